@@ -1,0 +1,1 @@
+"""Backburner: every upload to a bucket becomes a background generation, and its text comes back beside it."""

@@ -1,0 +1,222 @@
+"""One queue message, handled: DESIGN section 6, "Check".
+
+Which queue a message came from does not matter: the record says what its run needs next, the ticket whether this
+message is the one to do it. Order of effects: the record first, then the message away; a crash in between brings a
+message whose ticket is not the record's any more, and that one is deleted. The provider's copy goes last.
+"""
+
+import dataclasses
+import logging
+from dataclasses import dataclass
+
+from backburner.answers import Answer, Generation, Trouble
+from backburner.errors import MessageError, Reason
+from backburner.finish import Finisher
+from backburner.generate import Starter
+from backburner.keys import place_of
+from backburner.ledger import Ledger, Open
+from backburner.messages import Message, decode, new_ticket
+from backburner.pacing import PROBE_S, Durations, Pace, next_poll_s
+from backburner.ports import Generator, Queue, Received
+from backburner.profiles import Profile
+from backburner.recipes import Recipe, parse, schema_problem
+from backburner.records import OpenRecord, State, log_keys, seen, started
+from backburner.submit import Submitter
+from backburner.verdicts import Act, Call, Verdict, judge
+
+logger = logging.getLogger(__name__)
+
+YOUNG_S = 60
+"""A 404 on a generation younger than this is not believed yet."""
+MOST_RECEIVES = 500
+OLDEST_S = 7 * 86_400
+"""A message that was received that often or is that old is replaced, long before redrive or retention would take it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checker:
+    """Handles messages, each to the point where it may be deleted or is postponed."""
+
+    ledger: Ledger
+    submitter: Submitter
+    starter: Starter
+    finisher: Finisher
+    generator: Generator
+    pending: Queue
+    dead: Queue
+    profile: Profile
+    pace: Pace
+    durations: Durations
+    deadline_s: int
+
+    async def handle(self, queue: Queue, received: Received) -> None:
+        """Do what a message asks for, then postpone or delete it. Where this raises, it comes back by itself."""
+        try:
+            message = decode(received.body)
+        except MessageError as error:
+            logger.error("message not understood", extra={"error": str(error)})  # noqa: TRY400 - its body may hold text
+            await self.dead.send(received.body, 0)
+            await queue.delete(received)
+            return
+        delay_s, forget = await self._step(message, received)
+        if delay_s is not None:
+            await queue.postpone(received, round(delay_s))
+            return
+        await queue.delete(received)
+        for response_id in forget:
+            await self.generator.delete(response_id)
+
+    async def _step(self, message: Message, received: Received) -> "_Next":
+        held = await self.ledger.open_record(message.job, message.run)
+        if held is None:
+            return await self._unrecorded(message)
+        if held.record.ticket != message.ticket:
+            return await self._stale(message, held)
+        match held.record.state:
+            case State.SUBMITTING:
+                await self.starter.start_again(held, orphans=1)
+                return _DELETE
+            case State.WAITING:
+                await self.starter.start_again(held)
+                return _DELETE
+            case _:
+                return await self._look(held, received)
+
+    async def _unrecorded(self, message: Message) -> "_Next":
+        """No open record: an upload that crashed before its claim, or a run that is over."""
+        standing = await self.ledger.standing(place_of(message.key), message.job)
+        if not standing.is_over(message.run):
+            await self.submitter.submit(message.key, message)
+        if message.response_id is None:
+            return _DELETE
+        if standing.knows(message.response_id):
+            return None, self._forgettable({message.response_id})
+        await self.generator.cancel(message.response_id)
+        return _DELETE
+
+    async def _stale(self, message: Message, held: Open) -> "_Next":
+        """The ticket is not the record's: adopt the id of the attempt under way, else drop the message."""
+        record, brought = held.record, message.response_id
+        if brought is None or brought in record.response_ids:
+            return _DELETE
+        if record.state is State.SUBMITTING and record.attempt == message.attempt:
+            generation = Generation(id=brought, status="queued")
+            adopted = held.but(
+                state=State.RUNNING, ticket=message.ticket, responses=started(record, generation), waits=0, ran_s=0.0
+            )
+            await self.ledger.rewrite(adopted)
+            return 1.0, frozenset()
+        logger.warning("generation cancelled: not the record's", extra=log_keys(record) | {"response_id": brought})
+        await self.generator.cancel(brought)
+        return _DELETE
+
+    async def _look(self, held: Open, received: Received) -> "_Next":
+        """Ask the provider about a running generation and act on the verdict."""
+        record, age_s = held.record, held.generation_age_s
+        first_s = self.durations.first_poll_s(record.provider.model)
+        if received.receives == 1 and age_s + 1 < first_s:
+            return first_s - age_s, frozenset()
+        response_id = record.responses[-1].id
+        await self.pace.turn()
+        if record.cancelled_for is not None:
+            await self.generator.cancel(response_id)
+        answer = await self.generator.retrieve(response_id)
+        recipe = parse(record.recipe_text)
+        verdict = judge(
+            answer,
+            Call.RETRIEVE,
+            schema_problem=_schema_problem(recipe, answer),
+            young=age_s < YOUNG_S,
+            cancelled_for=record.cancelled_for,
+        )
+        if isinstance(answer, Generation):
+            held = _updated(held, answer, received)
+        return await self._act(held, answer, verdict, recipe, received)
+
+    async def _act(self, held: Open, answer: Answer, verdict: Verdict, recipe: Recipe, received: Received) -> "_Next":
+        record, ours = held.record, True
+        match verdict.act:
+            case Act.POLL:
+                return await self._not_yet(held, answer, verdict, recipe, received)
+            case Act.PAUSE if isinstance(answer, Trouble):
+                return max(PROBE_S, verdict.after_s or 0.0), frozenset()
+            case Act.PAUSE:
+                unused = held.but(attempt=record.attempt - 1)
+                ours = await self.starter.wait(unused, "provider", max(PROBE_S, verdict.after_s or 0.0))
+            case Act.COMMIT if isinstance(answer, Generation):
+                self._learn(answer, held)
+                await self.finisher.done(record, answer.text)
+            case Act.ENLARGE if (cap := _doubled(record, recipe)) and record.attempt < self.starter.max_attempts:
+                ours = await self.starter.retry(held.but(enlarged_cap=cap), verdict)
+            case Act.FAIL | Act.SPLIT | Act.ENLARGE:
+                ours = await self.starter.end(held, verdict.reason or Reason.PROVIDER_FAILED, verdict.message)
+            case Act.LOST:
+                if await self.finisher.settled(record) is None:
+                    ours = await self.starter.retry(held.but(suspected_orphans=record.suspected_orphans + 1), verdict)
+            case _:
+                ours = await self.starter.retry(held, verdict)
+        return None, self._forgettable(record.response_ids if ours else set())
+
+    async def _not_yet(
+        self, held: Open, answer: Answer, verdict: Verdict, recipe: Recipe, received: Received
+    ) -> "_Next":
+        """Postpone; past the deadline, and only on the provider's own word, cancel and look once more."""
+        record = held.record
+        late = held.generation_age_s > (recipe.deadline_s or self.deadline_s)
+        if late and isinstance(answer, Generation) and record.cancelled_for is None:
+            cancelling = held.but(cancelled_for=Reason.DEADLINE_EXCEEDED, ran_s=held.generation_age_s)
+            await self.ledger.rewrite(cancelling)
+            return 0.0, frozenset()
+        if received.receives >= MOST_RECEIVES or received.age_s >= OLDEST_S:
+            return await self._replace(held)
+        return next_poll_s(held.generation_age_s, verdict.after_s), frozenset()
+
+    async def _replace(self, held: Open) -> "_Next":
+        """A fresh message for the same generation, before redrive or retention takes the old one."""
+        record = held.record
+        fresh = Message(
+            job=record.job_id,
+            run=record.run,
+            key=record.source.key,
+            ticket=new_ticket(),
+            response_id=record.responses[-1].id,
+            attempt=record.attempt,
+        )
+        await self.pending.send(fresh.encode(), round(min(900.0, next_poll_s(held.generation_age_s))))
+        await self.ledger.rewrite(held.but(ticket=fresh.ticket, ran_s=held.generation_age_s))
+        return _DELETE
+
+    def _learn(self, answer: Generation, held: Open) -> None:
+        took_s = held.generation_age_s
+        if answer.created_at is not None and answer.completed_at is not None:
+            took_s = answer.completed_at - answer.created_at
+        self.durations.learn(held.record.provider.model, max(0.0, took_s))
+
+    def _forgettable(self, response_ids: set[str]) -> frozenset[str]:
+        return frozenset(response_ids) if self.profile.deletes else frozenset()
+
+
+_Next = tuple[float | None, frozenset[str]]
+"""In how many seconds the message shows again (None: delete it), and which responses the provider may forget then."""
+_DELETE: _Next = (None, frozenset())
+
+
+def _schema_problem(recipe: Recipe, answer: Answer) -> str:
+    if isinstance(answer, Generation) and answer.status == "completed":
+        return schema_problem(recipe, answer.text)
+    return ""
+
+
+def _updated(held: Open, answer: Generation, received: Received) -> Open:
+    """The record with what the provider now says, and how often it was asked."""
+    polls = held.record.polls + received.receives
+    partial = answer.text or answer.refusal if answer.status not in ("queued", "in_progress") else ""
+    updated = dataclasses.replace(held, record=seen(held.record, answer))
+    return updated.but(polls=polls, partial_text=partial or held.record.partial_text)
+
+
+def _doubled(record: OpenRecord, recipe: Recipe) -> int | None:
+    """Twice the cap, once; None where there is no cap or it was doubled already."""
+    if record.enlarged_cap is not None or recipe.max_output_tokens is None:
+        return None
+    return recipe.max_output_tokens * 2

@@ -1,0 +1,67 @@
+"""Every error the core raises, split by what its receiver must do.
+
+BackburnerError
+├── RefusedError          refuse: nothing was begun, the caller's input is wrong
+│   ├── ConfigError       settings missing or contradictory, all problems in one message
+│   ├── UnknownEventError an event of a shape nobody described to us
+│   └── MessageError      a queue message that cannot be understood
+├── JobError              this job fails for good, for a reason of the contract
+└── RetryLaterError       the store or a queue did not do its part: leave the message, try again
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a job failed for good, as it stands in error records (DESIGN section 6)."""
+
+    UNKNOWN_RECIPE = "unknown_recipe"
+    INVALID_RECIPE = "invalid_recipe"
+    EMPTY_DOCUMENT = "empty_document"
+    UNREADABLE_DOCUMENT = "unreadable_document"
+    UNSUPPORTED_TYPE = "unsupported_type"
+    DOCUMENT_TOO_LARGE = "document_too_large"
+    SOURCE_MISSING = "source_missing"
+    REJECTED_BY_PROVIDER = "rejected_by_provider"
+    REFUSED = "refused"
+    CONTENT_FILTER = "content_filter"
+    OUTPUT_TRUNCATED = "output_truncated"
+    EMPTY_OUTPUT = "empty_output"
+    SCHEMA_MISMATCH = "schema_mismatch"
+    PROVIDER_FAILED = "provider_failed"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+    OVER_BUDGET = "over_budget"
+
+
+class BackburnerError(Exception):
+    """Root of all."""
+
+
+class RefusedError(BackburnerError):
+    """Refuse the input; nothing was begun."""
+
+
+class ConfigError(RefusedError):
+    """The settings cannot work. Its text lists every problem; no secret is ever in it."""
+
+
+class UnknownEventError(RefusedError):
+    """An event of an unknown shape. Its text names the shapes that are understood."""
+
+
+class MessageError(RefusedError):
+    """A queue message that is not one of ours."""
+
+
+class JobError(BackburnerError):
+    """The job fails for good."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class RetryLaterError(BackburnerError):
+    """The bucket, a queue or a secret store refused or did not answer; nothing is decided by it."""

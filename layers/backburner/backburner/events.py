@@ -1,0 +1,126 @@
+"""From a cloud's event to uploads. Four shapes are understood; what is no upload is set aside with a word why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+from backburner.errors import UnknownEventError
+from backburner.keys import INBOX
+
+SHAPES = (
+    "an S3 notification (Records[].s3), an EventBridge 'Object Created' (detail.object), "
+    "a Yandex Object Storage trigger (messages[].details.object_id), "
+    "or a timer: an EventBridge schedule ('Scheduled Event') or a Yandex timer trigger (TimerMessage)"
+)
+_YANDEX_STORAGE = "yandex.cloud.events.storage.Object"
+_YANDEX_TIMER = "yandex.cloud.events.serverless.triggers.TimerMessage"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An object that was created or replaced; `key` raw, as the bucket knows it."""
+
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """A record that asks for nothing."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A record of a known kind that lacks what it must have."""
+
+    why: str
+
+
+Record = Upload | Ignored | Broken
+
+
+def uploads_in(event: object) -> list[Record]:
+    """Every record of an upload event, in order. Raises `UnknownEventError` for any other event."""
+    match event:
+        case {"Records": list(records)}:
+            return [_s3(record) for record in records]
+        case {"Event": "s3:TestEvent"}:
+            return [Ignored("test event")]
+        case {"source": "aws.s3", "detail-type": str(kind), **rest}:
+            return [_event_bridge(rest.get("detail"), kind)]
+        case {"messages": list(messages)} if not is_timer(event):
+            return [_yandex(message) for message in messages]
+        case _:
+            raise _unknown("an upload", event)
+
+
+def require_timer(event: object) -> None:
+    """Raises `UnknownEventError` unless the event is a timer's."""
+    if not is_timer(event):
+        raise _unknown("a timer", event)
+
+
+def is_timer(event: object) -> bool:
+    """Whether a timer of either cloud sent it."""
+    match event:
+        case {"source": "aws.scheduler" | "aws.events"} | {"detail-type": "Scheduled Event"}:
+            return True
+        case {"messages": [{"event_metadata": {"event_type": str(kind)}}, *_]}:
+            return kind == _YANDEX_TIMER
+        case _:
+            return False
+
+
+def _s3(record: object) -> Record:
+    match record:
+        case {"eventSource": "aws:s3", "eventName": str(name)} if not name.startswith("ObjectCreated:"):
+            return Ignored(name)
+        case {
+            "eventSource": "aws:s3",
+            "eventName": str(),
+            "s3": {"bucket": {"name": str(bucket)}, "object": dict(object_)},
+        }:
+            return _upload(bucket, object_.get("key"), encoded=True)
+        case _:
+            return Broken("an S3 record without eventName, s3.bucket.name or s3.object.key")
+
+
+def _event_bridge(detail: object, kind: str) -> Record:
+    if kind != "Object Created":
+        return Ignored(kind)
+    match detail:
+        case {"bucket": {"name": str(bucket)}, "object": {"key": key}}:
+            return _upload(bucket, key)
+        case _:
+            return Broken("an EventBridge event without detail.bucket.name or detail.object.key")
+
+
+def _yandex(message: object) -> Record:
+    match message:
+        case {"event_metadata": {"event_type": str(kind)}, "details": {"bucket_id": str(bucket), "object_id": key}} if (
+            kind.startswith(_YANDEX_STORAGE)
+        ):
+            created = kind.removeprefix(_YANDEX_STORAGE) in ("Create", "Update")
+            return _upload(bucket, key) if created else Ignored(kind)
+        case _:
+            return Broken("a trigger message without event_metadata.event_type, details.bucket_id or details.object_id")
+
+
+def _upload(bucket: str, key: object, *, encoded: bool = False) -> Record:
+    if not isinstance(key, str) or not key:
+        return Broken("an upload without a key")
+    try:
+        raw = unquote_plus(key, errors="strict") if encoded else key
+        raw.encode()
+    except UnicodeError:
+        return Broken("an upload whose key is not UTF-8")
+    if raw.endswith("/"):
+        return Ignored("folder marker")
+    return Upload(bucket, raw) if raw.startswith(INBOX) else Ignored("not in inbox/")
+
+
+def _unknown(wanted: str, event: object) -> UnknownEventError:
+    seen = f"keys {sorted(map(str, event))}" if isinstance(event, Mapping) else type(event).__name__
+    return UnknownEventError(f"expected {wanted}, got an event with {seen}; understood are {SHAPES}")

@@ -1,0 +1,185 @@
+"""Ending a run: done, failed or superseded. The record at the place is the commit (DESIGN section 6).
+
+Order of effects, and what a crash before each costs:
+  result text → run record (the commit) → older error record and older result file away → open record away
+  → [the caller] message away → the provider's copy away.
+Before the commit the message comes back and everything is done again from what stands there: the text is written over
+its own copy, no generation is started. After the commit it comes back and only clears up. The governor's settlement and
+the journal line belong right behind the commit, by the one whose put succeeded.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from backburner.errors import Reason, RetryLaterError
+from backburner.inbox import Current, Inbox
+from backburner.ledger import Held, Ledger, Standing, new_nonce
+from backburner.messages import Message, new_ticket
+from backburner.ports import ABSENT, Bucket, Clock, ConflictError, Queue, Stored
+from backburner.records import (
+    ErrorRecord,
+    OpenRecord,
+    R,
+    Replaced,
+    RunRecord,
+    State,
+    SupersededRecord,
+    log_keys,
+    shared,
+)
+
+logger = logging.getLogger(__name__)
+
+_TRIES = 5
+"""How often a commit looks again after meeting a change; then the message is left to come back."""
+_CONTENT_TYPES = {"md": "text/markdown; charset=utf-8", "txt": "text/plain; charset=utf-8", "json": "application/json"}
+_OWNER = "backburner-run"
+"""Metadata of a result: `<job_id>.<run>`, to tell our text from another run's before its record stands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finisher:
+    """Ends runs, each of them once, whoever else tries."""
+
+    bucket: Bucket
+    ledger: Ledger
+    inbox: Inbox
+    pending: Queue
+    clock: Clock
+
+    async def done(self, record: OpenRecord, text: str) -> State:
+        """Write the text and its run record, on condition that nobody else did meanwhile. Returns how the run ended."""
+        place, nonce = record.place, new_nonce()
+        result_key = place.result_key(record.output)
+        for _ in range(_TRIES):
+            standing = await self.ledger.standing(place, record.job_id)
+            own = standing.run is not None and standing.run.record.nonce == nonce
+            if not own and (ended := await self._settled(record, standing, text)):
+                return ended
+            try:
+                etag = await self._put_text(record, result_key, text)
+                run_record = self._run_record(record, standing, result_key, etag, nonce)
+                await self.ledger.put(place.run_record_key, run_record, _match(standing.run))
+            except ConflictError:
+                continue  # look again: still current?
+            written = await self.bucket.head(result_key)
+            if written is not None and written.etag == etag:
+                logger.info("job done", extra=log_keys(record) | {"result_key": result_key, "polls": record.polls})
+                await self._clear_up(record, run_record)
+                return State.DONE
+        raise RetryLaterError(f"{result_key} is written by others all the time")
+
+    async def fail(self, record: OpenRecord, reason: Reason, message: str) -> State:
+        """Write the error record, on condition that nobody else ended the run. Returns how the run ended."""
+        place, nonce = record.place, new_nonce()
+        for _ in range(_TRIES):
+            standing = await self.ledger.standing(place, record.job_id)
+            if ended := await self._settled(record, standing, None):
+                return ended
+            try:
+                await self.ledger.put(
+                    place.error_record_key, self._error_record(record, reason, message, nonce), _match(standing.error)
+                )
+            except ConflictError:
+                continue
+            logger.warning("job failed", extra=log_keys(record) | {"reason": reason})
+            await self._clear_up(record, None)
+            return State.FAILED
+        raise RetryLaterError(f"{place.error_record_key} is written by others all the time")
+
+    async def supersede(self, record: OpenRecord, text: str | None) -> State:
+        """Set a replaced run aside, and see to it that the place gets what is current.
+
+        Once the superseded record stands, an event opens the next run; what came before it may have been turned away
+        because this run was open, so the place is looked at once more, and a message starts what it lacks.
+        """
+        aside = SupersededRecord(**self._ended(record, State.SUPERSEDED, new_nonce()), text=text)
+        await self.ledger.set_aside(aside)
+        current = await self.inbox.current(record.source.key, await self.bucket.head(record.source.key))
+        if current is not None and (run := await self._run_missing(record, current)):
+            message = Message(job=current.job_id, run=run, key=record.source.key, ticket=new_ticket())
+            await self.pending.send(message.encode(), 0)
+        await self.ledger.close(record)
+        logger.info("job superseded", extra=log_keys(record) | {"with_text": text is not None})
+        return State.SUPERSEDED
+
+    async def settled(self, record: OpenRecord) -> State | None:
+        """How a run ended by other hands, cleared up behind; None while it is still to be carried on."""
+        return await self._settled(record, await self.ledger.standing(record.place, record.job_id), None)
+
+    async def _settled(self, record: OpenRecord, standing: Standing, text: str | None) -> State | None:
+        if record.run <= standing.superseded_run:
+            return await self.supersede(record, text)
+        if standing.run is not None and standing.committed_by(record):
+            await self._clear_up(record, standing.run.record)
+            return State.DONE
+        if standing.is_over(record.run):
+            await self._clear_up(record, None)
+            return State.FAILED
+        if await self.inbox.is_superseded(record, standing):
+            return await self.supersede(record, text)
+        return None
+
+    async def _clear_up(self, record: OpenRecord, committed: RunRecord | None) -> None:
+        """Take away what a run that is over leaves: harmless however often. The caller deletes its message."""
+        if committed is not None:
+            replaced = committed.replaces
+            failed = await self.bucket.head(record.place.error_record_key) if replaced.error_etag else None
+            if failed is not None and failed.etag == replaced.error_etag:
+                await self.bucket.delete(record.place.error_record_key)
+            if replaced.result_key is not None and replaced.result_key != committed.result_key:
+                await self.bucket.delete(replaced.result_key)
+        await self.ledger.close(record)
+
+    async def _put_text(self, record: OpenRecord, key: str, text: str) -> str:
+        there = await self.bucket.head(key)
+        return await self.bucket.put(
+            key,
+            text.encode(),
+            match=ABSENT if there is None else there.etag,
+            content_type=_CONTENT_TYPES[record.output],
+            metadata={_OWNER: f"{record.job_id}.{record.run}"},
+        )
+
+    async def _run_missing(self, record: OpenRecord, current: Current) -> int | None:
+        """The run of the current job that nobody has opened; also if our text stands where its own belongs."""
+        standing = await self.ledger.standing(current.place, current.job_id)
+        ours = await self.bucket.head(current.place.result_key(record.output))
+        overwritten = _is_of(ours, record) and not standing.committed_by(record)
+        return standing.last_run + 1 if overwritten else standing.run_for_event(current.source.last_modified)
+
+    def _run_record(self, record: OpenRecord, standing: Standing, key: str, etag: str, nonce: str) -> RunRecord:
+        before = standing.run.record if standing.run else None
+        own = before is not None and before.nonce == nonce
+        replaced = (
+            before.replaces
+            if before and own
+            else Replaced(
+                result_key=before.result_key if before else None,
+                error_etag=standing.error.etag if standing.error else None,
+            )
+        )
+        return RunRecord(
+            **self._ended(record, State.DONE, nonce), result_key=key, result_etag=etag, parts=None, replaces=replaced
+        )
+
+    def _error_record(self, record: OpenRecord, reason: Reason, message: str, nonce: str) -> ErrorRecord:
+        return ErrorRecord(
+            **self._ended(record, State.FAILED, nonce),
+            reason=reason,
+            message=message,
+            partial_text=record.partial_text,
+            replay=f"upload s3://{record.source.bucket}/{record.source.key} again (the same bytes will do)",
+        )
+
+    def _ended(self, record: OpenRecord, state: State, nonce: str) -> dict[str, Any]:
+        return shared(record) | {"state": state, "finished_at": self.clock.now(), "nonce": nonce}
+
+
+def _match(held: Held[R] | None) -> str:
+    return ABSENT if held is None else held.etag
+
+
+def _is_of(stored: Stored | None, record: OpenRecord) -> bool:
+    return stored is not None and stored.metadata.get(_OWNER) == f"{record.job_id}.{record.run}"

@@ -1,0 +1,197 @@
+"""Starting one generation for a record that says `submitting` and is ours; and putting a run back to wait.
+
+Order of effects, and what a crash before each costs:
+  [the caller] guard, then the record `submitting` → create → the id on the pending queue → the record `running`.
+Before the create: nothing; the guard surfaces after the lease and another attempt is made, counted as a suspected
+orphan because nobody can tell. Between create and id: one generation, whose id is lost. After the id: nothing; the
+message that brings it is adopted.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from backburner.answers import Generation, Trouble
+from backburner.documents import MAX_DOCUMENT_BYTES, read_text
+from backburner.errors import JobError, Reason
+from backburner.finish import Finisher
+from backburner.ledger import Ledger, Open
+from backburner.messages import Message, new_ticket
+from backburner.pacing import PROBE_S, UNKNOWN_S, backoff_s
+from backburner.ports import Bucket, Clock, Generator, Queue, TooLargeError
+from backburner.profiles import Profile, request_body
+from backburner.recipes import parse
+from backburner.records import OpenRecord, State, log_keys, started
+from backburner.verdicts import Act, Call, Verdict, judge
+
+logger = logging.getLogger(__name__)
+
+MOST_CREATES = 32
+"""Creates under way in one process, so the most generations that its death can leave nameless (DESIGN section 1)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Starter:
+    """Starts generations. `create_limit_s` bounds a whole create call; `max_attempts` the generations of a run."""
+
+    bucket: Bucket
+    ledger: Ledger
+    finisher: Finisher
+    generator: Generator
+    pending: Queue
+    backlog: Queue
+    clock: Clock
+    profile: Profile
+    lease_s: int
+    max_attempts: int
+    create_limit_s: float
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_CREATES))
+
+    async def guard(self, record: OpenRecord) -> str:
+        """Send the message that takes over if this process dies: due after the lease. Returns its ticket."""
+        message = Message(job=record.job_id, run=record.run, key=record.source.key, ticket=new_ticket())
+        await self.pending.send(message.encode(), self.lease_s)
+        return message.ticket
+
+    async def start_again(self, held: Open, *, orphans: int = 0) -> None:
+        """The next attempt of a run whose message is in hand: new guard, `submitting`, create. Another owner: stop."""
+        record = held.record
+        counted = held.but(suspected_orphans=record.suspected_orphans + orphans)
+        if record.attempt >= self.max_attempts:
+            died = f"the process that began attempt {record.attempt} died before it could tell its end"
+            await self.end(counted, Reason.LOST, died)
+            return
+        taken = counted.but(
+            state=State.SUBMITTING,
+            attempt=record.attempt + 1,
+            ticket=await self.guard(record),
+            waiting_for=None,
+        )
+        mine = await self.ledger.rewrite(taken)
+        if mine is not None:
+            await self.start(mine)
+
+    async def start(self, held: Open, text: str | None = None) -> None:
+        """Create the generation, unless the run ended or was superseded meanwhile. `text` is read again where None."""
+        record = held.record
+        if await self.finisher.settled(record):
+            return
+        try:
+            text = await self._text(record) if text is None else text
+        except JobError as error:
+            await self.end(held, error.reason, str(error))
+            return
+        if text is None:
+            await self.finisher.supersede(record, None)
+            return
+        body = self._request(record, text)
+        async with self.slots:
+            answer = await self.generator.create(body, self.create_limit_s)
+        if isinstance(answer, Generation):
+            await self._started(held, answer)
+        else:
+            await self._not_started(held, answer)
+
+    async def retry(self, held: Open, verdict: Verdict) -> bool:
+        """A new attempt through the backlog; out of attempts: fail with its reason. False: another owner's."""
+        if held.record.attempt >= self.max_attempts:
+            return await self.end(held, verdict.reason or Reason.PROVIDER_FAILED, verdict.message)
+        return await self.wait(held, "retry", backoff_s(held.record.attempt - 1, verdict.after_s))
+
+    async def wait(self, held: Open, waiting_for: str, delay_s: float) -> bool:
+        """Put a run back to wait: message before record. False: another owner's record stands, our message is void."""
+        record = held.record
+        message = Message(job=record.job_id, run=record.run, key=record.source.key, ticket=new_ticket())
+        await self.backlog.send(message.encode(), round(delay_s))
+        waiting = held.but(state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1)
+        if await self.ledger.rewrite(waiting) is None:
+            return False
+        logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
+        return True
+
+    async def end(self, held: Open, reason: Reason, message: str) -> bool:
+        """Fail a run that is still ours: the record is written once more first, so a stale owner fails nothing."""
+        mine = await self.ledger.rewrite(held)
+        if mine is None:
+            return False
+        await self.finisher.fail(mine.record, reason, message)
+        return True
+
+    async def _started(self, held: Open, generation: Generation) -> None:
+        record, ticket = held.record, new_ticket()
+        message = Message(
+            job=record.job_id,
+            run=record.run,
+            key=record.source.key,
+            ticket=ticket,
+            response_id=generation.id,
+            attempt=record.attempt,
+        )
+        await self.pending.send(message.encode(), round(UNKNOWN_S))
+        logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
+        running = held.but(
+            state=State.RUNNING,
+            ticket=ticket,
+            responses=started(record, generation),
+            submitted_at=record.submitted_at or self.clock.now(),
+            waits=0,
+            ran_s=0.0,
+        )
+        if await self.ledger.rewrite(running) is None:
+            await self._cancel_unless_adopted(record, generation.id)
+
+    async def _cancel_unless_adopted(self, record: OpenRecord, response_id: str) -> None:
+        """Another owner took the run over: if he has not our id, our generation is one too many (he counted it)."""
+        theirs = await self.ledger.open_record(record.job_id, record.run)
+        if theirs is not None and response_id in theirs.record.response_ids:
+            return
+        if (await self.ledger.standing(record.place, record.job_id)).knows(response_id):
+            return
+        logger.warning("generation cancelled: another owner", extra=log_keys(record) | {"response_id": response_id})
+        await self.generator.cancel(response_id)
+
+    async def _not_started(self, held: Open, answer: Trouble) -> None:
+        verdict, record = judge(answer, Call.CREATE), held.record
+        logger.warning(
+            "create answered with trouble", extra=log_keys(record) | {"act": verdict.act, "status": answer.status}
+        )
+        match verdict.act:
+            case Act.WAIT:
+                await self.wait(_unused(held), "provider", backoff_s(record.waits, verdict.after_s))
+            case Act.PAUSE:
+                await self.wait(_unused(held), "provider", max(PROBE_S, verdict.after_s or 0.0))
+            case Act.AMBIGUOUS:
+                await self.retry(held.but(suspected_orphans=record.suspected_orphans + 1), verdict)
+            case Act.FAIL if record.enlarged_cap is not None:
+                await self.end(held, Reason.OUTPUT_TRUNCATED, f"the doubled cap was refused: {verdict.message}")
+            case Act.FAIL | Act.SPLIT:
+                await self.end(held, verdict.reason or Reason.REJECTED_BY_PROVIDER, verdict.message)
+            case _:
+                await self.retry(held, verdict)
+
+    def _request(self, record: OpenRecord, text: str) -> dict[str, Any]:
+        recipe = parse(record.recipe_text)
+        return request_body(
+            self.profile,
+            recipe,
+            model=record.provider.model,
+            job=record.job_id,
+            text=text,
+            max_output_tokens=record.enlarged_cap or recipe.max_output_tokens,
+        )
+
+    async def _text(self, record: OpenRecord) -> str | None:
+        """The document's text; None if it is another document by now."""
+        try:
+            source = await self.bucket.get(record.source.key, MAX_DOCUMENT_BYTES)
+        except TooLargeError as error:
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{error.size_bytes} bytes") from error
+        if source is None:
+            raise JobError(Reason.SOURCE_MISSING, "the document was removed before its generation was started")
+        return read_text(source.body) if source.etag == record.source.etag else None
+
+
+def _unused(held: Open) -> Open:
+    """The create started nothing: the attempt is given back."""
+    return held.but(attempt=held.record.attempt - 1)

@@ -1,0 +1,69 @@
+"""What is current: the document in the inbox as it stands now, its recipe, and the job that the two make."""
+
+from dataclasses import dataclass
+
+from backburner.keys import Place, job_id, place_of, recipe_keys
+from backburner.ledger import Ledger, Standing
+from backburner.ports import Bucket, Stored, TooLargeError
+from backburner.profiles import Profile, resolve_model
+from backburner.recipes import MAX_RECIPE_BYTES, fingerprint, model_in
+from backburner.records import OpenRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Current:
+    """A document as it stands now. `source` holds its bytes only if they were asked for."""
+
+    place: Place
+    source: Stored
+    recipe: bytes | None
+    job_id: str
+    model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inbox:
+    """Looks at documents and recipes; `bucket_name`, `profile`, `project` and `default_model` identify their jobs."""
+
+    bucket: Bucket
+    ledger: Ledger
+    bucket_name: str
+    profile: Profile
+    project: str | None
+    default_model: str
+
+    async def current(self, key: str, source: Stored | None) -> Current | None:
+        """The current job of a document that was just read, None where there is no document."""
+        if source is None:
+            return None
+        place = place_of(key)
+        recipe = await self._recipe(place.recipe)
+        model = resolve_model(self.profile, model_in(recipe) or self.default_model, self.project)
+        job = job_id(self.bucket_name, key, source.etag, fingerprint(recipe), model)
+        return Current(place=place, source=source, recipe=recipe, job_id=job, model=model)
+
+    async def is_superseded(self, record: OpenRecord, standing: Standing) -> bool:
+        """Whether another version of the document, or another job or run of it, has taken a run's place.
+
+        A deleted source supersedes nothing. Another recipe or model alone does not either, as long as nobody opened or
+        committed a job with it: a job keeps the recipe it was claimed with.
+        """
+        current = await self.current(record.source.key, await self.bucket.head(record.source.key))
+        if current is None or current.job_id == record.job_id:
+            return False
+        if current.source.etag != record.source.etag:
+            return True
+        others = await self.ledger.standing(current.place, current.job_id)
+        if others.last_run or await self.ledger.open_record(current.job_id, 1):
+            return True
+        return not set(standing.etags) <= set(record.stood_at_place)
+
+    async def _recipe(self, name: str) -> bytes | None:
+        for key in recipe_keys(name) if name else ():
+            try:
+                stored = await self.bucket.get(key, limit_bytes=MAX_RECIPE_BYTES)
+            except TooLargeError:
+                return b" " * (MAX_RECIPE_BYTES + 1)  # never read; `recipes.source_text` says what is wrong with it
+            if stored is not None:
+                return stored.body
+        return None

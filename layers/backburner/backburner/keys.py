@@ -1,0 +1,85 @@
+"""Where things stand in the bucket: the place of a document's outputs, the ledger's keys, and the identity of a job."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+
+INBOX = "inbox/"
+DEFAULT_RECIPE = "default"
+MAX_KEY_BYTES = 1024
+"""S3's limit on a key, in UTF-8."""
+_MARK = re.compile(r"~[0-9a-f]{24}$")
+_RUN_RECORD = ".run.json"
+_ERROR_RECORD = ".error.json"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one document's outputs stand, and the recipe its folder names."""
+
+    key: str
+    recipe: str
+    """In Unicode NFC; "" for keys such as `inbox//x`, which no recipe can have."""
+    stem: str
+    """The key below `inbox/`, never normalised."""
+
+    def result_key(self, output: str) -> str:
+        """Key of the finished text; `output` is md, txt or json."""
+        key = self._output("results/", f".{output}")
+        return self._output("results/", f".{output}", mark=True) if key.endswith(_RUN_RECORD) else key
+
+    @property
+    def run_record_key(self) -> str:
+        """Key of the run record."""
+        return self._output("results/", _RUN_RECORD)
+
+    @property
+    def error_record_key(self) -> str:
+        """Key of the error record."""
+        return self._output("failed/", _ERROR_RECORD)
+
+    def _output(self, folder: str, suffix: str, *, mark: bool = False) -> str:
+        """A key that no other document's output has.
+
+        A stem that cannot be used as it is (too long, or ambiguous) is cut and marked with a hash of the whole key; one
+        that only looks marked is marked again, so no plain key can meet a marked one.
+        """
+        room = MAX_KEY_BYTES - len(folder) - len(suffix)
+        raw = self.stem.encode()
+        if not mark and len(raw) <= room and not _MARK.search(self.stem):
+            return f"{folder}{self.stem}{suffix}"
+        digest = "~" + hashlib.sha256(self.key.encode()).hexdigest()[:24]
+        return f"{folder}{raw[: room - len(digest)].decode(errors='ignore')}{digest}{suffix}"
+
+
+def place_of(key: str) -> Place:
+    """The place of an inbox key. A file directly in `inbox/` has the recipe `default`."""
+    if not key.startswith(INBOX):
+        msg = f"{key!r} is not in {INBOX}"
+        raise ValueError(msg)
+    stem = key.removeprefix(INBOX)
+    folder, slash, _ = stem.partition("/")
+    return Place(key=key, recipe=unicodedata.normalize("NFC", folder) if slash else DEFAULT_RECIPE, stem=stem)
+
+
+def recipe_keys(recipe: str) -> list[str]:
+    """Keys under which a recipe of this (NFC) name may have been uploaded: names compare in NFC, keys do not."""
+    return [f"recipes/{name}.md" for name in dict.fromkeys((recipe, unicodedata.normalize("NFD", recipe)))]
+
+
+def job_id(bucket: str, key: str, etag: str, recipe_sha256: str, model: str) -> str:
+    """Identity of a job (DESIGN section 3): 32 hex digits. The same five make the same job, anything else another."""
+    identity = json.dumps([bucket, key, etag, recipe_sha256, model])
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+def open_key(job: str, run: int) -> str:
+    """Key of the open record of a run."""
+    return f"ledger/open/{job}.{run}.json"
+
+
+def superseded_key(job: str, run: int) -> str:
+    """Key of what became of a superseded run."""
+    return f"ledger/superseded/{job}.{run}.json"

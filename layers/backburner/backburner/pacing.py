@@ -1,0 +1,63 @@
+"""When to look again and how long to back off: seconds, as DESIGN section 6 sets them."""
+
+import asyncio
+import random
+
+from backburner.ports import Clock
+
+UNKNOWN_S = 2.0
+"""First look at a generation of a model whose usual duration is not known yet."""
+LONGEST_POLL_S = 300.0
+LONGEST_BACKOFF_S = 900.0
+"""The longest delay of a queue message."""
+PROBE_S = 60.0
+"""A provider that refuses everybody is tried again this often."""
+_RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
+
+
+def next_poll_s(age_s: float, hint_s: float | None = None) -> float:
+    """About a fifth of the generation's age, ±20 %, or the provider's hint where that is later."""
+    own = min(LONGEST_POLL_S, max(UNKNOWN_S, age_s / 5)) * _RANDOM.uniform(0.8, 1.2)
+    return max(own, hint_s or 0.0)
+
+
+def backoff_s(tries: int, hint_s: float | None = None) -> float:
+    """2 s, doubled with each try in a row, ±20 %, or the provider's hint where that is later; at most 900 s."""
+    own = UNKNOWN_S * float(2 ** min(tries, 10)) * _RANDOM.uniform(0.8, 1.2)
+    return min(LONGEST_BACKOFF_S, max(own, hint_s or 0.0))
+
+
+class Durations:
+    """What generations of each model usually take: a moving average in seconds, learnt from those that ended."""
+
+    def __init__(self) -> None:
+        self._usual_s: dict[str, float] = {}
+
+    def learn(self, model: str, seconds: float) -> None:
+        """Take one more into account, with a weight of a fifth."""
+        usual = self._usual_s.get(model, seconds)
+        self._usual_s[model] = usual + (seconds - usual) / 5
+
+    def first_poll_s(self, model: str) -> float:
+        """A third of the usual duration, 2 s while it is unknown."""
+        usual = self._usual_s.get(model)
+        return UNKNOWN_S if usual is None else min(LONGEST_POLL_S, max(UNKNOWN_S, usual / 3))
+
+
+class Pace:
+    """Lets at most `per_second` turns begin in a second, evenly spaced, without a burst."""
+
+    def __init__(self, per_second: float, clock: Clock) -> None:
+        self._every_s = 1 / per_second
+        self._clock = clock
+        self._next = 0.0
+        self._lock = asyncio.Lock()
+
+    async def turn(self) -> None:
+        """Wait for the next free turn."""
+        async with self._lock:
+            now = self._clock.monotonic()
+            at = max(now, self._next)
+            self._next = at + self._every_s
+        if at > now:
+            await self._clock.sleep(at - now)

@@ -1,0 +1,96 @@
+"""How providers differ: one table (DESIGN section 8), and the request body that follows from it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from backburner.recipes import Recipe
+
+
+class Provider(StrEnum):
+    """Names of `BACKBURNER_PROVIDER`."""
+
+    YANDEX = "yandex"
+    OPENAI = "openai"
+    AZURE = "azure"
+    VLLM = "vllm"
+    GENERIC = "generic"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Quirks of one provider, as data."""
+
+    base_url: str | None
+    """Where its one public endpoint is; None where every user has another."""
+    needs_project: bool = False
+    store: bool = True
+    metadata: bool = True
+    reasoning: bool = True
+    service_tier: bool = False
+    deletes: bool = True
+    model_uri: str = "{model}"
+    """How a short model name becomes the provider's; `{project}` is `OPENAI_PROJECT_ID`."""
+
+
+PROFILES: Final = MappingProxyType(
+    {
+        Provider.YANDEX: Profile(
+            base_url="https://ai.api.cloud.yandex.net/v1",
+            needs_project=True,
+            store=False,
+            metadata=False,
+            reasoning=False,
+            model_uri="gpt://{project}/{model}",
+        ),
+        Provider.OPENAI: Profile(base_url="https://api.openai.com/v1", service_tier=True),
+        Provider.AZURE: Profile(base_url=None),
+        Provider.VLLM: Profile(base_url=None, deletes=False),
+        Provider.GENERIC: Profile(base_url=None, store=False, metadata=False),
+    }
+)
+
+
+def resolve_model(profile: Profile, model: str, project: str | None) -> str:
+    """The provider's name of a model; one that is a URI already stays as it is."""
+    return model if "://" in model else profile.model_uri.format(model=model, project=project)
+
+
+def request_body(
+    profile: Profile, recipe: "Recipe", *, model: str, job: str, text: str, max_output_tokens: int | None
+) -> dict[str, Any]:
+    """The body of `POST /responses`. The document is only ever `input`; nothing of it is interpreted."""
+    body: dict[str, Any] = {"model": model, "instructions": recipe.instructions, "input": text, "background": True}
+    optional = {
+        "store": True if profile.store else None,
+        "metadata": {"job_id": job} if profile.metadata else None,
+        "max_output_tokens": max_output_tokens,
+        "temperature": recipe.temperature,
+        "top_p": recipe.top_p,
+        "reasoning": {"effort": recipe.reasoning_effort} if profile.reasoning and recipe.reasoning_effort else None,
+        "service_tier": recipe.service_tier if profile.service_tier else None,
+        "text": {"format": _json_schema(recipe)} if recipe.schema is not None else None,
+    }
+    return recipe.extra | body | {name: value for name, value in optional.items() if value is not None}
+
+
+def _json_schema(recipe: "Recipe") -> dict[str, Any]:
+    return {"type": "json_schema", "name": "answer", "schema": recipe.schema} | (
+        {"strict": True} if _allows_strict(recipe.schema) else {}
+    )
+
+
+def _allows_strict(schema: object) -> bool:
+    """Whether strict mode takes a schema: every object closed and all its properties required."""
+    if isinstance(schema, list):
+        return all(map(_allows_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    properties = schema.get("properties")
+    if schema.get("type") == "object" or isinstance(properties, dict):
+        closed = schema.get("additionalProperties") is False
+        if not closed or set(properties or ()) != set(schema.get("required") or ()):
+            return False
+    return all(map(_allows_strict, schema.values()))

@@ -1,0 +1,216 @@
+"""The records of a job, field by field as DESIGN section 6 fixes them. JSON in the bucket; times RFC 3339 in UTC."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from backburner.answers import Generation, Usage
+from backburner.errors import Reason
+from backburner.keys import Place, place_of
+from backburner.recipes import Price
+
+VERSION = 1
+
+
+class State(StrEnum):
+    """Where a run stands."""
+
+    WAITING = "waiting"
+    SUBMITTING = "submitting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """The document as it was claimed; `size` in bytes, `last_modified` by the store's clock."""
+
+    bucket: str
+    key: str
+    etag: str
+    size: int
+    last_modified: datetime
+
+
+class RecipeRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Which recipe, and which version of it ("" for one that has no file)."""
+
+    name: str
+    sha256: str
+
+
+class ProviderRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was asked."""
+
+    profile: str
+    base_url: str
+    model: str
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """One generation that was started, as last seen."""
+
+    id: str
+    attempt: int
+    status: str
+    model: str | None = None
+    usage: Usage | None = None
+    error: dict[str, str] | None = None
+    incomplete_details: dict[str, str] | None = None
+    created_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What all records share. Counters and money are of this run: all its attempts together."""
+
+    version: int = VERSION
+    job_id: str
+    run: int
+    state: State
+    source: Source
+    recipe: RecipeRef
+    provider: ProviderRef
+    responses: list[Response] = []
+    usage: Usage = Usage()
+    cost: float | None = None
+    suspected_orphans: int = 0
+    polls: int = 0
+    uploaded_at: datetime
+    submitted_at: datetime | None = None
+    finished_at: datetime | None = None
+    nonce: str = ""
+    """Of the last write, so that a writer whose answer was lost knows its own."""
+
+    @property
+    def place(self) -> Place:
+        """Where its outputs stand."""
+        return place_of(self.source.key)
+
+    @property
+    def response_ids(self) -> set[str]:
+        """Every generation it knows of."""
+        return {response.id for response in self.responses}
+
+
+class OpenRecord(JobRecord, frozen=True, kw_only=True):
+    """A run that is not over. `attempt` counts the generations begun, the one under way included."""
+
+    attempt: int = 0
+    ticket: str
+    waiting_for: str | None = None
+    waits: int = 0
+    """How often in a row it went back to waiting without a generation: spaces the next try."""
+    recipe_text: str = ""
+    """The recipe it was claimed with, which it keeps."""
+    output: str = "md"
+    price: Price | None = None
+    enlarged_cap: int | None = None
+    """Cap of output tokens after a truncated answer; None while the recipe's own serves."""
+    partial_text: str | None = None
+    cancelled_for: Reason | None = None
+    """Set before the provider is asked to cancel."""
+    ran_s: float = 0.0
+    """Seconds that its generation had been running when the record was written again, by the store's clock."""
+    stood_at_place: list[str] = []
+    """ETags of the run and error record that stood at its place when it was claimed."""
+
+
+class Replaced(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run record found at its place and takes away once it stands."""
+
+    result_key: str | None = None
+    error_etag: str | None = None
+
+
+class RunRecord(JobRecord, frozen=True, kw_only=True):
+    """A finished run. `parts` is null for a document that went out whole."""
+
+    result_key: str
+    result_etag: str
+    parts: list[dict[str, Any]] | None = None
+    replaces: Replaced = Replaced()
+
+
+class ErrorRecord(JobRecord, frozen=True, kw_only=True):
+    """A run that failed for good. `replay` says how to try again."""
+
+    reason: Reason
+    message: str
+    partial_text: str | None = None
+    replay: str
+
+
+class SupersededRecord(JobRecord, frozen=True, kw_only=True):
+    """A run whose document or recipe was replaced meanwhile, with its text if there is one."""
+
+    text: str | None = None
+
+
+R = TypeVar("R", bound=JobRecord)
+_SHARED = JobRecord.__struct_fields__
+
+
+def encode(record: JobRecord) -> bytes:
+    """Indented, because people read them."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def decode(body: bytes, kind: type[R]) -> R:
+    """Read a record; unknown fields, a later version's, are passed over. Raises `msgspec.DecodeError`."""
+    return msgspec.json.decode(body, type=kind)
+
+
+def shared(record: JobRecord) -> dict[str, Any]:
+    """The fields that every kind of record has, to make another kind from."""
+    return {name: getattr(record, name) for name in _SHARED}
+
+
+def log_keys(record: JobRecord) -> dict[str, object]:
+    """What every log line about a job says of it; never a word of its text."""
+    last = record.responses[-1].id if record.responses else None
+    return {"job_id": record.job_id, "run": record.run, "key": record.source.key, "response_id": last}
+
+
+def started(record: OpenRecord, generation: Generation) -> list[Response]:
+    """The responses with a generation that was just started added to them."""
+    return [*record.responses, _response(generation, generation.id, record.attempt)]
+
+
+def seen(record: OpenRecord, generation: Generation) -> OpenRecord:
+    """The record with the last generation as it now stands; tokens and cost are counted once per response id."""
+    last = record.responses[-1]
+    responses = [*record.responses[:-1], _response(generation, last.id, last.attempt)]
+    usage = sum((response.usage for response in responses if response.usage), Usage())
+    return msgspec.structs.replace(record, responses=responses, usage=usage, cost=_cost(record.price, usage))
+
+
+def _cost(price: Price | None, usage: Usage) -> float | None:
+    if price is None:
+        return None
+    return round((usage.input_tokens * price.input + usage.output_tokens * price.output) / 1_000_000, 9)
+
+
+def _response(generation: Generation, response_id: str, attempt: int) -> Response:
+    error = {"code": generation.error_code, "message": generation.error_message}
+    return Response(
+        id=response_id,
+        attempt=attempt,
+        status=generation.status,
+        model=generation.model,
+        usage=generation.usage,
+        error=error if any(error.values()) else None,
+        incomplete_details={"reason": generation.incomplete_reason} if generation.incomplete_reason else None,
+        created_at=_utc(generation.created_at),
+        completed_at=_utc(generation.completed_at),
+    )
+
+
+def _utc(unix: int | None) -> datetime | None:
+    try:
+        return None if unix is None else datetime.fromtimestamp(unix, tz=UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

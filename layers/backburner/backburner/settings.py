@@ -1,0 +1,137 @@
+"""The environment (DESIGN section 4), read and checked once; every problem in one message, never a secret in it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from backburner.errors import ConfigError
+from backburner.profiles import PROFILES, Profile, Provider
+
+N = TypeVar("N", int, float)
+
+MAX_DELAY_S = 900
+"""The longest delay a queue can give a message (SQS and Message Queue), so the longest lease."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings, valid together."""
+
+    bucket: str
+    pending_queue_url: str
+    backlog_queue_url: str
+    dead_queue_url: str
+    provider: Provider
+    base_url: str
+    project: str | None
+    organization: str | None
+    api_key: str | None = field(repr=False)
+    api_key_secret: str | None
+    model: str
+    max_in_flight: int
+    submits_per_minute: int
+    polls_per_second: int
+    daily_tokens: int | None
+    daily_cost: float | None
+    deadline_s: int
+    lease_s: int
+    sweep_every_s: int
+    max_attempts: int
+
+    @property
+    def profile(self) -> Profile:
+        """The provider's quirks."""
+        return PROFILES[self.provider]
+
+
+def from_env(environment: Mapping[str, str]) -> Settings:
+    """Read the settings. Raises `ConfigError` with all that is missing or contradictory."""
+    reader = _Reader(environment)
+    provider = reader.provider()
+    settings = Settings(
+        bucket=reader.required("BACKBURNER_BUCKET", "the bucket's name"),
+        pending_queue_url=reader.url("BACKBURNER_PENDING_QUEUE_URL", "the pending queue's URL"),
+        backlog_queue_url=reader.url("BACKBURNER_BACKLOG_QUEUE_URL", "the backlog queue's URL"),
+        dead_queue_url=reader.url("BACKBURNER_DEAD_QUEUE_URL", "the dead-letter queue's URL"),
+        provider=provider,
+        base_url=reader.url("OPENAI_BASE_URL", f"the {provider} endpoint", PROFILES[provider].base_url),
+        project=reader.text("OPENAI_PROJECT_ID"),
+        organization=reader.text("OPENAI_ORG_ID"),
+        api_key=reader.text("OPENAI_API_KEY"),
+        api_key_secret=reader.text("BACKBURNER_API_KEY_SECRET"),
+        model=reader.required("BACKBURNER_MODEL", "the model of recipes that name none"),
+        max_in_flight=reader.whole("BACKBURNER_MAX_IN_FLIGHT", 1000),
+        submits_per_minute=reader.whole("BACKBURNER_SUBMITS_PER_MINUTE", 600),
+        polls_per_second=reader.whole("BACKBURNER_POLLS_PER_SECOND", 50),
+        daily_tokens=reader.budget("BACKBURNER_DAILY_TOKENS", int),
+        daily_cost=reader.budget("BACKBURNER_DAILY_COST", float),
+        deadline_s=reader.whole("BACKBURNER_DEADLINE_S", 86_400),
+        lease_s=reader.whole("BACKBURNER_LEASE_S", 120, at_most=MAX_DELAY_S),
+        sweep_every_s=reader.whole("BACKBURNER_SWEEP_EVERY_S", 3600),
+        max_attempts=reader.whole("BACKBURNER_MAX_ATTEMPTS", 3),
+    )
+    reader.contradictions(settings)
+    if reader.problems:
+        raise ConfigError("Settings that cannot work:\n- " + "\n- ".join(reader.problems))
+    return settings
+
+
+class _Reader:
+    """Reads one value after another and remembers what is wrong with each."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        return self._environment.get(name, "").strip() or None
+
+    def required(self, name: str, meaning: str) -> str:
+        value = self.text(name)
+        if value is None:
+            self.problems.append(f"{name} is not set: {meaning}")
+        return value or ""
+
+    def url(self, name: str, meaning: str, default: str | None = None) -> str:
+        value = self.text(name) or default or self.required(name, meaning)
+        if value and not (value.startswith(("http://", "https://")) and urlsplit(value).netloc):
+            self.problems.append(f"{name} is not an http(s) URL")
+        return value
+
+    def provider(self) -> Provider:
+        value = self.text("BACKBURNER_PROVIDER") or Provider.YANDEX
+        if value in list(Provider):
+            return Provider(value)
+        self.problems.append(f"BACKBURNER_PROVIDER is {value!r}: one of {', '.join(Provider)}")
+        return Provider.GENERIC
+
+    def whole(self, name: str, default: int, at_most: int | None = None) -> int:
+        value = self.text(name)
+        number = int(value) if value and value.isascii() and value.isdigit() else default if value is None else 0
+        if number < 1 or (at_most and number > at_most):
+            limits = f"from 1 to {at_most}" if at_most else "above 0"
+            self.problems.append(f"{name} is {value!r}: a whole number {limits}")
+        return number
+
+    def budget(self, name: str, kind: Callable[[str], N]) -> N | None:
+        value = self.text(name)
+        try:
+            number = None if value is None else kind(value)
+        except ValueError:
+            number = kind("0")
+        if number is not None and not 0 < number < float("inf"):
+            self.problems.append(f"{name} is {value!r}: a number above 0, or leave it unset for no budget")
+        return number
+
+    def contradictions(self, settings: Settings) -> None:
+        if settings.api_key and settings.api_key_secret:
+            self.problems.append("OPENAI_API_KEY and BACKBURNER_API_KEY_SECRET are both set: keep one")
+        if not settings.api_key and not settings.api_key_secret:
+            self.problems.append("neither OPENAI_API_KEY nor BACKBURNER_API_KEY_SECRET is set: the provider's key")
+        if settings.profile.needs_project and not settings.project:
+            self.problems.append(f"OPENAI_PROJECT_ID is not set: {settings.provider} needs it (the folder id)")
+        queues = [settings.pending_queue_url, settings.backlog_queue_url, settings.dead_queue_url]
+        named = [url for url in queues if url]
+        if len(set(named)) < len(named):
+            self.problems.append("the pending, backlog and dead-letter queues must be three different queues")

@@ -1,0 +1,120 @@
+"""An upload becomes a job: DESIGN section 6, "Submit".
+
+Order of effects, and what a crash before each costs:
+  document and recipe read → guard → claim `submitting` → [generate.py] create → id → `running`.
+Before the guard: nothing is there yet; the trigger delivers the event again. Between guard and claim: the guard
+surfaces after the lease and is treated as the event. After the claim: the guard takes over. The governor's reservation belongs
+between guard and claim.
+"""
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+
+from msgspec.structs import replace
+
+from backburner.documents import MAX_DOCUMENT_BYTES, read_text
+from backburner.errors import JobError, Reason
+from backburner.finish import Finisher
+from backburner.generate import Starter
+from backburner.inbox import Current, Inbox
+from backburner.ledger import Ledger, Standing
+from backburner.messages import Message
+from backburner.ports import Bucket, Stored, TooLargeError
+from backburner.recipes import fingerprint, parse, source_text
+from backburner.records import OpenRecord, ProviderRef, RecipeRef, Source, State, log_keys
+
+logger = logging.getLogger(__name__)
+
+
+class Outcome(StrEnum):
+    """What became of an upload event."""
+
+    GONE = "gone"  # the object is not there any more
+    KNOWN = "known"  # its job is open or over already
+    CLAIMED = "claimed"  # a job was opened
+    FAILED = "failed"  # it cannot become a job; the error record says why
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitter:
+    """Turns uploads into jobs; the same event any number of times makes one."""
+
+    bucket: Bucket
+    ledger: Ledger
+    inbox: Inbox
+    starter: Starter
+    finisher: Finisher
+    provider_name: str
+    base_url: str
+
+    async def submit(self, key: str, wanted: Message | None = None) -> Outcome:
+        """Open the job of the document as it stands now.
+
+        `wanted` is a message for a run that nobody opened: if its job is still current and its run is not over, that
+        run is opened even where an event would find nothing to do.
+        """
+        try:
+            source = await self.bucket.get(key, MAX_DOCUMENT_BYTES)
+        except TooLargeError:
+            source = await self.bucket.head(key)
+        current = await self.inbox.current(key, source)
+        if current is None:
+            return Outcome.GONE
+        standing = await self.ledger.standing(current.place, current.job_id)
+        run = _run_to_open(current, standing, wanted)
+        if run is None or await self.ledger.open_record(current.job_id, run):
+            return Outcome.KNOWN
+        return await self._open(self._record(current, standing, run), current)
+
+    async def _open(self, record: OpenRecord, current: Current) -> Outcome:
+        ticket = await self.starter.guard(record)
+        try:
+            text, recipe_text = _text(current.source), source_text(current.place.recipe, current.recipe)
+            recipe = parse(recipe_text)
+        except JobError as error:
+            await self.finisher.fail(record, error.reason, str(error))
+            return Outcome.FAILED
+        claim = replace(
+            record, ticket=ticket, recipe_text=recipe_text, output=recipe.output, price=recipe.price, attempt=1
+        )
+        held = await self.ledger.claim(claim)
+        if held is None:
+            return Outcome.KNOWN
+        logger.info("job claimed", extra=log_keys(record) | {"recipe": current.place.recipe})
+        await self.starter.start(held, text)
+        return Outcome.CLAIMED
+
+    def _record(self, current: Current, standing: Standing, run: int) -> OpenRecord:
+        source = current.source
+        return OpenRecord(
+            job_id=current.job_id,
+            run=run,
+            state=State.SUBMITTING,
+            source=Source(
+                bucket=self.inbox.bucket_name,
+                key=current.place.key,
+                etag=source.etag,
+                size=source.size_bytes,
+                last_modified=source.last_modified,
+            ),
+            recipe=RecipeRef(name=current.place.recipe, sha256=fingerprint(current.recipe)),
+            provider=ProviderRef(profile=self.provider_name, base_url=self.base_url, model=current.model),
+            uploaded_at=source.last_modified,
+            ticket="",
+            stood_at_place=standing.etags,
+        )
+
+
+def _run_to_open(current: Current, standing: Standing, wanted: Message | None) -> int | None:
+    if wanted is not None and wanted.job == current.job_id and not standing.is_over(wanted.run):
+        return standing.last_run + 1
+    return standing.run_for_event(current.source.last_modified)
+
+
+def _text(source: Stored) -> str:
+    if source.size_bytes > MAX_DOCUMENT_BYTES:
+        raise JobError(
+            Reason.DOCUMENT_TOO_LARGE, f"{source.size_bytes} bytes: at most {MAX_DOCUMENT_BYTES} are read so far"
+        )
+    return read_text(source.body)

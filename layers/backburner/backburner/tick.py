@@ -1,0 +1,125 @@
+"""The checker's engine: one tick receives, handles everything at once, and goes on while something falls due soon."""
+
+import asyncio
+import heapq
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from backburner.check import Checker
+from backburner.ports import Clock, Queue, Received
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 50.0
+"""A tick's longest life; the timer fires each minute."""
+SOON_S = 10.0
+"""A tick stays for what falls due within this."""
+MOST_AT_ONCE = 64
+"""Messages handled at the same time: bounds the memory that answers take."""
+MOST_IN_HAND = 500
+MOST_IN_BATCH = 10
+"""Messages that one receive can bring (SQS, Message Queue)."""
+_RECEIVERS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchedQueue:
+    """A queue that remembers when the messages which this process sent or postponed show (again)."""
+
+    queue: Queue
+    clock: Clock
+    due: list[float] = field(default_factory=list)
+
+    async def visibility_s(self) -> int:
+        """How long a received message stays in hand."""
+        return await self.queue.visibility_s()
+
+    async def send(self, body: str, delay_s: int) -> None:
+        """Make a message, and remember when it shows."""
+        await self.queue.send(body, delay_s)
+        heapq.heappush(self.due, self.clock.monotonic() + delay_s)
+
+    async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
+        """Take messages."""
+        return await self.queue.receive(most, wait_s)
+
+    async def postpone(self, message: Received, delay_s: int) -> None:
+        """Hide a message in hand, and remember when it shows again."""
+        await self.queue.postpone(message, delay_s)
+        heapq.heappush(self.due, self.clock.monotonic() + delay_s)
+
+    async def delete(self, message: Received) -> None:
+        """Remove a message."""
+        await self.queue.delete(message)
+
+    def shows_within(self, seconds: float) -> bool:
+        """Whether a message that we know of shows within so many seconds, or did in the last two."""
+        now = self.clock.monotonic()
+        while self.due and self.due[0] < now - 2:
+            heapq.heappop(self.due)
+        return bool(self.due) and self.due[0] <= now + seconds
+
+
+@dataclass
+class _Inflow:
+    """One queue's messages; several receives at once while every one of them comes back full."""
+
+    queue: WatchedQueue
+    receivers: int = 1
+
+    async def receive(self) -> list[Received]:
+        batches = await asyncio.gather(*(self.queue.receive(MOST_IN_BATCH, 1) for _ in range(self.receivers)))
+        received = [message for batch in batches for message in batch]
+        self.receivers = _RECEIVERS if len(received) >= self.receivers * MOST_IN_BATCH else 1
+        return received
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """Runs a checker over both queues."""
+
+    checker: Checker
+    pending: WatchedQueue
+    backlog: WatchedQueue
+    clock: Clock
+    polls_per_second: int
+    counts: Counter[str] = field(default_factory=Counter)
+
+    async def run(self, seconds: float) -> None:
+        """Handle what is due, for at most so many seconds; then let what is in hand come to its end.
+
+        Messages that fail are logged and left to come back. Nothing received at all: nothing else is touched. Raises
+        `RetryLaterError` where a queue cannot be read.
+        """
+        stop_at, most = self.clock.monotonic() + seconds, await self._most_in_hand()
+        at_once, in_hand = asyncio.Semaphore(MOST_AT_ONCE), set[asyncio.Task[None]]()
+        inflows = [_Inflow(self.pending), _Inflow(self.backlog)]
+        try:
+            while self.clock.monotonic() < stop_at:
+                for inflow, batch in zip(inflows, await asyncio.gather(*(i.receive() for i in inflows)), strict=True):
+                    for received in batch:
+                        task = asyncio.create_task(self._handle(inflow.queue, received, at_once))
+                        in_hand.add(task)
+                        task.add_done_callback(in_hand.discard)
+                while len(in_hand) >= most:
+                    await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
+                if not in_hand and not any(inflow.queue.shows_within(SOON_S) for inflow in inflows):
+                    return
+        finally:
+            await asyncio.gather(*in_hand)
+
+    async def _handle(self, queue: Queue, received: Received, at_once: asyncio.Semaphore) -> None:
+        async with at_once:
+            try:
+                await self.checker.handle(queue, received)
+                self.counts["handled"] += 1
+            except Exception:
+                self.counts["left"] += 1
+                logger.exception("message left to come back", extra={"receives": received.receives})
+
+    async def _most_in_hand(self) -> int:
+        """No more than can be polled in half the visibility."""
+        bound = self.polls_per_second * await self.pending.visibility_s() // 2
+        return max(MOST_IN_BATCH, min(MOST_IN_HAND, bound))
