@@ -1,0 +1,45 @@
+"""What the stand-in answers with: a body, and the manner in which it reaches the client, or does not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Manner = Literal["whole", "slow", "drip", "drop"]
+"""At once; after a pause; byte by byte over minutes; not at all, the connection is closed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """One HTTP answer. In the table of behaviours a `body` of None stands for the answer that would be right."""
+
+    status: int = 200
+    body: dict[str, Any] | str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    manner: Manner = "whole"
+
+
+class RefusedError(Exception):
+    """The request ends here, with this reply."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+def error(
+    status: int,
+    message: str,
+    code: str | None = None,
+    *,
+    param: str | None = None,
+    kind: str = "invalid_request_error",
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """Build an error in the API's own shape."""
+    body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    return Reply(status=status, body=body, headers=headers or {})
+
+
+def refuse(message: str, code: str | None = None, *, param: str | None = None, status: int = 400) -> RefusedError:
+    """Build the exception for a request that is wrong in itself."""
+    return RefusedError(error(status, message, code, param=param))

@@ -1,0 +1,134 @@
+"""Run the stand-in: in a thread for tests (`serve`), in the foreground for the operator (`run`). Loopback only."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from backburner_cli.standin.http import Address, build_app
+from backburner_cli.standin.provider import StandIn
+
+_START_LIMIT_S: Final = 30.0
+_STOP_LIMIT_S: Final = 10.0
+_BACKLOG: Final = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A stand-in that answers at an address; `stand_in` is the same one from inside."""
+
+    host: str
+    port: int
+    stand_in: StandIn
+
+    @property
+    def base_url(self) -> str:
+        """The address for the SDK."""
+        return f"http://{self.host}:{self.port}/v1"
+
+    @property
+    def control_url(self) -> str:
+        """The address for tests in another process."""
+        return f"http://{self.host}:{self.port}/control"
+
+
+@contextlib.contextmanager
+def serve(stand_in: StandIn | None = None, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Running]:
+    """Run a stand-in in a background thread while the block runs; port 0 takes a free one."""
+    stand_in = stand_in or StandIn()
+    listener = _listening(host, port)
+    server = _Server(stand_in)
+    thread = threading.Thread(target=server.run, args=([listener],), name="stand-in", daemon=True)
+    thread.start()
+    try:
+        if not server.is_up.wait(_START_LIMIT_S):
+            raise TimeoutError("the stand-in did not start")
+        yield Running(host=host, port=listener.getsockname()[1], stand_in=stand_in)
+    finally:
+        server.should_exit = True
+        thread.join(_STOP_LIMIT_S)
+
+
+def run(host: str = "127.0.0.1", port: int = 8765, *, stand_in: StandIn | None = None) -> None:
+    """Run a stand-in in the foreground until it is interrupted, one log line for every request."""
+    listener = _listening(host, port)
+    _log_requests()
+    _Server(stand_in or StandIn(remembers=False)).run([listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is up, can close a connection without an answer, and waits for nobody at its end."""
+
+    def __init__(self, stand_in: StandIn) -> None:
+        self.is_up: Final = threading.Event()
+        self._transports: Final[dict[Address, asyncio.Transport]] = {}
+        transports = self._transports
+
+        class Protocol(H11Protocol):
+            """HTTP over connections that can be found by the client's address."""
+
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+                super().connection_made(transport)
+                transports[transport.get_extra_info("peername")[:2]] = transport
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                transports.pop(self.transport.get_extra_info("peername")[:2], None)
+                super().connection_lost(exc)
+
+        app = build_app(stand_in, self._drop)
+        quiet: dict[str, Any] = {
+            "access_log": False,
+            "log_config": None,
+            "log_level": "warning",
+            "server_header": False,
+        }
+        super().__init__(uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", **quiet))
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self.is_up.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close every connection, also those in the middle of a slow answer, then stop."""
+        for transport in list(self._transports.values()):
+            transport.abort()
+        await super().shutdown(sockets)
+
+    def _drop(self, client: Address) -> None:
+        if transport := self._transports.get(client):
+            transport.abort()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Open the socket. Raises `ValueError` for an address that others could reach, `OSError` for one in use."""
+    if not ipaddress.ip_address(host).is_loopback:
+        raise ValueError(f"the stand-in listens on loopback addresses only, not on {host}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named as TCP, or asyncio leaves Nagle's algorithm on and every second answer is 40 ms late.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _log_requests() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(method)s %(path)s %(status)s %(manner)s %(response_id)s"))
+    requests = logging.getLogger(build_app.__module__)
+    requests.addHandler(handler)
+    requests.setLevel(logging.INFO)
+    requests.propagate = False

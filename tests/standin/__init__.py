@@ -1,0 +1,1 @@
+"""The local stand-in provider keeps what it promises."""
