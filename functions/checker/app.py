@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
-from backburner.adapters.connect import Parts, connect
+from backburner.adapters.connect import Connected, connect
 from backburner.events import require_timer
 from backburner.tick import TICK_S
 
@@ -20,7 +20,7 @@ logger = Logger(service="checker", name="checker")
 
 
 @cache
-def parts() -> Parts:
+def connected() -> Connected:
     """Settings and clients, made once per environment."""
     copy_config_to_registered_loggers(source_logger=logger, include={"backburner"})
     return connect(create_limit_s=CREATE_LIMIT_S)
@@ -31,18 +31,18 @@ def handler(event: Any, context: Any) -> dict[str, int]:
     require_timer(event)
     tell = getattr(context, "get_remaining_time_in_millis", None)
     remaining_s = tell() / 1000 if tell else UNTOLD_S
-    ready = parts()
+    ready = connected()
     counts = ready.runner.run(_tick(ready, remaining_s))
     logger.info("tick", extra=counts)
     return counts
 
 
-async def _tick(ready: Parts, remaining_s: float) -> dict[str, int]:
-    ready.tick.counts.clear()
+async def _tick(ready: Connected, remaining_s: float) -> dict[str, int]:
+    ready.parts.tick.counts.clear()
     tick_s = max(1.0, min(TICK_S, remaining_s - CREATE_LIMIT_S - SPARE_S))
     try:
         async with asyncio.timeout(max(1.0, remaining_s - SPARE_S)):
-            await ready.tick.run(tick_s)
+            await ready.parts.tick.run(tick_s)
     except TimeoutError:
         logger.warning("tick cut short: its messages come back when their visibility ends")
-    return dict(ready.tick.counts)
+    return dict(ready.parts.tick.counts)

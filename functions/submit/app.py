@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
-from backburner.adapters.connect import Parts, connect
+from backburner.adapters.connect import Connected, connect
 from backburner.errors import BackburnerError
 from backburner.events import Broken, Ignored, Record, uploads_in
 
@@ -20,7 +20,7 @@ class SubmitError(Exception):
 
 
 @cache
-def parts() -> Parts:
+def connected() -> Connected:
     """Settings and clients, made once per environment."""
     copy_config_to_registered_loggers(source_logger=logger, include={"backburner"})
     return connect(create_limit_s=CREATE_LIMIT_S)
@@ -28,7 +28,7 @@ def parts() -> Parts:
 
 def handler(event: Any, context: Any) -> dict[str, int]:  # noqa: ARG001 - both clouds pass it
     """Submit every upload of an event. Raises `UnknownEventError`, `ConfigError`, or `SubmitError` at the end."""
-    records, ready = uploads_in(event), parts()
+    records, ready = uploads_in(event), connected()
     outcomes = ready.runner.run(_all(ready, records))
     failed = [error for error in outcomes if error]
     if failed:
@@ -36,11 +36,11 @@ def handler(event: Any, context: Any) -> dict[str, int]:  # noqa: ARG001 - both 
     return {"records": len(records)}
 
 
-async def _all(ready: Parts, records: list[Record]) -> list[str | None]:
+async def _all(ready: Connected, records: list[Record]) -> list[str | None]:
     return await asyncio.gather(*(_one(ready, record) for record in records))
 
 
-async def _one(ready: Parts, record: Record) -> str | None:
+async def _one(ready: Connected, record: Record) -> str | None:
     match record:
         case Ignored(why):
             logger.info("record ignored", extra={"why": why})
@@ -51,7 +51,7 @@ async def _one(ready: Parts, record: Record) -> str | None:
     if record.bucket != ready.settings.bucket:
         return f"an upload to {record.bucket!r}, but BACKBURNER_BUCKET is {ready.settings.bucket!r}"
     try:
-        outcome = await ready.submitter.submit(record.key)
+        outcome = await ready.parts.submitter.submit(record.key)
     except Exception as error:
         logger.exception("upload failed", extra={"key": record.key})
         return f"{type(error).__name__}: {error}" if isinstance(error, BackburnerError) else type(error).__name__

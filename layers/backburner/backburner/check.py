@@ -15,12 +15,12 @@ from backburner.finish import Finisher
 from backburner.generate import Starter
 from backburner.keys import place_of
 from backburner.ledger import Ledger, Open
-from backburner.messages import Message, decode, new_ticket
+from backburner.messages import Message, decode
 from backburner.pacing import PROBE_S, Durations, Pace, next_poll_s
-from backburner.ports import Generator, Queue, Received
+from backburner.ports import Clock, Generator, Queue, Received
 from backburner.profiles import Profile
 from backburner.recipes import Recipe, parse, schema_problem
-from backburner.records import OpenRecord, State, log_keys, seen, started
+from backburner.records import OpenRecord, State, log_keys, seen
 from backburner.submit import Submitter
 from backburner.verdicts import Act, Call, Verdict, judge
 
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 YOUNG_S = 60
 """A 404 on a generation younger than this is not believed yet."""
+EARLY_S = 2.0
+"""A message that came before the record that names it shows again after this."""
 MOST_RECEIVES = 500
 OLDEST_S = 7 * 86_400
 """A message that was received that often or is that old is replaced, long before redrive or retention would take it."""
@@ -44,6 +46,7 @@ class Checker:
     generator: Generator
     pending: Queue
     dead: Queue
+    clock: Clock
     profile: Profile
     pace: Pace
     durations: Durations
@@ -95,20 +98,21 @@ class Checker:
         return _DELETE
 
     async def _stale(self, message: Message, held: Open) -> "_Next":
-        """The ticket is not the record's: adopt the id of the attempt under way, else drop the message."""
+        """The ticket is not the record's: not yet, or not any more."""
         record, brought = held.record, message.response_id
-        if brought is None or brought in record.response_ids:
-            return _DELETE
-        if record.state is State.SUBMITTING and record.attempt == message.attempt:
-            generation = Generation(id=brought, status="queued")
-            adopted = held.but(
-                state=State.RUNNING, ticket=message.ticket, responses=started(record, generation), waits=0, ran_s=0.0
-            )
-            await self.ledger.rewrite(adopted)
-            return 1.0, frozenset()
-        logger.warning("generation cancelled: not the record's", extra=log_keys(record) | {"response_id": brought})
-        await self.generator.cancel(brought)
+        if message.follows == record.ticket:
+            if brought is not None and record.state is State.SUBMITTING:
+                await self._adopt(held, message, brought)
+            return EARLY_S, frozenset()
+        if brought is not None and brought not in record.response_ids:
+            logger.warning("generation cancelled: not the record's", extra=log_keys(record) | {"response_id": brought})
+            await self.generator.cancel(brought)
         return _DELETE
+
+    async def _adopt(self, held: Open, message: Message, response_id: str) -> None:
+        """Take over the id of the attempt under way: whoever started it has not yet recorded it, and may never."""
+        generation = Generation(id=response_id, status="queued")
+        await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now()))
 
     async def _look(self, held: Open, received: Received) -> "_Next":
         """Ask the provider about a running generation and act on the verdict."""
@@ -174,14 +178,7 @@ class Checker:
     async def _replace(self, held: Open) -> "_Next":
         """A fresh message for the same generation, before redrive or retention takes the old one."""
         record = held.record
-        fresh = Message(
-            job=record.job_id,
-            run=record.run,
-            key=record.source.key,
-            ticket=new_ticket(),
-            response_id=record.responses[-1].id,
-            attempt=record.attempt,
-        )
+        fresh = record.message(record.responses[-1].id)
         await self.pending.send(fresh.encode(), round(min(900.0, next_poll_s(held.generation_age_s))))
         await self.ledger.rewrite(held.but(ticket=fresh.ticket, ran_s=held.generation_age_s))
         return _DELETE

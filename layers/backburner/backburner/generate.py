@@ -17,12 +17,11 @@ from backburner.documents import MAX_DOCUMENT_BYTES, read_text
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.ledger import Ledger, Open
-from backburner.messages import Message, new_ticket
 from backburner.pacing import PROBE_S, UNKNOWN_S, backoff_s
 from backburner.ports import Bucket, Clock, Generator, Queue, TooLargeError
 from backburner.profiles import Profile, request_body
 from backburner.recipes import parse
-from backburner.records import OpenRecord, State, log_keys, started
+from backburner.records import OpenRecord, State, log_keys
 from backburner.verdicts import Act, Call, Verdict, judge
 
 logger = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ class Starter:
 
     async def guard(self, record: OpenRecord) -> str:
         """Send the message that takes over if this process dies: due after the lease. Returns its ticket."""
-        message = Message(job=record.job_id, run=record.run, key=record.source.key, ticket=new_ticket())
+        message = record.message()
         await self.pending.send(message.encode(), self.lease_s)
         return message.ticket
 
@@ -102,7 +101,7 @@ class Starter:
     async def wait(self, held: Open, waiting_for: str, delay_s: float) -> bool:
         """Put a run back to wait: message before record. False: another owner's record stands, our message is void."""
         record = held.record
-        message = Message(job=record.job_id, run=record.run, key=record.source.key, ticket=new_ticket())
+        message = record.message()
         await self.backlog.send(message.encode(), round(delay_s))
         waiting = held.but(state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1)
         if await self.ledger.rewrite(waiting) is None:
@@ -119,26 +118,11 @@ class Starter:
         return True
 
     async def _started(self, held: Open, generation: Generation) -> None:
-        record, ticket = held.record, new_ticket()
-        message = Message(
-            job=record.job_id,
-            run=record.run,
-            key=record.source.key,
-            ticket=ticket,
-            response_id=generation.id,
-            attempt=record.attempt,
-        )
+        record = held.record
+        message = record.message(generation.id)
         await self.pending.send(message.encode(), round(UNKNOWN_S))
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
-        running = held.but(
-            state=State.RUNNING,
-            ticket=ticket,
-            responses=started(record, generation),
-            submitted_at=record.submitted_at or self.clock.now(),
-            waits=0,
-            ran_s=0.0,
-        )
-        if await self.ledger.rewrite(running) is None:
+        if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
 
     async def _cancel_unless_adopted(self, record: OpenRecord, response_id: str) -> None:

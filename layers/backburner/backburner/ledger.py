@@ -13,10 +13,21 @@ from typing import Any, Generic
 
 import msgspec
 
+from backburner.answers import Generation
 from backburner.errors import RetryLaterError
 from backburner.keys import Place, open_key, superseded_key
 from backburner.ports import ABSENT, Bucket, ConflictError, Stored
-from backburner.records import ErrorRecord, JobRecord, OpenRecord, R, RunRecord, SupersededRecord, decode, encode
+from backburner.records import (
+    ErrorRecord,
+    JobRecord,
+    OpenRecord,
+    R,
+    RunRecord,
+    SupersededRecord,
+    decode,
+    encode,
+    running,
+)
 
 JSON = "application/json"
 _TRIES = 5
@@ -40,6 +51,10 @@ class Open(Held[OpenRecord]):
     def but(self, **changes: Any) -> "Open":
         """The same hold with fields that the next write will change."""
         return dataclasses.replace(self, record=msgspec.structs.replace(self.record, **changes))
+
+    def as_running(self, generation: Generation, ticket: str, now: datetime) -> "Open":
+        """The same hold, to be written as running."""
+        return dataclasses.replace(self, record=running(self.record, generation, ticket, now))
 
     @property
     def generation_age_s(self) -> float:

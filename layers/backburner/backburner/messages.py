@@ -8,12 +8,18 @@ from backburner.errors import MessageError
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Drives one run. `response_id` and `attempt` stand in messages that carry the id of a started generation."""
+    """Drives one run.
+
+    `follows` is the ticket that the record had when the message was sent: as long as it still has, the writer of the
+    next record is between its two effects, or dead there. `response_id` and `attempt` stand in messages that carry the
+    id of a started generation.
+    """
 
     job: str
     run: int
     key: str
     ticket: str
+    follows: str | None = None
     response_id: str | None = None
     attempt: int | None = None
 

@@ -9,6 +9,7 @@ import msgspec
 from backburner.answers import Generation, Usage
 from backburner.errors import Reason
 from backburner.keys import Place, place_of
+from backburner.messages import Message, new_ticket
 from backburner.recipes import Price
 
 VERSION = 1
@@ -118,6 +119,18 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     stood_at_place: list[str] = []
     """ETags of the run and error record that stood at its place when it was claimed."""
 
+    def message(self, response_id: str | None = None) -> Message:
+        """A message for its next step, under a fresh ticket; with the id of a generation, once there is one."""
+        return Message(
+            job=self.job_id,
+            run=self.run,
+            key=self.source.key,
+            ticket=new_ticket(),
+            follows=self.ticket or None,
+            response_id=response_id,
+            attempt=None if response_id is None else self.attempt,
+        )
+
 
 class Replaced(msgspec.Struct, frozen=True, kw_only=True):
     """What a run record found at its place and takes away once it stands."""
@@ -175,9 +188,18 @@ def log_keys(record: JobRecord) -> dict[str, object]:
     return {"job_id": record.job_id, "run": record.run, "key": record.source.key, "response_id": last}
 
 
-def started(record: OpenRecord, generation: Generation) -> list[Response]:
-    """The responses with a generation that was just started added to them."""
-    return [*record.responses, _response(generation, generation.id, record.attempt)]
+def running(record: OpenRecord, generation: Generation, ticket: str, now: datetime) -> OpenRecord:
+    """The record of a run whose generation was started."""
+    return msgspec.structs.replace(
+        record,
+        state=State.RUNNING,
+        ticket=ticket,
+        responses=[*record.responses, _response(generation, generation.id, record.attempt)],
+        submitted_at=record.submitted_at or now,
+        waiting_for=None,
+        waits=0,
+        ran_s=0.0,
+    )
 
 
 def seen(record: OpenRecord, generation: Generation) -> OpenRecord:

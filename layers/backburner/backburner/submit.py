@@ -3,8 +3,8 @@
 Order of effects, and what a crash before each costs:
   document and recipe read → guard → claim `submitting` → [generate.py] create → id → `running`.
 Before the guard: nothing is there yet; the trigger delivers the event again. Between guard and claim: the guard
-surfaces after the lease and is treated as the event. After the claim: the guard takes over. The governor's reservation belongs
-between guard and claim.
+surfaces after the lease and is treated as the event. After the claim: the guard takes over. The governor's
+reservation belongs between guard and claim.
 """
 
 import logging

@@ -1,0 +1,89 @@
+"""The operator's command `backburner`."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    help="Drop a document into a bucket; the finished text appears beside it.",
+    epilog="Start with [bold]backburner demo[/bold]; then [bold]backburner up[/bold] and drop documents of your own.",
+)
+out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+
+REAL_PROVIDER = (
+    "A real provider takes the stand-in's place when OPENAI_BASE_URL, OPENAI_API_KEY and BACKBURNER_MODEL are set "
+    "(and BACKBURNER_PROVIDER, OPENAI_PROJECT_ID where it needs them: docs/providers.md)."
+)
+
+
+@app.command(epilog=REAL_PROVIDER)
+def demo() -> None:
+    """Run the main job once, end to end, on this machine: about a minute, nothing left behind."""
+    from backburner_cli.demo import show  # noqa: PLC0415 - help needs no servers
+
+    with _plain_errors():
+        show(out, os.environ)
+
+
+@app.command(epilog=REAL_PROVIDER)
+def up() -> None:
+    """Run the whole of it on this machine until Ctrl-C: local cloud, real template, timer of one minute."""
+    from backburner_cli.up import stay  # noqa: PLC0415
+
+    with _plain_errors():
+        stay(out, os.environ)
+
+
+@app.command()
+def put(
+    files: Annotated[list[Path], typer.Argument(help="Documents to upload.", exists=True, dir_okay=False)],
+    recipe: Annotated[str, typer.Option(help="Folder below inbox/, so the recipe; '' for the default.")] = "",
+    *,
+    wait: Annotated[bool, typer.Option(help="Wait for the results and show them.")] = False,
+) -> None:
+    """Upload documents to the inbox of BACKBURNER_BUCKET, on any cloud that the AWS_… variables reach."""
+    from backburner_cli.put import upload  # noqa: PLC0415
+
+    with _plain_errors():
+        upload(out, os.environ, files, recipe, wait=wait)
+
+
+@app.command()
+def provider(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8765,
+    profile: Annotated[Literal["openai", "yandex", "vllm"], typer.Option(help="Whose rules it keeps.")] = "openai",
+) -> None:
+    """Run the local stand-in provider alone: background mode of the Responses API over an honest extract."""
+    from backburner_cli.standin import StandIn, run  # noqa: PLC0415
+
+    out.print(f"Stand-in provider at http://127.0.0.1:{port}/v1, any key; its models: GET /v1/models. Ctrl-C ends it.")
+    run(port=port, stand_in=StandIn(profile=profile, remembers=False))
+
+
+class _plain_errors:  # noqa: N801 - reads as what it does
+    """Say what went wrong and what to do, without a traceback; Ctrl-C ends quietly once everything is cleared away."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        from backburner_cli.localcloud import LocalCloudError  # noqa: PLC0415
+        from backburner_cli.provider import ProviderError  # noqa: PLC0415
+        from backburner_cli.put import PutError  # noqa: PLC0415
+
+        if isinstance(error, KeyboardInterrupt):
+            err.print("Stopped; nothing is left behind.")
+            raise typer.Exit(130) from None
+        if isinstance(error, LocalCloudError | ProviderError | PutError):
+            err.print(f"[bold red]{kind.__name__ if kind else ''}[/]: {error}", markup=True)
+            raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    app()

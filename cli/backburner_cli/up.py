@@ -1,0 +1,53 @@
+"""The whole system on this machine until Ctrl-C."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from backburner_cli.localcloud import LocalCloud, local_cloud
+from backburner_cli.localcloud.cloud import CHECKOUT
+from backburner_cli.provider import ChosenProvider, chosen_provider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rich.console import Console
+
+
+def stay(out: Console, environment: Mapping[str, str]) -> None:
+    """Start everything, say how to use it, and wait for Ctrl-C."""
+    with running(out, environment) as (cloud, provider):
+        out.print("\n[bold]Ready.[/] In another terminal:\n")
+        for name, value in cloud.environment.items():
+            out.print(f"  export {name}={value}", markup=False)
+        out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait\n", markup=False)
+        out.print("Uploads below inbox/ start by themselves; the timer looks for results each minute.")
+        if provider.stand_in is not None:
+            out.print("The provider is the local stand-in: its texts are extracts, not written by a language model.")
+        out.print("Ctrl-C ends it and removes everything.")
+        threading.Event().wait()
+
+
+@contextmanager
+def running(out: Console, environment: Mapping[str, str]) -> Iterator[tuple[LocalCloud, ChosenProvider]]:
+    """The local cloud with its provider and the shipped recipes in its bucket."""
+
+    def progress(message: str) -> None:
+        out.print(f"[dim]{message}[/]")
+
+    with (
+        chosen_provider(environment) as provider,
+        local_cloud(
+            provider_base_url=provider.base_url,
+            api_key=provider.api_key,
+            model=provider.model,
+            provider_profile=provider.profile,
+            parameters=provider.parameters,
+            progress=progress,
+        ) as cloud,
+    ):
+        for recipe in sorted((CHECKOUT / "recipes").glob("*.md")):
+            cloud.s3().put_object(Bucket=cloud.bucket, Key=f"recipes/{recipe.name}", Body=recipe.read_bytes())
+        yield cloud, provider

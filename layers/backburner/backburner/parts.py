@@ -1,0 +1,94 @@
+"""How the core fits together over its ports: the functions put adapters in, the tests put fakes in."""
+
+from dataclasses import dataclass
+
+from backburner.check import Checker
+from backburner.finish import Finisher
+from backburner.generate import Starter
+from backburner.inbox import Inbox
+from backburner.ledger import Ledger
+from backburner.pacing import Durations, Pace
+from backburner.ports import Bucket, Clock, Generator, Queue
+from backburner.settings import Settings
+from backburner.submit import Submitter
+from backburner.tick import Tick, WatchedQueue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """The outside world."""
+
+    bucket: Bucket
+    pending: Queue
+    backlog: Queue
+    dead: Queue
+    generator: Generator
+    clock: Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the two functions run."""
+
+    submitter: Submitter
+    tick: Tick
+
+
+def assemble(settings: Settings, ports: Ports, *, create_limit_s: float) -> Parts:
+    """Put the core together; reaches nothing yet."""
+    pending = WatchedQueue(queue=ports.pending, clock=ports.clock)
+    backlog = WatchedQueue(queue=ports.backlog, clock=ports.clock)
+    ledger = Ledger(ports.bucket)
+    inbox = Inbox(
+        bucket=ports.bucket,
+        ledger=ledger,
+        bucket_name=settings.bucket,
+        profile=settings.profile,
+        project=settings.project,
+        default_model=settings.model,
+    )
+    finisher = Finisher(bucket=ports.bucket, ledger=ledger, inbox=inbox, pending=pending, clock=ports.clock)
+    starter = Starter(
+        bucket=ports.bucket,
+        ledger=ledger,
+        finisher=finisher,
+        generator=ports.generator,
+        pending=pending,
+        backlog=backlog,
+        clock=ports.clock,
+        profile=settings.profile,
+        lease_s=settings.lease_s,
+        max_attempts=settings.max_attempts,
+        create_limit_s=create_limit_s,
+    )
+    submitter = Submitter(
+        bucket=ports.bucket,
+        ledger=ledger,
+        inbox=inbox,
+        starter=starter,
+        finisher=finisher,
+        provider_name=settings.provider,
+        base_url=settings.base_url,
+    )
+    checker = Checker(
+        ledger=ledger,
+        submitter=submitter,
+        starter=starter,
+        finisher=finisher,
+        generator=ports.generator,
+        pending=pending,
+        dead=ports.dead,
+        clock=ports.clock,
+        profile=settings.profile,
+        pace=Pace(settings.polls_per_second, ports.clock),
+        durations=Durations(),
+        deadline_s=settings.deadline_s,
+    )
+    tick = Tick(
+        checker=checker,
+        pending=pending,
+        backlog=backlog,
+        clock=ports.clock,
+        polls_per_second=settings.polls_per_second,
+    )
+    return Parts(submitter=submitter, tick=tick)

@@ -1,0 +1,114 @@
+"""A process dies at any effect of submit or of a tick, before or after it: the document still comes to its end."""
+
+from collections.abc import Callable
+
+import pytest
+
+from support.fakes import Killed, Plan
+from support.system import System
+
+KEY = "inbox/contract.txt"
+TEXT = "the contract"
+
+
+def _one_document(system: System) -> None:
+    system.upload(KEY, TEXT)
+
+
+def _retried(system: System) -> None:
+    system.upload(KEY, TEXT)
+    system.generator.plan(Plan(text=""))
+
+
+def _failing(system: System) -> None:
+    system.upload("inbox/nosuch/contract.txt", TEXT)
+    system.upload(KEY, TEXT)
+    system.generator.plan(Plan(text=""), times=3)
+
+
+def _over_an_older_failure_and_result(system: System) -> None:
+    system.upload(KEY, "an older text")
+    system.run(system.submit(KEY))
+    system.settle()
+    system.upload(KEY, "")
+    system.run(system.submit(KEY))
+    system.settle()
+    system.upload("recipes/default.md", "---\noutput: txt\n---\nDo it.")
+    system.upload(KEY, TEXT)
+
+
+SCENARIOS: dict[str, Callable[[System], None]] = {
+    "one document": _one_document,
+    "one that is retried": _retried,
+    "ones that fail": _failing,
+    "over an older failure and an older result": _over_an_older_failure_and_result,
+}
+
+
+def _life(system: System, deliveries: int = 2) -> None:
+    """An event for each document, delivered again as a trigger does after a crash; then ticks to the end."""
+    for key in system.bucket.keys("inbox/") * deliveries:
+        system.run(system.submit(key))
+    system.settle()
+
+
+def _effects_of(scenario: Callable[[System], None]) -> tuple[int, int]:
+    """The first effect of the life that a scenario begins, and one past its last."""
+    system = System()
+    scenario(system)
+    first = len(system.world.effects)
+    _life(system)
+    return first, len(system.world.effects)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_crash_at_any_effect_loses_nothing(name: str, moment: str) -> None:
+    """One end for every document, no open record, and at most one generation more, which is counted."""
+    first, last = _effects_of(SCENARIOS[name])
+    assert last - first > 40
+    expected = System()
+    SCENARIOS[name](expected)
+    _life(expected)
+    for number in range(first, last):
+        system = System()
+        SCENARIOS[name](system)
+        system.world.kill_at(number, moment)
+        _life(system)
+        where = f"{name}, {moment} effect {system.world.effects[number]}"
+        assert system.problems() == [], where
+        extra = len(system.generator.made) - len(expected.generator.made)
+        records = [system.bucket.json(key) for key in system.bucket.keys() if key.endswith((".run.json", ".error.json"))]
+        assert extra <= 1, where
+        assert extra <= sum(record["suspected_orphans"] for record in records), where
+        assert not system.dead.messages, where
+        assert _ends(system) == _ends(expected), where
+
+
+def _ends(system: System) -> dict[str, str]:
+    """What stands at every place, without what a crash may change: ids, times, counters, the last of the reasons."""
+    return {
+        key: str(system.bucket.json(key)["state"]) if key.endswith(".json") else system.bucket.body(key)
+        for key in system.bucket.keys()
+    }
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_two_crashes_in_a_row_lose_nothing(moment: str) -> None:
+    """The process that takes over dies as well, wherever: still one end, and an orphan counted for each create lost."""
+    first, last = _effects_of(_one_document)
+    for one in range(first, last, 3):
+        for two in range(one + 1, last + 20, 4):
+            system = System({"BACKBURNER_MAX_ATTEMPTS": "5"})
+            _one_document(system)
+            deaths = {one, two}
+
+            async def hook(effect: object, at: str, deaths: set[int] = deaths) -> None:
+                if at == moment and getattr(effect, "number", None) in deaths:
+                    raise Killed
+
+            system.world.hook = hook
+            _life(system, deliveries=3)
+            assert system.problems() == [], (one, two)
+            orphans = system.run_record(KEY)["suspected_orphans"]
+            assert len(system.generator.made) - 1 <= orphans <= 2, (one, two)

@@ -1,0 +1,119 @@
+"""Random histories against the three rules, on the real core: what `protocol_model.py` sketches, run on what is shipped.
+
+Every effect is an interleaving point. A history uploads documents, overwrites some, puts some back, removes some, changes
+a recipe, delivers events several times and in any order, lets ticks overlap and visibility run out, kills processes, and
+lets the provider misbehave. Then the faults stop, and everything must end.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from backburner.answers import Generation, Trouble
+from support.fakes import Effect, Killed, Moment, Plan
+from support.system import System
+
+HISTORIES_PER_TEST = 60
+FAULTS_S = 900
+KILL_CHANCE = 0.004
+SLOW_CHANCE = 0.01
+RECIPE = "recipes/r.md"
+MISBEHAVIOURS = (
+    Plan(),
+    Plan(runs_s=400.0),
+    Plan(text=""),
+    Plan(ending=Generation(id="", status="failed", error_code="server_error")),
+    Plan(ending=Generation(id="", status="cancelled")),
+    Plan(create=Trouble(status=500, message="?")),
+    Plan(create=Trouble(status=500, message="?"), starts=True),
+    Plan(create=Trouble(status=None, message="reset"), starts=True),
+    Plan(create=Trouble(status=429, retry_after_s=20.0)),
+    Plan(create=Trouble(status=None, sent=False)),
+    Plan(create=Trouble(status=401)),
+    Plan(forgets=True),
+    Plan(retrieves=(Trouble(status=500), Trouble(status=429, retry_after_s=30.0), Trouble(status=404))),
+)
+
+
+@dataclass
+class History:
+    """One random history; `seed` makes it again."""
+
+    seed: int
+    system: System = field(default_factory=lambda: System({"BACKBURNER_MAX_ATTEMPTS": "8"}))
+    kills: int = 0
+    faults: bool = True
+
+    def __post_init__(self) -> None:
+        """Take the random numbers of this seed."""
+        self.rng = random.Random(self.seed)
+        self.system.pending.visibility = self.rng.choice((20, 120))
+        self.system.backlog.visibility = self.system.pending.visibility
+        self.system.generator.default = Plan(runs_s=self.rng.choice((1.0, 30.0, 100.0)))
+        self.system.world.hook = self._hook
+
+    async def _hook(self, effect: Effect, moment: Moment) -> None:
+        """Any effect may be slow, or the last of its process."""
+        del moment
+        await asyncio.sleep(self.rng.uniform(15, 40) if self.rng.random() < SLOW_CHANCE else self.rng.random() / 50)
+        if self.faults and effect.process != "main" and self.rng.random() < KILL_CHANCE:
+            self.kills += 1
+            raise Killed
+
+    async def live(self) -> None:
+        """Faults for a quarter of an hour, then as many quiet ticks as it takes."""
+        system, rng = self.system, self.rng
+        system.upload(RECIPE, "Do it.")
+        async with asyncio.TaskGroup() as group:
+            for number in range(rng.randint(1, 4)):
+                group.create_task(self._document(f"inbox/r/d{number}.txt"))
+            group.create_task(self._recipe())
+            for start in range(0, FAULTS_S, 60):
+                for _ in range(rng.choice((1, 1, 2))):
+                    group.create_task(self._at(start + rng.random() * 20, self._tick()))
+        self.faults = False
+        system.generator._plans.clear()
+
+    async def _document(self, key: str) -> None:
+        """One document's uploads, each with its events: repeated, late, in any order."""
+        rng, texts = self.rng, ["one", "two", "one", "three"]
+        async with asyncio.TaskGroup() as events:
+            for text in texts[: rng.choice((1, 1, 2, 3, 4))]:
+                await asyncio.sleep(rng.uniform(0, 200))
+                self.system.generator.plan(rng.choice(MISBEHAVIOURS), document=f"{key} {text}")
+                self.system.upload(key, f"{key} {text}")
+                for _ in range(rng.randint(1, 3)):
+                    events.create_task(self._at(rng.uniform(0, 90), self._event(key)))
+        if rng.random() < 0.1:
+            self.system.bucket.remove(key)
+
+    async def _recipe(self) -> None:
+        if self.rng.random() < 0.3:
+            await asyncio.sleep(self.rng.uniform(0, 400))
+            self.system.upload(RECIPE, "Do it better.")
+
+    async def _at(self, seconds: float, work: object) -> None:
+        await asyncio.sleep(seconds)
+        await work  # type: ignore[misc]
+
+    async def _event(self, key: str) -> None:
+        """An event is delivered again until its submit lived to the end, as both clouds' triggers do."""
+        while getattr(await self.system.submit(key, skew_s=self.rng.uniform(-300, 300)), "is_dead", False):
+            await asyncio.sleep(self.rng.uniform(10, 60))
+
+    async def _tick(self) -> None:
+        await self.system.tick(skew_s=self.rng.uniform(-300, 300))
+
+
+@pytest.mark.parametrize("block", range(5))
+def test_random_histories_end_well(block: int) -> None:
+    """Nothing lost, nothing stuck, every place with the outcome of its document as it stands, every extra counted."""
+    for seed in range(block * HISTORIES_PER_TEST, (block + 1) * HISTORIES_PER_TEST):
+        history = History(seed)
+        history.system.run(history.live())
+        history.system.settle(most_ticks=200)
+        assert history.system.problems() == [], f"seed {seed}"
+        assert not history.system.dead.messages, f"seed {seed}"
+        assert not history.system.generator.open, f"seed {seed}: a generation runs on that nobody looks at"

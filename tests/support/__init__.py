@@ -1,0 +1,1 @@
+"""What the tests share: a world of fakes in virtual time, and a proxy that loses answers."""

@@ -1,0 +1,137 @@
+"""The whole core on fakes, in virtual time: what the tests of a job's life drive.
+
+    system = System()
+    system.upload("inbox/a.txt", "text")          # what a user does: no event yet
+    system.run(system.submit("inbox/a.txt"))      # one event, in a process of its own
+    system.settle()                               # ticks until nothing is left to do
+
+Every submit and every tick is a process with parts of its own, as two functions on two machines are.
+"""
+
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from backburner import pacing
+from backburner.keys import job_id, place_of
+from backburner.parts import Parts, Ports, assemble
+from backburner.recipes import fingerprint
+from backburner.settings import from_env
+
+from support.fakes import FakeBucket, FakeClock, FakeGenerator, FakeQueue, World
+
+T = TypeVar("T")
+BUCKET = "documents"
+ENVIRONMENT = {
+    "BACKBURNER_BUCKET": BUCKET,
+    "BACKBURNER_PENDING_QUEUE_URL": "http://queues/pending",
+    "BACKBURNER_BACKLOG_QUEUE_URL": "http://queues/backlog",
+    "BACKBURNER_DEAD_QUEUE_URL": "http://queues/dead",
+    "BACKBURNER_PROVIDER": "openai",
+    "BACKBURNER_MODEL": "model-1",
+    "OPENAI_API_KEY": "key",
+}
+TICK_S = 50.0
+MINUTE_S = 60.0
+
+
+@dataclass
+class System:
+    """Bucket, queues and provider, and as many functions as a test starts."""
+
+    environment: dict[str, str] = field(default_factory=dict)
+    world: World = field(default_factory=World)
+
+    def __post_init__(self) -> None:
+        """Make the outside world, with the same jitter in every test."""
+        pacing._RANDOM.seed(0)
+        self.settings = from_env(ENVIRONMENT | self.environment)
+        self.bucket = FakeBucket(self.world)
+        self.pending, self.backlog = FakeQueue(self.world, "pending"), FakeQueue(self.world, "backlog")
+        self.dead = FakeQueue(self.world, "dead")
+        self.generator = FakeGenerator(self.world)
+
+    def parts(self, skew_s: float = 0.0) -> Parts:
+        """A function's own parts, on a machine whose clock may be wrong."""
+        ports = Ports(
+            bucket=self.bucket,
+            pending=self.pending,
+            backlog=self.backlog,
+            dead=self.dead,
+            generator=self.generator,
+            clock=FakeClock(self.world, skew_s),
+        )
+        return assemble(self.settings, ports, create_limit_s=30.0)
+
+    def upload(self, key: str, text: str | bytes) -> str:
+        """Put a document; the ETag."""
+        return self.bucket.upload(key, text)
+
+    async def submit(self, key: str, *, skew_s: float = 0.0) -> Any:
+        """One upload event; what submit says, or `DEAD`."""
+        return await self.world.process(self.parts(skew_s).submitter.submit(key), f"submit {key}")
+
+    async def tick(self, *, skew_s: float = 0.0) -> Any:
+        """One tick; `DEAD` if it was killed."""
+        return await self.world.process(self.parts(skew_s).tick.run(TICK_S), "tick")
+
+    def run(self, story: Coroutine[Any, Any, T]) -> T:
+        """Run something to its end, in virtual time."""
+        return self.world.run(story)
+
+    def settle(self, most_ticks: int = 60) -> None:
+        """Tick once a minute until both queues are empty. Raises `AssertionError` where they do not become so."""
+        for _ in range(most_ticks):
+            self.run(self.tick())
+            if not self.pending.messages and not self.backlog.messages:
+                return
+            self.world.later(MINUTE_S)
+        left = [message.body for message in self.pending.messages + self.backlog.messages]
+        raise AssertionError(f"after {most_ticks} ticks there is still {left}")
+
+    def process(self, key: str, text: str | bytes) -> None:
+        """The whole way of one document: upload, event, ticks until the end."""
+        self.upload(key, text)
+        self.run(self.submit(key))
+        self.settle()
+
+    def job(self, key: str) -> str:
+        """The id of the job that a document makes as it stands now, under the model of the environment."""
+        place = place_of(key)
+        recipe = self.bucket.objects.get(f"recipes/{place.recipe}.md")
+        etag = self.bucket.objects[key].etag
+        return job_id(BUCKET, key, etag, fingerprint(recipe.body if recipe else None), self.settings.model)
+
+    def result(self, key: str) -> str:
+        """The text that stands at a document's place, if its recipe's output is md."""
+        return self.bucket.body(place_of(key).result_key("md"))
+
+    def run_record(self, key: str) -> dict[str, Any]:
+        """The run record at a document's place."""
+        record: dict[str, Any] = self.bucket.json(place_of(key).run_record_key)
+        return record
+
+    def error_record(self, key: str) -> dict[str, Any]:
+        """The error record at a document's place."""
+        record: dict[str, Any] = self.bucket.json(place_of(key).error_record_key)
+        return record
+
+    def problems(self) -> list[str]:
+        """What contradicts the promise once everything is at rest: DESIGN section 1, promises 1 and 3."""
+        found = [f"open: {key}" for key in self.bucket.keys("ledger/open/")]
+        for key in self.bucket.keys("inbox/"):
+            place, etag = place_of(key), self.bucket.objects[key].etag
+            run = self._record(place.run_record_key)
+            error = self._record(place.error_record_key)
+            if run and run["source"]["etag"] == etag:
+                result = self.bucket.objects.get(run["result_key"])
+                if result is None or result.etag != run["result_etag"]:
+                    found.append(f"{key}: its run record names another text than the one that stands there")
+                if error:
+                    found.append(f"{key}: done, and an error record beside it")
+            elif not (error and error["source"]["etag"] == etag):
+                found.append(f"{key}: lost")
+        return found
+
+    def _record(self, key: str) -> dict[str, Any] | None:
+        return self.bucket.json(key) if key in self.bucket.objects else None
