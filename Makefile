@@ -1,0 +1,88 @@
+# Everything that is done to this project by hand or by a machine. `make` alone lists it.
+
+PYTHON ?= python3
+ARCH ?= arm64
+# Two by default: the tests of the local cloud start a server and workers of their own.
+TEST_WORKERS ?= 2
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+UV := $(CURDIR)/$(BIN)/uv
+UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
+UV_SYNC := $(UV) sync --frozen --quiet --no-python-downloads --preview-features package-conflicts
+UV_EXPORT := $(UV) export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header \
+	--preview-features package-conflicts
+REQUIREMENTS := layers/backburner/requirements.txt
+ENVIRONMENTS := .venv/.in-step .tools/ministack/.in-step .tools/sam/.in-step
+
+# The linters want a region to lint for, never a credential. SAM's own files stay in the checkout.
+export AWS_DEFAULT_REGION ?= eu-central-1
+export SAM_CLI_TELEMETRY := 0
+export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup demo up test check check-format check-lint check-types check-template check-requirements format \
+	requirements build-aws clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(ENVIRONMENTS) ## Install everything, into .venv and .tools; quick when nothing has changed
+
+.venv/.in-step: pyproject.toml uv.lock
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). Backburner needs Python 3.11 to 3.14." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { \
+		echo "$(PYTHON) is $$($(PYTHON) --version 2>&1). Backburner needs Python 3.11 to 3.14: try 'make setup PYTHON=python3.12'." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(UV) --version 2>/dev/null | grep -qF 'uv $(UV_VERSION)' || $(BIN)/python -m pip install --quiet 'uv==$(UV_VERSION)'
+	$(UV_SYNC) --extra cli
+	@touch $@
+
+.tools/%/.in-step: .venv/.in-step
+	UV_PROJECT_ENVIRONMENT=.tools/$* $(UV_SYNC) --python $(CURDIR)/$(BIN)/python --only-group $*
+	@touch $@
+
+demo: setup ## See it work: the local cloud, a stand-in provider, a few documents
+	$(BIN)/backburner demo
+
+up: setup ## Run it on this machine until Ctrl-C
+	$(BIN)/backburner up
+
+test: setup ## Run the tests
+	$(BIN)/pytest -n $(TEST_WORKERS) $(PYTEST_ARGS)
+
+# The tests come last: what they say at their end is the last word.
+check: setup check-format check-lint check-types check-template check-requirements test ## Everything that must hold before a merge
+
+check-format: setup
+	$(BIN)/ruff format --check .
+
+check-lint: setup
+	$(BIN)/ruff check .
+
+check-types: setup
+	$(BIN)/mypy
+
+check-template: setup
+	$(BIN)/cfn-lint template.yaml
+	.tools/sam/bin/sam validate --lint --template template.yaml
+
+check-requirements: setup
+	@$(UV_EXPORT) | cmp -s - $(REQUIREMENTS) || { \
+		echo "$(REQUIREMENTS) is not what uv.lock says: run 'make requirements'." >&2; exit 1; }
+
+format: setup ## Put the code in its form and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+requirements: setup ## Write the layer's requirements.txt anew, from uv.lock
+	$(UV_EXPORT) --output-file $(REQUIREMENTS) >/dev/null
+
+build-aws: setup ## Build for AWS into .aws-sam; ARCH=arm64 (default) or x86_64, as the parameter Architecture
+	ARCH=$(ARCH) UV=$(UV) .tools/sam/bin/sam build --template template.yaml --parameter-overrides Architecture=$(ARCH)
+
+clean: ## Remove what was built; the environments stay
+	rm -rf .aws-sam .build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . \( -path ./.venv -o -path ./.tools -o -path ./.git \) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,33 @@
+"""CloudFormation's YAML as plain data: `!Ref X` becomes `{"Ref": "X"}`, as the JSON form has it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def load_template(path: Path) -> dict[str, Any]:
+    """Read a template with its short forms written out."""
+    template: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    return template
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML plus the tags of CloudFormation's functions."""
+
+
+def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
+    match node:
+        case yaml.ScalarNode():
+            text = loader.construct_scalar(node)
+            return {name: text.split(".", 1) if suffix == "GetAtt" else text}
+        case yaml.SequenceNode():
+            return {name: loader.construct_sequence(node, deep=True)}
+        case yaml.MappingNode():
+            return {name: loader.construct_mapping(node, deep=True)}
+        case _:
+            raise yaml.constructor.ConstructorError(None, None, f"!{suffix} of what?", node.start_mark)
+
+
+_Loader.add_multi_constructor("!", _intrinsic)

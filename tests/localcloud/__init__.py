@@ -1,0 +1,1 @@
+"""The local cloud: the template deployed to MiniStack, and nothing left behind."""

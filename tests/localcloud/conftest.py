@@ -1,0 +1,83 @@
+"""Local clouds for tests: one with probes in the functions' place, and a way to start others, the real one too."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Protocol
+
+import pytest
+
+from backburner_cli.localcloud import LocalCloud, local_cloud
+from backburner_cli.localcloud.cloud import CHECKOUT
+
+API_KEY = "key-of-the-tests"
+
+
+class RunCloud(Protocol):
+    """Starts a cloud that lasts till the tests' end; takes what `local_cloud` takes."""
+
+    def __call__(self, **options: object) -> LocalCloud:
+        """Start it."""
+
+
+@pytest.fixture(scope="session")
+def run_cloud() -> Iterator[RunCloud]:
+    """Start a cloud that ends with the tests, e.g. `run_cloud(provider_base_url=url, api_key="k", model="m")`."""
+    with ExitStack() as running:
+        yield lambda **options: running.enter_context(local_cloud(**options))
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[str]:
+    """The base URL of a provider that answers 200 to everything."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def probe_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This checkout with its template and layer, and probes where the handlers are."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    shutil.copy(CHECKOUT / "template.yaml", checkout)
+    for name in (".build", ".tools", "layers"):
+        (CHECKOUT / name).mkdir(exist_ok=True)
+        (checkout / name).symlink_to(CHECKOUT / name)
+    for function in ("submit", "checker"):
+        (checkout / "functions" / function).mkdir(parents=True)
+        shutil.copy(Path(__file__).with_name("probe.py"), checkout / "functions" / function / "app.py")
+    return checkout
+
+
+@pytest.fixture(scope="session")
+def cloud(run_cloud: RunCloud, probe_checkout: Path, provider: str) -> LocalCloud:
+    """A cloud with probes in it. Tests share it: each uses keys of its own."""
+    return run_cloud(provider_base_url=provider, api_key=API_KEY, model="probe", checkout=probe_checkout)
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[[Callable[[], object]], None]:
+    """Wait until something that other processes do is done, for 30 s at most."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        limit = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < limit, "it did not happen in 30 s"
+            time.sleep(0.05)
+
+    return wait

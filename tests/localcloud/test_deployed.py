@@ -1,0 +1,108 @@
+"""The template as MiniStack runs it, with IAM enforced and TLS on."""
+
+from uuid import uuid4
+
+import pytest
+
+from .conftest import API_KEY
+
+pytestmark = pytest.mark.enable_socket
+
+ODD_KEYS = ["a b+c%20d.txt", "ü 文 😀.txt", "x/../y.txt", "'quoted' \"twice\" & <tagged>.txt", "/twice//slashed.txt"]
+
+
+def seen(cloud, key):
+    """Whether submit has noted an upload."""
+    page = cloud.s3().list_objects_v2(Bucket=cloud.bucket, Prefix=f"ledger/seen/{key.encode().hex()[-200:]}")
+    return page["KeyCount"] == 1
+
+
+@pytest.mark.parametrize("name", ODD_KEYS)
+def test_an_upload_reaches_submit_with_its_key(cloud, eventually, name):
+    """Keys are any UTF-8; the event carries them form-encoded, as on S3."""
+    key = f"inbox/{uuid4()}/{name}"
+    cloud.s3().put_object(Bucket=cloud.bucket, Key=key, Body=b"text")
+    eventually(lambda: seen(cloud, key))
+
+
+def test_nothing_outside_the_inbox_starts_submit(cloud, eventually):
+    """What the functions write must never be an event."""
+    other, key = f"results/{uuid4()}.md", f"inbox/{uuid4()}.txt"
+    for name in (other, key):
+        cloud.s3().put_object(Bucket=cloud.bucket, Key=name, Body=b"text")
+    eventually(lambda: seen(cloud, key))
+    assert not seen(cloud, other)
+
+
+def test_a_burst_waits_for_its_turn(cloud, eventually):
+    """Many more uploads than workers: every one is handled, none is dropped into the dead-letter queue."""
+    keys = [f"inbox/{uuid4()}.txt" for _ in range(40)]
+    for key in keys:
+        cloud.s3().put_object(Bucket=cloud.bucket, Key=key, Body=b"text")
+    eventually(lambda: all(seen(cloud, key) for key in keys))
+
+
+def test_an_upload_that_always_fails_ends_in_the_dead_letter_queue(cloud):
+    """With its event, so that it can be looked into."""
+    key = f"inbox/unlucky-{uuid4()}.txt"
+    cloud.s3().put_object(Bucket=cloud.bucket, Key=key, Body=b"text")
+    received = cloud.sqs().receive_message(QueueUrl=cloud.dead_queue_url, WaitTimeSeconds=20)
+    assert any(key in message["Body"] for message in received["Messages"])
+
+
+BATCH_ENTRY = {"Id": "1", "MessageBody": "{}", "DelaySeconds": 900}
+RIGHTS = [
+    ("put_object", "ledger/probe", "ok", "ok"),
+    ("put_object", "failed/probe", "ok", "ok"),
+    ("put_object", "results/probe", "AccessDenied", "ok"),
+    ("put_object", "inbox/probe", "AccessDenied", "AccessDenied"),
+    ("put_object", "recipes/probe", "AccessDenied", "AccessDenied"),
+    ("delete_object", "inbox/probe", "AccessDenied", "AccessDenied"),
+    ("delete_object", "results/probe", "AccessDenied", "ok"),
+    ("delete_object", "failed/probe", "AccessDenied", "ok"),
+    ("delete_object", "ledger/probe", "ok", "ok"),
+    ("get_object", "inbox/absent", "NoSuchKey", "NoSuchKey"),
+    ("get_object", "results/absent.run.json", "NoSuchKey", "NoSuchKey"),
+    ("get_object", "results/absent.md", "AccessDenied", "NoSuchKey"),
+]
+
+
+@pytest.mark.parametrize("role", ["submit", "checker"])
+def test_the_rights_hold_where_they_are_enforced(cloud, role):
+    """The same table that the template's own tests decide on paper."""
+    function = cloud.submit_function if role == "submit" else cloud.checker_function
+    attempts = [("s3", method, {"Bucket": cloud.bucket, "Key": key}) for method, key, _, _ in RIGHTS]
+    answers = cloud.invoke(function, {"ask": "rights", "attempts": attempts})
+    expected = [submit if role == "submit" else checker for _, _, submit, checker in RIGHTS]
+    assert answers == expected
+
+
+@pytest.mark.parametrize(("role", "answer"), [("submit", "AccessDenied"), ("checker", "ok")])
+def test_only_the_checker_takes_messages(cloud, role, answer):
+    """Submit sends to both queues and receives from none."""
+    function = cloud.submit_function if role == "submit" else cloud.checker_function
+    attempts = [
+        ("sqs", "send_message", {"QueueUrl": cloud.pending_queue_url, "MessageBody": "{}", "DelaySeconds": 900}),
+        ("sqs", "send_message", {"QueueUrl": cloud.backlog_queue_url, "MessageBody": "{}", "DelaySeconds": 900}),
+        ("sqs", "send_message_batch", {"QueueUrl": cloud.pending_queue_url, "Entries": [BATCH_ENTRY]}),
+        ("sqs", "receive_message", {"QueueUrl": cloud.pending_queue_url}),
+    ]
+    assert cloud.invoke(function, {"ask": "rights", "attempts": attempts}) == ["ok", "ok", "ok", answer]
+
+
+def test_a_function_sees_its_settings_and_nothing_of_the_operator(cloud):
+    """The key comes from the secret store, the provider is reached, what it imports is the layer's."""
+    report = cloud.invoke(cloud.submit_function, {"ask": "environment"})
+    assert report["secret"] == API_KEY
+    assert API_KEY not in str(report["variables"])
+    assert not {"OPENAI_API_KEY", "LOG_LEVEL", "AWS_PROFILE"} & set(report["variables"])
+    assert report["variables"]["BACKBURNER_MODEL"] == "probe"
+    assert report["provider"] == 200
+    assert 90_000 < report["remaining_ms"] <= 100_000
+    assert "/.build/layer-" in report["boto3"]
+
+
+def test_what_a_function_prints_is_in_its_log(cloud):
+    """Each call leaves at least its frame of lines."""
+    cloud.invoke(cloud.checker_function, {})
+    assert any(line.startswith("REPORT RequestId") for line in cloud.logs(cloud.checker_function))

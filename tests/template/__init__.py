@@ -1,0 +1,1 @@
+"""The template for AWS: what it must always grant, limit, keep and refuse."""

@@ -1,0 +1,156 @@
+"""What each function may do, decided by the statements themselves."""
+
+from fnmatch import fnmatchcase
+from re import sub
+
+import pytest
+
+BUCKET = "arn:aws:s3:::stack-123456789012-region"
+VALUES = {
+    "AWS::Partition": "aws",
+    "AWS::StackName": "stack",
+    "AWS::AccountId": "123456789012",
+    "AWS::Region": "region",
+    "ApiKeySecret": "key",
+}
+ROLES = ["SubmitRole", "CheckerRole"]
+
+
+def rendered(resource):
+    """A resource as text; what is only known after the deployment keeps its logical id."""
+    match resource:
+        case {"Fn::Sub": text}:
+            return sub(r"\$\{([^}]+)\}", lambda found: VALUES[found[1]], text)
+        case {"Fn::GetAtt": [name, "Arn"]}:
+            return name
+    return resource
+
+
+def many(value):
+    """A list of what may stand alone."""
+    return value if isinstance(value, list) else [value]
+
+
+def statements(of_type, role, *, in_parameter_store=False):
+    """A role's statements with their conditions decided."""
+    for policy in of_type("AWS::IAM::Role")[role]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            match statement:
+                case {"Fn::If": ["KeyInParameterStore", then, otherwise]}:
+                    yield then if in_parameter_store else otherwise
+                case _:
+                    yield statement
+
+
+def may(of_type, role, action, resource, **conditions):
+    """Decide as IAM does: a denial wins, what nobody allows is denied."""
+    effects = {
+        statement["Effect"]
+        for statement in statements(of_type, role, **conditions)
+        if any(fnmatchcase(action, pattern) for pattern in many(statement["Action"]))
+        and any(fnmatchcase(resource, rendered(pattern)) for pattern in many(statement["Resource"]))
+    }
+    return effects == {"Allow"}
+
+
+WRITES = ["s3:PutObject", "s3:DeleteObject", "s3:PutObjectAcl", "s3:DeleteObjectVersion", "s3:RestoreObject"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("action", WRITES)
+def test_nobody_may_write_uploads(of_type, role, action):
+    """What users upload is theirs: changing and deleting it is denied, not only not allowed."""
+    assert not may(of_type, role, action, f"{BUCKET}/inbox/a.txt")
+    denials = [statement for statement in statements(of_type, role) if statement["Effect"] == "Deny"]
+    patterns = [pattern for statement in denials for pattern in statement["Action"]]
+    assert any(fnmatchcase(action, pattern) for pattern in patterns)
+    assert [rendered(statement["Resource"]) for statement in denials] == [f"{BUCKET}/inbox/*"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_both_may_list_the_bucket(of_type, role):
+    """Without it S3 answers 403 for a key that is absent, and every first upload would fail."""
+    assert may(of_type, role, "s3:ListBucket", BUCKET)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("key", ["inbox/a", "recipes/a.md", "results/a.run.json", "failed/a.error.json", "ledger/x"])
+def test_both_may_read_what_a_job_is_made_of(of_type, role, key):
+    """The document, its recipe, and every kind of record."""
+    assert may(of_type, role, "s3:GetObject", f"{BUCKET}/{key}")
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "key", "allowed"),
+    [
+        ("SubmitRole", "s3:PutObject", "ledger/open/1.1.json", True),
+        ("SubmitRole", "s3:DeleteObject", "ledger/open/1.1.json", True),
+        ("SubmitRole", "s3:PutObject", "failed/a.error.json", True),
+        ("SubmitRole", "s3:DeleteObject", "failed/a.error.json", False),
+        ("SubmitRole", "s3:PutObject", "results/a.md", False),
+        ("SubmitRole", "s3:PutObject", "results/a.run.json", False),
+        ("SubmitRole", "s3:DeleteObject", "results/a.run.json", False),
+        ("SubmitRole", "s3:GetObject", "results/a.md", False),
+        ("SubmitRole", "s3:PutObject", "recipes/a.md", False),
+        ("CheckerRole", "s3:PutObject", "results/a.md", True),
+        ("CheckerRole", "s3:DeleteObject", "results/a.md", True),
+        ("CheckerRole", "s3:DeleteObject", "failed/a.error.json", True),
+        ("CheckerRole", "s3:PutObject", "ledger/governor.json", True),
+        ("CheckerRole", "s3:DeleteObject", "ledger/work/1.1/0", True),
+        ("CheckerRole", "s3:PutObject", "recipes/a.md", False),
+        ("CheckerRole", "s3:DeleteObject", "recipes/a.md", False),
+    ],
+)
+def test_each_writes_its_own_places_only(of_type, role, action, key, allowed):
+    """Submit records and refuses; results are the checker's."""
+    assert may(of_type, role, action, f"{BUCKET}/{key}") is allowed
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "queues"),
+    [
+        ("SubmitRole", "sqs:SendMessage", {"PendingQueue", "BacklogQueue", "DeadQueue"}),
+        ("SubmitRole", "sqs:ReceiveMessage", set()),
+        ("SubmitRole", "sqs:DeleteMessage", set()),
+        ("CheckerRole", "sqs:SendMessage", {"PendingQueue", "BacklogQueue", "DeadQueue"}),
+        ("CheckerRole", "sqs:ReceiveMessage", {"PendingQueue", "BacklogQueue"}),
+        ("CheckerRole", "sqs:DeleteMessage", {"PendingQueue", "BacklogQueue"}),
+        ("CheckerRole", "sqs:ChangeMessageVisibility", {"PendingQueue", "BacklogQueue"}),
+        ("CheckerRole", "sqs:PurgeQueue", set()),
+    ],
+)
+def test_queues_are_used_as_the_design_says(of_type, role, action, queues):
+    """Submit only sends; nobody takes from the dead-letter queue or empties any."""
+    assert {name for name in of_type("AWS::SQS::Queue") if may(of_type, role, action, name)} == queues
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    ("in_parameter_store", "action", "resource"),
+    [
+        (False, "secretsmanager:GetSecretValue", "arn:aws:secretsmanager:region:123456789012:secret:{}-AbCdEf"),
+        (True, "ssm:GetParameter", "arn:aws:ssm:region:123456789012:parameter{}"),
+    ],
+)
+def test_each_may_read_one_secret_only(of_type, role, in_parameter_store, action, resource):
+    """The provider's key, in the one store that the parameter names."""
+    ways = {"in_parameter_store": in_parameter_store}
+    assert may(of_type, role, action, resource.format("key"), **ways)
+    assert not may(of_type, role, action, resource.format("another"), **ways)
+    assert not may(of_type, role, action, resource.format("key"), in_parameter_store=not in_parameter_store)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_nothing_is_allowed_wholesale(of_type, role):
+    """No action with a wildcard, no resource that is everything."""
+    for statement in statements(of_type, role):
+        if statement["Effect"] == "Allow":
+            assert not any("*" in action for action in many(statement["Action"])), statement["Sid"]
+            assert all(rendered(resource) != "*" for resource in many(statement["Resource"])), statement["Sid"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_lambda_may_take_a_role_on(of_type, role):
+    """No person and no other service."""
+    [trust] = of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}

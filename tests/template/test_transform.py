@@ -1,0 +1,93 @@
+"""What only the transform shows: circles between resources, and what SAM adds."""
+
+from graphlib import CycleError, TopologicalSorter
+from re import findall
+
+import pytest
+
+from .conftest import expand
+
+
+def references(node, names):
+    """Logical ids that a part of a template refers to."""
+    if isinstance(node, list):
+        return {name for item in node for name in references(item, names)}
+    if not isinstance(node, dict):
+        return set()
+    found = set()
+    for key, value in node.items():
+        match key, value:
+            case "Ref" | "DependsOn", str():
+                found.add(value)
+            case "DependsOn", list():
+                found.update(value)
+            case "Fn::GetAtt", str():
+                found.add(value.split(".")[0])
+            case "Fn::GetAtt", [str() as name, *_]:
+                found.add(name)
+            case "Fn::Sub", str() | [str(), *_]:
+                text = value if isinstance(value, str) else value[0]
+                found.update(name.split(".")[0] for name in findall(r"\$\{([^!}]+)\}", text))
+        found |= references(value, names)
+    return found & names
+
+
+def order(template):
+    """Resources in an order in which they can be made. Raises `CycleError`."""
+    names = set(template["Resources"])
+    graph = {name: references(resource, names) - {name} for name, resource in template["Resources"].items()}
+    return list(TopologicalSorter(graph).static_order())
+
+
+def test_no_two_resources_wait_for_each_other(expanded):
+    """CloudFormation refuses a circle, and the linters do not see one that the transform makes."""
+    assert len(order(expanded)) == len(expanded["Resources"])
+
+
+@pytest.mark.parametrize("how", [{"Ref": "Bucket"}, {"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket}"}])
+def test_a_circle_would_be_found(template, how):
+    """The bucket notifies submit: submit naming the bucket by reference is the circle to guard against."""
+    template["Globals"]["Function"]["Environment"]["Variables"]["BACKBURNER_BUCKET"] = how
+    with pytest.raises(CycleError):
+        order(expand(template))
+
+
+def test_both_places_that_name_the_bucket_say_the_same(expanded, of_type):
+    """The name is derived twice, because a reference would be a circle."""
+    name = expanded["Resources"]["Bucket"]["Properties"]["BucketName"]
+    for function in of_type("AWS::Lambda::Function").values():
+        assert function["Environment"]["Variables"]["BACKBURNER_BUCKET"] == name
+
+
+def test_uploads_and_nothing_else_start_submit(expanded):
+    """Results and records that the functions write must never be events."""
+    [trigger] = expanded["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]
+    assert trigger["Event"] == "s3:ObjectCreated:*"
+    assert trigger["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "inbox/"}]
+    assert trigger["Function"] == {"Fn::GetAtt": ["SubmitFunction", "Arn"]}
+
+
+def test_only_this_account_may_have_the_trigger_called(of_type):
+    """A bucket of the same name in another account must not start our function."""
+    [permission] = of_type("AWS::Lambda::Permission").values()
+    assert permission["Principal"] == "s3.amazonaws.com"
+    assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
+
+
+def test_the_checker_ticks_every_minute_and_a_lost_tick_is_kept(of_type):
+    """A tick that the timer cannot deliver goes to the dead-letter queue."""
+    [schedule] = of_type("AWS::Scheduler::Schedule").values()
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["CheckerFunction", "Arn"]}
+    assert schedule["Target"]["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadQueue", "Arn"]}
+
+
+def test_sam_adds_no_rights_to_the_functions(of_type):
+    """Each function has the role that is written by hand, without a managed policy."""
+    roles = {name: function["Role"] for name, function in of_type("AWS::Lambda::Function").items()}
+    assert roles == {
+        "SubmitFunction": {"Fn::GetAtt": ["SubmitRole", "Arn"]},
+        "CheckerFunction": {"Fn::GetAtt": ["CheckerRole", "Arn"]},
+    }
+    written = of_type("AWS::IAM::Role")
+    assert not any("ManagedPolicyArns" in written[name] for name in ("SubmitRole", "CheckerRole"))
