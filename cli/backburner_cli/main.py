@@ -1,6 +1,8 @@
 """The operator's command `backburner`."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +18,7 @@ app = typer.Typer(
 )
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 
+REMOVED = "Stopped; nothing is left behind."
 REAL_PROVIDER = (
     "A real provider takes the stand-in's place when OPENAI_BASE_URL, OPENAI_API_KEY and BACKBURNER_MODEL are set "
     "(and BACKBURNER_PROVIDER, OPENAI_PROJECT_ID where it needs them: docs/providers.md)."
@@ -27,7 +30,7 @@ def demo() -> None:
     """Run the main job once, end to end, on this machine: about a minute, nothing left behind."""
     from backburner_cli.demo import show  # noqa: PLC0415 - help needs no servers
 
-    with _plain_errors():
+    with _plain_errors(REMOVED):
         show(out, os.environ)
 
 
@@ -36,7 +39,7 @@ def up() -> None:
     """Run the whole of it on this machine until Ctrl-C: local cloud, real template, timer of one minute."""
     from backburner_cli.up import stay  # noqa: PLC0415
 
-    with _plain_errors():
+    with _plain_errors(REMOVED):
         stay(out, os.environ)
 
 
@@ -50,7 +53,7 @@ def put(
     """Upload documents to the inbox of BACKBURNER_BUCKET, on any cloud that the AWS_… variables reach."""
     from backburner_cli.put import upload  # noqa: PLC0415
 
-    with _plain_errors():
+    with _plain_errors("Stopped waiting; the jobs go on by themselves."):
         upload(out, os.environ, files, recipe, wait=wait)
 
 
@@ -66,23 +69,21 @@ def provider(
     run(port=port, stand_in=StandIn(profile=profile, remembers=False))
 
 
-class _plain_errors:  # noqa: N801 - reads as what it does
-    """Say what went wrong and what to do, without a traceback; Ctrl-C ends quietly once everything is cleared away."""
+@contextmanager
+def _plain_errors(interrupted: str) -> Iterator[None]:
+    """Say what went wrong and what to do, without a traceback; after Ctrl-C say what is left."""
+    from backburner_cli.localcloud import LocalCloudError  # noqa: PLC0415
+    from backburner_cli.provider import ProviderError  # noqa: PLC0415
+    from backburner_cli.put import PutError  # noqa: PLC0415
 
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        from backburner_cli.localcloud import LocalCloudError  # noqa: PLC0415
-        from backburner_cli.provider import ProviderError  # noqa: PLC0415
-        from backburner_cli.put import PutError  # noqa: PLC0415
-
-        if isinstance(error, KeyboardInterrupt):
-            err.print("Stopped; nothing is left behind.")
-            raise typer.Exit(130) from None
-        if isinstance(error, LocalCloudError | ProviderError | PutError):
-            err.print(f"[bold red]{kind.__name__ if kind else ''}[/]: {error}", markup=True)
-            raise typer.Exit(1) from None
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print(interrupted)
+        raise typer.Exit(130) from None
+    except (LocalCloudError, ProviderError, PutError) as error:
+        err.print(f"Error: {error}", markup=False, style="red")
+        raise typer.Exit(1) from None
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""A job's life, on fakes and in virtual time."""

@@ -78,7 +78,9 @@ def test_a_crash_at_any_effect_loses_nothing(name: str, moment: str) -> None:
         where = f"{name}, {moment} effect {system.world.effects[number]}"
         assert system.problems() == [], where
         extra = len(system.generator.made) - len(expected.generator.made)
-        records = [system.bucket.json(key) for key in system.bucket.keys() if key.endswith((".run.json", ".error.json"))]
+        records = [
+            system.bucket.json(key) for key in system.bucket.objects if key.endswith((".run.json", ".error.json"))
+        ]
         assert extra <= 1, where
         assert extra <= sum(record["suspected_orphans"] for record in records), where
         assert not system.dead.messages, where
@@ -89,7 +91,7 @@ def _ends(system: System) -> dict[str, str]:
     """What stands at every place, without what a crash may change: ids, times, counters, the last of the reasons."""
     return {
         key: str(system.bucket.json(key)["state"]) if key.endswith(".json") else system.bucket.body(key)
-        for key in system.bucket.keys()
+        for key in system.bucket.objects
     }
 
 

@@ -1,8 +1,8 @@
-"""Random histories against the three rules, on the real core: what `protocol_model.py` sketches, run on what is shipped.
+"""Random histories against the three rules, on the real core in virtual time.
 
-Every effect is an interleaving point. A history uploads documents, overwrites some, puts some back, removes some, changes
-a recipe, delivers events several times and in any order, lets ticks overlap and visibility run out, kills processes, and
-lets the provider misbehave. Then the faults stop, and everything must end.
+Every effect is an interleaving point. A history uploads documents, overwrites some, puts some back, removes some,
+changes a recipe, delivers events several times and in any order, lets ticks overlap and visibility run out, kills
+processes, and lets the provider misbehave. Then the faults stop, and everything must end.
 """
 
 import asyncio

@@ -26,7 +26,7 @@ _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "conte
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came in."""
+    """A request as it came in; header names in lower case."""
 
     method: str
     path: str
@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        request = Request(self.command, self.path, dict(self.headers.items()), body)
+        request = Request(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
         self.proxy.requests.append(request)
         act = self.proxy.rule(request)
         if isinstance(act, Say):
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass(self, request: Request, act: Wrong | None) -> None:
         with contextlib.closing(http.client.HTTPConnection(self.upstream, timeout=_LIMIT_S)) as server:
-            kept = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
+            kept = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
             server.request(request.method, request.path, request.body, kept)
             answer = server.getresponse()
             content = answer.read()

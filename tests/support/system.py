@@ -17,7 +17,6 @@ from backburner.keys import job_id, place_of
 from backburner.parts import Parts, Ports, assemble
 from backburner.recipes import fingerprint
 from backburner.settings import from_env
-
 from support.fakes import FakeBucket, FakeClock, FakeGenerator, FakeQueue, World
 
 T = TypeVar("T")

@@ -107,6 +107,10 @@ class Tick:
                     await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
                 if not in_hand and not any(inflow.queue.shows_within(SOON_S) for inflow in inflows):
                     return
+        except asyncio.CancelledError:
+            for task in in_hand:  # out of time: what is cut off here comes back, as after a crash
+                task.cancel()
+            raise
         finally:
             await asyncio.gather(*in_hand)
 
