@@ -87,17 +87,18 @@ class _Demo:
             del waiting[key]
             ended.append(record)
             if isinstance(record, ErrorRecord):
-                self._say("[red]failed[/]", f"{key}: {record.reason}")
+                self._say("failed", f"{key}: {record.reason}", "red")
             else:
-                self._say("[green]done[/]", f"{key} → {record.result_key} after {record.polls} polls")
+                self._say("done", f"{key} → {record.result_key} after {record.polls} polls", "green")
 
     def _tick(self) -> None:
         self._say("tick", "the timer would do this within a minute; the demo invokes the checker now")
         counts = self.cloud.invoke(self.cloud.checker_function, TIMER)
-        self._say("tick ended", f"{counts.get('handled', 0)} looks at messages")
+        looks = counts.get("handled", 0)
+        self._say("tick ended", f"{looks} messages looked at" if looks else "nothing was due yet")
 
-    def _say(self, stage: str, text: str) -> None:
-        self.out.print(f"{time.monotonic() - self.began:6.1f} s  {stage:<12} {text}")
+    def _say(self, stage: str, text: str, colour: str = "default") -> None:
+        self.out.print(f"{time.monotonic() - self.began:6.1f} s  [{colour}]{stage:<12}[/] {text}")
 
 
 def _stage(record: OpenRecord) -> tuple[str, str]:

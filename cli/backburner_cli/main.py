@@ -66,7 +66,10 @@ def provider(
     from backburner_cli.standin import StandIn, run  # noqa: PLC0415
 
     out.print(f"Stand-in provider at http://127.0.0.1:{port}/v1, any key; its models: GET /v1/models. Ctrl-C ends it.")
-    run(port=port, stand_in=StandIn(profile=profile, remembers=False))
+    try:
+        run(port=port, stand_in=StandIn(profile=profile, remembers=False))
+    except OSError as error:
+        raise typer.BadParameter(f"{port}: {error.strerror}; choose another", param_hint="--port") from error
 
 
 @contextmanager

@@ -4,10 +4,20 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from backburner.errors import ConfigError
+from backburner.settings import from_env
 from backburner_cli.standin import StandIn, Timing, serve
 
 REAL = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "BACKBURNER_MODEL")
 """A real provider takes the stand-in's place when all of these are set."""
+_ELSEWHERE = {
+    "BACKBURNER_BUCKET": "local",
+    "BACKBURNER_PENDING_QUEUE_URL": "http://local/pending",
+    "BACKBURNER_BACKLOG_QUEUE_URL": "http://local/backlog",
+    "BACKBURNER_DEAD_QUEUE_URL": "http://local/dead",
+    "BACKBURNER_API_KEY_SECRET": "",
+}
+"""What the local cloud will set itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +53,15 @@ def chosen_provider(environment: Mapping[str, str]) -> Iterator[ChosenProvider]:
         return
     if missing := [name for name in REAL if name not in given]:
         raise ProviderError(f"{', '.join(given)} set, but not {', '.join(missing)}: set all three, or none")
+    try:
+        profile = from_env({**environment, **_ELSEWHERE}).provider
+    except ConfigError as error:
+        raise ProviderError(str(error)) from error
     yield ChosenProvider(
         base_url=environment["OPENAI_BASE_URL"],
         api_key=environment["OPENAI_API_KEY"],
         model=environment["BACKBURNER_MODEL"],
-        profile=environment.get("BACKBURNER_PROVIDER") or "generic",
+        profile=profile,
         parameters={
             parameter: environment[name]
             for parameter, name in (("ProjectId", "OPENAI_PROJECT_ID"), ("OrgId", "OPENAI_ORG_ID"))

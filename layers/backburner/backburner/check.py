@@ -16,7 +16,7 @@ from backburner.generate import Starter
 from backburner.keys import place_of
 from backburner.ledger import Ledger, Open
 from backburner.messages import Message, decode
-from backburner.pacing import PROBE_S, Durations, Pace, next_poll_s
+from backburner.pacing import LONGEST_DELAY_S, Durations, Pace, next_poll_s, probe_s
 from backburner.ports import Clock, Generator, Queue, Received
 from backburner.profiles import Profile
 from backburner.recipes import Recipe, parse, schema_problem
@@ -143,10 +143,10 @@ class Checker:
             case Act.POLL:
                 return await self._not_yet(held, answer, verdict, recipe, received)
             case Act.PAUSE if isinstance(answer, Trouble):
-                return max(PROBE_S, verdict.after_s or 0.0), frozenset()
+                return await self._later(held, received, probe_s(verdict.after_s))
             case Act.PAUSE:
                 unused = held.but(attempt=record.attempt - 1)
-                ours = await self.starter.wait(unused, "provider", max(PROBE_S, verdict.after_s or 0.0))
+                ours = await self.starter.wait(unused, "provider", probe_s(verdict.after_s))
             case Act.COMMIT if isinstance(answer, Generation):
                 self._learn(answer, held)
                 await self.finisher.done(record, answer.text)
@@ -171,15 +171,15 @@ class Checker:
             cancelling = held.but(cancelled_for=Reason.DEADLINE_EXCEEDED, ran_s=held.generation_age_s)
             await self.ledger.rewrite(cancelling)
             return 0.0, frozenset()
-        if received.receives >= MOST_RECEIVES or received.age_s >= OLDEST_S:
-            return await self._replace(held)
-        return next_poll_s(held.generation_age_s, verdict.after_s), frozenset()
+        return await self._later(held, received, next_poll_s(held.generation_age_s, verdict.after_s))
 
-    async def _replace(self, held: Open) -> "_Next":
-        """A fresh message for the same generation, before redrive or retention takes the old one."""
+    async def _later(self, held: Open, received: Received, delay_s: float) -> "_Next":
+        """Look again after a while; with a fresh message before redrive or retention takes the old one."""
+        if received.receives < MOST_RECEIVES and received.age_s < OLDEST_S:
+            return delay_s, frozenset()
         record = held.record
         fresh = record.message(record.responses[-1].id)
-        await self.pending.send(fresh.encode(), round(min(900.0, next_poll_s(held.generation_age_s))))
+        await self.pending.send(fresh.encode(), round(min(delay_s, LONGEST_DELAY_S)))
         await self.ledger.rewrite(held.but(ticket=fresh.ticket, ran_s=held.generation_age_s))
         return _DELETE
 

@@ -145,7 +145,7 @@ class Finisher:
     async def _run_missing(self, record: OpenRecord, current: Current) -> int | None:
         """The run of the current job that nobody has opened; also if our text stands where its own belongs."""
         standing = await self.ledger.standing(current.place, current.job_id)
-        ours = await self.bucket.head(current.place.result_key(record.output))
+        ours = await self.bucket.head(current.place.result_key(record.output)) if record.responses else None
         overwritten = _is_of(ours, record) and not standing.committed_by(record)
         return standing.last_run + 1 if overwritten else standing.run_for_event(current.source.last_modified)
 

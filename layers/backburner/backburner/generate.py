@@ -17,7 +17,7 @@ from backburner.documents import MAX_DOCUMENT_BYTES, read_text
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.ledger import Ledger, Open
-from backburner.pacing import PROBE_S, UNKNOWN_S, backoff_s
+from backburner.pacing import LONGEST_DELAY_S, UNKNOWN_S, backoff_s, probe_s
 from backburner.ports import Bucket, Clock, Generator, Queue, TooLargeError
 from backburner.profiles import Profile, request_body
 from backburner.recipes import parse
@@ -102,6 +102,7 @@ class Starter:
         """Put a run back to wait: message before record. False: another owner's record stands, our message is void."""
         record = held.record
         message = record.message()
+        delay_s = min(delay_s, LONGEST_DELAY_S)
         await self.backlog.send(message.encode(), round(delay_s))
         waiting = held.but(state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1)
         if await self.ledger.rewrite(waiting) is None:
@@ -144,7 +145,7 @@ class Starter:
             case Act.WAIT:
                 await self.wait(_unused(held), "provider", backoff_s(record.waits, verdict.after_s))
             case Act.PAUSE:
-                await self.wait(_unused(held), "provider", max(PROBE_S, verdict.after_s or 0.0))
+                await self.wait(_unused(held), "provider", probe_s(verdict.after_s))
             case Act.AMBIGUOUS:
                 await self.retry(held.but(suspected_orphans=record.suspected_orphans + 1), verdict)
             case Act.FAIL if record.enlarged_cap is not None:

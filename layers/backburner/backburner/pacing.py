@@ -8,8 +8,10 @@ from backburner.ports import Clock
 UNKNOWN_S = 2.0
 """First look at a generation of a model whose usual duration is not known yet."""
 LONGEST_POLL_S = 300.0
-LONGEST_BACKOFF_S = 900.0
-"""The longest delay of a queue message."""
+LONGEST_DELAY_S = 900.0
+"""The longest delay of a queue message (SQS, Message Queue)."""
+LONGEST_HIDING_S = 36_000.0
+"""A message in hand is hidden at most this long, below the 12 hours that a queue allows."""
 PROBE_S = 60.0
 """A provider that refuses everybody is tried again this often."""
 _RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
@@ -18,13 +20,18 @@ _RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
 def next_poll_s(age_s: float, hint_s: float | None = None) -> float:
     """About a fifth of the generation's age, ±20 %, or the provider's hint where that is later."""
     own = min(LONGEST_POLL_S, max(UNKNOWN_S, age_s / 5)) * _RANDOM.uniform(0.8, 1.2)
-    return max(own, hint_s or 0.0)
+    return min(LONGEST_HIDING_S, max(own, hint_s or 0.0))
+
+
+def probe_s(hint_s: float | None = None) -> float:
+    """When to try a provider again that refuses everybody."""
+    return min(LONGEST_HIDING_S, max(PROBE_S, hint_s or 0.0))
 
 
 def backoff_s(tries: int, hint_s: float | None = None) -> float:
     """2 s, doubled with each try in a row, ±20 %, or the provider's hint where that is later; at most 900 s."""
     own = UNKNOWN_S * float(2 ** min(tries, 10)) * _RANDOM.uniform(0.8, 1.2)
-    return min(LONGEST_BACKOFF_S, max(own, hint_s or 0.0))
+    return min(LONGEST_DELAY_S, max(own, hint_s or 0.0))
 
 
 class Durations:

@@ -30,7 +30,7 @@ RESERVED_EXTRA = frozenset(
 )  # fmt: skip
 """What `extra` may not set: what Backburner sets, and what would break a promise (`truncation` drops text)."""
 
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+_FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -120,6 +120,8 @@ def source_text(name: str, source: bytes | None) -> str:
 def parse(text: str) -> Recipe:
     """Read a recipe. Raises `JobError` (`invalid_recipe`) naming what is wrong and what is allowed."""
     found = _FRONT_MATTER.match(text)
+    if found is None and text.lstrip().startswith("---"):
+        raise _invalid("the front matter has no end: close it with a line of ---")
     front, instructions = _front_matter(found.group(1)) if found else FrontMatter(), text[found.end() if found else 0 :]
     if not instructions.strip():
         raise _invalid("it has no instructions: write them below the front matter")

@@ -7,6 +7,7 @@ time-out bounds only each read, so the whole call is bounded here.
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 CALL_LIMIT_S = 20.0
 """Bound on a whole call other than create."""
 _CONNECT_LIMIT_S = 5.0
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,8 @@ class ResponsesApi:
         except TimeoutError:
             return Trouble(status=None, message=f"no whole answer within {limit_s:g} s")
         except APIStatusError as error:
+            if error.response.status_code == _UNAUTHORIZED:
+                self._cache.clear()  # the key may have been changed: the next call asks for it again
             return _answer(error.response.status_code, error.response.headers, error.response.content)
         except APIConnectionError as error:
             cause = error.__cause__ or error
@@ -122,9 +126,11 @@ def _seconds(value: str | None) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
         pass
+    else:
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):
