@@ -12,6 +12,7 @@ instead of answering, `CUT` cuts it at once, `HALVE` passes it on and cuts the a
 
 import contextlib
 import http.client
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -86,8 +87,7 @@ def serve_proxy(upstream: str) -> Iterator[Proxy]:
         """The handler of this proxy."""
 
     Handler.proxy, Handler.upstream = proxy, address
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     proxy.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -97,6 +97,17 @@ def serve_proxy(upstream: str) -> Iterator[Proxy]:
         server.shutdown()
         server.server_close()
         thread.join(_LIMIT_S)
+
+
+class _Server(ThreadingHTTPServer):
+    """A server that does not mind clients which hang up."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing about a connection that was closed."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

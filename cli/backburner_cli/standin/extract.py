@@ -17,7 +17,12 @@ NOTICE: Final = "[Extract by the local stand-in, not written by a language model
 _BYTES_PER_TOKEN: Final = 4
 _LONGEST_SENTENCE: Final = 400
 _FEWEST, _MOST, _SENTENCES_PER_PICK = 3, 10, 10
-_SHORTEST_WORD: Final = re.compile(r"[^\W\d_]+")
+_SHORTEST_WORD: Final = 4
+_SENTENCE_END: Final = re.compile(
+    r"(?<=[.!?…])[\"'»”)\]]*\s+|(?<=[。！？])"  # noqa: RUF001 - full-width marks end sentences too
+    r"|\n\s*\n|\n(?=\s*(?:[-*•|>#]|\d+[.)]))"  # but not a line's end: a wrapped sentence goes on below it
+)
+_WORD: Final = re.compile(r"[^\W\d_]+")
 
 
 def count_tokens(text: str) -> int:
