@@ -23,7 +23,7 @@ logger = Logger(service="checker", name="checker")
 def connected() -> Connected:
     """Settings and clients, made once per environment."""
     copy_config_to_registered_loggers(source_logger=logger, include={"backburner"})
-    return connect(create_limit_s=CREATE_LIMIT_S)
+    return connect(create_limit_s=CREATE_LIMIT_S, swap_tries=12)
 
 
 def handler(event: Any, context: Any) -> dict[str, int]:

@@ -23,7 +23,7 @@ class SubmitError(Exception):
 def connected() -> Connected:
     """Settings and clients, made once per environment."""
     copy_config_to_registered_loggers(source_logger=logger, include={"backburner"})
-    return connect(create_limit_s=CREATE_LIMIT_S)
+    return connect(create_limit_s=CREATE_LIMIT_S, swap_tries=1)
 
 
 def handler(event: Any, context: Any) -> dict[str, int]:  # noqa: ARG001 - both clouds pass it

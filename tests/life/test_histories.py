@@ -114,6 +114,7 @@ def test_random_histories_end_well(block: int) -> None:
         history = History(seed)
         history.system.run(history.live())
         history.system.settle(most_ticks=200)
+        history.system.sweep(3)
         assert history.system.problems() == [], f"seed {seed}"
         assert not history.system.dead.messages, f"seed {seed}"
         assert not history.system.generator.open, f"seed {seed}: a generation runs on that nobody looks at"

@@ -251,6 +251,14 @@ class FakeBucket:
         async with self.world.effect("bucket.delete", key):
             self.remove(key)
 
+    async def listed(self, prefix: str, after: str = "") -> AsyncIterator[tuple[str, Stored]]:
+        """All objects below a prefix, behind a key."""
+        async with self.world.effect("bucket.list", prefix):
+            page = [(key, replace(stored, body=b"")) for key in self.keys(prefix) if (stored := self._read(key))]
+        for key, stored in page:
+            if key > after:
+                yield key, stored
+
     def upload(self, key: str, body: bytes | str, metadata: Mapping[str, str] | None = None) -> str:
         """Write whatever stands there, as users do; the ETag."""
         if len(key.encode()) > MAX_KEY_BYTES:

@@ -16,7 +16,7 @@ from backburner.generate import Starter
 from backburner.keys import place_of
 from backburner.ledger import Ledger, Open
 from backburner.messages import Message, decode
-from backburner.pacing import LONGEST_DELAY_S, Durations, Pace, next_poll_s, probe_s
+from backburner.pacing import LONGEST_DELAY_S, Durations, Pace, hidden_s, next_poll_s, probe_s
 from backburner.ports import Clock, Generator, Queue, Received
 from backburner.profiles import Profile
 from backburner.recipes import Recipe, parse, schema_problem
@@ -80,8 +80,8 @@ class Checker:
                 await self.starter.start_again(held, orphans=1)
                 return _DELETE
             case State.WAITING:
-                await self.starter.start_again(held)
-                return _DELETE
+                denial = await self.starter.start_waiting(held)
+                return _DELETE if denial is None else await self._later(held, received, hidden_s(denial.seconds))
             case _:
                 return await self._look(held, received)
 
@@ -120,6 +120,8 @@ class Checker:
         first_s = self.durations.first_poll_s(record.provider.model)
         if received.receives == 1 and age_s + 1 < first_s:
             return first_s - age_s, frozenset()
+        if held_s := self.pace.held_s():
+            return await self._later(held, received, held_s)
         response_id = record.responses[-1].id
         await self.pace.turn()
         if record.cancelled_for is not None:
@@ -142,9 +144,12 @@ class Checker:
         match verdict.act:
             case Act.POLL:
                 return await self._not_yet(held, answer, verdict, recipe, received)
-            case Act.PAUSE if isinstance(answer, Trouble):
+            case Act.PAUSE | Act.PAUSE_MODEL if isinstance(answer, Trouble):
+                await self.starter.pause(record, verdict)
+                self.pace.hold(probe_s(verdict.after_s))
                 return await self._later(held, received, probe_s(verdict.after_s))
             case Act.PAUSE:
+                await self.starter.pause(record, verdict)
                 unused = held.but(attempt=record.attempt - 1)
                 ours = await self.starter.wait(unused, "provider", probe_s(verdict.after_s))
             case Act.COMMIT if isinstance(answer, Generation):

@@ -1,11 +1,11 @@
 """Ending a run: done, failed or superseded. The record at the place is the commit (DESIGN section 6).
 
 Order of effects, and what a crash before each costs:
-  result text → run record (the commit) → older error record and older result file away → open record away
+  result text → run record (the commit) → settlement → older error record and older result file away → open record away
   → [the caller] message away → the provider's copy away.
 Before the commit the message comes back and everything is done again from what stands there: the text is written over
-its own copy, no generation is started. After the commit it comes back and only clears up. The governor's settlement and
-the journal line belong right behind the commit, by the one whose put succeeded.
+its own copy, no generation is started. After the commit it comes back and only clears up; the settlement books once,
+whoever asks for it.
 """
 
 import logging
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backburner.errors import Reason, RetryLaterError
+from backburner.governor import Governor
 from backburner.inbox import Current, Inbox
 from backburner.ledger import Held, Ledger, Standing, new_nonce
 from backburner.messages import Message, new_ticket
@@ -45,6 +46,7 @@ class Finisher:
     bucket: Bucket
     ledger: Ledger
     inbox: Inbox
+    governor: Governor
     pending: Queue
     clock: Clock
 
@@ -100,6 +102,7 @@ class Finisher:
         if current is not None and (run := await self._run_missing(record, current)):
             message = Message(job=current.job_id, run=run, key=record.source.key, ticket=new_ticket())
             await self.pending.send(message.encode(), 0)
+        await self._settle(record)
         await self.ledger.close(record)
         logger.info("job superseded", extra=log_keys(record) | {"with_text": text is not None})
         return State.SUPERSEDED
@@ -122,7 +125,8 @@ class Finisher:
         return None
 
     async def _clear_up(self, record: OpenRecord, committed: RunRecord | None) -> None:
-        """Take away what a run that is over leaves: harmless however often. The caller deletes its message."""
+        """Settle, and take away what a run that is over leaves: harmless however often. The caller has its message."""
+        await self._settle(record)
         if committed is not None:
             replaced = committed.replaces
             failed = await self.bucket.head(record.place.error_record_key) if replaced.error_etag else None
@@ -132,6 +136,10 @@ class Finisher:
                 await self.bucket.delete(replaced.result_key)
         await self.ledger.close(record)
 
+    async def _settle(self, record: OpenRecord) -> None:
+        if record.wants is not None:
+            await self.governor.settle(record.name, tokens=record.usage.total_tokens, cost=record.cost or 0.0)
+
     async def _put_text(self, record: OpenRecord, key: str, text: str) -> str:
         there = await self.bucket.head(key)
         return await self.bucket.put(
@@ -139,7 +147,7 @@ class Finisher:
             text.encode(),
             match=ABSENT if there is None else there.etag,
             content_type=_CONTENT_TYPES[record.output],
-            metadata={_OWNER: f"{record.job_id}.{record.run}"},
+            metadata={_OWNER: record.name},
         )
 
     async def _run_missing(self, record: OpenRecord, current: Current) -> int | None:
@@ -182,4 +190,4 @@ def _match(held: Held[R] | None) -> str:
 
 
 def _is_of(stored: Stored | None, record: OpenRecord) -> bool:
-    return stored is not None and stored.metadata.get(_OWNER) == f"{record.job_id}.{record.run}"
+    return stored is not None and stored.metadata.get(_OWNER) == record.name

@@ -16,6 +16,7 @@ from backburner.answers import Generation, Trouble
 from backburner.documents import MAX_DOCUMENT_BYTES, read_text
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
+from backburner.governor import EVERYTHING, Denial, Governor
 from backburner.ledger import Ledger, Open
 from backburner.pacing import LONGEST_DELAY_S, UNKNOWN_S, backoff_s, probe_s
 from backburner.ports import Bucket, Clock, Generator, Queue, TooLargeError
@@ -37,6 +38,7 @@ class Starter:
     bucket: Bucket
     ledger: Ledger
     finisher: Finisher
+    governor: Governor
     generator: Generator
     pending: Queue
     backlog: Queue
@@ -52,6 +54,16 @@ class Starter:
         message = record.message()
         await self.pending.send(message.encode(), self.lease_s)
         return message.ticket
+
+    async def start_waiting(self, held: Open) -> Denial | None:
+        """Start a run that waits, if the governor lets it; the record says what it waits for."""
+        record = held.record
+        denial = await self.governor.reserve(record.name, record.wants, behind_others=False) if record.wants else None
+        if denial is None:
+            await self.start_again(held)
+        elif denial.waiting_for != record.waiting_for:
+            await self.ledger.rewrite(held.but(waiting_for=denial.waiting_for))
+        return denial
 
     async def start_again(self, held: Open, *, orphans: int = 0) -> None:
         """The next attempt of a run whose message is in hand: new guard, `submitting`, create. Another owner: stop."""
@@ -107,8 +119,14 @@ class Starter:
         waiting = held.but(state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1)
         if await self.ledger.rewrite(waiting) is None:
             return False
+        await self.governor.release(record.name)
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
+
+    async def pause(self, record: OpenRecord, verdict: Verdict) -> None:
+        """Pause what a verdict concerns: the provider, or one model of it."""
+        concerned = EVERYTHING if verdict.act is Act.PAUSE else record.provider.model
+        await self.governor.pause(concerned, verdict.message)
 
     async def end(self, held: Open, reason: Reason, message: str) -> bool:
         """Fail a run that is still ours: the record is written once more first, so a stale owner fails nothing."""
@@ -122,6 +140,7 @@ class Starter:
         record = held.record
         message = record.message(generation.id)
         await self.pending.send(message.encode(), round(UNKNOWN_S))
+        await self.governor.went_well(record.provider.model)
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
@@ -143,16 +162,20 @@ class Starter:
         )
         match verdict.act:
             case Act.WAIT:
+                await self.governor.went_bad(verdict.message)
                 await self.wait(_unused(held), "provider", backoff_s(record.waits, verdict.after_s))
-            case Act.PAUSE:
+            case Act.PAUSE | Act.PAUSE_MODEL:
+                await self.pause(record, verdict)
                 await self.wait(_unused(held), "provider", probe_s(verdict.after_s))
             case Act.AMBIGUOUS:
+                await self.governor.went_bad(verdict.message)
                 await self.retry(held.but(suspected_orphans=record.suspected_orphans + 1), verdict)
             case Act.FAIL if record.enlarged_cap is not None:
                 await self.end(held, Reason.OUTPUT_TRUNCATED, f"the doubled cap was refused: {verdict.message}")
             case Act.FAIL | Act.SPLIT:
                 await self.end(held, verdict.reason or Reason.REJECTED_BY_PROVIDER, verdict.message)
             case _:
+                await self.governor.went_bad(verdict.message)
                 await self.retry(held, verdict)
 
     def _request(self, record: OpenRecord, text: str) -> dict[str, Any]:

@@ -25,7 +25,12 @@ def next_poll_s(age_s: float, hint_s: float | None = None) -> float:
 
 def probe_s(hint_s: float | None = None) -> float:
     """When to try a provider again that refuses everybody."""
-    return min(LONGEST_HIDING_S, max(PROBE_S, hint_s or 0.0))
+    return hidden_s(max(PROBE_S, hint_s or 0.0))
+
+
+def hidden_s(seconds: float) -> float:
+    """How long to hide a message that is to show after so many seconds."""
+    return min(LONGEST_HIDING_S, max(1.0, seconds))
 
 
 def backoff_s(tries: int, hint_s: float | None = None) -> float:
@@ -58,7 +63,16 @@ class Pace:
         self._every_s = 1 / per_second
         self._clock = clock
         self._next = 0.0
+        self._held_until = 0.0
         self._lock = asyncio.Lock()
+
+    def hold(self, seconds: float) -> None:
+        """Give no turns for a while: the provider refuses everybody."""
+        self._held_until = self._clock.monotonic() + seconds
+
+    def held_s(self) -> float:
+        """Seconds that no turn is given; 0 if they are."""
+        return max(0.0, self._held_until - self._clock.monotonic())
 
     async def turn(self) -> None:
         """Wait for the next free turn."""

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from backburner.check import Checker
 from backburner.finish import Finisher
 from backburner.generate import Starter
+from backburner.governor import Governor, Limits
 from backburner.inbox import Inbox
 from backburner.ledger import Ledger
 from backburner.pacing import Durations, Pace
 from backburner.ports import Bucket, Clock, Generator, Queue
 from backburner.settings import Settings
 from backburner.submit import Submitter
+from backburner.sweep import Sweeper
 from backburner.tick import Tick, WatchedQueue
 
 
@@ -34,8 +36,8 @@ class Parts:
     tick: Tick
 
 
-def assemble(settings: Settings, ports: Ports, *, create_limit_s: float) -> Parts:
-    """Put the core together; reaches nothing yet."""
+def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tries: int) -> Parts:
+    """Put the core together; reaches nothing yet. `swap_tries`: how long to insist on the governor."""
     pending = WatchedQueue(queue=ports.pending, clock=ports.clock)
     backlog = WatchedQueue(queue=ports.backlog, clock=ports.clock)
     ledger = Ledger(ports.bucket)
@@ -47,11 +49,25 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float) -> Part
         project=settings.project,
         default_model=settings.model,
     )
-    finisher = Finisher(bucket=ports.bucket, ledger=ledger, inbox=inbox, pending=pending, clock=ports.clock)
+    governor = Governor(
+        bucket=ports.bucket,
+        clock=ports.clock,
+        limits=Limits(
+            max_in_flight=settings.max_in_flight,
+            submits_per_minute=settings.submits_per_minute,
+            daily_tokens=settings.daily_tokens,
+            daily_cost=settings.daily_cost,
+        ),
+        tries=swap_tries,
+    )
+    finisher = Finisher(
+        bucket=ports.bucket, ledger=ledger, inbox=inbox, governor=governor, pending=pending, clock=ports.clock
+    )
     starter = Starter(
         bucket=ports.bucket,
         ledger=ledger,
         finisher=finisher,
+        governor=governor,
         generator=ports.generator,
         pending=pending,
         backlog=backlog,
@@ -67,6 +83,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float) -> Part
         inbox=inbox,
         starter=starter,
         finisher=finisher,
+        governor=governor,
         provider_name=settings.provider,
         base_url=settings.base_url,
     )
@@ -84,8 +101,20 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float) -> Part
         durations=Durations(),
         deadline_s=settings.deadline_s,
     )
+    sweeper = Sweeper(
+        bucket=ports.bucket,
+        ledger=ledger,
+        governor=governor,
+        submitter=submitter,
+        pending=pending,
+        backlog=backlog,
+        clock=ports.clock,
+        every_s=settings.sweep_every_s,
+    )
     tick = Tick(
         checker=checker,
+        governor=governor,
+        sweeper=sweeper,
         pending=pending,
         backlog=backlog,
         clock=ports.clock,

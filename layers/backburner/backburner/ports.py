@@ -1,6 +1,6 @@
 """What the core needs from the outside world, each port named for the need."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -56,6 +56,9 @@ class Bucket(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that is gone already is no error."""
+
+    def listed(self, prefix: str, after: str = "") -> AsyncIterator[tuple[str, Stored]]:
+        """All objects below a prefix, behind a key, in the order of their keys; without their bodies."""
 
 
 @dataclass(frozen=True, kw_only=True)

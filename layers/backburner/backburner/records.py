@@ -8,6 +8,7 @@ import msgspec
 
 from backburner.answers import Generation, Usage
 from backburner.errors import Reason
+from backburner.governor import Reservation
 from backburner.keys import Place, place_of
 from backburner.messages import Message, new_ticket
 from backburner.recipes import Price
@@ -92,6 +93,11 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
         return place_of(self.source.key)
 
     @property
+    def name(self) -> str:
+        """Of its run: `<job_id>.<run>`."""
+        return f"{self.job_id}.{self.run}"
+
+    @property
     def response_ids(self) -> set[str]:
         """Every generation it knows of."""
         return {response.id for response in self.responses}
@@ -116,6 +122,8 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     """Set before the provider is asked to cancel."""
     ran_s: float = 0.0
     """Seconds that its generation had been running when the record was written again, by the store's clock."""
+    wants: Reservation | None = None
+    """What it reserves at the governor for each attempt; None until it may start at all."""
     stood_at_place: list[str] = []
     """ETags of the run and error record that stood at its place when it was claimed."""
 

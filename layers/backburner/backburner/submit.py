@@ -1,10 +1,10 @@
 """An upload becomes a job: DESIGN section 6, "Submit".
 
 Order of effects, and what a crash before each costs:
-  document and recipe read → guard → claim `submitting` → [generate.py] create → id → `running`.
+  document and recipe read → guard → reservation → claim `submitting` → [generate.py] create → id → `running`.
 Before the guard: nothing is there yet; the trigger delivers the event again. Between guard and claim: the guard
-surfaces after the lease and is treated as the event. After the claim: the guard takes over. The governor's
-reservation belongs between guard and claim.
+surfaces after the lease and is treated as the event. After the claim: the guard takes over. A
+reservation stands under the run's name, so the next to come by finds it.
 """
 
 import logging
@@ -17,11 +17,13 @@ from backburner.documents import MAX_DOCUMENT_BYTES, read_text
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.generate import Starter
+from backburner.governor import OUTPUT_WITHOUT_CAP_TOKENS, Denial, Governor, Reservation
 from backburner.inbox import Current, Inbox
 from backburner.ledger import Ledger, Standing
 from backburner.messages import Message
+from backburner.pacing import LONGEST_DELAY_S
 from backburner.ports import Bucket, Stored, TooLargeError
-from backburner.recipes import fingerprint, parse, source_text
+from backburner.recipes import Recipe, fingerprint, parse, source_text
 from backburner.records import OpenRecord, ProviderRef, RecipeRef, Source, State, log_keys
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ class Submitter:
     inbox: Inbox
     starter: Starter
     finisher: Finisher
+    governor: Governor
     provider_name: str
     base_url: str
 
@@ -72,18 +75,46 @@ class Submitter:
         try:
             text, recipe_text = _text(current.source), source_text(current.place.recipe, current.recipe)
             recipe = parse(recipe_text)
+            wants = self._reservation(recipe, text, current.model)
         except JobError as error:
             await self.finisher.fail(record, error.reason, str(error))
             return Outcome.FAILED
-        claim = replace(
-            record, ticket=ticket, recipe_text=recipe_text, output=recipe.output, price=recipe.price, attempt=1
-        )
-        held = await self.ledger.claim(claim)
+        record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price, wants=wants)
+        denial = await self.governor.reserve(record.name, wants, behind_others=True)
+        if denial is not None:
+            return await self._queue_up(record, denial)
+        held = await self.ledger.claim(replace(record, ticket=ticket, attempt=1))
         if held is None:
             return Outcome.KNOWN
         logger.info("job claimed", extra=log_keys(record) | {"recipe": current.place.recipe})
         await self.starter.start(held, text)
         return Outcome.CLAIMED
+
+    async def _queue_up(self, record: OpenRecord, denial: Denial) -> Outcome:
+        """Claim as waiting: the checker starts it as soon as the governor lets it."""
+        message = record.message()
+        await self.starter.backlog.send(message.encode(), round(min(LONGEST_DELAY_S, denial.seconds)))
+        waiting = replace(record, state=State.WAITING, ticket=message.ticket, waiting_for=denial.waiting_for)
+        if await self.ledger.claim(waiting) is None:
+            return Outcome.KNOWN
+        logger.info("job waits", extra=log_keys(record) | {"waiting_for": denial.waiting_for})
+        return Outcome.CLAIMED
+
+    def _reservation(self, recipe: Recipe, text: str, model: str) -> Reservation:
+        """What one generation may use. Raises `JobError` where it can never be afforded."""
+        inputs = estimate_tokens(recipe.instructions) + estimate_tokens(text)
+        outputs = recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS
+        limits, price = self.governor.limits, recipe.price
+        if limits.daily_cost is not None and price is None:
+            raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
+        cost = (inputs * price.input + outputs * price.output) / 1_000_000 if price else 0.0
+        if limits.daily_tokens is not None and inputs + outputs > limits.daily_tokens:
+            raise JobError(
+                Reason.OVER_BUDGET, f"about {inputs + outputs} tokens, more than a whole day's {limits.daily_tokens}"
+            )
+        if limits.daily_cost is not None and cost > limits.daily_cost:
+            raise JobError(Reason.OVER_BUDGET, f"about {cost:.4f}, more than a whole day's {limits.daily_cost}")
+        return Reservation(model=model, tokens=inputs + outputs, cost=cost)
 
     def _record(self, current: Current, standing: Standing, run: int) -> OpenRecord:
         source = current.source
@@ -110,6 +141,11 @@ def _run_to_open(current: Current, standing: Standing, wanted: Message | None) -
     if wanted is not None and wanted.job == current.job_id and not standing.is_over(wanted.run):
         return standing.last_run + 1
     return standing.run_for_event(current.source.last_modified)
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens of a text, rather too many than too few: a token has three characters or more in most languages."""
+    return len(text) // 3 + 1
 
 
 def _text(source: Stored) -> str:

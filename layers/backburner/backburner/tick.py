@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from backburner.check import Checker
+from backburner.governor import Governor
 from backburner.ports import Clock, Queue, Received
+from backburner.sweep import Sweeper
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +71,10 @@ class _Inflow:
     queue: WatchedQueue
     receivers: int = 1
 
-    async def receive(self) -> list[Received]:
-        batches = await asyncio.gather(*(self.queue.receive(MOST_IN_BATCH, 1) for _ in range(self.receivers)))
+    async def receive(self, most: int) -> list[Received]:
+        """At most `most` messages, none if that is 0."""
+        calls = [min(MOST_IN_BATCH, most - taken) for taken in range(0, most, MOST_IN_BATCH)][: self.receivers]
+        batches = await asyncio.gather(*(self.queue.receive(call, 1) for call in calls))
         received = [message for batch in batches for message in batch]
         self.receivers = _RECEIVERS if len(received) >= self.receivers * MOST_IN_BATCH else 1
         return received
@@ -81,6 +85,8 @@ class Tick:
     """Runs a checker over both queues."""
 
     checker: Checker
+    governor: Governor
+    sweeper: Sweeper
     pending: WatchedQueue
     backlog: WatchedQueue
     clock: Clock
@@ -95,18 +101,24 @@ class Tick:
         """
         stop_at, most = self.clock.monotonic() + seconds, await self._most_in_hand()
         at_once, in_hand = asyncio.Semaphore(MOST_AT_ONCE), set[asyncio.Task[None]]()
-        inflows = [_Inflow(self.pending), _Inflow(self.backlog)]
+        pending, backlog = _Inflow(self.pending), _Inflow(self.backlog)
         try:
             while self.clock.monotonic() < stop_at:
-                for inflow, batch in zip(inflows, await asyncio.gather(*(i.receive() for i in inflows)), strict=True):
+                room = await self.governor.room()
+                rounds = (pending.receive(MOST_IN_HAND), backlog.receive(room))
+                batches = await asyncio.gather(*rounds)
+                if room and not batches[1]:
+                    await self.governor.nobody_waits()
+                for inflow, batch in zip((pending, backlog), batches, strict=True):
                     for received in batch:
                         task = asyncio.create_task(self._handle(inflow.queue, received, at_once))
                         in_hand.add(task)
                         task.add_done_callback(in_hand.discard)
                 while len(in_hand) >= most:
                     await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
-                if not in_hand and not any(inflow.queue.shows_within(SOON_S) for inflow in inflows):
-                    return
+                if not in_hand and not self.pending.shows_within(SOON_S) and not self.backlog.shows_within(SOON_S):
+                    break
+            await self.sweeper.sweep_if_due(stop_at)
         except asyncio.CancelledError:
             for task in in_hand:  # out of time: what is cut off here comes back, as after a crash
                 task.cancel()

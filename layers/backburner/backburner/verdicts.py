@@ -25,6 +25,7 @@ class Act(StrEnum):
     LOST = "lost"  # like retry, and the old generation may still run somewhere
     FAIL = "fail"  # for good
     PAUSE = "pause"  # the provider refuses everybody: nothing is failed, try once a minute
+    PAUSE_MODEL = "pause_model"  # the same, for its model only
     WAIT = "wait"  # create only: nothing was started, no attempt is used
     AMBIGUOUS = "ambiguous"  # create only: perhaps started, its id unknown
     SPLIT = "split"  # the document is too long for the model
@@ -142,7 +143,7 @@ def _of_retrieve(answer: Trouble, *, young: bool) -> Verdict:
     message, after_s = _said(answer), answer.retry_after_s
     match answer.status:
         case 403:
-            return Verdict(act=Act.PAUSE, message=message, after_s=after_s)
+            return Verdict(act=Act.PAUSE_MODEL, message=message, after_s=after_s)
         case 404 if young:
             return Verdict(act=Act.POLL, message=message)
         case 404:
@@ -158,7 +159,7 @@ def _of_retrieve(answer: Trouble, *, young: bool) -> Verdict:
 def _of_create(answer: Trouble) -> Verdict:
     message, after_s, status = _said(answer), answer.retry_after_s, answer.status
     if status == _FORBIDDEN:
-        return Verdict(act=Act.PAUSE, message=message, after_s=after_s)
+        return Verdict(act=Act.PAUSE_MODEL, message=message, after_s=after_s)
     if answer.code == TOO_LONG and status in _REJECTING:
         return Verdict(act=Act.SPLIT, reason=Reason.DOCUMENT_TOO_LARGE, message=message)
     if status in _REJECTING:

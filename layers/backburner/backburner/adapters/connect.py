@@ -37,7 +37,7 @@ class Connected:
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
 
-def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: float) -> Connected:
+def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: float, swap_tries: int) -> Connected:
     """Read the settings and make the clients. Raises `ConfigError`; reaches nothing yet."""
     settings = from_env(environment)
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="backburner")
@@ -55,4 +55,6 @@ def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: floa
         ),
         clock=SystemClock(),
     )
-    return Connected(settings=settings, parts=assemble(settings, ports, create_limit_s=create_limit_s))
+    return Connected(
+        settings=settings, parts=assemble(settings, ports, create_limit_s=create_limit_s, swap_tries=swap_tries)
+    )

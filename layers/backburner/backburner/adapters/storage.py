@@ -5,7 +5,7 @@ retries may repeat a put that went through; the ledger knows its own writes by t
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,6 +81,23 @@ class S3Bucket:
         except ClientError as error:
             raise _refused("delete", key, error) from error
 
+    async def listed(self, prefix: str, after: str = "") -> AsyncIterator[tuple[str, Stored]]:
+        """All objects below a prefix, a page of up to 1,000 at a time."""
+        more: dict[str, Any] = {"StartAfter": after} if after else {}
+        while True:
+            answer = await self._page(prefix, more)
+            for item in answer.get("Contents", []):
+                yield item["Key"], _listed(item, answer)
+            if not answer.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    async def _page(self, prefix: str, more: dict[str, Any]) -> Any:
+        try:
+            return await self._run(lambda: self.client.list_objects_v2(Bucket=self.name, Prefix=prefix, **more))
+        except ClientError as error:
+            raise _refused("list", prefix, error) from error
+
     async def _read(self, call: Callable[[], Stored], key: str) -> Stored | None:
         try:
             return await self._run(call)
@@ -96,14 +113,27 @@ class S3Bucket:
             raise RetryLaterError(f"the bucket {self.name} does not answer: {type(error).__name__}") from error
 
 
+def _listed(item: Any, answer: Any) -> Stored:
+    return Stored(
+        etag=item["ETag"].strip('"'),
+        size_bytes=item["Size"],
+        last_modified=item["LastModified"].astimezone(UTC).replace(microsecond=0),
+        read_at=_told_at(answer),
+    )
+
+
+def _told_at(answer: Any) -> datetime:
+    """The store's own time of an answer."""
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    return parsedate_to_datetime(date).astimezone(UTC) if date else datetime.now(UTC)
+
+
 def _stored(answer: Any, body: bytes) -> Stored:
-    metadata = answer["ResponseMetadata"]
-    date = metadata["HTTPHeaders"].get("date")
     return Stored(
         etag=answer["ETag"].strip('"'),
         size_bytes=answer["ContentLength"],
         last_modified=answer["LastModified"].astimezone(UTC),
-        read_at=parsedate_to_datetime(date).astimezone(UTC) if date else datetime.now(UTC),
+        read_at=_told_at(answer),
         body=body,
         metadata={name.lower(): value for name, value in answer.get("Metadata", {}).items()},
     )
