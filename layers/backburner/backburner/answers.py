@@ -1,5 +1,6 @@
 """What a provider answers: a generation as it stands, or trouble. Both are values, for one function to judge."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -115,8 +116,11 @@ def _list(value: object) -> list[Any]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """A string that can be written as UTF-8: half a character, as JSON can hold one, becomes "?"."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
 
 
 def _whole(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value)

@@ -44,7 +44,7 @@ Record = Upload | Ignored | Broken
 def uploads_in(event: object) -> list[Record]:
     """Every record of an upload event, in order. Raises `UnknownEventError` for any other event."""
     match event:
-        case {"Records": list(records)}:
+        case {"Records": list(records)} if not records or not all(map(_is_foreign, records)):
             return [_s3(record) for record in records]
         case {"Event": "s3:TestEvent"}:
             return [Ignored("test event")]
@@ -73,12 +73,22 @@ def is_timer(event: object) -> bool:
             return False
 
 
+def _is_foreign(record: object) -> bool:
+    """Whether a service that is no store sent it; stores are `aws:s3`, `minio:s3`, `ceph:s3`."""
+    match record:
+        case {"eventSource": str(source)} | {"EventSource": str(source)}:
+            return not source.endswith(":s3")
+        case _:
+            return False
+
+
 def _s3(record: object) -> Record:
     match record:
-        case {"eventSource": "aws:s3", "eventName": str(name)} if not name.startswith("ObjectCreated:"):
+        case {"eventSource": str(), "eventName": str(name)} if not name.removeprefix("s3:").startswith(
+            "ObjectCreated:"
+        ):
             return Ignored(name)
         case {
-            "eventSource": "aws:s3",
             "eventName": str(),
             "s3": {"bucket": {"name": str(bucket)}, "object": dict(object_)},
         }:

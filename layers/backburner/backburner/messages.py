@@ -1,10 +1,12 @@
 """What a queue message says. A message drives the next step of one run; its ticket tells whether it still does."""
 
+import json
 import secrets
 
 import msgspec
 
 from backburner.errors import MessageError
+from backburner.keys import INBOX
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,7 +27,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def encode(self) -> str:
         """As it goes on the queue: JSON, well under 256 KB (a key has at most 1,024 bytes)."""
-        return msgspec.json.encode(self).decode()
+        return json.dumps(msgspec.to_builtins(self))  # ASCII: a queue does not take every character a key may have
 
 
 def new_ticket() -> str:
@@ -36,6 +38,9 @@ def new_ticket() -> str:
 def decode(body: str) -> Message:
     """Read a message. Raises `MessageError` where it is not one of ours."""
     try:
-        return msgspec.json.decode(body, type=Message)
+        message = msgspec.json.decode(body, type=Message)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise MessageError(f"not a message of Backburner: {error}") from error
+    if not message.key.startswith(INBOX):
+        raise MessageError(f"a message about an object that is not in {INBOX}")
+    return message

@@ -19,7 +19,7 @@ _RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
 
 def next_poll_s(age_s: float, hint_s: float | None = None) -> float:
     """About a fifth of the generation's age, ±20 %, or the provider's hint where that is later."""
-    own = min(LONGEST_POLL_S, max(UNKNOWN_S, age_s / 5)) * _RANDOM.uniform(0.8, 1.2)
+    own = min(LONGEST_POLL_S, max(UNKNOWN_S, age_s / 5) * _RANDOM.uniform(0.8, 1.2))
     return min(LONGEST_HIDING_S, max(own, hint_s or 0.0))
 
 

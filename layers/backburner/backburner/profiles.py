@@ -77,9 +77,8 @@ def request_body(
 
 
 def _json_schema(recipe: "Recipe") -> dict[str, Any]:
-    return {"type": "json_schema", "name": "answer", "schema": recipe.schema} | (
-        {"strict": True} if _allows_strict(recipe.schema) else {}
-    )
+    strict = _is_closed(recipe.schema) and _allows_strict(recipe.schema)
+    return {"type": "json_schema", "name": "answer", "schema": recipe.schema} | ({"strict": True} if strict else {})
 
 
 def _allows_strict(schema: object) -> bool:
@@ -88,9 +87,13 @@ def _allows_strict(schema: object) -> bool:
         return all(map(_allows_strict, schema))
     if not isinstance(schema, dict):
         return True
-    properties = schema.get("properties")
-    if schema.get("type") == "object" or isinstance(properties, dict):
-        closed = schema.get("additionalProperties") is False
-        if not closed or set(properties or ()) != set(schema.get("required") or ()):
-            return False
-    return all(map(_allows_strict, schema.values()))
+    kind = schema.get("type")
+    is_object = "object" in (kind if isinstance(kind, list) else [kind]) or isinstance(schema.get("properties"), dict)
+    return (not is_object or _is_closed(schema)) and all(map(_allows_strict, schema.values()))
+
+
+def _is_closed(schema: object) -> bool:
+    """Whether it is an object with nothing but its properties, all of them required."""
+    if not isinstance(schema, dict) or schema.get("additionalProperties") is not False:
+        return False
+    return set(schema.get("properties") or ()) == set(schema.get("required") or ())

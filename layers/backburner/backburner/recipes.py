@@ -88,13 +88,19 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None
 
 
-class _NoAliases(yaml.SafeLoader):
-    """YAML whose size on paper is its size in memory."""
+class _StrictLoader(yaml.SafeLoader):
+    """YAML whose size on paper is its size in memory, and in which every key stands once."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases (*name) are not allowed in a recipe: write the value out")
         return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        names = [key.value for key, _ in node.value]
+        if twice := sorted({str(name) for name in names if names.count(name) > 1}):
+            raise yaml.YAMLError(f"{', '.join(twice)} stands there twice")
+        return super().construct_mapping(node, deep)
 
 
 def fingerprint(source: bytes | None) -> str:
@@ -155,26 +161,31 @@ def schema_problem(recipe: Recipe, text: str) -> str:
     if recipe.schema is None:
         return ""
     try:
-        answer = json.loads(text)
+        answer = json.loads(text, parse_constant=_no_constant)
+        mismatch = next(iter(_validator(recipe.schema).iter_errors(answer)), None)
     except ValueError as error:
         return f"not JSON: {error}"
-    for mismatch in _validator(recipe.schema).iter_errors(answer):
-        path = "/".join(map(str, mismatch.instance_path)) or "the top"
-        return f"at {path}: does not match {'/'.join(map(str, mismatch.schema_path))}"
-    return ""
+    except RecursionError:
+        return "not JSON that can be read: nested too deeply"
+    if mismatch is None:
+        return ""
+    path = "/".join(map(str, mismatch.instance_path)) or "the top"
+    return f"at {path}: does not match {'/'.join(map(str, mismatch.schema_path))}"
 
 
 def _front_matter(text: str) -> FrontMatter:
     try:
-        values = yaml.load(text, Loader=_NoAliases) or {}  # noqa: S506 - a SafeLoader, stricter still
+        values = yaml.load(text, Loader=_StrictLoader) or {}  # noqa: S506 - a SafeLoader, stricter still
+        json.dumps(values, ensure_ascii=False, allow_nan=False).encode()
         return msgspec.convert(values, FrontMatter)
     except yaml.YAMLError as error:
         raise _invalid(f"the front matter is not YAML: {error}") from error
     except msgspec.ValidationError as error:
         allowed = ", ".join(FrontMatter.__struct_fields__)
         raise _invalid(f"front matter: {error}; the keys are {allowed}") from error
-    except (RecursionError, ValueError) as error:
-        raise _invalid(f"the front matter cannot be read: {error}") from error
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # what PyYAML's constructors let through, and values that JSON does not have (dates, NaN, half characters)
+        raise _invalid(f"the front matter has a value that cannot be used: {error}") from error
 
 
 def _output(front: FrontMatter) -> str:
@@ -225,11 +236,11 @@ def _seconds(deadline: int | str | None) -> int | None:
 def _extra(extra: dict[str, Any]) -> dict[str, Any]:
     if taken := sorted(RESERVED_EXTRA & extra.keys()):
         raise _invalid(f"extra may not set {', '.join(taken)}: Backburner does, or promises not to")
-    try:
-        json.dumps(extra, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise _invalid(f"extra cannot be sent as JSON: {error}") from error
     return extra
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _invalid(message: str) -> JobError:

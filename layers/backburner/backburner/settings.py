@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from backburner.errors import ConfigError
 from backburner.profiles import PROFILES, Profile, Provider
 
+_MOST_DIGITS = 18
 N = TypeVar("N", int, float)
 
 MAX_DELAY_S = 900
@@ -77,6 +78,13 @@ def from_env(environment: Mapping[str, str]) -> Settings:
     return settings
 
 
+def _is_url(value: str) -> bool:
+    try:
+        return value.startswith(("http://", "https://")) and bool(urlsplit(value).netloc)
+    except ValueError:
+        return False
+
+
 class _Reader:
     """Reads one value after another and remembers what is wrong with each."""
 
@@ -95,7 +103,7 @@ class _Reader:
 
     def url(self, name: str, meaning: str, default: str | None = None) -> str:
         value = self.text(name) or default or self.required(name, meaning)
-        if value and not (value.startswith(("http://", "https://")) and urlsplit(value).netloc):
+        if value and not _is_url(value):
             self.problems.append(f"{name} is not an http(s) URL")
         return value
 
@@ -108,7 +116,8 @@ class _Reader:
 
     def whole(self, name: str, default: int, at_most: int | None = None) -> int:
         value = self.text(name)
-        number = int(value) if value and value.isascii() and value.isdigit() else default if value is None else 0
+        is_number = value is not None and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS
+        number = default if value is None else int(value) if is_number else 0
         if number < 1 or (at_most and number > at_most):
             limits = f"from 1 to {at_most}" if at_most else "above 0"
             self.problems.append(f"{name} is {value!r}: a whole number {limits}")

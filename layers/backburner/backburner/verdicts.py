@@ -61,7 +61,7 @@ REJECTED = frozenset(
 
 TOO_LONG = "context_length_exceeded"
 _UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN = 401, 402, 403
-_TOO_MANY, _UNAVAILABLE, _SERVER_ERROR = 429, 503, 500
+_TIMED_OUT, _TOO_MANY, _SERVER_ERROR, _UNAVAILABLE = 408, 429, 500, 503
 _REJECTING = frozenset({400, 404, 405, 413, 422})
 
 
@@ -84,7 +84,9 @@ def judge(
         case Generation():
             return _of_generation(answer, schema_problem, cancelled_for)
         case Trouble():
-            return _of_create(answer) if call is Call.CREATE else _of_retrieve(answer, young=young)
+            if call is Call.CREATE:
+                return _of_create(answer)
+            return _of_retrieve(answer, young=young, cancelled_for=cancelled_for)
         case _:
             assert_never(answer)
 
@@ -139,18 +141,18 @@ def _of_failed(answer: Generation) -> Verdict:
     return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=_said(answer), after_s=answer.poll_after_s)
 
 
-def _of_retrieve(answer: Trouble, *, young: bool) -> Verdict:
+def _of_retrieve(answer: Trouble, *, young: bool, cancelled_for: Reason | None) -> Verdict:
     message, after_s = _said(answer), answer.retry_after_s
     match answer.status:
         case 403:
             return Verdict(act=Act.PAUSE_MODEL, message=message, after_s=after_s)
+        case 404 if cancelled_for is not None:
+            return Verdict(act=Act.FAIL, reason=cancelled_for, message=message)
         case 404 if young:
             return Verdict(act=Act.POLL, message=message)
         case 404:
             return Verdict(act=Act.LOST, reason=Reason.LOST, message=message)
-        case None | 429:
-            return Verdict(act=Act.POLL, message=message, after_s=after_s)
-        case status if status >= _SERVER_ERROR:
+        case status if status in (None, _TIMED_OUT, _TOO_MANY) or status >= _SERVER_ERROR:
             return Verdict(act=Act.POLL, message=message, after_s=after_s)
         case _:
             return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=message, after_s=after_s)

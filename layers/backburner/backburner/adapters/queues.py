@@ -22,6 +22,7 @@ T = TypeVar("T")
 _MOST_IN_BATCH = 10
 _MOST_BATCH_BYTES = 200_000
 """Below the 256 KB that one batch of sends may have in all."""
+_LONGEST_HIDING_S = 43_200
 _LINGER_S = 0.01
 """How long a first entry waits for company."""
 _NOT_IN_HAND = frozenset(
@@ -84,6 +85,8 @@ class _Batch:
             failed = {entry["Id"]: _EntryError(entry.get("Code", "")) for entry in answer.get("Failed", [])}
         except (BotoCoreError, ClientError) as error:
             failed = {entry["Id"]: _no_answer(error) for entry in entries}
+        except Exception as error:  # noqa: BLE001 - whoever waits for an entry gets it
+            failed = {entry["Id"]: error for entry in entries}
         for entry, (_, done) in zip(entries, batch, strict=True):
             if not done.done():
                 problem = failed.get(entry["Id"])
@@ -132,7 +135,9 @@ class SqsQueue:
         return [_received(message) for message in answer.get("Messages", [])]
 
     async def postpone(self, message: Received, delay_s: int) -> None:
-        """Hide a message in hand for longer."""
+        """Hide a message in hand for longer. Raises `RetryLaterError` for a delay that no queue takes."""
+        if not 0 <= delay_s <= _LONGEST_HIDING_S:
+            raise RetryLaterError(f"a message cannot be hidden for {delay_s} s")
         entry = {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay_s}
         await self._batch("change_message_visibility_batch").add(entry, tolerated=_NOT_IN_HAND)
 

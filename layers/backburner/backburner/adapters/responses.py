@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from backburner.answers import Answer, Trouble, generation_of, trouble_of
+from backburner.errors import BackburnerError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 CALL_LIMIT_S = 20.0
 """Bound on a whole call other than create."""
 _CONNECT_LIMIT_S = 5.0
-_UNAUTHORIZED = 401
+_BAD_REQUEST, _UNAUTHORIZED = 400, 401
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ class ResponsesApi:
     project: str | None
     organization: str | None
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
+    _keys: list[str] = field(default_factory=list, repr=False)
 
     async def create(self, request: dict[str, Any], limit_s: float) -> Answer:
         """Start a generation, once."""
@@ -58,7 +60,7 @@ class ResponsesApi:
             from openai import AsyncOpenAI, Timeout  # noqa: PLC0415 - an idle tick never pays for it
 
             self._cache["client"] = AsyncOpenAI(
-                api_key=self.api_key(),
+                api_key=self._key,
                 base_url=self.base_url,
                 project=self.project,
                 organization=self.organization,
@@ -68,25 +70,33 @@ class ResponsesApi:
         client: AsyncOpenAI = self._cache["client"]
         return client
 
+    async def _key(self) -> str:
+        """The key, kept until the provider refuses it: it may have been changed since."""
+        if not self._keys:
+            self._keys.append(await asyncio.to_thread(self.api_key))
+        return self._keys[-1]
+
     async def _call(self, call: Callable[[Any], Awaitable[Any]], limit_s: float = CALL_LIMIT_S) -> Answer:
         client = self._client()
         from openai import APIConnectionError, APIStatusError, OpenAIError  # noqa: PLC0415
 
         try:
             async with asyncio.timeout(limit_s):
-                raw = (await call(client.responses)).http_response
-                return _answer(raw.status_code, raw.headers, raw.content)
+                response = (await call(client.responses)).http_response
         except TimeoutError:
             return Trouble(status=None, message=f"no whole answer within {limit_s:g} s")
         except APIStatusError as error:
-            if error.response.status_code == _UNAUTHORIZED:
-                self._cache.clear()  # the key may have been changed: the next call asks for it again
-            return _answer(error.response.status_code, error.response.headers, error.response.content)
-        except APIConnectionError as error:
-            cause = error.__cause__ or error
+            response = error.response
+        except (APIConnectionError, BackburnerError) as error:
+            cause = error.__cause__ if isinstance(error, APIConnectionError) and error.__cause__ else error
             return Trouble(status=None, sent=not _never_sent(cause), message=f"no answer: {type(cause).__name__}")
         except OpenAIError as error:
             return Trouble(status=None, message=f"no readable answer: {type(error).__name__}")
+        except (TypeError, ValueError) as error:
+            return Trouble(status=_BAD_REQUEST, message=f"the request cannot be sent: {type(error).__name__}")
+        if response.status_code == _UNAUTHORIZED:
+            self._keys.clear()  # it may have been changed: the next call asks for it again
+        return _answer(response.status_code, response.headers, response.content)
 
 
 def _sdk_arguments(request: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +127,7 @@ def _answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
 def _json(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -138,6 +148,7 @@ def _seconds(value: str | None) -> float | None:
 
 
 def _never_sent(cause: BaseException) -> bool:
+    """Whether it happened before the request left: no connection, or no key to send it with."""
     import httpx2  # noqa: PLC0415 - the SDK's transport; loaded with it
 
-    return isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+    return isinstance(cause, BackburnerError | httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)

@@ -7,6 +7,7 @@ retries may repeat a put that went through; the ledger knows its own writes by t
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -39,7 +40,7 @@ class S3Bucket:
 
         def call() -> Stored:
             answer = self.client.get_object(Bucket=self.name, Key=key)
-            with answer["Body"] as stream:
+            with closing(answer["Body"]) as stream:
                 if limit_bytes is not None and answer["ContentLength"] > limit_bytes:
                     raise TooLargeError(answer["ContentLength"])
                 return _stored(answer, stream.read())

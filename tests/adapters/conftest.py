@@ -1,0 +1,149 @@
+"""A local S3 and SQS for the whole session, clients for them, and the two subjects of every contract."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto.server import ThreadedMotoServer
+
+from backburner.adapters.queues import SqsQueue
+from backburner.adapters.storage import S3Bucket
+from backburner.ports import Bucket, Queue
+from support.fakes import FakeBucket, FakeQueue, World
+from support.proxy import Proxy, serve_proxy
+
+T = TypeVar("T")
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+VISIBILITY_S = 30
+_NAMES = itertools.count()
+
+
+@dataclass(frozen=True)
+class BucketSubject:
+    """A bucket under contract, and how to run what speaks to it."""
+
+    kind: str
+    bucket: Bucket
+    run: Run
+
+
+@dataclass(frozen=True)
+class QueueSubject:
+    """A queue under contract; `pass_s` lets so much time pass."""
+
+    kind: str
+    queue: Queue
+    run: Run
+
+
+@pytest.fixture(autouse=True)
+def _sockets(socket_enabled: None) -> None:
+    """Allow sockets: these tests speak with servers of their own."""
+
+
+@pytest.fixture(scope="session")
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads for the calls of boto3."""
+    with ThreadPoolExecutor(16) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """The address of a local S3 and SQS."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def client(service: str, url: str) -> Any:
+    """A client with short limits and at most one retry."""
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name="eu-central-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(
+            connect_timeout=2, read_timeout=5, max_pool_connections=16, retries={"mode": "standard", "max_attempts": 2}
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def s3(endpoint: str) -> Any:
+    """A client of the local S3."""
+    return client("s3", endpoint)
+
+
+@pytest.fixture(scope="session")
+def sqs(endpoint: str) -> Any:
+    """A client of the local SQS."""
+    return client("sqs", endpoint)
+
+
+@pytest.fixture(scope="session")
+def proxied(endpoint: str) -> Iterator[tuple[Proxy, Any]]:
+    """A proxy in front of the local cloud, and an S3 client that goes through it."""
+    with serve_proxy(endpoint) as proxy:
+        yield proxy, client("s3", proxy.url)
+
+
+@pytest.fixture
+def new_bucket(s3: Any, threads: ThreadPoolExecutor) -> S3Bucket:
+    """A bucket of the test's own."""
+    name = f"bucket-{next(_NAMES)}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    return S3Bucket(client=s3, name=name, threads=threads)
+
+
+@pytest.fixture
+def wire(new_bucket: S3Bucket, proxied: tuple[Proxy, Any], threads: ThreadPoolExecutor) -> Iterator[Any]:
+    """The test's own bucket through a proxy: `wire.proxy`, `wire.bucket`, `wire.direct`."""
+    proxy, through = proxied
+    proxy.requests.clear()
+    yield Wire(proxy, S3Bucket(client=through, name=new_bucket.name, threads=threads), new_bucket)
+    proxy.rule = lambda _: None
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A bucket that is reached through a proxy, and directly."""
+
+    proxy: Proxy
+    bucket: S3Bucket
+    direct: S3Bucket
+
+
+@pytest.fixture(params=["fake", "s3"])
+def bucket(request: pytest.FixtureRequest) -> BucketSubject:
+    """Each kind of bucket in turn."""
+    if request.param == "fake":
+        world = World()
+        return BucketSubject("fake", FakeBucket(world), world.run)
+    return BucketSubject("s3", request.getfixturevalue("new_bucket"), asyncio.run)
+
+
+@pytest.fixture
+def new_queue(sqs: Any, threads: ThreadPoolExecutor) -> SqsQueue:
+    """A queue of the test's own."""
+    attributes = {"VisibilityTimeout": str(VISIBILITY_S)}
+    url = sqs.create_queue(QueueName=f"queue-{next(_NAMES)}", Attributes=attributes)["QueueUrl"]
+    return SqsQueue(client=sqs, url=url, threads=threads)
+
+
+@pytest.fixture(params=["fake", "sqs"])
+def queue(request: pytest.FixtureRequest) -> QueueSubject:
+    """Each kind of queue in turn."""
+    if request.param == "fake":
+        world = World()
+        return QueueSubject("fake", FakeQueue(world, visibility=VISIBILITY_S), world.run)
+    return QueueSubject("sqs", request.getfixturevalue("new_queue"), asyncio.run)

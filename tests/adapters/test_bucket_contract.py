@@ -1,0 +1,176 @@
+"""What the core may expect of every `Bucket`: the same of the fake and of the real adapter."""
+
+import asyncio
+import hashlib
+from datetime import UTC, timedelta
+
+import pytest
+
+from backburner.ports import ABSENT, Bucket, ConflictError, TooLargeError
+
+from .conftest import BucketSubject
+
+TEXT = "text/plain; charset=utf-8"
+AWKWARD = [
+    "inbox/a b+c%20d.txt",
+    "inbox/100%.txt",
+    "inbox/../up.txt",
+    "inbox/a/../../b.txt",
+    "inbox/./dot/.",
+    "inbox//double//slash.txt",
+    "inbox/\"quotes\" and 'more' & <tags>?x=1#y.txt",
+    "inbox/back\\slash;semi:colon,at@home=$~*().txt",
+    "inbox/годовой отчёт + приложения.txt",
+    "inbox/e\u0301 and \u00e9.txt",
+    "inbox/🐘/🧵.txt",
+    "inbox/" + "é" * 497,
+]
+
+
+async def _put(bucket: Bucket, key: str, body: bytes = b"x", match: str = ABSENT) -> str:
+    return await bucket.put(key, body, match=match, content_type=TEXT)
+
+
+@pytest.mark.parametrize("key", AWKWARD)
+def test_a_key_names_one_object_however_awkward_it_is(bucket: BucketSubject, key: str) -> None:
+    """What was put under a key is read, and deleted, under the very same key."""
+
+    async def story() -> None:
+        etag = await _put(bucket.bucket, key, key.encode())
+        read, seen = await bucket.bucket.get(key), await bucket.bucket.head(key)
+        assert read is not None
+        assert seen is not None
+        assert (read.body, read.etag, read.size_bytes) == (key.encode(), etag, len(key.encode()))
+        assert (seen.body, seen.etag, seen.size_bytes) == (b"", etag, len(key.encode()))
+        await bucket.bucket.delete(key)
+        assert await bucket.bucket.get(key) is None
+
+    bucket.run(story())
+
+
+def test_awkward_keys_are_all_different_objects(bucket: BucketSubject) -> None:
+    """No two of them are taken for one another, whatever their decoding would be."""
+    keys = [*AWKWARD, "inbox/a b c d.txt", "inbox/a+b+c%20d.txt", "inbox/up.txt", "up.txt", "inbox/double/slash.txt"]
+
+    async def story() -> list[bytes]:
+        for key in keys:
+            await _put(bucket.bucket, key, key.encode())
+        return [stored.body for key in keys if (stored := await bucket.bucket.get(key))]
+
+    assert bucket.run(story()) == [key.encode() for key in keys]
+
+
+def test_nothing_there_is_none_and_deletes_as_well(bucket: BucketSubject) -> None:
+    """An absent object is an answer, not an error."""
+
+    async def story() -> None:
+        assert await bucket.bucket.get("inbox/nothing") is None
+        assert await bucket.bucket.head("inbox/nothing") is None
+        await bucket.bucket.delete("inbox/nothing")
+
+    bucket.run(story())
+
+
+def test_absent_claims_once(bucket: BucketSubject) -> None:
+    """Of any number of puts where nothing may stand, at the same time, one succeeds."""
+
+    async def story() -> list[object]:
+        puts = [_put(bucket.bucket, "ledger/open/a.1.json", str(n).encode()) for n in range(12)]
+        return await asyncio.gather(*puts, return_exceptions=True)
+
+    ended = bucket.run(story())
+    assert sorted(type(one).__name__ for one in ended) == ["ConflictError"] * 11 + ["str"]
+
+
+def test_a_match_replaces_what_it_names_and_nothing_else(bucket: BucketSubject) -> None:
+    """The ETag last read opens the next write; one that is older meets a conflict and changes nothing."""
+
+    async def story() -> bytes:
+        first = await _put(bucket.bucket, "k", b"1")
+        second = await _put(bucket.bucket, "k", b"2", first)
+        with pytest.raises(ConflictError):
+            await _put(bucket.bucket, "k", b"3", first)
+        with pytest.raises(ConflictError):
+            await _put(bucket.bucket, "k", b"4", ABSENT)
+        stored = await bucket.bucket.get("k")
+        assert stored is not None
+        assert stored.etag == second
+        return stored.body
+
+    assert bucket.run(story()) == b"2"
+
+
+def test_a_match_on_a_missing_key_is_a_conflict(bucket: BucketSubject) -> None:
+    """What was read is gone: the same as changed, and it is not made again."""
+
+    async def story() -> None:
+        etag = await _put(bucket.bucket, "k")
+        await bucket.bucket.delete("k")
+        with pytest.raises(ConflictError):
+            await _put(bucket.bucket, "k", b"2", etag)
+        assert await bucket.bucket.get("k") is None
+
+    bucket.run(story())
+
+
+def test_the_same_bytes_have_the_same_etag(bucket: BucketSubject) -> None:
+    """An ETag says what stands there, not who wrote it: hence the nonces."""
+
+    async def story() -> list[str]:
+        return [await _put(bucket.bucket, key, b"same") for key in ("a", "b")]
+
+    assert bucket.run(story()) == [hashlib.md5(b"same", usedforsecurity=False).hexdigest()] * 2
+
+
+def test_metadata_comes_back_with_its_names_in_lower_case(bucket: BucketSubject) -> None:
+    """By both ways of reading; without any there is none."""
+
+    async def story() -> list[dict[str, str]]:
+        metadata = {"Backburner-Run": "Job.1", "plain": "x y"}
+        await bucket.bucket.put("k", b"x", match=ABSENT, content_type=TEXT, metadata=metadata)
+        await _put(bucket.bucket, "bare")
+        read = await bucket.bucket.get("k"), await bucket.bucket.head("k"), await bucket.bucket.head("bare")
+        return [stored.metadata for stored in read if stored]
+
+    assert bucket.run(story()) == [{"backburner-run": "Job.1", "plain": "x y"}] * 2 + [{}]
+
+
+def test_a_limit_is_inclusive(bucket: BucketSubject) -> None:
+    """So many bytes are read; one more is refused, naming the size."""
+
+    async def story() -> None:
+        await _put(bucket.bucket, "k", b"x" * 100)
+        stored = await bucket.bucket.get("k", 100)
+        assert stored is not None
+        assert stored.size_bytes == 100
+        with pytest.raises(TooLargeError) as refused:
+            await bucket.bucket.get("k", 99)
+        assert refused.value.size_bytes == 100
+
+    bucket.run(story())
+
+
+def test_an_empty_object_is_an_object(bucket: BucketSubject) -> None:
+    """No bytes are not nothing."""
+
+    async def story() -> None:
+        await _put(bucket.bucket, "k", b"")
+        stored = await bucket.bucket.get("k", 0)
+        assert stored is not None
+        assert stored.body == b""
+
+    bucket.run(story())
+
+
+def test_both_times_are_the_stores_and_in_utc(bucket: BucketSubject) -> None:
+    """An object that was just written has hardly an age, and never a negative one of more than rounding."""
+
+    async def story() -> None:
+        await _put(bucket.bucket, "k")
+        for stored in (await bucket.bucket.get("k"), await bucket.bucket.head("k")):
+            assert stored is not None
+            assert stored.last_modified.utcoffset() == stored.read_at.utcoffset() == timedelta(0)
+            assert stored.last_modified.tzinfo is UTC
+            assert -1 <= stored.age_s <= 5
+
+    bucket.run(story())

@@ -1,0 +1,161 @@
+"""A batch call that answers 200 with failures inside: each entry's fate reaches whoever asked for it, and only them."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from backburner.adapters.queues import SqsQueue
+from backburner.errors import RetryLaterError
+from backburner.ports import Received
+from support.proxy import CUT, Proxy, Request, Say, serve_proxy
+
+from .conftest import client
+
+TOLERATED = [
+    "MessageNotInflight",
+    "AWS.SimpleQueueService.MessageNotInflight",
+    "ReceiptHandleIsInvalid",
+]
+
+
+@pytest.fixture(scope="module")
+def stub() -> Iterator[tuple[Proxy, Any]]:
+    """A server that answers as the test says, and a client of it; behind it there is nothing."""
+    with serve_proxy("http://127.0.0.1:1") as proxy:
+        yield proxy, client("sqs", proxy.url)
+
+
+@pytest.fixture
+def queue(stub: tuple[Proxy, Any], threads: ThreadPoolExecutor) -> Iterator[tuple[Proxy, SqsQueue]]:
+    """A queue at that server."""
+    proxy, sqs = stub
+    proxy.requests.clear()
+    yield proxy, SqsQueue(client=sqs, url=f"{proxy.url}/1/q", threads=threads)
+    proxy.rule = lambda _: None
+
+
+def _message(n: int) -> Received:
+    return Received(body="", receipt=f"receipt-{n}", receives=1, age_s=0)
+
+
+def _failing(code_of: Callable[[dict[str, Any]], str | None]) -> Callable[[Request], Say]:
+    """Answer a batch call: each entry fails with its code, or goes well."""
+
+    def rule(request: Request) -> Say:
+        entries = json.loads(request.body)["Entries"]
+        failed = [
+            {"Id": entry["Id"], "Code": code, "SenderFault": True} for entry in entries if (code := code_of(entry))
+        ]
+        names = {entry["Id"] for entry in failed}
+        well = [{"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": ""} for entry in entries]
+        body = {"Successful": [entry for entry in well if entry["Id"] not in names], "Failed": failed}
+        return Say(200, json.dumps(body).encode(), {"Content-Type": "application/x-amz-json-1.0"})
+
+    return rule
+
+
+def test_a_failed_send_reaches_its_sender_alone(queue: tuple[Proxy, SqsQueue]) -> None:
+    """Of 25 sends at once, in three batches, every third fails: those raise, the others do not."""
+    proxy, subject = queue
+    proxy.rule = _failing(lambda entry: "InternalError" if int(entry["MessageBody"]) % 3 == 0 else None)
+
+    async def story() -> list[Any]:
+        return await asyncio.gather(*(subject.send(str(n), 0) for n in range(25)), return_exceptions=True)
+
+    ended = asyncio.run(story())
+    assert [isinstance(one, RetryLaterError) for one in ended] == [n % 3 == 0 for n in range(25)]
+    assert [one for one in ended if not isinstance(one, RetryLaterError)] == [None] * 16
+    assert sorted(len(json.loads(request.body)["Entries"]) for request in proxy.requests) == [5, 10, 10]
+
+
+def test_a_batch_keeps_to_the_bytes_of_one_call(queue: tuple[Proxy, SqsQueue]) -> None:
+    """256 KB in all, the strictest of the services."""
+    proxy, subject = queue
+    proxy.rule = _failing(lambda _: None)
+
+    async def story() -> None:
+        await asyncio.gather(*(subject.send("é" * 40_000, 0) for _ in range(9)))
+
+    asyncio.run(story())
+    bodies = [[entry["MessageBody"] for entry in json.loads(request.body)["Entries"]] for request in proxy.requests]
+    assert sum(map(len, bodies)) == 9
+    assert max(len("".join(batch).encode()) for batch in bodies) <= 256_000
+
+
+@pytest.mark.parametrize("verb", ["delete", "postpone"])
+def test_a_failed_entry_reaches_its_caller_alone(queue: tuple[Proxy, SqsQueue], verb: str) -> None:
+    """Also where the entries carry receipts."""
+    proxy, subject = queue
+    proxy.rule = _failing(lambda entry: "InternalError" if entry["ReceiptHandle"].endswith("7") else None)
+
+    async def story() -> list[Any]:
+        calls = [
+            subject.delete(_message(n)) if verb == "delete" else subject.postpone(_message(n), n) for n in range(20)
+        ]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    ended = asyncio.run(story())
+    assert [n for n, one in enumerate(ended) if one is not None] == [7, 17]
+    assert all(isinstance(ended[n], RetryLaterError) for n in (7, 17))
+
+
+@pytest.mark.parametrize("code", TOLERATED)
+def test_a_message_in_other_hands_is_no_error(queue: tuple[Proxy, SqsQueue], code: str) -> None:
+    """Neither to postpone nor to delete it; nor does it hide another's failure."""
+    proxy, subject = queue
+    proxy.rule = _failing(lambda entry: "InternalError" if entry["ReceiptHandle"].endswith("1") else code)
+
+    async def story() -> list[Any]:
+        calls = [subject.postpone(_message(0), 5), subject.delete(_message(0)), subject.delete(_message(1))]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    ended = asyncio.run(story())
+    assert ended[:2] == [None, None]
+    assert isinstance(ended[2], RetryLaterError)
+
+
+@pytest.mark.parametrize("code", TOLERATED)
+def test_a_send_tolerates_nothing(queue: tuple[Proxy, SqsQueue], code: str) -> None:
+    """A message that is not on the queue must never be believed to be."""
+    proxy, subject = queue
+    proxy.rule = _failing(lambda _: code)
+    with pytest.raises(RetryLaterError):
+        asyncio.run(subject.send("m", 0))
+
+
+@pytest.mark.parametrize("act", [CUT, Say(403, b'{"__type":"AccessDenied"}'), Say(500)])
+def test_a_call_that_fails_as_a_whole_reaches_everybody(queue: tuple[Proxy, SqsQueue], act: Any) -> None:
+    """Each caller of the batch hears it; nobody waits for ever."""
+    proxy, subject = queue
+    proxy.rule = lambda _: act
+
+    async def story() -> list[Any]:
+        return await asyncio.gather(*(subject.send(str(n), 0) for n in range(3)), return_exceptions=True)
+
+    assert [type(one) for one in asyncio.run(story())] == [RetryLaterError] * 3
+
+
+def test_a_receive_that_fails_is_said(queue: tuple[Proxy, SqsQueue]) -> None:
+    """An outage of the queue must not look like an empty queue."""
+    proxy, subject = queue
+    proxy.rule = lambda _: Say(403, b'{"__type":"AccessDenied"}')
+    with pytest.raises(RetryLaterError):
+        asyncio.run(subject.receive(10, 0))
+
+
+def test_a_caller_that_gave_up_spoils_nobody_elses_batch(queue: tuple[Proxy, SqsQueue]) -> None:
+    """One of two callers is cancelled while the batch is under way: the other hears its end."""
+    proxy, subject = queue
+    proxy.rule = _failing(lambda _: None)
+
+    async def story() -> None:
+        first, second = (asyncio.create_task(subject.send(str(n), 0)) for n in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert await asyncio.wait_for(second, 5) is None
+
+    asyncio.run(story())

@@ -1,0 +1,377 @@
+"""The OpenAI adapter against a provider on this machine: one request for each call, whatever happens an `Answer`."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+
+from backburner.adapters.responses import ResponsesApi
+from backburner.answers import Answer, Generation, Trouble
+from backburner.errors import RetryLaterError
+from backburner.verdicts import Act, Call, judge
+from backburner_cli.standin import Running, StandIn, Timing, serve
+from support.proxy import CUT, LOSE, Proxy, Say, serve_proxy
+
+DOCUMENT = "The harbour moved 4200 containers in March. It rained. Nobody objected."
+LIMIT_S = 0.5
+T = TypeVar("T")
+
+
+class _Clients(dict[str, Any]):
+    """An adapter's memory that knows every client which was ever made, to close them all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[Any] = []
+
+    def __setitem__(self, name: str, client: Any) -> None:
+        super().__setitem__(name, client)
+        self.made.append(client)
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A stand-in, and a proxy in front of it that the adapter speaks to."""
+
+    running: Running
+    proxy: Proxy
+
+    def ask(
+        self,
+        story: Callable[[ResponsesApi], Awaitable[T]],
+        base_url: str | None = None,
+        key: Callable[[], str] = lambda: "k",
+    ) -> T:
+        """Run a story with an adapter whose connections live as long as its loop."""
+
+        async def told() -> T:
+            clients = _Clients()
+            api = ResponsesApi(
+                base_url=base_url or f"{self.proxy.url}/v1",
+                api_key=key,
+                project="folder",
+                organization=None,
+                _cache=clients,
+            )
+            try:
+                return await story(api)
+            finally:
+                for client in clients.made:
+                    await client.close()
+
+        return asyncio.run(told())
+
+    def create(self, model: str = "stand-in", limit_s: float = 5.0, **more: Any) -> Answer:
+        """One create."""
+        request = {"model": model, "input": DOCUMENT, "background": True, **more}
+        return self.ask(lambda api: api.create(request, limit_s))
+
+    @property
+    def posts(self) -> int:
+        """How many POSTs came in."""
+        return sum(request.method == "POST" for request in self.proxy.requests)
+
+
+@pytest.fixture(scope="module")
+def _servers() -> Iterator[Provider]:
+    timing = Timing(queued_s=0, running_s=0, per_1000_tokens_s=0, slow_s=2.0, drip_every_s=0.2)
+    with (
+        serve(StandIn("openai", timing=timing)) as running,
+        serve_proxy(f"http://{running.host}:{running.port}") as proxy,
+    ):
+        yield Provider(running, proxy)
+
+
+@pytest.fixture
+def provider(_servers: Provider) -> Iterator[Provider]:
+    """The provider, with nothing in its memory."""
+    _servers.running.stand_in.reset()
+    _servers.proxy.requests.clear()
+    yield _servers
+    _servers.proxy.rule = lambda _: None
+
+
+def test_a_generation_from_its_create_to_its_end(provider: Provider) -> None:
+    """Create, retrieve and delete bring what the provider says; a deleted one is 404."""
+
+    async def story(api: ResponsesApi) -> tuple[Answer, Answer, Answer, Answer]:
+        created = await api.create({"model": "stand-in", "input": DOCUMENT, "background": True}, 5)
+        assert isinstance(created, Generation)
+        return created, await api.retrieve(created.id), await api.delete(created.id), await api.retrieve(created.id)
+
+    created, ended, _, gone = provider.ask(story)
+    assert isinstance(created, Generation)
+    assert isinstance(ended, Generation)
+    assert isinstance(gone, Trouble)
+    assert (ended.id, ended.status, gone.status) == (created.id, "completed", 404)
+    assert ended.text
+    assert ended.usage is not None
+    assert ended.usage.total_tokens == ended.usage.input_tokens + ended.usage.output_tokens > 0
+
+
+def test_the_request_goes_out_as_it_is(provider: Provider) -> None:
+    """Every field that Backburner sets, what `extra` adds, the key and the project; the document verbatim."""
+    extra = {"parallel_tool_calls": False, "safety_identifier": "a"}
+    named = {
+        "instructions": "Sum up.\r\n\ttwice",
+        "store": True,
+        "metadata": {"job_id": "j"},
+        "max_output_tokens": 100,
+        "temperature": 0.5,
+    }
+    assert isinstance(provider.create(**named, **extra), Generation)
+    (received,) = provider.running.stand_in.requests
+    sent = {"model": "stand-in", "input": DOCUMENT, "background": True, **named, **extra}
+    assert received.body == sent
+    assert received.headers["openai-project"] == "folder"
+    assert provider.proxy.requests[0].headers["authorization"] == "Bearer k"
+
+
+STARTED = {"create-500-after", "create-drop-after", "create-slow-after", "create-garbage-after"}
+CREATES = {
+    "unauthorized": (401, "invalid_api_key", Act.PAUSE),
+    "quota-exhausted": (429, "insufficient_quota", Act.PAUSE),
+    "forbidden": (403, "permission_denied", Act.PAUSE),
+    "create-400": (400, "invalid_value", Act.FAIL),
+    "create-404": (404, "model_not_found", Act.FAIL),
+    "create-405": (405, "invalid_request_error", Act.FAIL),
+    "create-413": (413, "invalid_request_error", Act.FAIL),
+    "create-422": (422, "invalid_request_error", Act.FAIL),
+    "create-context-length": (400, "context_length_exceeded", Act.SPLIT),
+    "create-context-length-422": (422, "context_length_exceeded", Act.SPLIT),
+    "create-429": (429, "rate_limit_exceeded", Act.WAIT),
+    "create-503": (503, "server_error", Act.WAIT),
+    "create-500": (500, "server_error", Act.AMBIGUOUS),
+    "create-500-after": (500, "server_error", Act.AMBIGUOUS),
+    "create-drop-after": (None, "", Act.AMBIGUOUS),
+    "create-slow-after": (None, "", Act.AMBIGUOUS),
+    "create-garbage-after": (None, "", Act.AMBIGUOUS),
+}
+
+
+@pytest.mark.parametrize("behaviour", CREATES)
+def test_a_create_is_sent_once_however_it_fails(provider: Provider, behaviour: str) -> None:
+    """Exactly one POST, within its limit; what came back is what the verdict needs."""
+    status, code, act = CREATES[behaviour]
+    began = time.monotonic()
+    answer = provider.create(f"stand-in/{behaviour}", limit_s=LIMIT_S)
+    assert time.monotonic() - began < LIMIT_S + 1.5
+    assert isinstance(answer, Trouble)
+    assert (answer.status, answer.code, answer.sent) == (status, code, True)
+    assert judge(answer, Call.CREATE).act is act
+    assert provider.posts == 1
+    assert len(provider.running.stand_in.generations) == (behaviour in STARTED)
+
+
+@pytest.mark.parametrize("act", [CUT, LOSE, Say(200), Say(200, b"[]"), Say(200, b'{"id": 7}'), Say(204)])
+def test_a_create_without_a_usable_answer_was_perhaps_sent(provider: Provider, act: Any) -> None:
+    """Nothing came back that names a generation: one POST, and the answer is ambiguous."""
+    provider.proxy.rule = lambda _: act
+    answer = provider.create()
+    assert isinstance(answer, Trouble)
+    assert (answer.status, answer.sent) == (None, True)
+    assert judge(answer, Call.CREATE).act is Act.AMBIGUOUS
+    assert provider.posts == 1
+
+
+def test_a_refused_connection_was_never_sent(provider: Provider) -> None:
+    """Nobody listens: nothing was begun, no attempt is used."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
+        answer = provider.ask(lambda api: api.create({"model": "m", "input": "x", "background": True}, 5), url)
+    assert isinstance(answer, Trouble)
+    assert (answer.status, answer.sent) == (None, False)
+    assert judge(answer, Call.CREATE).act is Act.WAIT
+
+
+def test_a_provider_that_never_answers_is_left_at_the_limit(provider: Provider) -> None:
+    """The whole call is bounded; the request was sent, so it is ambiguous."""
+    let_go = threading.Event()
+
+    def hold(_: Any) -> Say:
+        let_go.wait(10)
+        return Say(200)
+
+    provider.proxy.rule = hold
+    began = time.monotonic()
+    try:
+        answer = provider.create(limit_s=0.3)
+    finally:
+        let_go.set()
+    assert 0.3 <= time.monotonic() - began < 1.5
+    assert isinstance(answer, Trouble)
+    assert (answer.status, answer.sent) == (None, True)
+    assert provider.posts == 1
+
+
+RETRIEVES = {
+    "lost": (404, Act.LOST),
+    "retrieve-401": (401, Act.PAUSE),
+    "retrieve-403": (403, Act.PAUSE),
+    "retrieve-quota": (429, Act.PAUSE),
+    "retrieve-429": (429, Act.POLL),
+    "retrieve-500": (500, Act.POLL),
+    "retrieve-drop": (None, Act.POLL),
+    "garbage": (None, Act.POLL),
+}
+
+
+@pytest.mark.parametrize("behaviour", RETRIEVES)
+def test_a_retrieve_that_fails_is_an_answer(provider: Provider, behaviour: str) -> None:
+    """One GET, not repeated by the SDK; nothing is raised and nothing failed by it."""
+
+    async def story(api: ResponsesApi) -> Answer:
+        model = f"stand-in/{behaviour}"
+        created = await api.create({"model": model, "input": DOCUMENT, "background": True}, 5)
+        assert isinstance(created, Generation)
+        return await api.retrieve(created.id)
+
+    answer = provider.ask(story)
+    status, act = RETRIEVES[behaviour]
+    assert isinstance(answer, Trouble)
+    assert answer.status == status
+    assert judge(answer, Call.RETRIEVE).act is act
+    assert sum(request.method == "GET" for request in provider.proxy.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected_s"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": "0.5"}, 0.5),
+        ({"Retry-After": "-3"}, 0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "Sat, 17 May 1997 12:00:00 GMT"}, 0),
+        ({"Retry-After": "Sat, 17 May 1997 12:00:00 -0000"}, None),
+        ({}, None),
+    ],
+)
+def test_a_hint_of_the_provider_is_read(provider: Provider, headers: dict[str, str], expected_s: float | None) -> None:
+    """`Retry-After` in seconds or as a date; what cannot be read is no hint."""
+    provider.proxy.rule = lambda _: Say(429, b"{}", headers)
+    answer = provider.create()
+    assert isinstance(answer, Trouble)
+    assert answer.retry_after_s == expected_s
+
+
+def test_a_hint_without_end_is_no_hint(provider: Provider) -> None:
+    """Whatever comes back can be rounded to seconds and waited for."""
+    provider.proxy.rule = lambda _: Say(429, b"{}", {"Retry-After": "inf"})
+    answer = provider.create()
+    assert isinstance(answer, Trouble)
+    assert answer.retry_after_s is None or answer.retry_after_s < 10**9
+
+
+def test_the_hint_of_a_generation_is_read_in_milliseconds(provider: Provider) -> None:
+    """`openai-poll-after-ms` wins over `Retry-After`."""
+    headers = {"openai-poll-after-ms": "2500", "Retry-After": "9"}
+    provider.proxy.rule = lambda _: Say(200, b'{"id": "r", "status": "queued"}', headers)
+    answer = provider.create()
+    assert isinstance(answer, Generation)
+    assert answer.poll_after_s == 2.5
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"code": "insufficient_quota", "message": "m"}}',
+        b'{"error": {"code": null, "type": "insufficient_quota"}}',
+        b'{"code": "insufficient_quota", "message": "m"}',
+        b'{"error": {"code": 429, "type": "insufficient_quota"}}',
+    ],
+)
+def test_an_exhausted_quota_is_seen_in_every_shape(provider: Provider, body: bytes) -> None:
+    """By its code, its type, flat or nested: never by its text."""
+    provider.proxy.rule = lambda _: Say(429, body)
+    assert judge(provider.create(), Call.CREATE).act is Act.PAUSE
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"\xff\xfe",
+        b"null",
+        b'"text"',
+        b'{"error": "flat text"}',
+        b'{"error": []}',
+        b'{"error": {"message": 7, "code": {}}}',
+    ],
+)
+def test_an_error_without_a_shape_is_known_by_its_status(provider: Provider, body: bytes) -> None:
+    """Gateways answer with pages, with nothing, with anything."""
+    provider.proxy.rule = lambda _: Say(502, body)
+    answer = provider.create()
+    assert isinstance(answer, Trouble)
+    assert answer.status == 502
+    assert answer.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"id": "r", "status": "queued", "created_at": 1e999}',
+        b'{"id": "r", "status": "queued", "usage": {"input_tokens": NaN}}',
+    ],
+)
+@pytest.mark.parametrize("verb", ["create", "retrieve"])
+def test_numbers_and_nesting_beyond_reason_are_answers_too(provider: Provider, verb: str, body: bytes) -> None:
+    """Nothing is raised by what a provider sends."""
+    provider.proxy.rule = lambda _: Say(200, body)
+
+    async def story(api: ResponsesApi) -> Answer:
+        return await (api.retrieve("r") if verb == "retrieve" else api.create({"model": "m", "input": "x"}, 5))
+
+    assert isinstance(provider.ask(story), Generation | Trouble)
+
+
+@pytest.mark.parametrize("more", [{"temperature": float("nan")}, {"tools": [{"name": "\ud800"}]}])
+def test_a_request_that_cannot_be_sent_is_an_answer(provider: Provider, more: dict[str, Any]) -> None:
+    """What a recipe can hold and JSON cannot fails the job, not the process."""
+    answer = provider.create(**more)
+    assert isinstance(answer, Trouble)
+    assert provider.posts == 0
+
+
+def test_a_key_that_cannot_be_read_starts_nothing(provider: Provider) -> None:
+    """An outage of the secret store is trouble before anything was sent: the job waits, no attempt is used."""
+
+    def key() -> str:
+        raise RetryLaterError("the secret store does not answer")
+
+    answer = provider.ask(lambda api: api.create({"model": "m", "input": "x"}, 5), key=key)
+    assert isinstance(answer, Trouble)
+    assert not answer.sent
+
+
+def test_a_key_that_was_changed_is_read_again(provider: Provider) -> None:
+    """After a 401 the next call asks for the key, and goes out with the new one."""
+    keys = iter(["old", "new"])
+    provider.proxy.rule = lambda request: Say(401, b"{}") if request.headers["authorization"].endswith("old") else None
+
+    async def story(api: ResponsesApi) -> list[Answer]:
+        request = {"model": "stand-in", "input": DOCUMENT, "background": True}
+        return [await api.create(request, 5) for _ in range(3)]
+
+    first, second, third = provider.ask(story, key=lambda: next(keys))
+    assert isinstance(first, Trouble)
+    assert isinstance(second, Generation)
+    assert isinstance(third, Generation)
+
+
+@pytest.mark.parametrize("response_id", ["a b", "a/b", "a?b#c", "ä%20", "resp_0" * 50])
+def test_an_id_is_never_parsed(provider: Provider, response_id: str) -> None:
+    """Any string names a generation: it goes out as one segment of the path."""
+    assert isinstance(provider.ask(lambda api: api.retrieve(response_id)), Trouble)
+    (request,) = provider.proxy.requests
+    assert request.path.startswith("/v1/responses/")
+    assert request.path.count("/") == 3
+    assert "?" not in request.path

@@ -1,0 +1,201 @@
+"""Both clouds' events come out as raw keys; what is no upload is set aside; what is unknown is refused by name."""
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backburner.errors import UnknownEventError
+from backburner.events import Broken, Ignored, Upload, is_timer, require_timer, uploads_in
+
+EVENTS = Path(__file__).parents[2] / "events"
+UPLOADS = {
+    "aws/s3-put.json": [Upload("backburner-demo", "inbox/summary/report (final) ф.txt")],
+    "aws/s3-delete.json": [Ignored("ObjectRemoved:Delete")],
+    "aws/s3-test.json": [Ignored("test event")],
+    "aws/eventbridge-object-created.json": [Upload("backburner-demo", "inbox/summary/a b+c%20d.txt")],
+    "yandex/yandex-object-create.json": [
+        Upload("backburner-demo", "inbox/summary/годовой отчёт + приложения.txt"),
+    ],
+    "yandex/yandex-object-delete.json": [Ignored("yandex.cloud.events.storage.ObjectDelete")],
+}
+TIMERS = {"aws/eventbridge-schedule.json", "yandex/yandex-timer.json"}
+AWKWARD = [
+    "inbox/a b.txt",
+    "inbox/a+b.txt",
+    "inbox/a%20b.txt",
+    "inbox/100%.txt",
+    "inbox/%2B%25.txt",
+    "inbox/../a//b.txt",
+    "inbox//x",
+    "inbox/\"'<&>.txt",
+    "inbox/🐘 é e\u0301.txt",
+    "inbox/" + "x" * 1018,
+    "inbox/\n\t.txt",
+]
+
+
+def _sample(name: str) -> Any:
+    return json.loads((EVENTS / name).read_text())
+
+
+def _s3(*keys: Any, name: str = "ObjectCreated:Put") -> dict[str, Any]:
+    return {
+        "Records": [
+            {"eventSource": "aws:s3", "eventName": name, "s3": {"bucket": {"name": "b"}, "object": {"key": key}}}
+            for key in keys
+        ]
+    }
+
+
+def _event_bridge(key: Any, kind: str = "Object Created") -> dict[str, Any]:
+    return {"source": "aws.s3", "detail-type": kind, "detail": {"bucket": {"name": "b"}, "object": {"key": key}}}
+
+
+def _yandex(*keys: Any, kind: str = "ObjectCreate") -> dict[str, Any]:
+    return {
+        "messages": [
+            {
+                "event_metadata": {"event_type": f"yandex.cloud.events.storage.{kind}"},
+                "details": {"bucket_id": "b", "object_id": key},
+            }
+            for key in keys
+        ]
+    }
+
+
+def test_every_sample_is_expected_here() -> None:
+    """A new recorded event needs a new line."""
+    assert {str(path.relative_to(EVENTS)) for path in EVENTS.rglob("*.json")} == {*UPLOADS, *TIMERS}
+
+
+@pytest.mark.parametrize("name", UPLOADS)
+def test_a_recorded_upload_event(name: str) -> None:
+    """Says exactly what happened, and is no timer's."""
+    assert uploads_in(_sample(name)) == UPLOADS[name]
+    with pytest.raises(UnknownEventError):
+        require_timer(_sample(name))
+
+
+@pytest.mark.parametrize("name", sorted(TIMERS))
+def test_a_recorded_timer_event(name: str) -> None:
+    """Is a timer's and no upload."""
+    require_timer(_sample(name))
+    with pytest.raises(UnknownEventError):
+        uploads_in(_sample(name))
+
+
+@pytest.mark.parametrize("key", AWKWARD)
+def test_an_awkward_key_comes_out_raw(key: str) -> None:
+    """S3's notifications are decoded once, however they were encoded; the other two not at all."""
+    assert uploads_in(_s3(quote_plus(key))) == uploads_in(_s3(quote(key, safe="/"))) == [Upload("b", key)]
+    assert uploads_in(_event_bridge(key)) == [Upload("b", key)]
+    assert uploads_in(_yandex(key)) == [Upload("b", key)]
+
+
+def test_a_replaced_object_is_an_upload() -> None:
+    """By every way in which an object can come to be."""
+    assert uploads_in(_yandex("inbox/a", kind="ObjectUpdate")) == [Upload("b", "inbox/a")]
+    for name in ("Put", "Post", "Copy", "CompleteMultipartUpload"):
+        assert uploads_in(_s3("inbox/a", name=f"ObjectCreated:{name}")) == [Upload("b", "inbox/a")]
+
+
+@pytest.mark.parametrize("key", ["results/a.md", "recipes/a.md", "a", "inbox", "Inbox/a", "inbox/", "inbox/folder/"])
+def test_what_is_no_document_is_ignored(key: str) -> None:
+    """Outside of the inbox, or a folder's marker."""
+    for event in (_s3(key), _event_bridge(key), _yandex(key)):
+        (record,) = uploads_in(event)
+        assert isinstance(record, Ignored)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        _s3("inbox/a", name="ObjectRemoved:DeleteMarkerCreated"),
+        _s3("inbox/a", name="ObjectRestore:Completed"),
+        _event_bridge("inbox/a", "Object Deleted"),
+        _yandex("inbox/a", kind="ObjectDelete"),
+    ],
+)
+def test_what_is_no_upload_is_ignored(event: dict[str, Any]) -> None:
+    """Deletes and the like ask for nothing."""
+    (record,) = uploads_in(event)
+    assert isinstance(record, Ignored)
+
+
+@pytest.mark.parametrize("key", [None, "", 7, {}, "inbox/%FF.txt"])
+def test_a_broken_record_spoils_no_good_one(key: Any) -> None:
+    """Each record stands for itself, in order."""
+    first, broken, last = uploads_in(_s3("inbox/a", key, "inbox/b"))
+    assert (first, last) == (Upload("b", "inbox/a"), Upload("b", "inbox/b"))
+    assert isinstance(broken, Broken)
+    if key != "inbox/%FF.txt":
+        first, broken, last = uploads_in(_yandex("inbox/a", key, "inbox/b"))
+        assert (first, last) == (Upload("b", "inbox/a"), Upload("b", "inbox/b"))
+        assert isinstance(broken, Broken)
+
+
+@pytest.mark.parametrize("record", [None, 7, {}, {"eventSource": "aws:s3"}, {"eventName": "ObjectCreated:Put"}, []])
+def test_a_record_without_its_fields_is_broken(record: Any) -> None:
+    """It says what it lacks."""
+    for event in ({"Records": [record]}, {"messages": [record]}):
+        (found,) = uploads_in(event)
+        assert isinstance(found, Broken)
+        assert found.why
+
+
+@pytest.mark.parametrize("event", [None, 7, "text", [], {}, {"Records": {}}, {"messages": "x"}, {"source": "aws.ec2"}])
+@pytest.mark.parametrize("read", [uploads_in, require_timer])
+def test_an_unknown_shape_is_refused_by_naming_the_known(event: Any, read: Any) -> None:
+    """Whoever wired the wrong trigger reads what would be understood."""
+    with pytest.raises(UnknownEventError) as refused:
+        read(event)
+    for shape in ("S3 notification", "EventBridge", "Yandex Object Storage", "TimerMessage"):
+        assert shape in str(refused.value)
+
+
+@pytest.mark.parametrize("source", ["aws:sqs", "aws:kinesis", "aws:dynamodb"])
+def test_records_of_another_service_are_an_unknown_shape(source: str) -> None:
+    """A wrong trigger is refused; it does not look like uploads that are broken."""
+    with pytest.raises(UnknownEventError):
+        uploads_in({"Records": [{"eventSource": source, "body": "{}"}]})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+NAMES = [
+    "Records", "messages", "source", "detail-type", "detail", "Event", "eventSource", "eventName", "s3", "bucket",
+    "object", "name", "key", "event_metadata", "event_type", "details", "bucket_id", "object_id",
+]  # fmt: skip
+VALUES = [
+    "aws:s3", "aws.s3", "aws.events", "Object Created", "ObjectCreated:Put", "s3:TestEvent", "Scheduled Event",
+    "yandex.cloud.events.storage.ObjectCreate", "yandex.cloud.events.serverless.triggers.TimerMessage", "inbox/%zz",
+    "inbox/\ud800", "inbox/a",
+]  # fmt: skip
+RUBBISH = st.recursive(
+    JSON | st.sampled_from(VALUES),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=25,
+)
+
+
+@given(RUBBISH | st.dictionaries(st.sampled_from(NAMES), RUBBISH, max_size=5))
+def test_rubbish_is_refused_or_set_aside(event: Any) -> None:
+    """Nothing that arrives raises anything but `UnknownEventError`; uploads are always in the inbox and UTF-8."""
+    is_timer(event)
+    try:
+        records = uploads_in(event)
+    except UnknownEventError:
+        return
+    for record in records:
+        assert isinstance(record, Upload | Ignored | Broken)
+        if isinstance(record, Upload):
+            assert record.key.startswith("inbox/")
+            assert record.key.encode()

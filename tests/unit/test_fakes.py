@@ -1,0 +1,76 @@
+"""What tests build on the fakes holds: time, effects, and processes that can be killed at each of them."""
+
+import asyncio
+
+import pytest
+
+from backburner.answers import Generation, Trouble
+from backburner.ports import ABSENT
+from support.fakes import DEAD, FakeBucket, FakeClock, FakeGenerator, FakeQueue, Killed, Plan, World
+
+
+def test_a_whole_day_passes_without_any_real_time() -> None:
+    """Sleeping, limits and waiting for messages all take virtual time."""
+    world = World()
+    clock, queue = FakeClock(world), FakeQueue(world)
+
+    async def story() -> int:
+        await clock.sleep(86_400)
+        await queue.send("late", 7)
+        return len(await queue.receive(10, 20))
+
+    assert world.run(story()) == 1
+    assert world.seconds == pytest.approx(86_407)
+
+
+def test_a_run_in_which_nothing_can_happen_fails() -> None:
+    """A test that would hang says so."""
+    with pytest.raises(AssertionError, match="nothing will ever happen"):
+        World().run(asyncio.Event().wait())
+
+
+@pytest.mark.parametrize(("moment", "stands"), [("before", []), ("after", ["a"])])
+def test_a_killed_process_does_nothing_more(moment: str, stands: list[str]) -> None:
+    """The effect at which it died happened or not, as the test says; no other task of it goes on."""
+    world = World()
+    bucket = FakeBucket(world)
+    world.kill_at(0, moment)
+
+    async def put(key: str, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        await bucket.put(key, b"x", match=ABSENT, content_type="text/plain")
+
+    async def work() -> None:
+        await asyncio.gather(put("a", 0), put("b", 1))
+
+    async def story() -> object:
+        ended = await world.process(work())
+        await asyncio.sleep(5)
+        return ended
+
+    assert world.run(story()) is DEAD
+    assert bucket.keys() == stands
+
+
+def test_killed_is_caught_by_no_except_exception() -> None:
+    """Else a dying process would clean up."""
+    assert not issubclass(Killed, Exception)
+
+
+def test_a_generator_follows_its_plans() -> None:
+    """One plan for each create; what starts can be cancelled; what ended reads as planned."""
+    world = World()
+    generator = FakeGenerator(world)
+    generator.plan(Plan(create=Trouble(status=500), starts=True))
+    generator.plan(Plan(ending=Generation(id="", status="failed", error_code="server_error")), document="b")
+
+    async def story() -> list[str]:
+        lost = await generator.create({"input": "a"}, 10)
+        assert lost == Trouble(status=500)
+        await generator.create({"input": "b"}, 10)
+        await generator.create({"input": "c"}, 10)
+        await generator.cancel("resp_3")
+        await asyncio.sleep(30)
+        return [answer.status for answer in [await generator.retrieve(f"resp_{n}") for n in (1, 2, 3, 4)]]
+
+    assert world.run(story()) == ["completed", "failed", "cancelled", 404]

@@ -1,0 +1,135 @@
+"""One direction: app → adapters → core, as the imports themselves say; and nothing happens on import but imports."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "layers" / "backburner" / "backburner"
+ADAPTERS = sorted((PACKAGE / "adapters").rglob("*.py"))
+CORE = sorted(set(PACKAGE.rglob("*.py")) - set(ADAPTERS))
+FUNCTIONS = sorted((ROOT / "functions").rglob("*.py"))
+SDKS = {
+    "aiobotocore", "aioboto3", "aws_lambda_powertools", "boto3", "botocore", "httpx", "httpx2", "mypy_boto3_s3",
+    "mypy_boto3_sqs", "obstore", "openai", "requests", "s3transfer", "urllib3", "yandexcloud",
+}  # fmt: skip
+LATE = {"openai", "httpx2", "jsonschema_rs", "aws_lambda_powertools.utilities.parameters"}
+"""Imported where they are first needed: an idle tick never pays for them."""
+HARMLESS = (
+    ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If,
+)  # fmt: skip
+
+PROBE = """
+import importlib, json, sys, threading
+import asyncio, concurrent.futures
+made = []
+def watch(kind):
+    begin = kind.__init__
+    def watched(self, *args, **options):
+        made.append(kind.__name__)
+        begin(self, *args, **options)
+    kind.__init__ = watched
+for kind in (threading.Thread, asyncio.BaseEventLoop, concurrent.futures.ThreadPoolExecutor):
+    watch(kind)
+sys.addaudithook(lambda event, _: made.append(event) if event in ("socket.connect", "subprocess.Popen") else None)
+importlib.import_module(sys.argv[1])
+if "botocore.client" in sys.modules:
+    import gc
+    client = sys.modules["botocore.client"].BaseClient
+    made += [type(one).__name__ for one in gc.get_objects() if isinstance(one, client)]
+print(json.dumps({"made": made, "threads": threading.active_count(), "modules": sorted(sys.modules)}))
+"""
+
+
+def _imported(path: Path, *, top: bool = False) -> Iterator[str]:
+    """Every module that a file imports; with `top` only what is imported along with it."""
+    tree = ast.parse(path.read_text())
+    inner = {
+        id(node)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef)
+        or (isinstance(outer, ast.If) and "TYPE_CHECKING" in ast.unparse(outer.test))
+        for node in ast.walk(outer)
+    }
+    for node in ast.walk(tree):
+        if top and id(node) in inner:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            yield f"{node.module}"
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_there_is_something_to_read() -> None:
+    """A moved folder would pass everything."""
+    assert len(CORE) > 15
+    assert len(ADAPTERS) > 4
+    assert len(FUNCTIONS) == 2
+
+
+@pytest.mark.parametrize("path", CORE, ids=_name)
+def test_the_core_imports_no_sdk_and_no_adapter(path: Path) -> None:
+    """Nowhere in it, not even late or for types."""
+    imported = set(_imported(path))
+    assert not {name.partition(".")[0] for name in imported} & SDKS
+    assert not {name for name in imported if name.startswith("backburner.adapters")}
+
+
+@pytest.mark.parametrize("path", ADAPTERS, ids=_name)
+def test_an_adapter_imports_no_function_and_no_command(path: Path) -> None:
+    """It stands between."""
+    assert not {name.partition(".")[0] for name in _imported(path)} & {"functions", "app", "backburner_cli", "tests"}
+
+
+@pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
+def test_a_function_composes_adapters_and_core(path: Path) -> None:
+    """It speaks with no SDK itself but the one that logs, and is at most 60 lines."""
+    tops = {name.partition(".")[0] for name in _imported(path)}
+    assert not tops & (SDKS - {"aws_lambda_powertools"})
+    assert "backburner_cli" not in tops
+    assert any(name.startswith("backburner.adapters") for name in _imported(path))
+    assert len(path.read_text().splitlines()) <= 60
+
+
+@pytest.mark.parametrize("path", [*CORE, *ADAPTERS, *FUNCTIONS], ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_what_is_dear_is_imported_late(path: Path) -> None:
+    """The SDK of the provider takes over a second."""
+    assert not {name for name in _imported(path, top=True) if any(name == late for late in LATE)}
+
+
+@pytest.mark.parametrize("path", [*CORE, *ADAPTERS, *FUNCTIONS], ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_module_only_defines(path: Path) -> None:
+    """At its top stand imports, definitions and constants; the only bare expressions are docstrings."""
+    for node in ast.parse(path.read_text()).body:
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        assert isinstance(node, HARMLESS) or docstring, f"{path}:{node.lineno}"
+        if isinstance(node, ast.If):
+            assert ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+@pytest.mark.parametrize("path", [*CORE, *ADAPTERS], ids=_name)
+def test_importing_a_module_starts_nothing(path: Path) -> None:
+    """No thread, connection, loop, client or child; and the core alone brings no SDK along."""
+    seen = _imports_of(_name(path))
+    assert seen["made"] == []
+    assert seen["threads"] == 1
+    assert not set(seen["modules"]) & {"openai", "httpx2", "jsonschema_rs"}
+    if path in CORE:
+        assert not set(seen["modules"]) & SDKS
+
+
+def _imports_of(module: str) -> dict[str, list[str]]:
+    done = subprocess.run([sys.executable, "-c", PROBE, module], capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
+    return json.loads(done.stdout)

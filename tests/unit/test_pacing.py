@@ -1,0 +1,101 @@
+"""Waiting keeps to its bounds, and a pace lets no more begin in a second than it says."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backburner.pacing import Durations, Pace, backoff_s, next_poll_s, probe_s
+from support.fakes import FakeClock, World
+
+HINTS = st.none() | st.floats(0, 10_000)
+
+
+@given(st.floats(0, 10**7), HINTS)
+def test_the_next_poll_is_at_about_a_fifth_of_the_age(age_s: float, hint_s: float | None) -> None:
+    """± 20 %, from 2 s, or the provider's hint where that is later."""
+    own = min(300.0, max(2.0, age_s / 5))
+    polled = next_poll_s(age_s, hint_s)
+    assert polled >= max(0.8 * own, hint_s or 0)
+    assert polled <= max(1.2 * own, hint_s or 0)
+
+
+def test_polls_are_at_most_five_minutes_apart() -> None:
+    """However old the generation is."""
+    assert max(next_poll_s(10**6) for _ in range(200)) <= 300
+
+
+@pytest.mark.parametrize("hint_s", [None, 0.0, 61.0, 50_000.0, 10.0**9])
+def test_what_is_waited_for_fits_a_queue(hint_s: float | None) -> None:
+    """A message can be hidden for 43,200 s at most, whatever the provider says; a probe comes once a minute at most."""
+    assert next_poll_s(10, hint_s) <= 43_200
+    assert max(60, min(hint_s or 0, 36_000)) == probe_s(hint_s)
+
+
+@given(st.integers(0, 10**6), HINTS | st.just(10.0**9))
+def test_backing_off_doubles_up_to_a_queues_longest_delay(tries: int, hint_s: float | None) -> None:
+    """2 s, 4 s, …, ± 20 %, or the hint where that is later; at most 900 s."""
+    own = 2.0 * 2 ** min(tries, 10)
+    waited = backoff_s(tries, hint_s)
+    assert 0 < waited <= 900
+    assert waited >= min(900, max(0.8 * own, hint_s or 0))
+    assert waited <= min(900, max(1.2 * own, hint_s or 0))
+
+
+def test_the_spread_spreads() -> None:
+    """A burst of jobs does not come back as a burst."""
+    assert len({next_poll_s(100) for _ in range(50)}) > 40
+    assert len({backoff_s(3) for _ in range(50)}) > 40
+
+
+def test_the_first_look_follows_what_generations_take() -> None:
+    """A third of the usual, per model; 2 s while unknown, never more than 5 minutes."""
+    durations = Durations()
+    assert durations.first_poll_s("m") == 2.0
+    durations.learn("m", 60)
+    assert durations.first_poll_s("m") == pytest.approx(20)
+    assert durations.first_poll_s("other") == 2.0
+    for _ in range(100):
+        durations.learn("m", 30)
+    assert durations.first_poll_s("m") == pytest.approx(10, rel=0.01)
+    durations.learn("slow", 10**6)
+    durations.learn("fast", 0.0)
+    assert (durations.first_poll_s("slow"), durations.first_poll_s("fast")) == (300, 2.0)
+
+
+@pytest.mark.parametrize("per_second", [1, 3, 50])
+@pytest.mark.parametrize("arrive_s", [0.0, 0.005, 0.4])
+def test_no_more_turns_begin_in_a_second_than_allowed(per_second: int, arrive_s: float) -> None:
+    """In any window of a second, however the callers come; and none waits longer than it must."""
+    world = World()
+    pace, begun = Pace(per_second, FakeClock(world)), list[float]()
+
+    async def caller(after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        await pace.turn()
+        begun.append(world.seconds)
+
+    async def story() -> None:
+        await asyncio.gather(*(caller(n * arrive_s) for n in range(4 * per_second)))
+
+    world.run(story())
+    assert len(begun) == 4 * per_second
+    for start in begun:
+        assert sum(start <= one < start + 1 - 1e-6 for one in begun) <= per_second
+    assert max(begun) <= max(4 * per_second * arrive_s, 4) + 1 / per_second
+
+
+def test_a_pause_is_not_saved_up() -> None:
+    """After a quiet minute there is no burst."""
+    world = World()
+    pace, begun = Pace(10, FakeClock(world)), list[float]()
+
+    async def story() -> None:
+        await asyncio.sleep(60)
+        for _ in range(10):
+            await pace.turn()
+            begun.append(world.seconds)
+
+    world.run(story())
+    assert begun == pytest.approx([60 + n / 10 for n in range(10)])

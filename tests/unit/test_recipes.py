@@ -1,0 +1,328 @@
+"""A recipe is read strictly and bounded: what it may say is used, what it may not is refused by name."""
+
+import contextlib
+import hashlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backburner.errors import JobError, Reason
+from backburner.recipes import (
+    BUILT_IN_DEFAULT,
+    MAX_RECIPE_BYTES,
+    RESERVED_EXTRA,
+    FrontMatter,
+    Price,
+    Split,
+    fingerprint,
+    model_in,
+    parse,
+    schema_problem,
+    source_text,
+)
+
+KEYS = (
+    "model", "max_output_tokens", "temperature", "top_p", "reasoning_effort", "service_tier", "output", "schema",
+    "split", "deadline", "extra", "price",
+)  # fmt: skip
+SET_BY_US = {
+    "model", "input", "instructions", "background", "store", "metadata", "max_output_tokens", "temperature", "top_p",
+    "reasoning", "service_tier", "text", "stream", "truncation", "previous_response_id", "conversation",
+}  # fmt: skip
+
+
+def _recipe(front: str, body: str = "Sum up.") -> str:
+    return f"---\n{front}\n---\n{body}\n"
+
+
+def _refused(text: str) -> str:
+    with pytest.raises(JobError) as refused:
+        parse(text)
+    assert refused.value.reason is Reason.INVALID_RECIPE
+    return str(refused.value)
+
+
+def test_the_contracts_example_is_a_recipe() -> None:
+    """Every key of the front matter at once."""
+    recipe = parse(
+        _recipe(
+            """\
+model: yandexgpt/latest        # a comment
+max_output_tokens: 2000
+temperature: 0.2
+top_p: 0.9
+reasoning_effort: low
+service_tier: flex
+schema: {type: object, properties: {a: {type: string}}}
+split: {max_input_tokens: 24000, overlap_tokens: 200, merge: concat}
+deadline: 6h
+extra: {tools: [{type: web_search}]}
+price: {input: 0.40, output: 1.60}""",
+            "Summarise.\n\nKeep every number.",
+        )
+    )
+    assert recipe.instructions == "Summarise.\n\nKeep every number."
+    assert (recipe.model, recipe.max_output_tokens, recipe.temperature, recipe.top_p) == (
+        "yandexgpt/latest",
+        2000,
+        0.2,
+        0.9,
+    )
+    assert (recipe.reasoning_effort, recipe.service_tier, recipe.output) == ("low", "flex", "json")
+    assert recipe.schema == {"type": "object", "properties": {"a": {"type": "string"}}}
+    assert recipe.split == Split(max_input_tokens=24_000, overlap_tokens=200, merge="concat")
+    assert (recipe.deadline_s, recipe.extra) == (21_600, {"tools": [{"type": "web_search"}]})
+    assert recipe.price == Price(input=0.4, output=1.6)
+
+
+def test_the_keys_are_the_contracts_and_no_others() -> None:
+    """In its order."""
+    assert FrontMatter.__struct_fields__ == KEYS
+
+
+@pytest.mark.parametrize(
+    "text", ["Sum up.", "---\n---\nSum up.", "\n\n  Sum up.  \n", "--- \n# nothing\n---\t\nSum up."]
+)
+def test_no_front_matter_is_a_recipe_too(text: str) -> None:
+    """With everything left to the environment and the provider."""
+    recipe = parse(text)
+    assert (recipe.instructions, recipe.output, recipe.extra) == ("Sum up.", "md", {})
+    rest = (recipe.model, recipe.max_output_tokens, recipe.schema, recipe.split, recipe.deadline_s, recipe.price)
+    assert set(rest) == {None}
+
+
+@pytest.mark.parametrize(
+    ("front", "named"),
+    [
+        ("modle: x", "modle"),
+        ("MODEL: x", "MODEL"),
+        ("split: {max_input_tokens: 9, size: 1}", "size"),
+        ("price: {input: 1, output: 1, currency: EUR}", "currency"),
+    ],
+)
+def test_an_unknown_key_is_refused_naming_it_and_the_allowed(front: str, named: str) -> None:
+    """A typo must not change what is billed."""
+    said = _refused(_recipe(front))
+    assert named in said
+    assert all(key in said for key in KEYS)
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "model: 7", "model: ''", "max_output_tokens: 0", "max_output_tokens: -1", "max_output_tokens: 1.5",
+        "max_output_tokens: many", "temperature: hot", "temperature: 2.1", "temperature: -0.1", "temperature: .nan",
+        "top_p: 1.1", "output: pdf", "output: 7", "schema: [a]", "schema: {type: nonsense}", "schema: {pattern: '('}",
+        "schema: {$ref: 'http://127.0.0.1:1/x'}", "split: 5", "split: {}", "split: {max_input_tokens: 0}",
+        "split: {max_input_tokens: 10, overlap_tokens: 5}", "split: {max_input_tokens: 10, overlap_tokens: -1}",
+        "split: {max_input_tokens: 10, merge: ''}", "extra: [a]", "extra: {a: .nan}", "extra: {a: 2031-05-17}",
+        "price: {input: 1}", "price: {input: -1, output: 1}", "price: free", "text", "- a", "a: b: c", "a: [",
+        "model: !!python/object:os.system x", "reasoning_effort: ''", "service_tier: [a]",
+        "schema: {type: object}\noutput: md",
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_used_is_refused(front: str) -> None:
+    """Rather than left out."""
+    assert _refused(_recipe(front))
+
+
+@pytest.mark.parametrize("front", ["extra: {a: &x [1], b: *x}", "model: &m x\nreasoning_effort: *m", "<<: *base"])
+def test_aliases_are_refused(front: str) -> None:
+    """A recipe's size on paper is its size in memory."""
+    assert "alias" in _refused(_recipe(front))
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("90s", 90), ("30m", 1800), ("6h", 21_600), ("2d", 172_800), ("'6 h'", 21_600), ("120", 120), ("'  1s '", 1)],
+)
+def test_a_deadline_is_read_in_all_its_forms(written: str, seconds: int) -> None:
+    """Seconds, minutes, hours, days, or a plain number of seconds."""
+    assert parse(_recipe(f"deadline: {written}")).deadline_s == seconds
+
+
+@pytest.mark.parametrize("written", ["0", "-5", "0s", "6w", "h", "''", "6.5", "1h30m", "true", "soon", "'-1h'", "[6h]"])
+def test_a_deadline_that_is_none_is_refused(written: str) -> None:
+    """By its forms."""
+    assert "deadline" in _refused(_recipe(f"deadline: {written}"))
+
+
+def test_what_extra_may_not_set_is_what_backburner_sets() -> None:
+    """And what would break a promise."""
+    assert set(RESERVED_EXTRA) >= SET_BY_US
+
+
+@pytest.mark.parametrize("key", sorted(SET_BY_US))
+def test_extra_overrides_nothing(key: str) -> None:
+    """By the name of the key."""
+    assert key in _refused(_recipe(f"extra: {{{key}: 1, tools: []}}"))
+
+
+@pytest.mark.parametrize("text", ["", "  \n\t", "---\nmodel: m\n---\n", "---\nmodel: m\n---\n \n", "\u00a0"])
+def test_a_recipe_without_instructions_is_refused(text: str) -> None:
+    """There is nothing to ask for."""
+    assert "instructions" in _refused(text)
+
+
+def test_instructions_keep_what_looks_like_front_matter() -> None:
+    """Only the first block is one, and only at the top."""
+    assert parse("---\nmodel: m\n---\nA\n---\nmodel: n\n---\nB").instructions == "A\n---\nmodel: n\n---\nB"
+    assert parse("A\n---\nmodel: n\n---\n").model is None
+
+
+def test_line_ends_and_marks_of_other_systems_are_read() -> None:
+    """A byte order mark and CRLF: what Windows' editors write."""
+    source = b"\xef\xbb\xbf---\r\nmodel: m\r\ndeadline: 1h\r\n---\r\nSum up.\r\nTwice.\r\n"
+    recipe = parse(source_text("s", source))
+    assert (recipe.model, recipe.deadline_s, recipe.instructions) == ("m", 3600, "Sum up.\r\nTwice.")
+
+
+@pytest.mark.parametrize("text", ["---\nmodel: m\nSum up.", "---\nmodel: m\n--\nSum up."])
+def test_a_front_matter_that_is_not_closed_is_refused(text: str) -> None:
+    """Its model and its limits would be passed over without a word."""
+    _refused(text)
+
+
+def test_a_recipe_has_at_most_64_kib() -> None:
+    """To the byte; whatever it says."""
+    assert source_text("s", b"x" * MAX_RECIPE_BYTES)
+    with pytest.raises(JobError) as refused:
+        source_text("s", b"x" * (MAX_RECIPE_BYTES + 1))
+    assert refused.value.reason is Reason.INVALID_RECIPE
+    assert MAX_RECIPE_BYTES == 65_536
+
+
+@pytest.mark.parametrize("source", [b"\xff\xfe", b"a\xe9", b"\xed\xa0\x80"])
+def test_what_is_no_text_is_no_recipe(source: bytes) -> None:
+    """UTF-8 only."""
+    with pytest.raises(JobError) as refused:
+        source_text("s", source)
+    assert refused.value.reason is Reason.INVALID_RECIPE
+
+
+@pytest.mark.parametrize("name", ["sumary", "", "..", "Default"])
+def test_a_typo_is_never_billed_to_the_default(name: str) -> None:
+    """A missing recipe is an unknown one; only `default` itself has a built-in."""
+    with pytest.raises(JobError) as refused:
+        source_text(name, None)
+    assert refused.value.reason is Reason.UNKNOWN_RECIPE
+    assert parse(source_text("default", None)).instructions == BUILT_IN_DEFAULT.strip()
+
+
+def test_the_fingerprint_is_of_the_bytes() -> None:
+    """SHA-256 in hex; of a missing one nothing."""
+    assert fingerprint(None) == ""
+    assert fingerprint(b"x") == hashlib.sha256(b"x").hexdigest()
+    assert fingerprint(b"x\n") != fingerprint(b"x\r\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "model"),
+    [
+        (None, None),
+        (b"Sum up.", None),
+        (b"---\nmodel: m\n---\nS", "m"),
+        (b"---\nmodle: m\n---\nS", None),
+        (b"\xff", None),
+    ],
+)
+def test_the_model_of_a_recipe(source: bytes | None, model: str | None) -> None:
+    """None where it names none, or cannot be read."""
+    assert model_in(source) == model
+
+
+SCHEMA = """schema: {type: object, properties: {a: {type: integer}, c: {enum: [x]}}, required: [a]}"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "fits"),
+    [
+        ('{"a": 1}', True),
+        (' {"a": 1, "b": []}\n', True),
+        ('{"a": 1, "c": "x"}', True),
+        ('{"a": "1"}', False),
+        ("{}", False),
+        ("[]", False),
+        ('{"a": 1', False),
+        ('```json\n{"a": 1}\n```', False),
+        ("", False),
+        ('{"a": 1} done', False),
+        ('{"a": 1, "c": "secret word"}', False),
+    ],
+)
+def test_an_answer_is_held_against_the_schema(answer: str, fits: bool) -> None:  # noqa: FBT001 - a parameter of the table
+    """It fits, or a word is said why, which quotes nothing of it."""
+    problem = schema_problem(parse(_recipe(SCHEMA)), answer)
+    assert (problem == "") == fits
+    assert "secret" not in problem
+
+
+def test_without_a_schema_everything_fits() -> None:
+    """Any text is a text."""
+    assert schema_problem(parse("Sum up."), "no JSON") == ""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "[" * 100_000,
+        '{"\\ud800": 1}',
+        '{"a": 1, "b": NaN}',
+        "9" * 5000,
+    ],
+)
+def test_an_answer_that_is_no_json_at_all_does_not_fit(answer: str) -> None:
+    """A model that repeats itself must not stop the checker for good, nor `NaN` become a result nobody can read."""
+    assert schema_problem(parse(_recipe(SCHEMA)), answer)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_recipe_or_a_job_error(text: str) -> None:
+    """Nothing else is raised, whatever somebody uploads."""
+    with contextlib.suppress(JobError):
+        parse(text)
+
+
+YAML_BITS = st.lists(
+    st.sampled_from(
+        [*KEYS, ": ", "\n", "- ", "{", "}", "[", "]", ", ", "'", '"', "|", ">", "? ", "!!set ", "!!omap ", "1", "0.5",
+         "-1", ".nan", "null", "true", "2031-05-17", "6h", "a", "concat", "max_input_tokens", "input", "output", "type",
+         "object", "  ", "#", "%", "\t", "---", "<<", "=", "~", "&a ", "*a", "é"]
+    ),
+    max_size=25,
+).map("".join)  # fmt: skip
+
+
+@given(YAML_BITS)
+def test_any_front_matter_is_read_or_a_job_error(front: str) -> None:
+    """Made of the words and signs that mean something there."""
+    with contextlib.suppress(JobError):
+        parse(_recipe(front))
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["model: !!bool x", "model: !!int ''", "model: !!float ''", "model: !!timestamp x", 'model: "\\UFFFFFFFF"'],
+)
+def test_a_tag_that_does_not_fit_its_value_is_refused(front: str) -> None:
+    """Whatever the YAML library makes of it."""
+    _refused(_recipe(front))
+
+
+@pytest.mark.parametrize("front", ['model: "\\ud800"', 'extra: {a: "\\ud800"}', 'service_tier: "\\udfff"'])
+def test_what_is_no_unicode_is_refused(front: str) -> None:
+    """YAML can spell it; nobody can use it."""
+    _refused(_recipe(front))
+
+
+def test_a_schema_that_cannot_be_sent_as_json_is_refused() -> None:
+    """As `extra` is: `.nan` in a list of values fails every create otherwise."""
+    _refused(_recipe("schema: {enum: [.nan]}"))
+
+
+def test_a_recipe_never_runs_anything() -> None:
+    """Tags of Python are no tags."""
+    said: list[Any] = [_refused(_recipe(f"extra: {{a: !!python/{tag} x}}")) for tag in ("name:os.system", "object:int")]
+    assert all("constructor" in one for one in said)

@@ -1,0 +1,171 @@
+"""Settings work together or are refused with every problem at once; a secret is never shown."""
+
+import contextlib
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backburner.errors import ConfigError
+from backburner.profiles import PROFILES, Provider
+from backburner.settings import Settings, from_env
+
+SECRET = "sk-very-secret-4711"
+WHOLE = {
+    "BACKBURNER_BUCKET": "b",
+    "BACKBURNER_PENDING_QUEUE_URL": "https://q/1/pending",
+    "BACKBURNER_BACKLOG_QUEUE_URL": "https://q/1/backlog",
+    "BACKBURNER_DEAD_QUEUE_URL": "https://q/1/dead",
+    "BACKBURNER_PROVIDER": "openai",
+    "BACKBURNER_MODEL": "m",
+    "OPENAI_API_KEY": SECRET,
+}
+NUMBERS = {
+    "BACKBURNER_MAX_IN_FLIGHT": ("max_in_flight", 1000),
+    "BACKBURNER_SUBMITS_PER_MINUTE": ("submits_per_minute", 600),
+    "BACKBURNER_POLLS_PER_SECOND": ("polls_per_second", 50),
+    "BACKBURNER_DEADLINE_S": ("deadline_s", 86_400),
+    "BACKBURNER_LEASE_S": ("lease_s", 120),
+    "BACKBURNER_SWEEP_EVERY_S": ("sweep_every_s", 3600),
+    "BACKBURNER_MAX_ATTEMPTS": ("max_attempts", 3),
+}
+BUDGETS = {"BACKBURNER_DAILY_TOKENS": "daily_tokens", "BACKBURNER_DAILY_COST": "daily_cost"}
+
+
+def _problems(environment: dict[str, str]) -> str:
+    with pytest.raises(ConfigError) as refused:
+        from_env(environment)
+    assert SECRET not in str(refused.value)
+    return str(refused.value)
+
+
+def test_the_defaults_are_the_contracts() -> None:
+    """Of everything that names no resource; budgets are unset."""
+    settings = from_env(WHOLE)
+    assert {field: getattr(settings, field) for field, _ in NUMBERS.values()} == dict(NUMBERS.values())
+    assert (settings.daily_tokens, settings.daily_cost) == (None, None)
+    assert settings.base_url == "https://api.openai.com/v1"
+    assert (settings.project, settings.organization, settings.api_key_secret) == (None, None, None)
+
+
+def test_every_name_is_read() -> None:
+    """Each setting comes from the variable of its name."""
+    environment = WHOLE | {name: str(100 + n) for n, name in enumerate(NUMBERS)}
+    environment |= {"BACKBURNER_DAILY_TOKENS": "5000", "BACKBURNER_DAILY_COST": "1.5"}
+    environment |= {"OPENAI_BASE_URL": "http://p/v1", "OPENAI_PROJECT_ID": "p", "OPENAI_ORG_ID": "o"}
+    settings = from_env(environment)
+    assert asdict(settings) == {
+        "bucket": "b",
+        "pending_queue_url": "https://q/1/pending",
+        "backlog_queue_url": "https://q/1/backlog",
+        "dead_queue_url": "https://q/1/dead",
+        "provider": "openai",
+        "base_url": "http://p/v1",
+        "project": "p",
+        "organization": "o",
+        "api_key": SECRET,
+        "api_key_secret": None,
+        "model": "m",
+        "daily_tokens": 5000,
+        "daily_cost": 1.5,
+    } | {field: 100 + n for n, (field, _) in enumerate(NUMBERS.values())}
+
+
+def test_all_problems_stand_in_one_message() -> None:
+    """An empty environment, wrong numbers, a wrong provider: whoever deploys reads them all at once."""
+    wrong = {
+        "BACKBURNER_PROVIDER": "clippy",
+        "BACKBURNER_LEASE_S": "901",
+        "BACKBURNER_MAX_ATTEMPTS": "0",
+        "BACKBURNER_DAILY_COST": "-1",
+    }
+    said = _problems(wrong)
+    for name in [*WHOLE, *wrong]:
+        assert name in said
+    assert all(provider in said for provider in Provider)
+
+
+@pytest.mark.parametrize("name", [name for name in WHOLE if name != "BACKBURNER_PROVIDER"])
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_nothing_that_names_a_resource_has_a_default(name: str, value: str | None) -> None:
+    """Missing and blank are the same."""
+    environment = {key: given for key, given in WHOLE.items() if key != name} | ({name: value} if value else {})
+    assert name in _problems(environment)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "ten", "1e3", "٣", "0x10"])
+def test_a_number_that_is_none_is_refused(name: str, value: str) -> None:
+    """Whole and above 0."""
+    assert name in _problems(WHOLE | {name: value})
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "many"])
+def test_a_budget_that_is_none_is_refused(name: str, value: str) -> None:
+    """A budget of nothing would stop everything for ever."""
+    assert name in _problems(WHOLE | {name: value})
+
+
+def test_a_lease_fits_into_a_delay() -> None:
+    """900 s is the longest that a queue can hold a guard back."""
+    assert from_env(WHOLE | {"BACKBURNER_LEASE_S": "900"}).lease_s == 900
+    assert "900" in _problems(WHOLE | {"BACKBURNER_LEASE_S": "901"})
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"BACKBURNER_API_KEY_SECRET": "/backburner/key"}, "OPENAI_API_KEY and BACKBURNER_API_KEY_SECRET"),
+        ({"BACKBURNER_PROVIDER": "yandex"}, "OPENAI_PROJECT_ID"),
+        ({"BACKBURNER_PROVIDER": "azure"}, "OPENAI_BASE_URL"),
+        ({"BACKBURNER_PROVIDER": "vllm"}, "OPENAI_BASE_URL"),
+        ({"BACKBURNER_PROVIDER": "generic"}, "OPENAI_BASE_URL"),
+        ({"OPENAI_BASE_URL": "api.openai.com/v1"}, "OPENAI_BASE_URL"),
+        ({"OPENAI_BASE_URL": "ftp://p/v1"}, "OPENAI_BASE_URL"),
+        ({"OPENAI_BASE_URL": "https://"}, "OPENAI_BASE_URL"),
+        ({"BACKBURNER_PENDING_QUEUE_URL": "https://q/1/dead"}, "three different queues"),
+        ({"BACKBURNER_BACKLOG_QUEUE_URL": "https://q/1/pending"}, "three different queues"),
+        ({"BACKBURNER_PENDING_QUEUE_URL": "pending"}, "BACKBURNER_PENDING_QUEUE_URL"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(change: dict[str, str], named: str) -> None:
+    """By the name of what to change."""
+    assert named in _problems(WHOLE | change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"OPENAI_BASE_URL": "http://["},
+        {"BACKBURNER_MAX_ATTEMPTS": "9" * 5000},
+    ],
+)
+def test_a_value_that_cannot_be_read_at_all_is_a_problem_like_any_other(change: dict[str, str]) -> None:
+    """It is named beside the others; nothing but `ConfigError` is raised."""
+    assert next(iter(change)) in _problems(WHOLE | change)
+
+
+def test_yandex_is_the_default_and_has_its_endpoint() -> None:
+    """With the folder as the project."""
+    environment = {name: value for name, value in WHOLE.items() if name != "BACKBURNER_PROVIDER"}
+    settings = from_env(environment | {"OPENAI_PROJECT_ID": "folder"})
+    assert (settings.provider, settings.profile) == (Provider.YANDEX, PROFILES[Provider.YANDEX])
+    assert settings.base_url == "https://ai.api.cloud.yandex.net/v1"
+
+
+def test_a_secret_is_never_shown() -> None:
+    """Not by the settings, printed or in a message of any problem."""
+    settings = from_env(WHOLE)
+    assert SECRET not in repr(settings)
+    assert SECRET not in str(settings)
+    assert settings.api_key == SECRET
+    assert SECRET not in _problems(WHOLE | dict.fromkeys(NUMBERS, "x") | {"BACKBURNER_API_KEY_SECRET": "/name"})
+
+
+@given(st.dictionaries(st.sampled_from([*WHOLE, *NUMBERS, *BUDGETS]), st.text(max_size=8)))
+def test_any_environment_gives_settings_or_a_config_error(environment: dict[str, str]) -> None:
+    """Nothing else is raised."""
+    with contextlib.suppress(ConfigError):
+        assert isinstance(from_env(WHOLE | environment), Settings)

@@ -1,0 +1,234 @@
+"""Every answer has one verdict: each row of the contract's table by name, and the whole space at once."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backburner.answers import Answer, Generation, Trouble
+from backburner.errors import Reason
+from backburner.verdicts import EXHAUSTED, REJECTED, Act, Call, Verdict, judge
+
+
+def _generation(status: str = "completed", **more: Any) -> Generation:
+    return Generation(id="r", status=status, **more)
+
+
+def _trouble(status: int | None, code: str = "", **more: Any) -> Trouble:
+    return Trouble(status=status, code=code, message="said", **more)
+
+
+def _said(answer: Answer, call: Call = Call.RETRIEVE, **more: Any) -> tuple[Act, Reason | None]:
+    verdict = judge(answer, call, **more)
+    return verdict.act, verdict.reason
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+def test_what_runs_is_polled(status: str) -> None:
+    """With the provider's own hint."""
+    assert judge(_generation(status, poll_after_s=3.0), Call.RETRIEVE) == Verdict(act=Act.POLL, after_s=3.0)
+
+
+def test_a_text_is_committed() -> None:
+    """Completed, with text, valid against the schema if there is one."""
+    assert _said(_generation(text="a")) == (Act.COMMIT, None)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t", "\u00a0"])
+def test_no_text_is_tried_again(text: str) -> None:
+    """Then it is `empty_output`."""
+    assert _said(_generation(text=text)) == (Act.RETRY, Reason.EMPTY_OUTPUT)
+
+
+def test_a_text_against_the_schema_is_tried_again() -> None:
+    """Then it is `schema_mismatch`, and the problem is kept."""
+    verdict = judge(_generation(text="{}"), Call.RETRIEVE, schema_problem="at a: missing")
+    assert (verdict.act, verdict.reason, verdict.message) == (Act.RETRY, Reason.SCHEMA_MISMATCH, "at a: missing")
+
+
+@pytest.mark.parametrize("text", ["", "a"])
+def test_a_refusal_fails(text: str) -> None:
+    """With or without text beside it: it is no result."""
+    assert _said(_generation(text=text, refusal="No.")) == (Act.FAIL, Reason.REFUSED)
+
+
+def test_a_truncated_answer_is_enlarged() -> None:
+    """Never the identical request; then `output_truncated`."""
+    answer = _generation("incomplete", text="half", incomplete_reason="max_output_tokens")
+    assert _said(answer) == (Act.ENLARGE, Reason.OUTPUT_TRUNCATED)
+
+
+def test_a_filtered_answer_fails() -> None:
+    """`content_filter`."""
+    answer = _generation("incomplete", text="half", incomplete_reason="content_filter")
+    assert _said(answer) == (Act.FAIL, Reason.CONTENT_FILTER)
+
+
+@pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error", "solar_flare", "", "vector_store_timeout"])
+def test_a_failed_generation_is_tried_again(code: str) -> None:
+    """Then it is `provider_failed`, the code verbatim."""
+    verdict = judge(_generation("failed", error_code=code, error_message="m"), Call.RETRIEVE)
+    assert (verdict.act, verdict.reason) == (Act.RETRY, Reason.PROVIDER_FAILED)
+    assert code in verdict.message
+
+
+@pytest.mark.parametrize("code", sorted(REJECTED))
+def test_a_rejected_prompt_fails(code: str) -> None:
+    """The same request would meet the same end."""
+    verdict = judge(_generation("failed", error_code=code, error_message="bad words"), Call.RETRIEVE)
+    assert (verdict.act, verdict.reason) == (Act.FAIL, Reason.REJECTED_BY_PROVIDER)
+    assert "bad words" in verdict.message
+    assert "invalid_prompt" in REJECTED
+
+
+@pytest.mark.parametrize("reason", [Reason.DEADLINE_EXCEEDED, Reason.CANCELLED])
+@pytest.mark.parametrize("status", ["cancelled", "queued", "in_progress", "incomplete", "failed", "paused"])
+def test_what_we_cancelled_fails_with_our_reason(reason: Reason, status: str) -> None:
+    """As it was recorded before we asked."""
+    assert _said(_generation(status), cancelled_for=reason) == (Act.FAIL, reason)
+
+
+def test_a_result_that_came_after_all_is_taken_at_the_deadline() -> None:
+    """But an operator's cancel stands."""
+    answer = _generation(text="a")
+    assert _said(answer, cancelled_for=Reason.DEADLINE_EXCEEDED) == (Act.COMMIT, None)
+    assert _said(answer, cancelled_for=Reason.CANCELLED) == (Act.FAIL, Reason.CANCELLED)
+
+
+def test_what_the_provider_cancelled_is_tried_again() -> None:
+    """Nobody of us asked."""
+    assert _said(_generation("cancelled")) == (Act.RETRY, Reason.PROVIDER_FAILED)
+
+
+def test_a_404_is_lost_unless_it_is_young() -> None:
+    """Within 60 s of the create it is not believed."""
+    assert _said(_trouble(404)) == (Act.LOST, Reason.LOST)
+    assert _said(_trouble(404), young=True) == (Act.POLL, None)
+
+
+@pytest.mark.parametrize("reason", [Reason.DEADLINE_EXCEEDED, Reason.CANCELLED])
+def test_a_404_after_our_cancel_starts_nothing_new(reason: Reason) -> None:
+    """A provider that forgets what was cancelled: the job ends as we said, and is not paid again."""
+    assert _said(_trouble(404), cancelled_for=reason) == (Act.FAIL, reason)
+
+
+@pytest.mark.parametrize("status", [None, 429, 500, 502, 503, 504, 529])
+def test_trouble_on_a_retrieve_changes_nothing(status: int | None) -> None:
+    """It runs on; Retry-After is honoured."""
+    verdict = judge(_trouble(status, retry_after_s=7.0), Call.RETRIEVE)
+    assert (verdict.act, verdict.reason, verdict.after_s) == (Act.POLL, None, 7.0)
+
+
+def test_a_request_that_timed_out_at_the_provider_is_a_time_out() -> None:
+    """408 on a retrieve says nothing about the generation: a second one would be paid while the first runs."""
+    assert _said(_trouble(408)) == (Act.POLL, None)
+
+
+@pytest.mark.parametrize("call", Call)
+@pytest.mark.parametrize("code", ["", *sorted(EXHAUSTED)])
+@pytest.mark.parametrize("status", [401, 402, 403, 429, 400, 404, 500])
+def test_a_key_or_quota_that_is_out_pauses(call: Call, code: str, status: int) -> None:
+    """Before every other row: nothing is failed by it."""
+    if code or status in (401, 402, 403):
+        verdict = judge(_trouble(status, code, retry_after_s=9.0), call, cancelled_for=Reason.CANCELLED)
+        assert (verdict.act, verdict.reason, verdict.after_s) == (Act.PAUSE, None, 9.0)
+
+
+@pytest.mark.parametrize("code", sorted(EXHAUSTED))
+def test_a_generation_that_failed_for_money_pauses(code: str) -> None:
+    """It is not the document's fault."""
+    assert _said(_generation("failed", error_code=code)) == (Act.PAUSE, None)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_document_that_is_too_long_is_split(status: int) -> None:
+    """On its create, and as a failed generation; then it is `document_too_large`."""
+    answers = _trouble(status, "context_length_exceeded"), _generation("failed", error_code="context_length_exceeded")
+    assert {_said(answer, Call.CREATE) for answer in answers} == {(Act.SPLIT, Reason.DOCUMENT_TOO_LARGE)}
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 413, 422])
+def test_a_refused_create_fails(status: int) -> None:
+    """With the provider's own words."""
+    verdict = judge(_trouble(status, "invalid_value"), Call.CREATE)
+    assert (verdict.act, verdict.reason) == (Act.FAIL, Reason.REJECTED_BY_PROVIDER)
+    assert "invalid_value" in verdict.message
+    assert "said" in verdict.message
+
+
+@pytest.mark.parametrize("answer", [_trouble(429), _trouble(503), _trouble(None, sent=False)])
+def test_a_create_that_started_nothing_waits(answer: Trouble) -> None:
+    """No attempt is used."""
+    assert _said(answer, Call.CREATE) == (Act.WAIT, None)
+
+
+@pytest.mark.parametrize("status", [None, 500, 502, 504, 529])
+def test_a_create_that_may_have_started_something_is_ambiguous(status: int | None) -> None:
+    """One suspected orphan, one attempt used."""
+    assert _said(_trouble(status), Call.CREATE) == (Act.AMBIGUOUS, Reason.PROVIDER_FAILED)
+
+
+@pytest.mark.parametrize("status", [300, 402 + 16, 409, 425, 451])
+@pytest.mark.parametrize("call", Call)
+def test_anything_else_is_tried_again(call: Call, status: int) -> None:
+    """With backoff."""
+    assert _said(_trouble(status), call) == (Act.RETRY, Reason.PROVIDER_FAILED)
+    assert _said(_generation("paused")) == (Act.RETRY, Reason.PROVIDER_FAILED)
+
+
+STATUSES = ["", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "paused"]
+CODES = ["", "context_length_exceeded", "insufficient_quota", "invalid_prompt", "server_error", "unknown"]
+GENERATIONS = [
+    _generation(status, text=text, refusal=refusal, error_code=code, incomplete_reason=reason)
+    for status, text, refusal, code, reason in product(
+        STATUSES, ["", " ", "a"], ["", "No."], CODES, ["", "max_output_tokens", "content_filter", "else"]
+    )
+]
+TROUBLES = [_trouble(status, code) for status, code in product([None, *range(300, 600)], CODES)] + [
+    _trouble(None, code, sent=False) for code in CODES
+]
+CANCELLED = [None, Reason.DEADLINE_EXCEEDED, Reason.CANCELLED]
+ALLOWED = {
+    (Generation, Call.CREATE): {Act.POLL, Act.COMMIT, Act.RETRY, Act.ENLARGE, Act.FAIL, Act.PAUSE, Act.SPLIT},
+    (Generation, Call.RETRIEVE): {Act.POLL, Act.COMMIT, Act.RETRY, Act.ENLARGE, Act.FAIL, Act.PAUSE, Act.SPLIT},
+    (Trouble, Call.CREATE): {Act.WAIT, Act.AMBIGUOUS, Act.RETRY, Act.FAIL, Act.PAUSE, Act.SPLIT},
+    (Trouble, Call.RETRIEVE): {Act.POLL, Act.LOST, Act.RETRY, Act.PAUSE, Act.FAIL},
+}
+ENDING = {Act.RETRY, Act.ENLARGE, Act.LOST, Act.FAIL, Act.AMBIGUOUS, Act.SPLIT}
+
+
+def _space() -> Iterator[tuple[Answer, Call, dict[str, Any]]]:
+    for answer, call, problem, young, cancelled_for in product(
+        [*GENERATIONS, *TROUBLES], Call, ["", "not JSON"], [False, True], CANCELLED
+    ):
+        yield answer, call, {"schema_problem": problem, "young": young, "cancelled_for": cancelled_for}
+
+
+def test_every_answer_has_a_verdict_that_its_call_allows() -> None:
+    """The whole space: an act that can be done, a reason exactly where it may end a job, nothing done falsely."""
+    for answer, call, told in _space():
+        verdict = judge(answer, call, **told)
+        assert verdict.act in ALLOWED[type(answer), call], (answer, call, told)
+        assert (verdict.reason is not None) == (verdict.act in ENDING), (answer, call, told)
+        if verdict.act is Act.COMMIT:
+            assert isinstance(answer, Generation), told
+            assert answer.status == "completed"
+            assert answer.text.strip()
+            assert not answer.refusal
+            assert not told["schema_problem"]
+            assert told["cancelled_for"] is not Reason.CANCELLED
+        if isinstance(answer, Trouble) and (answer.status in (401, 402) or answer.code in EXHAUSTED):
+            assert verdict.act is Act.PAUSE, (answer, call, told)
+
+
+@given(
+    st.builds(Generation, id=st.text(), status=st.text(), text=st.text(), error_code=st.text())
+    | st.builds(Trouble, status=st.none() | st.integers(), sent=st.booleans(), code=st.text(), message=st.text()),
+    st.sampled_from(Call),
+)
+def test_an_answer_nobody_thought_of_has_a_verdict_too(answer: Answer, call: Call) -> None:
+    """Total."""
+    assert judge(answer, call).act in ALLOWED[type(answer), call]
