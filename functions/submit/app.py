@@ -37,7 +37,9 @@ def handler(event: Any, context: Any) -> dict[str, int]:  # noqa: ARG001 - both 
 
 
 async def _all(ready: Connected, records: list[Record]) -> list[str | None]:
-    return await asyncio.gather(*(_one(ready, record) for record in records))
+    outcomes = await asyncio.gather(*(_one(ready, record) for record in records))
+    await ready.parts.journal.flush()
+    return outcomes
 
 
 async def _one(ready: Connected, record: Record) -> str | None:

@@ -93,7 +93,7 @@ def _ends(system: System) -> dict[str, str]:
     return {
         key: str(system.bucket.json(key)["state"]) if key.endswith(".json") else system.bucket.body(key)
         for key in system.bucket.objects
-        if key != "ledger/governor.json"
+        if not key.startswith("ledger/")
     }
 
 

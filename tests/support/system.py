@@ -68,7 +68,14 @@ class System:
 
     async def submit(self, key: str, *, skew_s: float = 0.0) -> Any:
         """One upload event; what submit says, or `DEAD`."""
-        return await self.world.process(self.parts(skew_s).submitter.submit(key), f"submit {key}")
+        parts = self.parts(skew_s)
+
+        async def function() -> Any:
+            outcome = await parts.submitter.submit(key)
+            await parts.journal.flush()
+            return outcome
+
+        return await self.world.process(function(), f"submit {key}")
 
     async def tick(self, *, skew_s: float = 0.0) -> Any:
         """One tick; `DEAD` if it was killed."""

@@ -76,6 +76,9 @@ class Checker:
         if held.record.ticket != message.ticket:
             return await self._stale(message, held)
         match held.record.state:
+            case State.SUBMITTING | State.WAITING if held.record.cancelled_for is not None:
+                await self.starter.end(held, held.record.cancelled_for, "cancelled before it was started")
+                return _DELETE
             case State.SUBMITTING:
                 await self.starter.start_again(held, orphans=1)
                 return _DELETE

@@ -2,10 +2,10 @@
 
 Order of effects, and what a crash before each costs:
   result text → run record (the commit) → settlement → older error record and older result file away → open record away
-  → [the caller] message away → the provider's copy away.
+  → [the caller] message away → the provider's copy away; the journal's line waits in memory for the end of the tick.
 Before the commit the message comes back and everything is done again from what stands there: the text is written over
 its own copy, no generation is started. After the commit it comes back and only clears up; the settlement books once,
-whoever asks for it.
+whoever asks for it; the journal's line is lost, and rebuilt by an audit.
 """
 
 import logging
@@ -15,6 +15,7 @@ from typing import Any
 from backburner.errors import Reason, RetryLaterError
 from backburner.governor import Governor
 from backburner.inbox import Current, Inbox
+from backburner.journal import Journal
 from backburner.ledger import Held, Ledger, Standing, new_nonce
 from backburner.messages import Message, new_ticket
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError, Queue, Stored
@@ -47,6 +48,7 @@ class Finisher:
     ledger: Ledger
     inbox: Inbox
     governor: Governor
+    journal: Journal
     pending: Queue
     clock: Clock
 
@@ -68,6 +70,7 @@ class Finisher:
             written = await self.bucket.head(result_key)
             if written is not None and written.etag == etag:
                 logger.info("job done", extra=log_keys(record) | {"result_key": result_key, "polls": record.polls})
+                await self.journal.note(run_record)
                 await self._clear_up(record, run_record)
                 return State.DONE
         raise RetryLaterError(f"{result_key} is written by others all the time")
@@ -77,15 +80,16 @@ class Finisher:
         place, nonce = record.place, new_nonce()
         for _ in range(_TRIES):
             standing = await self.ledger.standing(place, record.job_id)
-            if ended := await self._settled(record, standing, None):
-                return ended
-            try:
-                await self.ledger.put(
-                    place.error_record_key, self._error_record(record, reason, message, nonce), _match(standing.error)
-                )
-            except ConflictError:
-                continue
+            error_record = self._error_record(record, reason, message, nonce)
+            if standing.error is None or standing.error.record.nonce != nonce:
+                if ended := await self._settled(record, standing, None):
+                    return ended
+                try:
+                    await self.ledger.put(place.error_record_key, error_record, _match(standing.error))
+                except ConflictError:
+                    continue  # look again: still current, or our own write?
             logger.warning("job failed", extra=log_keys(record) | {"reason": reason})
+            await self.journal.note(error_record)
             await self._clear_up(record, None)
             return State.FAILED
         raise RetryLaterError(f"{place.error_record_key} is written by others all the time")
@@ -97,7 +101,8 @@ class Finisher:
         because this run was open, so the place is looked at once more, and a message starts what it lacks.
         """
         aside = SupersededRecord(**self._ended(record, State.SUPERSEDED, new_nonce()), text=text)
-        await self.ledger.set_aside(aside)
+        if await self.ledger.set_aside(aside):
+            await self.journal.note(aside)
         current = await self.inbox.current(record.source.key, await self.bucket.head(record.source.key))
         if current is not None and (run := await self._run_missing(record, current)):
             message = Message(job=current.job_id, run=run, key=record.source.key, ticket=new_ticket())

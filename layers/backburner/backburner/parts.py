@@ -7,6 +7,7 @@ from backburner.finish import Finisher
 from backburner.generate import Starter
 from backburner.governor import Governor, Limits
 from backburner.inbox import Inbox
+from backburner.journal import Journal
 from backburner.ledger import Ledger
 from backburner.pacing import Durations, Pace
 from backburner.ports import Bucket, Clock, Generator, Queue
@@ -34,6 +35,8 @@ class Parts:
 
     submitter: Submitter
     tick: Tick
+    journal: Journal
+    governor: Governor
 
 
 def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tries: int) -> Parts:
@@ -60,8 +63,15 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         ),
         tries=swap_tries,
     )
+    journal = Journal(bucket=ports.bucket, clock=ports.clock)
     finisher = Finisher(
-        bucket=ports.bucket, ledger=ledger, inbox=inbox, governor=governor, pending=pending, clock=ports.clock
+        bucket=ports.bucket,
+        ledger=ledger,
+        inbox=inbox,
+        governor=governor,
+        journal=journal,
+        pending=pending,
+        clock=ports.clock,
     )
     starter = Starter(
         bucket=ports.bucket,
@@ -115,9 +125,10 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         checker=checker,
         governor=governor,
         sweeper=sweeper,
+        journal=journal,
         pending=pending,
         backlog=backlog,
         clock=ports.clock,
         polls_per_second=settings.polls_per_second,
     )
-    return Parts(submitter=submitter, tick=tick)
+    return Parts(submitter=submitter, tick=tick, journal=journal, governor=governor)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from backburner.check import Checker
 from backburner.governor import Governor
+from backburner.journal import Journal
 from backburner.ports import Clock, Queue, Received
 from backburner.sweep import Sweeper
 
@@ -87,6 +88,7 @@ class Tick:
     checker: Checker
     governor: Governor
     sweeper: Sweeper
+    journal: Journal
     pending: WatchedQueue
     backlog: WatchedQueue
     clock: Clock
@@ -125,6 +127,7 @@ class Tick:
             raise
         finally:
             await asyncio.gather(*in_hand)
+            await self.journal.flush()
 
     async def _handle(self, queue: Queue, received: Received, at_once: asyncio.Semaphore) -> None:
         async with at_once:
