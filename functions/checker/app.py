@@ -8,6 +8,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
 from backburner.adapters.connect import Connected, connect
+from backburner.adapters.metrics import publish
+from backburner.census import take
 from backburner.events import require_timer
 from backburner.tick import TICK_S
 
@@ -39,10 +41,13 @@ def handler(event: Any, context: Any) -> dict[str, int]:
 
 async def _tick(ready: Connected, remaining_s: float) -> dict[str, int]:
     ready.parts.tick.counts.clear()
+    ready.parts.journal.ended.clear()
     tick_s = max(1.0, min(TICK_S, remaining_s - CREATE_LIMIT_S - SPARE_S))
     try:
         async with asyncio.timeout(max(1.0, remaining_s - SPARE_S)):
             await ready.parts.tick.run(tick_s)
+            census = await take(ready.parts.bucket, ready.parts.governor)
+            publish(ready.parts.journal.ended, census=census)
     except TimeoutError:
         logger.warning("tick cut short: its messages come back when their visibility ends")
     return dict(ready.parts.tick.counts)

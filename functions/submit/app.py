@@ -8,8 +8,10 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
 from backburner.adapters.connect import Connected, connect
+from backburner.adapters.metrics import publish
 from backburner.errors import BackburnerError
-from backburner.events import Broken, Ignored, Record, uploads_in
+from backburner.events import Broken, Record, Upload, uploads_in
+from backburner.submit import Outcome
 
 CREATE_LIMIT_S = 60.0
 logger = Logger(service="submit", name="submit")
@@ -30,32 +32,30 @@ def handler(event: Any, context: Any) -> dict[str, int]:  # noqa: ARG001 - both 
     """Submit every upload of an event. Raises `UnknownEventError`, `ConfigError`, or `SubmitError` at the end."""
     records, ready = uploads_in(event), connected()
     outcomes = ready.runner.run(_all(ready, records))
-    failed = [error for error in outcomes if error]
+    failed = [error for error in outcomes if isinstance(error, SubmitError)]
     if failed:
-        raise SubmitError(f"{len(failed)} of {len(records)} records failed: " + "; ".join(failed))
+        raise SubmitError(f"{len(failed)} of {len(records)} records failed: " + "; ".join(map(str, failed)))
     return {"records": len(records)}
 
 
-async def _all(ready: Connected, records: list[Record]) -> list[str | None]:
+async def _all(ready: Connected, records: list[Record]) -> list[Outcome | SubmitError | None]:
+    ready.parts.journal.ended.clear()
     outcomes = await asyncio.gather(*(_one(ready, record) for record in records))
     await ready.parts.journal.flush()
+    publish(ready.parts.journal.ended, accepted=outcomes.count(Outcome.CLAIMED))
     return outcomes
 
 
-async def _one(ready: Connected, record: Record) -> str | None:
-    match record:
-        case Ignored(why):
-            logger.info("record ignored", extra={"why": why})
-            return None
-        case Broken(why):
-            logger.error("record broken", extra={"why": why})
-            return why
+async def _one(ready: Connected, record: Record) -> Outcome | SubmitError | None:
+    if not isinstance(record, Upload):
+        logger.info("record left out", extra={"why": record.why})
+        return SubmitError(record.why) if isinstance(record, Broken) else None
     if record.bucket != ready.settings.bucket:
-        return f"an upload to {record.bucket!r}, but BACKBURNER_BUCKET is {ready.settings.bucket!r}"
+        return SubmitError(f"an upload to {record.bucket!r}, but BACKBURNER_BUCKET is {ready.settings.bucket!r}")
     try:
         outcome = await ready.parts.submitter.submit(record.key)
     except Exception as error:
         logger.exception("upload failed", extra={"key": record.key})
-        return f"{type(error).__name__}: {error}" if isinstance(error, BackburnerError) else type(error).__name__
+        return SubmitError(f"{type(error).__name__}: {error if isinstance(error, BackburnerError) else ''}")
     logger.info("upload handled", extra={"key": record.key, "outcome": outcome})
-    return None
+    return outcome

@@ -10,6 +10,7 @@ import logging
 from dataclasses import dataclass
 
 from backburner.answers import Answer, Generation, Trouble
+from backburner.deadletters import envelope
 from backburner.errors import MessageError, Reason
 from backburner.finish import Finisher
 from backburner.generate import Starter
@@ -58,7 +59,8 @@ class Checker:
             message = decode(received.body)
         except MessageError as error:
             logger.error("message not understood", extra={"error": str(error)})  # noqa: TRY400 - its body may hold text
-            await self.dead.send(received.body, 0)
+            name = "pending" if queue is self.pending else "backlog"
+            await self.dead.send(envelope(str(error), name, received.body, self.clock.now()), 0)
             await queue.delete(received)
             return
         delay_s, forget = await self._step(message, received)

@@ -161,12 +161,17 @@ def _denial(state: State, limits: Limits, now: datetime, wanted: Reservation, *,
         return Denial(waiting_for="capacity", seconds=5)
     if state.submitted >= limits.submits_per_minute:
         return Denial(waiting_for="rate", seconds=(state.minute + timedelta(minutes=1) - now).total_seconds())
-    tokens = state.tokens + sum(held.tokens for held in state.reserved.values()) + wanted.tokens
-    cost = state.cost + sum(held.cost for held in state.reserved.values()) + wanted.cost
-    over = (limits.daily_tokens is not None and tokens > limits.daily_tokens) or (
-        limits.daily_cost is not None and cost > limits.daily_cost
+    tokens, cost = _used(state)
+    over = (limits.daily_tokens is not None and tokens + wanted.tokens > limits.daily_tokens) or (
+        limits.daily_cost is not None and cost + wanted.cost > limits.daily_cost
     )
     return Denial(waiting_for="budget", seconds=_until_tomorrow(now)) if over else None
+
+
+def _used(state: State) -> tuple[int, float]:
+    """Tokens and money of the day: booked, and reserved by what is under way."""
+    held = state.reserved.values()
+    return state.tokens + sum(each.tokens for each in held), state.cost + sum(each.cost for each in held)
 
 
 def _move_windows(state: State, now: datetime) -> None:
@@ -214,6 +219,17 @@ class Governor:
         """The state as it stands, and the store's time."""
         state, _, now = await self._read()
         return state, now
+
+    def budget_used(self, state: State, now: datetime) -> float:
+        """Share of the day's budget that is spent or reserved, the larger of tokens and cost."""
+        _move_windows(state, now)
+        tokens, cost = _used(state)
+        shares = [
+            used / limit
+            for used, limit in ((tokens, self.limits.daily_tokens), (cost, self.limits.daily_cost))
+            if limit is not None
+        ]
+        return max(shares, default=0.0)
 
     async def room(self) -> int:
         """How many reservations could be granted now."""

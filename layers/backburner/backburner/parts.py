@@ -37,6 +37,7 @@ class Parts:
     tick: Tick
     journal: Journal
     governor: Governor
+    bucket: Bucket
 
 
 def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tries: int) -> Parts:
@@ -131,4 +132,4 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         clock=ports.clock,
         polls_per_second=settings.polls_per_second,
     )
-    return Parts(submitter=submitter, tick=tick, journal=journal, governor=governor)
+    return Parts(submitter=submitter, tick=tick, journal=journal, governor=governor, bucket=ports.bucket)

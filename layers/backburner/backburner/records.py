@@ -188,6 +188,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     polls: int
     uploaded_at: datetime
     finished_at: datetime | None
+    result_lag_s: float | None
+    """From the provider's `completed_at` to the commit, over two clocks: a figure for people."""
 
 
 R = TypeVar("R", bound=JobRecord)
@@ -226,7 +228,15 @@ def line_of(record: JobRecord) -> Line:
         polls=record.polls,
         uploaded_at=record.uploaded_at,
         finished_at=record.finished_at,
+        result_lag_s=_lag_s(record),
     )
+
+
+def _lag_s(record: JobRecord) -> float | None:
+    completed_at = record.responses[-1].completed_at if record.responses else None
+    if completed_at is None or record.finished_at is None or record.state is not State.DONE:
+        return None
+    return max(0.0, (record.finished_at - completed_at).total_seconds())
 
 
 def log_keys(record: JobRecord) -> dict[str, object]:

@@ -1,0 +1,57 @@
+"""Metrics for CloudWatch (DESIGN section 10), in the embedded format that its log agent reads; elsewhere nothing."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+
+from backburner.census import Census
+from backburner.records import Line, State
+
+NAMESPACE = "Backburner"
+
+
+def publish(lines: Sequence[Line], *, accepted: int = 0, census: Census | None = None) -> None:
+    """Print what a function's call did, if it runs on Lambda; the dimension `service` is the function's name."""
+    service = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
+    if service is None:
+        return
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit  # noqa: PLC0415 - only where it is read
+
+    metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
+    for name, value in (_counts(lines, accepted) | (_gauges(census) if census else {})).items():
+        unit = MetricUnit.Seconds if name in ("OldestOpenAge", "ResultLag") else MetricUnit.Count
+        metrics.add_metric(name=name, unit=unit, value=value)
+    if metrics.metric_set:
+        metrics.flush_metrics()
+    for reason, number in Counter(line.reason for line in lines if line.reason).items():
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
+        metrics.add_dimension(name="reason", value=reason)
+        metrics.add_metric(name="JobsFailed", unit=MetricUnit.Count, value=number)
+        metrics.flush_metrics()
+
+
+def _counts(lines: Sequence[Line], accepted: int) -> dict[str, float]:
+    """What was counted, without the zeros."""
+    lags = [line.result_lag_s for line in lines if line.result_lag_s is not None]
+    counts: dict[str, float] = {
+        "JobsAccepted": accepted,
+        "JobsDone": sum(line.state is State.DONE for line in lines),
+        "JobsFailed": sum(line.state is State.FAILED for line in lines),
+        "Polls": sum(line.polls for line in lines),
+        "ResultLag": max(lags, default=0.0),
+        "TokensIn": sum(line.usage.input_tokens for line in lines),
+        "TokensOut": sum(line.usage.output_tokens for line in lines),
+        "Cost": sum(line.cost or 0.0 for line in lines),
+        "SuspectedOrphans": sum(line.suspected_orphans for line in lines),
+    }
+    return {name: value for name, value in counts.items() if value}
+
+
+def _gauges(census: Census) -> dict[str, float]:
+    return {
+        "JobsWaiting": census.waiting,
+        "JobsRunning": census.running,
+        "OldestOpenAge": census.oldest_s,
+        "ProviderPaused": census.paused,
+        "BudgetUsed": round(census.budget_used * 100, 2),
+    }

@@ -1,0 +1,39 @@
+"""What is under way at the end of a tick: the figures that alarms watch, from one listing and the governor."""
+
+from dataclasses import dataclass
+
+from backburner.governor import Governor
+from backburner.ports import Bucket
+
+OPEN = "ledger/open/"
+_MOST = 20_000
+"""Open records that one census looks at; beyond it the count says "at least"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Census:
+    """Counts of open jobs; `oldest_s` is the longest that one has gone without a step, by the store's clock."""
+
+    waiting: int
+    running: int
+    oldest_s: float
+    paused: int
+    budget_used: float
+    """Share of the daily budget that is spent or reserved, the larger of tokens and cost; 0 without a budget."""
+
+
+async def take(bucket: Bucket, governor: Governor) -> Census:
+    """Count what is open now."""
+    count, oldest_s = 0, 0.0
+    async for _, stored in bucket.listed(OPEN):
+        count, oldest_s = count + 1, max(oldest_s, stored.age_s)
+        if count >= _MOST:
+            break
+    state, now = await governor.state()
+    return Census(
+        waiting=max(0, count - len(state.reserved)),
+        running=len(state.reserved),
+        oldest_s=oldest_s,
+        paused=len(state.pauses),
+        budget_used=governor.budget_used(state, now),
+    )
