@@ -14,10 +14,11 @@ from backburner.deadletters import envelope
 from backburner.errors import MessageError, Reason
 from backburner.finish import Finisher
 from backburner.generate import Starter
+from backburner.governor import Governor
 from backburner.keys import place_of
 from backburner.ledger import Ledger, Open
 from backburner.messages import Message, decode
-from backburner.pacing import LONGEST_DELAY_S, Durations, Pace, hidden_s, next_poll_s, probe_s
+from backburner.pacing import LONGEST_DELAY_S, Pace, hidden_s, next_poll_s, probe_s
 from backburner.ports import Clock, Generator, Queue, Received
 from backburner.profiles import Profile
 from backburner.recipes import Recipe, parse, schema_problem
@@ -50,7 +51,7 @@ class Checker:
     clock: Clock
     profile: Profile
     pace: Pace
-    durations: Durations
+    governor: Governor
     deadline_s: int
 
     async def handle(self, queue: Queue, received: Received) -> None:
@@ -122,9 +123,6 @@ class Checker:
     async def _look(self, held: Open, received: Received) -> "_Next":
         """Ask the provider about a running generation and act on the verdict."""
         record, age_s = held.record, held.generation_age_s
-        first_s = self.durations.first_poll_s(record.provider.model)
-        if received.receives == 1 and age_s + 1 < first_s:
-            return first_s - age_s, frozenset()
         if held_s := self.pace.held_s():
             return await self._later(held, received, held_s)
         response_id = record.responses[-1].id
@@ -181,7 +179,8 @@ class Checker:
             cancelling = held.but(cancelled_for=Reason.DEADLINE_EXCEEDED, ran_s=held.generation_age_s)
             await self.ledger.rewrite(cancelling)
             return 0.0, frozenset()
-        return await self._later(held, received, next_poll_s(held.generation_age_s, verdict.after_s))
+        round_s = len(self.governor.seen.reserved) / self.pace.per_second
+        return await self._later(held, received, next_poll_s(held.generation_age_s, verdict.after_s, round_s=round_s))
 
     async def _later(self, held: Open, received: Received, delay_s: float) -> "_Next":
         """Look again after a while; with a fresh message before redrive or retention takes the old one."""
@@ -197,7 +196,7 @@ class Checker:
         took_s = held.generation_age_s
         if answer.created_at is not None and answer.completed_at is not None:
             took_s = answer.completed_at - answer.created_at
-        self.durations.learn(held.record.provider.model, max(0.0, took_s))
+        self.governor.learn(held.record.provider.model, max(0.0, took_s))
 
     def _forgettable(self, response_ids: set[str]) -> frozenset[str]:
         return frozenset(response_ids) if self.profile.deletes else frozenset()

@@ -18,7 +18,7 @@ from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.governor import EVERYTHING, Denial, Governor
 from backburner.ledger import Ledger, Open
-from backburner.pacing import LONGEST_DELAY_S, UNKNOWN_S, backoff_s, probe_s
+from backburner.pacing import LONGEST_DELAY_S, backoff_s, probe_s
 from backburner.ports import Bucket, Clock, Generator, Queue, TooLargeError
 from backburner.profiles import Profile, request_body
 from backburner.recipes import parse
@@ -139,7 +139,7 @@ class Starter:
     async def _started(self, held: Open, generation: Generation) -> None:
         record = held.record
         message = record.message(generation.id)
-        await self.pending.send(message.encode(), round(UNKNOWN_S))
+        await self.pending.send(message.encode(), round(self.governor.first_poll_s(record.provider.model)))
         await self.governor.went_well(record.provider.model)
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:

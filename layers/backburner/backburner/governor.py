@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from backburner.errors import RetryLaterError
+from backburner.pacing import LONGEST_POLL_S, UNKNOWN_S
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ class State(msgspec.Struct, kw_only=True):
     last_sweep: datetime | None = None
     sweep_cursor: str = ""
     """Where a sweep that ran out of time goes on."""
+    usual_s: dict[str, float] = {}
+    """What generations of each model usually take: a moving average, learnt from those that ended."""
     unexplained: list[str] = []
     """Reservations for which the last sweep found no open record."""
 
@@ -128,6 +131,12 @@ def settle(state: State, now: datetime, name: str, *, tokens: int, cost: float) 
     if state.reserved.pop(name, None) is not None:
         state.tokens += tokens
         state.cost = round(state.cost + cost, 9)
+
+
+def learn(state: State, model: str, took_s: float) -> None:
+    """Take one more duration into account, with a weight of a fifth."""
+    usual_s = state.usual_s.get(model, took_s)
+    state.usual_s[model] = round(usual_s + (took_s - usual_s) / 5, 1)
 
 
 def pause(state: State, now: datetime, name: str, why: str) -> None:
@@ -212,8 +221,9 @@ class Governor:
     tries: int = _TRIES
     _asked: list["_Asked"] = field(default_factory=list)
     _swapping: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _troubled: bool = False
-    _others_wait: bool = False
+    seen: State = field(default_factory=State)
+    """The state as last read: good enough for what only saves effort."""
+    _learnt: list[tuple[str, float]] = field(default_factory=list)
 
     async def state(self) -> tuple[State, datetime]:
         """The state as it stands, and the store's time."""
@@ -253,6 +263,15 @@ class Governor:
         """Book what an ended run used. Raises `RetryLaterError`: the run's message then comes back and tries again."""
         await self.change(lambda state, now: settle(state, now, name, tokens=tokens, cost=cost))
 
+    def learn(self, model: str, took_s: float) -> None:
+        """Remember how long a generation took; written with the next settlement."""
+        self._learnt.append((model, took_s))
+
+    def first_poll_s(self, model: str) -> float:
+        """When to look first at a new generation: after a third of what they usually take."""
+        usual_s = self.seen.usual_s.get(model)
+        return UNKNOWN_S if usual_s is None else min(LONGEST_POLL_S, max(UNKNOWN_S, usual_s / 3))
+
     async def pause(self, name: str, why: str) -> None:
         """Create nothing more for a model, or for `EVERYTHING`, but one probe a minute."""
         logger.error("provider paused", extra={"concerns": name, "why": why})
@@ -260,17 +279,16 @@ class Governor:
 
     async def went_bad(self, why: str) -> None:
         """Count a create that was refused or ambiguous."""
-        self._troubled = True
         await self._quietly(lambda state, now: went_bad(state, now, why))
 
     async def went_well(self, model: str) -> None:
         """A create succeeded; costs nothing while there is no trouble."""
-        if self._troubled:
+        if self.seen.pauses or self.seen.bad_creates:
             await self._quietly(lambda state, _: went_well(state, model))
 
     async def nobody_waits(self) -> None:
         """The backlog was found empty: new uploads need not go behind it."""
-        if self._others_wait:
+        if self.seen.others_wait:
             await self._quietly(_nobody_waits)
 
     async def _quietly(self, change: Callable[[State, datetime], None]) -> None:
@@ -295,11 +313,14 @@ class Governor:
         return asked.answer  # type: ignore[no-any-return]
 
     async def _swap(self, batch: list["_Asked"]) -> None:
+        learnt, self._learnt = self._learnt, []
         for attempt in range(self.tries):
             state, etag, now = await self._read()
             before = msgspec.json.encode(state)
             for asked in batch:
                 asked.answer = asked.change(state, now)
+            for model, took_s in learnt:
+                learn(state, model, took_s)
             after = msgspec.json.encode(state)
             try:
                 if after != before:
@@ -320,5 +341,5 @@ class Governor:
             state = msgspec.json.decode(stored.body, type=State)
         except msgspec.DecodeError as error:
             raise RetryLaterError(f"{KEY} cannot be read ({error}): was it edited by hand?") from error
-        self._troubled, self._others_wait = bool(state.pauses or state.bad_creates), state.others_wait
+        self.seen = state
         return state, stored.etag, stored.read_at

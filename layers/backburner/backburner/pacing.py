@@ -17,9 +17,12 @@ PROBE_S = 60.0
 _RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
 
 
-def next_poll_s(age_s: float, hint_s: float | None = None) -> float:
-    """About a fifth of the generation's age, ±20 %, or the provider's hint where that is later."""
-    own = min(LONGEST_POLL_S, max(UNKNOWN_S, age_s / 5) * _RANDOM.uniform(0.8, 1.2))
+def next_poll_s(age_s: float, hint_s: float | None = None, *, round_s: float = 0.0) -> float:
+    """About a fifth of the generation's age, ±20 %, or the provider's hint where that is later.
+
+    At most 5 minutes; or twice `round_s`, what it takes to look at everything in flight once, where that is longer.
+    """
+    own = min(max(LONGEST_POLL_S, 2 * round_s), max(UNKNOWN_S, age_s / 5) * _RANDOM.uniform(0.8, 1.2))
     return min(LONGEST_HIDING_S, max(own, hint_s or 0.0))
 
 
@@ -39,28 +42,11 @@ def backoff_s(tries: int, hint_s: float | None = None) -> float:
     return min(LONGEST_DELAY_S, max(own, hint_s or 0.0))
 
 
-class Durations:
-    """What generations of each model usually take: a moving average in seconds, learnt from those that ended."""
-
-    def __init__(self) -> None:
-        self._usual_s: dict[str, float] = {}
-
-    def learn(self, model: str, seconds: float) -> None:
-        """Take one more into account, with a weight of a fifth."""
-        usual = self._usual_s.get(model, seconds)
-        self._usual_s[model] = usual + (seconds - usual) / 5
-
-    def first_poll_s(self, model: str) -> float:
-        """A third of the usual duration, 2 s while it is unknown."""
-        usual = self._usual_s.get(model)
-        return UNKNOWN_S if usual is None else min(LONGEST_POLL_S, max(UNKNOWN_S, usual / 3))
-
-
 class Pace:
     """Lets at most `per_second` turns begin in a second, evenly spaced, without a burst."""
 
     def __init__(self, per_second: float, clock: Clock) -> None:
-        self._every_s = 1 / per_second
+        self.per_second = per_second
         self._clock = clock
         self._next = 0.0
         self._held_until = 0.0
@@ -79,6 +65,6 @@ class Pace:
         async with self._lock:
             now = self._clock.monotonic()
             at = max(now, self._next)
-            self._next = at + self._every_s
+            self._next = at + 1 / self.per_second
         if at > now:
             await self._clock.sleep(at - now)

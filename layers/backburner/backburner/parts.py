@@ -9,7 +9,7 @@ from backburner.governor import Governor, Limits
 from backburner.inbox import Inbox
 from backburner.journal import Journal
 from backburner.ledger import Ledger
-from backburner.pacing import Durations, Pace
+from backburner.pacing import Pace
 from backburner.ports import Bucket, Clock, Generator, Queue
 from backburner.settings import Settings
 from backburner.submit import Submitter
@@ -109,7 +109,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         clock=ports.clock,
         profile=settings.profile,
         pace=Pace(settings.polls_per_second, ports.clock),
-        durations=Durations(),
+        governor=governor,
         deadline_s=settings.deadline_s,
     )
     sweeper = Sweeper(
