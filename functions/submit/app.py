@@ -24,7 +24,7 @@ class SubmitError(Exception):
 @cache
 def connected() -> Connected:
     """Settings and clients, made once per environment."""
-    copy_config_to_registered_loggers(source_logger=logger, include={"backburner"})
+    copy_config_to_registered_loggers(logger, include={"backburner"})
     return connect(create_limit_s=CREATE_LIMIT_S, swap_tries=1)
 
 
@@ -32,8 +32,7 @@ def handler(event: Any, context: Any) -> dict[str, int]:  # noqa: ARG001 - both 
     """Submit every upload of an event. Raises `UnknownEventError`, `ConfigError`, or `SubmitError` at the end."""
     records, ready = uploads_in(event), connected()
     outcomes = ready.runner.run(_all(ready, records))
-    failed = [error for error in outcomes if isinstance(error, SubmitError)]
-    if failed:
+    if failed := [error for error in outcomes if isinstance(error, SubmitError)]:
         raise SubmitError(f"{len(failed)} of {len(records)} records failed: " + "; ".join(map(str, failed)))
     return {"records": len(records)}
 
@@ -56,6 +55,6 @@ async def _one(ready: Connected, record: Record) -> Outcome | SubmitError | None
         outcome = await ready.parts.submitter.submit(record.key)
     except Exception as error:
         logger.exception("upload failed", extra={"key": record.key})
-        return SubmitError(f"{type(error).__name__}: {error if isinstance(error, BackburnerError) else ''}")
+        return SubmitError(str(error) if isinstance(error, BackburnerError) else type(error).__name__)
     logger.info("upload handled", extra={"key": record.key, "outcome": outcome})
     return outcome

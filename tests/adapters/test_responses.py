@@ -136,7 +136,7 @@ STARTED = {"create-500-after", "create-drop-after", "create-slow-after", "create
 CREATES = {
     "unauthorized": (401, "invalid_api_key", Act.PAUSE),
     "quota-exhausted": (429, "insufficient_quota", Act.PAUSE),
-    "forbidden": (403, "permission_denied", Act.PAUSE),
+    "forbidden": (403, "permission_denied", Act.PAUSE_MODEL),
     "create-400": (400, "invalid_value", Act.FAIL),
     "create-404": (404, "model_not_found", Act.FAIL),
     "create-405": (405, "invalid_request_error", Act.FAIL),
@@ -213,7 +213,7 @@ def test_a_provider_that_never_answers_is_left_at_the_limit(provider: Provider) 
 RETRIEVES = {
     "lost": (404, Act.LOST),
     "retrieve-401": (401, Act.PAUSE),
-    "retrieve-403": (403, Act.PAUSE),
+    "retrieve-403": (403, Act.PAUSE_MODEL),
     "retrieve-quota": (429, Act.PAUSE),
     "retrieve-429": (429, Act.POLL),
     "retrieve-500": (500, Act.POLL),

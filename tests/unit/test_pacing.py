@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.pacing import Durations, Pace, backoff_s, next_poll_s, probe_s
-from support.fakes import FakeClock, World
+from backburner.governor import Governor, Limits, learn
+from backburner.pacing import Pace, backoff_s, next_poll_s, probe_s
+from support.fakes import FakeBucket, FakeClock, World
 
 HINTS = st.none() | st.floats(0, 10_000)
 
@@ -51,17 +52,21 @@ def test_the_spread_spreads() -> None:
 
 def test_the_first_look_follows_what_generations_take() -> None:
     """A third of the usual, per model; 2 s while unknown, never more than 5 minutes."""
-    durations = Durations()
-    assert durations.first_poll_s("m") == 2.0
-    durations.learn("m", 60)
-    assert durations.first_poll_s("m") == pytest.approx(20)
-    assert durations.first_poll_s("other") == 2.0
-    for _ in range(100):
-        durations.learn("m", 30)
-    assert durations.first_poll_s("m") == pytest.approx(10, rel=0.01)
-    durations.learn("slow", 10**6)
-    durations.learn("fast", 0.0)
-    assert (durations.first_poll_s("slow"), durations.first_poll_s("fast")) == (300, 2.0)
+    world = World()
+    governor = Governor(
+        bucket=FakeBucket(world), clock=FakeClock(world), limits=Limits(max_in_flight=1, submits_per_minute=1)
+    )
+
+    def taught(model: str, took_s: float, times: int = 1) -> float:
+        for _ in range(times):
+            learn(governor.seen, model, took_s)
+        return governor.first_poll_s(model)
+
+    assert governor.first_poll_s("m") == 2.0
+    assert taught("m", 60) == pytest.approx(20)
+    assert governor.first_poll_s("other") == 2.0
+    assert taught("m", 30, times=100) == pytest.approx(10, rel=0.01)
+    assert (taught("slow", 10**6), taught("fast", 0.0)) == (300, 2.0)
 
 
 @pytest.mark.parametrize("per_second", [1, 3, 50])

@@ -132,7 +132,7 @@ def test_a_request_that_timed_out_at_the_provider_is_a_time_out() -> None:
 @pytest.mark.parametrize("status", [401, 402, 403, 429, 400, 404, 500])
 def test_a_key_or_quota_that_is_out_pauses(call: Call, code: str, status: int) -> None:
     """Before every other row: nothing is failed by it."""
-    if code or status in (401, 402, 403):
+    if code or status in (401, 402):
         verdict = judge(_trouble(status, code, retry_after_s=9.0), call, cancelled_for=Reason.CANCELLED)
         assert (verdict.act, verdict.reason, verdict.after_s) == (Act.PAUSE, None, 9.0)
 
@@ -194,8 +194,8 @@ CANCELLED = [None, Reason.DEADLINE_EXCEEDED, Reason.CANCELLED]
 ALLOWED = {
     (Generation, Call.CREATE): {Act.POLL, Act.COMMIT, Act.RETRY, Act.ENLARGE, Act.FAIL, Act.PAUSE, Act.SPLIT},
     (Generation, Call.RETRIEVE): {Act.POLL, Act.COMMIT, Act.RETRY, Act.ENLARGE, Act.FAIL, Act.PAUSE, Act.SPLIT},
-    (Trouble, Call.CREATE): {Act.WAIT, Act.AMBIGUOUS, Act.RETRY, Act.FAIL, Act.PAUSE, Act.SPLIT},
-    (Trouble, Call.RETRIEVE): {Act.POLL, Act.LOST, Act.RETRY, Act.PAUSE, Act.FAIL},
+    (Trouble, Call.CREATE): {Act.WAIT, Act.AMBIGUOUS, Act.RETRY, Act.FAIL, Act.PAUSE, Act.PAUSE_MODEL, Act.SPLIT},
+    (Trouble, Call.RETRIEVE): {Act.POLL, Act.LOST, Act.RETRY, Act.PAUSE, Act.PAUSE_MODEL, Act.FAIL},
 }
 ENDING = {Act.RETRY, Act.ENLARGE, Act.LOST, Act.FAIL, Act.AMBIGUOUS, Act.SPLIT}
 
