@@ -1,13 +1,13 @@
 """The operator's command `backburner`."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
+
+from backburner_cli.operating import operating
+from backburner_cli.terminal import out, plain_errors
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,7 +16,6 @@ app = typer.Typer(
     help="Drop a document into a bucket; the finished text appears beside it.",
     epilog="Start with [bold]backburner demo[/bold]; then [bold]backburner up[/bold] and drop documents of your own.",
 )
-out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 
 REMOVED = "Stopped; nothing is left behind."
 REAL_PROVIDER = (
@@ -30,7 +29,7 @@ def demo() -> None:
     """Run the main job once, end to end, on this machine: about a minute, nothing left behind."""
     from backburner_cli.demo import show  # noqa: PLC0415 - help needs no servers
 
-    with _plain_errors(REMOVED):
+    with plain_errors(REMOVED):
         show(out, os.environ)
 
 
@@ -39,7 +38,7 @@ def up() -> None:
     """Run the whole of it on this machine until Ctrl-C: local cloud, real template, timer of one minute."""
     from backburner_cli.up import stay  # noqa: PLC0415
 
-    with _plain_errors(REMOVED):
+    with plain_errors(REMOVED):
         stay(out, os.environ)
 
 
@@ -53,7 +52,7 @@ def put(
     """Upload documents to the inbox of BACKBURNER_BUCKET, on any cloud that the AWS_… variables reach."""
     from backburner_cli.put import upload  # noqa: PLC0415
 
-    with _plain_errors("Stopped waiting; the jobs go on by themselves."):
+    with plain_errors("Stopped waiting; the jobs go on by themselves."):
         upload(out, os.environ, files, recipe, wait=wait)
 
 
@@ -72,22 +71,7 @@ def provider(
         raise typer.BadParameter(f"{port}: {error.strerror}; choose another", param_hint="--port") from error
 
 
-@contextmanager
-def _plain_errors(interrupted: str) -> Iterator[None]:
-    """Say what went wrong and what to do, without a traceback; after Ctrl-C say what is left."""
-    from backburner_cli.localcloud import LocalCloudError  # noqa: PLC0415
-    from backburner_cli.provider import ProviderError  # noqa: PLC0415
-    from backburner_cli.put import PutError  # noqa: PLC0415
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        err.print(interrupted)
-        raise typer.Exit(130) from None
-    except (LocalCloudError, ProviderError, PutError) as error:
-        err.print(f"Error: {error}", markup=False, style="red")
-        raise typer.Exit(1) from None
-
+app.add_typer(operating)
 
 if __name__ == "__main__":
     app()

@@ -32,7 +32,7 @@ def upload(out: Console, environment: Mapping[str, str], files: Sequence[Path], 
     folder = f"inbox/{recipe}/" if recipe else "inbox/"
     waiting: dict[str, str] = {}
     try:
-        watcher = Watcher(boto3.client("s3"), bucket)
+        watcher = Watcher(boto3.session.Session(region_name=environment.get("AWS_REGION")).client("s3"), bucket)
         for path in files:
             key = folder + path.name
             waiting[key] = watcher.s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())["ETag"].strip('"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,8 +22,10 @@ def stay(out: Console, environment: Mapping[str, str]) -> None:
     with running(out, environment) as (cloud, provider):
         out.print("\n[bold]Ready.[/] In another terminal:\n")
         for name, value in cloud.environment.items():
-            out.print(f"  export {name}={value}", markup=False)
-        out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait\n", markup=False)
+            out.print(f"  export {name}={shlex.quote(value)}", markup=False)
+        out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
+        out.print("  .venv/bin/backburner status", markup=False)
+        out.print("  .venv/bin/backburner audit\n", markup=False)
         out.print("Uploads below inbox/ start by themselves; the timer looks for results each minute.")
         if provider.stand_in is not None:
             out.print("The provider is the local stand-in: its texts are extracts, not written by a language model.")

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 CHECKOUT = Path(__file__).resolve().parents[3]
+_PROVIDER = (
+    ("BACKBURNER_MODEL", "Model"),
+    ("BACKBURNER_PROVIDER", "Provider"),
+    ("OPENAI_BASE_URL", "BaseUrl"),
+    ("OPENAI_ORG_ID", "OrgId"),
+    ("OPENAI_PROJECT_ID", "ProjectId"),
+)
 _KEY_SECRET = "backburner-provider-key"  # noqa: S105 - its name
 
 
@@ -31,10 +38,12 @@ def _silent(_message: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalCloud:
-    """A deployed stack: what it put out, and clients that reach it as the account's root."""
+    """A deployed stack: what it put out, its provider, and clients that reach it as the account's root."""
 
     clients: Clients
     outputs: Mapping[str, str]
+    provider: Mapping[str, str]
+    """As its functions have it in their environment, without the key."""
 
     @property
     def endpoint(self) -> str:
@@ -85,6 +94,7 @@ class LocalCloud:
             "BACKBURNER_BUCKET": self.bucket,
             "BACKBURNER_DEAD_QUEUE_URL": self.dead_queue_url,
             "BACKBURNER_PENDING_QUEUE_URL": self.pending_queue_url,
+            **self.provider,
         }
 
     def s3(self) -> "S3Client":
@@ -153,7 +163,12 @@ def local_cloud(
         }
         outputs = _deploy(clients, checkout, dependencies, stack_name, given)
         progress(f"The local cloud runs at {server.endpoint}.")
-        yield LocalCloud(clients=clients, outputs=outputs)
+        yield LocalCloud(clients=clients, outputs=outputs, provider=_provider_environment(given))
+
+
+def _provider_environment(parameters: Mapping[str, str]) -> dict[str, str]:
+    """The template's parameters about the provider, under the names that its functions read them by."""
+    return {name: parameters[parameter] for name, parameter in _PROVIDER if parameters.get(parameter)}
 
 
 def _ministack_python(checkout: Path) -> Path:

@@ -46,8 +46,11 @@ class Settings:
         return PROFILES[self.provider]
 
 
-def from_env(environment: Mapping[str, str]) -> Settings:
-    """Read the settings. Raises `ConfigError` with all that is missing or contradictory."""
+def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Settings:
+    """Read the settings. Raises `ConfigError` with all that is missing or contradictory.
+
+    Without `needs_key` the provider's key may be missing: for who looks after jobs and asks the provider nothing.
+    """
     reader = _Reader(environment)
     provider = reader.provider()
     settings = Settings(
@@ -72,7 +75,7 @@ def from_env(environment: Mapping[str, str]) -> Settings:
         sweep_every_s=reader.whole("BACKBURNER_SWEEP_EVERY_S", 3600),
         max_attempts=reader.whole("BACKBURNER_MAX_ATTEMPTS", 3),
     )
-    reader.contradictions(settings)
+    reader.contradictions(settings, needs_key=needs_key)
     if reader.problems:
         raise ConfigError("Settings that cannot work:\n- " + "\n- ".join(reader.problems))
     return settings
@@ -133,10 +136,10 @@ class _Reader:
             self.problems.append(f"{name} is {value!r}: a number above 0, or leave it unset for no budget")
         return number
 
-    def contradictions(self, settings: Settings) -> None:
+    def contradictions(self, settings: Settings, *, needs_key: bool) -> None:
         if settings.api_key and settings.api_key_secret:
             self.problems.append("OPENAI_API_KEY and BACKBURNER_API_KEY_SECRET are both set: keep one")
-        if not settings.api_key and not settings.api_key_secret:
+        if needs_key and not settings.api_key and not settings.api_key_secret:
             self.problems.append("neither OPENAI_API_KEY nor BACKBURNER_API_KEY_SECRET is set: the provider's key")
         if settings.profile.needs_project and not settings.project:
             self.problems.append(f"OPENAI_PROJECT_ID is not set: {settings.provider} needs it (the folder id)")

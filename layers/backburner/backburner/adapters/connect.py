@@ -9,13 +9,16 @@ from functools import partial
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from backburner.adapters.clock import SystemClock
 from backburner.adapters.queues import SqsQueue
 from backburner.adapters.responses import ResponsesApi
 from backburner.adapters.secret import api_key
 from backburner.adapters.storage import S3Bucket
+from backburner.errors import ConfigError
 from backburner.parts import Parts, Ports, assemble
+from backburner.ports import Generator
 from backburner.settings import Settings, from_env
 
 _THREADS = 32
@@ -29,6 +32,27 @@ _NETWORK = Config(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """Bucket and queues as the settings name them."""
+
+    bucket: S3Bucket
+    pending: SqsQueue
+    backlog: SqsQueue
+    dead: SqsQueue
+
+    def ports(self, generator: Generator) -> Ports:
+        """The outside world, with a provider."""
+        return Ports(
+            bucket=self.bucket,
+            pending=self.pending,
+            backlog=self.backlog,
+            dead=self.dead,
+            generator=generator,
+            clock=SystemClock(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Connected:
     """A function's parts, and the loop they run in: kept, since pooled connections belong to their loop."""
 
@@ -37,24 +61,33 @@ class Connected:
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
 
-def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: float, swap_tries: int) -> Connected:
-    """Read the settings and make the clients. Raises `ConfigError`; reaches nothing yet."""
-    settings = from_env(environment)
+def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
+    """Make the clients; reaches nothing yet. Raises `ConfigError` where no region is known."""
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="backburner")
-    queue = partial(SqsQueue, client=boto3.client("sqs", config=_NETWORK), threads=threads)
-    ports = Ports(
-        bucket=S3Bucket(client=boto3.client("s3", config=_NETWORK), name=settings.bucket, threads=threads),
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")  # boto3 reads only the second
+    session = boto3.session.Session(region_name=region)
+    try:
+        bucket = S3Bucket(client=session.client("s3", config=_NETWORK), name=settings.bucket, threads=threads)
+        queue = partial(SqsQueue, client=session.client("sqs", config=_NETWORK), threads=threads)
+    except BotoCoreError as error:
+        raise ConfigError(f"no client for bucket and queues: {error} Set AWS_REGION.") from error
+    return Cloud(
+        bucket=bucket,
         pending=queue(url=settings.pending_queue_url),
         backlog=queue(url=settings.backlog_queue_url),
         dead=queue(url=settings.dead_queue_url),
-        generator=ResponsesApi(
-            base_url=settings.base_url,
-            api_key=partial(api_key, settings),
-            project=settings.project,
-            organization=settings.organization,
-        ),
-        clock=SystemClock(),
     )
-    return Connected(
-        settings=settings, parts=assemble(settings, ports, create_limit_s=create_limit_s, swap_tries=swap_tries)
+
+
+def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: float, swap_tries: int) -> Connected:
+    """Read the settings and put a function together. Raises `ConfigError`; reaches nothing yet."""
+    settings = from_env(environment)
+    generator = ResponsesApi(
+        base_url=settings.base_url,
+        api_key=partial(api_key, settings),
+        project=settings.project,
+        organization=settings.organization,
     )
+    ports = reach(settings, environment).ports(generator)
+    parts = assemble(settings, ports, create_limit_s=create_limit_s, swap_tries=swap_tries)
+    return Connected(settings=settings, parts=parts)

@@ -17,6 +17,7 @@ from backburner.ports import Received
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 T = TypeVar("T")
 _MOST_IN_BATCH = 10
@@ -34,6 +35,11 @@ _NOT_IN_HAND = frozenset(
     }
 )
 """Answers about a receipt whose message is in other hands, or gone: what was asked for is done or undone by those."""
+_COUNTS: "Sequence[QueueAttributeNameType]" = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
 
 
 class _Batch:
@@ -113,10 +119,12 @@ class SqsQueue:
     async def visibility_s(self) -> int:
         """The queue's own visibility timeout; asked for once."""
         if "visibility_s" not in self._cache:
-            names = ["VisibilityTimeout"]
-            answer = await self._run(lambda: self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names))  # type: ignore[arg-type]
-            self._cache["visibility_s"] = int(answer["Attributes"]["VisibilityTimeout"])
+            self._cache["visibility_s"] = sum(await self._attributes("VisibilityTimeout"))
         return int(self._cache["visibility_s"])
+
+    async def count(self) -> int:
+        """About how many messages it holds: those that show, those in hand and the delayed ones."""
+        return sum(await self._attributes(*_COUNTS))
 
     async def send(self, body: str, delay_s: int) -> None:
         """Make a message that shows after `delay_s`."""
@@ -144,6 +152,11 @@ class SqsQueue:
     async def delete(self, message: Received) -> None:
         """Remove a message."""
         await self._batch("delete_message_batch").add({"ReceiptHandle": message.receipt}, tolerated=_NOT_IN_HAND)
+
+    async def _attributes(self, *names: "QueueAttributeNameType") -> list[int]:
+        """Attributes that are whole numbers."""
+        answer = await self._run(lambda: self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names))
+        return [int(answer["Attributes"][name]) for name in names]
 
     def _batch(self, operation: str) -> _Batch:
         if operation not in self._cache:

@@ -1,0 +1,159 @@
+"""The commands `audit` and `status`: the books, and what is under way."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.table import Table
+
+from backburner.audit import Auditor
+from backburner.books import at_once
+from backburner.records import OpenRecord, State, decode
+from backburner.sweep import OPEN
+from backburner_cli.office import Office, run
+from backburner_cli.terminal import err, out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from backburner.audit import Report
+    from backburner.ports import Stored
+
+MOST_SHOWN = 100
+"""Findings that are listed one by one; --json has them all."""
+
+
+def audit(environment: Mapping[str, str], *, repair: bool, as_json: bool) -> bool:
+    """Audit, show the report, and say whether the books balance."""
+    with err.status("reading the bucket") as shown:
+
+        def tell(what: str, count: int) -> None:
+            shown.update(f"reading the bucket: {what}, {count}")
+
+        report = run(environment, lambda office: _audited(office, tell, repair=repair))
+    if as_json:
+        _print_json({"balances": report.balances, **msgspec.to_builtins(report)})
+    else:
+        _show(report, repaired=repair)
+    return report.balances
+
+
+async def _audited(office: Office, tell: Callable[[str, int], None], *, repair: bool) -> Report:
+    auditor = Auditor(
+        bucket=office.cloud.bucket,
+        ledger=office.ledger,
+        governor=office.parts.governor,
+        sweeper=office.parts.tick.sweeper,
+        journal=office.parts.journal,
+        pending=office.cloud.pending,
+        backlog=office.cloud.backlog,
+        progress=tell,
+    )
+    report = await auditor.audit()
+    return await auditor.repair(report) if repair else report
+
+
+def _show(report: Report, *, repaired: bool) -> None:
+    table = Table("", "documents", title="Books", title_justify="left")
+    table.columns[1].justify = "right"
+    for name in ("waiting", "running", "done", "failed"):
+        table.add_row(name, str(getattr(report, name)))
+    counted = report.waiting + report.running + report.done + report.failed
+    table.add_section()
+    table.add_row("sum", str(counted))
+    table.add_row("objects in inbox/", str(report.objects))
+    table.add_section()
+    table.add_row("younger than 15 minutes", str(report.young))
+    table.add_row("open records", str(report.open_records))
+    table.add_row("messages, about", str(report.messages))
+    out.print(table)
+    if report.balances:
+        out.print("The books balance: nothing is lost.")
+        return
+    kinds = Counter(str(finding.kind) for finding in report.findings)
+    out.print("The books do not balance: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+    for finding in report.findings[:MOST_SHOWN]:
+        out.print(f"  {finding.kind:22} {finding.key}: {finding.what}", markup=False)
+    if len(report.findings) > MOST_SHOWN:
+        out.print(f"  … and {len(report.findings) - MOST_SHOWN} more: --json lists them all")
+    if not repaired:
+        out.print("backburner audit --repair mends what can be mended; docs/runbook.md explains the rest.")
+
+
+def status(environment: Mapping[str, str], *, as_json: bool) -> None:
+    """Show what is under way."""
+    found = run(environment, _status)
+    if as_json:
+        _print_json(found)
+        return
+    table = Table("", "", title="Under way", title_justify="left", show_header=False)
+    for name, value in found.items():
+        if name not in ("waiting_for", "pauses"):
+            table.add_row(name.replace("_", " "), "none" if value is None else str(value))
+        if name == "waiting":
+            for why, count in found["waiting_for"].items():
+                table.add_row(f"  for {why}", str(count))
+    out.print(table)
+    for pause in found["pauses"]:
+        concerned = "the whole provider" if pause["concerns"] == "*" else f"the model {pause['concerns']}"
+        out.print(
+            f"Paused: {concerned}, since {pause['since']}: {pause['why']} (next probe {pause['next_probe']})",
+            markup=False,
+        )
+    if found["dead_letters"]:
+        out.print("backburner dead-letters shows what was given up on.")
+
+
+async def _status(office: Office) -> dict[str, Any]:
+    states, waiting_for = Counter[State](), Counter[str]()
+
+    async def look(item: tuple[str, Stored]) -> None:
+        stored = await office.cloud.bucket.get(item[0])
+        if stored is None:
+            return
+        try:
+            record = decode(stored.body, OpenRecord)
+        except msgspec.DecodeError:
+            return
+        states[record.state] += 1
+        if record.state is State.WAITING:
+            waiting_for[record.waiting_for or "its turn"] += 1
+
+    await at_once(office.cloud.bucket.listed(OPEN), look)
+    governor = office.parts.governor
+    state, now = await governor.state()
+    share = governor.budget_used(state, now)
+    settings, held = office.settings, state.reserved.values()
+    has_budget = settings.daily_tokens is not None or settings.daily_cost is not None
+    return {
+        "waiting": states[State.WAITING],
+        "waiting_for": dict(waiting_for.most_common()),
+        "starting": states[State.SUBMITTING],
+        "running": states[State.RUNNING],
+        "places_in_use": len(state.reserved),
+        "places": settings.max_in_flight,
+        "pauses": [
+            {"concerns": name, "why": pause.why, "since": _told(pause.since), "next_probe": _told(pause.next_probe)}
+            for name, pause in state.pauses.items()
+        ],
+        "tokens_today": state.tokens,
+        "tokens_reserved": sum(each.tokens for each in held),
+        "daily_tokens": settings.daily_tokens,
+        "cost_today": round(state.cost, 6),
+        "cost_reserved": round(sum(each.cost for each in held), 6),
+        "daily_cost": settings.daily_cost,
+        "budget_used": f"{share:.0%}" if has_budget else None,
+        "last_sweep": state.last_sweep and _told(state.last_sweep),
+        "dead_letters": await office.cloud.dead.count(),
+    }
+
+
+def _told(at: Any) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%SZ}"
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))

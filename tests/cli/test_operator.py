@@ -1,0 +1,308 @@
+"""The operator's commands against an S3 and SQS of their own: what they show, what they send, what they leave alone.
+
+Lives are lived on the fakes, in virtual time; what they leave behind is then put into the real services.
+"""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+from moto.server import ThreadedMotoServer
+
+from backburner.messages import Message, decode
+from support.fakes import Plan
+from support.system import BUCKET, System
+
+COMMAND = [str(Path(sys.executable).with_name("backburner"))]
+EVENTS = Path(__file__).parents[2] / "events"
+PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
+COMMANDS = ("audit", "status", "dead-letters", "replay", "cancel")
+DONE, FAILED, OPEN, LOST = "inbox/done.txt", "inbox/nosuch/failed.txt", "inbox/open.txt", "inbox/lost ф.txt"
+_NAMES = itertools.count()
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A bucket and three queues."""
+
+    s3: Any
+    sqs: Any
+    urls: dict[str, str]
+    environment: dict[str, str]
+
+    def run(self, *arguments, **more):
+        """The command, run to its end."""
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OPENAI_", "BACK"))
+        }
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env=inherited | PLAIN | self.environment | more,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    def take(self, queue):
+        """Every message of a queue, and remove it."""
+        found = []
+        while messages := self.sqs.receive_message(QueueUrl=self.urls[queue], MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(message["Body"])
+                self.sqs.delete_message(QueueUrl=self.urls[queue], ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    def send(self, queue, body):
+        """Make a message."""
+        self.sqs.send_message(QueueUrl=self.urls[queue], MessageBody=body)
+
+    def json(self, key):
+        """An object's JSON."""
+        return json.loads(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+    def keys(self, prefix):
+        """All keys below a prefix."""
+        return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+
+    def settle_in(self, system, *, old):
+        """Put in what a system holds; `old` are the prefixes that were written an hour ago."""
+        for key, stored in system.bucket.objects.items():
+            self.s3.put_object(Bucket=BUCKET, Key=key, Body=stored.body, Metadata=stored.metadata)
+        for key, there in s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[BUCKET].keys.items():
+            if key.startswith(old):
+                there.last_modified -= timedelta(hours=1)
+        for queue in (system.pending, system.backlog):
+            for message in queue.messages:
+                self.send(queue.name, message.body)
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    """The address of a local S3 and SQS."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def empty(endpoint):
+    """An empty bucket, and three queues."""
+    access = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-central-1"}
+    session = boto3.session.Session("test", "test", region_name="eu-central-1")
+    s3, sqs = (session.client(service, endpoint_url=endpoint) for service in ("s3", "sqs"))
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    number = next(_NAMES)
+    urls = {name: sqs.create_queue(QueueName=f"{name}-{number}")["QueueUrl"] for name in ("pending", "backlog", "dead")}
+    environment = {f"BACKBURNER_{name.upper()}_QUEUE_URL": url for name, url in urls.items()} | {
+        "AWS_ENDPOINT_URL": endpoint,
+        "BACKBURNER_BUCKET": BUCKET,
+        "BACKBURNER_PROVIDER": "openai",
+        "BACKBURNER_MODEL": "model-1",
+    }
+    yield Cloud(s3, sqs, urls, environment | access)
+    for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+    s3.delete_bucket(Bucket=BUCKET)
+
+
+@pytest.fixture
+def cloud(empty):
+    """With one document that is done, one that failed and one whose generation runs."""
+    system = System()
+    system.process(DONE, "done")
+    system.process(FAILED, "failed")
+    system.generator.default = Plan(runs_s=1e6)
+    system.upload(OPEN, "open")
+    system.run(system.submit(OPEN))
+    empty.settle_in(system, old=("inbox/", "results/", "failed/"))
+    return empty
+
+
+def test_books_that_balance(cloud):
+    """Exit code 0; the sum is there to be seen. No provider's key is asked for."""
+    shown = cloud.run("audit")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "The books balance" in shown.stdout
+    assert "objects in inbox/" in shown.stdout
+
+
+def test_a_lost_upload_is_listed_and_repaired(cloud):
+    """Exit code 1 and its key; the repair opens its job, which waits for the checker: nothing is started from here."""
+    lost = System()
+    lost.upload(LOST, "lost")
+    cloud.settle_in(lost, old=LOST)
+    shown = cloud.run("audit", "--json")
+    assert shown.returncode == 1
+    report = json.loads(shown.stdout)
+    assert (report["balances"], report["objects"], report["done"], report["failed"]) == (False, 4, 1, 1)
+    assert [(finding["kind"], finding["key"]) for finding in report["findings"]] == [("lost", LOST)]
+    table = cloud.run("audit")
+    assert table.returncode == 1
+    assert LOST in table.stdout
+    assert "--repair" in table.stdout
+    assert cloud.take("backlog") == []
+    repaired = cloud.run("audit", "--repair")
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    delayed = "ApproximateNumberOfMessagesDelayed"
+    backlog = cloud.sqs.get_queue_attributes(QueueUrl=cloud.urls["backlog"], AttributeNames=[delayed])
+    assert backlog["Attributes"][delayed] == "1"
+    states = {record["source"]["key"]: record["state"] for record in map(cloud.json, cloud.keys("ledger/open/"))}
+    assert states == {OPEN: "running", LOST: "waiting"}
+
+
+def test_status_shows_what_is_under_way(cloud):
+    """Counts, what is waited for, the pause and its reason, the budget, the dead letters."""
+    state = cloud.json("ledger/governor.json")
+    at = "2031-05-17T12:00:00Z"
+    state |= {"pauses": {"*": {"why": "no money", "since": at, "next_probe": at}}, "day": "9999-12-31", "tokens": 40}
+    cloud.s3.put_object(Bucket=BUCKET, Key="ledger/governor.json", Body=json.dumps(state))
+    record = cloud.json(cloud.keys("ledger/open/")[0]) | {"state": "waiting", "waiting_for": "budget", "run": 2}
+    cloud.s3.put_object(Bucket=BUCKET, Key=f"ledger/open/{record['job_id']}.2.json", Body=json.dumps(record))
+    cloud.send("dead", "rubbish")
+    shown = cloud.run("status", "--json", BACKBURNER_DAILY_TOKENS="1000000")
+    assert shown.returncode == 0, shown.stderr
+    figures = json.loads(shown.stdout)
+    assert (figures["waiting"], figures["running"], figures["waiting_for"]) == (1, 1, {"budget": 1})
+    assert (figures["dead_letters"], figures["tokens_today"], figures["budget_used"]) == (1, 40, "0%")
+    assert figures["pauses"][0]["why"] == "no money"
+    table = cloud.run("status").stdout
+    for word in ("for budget", "no money", "dead letters", "the whole provider"):
+        assert word in table, word
+
+
+def dead_letters_of_each_kind(cloud):
+    """A failed event, a failed tick, a redriven message, rubbish."""
+    event = json.loads((EVENTS / "aws/s3-put.json").read_text())
+    event["Records"][0]["s3"]["object"]["key"] = FAILED
+    context = {"condition": "RetriesExhausted"}
+    redriven = Message(job="a" * 32, run=1, key=OPEN, ticket="t").encode()
+    cloud.send("dead", json.dumps({"requestContext": context, "requestPayload": event}))
+    cloud.send("dead", (EVENTS / "aws/eventbridge-schedule.json").read_text())
+    cloud.send("dead", redriven)
+    cloud.send("dead", "rubbish")
+    return redriven
+
+
+def test_dead_letters_are_listed_and_stay(cloud):
+    """With kind, reason and documents; a second look shows the same."""
+    dead_letters_of_each_kind(cloud)
+    for _ in range(2):
+        shown = cloud.run("dead-letters", "--json")
+        assert shown.returncode == 0, shown.stderr
+        letters = {letter["kind"]: letter for letter in json.loads(shown.stdout)}
+        assert set(letters) == {"failed_call", "tick", "redriven", "unknown"}
+        assert letters["failed_call"]["keys"] == [FAILED]
+        assert "RetriesExhausted" in letters["failed_call"]["why"]
+    assert FAILED in cloud.run("dead-letters").stdout
+    assert len(cloud.take("dead")) == 4
+    assert "no dead letters" in cloud.run("dead-letters").stdout
+
+
+def test_replaying_dead_letters_removes_what_is_accounted_for(cloud):
+    """The document runs again, our own message goes back as it was, the tick is dropped; rubbish stays."""
+    redriven = dead_letters_of_each_kind(cloud)
+    before = cloud.take("pending")
+    dry = cloud.run("replay", "--dead", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert "would be" in dry.stdout
+    assert cloud.take("pending") == []
+    shown = cloud.run("replay", "--dead")
+    assert shown.returncode == 0, shown.stderr
+    sent = cloud.take("pending")
+    assert redriven in sent
+    assert [(decode(body).key, decode(body).run) for body in sent if body != redriven] == [(FAILED, 2)]
+    assert cloud.take("dead") == ["rubbish"]
+    assert before
+
+
+def test_replaying_failures(cloud):
+    """All of them or those of one reason; what is done or running is left alone unless a rerun is asked for."""
+    cloud.take("pending")
+    dry = cloud.run("replay", "--failed", "--dry-run")
+    assert (dry.returncode, cloud.take("pending")) == (0, []), dry.stderr
+    assert FAILED in dry.stdout
+    other = cloud.run("replay", "--failed", "--reason", "refused")
+    assert (other.returncode, cloud.take("pending")) == (0, []), other.stderr
+    shown = cloud.run("replay", DONE, OPEN, "--all", "--reason", "unknown_recipe")
+    assert shown.returncode == 0, shown.stderr
+    assert f"{OPEN}: left alone: its job is under way" in shown.stdout
+    assert f"{DONE}: left alone: its job is done" in shown.stdout
+    assert [(decode(body).key, decode(body).run) for body in cloud.take("pending")] == [(FAILED, 2)]
+    rerun = cloud.run("replay", DONE, "--rerun")
+    assert rerun.returncode == 0, rerun.stderr
+    assert [(decode(body).key, decode(body).run) for body in cloud.take("pending")] == [(DONE, 2)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["replay", "inbox/never.txt"], "not in the inbox any more"),
+        (["replay", "results/a.md"], "inbox/…"),
+        (["replay"], "--failed, --dead or --all"),
+        (["replay", "--dead", "--reason", "lost"], "--failed"),
+        (["replay", "--failed", "--rerun"], "name the documents"),
+        (["cancel", "inbox/never.txt"], "no open job"),
+        (["cancel", "results/a.md"], "inbox/…"),
+    ],
+)
+def test_what_cannot_be_done_says_why(empty, arguments, said):
+    """Exit code other than 0, and the remedy."""
+    shown = empty.run(*arguments)
+    assert shown.returncode != 0
+    assert said in " ".join((shown.stdout + shown.stderr).split())
+
+
+def test_cancel_records_the_wish_and_wakes_the_checker(cloud):
+    """Under a fresh ticket, with the id of the generation; a second cancel finds the wish there."""
+    before = cloud.take("pending")
+    shown = cloud.run("cancel", OPEN)
+    assert shown.returncode == 0, shown.stderr
+    assert f"{OPEN}: was running" in shown.stdout
+    record = cloud.json(cloud.keys("ledger/open/")[0])
+    assert record["cancelled_for"] == "cancelled"
+    (message,) = map(decode, cloud.take("pending"))
+    assert message.ticket == record["ticket"] not in {decode(body).ticket for body in before}
+    assert message.response_id == record["responses"][-1]["id"]
+    assert "already" in cloud.run("cancel", OPEN).stdout
+    assert cloud.take("pending") == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_an_environment_all_that_is_missing_is_named(command):
+    """But the provider's key, which is not needed."""
+    arguments = ["inbox/a.txt"] if command in ("replay", "cancel") else []
+    shown = Cloud(None, None, {}, {}).run(command, *arguments)
+    assert shown.returncode == 1
+    for name in ("BACKBURNER_BUCKET", "BACKBURNER_PENDING_QUEUE_URL", "BACKBURNER_MODEL", "backburner up"):
+        assert name in shown.stderr, name
+    assert "API_KEY" not in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_a_bucket_that_is_not_there_is_named_with_the_remedy(empty):
+    """What boto3 says, and what to look at."""
+    shown = empty.run("audit", BACKBURNER_BUCKET="no-such-bucket")
+    assert shown.returncode == 1
+    assert "NoSuchBucket" in shown.stderr
+    assert "AWS_ENDPOINT_URL" in shown.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches(command):
+    """What it does, and what it reads."""
+    shown = Cloud(None, None, {}, {}).run(command, "--help")
+    assert shown.returncode == 0
+    assert "BACKBURNER_BUCKET" in shown.stdout
