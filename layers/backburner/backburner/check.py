@@ -32,6 +32,7 @@ YOUNG_S = 60
 """A 404 on a generation younger than this is not believed yet."""
 EARLY_S = 2.0
 """A message that came before the record that names it shows again after this."""
+_VOID_AT_RECEIVE = 3
 MOST_RECEIVES = 500
 OLDEST_S = 7 * 86_400
 """A message that was received that often or is that old is replaced, long before redrive or retention would take it."""
@@ -77,10 +78,12 @@ class Checker:
         if held is None:
             return await self._unrecorded(message)
         if held.record.ticket != message.ticket:
-            return await self._stale(message, held)
+            return await self._stale(message, held, received)
         match held.record.state:
             case State.SUBMITTING | State.WAITING if held.record.cancelled_for is not None:
-                await self.starter.end(held, held.record.cancelled_for, "cancelled before it was started")
+                perhaps = held.record.suspected_orphans + (held.record.state is State.SUBMITTING)
+                ended = held.but(suspected_orphans=perhaps)
+                await self.starter.end(ended, held.record.cancelled_for, "cancelled before it was known to be started")
                 return _DELETE
             case State.SUBMITTING:
                 await self.starter.start_again(held, orphans=1)
@@ -103,13 +106,17 @@ class Checker:
         await self.generator.cancel(message.response_id)
         return _DELETE
 
-    async def _stale(self, message: Message, held: Open) -> "_Next":
-        """The ticket is not the record's: not yet, or not any more."""
+    async def _stale(self, message: Message, held: Open, received: Received) -> "_Next":
+        """The ticket is not the record's: not yet, or not any more.
+
+        Not yet, if it follows the record's own: whoever sent it is about to write the record, or died before. Once a
+        lease has passed since it was first seen he is dead, and the message void; the one it follows still lives.
+        """
         record, brought = held.record, message.response_id
-        if message.follows == record.ticket:
+        if message.follows == record.ticket and received.receives < _VOID_AT_RECEIVE:
             if brought is not None and record.state is State.SUBMITTING:
                 await self._adopt(held, message, brought)
-            return EARLY_S, frozenset()
+            return EARLY_S if received.receives == 1 else float(self.starter.lease_s), frozenset()
         if brought is not None and brought not in record.response_ids:
             logger.warning("generation cancelled: not the record's", extra=log_keys(record) | {"response_id": brought})
             await self.generator.cancel(brought)
@@ -138,21 +145,20 @@ class Checker:
             young=age_s < YOUNG_S,
             cancelled_for=record.cancelled_for,
         )
-        if isinstance(answer, Generation):
-            held = _updated(held, answer, received)
-        return await self._act(held, answer, verdict, recipe, received)
+        if verdict.act is Act.POLL:
+            return await self._not_yet(held, answer, verdict, recipe, received)
+        if verdict.act in (Act.PAUSE, Act.PAUSE_MODEL):
+            await self.starter.pause(record, verdict)
+            if isinstance(answer, Trouble):
+                self.pace.hold(probe_s(verdict.after_s) if verdict.act is Act.PAUSE else 0.0)
+                return await self._later(held, received, probe_s(verdict.after_s))
+        return await self._act(_updated(held, answer, received), answer, verdict, recipe)
 
-    async def _act(self, held: Open, answer: Answer, verdict: Verdict, recipe: Recipe, received: Received) -> "_Next":
+    async def _act(self, held: Open, answer: Answer, verdict: Verdict, recipe: Recipe) -> "_Next":
+        """Carry out a verdict that ends this generation."""
         record, ours = held.record, True
         match verdict.act:
-            case Act.POLL:
-                return await self._not_yet(held, answer, verdict, recipe, received)
-            case Act.PAUSE | Act.PAUSE_MODEL if isinstance(answer, Trouble):
-                await self.starter.pause(record, verdict)
-                self.pace.hold(probe_s(verdict.after_s))
-                return await self._later(held, received, probe_s(verdict.after_s))
             case Act.PAUSE:
-                await self.starter.pause(record, verdict)
                 unused = held.but(attempt=record.attempt - 1)
                 ours = await self.starter.wait(unused, "provider", probe_s(verdict.after_s))
             case Act.COMMIT if isinstance(answer, Generation):
@@ -186,10 +192,13 @@ class Checker:
         """Look again after a while; with a fresh message before redrive or retention takes the old one."""
         if received.receives < MOST_RECEIVES and received.age_s < OLDEST_S:
             return delay_s, frozenset()
-        record = held.record
-        fresh = record.message(record.responses[-1].id)
-        await self.pending.send(fresh.encode(), round(min(delay_s, LONGEST_DELAY_S)))
-        await self.ledger.rewrite(held.but(ticket=fresh.ticket, ran_s=held.generation_age_s))
+        record, is_running = held.record, held.record.state is State.RUNNING
+        fresh = record.message(record.responses[-1].id if is_running else None)
+        queue = self.pending if is_running else self.starter.backlog
+        await queue.send(fresh.encode(), round(min(delay_s, LONGEST_DELAY_S)))
+        ran_s = held.generation_age_s if is_running else 0.0
+        polls = record.polls + (received.receives if is_running else 0)
+        await self.ledger.rewrite(held.but(ticket=fresh.ticket, ran_s=ran_s, polls=polls))
         return _DELETE
 
     def _learn(self, answer: Generation, held: Open) -> None:
@@ -213,12 +222,13 @@ def _schema_problem(recipe: Recipe, answer: Answer) -> str:
     return ""
 
 
-def _updated(held: Open, answer: Generation, received: Received) -> Open:
+def _updated(held: Open, answer: Answer, received: Received) -> Open:
     """The record with what the provider now says, and how often it was asked."""
-    polls = held.record.polls + received.receives
-    partial = answer.text or answer.refusal if answer.status not in ("queued", "in_progress") else ""
-    updated = dataclasses.replace(held, record=seen(held.record, answer))
-    return updated.but(polls=polls, partial_text=partial or held.record.partial_text)
+    asked = held.but(polls=held.record.polls + received.receives)
+    if not isinstance(answer, Generation):
+        return asked
+    updated = dataclasses.replace(asked, record=seen(asked.record, answer))
+    return updated.but(partial_text=answer.text or answer.refusal or held.record.partial_text)
 
 
 def _doubled(record: OpenRecord, recipe: Recipe) -> int | None:
