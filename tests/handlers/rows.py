@@ -1,0 +1,120 @@
+"""The table of verdicts as rows: what a model does wrong, and what must come of its document."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .world import DOCUMENT
+
+SCHEMA = "schema: {type: object, additionalProperties: false, required: [town], properties: {town: {type: string}}}"
+CAP = "max_output_tokens: 400"
+DEADLINE = "deadline: 1s"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model's behaviour, and what must come of it."""
+
+    behaviour: str
+    reason: str | None
+    """None: done."""
+    creates: int = 1
+    """Create requests that the provider saw."""
+    orphans: int = 0
+    front: str = ""
+    partial: bool = False
+    """Whether the error record keeps a text."""
+    says: str = ""
+    """What the error record's message holds."""
+
+    @property
+    def name(self) -> str:
+        """Of its recipe and its document."""
+        return f"{self.behaviour} {self.front.partition(':')[0]}".strip().replace(":", "-")
+
+    @property
+    def key(self) -> str:
+        """Of its document."""
+        return f"inbox/{self.name}/a.txt"
+
+    @property
+    def text(self) -> str:
+        """Of its document."""
+        return f"{DOCUMENT} This document meets {self.name}."
+
+
+def done(behaviour: str, creates: int = 1, orphans: int = 0, front: str = "") -> Row:
+    """A row that ends well."""
+    return Row(behaviour, None, creates, orphans, front)
+
+
+def failed(behaviour: str, reason: str, creates: int = 1, **more: Any) -> Row:
+    """A row that fails for good."""
+    return Row(behaviour, reason, creates, **more)
+
+
+ROWS = [
+    # It ends well.
+    done("already-completed"),
+    done("no-usage"),
+    done("truncate-below-800", 2, front=CAP),
+    done("never-ends-cancel-completes", front=DEADLINE),
+    done("completed-bad-schema:1", 2, front=SCHEMA),
+    # It ends otherwise.
+    done("completed-empty:1", 2),
+    failed("completed-empty", "empty_output", 3),
+    failed("completed-blank", "empty_output", 3, partial=True),
+    failed("completed-bad-schema", "schema_mismatch", 3, front=SCHEMA, partial=True, says="at the top"),
+    failed("refusal", "refused", partial=True),
+    failed("incomplete-max-tokens", "output_truncated", partial=True),
+    failed("incomplete-max-tokens", "output_truncated", 2, front=CAP, partial=True),
+    failed("truncate-below-5000", "output_truncated", 2, front=CAP, partial=True),
+    failed("incomplete-content-filter", "content_filter", partial=True),
+    done("failed-rate-limit:2", 3),
+    failed("failed-rate-limit", "provider_failed", 3, says="rate_limit_exceeded"),
+    failed("failed-server-error", "provider_failed", 3, says="server_error"),
+    failed("failed-unknown-code", "provider_failed", 3, says="solar_flare"),
+    failed("failed-invalid-prompt", "rejected_by_provider", says="invalid_prompt"),
+    failed("failed-context-length", "document_too_large", says="context_length_exceeded"),
+    done("cancelled-by-provider:1", 2),
+    failed("cancelled-by-provider", "provider_failed", 3, says="cancelled"),
+    failed("unknown-status", "provider_failed", 3, says="paused"),
+    failed("never-ends", "deadline_exceeded", front=DEADLINE),
+    # A retrieve fails.
+    done("young-404:1"),
+    done("retrieve-429"),
+    done("retrieve-500"),
+    done("retrieve-drop"),
+    done("retrieve-slow"),
+    done("retrieve-hint"),
+    done("garbage:2"),
+    # A create starts nothing.
+    failed("create-400", "rejected_by_provider", says="This request was refused."),
+    failed("create-404", "rejected_by_provider", says="model_not_found"),
+    failed("create-405", "rejected_by_provider", says="Method not allowed."),
+    failed("create-413", "rejected_by_provider", says="Request entity too large."),
+    failed("create-422", "rejected_by_provider", says="This request cannot be processed."),
+    failed("create-context-length", "document_too_large"),
+    failed("create-context-length-422", "document_too_large"),
+    done("create-429", 3),
+    done("create-503:3", 4),
+    # A create may have started something.
+    done("create-500", 3, orphans=2),
+    failed("create-500:3", "provider_failed", 3, orphans=3),
+    done("create-500-after:1", 2, orphans=1),
+    failed("create-500-after", "provider_failed", 3, orphans=3),
+    done("create-drop-after:1", 2, orphans=1),
+    failed("create-drop-after", "provider_failed", 3, orphans=3),
+    done("create-garbage-after:1", 2, orphans=1),
+]
+PAUSES = [
+    done("retrieve-401"),
+    done("retrieve-403"),
+    done("retrieve-quota"),
+    done("unauthorized:2", 3),
+    done("quota-exhausted:2", 3),
+    done("forbidden:2", 3),
+]
+LOST = [
+    done("lost:2", 2, orphans=1),
+    failed("lost", "lost", 3, orphans=3),
+]

@@ -1,0 +1,117 @@
+"""One upload becomes one generation and one result, with every provider's profile."""
+
+from datetime import datetime
+
+import pytest
+
+from backburner_cli.standin import NOTICE, count_tokens
+
+from .conftest import NewWorld
+from .world import DOCUMENT, World
+
+KEY = "inbox/notes/harbour.txt"
+INSTRUCTIONS = "Keep every number."
+FRONT = """\
+temperature: 0.2
+max_output_tokens: 500
+reasoning_effort: low
+service_tier: flex
+price: {input: 0.40, output: 1.60}"""
+ALWAYS = {"model", "instructions", "input", "background", "temperature", "max_output_tokens"}
+PROFILES = {
+    # provider: the stand-in's profile, what else is sent, the model's name, whether the response is deleted
+    "openai": ("openai", {"store", "metadata", "reasoning", "service_tier"}, "stand-in", True),
+    "azure": ("openai", {"store", "metadata", "reasoning"}, "stand-in", True),
+    "yandex": ("yandex", set(), "gpt://folder/stand-in", True),
+    "vllm": ("vllm", {"store", "metadata", "reasoning"}, "stand-in", False),
+    "generic": ("openai", {"reasoning"}, "stand-in", True),
+}
+RECORD = {
+    "version", "job_id", "run", "state", "source", "recipe", "provider", "responses", "usage", "cost",
+    "suspected_orphans", "polls", "uploaded_at", "submitted_at", "finished_at", "result_key", "result_etag", "parts",
+}  # fmt: skip
+RESPONSE = {"id", "attempt", "status", "model", "usage", "error", "incomplete_details", "created_at", "completed_at"}
+
+
+def _submit(world: World) -> None:
+    world.recipe("notes", FRONT, INSTRUCTIONS)
+    world.upload(KEY)
+    world.submit(KEY)
+
+
+@pytest.mark.parametrize("provider", PROFILES)
+def test_one_upload_is_one_create_and_one_result(new_world: NewWorld, provider: str) -> None:
+    """The recipe goes out as instructions, the document as input, nothing that the profile forbids; text comes back."""
+    profile, also, model, deletes = PROFILES[provider]
+    world = new_world(provider, profile)
+    _submit(world)
+    world.later(2)
+    world.tick()
+    (create,) = world.creates()
+    body = create.body
+    assert (body["instructions"], body["input"], body["background"]) == (INSTRUCTIONS, DOCUMENT, True)
+    assert set(body) == ALWAYS | also
+    assert (body["model"], body.get("store")) == (model, True if "store" in also else None)
+    record = world.run_record(KEY)
+    assert body.get("metadata") == ({"job_id": record["job_id"]} if "metadata" in also else None)
+    assert create.headers["openai-project"] == "folder"
+    (made,) = world.stand_in.generations
+    assert world.result(KEY) == made.outcome.output[0]["content"][0]["text"]
+    assert str(world.result(KEY)).endswith(NOTICE)
+    assert made.deleted is deletes
+    assert (record["provider"], record["responses"][0]["id"]) == (
+        {"profile": provider, "base_url": world.running.base_url, "model": model},
+        made.id,
+    )
+    assert world.keys("ledger/") == []
+    world.settle()
+    assert world.problems() == []
+    assert len(world.creates()) == 1
+
+
+def test_the_run_record_tells_the_truth_in_every_field(world: World) -> None:
+    """Where it came from, what made it, what it cost; the account is the provider's own. In true time."""
+    _submit(world)
+    for _ in range(8):
+        if not world.open_records():
+            break
+        world.tick()
+    record, result = world.run_record(KEY), str(world.result(KEY))
+    assert record.keys() >= RECORD
+    tokens = count_tokens(INSTRUCTIONS) + count_tokens(DOCUMENT), count_tokens(result)
+    usage = {"input_tokens": tokens[0], "output_tokens": tokens[1], "total_tokens": sum(tokens)}
+    head = world.s3.head_object(Bucket=world.bucket, Key=KEY)
+    uploaded = world.modified(KEY)
+    assert record["source"] == {
+        "bucket": world.bucket,
+        "key": KEY,
+        "etag": world.etag(KEY),
+        "size": head["ContentLength"],
+        "last_modified": uploaded,
+    }
+    assert (record["version"], record["run"], record["state"], record["parts"]) == (1, 1, "done", None)
+    assert (record["recipe"]["name"], len(record["recipe"]["sha256"])) == ("notes", 64)
+    assert record["usage"] == usage
+    assert record["cost"] == pytest.approx((tokens[0] * 0.40 + tokens[1] * 1.60) / 1_000_000)
+    assert (record["suspected_orphans"], record["result_key"]) == (0, "results/notes/harbour.txt.md")
+    assert record["polls"] >= 1
+    assert record["result_etag"] == world.etag(record["result_key"])
+    assert record["uploaded_at"] == uploaded
+    times = [datetime.fromisoformat(record[name]) for name in ("uploaded_at", "submitted_at", "finished_at")]
+    assert times == sorted(times)
+    (response,) = record["responses"]
+    assert response.keys() == RESPONSE
+    assert (response["attempt"], response["status"], response["usage"]) == (1, "completed", usage)
+    assert (response["model"], response["error"], response["incomplete_details"]) == ("stand-in", None, None)
+    assert response["created_at"] <= response["completed_at"]
+
+
+def test_both_clouds_timers_start_a_tick(world: World) -> None:
+    """An EventBridge schedule and a Yandex timer do the same."""
+    for number, timer in enumerate(("aws", "yandex")):
+        key = f"inbox/{number}.txt"
+        world.upload(key)
+        world.submit(key)
+        world.later(10)
+        world.tick(timer=timer)
+        assert world.run_record(key)

@@ -1,0 +1,119 @@
+"""A document that changes while its generation runs: the text of the document as it stands now wins."""
+
+import pytest
+
+from .world import World
+
+KEY = "inbox/letter.txt"
+OLD = "The old letter is about the harbour of Veldt."
+NEW = "The new letter is about the mountains of Ardal."
+
+
+@pytest.fixture
+def running(world: World) -> World:
+    """A world where the old letter's generation runs."""
+    world.upload(KEY, OLD)
+    world.submit(KEY)
+    return world
+
+
+def _stands(world: World, text: str) -> None:
+    """The result is of this text, nothing is left over, and no generation ran twice without being counted."""
+    world.settle()
+    assert world.problems() == []
+    assert str(world.result(KEY)).startswith(text)
+    assert world.run_record(KEY)["source"]["etag"] == world.etag(KEY)
+    assert world.run_record(KEY)["suspected_orphans"] == 0
+
+
+@pytest.mark.parametrize("moment", ["before the old one ends", "after the old one ends", "never"])
+def test_the_document_that_stands_now_wins(running: World, moment: str) -> None:
+    """Whenever the new one's event comes, and even if it is lost: the old text is set aside, never over the new."""
+    running.upload(KEY, NEW)
+    if moment == "before the old one ends":
+        running.submit(KEY)
+    running.later(4)
+    running.tick()
+    if moment == "after the old one ends":
+        running.submit(KEY)
+    _stands(running, NEW)
+    (aside,) = running.superseded()
+    assert (aside["state"], aside["text"].startswith(OLD)) == ("superseded", True)
+    assert aside["usage"]["total_tokens"] > 0
+    assert len(running.creates()) == 2
+
+
+def test_one_put_back_while_both_run_wins_with_its_own_generation(running: World) -> None:
+    """Old, new, old again: the first generation is still of the document that stands."""
+    running.upload(KEY, NEW)
+    running.submit(KEY)
+    running.upload(KEY, OLD)
+    running.submit(KEY)
+    _stands(running, OLD)
+    assert [record["text"].startswith(NEW) for record in running.superseded()] == [True]
+    assert [len(running.creates(text)) for text in (OLD, NEW)] == [1, 1]
+
+
+def test_one_put_back_after_it_was_set_aside_runs_again(running: World) -> None:
+    """Its first run is over, so its event opens a second one."""
+    running.upload(KEY, NEW)
+    running.later(4)
+    running.tick(0.5)
+    assert len(running.superseded()) == 1
+    running.upload(KEY, OLD)
+    running.submit(KEY)
+    _stands(running, OLD)
+    assert running.run_record(KEY)["run"] == 2
+
+
+def test_one_put_back_after_both_are_done_runs_again(world: World) -> None:
+    """The record that stands is the other document's."""
+    for text in (OLD, NEW, OLD):
+        world.process(KEY, text)
+        _stands(world, text)
+    assert len(world.creates()) == 3
+    assert world.superseded() == []
+
+
+def test_one_deleted_while_it_runs_is_finished(running: World) -> None:
+    """It was paid for: its text stands at its place."""
+    running.remove(KEY)
+    running.settle()
+    assert str(running.result(KEY)).startswith(OLD)
+    assert running.run_record(KEY)["state"] == "done"
+    assert running.open_records() == []
+
+
+def test_one_deleted_while_it_waits_fails_source_missing(world: World) -> None:
+    """Nothing is created for a document that is not there."""
+    world.stand_in.script("create-503")
+    world.upload(KEY, OLD)
+    world.submit(KEY)
+    world.remove(KEY)
+    world.settle()
+    record = world.error_record(KEY)
+    assert (record["reason"], record["responses"]) == ("source_missing", [])
+    assert len(world.creates()) == 1
+    assert world.stand_in.generations == ()
+
+
+def test_one_replaced_while_it_waits_is_never_sent(world: World) -> None:
+    """The old text does not go out once there is a new one."""
+    world.stand_in.script("create-503")
+    world.upload(KEY, OLD)
+    world.submit(KEY)
+    world.upload(KEY, NEW)
+    world.submit(KEY)
+    _stands(world, NEW)
+    assert [made.input for made in world.stand_in.generations] == [NEW]
+
+
+def test_a_job_keeps_the_recipe_it_was_claimed_with(world: World) -> None:
+    """A recipe that changes meanwhile supersedes nothing as long as nobody uploads the document again."""
+    world.recipe("default", instructions="The first recipe.")
+    world.upload(KEY, OLD)
+    world.submit(KEY)
+    world.recipe("default", instructions="The second recipe.")
+    _stands(world, OLD)
+    assert [create.body["instructions"] for create in world.creates()] == ["The first recipe."]
+    assert world.superseded() == []
