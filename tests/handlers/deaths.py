@@ -34,6 +34,8 @@ _PLACES = {
     "ledger/open/": "open record",
     "ledger/superseded/": "superseded record",
     "inbox/": "document",
+    "ledger/governor.json": "governor",
+    "ledger/journal/": "journal",
     "recipes/": "recipe",
 }
 

@@ -63,7 +63,7 @@ def test_one_upload_is_one_create_and_one_result(new_world: NewWorld, provider: 
         {"profile": provider, "base_url": world.running.base_url, "model": model},
         made.id,
     )
-    assert world.keys("ledger/") == []
+    assert world.keys("ledger/open/") == []
     world.settle()
     assert world.problems() == []
     assert len(world.creates()) == 1

@@ -127,6 +127,15 @@ class World:
         """Upload a recipe; `front` are lines of its front matter."""
         self.upload(f"recipes/{name}.md", f"---\n{front}\n---\n{instructions}\n" if front else instructions)
 
+    def swept(self) -> None:
+        """Let the last sweep have ended now, so that none is due for an hour."""
+        self.upload("ledger/governor.json", json.dumps({"last_sweep": datetime.now(UTC).isoformat()}))
+
+    def open_tap(self) -> None:
+        """Forget the bad creates, and whatever was paused for them."""
+        governor = json.loads(self.text("ledger/governor.json") or "{}")
+        self.upload("ledger/governor.json", json.dumps(governor | {"bad_creates": 0, "pauses": {}}))
+
     def remove(self, key: str) -> None:
         """Delete an object."""
         self.s3.delete_object(Bucket=self.bucket, Key=key)

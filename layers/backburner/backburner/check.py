@@ -130,8 +130,8 @@ class Checker:
     async def _look(self, held: Open, received: Received) -> "_Next":
         """Ask the provider about a running generation and act on the verdict."""
         record, age_s = held.record, held.generation_age_s
-        if held_s := self.pace.held_s():
-            return await self._later(held, received, held_s)
+        if self.pace.is_held:
+            return await self._later(held, received, probe_s())
         response_id = record.responses[-1].id
         await self.pace.turn()
         if record.cancelled_for is not None:
@@ -150,7 +150,7 @@ class Checker:
         if verdict.act in (Act.PAUSE, Act.PAUSE_MODEL):
             await self.starter.pause(record, verdict)
             if isinstance(answer, Trouble):
-                self.pace.hold(probe_s(verdict.after_s) if verdict.act is Act.PAUSE else 0.0)
+                self.pace.is_held = self.pace.is_held or verdict.act is Act.PAUSE
                 return await self._later(held, received, probe_s(verdict.after_s))
         return await self._act(_updated(held, answer, received), answer, verdict, recipe)
 

@@ -140,10 +140,10 @@ class Starter:
         record = held.record
         message = record.message(generation.id)
         await self.pending.send(message.encode(), round(self.governor.first_poll_s(record.provider.model)))
-        await self.governor.went_well(record.provider.model)
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
+        await self.governor.went_well(record.provider.model)
 
     async def _cancel_unless_adopted(self, record: OpenRecord, response_id: str) -> None:
         """Another owner took the run over: if he has not our id, our generation is one too many (he counted it)."""

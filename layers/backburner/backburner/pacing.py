@@ -49,16 +49,9 @@ class Pace:
         self.per_second = per_second
         self._clock = clock
         self._next = 0.0
-        self._held_until = 0.0
+        self.is_held = False
+        """Whether the provider refuses everybody: nothing more is asked in this tick."""
         self._lock = asyncio.Lock()
-
-    def hold(self, seconds: float) -> None:
-        """Give no turns for a while: the provider refuses everybody."""
-        self._held_until = self._clock.monotonic() + seconds
-
-    def held_s(self) -> float:
-        """Seconds that no turn is given; 0 if they are."""
-        return max(0.0, self._held_until - self._clock.monotonic())
 
     async def turn(self) -> None:
         """Wait for the next free turn."""

@@ -102,6 +102,7 @@ class Tick:
         `RetryLaterError` where a queue cannot be read.
         """
         stop_at, most = self.clock.monotonic() + seconds, await self._most_in_hand()
+        self.checker.pace.is_held = False
         at_once, in_hand = asyncio.Semaphore(MOST_AT_ONCE), set[asyncio.Task[None]]()
         pending, backlog = _Inflow(self.pending), _Inflow(self.backlog)
         try:
