@@ -83,11 +83,10 @@ class Checker:
             case State.SUBMITTING | State.WAITING if held.record.cancelled_for is not None:
                 perhaps = held.record.suspected_orphans + (held.record.state is State.SUBMITTING)
                 ended = held.but(suspected_orphans=perhaps)
-                await self.starter.end(ended, held.record.cancelled_for, "cancelled before it was known to be started")
-                return _DELETE
+                why = "cancelled before it was known to be started"
+                return _DELETE if await self.starter.end(ended, held.record.cancelled_for, why) else _TAKEN
             case State.SUBMITTING:
-                await self.starter.start_again(held, orphans=1)
-                return _DELETE
+                return _DELETE if await self.starter.start_again(held, orphans=1) else _TAKEN
             case State.WAITING:
                 denial = await self.starter.start_waiting(held)
                 return _DELETE if denial is None else await self._later(held, received, hidden_s(denial.seconds))
@@ -173,7 +172,7 @@ class Checker:
                     ours = await self.starter.retry(held.but(suspected_orphans=record.suspected_orphans + 1), verdict)
             case _:
                 ours = await self.starter.retry(held, verdict)
-        return None, self._forgettable(record.response_ids if ours else set())
+        return (None, self._forgettable(record.response_ids)) if ours else _TAKEN
 
     async def _not_yet(
         self, held: Open, answer: Answer, verdict: Verdict, recipe: Recipe, received: Received
@@ -198,8 +197,8 @@ class Checker:
         await queue.send(fresh.encode(), round(min(delay_s, LONGEST_DELAY_S)))
         ran_s = held.generation_age_s if is_running else 0.0
         polls = record.polls + (received.receives if is_running else 0)
-        await self.ledger.rewrite(held.but(ticket=fresh.ticket, ran_s=ran_s, polls=polls))
-        return _DELETE
+        renewed = await self.ledger.rewrite(held.but(ticket=fresh.ticket, ran_s=ran_s, polls=polls))
+        return _DELETE if renewed else _TAKEN
 
     def _learn(self, answer: Generation, held: Open) -> None:
         took_s = held.generation_age_s
@@ -214,6 +213,8 @@ class Checker:
 _Next = tuple[float | None, frozenset[str]]
 """In how many seconds the message shows again (None: delete it), and which responses the provider may forget then."""
 _DELETE: _Next = (None, frozenset())
+_TAKEN: _Next = (EARLY_S, frozenset())
+"""The record was another owner's. Its ticket may still be this message's, so the message is not deleted unread."""
 
 
 def _schema_problem(recipe: Recipe, answer: Answer) -> str:

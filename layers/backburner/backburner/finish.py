@@ -21,6 +21,7 @@ from backburner.messages import Message, new_ticket
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError, Queue, Stored
 from backburner.records import (
     ErrorRecord,
+    JobRecord,
     OpenRecord,
     R,
     Replaced,
@@ -90,7 +91,7 @@ class Finisher:
                     continue  # look again: still current, or our own write?
             logger.warning("job failed", extra=log_keys(record) | {"reason": reason})
             await self.journal.note(error_record)
-            await self._clear_up(record, None)
+            await self._clear_up(record, error_record)
             return State.FAILED
         raise RetryLaterError(f"{place.error_record_key} is written by others all the time")
 
@@ -101,13 +102,11 @@ class Finisher:
         because this run was open, so the place is looked at once more, and a message starts what it lacks.
         """
         aside = SupersededRecord(**self._ended(record, State.SUPERSEDED, new_nonce()), text=text)
-        if await self.ledger.set_aside(aside):
+        stands = await self.ledger.set_aside(aside)
+        if stands.nonce == aside.nonce:
             await self.journal.note(aside)
-        current = await self.inbox.current(record.source.key, await self.bucket.head(record.source.key))
-        if current is not None and (run := await self._run_missing(record, current)):
-            message = Message(job=current.job_id, run=run, key=record.source.key, ticket=new_ticket())
-            await self.pending.send(message.encode(), 0)
-        await self._settle(record)
+        await self._start_current(record, await self.bucket.head(record.source.key))
+        await self._settle(record, stands)
         await self.ledger.close(record)
         logger.info("job superseded", extra=log_keys(record) | {"with_text": text is not None})
         return State.SUPERSEDED
@@ -122,17 +121,20 @@ class Finisher:
         if standing.run is not None and standing.committed_by(record):
             await self._clear_up(record, standing.run.record)
             return State.DONE
-        if standing.is_over(record.run):
-            await self._clear_up(record, None)
+        if standing.error is not None and standing.is_over(record.run):
+            await self._clear_up(record, standing.error.record)
             return State.FAILED
         if await self.inbox.is_superseded(record, standing):
             return await self.supersede(record, text)
         return None
 
-    async def _clear_up(self, record: OpenRecord, committed: RunRecord | None) -> None:
+    async def _clear_up(self, record: OpenRecord, committed: RunRecord | ErrorRecord) -> None:
         """Settle, and take away what a run that is over leaves: harmless however often. The caller has its message."""
-        await self._settle(record)
-        if committed is not None:
+        await self._settle(record, committed)
+        there = await self.bucket.head(record.source.key)
+        if there is not None and there.etag != record.source.etag:  # it came under the commit; its event may be lost
+            await self._start_current(record, there)
+        if isinstance(committed, RunRecord):
             replaced = committed.replaces
             failed = await self.bucket.head(record.place.error_record_key) if replaced.error_etag else None
             if failed is not None and failed.etag == replaced.error_etag:
@@ -141,9 +143,17 @@ class Finisher:
                 await self.bucket.delete(replaced.result_key)
         await self.ledger.close(record)
 
-    async def _settle(self, record: OpenRecord) -> None:
+    async def _start_current(self, record: OpenRecord, source: Stored | None) -> None:
+        """Send a message for the run that the document as it stands now is lacking, if it lacks one."""
+        current = await self.inbox.current(record.source.key, source)
+        if current is not None and (run := await self._run_missing(record, current)):
+            message = Message(job=current.job_id, run=run, key=record.source.key, ticket=new_ticket())
+            await self.pending.send(message.encode(), 0)
+
+    async def _settle(self, record: OpenRecord, ended: JobRecord) -> None:
+        """Book what the record that ended the run says it used: the open record may know less."""
         if record.wants is not None:
-            await self.governor.settle(record.name, tokens=record.usage.total_tokens, cost=record.cost or 0.0)
+            await self.governor.settle(record.name, tokens=ended.usage.total_tokens, cost=ended.cost or 0.0)
 
     async def _put_text(self, record: OpenRecord, key: str, text: str) -> str:
         there = await self.bucket.head(key)

@@ -12,6 +12,8 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from backburner.answers import Generation, Trouble
 from backburner.documents import MAX_DOCUMENT_BYTES, read_text
 from backburner.errors import JobError, Reason
@@ -27,6 +29,8 @@ from backburner.verdicts import Act, Call, Verdict, judge
 
 logger = logging.getLogger(__name__)
 
+_TAKEN = Denial(waiting_for="retry", seconds=2.0)
+"""The record was another owner's: its message may still be the one that drives it, so it is looked at again."""
 MOST_CREATES = 32
 """Creates under way in one process, so the most generations that its death can leave nameless (DESIGN section 1)."""
 
@@ -58,21 +62,23 @@ class Starter:
     async def start_waiting(self, held: Open) -> Denial | None:
         """Start a run that waits, if the governor lets it; the record says what it waits for."""
         record = held.record
-        denial = await self.governor.reserve(record.name, record.wants, behind_others=False) if record.wants else None
+        if record.wants is None:
+            return None if await self.start_again(held) else _TAKEN
+        wants = msgspec.structs.replace(record.wants, holder=record.ticket)
+        denial = await self.governor.reserve(record.name, wants, behind_others=False)
         if denial is None:
-            await self.start_again(held)
-        elif denial.waiting_for != record.waiting_for:
+            return None if await self.start_again(held.but(wants=wants)) else _TAKEN
+        if denial.waiting_for != record.waiting_for:
             await self.ledger.rewrite(held.but(waiting_for=denial.waiting_for))
         return denial
 
-    async def start_again(self, held: Open, *, orphans: int = 0) -> None:
-        """The next attempt of a run whose message is in hand: new guard, `submitting`, create. Another owner: stop."""
+    async def start_again(self, held: Open, *, orphans: int = 0) -> bool:
+        """The next attempt of a run whose message is in hand: guard, `submitting`, create. False: another owner's."""
         record = held.record
         counted = held.but(suspected_orphans=record.suspected_orphans + orphans)
         if record.attempt >= self.max_attempts:
             died = f"the process that began attempt {record.attempt} died before it could tell its end"
-            await self.end(counted, Reason.LOST, died)
-            return
+            return await self.end(counted, Reason.LOST, died)
         taken = counted.but(
             state=State.SUBMITTING,
             attempt=record.attempt + 1,
@@ -80,8 +86,10 @@ class Starter:
             waiting_for=None,
         )
         mine = await self.ledger.rewrite(taken)
-        if mine is not None:
-            await self.start(mine)
+        if mine is None:
+            return False
+        await self.start(mine)
+        return True
 
     async def start(self, held: Open, text: str | None = None) -> None:
         """Create the generation, unless the run ended or was superseded meanwhile. `text` is read again where None."""
@@ -119,7 +127,8 @@ class Starter:
         waiting = held.but(state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1)
         if await self.ledger.rewrite(waiting) is None:
             return False
-        await self.governor.release(record.name)
+        if record.wants is not None:
+            await self.governor.release(record.name, record.wants.holder)
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
 

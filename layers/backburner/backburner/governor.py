@@ -6,6 +6,7 @@ Times are compared by the store's clock, from the read that the swap is based on
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import msgspec
 
 from backburner.errors import RetryLaterError
 from backburner.pacing import LONGEST_POLL_S, UNKNOWN_S
-from backburner.ports import ABSENT, Bucket, Clock, ConflictError
+from backburner.ports import ABSENT, Bucket, Clock, ConflictError, Stored
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ BAD_CREATES_TO_CLOSE = 5
 PROBE_EVERY = timedelta(seconds=60)
 OUTPUT_WITHOUT_CAP_TOKENS = 4000
 """What is reserved for an output that no recipe caps."""
+_FULL_S = 15.0
+"""A job for which there is no place is looked at again after this: longer than a tick stays for what is due soon."""
 _TRIES = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -39,6 +42,8 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     tokens: int = 0
     cost: float = 0.0
+    holder: str = ""
+    """Ticket of the step that took it: only its own process gives it back."""
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +112,7 @@ def reserve(
     """Hold a reservation for a run, or say why not. A run that holds one already keeps it."""
     _move_windows(state, now)
     if name in state.reserved:
+        state.reserved[name] = wanted
         return None
     denial = _denial(state, limits, now, wanted, behind_others=behind_others)
     if denial is not None:
@@ -120,9 +126,10 @@ def reserve(
     return None
 
 
-def release(state: State, name: str) -> None:
-    """Give a reservation back without booking anything: its run waits again."""
-    state.reserved.pop(name, None)
+def release(state: State, name: str, holder: str) -> None:
+    """Give a reservation back without booking anything: its run waits again. Not if another step holds it by now."""
+    if name in state.reserved and state.reserved[name].holder == holder:
+        del state.reserved[name]
 
 
 def settle(state: State, now: datetime, name: str, *, tokens: int, cost: float) -> None:
@@ -167,7 +174,7 @@ def _denial(state: State, limits: Limits, now: datetime, wanted: Reservation, *,
     if behind_others and state.others_wait:
         return Denial(waiting_for="capacity", seconds=0)
     if len(state.reserved) >= limits.max_in_flight:
-        return Denial(waiting_for="capacity", seconds=5)
+        return Denial(waiting_for="capacity", seconds=_FULL_S)
     if state.submitted >= limits.submits_per_minute:
         return Denial(waiting_for="rate", seconds=(state.minute + timedelta(minutes=1) - now).total_seconds())
     tokens, cost = _used(state)
@@ -255,9 +262,9 @@ class Governor:
         except RetryLaterError:
             return Denial(waiting_for="capacity", seconds=1)
 
-    async def release(self, name: str) -> None:
+    async def release(self, name: str, holder: str) -> None:
         """Give a reservation back; a swap that is lost leaves it to the run's next step, or to the sweep."""
-        await self._quietly(lambda state, _: release(state, name))
+        await self._quietly(lambda state, _: release(state, name, holder))
 
     async def settle(self, name: str, *, tokens: int, cost: float) -> None:
         """Book what an ended run used. Raises `RetryLaterError`: the run's message then comes back and tries again."""
@@ -333,10 +340,17 @@ class Governor:
                 return
         raise RetryLaterError(f"{KEY} is written by others all the time")
 
-    async def _read(self) -> tuple[State, str, datetime]:
+    async def _begin(self) -> Stored:
+        """Write the object where there is none, so that its times are the store's from the first."""
+        with contextlib.suppress(ConflictError):
+            await self.bucket.put(KEY, msgspec.json.encode(State()), match=ABSENT, content_type="application/json")
         stored = await self.bucket.get(KEY)
         if stored is None:
-            return State(), ABSENT, self.clock.now()
+            raise RetryLaterError(f"{KEY} was written and is not there")
+        return stored
+
+    async def _read(self) -> tuple[State, str, datetime]:
+        stored = await self.bucket.get(KEY) or await self._begin()
         try:
             state = msgspec.json.decode(stored.body, type=State)
         except msgspec.DecodeError as error:

@@ -151,8 +151,8 @@ class Ledger:
         """Put a record on condition; its new ETag. Raises `ConflictError`."""
         return await self.bucket.put(key, encode(record), match=match, content_type=JSON)
 
-    async def set_aside(self, record: SupersededRecord) -> bool:
-        """Keep what became of a superseded run; the first to say so is believed. Returns whether that was us."""
+    async def set_aside(self, record: SupersededRecord) -> SupersededRecord:
+        """Keep what became of a superseded run; the first to say so is believed. Returns what stands."""
         key = superseded_key(record.job_id, record.run)
         try:
             await self.put(key, record, ABSENT)
@@ -160,8 +160,8 @@ class Ledger:
             stands = await self._read(key, SupersededRecord)
             if stands is None:
                 raise RetryLaterError("the superseded record was neither written nor there") from None
-            return stands.record.nonce == record.nonce
-        return True
+            return stands.record
+        return record
 
     async def _own(self, record: OpenRecord, match: str) -> Open | None:
         key, record = open_key(record.job_id, record.run), msgspec.structs.replace(record, nonce=new_nonce())

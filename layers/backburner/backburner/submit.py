@@ -79,6 +79,7 @@ class Submitter:
         except JobError as error:
             await self.finisher.fail(record, error.reason, str(error))
             return Outcome.FAILED
+        wants = replace(wants, holder=ticket)
         record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price, wants=wants)
         denial = await self.governor.reserve(record.name, wants, behind_others=True)
         if denial is not None:

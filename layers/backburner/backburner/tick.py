@@ -105,10 +105,12 @@ class Tick:
         self.checker.pace.is_held = False
         at_once, in_hand = asyncio.Semaphore(MOST_AT_ONCE), set[asyncio.Task[None]]()
         pending, backlog = _Inflow(self.pending), _Inflow(self.backlog)
+        sample = MOST_IN_BATCH  # even without room: a job that waits may hold a place since a crash
         try:
             while self.clock.monotonic() < stop_at:
                 room = await self.governor.room()
-                rounds = (pending.receive(MOST_IN_HAND), backlog.receive(room))
+                rounds = (pending.receive(MOST_IN_HAND), backlog.receive(max(room, sample)))
+                sample = 0
                 batches = await asyncio.gather(*rounds)
                 if room and not batches[1]:
                     await self.governor.nobody_waits()

@@ -1,0 +1,72 @@
+"""What a provider may do to a generation, at least once for every row of the verdict table, and recipes to meet it."""
+
+from typing import Final
+
+from backburner.answers import Generation, Trouble, Usage
+from support.fakes import Plan
+
+_USED: Final = Usage(input_tokens=11, output_tokens=7, total_tokens=18)
+
+
+def _ends(status: str, *, runs_s: float = 30.0, **fields: str) -> Plan:
+    """A generation that ends otherwise than completed with text."""
+    return Plan(runs_s=runs_s, ending=Generation(id="", status=status, usage=_USED, **fields))
+
+
+MISBEHAVIOURS: Final[dict[str, Plan]] = {
+    "quick": Plan(runs_s=1.0),
+    "slow": Plan(runs_s=400.0),
+    "endless": Plan(runs_s=1e9),
+    "endless, and the cancel comes too late": Plan(runs_s=1e9, cancel_completes=True),
+    "empty": Plan(text=""),
+    "an object": Plan(text='{"sum": 1}'),
+    "refusal": _ends("completed", refusal="no"),
+    "refusal with text": _ends("completed", refusal="no", text="partly"),
+    "cut off": _ends("incomplete", incomplete_reason="max_output_tokens", text="half a"),
+    "filtered": _ends("incomplete", incomplete_reason="content_filter", text="half a"),
+    "incomplete for no reason": _ends("incomplete", text="half a"),
+    "server error": _ends("failed", error_code="server_error"),
+    "rate limited": _ends("failed", error_code="rate_limit_exceeded"),
+    "rejected": _ends("failed", error_code="invalid_prompt"),
+    "quota while running": _ends("failed", error_code="insufficient_quota"),
+    "too long while running": _ends("failed", error_code="context_length_exceeded"),
+    "cancelled by the provider": _ends("cancelled"),
+    "a status nobody knows": _ends("paused", text="half a"),
+    "ambiguous": Plan(create=Trouble(status=500, message="?")),
+    "ambiguous, and started": Plan(create=Trouble(status=502, message="?"), starts=True),
+    "time-out, and started": Plan(create=Trouble(status=None, message="reset"), starts=True),
+    "busy": Plan(create=Trouble(status=429, retry_after_s=20.0)),
+    "unavailable": Plan(create=Trouble(status=503)),
+    "never sent": Plan(create=Trouble(status=None, sent=False)),
+    "unauthorized": Plan(create=Trouble(status=401)),
+    "quota": Plan(create=Trouble(status=429, code="insufficient_quota")),
+    "forbidden": Plan(create=Trouble(status=403)),
+    "bad request": Plan(create=Trouble(status=400, code="invalid_request_error")),
+    "too long": Plan(create=Trouble(status=400, code="context_length_exceeded")),
+    "teapot": Plan(create=Trouble(status=418)),
+    "forgets": Plan(forgets=True),
+    "forgets for a while": Plan(runs_s=100.0, retrieves=(Trouble(status=404),) * 3),
+    "down while running": Plan(
+        runs_s=70.0, retrieves=(Trouble(status=500), Trouble(status=429, retry_after_s=30.0), Trouble(status=None))
+    ),
+    "unauthorized while running": Plan(retrieves=(Trouble(status=401),)),
+    "forbidden while running": Plan(retrieves=(Trouble(status=403),)),
+    "done, then forgotten": Plan(
+        runs_s=1.0,
+        text="told once",
+        retrieves=(Generation(id="", status="completed", text="told once", usage=_USED), *(Trouble(status=404),) * 5),
+    ),
+}
+AMBIGUOUS: Final = frozenset({"ambiguous", "ambiguous, and started", "time-out, and started"})
+FORGETFUL: Final = frozenset({"forgets", "forgets for a while", "done, then forgotten"})
+RECIPES: Final = (
+    "Do it.",
+    "Do it better.",
+    "---\noutput: txt\n---\nDo it.",
+    "---\nmodel: model-2\ndeadline: 2m\n---\nDo it.",
+    "---\nmax_output_tokens: 100\n---\nDo it.",
+    "---\nschema: {type: object}\n---\nDo it.",
+    "---\nnosuch: key\n---\nDo it.",
+    None,
+)
+"""As they are put one after another; None is a recipe that is taken away."""

@@ -1,0 +1,187 @@
+"""A stage for processes that outlive a step: they can be held at an effect, go on later, or die there.
+
+    stage = Stage(system)
+    stage.play("tick", work, Fault(at=7, moment="after", kind="hold"))   # until it ends or is held
+    stage.let_go(0)                                                      # the one that is held goes on
+
+Whatever is not held goes on whenever anything on the stage does: all share one event loop. Nobody lives longer than a
+function may run.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from backburner.errors import BackburnerError, RetryLaterError
+from backburner.ports import ConflictError
+from support.fakes import Effect, Killed, Moment, World, _VirtualLoop
+
+LIFE_S = 100.0
+"""What the platform lets a function run: less than the lease."""
+GOVERNOR = "ledger/governor.json"
+Kind = Literal["die", "hold", "refuse", "conflict"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What befalls a process at the `at`-th effect of its own.
+
+    `refuse`: the bucket or the queue answers with an error; after the effect: it happened, and the answer is lost.
+    `conflict`: a put meets a passing 409; after the effect: a repeated request met its own write.
+    """
+
+    at: int
+    moment: Moment
+    kind: Kind
+
+
+@dataclass
+class Actor:
+    """One process on the stage."""
+
+    name: str
+    fault: Fault | None
+    began_s: float
+    effects: int = 0
+    struck: int = -1
+    """Number of the effect at which its fault befalls it."""
+    task: "asyncio.Task[Any] | None" = None
+    held: "asyncio.Future[None] | None" = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it ended, well or not."""
+        return self.task is not None and self.task.done()
+
+
+@dataclass
+class Stage:
+    """Processes in one loop; `harm` counts what may have cost a generation: deaths and failed calls."""
+
+    world: World
+    seed: int = 0
+    harm: int = 0
+    storm: int = 0
+    """So many swaps of the governor will meet a conflict."""
+    actors: dict[str, Actor] = field(default_factory=dict)
+    weight: Callable[[], int] = lambda: 1
+    """How many generations a death may cost now."""
+
+    def __post_init__(self) -> None:
+        """Take the world's hook and open the loop."""
+        self._random = random.Random(self.seed)
+        self._runner = asyncio.Runner(loop_factory=lambda: _VirtualLoop(self.world))
+        self._count = 0
+        self.world.hook = self._hook
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the dead leave their exceptions behind
+
+    def run(self, story: Coroutine[Any, Any, Any]) -> Any:
+        """Run something to its end; everybody who is not held goes on meanwhile."""
+        return self._runner.run(story)
+
+    def play(self, *cast: tuple[str, Coroutine[Any, Any, Any], Fault | None]) -> list[Actor]:
+        """Begin processes together; returns when each of them has ended or is held."""
+        return self.run(self._play(cast))
+
+    def held(self) -> list[Actor]:
+        """Who is held at an effect."""
+        return [actor for actor in self.actors.values() if actor.held is not None]
+
+    def let_go(self, actor: Actor, *, die: bool = False) -> None:
+        """Whoever is held goes on to his end, or dies where he stands."""
+        assert actor.held is not None
+        if die:
+            actor.held.set_exception(Killed())
+        else:
+            actor.held.set_result(None)
+        self.run(self._until_quiet([actor]))
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass; those who are held too long die."""
+        self.run(asyncio.sleep(seconds))
+        self._forget()
+
+    def close(self) -> None:
+        """End the loop; whoever is still held is cancelled."""
+        for actor in self.held():
+            assert actor.held is not None
+            actor.held.set_exception(Killed())
+        self.run(asyncio.sleep(0))
+        self._runner.close()
+
+    async def _play(self, cast: tuple[tuple[str, Coroutine[Any, Any, Any], Fault | None], ...]) -> list[Actor]:
+        actors = []
+        for name, work, fault in cast:
+            self._count += 1
+            actor = Actor(f"{name} {self._count}", fault, self.world.seconds)
+            self.actors[actor.name] = actor
+            actor.task = asyncio.create_task(self.world.process(_tolerant(work), actor.name))
+            actors.append(actor)
+        await self._until_quiet(actors)
+        return actors
+
+    async def _until_quiet(self, actors: list[Actor]) -> None:
+        while any(not actor.is_over and actor.held is None for actor in actors):
+            await asyncio.sleep(0.05)
+        self._forget()
+        for actor in actors:
+            if actor.is_over and actor.task is not None:
+                actor.task.result()  # an error that nobody expects is the test's
+
+    def _forget(self) -> None:
+        self.actors = {name: actor for name, actor in self.actors.items() if not actor.is_over}
+
+    async def _hook(self, effect: Effect, moment: Moment) -> None:
+        await asyncio.sleep(self._random.random() / 50)
+        if self.storm and moment == "before" and (effect.name, effect.key) == ("bucket.put", GOVERNOR):
+            self.storm -= 1
+            raise ConflictError(effect.key)
+        actor = self.actors.get(effect.process)
+        if actor is None:
+            return
+        if moment == "before":
+            actor.effects += 1
+            if actor.fault is not None and actor.effects == actor.fault.at:
+                actor.struck = effect.number
+        if self.world.seconds > actor.began_s + LIFE_S:
+            self._dies()
+        if actor.fault is not None and (effect.number, moment) == (actor.struck, actor.fault.moment):
+            await self._befall(actor, actor.fault.kind, effect)
+
+    async def _befall(self, actor: Actor, kind: Kind, effect: Effect) -> None:
+        port, _, verb = effect.name.partition(".")
+        match kind:
+            case "die":
+                self._dies()
+            case "hold":
+                await self._hold(actor)
+            case "refuse" if port != "generator":
+                self.harm += 1
+                raise RetryLaterError(f"{effect.name} refused")
+            case "conflict" if (port, verb) == ("bucket", "put"):
+                raise ConflictError(effect.key)
+
+    async def _hold(self, actor: Actor) -> None:
+        actor.held = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout_at(actor.began_s + LIFE_S):
+                await actor.held
+        except (TimeoutError, Killed):
+            self._dies()
+        finally:
+            actor.held = None
+
+    def _dies(self) -> None:
+        self.harm += max(1, self.weight())
+        raise Killed
+
+
+async def _tolerant(work: Coroutine[Any, Any, Any]) -> Any:
+    """As both handlers do: what the stores refused ends this invocation, and the cloud tries again."""
+    try:
+        return await work
+    except (BackburnerError, ConflictError) as error:
+        return error

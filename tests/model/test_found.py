@@ -1,0 +1,177 @@
+"""What the state machine found, each as a story of its own."""
+
+import asyncio
+import json
+
+import pytest
+
+from backburner.answers import Trouble
+from support.fakes import Killed, Plan
+from support.system import System
+
+KEY = "inbox/a.txt"
+GOVERNOR = "ledger/governor.json"
+DAY_S = 86_400.0
+
+
+def dies_after_writing(system, folder, **fields):
+    """Let a process die once, right behind a record in `folder` whose fields are these."""
+    deaths = []
+
+    async def hook(effect, moment):
+        await asyncio.sleep(0)
+        if deaths or (effect.name, moment) != ("bucket.put", "after") or not effect.key.startswith(folder):
+            return
+        if effect.key.endswith(".json") and fields.items() <= system.bucket.json(effect.key).items():
+            deaths.append(effect.key)
+            raise Killed
+
+    system.world.hook = hook
+    return deaths
+
+
+def govern(system, **fields):
+    """Change the governor's object by hand."""
+    state = system.bucket.json(GOVERNOR) | fields
+    system.bucket.upload(GOVERNOR, json.dumps(state))
+
+
+def test_a_wrong_clock_at_the_very_first_tick_stops_no_sweep():
+    """The windows and the last sweep go by the store's clock from the first write of the governor's object on."""
+    system = System()
+    system.run(system.tick(skew_s=3 * DAY_S))
+    system.upload(KEY, "its event is lost")
+    system.world.later(1000)
+    system.sweep(2)
+    assert system.problems() == []
+
+
+def test_a_place_that_a_waiting_job_kept_holds_up_nobody():
+    """Its process died between the record and the release: with one place in all, that job itself must get it."""
+    system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
+    system.upload(KEY, "text")
+    system.generator.plan(Plan(create=Trouble(status=429)))
+    deaths = dies_after_writing(system, "ledger/open/", state="waiting")
+    system.run(system.submit(KEY))
+    assert deaths
+    for _ in range(200):
+        system.run(system.tick())
+        system.world.later(60)
+    assert system.problems() == []
+
+
+@pytest.mark.parametrize("overwritten", [False, True])
+def test_what_a_run_used_is_booked_whoever_settles_it(overwritten):
+    """Its process died behind the commit, and the provider has forgotten the response since: the record knows."""
+    system = System()
+    system.upload(KEY, "text")
+    system.run(system.submit(KEY))
+    job = system.job(KEY)
+    if overwritten:
+        system.upload(KEY, " ")
+    ended = f"ledger/superseded/{job}.1.json" if overwritten else "results/a.txt.run.json"
+    deaths = dies_after_writing(system, ended)
+    for _ in range(5):
+        system.run(system.tick())
+        system.world.later(60)
+        if deaths:
+            for made in system.generator.made.values():
+                made.is_deleted = True
+    assert deaths
+    system.settle()
+    assert system.bucket.json(GOVERNOR)["reserved"] == {}
+    assert system.bucket.json(GOVERNOR)["tokens"] == system.bucket.json(ended)["usage"]["total_tokens"] > 0
+
+
+def test_who_loses_the_record_leaves_its_message_alone():
+    """One message in two hands: one only writes what the job waits for, the other loses its start and stops there.
+
+    The ticket in the record is still that message's: deleting it would leave the job to the sweep of the next day.
+    """
+    system = System({"BACKBURNER_DAILY_TOKENS": "9000", "BACKBURNER_MAX_IN_FLIGHT": "1"})
+    system.upload(KEY, "text")
+    system.generator.plan(Plan(create=Trouble(status=429)))
+    system.run(system.submit(KEY))
+    system.world.later(10)
+    govern(system, tokens=9000)
+    denied, granted, written = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def hook(effect, moment):
+        await asyncio.sleep(0)
+        if effect.name != "bucket.put" or not effect.key.startswith("ledger/open/"):
+            return
+        if (effect.process, moment) == ("one", "before") and not denied.is_set():
+            govern(system, tokens=0)
+            denied.set()
+            await granted.wait()
+        if (effect.process, moment) == ("one", "after"):
+            written.set()
+        if (effect.process, moment) == ("two", "before") and not granted.is_set():
+            granted.set()
+            await written.wait()
+
+    async def both():
+        one = asyncio.create_task(system.world.process(system.parts().tick.run(1.0), "one"))
+        await denied.wait()
+        system.backlog.messages[0].shows_s = 0.0  # a standard queue delivers at least once
+        await asyncio.gather(one, system.world.process(system.parts().tick.run(1.0), "two"))
+
+    system.world.hook = hook
+    system.run(both())
+    assert written.is_set()
+    assert any(_record(system)["ticket"] in message.body for message in system.backlog.messages)
+
+
+def test_a_place_is_given_back_by_its_holder_only():
+    """A slow process put its job back to wait; another took the job up; then the first gives the place back: not his.
+
+    Else the generation that runs is not counted in flight, and its tokens are never booked.
+    """
+    system = System()
+    system.upload(KEY, "text")
+    system.generator.plan(Plan(create=Trouble(status=500)))
+    system.generator.default = Plan(runs_s=100.0)
+
+    async def hook(effect, moment):
+        slow = effect.process.startswith("submit") and (effect.name, moment) == ("bucket.put", "before")
+        is_release = slow and effect.key == GOVERNOR and system.generator.requests
+        waits = system.bucket.keys("ledger/open/") and _record(system)["state"] == "waiting"
+        await asyncio.sleep(20.0 if is_release and waits else 0)
+
+    system.world.hook = hook
+
+    async def both():
+        slow = asyncio.create_task(system.submit(KEY))
+        await asyncio.sleep(5.0)
+        await asyncio.gather(slow, system.tick())
+
+    system.run(both())
+    assert _record(system)["state"] == "running"
+    assert len(system.bucket.json(GOVERNOR)["reserved"]) == 1
+    system.settle()
+    assert system.bucket.json(GOVERNOR)["tokens"] == system.run_record(KEY)["usage"]["total_tokens"]
+
+
+def test_an_upload_under_a_commit_whose_event_is_lost_is_found():
+    """It came between the last look and the run record, which is therefore newer than the document it is not of."""
+    system = System()
+    system.upload(KEY, "the old text")
+    system.run(system.submit(KEY))
+    uploaded = []
+
+    async def hook(effect, moment):
+        await asyncio.sleep(0)
+        if (effect.name, effect.key, moment) == ("bucket.put", "results/a.txt.run.json", "before") and not uploaded:
+            uploaded.append(system.upload(KEY, "the new text"))
+            await asyncio.sleep(2.0)
+
+    system.world.hook = hook
+    system.settle()
+    assert uploaded
+    system.sweep(3)
+    assert system.problems() == []
+
+
+def _record(system):
+    (key,) = system.bucket.keys("ledger/open/")
+    return system.bucket.json(key)
