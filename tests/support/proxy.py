@@ -7,7 +7,8 @@
 
 A rule gets a `Request` and returns what to do about it: None passes it on, `LOSE` passes it on and cuts the connection
 instead of answering, `CUT` cuts it at once, `HALVE` passes it on and cuts the answer in the middle of its body, and an
-`Say` is answered without asking the server. Rules may be called from several threads at once.
+`Say` is answered without asking the server, and another `Request` goes to the server instead. Rules may be called from
+several threads at once; `deliver` asks the server on a rule's own account.
 """
 
 import contextlib
@@ -53,7 +54,7 @@ class Wrong(Enum):
 
 
 LOSE, CUT, HALVE = Wrong.LOSE, Wrong.CUT, Wrong.HALVE
-Rule = Callable[[Request], Say | Wrong | None]
+Rule = Callable[[Request], Say | Wrong | Request | None]
 
 
 def once(wanted: Callable[[Request], bool], act: Say | Wrong, times: int = 1) -> Rule:
@@ -66,6 +67,18 @@ def s3_error(status: int, code: str) -> Say:
     """An error as S3 words it."""
     body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>no</Message></Error>'
     return Say(status, body.encode(), {"Content-Type": "application/xml"})
+
+
+def deliver(request: Request, upstream: str) -> Say:
+    """What the server at an address answers to a request."""
+    with contextlib.closing(http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=_LIMIT_S)) as server:
+        kept = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
+        server.request(request.method, request.path, request.body, kept)
+        answer = server.getresponse()
+        content = answer.read()
+    headers = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
+    length = answer.headers["Content-Length"] if request.method == "HEAD" else str(len(content))
+    return Say(answer.status, content, {**headers, "Content-Length": length or "0"})
 
 
 @dataclass
@@ -81,12 +94,11 @@ class Proxy:
 def serve_proxy(upstream: str) -> Iterator[Proxy]:
     """Run a proxy on a free port of this machine while the block runs."""
     proxy = Proxy(url="")
-    address = urlsplit(upstream).netloc
 
     class Handler(_Handler):
         """The handler of this proxy."""
 
-    Handler.proxy, Handler.upstream = proxy, address
+    Handler.proxy, Handler.upstream = proxy, upstream
     server = _Server(("127.0.0.1", 0), Handler)
     proxy.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -128,24 +140,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(act.status, act.headers, act.body)
         elif act is CUT:
             self.close_connection = True
+        elif isinstance(act, Request):
+            self._pass(act, None)
         else:
             self._pass(request, act)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815 - names that the server looks for
 
     def _pass(self, request: Request, act: Wrong | None) -> None:
-        with contextlib.closing(http.client.HTTPConnection(self.upstream, timeout=_LIMIT_S)) as server:
-            kept = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
-            server.request(request.method, request.path, request.body, kept)
-            answer = server.getresponse()
-            content = answer.read()
+        answer = deliver(request, self.upstream)
         if act is LOSE:
             self.close_connection = True
             return
-        headers = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
-        length = answer.headers["Content-Length"] if request.method == "HEAD" else str(len(content))
-        half = content[: len(content) // 2] if act is HALVE else content
-        self._send(answer.status, {**headers, "Content-Length": length or "0"}, half)
+        half = answer.body[: len(answer.body) // 2] if act is HALVE else answer.body
+        self._send(answer.status, answer.headers, half)
 
     def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         length = headers.get("Content-Length", str(len(body)))

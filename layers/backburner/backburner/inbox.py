@@ -37,9 +37,12 @@ class Inbox:
         if source is None:
             return None
         place = place_of(key)
-        recipe = await self._recipe(place.recipe)
+        return self.job_of(place, source, await self.recipe(place.recipe))
+
+    def job_of(self, place: Place, source: Stored, recipe: bytes | None) -> Current:
+        """The job that a document and a recipe make."""
         model = resolve_model(self.profile, model_in(recipe) or self.default_model, self.project)
-        job = job_id(self.bucket_name, key, source.etag, fingerprint(recipe), model)
+        job = job_id(self.bucket_name, place.key, source.etag, fingerprint(recipe), model)
         return Current(place=place, source=source, recipe=recipe, job_id=job, model=model)
 
     async def is_superseded(self, record: OpenRecord, standing: Standing) -> bool:
@@ -58,7 +61,8 @@ class Inbox:
             return True
         return not set(standing.etags) <= set(record.stood_at_place)
 
-    async def _recipe(self, name: str) -> bytes | None:
+    async def recipe(self, name: str) -> bytes | None:
+        """The bytes of a recipe, None where there is none."""
         for key in recipe_keys(name) if name else ():
             try:
                 stored = await self.bucket.get(key, limit_bytes=MAX_RECIPE_BYTES)

@@ -5,6 +5,7 @@ of any size is swept over as many ticks as it takes. Two sweeps at once do nothi
 message under a new ticket makes the old one void.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ OLD_ENOUGH_S = 900.0
 SILENT_S = 86_400.0
 """An open record that nobody has written for so long gets a new message."""
 PAGE = 1000
+_READS_AT_ONCE = 32
 
 
 @dataclass
@@ -77,7 +79,7 @@ class Sweeper:
     async def sweep(self, stop_at: float, after: str = "") -> Swept:
         """Sweep the inbox from a key on, then the open records and the reservations."""
         swept = Swept()
-        under_way = _UnderWay(self)
+        under_way = _UnderWay(self, {key: stored async for key, stored in self.bucket.listed(OPEN)})
         while page := await self._page(after):
             await self._documents(page, under_way, swept)
             after = max(page)
@@ -110,7 +112,7 @@ class Sweeper:
             swept.documents += 1
             if document.age_s < OLD_ENOUGH_S or window.is_answered(key, document):
                 continue
-            if document.etag in (await under_way.sources()).get(key, ()):
+            if await under_way.includes(key, document):
                 continue
             outcome = await self.submitter.submit(key)
             swept.submitted += 1
@@ -128,8 +130,7 @@ class Sweeper:
 
     async def _wake(self, key: str) -> int:
         """A new message for a record that nobody has written for a day."""
-        job, _, run = key.removeprefix(OPEN).removesuffix(".json").rpartition(".")
-        held = await self.ledger.open_record(job, int(run))
+        held = await self.ledger.open_record(*_job_and_run(key))
         if held is None:
             return 0
         record = held.record
@@ -150,34 +151,50 @@ class Sweeper:
 
 @dataclass
 class _UnderWay:
-    """The open records, read once a sweep and only if something has to be known of them."""
+    """The jobs under way: their names from one listing; their records only if a name does not tell."""
 
     sweeper: Sweeper
-    records: list[Open] | None = field(default=None)
+    open_records: Mapping[str, Stored]
+    recipes: dict[str, bytes | None] = field(default_factory=dict)
+    _sources: set[tuple[str, str]] | None = None
 
-    async def sources(self) -> dict[str, set[str]]:
-        """ETags of the documents that are worked on, by key."""
-        sources: dict[str, set[str]] = {}
-        for held in await self._all():
-            sources.setdefault(held.record.source.key, set()).add(held.record.source.etag)
-        return sources
+    def __post_init__(self) -> None:
+        """Know the jobs by their ids."""
+        self.jobs = {_job_and_run(key)[0] for key in self.open_records}
+
+    async def includes(self, key: str, document: Stored) -> bool:
+        """Whether somebody works on this version of a document: as its job is now, or under an older recipe."""
+        place, inbox = place_of(key), self.sweeper.submitter.inbox
+        if place.recipe not in self.recipes:
+            self.recipes[place.recipe] = await inbox.recipe(place.recipe)
+        if inbox.job_of(place, document, self.recipes[place.recipe]).job_id in self.jobs:
+            return True
+        if self._sources is None:
+            found = await self._read()
+            self._sources = {(held.record.source.key, held.record.source.etag) for held in found}
+        return (key, document.etag) in self._sources
 
     async def reservations(self) -> dict[str, Reservation]:
         """What the generations under way must have reserved."""
         return {
             held.record.name: held.record.wants
-            for held in await self._all()
+            for held in await self._read()
             if held.record.wants is not None and held.record.state is not State.WAITING
         }
 
-    async def _all(self) -> list[Open]:
-        if self.records is None:
-            self.records = []
-            async for key, _ in self.sweeper.bucket.listed(OPEN):
-                job, _, run = key.removeprefix(OPEN).removesuffix(".json").rpartition(".")
-                if held := await self.sweeper.ledger.open_record(job, int(run)):
-                    self.records.append(held)
-        return self.records
+    async def _read(self) -> list[Open]:
+        at_once = asyncio.Semaphore(_READS_AT_ONCE)
+
+        async def read(key: str) -> Open | None:
+            async with at_once:
+                return await self.sweeper.ledger.open_record(*_job_and_run(key))
+
+        return [held for held in await asyncio.gather(*map(read, self.open_records)) if held is not None]
+
+
+def _job_and_run(key: str) -> tuple[str, int]:
+    job, _, run = key.removeprefix(OPEN).removesuffix(".json").rpartition(".")
+    return job, int(run)
 
 
 def _stop_at(here: str, state: GovernorState, _now: datetime) -> None:

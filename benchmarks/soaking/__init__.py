@@ -1,0 +1,1 @@
+"""The pieces of the soak: what is uploaded, where it runs, what goes wrong, and what must hold at the end."""

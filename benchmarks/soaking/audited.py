@@ -1,0 +1,31 @@
+"""The product's own audit, of the bucket that the soak leaves behind."""
+
+import os
+from collections.abc import Mapping
+
+from backburner import audit
+from backburner.adapters.connect import connect
+
+
+def audited(environment: Mapping[str, str]) -> tuple[str, list[str]]:
+    """What the audit counts, and what it finds wrong. No document is too young for it here."""
+    os.environ.update(environment)
+    audit.OLD_ENOUGH_S = 0.0
+    ready = connect(environment, create_limit_s=30.0, swap_tries=12)
+    tick = ready.parts.tick
+    auditor = audit.Auditor(
+        bucket=tick.sweeper.bucket,
+        ledger=tick.sweeper.ledger,
+        governor=ready.parts.governor,
+        sweeper=tick.sweeper,
+        journal=ready.parts.journal,
+        pending=tick.sweeper.pending.queue,
+        backlog=tick.sweeper.backlog.queue,
+    )
+    with ready.runner:
+        report = ready.runner.run(auditor.audit())
+    counted = f"{report.objects} objects = {report.waiting} waiting + {report.running} running"
+    wrong = [f"audit, {finding.kind}: {finding.key}, {finding.what}" for finding in report.findings]
+    if not report.balances and not wrong:
+        wrong = ["audit: the books do not balance"]
+    return f"{counted} + {report.done} done + {report.failed} failed", wrong

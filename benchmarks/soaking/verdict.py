@@ -1,0 +1,130 @@
+"""The soak's own check against the truth: what stands in the bucket, held against documents and provider."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from backburner.keys import place_of
+from soaking.cloud import Cloud
+from soaking.documents import Document
+
+
+@dataclass
+class Findings:
+    """What became of the documents, and everything that contradicts the promise."""
+
+    ends: Counter[str] = field(default_factory=Counter)
+    orphans: int = 0
+    counted: int = 0
+    generations: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """All that is known at the end. `noted` are records that newer versions replaced; `allowed` bounds the orphans."""
+
+    cloud: Cloud
+    documents: Sequence[Document]
+    provider: Any
+    noted: Mapping[tuple[str, int], Any]
+    allowed: int
+
+    def check(self) -> Findings:
+        """Hold everything against everything."""
+        found = Findings(generations=len(self.provider["generations"]))
+        with ThreadPoolExecutor(8) as threads:
+            bodies = dict(threads.map(lambda key: (key, self.cloud.get(key)), self._keys()))
+        results = self.cloud.listed("results/")
+        for document in self.documents:
+            self._document(document, bodies, results, found)
+        records = [json.loads(body) for key, body in bodies.items() if body and _is_record(key)]
+        self._orphans(records, found)
+        self._journal(bodies, found)
+        self._rest(bodies, found)
+        expected = {bodies_key for document in self.documents for bodies_key in _outputs(document)}
+        found.problems += [f"nobody's: {key}" for key in results if key not in expected]
+        return found
+
+    def _keys(self) -> list[str]:
+        folders = ("results/", "failed/", "ledger/")
+        return [key for folder in folders for key in self.cloud.listed(folder)]
+
+    def _document(
+        self, document: Document, bodies: Mapping[str, bytes | None], results: Mapping[str, str], found: Findings
+    ) -> None:
+        place = place_of(document.key)
+        run, error = _json(bodies.get(place.run_record_key)), _json(bodies.get(place.error_record_key))
+        record = run or error
+        if record is None or record["source"]["etag"] != document.etag or (run and error):
+            found.ends["lost"] += 1
+            found.problems.append(f"lost: {document.key}, {_state(run)} and {_state(error)} stand there")
+            return
+        found.ends["done" if run else f"failed: {record['reason']}"] += 1
+        if run and results.get(run["result_key"]) != run["result_etag"]:
+            found.problems.append(f"another text than its record names: {document.key}")
+        text = (bodies.get(run["result_key"]) or b"").decode() if run else None
+        if text != document.expected_text:
+            found.problems.append(f"not as it must end: {document.key}, {record.get('reason', 'another text')}")
+
+    def _orphans(self, standing: list[Any], found: Findings) -> None:
+        """For each job, more generations than the records know of only where they are counted."""
+        records = dict(self.noted) | {(record["job_id"], record["run"]): record for record in standing}
+        counted, known = Counter[str](), defaultdict[str, set[str]](set)
+        for (job, _), record in records.items():
+            counted[job] += record["suspected_orphans"]
+            known[job] |= {response["id"] for response in record["responses"]}
+        orphans = Counter[str]()
+        for generation in self.provider["generations"]:
+            job = generation["metadata"]["job_id"]
+            is_told = generation["deleted"] or generation["cancelled"] or generation["id"] in known[job]
+            orphans[job] += not is_told
+        found.orphans, found.counted = orphans.total(), counted.total()
+        found.problems += [
+            f"job {job}: {number} generations that nobody knows, {counted[job]} suspected"
+            for job, number in orphans.items()
+            if number > counted[job]
+        ]
+        if found.counted > self.allowed:
+            found.problems.append(f"{found.counted} suspected orphans, but only {self.allowed} creates were doubtful")
+
+    def _journal(self, bodies: Mapping[str, bytes | None], found: Findings) -> None:
+        """No run ends twice, and no job is done twice."""
+        lines = [
+            json.loads(line)
+            for key, body in bodies.items()
+            if key.startswith("ledger/journal/") and body
+            for line in body.splitlines()
+        ]
+        ended = Counter((line["job_id"], line["run"]) for line in lines)
+        done = Counter(line["job_id"] for line in lines if line["state"] == "done")
+        found.problems += [f"run ended {times} times: {run}" for run, times in ended.items() if times > 1]
+        found.problems += [f"job done {times} times: {job}" for job, times in done.items() if times > 1]
+
+    def _rest(self, bodies: Mapping[str, bytes | None], found: Findings) -> None:
+        governor = _json(bodies.get("ledger/governor.json")) or {"reserved": {}}
+        found.problems += [f"reserved: {name}" for name in governor["reserved"]]
+        found.problems += [f"left over: {key}" for key in bodies if key.startswith(("ledger/open/", "ledger/work/"))]
+        if dead := self.cloud.count_messages("dead"):
+            found.problems.append(f"{dead} dead letters")
+        found.ends["superseded runs"] = sum(key.startswith("ledger/superseded/") for key in bodies)
+
+
+def _is_record(key: str) -> bool:
+    return key.endswith((".run.json", ".error.json")) or key.startswith("ledger/superseded/")
+
+
+def _outputs(document: Document) -> tuple[str, str]:
+    place = place_of(document.key)
+    return place.run_record_key, place.result_key("md")
+
+
+def _json(body: bytes | None) -> Any:
+    return None if body is None else json.loads(body)
+
+
+def _state(record: Any) -> str:
+    return "nothing" if record is None else f"{record['state']} of {record['source']['etag'][:8]}"

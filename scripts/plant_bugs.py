@@ -1,0 +1,264 @@
+"""Plants twelve classic bugs in a copy of the package, one at a time, and shows which test catches each.
+
+    python scripts/plant_bugs.py [WORD ...]     # only bugs whose name has one of the words
+
+Each bug is a small change that a reasonable person might make. Exit code 1: a bug that no test caught, or one that
+cannot be planted any more because the code it changes is another.
+"""
+
+# ruff: noqa: INP001, S603, T201 - a script for a terminal, which runs our own tests
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYER = Path("layers/backburner")
+TESTS = ("tests/life", "tests/model", "tests/adapters")
+LIMIT_S = 600
+_PASSED, _FAILED = 0, 1
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One text that becomes another, which must stand in its file exactly once."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+
+
+BUGS = (
+    Bug(
+        "message after record",
+        "generate.py",
+        right="""\
+        await self.backlog.send(message.encode(), round(delay_s))
+        waiting = held.but(state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1)
+        if await self.ledger.rewrite(waiting) is None:
+            return False
+""",
+        wrong="""\
+        waiting = held.but(state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1)
+        if await self.ledger.rewrite(waiting) is None:
+            return False
+        await self.backlog.send(message.encode(), round(delay_s))
+""",
+    ),
+    Bug(
+        "unconditional write of the open record",
+        "ledger.py",
+        right="""\
+                etag = await self.put(key, record, match)
+            except ConflictError:
+                stored""",
+        wrong="""\
+                standing = await self.bucket.head(key)
+                etag = await self.put(key, record, standing.etag if standing else ABSENT)
+            except ConflictError:
+                stored""",
+    ),
+    Bug(
+        "id sent after `running`",
+        "generate.py",
+        right="""\
+        await self.pending.send(message.encode(), round(self.governor.first_poll_s(record.provider.model)))
+        await self.governor.went_well(record.provider.model)
+        logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
+        if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
+            await self._cancel_unless_adopted(record, generation.id)
+""",
+        wrong="""\
+        await self.governor.went_well(record.provider.model)
+        logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
+        if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
+            await self._cancel_unless_adopted(record, generation.id)
+            return
+        await self.pending.send(message.encode(), round(self.governor.first_poll_s(record.provider.model)))
+""",
+    ),
+    Bug(
+        "provider's copy deleted before the commit",
+        "check.py",
+        right="""\
+                await self.finisher.done(record, answer.text)
+""",
+        wrong="""\
+                await self.generator.delete(answer.id)
+                await self.finisher.done(record, answer.text)
+""",
+    ),
+    Bug(
+        "settle twice",
+        "governor.py",
+        right="""\
+    if state.reserved.pop(name, None) is not None:
+        state.tokens += tokens
+        state.cost = round(state.cost + cost, 9)
+""",
+        wrong="""\
+    state.reserved.pop(name, None)
+    state.tokens += tokens
+    state.cost = round(state.cost + cost, 9)
+""",
+    ),
+    Bug(
+        "incomplete as done",
+        "verdicts.py",
+        right="""\
+        case "max_output_tokens":
+            return Verdict(act""",
+        wrong="""\
+        case "max_output_tokens" if answer.text:
+            return Verdict(act=Act.COMMIT)
+        case "max_output_tokens":
+            return Verdict(act""",
+    ),
+    Bug(
+        "own 412 taken for defeat",
+        "ledger.py",
+        right="""\
+                if found and found.record.nonce == record.nonce:
+                    return found  # a repeated request met our own write
+                if (found""",
+        wrong="""\
+                if (found""",
+    ),
+    Bug(
+        "403 read as absent",
+        "adapters/storage.py",
+        right="return _status(error) == _NOT_FOUND and error",
+        wrong="return _status(error) == 403 or _status(error) == _NOT_FOUND and error",
+    ),
+    Bug(
+        "guard ignored",
+        "check.py",
+        right="""\
+            case State.SUBMITTING:
+                await self.starter.start_again(held, orphans=1)
+                return _DELETE
+""",
+        wrong="""\
+            case State.SUBMITTING:
+                return _DELETE
+""",
+    ),
+    Bug(
+        "replay twice",
+        "replay.py",
+        right="        run = standing.last_run + 1\n",
+        wrong="""\
+        run = standing.last_run + 1
+        while await self.ledger.open_record(current.job_id, run):
+            run += 1
+""",
+    ),
+    Bug(
+        "supersession ignored",
+        "inbox.py",
+        right="""\
+        if current.source.etag != record.source.etag:
+            return True
+""",
+        wrong="",
+    ),
+    Bug(
+        "local clock trusted",
+        "check.py",
+        right="""\
+        late = held.generation_age_s > (recipe.deadline_s or self.deadline_s)
+""",
+        wrong="""\
+        begun = record.submitted_at or record.uploaded_at
+        late = (self.clock.now() - begun).total_seconds() > (recipe.deadline_s or self.deadline_s)
+""",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one bug; `caught_by` is a test's id, "" if none caught it."""
+
+    bug: Bug
+    caught_by: str
+    seconds: float
+    problem: str = ""
+
+
+def plant(bug: Bug, copy: Path) -> str:
+    """Change the copied package; what is wrong, "" if it was planted."""
+    path = copy / "backburner" / bug.file
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if (found := text.count(bug.right)) != 1:
+        return f"the patch no longer applies: its text stands {found} times in {bug.file}"
+    path.write_text(text.replace(bug.right, bug.wrong), encoding="utf-8")
+    return ""
+
+
+def run_tests(copy: Path) -> tuple[int, str]:
+    """Run the tests on the copied package; pytest's exit code, and its output."""
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(copy), str(ROOT / "cli")]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--show-capture=no", *TESTS]
+    try:
+        ended = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return _FAILED, f"FAILED (nothing ended within {LIMIT_S} s)"
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def try_out(bug: Bug) -> Outcome:
+    """Plant one bug and see who catches it."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="planted-") as folder:
+        copy = Path(folder) / "layer"
+        shutil.copytree(ROOT / LAYER, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        if problem := plant(bug, copy):
+            return Outcome(bug, "", time.monotonic() - began, problem)
+        code, output = run_tests(copy)
+    seconds = time.monotonic() - began
+    caught = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
+    if code == _FAILED and caught:
+        return Outcome(bug, caught[1].removeprefix("tests/"), seconds)
+    if code == _PASSED:
+        return Outcome(bug, "", seconds, "no test caught it")
+    return Outcome(bug, "", seconds, f"the tests did not run: {output.strip().splitlines()[-1:]}")
+
+
+def show(outcome: Outcome, width: int) -> None:
+    """One line of the table."""
+    bug, caught = outcome.bug, outcome.caught_by or f"NOT CAUGHT: {outcome.problem}"
+    print(f"{bug.name:<{width}}  {bug.file:<20}  {outcome.seconds:5.0f} s  {caught}", flush=True)
+
+
+def main() -> int:
+    """Try every bug that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", help="only bugs whose name has one of these words")
+    words = parser.parse_args().words
+    bugs = [bug for bug in BUGS if not words or any(word in bug.name for word in words)]
+    width = max((len(bug.name) for bug in bugs), default=0)
+    outcomes = []
+    for bug in bugs:
+        outcomes.append(try_out(bug))
+        show(outcomes[-1], width)
+    caught = sum(bool(outcome.caught_by) for outcome in outcomes)
+    print(f"{caught} of {len(outcomes)} bugs caught")
+    return 0 if outcomes and caught == len(outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

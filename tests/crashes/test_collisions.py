@@ -1,0 +1,186 @@
+"""Ticks at once, messages that come back too early, queues and governor that refuse: the same end state."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+from urllib.parse import unquote
+
+import pytest
+
+from crashes.conftest import NewStage
+from crashes.effects import effect_of, operation_of
+from crashes.stage import Stage, ended
+from support.proxy import Request, Say, deliver, s3_error
+
+KEYS = [f"inbox/report {number}.txt" for number in range(5)]
+_LIMIT_S = 30
+
+
+def _submitted(stage: Stage, *keys: str) -> None:
+    """Upload and submit, and let everything be due."""
+    for key in keys:
+        stage.upload(key)
+    assert stage.run("submit", stage.event(*keys)) == 0
+    stage.age("ledger/open/", 5)
+    stage.due()
+
+
+def _ends_well(stage: Stage, *keys: str, most_orphans: int = 0) -> None:
+    """At rest every document has its one result; what was generated beyond is counted, and no more than is allowed."""
+    stage.settle()
+    assert stage.problems() == []
+    for key in keys:
+        assert stage.superfluous(key) <= stage.run_record(key)["suspected_orphans"] <= most_orphans, key
+    assert set(_journal(stage).values()) == {1}
+
+
+def _journal(stage: Stage) -> Counter[str]:
+    """How many lines the journal has about each run."""
+    lines = [line for key in stage.keys("ledger/journal/") for line in str(stage.text(key)).splitlines()]
+    return Counter(f"{line['job_id']}.{line['run']}" for line in map(json.loads, lines))
+
+
+class Gate:
+    """Holds the first request that is wanted until it is opened."""
+
+    def __init__(self, wanted: Callable[[Request], bool]) -> None:
+        self._wanted, self._met, self._open = wanted, threading.Event(), threading.Event()
+
+    def __call__(self, request: Request) -> None:
+        """As a rule of a proxy: nothing is changed, it only takes its time."""
+        if self._wanted(request) and not self._met.is_set():
+            self._met.set()
+            assert self._open.wait(_LIMIT_S)
+
+    def wait(self) -> None:
+        """Wait till a request stands at the gate."""
+        assert self._met.wait(_LIMIT_S)
+
+    def open(self) -> None:
+        """Let it go on."""
+        self._open.set()
+
+
+def test_two_ticks_at_once(stage: Stage) -> None:
+    """Two ticks take from the same queue, where every message stands twice: no generation more, every run ends once."""
+    _submitted(stage, *KEYS)
+    for name in ("pending", "backlog"):
+        for message in stage.messages(name):
+            stage.sqs.send_message(QueueUrl=stage.queues[name], MessageBody=json.dumps(message))
+    ticks = [stage.start("checker"), stage.start("checker")]
+    assert [ended(tick) for tick in ticks] == [0, 0]
+    _ends_well(stage, *KEYS)
+
+
+def test_submits_and_ticks_at_once(stage: Stage) -> None:
+    """The same events in three processes, and ticks beside them: one generation for each document."""
+    for key in KEYS:
+        stage.upload(key)
+    processes = [stage.start("submit", stage.event(*KEYS)) for _ in range(3)]
+    processes += [stage.start("checker") for _ in range(2)]
+    assert [ended(process) for process in processes] == [0] * 5
+    _ends_well(stage, *KEYS)
+
+
+@pytest.mark.parametrize("effect", ["retrieve", "put result", "put run record", "delete open record"])
+def test_visibility_runs_out_while_a_tick_commits(stage: Stage, effect: str) -> None:
+    """A tick stands still before one of its steps; another gets its message and ends the run; then it goes on."""
+    key = KEYS[0]
+    _submitted(stage, key)
+    gate = Gate(lambda request: _is(request, effect))
+    stage.rule = gate
+    slow = stage.start("checker")
+    gate.wait()
+    stage.due(key)
+    assert stage.run("checker") == 0
+    gate.open()
+    assert ended(slow) == 0
+    _ends_well(stage, key)
+
+
+@pytest.mark.parametrize("effect", ["put open record submitting", "create", "send id to pending"])
+def test_visibility_runs_out_while_a_tick_starts(stage: Stage, effect: str) -> None:
+    """A tick stands still while it starts a job that waited; its lease runs out, another takes over: one is counted."""
+    key = KEYS[0]
+    stage.upload(key)
+    stage.rule = lambda request: Say(503) if effect_of(request) == "create" else None
+    assert stage.run("submit", stage.event(key)) == 0
+    gate = Gate(lambda request: _is(request, effect))
+    stage.rule = gate
+    stage.due(key)
+    slow = stage.start("checker")
+    gate.wait()
+    stage.due(key)
+    assert stage.run("checker") == 0
+    gate.open()
+    assert ended(slow) == 0
+    _ends_well(stage, key, most_orphans=1)
+
+
+def _is(request: Request, effect: str) -> bool:
+    is_retrieve = request.method == "GET" and request.path.startswith("/v1/responses/")
+    return is_retrieve if effect == "retrieve" else effect_of(request) == effect
+
+
+@pytest.mark.parametrize(
+    ("operation", "most_orphans"),
+    [("sendmessagebatch", 1), ("deletemessagebatch", 0), ("changemessagevisibilitybatch", 0)],
+)
+def test_a_queue_that_takes_half_of_a_batch(new_stage: NewStage, operation: str, most_orphans: int) -> None:
+    """Every other entry of the first batches is refused inside an answer that says 200."""
+    stage = new_stage(BACKBURNER_MODEL="stand-in/retrieve-500:1")  # so that each message is postponed once
+    for key in KEYS:
+        stage.upload(key)
+    left, refused = threading.Semaphore(6), list[Say]()
+
+    def refuse_half(request: Request) -> Say | None:
+        if operation_of(request) != operation or not left.acquire(blocking=False):
+            return None
+        refused.append(_half_refused(request, stage.cloud_url))
+        return refused[-1]
+
+    stage.rule = refuse_half
+    assert stage.run("submit", stage.event(*KEYS)) in (0, 1)  # some records fail: the trigger delivers the event again
+    for _ in range(2):
+        stage.age("ledger/open/", 5)
+        stage.due()
+        assert stage.run("checker") == 0
+    assert stage.run("submit", stage.event(*KEYS)) in (0, 1)
+    stage.rule = lambda _: None
+    assert refused
+    assert stage.run("submit", stage.event(*KEYS)) == 0
+    _ends_well(stage, *KEYS, most_orphans=most_orphans)
+
+
+def _half_refused(request: Request, upstream: str) -> Say:
+    body = json.loads(request.body)
+    refused = body["Entries"][::2]
+    body["Entries"] = body["Entries"][1::2]
+    answer: dict[str, list[object]] = {"Successful": []}
+    if body["Entries"]:
+        taken = Request(request.method, request.path, request.headers, json.dumps(body).encode())
+        answer = json.loads(deliver(taken, upstream).body)
+    failed = [{"Id": entry["Id"], "Code": "InternalError", "SenderFault": False} for entry in refused]
+    merged = {"Successful": answer.get("Successful", []), "Failed": [*answer.get("Failed", []), *failed]}
+    return Say(200, json.dumps(merged).encode(), {"Content-Type": "application/x-amz-json-1.0"})
+
+
+@pytest.mark.parametrize(("status", "code"), [(409, "ConditionalRequestConflict"), (412, "PreconditionFailed")])
+def test_a_storm_on_the_governor(stage: Stage, status: int, code: str) -> None:
+    """Two of three swaps are lost, in submit and in every tick: jobs wait, and nothing is reserved for ever."""
+    for key in KEYS:
+        stage.upload(key)
+    numbers = iter(range(10_000))
+
+    def storm(request: Request) -> Say | None:
+        is_swap = request.method == "PUT" and unquote(request.path).endswith("ledger/governor.json")
+        return s3_error(status, code) if is_swap and next(numbers) % 3 else None
+
+    stage.rule = storm
+    assert stage.run("submit", stage.event(*KEYS)) == 0
+    for _ in range(2):
+        stage.age("ledger/open/", 5)
+        stage.due()
+        assert stage.run("checker") == 0
+    _ends_well(stage, *KEYS)

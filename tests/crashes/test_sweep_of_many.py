@@ -1,0 +1,51 @@
+"""A sweep over more waiting jobs than a tick has time for moves on a page at a time, and each job costs a little."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from backburner import sweep
+from backburner.ledger import Ledger, Open
+from backburner.sweep import OLD_ENOUGH_S
+from support.system import System
+
+JOBS, PAGE = 200, 20
+
+
+@dataclass(frozen=True)
+class CountingLedger(Ledger):
+    """A ledger that keeps count of the open records that are read."""
+
+    reads: list[str] = field(default_factory=list)
+
+    async def open_record(self, job: str, run: int) -> Open | None:
+        """Read, and count."""
+        self.reads.append(job)
+        return await super().open_record(job, run)
+
+
+def _waiting_for_long() -> System:
+    """Jobs that wait for capacity since before a sweep would have looked."""
+    system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
+    for number in range(JOBS):
+        system.upload(f"inbox/{number:04}.txt", f"document {number}")
+        system.run(system.submit(f"inbox/{number:04}.txt"))
+    system.world.later(OLD_ENOUGH_S * 2)
+    return system
+
+
+def _swept_a_page(system: System) -> tuple[Any, CountingLedger]:
+    """One sweep that is out of time as it begins: what it saw, and what it read."""
+    sweeper = system.parts().tick.sweeper
+    ledger = CountingLedger(sweeper.bucket)
+    object.__setattr__(sweeper, "ledger", ledger)
+    return system.run(sweeper.sweep(stop_at=0)), ledger
+
+
+def test_a_page_costs_no_more_than_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many jobs wait: else a tick is cut off before its first page, and no sweep ever gets anywhere."""
+    monkeypatch.setattr(sweep, "PAGE", PAGE)
+    swept, ledger = _swept_a_page(_waiting_for_long())
+    assert (swept.documents, swept.submitted) == (PAGE, 0)
+    assert len(ledger.reads) <= 2 * PAGE
