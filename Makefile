@@ -23,7 +23,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo up test check check-format check-lint check-types check-template check-requirements format \
+.PHONY: help setup demo up test soak plant-bugs check check-format check-lint check-types check-template check-requirements format \
 	requirements build-aws clean
 
 help: ## List the targets
@@ -52,6 +52,12 @@ up: setup ## Run it on this machine until Ctrl-C
 
 test: setup ## Run the tests
 	$(BIN)/pytest -n $(TEST_WORKERS) $(PYTEST_ARGS)
+
+soak: setup ## Thousands of jobs under random kills and faults, for minutes; SOAK_ARGS="--jobs 500"
+	$(BIN)/python benchmarks/soak.py $(SOAK_ARGS)
+
+plant-bugs: setup ## Plant twelve classic bugs, one at a time, and see which test catches each
+	$(BIN)/python scripts/plant_bugs.py
 
 # The tests come last: what they say at their end is the last word.
 check: setup check-format check-lint check-types check-template check-requirements test ## Everything that must hold before a merge
