@@ -268,7 +268,7 @@ class Governor:
 
     async def settle(self, name: str, *, tokens: int, cost: float) -> None:
         """Book what an ended run used. Raises `RetryLaterError`: the run's message then comes back and tries again."""
-        await self.change(lambda state, now: settle(state, now, name, tokens=tokens, cost=cost))
+        await self.change(lambda state, now: settle(state, now, name, tokens=tokens, cost=cost), tries=_TRIES)
 
     def learn(self, model: str, took_s: float) -> None:
         """Remember how long a generation took; written with the next settlement."""
@@ -304,7 +304,7 @@ class Governor:
         except RetryLaterError:
             logger.warning("governor not written: others win every swap")
 
-    async def change(self, change: Callable[[State, datetime], T]) -> T:
+    async def change(self, change: Callable[[State, datetime], T], tries: int | None = None) -> T:
         """Change the state and return what `change` says. It may be called several times: once for each try.
 
         Raises `RetryLaterError` where others win every swap.
@@ -314,14 +314,14 @@ class Governor:
         try:
             async with self._swapping:
                 if asked in self._asked:  # else whoever swapped before us took ours along
-                    await self._swap(self._asked.copy())
+                    await self._swap(self._asked.copy(), tries or self.tries)
         finally:
             self._asked = [other for other in self._asked if other is not asked]
         return asked.answer  # type: ignore[no-any-return]
 
-    async def _swap(self, batch: list["_Asked"]) -> None:
+    async def _swap(self, batch: list["_Asked"], tries: int) -> None:
         learnt, self._learnt = self._learnt, []
-        for attempt in range(self.tries):
+        for attempt in range(tries):
             state, etag, now = await self._read()
             before = msgspec.json.encode(state)
             for asked in batch:
