@@ -73,13 +73,11 @@ BUGS = (
         "generate.py",
         right="""\
         await self.pending.send(message.encode(), round(self.governor.first_poll_s(record.provider.model)))
-        await self.governor.went_well(record.provider.model)
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
 """,
         wrong="""\
-        await self.governor.went_well(record.provider.model)
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
@@ -145,8 +143,7 @@ BUGS = (
         "check.py",
         right="""\
             case State.SUBMITTING:
-                await self.starter.start_again(held, orphans=1)
-                return _DELETE
+                return _DELETE if await self.starter.start_again(held, orphans=1) else _TAKEN
 """,
         wrong="""\
             case State.SUBMITTING:

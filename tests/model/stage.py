@@ -27,8 +27,9 @@ Kind = Literal["die", "hold", "refuse", "conflict"]
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls a process at the `at`-th effect of its own.
+    """What befalls a process at the `at`-th effect of its own that such a thing can befall.
 
+    `die`, `hold`: at effects that change something, since around the others nothing is to be seen of it.
     `refuse`: the bucket or the queue answers with an error; after the effect: it happened, and the answer is lost.
     `conflict`: a put meets a passing 409; after the effect: a repeated request met its own write.
     """
@@ -36,6 +37,17 @@ class Fault:
     at: int
     moment: Moment
     kind: Kind
+
+    def can_befall(self, effect: Effect) -> bool:
+        """Whether an effect is of the sort that this happens at."""
+        port, _, verb = effect.name.partition(".")
+        match self.kind:
+            case "conflict":
+                return effect.name == "bucket.put"
+            case "refuse":
+                return port != "generator"
+            case _:
+                return verb in ("put", "send", "create", "cancel", "delete", "postpone")
 
 
 @dataclass
@@ -66,6 +78,8 @@ class Stage:
     harm: int = 0
     storm: int = 0
     """So many swaps of the governor will meet a conflict."""
+    watch: Callable[[Effect], None] = lambda _: None
+    """Is told of every effect, as soon as it happened."""
     actors: dict[str, Actor] = field(default_factory=dict)
     weight: Callable[[], int] = lambda: 1
     """How many generations a death may cost now."""
@@ -135,6 +149,8 @@ class Stage:
         self.actors = {name: actor for name, actor in self.actors.items() if not actor.is_over}
 
     async def _hook(self, effect: Effect, moment: Moment) -> None:
+        if moment == "after":
+            self.watch(effect)
         await asyncio.sleep(self._random.random() / 50)
         if self.storm and moment == "before" and (effect.name, effect.key) == ("bucket.put", GOVERNOR):
             self.storm -= 1
@@ -142,9 +158,9 @@ class Stage:
         actor = self.actors.get(effect.process)
         if actor is None:
             return
-        if moment == "before":
+        if moment == "before" and actor.fault is not None and actor.fault.can_befall(effect):
             actor.effects += 1
-            if actor.fault is not None and actor.effects == actor.fault.at:
+            if actor.effects == actor.fault.at:
                 actor.struck = effect.number
         if self.world.seconds > actor.began_s + LIFE_S:
             self._dies()
@@ -152,16 +168,15 @@ class Stage:
             await self._befall(actor, actor.fault.kind, effect)
 
     async def _befall(self, actor: Actor, kind: Kind, effect: Effect) -> None:
-        port, _, verb = effect.name.partition(".")
         match kind:
             case "die":
                 self._dies()
             case "hold":
                 await self._hold(actor)
-            case "refuse" if port != "generator":
+            case "refuse":
                 self.harm += 1
                 raise RetryLaterError(f"{effect.name} refused")
-            case "conflict" if (port, verb) == ("bucket", "put"):
+            case "conflict":
                 raise ConflictError(effect.key)
 
     async def _hold(self, actor: Actor) -> None:
