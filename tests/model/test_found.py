@@ -30,6 +30,20 @@ def dies_after_writing(system, folder, **fields):
     return deaths
 
 
+def dies_after_sending_an_id(system):
+    """Let a process die once, between the message with its generation's id and the record."""
+    deaths = []
+
+    async def hook(effect, moment):
+        await asyncio.sleep(0)
+        if not deaths and (effect.name, moment) == ("pending.send", "after") and "response_id" in effect.key:
+            deaths.append(effect.key)
+            raise Killed
+
+    system.world.hook = hook
+    return deaths
+
+
 def govern(system, **fields):
     """Change the governor's object by hand."""
     state = system.bucket.json(GOVERNOR) | fields
@@ -170,6 +184,40 @@ def test_an_upload_under_a_commit_whose_event_is_lost_is_found():
     assert uploaded
     system.sweep(3)
     assert system.problems() == []
+
+
+def test_what_earlier_attempts_used_is_booked_where_the_run_ends_while_it_waits():
+    """Its first attempt came back empty and was paid for; it is cancelled before its second begins."""
+    system = System()
+    system.upload(KEY, "text")
+    system.generator.default = Plan(runs_s=1.0, text="")
+    system.run(system.submit(KEY))
+    for _ in range(100):
+        system.world.later(1)
+        system.run(system.parts().tick.run(0.5))
+        if _record(system)["state"] == "waiting":
+            break
+    (key,) = system.bucket.keys("ledger/open/")
+    system.bucket.upload(key, json.dumps(_record(system) | {"cancelled_for": "cancelled"}))
+    system.settle()
+    assert system.error_record(KEY)["reason"] == "cancelled"
+    assert system.bucket.json(GOVERNOR)["tokens"] == system.error_record(KEY)["usage"]["total_tokens"] > 0
+    assert system.bucket.json(GOVERNOR)["owed"] == {}
+
+
+def test_an_id_is_adopted_however_often_its_message_was_received():
+    """Its bearer died before the record, and so did two that received it: the generation is nobody else's."""
+    system = System()
+    system.upload(KEY, "text")
+    deaths = dies_after_sending_an_id(system)
+    system.run(system.submit(KEY))
+    assert deaths
+    (message,) = [held for held in system.pending.messages if "response_id" in held.body]
+    message.receives = 5
+    system.settle()
+    assert system.result(KEY)
+    assert len(system.generator.requests) == 1
+    assert system.generator.cancelled == []
 
 
 def _record(system):

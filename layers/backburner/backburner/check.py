@@ -112,9 +112,11 @@ class Checker:
         lease has passed since it was first seen he is dead, and the message void; the one it follows still lives.
         """
         record, brought = held.record, message.response_id
-        if message.follows == record.ticket and received.receives < _VOID_AT_RECEIVE:
-            if brought is not None and record.state is State.SUBMITTING:
-                await self._adopt(held, message, brought)
+        follows = message.follows == record.ticket
+        if follows and brought is not None and record.state is State.SUBMITTING:
+            await self._adopt(held, message, brought)
+            return EARLY_S, frozenset()
+        if follows and received.receives < _VOID_AT_RECEIVE:
             return EARLY_S if received.receives == 1 else float(self.starter.lease_s), frozenset()
         if brought is not None and brought not in record.response_ids:
             logger.warning("generation cancelled: not the record's", extra=log_keys(record) | {"response_id": brought})

@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from backburner.answers import Generation, Trouble
 from backburner.documents import MAX_DOCUMENT_BYTES, read_text
@@ -64,7 +64,7 @@ class Starter:
         record = held.record
         if record.wants is None:
             return None if await self.start_again(held) else _TAKEN
-        wants = msgspec.structs.replace(record.wants, holder=record.ticket)
+        wants = replace(record.wants, holder=record.ticket)
         denial = await self.governor.reserve(record.name, wants, behind_others=False)
         if denial is None:
             return None if await self.start_again(held.but(wants=wants)) else _TAKEN
@@ -128,7 +128,8 @@ class Starter:
         if await self.ledger.rewrite(waiting) is None:
             return False
         if record.wants is not None:
-            await self.governor.release(record.name, record.wants.holder)
+            used = replace(record.wants, tokens=record.usage.total_tokens, cost=record.cost or 0.0)
+            await self.governor.release(record.name, used)
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
 

@@ -60,6 +60,8 @@ class State(msgspec.Struct, kw_only=True):
     version: int = 1
     reserved: dict[str, Reservation] = {}
     """By `<job_id>.<run>`: the generations in flight."""
+    owed: dict[str, Reservation] = {}
+    """By `<job_id>.<run>`: what earlier attempts of runs that wait again have used; booked with their end."""
     minute: datetime = _EPOCH
     submitted: int = 0
     """Generations started in that minute."""
@@ -126,16 +128,21 @@ def reserve(
     return None
 
 
-def release(state: State, name: str, holder: str) -> None:
-    """Give a reservation back without booking anything: its run waits again. Not if another step holds it by now."""
-    if name in state.reserved and state.reserved[name].holder == holder:
+def release(state: State, name: str, used: Reservation) -> None:
+    """Give a place back, its run waits again; `used` is what the run has used so far, and stays on the bill.
+
+    Not if another step than `used.holder` holds it by now.
+    """
+    if name in state.reserved and state.reserved[name].holder == used.holder:
         del state.reserved[name]
+        if used.tokens or used.cost:
+            state.owed[name] = used
 
 
 def settle(state: State, now: datetime, name: str, *, tokens: int, cost: float) -> None:
-    """Book what an ended run used, once: only while its reservation is held."""
+    """Book what an ended run used, once: only while it has a reservation or a bill."""
     _move_windows(state, now)
-    if state.reserved.pop(name, None) is not None:
+    if any([state.reserved.pop(name, None), state.owed.pop(name, None)]):
         state.tokens += tokens
         state.cost = round(state.cost + cost, 9)
 
@@ -185,8 +192,8 @@ def _denial(state: State, limits: Limits, now: datetime, wanted: Reservation, *,
 
 
 def _used(state: State) -> tuple[int, float]:
-    """Tokens and money of the day: booked, and reserved by what is under way."""
-    held = state.reserved.values()
+    """Tokens and money of the day: booked, owed, and reserved by what is under way."""
+    held = [*state.reserved.values(), *state.owed.values()]
     return state.tokens + sum(each.tokens for each in held), state.cost + sum(each.cost for each in held)
 
 
@@ -262,9 +269,9 @@ class Governor:
         except RetryLaterError:
             return Denial(waiting_for="capacity", seconds=1)
 
-    async def release(self, name: str, holder: str) -> None:
-        """Give a reservation back; a swap that is lost leaves it to the run's next step, or to the sweep."""
-        await self._quietly(lambda state, _: release(state, name, holder))
+    async def release(self, name: str, used: Reservation) -> None:
+        """Give a place back; a swap that is lost leaves it to the run's next step, or to the sweep."""
+        await self._quietly(lambda state, _: release(state, name, used))
 
     async def settle(self, name: str, *, tokens: int, cost: float) -> None:
         """Book what an ended run used. Raises `RetryLaterError`: the run's message then comes back and tries again."""

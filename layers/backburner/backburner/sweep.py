@@ -202,10 +202,11 @@ def _stop_at(here: str, state: GovernorState, _now: datetime) -> None:
 
 
 def _put_right(state: GovernorState, now: datetime, names: set[str], missing: Mapping[str, Reservation]) -> int:
-    unexplained = [name for name in state.reserved if name not in names]
+    unexplained = [name for name in state.reserved | state.owed if name not in names]
     gone = [name for name in unexplained if name in state.unexplained]
     for name in gone:
-        del state.reserved[name]
+        state.reserved.pop(name, None)
+        state.owed.pop(name, None)
     state.reserved |= {name: wanted for name, wanted in missing.items() if name not in state.reserved}
     state.unexplained = [name for name in unexplained if name not in gone]
     state.last_sweep, state.sweep_cursor = now, ""
