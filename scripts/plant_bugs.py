@@ -98,16 +98,17 @@ BUGS = (
     ),
     Bug(
         "settle twice",
-        "governor.py",
+        "capacity.py",
         right="""\
-    if state.reserved.pop(name, None) is not None:
-        state.tokens += tokens
-        state.cost = round(state.cost + cost, 9)
+    if any([counters.reserved.pop(name, None), counters.owed.pop(name, None)]):
+        counters.tokens += tokens
+        counters.cost = round(counters.cost + cost, 9)
 """,
         wrong="""\
-    state.reserved.pop(name, None)
-    state.tokens += tokens
-    state.cost = round(state.cost + cost, 9)
+    for held in (counters.reserved, counters.owed):
+        held.pop(name, None)
+    counters.tokens += tokens
+    counters.cost = round(counters.cost + cost, 9)
 """,
     ),
     Bug(

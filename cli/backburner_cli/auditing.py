@@ -124,29 +124,29 @@ async def _status(office: Office) -> dict[str, Any]:
 
     await at_once(office.cloud.bucket.listed(OPEN), look)
     governor = office.parts.governor
-    state, now = await governor.state()
-    share = governor.budget_used(state, now)
-    settings, held = office.settings, state.reserved.values()
+    counters, now = await governor.counters()
+    share = governor.budget_used(counters, now)
+    settings, held = office.settings, counters.reserved.values()
     has_budget = settings.daily_tokens is not None or settings.daily_cost is not None
     return {
         "waiting": states[State.WAITING],
         "waiting_for": dict(waiting_for.most_common()),
         "starting": states[State.SUBMITTING],
         "running": states[State.RUNNING],
-        "places_in_use": len(state.reserved),
+        "places_in_use": len(counters.reserved),
         "places": settings.max_in_flight,
         "pauses": [
             {"concerns": name, "why": pause.why, "since": _told(pause.since), "next_probe": _told(pause.next_probe)}
-            for name, pause in state.pauses.items()
+            for name, pause in counters.pauses.items()
         ],
-        "tokens_today": state.tokens,
+        "tokens_today": counters.tokens,
         "tokens_reserved": sum(each.tokens for each in held),
         "daily_tokens": settings.daily_tokens,
-        "cost_today": round(state.cost, 6),
+        "cost_today": round(counters.cost, 6),
         "cost_reserved": round(sum(each.cost for each in held), 6),
         "daily_cost": settings.daily_cost,
         "budget_used": f"{share:.0%}" if has_budget else None,
-        "last_sweep": state.last_sweep and _told(state.last_sweep),
+        "last_sweep": counters.last_sweep and _told(counters.last_sweep),
         "dead_letters": await office.cloud.dead.count(),
     }
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.governor import Governor, Limits, learn
+from backburner.capacity import Limits, learn
+from backburner.governor import Governor
 from backburner.pacing import Pace, backoff_s, next_poll_s, probe_s
 from support.fakes import FakeBucket, FakeClock, World
 

@@ -220,7 +220,7 @@ class Auditor:
 
         A job that waits may still hold its reservation: it is given back with the job's next step.
         """
-        reserved = set((await self.governor.state())[0].reserved)
+        reserved = set((await self.governor.counters())[0].reserved)
         under_way = {working.name: working for _, working in books.working()}
         nothing = reserved - set(under_way)
         missing = {name for name, working in under_way.items() if working.reserves} - reserved

@@ -29,11 +29,11 @@ async def take(bucket: Bucket, governor: Governor) -> Census:
         count, oldest_s = count + 1, max(oldest_s, stored.age_s)
         if count >= _MOST:
             break
-    state, now = await governor.state()
+    counters, now = await governor.counters()
     return Census(
-        waiting=max(0, count - len(state.reserved)),
-        running=len(state.reserved),
+        waiting=max(0, count - len(counters.reserved)),
+        running=len(counters.reserved),
         oldest_s=oldest_s,
-        paused=len(state.pauses),
-        budget_used=governor.budget_used(state, now),
+        paused=len(counters.pauses),
+        budget_used=governor.budget_used(counters, now),
     )

@@ -15,10 +15,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from backburner.answers import Generation, Trouble
+from backburner.capacity import EVERYTHING, Denial
 from backburner.documents import MAX_DOCUMENT_BYTES, read_text
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
-from backburner.governor import EVERYTHING, Denial, Governor
+from backburner.governor import Governor
 from backburner.ledger import Ledger, Open
 from backburner.pacing import LONGEST_DELAY_S, backoff_s, probe_s
 from backburner.ports import Bucket, Clock, Generator, Queue, TooLargeError

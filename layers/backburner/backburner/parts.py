@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from backburner.capacity import Limits
 from backburner.check import Checker
 from backburner.finish import Finisher
 from backburner.generate import Starter
-from backburner.governor import Governor, Limits
+from backburner.governor import Governor
 from backburner.inbox import Inbox
 from backburner.journal import Journal
 from backburner.ledger import Ledger

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from backburner.answers import Generation, Usage
+from backburner.capacity import Reservation
 from backburner.errors import Reason
-from backburner.governor import Reservation
 from backburner.keys import Place, place_of
 from backburner.messages import Message, new_ticket
 from backburner.recipes import Price

@@ -13,11 +13,12 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
+from backburner.capacity import OUTPUT_WITHOUT_CAP_TOKENS, Denial, Reservation
 from backburner.documents import MAX_DOCUMENT_BYTES, read_text
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.generate import Starter
-from backburner.governor import OUTPUT_WITHOUT_CAP_TOKENS, Denial, Governor, Reservation
+from backburner.governor import Governor
 from backburner.inbox import Current, Inbox
 from backburner.ledger import Ledger, Standing
 from backburner.messages import Message

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from backburner.governor import Governor, Reservation
-from backburner.governor import State as GovernorState
+from backburner.capacity import Counters, Reservation
+from backburner.governor import Governor
 from backburner.keys import INBOX, place_of
 from backburner.ledger import Ledger, Open
 from backburner.ports import Bucket, Clock, Queue, Stored
@@ -70,11 +70,11 @@ class Sweeper:
 
     async def sweep_if_due(self, stop_at: float) -> Swept | None:
         """Sweep until `stop_at` on the monotonic clock, or to the end; None if none is due."""
-        state, now = await self.governor.state()
-        last, resumed = state.last_sweep, state.sweep_cursor != ""
+        counters, now = await self.governor.counters()
+        last, resumed = counters.last_sweep, counters.sweep_cursor != ""
         if not resumed and last is not None and (now - last) < timedelta(seconds=self.every_s):
             return None
-        return await self.sweep(stop_at, after=state.sweep_cursor)
+        return await self.sweep(stop_at, after=counters.sweep_cursor)
 
     async def sweep(self, stop_at: float, after: str = "") -> Swept:
         """Sweep the inbox from a key on, then the open records and the reservations."""
@@ -144,9 +144,9 @@ class Sweeper:
     async def _reservations(self, open_records: Mapping[str, Stored], under_way: "_UnderWay") -> int:
         """Put the governor's reservations right, where two sweeps in a row say the same of them."""
         names = {key.removeprefix(OPEN).removesuffix(".json") for key in open_records}
-        state, _ = await self.governor.state()
-        missing = await under_way.reservations() if state.last_sweep is None else {}
-        return await self.governor.change(lambda state, now: _put_right(state, now, names, missing))
+        counters, _ = await self.governor.counters()
+        missing = await under_way.reservations() if counters.last_sweep is None else {}
+        return await self.governor.change(lambda counters, now: _put_right(counters, now, names, missing))
 
 
 @dataclass
@@ -197,17 +197,17 @@ def _job_and_run(key: str) -> tuple[str, int]:
     return job, int(run)
 
 
-def _stop_at(here: str, state: GovernorState, _now: datetime) -> None:
-    state.sweep_cursor = here
+def _stop_at(here: str, counters: Counters, _now: datetime) -> None:
+    counters.sweep_cursor = here
 
 
-def _put_right(state: GovernorState, now: datetime, names: set[str], missing: Mapping[str, Reservation]) -> int:
-    unexplained = [name for name in state.reserved | state.owed if name not in names]
-    gone = [name for name in unexplained if name in state.unexplained]
+def _put_right(counters: Counters, now: datetime, names: set[str], missing: Mapping[str, Reservation]) -> int:
+    unexplained = [name for name in counters.reserved | counters.owed if name not in names]
+    gone = [name for name in unexplained if name in counters.unexplained]
     for name in gone:
-        state.reserved.pop(name, None)
-        state.owed.pop(name, None)
-    state.reserved |= {name: wanted for name, wanted in missing.items() if name not in state.reserved}
-    state.unexplained = [name for name in unexplained if name not in gone]
-    state.last_sweep, state.sweep_cursor = now, ""
+        counters.reserved.pop(name, None)
+        counters.owed.pop(name, None)
+    counters.reserved |= {name: wanted for name, wanted in missing.items() if name not in counters.reserved}
+    counters.unexplained = [name for name in unexplained if name not in gone]
+    counters.last_sweep, counters.sweep_cursor = now, ""
     return len(gone)

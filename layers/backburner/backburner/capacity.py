@@ -1,0 +1,201 @@
+"""The rules of capacity: how many generations may be open, how fast they start, what a day may cost; and the pauses.
+
+Pure functions over the counters of `ledger/governor.json`; `now` is always the store's time. A reservation is held
+under the name of its run, so reserving twice holds one and settling twice books once (ADR 8).
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+EVERYTHING = "*"
+"""Name of a pause that concerns the whole provider; others are named by their model."""
+BAD_CREATES_TO_CLOSE = 5
+PROBE_EVERY = timedelta(seconds=60)
+OUTPUT_WITHOUT_CAP_TOKENS = 4000
+"""What is reserved for an output that no recipe caps."""
+_FULL_S = 15.0
+"""A job for which there is no place is looked at again after this: longer than a tick stays for what is due soon."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run may use: at most one generation, so many tokens, so much money."""
+
+    model: str
+    tokens: int = 0
+    cost: float = 0.0
+    holder: str = ""
+    """Ticket of the step that took it: only its own process gives it back."""
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """Why nothing is created, since when, and when the next probe may go out."""
+
+    why: str
+    since: datetime
+    next_probe: datetime
+
+
+class Counters(msgspec.Struct, kw_only=True):
+    """The counters of the current windows, and the pauses. Its windows move on as it is read."""
+
+    version: int = 1
+    reserved: dict[str, Reservation] = {}
+    """By `<job_id>.<run>`: the generations in flight."""
+    owed: dict[str, Reservation] = {}
+    """By `<job_id>.<run>`: what earlier attempts of runs that wait again have used; booked with their end."""
+    minute: datetime = _EPOCH
+    submitted: int = 0
+    """Generations started in that minute."""
+    day: str = ""
+    tokens: int = 0
+    cost: float = 0.0
+    """Used on that day (UTC) by runs that ended."""
+    pauses: dict[str, Pause] = {}
+    bad_creates: int = 0
+    """Creates in a row that were refused or ambiguous."""
+    others_wait: bool = False
+    """Whether jobs wait in the backlog, so that a new one goes behind them."""
+    last_sweep: datetime | None = None
+    sweep_cursor: str = ""
+    """Where a sweep that ran out of time goes on."""
+    usual_s: dict[str, float] = {}
+    """What generations of each model usually take: a moving average, learnt from those that ended."""
+    unexplained: list[str] = []
+    """Reservations for which the last sweep found no open record."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator allows; None is no limit."""
+
+    max_in_flight: int
+    submits_per_minute: int
+    daily_tokens: int | None = None
+    daily_cost: float | None = None
+
+
+class Denial(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a run has to wait, and for how long at least."""
+
+    waiting_for: str
+    seconds: float
+
+
+def room(counters: Counters, limits: Limits, now: datetime) -> int:
+    """How many reservations could be granted now."""
+    move_windows(counters, now)
+    if pause := counters.pauses.get(EVERYTHING):
+        return 1 if now >= pause.next_probe else 0
+    free = min(limits.max_in_flight - len(counters.reserved), limits.submits_per_minute - counters.submitted)
+    return max(0, free)
+
+
+def reserve(
+    counters: Counters, limits: Limits, now: datetime, name: str, wanted: Reservation, *, behind_others: bool
+) -> Denial | None:
+    """Hold a reservation for a run, or say why not. A run that holds one already keeps it."""
+    move_windows(counters, now)
+    if name in counters.reserved:
+        counters.reserved[name] = wanted
+        return None
+    denial = _denial(counters, limits, now, wanted, behind_others=behind_others)
+    if denial is not None:
+        counters.others_wait = True
+        return denial
+    for key in (EVERYTHING, wanted.model):
+        if pause := counters.pauses.get(key):
+            counters.pauses[key] = msgspec.structs.replace(pause, next_probe=now + PROBE_EVERY)
+    counters.reserved[name] = wanted
+    counters.submitted += 1
+    return None
+
+
+def release(counters: Counters, name: str, used: Reservation) -> None:
+    """Give a place back, its run waits again; `used` is what the run has used so far, and stays on the bill.
+
+    Not if another step than `used.holder` holds it by now.
+    """
+    if name in counters.reserved and counters.reserved[name].holder == used.holder:
+        del counters.reserved[name]
+        if used.tokens or used.cost:
+            counters.owed[name] = used
+
+
+def settle(counters: Counters, now: datetime, name: str, *, tokens: int, cost: float) -> None:
+    """Book what an ended run used, once: only while it has a reservation or a bill."""
+    move_windows(counters, now)
+    if any([counters.reserved.pop(name, None), counters.owed.pop(name, None)]):
+        counters.tokens += tokens
+        counters.cost = round(counters.cost + cost, 9)
+
+
+def learn(counters: Counters, model: str, took_s: float) -> None:
+    """Take one more duration into account, with a weight of a fifth."""
+    usual_s = counters.usual_s.get(model, took_s)
+    counters.usual_s[model] = round(usual_s + (took_s - usual_s) / 5, 1)
+
+
+def pause(counters: Counters, now: datetime, name: str, why: str) -> None:
+    """Create nothing more but one probe a minute; the first reason and time stay."""
+    since = counters.pauses[name].since if name in counters.pauses else now
+    counters.pauses[name] = Pause(why=why, since=since, next_probe=now + PROBE_EVERY)
+
+
+def went_bad(counters: Counters, now: datetime, why: str) -> None:
+    """Count a create that was refused or ambiguous; so many in a row close the tap."""
+    counters.bad_creates += 1
+    if counters.bad_creates >= BAD_CREATES_TO_CLOSE:
+        pause(counters, now, EVERYTHING, f"{counters.bad_creates} creates in a row failed, the last: {why}")
+
+
+def went_well(counters: Counters, model: str) -> None:
+    """A create succeeded: whatever was paused for it goes on."""
+    counters.bad_creates = 0
+    counters.pauses.pop(EVERYTHING, None)
+    counters.pauses.pop(model, None)
+
+
+def _denial(
+    counters: Counters, limits: Limits, now: datetime, wanted: Reservation, *, behind_others: bool
+) -> Denial | None:
+    for key in (EVERYTHING, wanted.model):
+        held = counters.pauses.get(key)
+        if held is not None and now < held.next_probe:
+            return Denial(waiting_for="provider", seconds=(held.next_probe - now).total_seconds())
+    if behind_others and counters.others_wait:
+        return Denial(waiting_for="capacity", seconds=0)
+    if len(counters.reserved) >= limits.max_in_flight:
+        return Denial(waiting_for="capacity", seconds=_FULL_S)
+    if counters.submitted >= limits.submits_per_minute:
+        return Denial(waiting_for="rate", seconds=(counters.minute + timedelta(minutes=1) - now).total_seconds())
+    tokens, cost = used(counters)
+    over = (limits.daily_tokens is not None and tokens + wanted.tokens > limits.daily_tokens) or (
+        limits.daily_cost is not None and cost + wanted.cost > limits.daily_cost
+    )
+    return Denial(waiting_for="budget", seconds=_until_tomorrow(now)) if over else None
+
+
+def used(counters: Counters) -> tuple[int, float]:
+    """Tokens and money of the day: booked, owed, and reserved by what is under way."""
+    held = [*counters.reserved.values(), *counters.owed.values()]
+    return counters.tokens + sum(each.tokens for each in held), counters.cost + sum(each.cost for each in held)
+
+
+def move_windows(counters: Counters, now: datetime) -> None:
+    """Begin a new minute, a new day."""
+    minute, day = now.replace(second=0, microsecond=0), now.strftime("%Y-%m-%d")
+    if minute > counters.minute:
+        counters.minute, counters.submitted = minute, 0
+    if day > counters.day:
+        counters.day, counters.tokens, counters.cost = day, 0, 0.0
+
+
+def nobody_waits(counters: Counters, _now: datetime) -> None:
+    """The backlog is empty: a new upload need not go behind it."""
+    counters.others_wait = False
+
+
+def _until_tomorrow(now: datetime) -> float:
+    tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return (tomorrow - now).total_seconds()
