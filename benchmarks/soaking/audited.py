@@ -8,7 +8,10 @@ from backburner.adapters.connect import connect
 
 
 def audited(environment: Mapping[str, str]) -> tuple[str, list[str]]:
-    """What the audit counts, and what it finds wrong. No document is too young for it here."""
+    """What the audit counts, and what it finds wrong. No document is too young for it here.
+
+    Lines of the journal die with the tick that was to write them: they may be missing, until a repair rebuilds them.
+    """
     os.environ.update(environment)
     audit.OLD_ENOUGH_S = 0.0
     ready = connect(environment, create_limit_s=30.0, swap_tries=12)
@@ -23,9 +26,13 @@ def audited(environment: Mapping[str, str]) -> tuple[str, list[str]]:
         backlog=tick.sweeper.backlog.queue,
     )
     with ready.runner:
-        report = ready.runner.run(auditor.audit())
+        before = ready.runner.run(auditor.audit())
+        report = ready.runner.run(auditor.repair(before))
     counted = f"{report.objects} objects = {report.waiting} waiting + {report.running} running"
-    wrong = [f"audit, {finding.kind}: {finding.key}, {finding.what}" for finding in report.findings]
+    findings = [finding for finding in before.findings if finding.kind is not audit.Kind.JOURNAL_LINE_MISSING]
+    rebuilt = len(before.findings) - len(findings)
+    wrong = [f"audit, {finding.kind}: {finding.key}, {finding.what}" for finding in [*findings, *report.findings]]
     if not report.balances and not wrong:
         wrong = ["audit: the books do not balance"]
-    return f"{counted} + {report.done} done + {report.failed} failed", wrong
+    ended = f"{report.done} done + {report.failed} failed"
+    return f"{counted} + {ended}; {rebuilt} lines of the journal died with their ticks and were rebuilt", wrong

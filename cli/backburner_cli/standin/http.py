@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -53,7 +53,10 @@ class _Api:
         """Return the endpoint for one action."""
 
         async def endpoint(request: Request) -> Response:
-            reply = await self._reply(request, action)
+            try:
+                reply = await self._reply(request, action)
+            except ClientDisconnect:  # it went away in the middle of its request: nobody reads an answer
+                return Response(status_code=400)
             response_id = request.path_params.get("id")
             if response_id is None and isinstance(reply.body, dict):
                 response_id = reply.body.get("id")
