@@ -16,10 +16,11 @@ DOCUMENTS = {
     "empty": (b"", "empty_document"),
     "blank": (b" \n\t\n", "empty_document"),
     "only a mark": ("\ufeff".encode(), "empty_document"),
-    "zero bytes": (b"ab\x00\x01cd", "unreadable_document"),
+    "zero bytes": (b"ab\x00\x01cd", "unsupported_type"),
     "rubbish": (bytes(range(128, 256)), "unreadable_document"),
-    "a PDF": (PDF, "unsupported_type"),
-    "a PDF by another name.txt": (PDF, "unsupported_type"),
+    "a truncated PDF": (PDF, "unreadable_document"),
+    "a truncated PDF by another name.txt": (PDF, "unreadable_document"),
+    "a picture.pdf": (b"\x89PNG\r\n\x1a\n\x00", "unsupported_type"),
 }
 RECIPES = {
     "unknown key": ("---\nmodle: x\n---\nDo it.", "invalid_recipe", "modle"),

@@ -12,12 +12,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "backburner" / "backburner"
 ADAPTERS = sorted((PACKAGE / "adapters").rglob("*.py"))
-CORE = sorted(set(PACKAGE.rglob("*.py")) - set(ADAPTERS))
+CHILD = sorted((PACKAGE / "extraction").rglob("*.py"))
+CORE = sorted(set(PACKAGE.rglob("*.py")) - set(ADAPTERS) - set(CHILD))
 FUNCTIONS = sorted((ROOT / "functions").rglob("*.py"))
 SDKS = {
     "aiobotocore", "aioboto3", "aws_lambda_powertools", "boto3", "botocore", "httpx", "httpx2", "mypy_boto3_s3",
     "mypy_boto3_sqs", "obstore", "openai", "requests", "s3transfer", "urllib3", "yandexcloud",
 }  # fmt: skip
+READERS = {"chardet", "email", "xberg", "zipfile"}
+"""What meets files of strangers: in a child only."""
+EXCHANGED = "backburner.extraction.child"
+"""All that a parent knows of the child."""
 LATE = {"openai", "httpx2", "jsonschema_rs", "aws_lambda_powertools.utilities.parameters"}
 """Imported where they are first needed: an idle tick never pays for them."""
 HARMLESS = (
@@ -75,6 +80,7 @@ def test_there_is_something_to_read() -> None:
     """A moved folder would pass everything."""
     assert len(CORE) > 15
     assert len(ADAPTERS) > 4
+    assert len(CHILD) > 4
     assert len(FUNCTIONS) == 2
 
 
@@ -90,6 +96,26 @@ def test_the_core_imports_no_sdk_and_no_adapter(path: Path) -> None:
 def test_an_adapter_imports_no_function_and_no_command(path: Path) -> None:
     """It stands between."""
     assert not {name.partition(".")[0] for name in _imported(path)} & {"functions", "app", "backburner_cli", "tests"}
+
+
+@pytest.mark.parametrize("path", [*CORE, *ADAPTERS, *FUNCTIONS], ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_only_the_child_reads_files_of_strangers(path: Path) -> None:
+    """Nobody else imports what reads them, late or early, nor the child's own modules."""
+    imported = set(_imported(path)) - {"email.utils", "email.utils.parsedate_to_datetime"}
+    assert not {name.partition(".")[0] for name in imported} & READERS
+    inner = {name for name in imported if name.startswith("backburner.extraction")}
+    assert not {name for name in inner if not name.startswith(EXCHANGED)}
+    assert not inner or path.name == "extraction.py"
+
+
+@pytest.mark.parametrize("path", CHILD, ids=_name)
+def test_the_child_knows_nothing_of_clouds_and_jobs(path: Path) -> None:
+    """It imports the readers, the errors, the documents, and no SDK."""
+    imported = set(_imported(path))
+    assert not {name.partition(".")[0] for name in imported} & SDKS
+    ours = {name for name in imported if name.startswith("backburner.")}
+    allowed = ("backburner.errors", "backburner.documents", "backburner.extraction")
+    assert all(name.startswith(allowed) for name in ours)
 
 
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
@@ -108,7 +134,10 @@ def test_what_is_dear_is_imported_late(path: Path) -> None:
     assert not {name for name in _imported(path, top=True) if any(name == late for late in LATE)}
 
 
-@pytest.mark.parametrize("path", [*CORE, *ADAPTERS, *FUNCTIONS], ids=lambda path: f"{path.parent.name}/{path.name}")
+MODULES = [path for path in (*CORE, *ADAPTERS, *CHILD, *FUNCTIONS) if path.name != "__main__.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_module_only_defines(path: Path) -> None:
     """At its top stand imports, definitions and constants; the only bare expressions are docstrings."""
     for node in ast.parse(path.read_text()).body:
@@ -124,7 +153,7 @@ def test_importing_a_module_starts_nothing(path: Path) -> None:
     seen = _imports_of(_name(path))
     assert seen["made"] == []
     assert seen["threads"] == 1
-    assert not set(seen["modules"]) & {"openai", "httpx2", "jsonschema_rs"}
+    assert not set(seen["modules"]) & {"openai", "httpx2", "jsonschema_rs", "xberg", "chardet"}
     if path in CORE:
         assert not set(seen["modules"]) & SDKS
 

@@ -1,44 +1,90 @@
-"""From an object's bytes to the text that goes to the model. Bounded; nothing of a document is interpreted."""
+"""From an object's bytes to the text that goes to the model, as far as nothing has to be parsed for it."""
 
 import codecs
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from backburner.errors import JobError, Reason
 
 MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
 """A larger object is not read at all: a function's memory bounds it."""
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_OTHER_FORMATS = (
-    (b"%PDF-", "a PDF"),
-    (b"PK\x03\x04", "a ZIP archive or Office document"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document"),
-    (b"{\\rtf", "RTF"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"\x1f\x8b", "gzip"),
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with the next one
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_HEAD_CHARS = 4096
+_TEXT_NAMES = frozenset({".txt", ".text", ".md", ".markdown", ".csv", ".tsv", ".json", ".jsonl", ".log"})
+_HTML_NAMES = frozenset({".html", ".htm", ".xhtml"})
+_HTML_BEGINS = re.compile(
+    r"(?:<\?xml[^>]*>\s*|<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
+_TAG = re.compile(r"<[a-z][a-z0-9]*[\s/>]", re.IGNORECASE)
+_MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]", re.MULTILINE)
+_MAIL_HAS = frozenset({"message-id", "mime-version", "received", "content-type"})
 
 
-def read_text(body: bytes) -> str:
-    """The text of a document in UTF-8, or UTF-16 with its mark. Raises `JobError` naming what to do instead."""
-    for magic, name in _OTHER_FORMATS:
-        if body.startswith(magic):
-            raise JobError(Reason.UNSUPPORTED_TYPE, f"{name}: only plain text is read so far; upload its text")
+@dataclass(frozen=True)
+class Span:
+    """A part of a text, in characters: [first, last), of which [first, own) repeats the end of the part before it."""
+
+    first: int
+    last: int
+    own: int
+
+
+def plain_text(body: bytes, name: str) -> str | None:
+    """The text of a document that is nothing but marked Unicode or UTF-8; None if it must be looked at more closely.
+
+    Raises `JobError` if there is nothing in it, or a mark that its bytes belie.
+    """
     text = _decoded(body)
-    if "\x00" in text:
-        raise JobError(Reason.UNREADABLE_DOCUMENT, "not text: it contains zero bytes")
+    if text is None or "\x00" in text or is_markup(text, name):
+        return None
+    return checked(text, len(body))
+
+
+def checked(text: str, size_bytes: int) -> str:
+    """A text that holds something. Raises `JobError` where it is white space only."""
     if not text.strip():
-        raise JobError(Reason.EMPTY_DOCUMENT, f"no text in its {len(body)} bytes; upload the document again")
+        raise JobError(Reason.EMPTY_DOCUMENT, f"no text in its {size_bytes} bytes; upload the document again")
     return text
 
 
-def _decoded(body: bytes) -> str:
+def is_markup(text: str, name: str) -> bool:
+    """Whether characters are not the text itself: HTML, a mail, RTF, a PDF without a byte beyond ASCII."""
+    head = text[:_HEAD_CHARS].lstrip()
+    return head.startswith(("%PDF-", "{\\rtf")) or is_html(head, name) or is_mail(head, name)
+
+
+def is_html(head: str, name: str) -> bool:
+    """Whether a text begins as HTML does; a name may say that it is meant as text, or that a fragment is HTML."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in _TEXT_NAMES:
+        return False
+    return bool(_HTML_BEGINS.match(head)) or (suffix in _HTML_NAMES and bool(_TAG.search(head)))
+
+
+def is_mail(head: str, name: str) -> bool:
+    """Whether a text begins with the header of a mail; a name may say that it is meant as text."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in _TEXT_NAMES or not _MAIL_HEADER.match(head):
+        return False
+    fields = {field.lower() for field in _MAIL_HEADER.findall(re.split(r"\r?\n\r?\n", head, maxsplit=1)[0])}
+    return suffix == ".eml" or ("from" in fields and bool(fields & _MAIL_HAS))
+
+
+def _decoded(body: bytes) -> str | None:
     mark, encoding = next(((mark, name) for mark, name in _BOMS if body.startswith(mark)), (b"", "utf-8"))
     try:
         return body[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
+        if not mark:
+            return None
         raise JobError(
             Reason.UNREADABLE_DOCUMENT,
-            f"not {encoding} text (byte {error.start}): save it as UTF-8 and upload it again",
+            f"marked as {encoding}, but byte {error.start} is not: save it as UTF-8 and upload it again",
         ) from error

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from backburner.adapters.clock import SystemClock
+from backburner.adapters.extraction import DEFAULT_MEMORY_BYTES, ChildExtractor
 from backburner.adapters.queues import SqsQueue
 from backburner.adapters.responses import ResponsesApi
 from backburner.adapters.secret import api_key
@@ -31,14 +32,20 @@ _NETWORK = Config(
 )
 
 
+_OWN_MEMORY_MB = 256
+"""What a function needs beside the child that reads a document."""
+_LEAST_MEMORY_MB = 200
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """Bucket and queues as the settings name them."""
+    """Bucket and queues as the settings name them, and the reader of documents."""
 
     bucket: S3Bucket
     pending: SqsQueue
     backlog: SqsQueue
     dead: SqsQueue
+    extractor: ChildExtractor
 
     def ports(self, generator: Generator) -> Ports:
         """The outside world, with a provider."""
@@ -48,6 +55,7 @@ class Cloud:
             backlog=self.backlog,
             dead=self.dead,
             generator=generator,
+            extractor=self.extractor,
             clock=SystemClock(),
         )
 
@@ -76,6 +84,7 @@ def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
         pending=queue(url=settings.pending_queue_url),
         backlog=queue(url=settings.backlog_queue_url),
         dead=queue(url=settings.dead_queue_url),
+        extractor=ChildExtractor(memory_bytes=_memory_bytes(environment)),
     )
 
 
@@ -91,3 +100,11 @@ def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: floa
     ports = reach(settings, environment).ports(generator)
     parts = assemble(settings, ports, create_limit_s=create_limit_s, swap_tries=swap_tries)
     return Connected(settings=settings, parts=parts)
+
+
+def _memory_bytes(environment: Mapping[str, str]) -> int:
+    """What a child may use: the function's memory less our own, where the cloud tells how much that is."""
+    told_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+    if not told_mb.isdecimal():
+        return DEFAULT_MEMORY_BYTES
+    return max(_LEAST_MEMORY_MB, int(told_mb) - _OWN_MEMORY_MB) * 1024 * 1024

@@ -1,0 +1,158 @@
+"""Documents to text, each in a process of its own that can be killed: a hostile file takes nothing else along."""
+
+import asyncio
+import math
+import os
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import Process
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import msgspec
+
+from backburner.cutting import cut
+from backburner.documents import Span, plain_text
+from backburner.errors import JobError, Reason, RetryLaterError
+from backburner.extraction.child import Bounds, Header
+
+DEFAULT_MEMORY_BYTES = 400 * 1024 * 1024
+"""Fits a function of 768 MB."""
+CHILDREN = 1
+"""At a time in one process: more would have to share its memory."""
+DEFAULT_LIMIT_S = 30.0
+"""300 pages take under a second; a function must still have time for the create."""
+WATCH_EVERY_S = 0.05
+_KEPT = ("LD_LIBRARY_PATH", "PYTHONHOME")
+"""Where the interpreter finds its own libraries: all that a child gets of our environment."""
+_OUT_OF_MEMORY = (signal.SIGABRT, signal.SIGKILL)
+"""How a child ends whose allocation failed, or that the kernel chose."""
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildExtractor:
+    """Plain text is decoded here; all else is read by a child, one after the other."""
+
+    memory_bytes: int = DEFAULT_MEMORY_BYTES
+    limit_s: float = DEFAULT_LIMIT_S
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHILDREN))
+
+    async def extract(self, body: bytes, name: str) -> str:
+        """The document's text. Raises `JobError`: what a child dies of is this document's fault."""
+        text = plain_text(body, name)
+        if text is not None:
+            return text
+        async with self.slots:
+            try:
+                with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as answer:
+                    await asyncio.to_thread(_spool, source, body)
+                    code = await self._run(name, source, answer)
+                    return await asyncio.to_thread(_answered, answer, code)
+            except OSError as error:
+                raise RetryLaterError(f"no child process could be started: {error.strerror}") from error
+
+    async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
+        """Where to cut, in a thread: our own code, which parses nothing."""
+        return await asyncio.to_thread(cut, text, most_chars, overlap_chars)
+
+    async def _run(self, name: str, source: IO[bytes], answer: IO[bytes]) -> int:
+        """Let a child read and answer; how it ended. Raises `JobError` where it wants more than its bounds."""
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-s", "-B", "-m", "backburner.extraction", self._bounds(name),
+            stdin=source, stdout=answer, stderr=asyncio.subprocess.DEVNULL, env=_environment(), start_new_session=True,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(self.limit_s):
+                while (code := await _ended(child)) is None:
+                    if _resident_bytes(child.pid) > self.memory_bytes:
+                        raise self._too_much_memory()
+        except TimeoutError as error:
+            raise self._too_slow() from error
+        finally:
+            await _kill(child)
+        if -code == signal.SIGXCPU:
+            raise self._too_slow()
+        if -code in _OUT_OF_MEMORY:
+            raise self._too_much_memory()
+        return code
+
+    def _bounds(self, name: str) -> str:
+        """The child's argument. Of the name it gets no more than it needs: what stands behind the last dot."""
+        bounds = Bounds(
+            name=f"document{PurePosixPath(name).suffix}",
+            memory_bytes=self.memory_bytes,
+            cpu_s=math.ceil(self.limit_s) + 1,
+        )
+        return msgspec.json.encode(bounds).decode()
+
+    def _too_slow(self) -> JobError:
+        return JobError(Reason.DOCUMENT_TOO_LARGE, f"it takes more than {self.limit_s:g} s to read: cut it up")
+
+    def _too_much_memory(self) -> JobError:
+        return JobError(
+            Reason.DOCUMENT_TOO_LARGE,
+            f"it takes more than {self.memory_bytes >> 20} MiB of memory to read: "
+            "cut it up, or raise the functions' memory",
+        )
+
+
+def _environment() -> dict[str, str]:
+    """No credentials, no addresses, no key: where Python's modules and libraries are, and nothing else."""
+    kept = {name: value for name in _KEPT if (value := os.environ.get(name))}
+    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)  # noqa: PTH100 - a string as it is
+    return kept | {"PYTHONPATH": path, "PYTHONUTF8": "1", "MALLOC_ARENA_MAX": "2"}
+
+
+def _spool(source: IO[bytes], body: bytes) -> None:
+    source.write(body)
+    source.seek(0)
+
+
+async def _ended(child: Process) -> int | None:
+    """A child's end, if it comes before the next look at its memory."""
+    with suppress(TimeoutError):
+        return await asyncio.wait_for(child.wait(), WATCH_EVERY_S)
+    return None
+
+
+async def _kill(child: Process) -> None:
+    """End a child and whatever it started; nothing if it ended by itself."""
+    if child.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        await child.wait()
+
+
+def _resident_bytes(pid: int) -> int:
+    """Memory that a process holds; 0 where the system does not tell, and the child's own bound must do."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def _answered(answer: IO[bytes], code: int) -> str:
+    """The text a child answered with. Raises `JobError`: its refusal, or that it gave no whole answer."""
+    answer.seek(0)
+    try:
+        header = msgspec.json.decode(answer.readline(), type=Header)
+        body = answer.read(header.size_bytes + 1)
+        text = body.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _died(code) from error
+    if code or header.size_bytes != len(body):
+        raise _died(code)
+    if header.reason is not None:
+        raise JobError(header.reason, header.message)
+    return text
+
+
+def _died(code: int) -> JobError:
+    how = signal.Signals(-code).name if code < 0 else f"exit {code}"
+    return JobError(
+        Reason.UNREADABLE_DOCUMENT, f"its reader failed ({how}): damaged, or hostile; save it anew and upload it again"
+    )

@@ -1,0 +1,78 @@
+"""What the child does: bind itself, read, answer.
+
+The answer is a line of JSON, `{"reason": null, "message": "", "size_bytes": n}`, and n bytes of UTF-8; or a reason of
+the contract, its message, and nothing behind it. A child that answers nothing died.
+"""
+
+import os
+import resource
+import sys
+from typing import BinaryIO, NoReturn
+
+import msgspec
+
+from backburner.errors import JobError, Reason
+
+MAX_TEXT_BYTES = 64 * 1024 * 1024
+"""A longer text is refused."""
+_HEADER_BYTES = 65_536
+_MOST_FILES = 64
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What a child may use, and the document's name."""
+
+    name: str
+    memory_bytes: int
+    cpu_s: int
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What became of a document."""
+
+    reason: Reason | None = None
+    message: str = ""
+    size_bytes: int = 0
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Read standard input, answer, end; whatever a library prints goes to standard error."""
+    bounds = msgspec.json.decode(arguments[0], type=Bounds)
+    _bind(bounds)
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    header, text = _answer(sys.stdin.buffer, bounds.name)
+    with answer:
+        answer.write(msgspec.json.encode(header) + b"\n" + text)
+    # The library's threads outlive the call: an interpreter that cleans up meets them, and one in ten died of it.
+    os._exit(0)
+
+
+def _answer(document: BinaryIO, name: str) -> tuple[Header, bytes]:
+    try:
+        # Imported behind the bounds, since it brings the libraries along.
+        from backburner.extraction.reading import read  # noqa: PLC0415
+
+        text = read(document.read(), name).encode("utf-8", "replace")
+    except JobError as error:
+        return Header(reason=error.reason, message=str(error)), b""
+    except MemoryError:
+        return Header(reason=Reason.DOCUMENT_TOO_LARGE, message="it needs more memory than there is: cut it up"), b""
+    if len(text) > MAX_TEXT_BYTES:
+        message = f"{len(text)} bytes of text, at most {MAX_TEXT_BYTES} are read: cut it up"
+        return Header(reason=Reason.DOCUMENT_TOO_LARGE, message=message), b""
+    return Header(size_bytes=len(text)), text
+
+
+def _bind(bounds: Bounds) -> None:
+    """Bounds that hold even if nobody watches any more: memory, processor, output, open files, no core dump."""
+    for kind, most in (
+        (resource.RLIMIT_DATA, bounds.memory_bytes),
+        (resource.RLIMIT_CPU, bounds.cpu_s),
+        (resource.RLIMIT_FSIZE, MAX_TEXT_BYTES + _HEADER_BYTES),
+        (resource.RLIMIT_NOFILE, _MOST_FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        soft, hard = resource.getrlimit(kind)
+        lowest = min(limit for limit in (most, soft, hard) if limit != resource.RLIM_INFINITY)
+        resource.setrlimit(kind, (lowest, lowest))

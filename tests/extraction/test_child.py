@@ -1,0 +1,180 @@
+"""The child is bounded, sees nothing of its parent's secrets, and takes nobody along."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backburner.adapters import extraction
+from backburner.adapters.extraction import ChildExtractor
+from backburner.errors import JobError, Reason
+
+from . import corpus
+from .conftest import Extract
+
+SECRETS = {"AWS_SECRET_ACCESS_KEY": "secret-1", "AWS_SESSION_TOKEN": "secret-2", "OPENAI_API_KEY": "secret-3"}
+
+
+Program = Callable[[str], None]
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Program:
+    """Put another program in the child's place."""
+
+    def write(code: str) -> None:
+        package = tmp_path / "backburner" / "extraction"
+        package.mkdir(parents=True)
+        (package.parent / "__init__.py").touch()
+        (package / "__init__.py").touch()
+        (package / "__main__.py").write_text(code)
+        monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+
+    return write
+
+
+def children() -> list[str]:
+    """Processes that read documents and were started here."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().decode().replace("\0", " ")
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+        except OSError:
+            continue
+        if "backburner.extraction" in line and int(parent) == os.getpid():
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("bounds", "says"),
+    [
+        ({"limit_s": 0.05}, "0.05 s"),
+        ({"memory_bytes": 30 * 1024 * 1024}, "30 MiB"),
+    ],
+)
+def test_a_child_over_its_bounds_fails_its_document_alone(bounds: dict[str, float], says: str) -> None:
+    """It is killed, the remedy named, and the next document is read by the same extractor."""
+    extractor = ChildExtractor(**bounds)
+
+    async def story() -> str:
+        with pytest.raises(JobError) as refused:
+            await extractor.extract(corpus.pdf(2), "a.pdf")
+        assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
+        assert says in str(refused.value)
+        return await replace(extractor, limit_s=60.0, memory_bytes=2**29).extract(corpus.pdf(), "a.pdf")
+
+    assert corpus.SENTENCES[0] in asyncio.run(story())
+    assert children() == []
+
+
+@pytest.mark.parametrize("ending", ["SIGSEGV", "SIGBUS"])
+def test_a_child_that_dies_fails_its_document_alone(program: Program, ending: str) -> None:
+    """Whatever it died of is said."""
+    program(f"import os, signal; os.kill(os.getpid(), signal.{ending})")
+    with pytest.raises(JobError, match=ending) as refused:
+        asyncio.run(ChildExtractor().extract(corpus.pdf(), "a.pdf"))
+    assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
+
+
+@pytest.mark.parametrize("answer", ["", "rubbish\n", '{"size_bytes": 5}\nabc', '{"size_bytes": 3}\nabcdef'])
+def test_an_answer_that_is_none_fails_its_document(program: Program, answer: str) -> None:
+    """Half a text is never taken for a whole one."""
+    program(f"import sys; sys.stdout.write({answer!r})")
+    with pytest.raises(JobError) as refused:
+        asyncio.run(ChildExtractor().extract(corpus.pdf(), "a.pdf"))
+    assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
+
+
+def test_no_credential_reaches_a_child(monkeypatch: pytest.MonkeyPatch, program: Program) -> None:
+    """Its environment and its arguments name no credential, no key, no bucket, no document."""
+    program(
+        "import json, os, sys; text = json.dumps([sys.argv, dict(os.environ)])\n"
+        'print(json.dumps({"size_bytes": len(text)})); print(text, end="")'
+    )
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    arguments, environment = json.loads(asyncio.run(ChildExtractor().extract(corpus.pdf(), "inbox/secret-4.pdf")))
+    assert set(environment) <= {"PYTHONPATH", "PYTHONUTF8", "MALLOC_ARENA_MAX", "LC_CTYPE", *extraction._KEPT}
+    assert "secret" not in json.dumps([arguments, environment])
+
+
+def test_a_cancelled_parent_leaves_no_child() -> None:
+    """The whole group is killed before the cancellation goes on."""
+
+    async def story() -> None:
+        reading = asyncio.create_task(ChildExtractor().extract(corpus.pdf(300), "a.pdf"))
+        while not children():
+            await asyncio.sleep(0.01)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+    asyncio.run(story())
+    assert children() == []
+
+
+def test_children_wait_for_each_other() -> None:
+    """No more than one at a time, however many documents come at once."""
+    most = 0
+
+    async def story() -> list[str]:
+        nonlocal most
+        extractor = ChildExtractor()
+        work = asyncio.gather(*(extractor.extract(corpus.epub(), "a.epub") for _ in range(3)))
+        while not work.done():
+            most = max(most, len(children()))
+            await asyncio.sleep(0.01)
+        return await work
+
+    assert len(set(asyncio.run(story()))) == 1
+    assert most == 1
+
+
+def test_the_same_document_reads_the_same_every_time(extract: Extract) -> None:
+    """Also at its end: the library's threads outlive the reading, and must not take the answer along."""
+    assert len({extract(corpus.docx(), "a.docx") for _ in range(10)}) == 1
+
+
+def test_the_event_loop_goes_on_while_a_long_text_is_cut() -> None:
+    """Five million characters, in a few seconds and another thread."""
+    text = "Ein Satz mit fünf Wörtern. " * 185_000
+
+    async def story() -> float:
+        cutting = asyncio.create_task(ChildExtractor().cut(text, 72_000, 600))
+        longest, before = 0.0, time.monotonic()
+        while not cutting.done():
+            await asyncio.sleep(0.01)
+            longest, before = max(longest, time.monotonic() - before), time.monotonic()
+        assert "".join(text[span.own : span.last] for span in await cutting) == text
+        return longest
+
+    assert asyncio.run(story()) < 1.0
+
+
+def test_plain_text_starts_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most documents are text: they cost a decoding."""
+
+    async def never(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", never)
+    assert asyncio.run(ChildExtractor().extract("ёж".encode("utf-16"), "a.txt")) == "ёж"
+
+
+def test_a_parent_never_loads_the_libraries() -> None:
+    """They cost a quarter of a second and 40 MB, and meet hostile files: only a child imports them."""
+    probe = (
+        "import sys, backburner.adapters.connect, backburner.extraction.child;"
+        "print([name for name in ('xberg', 'chardet') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

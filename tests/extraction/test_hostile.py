@@ -1,0 +1,97 @@
+"""A hostile, damaged or foreign file fails alone, in bounded time, with a reason that says what to do."""
+
+import random
+import time
+
+import pytest
+
+from backburner.documents import MAX_DOCUMENT_BYTES
+from backburner.errors import Reason
+
+from . import corpus
+from .conftest import Extract, Refusal
+
+BOUND_S = 25.0
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+DOCUMENT_XML = f"<w:document {W}><w:body>%s</w:body></w:document>"
+SHEET = (
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%s</sheetData></worksheet>'
+)
+
+
+def word(inside: str) -> bytes:
+    """A Word file with this in its body."""
+    return corpus.repacked(corpus.docx(), "word/document.xml", (DOCUMENT_XML % inside).encode())
+
+
+def paragraphs(times: int) -> bytes:
+    """A Word file that says the same very often."""
+    return word("<w:p><w:r><w:t>all work and no play</w:t></w:r></w:p>" * times)
+
+
+def laughs() -> bytes:
+    """Entities of entities."""
+    entities = '<!ENTITY a0 "lol">' + "".join(
+        f'<!ENTITY a{level} "{f"&a{level - 1};" * 10}">' for level in range(1, 10)
+    )
+    body = DOCUMENT_XML % "<w:p><w:r><w:t>before &a9; after</w:t></w:r></w:p>"
+    return corpus.repacked(corpus.docx(), "word/document.xml", f"<!DOCTYPE d [{entities}]>{body}".encode())
+
+
+def rows(times: int) -> bytes:
+    """A workbook of very many rows."""
+    inside = "".join(f'<row r="{row}"><c r="A{row}"><v>1</v></c></row>' for row in range(1, times + 1))
+    return corpus.repacked(corpus.xlsx(), "xl/worksheets/sheet1.xml", (SHEET % inside).encode())
+
+
+def encrypted_office() -> bytes:
+    """As Office writes it: an old container around the encrypted file."""
+    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000) + "EncryptedPackage".encode("utf-16-le") + bytes(3000)
+
+
+REFUSED = {
+    "scan.pdf": (corpus.scan, Reason.UNREADABLE_DOCUMENT, "OCR"),
+    "encrypted.pdf": (lambda: corpus.pdf(owner="x", password="y"), Reason.UNREADABLE_DOCUMENT, "password"),
+    "encrypted.docx": (encrypted_office, Reason.UNREADABLE_DOCUMENT, "password"),
+    "truncated.pdf": (lambda: corpus.pdf(30)[:2500], Reason.UNREADABLE_DOCUMENT, "whole"),
+    "damaged.pdf": (lambda: b"%PDF-1.7\nrubbish\n%%EOF\n", Reason.UNREADABLE_DOCUMENT, "damaged"),
+    "truncated.docx": (lambda: corpus.docx()[:20_000], Reason.UNREADABLE_DOCUMENT, "whole"),
+    "bomb.docx": (lambda: paragraphs(2_000_000), Reason.DOCUMENT_TOO_LARGE, "unpack"),
+    "bomb.xlsx": (lambda: rows(800_000), Reason.DOCUMENT_TOO_LARGE, "memory"),
+    "zeros": (lambda: bytes(MAX_DOCUMENT_BYTES), Reason.UNSUPPORTED_TYPE, "unknown kind"),
+    "random": (lambda: random.Random(1).randbytes(100_000), Reason.UNSUPPORTED_TYPE, "unknown kind"),
+    "picture.txt": (lambda: b"\x89PNG\r\n\x1a\n\x00", Reason.UNSUPPORTED_TYPE, "PNG"),
+    "archive.zip": (lambda: corpus.packed({"a.txt": b"a"}), Reason.UNSUPPORTED_TYPE, "ZIP"),
+    "archive.gz": (lambda: b"\x1f\x8b\x08\x00", Reason.UNSUPPORTED_TYPE, "gzip"),
+    "program": (lambda: b"\x7fELF\x02\x01\x01\x00", Reason.UNSUPPORTED_TYPE, "program"),
+    "sound.mp3": (lambda: b"ID3\x04\x00", Reason.UNSUPPORTED_TYPE, "MP3"),
+    "old.doc": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), Reason.UNSUPPORTED_TYPE, "DOCX"),
+    "nested.docx": (lambda: word("<w:tbl><w:tr><w:tc>" * 20_000), Reason.UNREADABLE_DOCUMENT, "save it anew"),
+    "empty.html": (lambda: b"<!doctype html><html><body></body></html>", Reason.EMPTY_DOCUMENT, "without text"),
+    "blank": (lambda: " \n\t\u00a0".encode("utf-16-le"), Reason.EMPTY_DOCUMENT, "no text"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_file_that_cannot_be_read_says_why(refusal: Refusal, name: str) -> None:
+    """With the reason of the contract and a remedy, within bounds."""
+    make, reason, says = REFUSED[name]
+    body = make()
+    begun = time.monotonic()
+    found = refusal(body, f"inbox/{name}")
+    assert time.monotonic() - begun < BOUND_S
+    assert found[0] is reason
+    assert says in found[1]
+
+
+def test_entities_of_entities_are_not_followed(extract: Extract) -> None:
+    """Nothing of them is in the text."""
+    assert extract(laughs(), "a.docx").strip() == "before after"
+
+
+def test_tags_in_tags_without_end_take_nobody_along(refusal: Refusal, extract: Extract) -> None:
+    """Whatever becomes of the page itself, the next document is read."""
+    begun = time.monotonic()
+    assert refusal(b"<html><body>" + b"<div>" * 200_000 + b"deep", "a.html")[1]
+    assert time.monotonic() - begun < BOUND_S
+    assert "Sentinel" in extract(corpus.docx(), "a.docx")

@@ -1,0 +1,53 @@
+"""The layer as `sam build` makes it, for both processors: it fits into a function, and it can read documents."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from backburner_cli.localcloud.cloud import CHECKOUT
+
+MOST_BYTES = 250_000_000
+"""A function and its layers, unpacked: 250 MB; AWS may mean MiB, we do not rely on it."""
+
+
+@pytest.fixture(scope="module", params=["arm64", "x86_64"])
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is uploaded, in a folder for each resource."""
+    folder = tmp_path_factory.mktemp(request.param)
+    done = subprocess.run(
+        [
+            CHECKOUT / ".tools/sam/bin/sam", "build", "--template", CHECKOUT / "template.yaml",
+            "--build-dir", folder / "build", "--parameter-overrides", f"Architecture={request.param}",
+        ],
+        cwd=CHECKOUT,
+        env={
+            **os.environ,
+            "ARCH": request.param,
+            "UV": str(CHECKOUT / ".venv/bin/uv"),
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "SAM_CLI_TELEMETRY": "0",
+            "__SAM_CLI_APP_DIR": str(folder / "sam"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert not done.returncode, done.stderr
+    return folder / "build"
+
+
+def test_function_and_layer_fit(built: Path) -> None:
+    """With everything in: 250 MB unpacked is all that a function may have."""
+    for function in ("SubmitFunction", "CheckerFunction"):
+        size_bytes = sum(path.stat().st_size for name in (function, "Layer") for path in (built / name).rglob("*"))
+        assert 100_000_000 < size_bytes < MOST_BYTES
+
+
+def test_everything_that_is_imported_is_in_it(built: Path) -> None:
+    """The child and what it reads with, compiled for the functions' processor."""
+    python = built / "Layer" / "python"
+    assert (python / "backburner" / "extraction" / "__main__.py").exists()
+    for package in ("boto3", "chardet", "jsonschema_rs", "msgspec", "openai", "xberg", "yaml"):
+        assert (python / package / "__init__.py").exists(), package
