@@ -133,7 +133,7 @@ async def _status(office: Office) -> dict[str, Any]:
         "waiting_for": dict(waiting_for.most_common()),
         "starting": states[State.SUBMITTING],
         "running": states[State.RUNNING],
-        "places_in_use": len(counters.reserved),
+        "places_in_use": counters.in_flight,
         "places": settings.max_in_flight,
         "pauses": [
             {"concerns": name, "why": pause.why, "since": _told(pause.since), "next_probe": _told(pause.next_probe)}

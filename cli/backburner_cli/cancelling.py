@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from backburner.books import at_once, each_of
-from backburner.errors import Reason
+from backburner.errors import Reason, RetryLaterError
 from backburner.keys import INBOX
-from backburner.records import OpenRecord, State, decode
+from backburner.records import OpenRecord, decode
 from backburner.sweep import OPEN
 from backburner_cli.office import Office, run
 from backburner_cli.terminal import CommandError
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from backburner.ledger import Open
     from backburner.ports import Stored
-
-_TRIES = 5
 
 
 def cancel(out: Console, environment: Mapping[str, str], keys: Sequence[str]) -> bool:
@@ -57,28 +54,14 @@ async def _cancel(office: Office, out: Console, keys: set[str]) -> bool:
 
 
 async def _stop(office: Office, job: str, run_number: int) -> str:
-    for _ in range(_TRIES):
-        held = await office.ledger.open_record(job, run_number)
-        if held is None:
+    try:
+        found = await office.canceller.cancel(job, run_number)
+    except RetryLaterError as error:
+        return f"not cancelled: {error}; try again"
+    match found:
+        case None:
             return "it has just ended"
-        if held.record.cancelled_for is not None:
-            return f"is being cancelled already ({held.record.cancelled_for})"
-        if await office.ledger.rewrite(await _cancelled(office, held)) is not None:
-            return f"was {held.record.state}: cancelled at the checker's next tick"
-    return "not cancelled: it is being written all the time; try again"
-
-
-async def _cancelled(office: Office, held: Open) -> Open:
-    """The record with the wish in it; message before record, so that the checker looks at once.
-
-    While a generation is being started the record keeps its ticket: whoever starts it has its message, and the guard's
-    is still to come.
-    """
-    record = held.record
-    wish = held.but(cancelled_for=Reason.CANCELLED)
-    if record.state is State.SUBMITTING:
-        return wish
-    message = record.message(record.responses[-1].id if record.state is State.RUNNING else None)
-    await office.cloud.pending.send(message.encode(), 0)
-    ran_s = held.generation_age_s if record.state is State.RUNNING else 0.0
-    return wish.but(ticket=message.ticket, ran_s=ran_s)
+        case Reason():
+            return f"is being cancelled already ({found})"
+        case _:
+            return f"was {found}: cancelled at the checker's next tick"

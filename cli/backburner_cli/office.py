@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 
 from backburner.adapters.connect import Cloud, reach
 from backburner.answers import Answer, Trouble
+from backburner.cancel import Canceller
 from backburner.errors import BackburnerError, ConfigError
 from backburner.inbox import Inbox
 from backburner.ledger import Ledger
@@ -64,6 +65,11 @@ class Office:
     def inbox(self) -> Inbox:
         """The documents."""
         return self.parts.submitter.inbox
+
+    @property
+    def canceller(self) -> Canceller:
+        """Who cancels runs."""
+        return self.parts.submitter.massive.canceller
 
 
 def run(environment: Mapping[str, str], work: Callable[[Office], Awaitable[T]]) -> T:

@@ -220,6 +220,36 @@ def test_an_id_is_adopted_however_often_its_message_was_received():
     assert system.generator.cancelled == []
 
 
+def test_a_message_that_is_handled_while_its_sender_claims_stays():
+    """The soak found it: taken for an upload event, it lost the claim to its own sender, and was deleted as known."""
+    system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
+    system.process("inbox/before.txt", "so that the governor is there")
+    system.upload(KEY, "text")
+    govern(system, others_wait=True)
+    received, claimed = asyncio.Event(), asyncio.Event()
+
+    async def hook(effect, moment):
+        await asyncio.sleep(0)
+        is_claim = effect.name == "bucket.put" and effect.key.startswith("ledger/open/")
+        if is_claim and effect.process.startswith("submit") and moment == "before":
+            await received.wait()
+        if is_claim and effect.process.startswith("submit") and moment == "after":
+            claimed.set()
+        if effect.process == "tick" and effect.key.startswith("ledger/open/") and moment == "after":
+            received.set()
+            await claimed.wait()
+
+    system.world.hook = hook
+
+    async def both():
+        await asyncio.gather(system.submit(KEY), system.tick())
+
+    system.run(both())
+    assert claimed.is_set()
+    system.settle()
+    assert system.problems() == []
+
+
 def _record(system):
     (key,) = system.bucket.keys("ledger/open/")
     return system.bucket.json(key)

@@ -18,7 +18,7 @@ from backburner.parts import Parts, Ports, assemble
 from model.books import Truth, WatchedBucket
 from model.misbehaviours import AMBIGUOUS, FORGETFUL, MISBEHAVIOURS, RECIPES
 from model.stage import Fault, Stage
-from support.fakes import Effect, FakeClock, FakeGenerator, FakeMessage, Plan
+from support.fakes import Effect, FakeClock, FakeExtractor, FakeGenerator, FakeMessage, Plan
 from support.system import TICK_S, System
 
 MORE_EXAMPLES = os.environ.get("BACKBURNER_MODEL_EXAMPLES")
@@ -100,6 +100,7 @@ class StagedSystem(System):
             backlog=self.backlog,
             dead=self.dead,
             generator=self.generator,
+            extractor=FakeExtractor(),
             clock=WrongClock(self.world, skew=self.skew),
         )
         return assemble(self.settings, ports, create_limit_s=30.0, swap_tries=swap_tries)

@@ -49,12 +49,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 from backburner.answers import Answer, Generation, Trouble, Usage
-from backburner.errors import RetryLaterError
+from backburner.cutting import cut
+from backburner.documents import Span, plain_text
+from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ports import ABSENT, ConflictError, Received, Stored, TooLargeError
 
 T = TypeVar("T")
@@ -229,6 +232,14 @@ class FakeBucket:
             raise TooLargeError(stored.size_bytes)
         return stored
 
+    async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
+        """Some bytes of an object, if it is still the same."""
+        async with self.world.effect("bucket.get", key):
+            stored = self._read(key)
+        if stored is not None and stored.etag != match:
+            raise ConflictError(key)
+        return stored and stored.body[first:last]
+
     async def head(self, key: str) -> Stored | None:
         """Read all but the body."""
         async with self.world.effect("bucket.head", key):
@@ -236,10 +247,11 @@ class FakeBucket:
         return stored and replace(stored, body=b"")
 
     async def put(
-        self, key: str, body: bytes, *, match: str, content_type: str, metadata: dict[str, str] | None = None
+        self, key: str, body: bytes | Path, *, match: str, content_type: str, metadata: dict[str, str] | None = None
     ) -> str:
         """Write on condition."""
         assert content_type
+        body = _bytes(body)
         async with self.world.effect("bucket.put", key):
             there = self.objects.get(key)
             if (there.etag if there else ABSENT) != match:
@@ -294,6 +306,10 @@ class FakeBucket:
     def _read(self, key: str) -> Stored | None:
         there = self.objects.get(key)
         return there and replace(there, read_at=self.world.now().replace(microsecond=0))
+
+
+def _bytes(body: bytes | Path) -> bytes:
+    return body.read_bytes() if isinstance(body, Path) else body
 
 
 @dataclass
@@ -374,6 +390,22 @@ class FakeQueue:
     def _in_hand(self, message: Received) -> list[FakeMessage]:
         now = self.world.seconds
         return [there for there in self.messages if there.receipt == message.receipt and there.shows_s > now]
+
+
+@dataclass(frozen=True)
+class FakeExtractor:
+    """Reads marked Unicode and UTF-8 and nothing else; starts no child, takes no time and no thread."""
+
+    async def extract(self, body: bytes, name: str) -> str:
+        """The text."""
+        text = plain_text(body, name)
+        if text is None:
+            raise JobError(Reason.UNSUPPORTED_TYPE, "the fake reads plain text only")
+        return text
+
+    async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
+        """Where to cut."""
+        return cut(text, most_chars, overlap_chars)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -492,6 +524,15 @@ class FakeGenerator:
         return self.default
 
     def _truth(self, made: Made) -> Generation:
+        """How it stands, with a body that says so too."""
+        truth = self._stands(made)
+        content = [{"type": "output_text", "text": truth.text}]
+        output = [{"type": "message", "content": content}] if truth.text else []
+        cap = made.request.get("max_output_tokens")
+        body = {"id": made.id, "status": truth.status, "output": output, "max_output_tokens": cap}
+        return msgspec.structs.replace(truth, body=body)
+
+    def _stands(self, made: Made) -> Generation:
         plan, now = made.plan, self.world.seconds
         created = int(START.timestamp() + made.created_s)
         if made.cancelled_s is not None and not plan.cancel_completes:

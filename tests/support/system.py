@@ -17,7 +17,7 @@ from backburner.keys import job_id, place_of
 from backburner.parts import Parts, Ports, assemble
 from backburner.recipes import fingerprint
 from backburner.settings import from_env
-from support.fakes import FakeBucket, FakeClock, FakeGenerator, FakeQueue, World
+from support.fakes import FakeBucket, FakeClock, FakeExtractor, FakeGenerator, FakeQueue, World
 
 T = TypeVar("T")
 BUCKET = "documents"
@@ -58,6 +58,7 @@ class System:
             backlog=self.backlog,
             dead=self.dead,
             generator=self.generator,
+            extractor=FakeExtractor(),
             clock=FakeClock(self.world, skew_s),
         )
         return assemble(self.settings, ports, create_limit_s=30.0, swap_tries=12)

@@ -10,7 +10,13 @@ from backburner_cli.localcloud.cloud import CHECKOUT
 NAMES = {
     *("BACKBURNER_BUCKET", "BACKBURNER_PENDING_QUEUE_URL", "BACKBURNER_BACKLOG_QUEUE_URL", "BACKBURNER_DEAD_QUEUE_URL"),
     *("BACKBURNER_PROVIDER", "OPENAI_BASE_URL", "OPENAI_PROJECT_ID", "OPENAI_ORG_ID", "BACKBURNER_API_KEY_SECRET"),
-    *("BACKBURNER_MODEL", "BACKBURNER_MAX_IN_FLIGHT", "BACKBURNER_SUBMITS_PER_MINUTE", "BACKBURNER_POLLS_PER_SECOND"),
+    *(
+        "BACKBURNER_MODEL",
+        "BACKBURNER_CONTEXT_TOKENS",
+        "BACKBURNER_MAX_IN_FLIGHT",
+        "BACKBURNER_SUBMITS_PER_MINUTE",
+        "BACKBURNER_POLLS_PER_SECOND",
+    ),
     *("BACKBURNER_DAILY_TOKENS", "BACKBURNER_DAILY_COST", "BACKBURNER_DEADLINE_S", "BACKBURNER_LEASE_S"),
     *("BACKBURNER_SWEEP_EVERY_S", "BACKBURNER_MAX_ATTEMPTS"),
 }
@@ -119,11 +125,14 @@ def test_every_queue_is_under_the_tls_policy(of_type):
     assert statement["Resource"] == [{"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}]
 
 
-def test_what_is_superseded_goes_after_a_while_and_nothing_else_does(of_type):
-    """The one expiry is for ledger/superseded/; unfinished uploads are given up after a week."""
+def test_what_is_superseded_or_left_by_failed_jobs_goes_after_a_while_and_nothing_else_does(of_type):
+    """The expiries are for ledger/superseded/ and ledger/work/; unfinished uploads are given up after a week."""
     [bucket] = of_type("AWS::S3::Bucket").values()
-    expiry, unfinished = bucket["LifecycleConfiguration"]["Rules"]
-    assert (expiry["Prefix"], expiry["ExpirationInDays"]) == ("ledger/superseded/", {"Ref": "SupersededDays"})
+    *expiries, unfinished = bucket["LifecycleConfiguration"]["Rules"]
+    assert [(expiry["Prefix"], expiry["ExpirationInDays"]) for expiry in expiries] == [
+        ("ledger/superseded/", {"Ref": "SupersededDays"}),
+        ("ledger/work/", {"Ref": "WorkDays"}),
+    ]
     assert unfinished["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
     assert "ExpirationInDays" not in unfinished
 

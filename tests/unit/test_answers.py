@@ -53,6 +53,7 @@ def test_a_whole_response_is_read() -> None:
     assert generation_of(body, 2.5) == Generation(
         id="resp_1",
         status="completed",
+        body=body,
         text="One. Two. Three.",
         model="m-2031",
         usage=Usage(input_tokens=5, output_tokens=3, total_tokens=8),

@@ -67,8 +67,17 @@ def test_every_record_has_what_they_share(record: JobRecord) -> None:
 
 def test_each_kind_has_its_own_fields() -> None:
     """Those of the contract, and the few that are ours."""
-    assert _fields(RUN).keys() - SHARED - {"nonce", "replaces"} == {"result_key", "result_etag", "parts"}
-    assert _fields(ERROR).keys() - SHARED - {"nonce"} == {"reason", "message", "partial_text", "replay"}
+    assert _fields(RUN).keys() - SHARED - {"nonce", "replaces", "lines", "resume"} == {
+        "result_key",
+        "result_etag",
+        "parts",
+    }
+    assert _fields(ERROR).keys() - SHARED - {"nonce", "parts", "lines", "resume"} == {
+        "reason",
+        "message",
+        "partial_text",
+        "replay",
+    }
     assert _fields(OPEN).keys() >= {"attempt", "ticket", "nonce", "waiting_for"}
     assert _fields(RUN)["parts"] is None
     assert _fields(ERROR)["partial_text"] is None

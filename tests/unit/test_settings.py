@@ -54,6 +54,7 @@ def test_every_name_is_read() -> None:
     environment = WHOLE | {name: str(100 + n) for n, name in enumerate(NUMBERS)}
     environment |= {"BACKBURNER_DAILY_TOKENS": "5000", "BACKBURNER_DAILY_COST": "1.5"}
     environment |= {"OPENAI_BASE_URL": "http://p/v1", "OPENAI_PROJECT_ID": "p", "OPENAI_ORG_ID": "o"}
+    environment |= {"BACKBURNER_CONTEXT_TOKENS": "500, o3=1000"}
     settings = from_env(environment)
     assert asdict(settings) == {
         "bucket": "b",
@@ -69,6 +70,7 @@ def test_every_name_is_read() -> None:
         "model": "m",
         "daily_tokens": 5000,
         "daily_cost": 1.5,
+        "windows": {**PROFILES[Provider.OPENAI].windows, "o3": 1000, "*": 500},
     } | {field: 100 + n for n, (field, _) in enumerate(NUMBERS.values())}
 
 

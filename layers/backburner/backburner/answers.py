@@ -21,6 +21,14 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
             total_tokens=self.total_tokens + other.total_tokens,
         )
 
+    def subtracted_from(self, whole: "Usage") -> "Usage":
+        """What is left of a whole."""
+        return Usage(
+            input_tokens=whole.input_tokens - self.input_tokens,
+            output_tokens=whole.output_tokens - self.output_tokens,
+            total_tokens=whole.total_tokens - self.total_tokens,
+        )
+
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
     """A response object, read without trusting it: whatever is missing or of another type is empty.
@@ -40,6 +48,8 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int | None = None
     completed_at: int | None = None
     poll_after_s: float | None = None
+    body: Mapping[str, Any] = {}
+    """As it came, for who passes it on whole."""
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +90,7 @@ def generation_of(body: Mapping[str, Any], poll_after_s: float | None = None) ->
         created_at=_whole(body.get("created_at")),
         completed_at=_whole(body.get("completed_at")),
         poll_after_s=poll_after_s,
+        body=body,
     )
 
 

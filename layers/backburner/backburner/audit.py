@@ -20,7 +20,7 @@ from backburner.ports import Bucket
 from backburner.records import ErrorRecord, JobRecord, Line, RunRecord, State, SupersededRecord, decode, line_of
 from backburner.sweep import OLD_ENOUGH_S, SILENT_S, Sweeper
 
-_OUTPUTS = ("md", "txt", "json")
+_OUTPUTS = ("md", "txt", "json", "jsonl")
 _MOST_LINES = 1000
 _FOREVER = float("inf")
 

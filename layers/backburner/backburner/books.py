@@ -128,7 +128,7 @@ class Reader:
                 source_etag=record.source.etag,
                 state=record.state,
                 silent_s=stored.age_s,
-                reserves=record.wants is not None and record.state is not State.WAITING,
+                reserves=record.reserves,
             )
             seen.working = (*seen.working, working)
 

@@ -20,9 +20,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run may use: at most one generation, so many tokens, so much money."""
+    """What one run may use: so many generations at a time, so many tokens, so much money."""
 
     model: str
+    places: int = 1
+    """1; of a batch's lines as many as are open."""
     tokens: int = 0
     cost: float = 0.0
     holder: str = ""
@@ -62,8 +64,15 @@ class Counters(msgspec.Struct, kw_only=True):
     """Where a sweep that ran out of time goes on."""
     usual_s: dict[str, float] = {}
     """What generations of each model usually take: a moving average, learnt from those that ended."""
+    chars_per_token: dict[str, float] = {}
+    """How many characters of what each model was sent made a token: learnt likewise."""
     unexplained: list[str] = []
     """Reservations for which the last sweep found no open record."""
+
+    @property
+    def in_flight(self) -> int:
+        """Generations that are open, as far as anybody knows."""
+        return sum(held.places for held in self.reserved.values())
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +96,7 @@ def room(counters: Counters, limits: Limits, now: datetime) -> int:
     move_windows(counters, now)
     if pause := counters.pauses.get(EVERYTHING):
         return 1 if now >= pause.next_probe else 0
-    free = min(limits.max_in_flight - len(counters.reserved), limits.submits_per_minute - counters.submitted)
+    free = min(limits.max_in_flight - counters.in_flight, limits.submits_per_minute - counters.submitted)
     return max(0, free)
 
 
@@ -103,12 +112,38 @@ def reserve(
     if denial is not None:
         counters.others_wait = True
         return denial
-    for key in (EVERYTHING, wanted.model):
+    counters.reserved[name] = wanted
+    _granted(counters, now, wanted.model)
+    return None
+
+
+def extend(
+    counters: Counters, limits: Limits, now: datetime, name: str, *, held: Reservation, each: Reservation, most: int
+) -> tuple[int, Denial | None]:
+    """Hold what a run with many generations has open now, `held`, and as many more like `each` as can be had.
+
+    Returns how many more, at most `most`, and why not all of them.
+    """
+    move_windows(counters, now)
+    counters.reserved[name] = held
+    for more in range(most):
+        denial = _denial(counters, limits, now, each, behind_others=False)
+        if denial is not None:
+            return more, denial
+        held = msgspec.structs.replace(
+            held, places=held.places + 1, tokens=held.tokens + each.tokens, cost=held.cost + each.cost
+        )
+        counters.reserved[name] = held
+        _granted(counters, now, each.model)
+    return most, None
+
+
+def _granted(counters: Counters, now: datetime, model: str) -> None:
+    """One more generation is started; where it is a probe, the next is a while away."""
+    counters.submitted += 1
+    for key in (EVERYTHING, model):
         if pause := counters.pauses.get(key):
             counters.pauses[key] = msgspec.structs.replace(pause, next_probe=now + PROBE_EVERY)
-    counters.reserved[name] = wanted
-    counters.submitted += 1
-    return None
 
 
 def release(counters: Counters, name: str, used: Reservation) -> None:
@@ -130,10 +165,14 @@ def settle(counters: Counters, now: datetime, name: str, *, tokens: int, cost: f
         counters.cost = round(counters.cost + cost, 9)
 
 
-def learn(counters: Counters, model: str, took_s: float) -> None:
-    """Take one more duration into account, with a weight of a fifth."""
+def learn(counters: Counters, model: str, took_s: float, chars_per_token: float | None = None) -> None:
+    """Take one more generation into account, with a weight of a fifth."""
     usual_s = counters.usual_s.get(model, took_s)
     counters.usual_s[model] = round(usual_s + (took_s - usual_s) / 5, 1)
+    if chars_per_token is not None:
+        known = counters.chars_per_token.get(model, chars_per_token)
+        ratio = known + (chars_per_token - known) / 5
+        counters.chars_per_token[model] = round(min(8.0, max(0.5, ratio)), 3)
 
 
 def pause(counters: Counters, now: datetime, name: str, why: str) -> None:
@@ -165,7 +204,7 @@ def _denial(
             return Denial(waiting_for="provider", seconds=(held.next_probe - now).total_seconds())
     if behind_others and counters.others_wait:
         return Denial(waiting_for="capacity", seconds=0)
-    if len(counters.reserved) >= limits.max_in_flight:
+    if counters.in_flight >= limits.max_in_flight:
         return Denial(waiting_for="capacity", seconds=_FULL_S)
     if counters.submitted >= limits.submits_per_minute:
         return Denial(waiting_for="rate", seconds=(counters.minute + timedelta(minutes=1) - now).total_seconds())

@@ -32,7 +32,7 @@ async def take(bucket: Bucket, governor: Governor) -> Census:
     counters, now = await governor.counters()
     return Census(
         waiting=max(0, count - len(counters.reserved)),
-        running=len(counters.reserved),
+        running=counters.in_flight,
         oldest_s=oldest_s,
         paused=len(counters.pauses),
         budget_used=governor.budget_used(counters, now),

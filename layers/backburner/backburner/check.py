@@ -17,12 +17,14 @@ from backburner.generate import Starter
 from backburner.governor import Governor
 from backburner.keys import place_of
 from backburner.ledger import Ledger, Open
+from backburner.massive import Massive
 from backburner.messages import Message, decode
 from backburner.pacing import LONGEST_DELAY_S, Pace, hidden_s, next_poll_s, probe_s
 from backburner.ports import Clock, Generator, Queue, Received
 from backburner.profiles import Profile
 from backburner.recipes import Recipe, parse, schema_problem
 from backburner.records import OpenRecord, State, log_keys, seen
+from backburner.segments import Segments
 from backburner.submit import Submitter
 from backburner.verdicts import Act, Call, Verdict, judge
 
@@ -33,6 +35,8 @@ YOUNG_S = 60
 EARLY_S = 2.0
 """A message that came before the record that names it shows again after this."""
 _VOID_AT_RECEIVE = 3
+_TELLING_CHARS = 1000
+"""An input shorter than this says little about how many characters make a token."""
 MOST_RECEIVES = 500
 OLDEST_S = 7 * 86_400
 """A message that was received that often or is that old is replaced, long before redrive or retention would take it."""
@@ -53,6 +57,8 @@ class Checker:
     profile: Profile
     pace: Pace
     governor: Governor
+    massive: Massive
+    segments: Segments
     deadline_s: int
 
     async def handle(self, queue: Queue, received: Received) -> None:
@@ -79,25 +85,37 @@ class Checker:
             return await self._unrecorded(message)
         if held.record.ticket != message.ticket:
             return await self._stale(message, held, received)
+        return await self._drive(held, received)
+
+    async def _drive(self, held: Open, received: Received) -> "_Next":
+        """Do what a run needs next, with its message in hand."""
+        if held.record.segment is not None:
+            return await self._after(await self.segments.look(held), held, received)
         match held.record.state:
             case State.SUBMITTING | State.WAITING if held.record.cancelled_for is not None:
                 perhaps = held.record.suspected_orphans + (held.record.state is State.SUBMITTING)
                 ended = held.but(suspected_orphans=perhaps)
                 why = "cancelled before it was known to be started"
-                return _DELETE if await self.starter.end(ended, held.record.cancelled_for, why) else _TAKEN
+                ours = await self.starter.end(ended, held.record.cancelled_for, why)
             case State.SUBMITTING:
-                return _DELETE if await self.starter.start_again(held, orphans=1) else _TAKEN
+                ours = await self.starter.start_again(held, orphans=1)
             case State.WAITING:
                 denial = await self.starter.start_waiting(held)
                 return _DELETE if denial is None else await self._later(held, received, hidden_s(denial.seconds))
-            case _:
+            case _ if held.record.division is None:
                 return await self._look(held, received)
+            case _:
+                return await self._after(await self.massive.look(held), held, received)
+        return _DELETE if ours else _TAKEN
 
     async def _unrecorded(self, message: Message) -> "_Next":
         """No open record: an upload that crashed before its claim, or a run that is over."""
         standing = await self.ledger.standing(place_of(message.key), message.job)
         if not standing.is_over(message.run):
             await self.submitter.submit(message.key, message)
+            opened = await self.ledger.open_record(message.job, message.run)
+            if opened is not None and opened.record.ticket == message.ticket:
+                return _TAKEN  # whoever sent it has claimed meanwhile: it is his record's one message
         if message.response_id is None:
             return _DELETE
         if standing.knows(message.response_id):
@@ -167,7 +185,9 @@ class Checker:
                 await self.finisher.done(record, answer.text)
             case Act.ENLARGE if (cap := _doubled(record, recipe)) and record.attempt < self.starter.max_attempts:
                 ours = await self.starter.retry(held.but(enlarged_cap=cap), verdict)
-            case Act.FAIL | Act.SPLIT | Act.ENLARGE:
+            case Act.SPLIT:
+                ours = await self.starter.divide(held, verdict)
+            case Act.FAIL | Act.ENLARGE:
                 ours = await self.starter.end(held, verdict.reason or Reason.PROVIDER_FAILED, verdict.message)
             case Act.LOST:
                 if await self.finisher.settled(record) is None:
@@ -186,15 +206,18 @@ class Checker:
             cancelling = held.but(cancelled_for=Reason.DEADLINE_EXCEEDED, ran_s=held.generation_age_s)
             await self.ledger.rewrite(cancelling)
             return 0.0, frozenset()
-        round_s = len(self.governor.seen.reserved) / self.pace.per_second
+        round_s = self.governor.seen.in_flight / self.pace.per_second
         return await self._later(held, received, next_poll_s(held.generation_age_s, verdict.after_s, round_s=round_s))
+
+    async def _after(self, delay_s: float | None, held: Open, received: Received) -> "_Next":
+        return _DELETE if delay_s is None else await self._later(held, received, delay_s)
 
     async def _later(self, held: Open, received: Received, delay_s: float) -> "_Next":
         """Look again after a while; with a fresh message before redrive or retention takes the old one."""
         if received.receives < MOST_RECEIVES and received.age_s < OLDEST_S:
             return delay_s, frozenset()
         record, is_running = held.record, held.record.state is State.RUNNING
-        fresh = record.message(record.responses[-1].id if is_running else None)
+        fresh = record.message(record.response_id)
         queue = self.pending if is_running else self.starter.backlog
         await queue.send(fresh.encode(), round(min(delay_s, LONGEST_DELAY_S)))
         ran_s = held.generation_age_s if is_running else 0.0
@@ -206,7 +229,10 @@ class Checker:
         took_s = held.generation_age_s
         if answer.created_at is not None and answer.completed_at is not None:
             took_s = answer.completed_at - answer.created_at
-        self.governor.learn(held.record.provider.model, max(0.0, took_s))
+        inputs = answer.usage.input_tokens if answer.usage else 0
+        long_enough = inputs > 0 and held.record.sent_chars >= _TELLING_CHARS
+        ratio = held.record.sent_chars / inputs if long_enough else None
+        self.governor.learn(held.record.provider.model, max(0.0, took_s), ratio)
 
     def _forgettable(self, response_ids: set[str]) -> frozenset[str]:
         return frozenset(response_ids) if self.profile.deletes else frozenset()

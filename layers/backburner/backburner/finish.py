@@ -10,12 +10,14 @@ whoever asks for it; the journal's line is lost, and rebuilt by an audit.
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from backburner.errors import Reason, RetryLaterError
 from backburner.governor import Governor
 from backburner.inbox import Current, Inbox
 from backburner.journal import Journal
+from backburner.keys import work_folder
 from backburner.ledger import Held, Ledger, Standing, new_nonce
 from backburner.messages import Message, new_ticket
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError, Queue, Stored
@@ -28,6 +30,7 @@ from backburner.records import (
     RunRecord,
     State,
     SupersededRecord,
+    cost_of,
     log_keys,
     shared,
 )
@@ -36,7 +39,12 @@ logger = logging.getLogger(__name__)
 
 _TRIES = 5
 """How often a commit looks again after meeting a change; then the message is left to come back."""
-_CONTENT_TYPES = {"md": "text/markdown; charset=utf-8", "txt": "text/plain; charset=utf-8", "json": "application/json"}
+_CONTENT_TYPES = {
+    "md": "text/markdown; charset=utf-8",
+    "txt": "text/plain; charset=utf-8",
+    "json": "application/json",
+    "jsonl": "application/x-ndjson",
+}
 _OWNER = "backburner-run"
 """Metadata of a result: `<job_id>.<run>`, to tell our text from another run's before its record stands."""
 
@@ -53,7 +61,7 @@ class Finisher:
     pending: Queue
     clock: Clock
 
-    async def done(self, record: OpenRecord, text: str) -> State:
+    async def done(self, record: OpenRecord, text: "_Text") -> State:
         """Write the text and its run record, on condition that nobody else did meanwhile. Returns how the run ended."""
         place, nonce = record.place, new_nonce()
         result_key = place.result_key(record.output)
@@ -71,7 +79,7 @@ class Finisher:
             written = await self.bucket.head(result_key)
             if written is not None and written.etag == etag:
                 logger.info("job done", extra=log_keys(record) | {"result_key": result_key, "polls": record.polls})
-                await self.journal.note(run_record)
+                await self._note(run_record)
                 await self._clear_up(record, run_record)
                 return State.DONE
         raise RetryLaterError(f"{result_key} is written by others all the time")
@@ -90,7 +98,7 @@ class Finisher:
                 except ConflictError:
                     continue  # look again: still current, or our own write?
             logger.warning("job failed", extra=log_keys(record) | {"reason": reason})
-            await self.journal.note(error_record)
+            await self._note(error_record)
             await self._clear_up(record, error_record)
             return State.FAILED
         raise RetryLaterError(f"{place.error_record_key} is written by others all the time")
@@ -105,8 +113,10 @@ class Finisher:
         stands = await self.ledger.set_aside(aside)
         if stands.nonce == aside.nonce:
             await self.journal.note(aside)
-        await self._start_current(record, await self.bucket.head(record.source.key))
+        if record.part_of is None:
+            await self._start_current(record, await self.bucket.head(record.source.key))
         await self._settle(record, stands)
+        await self._clear_parts(record)
         await self.ledger.close(record)
         logger.info("job superseded", extra=log_keys(record) | {"with_text": text is not None})
         return State.SUPERSEDED
@@ -115,9 +125,9 @@ class Finisher:
         """How a run ended by other hands, cleared up behind; None while it is still to be carried on."""
         return await self._settled(record, await self.ledger.standing(record.place, record.job_id), None)
 
-    async def _settled(self, record: OpenRecord, standing: Standing, text: str | None) -> State | None:
+    async def _settled(self, record: OpenRecord, standing: Standing, text: "_Text | None") -> State | None:
         if record.run <= standing.superseded_run:
-            return await self.supersede(record, text)
+            return await self.supersede(record, _quotable(text))
         if standing.run is not None and standing.committed_by(record):
             await self._clear_up(record, standing.run.record)
             return State.DONE
@@ -125,8 +135,19 @@ class Finisher:
             await self._clear_up(record, standing.error.record)
             return State.FAILED
         if await self.inbox.is_superseded(record, standing):
-            return await self.supersede(record, text)
+            return await self.supersede(record, _quotable(text))
         return None
+
+    async def _note(self, ended: RunRecord | ErrorRecord) -> None:
+        """The journal's line; parts have none: their document's counts what they used."""
+        if not ended.place.is_part:
+            await self.journal.note(ended)
+
+    async def _clear_parts(self, record: OpenRecord) -> None:
+        """Remove what lies under `ledger/work` for a job."""
+        if record.division is not None:
+            async for key, _ in self.bucket.listed(work_folder(record.job_id)):
+                await self.bucket.delete(key)
 
     async def _clear_up(self, record: OpenRecord, committed: RunRecord | ErrorRecord) -> None:
         """Settle, and take away what a run that is over leaves: harmless however often. The caller has its message."""
@@ -141,6 +162,8 @@ class Finisher:
                 await self.bucket.delete(record.place.error_record_key)
             if replaced.result_key is not None and replaced.result_key != committed.result_key:
                 await self.bucket.delete(replaced.result_key)
+            if not _has_failures(committed):
+                await self._clear_parts(record)
         await self.ledger.close(record)
 
     async def _start_current(self, record: OpenRecord, source: Stored | None) -> None:
@@ -153,13 +176,15 @@ class Finisher:
     async def _settle(self, record: OpenRecord, ended: JobRecord) -> None:
         """Book what the record that ended the run says it used: the open record may know less."""
         if record.wants is not None:
-            await self.governor.settle(record.name, tokens=ended.usage.total_tokens, cost=ended.cost or 0.0)
+            used = ended.own_usage  # its parts settle for themselves
+            cost = cost_of(record.price, used) or 0.0
+            await self.governor.settle(record.name, tokens=used.total_tokens, cost=cost)
 
-    async def _put_text(self, record: OpenRecord, key: str, text: str) -> str:
+    async def _put_text(self, record: OpenRecord, key: str, text: "_Text") -> str:
         there = await self.bucket.head(key)
         return await self.bucket.put(
             key,
-            text.encode(),
+            text.encode() if isinstance(text, str) else text,
             match=ABSENT if there is None else there.etag,
             content_type=_CONTENT_TYPES[record.output],
             metadata={_OWNER: record.name},
@@ -184,7 +209,13 @@ class Finisher:
             )
         )
         return RunRecord(
-            **self._ended(record, State.DONE, nonce), result_key=key, result_etag=etag, parts=None, replaces=replaced
+            **self._ended(record, State.DONE, nonce),
+            result_key=key,
+            result_etag=etag,
+            parts=record.parts,
+            lines=record.lines,
+            resume=record.resume if _has_failures(record) else None,
+            replaces=replaced,
         )
 
     def _error_record(self, record: OpenRecord, reason: Reason, message: str, nonce: str) -> ErrorRecord:
@@ -193,11 +224,28 @@ class Finisher:
             reason=reason,
             message=message,
             partial_text=record.partial_text,
+            parts=record.parts,
+            lines=record.lines,
+            resume=record.resume,
             replay=f"upload s3://{record.source.bucket}/{record.source.key} again (the same bytes will do)",
         )
 
     def _ended(self, record: OpenRecord, state: State, nonce: str) -> dict[str, Any]:
         return shared(record) | {"state": state, "finished_at": self.clock.now(), "nonce": nonce}
+
+
+_Text = str | bytes | Path
+"""A result: a batch's is a file."""
+
+
+def _quotable(text: _Text | None) -> str | None:
+    """What a superseded record keeps: never the lines of a batch."""
+    return text if isinstance(text, str) else None
+
+
+def _has_failures(record: OpenRecord | RunRecord) -> bool:
+    """Whether lines of a batch failed, which a replay would run again."""
+    return record.lines is not None and record.lines.failed > 0
 
 
 def _match(held: Held[R] | None) -> str:

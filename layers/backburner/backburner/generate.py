@@ -16,13 +16,14 @@ from msgspec.structs import replace
 
 from backburner.answers import Generation, Trouble
 from backburner.capacity import EVERYTHING, Denial
-from backburner.documents import MAX_DOCUMENT_BYTES, read_text
+from backburner.documents import MAX_DOCUMENT_BYTES
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.governor import Governor
 from backburner.ledger import Ledger, Open
+from backburner.massive import Massive
 from backburner.pacing import LONGEST_DELAY_S, backoff_s, probe_s
-from backburner.ports import Bucket, Clock, Generator, Queue, TooLargeError
+from backburner.ports import Bucket, Clock, Extractor, Generator, Queue, TooLargeError
 from backburner.profiles import Profile, request_body
 from backburner.recipes import parse
 from backburner.records import OpenRecord, State, log_keys
@@ -45,6 +46,8 @@ class Starter:
     finisher: Finisher
     governor: Governor
     generator: Generator
+    extractor: Extractor
+    massive: Massive
     pending: Queue
     backlog: Queue
     clock: Clock
@@ -106,6 +109,7 @@ class Starter:
             await self.finisher.supersede(record, None)
             return
         body = self._request(record, text)
+        held = held.but(sent_chars=len(text) + len(body["instructions"]))
         async with self.slots:
             answer = await self.generator.create(body, self.create_limit_s)
         if isinstance(answer, Generation):
@@ -133,6 +137,17 @@ class Starter:
             await self.governor.release(record.name, used)
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
+
+    async def divide(self, held: Open, verdict: Verdict) -> bool:
+        """Cut what the provider called too long; what cannot be cut smaller fails. False: another owner's."""
+        try:
+            text = await self._text(held.record)
+            if text is None:
+                await self.finisher.supersede(held.record, None)
+                return True
+            return await self.massive.divide(held, text)
+        except JobError as error:
+            return await self.end(held, error.reason, f"{error} ({verdict.message})")
 
     async def pause(self, record: OpenRecord, verdict: Verdict) -> None:
         """Pause what a verdict concerns: the provider, or one model of it."""
@@ -183,7 +198,9 @@ class Starter:
                 await self.retry(held.but(suspected_orphans=record.suspected_orphans + 1), verdict)
             case Act.FAIL if record.enlarged_cap is not None:
                 await self.end(held, Reason.OUTPUT_TRUNCATED, f"the doubled cap was refused: {verdict.message}")
-            case Act.FAIL | Act.SPLIT:
+            case Act.SPLIT:
+                await self.divide(held, verdict)
+            case Act.FAIL:
                 await self.end(held, verdict.reason or Reason.REJECTED_BY_PROVIDER, verdict.message)
             case _:
                 await self.governor.went_bad(verdict.message)
@@ -203,12 +220,15 @@ class Starter:
     async def _text(self, record: OpenRecord) -> str | None:
         """The document's text; None if it is another document by now."""
         try:
-            source = await self.bucket.get(record.source.key, MAX_DOCUMENT_BYTES)
+            source_key = record.source.key
+            source = await self.bucket.get(source_key, MAX_DOCUMENT_BYTES)
         except TooLargeError as error:
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{error.size_bytes} bytes") from error
         if source is None:
             raise JobError(Reason.SOURCE_MISSING, "the document was removed before its generation was started")
-        return read_text(source.body) if source.etag == record.source.etag else None
+        if source.etag != record.source.etag:
+            return None
+        return source.body.decode() if record.place.is_part else await self.extractor.extract(source.body, source_key)
 
 
 def _unused(held: Open) -> Open:

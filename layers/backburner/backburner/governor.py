@@ -51,7 +51,7 @@ class Governor:
     _swapping: asyncio.Lock = field(default_factory=asyncio.Lock)
     seen: Counters = field(default_factory=Counters)
     """The counters as last read: good enough for what only saves effort."""
-    _learnt: list[tuple[str, float]] = field(default_factory=list)
+    _learnt: list[tuple[str, float, float | None]] = field(default_factory=list)
 
     async def counters(self) -> tuple[Counters, datetime]:
         """The counters as they stand, and the store's time."""
@@ -85,6 +85,15 @@ class Governor:
         except RetryLaterError:
             return Denial(waiting_for="capacity", seconds=1)
 
+    async def extend(self, name: str, held: Reservation, each: Reservation, most: int) -> tuple[int, Denial | None]:
+        """Hold what a run has open and as many more as can be had. A swap lost to others grants none."""
+        try:
+            return await self.change(
+                lambda counters, now: capacity.extend(counters, self.limits, now, name, held=held, each=each, most=most)
+            )
+        except RetryLaterError:
+            return 0, Denial(waiting_for="capacity", seconds=1)
+
     async def release(self, name: str, used: Reservation) -> None:
         """Give a place back; a swap that is lost leaves it to the run's next step, or to the sweep."""
         await self._quietly(lambda counters, _: capacity.release(counters, name, used))
@@ -95,9 +104,9 @@ class Governor:
             lambda counters, now: capacity.settle(counters, now, name, tokens=tokens, cost=cost), tries=_TRIES
         )
 
-    def learn(self, model: str, took_s: float) -> None:
-        """Remember how long a generation took; written with the next settlement."""
-        self._learnt.append((model, took_s))
+    def learn(self, model: str, took_s: float, chars_per_token: float | None = None) -> None:
+        """Remember how long a generation took and how its input was counted; written with the next settlement."""
+        self._learnt.append((model, took_s, chars_per_token))
 
     def first_poll_s(self, model: str) -> float:
         """When to look first at a new generation: after a third of what they usually take."""
@@ -151,8 +160,8 @@ class Governor:
             before = msgspec.json.encode(counters)
             for asked in batch:
                 asked.answer = asked.change(counters, now)
-            for model, took_s in learnt:
-                capacity.learn(counters, model, took_s)
+            for lesson in learnt:
+                capacity.learn(counters, *lesson)
             after = msgspec.json.encode(counters)
             try:
                 if after != before:

@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 
 INBOX = "inbox/"
+WORK = "ledger/work/"
+"""Parts of documents under way: DESIGN section 7."""
 DEFAULT_RECIPE = "default"
 MAX_KEY_BYTES = 1024
 """S3's limit on a key, in UTF-8."""
@@ -23,22 +25,36 @@ class Place:
     recipe: str
     """In Unicode NFC; "" for keys such as `inbox//x`, which no recipe can have."""
     stem: str
-    """The key below `inbox/`, never normalised."""
+    """The key below `inbox/`, never normalised; of a part, the whole key: its outputs stand beside it."""
 
     def result_key(self, output: str) -> str:
-        """Key of the finished text; `output` is md, txt or json."""
-        key = self._output("results/", f".{output}")
-        return self._output("results/", f".{output}", mark=True) if key.endswith(_RUN_RECORD) else key
+        """Key of the finished text; `output` is md, txt or json, of a batch jsonl."""
+        key = self._output(self._results, f".{output}")
+        return self._output(self._results, f".{output}", mark=True) if key.endswith(_RUN_RECORD) else key
 
     @property
     def run_record_key(self) -> str:
         """Key of the run record."""
-        return self._output("results/", _RUN_RECORD)
+        return self._output(self._results, _RUN_RECORD)
 
     @property
     def error_record_key(self) -> str:
         """Key of the error record."""
-        return self._output("failed/", _ERROR_RECORD)
+        return self._output("" if self.is_part else "failed/", _ERROR_RECORD)
+
+    @property
+    def errors_key(self) -> str:
+        """Key of the lines of a batch that failed."""
+        return self._output("" if self.is_part else "failed/", ".errors.jsonl")
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is the place of a part, whose outputs are nobody's but its document's."""
+        return self.key.startswith(WORK)
+
+    @property
+    def _results(self) -> str:
+        return "" if self.is_part else "results/"
 
     def _output(self, folder: str, suffix: str, *, mark: bool = False) -> str:
         """A key that no other document's output has.
@@ -55,7 +71,9 @@ class Place:
 
 
 def place_of(key: str) -> Place:
-    """The place of an inbox key. A file directly in `inbox/` has the recipe `default`."""
+    """The place of a document or of a part. A file directly in `inbox/` has the recipe `default`."""
+    if key.startswith(WORK):
+        return Place(key=key, recipe="", stem=key)
     if not key.startswith(INBOX):
         msg = f"{key!r} is not in {INBOX}"
         raise ValueError(msg)
@@ -78,6 +96,11 @@ def job_id(bucket: str, key: str, etag: str, recipe_sha256: str, model: str) -> 
 def open_key(job: str, run: int) -> str:
     """Key of the open record of a run."""
     return f"ledger/open/{job}.{run}.json"
+
+
+def work_folder(job: str, run: int | None = None) -> str:
+    """Where the parts of a run lie; without a run, how the folders of all runs of a job begin."""
+    return f"{WORK}{job}." if run is None else f"{WORK}{job}.{run}/"
 
 
 def superseded_key(job: str, run: int) -> str:

@@ -6,7 +6,7 @@ import secrets
 import msgspec
 
 from backburner.errors import MessageError
-from backburner.keys import INBOX
+from backburner.keys import INBOX, WORK
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -24,6 +24,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     follows: str | None = None
     response_id: str | None = None
     attempt: int | None = None
+    part_of: str | None = None
+    """`<job_id>.<run>` of the run that it is a part of."""
 
     def encode(self) -> str:
         """As it goes on the queue: JSON, well under 256 KB (a key has at most 1,024 bytes)."""
@@ -41,6 +43,6 @@ def decode(body: str) -> Message:
         message = msgspec.json.decode(body, type=Message)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise MessageError(f"not a message of Backburner: {error}") from error
-    if not message.key.startswith(INBOX):
-        raise MessageError(f"a message about an object that is not in {INBOX}")
+    if not message.key.startswith((INBOX, WORK)):
+        raise MessageError(f"a message about an object that is not in {INBOX} or {WORK}")
     return message

@@ -51,6 +51,8 @@ class Pace:
         self._next = 0.0
         self.is_held = False
         """Whether the provider refuses everybody: nothing more is asked in this tick."""
+        self.until = float("inf")
+        """When this tick takes up nothing more, on the clock's monotonic time."""
         self._lock = asyncio.Lock()
 
     async def turn(self) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from backburner.batches import Batches
+from backburner.cancel import Canceller
 from backburner.capacity import Limits
 from backburner.check import Checker
 from backburner.finish import Finisher
@@ -10,8 +12,10 @@ from backburner.governor import Governor
 from backburner.inbox import Inbox
 from backburner.journal import Journal
 from backburner.ledger import Ledger
+from backburner.massive import Massive
 from backburner.pacing import Pace
-from backburner.ports import Bucket, Clock, Generator, Queue
+from backburner.ports import Bucket, Clock, Extractor, Generator, Queue
+from backburner.segments import Segments
 from backburner.settings import Settings
 from backburner.submit import Submitter
 from backburner.sweep import Sweeper
@@ -27,6 +31,7 @@ class Ports:
     backlog: Queue
     dead: Queue
     generator: Generator
+    extractor: Extractor
     clock: Clock
 
 
@@ -75,12 +80,28 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         pending=pending,
         clock=ports.clock,
     )
+    batches = Batches(bucket=ports.bucket, finisher=finisher)
+    massive = Massive(
+        bucket=ports.bucket,
+        ledger=ledger,
+        inbox=inbox,
+        finisher=finisher,
+        governor=governor,
+        canceller=Canceller(ledger=ledger, pending=pending),
+        extractor=ports.extractor,
+        batches=batches,
+        pending=pending,
+        backlog=backlog,
+        windows=settings.windows,
+    )
     starter = Starter(
         bucket=ports.bucket,
         ledger=ledger,
         finisher=finisher,
         governor=governor,
         generator=ports.generator,
+        extractor=ports.extractor,
+        massive=massive,
         pending=pending,
         backlog=backlog,
         clock=ports.clock,
@@ -89,12 +110,35 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         max_attempts=settings.max_attempts,
         create_limit_s=create_limit_s,
     )
+    pace = Pace(settings.polls_per_second, ports.clock)
+    segments = Segments(
+        bucket=ports.bucket,
+        ledger=ledger,
+        inbox=inbox,
+        finisher=finisher,
+        governor=governor,
+        generator=ports.generator,
+        pending=pending,
+        clock=ports.clock,
+        pace=pace,
+        profile=settings.profile,
+        project=settings.project,
+        slots=starter.slots,
+        lease_s=settings.lease_s,
+        max_attempts=settings.max_attempts,
+        create_limit_s=create_limit_s,
+        deadline_s=settings.deadline_s,
+    )
     submitter = Submitter(
         bucket=ports.bucket,
         ledger=ledger,
         inbox=inbox,
         starter=starter,
         finisher=finisher,
+        massive=massive,
+        batches=batches,
+        segments=segments,
+        extractor=ports.extractor,
         governor=governor,
         provider_name=settings.provider,
         base_url=settings.base_url,
@@ -109,8 +153,10 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         dead=ports.dead,
         clock=ports.clock,
         profile=settings.profile,
-        pace=Pace(settings.polls_per_second, ports.clock),
+        pace=pace,
         governor=governor,
+        massive=massive,
+        segments=segments,
         deadline_s=settings.deadline_s,
     )
     sweeper = Sweeper(

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from backburner.answers import Answer
+from backburner.documents import Span
 
 ABSENT: Final = "*"
 """The ETag to match where nothing may stand yet (`If-None-Match: *`)."""
@@ -46,13 +48,19 @@ class Bucket(Protocol):
     async def get(self, key: str, limit_bytes: int | None = None) -> Stored | None:
         """Read an object whole, or None where there is none. Raises `TooLargeError` without reading its bytes."""
 
+    async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
+        """Bytes [first, last) of an object, None where there is none. Raises `ConflictError` if its ETag is another."""
+
     async def head(self, key: str) -> Stored | None:
         """Read all but the body."""
 
     async def put(
-        self, key: str, body: bytes, *, match: str, content_type: str, metadata: dict[str, str] | None = None
+        self, key: str, body: bytes | Path, *, match: str, content_type: str, metadata: dict[str, str] | None = None
     ) -> str:
-        """Write if the ETag that stands there is `match` (`ABSENT`: nothing); the new ETag. Raises `ConflictError`."""
+        """Write if the ETag that stands there is `match` (`ABSENT`: nothing); the new ETag. Raises `ConflictError`.
+
+        `body` may be a file, which is never read into memory whole.
+        """
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that is gone already is no error."""
@@ -106,6 +114,22 @@ class Generator(Protocol):
 
     async def delete(self, response_id: str) -> Answer:
         """Ask the provider to forget a response."""
+
+
+class Extractor(Protocol):
+    """Reads documents and cuts texts, bounded: a hostile file fails alone."""
+
+    async def extract(self, body: bytes, name: str) -> str:
+        """The document's text, Markdown where its format has structure. Raises `JobError`.
+
+        The type is decided by the bytes; the name decides only between lookalikes.
+        """
+
+    async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
+        """Where to cut: spans in order, each at most `most_chars`, together every character once besides the overlap.
+
+        No word is cut that fits a part. Raises `ValueError` unless 0 <= 2 * overlap_chars < most_chars.
+        """
 
 
 class Clock(Protocol):

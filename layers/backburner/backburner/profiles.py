@@ -1,6 +1,7 @@
 """How providers differ: one table (DESIGN section 8), and the request body that follows from it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,14 @@ class Provider(StrEnum):
     GENERIC = "generic"
 
 
+_OPEN_MODELS: Final = MappingProxyType({"gpt-oss-": 131_072, "gemma-3-": 131_072, "qwen3-235b-": 262_144})
+"""Windows that the models' own cards give, whoever serves them."""
+_OPENAI_MODELS: Final = MappingProxyType(
+    {"gpt-4o": 128_000, "gpt-4.1": 1_047_576, "gpt-5": 272_000, "o3": 200_000, "o4-mini": 200_000}
+)
+"""As the vendor's model pages give them; of gpt-5 what its input may have."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Profile:
     """Quirks of one provider, as data."""
@@ -33,6 +42,8 @@ class Profile:
     deletes: bool = True
     model_uri: str = "{model}"
     """How a short model name becomes the provider's; `{project}` is `OPENAI_PROJECT_ID`."""
+    windows: Mapping[str, int] = field(default_factory=lambda: _OPEN_MODELS)
+    """Tokens that a model takes and gives in all, by how its name begins; one that is not here has no known bound."""
 
 
 PROFILES: Final = MappingProxyType(
@@ -44,8 +55,9 @@ PROFILES: Final = MappingProxyType(
             metadata=False,
             reasoning=False,
             model_uri="gpt://{project}/{model}",
+            windows=MappingProxyType({**_OPEN_MODELS, "yandexgpt": 32_768, "aliceai-llm": 32_768}),
         ),
-        Provider.OPENAI: Profile(base_url="https://api.openai.com/v1", service_tier=True),
+        Provider.OPENAI: Profile(base_url="https://api.openai.com/v1", service_tier=True, windows=_OPENAI_MODELS),
         Provider.AZURE: Profile(base_url=None),
         Provider.VLLM: Profile(base_url=None, deletes=False),
         Provider.GENERIC: Profile(base_url=None, store=False, metadata=False),

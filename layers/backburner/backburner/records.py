@@ -12,6 +12,7 @@ from backburner.errors import Reason
 from backburner.keys import Place, place_of
 from backburner.messages import Message, new_ticket
 from backburner.recipes import Price
+from backburner.segment import Segment
 
 VERSION = 1
 
@@ -98,9 +99,46 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.job_id}.{self.run}"
 
     @property
+    def own_usage(self) -> Usage:
+        """What its own generations used, without those of its parts."""
+        parts: list[PartEnd] = getattr(self, "parts", None) or []
+        return sum((part.usage for part in parts if not part.is_reused), Usage()).subtracted_from(self.usage)
+
+    @property
     def response_ids(self) -> set[str]:
         """Every generation it knows of."""
         return {response.id for response in self.responses}
+
+
+class LineCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a batch: `total` is `completed` and `failed` together."""
+
+    total: int
+    completed: int
+    failed: int
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of a document, or what joins some of them: a job of its own, whose document is the object at `key`."""
+
+    key: str
+    etag: str
+    run: int = 1
+    """Of its job; a replay counts on for the parts that failed."""
+    is_reused: bool = False
+    """Finished by an earlier run."""
+
+
+class Division(msgspec.Struct, frozen=True, kw_only=True):
+    """A document in parts: level 0 has the parts, each further level what joins those of the level before."""
+
+    levels: list[list[Part]]
+    opened: bool = False
+    """Whether every part of the last level has been sent its message."""
+    is_batch: bool = False
+    """Whether its parts are segments of lines."""
+    is_stopping: bool = False
+    """No part is opened any more: the run ends as soon as those under way have."""
 
 
 class OpenRecord(JobRecord, frozen=True, kw_only=True):
@@ -126,6 +164,36 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     """What it reserves at the governor for each attempt; None until it may start at all."""
     stood_at_place: list[str] = []
     """ETags of the run and error record that stood at its place when it was claimed."""
+    part_of: str | None = None
+    """`<job_id>.<run>` of the run that it is a part of."""
+    division: Division | None = None
+    """Its parts, once it has been cut: it has no generation of its own then."""
+    parts: list["PartEnd"] | None = None
+    """What became of its parts, when it ends."""
+    segment: Segment | None = None
+    """The lines of a batch that it runs; it has many generations then, and no list of them."""
+    lines: LineCounts | None = None
+    refusals: int = 0
+    """How often the provider called it, or what it was cut from, too long."""
+    sent_chars: int = 0
+    """Characters that the generation under way was sent: with its usage they tell how many make a token."""
+
+    @property
+    def response_id(self) -> str | None:
+        """The generation that is under way, as far as it is known."""
+        return self.responses[-1].id if self.state is State.RUNNING and self.responses else None
+
+    @property
+    def resume(self) -> "Resume | None":
+        """What it leaves to the next run; None if that begins from the start."""
+        is_whole = self.division is None and self.segment is None
+        return None if is_whole else Resume(division=self.division, segment=self.segment)
+
+    @property
+    def reserves(self) -> bool:
+        """Whether the governor must hold a place for it."""
+        is_one = self.division is None and self.segment is None
+        return self.wants is not None and self.state is not State.WAITING and is_one
 
     def message(self, response_id: str | None = None) -> Message:
         """A message for its next step, under a fresh ticket; with the id of a generation, once there is one."""
@@ -137,6 +205,7 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
             follows=self.ticket or None,
             response_id=response_id,
             attempt=None if response_id is None else self.attempt,
+            part_of=self.part_of,
         )
 
 
@@ -147,12 +216,42 @@ class Replaced(msgspec.Struct, frozen=True, kw_only=True):
     error_etag: str | None = None
 
 
+class PartEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one part: as a run or error record tells it of a document that was cut."""
+
+    level: int
+    """0: a part of the document; above: what joined those below."""
+    number: int
+    job_id: str
+    run: int
+    state: State
+    reason: Reason | None = None
+    responses: list[str] = []
+    usage: Usage = Usage()
+    cost: float | None = None
+    suspected_orphans: int = 0
+    polls: int = 0
+    lines: LineCounts | None = None
+    is_reused: bool = False
+    """Finished by an earlier run, whose record counts what it cost."""
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay goes on with: the parts and lines that are done stay done."""
+
+    division: Division | None = None
+    segment: Segment | None = None
+
+
 class RunRecord(JobRecord, frozen=True, kw_only=True):
     """A finished run. `parts` is null for a document that went out whole."""
 
     result_key: str
     result_etag: str
-    parts: list[dict[str, Any]] | None = None
+    parts: list[PartEnd] | None = None
+    lines: LineCounts | None = None
+    resume: Resume | None = None
+    """Of a batch in which lines failed: what a replay goes on with."""
     replaces: Replaced = Replaced()
 
 
@@ -162,6 +261,9 @@ class ErrorRecord(JobRecord, frozen=True, kw_only=True):
     reason: Reason
     message: str
     partial_text: str | None = None
+    parts: list[PartEnd] | None = None
+    lines: LineCounts | None = None
+    resume: Resume | None = None
     replay: str
 
 
@@ -264,10 +366,11 @@ def seen(record: OpenRecord, generation: Generation) -> OpenRecord:
     last = record.responses[-1]
     responses = [*record.responses[:-1], _response(generation, last.id, last.attempt)]
     usage = sum((response.usage for response in responses if response.usage), Usage())
-    return msgspec.structs.replace(record, responses=responses, usage=usage, cost=_cost(record.price, usage))
+    return msgspec.structs.replace(record, responses=responses, usage=usage, cost=cost_of(record.price, usage))
 
 
-def _cost(price: Price | None, usage: Usage) -> float | None:
+def cost_of(price: Price | None, usage: Usage) -> float | None:
+    """What tokens cost; None without a price."""
     if price is None:
         return None
     return round((usage.input_tokens * price.input + usage.output_tokens * price.output) / 1_000_000, 9)

@@ -71,4 +71,6 @@ class Replayer:
 def _is_done(standing: Standing) -> bool:
     """Whether the job's last run that is over left the result that stands there."""
     done = standing.run.record if standing.run else None
+    if done is not None and done.lines is not None and done.lines.failed:
+        return False  # its failed lines can be run again
     return done is not None and (done.job_id, done.run) == (standing.job, standing.last_run)

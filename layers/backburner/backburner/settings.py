@@ -39,6 +39,7 @@ class Settings:
     lease_s: int
     sweep_every_s: int
     max_attempts: int
+    windows: Mapping[str, int]
 
     @property
     def profile(self) -> Profile:
@@ -74,6 +75,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
         lease_s=reader.whole("BACKBURNER_LEASE_S", 120, at_most=MAX_DELAY_S),
         sweep_every_s=reader.whole("BACKBURNER_SWEEP_EVERY_S", 3600),
         max_attempts=reader.whole("BACKBURNER_MAX_ATTEMPTS", 3),
+        windows={**PROFILES[provider].windows, **reader.windows("BACKBURNER_CONTEXT_TOKENS")},
     )
     reader.contradictions(settings, needs_key=needs_key)
     if reader.problems:
@@ -97,6 +99,19 @@ class _Reader:
 
     def text(self, name: str) -> str | None:
         return self._environment.get(name, "").strip() or None
+
+    def windows(self, name: str) -> dict[str, int]:
+        """Context windows: a number for every model, or `model=number, …`."""
+        found: dict[str, int] = {}
+        for item in filter(None, (item.strip() for item in (self.text(name) or "").split(","))):
+            model, equals, tokens = item.rpartition("=")
+            if tokens.strip().isdecimal() and int(tokens) > 0 and (model.strip() or not equals):
+                found[model.strip() or "*"] = int(tokens)
+            else:
+                self.problems.append(
+                    f"{name} is {item!r}: write tokens, as 32768, or by model, as qwen3=262144, o3=200000"
+                )
+        return found
 
     def required(self, name: str, meaning: str) -> str:
         value = self.text(name)

@@ -13,19 +13,24 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
+from backburner.batches import Batches
 from backburner.capacity import OUTPUT_WITHOUT_CAP_TOKENS, Denial, Reservation
-from backburner.documents import MAX_DOCUMENT_BYTES, read_text
+from backburner.documents import MAX_DOCUMENT_BYTES
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.generate import Starter
 from backburner.governor import Governor
 from backburner.inbox import Current, Inbox
+from backburner.keys import DEFAULT_RECIPE
 from backburner.ledger import Ledger, Standing
+from backburner.massive import Massive
 from backburner.messages import Message
 from backburner.pacing import LONGEST_DELAY_S
-from backburner.ports import Bucket, Stored, TooLargeError
+from backburner.ports import Bucket, Extractor, TooLargeError
 from backburner.recipes import Recipe, fingerprint, parse, source_text
-from backburner.records import OpenRecord, ProviderRef, RecipeRef, Source, State, log_keys
+from backburner.records import Division, OpenRecord, ProviderRef, RecipeRef, Source, State, log_keys
+from backburner.segments import Segments
+from backburner.sizing import estimate_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +53,10 @@ class Submitter:
     inbox: Inbox
     starter: Starter
     finisher: Finisher
+    massive: Massive
+    batches: Batches
+    segments: Segments
+    extractor: Extractor
     governor: Governor
     provider_name: str
     base_url: str
@@ -62,27 +71,41 @@ class Submitter:
             source = await self.bucket.get(key, MAX_DOCUMENT_BYTES)
         except TooLargeError:
             source = await self.bucket.head(key)
-        current = await self.inbox.current(key, source)
+        current = await self.inbox.current(key, source, wanted.part_of if wanted else None)
         if current is None:
             return Outcome.GONE
         standing = await self.ledger.standing(current.place, current.job_id)
         run = _run_to_open(current, standing, wanted)
         if run is None or await self.ledger.open_record(current.job_id, run):
             return Outcome.KNOWN
-        return await self._open(self._record(current, standing, run), current)
+        return await self._open(self._record(current, standing, run), current, standing)
 
-    async def _open(self, record: OpenRecord, current: Current) -> Outcome:
+    async def _open(self, record: OpenRecord, current: Current, standing: Standing) -> Outcome:
         ticket = await self.starter.guard(record)
         try:
-            text, recipe_text = _text(current.source), source_text(current.place.recipe, current.recipe)
+            recipe_text = source_text(current.place.recipe or DEFAULT_RECIPE, current.recipe)
             recipe = parse(recipe_text)
+            record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price)
+            division = await self.massive.left_by(standing, record) or await self._batch(record, current)
+            if current.whole and current.whole.division and current.whole.division.is_batch:
+                record = replace(record, output=current.whole.output)
+                mine = await self.segments.claim(record, current.source.body, standing)
+                return Outcome.CLAIMED if mine else Outcome.KNOWN
+            text = "" if division else await self._text(current)
             wants = self._reservation(recipe, text, current.model)
+            if division is None and current.whole is None:
+                size = await self.massive.size(recipe, current.model, text)
+                division = await self.massive.cut(record, text, size) if size else None
         except JobError as error:
             await self.finisher.fail(record, error.reason, str(error))
             return Outcome.FAILED
+        if division is not None:
+            record = replace(record, output="jsonl") if division.is_batch else record
+            return Outcome.CLAIMED if await self.massive.claim(record, division) else Outcome.KNOWN
         wants = replace(wants, holder=ticket)
-        record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price, wants=wants)
-        denial = await self.governor.reserve(record.name, wants, behind_others=True)
+        record = replace(record, wants=wants)
+        behind_others = current.whole is None  # a part has waited in the backlog already
+        denial = await self.governor.reserve(record.name, wants, behind_others=behind_others)
         if denial is not None:
             return await self._queue_up(record, denial)
         held = await self.ledger.claim(replace(record, ticket=ticket, attempt=1))
@@ -118,6 +141,19 @@ class Submitter:
             raise JobError(Reason.OVER_BUDGET, f"about {cost:.4f}, more than a whole day's {limits.daily_cost}")
         return Reservation(model=model, tokens=inputs + outputs, cost=cost)
 
+    async def _batch(self, record: OpenRecord, current: Current) -> Division | None:
+        """The segments of a document that is a batch."""
+        if current.whole is not None or not await self.batches.is_batch(record.source.key, current.source):
+            return None
+        return await self.massive.into_segments(record, current.source)
+
+    async def _text(self, current: Current) -> str:
+        source = current.source
+        if source.size_bytes > MAX_DOCUMENT_BYTES:
+            most_mb = MAX_DOCUMENT_BYTES // 1024 // 1024
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{source.size_bytes} bytes: at most {most_mb} MB are read")
+        return source.body.decode() if current.whole else await self.extractor.extract(source.body, current.place.key)
+
     def _record(self, current: Current, standing: Standing, run: int) -> OpenRecord:
         source = current.source
         return OpenRecord(
@@ -136,6 +172,8 @@ class Submitter:
             uploaded_at=source.last_modified,
             ticket="",
             stood_at_place=standing.etags,
+            part_of=current.whole.name if current.whole else None,
+            refusals=current.whole.refusals if current.whole else 0,
         )
 
 
@@ -143,16 +181,3 @@ def _run_to_open(current: Current, standing: Standing, wanted: Message | None) -
     if wanted is not None and wanted.job == current.job_id and not standing.is_over(wanted.run):
         return standing.last_run + 1
     return standing.run_for_event(current.source.last_modified)
-
-
-def estimate_tokens(text: str) -> int:
-    """Tokens of a text, rather too many than too few: a token has three characters or more in most languages."""
-    return len(text) // 3 + 1
-
-
-def _text(source: Stored) -> str:
-    if source.size_bytes > MAX_DOCUMENT_BYTES:
-        raise JobError(
-            Reason.DOCUMENT_TOO_LARGE, f"{source.size_bytes} bytes: at most {MAX_DOCUMENT_BYTES} are read so far"
-        )
-    return read_text(source.body)

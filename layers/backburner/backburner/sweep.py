@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from msgspec.structs import replace
+
 from backburner.capacity import Counters, Reservation
 from backburner.governor import Governor
 from backburner.keys import INBOX, place_of
@@ -134,10 +136,11 @@ class Sweeper:
         if held is None:
             return 0
         record = held.record
-        message = record.message(record.responses[-1].id if record.state is State.RUNNING else None)
+        message = record.message(record.response_id)
         await (self.backlog if record.state is State.WAITING else self.pending).send(message.encode(), 0)
         ran_s = held.generation_age_s if record.state is State.RUNNING else 0.0
-        await self.ledger.rewrite(held.but(ticket=message.ticket, ran_s=ran_s))
+        division = record.division and replace(record.division, opened=False)  # parts that were lost are opened again
+        await self.ledger.rewrite(held.but(ticket=message.ticket, ran_s=ran_s, division=division))
         logger.warning("silent job woken", extra=log_keys(record) | {"state": record.state})
         return 1
 
@@ -179,7 +182,7 @@ class _UnderWay:
         return {
             held.record.name: held.record.wants
             for held in await self._read()
-            if held.record.wants is not None and held.record.state is not State.WAITING
+            if held.record.wants is not None and held.record.reserves
         }
 
     async def _read(self) -> list[Open]:

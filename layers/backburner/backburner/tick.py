@@ -102,7 +102,7 @@ class Tick:
         `RetryLaterError` where a queue cannot be read.
         """
         stop_at, most = self.clock.monotonic() + seconds, await self._most_in_hand()
-        self.checker.pace.is_held = False
+        self.checker.pace.is_held, self.checker.pace.until = False, stop_at
         at_once, in_hand = asyncio.Semaphore(MOST_AT_ONCE), set[asyncio.Task[None]]()
         pending, backlog = _Inflow(self.pending), _Inflow(self.backlog)
         sample = MOST_IN_BATCH  # even without room: a job that waits may hold a place since a crash

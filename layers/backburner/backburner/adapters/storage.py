@@ -7,10 +7,11 @@ retries may repeat a put that went through; the ledger knows its own writes by t
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -47,25 +48,46 @@ class S3Bucket:
 
         return await self._read(call, key)
 
+    async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
+        """Bytes [first, last) of an object as it was seen. Raises `ConflictError` if it is another by now."""
+
+        def call() -> Stored:
+            answer = self.client.get_object(
+                Bucket=self.name, Key=key, Range=f"bytes={first}-{last - 1}", IfMatch=f'"{match}"'
+            )
+            with closing(answer["Body"]) as stream:
+                return _stored(answer, stream.read())
+
+        try:
+            stored = await self._run(call)
+        except ClientError as error:
+            if _is_absent(error):
+                return None
+            if _status(error) in _CONFLICT_STATUS:
+                raise ConflictError(key) from error
+            raise _refused("read", key, error) from error
+        return stored.body
+
     async def head(self, key: str) -> Stored | None:
         """Read all but the body."""
         return await self._read(lambda: _stored(self.client.head_object(Bucket=self.name, Key=key), b""), key)
 
     async def put(
-        self, key: str, body: bytes, *, match: str, content_type: str, metadata: dict[str, str] | None = None
+        self, key: str, body: bytes | Path, *, match: str, content_type: str, metadata: dict[str, str] | None = None
     ) -> str:
         """Write on condition. Raises `ConflictError` where something else stands there."""
         condition = {"IfNoneMatch": "*"} if match == ABSENT else {"IfMatch": f'"{match}"'}
 
         def call() -> str:
-            answer = self.client.put_object(
-                Bucket=self.name,
-                Key=key,
-                Body=body,
-                ContentType=content_type,
-                Metadata=metadata or {},
-                **condition,  # type: ignore[arg-type]
-            )
+            with body.open("rb") if isinstance(body, Path) else nullcontext(body) as content:
+                answer = self.client.put_object(
+                    Bucket=self.name,
+                    Key=key,
+                    Body=content,
+                    ContentType=content_type,
+                    Metadata=metadata or {},
+                    **condition,  # type: ignore[arg-type]
+                )
             return answer["ETag"].strip('"')
 
         try:

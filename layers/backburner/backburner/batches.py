@@ -1,0 +1,187 @@
+"""A batch: a `.jsonl` of many requests is one job, cut into segments of lines, each of them a part (DESIGN section 7).
+
+Nothing of it is in memory whole: its lines are found by reading ranges, its results are joined in a file.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import msgspec
+from msgspec.structs import replace
+
+from backburner.errors import JobError, Reason, RetryLaterError
+from backburner.finish import Finisher
+from backburner.keys import place_of
+from backburner.lines import SUFFIX, custom_id_of, number_of, split_lines
+from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+from backburner.records import LineCounts, OpenRecord, Part
+from backburner.segment import Segment, Todo
+
+MOST_BYTES = 512 * 1024 * 1024
+MOST_LINES = 100_000
+SEGMENT_LINES = 1000
+SEGMENT_BYTES = 16 * 1024 * 1024
+"""A segment is read into memory whole."""
+_RANGE_BYTES = 8 * 1024 * 1024
+_LOOKED_AT = 20
+"""One of so many lines must have a custom_id, or a `.jsonl` is a document like any other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batches:
+    """Finds the lines of a batch, and joins what became of them."""
+
+    bucket: Bucket
+    finisher: Finisher
+
+    async def is_batch(self, key: str, source: Stored) -> bool:
+        """Whether a document is one."""
+        if not key.endswith(SUFFIX) or not source.size_bytes:
+            return False
+        head = await self._range(key, 0, min(source.size_bytes, _RANGE_BYTES), source.etag)
+        lines = [line for line in split_lines(head) if line.strip()][:_LOOKED_AT]
+        return any(custom_id_of(line) is not None for line in lines)
+
+    async def segments(self, key: str, source: Stored) -> list[bytes]:
+        """The segments of a batch, each as the object that describes it. Raises `JobError` where it is too large."""
+        if source.size_bytes > MOST_BYTES:
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{source.size_bytes} bytes: a batch has at most {MOST_BYTES}")
+        found, seen = list[Segment](), set[int]()
+        now = _Open(first_line=1, first_byte=0)
+        number, end = 0, 0
+        async for line, end in self._lines(key, source):
+            number += 1
+            if number > MOST_LINES:
+                raise JobError(Reason.DOCUMENT_TOO_LARGE, f"more than {MOST_LINES} lines: cut it into several batches")
+            custom_id = custom_id_of(line)
+            name = hash(custom_id) if custom_id is not None else None
+            if not line.strip():
+                now.blank += 1
+            elif name is not None and name in seen:
+                now.repeated.append(number)
+                now.todo.append(number)
+            else:
+                now.todo.append(number)
+            if name is not None:
+                seen.add(name)
+            if number - now.first_line + 1 >= SEGMENT_LINES or end - now.first_byte >= SEGMENT_BYTES:
+                found += now.closed(key, source.etag, number, end)
+                now = _Open(first_line=number + 1, first_byte=end)
+        found += now.closed(key, source.etag, number, end)
+        if not found:
+            raise JobError(Reason.EMPTY_DOCUMENT, "a batch without a line")
+        return [msgspec.json.encode(segment) for segment in found]
+
+    async def finish(self, record: OpenRecord, parts: list[Part]) -> None:
+        """Join what became of all lines: outputs to the result, errors apart, in the order of the input."""
+        with tempfile.TemporaryDirectory(prefix="backburner-") as folder:
+            outputs, errors = Path(folder) / "outputs", Path(folder) / "errors"
+            with outputs.open("wb") as good, errors.open("wb") as bad:
+                counts, first_error = await self._sorted_out(parts, good, bad)
+            record = replace(record, lines=counts)
+            if counts.failed:
+                await self._put_errors(record.place.errors_key, errors)
+            else:
+                await self.bucket.delete(record.place.errors_key)
+            if counts.completed:
+                await self.finisher.done(record, outputs)
+            else:
+                await self.finisher.fail(record, *first_error)
+
+    async def _sorted_out(
+        self, parts: list[Part], good: IO[bytes], bad: IO[bytes]
+    ) -> tuple[LineCounts, tuple[Reason, str]]:
+        completed = failed = 0
+        first_error = (Reason.UNREADABLE_DOCUMENT, "no line of the batch succeeded")
+        for part in parts:
+            stored = await self.bucket.get(place_of(part.key).result_key(SUFFIX[1:]))
+            if stored is None:
+                raise RetryLaterError(f"the lines of {part.key} are gone")
+            for line in stored.body.splitlines(keepends=True):
+                if number_of(line):
+                    first_error = first_error if failed else _reason(line)
+                    failed += 1
+                    bad.write(line)
+                else:
+                    completed += 1
+                    good.write(line)
+        return LineCounts(total=completed + failed, completed=completed, failed=failed), first_error
+
+    async def _put_errors(self, key: str, errors: Path) -> None:
+        there = await self.bucket.head(key)
+        try:
+            await self.bucket.put(
+                key, errors, match=there.etag if there else ABSENT, content_type="application/x-ndjson"
+            )
+        except ConflictError as error:
+            raise RetryLaterError(f"{key} is written by others") from error
+
+    async def _lines(self, key: str, source: Stored) -> AsyncIterator[tuple[bytes, int]]:
+        """Every line, with the byte behind it."""
+        rest, at = b"", 0
+        for first in range(0, source.size_bytes, _RANGE_BYTES):
+            last = min(first + _RANGE_BYTES, source.size_bytes)
+            block = rest + await self._range(key, first, last, source.etag)
+            lines = block.split(b"\n")
+            rest = lines.pop()
+            for line in lines:
+                at += len(line) + 1
+                yield line.removesuffix(b"\r"), at
+            await asyncio.sleep(0)
+        if rest:
+            yield rest, at + len(rest)
+
+    async def _range(self, key: str, first: int, last: int, etag: str) -> bytes:
+        try:
+            block = await self.bucket.get_range(key, first, last, etag)
+        except ConflictError:
+            block = None
+        if block is None:
+            raise RetryLaterError(f"{key} was replaced while it was read")
+        return block
+
+
+class _Open:
+    """The segment whose lines are being found."""
+
+    def __init__(self, first_line: int, first_byte: int) -> None:
+        self.first_line, self.first_byte = first_line, first_byte
+        self.todo: list[int] = []
+        self.repeated: list[int] = []
+        self.blank = 0
+
+    def closed(self, key: str, etag: str, number: int, end: int) -> list[Segment]:
+        """The segment up to a line, none if it has no line that says anything."""
+        if not self.todo:
+            return []
+        return [
+            Segment(
+                key=key,
+                etag=etag,
+                first_line=self.first_line,
+                count=number - self.first_line + 1,
+                first_byte=self.first_byte,
+                end_byte=end,
+                repeated=self.repeated,
+                todo=[Todo(line) for line in self.todo],
+            )
+        ]
+
+
+class _Error(msgspec.Struct, frozen=True):
+    code: str
+    message: str
+
+
+class _ErrorLine(msgspec.Struct, frozen=True):
+    error: _Error
+
+
+def _reason(line: bytes) -> tuple[Reason, str]:
+    error = msgspec.json.decode(line, type=_ErrorLine).error
+    reason = Reason(error.code) if error.code in set(Reason) else Reason.UNREADABLE_DOCUMENT
+    return reason, f"no line of the batch succeeded; the first: {error.message}"

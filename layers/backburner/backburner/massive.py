@@ -1,0 +1,271 @@
+"""A document in parts: cut, each part a job of its own, joined again (DESIGN section 7).
+
+Order of effects, and what a crash before each costs:
+  the parts' texts → the run's message → its record, which names the parts → [next look] a message for each part →
+  the record, `opened` → ... → [the last part has ended] the level that joins them, or the end of the run.
+The texts lie under a name made of what they say, so whoever cuts the same text otherwise writes elsewhere, and what the
+record names is never mixed. A part's message without an open record is an upload event for it; sent twice, it is one
+job. The run itself has no generation: its message looks after the parts until all of them have ended.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from backburner.batches import Batches
+from backburner.cancel import Canceller
+from backburner.errors import JobError, Reason
+from backburner.finish import Finisher
+from backburner.governor import Governor
+from backburner.inbox import Inbox
+from backburner.keys import place_of, work_folder
+from backburner.ledger import Ledger, Open, Standing
+from backburner.messages import Message, new_ticket
+from backburner.pacing import next_poll_s
+from backburner.ports import ABSENT, Bucket, ConflictError, Extractor, Queue, Stored
+from backburner.recipes import Recipe, parse
+from backburner.records import Division, OpenRecord, Part, PartEnd, State, log_keys
+from backburner.sizing import CHARS_PER_TOKEN, PartSize, part_size, room_tokens, smaller, window_of
+from backburner.weaving import end_of, groups, join, total
+
+logger = logging.getLogger(__name__)
+
+MOST_REFUSALS = 2
+"""How often a text is cut smaller because the provider says that it is too long."""
+_SOON_S = 1
+"""The first look at a run in parts: its record is written meanwhile."""
+_LONGEST_LOOK_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Massive:
+    """Cuts what is too long, and looks after runs in parts. `windows`: context windows by how a model's name begins."""
+
+    bucket: Bucket
+    ledger: Ledger
+    inbox: Inbox
+    finisher: Finisher
+    governor: Governor
+    canceller: Canceller
+    extractor: Extractor
+    batches: Batches
+    pending: Queue
+    backlog: Queue
+    windows: Mapping[str, int]
+
+    async def size(self, recipe: Recipe, model: str, text: str) -> PartSize | None:
+        """How to cut a text, None if it goes out whole. Raises `JobError` where the recipe's limits cannot work."""
+        room = room_tokens(recipe, window_of(self.windows, model))
+        if room is None or len(text) <= room / 2:  # few enough whatever a token has
+            return None
+        ratio = await self._chars_per_token(model)
+        return part_size(recipe, room, ratio) if len(text) > room * ratio else None
+
+    async def claim(self, record: OpenRecord, division: Division) -> bool:
+        """Open a run in parts; False if somebody else opened it."""
+        message = record.message()
+        await self.pending.send(message.encode(), _SOON_S)
+        running = replace(record, state=State.RUNNING, ticket=message.ticket, division=division)
+        return await self.ledger.claim(running) is not None
+
+    async def cut(self, record: OpenRecord, text: str, size: PartSize) -> Division:
+        """Put the parts where they are found. Raises `JobError` where the text cannot be cut."""
+        spans = await self.extractor.cut(text, size.most_chars, size.overlap_chars)
+        if len(spans) < 2:  # noqa: PLR2004 - one part is no part
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
+        texts = [text[span.first : span.last] for span in spans if text[span.own : span.last].strip()]
+        logger.info("document cut", extra=log_keys(record) | {"parts": len(texts), "characters": len(text)})
+        return Division(levels=[await self._put(record, 0, texts)])
+
+    async def into_segments(self, record: OpenRecord, source: Stored) -> Division:
+        """The segments of a batch. Raises `JobError` where it is too large or empty."""
+        described = await self.batches.segments(record.source.key, source)
+        logger.info("batch cut", extra=log_keys(record) | {"segments": len(described)})
+        return Division(levels=[await self._put(record, 0, described)], is_batch=True)
+
+    async def left_by(self, standing: Standing, record: OpenRecord) -> Division | None:
+        """The parts that the run before left, those that are done marked so; None if it left none."""
+        for held in (standing.run, standing.error):
+            left = held.record if held else None
+            if left is None or left.resume is None or (left.job_id, left.run) != (record.job_id, record.run - 1):
+                continue
+            division = left.resume.division or Division(levels=[])
+            keys = await self._keys(record)
+            levels = [[await self._again(part) for part in level] for level in division.levels]
+            if levels and all(part.key in keys for level in levels for part in level):
+                return Division(levels=levels, is_batch=division.is_batch)
+        return None
+
+    async def divide(self, held: Open, text: str) -> bool:
+        """Cut a run whose text the provider called too long. False: another owner's. Raises `JobError`: no further."""
+        record = held.record
+        refusals = record.refusals + 1
+        if refusals > MOST_REFUSALS:
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"too long for {record.provider.model} even in small parts")
+        recipe = parse(record.recipe_text)
+        size = smaller(recipe, text, refusals, await self._chars_per_token(record.provider.model))
+        division = await self.cut(record, text, size)
+        message = record.message()
+        await self.pending.send(message.encode(), _SOON_S)
+        cut = held.but(state=State.RUNNING, ticket=message.ticket, division=division, refusals=refusals)
+        mine = await self.ledger.rewrite(cut)
+        if mine is not None:
+            await self._release(mine.record)
+        return mine is not None
+
+    async def look(self, held: Open) -> float | None:
+        """See how the parts are. In how many seconds to look again; None if the run is over."""
+        record = held.record
+        division = _division(record)
+        standing = await self.ledger.standing(record.place, record.job_id)
+        if standing.is_over(record.run):
+            await self.finisher.settled(record)
+            return None
+        superseded = await self.inbox.is_superseded(record, standing)
+        keys = await self._keys(record)
+        missing = [part for part in division.levels[-1] if not await self._is_over(part, keys)]
+        if superseded or record.cancelled_for is not None:
+            return await self._stop(held, missing, superseded=superseded)
+        if not division.opened:
+            return await self._open(held, missing)
+        if missing:
+            return min(_LONGEST_LOOK_S, next_poll_s(held.age_s))
+        return await self._go_on(held)
+
+    async def _open(self, held: Open, missing: Sequence[Part]) -> float:
+        """Send every part of the last level its message."""
+        record = held.record
+        if record.name in self.governor.seen.reserved:  # the process that cut it died before it gave the place back
+            await self._release(record)
+        for part in missing:
+            await self.backlog.send(self._message(record, part).encode(), 0)
+        await self._rewrite(held, replace(_division(record), opened=True))
+        return 2.0
+
+    async def _stop(self, held: Open, missing: Sequence[Part], *, superseded: bool) -> float | None:
+        """Open nothing more, cancel what is under way, and end the run once that has ended."""
+        record, division = held.record, _division(held.record)
+        if not division.is_stopping:
+            return await self._rewrite(held, replace(division, is_stopping=True))
+        under_way = [part for part in missing if await self.canceller.cancel(self._job(record, part), part.run)]
+        if under_way:
+            return min(_LONGEST_LOOK_S, next_poll_s(held.age_s))
+        ended = await self._with_ends(record)
+        if superseded:
+            await self.finisher.supersede(ended, None)
+        else:
+            await self.finisher.fail(ended, record.cancelled_for or Reason.CANCELLED, "cancelled while in parts")
+        return None
+
+    async def _go_on(self, held: Open) -> float | None:
+        """The last level has ended: fail, join, or begin the level that joins it."""
+        record = await self._with_ends(held.record)
+        division, recipe = _division(record), parse(record.recipe_text)
+        level = division.levels[-1]
+        failed = next((end for end in record.parts or () if end.state is State.FAILED), None)
+        if failed is not None:
+            error = await self.ledger.standing(place_of(division.levels[failed.level][failed.number - 1].key), "")
+            said = error.error.record.message if error.error else ""
+            count = len(division.levels[failed.level])
+            what = "part" if failed.level == 0 else "joined part"
+            reason = failed.reason or Reason.PROVIDER_FAILED
+            await self.finisher.fail(record, reason, f"{what} {failed.number} of {count}: {said}")
+            return None
+        if division.is_batch:
+            await self.batches.finish(record, level)
+            return None
+        texts = await asyncio.gather(*(self._answer(record, part) for part in level))
+        if len(level) == 1 or recipe.concatenates:
+            await self.finisher.done(record, texts[0] if len(level) == 1 else join(texts, record.output))
+            return None
+        room = room_tokens(recipe, window_of(self.windows, record.provider.model))
+        size = (room or 0) * await self._chars_per_token(record.provider.model)
+        joined = await self._put(record, len(division.levels), groups(texts, int(size) or None))
+        return await self._rewrite(held, Division(levels=[*division.levels, joined]))
+
+    async def _with_ends(self, record: OpenRecord) -> OpenRecord:
+        """The record with what became of its parts, and with what all of it used."""
+        division, ends = _division(record), list[PartEnd]()
+        for level, parts in enumerate(division.levels):
+            standings = await asyncio.gather(
+                *(self.ledger.standing(place_of(part.key), self._job(record, part)) for part in parts)
+            )
+            ends += [
+                end
+                for number, (part, standing) in enumerate(zip(parts, standings, strict=True), 1)
+                if (end := end_of(level, number, part, standing))
+            ]
+        return total(record, ends)
+
+    async def _rewrite(self, held: Open, division: Division) -> float:
+        """Write what comes next, under the message in hand; look at once."""
+        await self.ledger.rewrite(held.but(division=division))
+        return 0.0
+
+    async def _again(self, part: Part) -> Part:
+        """A part as a replay takes it up: done already, or to be run once more."""
+        standing = await self.ledger.standing(place_of(part.key), "")
+        done, failed = standing.run, standing.error
+        if done and not (done.record.lines and done.record.lines.failed):
+            return replace(part, is_reused=True)
+        last = max((held.record.run for held in (done, failed) if held), default=part.run - 1)
+        return replace(part, run=last + 1)
+
+    async def _is_over(self, part: Part, keys: set[str]) -> bool:
+        """Whether a part has ended: seen by its records, which are read only where a replay makes them ambiguous."""
+        place = place_of(part.key)
+        if not {place.run_record_key, place.error_record_key} & keys:
+            return False
+        if part.run == 1 or part.is_reused:
+            return True
+        standing = await self.ledger.standing(place, "")
+        return any(held.record.run >= part.run for held in (standing.run, standing.error) if held)
+
+    async def _answer(self, record: OpenRecord, part: Part) -> str:
+        stored = await self.bucket.get(place_of(part.key).result_key(record.output))
+        return "" if stored is None else stored.body.decode()
+
+    async def _keys(self, record: OpenRecord) -> set[str]:
+        return {key async for key, _ in self.bucket.listed(work_folder(record.job_id))}
+
+    async def _put(self, record: OpenRecord, level: int, texts: Sequence[str | bytes]) -> list[Part]:
+        """Write parts under a name that no other texts have."""
+        bodies = [text.encode() if isinstance(text, str) else text for text in texts]
+        mark = hashlib.sha256(b"\0".join(bodies)).hexdigest()[:12]
+        folder = f"{work_folder(record.job_id, record.run)}{mark}"
+
+        async def put(number: int, body: bytes) -> Part:
+            key = f"{folder}/{level}-{number:04d}"
+            try:
+                etag = await self.bucket.put(key, body, match=ABSENT, content_type="text/plain; charset=utf-8")
+            except ConflictError:
+                there = await self.bucket.head(key)
+                etag = there.etag if there else ""
+            return Part(key=key, etag=etag)
+
+        return list(await asyncio.gather(*(put(number, body) for number, body in enumerate(bodies, 1))))
+
+    def _message(self, record: OpenRecord, part: Part) -> Message:
+        job = self._job(record, part)
+        return Message(job=job, run=part.run, key=part.key, ticket=new_ticket(), part_of=record.name)
+
+    def _job(self, record: OpenRecord, part: Part) -> str:
+        return self.inbox.job_of_part(record, part)
+
+    async def _release(self, record: OpenRecord) -> None:
+        if record.wants is not None:
+            used = replace(record.wants, tokens=record.own_usage.total_tokens, cost=record.cost or 0.0)
+            await self.governor.release(record.name, used)
+
+    async def _chars_per_token(self, model: str) -> float:
+        counters, _ = await self.governor.counters()
+        return counters.chars_per_token.get(model, CHARS_PER_TOKEN)
+
+
+def _division(record: OpenRecord) -> Division:
+    assert record.division is not None, "a run that was never cut"
+    return record.division

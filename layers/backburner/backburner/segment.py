@@ -1,0 +1,93 @@
+"""The state of one segment of a batch: some hundred lines, each begun, under way, finished or to be begun again.
+
+It stands in the segment's open record, so it is small: a line under way is its number and the id of its generation,
+finished lines are a count and the keys of the pieces that hold them. Lines are named by their number in the batch.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+
+class Todo(msgspec.Struct, frozen=True, array_like=True):
+    """A line to be begun; `attempt` counts those before."""
+
+    number: int
+    attempt: int = 0
+    cap: int | None = None
+    """Doubled bound on output tokens, after an answer that was cut off."""
+
+
+class Started(msgspec.Struct, frozen=True, array_like=True):
+    """A line under way."""
+
+    number: int
+    custom_id: str
+    id: str
+    attempt: int
+    at_s: float
+    """Age of the segment, by the store's clock, when it was recorded."""
+    cap: int | None = None
+    is_given: bool = False
+    """Whether the line brought its whole request."""
+    is_cancelled: bool = False
+    """Recorded before the provider is asked."""
+
+
+L = TypeVar("L", Todo, Started)
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines `first_line` up to `first_line + count`, which stand in bytes [first_byte, end_byte) of a batch."""
+
+    key: str
+    etag: str
+    first_line: int
+    count: int
+    first_byte: int
+    end_byte: int
+    repeated: list[int] = []
+    """Lines whose custom_id an earlier one has."""
+    todo: list[Todo] = []
+    creating: list[Todo] = []
+    """Lines whose creates are under way: who finds them after the lease counts them as orphans."""
+    started: list[Started] = []
+    pieces: list[str] = []
+    """Objects with finished lines; where a line stands twice, the later piece is right."""
+    failed: list[int] = []
+    completed: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every line has ended."""
+        return not (self.todo or self.creating or self.started)
+
+    def begun(self, block: list[Todo]) -> "Segment":
+        """Some of what is to do is being created."""
+        left = [line for line in self.todo if line not in block]
+        return replace(self, todo=left, creating=block)
+
+    def with_piece(self, key: str, completed: Iterable[int], failed: Iterable[int]) -> "Segment":
+        """Lines have ended: the object with what became of them is written."""
+        done, bad = set(completed), set(failed)
+        over = done | bad
+
+        def left(lines: list[L]) -> list[L]:
+            return [line for line in lines if line.number not in over]
+
+        return replace(
+            self,
+            pieces=[*self.pieces, key],
+            completed=self.completed + len(done),
+            failed=sorted({*self.failed, *bad} - done),
+            todo=left(self.todo),
+            started=left(self.started),
+        )
+
+    def again(self) -> "Segment":
+        """As a replay takes it up: what failed or was cut off is to do, what is done stays done."""
+        under_way = {line.number for line in (*self.todo, *self.creating)} | {line.number for line in self.started}
+        left = sorted({*self.failed, *under_way})
+        return replace(self, todo=[Todo(number) for number in left], creating=[], started=[], failed=[])

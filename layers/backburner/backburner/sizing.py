@@ -1,0 +1,78 @@
+"""How long is too long: tokens are estimated from characters, and a model's window bounds what a document may have.
+
+How many characters make a token is learnt per model from the usage that comes back; until then it is three, which is
+rather too few for most languages.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backburner.capacity import OUTPUT_WITHOUT_CAP_TOKENS
+from backburner.errors import JobError, Reason
+from backburner.recipes import Recipe
+
+CHARS_PER_TOKEN = 3.0
+LEAST_ROOM_TOKENS = 500
+"""With less room for its document a recipe cannot work."""
+SPARE = 0.9
+"""Share of a window that an estimate may fill."""
+CAUTIOUS_TOKENS = 24_000
+"""Size of a part where a provider says "too long" and its window is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartSize:
+    """Of what a document is cut into, in characters."""
+
+    most_chars: int
+    overlap_chars: int
+
+
+def estimate_tokens(text: str, chars_per_token: float = CHARS_PER_TOKEN) -> int:
+    """Tokens of a text."""
+    return int(len(text) / chars_per_token) + 1
+
+
+def window_of(windows: Mapping[str, int], model: str) -> int | None:
+    """The context window of a model in tokens; None where the table knows none.
+
+    A name in the table stands for every model that one segment of whose name begins with it; the longest name wins.
+    """
+    segments = model.split("/")
+    names = [name for name in windows if any(segment.startswith(name) for segment in segments) or name == "*"]
+    return windows[max(names, key=len)] if names else None
+
+
+def room_tokens(recipe: Recipe, window: int | None) -> int | None:
+    """Tokens of a document that one generation takes; None where nothing bounds them.
+
+    Raises `JobError` (`invalid_recipe`), with the numbers, where the recipe's limits cannot work together.
+    """
+    asked = recipe.split.max_input_tokens if recipe.split else None
+    if window is None:
+        return asked
+    instructions = estimate_tokens(recipe.instructions)
+    output = recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS
+    left = int((window - instructions - output) * SPARE)
+    sum_of = f"a window of {window} tokens, less {instructions} of instructions and {output} of output"
+    if left < LEAST_ROOM_TOKENS:
+        raise JobError(Reason.INVALID_RECIPE, f"{sum_of}, leaves {max(0, left)} for a document: shorten the recipe")
+    if asked is not None and asked > window - instructions - output:
+        raise JobError(
+            Reason.INVALID_RECIPE, f"split: parts of {asked} tokens do not fit: {sum_of}, leaves {left} for each"
+        )
+    return left if asked is None else min(asked, left)
+
+
+def part_size(recipe: Recipe, room: int, chars_per_token: float) -> PartSize:
+    """How a document is cut that does not fit in so many tokens."""
+    overlap = recipe.split.overlap_tokens if recipe.split else 0
+    most_chars = max(2, int(room * chars_per_token))
+    return PartSize(most_chars=most_chars, overlap_chars=min(int(overlap * chars_per_token), (most_chars - 1) // 2))
+
+
+def smaller(recipe: Recipe, text: str, refusals: int, chars_per_token: float) -> PartSize:
+    """How a text is cut that the provider called too long, by the count of times that it did."""
+    guess = part_size(recipe, CAUTIOUS_TOKENS, chars_per_token)
+    most_chars = max(2, min(len(text) // 2 + 1, guess.most_chars) if refusals == 1 else len(text) // 4 + 1)
+    return PartSize(most_chars=most_chars, overlap_chars=min(guess.overlap_chars, most_chars // 4))

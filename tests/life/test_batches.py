@@ -1,0 +1,215 @@
+"""Batches: one job of many lines; in order, errors apart, small state, counts that balance."""
+
+import json
+
+import pytest
+
+from backburner import segments
+from backburner.answers import Generation, Trouble
+from backburner.replay import Replayer
+from support.fakes import Plan
+from support.system import System
+
+KEY = "inbox/batch.jsonl"
+RESULT, ERRORS = "results/batch.jsonl.jsonl", "failed/batch.jsonl.errors.jsonl"
+
+
+def line(number, **body):
+    asked = {"model": "model-1", "input": f"line {number}"} | body
+    return {"custom_id": f"id-{number}", "method": "POST", "url": "/v1/responses", "body": asked}
+
+
+def jsonl(*lines):
+    return "".join((each if isinstance(each, str) else json.dumps(each)) + "\n" for each in lines)
+
+
+def read(system, key):
+    return [json.loads(each) for each in system.bucket.body(key).splitlines()]
+
+
+@pytest.fixture
+def system(monkeypatch):
+    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 10)
+    monkeypatch.setattr(segments, "BLOCK", 4)
+    return System()
+
+
+def test_lines_come_back_in_order_in_the_format_of_that_api(system):
+    system.process(KEY, jsonl(*map(line, range(35))))
+    answers = read(system, RESULT)
+    assert [answer["custom_id"] for answer in answers] == [f"id-{number}" for number in range(35)]
+    first = answers[0]
+    assert set(first) == {"id", "custom_id", "response", "error"}
+    assert (first["response"]["status_code"], first["error"]) == (200, None)
+    assert first["response"]["body"]["output"][0]["content"][0]["text"] == "In short: line 0"
+    assert system.problems() == []
+    assert len(system.generator.requests) == 35
+    assert system.bucket.keys("ledger/work/") == []
+
+
+def test_the_run_record_counts_lines_tokens_and_segments(system):
+    system.bucket.upload("recipes/priced.md", "---\nprice: {input: 1, output: 2}\n---\nDo it.")
+    system.process("inbox/priced/batch.jsonl", jsonl(*map(line, range(25)), "rubbish"))
+    record = system.run_record("inbox/priced/batch.jsonl")
+    assert record["lines"] == {"total": 26, "completed": 25, "failed": 1}
+    assert [part["lines"]["total"] for part in record["parts"]] == [10, 10, 6]
+    assert record["usage"]["total_tokens"] == sum(part["usage"]["total_tokens"] for part in record["parts"]) > 25 * 20
+    assert record["cost"] == pytest.approx(sum(part["cost"] for part in record["parts"]))
+    assert system.bucket.json("ledger/governor.json")["tokens"] == record["usage"]["total_tokens"]
+
+
+def test_what_is_wrong_with_a_line_is_said_of_that_line_alone(system):
+    lines = [
+        line(1),
+        "{not json",
+        line(1),
+        line(3) | {"url": "/v1/embeddings"},
+        line(4) | {"method": "GET"},
+        {"custom_id": "no-input", "method": "POST", "url": "/v1/responses", "body": {"model": "m"}},
+        {"body": {"input": "nameless"}},
+        line(8, stream=True),
+        "",
+        line(10),
+    ]
+    system.process(KEY, jsonl(*lines))
+    assert [answer["custom_id"] for answer in read(system, RESULT)] == ["id-1", "id-10"]
+    errors = {error["error"]["line"]: error["error"]["code"] for error in read(system, ERRORS)}
+    assert errors == {
+        2: "invalid_json_line",
+        3: "duplicate_custom_id",
+        4: "invalid_url",
+        5: "invalid_method",
+        6: "missing_required_parameter",
+        7: "invalid_json_line",
+        8: "invalid_request",
+    }
+    assert system.run_record(KEY)["lines"] == {"total": 9, "completed": 2, "failed": 7}
+    assert len(system.generator.requests) == 2
+
+
+def test_lines_with_an_input_alone_run_under_the_recipe(system):
+    system.bucket.upload("recipes/mine.md", "---\nmax_output_tokens: 77\n---\nTranslate it.")
+    system.process("inbox/mine/a.jsonl", jsonl({"custom_id": "a", "input": "text"}, line(1)))
+    by_recipe, given = sorted(system.generator.requests, key=lambda request: "instructions" not in request)
+    assert (by_recipe["instructions"], by_recipe["max_output_tokens"]) == ("Translate it.", 77)
+    assert "instructions" not in given
+    assert given["background"] is True
+
+
+def test_a_jsonl_that_is_no_batch_is_a_document(system):
+    system.process(KEY, '{"a": 1}\n{"a": 2}\n')
+    assert system.result(KEY).startswith("In short")
+
+
+def test_lines_share_what_may_be_in_flight(monkeypatch):
+    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 10)
+    system, seen = System({"BACKBURNER_MAX_IN_FLIGHT": "3"}), []
+
+    async def hook(effect, moment):
+        if (effect.name, moment) == ("generator.create", "after"):
+            seen.append(len(system.generator.open))
+
+    system.world.hook = hook
+    system.process(KEY, jsonl(*map(line, range(20))))
+    assert max(seen) == 3
+    assert len(read(system, RESULT)) == 20
+    assert system.problems() == []
+
+
+def test_failed_lines_are_told_apart_and_a_replay_runs_only_those(system):
+    system.generator.plan(
+        Plan(ending=Generation(id="", status="failed", error_code="invalid_prompt")), document="line 13"
+    )
+    system.process(KEY, jsonl(*map(line, range(25))))
+    (error,) = read(system, ERRORS)
+    assert (error["custom_id"], error["error"]["code"], error["error"]["line"]) == ("id-13", "rejected_by_provider", 14)
+    assert len(read(system, RESULT)) == 24
+    replay(system)
+    assert len(system.generator.requests) == 26
+    assert [answer["custom_id"] for answer in read(system, RESULT)] == [f"id-{number}" for number in range(25)]
+    assert ERRORS not in system.bucket.objects
+    record = system.run_record(KEY)
+    assert (record["run"], record["lines"]) == (2, {"total": 25, "completed": 25, "failed": 0})
+    assert system.problems() == []
+    assert system.bucket.keys("ledger/work/") == []
+
+
+def replay(system):
+    parts = system.parts()
+    replayer = Replayer(
+        bucket=system.bucket, ledger=parts.submitter.ledger, inbox=parts.submitter.inbox, pending=system.pending
+    )
+    system.run(replayer.replay(KEY))
+    system.settle()
+
+
+def test_a_cancelled_batch_keeps_what_is_done_and_a_replay_does_the_rest(system):
+    system.generator.plan(Plan(runs_s=1.0), times=6)
+    system.generator.default = Plan(runs_s=100_000.0)
+    system.upload(KEY, jsonl(*map(line, range(15))))
+    system.run(system.submit(KEY))
+    system.run(system.tick())
+    assert len(system.generator.open) == 9
+    system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 1))
+    system.settle()
+    assert system.error_record(KEY)["reason"] == "cancelled"
+    assert system.generator.open == []
+    system.generator.default = Plan()
+    replay(system)
+    assert len(read(system, RESULT)) == 15
+    assert len(system.generator.requests) == 15 + 9
+    assert system.problems() == []
+
+
+def test_troubles_of_lines_are_judged_as_those_of_documents(system):
+    plans = {
+        "line 0": Plan(create=Trouble(status=500)),
+        "line 1": Plan(create=Trouble(status=429)),
+        "line 2": Plan(text=""),
+        "line 3": Plan(ending=Generation(id="", status="failed", error_code="server_error")),
+        "line 4": Plan(ending=Generation(id="", status="incomplete", incomplete_reason="max_output_tokens")),
+        "line 5": Plan(create=Trouble(status=400, code="context_length_exceeded")),
+        "line 6": Plan(ending=Generation(id="", status="incomplete", incomplete_reason="content_filter")),
+        "line 7": Plan(forgets=True),
+    }
+    for document, plan in plans.items():
+        system.generator.plan(plan, document=document)
+    system.process(KEY, jsonl(*(line(number, max_output_tokens=10) for number in range(9))))
+    codes = {error["error"]["line"] - 1: error["error"]["code"] for error in read(system, ERRORS)}
+    assert codes == {5: "document_too_large", 6: "content_filter"}
+    assert len(read(system, RESULT)) == 7
+    enlarged = [request for request in system.generator.requests if request["max_output_tokens"] == 20]
+    assert [request["input"] for request in enlarged] == ["line 4"]
+    assert system.run_record(KEY)["suspected_orphans"] == 2
+    assert system.problems() == []
+
+
+def test_a_line_past_its_deadline_is_cancelled(system):
+    system.bucket.upload("recipes/default.md", "---\ndeadline: 90s\n---\nDo it.")
+    system.generator.plan(Plan(runs_s=1e9), document="line 0")
+    system.process(KEY, jsonl(line(0), line(1)))
+    (error,) = read(system, ERRORS)
+    assert error["error"]["code"] == "deadline_exceeded"
+    assert system.generator.open == []
+
+
+def test_a_batch_in_which_nothing_succeeds_is_not_called_done(system):
+    system.process(KEY, jsonl(line(1) | {"url": "/v1/embeddings"}, line(2) | {"method": "GET"}))
+    assert system.error_record(KEY)["lines"] == {"total": 2, "completed": 0, "failed": 2}
+    assert len(read(system, ERRORS)) == 2
+    assert RESULT not in system.bucket.objects
+
+
+def test_a_batch_that_is_replaced_makes_way_and_leaves_no_generation_open(system):
+    system.generator.default = Plan(runs_s=50.0)
+    system.upload(KEY, jsonl(*map(line, range(15))))
+    system.run(system.submit(KEY))
+    system.run(system.parts().tick.run(10.0))
+    assert system.generator.open
+    system.upload(KEY, jsonl(line(100)))
+    system.run(system.submit(KEY))
+    system.settle()
+    assert [answer["custom_id"] for answer in read(system, RESULT)] == ["id-100"]
+    assert system.generator.open == []
+    assert system.problems() == []
+    assert system.bucket.keys("ledger/work/") == []
