@@ -1,0 +1,123 @@
+"""The same deaths over documents in parts and batches: cut, opened, joined, merged; nothing is lost, nothing left over.
+
+Such a life has many effects of few kinds. A process dies at each kind, just before its first or just after its last in
+turns, each time with a document of its own. Every single effect is died at on fakes, in `tests/life/test_crashes.py`.
+"""
+
+import json
+from collections.abc import Callable
+from signal import SIGKILL
+
+from backburner.cutting import cut
+from backburner.weaving import groups
+from backburner_cli.standin.extract import summarise
+from crashes.conftest import NewStage
+from crashes.effects import Fate, Moment, Point
+from crashes.stage import TIMER, Stage
+
+MOST_TOKENS, CHARS_PER_TOKEN = 40, 3
+ALIVE = "nobody dies"
+
+
+def text_of(key: str) -> str:
+    """A document of three parts, unlike any other."""
+    return " ".join(f"Sentence {number} of {key} says what no other says." for number in range(6))
+
+
+def lines_of(key: str) -> str:
+    """A batch of a few lines, one of them rubbish."""
+    lines = [json.dumps({"custom_id": f"id-{number}", "input": f"Line {number} of {key}."}) for number in range(3)]
+    return "\n".join([*lines, "rubbish"]) + "\n"
+
+
+def parts_of(text: str) -> list[str]:
+    """What a document is cut into."""
+    return [text[span.first : span.last] for span in cut(text, MOST_TOKENS * CHARS_PER_TOKEN, 0)]
+
+
+def merged(text: str) -> str:
+    """The answers, joined by twos, or by as many as are left, until there is one."""
+    texts = [summarise(part) for part in parts_of(text)]
+    while len(texts) > 1:
+        texts = [summarise(group) for group in groups(texts, MOST_TOKENS * CHARS_PER_TOKEN)]
+    return texts[0]
+
+
+def sampled(effects: list[str]) -> dict[str, tuple[Point, Moment]]:
+    """Each kind of effect, before its first or after its last."""
+    found: dict[str, tuple[Point, Moment]] = {}
+    for place, kind in enumerate(dict.fromkeys(effects)):
+        is_first = place % 2 == 0
+        moment: Moment = "before" if is_first else "after"
+        found[f"{moment} {kind}"] = ((kind, 1 if is_first else effects.count(kind)), moment)
+    return found
+
+
+def _life(stage: Stage, key: str, text: str, fates: dict[str, Fate]) -> None:
+    """One document from its upload to where its processes let it come."""
+    stage.upload(key, text)
+    stage.run("submit", stage.event(key), fates.get("submit"))
+    stage.hide()
+    stage.due(key)
+    stage.run("checker", TIMER, fates.get("checker"))
+    stage.hide()
+
+
+def _dies_everywhere(stage: Stage, folder: str, suffix: str, text: Callable[[str], str]) -> int:
+    """Lives, each with a death; how many died."""
+    whole = {"submit": Fate(), "checker": Fate()}
+    key = f"inbox/{folder}/{ALIVE}{suffix}"
+    _life(stage, key, text(key), whole)
+    died = 0
+    for function, fate in whole.items():
+        for name, (point, moment) in sampled(fate.seen).items():
+            key = f"inbox/{folder}/{function} {name}{suffix}"
+            fated = Fate(point, moment)
+            _life(stage, key, text(key), {function: fated})
+            died += fated.is_dead and fated.process is not None and fated.process.exitcode == -SIGKILL
+    return died
+
+
+def _ends_well(stage: Stage) -> None:
+    assert stage.run("submit", stage.event(*stage.keys("inbox/"))) == 0
+    stage.settle()
+
+
+def test_a_document_in_parts(new_stage: NewStage) -> None:
+    """Every part reaches the provider, one answer comes of it, and for each create that was cut off one is counted."""
+    stage = new_stage()
+    stage.hurries, stage.expected = True, merged
+    front = f"split: {{max_input_tokens: {MOST_TOKENS}, merge: Join them.}}"
+    stage.s3.put_object(Bucket=stage.bucket, Key="recipes/parts.md", Body=f"---\n{front}\n---\nNote it.".encode())
+    assert _dies_everywhere(stage, "parts", ".txt", text_of) > 8
+    _ends_well(stage)
+    assert stage.problems() == []
+    assert stage.keys("ledger/work/") == []
+    inputs = [one.input for one in stage.running.stand_in.generations]
+    for key in stage.keys("inbox/"):
+        parts = parts_of(stage.text(key) or "")
+        assert set(parts) <= set(inputs), key
+        extra = sum(inputs.count(part) for part in parts) - len(parts)
+        assert extra <= stage.run_record(key)["suspected_orphans"] <= len(parts), key
+
+
+def test_a_batch(new_stage: NewStage) -> None:
+    """Every line is answered once, in order, rubbish told apart, and lines that were cut off are counted."""
+    stage = new_stage()
+    stage.hurries = True
+    assert _dies_everywhere(stage, "default", ".jsonl", lines_of) > 6
+    _ends_well(stage)
+    inputs = [one.input for one in stage.running.stand_in.generations]
+    assert stage.running.stand_in.open == []
+    for key in stage.keys("inbox/"):
+        record = stage.run_record(key)
+        assert record["lines"] == {"total": 4, "completed": 3, "failed": 1}, key
+        answers = [json.loads(line) for line in (stage.text(record["result_key"]) or "").splitlines()]
+        assert [answer["custom_id"] for answer in answers] == ["id-0", "id-1", "id-2"], key
+        extra = sum(inputs.count(f"Line {number} of {key}.") for number in range(3)) - 3
+        assert extra <= record["suspected_orphans"] <= 3, key
+    governor = stage.json("ledger/governor.json")
+    records = [stage.run_record(key) for key in stage.keys("inbox/")]
+    assert governor["tokens"] == sum(record["usage"]["total_tokens"] for record in records)
+    assert governor["reserved"] == {}
+    assert stage.keys("ledger/open/") == []
