@@ -23,8 +23,8 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo up test soak plant-bugs check check-format check-lint check-types check-template check-requirements format \
-	requirements build-aws clean
+.PHONY: help setup demo up test soak plant-bugs check check-format check-lint check-types check-template check-terraform \
+	check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -60,7 +60,7 @@ plant-bugs: setup ## Plant twelve classic bugs, one at a time, and see which tes
 	$(BIN)/python scripts/plant_bugs.py
 
 # The tests come last: what they say at their end is the last word.
-check: setup check-format check-lint check-types check-template check-requirements test ## Everything that must hold before a merge
+check: setup check-format check-lint check-types check-template check-terraform check-requirements test ## Everything that must hold before a merge
 
 check-format: setup
 	$(BIN)/ruff format --check .
@@ -75,6 +75,11 @@ check-template: setup
 	$(BIN)/cfn-lint template.yaml
 	.tools/sam/bin/sam validate --lint --template template.yaml
 
+# What Terraform's provider would say is in tests/yandex, which needs neither.
+check-terraform:
+	@if command -v terraform >/dev/null; then terraform fmt -check -diff -recursive deploy/yandex; \
+	else echo "check-terraform skipped: terraform is not on this machine, the form of deploy/yandex was not checked."; fi
+
 check-requirements: setup
 	@$(UV_EXPORT) | cmp -s - $(REQUIREMENTS) || { \
 		echo "$(REQUIREMENTS) is not what uv.lock says: run 'make requirements'." >&2; exit 1; }
@@ -82,12 +87,16 @@ check-requirements: setup
 format: setup ## Put the code in its form and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	@if command -v terraform >/dev/null; then terraform fmt -recursive deploy/yandex; fi
 
 requirements: setup ## Write the layer's requirements.txt anew, from uv.lock
 	$(UV_EXPORT) --output-file $(REQUIREMENTS) >/dev/null
 
 build-aws: setup ## Build for AWS into .aws-sam; ARCH=arm64 (default) or x86_64, as the parameter Architecture
 	ARCH=$(ARCH) UV=$(UV) .tools/sam/bin/sam build --template template.yaml --parameter-overrides Architecture=$(ARCH)
+
+package-yandex: setup ## Build the zip for Yandex Cloud Functions into dist/
+	$(BIN)/python -m backburner_cli.yandexcloud.bundle dist/backburner-yandex.zip
 
 clean: ## Remove what was built; the environments stay
 	rm -rf .aws-sam .build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -34,12 +34,17 @@ def demo() -> None:
 
 
 @app.command(epilog=REAL_PROVIDER)
-def up() -> None:
-    """Run the whole of it on this machine until Ctrl-C: local cloud, real template, timer of one minute."""
-    from backburner_cli.up import stay  # noqa: PLC0415
+def up(
+    cloud: Annotated[
+        Literal["aws", "yandex"],
+        typer.Option(help="aws: the real template. yandex: the very zip that is deployed, as Cloud Functions runs it."),
+    ] = "aws",
+) -> None:
+    """Run the whole of it on this machine until Ctrl-C: local cloud, real handlers, timer of one minute."""
+    from backburner_cli.up import stay, stay_on_yandex  # noqa: PLC0415
 
     with plain_errors(REMOVED):
-        stay(out, os.environ)
+        (stay if cloud == "aws" else stay_on_yandex)(out, os.environ)
 
 
 @app.command()

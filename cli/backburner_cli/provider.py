@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from backburner.errors import ConfigError
 from backburner.settings import from_env
@@ -37,17 +38,19 @@ class ProviderError(Exception):
 
 
 @contextlib.contextmanager
-def chosen_provider(environment: Mapping[str, str]) -> Iterator[ChosenProvider]:
-    """The environment's provider, or a stand-in that runs as long as the block. Raises `ProviderError`."""
+def chosen_provider(
+    environment: Mapping[str, str], rules: Literal["openai", "yandex"] = "openai"
+) -> Iterator[ChosenProvider]:
+    """The environment's provider, or a stand-in that keeps these rules while the block runs. Raises `ProviderError`."""
     given = [name for name in REAL if environment.get(name)]
     if not given:
-        with serve(StandIn(profile="openai", timing=Timing(), remembers=False)) as running:
+        with serve(StandIn(profile=rules, timing=Timing(), remembers=False)) as running:
             yield ChosenProvider(
                 base_url=running.base_url,
                 api_key="local",
                 model="stand-in",
-                profile="openai",
-                parameters={},
+                profile=rules,
+                parameters={"ProjectId": "local-folder"} if rules == "yandex" else {},
                 stand_in=running.stand_in,
             )
         return

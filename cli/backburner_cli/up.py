@@ -10,27 +10,49 @@ from typing import TYPE_CHECKING
 from backburner_cli.localcloud import LocalCloud, local_cloud
 from backburner_cli.localcloud.cloud import CHECKOUT
 from backburner_cli.provider import ChosenProvider, chosen_provider
+from backburner_cli.yandexcloud.cloud import yandex_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mypy_boto3_s3 import S3Client
     from rich.console import Console
 
 
 def stay(out: Console, environment: Mapping[str, str]) -> None:
-    """Start everything, say how to use it, and wait for Ctrl-C."""
+    """Start everything on the local AWS, say how to use it, and wait for Ctrl-C."""
     with running(out, environment) as (cloud, provider):
-        out.print("\n[bold]Ready.[/] In another terminal:\n")
-        for name, value in cloud.environment.items():
-            out.print(f"  export {name}={shlex.quote(value)}", markup=False)
-        out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
-        out.print("  .venv/bin/backburner status", markup=False)
-        out.print("  .venv/bin/backburner audit\n", markup=False)
-        out.print("Uploads below inbox/ start by themselves; the timer looks for results each minute.")
-        if provider.stand_in is not None:
-            out.print("The provider is the local stand-in: its texts are extracts, not written by a language model.")
-        out.print("Ctrl-C ends it and removes everything.")
-        threading.Event().wait()
+        _wait(out, cloud.environment, provider)
+
+
+def stay_on_yandex(out: Console, environment: Mapping[str, str]) -> None:
+    """The same on the local Yandex Cloud."""
+    with (
+        chosen_provider(environment, "yandex") as provider,
+        yandex_cloud(provider, progress=lambda message: out.print(f"[dim]{message}[/]")) as cloud,
+    ):
+        _upload_recipes(cloud.s3, cloud.bucket)
+        _wait(out, cloud.environment, provider)
+
+
+def _wait(out: Console, environment: Mapping[str, str], provider: ChosenProvider) -> None:
+    out.print("\n[bold]Ready.[/] In another terminal:\n")
+    for name, value in environment.items():
+        out.print(f"  export {name}={shlex.quote(value)}", markup=False)
+    out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
+    out.print("  .venv/bin/backburner status", markup=False)
+    out.print("  .venv/bin/backburner audit\n", markup=False)
+    out.print("Uploads below inbox/ start by themselves; the timer looks for results each minute.")
+    if provider.stand_in is not None:
+        out.print("The provider is the local stand-in: its texts are extracts, not written by a language model.")
+    out.print("Ctrl-C ends it and removes everything.")
+    threading.Event().wait()
+
+
+def _upload_recipes(s3: S3Client, bucket: str) -> None:
+    """Those that ship."""
+    for recipe in sorted((CHECKOUT / "recipes").glob("*.md")):
+        s3.put_object(Bucket=bucket, Key=f"recipes/{recipe.name}", Body=recipe.read_bytes())
 
 
 @contextmanager
@@ -51,6 +73,5 @@ def running(out: Console, environment: Mapping[str, str]) -> Iterator[tuple[Loca
             progress=progress,
         ) as cloud,
     ):
-        for recipe in sorted((CHECKOUT / "recipes").glob("*.md")):
-            cloud.s3().put_object(Bucket=cloud.bucket, Key=f"recipes/{recipe.name}", Body=recipe.read_bytes())
+        _upload_recipes(cloud.s3(), cloud.bucket)
         yield cloud, provider

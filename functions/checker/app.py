@@ -1,15 +1,14 @@
 """A timer's tick: look at what is pending, write what is finished, start what waits."""
 
 import asyncio
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
-
 from backburner.adapters.connect import Connected, connect
+from backburner.adapters.logs import function_logger, share_with_package
 from backburner.adapters.metrics import publish
-from backburner.census import take
+from backburner.census import alarms, take
 from backburner.events import require_timer
 from backburner.tick import TICK_S
 
@@ -18,13 +17,13 @@ SPARE_S = 3.0
 """Left at the end of a function's time, so that it ends by itself and says so."""
 UNTOLD_S = 60.0
 """A function's time where the context does not tell."""
-logger = Logger(service="checker", name="checker")
+logger = function_logger("checker")
 
 
 @cache
 def connected() -> Connected:
     """Settings and clients, made once per environment."""
-    copy_config_to_registered_loggers(source_logger=logger, include={"backburner"})
+    share_with_package(logger)
     return connect(create_limit_s=CREATE_LIMIT_S, swap_tries=12)
 
 
@@ -34,7 +33,7 @@ def handler(event: Any, context: Any) -> dict[str, int]:
     tell = getattr(context, "get_remaining_time_in_millis", None)
     remaining_s = tell() / 1000 if tell else UNTOLD_S
     ready = connected()
-    counts = ready.runner.run(_tick(ready, remaining_s))
+    counts = ready.run(lambda: _tick(ready, remaining_s), context)
     logger.info("tick", extra=counts)
     return counts
 
@@ -48,6 +47,10 @@ async def _tick(ready: Connected, remaining_s: float) -> dict[str, int]:
             await ready.parts.tick.run(tick_s)
             census = await take(ready.parts.bucket, ready.parts.governor)
             publish(ready.parts.journal.ended, census=census)
+            logger.info("census", extra=asdict(census))
+            kept_s = ready.settings.profile.results_kept_s
+            for name in alarms(census, deadline_s=ready.settings.deadline_s, results_kept_s=kept_s):
+                logger.error("alarm", extra={"alarm": name, "see": f"docs/runbook.md#{name}"})
     except TimeoutError:
         logger.warning("tick cut short: its messages come back when their visibility ends")
     return dict(ready.parts.tick.counts)

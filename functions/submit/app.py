@@ -4,17 +4,15 @@ import asyncio
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
-
 from backburner.adapters.connect import Connected, connect
+from backburner.adapters.logs import function_logger, share_with_package
 from backburner.adapters.metrics import publish
 from backburner.errors import BackburnerError
 from backburner.events import Broken, Record, Upload, uploads_in
 from backburner.submit import Outcome
 
 CREATE_LIMIT_S = 60.0
-logger = Logger(service="submit", name="submit")
+logger = function_logger("submit")
 
 
 class SubmitError(Exception):
@@ -24,14 +22,14 @@ class SubmitError(Exception):
 @cache
 def connected() -> Connected:
     """Settings and clients, made once per environment."""
-    copy_config_to_registered_loggers(logger, include={"backburner"})
+    share_with_package(logger)
     return connect(create_limit_s=CREATE_LIMIT_S, swap_tries=1)
 
 
-def handler(event: Any, context: Any) -> dict[str, int]:  # noqa: ARG001 - both clouds pass it
+def handler(event: Any, context: Any) -> dict[str, int]:
     """Submit every upload of an event. Raises `UnknownEventError`, `ConfigError`, or `SubmitError` at the end."""
     records, ready = uploads_in(event), connected()
-    outcomes = ready.runner.run(_all(ready, records))
+    outcomes = ready.run(lambda: _all(ready, records), context)
     if failed := [error for error in outcomes if isinstance(error, SubmitError)]:
         raise SubmitError(f"{len(failed)} of {len(records)} records failed: " + "; ".join(map(str, failed)))
     return {"records": len(records)}

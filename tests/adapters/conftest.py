@@ -1,6 +1,7 @@
 """A local S3 and SQS for the whole session, clients for them, and the two subjects of every contract."""
 
 import asyncio
+import dataclasses
 import itertools
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,11 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
+from backburner.adapters.connect import speaking
 from backburner.adapters.queues import SqsQueue
 from backburner.adapters.storage import S3Bucket
 from backburner.ports import Bucket, Queue
+from backburner.settings import QueueProtocol
 from support.fakes import FakeBucket, FakeQueue, World
 from support.proxy import Proxy, serve_proxy
 
@@ -91,6 +94,13 @@ def sqs(endpoint: str) -> Any:
 
 
 @pytest.fixture(scope="session")
+def sqs_query(endpoint: str) -> Any:
+    """A client of the local SQS that speaks the older form protocol."""
+    session = boto3.session.Session(botocore_session=speaking(QueueProtocol.QUERY), region_name="eu-central-1")
+    return session.client("sqs", endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@pytest.fixture(scope="session")
 def proxied(endpoint: str) -> Iterator[tuple[Proxy, Any]]:
     """A proxy in front of the local cloud, and an S3 client that goes through it."""
     with serve_proxy(endpoint) as proxy:
@@ -140,10 +150,13 @@ def new_queue(sqs: Any, threads: ThreadPoolExecutor) -> SqsQueue:
     return SqsQueue(client=sqs, url=url, threads=threads)
 
 
-@pytest.fixture(params=["fake", "sqs"])
+@pytest.fixture(params=["fake", "sqs", "sqs-query"])
 def queue(request: pytest.FixtureRequest) -> QueueSubject:
-    """Each kind of queue in turn."""
+    """Each kind of queue in turn; the last one over the older form protocol."""
     if request.param == "fake":
         world = World()
         return QueueSubject("fake", FakeQueue(world, visibility=VISIBILITY_S), world.run)
-    return QueueSubject("sqs", request.getfixturevalue("new_queue"), asyncio.run)
+    queue: SqsQueue = request.getfixturevalue("new_queue")
+    if request.param == "sqs-query":
+        queue = dataclasses.replace(queue, client=request.getfixturevalue("sqs_query"), _cache={})
+    return QueueSubject("sqs", queue, asyncio.run)

@@ -15,7 +15,7 @@ from backburner.answers import Answer, Generation, Trouble
 from backburner.errors import RetryLaterError
 from backburner.verdicts import Act, Call, judge
 from backburner_cli.standin import Running, StandIn, Timing, serve
-from support.proxy import CUT, LOSE, Proxy, Say, serve_proxy
+from support.proxy import CUT, LOSE, Proxy, Say, once, serve_proxy
 
 DOCUMENT = "The harbour moved 4200 containers in March. It rained. Nobody objected."
 LIMIT_S = 0.5
@@ -217,7 +217,6 @@ RETRIEVES = {
     "retrieve-quota": (429, Act.PAUSE),
     "retrieve-429": (429, Act.POLL),
     "retrieve-500": (500, Act.POLL),
-    "retrieve-drop": (None, Act.POLL),
     "garbage": (None, Act.POLL),
 }
 
@@ -238,6 +237,22 @@ def test_a_retrieve_that_fails_is_an_answer(provider: Provider, behaviour: str) 
     assert answer.status == status
     assert judge(answer, Call.RETRIEVE).act is act
     assert sum(request.method == "GET" for request in provider.proxy.requests) == 1
+
+
+@pytest.mark.parametrize(("times", "answered"), [(1, True), (2, False)])
+def test_a_retrieve_over_a_dead_connection_is_asked_once_more(provider: Provider, times: int, answered: bool) -> None:  # noqa: FBT001
+    """A connection that died while nobody looked is no answer; a second one is, and what fails twice waits."""
+    provider.proxy.rule = once(lambda request: request.method == "GET", CUT, times)
+
+    async def story(api: ResponsesApi) -> Answer:
+        created = await api.create({"model": "stand-in", "input": DOCUMENT, "background": True}, 5)
+        assert isinstance(created, Generation)
+        return await api.retrieve(created.id)
+
+    answer = provider.ask(story)
+    assert isinstance(answer, Generation) is answered
+    assert judge(answer, Call.RETRIEVE).act is (Act.COMMIT if answered else Act.POLL)
+    assert sum(request.method == "GET" for request in provider.proxy.requests) == 2
 
 
 @pytest.mark.parametrize(

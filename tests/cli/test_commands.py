@@ -35,10 +35,11 @@ def test_the_demo_shows_the_main_job_end_to_end():
         assert fact in shown.stdout, fact
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path):
+@pytest.mark.parametrize("cloud", ["aws", "yandex"])
+def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
     """No process of the local cloud outlives the command, and no folder of its own."""
     with subprocess.Popen(
-        [*COMMAND, "up"],
+        [*COMMAND, "up", "--cloud", cloud],
         env=environment(TMPDIR=str(tmp_path)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

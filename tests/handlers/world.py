@@ -58,12 +58,12 @@ def unload(app: ModuleType) -> None:
         client.close()
 
 
-def client(service: str, url: str) -> Any:
+def client(service: str, url: str, region: str = REGION) -> Any:
     """A client of the local cloud."""
     return boto3.client(
         service,
         endpoint_url=url,
-        region_name=REGION,
+        region_name=region,
         aws_access_key_id="test",
         aws_secret_access_key="test",
         config=Config(connect_timeout=5, read_timeout=20, max_pool_connections=32),
@@ -81,20 +81,21 @@ class World:
     provider: str = "openai"
     settings: Mapping[str, str] = field(default_factory=dict)
     visibility_s: int = 120
+    region: str = REGION
     apps: dict[str, ModuleType] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the bucket and the queues."""
         self.bucket = f"documents-{next(_numbers)}"
-        self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": self.region})
         dead = self._queue(DEAD, {})
         arn = self.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": _MOST_RECEIVES})}
         self.queues = {name: self._queue(name, redrive) for name in (PENDING, BACKLOG)} | {DEAD: dead}
         self.environment = {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "BACKBURNER_BUCKET": self.bucket,
@@ -266,7 +267,7 @@ class World:
         return [record for key in self.keys(prefix) if (record := _json(self.text(key)))]
 
     def _messages(self, name: str) -> list[Any]:
-        return list(sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues[self.queues[name].rsplit("/", 1)[1]]._messages)
+        return list(sqs_backends[DEFAULT_ACCOUNT_ID][self.region].queues[self.queues[name].rsplit("/", 1)[1]]._messages)
 
     def _stored(self) -> dict[str, Any]:
         return dict(s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.bucket].keys.items())

@@ -71,6 +71,7 @@ def test_every_name_is_read() -> None:
         "daily_tokens": 5000,
         "daily_cost": 1.5,
         "windows": {**PROFILES[Provider.OPENAI].windows, "o3": 1000, "*": 500},
+        "queue_protocol": "json",
     } | {field: 100 + n for n, (field, _) in enumerate(NUMBERS.values())}
 
 
@@ -155,6 +156,29 @@ def test_yandex_is_the_default_and_has_its_endpoint() -> None:
     settings = from_env(environment | {"OPENAI_PROJECT_ID": "folder"})
     assert (settings.provider, settings.profile) == (Provider.YANDEX, PROFILES[Provider.YANDEX])
     assert settings.base_url == "https://ai.api.cloud.yandex.net/v1"
+
+
+def test_yandex_has_its_published_quotas_where_nothing_is_set() -> None:
+    """5,000 submissions an hour and 50 reads a second; what is set wins."""
+    yandex = WHOLE | {"BACKBURNER_PROVIDER": "yandex", "OPENAI_PROJECT_ID": "folder"}
+    settings, slower = from_env(yandex), from_env(yandex | {"BACKBURNER_SUBMITS_PER_MINUTE": "5"})
+    assert (settings.submits_per_minute, settings.polls_per_second) == (83, 50)
+    assert 60 * settings.submits_per_minute <= 5_000
+    assert slower.submits_per_minute == 5
+
+
+def test_only_yandex_may_go_without_a_key() -> None:
+    """There the token of each call serves, if there is one; elsewhere a key is required."""
+    keyless = {name: value for name, value in WHOLE.items() if name != "OPENAI_API_KEY"}
+    assert from_env(keyless | {"BACKBURNER_PROVIDER": "yandex", "OPENAI_PROJECT_ID": "folder"}).api_key is None
+    assert "OPENAI_API_KEY" in _problems(keyless)
+
+
+@pytest.mark.parametrize("protocol", ["json", "query"])
+def test_the_queues_speak_what_is_asked_for(protocol: str) -> None:
+    """JSON unless told otherwise."""
+    assert from_env(WHOLE | {"BACKBURNER_QUEUE_PROTOCOL": protocol}).queue_protocol == protocol
+    assert "BACKBURNER_QUEUE_PROTOCOL" in _problems(WHOLE | {"BACKBURNER_QUEUE_PROTOCOL": "xml"})
 
 
 def test_a_secret_is_never_shown() -> None:

@@ -18,7 +18,7 @@ _TIMELESS = (1980, 1, 1, 0, 0, 0)
 
 def function_archive(folder: Path) -> bytes:
     """A function's own code, fresh from its folder."""
-    return _archive((path.name, path.read_bytes()) for path in sorted(folder.glob("*.py")))
+    return archive((path.name, path.read_bytes()) for path in sorted(folder.glob("*.py")))
 
 
 def layer_archive(package: Path, dependencies: Path) -> bytes:
@@ -30,7 +30,7 @@ def layer_archive(package: Path, dependencies: Path) -> bytes:
     members = [("python/lib/local/site-packages/dependencies.pth", lines.encode())]
     files = sorted(path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     members += [(f"python/{path.relative_to(package.parent).as_posix()}", path.read_bytes()) for path in files]
-    return _archive(members)
+    return archive(members)
 
 
 def installed_dependencies(requirements: Path, python: Path, cache: Path, progress: Callable[[str], None]) -> Path:
@@ -65,7 +65,7 @@ def _output(program: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def _archive(members: Iterable[tuple[str, bytes]]) -> bytes:
+def archive(members: Iterable[tuple[str, bytes]]) -> bytes:
     """A zip that depends on names and bytes alone, so that an unchanged function is not updated."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

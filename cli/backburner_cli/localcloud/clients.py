@@ -13,12 +13,12 @@ from backburner_cli.localcloud.server import REGION, Server
 class Clients:
     """Clients that reach `server` as the account's root, whatever this machine's own AWS settings are."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, region: str = REGION) -> None:
         self.server = server
         self._session = boto3.session.Session(
             aws_access_key_id=server.access_key_id,
             aws_secret_access_key=server.secret_access_key,
-            region_name=REGION,
+            region_name=region,
         )
         self._made: dict[str, Any] = {}
 
@@ -40,9 +40,9 @@ class Clients:
 
 
 @contextlib.contextmanager
-def clients_of(server: Server) -> Iterator[Clients]:
+def clients_of(server: Server, region: str = REGION) -> Iterator[Clients]:
     """Clients that are closed with the block."""
-    clients = Clients(server)
+    clients = Clients(server, region)
     try:
         yield clients
     finally:

@@ -145,7 +145,7 @@ def local_cloud(
     (then name a `port` as well: queues' addresses contain it); without it nothing is kept. `workers` bounds the
     processes per function.
     """
-    python = _ministack_python(checkout)
+    python = ministack_python(checkout)
     dependencies = installed_dependencies(
         checkout / "layers/backburner/requirements.txt", python, checkout / ".build", progress
     )
@@ -171,7 +171,8 @@ def _provider_environment(parameters: Mapping[str, str]) -> dict[str, str]:
     return {name: parameters[parameter] for name, parameter in _PROVIDER if parameters.get(parameter)}
 
 
-def _ministack_python(checkout: Path) -> Path:
+def ministack_python(checkout: Path) -> Path:
+    """The interpreter of MiniStack. Raises `LocalCloudError` where it is missing, or no checkout."""
     python = checkout / ".tools/ministack/bin/python"
     if not (checkout / "template.yaml").is_file():
         raise LocalCloudError(f"{checkout} has no template.yaml: the local cloud runs from a checkout of the project")

@@ -6,6 +6,7 @@ from backburner.governor import Governor
 from backburner.ports import Bucket
 
 OPEN = "ledger/open/"
+_BUDGET_SHARE = 0.8
 _MOST = 20_000
 """Open records that one census looks at; beyond it the count says "at least"."""
 
@@ -20,6 +21,20 @@ class Census:
     paused: int
     budget_used: float
     """Share of the daily budget that is spent or reserved, the larger of tokens and cost; 0 without a budget."""
+
+
+def alarms(census: Census, *, deadline_s: int, results_kept_s: int | None) -> list[str]:
+    """What somebody must look at, by the names of the runbook's paragraphs.
+
+    Half the time that results are kept is left when the second one begins: what is collected late is not yet lost.
+    """
+    raised = {
+        "oldest-open-job": census.oldest_s > deadline_s,
+        "results-end": results_kept_s is not None and census.oldest_s > results_kept_s / 2,
+        "provider-paused": census.paused > 0,
+        "budget": census.budget_used >= _BUDGET_SHARE,
+    }
+    return [name for name, is_raised in raised.items() if is_raised]
 
 
 async def take(bucket: Bucket, governor: Governor) -> Census:

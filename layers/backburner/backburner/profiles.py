@@ -40,6 +40,15 @@ class Profile:
     reasoning: bool = True
     service_tier: bool = False
     deletes: bool = True
+    takes_iam_token: bool = False
+    """Whether the token of a function's own service account serves as the key."""
+    submits_per_minute: int = 600
+    polls_per_second: int = 50
+    """Both: the governor's limits where none are set, from the published quotas."""
+    creates_per_second: int | None = None
+    """Creates that one process begins in a second; None is no limit."""
+    results_kept_s: int | None = None
+    """How long an ended generation can be collected, by the shortest time that is published; None: not known."""
     model_uri: str = "{model}"
     """How a short model name becomes the provider's; `{project}` is `OPENAI_PROJECT_ID`."""
     windows: Mapping[str, int] = field(default_factory=lambda: _OPEN_MODELS)
@@ -54,6 +63,11 @@ PROFILES: Final = MappingProxyType(
             store=False,
             metadata=False,
             reasoning=False,
+            takes_iam_token=True,
+            submits_per_minute=83,
+            polls_per_second=50,
+            creates_per_second=10,
+            results_kept_s=3 * 86_400,
             model_uri="gpt://{project}/{model}",
             windows=MappingProxyType({**_OPEN_MODELS, "yandexgpt": 32_768, "aliceai-llm": 32_768}),
         ),

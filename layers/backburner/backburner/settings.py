@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -13,6 +14,13 @@ N = TypeVar("N", int, float)
 
 MAX_DELAY_S = 900
 """The longest delay a queue can give a message (SQS and Message Queue), so the longest lease."""
+
+
+class QueueProtocol(StrEnum):
+    """How calls to the queues are worded: as SQS does today, or in the older form protocol."""
+
+    JSON = "json"
+    QUERY = "query"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +48,7 @@ class Settings:
     sweep_every_s: int
     max_attempts: int
     windows: Mapping[str, int]
+    queue_protocol: QueueProtocol
 
     @property
     def profile(self) -> Profile:
@@ -54,21 +63,22 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
     """
     reader = _Reader(environment)
     provider = reader.provider()
+    profile = PROFILES[provider]
     settings = Settings(
         bucket=reader.required("BACKBURNER_BUCKET", "the bucket's name"),
         pending_queue_url=reader.url("BACKBURNER_PENDING_QUEUE_URL", "the pending queue's URL"),
         backlog_queue_url=reader.url("BACKBURNER_BACKLOG_QUEUE_URL", "the backlog queue's URL"),
         dead_queue_url=reader.url("BACKBURNER_DEAD_QUEUE_URL", "the dead-letter queue's URL"),
         provider=provider,
-        base_url=reader.url("OPENAI_BASE_URL", f"the {provider} endpoint", PROFILES[provider].base_url),
+        base_url=reader.url("OPENAI_BASE_URL", f"the {provider} endpoint", profile.base_url),
         project=reader.text("OPENAI_PROJECT_ID"),
         organization=reader.text("OPENAI_ORG_ID"),
         api_key=reader.text("OPENAI_API_KEY"),
         api_key_secret=reader.text("BACKBURNER_API_KEY_SECRET"),
         model=reader.required("BACKBURNER_MODEL", "the model of recipes that name none"),
         max_in_flight=reader.whole("BACKBURNER_MAX_IN_FLIGHT", 1000),
-        submits_per_minute=reader.whole("BACKBURNER_SUBMITS_PER_MINUTE", 600),
-        polls_per_second=reader.whole("BACKBURNER_POLLS_PER_SECOND", 50),
+        submits_per_minute=reader.whole("BACKBURNER_SUBMITS_PER_MINUTE", profile.submits_per_minute),
+        polls_per_second=reader.whole("BACKBURNER_POLLS_PER_SECOND", profile.polls_per_second),
         daily_tokens=reader.budget("BACKBURNER_DAILY_TOKENS", int),
         daily_cost=reader.budget("BACKBURNER_DAILY_COST", float),
         deadline_s=reader.whole("BACKBURNER_DEADLINE_S", 86_400),
@@ -76,6 +86,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
         sweep_every_s=reader.whole("BACKBURNER_SWEEP_EVERY_S", 3600),
         max_attempts=reader.whole("BACKBURNER_MAX_ATTEMPTS", 3),
         windows={**PROFILES[provider].windows, **reader.windows("BACKBURNER_CONTEXT_TOKENS")},
+        queue_protocol=reader.queue_protocol(),
     )
     reader.contradictions(settings, needs_key=needs_key)
     if reader.problems:
@@ -132,6 +143,13 @@ class _Reader:
         self.problems.append(f"BACKBURNER_PROVIDER is {value!r}: one of {', '.join(Provider)}")
         return Provider.GENERIC
 
+    def queue_protocol(self) -> QueueProtocol:
+        value = self.text("BACKBURNER_QUEUE_PROTOCOL") or QueueProtocol.JSON
+        if value in list(QueueProtocol):
+            return QueueProtocol(value)
+        self.problems.append(f"BACKBURNER_QUEUE_PROTOCOL is {value!r}: one of {', '.join(QueueProtocol)}")
+        return QueueProtocol.JSON
+
     def whole(self, name: str, default: int, at_most: int | None = None) -> int:
         value = self.text(name)
         is_number = value is not None and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS
@@ -154,7 +172,8 @@ class _Reader:
     def contradictions(self, settings: Settings, *, needs_key: bool) -> None:
         if settings.api_key and settings.api_key_secret:
             self.problems.append("OPENAI_API_KEY and BACKBURNER_API_KEY_SECRET are both set: keep one")
-        if needs_key and not settings.api_key and not settings.api_key_secret:
+        has_key = settings.api_key or settings.api_key_secret or settings.profile.takes_iam_token
+        if needs_key and not has_key:
             self.problems.append("neither OPENAI_API_KEY nor BACKBURNER_API_KEY_SECRET is set: the provider's key")
         if settings.profile.needs_project and not settings.project:
             self.problems.append(f"OPENAI_PROJECT_ID is not set: {settings.provider} needs it (the folder id)")

@@ -115,7 +115,7 @@ class Tick:
                 if room and not batches[1]:
                     await self.governor.nobody_waits()
                 for inflow, batch in zip((pending, backlog), batches, strict=True):
-                    for received in batch:
+                    for received in sorted(batch, key=lambda one: -one.age_s):  # results are not kept for ever
                         task = asyncio.create_task(self._handle(inflow.queue, received, at_once))
                         in_hand.add(task)
                         task.add_done_callback(in_hand.discard)

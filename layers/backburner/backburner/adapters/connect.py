@@ -2,26 +2,32 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, TypeVar
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from backburner.adapters.clock import SystemClock
 from backburner.adapters.extraction import DEFAULT_MEMORY_BYTES, ChildExtractor
+from backburner.adapters.queryprotocol import QueryLoader
 from backburner.adapters.queues import SqsQueue
 from backburner.adapters.responses import ResponsesApi
-from backburner.adapters.secret import api_key
+from backburner.adapters.secret import ProviderKey
 from backburner.adapters.storage import S3Bucket
 from backburner.errors import ConfigError
+from backburner.pacing import Pace
 from backburner.parts import Parts, Ports, assemble
 from backburner.ports import Generator
-from backburner.settings import Settings, from_env
+from backburner.settings import QueueProtocol, Settings, from_env
 
+T = TypeVar("T")
 _THREADS = 32
 """Calls to bucket and queues at the same time; boto3 gains nothing from more on one core."""
 _NETWORK = Config(
@@ -29,7 +35,11 @@ _NETWORK = Config(
     read_timeout=20,
     max_pool_connections=_THREADS,
     retries={"mode": "standard", "max_attempts": 4},
+    request_checksum_calculation="when_required",  # S3-compatible services need not know Amazon's newer checksums
+    response_checksum_validation="when_required",
 )
+_IDLE_S = 3.0
+"""Longer without a call, and a suspended instance may hold connections that are dead and do not know it."""
 
 
 _OWN_MEMORY_MB = 256
@@ -59,21 +69,41 @@ class Cloud:
             clock=SystemClock(),
         )
 
+    def drop_connections(self) -> None:
+        """Close what is pooled; the next call opens anew."""
+        for client in (self.bucket.client, self.pending.client):
+            client.close()
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(kw_only=True)
 class Connected:
     """A function's parts, and the loop they run in: kept, since pooled connections belong to their loop."""
 
     settings: Settings
     parts: Parts
+    cloud: Cloud
+    generator: ResponsesApi
+    key: ProviderKey
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
+    _rested_at: float = field(default_factory=time.time)
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]], context: object) -> T:
+        """Run a call of the function. Raises `ConfigError` where there is no key, and whatever the work raises."""
+        self.key.take(context)
+        if time.time() - self._rested_at > _IDLE_S:  # the wall clock: others may stand still in a suspended instance
+            self.cloud.drop_connections()
+            self.runner.run(self.generator.drop_connections())
+        try:
+            return self.runner.run(work())
+        finally:
+            self._rested_at = time.time()
 
 
 def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
     """Make the clients; reaches nothing yet. Raises `ConfigError` where no region is known."""
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="backburner")
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")  # boto3 reads only the second
-    session = boto3.session.Session(region_name=region)
+    session = boto3.session.Session(region_name=region, botocore_session=speaking(settings.queue_protocol))
     try:
         bucket = S3Bucket(client=session.client("s3", config=_NETWORK), name=settings.bucket, threads=threads)
         queue = partial(SqsQueue, client=session.client("sqs", config=_NETWORK), threads=threads)
@@ -88,18 +118,29 @@ def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
     )
 
 
+def speaking(protocol: QueueProtocol) -> botocore.session.Session | None:
+    """A session whose SQS speaks the older protocol, None where the usual one will do."""
+    if protocol is QueueProtocol.JSON:
+        return None
+    session = botocore.session.Session()
+    session.register_component("data_loader", QueryLoader(session.get_config_variable("data_path")))
+    return session
+
+
 def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: float, swap_tries: int) -> Connected:
     """Read the settings and put a function together. Raises `ConfigError`; reaches nothing yet."""
     settings = from_env(environment)
+    key, cloud, rate = ProviderKey(settings=settings), reach(settings, environment), settings.profile.creates_per_second
     generator = ResponsesApi(
         base_url=settings.base_url,
-        api_key=partial(api_key, settings),
+        api_key=key,
+        keeps_key=not key.is_token,
         project=settings.project,
         organization=settings.organization,
+        creates=None if rate is None else Pace(rate, SystemClock()),
     )
-    ports = reach(settings, environment).ports(generator)
-    parts = assemble(settings, ports, create_limit_s=create_limit_s, swap_tries=swap_tries)
-    return Connected(settings=settings, parts=parts)
+    parts = assemble(settings, cloud.ports(generator), create_limit_s=create_limit_s, swap_tries=swap_tries)
+    return Connected(settings=settings, parts=parts, cloud=cloud, generator=generator, key=key)
 
 
 def _memory_bytes(environment: Mapping[str, str]) -> int:

@@ -62,7 +62,7 @@ class ChildExtractor:
     async def _run(self, name: str, source: IO[bytes], answer: IO[bytes]) -> int:
         """Let a child read and answer; how it ended. Raises `JobError` where it wants more than its bounds."""
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-s", "-B", "-m", "backburner.extraction", self._bounds(name),
+            sys.executable or "python3", "-P", "-s", "-B", "-m", "backburner.extraction", self._bounds(name),
             stdin=source, stdout=answer, stderr=asyncio.subprocess.DEVNULL, env=_environment(), start_new_session=True,
         )  # fmt: skip
         try:

@@ -1,7 +1,8 @@
 """The provider, through the OpenAI SDK: any service that speaks the Responses API.
 
 The SDK is imported where it is first needed (over a second), never retries (a repeated create is paid twice), and its
-time-out bounds only each read, so the whole call is bounded here.
+time-out bounds only each read, so the whole call is bounded here. A connection that died unnoticed is no answer of the
+provider: what changes nothing there is asked once more, a create never.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from backburner.answers import Answer, Trouble, generation_of, trouble_of
 from backburner.errors import BackburnerError
+from backburner.pacing import Pace
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -30,18 +32,23 @@ _BAD_REQUEST, _UNAUTHORIZED = 400, 401
 
 @dataclass(frozen=True, kw_only=True)
 class ResponsesApi:
-    """One provider. `api_key` is asked for at the first call only."""
+    """One provider. `api_key` is asked for at the first call only, unless it is one that ends by itself."""
 
     base_url: str
     api_key: Callable[[], str]
+    keeps_key: bool = True
     project: str | None
     organization: str | None
+    creates: Pace | None = None
+    """How fast creates may follow one another; the wait is not part of a create's limit."""
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
     _keys: list[str] = field(default_factory=list, repr=False)
 
     async def create(self, request: dict[str, Any], limit_s: float) -> Answer:
         """Start a generation, once."""
-        return await self._call(lambda api: api.with_raw_response.create(**_sdk_arguments(request)), limit_s)
+        if self.creates is not None:
+            await self.creates.turn()
+        return await self._call(lambda api: api.with_raw_response.create(**_sdk_arguments(request)), limit_s, tries=1)
 
     async def retrieve(self, response_id: str) -> Answer:
         """Look at a generation."""
@@ -54,6 +61,12 @@ class ResponsesApi:
     async def delete(self, response_id: str) -> Answer:
         """Ask the provider to forget a response. Whatever it answers fails nothing."""
         return await self._call(lambda api: api.with_raw_response.delete(response_id))
+
+    async def drop_connections(self) -> None:
+        """Close what is pooled; the next call opens anew. Nothing may be under way."""
+        client: AsyncOpenAI | None = self._cache.pop("client", None)
+        if client is not None:
+            await client.close()
 
     def _client(self) -> "AsyncOpenAI":
         if "client" not in self._cache:
@@ -72,17 +85,20 @@ class ResponsesApi:
 
     async def _key(self) -> str:
         """The key, kept until the provider refuses it: it may have been changed since."""
-        if not self._keys:
+        if not self._keys or not self.keeps_key:
+            self._keys.clear()
             self._keys.append(await asyncio.to_thread(self.api_key))
         return self._keys[-1]
 
-    async def _call(self, call: Callable[[Any], Awaitable[Any]], limit_s: float = CALL_LIMIT_S) -> Answer:
+    async def _call(
+        self, call: Callable[[Any], Awaitable[Any]], limit_s: float = CALL_LIMIT_S, *, tries: int = 2
+    ) -> Answer:
         client = self._client()
         from openai import APIConnectionError, APIStatusError, OpenAIError  # noqa: PLC0415
 
         try:
             async with asyncio.timeout(limit_s):
-                response = (await call(client.responses)).http_response
+                response = (await _asked(lambda: call(client.responses), tries)).http_response
         except TimeoutError:
             return Trouble(status=None, message=f"no whole answer within {limit_s:g} s")
         except APIStatusError as error:
@@ -97,6 +113,27 @@ class ResponsesApi:
         if response.status_code == _UNAUTHORIZED:
             self._keys.clear()  # it may have been changed: the next call asks for it again
         return _answer(response.status_code, response.headers, response.content)
+
+
+async def _asked(call: Callable[[], Awaitable[Any]], tries: int) -> Any:
+    """Ask, and once more on a new connection where the first one was dead."""
+    from openai import APIConnectionError  # noqa: PLC0415
+
+    for _ in range(tries - 1):
+        try:
+            return await call()
+        except APIConnectionError as error:
+            if not _is_dead_connection(error.__cause__):
+                raise
+    return await call()
+
+
+def _is_dead_connection(cause: BaseException | None) -> bool:
+    """Whether it was taken from under us, rather than slow or never made."""
+    import httpx2  # noqa: PLC0415 - the SDK's transport; loaded with it
+
+    dead = httpx2.RemoteProtocolError | httpx2.ReadError | httpx2.WriteError | httpx2.CloseError
+    return isinstance(cause, dead)
 
 
 def _sdk_arguments(request: dict[str, Any]) -> dict[str, Any]:

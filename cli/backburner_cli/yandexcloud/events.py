@@ -1,0 +1,37 @@
+"""What the triggers of Yandex Cloud send, in the shapes that are documented and recorded in `events/yandex/`."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+CREATE, UPDATE, DELETE = "ObjectCreate", "ObjectUpdate", "ObjectDelete"
+_IDS = {"cloud_id": "b1glocal000000000000", "folder_id": "b1glocal000000000001"}
+
+
+def object_message(bucket: str, key: str, kind: str = CREATE) -> dict[str, Any]:
+    """A message of the Object Storage trigger: bucket and raw key, and nothing else about the object."""
+    metadata = _metadata(f"yandex.cloud.events.storage.{kind}")
+    tracing = {"trace_id": uuid.uuid4().hex[:16], "span_id": "", "parent_span_id": ""}
+    return {
+        "event_metadata": metadata | {"tracing_context": tracing},
+        "details": {"bucket_id": bucket, "object_id": key},
+    }
+
+
+def object_event(bucket: str, keys: Sequence[str], kind: str = CREATE) -> dict[str, Any]:
+    """A batch of them."""
+    return {"messages": [object_message(bucket, key, kind) for key in keys]}
+
+
+def timer_event() -> dict[str, Any]:
+    """A tick of the timer."""
+    metadata = _metadata("yandex.cloud.events.serverless.triggers.TimerMessage")
+    return {
+        "messages": [{"event_metadata": metadata, "details": {"trigger_id": "a1slocal000000000000", "payload": ""}}]
+    }
+
+
+def _metadata(kind: str) -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return {"event_id": str(uuid.uuid4()), "event_type": kind, "created_at": now, **_IDS}

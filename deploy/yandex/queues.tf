@@ -1,0 +1,24 @@
+locals {
+  # Waiting is not failing: a message is replaced long before it was received so often.
+  redrive = jsonencode({ deadLetterTargetArn = yandex_message_queue.dead.arn, maxReceiveCount = 1000 })
+}
+
+resource "yandex_message_queue" "pending" {
+  name                       = "${var.name}-pending"
+  message_retention_seconds  = 1209600
+  visibility_timeout_seconds = 120
+  redrive_policy             = local.redrive
+}
+
+resource "yandex_message_queue" "backlog" {
+  name                       = "${var.name}-backlog"
+  message_retention_seconds  = 1209600
+  visibility_timeout_seconds = 120
+  redrive_policy             = local.redrive
+}
+
+resource "yandex_message_queue" "dead" {
+  name                       = "${var.name}-dead"
+  message_retention_seconds  = 1209600
+  visibility_timeout_seconds = 120
+}

@@ -1,0 +1,58 @@
+# A bucket with documents in it outlives `terraform destroy`: the service does not delete one that is not empty.
+# An ETag must stay the digest of its bytes, a job's id is made of it: so no encryption with a key of KMS.
+resource "yandex_storage_bucket" "documents" {
+  bucket    = var.bucket
+  folder_id = var.folder_id
+
+  anonymous_access_flags {
+    read        = false
+    list        = false
+    config_read = false
+  }
+
+  lifecycle_rule {
+    id      = "expire-superseded"
+    enabled = true
+    filter {
+      prefix = "ledger/superseded/"
+    }
+    expiration {
+      days = var.superseded_days
+    }
+  }
+
+  lifecycle_rule {
+    id      = "expire-what-failed-jobs-left"
+    enabled = true
+    filter {
+      prefix = "ledger/work/"
+    }
+    expiration {
+      days = var.work_days
+    }
+  }
+
+  lifecycle_rule {
+    id                                     = "abort-unfinished-uploads"
+    enabled                                = true
+    abort_incomplete_multipart_upload_days = 7
+  }
+}
+
+# The role lets a function's key in; what it may do there, and that it may never write inbox/, says the policy.
+resource "yandex_storage_bucket_iam_binding" "functions" {
+  bucket  = yandex_storage_bucket.documents.bucket
+  role    = "storage.editor"
+  members = [for account in yandex_iam_service_account.function : "serviceAccount:${account.id}"]
+}
+
+# What no statement allows is denied, to the owner as well. "Principal: *" would let in the whole world.
+resource "yandex_storage_bucket_policy" "documents" {
+  bucket = yandex_storage_bucket.documents.bucket
+  policy = templatefile("${path.module}/bucket-policy.json.tftpl", {
+    bucket  = var.bucket
+    users   = var.bucket_users
+    submit  = yandex_iam_service_account.function["submit"].id
+    checker = yandex_iam_service_account.function["checker"].id
+  })
+}

@@ -1,0 +1,16 @@
+terraform {
+  required_version = ">= 1.9"
+  required_providers {
+    yandex = {
+      source = "yandex-cloud/yandex"
+      # The first one with yandex_storage_bucket_policy.
+      version = ">= 0.146.0"
+    }
+  }
+}
+
+# Who applies it is known by the environment (docs/yandex.md): YC_TOKEN, and YC_MESSAGE_QUEUE_ACCESS_KEY and
+# YC_MESSAGE_QUEUE_SECRET_KEY, since queues are made with static keys. None of them comes into the state.
+provider "yandex" {
+  folder_id = var.folder_id
+}

@@ -1,0 +1,37 @@
+"""Log lines as both clouds parse them: one line of JSON each, with `level`, `message` and the keys."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
+
+_LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+"""Cloud Logging and Lambda know TRACE, DEBUG, INFO, WARN, ERROR and FATAL."""
+_MOST_TRACE_CHARACTERS = 12_000
+"""Cloud Logging takes a line of up to 64 KB; escaped, and beside all other keys, this much of a traceback fits."""
+
+
+class CloudFormatter(LambdaPowertoolsFormatter):
+    """Powertools' JSON, with levels that the clouds know and a traceback that fits a line."""
+
+    def __init__(self) -> None:
+        super().__init__(serialize_stacktrace=False)
+
+    def serialize(self, log: Any) -> str:
+        """A log entry as one line."""
+        level, trace = log.get("level"), log.get("exception")
+        log["level"] = _LEVELS.get(level, level)
+        if isinstance(trace, str):
+            log["exception"] = trace[-_MOST_TRACE_CHARACTERS:]  # the error itself stands at the end
+        return super().serialize(log)
+
+
+def function_logger(name: str) -> Logger:
+    """The logger of a function."""
+    return Logger(service=name, name=name, logger_formatter=CloudFormatter())
+
+
+def share_with_package(logger: Logger) -> None:
+    """Let the package's own lines look like the function's."""
+    copy_config_to_registered_loggers(source_logger=logger, include={"backburner"})

@@ -1,0 +1,104 @@
+"""The zip, built and installed once; a local S3 and SQS; and worlds on them."""
+
+import io
+import os
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backburner_cli.localcloud.bundle import installed_dependencies
+from backburner_cli.localcloud.cloud import CHECKOUT
+from backburner_cli.standin import StandIn, serve
+from backburner_cli.yandexcloud.bundle import REQUIREMENTS, package
+from backburner_cli.yandexcloud.storage import Refuse, object_storage
+from handlers import conftest as handlers
+from handlers.world import AT_ONCE, client
+
+from .interpreters import INTERPRETERS
+from .policy import refusal
+from .world import REGION, Installed, YandexWorld
+
+NewYandexWorld = Callable[..., YandexWorld]
+endpoint = handlers.endpoint
+_sockets = handlers._sockets
+
+
+@pytest.fixture(scope="session")
+def built() -> bytes:
+    """The zip that `make package-yandex` writes."""
+    return package(CHECKOUT)
+
+
+@pytest.fixture(scope="session", params=INTERPRETERS[:1], ids=lambda python: python.name)
+def installed(request: pytest.FixtureRequest, built: bytes, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The zip, unpacked; its own requirements.txt, and nothing else, installed for a Python of the service's."""
+    return install(built, request.param, tmp_path_factory.mktemp("function"))
+
+
+def install(built: bytes, interpreter: Path, folder: Path) -> Installed:
+    """What the service does with a zip."""
+    with zipfile.ZipFile(io.BytesIO(built)) as archive:
+        archive.extractall(folder)
+    assert (folder / "requirements.txt").read_bytes() == (CHECKOUT / REQUIREMENTS).read_bytes()
+    dependencies = installed_dependencies(folder / "requirements.txt", interpreter, CHECKOUT / ".build", print)
+    return Installed(interpreter=interpreter, code=folder, dependencies=dependencies)
+
+
+@pytest.fixture(scope="session")
+def cloud(endpoint: str) -> Iterator[tuple[Any, Any]]:
+    """Clients of the local S3 and SQS, in the one region there is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOTO_ALLOW_NONEXISTENT_REGION", "true")
+        s3, sqs = client("s3", endpoint, REGION), client("sqs", endpoint, REGION)
+        yield s3, sqs
+        s3.close()
+        sqs.close()
+
+
+@pytest.fixture
+def new_world(endpoint: str, cloud: tuple[Any, Any], installed: Installed) -> Iterator[NewYandexWorld]:
+    """Worlds for one test: a provider that keeps Yandex AI Studio's rules, a bucket whose policy is enforced."""
+    s3, sqs = cloud
+    with ExitStack() as stack:
+
+        def make(refuse: Refuse = refusal, token: Any = None, queue_address: str = "", **settings: str) -> YandexWorld:
+            told: list[tuple[str, str, str]] = []
+            storage = stack.enter_context(object_storage(endpoint, lambda *one: told.append(one), refuse=refuse))
+            running = stack.enter_context(serve(StandIn("yandex", timing=AT_ONCE)))
+            world = YandexWorld(
+                s3,
+                sqs,
+                endpoint,
+                running,
+                "yandex",
+                settings,
+                region=REGION,
+                installed=installed,
+                storage=storage,
+                queue_address=queue_address,
+                token=token,
+                told=told,
+            )
+            stack.callback(world.close)
+            return world
+
+        yield make
+
+
+@pytest.fixture
+def world(new_world: NewYandexWorld) -> YandexWorld:
+    """A world with a provider that behaves."""
+    return new_world()
+
+
+def run(*command: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    """A program, run to its end."""
+    environment = {**os.environ, **more}
+    return subprocess.run(
+        [*map(str, command)], capture_output=True, text=True, timeout=120, check=False, env=environment
+    )

@@ -1,0 +1,91 @@
+"""Instances that die in the middle of a call, at any of its effects: one result, at most one generation more."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+
+from backburner_cli.yandexcloud.events import object_event, timer_event
+from backburner_cli.yandexcloud.instance import InstanceDiedError
+from handlers.deaths import effect_of
+from support.proxy import CUT, Request, deliver, serve_proxy
+
+from .conftest import NewYandexWorld
+from .world import YandexWorld
+
+Death = tuple[Literal["before", "after"], str]
+HIDDEN_S = 3600.0
+DEATHS: dict[str, list[Death]] = {
+    "submit": [
+        ("after", "send"),
+        ("after", "put open record submitting"),
+        ("after", "create"),
+        ("before", "put open record running"),
+    ],
+    "checker": [
+        ("before", "put result"),
+        ("before", "put run record"),
+        ("after", "put run record"),
+        ("after", "delete open record"),
+    ],
+}
+NAMELESS = {("after", "put open record submitting"), ("after", "create")}
+"""Where nobody can tell whether a generation was started: it is counted as a suspected orphan."""
+
+
+@dataclass
+class Reaper:
+    """Kills the instances of a function at the first request that has the effect it is told."""
+
+    world: YandexWorld
+    function: str
+    death: Death | None = None
+    seen: list[str] = field(default_factory=list)
+
+    def judge(self, request: Request, upstream: str) -> Any:
+        """Let the server have the request or not; the sender never learns it."""
+        if self.death is None or effect_of(request) != self.death[1]:
+            return None
+        (moment, effect), self.death = self.death, None
+        self.seen.append(effect)
+        if moment == "after":
+            deliver(request, upstream)
+        for instance in self.world.function(self.function).instances:
+            instance.kill()
+        return CUT
+
+
+def _key(death: Death) -> str:
+    return f"inbox/{' '.join(death)}.txt"
+
+
+@pytest.mark.parametrize("function", DEATHS)
+def test_an_instance_that_dies_loses_nothing(new_world: NewYandexWorld, endpoint: str, function: str) -> None:
+    """Killed before or after the server has a request; the trigger tries again, and later ticks take over."""
+    world = new_world()
+    world.swept()
+    reaper, provider = Reaper(world, function), world.running.base_url.removesuffix("/v1")
+    with serve_proxy(endpoint) as cloud, serve_proxy(provider) as outside:
+        cloud.rule = lambda request: reaper.judge(request, endpoint)
+        outside.rule = lambda request: reaper.judge(request, provider)
+        through = {"AWS_ENDPOINT_URL_S3": cloud.url, "AWS_ENDPOINT_URL_SQS": cloud.url}
+        dying = world.function(function, OPENAI_BASE_URL=f"{outside.url}/v1", **through)
+        for death in DEATHS[function]:
+            world.upload(_key(death), f"The harbour of Veldt is where an instance dies {' '.join(death)}.")
+            if function == "checker":
+                world.submit(_key(death))
+                world.later(4)
+            reaper.death = death
+            with pytest.raises(InstanceDiedError):
+                dying.invoke(timer_event() if function == "checker" else object_event(world.bucket, [_key(death)]), 35)
+            world.put_off(HIDDEN_S)
+        assert reaper.seen == [effect for _, effect in DEATHS[function]]
+        world.later(HIDDEN_S)
+        world.submit(*map(_key, DEATHS[function]))
+        world.settle()
+    assert world.problems() == []
+    for death in DEATHS[function]:
+        record, text = world.run_record(_key(death)), world.text(_key(death))
+        made = [one for one in world.stand_in.generations if one.input == text]
+        assert record["suspected_orphans"] == (death in NAMELESS), death
+        assert len(made) - 1 <= record["suspected_orphans"], death

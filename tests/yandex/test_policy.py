@@ -1,0 +1,88 @@
+"""What each function may do in the bucket, on paper and where it is enforced."""
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from .conftest import NewYandexWorld
+from .policy import allows, render
+from .world import YandexWorld
+
+OBJECTS = "arn:aws:s3:::bucket"
+RIGHTS = [
+    ("s3:GetObject", "inbox/a", True, True),
+    ("s3:GetObject", "recipes/a.md", True, True),
+    ("s3:GetObject", "results/a.run.json", True, True),
+    ("s3:GetObject", "failed/a.error.json", True, True),
+    ("s3:GetObject", "ledger/open/a.json", True, True),
+    ("s3:PutObject", "ledger/open/a.json", True, True),
+    ("s3:DeleteObject", "ledger/open/a.json", True, True),
+    ("s3:PutObject", "failed/a.error.json", True, True),
+    ("s3:DeleteObject", "failed/a.error.json", False, True),
+    ("s3:PutObject", "results/a.md", False, True),
+    ("s3:DeleteObject", "results/a.md", False, True),
+    ("s3:PutObject", "inbox/a", False, False),
+    ("s3:PutObjectAcl", "inbox/a", False, False),
+    ("s3:DeleteObject", "inbox/a", False, False),
+    ("s3:PutObject", "recipes/a.md", False, False),
+    ("s3:PutObject", "elsewhere", False, False),
+]
+
+
+@pytest.mark.parametrize(("action", "key", "submit", "checker"), RIGHTS)
+def test_a_function_may_do_what_it_needs_and_nothing_else(action: str, key: str, submit: bool, checker: bool) -> None:  # noqa: FBT001
+    """Neither writes uploads or recipes; submit writes no result."""
+    policy, resource = render("bucket"), f"{OBJECTS}/{key}"
+    assert (allows(policy, "submit", action, resource), allows(policy, "checker", action, resource)) == (
+        submit,
+        checker,
+    )
+
+
+@pytest.mark.parametrize("function", ["submit", "checker"])
+def test_both_may_list_the_bucket(function: str) -> None:
+    """Without it a missing key answers 403, and every first upload would fail."""
+    assert allows(render("bucket"), function, "s3:ListBucket", OBJECTS)
+
+
+def test_nobody_else_comes_in() -> None:
+    """The users that are named may do everything over TLS; whoever is not named, nothing."""
+    policy = render("bucket")
+    for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"):
+        assert allows(policy, "user", action, f"{OBJECTS}/inbox/a")
+        assert not allows(policy, "user", action, f"{OBJECTS}/inbox/a", tls=False)
+        assert not allows(policy, "anonymous", action, f"{OBJECTS}/inbox/a")
+    allowed = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
+    assert "*" not in [statement["Principal"] for statement in allowed]
+
+
+def test_the_policy_fits() -> None:
+    """The service takes 10,240 characters; the template's limit of users keeps within it."""
+    users = tuple(f"ajeyyyyyyyyyyyyyyy{number:03}"[:20] for number in range(100))
+    assert len(str(render("b" * 63, "a" * 20, "a" * 20, users))) < 10_240
+
+
+def test_a_forbidden_read_is_never_taken_for_an_absent_key(new_world: NewYandexWorld) -> None:
+    """Without the right to list, a missing key answers 403: the call fails and is tried again, nothing is decided."""
+    world = new_world(refuse=lambda call: "AccessDenied" if call.key.startswith(("recipes/", "results/")) else None)
+    world.upload("inbox/notes/a.txt")
+    with pytest.raises(Exception, match="403 AccessDenied; may this function list the bucket"):
+        world.submit("inbox/notes/a.txt")
+    assert (world.keys("failed/"), world.creates()) == ([], [])
+
+
+def test_every_other_test_here_runs_under_it(world: YandexWorld) -> None:
+    """The local Object Storage enforces it: who signs as a function is refused where the policy refuses it."""
+    world.upload("inbox/a.txt")
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=world.storage,
+        region_name=world.region,
+        aws_access_key_id="checker",
+        aws_secret_access_key="-",
+    )
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.put_object(Bucket=world.bucket, Key="inbox/b.txt", Body=b"x")
+    s3.put_object(Bucket=world.bucket, Key="results/b.txt", Body=b"x")
+    s3.close()
+    assert world.keys("inbox/") == ["inbox/a.txt"]

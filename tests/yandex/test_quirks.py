@@ -1,0 +1,69 @@
+"""What is different about the services of Yandex Cloud, met on the wire."""
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import parse_qs
+
+import boto3
+
+from backburner.adapters.storage import S3Bucket
+from backburner.deadletters import Kind, understand
+from backburner_cli.yandexcloud.events import object_event
+from support.proxy import serve_proxy
+
+from .conftest import NewYandexWorld
+from .world import YandexWorld
+
+KEY = "inbox/letter.txt"
+
+
+def test_the_queues_are_spoken_to_in_the_form_protocol_if_asked(new_world: NewYandexWorld, endpoint: str) -> None:
+    """Behind its switch, from the zip; the queues' addresses go out as they were given."""
+    with serve_proxy(endpoint) as proxy:
+        world = new_world(queue_address=proxy.url, BACKBURNER_QUEUE_PROTOCOL="query")
+        world.upload(KEY)
+        world.submit(KEY)
+        world.settle()
+        assert world.problems() == []
+        calls = [parse_qs(call.body.decode()) for call in proxy.requests if "x-amz-target" not in call.headers]
+        assert len(calls) == len(proxy.requests)
+    given = {value for name, value in world.environment.items() if name.endswith("_QUEUE_URL")}
+    assert {call["QueueUrl"][0] for call in calls} <= given
+
+
+def test_metadata_names_come_back_recased_and_are_understood(world: YandexWorld) -> None:
+    """The adapter reads what it wrote, whatever the case of the names on the wire."""
+    s3 = boto3.client(
+        "s3", endpoint_url=world.storage, region_name=world.region, aws_access_key_id="user", aws_secret_access_key="-"
+    )
+    s3.put_object(Bucket=world.bucket, Key="results/a.md", Body=b"x", Metadata={"backburner-run": "Job.1"})
+    assert s3.head_object(Bucket=world.bucket, Key="results/a.md")["Metadata"] == {"Backburner-Run": "Job.1"}
+    with ThreadPoolExecutor(1) as threads:
+        bucket = S3Bucket(client=s3, name=world.bucket, threads=threads)
+        stored = asyncio.run(bucket.head("results/a.md"))
+    s3.close()
+    assert stored is not None
+    assert stored.metadata == {"backburner-run": "Job.1"}
+
+
+def test_a_burst_is_paced_and_sends_nothing_of_newer_amazon_checksums(new_world: NewYandexWorld) -> None:
+    """Ten creates a second at most, the rest waits within the same call; other stores may not know those headers."""
+    seen: set[str] = set()
+    world = new_world(refuse=lambda call: seen.update(call.headers))
+    keys = [f"inbox/{number}.txt" for number in range(10)]
+    for key in keys:
+        world.upload(key, f"{key} speaks of the harbour.")
+    world.submit(*keys)
+    times = sorted(one.created_at for one in world.stand_in.generations)
+    assert (len(times), times[-1] - times[0] >= 0.5) == (10, True)
+    assert "authorization" in seen
+    assert not [name for name in seen if name.startswith(("x-amz-checksum", "x-amz-sdk-checksum", "x-amz-trailer"))]
+
+
+def test_a_dead_letter_of_a_trigger_names_its_document() -> None:
+    """Whether a message lies there alone, with its batch, or the whole event as a text."""
+    event = object_event("bucket", ["inbox/отчёт + 1%.txt"])
+    for body in (event, event["messages"][0], {"payload": json.dumps(event)}):
+        letter = understand(json.dumps(body))
+        assert (letter.kind, letter.keys) == (Kind.EVENT, ("inbox/отчёт + 1%.txt",))

@@ -1,0 +1,257 @@
+"""The Terraform: every argument is known to the provider, every reference leads somewhere, and what else must hold."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from backburner.settings import from_env
+from backburner_cli.localcloud.cloud import CHECKOUT
+
+from .hcl import ARGUMENTS, FOLDER, bodies, files, local_values, problems, resources
+from .interpreters import RUNTIMES
+from .policy import render
+
+TEXTS = files()
+TEXT = "\n".join(TEXTS.values())
+ENVIRONMENT_BYTES = 4096
+INLINE_ZIP_BYTES = 3_500_000
+ID, QUEUE = "x" * 20, f"https://message-queue.api.cloud.yandex.net/{'b' * 20}/{'d' * 20}/{'n' * 40}"
+LONGEST = {
+    "var.context_tokens": "x" * 256,
+    "var.bucket": "b" * 63,
+    "var.queue_protocol": "query",
+    "var.provider_profile": "generic",
+    "var.model": "m" * 256,
+    "var.base_url": "u" * 258,
+    "local.project_id": "p" * 128,
+    "var.max_in_flight": "100000",
+    "var.submits_per_minute": "60000",
+    "var.polls_per_second": "1000",
+    "var.daily_tokens": "9" * 12,
+    "var.daily_cost": "9" * 24,
+    "var.deadline_s": "604800",
+    "var.lease_s": "900",
+    "var.sweep_every_s": "86400",
+    "var.max_attempts": "10",
+    **{f"yandex_message_queue.{name}.id": QUEUE for name in ("pending", "backlog", "dead")},
+}
+"""The longest value that each expression can have, by the variables' own validations."""
+LONGEST_SECRETS = {"AWS_ACCESS_KEY_ID": 25, "AWS_SECRET_ACCESS_KEY": 40, "OPENAI_API_KEY": 256}
+NOT_HERE = {"BACKBURNER_API_KEY_SECRET", "OPENAI_API_KEY", "OPENAI_ORG_ID"}
+"""Secrets come from Lockbox; an organisation is of no use with the providers that are reached from here."""
+
+
+def test_the_provider_knows_every_resource_block_and_argument() -> None:
+    """Each stands in its reference pages, with its type; nothing that is required is missing."""
+    assert problems(TEXTS) == []
+    assert len(resources(TEXTS)) > 15
+
+
+PLANTED = [
+    ("retry_attempts     =", "retry_attemts      =", "yandex_function_trigger.uploads.function.retry_attemts: no such"),
+    ("anonymous_access_flags {", "anonymous_acces_flags {", "anonymous_acces_flags: no such block"),
+    ('"yandex_logging_group"', '"yandex_log_group"', "yandex_log_group: no such resource"),
+    ("entry_for_secret_key = ", "entry_for_secret = ", "output_to_lockbox.entry_for_secret_key: missing"),
+    ("  dlq {", "  dead_letters {", "yandex_function_trigger.tick.dead_letters: no such block"),
+    ('= "storage.editor"', "= true", "role: True is no String"),
+    ("min_level    =", "created_at   =", "log_options.created_at: no such argument"),
+    ('environment_variable = "OPENAI_API_KEY"', 'variable = "OPENAI_API_KEY"', "secrets.variable: no such argument"),
+    ("  name      = var.name\n", '  name      = var.name\n  status = "x"\n', "logs.status: read only"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "said"), PLANTED, ids=[wrong.strip() for _, wrong, _ in PLANTED])
+def test_a_planted_mistake_is_found(right: str, wrong: str, said: str) -> None:
+    """A misspelt argument, block or resource, one that is missing, read only or of another type fails the gate."""
+    planted = {name: text.replace(right, wrong) for name, text in TEXTS.items()}
+    assert planted != TEXTS
+    assert any(said in problem for problem in problems(planted)), problems(planted)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    """To a resource, a variable or a local that is declared; and an attribute that the resource has."""
+    made, variables = resources(TEXTS), bodies(TEXTS, "variable")
+    expressions = re.sub(r"#.*", "", TEXT)
+    for kind, name, attribute in re.findall(r"\b(yandex_\w+)\.(\w+)(?:\[[^\]]+\])?(?:\.(\w+))?", expressions):
+        assert (kind, name) in made, f"{kind}.{name}"
+        assert not attribute or attribute in {*ARGUMENTS[kind], "id"}, f"{kind}.{name}.{attribute}"
+    assert set(re.findall(r"\bvar\.(\w+)", expressions)) == set(variables)
+    assert set(re.findall(r"\blocal\.(\w+)", expressions)) == set(local_values(TEXTS))
+
+
+def test_everything_that_is_asked_is_described_and_checked() -> None:
+    """A type, a description and a validation with a message that says what to give; outputs are described as well."""
+    for name, body in bodies(TEXTS, "variable").items():
+        assert body["type"], name
+        assert len(body["description"]) > 15, name
+        if name != "package":
+            assert body["validation"][0]["error_message"], name
+    assert all(body["description"] for body in bodies(TEXTS, "output").values())
+
+
+def test_the_runtimes_are_the_services() -> None:
+    """There is no Python 3.13 on Cloud Functions."""
+    assert re.search(r"contains\((\[[^\]]+\]), var\.runtime\)", TEXT)[1] == json.dumps([*RUNTIMES.values()])
+
+
+def test_the_functions_get_every_setting_and_nothing_else() -> None:
+    """What settings.py reads, and the endpoints and region that boto3 reads."""
+    source = (CHECKOUT / "layers/backburner/backburner/settings.py").read_text()
+    read = set(re.findall(r'"((?:BACKBURNER|OPENAI)_[A-Z_]+)"', source))
+    boto3_reads = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_REGION"}
+    assert set(local_values(TEXTS)["settings"]) == (read - NOT_HERE) | boto3_reads
+    secrets = [one for body in _functions() for one in _secrets(body)]
+    assert {one["environment_variable"] for one in secrets} == set(LONGEST_SECRETS)
+
+
+def test_the_environment_fits_into_4_kb() -> None:
+    """Names, values and secrets, at their longest; an expression whose longest value is not known fails here."""
+    values = {
+        name: LONGEST[value[2:-1]] if value.startswith("${") else value
+        for name, value in local_values(TEXTS)["settings"].items()
+    }
+    size = sum(len(name) + len(value) for name, value in values.items())
+    size += sum(len(name) + length for name, length in LONGEST_SECRETS.items())
+    assert size < ENVIRONMENT_BYTES
+
+
+def test_no_secret_is_in_the_state() -> None:
+    """Static keys go to Lockbox, none is an argument, and no secret's value is written or read here."""
+    made = resources(TEXTS)
+    for (kind, _), body in made.items():
+        assert not {"access_key", "secret_key", "pgp_key"} & set(body)
+        if kind == "yandex_iam_service_account_static_access_key":
+            assert body["output_to_lockbox"]
+    assert not {"yandex_lockbox_secret_version", "yandex_iam_service_account_api_key"} & {kind for kind, _ in made}
+    assert not re.search(r"^data ", TEXT, re.MULTILINE)
+
+
+def test_the_roles_are_the_least() -> None:
+    """Submit only sends; the triggers' accounts call functions and write dead letters, and nothing else."""
+    granted = dict(re.findall(r'"(\w+ [\w.]+)" += \{ account = "\w+", role = "([\w.]+)" \}', TEXT))
+    assert granted == {
+        "submit ymq.writer": "ymq.writer",
+        "checker ymq.writer": "ymq.writer",
+        "checker ymq.reader": "ymq.reader",
+        "submit ai": "ai.languageModels.user",
+        "checker ai": "ai.languageModels.user",
+    }
+    assert set(re.findall(r'role\s+= "([\w.]+)"', TEXT)) == {
+        "ai.languageModels.user",
+        "functions.functionInvoker",
+        "lockbox.payloadViewer",
+        "storage.editor",
+        "ymq.reader",
+        "ymq.writer",
+    }
+
+
+@pytest.mark.parametrize("trigger", ["uploads", "tick"])
+def test_a_trigger_tries_again_and_then_writes_a_dead_letter(trigger: str) -> None:
+    """Without a dead-letter queue the service deletes what was never taken."""
+    body = resources(TEXTS)["yandex_function_trigger", trigger]
+    assert int(body["function"][0]["retry_attempts"]) >= 1
+    assert 10 <= int(body["function"][0]["retry_interval"]) <= 60
+    assert body["dlq"][0]["queue_id"] == "${yandex_message_queue.dead.arn}"
+
+
+def test_the_triggers_listen_where_they_must() -> None:
+    """To uploads below inbox/ and nowhere else, in batches of at most ten; and each minute."""
+    uploads = resources(TEXTS)["yandex_function_trigger", "uploads"]["object_storage"][0]
+    assert (uploads["prefix"], uploads["create"], int(uploads["batch_size"])) == ("inbox/", True, 10)
+    tick = resources(TEXTS)["yandex_function_trigger", "tick"]
+    assert tick["timer"][0]["cron_expression"] == "* * * * ? *"
+
+
+def test_both_functions_are_the_same_zip(built: bytes) -> None:
+    """Its entrypoints are the functions' names; small enough to be sent inline; its digest makes a new version."""
+    (body,) = _functions()
+    assert (body["entrypoint"], body["user_hash"]) == ("${each.key}.handler", "${filesha256(var.package)}")
+    assert body["content"][0]["zip_filename"] == "${var.package}"
+    assert int(body["execution_timeout"]) <= 600
+    assert len(built) < INLINE_ZIP_BYTES
+
+
+def test_the_example_names_variables_that_there_are() -> None:
+    """And all that have no default."""
+    example = set(re.findall(r"^(\w+) +=", (FOLDER / "terraform.tfvars.example").read_text(), re.MULTILINE))
+    variables = bodies(TEXTS, "variable")
+    assert {name for name, body in variables.items() if "default" not in body} <= example <= set(variables)
+
+
+def _functions() -> list[dict]:
+    return [body for (kind, _), body in resources(TEXTS).items() if kind == "yandex_function"]
+
+
+def _secrets(body: dict) -> list[dict]:
+    return [*body["secrets"], *(one for made in body["dynamic"] for one in made["secrets"]["content"])]
+
+
+# ---- what Terraform itself makes of it, without the provider ---------------------------------------------------------
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path):
+    """Evaluate an expression over variables and locals; what the provider would tell is an id."""
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not on this machine: the HCL was parsed and checked, not evaluated")
+    (tmp_path / "variables.tf").write_text(TEXTS["variables.tf"])
+    locals_ = "\n".join(re.findall(r"^locals \{\n.*?^\}\n", TEXT, re.MULTILINE | re.DOTALL))
+    (tmp_path / "locals.tf").write_text(re.sub(r"yandex_\w+\.\w+\.(id|arn)", f'"{ID}"', locals_))
+    shutil.copy(FOLDER / "bucket-policy.json.tftpl", tmp_path)
+    shutil.copy(FOLDER / "terraform.tfvars.example", tmp_path / "terraform.tfvars")
+
+    def run(expression: str, **variables: str) -> tuple[str, str]:
+        given = [part for name, value in variables.items() for part in ("-var", f"{name}={value}")]
+        done = subprocess.run(
+            ["terraform", f"-chdir={tmp_path}", "console", *given],
+            input=expression,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout, done.stderr
+
+    return run
+
+
+def test_the_example_gives_an_environment_that_works(evaluate) -> None:
+    """Terraform's own evaluation of it, read by the settings; what is null is not there at all."""
+    told, wrong = evaluate("jsonencode(local.environment)")
+    environment = json.loads(json.loads(told))
+    assert (wrong.count("Error"), environment["OPENAI_PROJECT_ID"][:3]) == (0, "b1g")
+    assert not {"OPENAI_BASE_URL", "BACKBURNER_SUBMITS_PER_MINUTE", "BACKBURNER_DAILY_COST"} & set(environment)
+    queues = {f"BACKBURNER_{name}_QUEUE_URL": f"https://q/{name}" for name in ("PENDING", "BACKLOG", "DEAD")}
+    settings = from_env(environment | queues)
+    assert (settings.provider, settings.submits_per_minute, settings.polls_per_second) == ("yandex", 83, 50)
+
+
+def test_terraform_renders_the_policy(evaluate) -> None:
+    """As the tests render it."""
+    values = '{bucket = "b", submit = "s", checker = "c", users = ["u", "v"]}'
+    told, _ = evaluate(f'jsonencode(jsondecode(templatefile("bucket-policy.json.tftpl", {values})))')
+    assert json.loads(json.loads(told)) == render("b", "s", "c", ("u", "v"))
+
+
+WRONG = {
+    "folder_id": "folder", "name": "X", "bucket": "Under_score", "bucket_users": "[]", "provider_profile": "openai",
+    "base_url": "ftp://a", "project_id": "a b", "model": "", "max_in_flight": "0", "submits_per_minute": "0",
+    "polls_per_second": "0", "daily_tokens": "0", "daily_cost": "0", "deadline_s": "1", "lease_s": "100",
+    "sweep_every_s": "1", "max_attempts": "0", "runtime": "python313", "submit_memory": "600",
+    "checker_memory": "100", "queue_protocol": "xml", "superseded_days": "1", "work_days": "1", "context_tokens": "\"",
+}  # fmt: skip
+
+
+def test_a_wrong_value_is_refused_before_anything_is_made(evaluate) -> None:
+    """All at once, each with its own message."""
+    _, said = evaluate("1", **WRONG)
+    variables = bodies(TEXTS, "variable")
+    flat = re.sub(r"\s+", " ", re.sub(r"[│╷╵]", " ", said))
+    unsaid = [name for name in WRONG if name != "provider_profile" and f"var.{name}" not in flat]
+    assert set(WRONG) == set(variables) - {"package", "provider_key"}
+    assert unsaid == []
+    assert "Only Yandex AI Studio takes an IAM token" in flat

@@ -1,0 +1,110 @@
+"""The triggers as Terraform sets them up: batches, tries, dead letters, a timer; and all of it together."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from backburner.deadletters import Kind, understand
+from backburner_cli.provider import chosen_provider
+from backburner_cli.yandexcloud.cloud import yandex_cloud
+from backburner_cli.yandexcloud.events import CREATE, DELETE
+from backburner_cli.yandexcloud.instance import FunctionError
+from backburner_cli.yandexcloud.triggers import Delivery, ObjectTrigger, Timer
+
+
+@dataclass
+class Recorder:
+    """A function that notes its events, and fails as often as it is told."""
+
+    failures: int = 0
+    events: list[Any] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def invoke(self, event: Any) -> None:
+        """One call."""
+        with self._lock:
+            self.events.append(event)
+            if len(self.events) <= self.failures:
+                raise FunctionError("no")
+
+    @property
+    def keys(self) -> list[str]:
+        """Of all messages that came."""
+        return [message["details"]["object_id"] for event in self.events for message in event["messages"]]
+
+
+def _eventually(condition: Callable[[], object], limit_s: float = 60) -> None:
+    until = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
+
+
+def _delivery(function: Recorder, given_up: list[Any], retries: int = 2) -> Delivery:
+    return Delivery(function=function, give_up=given_up.append, retries=retries, interval_s=0.01)  # type: ignore[arg-type]
+
+
+def test_uploads_come_in_batches_of_at_most_ten() -> None:
+    """Those below the prefix; what was deleted is no upload."""
+    function, trigger = Recorder(), ObjectTrigger(prefix="inbox/", cutoff_s=0.2, workers=1)
+    for number in range(12):
+        trigger.tell("bucket", f"inbox/{number}", CREATE)
+    trigger.tell("bucket", "results/a", CREATE)
+    trigger.tell("bucket", "inbox/gone", DELETE)
+    trigger.start(_delivery(function, []))
+    _eventually(lambda: len(function.keys) == 12)
+    trigger.stop()
+    assert [len(event["messages"]) for event in function.events] == [10, 2]
+    assert function.keys == [f"inbox/{number}" for number in range(12)]
+
+
+def test_a_call_that_fails_is_tried_again_and_then_given_up() -> None:
+    """The whole batch each time; each of its messages becomes a dead letter that names its document."""
+    given_up: list[Any] = []
+    function = Recorder(failures=99)
+    trigger = ObjectTrigger(prefix="inbox/", cutoff_s=0.1, workers=1)
+    for key in ("inbox/a", "inbox/b"):
+        trigger.tell("bucket", key, CREATE)
+    trigger.start(_delivery(function, given_up))
+    _eventually(lambda: len(given_up) == 2)
+    trigger.stop()
+    assert function.keys == ["inbox/a", "inbox/b"] * 3
+    letters = [understand(json.dumps(event)) for event in given_up]
+    assert [(letter.kind, letter.keys) for letter in letters] == [
+        (Kind.EVENT, ("inbox/a",)),
+        (Kind.EVENT, ("inbox/b",)),
+    ]
+
+
+def test_a_tick_that_fails_is_tried_once_more() -> None:
+    """And its dead letter is one that may be dropped."""
+    given_up: list[Any] = []
+    delivery = _delivery(Recorder(failures=99), given_up, retries=1)
+    Timer(every_s=0.01).start(delivery)
+    _eventually(lambda: given_up)
+    delivery.ended.set()
+    assert understand(json.dumps(given_up[0])).kind is Kind.TICK
+
+
+def test_uploads_become_results_by_themselves() -> None:
+    """Nobody calls a function: the zip, its triggers and a timer that is faster than a minute."""
+    with (
+        chosen_provider({}, "yandex") as provider,
+        yandex_cloud(provider, progress=lambda _: None, timer_s=1.0, retry_s=0.5) as cloud,
+    ):
+        names = [f"отчёт {number} + 1%.txt" for number in range(3)]
+        for name in names:
+            body = f"Report {name} says that the harbour moved 4200 containers.".encode()
+            cloud.s3.put_object(Bucket=cloud.bucket, Key=f"inbox/{name}", Body=body)
+        wanted = {f"results/{name}.run.json" for name in names}
+
+        def keys() -> set[str]:
+            listed = cloud.s3.list_objects_v2(Bucket=cloud.bucket, Prefix="results/").get("Contents", [])
+            return {one["Key"] for one in listed}
+
+        _eventually(lambda: wanted <= keys())
+        assert provider.stand_in is not None
+        assert len(provider.stand_in.generations) == 3
