@@ -333,6 +333,8 @@ class FakeQueue:
     dead: "FakeQueue | None" = None
     most_receives: int = 1000
     messages: list[FakeMessage] = field(default_factory=list)
+    taken: int = 0
+    """Receives so far: each has a receipt of its own."""
 
     async def visibility_s(self) -> int:
         """How long a received message stays in hand."""
@@ -382,7 +384,8 @@ class FakeQueue:
 
     def _take(self, message: FakeMessage) -> Received:
         message.receives += 1
-        message.receipt = f"{self.name}-{len(self.world.effects)}-{self.messages.index(message)}"
+        self.taken += 1
+        message.receipt = f"{self.name}-{self.taken}"
         message.shows_s = self.world.seconds + self.visibility
         age_s = self.world.seconds - message.sent_s
         return Received(body=message.body, receipt=message.receipt, receives=message.receives, age_s=age_s)

@@ -242,7 +242,7 @@ WRONG = {
     "base_url": "ftp://a", "project_id": "a b", "model": "", "max_in_flight": "0", "submits_per_minute": "0",
     "polls_per_second": "0", "daily_tokens": "0", "daily_cost": "0", "deadline_s": "1", "lease_s": "100",
     "sweep_every_s": "1", "max_attempts": "0", "runtime": "python313", "submit_memory": "600",
-    "checker_memory": "100", "queue_protocol": "xml", "superseded_days": "1", "work_days": "1", "context_tokens": "\"",
+    "checker_memory": "100", "queue_protocol": "xml", "superseded_days": "1", "work_days": "1", "context_tokens": '"',
 }  # fmt: skip
 
 

@@ -144,10 +144,12 @@ class Finisher:
             await self.journal.note(ended)
 
     async def _clear_parts(self, record: OpenRecord) -> None:
-        """Remove what lies under `ledger/work` for a job."""
+        """Remove what lies under `ledger/work` for this run and those before it, whose parts it may have taken up."""
         if record.division is not None:
-            async for key, _ in self.bucket.listed(work_folder(record.job_id)):
-                await self.bucket.delete(key)
+            folder = work_folder(record.job_id)
+            async for key, _ in self.bucket.listed(folder):
+                if int(key.removeprefix(folder).partition("/")[0]) <= record.run:
+                    await self.bucket.delete(key)
 
     async def _clear_up(self, record: OpenRecord, committed: RunRecord | ErrorRecord) -> None:
         """Settle, and take away what a run that is over leaves: harmless however often. The caller has its message."""

@@ -128,8 +128,10 @@ class Massive:
         superseded = await self.inbox.is_superseded(record, standing)
         keys = await self._keys(record)
         missing = [part for part in division.levels[-1] if not await self._is_over(part, keys)]
-        if superseded or record.cancelled_for is not None:
-            return await self._stop(held, missing, superseded=superseded)
+        if (
+            superseded or division.is_stopping or record.cancelled_for is not None
+        ):  # it stops even if put back meanwhile
+            return await self._stop(held, missing, superseded=superseded or record.cancelled_for is None)
         if not division.opened:
             return await self._open(held, missing)
         if missing:

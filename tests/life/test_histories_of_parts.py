@@ -1,0 +1,79 @@
+"""Random histories of documents in parts and of batches: the same faults, and every piece comes back in order."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from backburner.cutting import cut
+from backburner.keys import place_of
+from life.test_histories import MISBEHAVIOURS, History, ends_well
+from support.fakes import FakeGenerator, Plan
+
+HISTORIES_PER_TEST = 25
+MOST_TOKENS = 20
+LINES = 5
+SPLIT = f"---\nsplit: {{max_input_tokens: {MOST_TOKENS}}}\n---\nDo it."
+_MISBEHAVING = 3
+"""Parts or lines of a document that go wrong once."""
+
+
+def body_of(key: str, version: str) -> str:
+    """A document of some parts, or a batch of some lines; unlike any other."""
+    if key.endswith(".jsonl"):
+        lines = ({"custom_id": f"{version}-{number}", "input": f"{key} {version} {number}"} for number in range(LINES))
+        return "".join(json.dumps(line) + "\n" for line in lines)
+    return " ".join(f"{key}-{version}-{number}." for number in range(12))
+
+
+def pieces_of(key: str, text: str) -> list[str]:
+    """What reaches the provider of a document, in order."""
+    if key.endswith(".jsonl"):
+        return [json.loads(line)["input"] for line in text.splitlines()]
+    return [text[span.first : span.last] for span in cut(text, MOST_TOKENS * 3, 0)]
+
+
+@dataclass
+class LongHistory(History):
+    """A history whose documents are long, and whose provider misbehaves with some of their pieces."""
+
+    def _misbehave(self, text: str) -> None:
+        key = "a.jsonl" if text.startswith("{") else "a.txt"
+        for piece in self.rng.sample(pieces_of(key, text), _MISBEHAVING):
+            self.system.generator.plan(self.rng.choice((Plan(), *MISBEHAVIOURS)), document=piece)
+
+
+def wrong(history: History) -> list[str]:
+    """Results that do not hold an answer to every piece of their document, each once and in order."""
+    system, found = history.system, list[str]()
+    for key in system.bucket.keys("inbox/"):
+        place = place_of(key)
+        if place.run_record_key not in system.bucket.objects:
+            continue
+        record = system.run_record(key)
+        result = system.bucket.body(record["result_key"])
+        answers = [FakeGenerator.text_of(piece) for piece in pieces_of(key, system.bucket.body(key))]
+        if key.endswith(".jsonl"):
+            texts = [
+                json.loads(line)["response"]["body"]["output"][0]["content"][0]["text"] for line in result.splitlines()
+            ]
+            failed = record["lines"]["failed"]
+            if record["lines"]["total"] != LINES or texts != [answer for answer in answers if answer in texts]:
+                found.append(f"{key}: {texts}")
+            if len(texts) + failed != LINES:
+                found.append(f"{key}: {len(texts)} answers, {failed} errors")
+        elif result.split() != " ".join(answers).split():
+            found.append(f"{key}: {result}")
+    return found
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_random_histories_of_long_documents_end_well(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of short ones; and no part or line is missing, twice, or out of order."""
+    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 3)
+    monkeypatch.setattr("backburner.segments.BLOCK", 2)
+    for seed in range(block * HISTORIES_PER_TEST, (block + 1) * HISTORIES_PER_TEST):
+        keys = ("inbox/r/d0.txt", "inbox/r/b1.jsonl", "inbox/r/d2.txt")
+        history = LongHistory(seed, texts=body_of, keys=keys, recipe=SPLIT)
+        ends_well(history)
+        assert wrong(history) == [], f"seed {seed}"
