@@ -82,7 +82,7 @@ class Checker:
     async def _step(self, message: Message, received: Received) -> "_Next":
         held = await self.ledger.open_record(message.job, message.run)
         if held is None:
-            return await self._unrecorded(message)
+            return await self._unrecorded(message, received)
         if held.record.ticket != message.ticket:
             return await self._stale(message, held, received)
         return await self._drive(held, received)
@@ -108,14 +108,19 @@ class Checker:
                 return await self._after(await self.massive.look(held), held, received)
         return _DELETE if ours else _TAKEN
 
-    async def _unrecorded(self, message: Message) -> "_Next":
-        """No open record: an upload that crashed before its claim, or a run that is over."""
+    async def _unrecorded(self, message: Message, received: Received) -> "_Next":
+        """No open record: an upload that crashed before its claim, a run that is over, or a claim that is to come.
+
+        Whoever sent the message may be about to claim, and then it is his record's one message: it is kept until a
+        lease has passed since it was first seen, unless the run is open under another ticket, or over.
+        """
         standing = await self.ledger.standing(place_of(message.key), message.job)
         if not standing.is_over(message.run):
             await self.submitter.submit(message.key, message)
             opened = await self.ledger.open_record(message.job, message.run)
-            if opened is not None and opened.record.ticket == message.ticket:
-                return _TAKEN  # whoever sent it has claimed meanwhile: it is his record's one message
+            is_its = opened is None or opened.record.ticket == message.ticket
+            if message.response_id is None and is_its and received.receives < _VOID_AT_RECEIVE:
+                return self._until_void(received), frozenset()
         if message.response_id is None:
             return _DELETE
         if standing.knows(message.response_id):
@@ -135,11 +140,15 @@ class Checker:
             await self._adopt(held, message, brought)
             return EARLY_S, frozenset()
         if follows and received.receives < _VOID_AT_RECEIVE:
-            return EARLY_S if received.receives == 1 else float(self.starter.lease_s), frozenset()
+            return self._until_void(received), frozenset()
         if brought is not None and brought not in record.response_ids:
             logger.warning("generation cancelled: not the record's", extra=log_keys(record) | {"response_id": brought})
             await self.generator.cancel(brought)
         return _DELETE
+
+    def _until_void(self, received: Received) -> float:
+        """A message that may be early shows again soon, and then once more when its sender must be dead."""
+        return EARLY_S if received.receives == 1 else float(self.starter.lease_s)
 
     async def _adopt(self, held: Open, message: Message, response_id: str) -> None:
         """Take over the id of the attempt under way: whoever started it has not yet recorded it, and may never."""
