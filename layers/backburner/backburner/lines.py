@@ -21,6 +21,7 @@ URL = "/v1/responses"
 MOST_LINE_BYTES = 4 * 1024 * 1024
 """A longer line is an error of its own: no request needs so much, and a segment is held in memory."""
 _OK = 200
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class BadLineError(Exception):
@@ -104,7 +105,7 @@ def custom_id_of(raw: bytes) -> str | None:
     """Only the name of a line; None where it has none."""
     try:
         return msgspec.json.decode(raw, type=_Named).custom_id
-    except msgspec.DecodeError:
+    except _NOT_JSON:
         return None
 
 
@@ -115,7 +116,7 @@ def _parsed(raw: bytes) -> _Line:
     try:
         line = msgspec.json.decode(raw, type=_Line)
         raw.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _NOT_JSON as error:
         raise BadLineError("invalid_json_line", f"not a line of a batch: {error}", custom_id) from error
     if not line.custom_id:
         raise BadLineError("missing_required_parameter", "its custom_id is empty")
