@@ -100,16 +100,11 @@ BUGS = (
         "settle twice",
         "capacity.py",
         right="""\
-    if any([counters.reserved.pop(name, None), counters.owed.pop(name, None)]):
-        counters.tokens += tokens
-        counters.cost = round(counters.cost + cost, 9)
-""",
+    if any(held):
+        booked""",
         wrong="""\
-    for held in (counters.reserved, counters.owed):
-        held.pop(name, None)
-    counters.tokens += tokens
-    counters.cost = round(counters.cost + cost, 9)
-""",
+    if held:
+        booked""",
     ),
     Bug(
         "incomplete as done",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from backburner import segments
+from backburner import starting
 from backburner.answers import Generation, Trouble
 from backburner.replay import Replayer
 from support.fakes import Plan
@@ -30,7 +30,7 @@ def read(system, key):
 @pytest.fixture
 def system(monkeypatch):
     monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 10)
-    monkeypatch.setattr(segments, "BLOCK", 4)
+    monkeypatch.setattr(starting, "BLOCK", 4)
     return System()
 
 

@@ -71,7 +71,7 @@ def wrong(history: History) -> list[str]:
 def test_random_histories_of_long_documents_end_well(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As those of short ones; and no part or line is missing, twice, or out of order."""
     monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 3)
-    monkeypatch.setattr("backburner.segments.BLOCK", 2)
+    monkeypatch.setattr("backburner.starting.BLOCK", 2)
     for seed in range(block * HISTORIES_PER_TEST, (block + 1) * HISTORIES_PER_TEST):
         keys = ("inbox/r/d0.txt", "inbox/r/b1.jsonl", "inbox/r/d2.txt")
         history = LongHistory(seed, texts=body_of, keys=keys, recipe=SPLIT)

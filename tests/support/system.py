@@ -43,7 +43,7 @@ class System:
 
     def __post_init__(self) -> None:
         """Make the outside world, with the same jitter in every test."""
-        pacing._RANDOM.seed(0)
+        pacing.RANDOM.seed(0)
         self.settings = from_env(ENVIRONMENT | self.environment)
         self.bucket = FakeBucket(self.world)
         self.pending, self.backlog = FakeQueue(self.world, "pending"), FakeQueue(self.world, "backlog")

@@ -3,7 +3,6 @@
 Nothing of it is in memory whole: its lines are found by reading ranges, its results are joined in a file.
 """
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from msgspec.structs import replace
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.finish import Finisher
 from backburner.keys import place_of
-from backburner.lines import SUFFIX, custom_id_of, number_of, split_lines
+from backburner.lines import MOST_LINE_BYTES, SUFFIX, custom_id_of, number_of, split_lines
 from backburner.ports import ABSENT, Bucket, ConflictError, Stored
 from backburner.records import LineCounts, OpenRecord, Part
 from backburner.segment import Segment, Todo
@@ -25,7 +24,7 @@ MOST_BYTES = 512 * 1024 * 1024
 MOST_LINES = 100_000
 SEGMENT_LINES = 1000
 SEGMENT_BYTES = 16 * 1024 * 1024
-"""A segment is read into memory whole."""
+"""A segment is read into memory whole: it ends behind the line with which it has so many."""
 _RANGE_BYTES = 8 * 1024 * 1024
 _LOOKED_AT = 20
 """One of so many lines must have a custom_id, or a `.jsonl` is a document like any other."""
@@ -40,7 +39,7 @@ class Batches:
 
     async def is_batch(self, key: str, source: Stored) -> bool:
         """Whether a document is one."""
-        if not key.endswith(SUFFIX) or not source.size_bytes:
+        if not key.lower().endswith(SUFFIX) or not source.size_bytes:
             return False
         head = await self._range(key, 0, min(source.size_bytes, _RANGE_BYTES), source.etag)
         lines = [line for line in split_lines(head) if line.strip()][:_LOOKED_AT]
@@ -53,14 +52,18 @@ class Batches:
         found, seen = list[Segment](), set[int]()
         now = _Open(first_line=1, first_byte=0)
         number, end = 0, 0
-        async for line, end in self._lines(key, source):
-            number += 1
+        async for line, behind in self._lines(key, source):
+            number, before, end = number + 1, end, behind
             if number > MOST_LINES:
                 raise JobError(Reason.DOCUMENT_TOO_LARGE, f"more than {MOST_LINES} lines: cut it into several batches")
-            custom_id = custom_id_of(line)
+            custom_id = custom_id_of(line) if line is not None else None
             name = hash(custom_id) if custom_id is not None else None
-            if not line.strip():
-                now.blank += 1
+            if line is None:
+                found += now.closed(key, source.etag, number - 1, before)
+                found.append(_oversized(key, source.etag, number))
+                now = _Open(first_line=number + 1, first_byte=end)
+            elif not line.strip():
+                pass
             elif name is not None and name in seen:
                 now.repeated.append(number)
                 now.todo.append(number)
@@ -85,8 +88,6 @@ class Batches:
             record = replace(record, lines=counts)
             if counts.failed:
                 await self._put_errors(record.place.errors_key, errors)
-            else:
-                await self.bucket.delete(record.place.errors_key)
             if counts.completed:
                 await self.finisher.done(record, outputs)
             else:
@@ -100,7 +101,7 @@ class Batches:
         for part in parts:
             stored = await self.bucket.get(place_of(part.key).result_key(SUFFIX[1:]))
             if stored is None:
-                raise RetryLaterError(f"the lines of {part.key} are gone")
+                raise JobError(Reason.LOST, f"the lines of {part.key} are gone")
             for line in stored.body.splitlines(keepends=True):
                 if number_of(line):
                     first_error = first_error if failed else _reason(line)
@@ -120,20 +121,21 @@ class Batches:
         except ConflictError as error:
             raise RetryLaterError(f"{key} is written by others") from error
 
-    async def _lines(self, key: str, source: Stored) -> AsyncIterator[tuple[bytes, int]]:
-        """Every line, with the byte behind it."""
-        rest, at = b"", 0
+    async def _lines(self, key: str, source: Stored) -> AsyncIterator[tuple[bytes | None, int]]:
+        """Every line, with the byte behind it; None for one that is too long to be read."""
+        rest, dropped, at = b"", 0, 0  # of the line that is not at its end: what is kept, and how much is not
         for first in range(0, source.size_bytes, _RANGE_BYTES):
             last = min(first + _RANGE_BYTES, source.size_bytes)
-            block = rest + await self._range(key, first, last, source.etag)
-            lines = block.split(b"\n")
+            lines = (rest + await self._range(key, first, last, source.etag)).split(b"\n")
             rest = lines.pop()
             for line in lines:
-                at += len(line) + 1
-                yield line.removesuffix(b"\r"), at
-            await asyncio.sleep(0)
-        if rest:
-            yield rest, at + len(rest)
+                at += dropped + len(line) + 1
+                yield (None if dropped or len(line) > MOST_LINE_BYTES else line.removesuffix(b"\r")), at
+                dropped = 0
+            if len(rest) > MOST_LINE_BYTES or dropped:
+                dropped, rest = dropped + len(rest), b""
+        if rest or dropped:
+            yield (None if dropped else rest), at + dropped + len(rest)
 
     async def _range(self, key: str, first: int, last: int, etag: str) -> bytes:
         try:
@@ -145,6 +147,13 @@ class Batches:
         return block
 
 
+def _oversized(key: str, etag: str, number: int) -> Segment:
+    """A segment of its own for a line that nobody reads."""
+    return Segment(
+        key=key, etag=etag, first_line=number, count=1, first_byte=0, end_byte=0, is_oversized=True, todo=[Todo(number)]
+    )
+
+
 class _Open:
     """The segment whose lines are being found."""
 
@@ -152,7 +161,6 @@ class _Open:
         self.first_line, self.first_byte = first_line, first_byte
         self.todo: list[int] = []
         self.repeated: list[int] = []
-        self.blank = 0
 
     def closed(self, key: str, etag: str, number: int, end: int) -> list[Segment]:
         """The segment up to a line, none if it has no line that says anything."""

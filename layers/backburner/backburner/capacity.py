@@ -29,6 +29,9 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     cost: float = 0.0
     holder: str = ""
     """Ticket of the step that took it: only its own process gives it back."""
+    booked_tokens: int = 0
+    booked_cost: float = 0.0
+    """Of what the run has used: what is booked already. Its end books only the rest."""
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,9 +125,12 @@ def extend(
 ) -> tuple[int, Denial | None]:
     """Hold what a run with many generations has open now, `held`, and as many more like `each` as can be had.
 
-    Returns how many more, at most `most`, and why not all of them.
+    What it has used since the last time is booked. Returns how many more, at most `most`, and why not all of them.
     """
     move_windows(counters, now)
+    before = counters.reserved.get(name)
+    if before is not None:  # else it is the first time, or somebody has ended the run meanwhile
+        _book(counters, held.booked_tokens - before.booked_tokens, held.booked_cost - before.booked_cost)
     counters.reserved[name] = held
     for more in range(most):
         denial = _denial(counters, limits, now, each, behind_others=False)
@@ -160,9 +166,19 @@ def release(counters: Counters, name: str, used: Reservation) -> None:
 def settle(counters: Counters, now: datetime, name: str, *, tokens: int, cost: float) -> None:
     """Book what an ended run used, once: only while it has a reservation or a bill."""
     move_windows(counters, now)
-    if any([counters.reserved.pop(name, None), counters.owed.pop(name, None)]):
-        counters.tokens += tokens
-        counters.cost = round(counters.cost + cost, 9)
+    held = [counters.reserved.pop(name, None), counters.owed.pop(name, None)]
+    if any(held):
+        booked = [each for each in held if each]
+        _book(
+            counters,
+            tokens - sum(each.booked_tokens for each in booked),
+            cost - sum(each.booked_cost for each in booked),
+        )
+
+
+def _book(counters: Counters, tokens: int, cost: float) -> None:
+    counters.tokens += max(0, tokens)
+    counters.cost = round(counters.cost + max(0.0, cost), 9)
 
 
 def learn(counters: Counters, model: str, took_s: float, chars_per_token: float | None = None) -> None:

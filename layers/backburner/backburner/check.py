@@ -230,7 +230,7 @@ class Checker:
         queue = self.pending if is_running else self.starter.backlog
         await queue.send(fresh.encode(), round(min(delay_s, LONGEST_DELAY_S)))
         ran_s = held.generation_age_s if is_running else 0.0
-        polls = record.polls + (received.receives if is_running else 0)
+        polls = record.polls + (received.receives if record.response_id else 0)
         renewed = await self.ledger.rewrite(held.but(ticket=fresh.ticket, ran_s=ran_s, polls=polls))
         return _DELETE if renewed else _TAKEN
 

@@ -128,7 +128,7 @@ class Finisher:
     async def _settled(self, record: OpenRecord, standing: Standing, text: "_Text | None") -> State | None:
         if record.run <= standing.superseded_run:
             return await self.supersede(record, _quotable(text))
-        if standing.run is not None and standing.committed_by(record):
+        if standing.run is not None and standing.is_done(record.run):
             await self._clear_up(record, standing.run.record)
             return State.DONE
         if standing.error is not None and standing.is_over(record.run):
@@ -164,6 +164,8 @@ class Finisher:
                 await self.bucket.delete(record.place.error_record_key)
             if replaced.result_key is not None and replaced.result_key != committed.result_key:
                 await self.bucket.delete(replaced.result_key)
+            if replaced.errors_key is not None and not _has_failures(committed):
+                await self.bucket.delete(replaced.errors_key)
             if not _has_failures(committed):
                 await self._clear_parts(record)
         await self.ledger.close(record)
@@ -177,6 +179,8 @@ class Finisher:
 
     async def _settle(self, record: OpenRecord, ended: JobRecord) -> None:
         """Book what the record that ended the run says it used: the open record may know less."""
+        if (ended.job_id, ended.run) != (record.job_id, record.run):
+            ended = record  # a later run's record stands there by now
         if record.wants is not None:
             used = ended.own_usage  # its parts settle for themselves
             cost = cost_of(record.price, used) or 0.0
@@ -195,7 +199,8 @@ class Finisher:
     async def _run_missing(self, record: OpenRecord, current: Current) -> int | None:
         """The run of the current job that nobody has opened; also if our text stands where its own belongs."""
         standing = await self.ledger.standing(current.place, current.job_id)
-        ours = await self.bucket.head(current.place.result_key(record.output)) if record.responses else None
+        wrote = bool(record.responses) or record.division is not None
+        ours = await self.bucket.head(current.place.result_key(record.output)) if wrote else None
         overwritten = _is_of(ours, record) and not standing.committed_by(record)
         return standing.last_run + 1 if overwritten else standing.run_for_event(current.source.last_modified)
 
@@ -208,6 +213,7 @@ class Finisher:
             else Replaced(
                 result_key=before.result_key if before else None,
                 error_etag=standing.error.etag if standing.error else None,
+                errors_key=record.place.errors_key if _has_errors(standing) else None,
             )
         )
         return RunRecord(
@@ -243,6 +249,13 @@ _Text = str | bytes | Path
 def _quotable(text: _Text | None) -> str | None:
     """What a superseded record keeps: never the lines of a batch."""
     return text if isinstance(text, str) else None
+
+
+def _has_errors(standing: Standing) -> bool:
+    """Whether a batch has left a file of lines that failed."""
+    return any(
+        held.record.lines is not None and held.record.lines.failed for held in (standing.run, standing.error) if held
+    )
 
 
 def _has_failures(record: OpenRecord | RunRecord) -> bool:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from backburner import capacity
 from backburner.capacity import Counters, Denial, Limits, Reservation
@@ -85,8 +86,14 @@ class Governor:
         except RetryLaterError:
             return Denial(waiting_for="capacity", seconds=1)
 
-    async def extend(self, name: str, held: Reservation, each: Reservation, most: int) -> tuple[int, Denial | None]:
-        """Hold what a run has open and as many more as can be had. A swap lost to others grants none."""
+    async def extend(
+        self, name: str, held: Reservation, each: Reservation, most: int, *, tokens: int, cost: float
+    ) -> tuple[int, Denial | None]:
+        """Hold what a run has open and as many more as can be had. A swap lost to others grants none.
+
+        `tokens` and `cost` are what it has used so far: they are booked on the day they were used.
+        """
+        held = replace(held, booked_tokens=tokens, booked_cost=cost)
         try:
             return await self.change(
                 lambda counters, now: capacity.extend(counters, self.limits, now, name, held=held, each=each, most=most)

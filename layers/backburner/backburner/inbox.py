@@ -56,9 +56,11 @@ class Inbox:
         job = job_id(self.bucket_name, place.key, source.etag, fingerprint(recipe), model)
         return Current(place=place, source=source, recipe=recipe, job_id=job, model=model)
 
-    def job_of_part(self, whole: OpenRecord, part: Part) -> str:
-        """The id of the job that works on a part of a run."""
-        recipe = next(recipe for each, recipe in recipes_of(whole) if each.key == part.key)
+    def jobs_of_parts(self, whole: OpenRecord) -> dict[str, str]:
+        """The ids of the jobs that work on the parts of a run, by the parts' keys."""
+        return {part.key: self._job_of_part(whole, part, recipe) for part, recipe in recipes_of(whole)}
+
+    def _job_of_part(self, whole: OpenRecord, part: Part, recipe: bytes) -> str:
         return job_id(self.bucket_name, part.key, part.etag, fingerprint(recipe), whole.provider.model)
 
     def _part(self, whole: OpenRecord, key: str, source: Stored) -> Current | None:
@@ -68,7 +70,7 @@ class Inbox:
                     place=place_of(key),
                     source=source,
                     recipe=recipe,
-                    job_id=self.job_of_part(whole, part),
+                    job_id=self._job_of_part(whole, part, recipe),
                     model=whole.provider.model,
                     whole=whole,
                 )

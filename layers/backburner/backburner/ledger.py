@@ -106,6 +106,10 @@ class Standing:
             return None
         return last + 1 if last_modified > self.error.record.source.last_modified else None
 
+    def is_done(self, run: int) -> bool:
+        """Whether a run of the job is over by the run record at the place: its own, or a later run's."""
+        return 0 < run <= self._done_run
+
     def committed_by(self, record: JobRecord) -> bool:
         """Whether the run record at the place is this run's."""
         return bool(self.run and (self.run.record.job_id, self.run.record.run) == (record.job_id, record.run))

@@ -4,7 +4,9 @@ A line has a `custom_id` and either a whole request (`method`, `url`, `body`) or
 the folder's recipe. What is wrong with a line is said of that line alone, with its number, counted from 1.
 """
 
+import codecs
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +72,7 @@ class Requests:
         """
         if raw is None:
             raise BadLineError(Reason.SOURCE_MISSING, "the batch was removed before this line was started")
-        line = _parsed(raw)
+        line = _parsed(raw.removeprefix(codecs.BOM_UTF8))
         if is_repeated:
             raise BadLineError("duplicate_custom_id", "an earlier line has this custom_id", line.custom_id)
         if line.body is None:
@@ -104,7 +106,7 @@ class Requests:
 def custom_id_of(raw: bytes) -> str | None:
     """Only the name of a line; None where it has none."""
     try:
-        return msgspec.json.decode(raw, type=_Named).custom_id
+        return msgspec.json.decode(raw.removeprefix(codecs.BOM_UTF8), type=_Named).custom_id
     except _NOT_JSON:
         return None
 
@@ -178,4 +180,7 @@ def _request_id(number: int, custom_id: str, response_id: str) -> str:
 
 
 def _written(line: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(line) + b"\n"
+    try:
+        return msgspec.json.encode(line) + b"\n"
+    except (UnicodeEncodeError, OverflowError):  # half a character, or a number of more than 64 bits, in an answer
+        return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"

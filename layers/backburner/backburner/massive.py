@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from backburner.batches import Batches
 from backburner.cancel import Canceller
-from backburner.errors import JobError, Reason
+from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.finish import Finisher
 from backburner.governor import Governor
 from backburner.inbox import Inbox
@@ -34,6 +34,8 @@ from backburner.weaving import end_of, groups, join, total
 
 logger = logging.getLogger(__name__)
 
+MOST_PARTS = 2000
+"""Of one document: its record names them all."""
 MOST_REFUSALS = 2
 """How often a text is cut smaller because the provider says that it is too long."""
 _SOON_S = 1
@@ -78,6 +80,11 @@ class Massive:
         if len(spans) < 2:  # noqa: PLR2004 - one part is no part
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
         texts = [text[span.first : span.last] for span in spans if text[span.own : span.last].strip()]
+        if len(texts) > MOST_PARTS:
+            raise JobError(
+                Reason.DOCUMENT_TOO_LARGE,
+                f"{len(text)} characters make {len(texts)} parts of {size.most_chars}: at most {MOST_PARTS} are run",
+            )
         logger.info("document cut", extra=log_keys(record) | {"parts": len(texts), "characters": len(text)})
         return Division(levels=[await self._put(record, 0, texts)])
 
@@ -128,11 +135,24 @@ class Massive:
         superseded = await self.inbox.is_superseded(record, standing)
         keys = await self._keys(record)
         missing = [part for part in division.levels[-1] if not await self._is_over(part, keys)]
-        if (
-            superseded or division.is_stopping or record.cancelled_for is not None
-        ):  # it stops even if put back meanwhile
+        stops = superseded or division.is_stopping  # even if the document was put back meanwhile
+        if stops or record.cancelled_for is not None:
             return await self._stop(held, missing, superseded=superseded or record.cancelled_for is None)
-        if not division.opened:
+        try:
+            return await self._proceed(held, missing, keys)
+        except JobError as error:
+            ended = await self._with_ends(record)
+            if error.reason is Reason.LOST:  # what was to be joined is gone: a replay begins from the start
+                ended = replace(ended, division=None)
+            await self.finisher.fail(ended, error.reason, str(error))
+            return None
+
+    async def _proceed(self, held: Open, missing: Sequence[Part], keys: set[str]) -> float | None:
+        """The next step of a run that goes on. Raises `JobError` where it cannot."""
+        record = held.record
+        if gone := [part for part in missing if part.key not in keys and not await self._is_open(record, part)]:
+            raise JobError(Reason.LOST, f"{gone[0].key}, a part that was not done, is gone")
+        if not _division(record).opened:
             return await self._open(held, missing)
         if missing:
             return min(_LONGEST_LOOK_S, next_poll_s(held.age_s))
@@ -143,17 +163,25 @@ class Massive:
         record = held.record
         if record.name in self.governor.seen.reserved:  # the process that cut it died before it gave the place back
             await self._release(record)
-        for part in missing:
-            await self.backlog.send(self._message(record, part).encode(), 0)
+        jobs = self._jobs(record)
+        messages = [
+            Message(job=jobs[part.key], run=part.run, key=part.key, ticket=new_ticket(), part_of=record.name)
+            for part in missing
+        ]
+        await asyncio.gather(*(self.backlog.send(message.encode(), 0) for message in messages))
         await self._rewrite(held, replace(_division(record), opened=True))
         return 2.0
+
+    async def _is_open(self, record: OpenRecord, part: Part) -> bool:
+        return await self.ledger.open_record(self._jobs(record)[part.key], part.run) is not None
 
     async def _stop(self, held: Open, missing: Sequence[Part], *, superseded: bool) -> float | None:
         """Open nothing more, cancel what is under way, and end the run once that has ended."""
         record, division = held.record, _division(held.record)
         if not division.is_stopping:
             return await self._rewrite(held, replace(division, is_stopping=True))
-        under_way = [part for part in missing if await self.canceller.cancel(self._job(record, part), part.run)]
+        jobs = self._jobs(record)
+        under_way = [part for part in missing if await self.canceller.cancel(jobs[part.key], part.run)]
         if under_way:
             return min(_LONGEST_LOOK_S, next_poll_s(held.age_s))
         ended = await self._with_ends(record)
@@ -191,10 +219,10 @@ class Massive:
 
     async def _with_ends(self, record: OpenRecord) -> OpenRecord:
         """The record with what became of its parts, and with what all of it used."""
-        division, ends = _division(record), list[PartEnd]()
+        division, ends, jobs = _division(record), list[PartEnd](), self._jobs(record)
         for level, parts in enumerate(division.levels):
             standings = await asyncio.gather(
-                *(self.ledger.standing(place_of(part.key), self._job(record, part)) for part in parts)
+                *(self.ledger.standing(place_of(part.key), jobs[part.key]) for part in parts)
             )
             ends += [
                 end
@@ -229,7 +257,9 @@ class Massive:
 
     async def _answer(self, record: OpenRecord, part: Part) -> str:
         stored = await self.bucket.get(place_of(part.key).result_key(record.output))
-        return "" if stored is None else stored.body.decode()
+        if stored is None:
+            raise JobError(Reason.LOST, f"the answer about {part.key} is gone")
+        return stored.body.decode()
 
     async def _keys(self, record: OpenRecord) -> set[str]:
         return {key async for key, _ in self.bucket.listed(work_folder(record.job_id))}
@@ -246,17 +276,16 @@ class Massive:
                 etag = await self.bucket.put(key, body, match=ABSENT, content_type="text/plain; charset=utf-8")
             except ConflictError:
                 there = await self.bucket.head(key)
-                etag = there.etag if there else ""
+                if there is None:
+                    raise RetryLaterError(f"{key} was neither written nor there") from None
+                etag = there.etag
             return Part(key=key, etag=etag)
 
         return list(await asyncio.gather(*(put(number, body) for number, body in enumerate(bodies, 1))))
 
-    def _message(self, record: OpenRecord, part: Part) -> Message:
-        job = self._job(record, part)
-        return Message(job=job, run=part.run, key=part.key, ticket=new_ticket(), part_of=record.name)
-
-    def _job(self, record: OpenRecord, part: Part) -> str:
-        return self.inbox.job_of_part(record, part)
+    def _jobs(self, record: OpenRecord) -> dict[str, str]:
+        """The jobs of all parts, by their keys."""
+        return self.inbox.jobs_of_parts(record)
 
     async def _release(self, record: OpenRecord) -> None:
         if record.wants is not None:

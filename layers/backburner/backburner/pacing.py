@@ -14,7 +14,8 @@ LONGEST_HIDING_S = 36_000.0
 """A message in hand is hidden at most this long, below the 12 hours that a queue allows."""
 PROBE_S = 60.0
 """A provider that refuses everybody is tried again this often."""
-_RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
+RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
+"""One for all, so that a test can have it always the same."""
 
 
 def next_poll_s(age_s: float, hint_s: float | None = None, *, round_s: float = 0.0) -> float:
@@ -22,7 +23,7 @@ def next_poll_s(age_s: float, hint_s: float | None = None, *, round_s: float = 0
 
     At most 5 minutes; or twice `round_s`, what it takes to look at everything in flight once, where that is longer.
     """
-    own = min(max(LONGEST_POLL_S, 2 * round_s), max(UNKNOWN_S, age_s / 5) * _RANDOM.uniform(0.8, 1.2))
+    own = min(max(LONGEST_POLL_S, 2 * round_s), max(UNKNOWN_S, age_s / 5) * RANDOM.uniform(0.8, 1.2))
     return min(LONGEST_HIDING_S, max(own, hint_s or 0.0))
 
 
@@ -38,7 +39,7 @@ def hidden_s(seconds: float) -> float:
 
 def backoff_s(tries: int, hint_s: float | None = None) -> float:
     """2 s, doubled with each try in a row, ±20 %, or the provider's hint where that is later; at most 900 s."""
-    own = UNKNOWN_S * float(2 ** min(tries, 10)) * _RANDOM.uniform(0.8, 1.2)
+    own = UNKNOWN_S * float(2 ** min(tries, 10)) * RANDOM.uniform(0.8, 1.2)
     return min(LONGEST_DELAY_S, max(own, hint_s or 0.0))
 
 

@@ -6,6 +6,7 @@ from backburner.batches import Batches
 from backburner.cancel import Canceller
 from backburner.capacity import Limits
 from backburner.check import Checker
+from backburner.collecting import Collector
 from backburner.finish import Finisher
 from backburner.generate import Starter
 from backburner.governor import Governor
@@ -17,6 +18,8 @@ from backburner.pacing import Pace
 from backburner.ports import Bucket, Clock, Extractor, Generator, Queue
 from backburner.segments import Segments
 from backburner.settings import Settings
+from backburner.starting import LineStarter
+from backburner.steps import Scribe
 from backburner.submit import Submitter
 from backburner.sweep import Sweeper
 from backburner.tick import Tick, WatchedQueue
@@ -111,14 +114,27 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         create_limit_s=create_limit_s,
     )
     pace = Pace(settings.polls_per_second, ports.clock)
-    segments = Segments(
+    scribe = Scribe(
         bucket=ports.bucket,
         ledger=ledger,
-        inbox=inbox,
-        finisher=finisher,
-        governor=governor,
         generator=ports.generator,
         pending=pending,
+        clock=ports.clock,
+        forgets=settings.profile.deletes,
+    )
+    collector = Collector(
+        governor=governor,
+        generator=ports.generator,
+        clock=ports.clock,
+        pace=pace,
+        max_attempts=settings.max_attempts,
+        deadline_s=settings.deadline_s,
+    )
+    line_starter = LineStarter(
+        bucket=ports.bucket,
+        governor=governor,
+        generator=ports.generator,
+        scribe=scribe,
         clock=ports.clock,
         pace=pace,
         profile=settings.profile,
@@ -127,7 +143,19 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         lease_s=settings.lease_s,
         max_attempts=settings.max_attempts,
         create_limit_s=create_limit_s,
-        deadline_s=settings.deadline_s,
+    )
+    segments = Segments(
+        bucket=ports.bucket,
+        ledger=ledger,
+        inbox=inbox,
+        finisher=finisher,
+        generator=ports.generator,
+        pending=pending,
+        clock=ports.clock,
+        pace=pace,
+        collector=collector,
+        starter=line_starter,
+        scribe=scribe,
     )
     submitter = Submitter(
         bucket=ports.bucket,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -138,8 +139,9 @@ def source_text(name: str, source: bytes | None) -> str:
         raise _invalid(f"not UTF-8 text: {error}") from error
 
 
+@lru_cache(maxsize=64)
 def parse(text: str) -> Recipe:
-    """Read a recipe. Raises `JobError` (`invalid_recipe`) naming what is wrong and what is allowed."""
+    """Read a recipe, the same text once. Raises `JobError` (`invalid_recipe`) naming what is wrong and allowed."""
     found = _FRONT_MATTER.match(text)
     if found is None and text.lstrip().startswith("---"):
         raise _invalid("the front matter has no end: close it with a line of ---")

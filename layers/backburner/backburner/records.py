@@ -214,6 +214,8 @@ class Replaced(msgspec.Struct, frozen=True, kw_only=True):
 
     result_key: str | None = None
     error_etag: str | None = None
+    errors_key: str | None = None
+    """File of the lines that failed, of a batch that stood there; kept if this run has written it anew."""
 
 
 class PartEnd(msgspec.Struct, frozen=True, kw_only=True):

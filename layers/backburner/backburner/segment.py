@@ -2,9 +2,10 @@
 
 It stands in the segment's open record, so it is small: a line under way is its number and the id of its generation,
 finished lines are a count and the keys of the pieces that hold them. Lines are named by their number in the batch.
+Ages are seconds since the segment was claimed, by the store's clock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +19,8 @@ class Todo(msgspec.Struct, frozen=True, array_like=True):
     attempt: int = 0
     cap: int | None = None
     """Doubled bound on output tokens, after an answer that was cut off."""
+    not_before_s: float = 0.0
+    """Age before which it is not tried again."""
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True):
@@ -28,7 +31,7 @@ class Started(msgspec.Struct, frozen=True, array_like=True):
     id: str
     attempt: int
     at_s: float
-    """Age of the segment, by the store's clock, when it was recorded."""
+    """Age when it was started."""
     cap: int | None = None
     is_given: bool = False
     """Whether the line brought its whole request."""
@@ -48,12 +51,16 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     first_byte: int
     end_byte: int
+    is_oversized: bool = False
+    """One line that is too long to be read at all."""
     repeated: list[int] = []
     """Lines whose custom_id an earlier one has."""
     todo: list[Todo] = []
     creating: list[Todo] = []
     """Lines whose creates are under way: who finds them after the lease counts them as orphans."""
     started: list[Started] = []
+    polled_s: float = 0.0
+    """Age when the lines under way were last looked at."""
     pieces: list[str] = []
     """Objects with finished lines; where a line stands twice, the later piece is right."""
     failed: list[int] = []
@@ -64,10 +71,14 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         """Whether every line has ended."""
         return not (self.todo or self.creating or self.started)
 
-    def begun(self, block: list[Todo]) -> "Segment":
+    def begun(self, block: Collection[Todo]) -> "Segment":
         """Some of what is to do is being created."""
-        left = [line for line in self.todo if line not in block]
-        return replace(self, todo=left, creating=block)
+        return replace(self, todo=[line for line in self.todo if line not in block], creating=list(block))
+
+    def without(self, number: int) -> "Segment":
+        """A line is under way no more."""
+        started = [line for line in self.started if line.number != number]
+        return replace(self, started=started, creating=[line for line in self.creating if line.number != number])
 
     def with_piece(self, key: str, completed: Iterable[int], failed: Iterable[int]) -> "Segment":
         """Lines have ended: the object with what became of them is written."""
@@ -90,4 +101,4 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         """As a replay takes it up: what failed or was cut off is to do, what is done stays done."""
         under_way = {line.number for line in (*self.todo, *self.creating)} | {line.number for line in self.started}
         left = sorted({*self.failed, *under_way})
-        return replace(self, todo=[Todo(number) for number in left], creating=[], started=[], failed=[])
+        return replace(self, todo=[Todo(number) for number in left], creating=[], started=[], failed=[], polled_s=0.0)

@@ -33,6 +33,11 @@ def estimate_tokens(text: str, chars_per_token: float = CHARS_PER_TOKEN) -> int:
     return int(len(text) / chars_per_token) + 1
 
 
+def line_tokens(size_bytes: int, cap: int | None) -> tuple[int, int]:
+    """About what a line of a batch takes in and gives: its bytes as characters, its own cap."""
+    return int(size_bytes / CHARS_PER_TOKEN) + 1, cap or OUTPUT_WITHOUT_CAP_TOKENS
+
+
 def window_of(windows: Mapping[str, int], model: str) -> int | None:
     """The context window of a model in tokens; None where the table knows none.
 

@@ -21,7 +21,6 @@ from backburner.finish import Finisher
 from backburner.generate import Starter
 from backburner.governor import Governor
 from backburner.inbox import Current, Inbox
-from backburner.keys import DEFAULT_RECIPE
 from backburner.ledger import Ledger, Standing
 from backburner.massive import Massive
 from backburner.messages import Message
@@ -83,7 +82,7 @@ class Submitter:
     async def _open(self, record: OpenRecord, current: Current, standing: Standing) -> Outcome:
         ticket = await self.starter.guard(record)
         try:
-            recipe_text = source_text(current.place.recipe or DEFAULT_RECIPE, current.recipe)
+            recipe_text = _recipe_text(current)
             recipe = parse(recipe_text)
             record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price)
             division = await self.massive.left_by(standing, record) or await self._batch(record, current)
@@ -175,6 +174,13 @@ class Submitter:
             part_of=current.whole.name if current.whole else None,
             refusals=current.whole.refusals if current.whole else 0,
         )
+
+
+def _recipe_text(current: Current) -> str:
+    """A part's recipe is its document's, and a little longer: it was checked there."""
+    if current.whole is not None:
+        return (current.recipe or b"").decode()
+    return source_text(current.place.recipe, current.recipe)
 
 
 def _run_to_open(current: Current, standing: Standing, wanted: Message | None) -> int | None:

@@ -15,7 +15,7 @@ _LEAST_GROUP = 2
 def join(texts: Sequence[str], output: str) -> str:
     """Answers one after the other: paragraphs of text, or the items of a JSON array."""
     if output == "json":
-        return json.dumps([_value(text) for text in texts], ensure_ascii=False, indent=2) + "\n"
+        return "[\n" + ",\n".join(map(_item, texts)) + "\n]\n"
     return _BETWEEN.join(text.strip("\n") for text in texts) + "\n"
 
 
@@ -71,8 +71,14 @@ def total(record: OpenRecord, ends: list[PartEnd]) -> OpenRecord:
     )
 
 
-def _value(text: str) -> object:
+def _item(text: str) -> str:
+    """An answer as it came, if it is JSON; else as a string."""
     try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        json.loads(text, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        return json.dumps(text, ensure_ascii=False)
+    return text.strip()
+
+
+def _no_json(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")

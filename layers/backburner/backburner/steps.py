@@ -1,0 +1,164 @@
+"""One look at a segment of a batch: the record as it is held, what has changed since, and how that is written."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from backburner.answers import Answer, Generation, Usage
+from backburner.capacity import Reservation
+from backburner.errors import Reason
+from backburner.ledger import Ledger, Open, new_nonce
+from backburner.lines import failed
+from backburner.messages import Message
+from backburner.pacing import backoff_s
+from backburner.ports import ABSENT, Bucket, Clock, Generator, Queue
+from backburner.records import OpenRecord, State, cost_of
+from backburner.segment import Segment, Started, Todo
+from backburner.verdicts import Verdict
+
+
+class TakenError(Exception):
+    """The record is another owner's by now."""
+
+
+@dataclass(kw_only=True)
+class Step:
+    """One look at a segment. `began_s`: on the clock's monotonic time, when the record was read or last written."""
+
+    held: Open
+    segment: Segment
+    clock: Clock
+    began_s: float
+    usage: Usage = field(default_factory=Usage)
+    orphans: int = 0
+    polls: int = 0
+    completed: dict[int, bytes] = field(default_factory=dict)
+    failed: dict[int, bytes] = field(default_factory=dict)
+    forgettable: list[str] = field(default_factory=list)
+    unrecorded: list[str] = field(default_factory=list)
+    """Generations that were started and stand in no record yet."""
+    is_changed: bool = False
+    is_guarded: bool = False
+    """Whether the record names a guard, for the lines that are being created."""
+    must_stop: bool = False
+    """Nothing more may be created just now."""
+    wait_s: float = 0.0
+    """For how long at least."""
+
+    @property
+    def record(self) -> OpenRecord:
+        """The record as held."""
+        return self.held.record
+
+    @property
+    def wants(self) -> Reservation:
+        """What one line reserves."""
+        assert self.record.wants is not None, "a segment without a reservation"
+        return self.record.wants
+
+    @property
+    def used(self) -> Usage:
+        """Tokens so far, written or not."""
+        return self.record.usage + self.usage
+
+    @property
+    def reservation(self) -> Reservation:
+        """What is open now."""
+        places, each = len(self.segment.started) + len(self.segment.creating), self.wants
+        return replace(each, places=places, tokens=places * each.tokens, cost=places * each.cost)
+
+    def age_s(self) -> float:
+        """Since it was claimed: by the store's clock up to the last write, by ours since then."""
+        return self.held.generation_age_s + self.clock.monotonic() - self.began_s
+
+    def drop(self, number: int) -> None:
+        """A line is under way no more."""
+        self.segment, self.is_changed = self.segment.without(number), True
+
+    def begin(self, started: Started) -> None:
+        """A line is under way: its generation was started, and stands in no record yet."""
+        self.unrecorded.append(started.id)
+        self.drop(started.number)
+        self.segment = replace(self.segment, started=[*self.segment.started, started])
+
+    def todo(self, line: Todo) -> None:
+        """A line is to be begun, or begun again."""
+        self.segment, self.is_changed = replace(self.segment, todo=[*self.segment.todo, line]), True
+
+    def fail(self, number: int, custom_id: str | None, reason: str, message: str, answer: Answer | None = None) -> None:
+        """A line has failed for good."""
+        self.drop(number)
+        self.failed[number] = failed(number, custom_id, reason, message, answer)
+
+    def again(
+        self, line: Todo, verdict: Verdict, custom_id: str | None, most: int, answer: Answer | None = None
+    ) -> None:
+        """An attempt was used: one more after a while, at most so many in all, or the end of the line."""
+        self.drop(line.number)
+        if line.attempt + 1 < most:
+            not_before_s = round(self.age_s() + backoff_s(line.attempt, verdict.after_s), 1)
+            self.todo(Todo(line.number, line.attempt + 1, line.cap, not_before_s))
+        else:
+            reason = verdict.reason or Reason.PROVIDER_FAILED
+            self.fail(line.number, custom_id, reason, verdict.message, answer)
+
+    def spent(self, answer: Answer) -> None:
+        """Take down what a generation used."""
+        if isinstance(answer, Generation):
+            self.usage += answer.usage or Usage()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scribe:
+    """Writes what a look has changed: the piece first, then the record that names it, then the provider may forget."""
+
+    bucket: Bucket
+    ledger: Ledger
+    generator: Generator
+    pending: Queue
+    clock: Clock
+    forgets: bool
+
+    async def save(self, step: Step, next_message: Message | None = None, delay_s: int = 0) -> None:
+        """Write; under a new message, which is sent before, if there is one. Raises `TakenError`."""
+        record = step.record
+        if step.completed or step.failed:
+            lines = step.completed | step.failed
+            body = b"".join(b"%d\t%s" % (number, lines[number]) for number in sorted(lines))
+            key = f"{record.source.key}.{len(step.segment.pieces):04d}-{new_nonce()}.jsonl"
+            await self.bucket.put(key, body, match=ABSENT, content_type="application/x-ndjson")
+            step.segment = step.segment.with_piece(key, step.completed, step.failed)
+        ticket = record.ticket
+        if next_message is not None:
+            await self.pending.send(next_message.encode(), delay_s)
+            ticket = next_message.ticket
+        under_way = step.segment.creating or step.segment.started
+        mine = await self.ledger.rewrite(
+            step.held.but(
+                ticket=ticket,
+                segment=step.segment,
+                state=_state(step.segment),
+                usage=step.used,
+                cost=cost_of(record.price, step.used),
+                suspected_orphans=record.suspected_orphans + step.orphans,
+                polls=record.polls + step.polls,
+                submitted_at=record.submitted_at or (self.clock.now() if under_way else None),
+                waiting_for=None if under_way else record.waiting_for,
+                ran_s=step.age_s(),
+            )
+        )
+        if mine is None:
+            raise TakenError
+        step.held, step.began_s = mine, self.clock.monotonic()
+        step.usage, step.orphans, step.polls, step.is_changed = Usage(), 0, 0, False
+        step.completed, step.failed, step.unrecorded = {}, {}, []
+        forgettable, step.forgettable = step.forgettable, []
+        if self.forgets:
+            await asyncio.gather(*(self.generator.delete(response_id) for response_id in forgettable))
+
+
+def _state(segment: Segment) -> State:
+    if segment.creating:
+        return State.SUBMITTING
+    return State.RUNNING if segment.started else State.WAITING
