@@ -48,8 +48,7 @@ class Collector:
             async with at_once:
                 if self._is_over():
                     return
-                await self.pace.turn()
-                if self._is_over():
+                if not await self.pace.turn():
                     return
                 if line.is_cancelled:
                     await self.generator.cancel(line.id)
@@ -67,7 +66,8 @@ class Collector:
         """Stop what is under way; it is to do again for who takes the batch up. Whether the provider heard of all."""
 
         async def cancel(line: Started) -> None:
-            await self.pace.turn()
+            if not await self.pace.turn():
+                return
             answer = await self.generator.cancel(line.id)
             if isinstance(answer, Trouble) and answer.status not in _GONE:
                 return

@@ -56,11 +56,14 @@ class Pace:
         """When this tick takes up nothing more, on the clock's monotonic time."""
         self._lock = asyncio.Lock()
 
-    async def turn(self) -> None:
-        """Wait for the next free turn."""
+    async def turn(self) -> bool:
+        """Wait for the next free turn; False, at once, if none comes before time is up."""
         async with self._lock:
             now = self._clock.monotonic()
             at = max(now, self._next)
+            if at > max(now, self.until):
+                return False
             self._next = at + 1 / self.per_second
         if at > now:
             await self._clock.sleep(at - now)
+        return True

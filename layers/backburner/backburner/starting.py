@@ -5,6 +5,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from backburner.answers import Generation, Trouble
 from backburner.capacity import EVERYTHING, Denial
 from backburner.errors import Reason, RetryLaterError
@@ -52,7 +54,10 @@ class LineStarter:
         """Creates whose process died: each may have started a generation that nobody knows."""
         if not step.segment.creating:
             return
-        raw = await self._raw(step)
+        try:
+            raw = await self._raw(step)
+        except RetryLaterError:  # replaced: only the names are missing
+            raw = {}
         died = Verdict(act=Act.LOST, reason=Reason.LOST, message="the process that began it died")
         for line in step.segment.creating:
             step.orphans += 1
@@ -89,8 +94,14 @@ class LineStarter:
         """Hold what is open, and as many more as can be had; the record says what it waits for."""
         record = step.record
         cost = cost_of(record.price, step.used) or 0.0
+        limits, each = self.governor.limits, step.wants  # what is dearer than a whole day is told by its line alone
+        each = replace(
+            each,
+            tokens=each.tokens if limits.daily_tokens is None else min(each.tokens, limits.daily_tokens),
+            cost=each.cost if limits.daily_cost is None else min(each.cost, limits.daily_cost),
+        )
         granted, denial = await self.governor.extend(
-            record.name, step.reservation, step.wants, most, tokens=step.used.total_tokens, cost=cost
+            record.name, step.reservation, each, most, tokens=step.used.total_tokens, cost=cost
         )
         if denial is not None and denial.waiting_for != record.waiting_for:
             step.held, step.is_changed = step.held.but(waiting_for=denial.waiting_for), True
