@@ -139,11 +139,11 @@ BUGS = (
         "check.py",
         right="""\
             case State.SUBMITTING:
-                return _DELETE if await self.starter.start_again(held, orphans=1) else _TAKEN
+                ours = await self.starter.start_again(held, orphans=1)
 """,
         wrong="""\
             case State.SUBMITTING:
-                return _DELETE
+                ours = True
 """,
     ),
     Bug(

@@ -13,11 +13,11 @@ import msgspec
 
 from backburner.books import Books, Ended, Progress, Reader, Seen, Working, at_once, each_of
 from backburner.governor import Governor
-from backburner.journal import Journal
+from backburner.journal import Journal, Line, line_of
 from backburner.keys import place_of, superseded_key
 from backburner.ledger import Ledger
 from backburner.ports import Bucket
-from backburner.records import ErrorRecord, JobRecord, Line, RunRecord, State, SupersededRecord, decode, line_of
+from backburner.records import ErrorRecord, JobRecord, RunRecord, State, SupersededRecord, decode
 from backburner.sweep import OLD_ENOUGH_S, SILENT_S, Sweeper
 
 _OUTPUTS = ("md", "txt", "json", "jsonl")

@@ -6,18 +6,41 @@ An index for reports, never the truth: a tick that dies leaves its lines out, an
 import logging
 import secrets
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
-from backburner.errors import RetryLaterError
+from backburner.answers import Usage
+from backburner.errors import Reason, RetryLaterError
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError
-from backburner.records import JobRecord, Line, line_of
+from backburner.records import ErrorRecord, JobRecord, RunRecord, State
 
 logger = logging.getLogger(__name__)
 
 FOLDER = "ledger/journal/"
 _MOST_LINES = 1000
 """A long tick writes what it has when so many lines have come together."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the journal: what became of one run."""
+
+    job_id: str
+    run: int
+    key: str
+    state: State
+    reason: Reason | None
+    result_key: str | None
+    recipe: str
+    model: str
+    usage: Usage
+    cost: float | None
+    suspected_orphans: int
+    polls: int
+    uploaded_at: datetime
+    finished_at: datetime | None
+    result_lag_s: float | None
+    """From the provider's `completed_at` to the commit, over two clocks: a figure for people."""
 
 
 @dataclass(kw_only=True)
@@ -54,3 +77,31 @@ class Journal:
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         await self.bucket.put(key, body, match=ABSENT, content_type="application/x-ndjson")
         return key
+
+
+def line_of(record: JobRecord) -> Line:
+    """The journal's line about a run that is over."""
+    return Line(
+        job_id=record.job_id,
+        run=record.run,
+        key=record.source.key,
+        state=record.state,
+        reason=record.reason if isinstance(record, ErrorRecord) else None,
+        result_key=record.result_key if isinstance(record, RunRecord) else None,
+        recipe=record.recipe.name,
+        model=record.provider.model,
+        usage=record.usage,
+        cost=record.cost,
+        suspected_orphans=record.suspected_orphans,
+        polls=record.polls,
+        uploaded_at=record.uploaded_at,
+        finished_at=record.finished_at,
+        result_lag_s=_lag_s(record),
+    )
+
+
+def _lag_s(record: JobRecord) -> float | None:
+    completed_at = record.responses[-1].completed_at if record.responses else None
+    if completed_at is None or record.finished_at is None or record.state is not State.DONE:
+        return None
+    return max(0.0, (record.finished_at - completed_at).total_seconds())

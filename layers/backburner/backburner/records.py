@@ -275,27 +275,6 @@ class SupersededRecord(JobRecord, frozen=True, kw_only=True):
     text: str | None = None
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the journal: what became of one run."""
-
-    job_id: str
-    run: int
-    key: str
-    state: State
-    reason: Reason | None
-    result_key: str | None
-    recipe: str
-    model: str
-    usage: Usage
-    cost: float | None
-    suspected_orphans: int
-    polls: int
-    uploaded_at: datetime
-    finished_at: datetime | None
-    result_lag_s: float | None
-    """From the provider's `completed_at` to the commit, over two clocks: a figure for people."""
-
-
 R = TypeVar("R", bound=JobRecord)
 _SHARED = JobRecord.__struct_fields__
 
@@ -313,34 +292,6 @@ def decode(body: bytes, kind: type[R]) -> R:
 def shared(record: JobRecord) -> dict[str, Any]:
     """The fields that every kind of record has, to make another kind from."""
     return {name: getattr(record, name) for name in _SHARED}
-
-
-def line_of(record: JobRecord) -> Line:
-    """The journal's line about a run that is over."""
-    return Line(
-        job_id=record.job_id,
-        run=record.run,
-        key=record.source.key,
-        state=record.state,
-        reason=record.reason if isinstance(record, ErrorRecord) else None,
-        result_key=record.result_key if isinstance(record, RunRecord) else None,
-        recipe=record.recipe.name,
-        model=record.provider.model,
-        usage=record.usage,
-        cost=record.cost,
-        suspected_orphans=record.suspected_orphans,
-        polls=record.polls,
-        uploaded_at=record.uploaded_at,
-        finished_at=record.finished_at,
-        result_lag_s=_lag_s(record),
-    )
-
-
-def _lag_s(record: JobRecord) -> float | None:
-    completed_at = record.responses[-1].completed_at if record.responses else None
-    if completed_at is None or record.finished_at is None or record.state is not State.DONE:
-        return None
-    return max(0.0, (record.finished_at - completed_at).total_seconds())
 
 
 def log_keys(record: JobRecord) -> dict[str, object]:

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from backburner.census import Census
-from backburner.records import Line, State
+from backburner.journal import Line
+from backburner.records import State
 
 NAMESPACE = "Backburner"
 
