@@ -23,8 +23,8 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo up test soak plant-bugs check check-format check-lint check-types check-template check-terraform \
-	check-requirements format requirements build-aws package-yandex clean
+.PHONY: help setup demo up test soak bench-batch plant-bugs check check-format check-lint check-types check-template \
+	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ test: setup ## Run the tests
 
 soak: setup ## Thousands of jobs under random kills and faults, for minutes; SOAK_ARGS="--jobs 500"
 	$(BIN)/python benchmarks/soak.py $(SOAK_ARGS)
+
+bench-batch: setup ## One batch of 50,000 lines: seconds, memory, calls a line; BENCH_ARGS="--lines 2000"
+	$(BIN)/python benchmarks/batch.py $(BENCH_ARGS)
 
 plant-bugs: setup ## Plant twelve classic bugs, one at a time, and see which test catches each
 	$(BIN)/python scripts/plant_bugs.py

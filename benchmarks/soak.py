@@ -7,14 +7,12 @@ random. Exits 1 if anything does not hold.
 """
 
 import argparse
-import contextlib
 import random
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from multiprocessing import Pipe
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -23,14 +21,13 @@ from rich.table import Table
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
 
-from soaking import provider  # noqa: E402
 from soaking.audited import audited  # noqa: E402
 from soaking.cloud import Cloud, running_cloud  # noqa: E402
 from soaking.documents import planned, recipes  # noqa: E402
 from soaking.driver import Driver, StuckError  # noqa: E402
+from soaking.provider import running_provider  # noqa: E402
 from soaking.verdict import Findings, Truth  # noqa: E402
 from soaking.workers import OVERLONG, RAISED, Worker, new_gauges  # noqa: E402
-from support import forks  # noqa: E402
 
 MINISTACK = ROOT / ".tools/ministack/bin/python"
 SETTINGS = {
@@ -53,7 +50,7 @@ def main() -> int:
     options = _options()
     out = Console(soft_wrap=True)
     try:
-        with running_cloud(MINISTACK) as cloud, _running_provider() as urls:
+        with running_cloud(MINISTACK) as cloud, running_provider() as urls:
             return _soak(options, out, cloud, urls)
     except KeyboardInterrupt:
         out.print("stopped")
@@ -127,19 +124,6 @@ def _report(out: Console, driver: Driver, provider_faults: Mapping[str, int], fi
         out.print(f"[red]{problem}[/]", highlight=False)
     verdict = f"[red]{len(findings.problems)} things do not hold[/]" if findings.problems else "[green]all holds[/]"
     out.print(verdict)
-
-
-@contextlib.contextmanager
-def _running_provider() -> Iterator[tuple[str, str]]:
-    ours, theirs = Pipe()
-    process = forks.fork(provider.main, theirs)
-    theirs.close()
-    try:
-        yield ours.recv()
-    finally:
-        ours.close()
-        process.kill()
-        process.join()
 
 
 def _options() -> argparse.Namespace:

@@ -20,6 +20,7 @@ from botocore.config import Config
 REGION = "us-east-1"
 BUCKET = "soak"
 VISIBILITY_S = 30
+"""A soak's: what died in hand comes back soon."""
 _START_LIMIT_S = 60
 _GUEST = """
 import os, runpy, shutil, signal, sys, threading
@@ -77,7 +78,7 @@ class Cloud:
 
 
 @contextlib.contextmanager
-def running_cloud(python: Path) -> Iterator[Cloud]:
+def running_cloud(python: Path, visibility_s: int = VISIBILITY_S) -> Iterator[Cloud]:
     """Run it while the block runs; it ends with this process, however that ends. Raises `RuntimeError`."""
     folder = tempfile.mkdtemp(prefix="backburner-soak-")
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
@@ -93,7 +94,7 @@ def running_cloud(python: Path) -> Iterator[Cloud]:
         )
     try:
         _wait_for(f"http://127.0.0.1:{port}")
-        yield _furnished(f"http://127.0.0.1:{port}", process.pid)
+        yield _furnished(f"http://127.0.0.1:{port}", process.pid, visibility_s)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -128,13 +129,13 @@ def _wait_for(endpoint: str) -> None:
         raise RuntimeError(f"MiniStack did not start: {error}") from error
 
 
-def _furnished(endpoint: str, pid: int) -> Cloud:
+def _furnished(endpoint: str, pid: int, visibility_s: int) -> Cloud:
     keys = {"aws_access_key_id": "soak", "aws_secret_access_key": "soak", "region_name": REGION}
     config = Config(proxies={}, max_pool_connections=16, retries={"mode": "standard", "max_attempts": 5})
     s3: Any = boto3.client("s3", endpoint_url=endpoint, config=config, **keys)
     sqs: Any = boto3.client("sqs", endpoint_url=endpoint, config=config, **keys)
     s3.create_bucket(Bucket=BUCKET)
-    visible = {"VisibilityTimeout": str(VISIBILITY_S)}
+    visible = {"VisibilityTimeout": str(visibility_s)}
     queues = {
         name: sqs.create_queue(QueueName=f"soak-{name}", Attributes=visible)["QueueUrl"]
         for name in ("pending", "backlog", "dead")

@@ -111,7 +111,7 @@ class Driver:
                 worker.invoke("checker", TIMER, 0, TICK_S)
             elif self._events and self._events[0][0] <= time.monotonic():
                 _, _, key, tries = heapq.heappop(self._events)
-                worker.invoke("submit", _event(key), tries)
+                worker.invoke("submit", event_of(key), tries)
 
     def _hear(self, worker: Worker) -> None:
         assert worker.job is not None
@@ -263,7 +263,8 @@ class Driver:
         return state.get("last_sweep")
 
 
-def _event(key: str) -> Any:
+def event_of(key: str) -> Any:
+    """The notification of an upload; `key` beside it, as it is."""
     event = json.loads(_S3_PUT)
     event["Records"][0]["s3"]["bucket"]["name"] = BUCKET
     event["Records"][0]["s3"]["object"]["key"] = quote_plus(key, safe="/")

@@ -1,16 +1,34 @@
 """The stand-in provider in a process of its own, which counts every fault that it commits, by its kind."""
 
+import contextlib
 import signal
 from collections import Counter
+from collections.abc import Iterator
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
 from backburner_cli.standin import Received, StandIn, Timing, serve
 from backburner_cli.standin.replies import Reply
+from support import forks
 
 TIMING = Timing(queued_s=0.3, running_s=1.0, per_1000_tokens_s=0, slow_s=2.0, drip_every_s=0.001)
 _CREATE = "POST /v1/responses"
 _SERVER_ERROR, _UNAVAILABLE = 500, 503
+
+
+@contextlib.contextmanager
+def running_provider() -> Iterator[tuple[str, str]]:
+    """Run it in a process of its own while the block runs: its address for the SDK, and the one for `/state`."""
+    ours, theirs = Pipe()
+    process = forks.fork(main, theirs)
+    theirs.close()
+    try:
+        yield ours.recv()
+    finally:
+        ours.close()
+        process.kill()
+        process.join()
 
 
 def main(to_parent: Connection) -> None:

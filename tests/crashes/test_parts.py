@@ -1,7 +1,8 @@
 """The same deaths over documents in parts and batches: cut, opened, joined, merged; nothing is lost, nothing left over.
 
-Such a life has many effects of few kinds. A process dies at each kind, just before its first or just after its last in
-turns, each time with a document of its own. Every single effect is died at on fakes, in `tests/life/test_crashes.py`.
+Such a life has many effects of few kinds. A process dies at those kinds that other lives do not have, or have once,
+just before the first or just after the last in turns, each time with a document of its own. On fakes it dies at every
+third effect of such lives (`tests/life/test_crashes.py`), and at random in thousands of them.
 """
 
 import json
@@ -15,6 +16,10 @@ from crashes.conftest import NewStage
 from crashes.effects import Fate, Moment, Point
 from crashes.stage import TIMER, Stage
 
+KINDS = (
+    *("put result", "send to backlog", "send to pending", "put open record running", "put open record submitting"),
+    *("create", "put run record", "delete open record"),
+)
 MOST_TOKENS, CHARS_PER_TOKEN = 40, 3
 ALIVE = "nobody dies"
 
@@ -46,7 +51,7 @@ def merged(text: str) -> str:
 def sampled(effects: list[str]) -> dict[str, tuple[Point, Moment]]:
     """Each kind of effect, before its first or after its last."""
     found: dict[str, tuple[Point, Moment]] = {}
-    for place, kind in enumerate(dict.fromkeys(effects)):
+    for place, kind in enumerate(kind for kind in dict.fromkeys(effects) if kind in KINDS):
         is_first = place % 2 == 0
         moment: Moment = "before" if is_first else "after"
         found[f"{moment} {kind}"] = ((kind, 1 if is_first else effects.count(kind)), moment)
@@ -89,7 +94,7 @@ def test_a_document_in_parts(new_stage: NewStage) -> None:
     stage.hurries, stage.expected = True, merged
     front = f"split: {{max_input_tokens: {MOST_TOKENS}, merge: Join them.}}"
     stage.s3.put_object(Bucket=stage.bucket, Key="recipes/parts.md", Body=f"---\n{front}\n---\nNote it.".encode())
-    assert _dies_everywhere(stage, "parts", ".txt", text_of) > 8
+    assert _dies_everywhere(stage, "parts", ".txt", text_of) > 5
     _ends_well(stage)
     assert stage.problems() == []
     assert stage.keys("ledger/work/") == []
@@ -105,10 +110,10 @@ def test_a_batch(new_stage: NewStage) -> None:
     """Every line is answered once, in order, rubbish told apart, and lines that were cut off are counted."""
     stage = new_stage()
     stage.hurries = True
-    assert _dies_everywhere(stage, "default", ".jsonl", lines_of) > 6
+    assert _dies_everywhere(stage, "default", ".jsonl", lines_of) > 4
     _ends_well(stage)
     inputs = [one.input for one in stage.running.stand_in.generations]
-    assert stage.running.stand_in.open == []
+    assert stage.running.stand_in.open == 0
     for key in stage.keys("inbox/"):
         record = stage.run_record(key)
         assert record["lines"] == {"total": 4, "completed": 3, "failed": 1}, key

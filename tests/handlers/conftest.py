@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from moto.server import ThreadedMotoServer
+from moto.sqs.models import SQSBackend
 
 from backburner_cli.standin import StandIn, serve
 
@@ -50,8 +51,14 @@ def worlds(endpoint: str, cloud: tuple[Any, Any]) -> Iterator[NewWorld]:
         for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
             patch.delenv(name)
 
-        def make(provider: str = "openai", profile: Any = "openai", visibility_s: int = 120, **settings: str) -> World:
-            running = stack.enter_context(serve(StandIn(profile, timing=AT_ONCE)))
+        def make(
+            provider: str = "openai",
+            profile: Any = "openai",
+            visibility_s: int = 120,
+            context_tokens: int = 128_000,
+            **settings: str,
+        ) -> World:
+            running = stack.enter_context(serve(StandIn(profile, timing=AT_ONCE, context_tokens=context_tokens)))
             made = World(s3, sqs, endpoint, running, provider, settings, visibility_s)
             for name, value in made.environment.items():
                 patch.setenv(name, value)
@@ -71,3 +78,14 @@ def new_world(endpoint: str, cloud: tuple[Any, Any]) -> Iterator[NewWorld]:
 def world(new_world: NewWorld) -> World:
     """A world with a provider that behaves."""
     return new_world()
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queues that are empty say so at once: for tests whose many ticks would wait for that most of the time."""
+    receive: Any = SQSBackend.receive_message
+
+    def receive_at_once(queues: SQSBackend, name: str, count: int, _wait_s: int, *more: Any) -> Any:
+        return receive(queues, name, count, 0, *more)
+
+    monkeypatch.setattr(SQSBackend, "receive_message", receive_at_once)

@@ -161,8 +161,7 @@ class Checker:
         if self.pace.is_held:
             return await self._later(held, received, probe_s())
         response_id = record.responses[-1].id
-        if not await self.pace.turn():
-            return await self._later(held, received, 1.0)
+        await self.pace.turn()
         if record.cancelled_for is not None:
             await self.generator.cancel(response_id)
         answer = await self.generator.retrieve(response_id)

@@ -48,7 +48,7 @@ class Collector:
             async with at_once:
                 if self._is_over():
                     return
-                if not await self.pace.turn():
+                if not await self.pace.turn(self.pace.until):
                     return
                 if line.is_cancelled:
                     await self.generator.cancel(line.id)
@@ -66,7 +66,7 @@ class Collector:
         """Stop what is under way; it is to do again for who takes the batch up. Whether the provider heard of all."""
 
         async def cancel(line: Started) -> None:
-            if not await self.pace.turn():
+            if not await self.pace.turn(self.pace.until):
                 return
             answer = await self.generator.cancel(line.id)
             if isinstance(answer, Trouble) and answer.status not in _GONE:

@@ -1,6 +1,7 @@
 """When to look again and how long to back off: seconds, as DESIGN section 6 sets them."""
 
 import asyncio
+import math
 import random
 
 from backburner.ports import Clock
@@ -12,6 +13,8 @@ LONGEST_DELAY_S = 900.0
 """The longest delay of a queue message (SQS, Message Queue)."""
 LONGEST_HIDING_S = 36_000.0
 """A message in hand is hidden at most this long, below the 12 hours that a queue allows."""
+LONGEST_WAIT_S = 60.0
+"""A segment of a batch asks for places at least this often."""
 PROBE_S = 60.0
 """A provider that refuses everybody is tried again this often."""
 RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
@@ -25,6 +28,11 @@ def next_poll_s(age_s: float, hint_s: float | None = None, *, round_s: float = 0
     """
     own = min(max(LONGEST_POLL_S, 2 * round_s), max(UNKNOWN_S, age_s / 5) * RANDOM.uniform(0.8, 1.2))
     return min(LONGEST_HIDING_S, max(own, hint_s or 0.0))
+
+
+def ask_again_s(waited_s: float, least_s: float) -> float:
+    """When to ask for places again: after a fifth of what was waited, at most a minute. Many may wait at once."""
+    return max(least_s, min(LONGEST_WAIT_S, waited_s / 5 * RANDOM.uniform(0.8, 1.2)))
 
 
 def probe_s(hint_s: float | None = None) -> float:
@@ -52,16 +60,16 @@ class Pace:
         self._next = 0.0
         self.is_held = False
         """Whether the provider refuses everybody: nothing more is asked in this tick."""
-        self.until = float("inf")
+        self.until = math.inf
         """When this tick takes up nothing more, on the clock's monotonic time."""
         self._lock = asyncio.Lock()
 
-    async def turn(self) -> bool:
-        """Wait for the next free turn; False, at once, if none comes before time is up."""
+    async def turn(self, until: float = math.inf) -> bool:
+        """Wait for the next free turn; False, at once, if none comes until then on the clock's monotonic time."""
         async with self._lock:
             now = self._clock.monotonic()
             at = max(now, self._next)
-            if at > max(now, self.until):
+            if at > max(now, until):
                 return False
             self._next = at + 1 / self.per_second
         if at > now:

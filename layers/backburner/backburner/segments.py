@@ -20,7 +20,7 @@ from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.inbox import Inbox
 from backburner.ledger import Ledger, Open, Standing
-from backburner.pacing import LONGEST_DELAY_S, Pace, next_poll_s
+from backburner.pacing import LONGEST_DELAY_S, Pace, ask_again_s, next_poll_s
 from backburner.ports import Bucket, Clock, Generator, Queue
 from backburner.recipes import parse
 from backburner.records import LineCounts, OpenRecord, State
@@ -112,7 +112,9 @@ class Segments:
         if step.segment.is_over and not (step.completed or step.failed):
             await self._finish(step)
             return None
-        return await self._save_for_later(step, _HELD_S if self.pace.is_held else _AGAIN_S)
+        return await self._save_for_later(
+            step, _HELD_S if self.pace.is_held else ask_again_s(step.held.age_s, _AGAIN_S)
+        )
 
     async def _save_for_later(self, step: Step, delay_s: float) -> float | None:
         """Write what has changed. In how many seconds to look again, None if another message does."""

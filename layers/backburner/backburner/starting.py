@@ -12,7 +12,7 @@ from backburner.capacity import EVERYTHING, Denial
 from backburner.errors import Reason, RetryLaterError
 from backburner.governor import Governor
 from backburner.lines import BadLineError, Request, Requests, custom_id_of, split_lines
-from backburner.pacing import LONGEST_DELAY_S, Pace, backoff_s
+from backburner.pacing import LONGEST_DELAY_S, Pace, ask_again_s, backoff_s
 from backburner.ports import Bucket, Clock, ConflictError, Generator
 from backburner.profiles import Profile
 from backburner.recipes import Recipe, parse
@@ -71,7 +71,8 @@ class LineStarter:
             if not granted:
                 granted, denial = await self._places(step, min(_AT_A_TIME, len(ready)))
                 if not granted:
-                    delay_s = min(_FULL_S, max(_AGAIN_S, denial.seconds)) if denial else _AGAIN_S
+                    least_s = min(_FULL_S, max(_AGAIN_S, denial.seconds)) if denial else _AGAIN_S
+                    delay_s = ask_again_s(step.held.age_s, least_s)
                     break
             if raw is None:
                 raw = await self._raw(step)

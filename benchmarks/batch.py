@@ -1,0 +1,163 @@
+"""One batch of very many lines through the real handlers: how fast, in how much memory, with how many calls.
+
+    batch.py --lines 50000                   # `make bench-batch` runs it
+
+The bucket and the queues are MiniStack's, the provider is the stand-in, each in a process of its own; so are the two
+handlers, whose calls and memory are measured. Exits 1 if anything does not hold.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "tests"))
+
+from batching.lines import planned, problems  # noqa: E402
+from batching.measured import Measured, Told  # noqa: E402
+from soaking.cloud import Cloud, running_cloud  # noqa: E402
+from soaking.driver import TIMER, event_of  # noqa: E402
+from soaking.provider import running_provider  # noqa: E402
+
+MINISTACK = ROOT / ".tools/ministack/bin/python"
+KEY = "inbox/batch.jsonl"
+RUN_RECORD, ERROR_RECORD = "results/batch.jsonl.run.json", "failed/batch.jsonl.error.json"
+RESULT, ERRORS = "results/batch.jsonl.jsonl", "failed/batch.jsonl.errors.jsonl"
+SETTINGS = {
+    "BACKBURNER_PROVIDER": "openai",
+    "BACKBURNER_MODEL": "stand-in",
+    "BACKBURNER_LEASE_S": "120",
+    "BACKBURNER_MAX_IN_FLIGHT": "1000",
+    "BACKBURNER_SUBMITS_PER_MINUTE": "1000000",
+    "BACKBURNER_POLLS_PER_SECOND": "200",
+    "OPENAI_API_KEY": "key-of-a-benchmark",
+    "POWERTOOLS_LOG_LEVEL": "WARNING",
+}
+LEASE_S = int(SETTINGS["BACKBURNER_LEASE_S"])
+TICK_S = 50.0
+VISIBILITY_S = 120
+"""As in the template."""
+MOST_MB = 512
+MOST_S3_CALLS = 0.2
+"""Of both handlers, for each line."""
+_MOST_SHOWN = 20
+
+
+def main() -> int:
+    """Run it; the exit code."""
+    options, out = _options(), Console(soft_wrap=True)
+    logs = Path(tempfile.mkdtemp(prefix="batch-logs-"))
+    try:
+        with running_cloud(MINISTACK, VISIBILITY_S) as cloud, running_provider() as urls:
+            wrong = _bench(options, out, cloud, urls, logs)
+    except KeyboardInterrupt:
+        out.print("stopped")
+        return 130
+    if wrong:
+        out.print(f"The handlers' warnings are in {logs}")
+        return 1
+    shutil.rmtree(logs)
+    return 0
+
+
+def _bench(options: argparse.Namespace, out: Console, cloud: Cloud, urls: tuple[str, str], logs: Path) -> list[str]:
+    base_url, control_url = urls
+    environment = {**cloud.environment, **SETTINGS, "OPENAI_BASE_URL": base_url}
+    cloud.put(KEY, "".join(line.written() for line in planned(options.lines)))
+    functions = {name: Measured(name, environment, str(logs / f"{name}.log")) for name in ("submit", "checker")}
+    began = datetime.now(UTC)
+    try:
+        told = _run(functions, cloud, began + timedelta(minutes=options.minutes), out)
+        _drain(functions["checker"], cloud)
+    finally:
+        for function in functions.values():
+            function.end()
+    record: Any = json.loads(cloud.get(RUN_RECORD) or "null")
+    ended = datetime.fromisoformat(record["finished_at"]) if record else datetime.now(UTC)
+    asked = json.load(urllib.request.urlopen(f"{control_url}/state"))["requests"]  # noqa: S310 - our own server
+    calls = told["submit"].calls + told["checker"].calls
+    calls += Counter({f"provider {request}": number for request, number in asked.items()})
+    _report(out, options.lines, (ended - began).total_seconds(), told, calls)
+    wrong = _wrong(options.lines, record, cloud, logs)
+    wrong += [f"{name} took {one.peak_mb:.0f} MB" for name, one in told.items() if one.peak_mb >= MOST_MB]
+    s3_calls = sum(number for name, number in calls.items() if name.startswith("s3 ")) / options.lines
+    if s3_calls > MOST_S3_CALLS:
+        wrong.append(f"{s3_calls:.3f} calls of S3 for each line, more than {MOST_S3_CALLS}")
+    for problem in wrong[:_MOST_SHOWN]:
+        out.print(f"[red]{problem}[/]", highlight=False)
+    out.print(f"[red]{len(wrong)} things do not hold[/]" if wrong else "[green]all holds[/]")
+    return wrong
+
+
+def _run(functions: Mapping[str, Measured], cloud: Cloud, end: datetime, out: Console) -> dict[str, Told]:
+    """The event, then ticks back to back until a record stands. What the processes tell at that moment."""
+    told = {"submit": functions["submit"].invoke(event_of(KEY))}
+    while datetime.now(UTC) < end and not (cloud.get(RUN_RECORD) or cloud.get(ERROR_RECORD)):
+        told["checker"] = functions["checker"].invoke(TIMER, TICK_S)
+        for name, one in told.items():
+            if one.error:
+                out.print(f"{name} raised: {one.error}", highlight=False)
+        memory = f"{told['checker'].peak_mb:.0f} MB in the checker"
+        out.print(f"[dim]{datetime.now(UTC):%H:%M:%S}  {cloud.count_open()} open, {memory}[/]", highlight=False)
+    return told
+
+
+def _drain(checker: Measured, cloud: Cloud) -> None:
+    """Ticks until the guards of the last creates have shown and are gone; a lease and a little at most."""
+    end = time.monotonic() + LEASE_S + TICK_S
+    while time.monotonic() < end and any(map(cloud.count_messages, cloud.queues)):
+        checker.invoke(TIMER)
+
+
+def _wrong(lines: int, record: Any, cloud: Cloud, folder: Path) -> list[str]:
+    """What contradicts the promise."""
+    if record is None:
+        return [f"no run record; {cloud.count_open()} open records"]
+    outputs, errors = folder / "outputs", folder / "errors"
+    outputs.write_bytes(cloud.get(RESULT) or b"")
+    errors.write_bytes(cloud.get(ERRORS) or b"")
+    failed = sum(bool(line.code) for line in planned(lines))
+    wrong = problems(lines, outputs, errors)
+    if record["lines"] != {"total": lines, "completed": lines - failed, "failed": failed}:
+        wrong.append(f"the record counts {record['lines']}")
+    if record["suspected_orphans"]:
+        wrong.append(f"{record['suspected_orphans']} suspected orphans, and nobody died")
+    wrong += [f"left open: {key}" for key in cloud.listed("ledger/open/")]
+    return wrong + [f"{number} messages in {name}" for name in cloud.queues if (number := cloud.count_messages(name))]
+
+
+def _report(out: Console, lines: int, took_s: float, told: dict[str, Told], calls: Counter[str]) -> None:
+    table = Table("", "in all", "a line", title=f"{lines} lines")
+    table.add_row("seconds", f"{took_s:.0f}", f"{took_s / lines:.4f}")
+    table.add_row("lines a second", f"{lines / took_s:.1f}", "")
+    for name, one in told.items():
+        table.add_row(f"peak memory of {name}, MB", f"{one.peak_mb:.0f}", "")
+    for whom in ("s3", "sqs", "provider"):
+        table.add_section()
+        theirs = {name: number for name, number in calls.items() if name.startswith(f"{whom} ")}
+        for name, number in [*sorted(theirs.items()), (f"[bold]{whom} in all", sum(theirs.values()))]:
+            table.add_row(name, str(number), f"{number / lines:.4f}")
+    out.print(table)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lines", type=int, default=50_000, help="lines of the batch")
+    parser.add_argument("--minutes", type=float, default=60, help="give up after so long")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

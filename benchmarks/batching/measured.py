@@ -1,0 +1,76 @@
+"""A real handler in a process of its own, which counts its calls of S3 and SQS and tells its peak memory.
+
+Counted is each request as it leaves, by a hook of the clients: repeated ones too, since they cost as much.
+"""
+
+import os
+import resource
+import signal
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any
+
+from support import forks
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a process tells after an invocation; calls and memory since its beginning. `error` is "" if it went well."""
+
+    error: str
+    calls: Counter[str]
+    peak_mb: float
+
+
+class Measured:
+    """A function's process."""
+
+    def __init__(self, function: str, environment: Mapping[str, str], log: str) -> None:
+        """Start it."""
+        self.pipe, theirs = Pipe()
+        self._process = forks.fork(_serve, theirs, function, dict(environment), log)
+        theirs.close()
+
+    def invoke(self, event: Any, seconds: float = 1.0) -> Told:
+        """One invocation, to its end. Raises `EOFError` where the process dies."""
+        self.pipe.send((event, seconds))
+        told: Told = self.pipe.recv()
+        return told
+
+    def end(self) -> None:
+        """Kill the process."""
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+
+
+def _serve(pipe: Connection, function: str, environment: dict[str, str], log: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    forks.enter(environment, log)
+    app, calls = forks.load(function), Counter[str]()
+    bucket, pending = _clients(app.connected())
+
+    def count(event_name: str, **_: Any) -> None:
+        _, service, operation = event_name.split(".")
+        calls[f"{service} {operation}"] += 1
+
+    for client in (bucket, pending):
+        client.meta.events.register("before-send", count)
+    while True:
+        try:
+            event, seconds = pipe.recv()
+        except EOFError:
+            os._exit(0)
+        error = ""
+        try:
+            app.handler(event, forks.context_of(seconds))
+        except Exception as raised:  # noqa: BLE001 - what a cloud would deliver again
+            error = f"{type(raised).__name__}: {raised}"
+        pipe.send(Told(error, calls, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+
+
+def _clients(ready: Any) -> tuple[Any, Any]:
+    return ready.parts.bucket.client, ready.parts.tick.pending.queue.client

@@ -1,0 +1,113 @@
+"""A batch over real HTTP: many lines are one job; in order, errors apart, counts that balance, failures run again."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from backburner.replay import Outcome, Replayer
+
+from .conftest import NewWorld
+from .world import World
+
+pytestmark = pytest.mark.usefixtures("brisk")
+KEY = "inbox/orders/batch.jsonl"
+RESULT, ERRORS = "results/orders/batch.jsonl.jsonl", "failed/orders/batch.jsonl.errors.jsonl"
+LINES = 300
+INSTRUCTIONS = "Name the goods."
+WRONG = {
+    "invalid_json_line": lambda _: '{"custom_id": "cut off',
+    "duplicate_custom_id": lambda number: _given(number) | {"custom_id": f"id-{number - 1}"},
+    "invalid_url": lambda number: _given(number) | {"url": "/v1/chat/completions"},
+    "invalid_method": lambda number: _given(number) | {"method": "GET"},
+    "missing_required_parameter": lambda number: {"custom_id": f"id-{number}", "input": ""},
+}
+"""What is wrong with a line, and such a line; nothing of it is ever sent."""
+PASSING, LASTING = "stand-in/failed-invalid-prompt:1", "stand-in/incomplete-content-filter"
+"""Models: the first fails each input once, the second always."""
+
+
+def _text(number: int) -> str:
+    return f"Order {number}: {number * 3} barrels of herring for the town of Veldt."
+
+
+def _given(number: int, model: str = "stand-in") -> dict[str, Any]:
+    body = {"model": model, "input": _text(number)}
+    return {"custom_id": f"id-{number}", "method": "POST", "url": "/v1/responses", "body": body}
+
+
+def _line(number: int) -> Any:
+    """The line of that number, counted from 1: every twentieth is wrong, some fail, the others take turns."""
+    if number % 20 == 0:
+        return list(WRONG.values())[number // 20 % len(WRONG)](number)
+    if number % 50 in (7, 8):
+        return _given(number, PASSING if number % 50 == 7 else LASTING)
+    return _given(number) if number % 2 else {"custom_id": f"id-{number}", "input": _text(number)}
+
+
+def _expected(number: int, *, replayed: bool = False) -> str:
+    """The code of a line's error; nothing if it succeeds."""
+    if number % 20 == 0:
+        return list(WRONG)[number // 20 % len(WRONG)]
+    failing = {8: "content_filter"} | ({} if replayed else {7: "rejected_by_provider"})
+    return failing.get(number % 50, "")
+
+
+def _check(world: World, *, replayed: bool) -> None:
+    """Each line stands in one of the two files, in order, with its own answer or its own error; counts balance."""
+    codes = {number: _expected(number, replayed=replayed) for number in range(1, LINES + 1)}
+    answers = [json.loads(line) for line in str(world.text(RESULT)).splitlines()]
+    errors = [json.loads(line)["error"] for line in str(world.text(ERRORS)).splitlines()]
+    good = [number for number, code in codes.items() if not code]
+    assert [answer["custom_id"] for answer in answers] == [f"id-{number}" for number in good]
+    for number, answer in zip(good, answers, strict=True):
+        assert _text(number) in answer["response"]["body"]["output"][0]["content"][0]["text"]
+        assert answer["error"] is None
+    assert {error["line"]: error["code"] for error in errors} == {line: code for line, code in codes.items() if code}
+    assert [error["line"] for error in errors] == sorted(error["line"] for error in errors)
+    lines = world.run_record(KEY)["lines"]
+    assert lines == {"total": LINES, "completed": len(answers), "failed": len(errors)}
+
+
+def _check_usage(world: World) -> None:
+    """The record adds up what the provider says, of this run."""
+    record = world.run_record(KEY)
+    assert [part["lines"]["total"] for part in record["parts"]] == [100, 100, 100]
+    for name, total in record["usage"].items():
+        used = [(one.outcome.usage or {}).get(name, 0) for one in world.stand_in.generations]
+        assert total == sum(part["usage"][name] for part in record["parts"]) == sum(used) > 0
+
+
+def _replay(world: World) -> Outcome:
+    ready = world.app("checker").connected()
+    submitter = ready.parts.submitter
+    replayer = Replayer(
+        bucket=submitter.bucket, ledger=submitter.ledger, inbox=submitter.inbox, pending=submitter.starter.pending
+    )
+    outcome: Outcome = ready.runner.run(replayer.replay(KEY))
+    world.settle()
+    return outcome
+
+
+def test_a_batch_of_good_and_bad_lines_and_its_replay(new_world: NewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both forms of a line; what is wrong is said of its line alone; a replay sends what failed and nothing else."""
+    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 100)
+    world = new_world(BACKBURNER_POLLS_PER_SECOND="500")
+    world.recipe("orders", "max_output_tokens: 300", INSTRUCTIONS)
+    lines = [_line(number) for number in range(1, LINES + 1)]
+    world.process(KEY, "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    _check(world, replayed=False)
+    _check_usage(world)
+    sent = Counter(create.body["input"] for create in world.creates())
+    assert sent == Counter(_text(number) for number in range(1, LINES + 1) if number % 20)
+    told = {create.body["input"] for create in world.creates() if create.body.get("instructions") == INSTRUCTIONS}
+    assert told == {line["input"] for line in lines if isinstance(line, dict) and line.get("input")}
+    assert world.problems() == []
+
+    assert _replay(world) is Outcome.REPLAYED
+    again = Counter(create.body["input"] for create in world.creates()) - sent
+    assert again == Counter(_text(number) for number in range(1, LINES + 1) if number % 20 and number % 50 in (7, 8))
+    _check(world, replayed=True)
+    assert world.run_record(KEY)["run"] == 2
+    assert world.problems() == []

@@ -1,0 +1,83 @@
+"""All formats that are promised, over real HTTP and among hostile files: what can be read is, the rest says why."""
+
+# ruff: noqa: RUF001 - the letters are Cyrillic on purpose
+
+from typing import Any
+
+import pytest
+
+from extraction import corpus
+from extraction.test_encodings import FRENCH, GERMAN, RUSSIAN
+from extraction.test_hostile import encrypted_office, paragraphs
+
+from .world import World
+
+pytestmark = pytest.mark.usefixtures("brisk")
+TABLE = "Имя;Тонны\nАнна;12\n"
+JSON = '{"harbour": "Выборг", "tons": 12}\n'
+PDF_SENTENCES = (corpus.SENTENCES[0], corpus.LATIN, corpus.SENTENCES[2])
+READ: dict[str, tuple[Any, ...]] = {
+    # name: the file, what of it must reach the provider, in this order
+    **{
+        f"{make.__name__}/report.{make.__name__}": (make, corpus.SENTENCES)
+        for make in (corpus.docx, corpus.pptx, corpus.xlsx, corpus.odt, corpus.rtf, corpus.epub, corpus.html)
+    },
+    "pdf/report.pdf": (corpus.pdf, PDF_SENTENCES),
+    "pdf/named otherwise.txt": (corpus.pdf, PDF_SENTENCES),
+    "mail/letter.eml": (corpus.mail, corpus.SENTENCES),
+    **{
+        f"text/{name}": (lambda text=text, encoding=encoding: text.encode(encoding), (text,))
+        for name, text, encoding in (
+            ("a.txt", RUSSIAN, "utf-8"),
+            ("a.md", f"# Отчёт\n\n{RUSSIAN}", "utf-8-sig"),
+            ("a.csv", TABLE, "utf-8"),
+            ("a.tsv", TABLE.replace(";", "\t"), "utf-16"),
+            ("a.json", JSON, "utf-8"),
+            ("a.jsonl", JSON * 3, "utf-8"),
+            ("a.log", GERMAN, "utf-32"),
+            ("cp1251.txt", RUSSIAN, "cp1251"),
+            ("koi8-r.txt", RUSSIAN, "koi8-r"),
+            ("cp1252.txt", GERMAN, "cp1252"),
+            ("latin-1.txt", FRENCH, "latin-1"),
+            ("utf-16-le.txt", RUSSIAN, "utf-16-le"),
+            ("utf-16-be.txt", GERMAN, "utf-16-be"),
+        )
+    },
+}
+NOTHING_BYTES = 200 * 1024 * 1024
+REFUSED: dict[str, tuple[Any, ...]] = {
+    # name: the file, the reason, what its message says
+    "hostile/scan.pdf": (corpus.scan, "unreadable_document", "OCR"),
+    "hostile/encrypted.pdf": (lambda: corpus.pdf(owner="x", password="y"), "unreadable_document", "password"),
+    "hostile/encrypted.docx": (encrypted_office, "unreadable_document", "password"),
+    "hostile/truncated.pdf": (lambda: corpus.pdf(30)[:2500], "unreadable_document", "whole"),
+    "hostile/rubbish.txt": (lambda: bytes(range(128, 256)), "unreadable_document", "UTF-8"),
+    "hostile/rubbish": (lambda: bytes(range(256)) * 40, "unsupported_type", "unknown kind"),
+    "hostile/bomb.docx": (lambda: paragraphs(1_000_000), "document_too_large", "unpack"),
+    "hostile/nothing": (lambda: bytes(NOTHING_BYTES), "document_too_large", str(NOTHING_BYTES)),
+    "hostile/empty.txt": (lambda: b"", "empty_document", "no text"),
+}
+
+
+def test_a_mixed_corpus_is_read_and_hostile_files_fail_alone(world: World) -> None:
+    """One event for all, in no order. What a file says is sent in its order; what cannot be read never is."""
+    files = {name: make() for name, (make, *_) in (READ | REFUSED).items()}
+    for name, body in files.items():
+        world.recipe(name.split("/")[0])
+        world.upload(f"inbox/{name}", body)
+    world.submit(*(f"inbox/{name}" for name in sorted(files, key=lambda name: name.rsplit("/")[1])))
+    world.settle()
+    sent = {one.request["metadata"]["job_id"]: str(one.input) for one in world.stand_in.generations}
+    for name, (_, sentences) in READ.items():
+        text = sent[world.run_record(f"inbox/{name}")["job_id"]]
+        places = [text.find(sentence) for sentence in sentences]
+        assert places == sorted(places), name
+        assert -1 not in places, name
+        assert world.result(f"inbox/{name}"), name
+    for name, (_, reason, says) in REFUSED.items():
+        record = world.error_record(f"inbox/{name}")
+        assert (record["reason"], record["responses"]) == (reason, []), name
+        assert says in record["message"], name
+    assert len(world.creates()) == len(READ)
+    assert world.problems() == []
+    assert world.keys("ledger/work/") == []

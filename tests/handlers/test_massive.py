@@ -1,0 +1,120 @@
+"""Massive documents over real HTTP: everything reaches the provider once and in order, and comes back in order."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from backburner_cli.standin import Generation
+from extraction import corpus
+
+from .conftest import NewWorld
+from .world import World
+
+pytestmark = pytest.mark.usefixtures("brisk")
+OVERLAP_TOKENS = 100
+_CHARS_PER_TOKEN = 3
+"""As long as nothing is learnt of a model."""
+_TOLD = re.compile(r"part (\d+) of \d+")
+
+
+@dataclass(frozen=True)
+class Massive:
+    """A document whose numbered sentences all match `number`, and no other document's do."""
+
+    key: str
+    make: Callable[[], str | bytes]
+    most_tokens: int
+    number: re.Pattern[str]
+    count: int
+
+
+def _sentences(count: int, name: str = "Entry") -> str:
+    """About 80 bytes each, in paragraphs of ten."""
+    return "".join(
+        f"{name} {number:06d}: the harbour of Veldt moved {number % 977} containers on that day."
+        + ("\n\n" if number % 10 == 9 else " ")
+        for number in range(count)
+    )
+
+
+TEXT = Massive(
+    "inbox/text/ledger.txt", lambda: _sentences(TEXT.count), 70_000, re.compile(r"Entry (\d{6}): the"), 73_000
+)
+PAPER = Massive(
+    "inbox/paper/report.pdf", lambda: corpus.pdf(PAPER.count), 2_500, re.compile(r"page (\d+) of the report\."), 300
+)
+
+
+def _parts(world: World, number: re.Pattern[str]) -> list[Generation]:
+    """The generations of one document, in the order that they were told of: part 2 of 3, and of this part 1 of 2."""
+    found = [one for one in world.stand_in.generations if number.search(str(one.input))]
+    told = {tuple(map(int, _TOLD.findall(one.request["instructions"]))): one for one in found}
+    assert len(told) == len(found)
+    return [told[places] for places in sorted(told)]
+
+
+def _own(parts: Sequence[Generation]) -> list[str]:
+    """The input of each part without what it repeats of the one before."""
+    inputs, most = [str(part.input) for part in parts], OVERLAP_TOKENS * _CHARS_PER_TOKEN
+    repeated = [
+        max(size for size in range(most + 1) if before.endswith(text[:size])) for before, text in pairwise(inputs)
+    ]
+    assert sum(repeated) > 0
+    return [text[size:] for size, text in zip([0, *repeated], inputs, strict=True)]
+
+
+def _joined(parts: Sequence[Generation]) -> str:
+    return "\n\n".join(part.outcome.output[0]["content"][0]["text"] for part in parts) + "\n"
+
+
+def test_massive_documents_reach_the_provider_whole_and_in_order(world: World) -> None:
+    """Five megabytes of text and a PDF of 300 pages: each sentence is in one part, and may begin the next."""
+    for massive in (TEXT, PAPER):
+        split = f"split: {{max_input_tokens: {massive.most_tokens}, overlap_tokens: {OVERLAP_TOKENS}}}"
+        world.recipe(massive.key.split("/")[1], split)
+        world.upload(massive.key, massive.make())
+    world.submit(TEXT.key, PAPER.key)
+    world.settle()
+    assert world.problems() == []
+    assert world.keys("ledger/work/") == []
+    assert "".join(_own(_parts(world, TEXT.number))) == TEXT.make()
+    for massive, most_parts in ((TEXT, 30), (PAPER, 10)):
+        parts = _parts(world, massive.number)
+        assert 5 <= len(parts) <= most_parts
+        assert max(len(str(part.input)) for part in parts) <= massive.most_tokens * _CHARS_PER_TOKEN
+        numbers = [int(number) for text in _own(parts) for number in massive.number.findall(text)]
+        assert numbers == list(range(massive.count))
+        assert world.result(massive.key) == _joined(parts)
+        _check_record(world.run_record(massive.key), parts)
+
+
+def _check_record(record: dict[str, Any], parts: Sequence[Generation]) -> None:
+    """It names every part, in order, with what the provider says that it used."""
+    assert [part["number"] for part in record["parts"]] == list(range(1, len(parts) + 1))
+    assert [part["responses"] for part in record["parts"]] == [[part.id] for part in parts]
+    for name, total in record["usage"].items():
+        used = [(part.outcome.usage or {})[name] for part in parts]
+        assert [part["usage"][name] for part in record["parts"]] == used
+        assert total == sum(used) > 0
+
+
+def test_what_the_provider_calls_too_long_is_cut_until_it_fits(new_world: NewWorld) -> None:
+    """At once, or its parts once more; the window is the provider's secret. The result is made of all of it."""
+    world = new_world(context_tokens=2_000)
+    world.recipe("long")
+    documents = {("inbox/long/once", "First", 1): 150, ("inbox/long/twice", "Second", 2): 280}
+    for (key, name, _), count in documents.items():
+        world.upload(key, _sentences(count, name))
+    world.submit(*world.keys("inbox/"))
+    world.settle()
+    assert world.problems() == []
+    assert world.keys("ledger/work/") == []
+    for (key, name, levels), count in documents.items():
+        parts = _parts(world, re.compile(name))
+        assert "".join(str(part.input) for part in parts) == _sentences(count, name)
+        assert max(len(_TOLD.findall(part.request["instructions"])) for part in parts) == levels
+        assert world.result(key) == _joined(parts)
