@@ -2,7 +2,7 @@
 
 Such a life has many effects of few kinds. A process dies at those kinds that other lives do not have, or have once,
 just before the first or just after the last in turns, each time with a document of its own. On fakes it dies at every
-third effect of such lives (`tests/life/test_crashes.py`), and at random in thousands of them.
+fifth effect of such lives (`tests/life/test_crashes.py`), and at random in thousands of them.
 """
 
 import json

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backburner.capacity import Limits, learn
 from backburner.governor import Governor
-from backburner.pacing import Pace, backoff_s, next_poll_s, probe_s
+from backburner.pacing import Pace, ask_again_s, backoff_s, next_poll_s, probe_s
 from support.fakes import FakeBucket, FakeClock, World
 
 HINTS = st.none() | st.floats(0, 10_000)
@@ -43,6 +43,13 @@ def test_backing_off_doubles_up_to_a_queues_longest_delay(tries: int, hint_s: fl
     assert 0 < waited <= 900
     assert waited >= min(900, max(0.8 * own, hint_s or 0))
     assert waited <= min(900, max(1.2 * own, hint_s or 0))
+
+
+@given(st.floats(0, 10**7), st.floats(0, 60))
+def test_who_waits_for_places_asks_ever_less_often(waited_s: float, least_s: float) -> None:
+    """At about a fifth of the time waited, ± 20 %, and at least once a minute."""
+    own = min(60.0, waited_s / 5)
+    assert max(least_s, 0.8 * own) <= ask_again_s(waited_s, least_s) <= max(least_s, min(60.0, 1.2 * own))
 
 
 def test_the_spread_spreads() -> None:

@@ -31,7 +31,10 @@ def next_poll_s(age_s: float, hint_s: float | None = None, *, round_s: float = 0
 
 
 def ask_again_s(waited_s: float, least_s: float) -> float:
-    """When to ask for places again: after a fifth of what was waited, at most a minute. Many may wait at once."""
+    """When to ask for places again: after about a fifth of what was waited, at most a minute, at least `least_s`.
+
+    A hundred segments of a batch may wait at once, and each time costs calls of the store.
+    """
     return max(least_s, min(LONGEST_WAIT_S, waited_s / 5 * RANDOM.uniform(0.8, 1.2)))
 
 
