@@ -134,11 +134,16 @@ class Stage:
         return ended(fate.process)
 
     def due(self, key: str | None = None) -> None:
-        """Let the messages of a document show now, also those that are in the hands of the dead; all if None."""
-        for name in self.queues:
-            for message in list(self._messages(name)):
-                if key is None or key == self._document_of(json.loads(message.body)):
-                    message.visible_at = message.delayed_until = 0
+        """Let the messages of a document show now, also those that are in the hands of the dead; all if None.
+
+        A message that brings an id shows before the others of its run: the guard comes a lease later.
+        """
+        told = [(json.loads(message.body), message) for name in self.queues for message in list(self._messages(name))]
+        with_ids = {(body["job"], body["run"]) for body, _ in told if "response_id" in body}
+        for body, message in told:
+            is_first = "response_id" in body or (body["job"], body["run"]) not in with_ids
+            if is_first and (key is None or key == self._document_of(body)):
+                message.visible_at = message.delayed_until = 0
 
     def _document_of(self, message: Any) -> Any:
         """The document that a message is about, also where it drives one of its parts."""

@@ -109,6 +109,7 @@ class Plan:
                     assert (ended, through.seen[-1]) == (-SIGKILL, point), (moment, through.seen)
                 world.put_off(HIDDEN_S)
         world.later(HIDDEN_S)
+        world.tick()  # ids that were sent come before the guards of their runs
         self.after(world)
 
 

@@ -190,10 +190,12 @@ class World:
             stored.last_modified -= timedelta(seconds=seconds)
 
     def put_off(self, seconds: float) -> None:
-        """Hide every message for so long from now, as if somebody held it in hand."""
+        """Hide every message for so long from now, as if somebody held it in hand; what is delayed, so much longer."""
+        now_ms = datetime.now(UTC).timestamp() * 1000
         for name in self.queues:
             for message in self._messages(name):
-                message.change_visibility(seconds)
+                delay_s = max(0.0, message.delayed_until - now_ms) / 1000
+                message.change_visibility(round(seconds + delay_s))
                 message.delayed_until = 0
 
     # What stands in the bucket and the queues.

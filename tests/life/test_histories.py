@@ -18,7 +18,7 @@ from backburner.errors import RetryLaterError
 from support.fakes import Effect, Killed, Moment, Plan
 from support.system import System
 
-HISTORIES_PER_TEST = 60
+HISTORIES_PER_TEST = 40
 FAULTS_S = 900
 KILL_CHANCE = 0.004
 SLOW_CHANCE = 0.01

@@ -10,7 +10,7 @@ from backburner.keys import place_of
 from life.test_histories import MISBEHAVIOURS, History, ends_well
 from support.fakes import FakeGenerator, Plan
 
-HISTORIES_PER_TEST = 25
+HISTORIES_PER_TEST = 15
 MOST_TOKENS = 20
 LINES = 5
 SPLIT = f"---\nsplit: {{max_input_tokens: {MOST_TOKENS}}}\n---\nDo it."
