@@ -13,7 +13,7 @@ LONGEST_DELAY_S = 900.0
 """The longest delay of a queue message (SQS, Message Queue)."""
 LONGEST_HIDING_S = 36_000.0
 """A message in hand is hidden at most this long, below the 12 hours that a queue allows."""
-LONGEST_WAIT_S = 60.0
+LONGEST_WAIT_S = 120.0
 """A segment of a batch asks for places at least this often."""
 PROBE_S = 60.0
 """A provider that refuses everybody is tried again this often."""
@@ -31,7 +31,7 @@ def next_poll_s(age_s: float, hint_s: float | None = None, *, round_s: float = 0
 
 
 def ask_again_s(waited_s: float, least_s: float) -> float:
-    """When to ask for places again: after about a fifth of what was waited, at most a minute, at least `least_s`.
+    """When to ask for places again: after about a fifth of what was waited, at most two minutes, at least `least_s`.
 
     A hundred segments of a batch may wait at once, and each time costs calls of the store.
     """
