@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from backburner.adapters.extraction import ChildExtractor
+from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
 
 Extract = Callable[[bytes, str], str]
@@ -15,6 +16,12 @@ Refusal = Callable[[bytes, str], tuple[Reason, str]]
 @pytest.fixture
 def extract() -> Extract:
     """The text of a document."""
+    return lambda body, name: asyncio.run(ChildExtractor().extract(body, name)).text
+
+
+@pytest.fixture
+def extracted() -> Callable[[bytes, str], Extracted]:
+    """The text of a document and the notes of what is missing from it."""
     return lambda body, name: asyncio.run(ChildExtractor().extract(body, name))
 
 

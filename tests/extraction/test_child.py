@@ -70,7 +70,7 @@ def test_a_child_over_its_bounds_fails_its_document_alone(bounds: dict[str, floa
             await extractor.extract(corpus.pdf(2), "a.pdf")
         assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
         assert says in str(refused.value)
-        return await replace(extractor, limit_s=60.0, memory_bytes=2**29).extract(corpus.pdf(), "a.pdf")
+        return (await replace(extractor, limit_s=60.0, memory_bytes=2**29).extract(corpus.pdf(), "a.pdf")).text
 
     assert corpus.SENTENCES[0] in asyncio.run(story())
     assert children() == []
@@ -102,7 +102,7 @@ def test_no_credential_reaches_a_child(monkeypatch: pytest.MonkeyPatch, program:
     )
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    arguments, environment = json.loads(asyncio.run(ChildExtractor().extract(corpus.pdf(), "inbox/secret-4.pdf")))
+    arguments, environment = json.loads(asyncio.run(ChildExtractor().extract(corpus.pdf(), "inbox/secret-4.pdf")).text)
     assert set(environment) <= {"PYTHONPATH", "PYTHONUTF8", "MALLOC_ARENA_MAX", "LC_CTYPE", *extraction._KEPT}
     assert "secret" not in json.dumps([arguments, environment])
 
@@ -167,7 +167,7 @@ def test_plain_text_starts_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", never)
-    assert asyncio.run(ChildExtractor().extract("ёж".encode("utf-16"), "a.txt")) == "ёж"
+    assert asyncio.run(ChildExtractor().extract("ёж".encode("utf-16"), "a.txt")).text == "ёж"
 
 
 def test_a_parent_never_loads_the_libraries() -> None:

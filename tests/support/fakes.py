@@ -56,7 +56,7 @@ import msgspec
 
 from backburner.answers import Answer, Generation, Trouble, Usage
 from backburner.cutting import cut
-from backburner.documents import Span, plain_text
+from backburner.documents import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ports import ABSENT, ConflictError, Received, Stored, TooLargeError
 
@@ -399,12 +399,12 @@ class FakeQueue:
 class FakeExtractor:
     """Reads marked Unicode and UTF-8 and nothing else; starts no child, takes no time and no thread."""
 
-    async def extract(self, body: bytes, name: str) -> str:
-        """The text."""
+    async def extract(self, body: bytes, name: str) -> Extracted:
+        """The text, with nothing missing."""
         text = plain_text(body, name)
         if text is None:
             raise JobError(Reason.UNSUPPORTED_TYPE, "the fake reads plain text only")
-        return text
+        return Extracted(text)
 
     async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
         """Where to cut."""

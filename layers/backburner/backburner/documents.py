@@ -28,6 +28,18 @@ _MAIL_HAS = frozenset({"message-id", "mime-version", "received", "content-type"}
 
 
 @dataclass(frozen=True)
+class Extracted:
+    """A document as text, with a note for each thing in it that could not be read.
+
+    Each note names the place and what is wrong: "page 3: no text, probably a scan". The same words stand in brackets
+    at that place in the text, so that the model knows too.
+    """
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Span:
     """A part of a text, in characters: [first, last), of which [first, own) repeats the end of the part before it."""
 

@@ -228,7 +228,9 @@ class Starter:
             raise JobError(Reason.SOURCE_MISSING, "the document was removed before its generation was started")
         if source.etag != record.source.etag:
             return None
-        return source.body.decode() if record.place.is_part else await self.extractor.extract(source.body, source_key)
+        if record.place.is_part:
+            return source.body.decode()
+        return (await self.extractor.extract(source.body, source_key)).text
 
 
 def _unused(held: Open) -> Open:

@@ -77,6 +77,12 @@ class Standing:
         return [held.etag for held in (self.run, self.error) if held]
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be read of the document, as the job's last run found."""
+        held = [held.record for held in (self.run, self.error) if held and held.record.job_id == self.job]
+        return tuple(max(held, key=lambda record: record.run).source.notes) if held else ()
+
+    @property
     def last_run(self) -> int:
         """The job's last run that is over; 0 if none is."""
         return max(self._done_run, self._failed_run, self.superseded_run)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from backburner.answers import Answer
-from backburner.documents import Span
+from backburner.documents import Extracted, Span
 
 ABSENT: Final = "*"
 """The ETag to match where nothing may stand yet (`If-None-Match: *`)."""
@@ -119,8 +119,8 @@ class Generator(Protocol):
 class Extractor(Protocol):
     """Reads documents and cuts texts, bounded: a hostile file fails alone."""
 
-    async def extract(self, body: bytes, name: str) -> str:
-        """The document's text, Markdown where its format has structure. Raises `JobError`.
+    async def extract(self, body: bytes, name: str) -> Extracted:
+        """The document's text, Markdown where its format has structure, and what of it is missing. Raises `JobError`.
 
         The type is decided by the bytes; the name decides only between lookalikes.
         """

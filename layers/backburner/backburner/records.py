@@ -36,6 +36,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     etag: str
     size: int
     last_modified: datetime
+    notes: list[str] = []
+    """What of it could not be read, and where: "page 3: no text, probably a scan". Empty where everything was."""
 
 
 class RecipeRef(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from backburner.batches import Batches
 from backburner.capacity import OUTPUT_WITHOUT_CAP_TOKENS, Denial, Reservation
-from backburner.documents import MAX_DOCUMENT_BYTES
+from backburner.documents import MAX_DOCUMENT_BYTES, Extracted
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.generate import Starter
@@ -90,7 +90,9 @@ class Submitter:
                 record = replace(record, output=current.whole.output)
                 mine = await self.segments.claim(record, current.source.body, standing)
                 return Outcome.CLAIMED if mine else Outcome.KNOWN
-            text = "" if division else await self._text(current)
+            extracted = Extracted("", standing.notes) if division else await self._extracted(current)
+            text = extracted.text
+            record = replace(record, source=replace(record.source, notes=list(extracted.notes)))
             wants = self._reservation(recipe, text, current.model)
             if division is None and current.whole is None:
                 size = await self.massive.size(recipe, current.model, text)
@@ -146,12 +148,14 @@ class Submitter:
             return None
         return await self.massive.into_segments(record, current.source)
 
-    async def _text(self, current: Current) -> str:
+    async def _extracted(self, current: Current) -> Extracted:
         source = current.source
         if source.size_bytes > MAX_DOCUMENT_BYTES:
             most_mb = MAX_DOCUMENT_BYTES // 1024 // 1024
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{source.size_bytes} bytes: at most {most_mb} MB are read")
-        return source.body.decode() if current.whole else await self.extractor.extract(source.body, current.place.key)
+        if current.whole:
+            return Extracted(source.body.decode())
+        return await self.extractor.extract(source.body, current.place.key)
 
     def _record(self, current: Current, standing: Standing, run: int) -> OpenRecord:
         source = current.source

@@ -15,7 +15,7 @@ from typing import IO
 import msgspec
 
 from backburner.cutting import cut
-from backburner.documents import Span, plain_text
+from backburner.documents import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.extraction.child import Bounds, Header
 
@@ -41,11 +41,11 @@ class ChildExtractor:
     limit_s: float = DEFAULT_LIMIT_S
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHILDREN))
 
-    async def extract(self, body: bytes, name: str) -> str:
-        """The document's text. Raises `JobError`: what a child dies of is this document's fault."""
+    async def extract(self, body: bytes, name: str) -> Extracted:
+        """The document's text and notes. Raises `JobError`: what a child dies of is this document's fault."""
         text = plain_text(body, name)
         if text is not None:
-            return text
+            return Extracted(text)
         async with self.slots:
             try:
                 with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as answer:
@@ -135,8 +135,8 @@ def _resident_bytes(pid: int) -> int:
         return 0
 
 
-def _answered(answer: IO[bytes], code: int) -> str:
-    """The text a child answered with. Raises `JobError`: its refusal, or that it gave no whole answer."""
+def _answered(answer: IO[bytes], code: int) -> Extracted:
+    """What a child answered with. Raises `JobError`: its refusal, or that it gave no whole answer."""
     answer.seek(0)
     try:
         header = msgspec.json.decode(answer.readline(), type=Header)
@@ -148,7 +148,7 @@ def _answered(answer: IO[bytes], code: int) -> str:
         raise _died(code)
     if header.reason is not None:
         raise JobError(header.reason, header.message)
-    return text
+    return Extracted(text, tuple(header.notes))
 
 
 def _died(code: int) -> JobError:

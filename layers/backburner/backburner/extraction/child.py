@@ -1,12 +1,13 @@
 """What the child does: bind itself, read, answer.
 
-The answer is a line of JSON, `{"reason": null, "message": "", "size_bytes": n}`, and n bytes of UTF-8; or a reason of
-the contract, its message, and nothing behind it. A child that answers nothing died.
+The answer is a line of JSON, `{"reason": null, "message": "", "size_bytes": n, "notes": []}`, and n bytes of UTF-8;
+or a reason of the contract, its message, and nothing behind it. A child that answers nothing died.
 """
 
 import os
 import resource
 import sys
+from collections.abc import Sequence
 from typing import BinaryIO, NoReturn
 
 import msgspec
@@ -15,7 +16,10 @@ from backburner.errors import JobError, Reason
 
 MAX_TEXT_BYTES = 64 * 1024 * 1024
 """A longer text is refused."""
-_HEADER_BYTES = 65_536
+MAX_NOTES = 100
+"""Notes of one document that its record carries."""
+MAX_NOTE_CHARS = 300
+_HEADER_BYTES = 262_144
 _MOST_FILES = 64
 
 
@@ -33,6 +37,8 @@ class Header(msgspec.Struct, frozen=True):
     reason: Reason | None = None
     message: str = ""
     size_bytes: int = 0
+    notes: list[str] = []
+    """What of the document could not be read, and where."""
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -53,7 +59,8 @@ def _answer(document: BinaryIO, name: str) -> tuple[Header, bytes]:
         # Imported behind the bounds, since it brings the libraries along.
         from backburner.extraction.reading import read  # noqa: PLC0415
 
-        text = read(document.read(), name).encode("utf-8", "replace")
+        extracted = read(document.read(), name)
+        text = extracted.text.encode("utf-8", "replace")
     except JobError as error:
         return Header(reason=error.reason, message=str(error)), b""
     except MemoryError:
@@ -61,7 +68,13 @@ def _answer(document: BinaryIO, name: str) -> tuple[Header, bytes]:
     if len(text) > MAX_TEXT_BYTES:
         message = f"{len(text)} bytes of text, at most {MAX_TEXT_BYTES} are read: cut it up"
         return Header(reason=Reason.DOCUMENT_TOO_LARGE, message=message), b""
-    return Header(size_bytes=len(text)), text
+    return Header(size_bytes=len(text), notes=_bounded(extracted.notes)), text
+
+
+def _bounded(notes: Sequence[str]) -> list[str]:
+    """As many notes as a record should carry, each of bounded length; the last one counts the rest."""
+    kept = [note if len(note) <= MAX_NOTE_CHARS else note[: MAX_NOTE_CHARS - 1] + "…" for note in notes[:MAX_NOTES]]
+    return kept if len(notes) <= MAX_NOTES else [*kept[:-1], f"and {len(notes) - MAX_NOTES + 1} more"]
 
 
 def _bind(bounds: Bounds) -> None:

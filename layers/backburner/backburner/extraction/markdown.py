@@ -1,0 +1,34 @@
+"""The Markdown that every reader writes: one form for tables, notes and headings."""
+
+from collections.abc import Iterable, Sequence
+
+MAX_HEADING_LEVEL = 6
+
+
+def heading(level: int, text: str) -> str:
+    """A heading of level 1 to 6; deeper ones stay at 6. White space and line ends in it become single spaces."""
+    return f"{'#' * min(max(level, 1), MAX_HEADING_LEVEL)} {' '.join(text.split())}"
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """A pipe table whose first row is its head; rows are filled up to the widest, empty ones at the end dropped."""
+    cells = [[cell(text) for text in row] for row in rows]
+    while cells and not any(cells[-1]):
+        cells.pop()
+    width = max(map(len, cells), default=0)
+    if not width:
+        return ""
+    lines = [f"| {' | '.join(row + [''] * (width - len(row)))} |" for row in cells]
+    lines.insert(1, f"| {' | '.join(['---'] * width)} |")
+    return "\n".join(lines) + "\n"
+
+
+def cell(text: str) -> str:
+    """Text as it may stand in a table: pipes escaped, line ends as `<br>`."""
+    lines = (" ".join(line.split()) for line in text.replace("|", "\\|").splitlines())
+    return "<br>".join(line for line in lines if line)
+
+
+def missing(note: str) -> str:
+    """A note as it stands in the text, at the place where something is missing."""
+    return f"[{note}]"
