@@ -4,6 +4,7 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from typing import IO
 
 from backburner.errors import JobError, Reason
 
@@ -40,6 +41,15 @@ class Package:
     def names(self) -> list[str]:
         """The files' names."""
         return self._archive.namelist()
+
+    @property
+    def infos(self) -> list[zipfile.ZipInfo]:
+        """What the list says of each file."""
+        return self._archive.infolist()
+
+    def open(self, info: zipfile.ZipInfo) -> IO[bytes]:
+        """A file to be unpacked piece by piece; `zipfile` raises where it is damaged or encrypted."""
+        return self._archive.open(info)
 
     @property
     def declared_type(self) -> str | None:
