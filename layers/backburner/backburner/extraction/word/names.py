@@ -6,7 +6,13 @@ from backburner.extraction.xmltree import Element, attribute
 
 TRANSITIONAL = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"
-COMPATIBILITY = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+MARKUP = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+"""Of `AlternateContent`, which says the same twice."""
+MATH = (
+    "http://schemas.openxmlformats.org/officeDocument/2006/math",
+    "http://purl.oclc.org/ooxml/officeDocument/math",
+)
+DRAWING = ("http://schemas.openxmlformats.org/drawingml/2006/main", "http://purl.oclc.org/ooxml/drawingml/main")
 _RELATIONS = (
     "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
     "http://purl.oclc.org/ooxml/officeDocument/relationships",
