@@ -66,8 +66,11 @@ class Numbering:
             return None
         if direct[1] is not None:
             return num_id, direct[1]
-        linked = (level for name in style.ids for level, one in found.levels.items() if name and one.style == name)
-        return num_id, next(linked, style.level or 0)
+        for name, level in style.levels:
+            linked = next((place for place, one in found.levels.items() if name and one.style == name), level)
+            if linked is not None:
+                return num_id, linked
+        return num_id, 0
 
 
 def read_numbering(root: Element | None, styles: Styles) -> Numbering:

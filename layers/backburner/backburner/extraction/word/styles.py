@@ -43,12 +43,11 @@ PLAIN = RunStyle()
 class ParagraphStyle:
     """What a paragraph is by its style and those that this one is based on."""
 
-    ids: tuple[str, ...] = ()
+    levels: tuple[tuple[str, int | None], ...] = ()
+    """These styles by their ids, each with the level of a list that it asks for."""
     heading: int | None = None
     """1 to 9."""
     num_id: int | None = None
-    level: int | None = None
-    """Of the list; what the list says of these styles goes before it."""
     run: RunStyle = PLAIN
 
 
@@ -92,16 +91,15 @@ class Styles:
         chain = self._chain(style_id)
         if not chain:
             named = _HEADING_NAME.fullmatch(style_id)
-            return ParagraphStyle((style_id,), int(named[1]) if named else None)
+            return ParagraphStyle(((style_id, None),), int(named[1]) if named else None)
         numbers = [_numbering(style) for style in chain]
         look = PLAIN
         for style in chain:
             look = look.over(run_style(child(style, "rPr")))
         return ParagraphStyle(
-            tuple(value(style, "styleId") or "" for style in chain),
+            tuple((value(style, "styleId") or "", level) for style, (_, level) in zip(chain, numbers, strict=True)),
             next((level for level in map(_outline_level, chain) if level is not None), None) or None,
             next((num_id for num_id, _ in numbers if num_id is not None), None),
-            next((level for _, level in numbers if level is not None), None),
             look,
         )
 
