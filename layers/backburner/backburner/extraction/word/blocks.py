@@ -22,8 +22,9 @@ class Block(NamedTuple):
 
     @property
     def labelled(self) -> str:
-        """The text behind its number."""
-        return f"{self.label}{self.gap if self.text else ''}{self.text}" if self.label else self.text
+        """The text behind its number; a word does not grow together with it, even if Word leaves no gap."""
+        gap = " " if self.text[:1].isalnum() else self.gap
+        return f"{self.label}{gap}{self.text}".strip() if self.label else self.text
 
 
 class Blocks(Protocol):

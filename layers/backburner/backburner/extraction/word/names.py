@@ -26,8 +26,7 @@ def word(*names: str) -> tuple[str, ...]:
 
 def child(element: Element, name: str) -> Element | None:
     """The first child of such a name; None if there is none."""
-    found = element.find(f"{{{TRANSITIONAL}}}{name}")
-    return element.find(f"{{{STRICT}}}{name}") if found is None else found
+    return next(element.iterchildren(f"{{{TRANSITIONAL}}}{name}", f"{{{STRICT}}}{name}"), None)
 
 
 def children(element: Element, name: str) -> Iterator[Element]:
@@ -57,4 +56,9 @@ def number(text: str | None) -> int | None:
 def switch(properties: Element, name: str) -> bool | None:
     """Whether something is switched on or off; None where nothing is said."""
     found = child(properties, name)
-    return None if found is None else value(found) not in ("0", "false", "off", "none")
+    return None if found is None else is_on(found)
+
+
+def is_on(element: Element) -> bool:
+    """Whether a switch is on: it is unless it says otherwise."""
+    return value(element) not in ("0", "false", "off", "none")

@@ -27,7 +27,8 @@ _SHOWN = frozenset(
 )
 _SHOWN_NAMES = frozenset({"chart", "relIds", "imagedata", "textpath", "OLEObject"})
 _HYPHEN, _SOFT_HYPHEN = "-", "\u00ad"
-_LOOKS = frozenset(word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "rStyle", "rFonts"))
+_PROPERTIES, _FONTS = frozenset(word("rPr")), frozenset(word("rFonts"))
+_LOOKS = frozenset(word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "rStyle"))
 
 
 class Paragraph:
@@ -121,8 +122,8 @@ class Paragraph:
     def _run(self, element: Element) -> Deeper:
         first = element[0] if len(element) else None
         self._mark, self._font = 0, ""
-        properties = first if first is not None and local_name(first) == "rPr" else None
-        if self._base.is_hidden or (properties is not None and any(one.tag in _LOOKS for one in properties)):
+        properties = first if first is not None and first.tag in _PROPERTIES else None
+        if self._base.is_hidden or (properties is not None and any(map(_has_look, properties))):
             self._look(properties)
         return iter(element), None
 
@@ -265,6 +266,11 @@ class Paragraph:
 
 def _skip(_: Element) -> None:
     """What is not shown: properties, and what was deleted or moved away."""
+
+
+def _has_look(element: Element) -> bool:
+    """Whether a property of a run has any effect on its text: most only say how it is printed."""
+    return element.tag in _LOOKS or (element.tag in _FONTS and is_symbol_font(value(element, "ascii") or ""))
 
 
 def _has_content(element: Element) -> bool:

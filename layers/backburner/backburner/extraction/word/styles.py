@@ -3,11 +3,15 @@
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
-from backburner.extraction.word.names import child, children, number, switch, value
+from backburner.extraction.word.names import child, children, is_on, number, value, word
 from backburner.extraction.xmltree import Element
 
 _HEADING_NAME = re.compile(r"heading\s?([1-9])", re.IGNORECASE)
+_LOOKS: dict[Any, str] = {
+    tag: tag.rpartition("}")[2] for tag in word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "rFonts")
+}
 _BODY_LEVEL = 9
 """The outline level that says: no heading."""
 _MOST_ANCESTORS = 50
@@ -129,16 +133,16 @@ class Styles:
 
 def run_style(properties: Element | None) -> RunStyle:
     """What `w:rPr` itself asks for."""
-    if properties is None:
+    found = {} if properties is None else {name: one for one in properties if (name := _LOOKS.get(one.tag))}
+    if not found:
         return PLAIN
-    fonts = child(properties, "rFonts")
-    height = child(properties, "vertAlign")
-    struck = [switch(properties, name) for name in ("strike", "dstrike")]
+    fonts, height = found.get("rFonts"), found.get("vertAlign")
+    struck = [is_on(found[name]) for name in ("strike", "dstrike") if name in found]
     return RunStyle(
-        switch(properties, "b"),
-        switch(properties, "i"),
-        None if struck == [None, None] else any(struck),
-        switch(properties, "vanish"),
+        is_on(found["b"]) if "b" in found else None,
+        is_on(found["i"]) if "i" in found else None,
+        any(struck) if struck else None,
+        is_on(found["vanish"]) if "vanish" in found else None,
         None if height is None else value(height),
         None if fonts is None else value(fonts, "ascii") or value(fonts, "hAnsi"),
     )
