@@ -95,7 +95,7 @@ def is_mail(head: str, name: str) -> bool:
 
 def is_word_xml(head: str, name: str) -> bool:
     """Whether a text begins as a Word document in one XML file does; a name may say that it is meant as text."""
-    is_xml = head.startswith("<")
+    is_xml = head.lstrip("\ufeff").removeprefix("ï»¿").startswith("<")
     is_named_text = PurePosixPath(name).suffix.lower() in _TEXT_NAMES
     return is_xml and not is_named_text and any(mark in head for mark in (FLAT_OFFICE, _WORD_2003))
 

@@ -15,7 +15,7 @@ from backburner.extraction.word.styles import Styles
 from backburner.extraction.xmltree import local_name, parse_xml, stream_xml
 
 _WHAT = "a DOCX"
-_MAIN_TYPES = ("wordprocessingml.", "ms-word.")
+_MAIN_TYPES = ("document.main+xml", "template.main+xml", "macroEnabled.main+xml", "macroEnabledTemplate.main+xml")
 _NO_NOTES = frozenset({"separator", "continuationSeparator", "continuationNotice"})
 
 
@@ -38,8 +38,9 @@ def _read(parts: Parts, inner: Read) -> Extracted:
 
 
 def _setting(parts: Parts, inner: Read) -> Setting:
-    main = parts.main("wordprocessingml.document.main") or parts.main("wordprocessingml.template.main")
-    setting = Setting(parts, main or "word/document.xml", Styles(None), read_numbering(None, Styles(None)), inner)
+    setting = Setting(
+        parts, parts.main(_MAIN_TYPES) or "word/document.xml", Styles(None), read_numbering(None, Styles(None)), inner
+    )
     styles = setting.related("styles")
     setting.styles = Styles(styles[1] if styles else None)
     numbering = setting.related("numbering")

@@ -94,7 +94,8 @@ class Drawings:
         is_page, self._is_page = self._is_page, False
         if description:
             return f"[picture: {description}]"
-        return self._setting.missing("picture as large as a page: not read, perhaps a scan") if is_page else ""
+        note = f"picture {self._setting.pictures}, as large as a page: not read, perhaps a scan"
+        return self._setting.missing(note) if is_page else ""
 
     def _shape_text(self, element: Element) -> str:
         return self._said(drawing_text(element))
@@ -122,15 +123,10 @@ class Drawings:
     def _object(self, element: Element) -> str:
         """An embedded file, read if it is of a format that is read; a picture of it stands in the document."""
         kind = attribute(element, "ProgID") or "of an unknown kind"
-        relation = self._story.relations.get(relation_id(element))
         self._description = ""
-        if relation is None or relation.is_external:
-            return self._setting.missing(f"linked object {kind}: it is not in the file")
-        notes = len(self._setting.notes)
-        text = self._setting.read_part(relation, f"embedded object {kind}")
-        if len(self._setting.notes) > notes and text == f"[{self._setting.notes[-1]}]":
-            return text
-        return self._said(f"Embedded object ({kind}):\n\n{text}")
+        relation = self._story.relations.get(relation_id(element))
+        text, is_read = self._setting.read_part(relation, f"embedded object {kind}")
+        return self._said(f"Embedded object ({kind}):\n\n{text}") if is_read else text
 
     def _ink(self, _: Element) -> str:
         return self._setting.missing("handwriting: not read")

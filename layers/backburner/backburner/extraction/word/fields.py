@@ -47,7 +47,7 @@ class Shown:
 
 def without_result(begun: Field) -> Shown:
     """What Word shows of a field whose result is empty, as far as it can be told."""
-    if begun.form is not None and (text := _form_value(begun.form)):
+    if begun.form is not None and (text := _form_value(begun.form, is_blank=begun.is_result)):
         return Shown(text)
     instruction = "".join(begun.instruction).strip()
     words = _words(instruction)
@@ -76,7 +76,8 @@ def _unknown(kind: str, words: list[str]) -> str:
     return ""
 
 
-def _form_value(form: Element) -> str:
+def _form_value(form: Element, *, is_blank: bool) -> str:
+    """Of a field for text, what it begins with, unless it was left blank."""
     box, choice, text = (child(form, name) for name in ("checkBox", "ddList", "textInput"))
     if box is not None:
         said = [switch(box, name) for name in ("checked", "default")]
@@ -86,7 +87,7 @@ def _form_value(form: Element) -> str:
         said_places = [number(value(one)) for name in ("result", "default") if (one := child(choice, name)) is not None]
         place = next((one for one in said_places if one is not None), 0)
         return entries[place] if 0 <= place < len(entries) else ""
-    default = None if text is None else child(text, "default")
+    default = None if text is None or is_blank else child(text, "default")
     return "" if default is None else value(default) or ""
 
 

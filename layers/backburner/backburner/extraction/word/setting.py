@@ -31,6 +31,7 @@ class Setting:
     comments: Callable[[str], str] = lambda _: ""
     """A comment's text, by its id; "" where it is not to be shown."""
     pictures: int = 0
+    _relations: dict[str, dict[str, Relation]] = field(default_factory=dict, repr=False)
 
     def missing(self, note: str) -> str:
         """A note of something that is missing, as it stands in the text."""
@@ -46,11 +47,13 @@ class Setting:
 
     def relations(self, part: str) -> dict[str, Relation]:
         """What a part refers to; a damaged list is noted."""
-        try:
-            return self.parts.relations(part)
-        except JobError:
-            self.missing(f"references of {part}: damaged, what they lead to is missing")
-            return {}
+        if part not in self._relations:
+            try:
+                self._relations[part] = self.parts.relations(part)
+            except JobError:
+                self.missing(f"references of {part}: damaged, what they lead to is missing")
+                self._relations[part] = {}
+        return self._relations[part]
 
     def related(self, kind: str) -> tuple[str, Element] | None:
         """The name and root of the part of a kind that the main part refers to; a damaged one is noted."""
@@ -62,16 +65,16 @@ class Setting:
                     self.missing(f"{kind}: damaged, not read")
         return None
 
-    def read_part(self, relation: Relation, what: str) -> str:
-        """What stands in a part of another format, or why it is not read."""
-        if relation.is_external or not self.parts.has(relation.target):
-            return self.missing(f"{what}: it is not in the file")
+    def read_part(self, relation: Relation | None, what: str) -> tuple[str, bool]:
+        """What stands in a part of another format, or a note of why it is not read; and whether it is."""
+        if relation is None or relation.is_external or not self.parts.has(relation.target):
+            return self.missing(f"{what}: it is not in the file"), False
         try:
             extracted = self.inner(self.parts.read(relation.target), _named(relation.target, self.parts))
         except JobError as error:
-            return self.missing(f"{what}: not read ({error.reason})")
+            return self.missing(f"{what}: not read ({error.reason})"), False
         self.notes += [note for note in extracted.notes if note not in self.notes]
-        return extracted.text.strip()
+        return extracted.text.strip(), True
 
 
 def _named(target: str, parts: Parts) -> str:

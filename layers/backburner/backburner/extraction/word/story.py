@@ -103,11 +103,9 @@ class Story:
         """A document within this one (`w:altChunk`, `w:subDoc`), or why it is not read."""
         what = "inserted document" if local_name(element) == "altChunk" else "subdocument"
         relation = self.relations.get(relation_id(element))
-        if relation is None:
-            return self.setting.missing(f"{what}: it is not in the file")
-        notes = len(self.setting.notes)
-        text = self.setting.read_part(relation, f"{what} {relation.target.rpartition('/')[2]}")
-        self.has_text = self.has_text or len(self.setting.notes) == notes
+        name = "" if relation is None else relation.target.replace("\\", "/").rpartition("/")[2]
+        text, is_read = self.setting.read_part(relation, f"{what} {name}".strip())
+        self.has_text = self.has_text or is_read
         return text
 
     def _feed_tree(self, element: Element) -> None:
