@@ -48,10 +48,10 @@ class Page:
     def add(self, block: Block) -> None:
         """One more; nothing for an empty one."""
         if block.depth is None:
-            self._above = []
             text = table(block.rows).rstrip("\n") if block.rows else block.labelled.strip()
             if block.heading and text:
                 text = heading(block.heading, text)
+            self._above = [] if text else self._above
             self._write(text, "\n\n")
             return
         is_first = not self._above
