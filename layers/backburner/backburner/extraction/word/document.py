@@ -12,7 +12,7 @@ from backburner.extraction.word.numbering import read_numbering
 from backburner.extraction.word.setting import Read, Setting
 from backburner.extraction.word.story import TAGS, Story
 from backburner.extraction.word.styles import Styles
-from backburner.extraction.xmltree import local_name, parse_xml, stream_xml
+from backburner.extraction.xmltree import Element, local_name, parse_xml, stream_xml
 
 _WHAT = "a DOCX"
 _MAIN_TYPES = ("document.main+xml", "template.main+xml", "macroEnabled.main+xml", "macroEnabledTemplate.main+xml")
@@ -56,7 +56,7 @@ def _extracted(setting: Setting) -> Extracted:
         body.feed(stream_xml(file, _WHAT, TAGS), forget=True)
     body.finish()
     headers, footers = (list(_running(setting, body, kind)) for kind in ("header", "footer"))
-    notes = [note for kind in ("footnote", "endnote") for note in _notes(setting, kind)]
+    notes = list(_notes(setting))
     text = page.text()
     if not body.has_text and not notes:
         _refuse_empty(setting, has_more=bool(headers or footers or text.strip()))
@@ -105,25 +105,35 @@ def _part_text(setting: Setting, name: str, kind: str) -> str:
     return cell.flat()
 
 
-def _notes(setting: Setting, kind: str) -> Iterator[str]:
-    """The texts of the notes that are referred to, in that order; a note may refer to further ones."""
-    numbers = setting.references[kind]
-    if not numbers:
-        return
-    found = setting.related(f"{kind}s")
-    texts = {}
-    if found:
-        texts = {value(one, "id"): one for one in children(found[1], kind) if value(one, "type") not in _NO_NOTES}
-    done: set[str] = set()
-    while waiting := [note_id for note_id in numbers if note_id not in done]:
-        for note_id in waiting:
-            done.add(note_id)
+def _notes(setting: Setting) -> Iterator[str]:
+    """The texts of footnotes and endnotes that are referred to, in that order; one may refer to further ones."""
+    texts: dict[str, tuple[str, dict[str, Element]]] = {}
+    done: set[tuple[str, str]] = set()
+    while waiting := [
+        (kind, note_id)
+        for kind, numbers in setting.references.items()
+        for note_id in numbers
+        if (kind, note_id) not in done
+    ]:
+        for kind, note_id in waiting:
+            done.add((kind, note_id))
+            part, elements = texts[kind] = texts.get(kind) or _texts(setting, kind)
             cell = Cell()
-            if found and note_id in texts:
-                Story(setting, found[0], cell).read(texts[note_id])
+            if note_id in elements:
+                Story(setting, part, cell).read(elements[note_id])
             else:
-                cell.add(Block(setting.missing(f"{kind} {numbers[note_id]}: it is not in the file")))
+                number = setting.references[kind][note_id]
+                cell.add(Block(setting.missing(f"{kind} {number}: it is not in the file")))
             yield f"{setting.mark(kind, note_id)}: " + cell.flat().replace("\n", "\n    ")
+
+
+def _texts(setting: Setting, kind: str) -> tuple[str, dict[str, Element]]:
+    """The part that holds the notes of a kind, and them by their ids."""
+    found = setting.related(f"{kind}s")
+    if found is None:
+        return "", {}
+    part, root = found
+    return part, {value(one, "id") or "": one for one in children(root, kind) if value(one, "type") not in _NO_NOTES}
 
 
 def _note_building_blocks(setting: Setting) -> None:

@@ -54,11 +54,13 @@ class Paragraph:
         self._pieces, self._before, self._behind, self._base = [], [], [], base
         self._count += 1
         self._walk(element)
+        if self._suppressed:
+            self._fields[-1].held.append("\n")
         return self._before, self._pieces, self._behind
 
     def unfinished(self) -> str:
         """What was held back in fields that never came to their results."""
-        return " ".join("".join(one.held) for one in self._fields if one.held).strip()
+        return "\n".join(text for one in self._fields if (text := "".join(one.held).strip()))
 
     def branch(self, alternatives: Element) -> list[Element]:
         """The one of several ways of saying the same (`mc:AlternateContent`) that says most to us."""
