@@ -20,7 +20,7 @@ Deeper = tuple[Iterator[Element], Callable[[], Any] | None] | None
 """What is to be read further, and what to do at its end: that may have something read further in turn."""
 _SHOWN = frozenset(
     {
-        *word("t", "sym", "fldChar", "object", "drawing", "tab", "br", "footnoteReference", "contentPart"),
+        *word("t", "sym", "fldChar", "control", "tab", "br", "footnoteReference", "contentPart"),
         *(f"{{{space}}}{name}" for space in DRAWING for name in ("t", "blip")),
         *(f"{{{space}}}oMath" for space in MATH),
     }
