@@ -161,17 +161,17 @@ def test_a_format_of_its_own_counts_as_its_examples_do() -> None:
 
 
 def test_bullets_are_dashes_and_boxes_stay_boxes() -> None:
-    """Whatever sign of whatever font; a list of boxes says which are ticked."""
+    """Whatever sign of whatever font; a list of boxes says which are ticked, one without a sign has none."""
 
     def bullet(sign: str, font: str) -> str:
         look = f'<w:rPr><w:rFonts w:ascii="{font}"/></w:rPr>'
         return f'<w:lvl w:ilvl="0"><w:numFmt w:val="bullet"/><w:lvlText w:val="{sign}"/>{look}</w:lvl>'
 
     look = numbering(
-        bullet("\uf0b7", "Symbol"), bullet("o", "Courier New"), bullet("\uf0fe", "Wingdings"), bullet("—", "")
+        bullet("\uf0b7", "Symbol"), bullet("o", "Courier New"), bullet("\uf0fe", "Wingdings"), bullet(" ", "")
     )
     body = "".join(item("x", num) for num in (1, 2, 3, 4)) + item("", 1)
-    assert _labels(shown(body, {"numbering.xml": look})) == ["-", "-", "- ☑", "-"]
+    assert _labels(shown(body, {"numbering.xml": look})) == ["-", "-", "- ☑", ""]
 
 
 def test_lists_never_turn_into_code() -> None:

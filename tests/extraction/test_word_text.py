@@ -40,6 +40,8 @@ FORMULAS = {
     f"<m:func><m:fName><m:limLow><m:e>{t('lim')}</m:e><m:lim>{t('x→0')}</m:lim></m:limLow></m:fName><m:e>{t('x')}</m:e>"
     "</m:func>": "lim_(x→0) x",
     f"<m:acc><m:e>{t('a')}</m:e></m:acc>": "â",
+    f"<m:acc><m:accPr><m:chr m:val='~'/></m:accPr><m:e>{t('n')}</m:e></m:acc>": "ñ",
+    f"<m:bar><m:barPr><m:pos m:val='top'/></m:barPr><m:e>{t('a+b')}</m:e></m:bar>": "(a+b)\u0305",
     f"<m:eqArr><m:e>{t('x&=1')}</m:e><m:e>{t('y&=2')}</m:e></m:eqArr>".replace("&", "&amp;"): "x=1; y=2",
     f"<m:box><m:e>{t('kept')}</m:e></m:box>": "kept",
     f"<m:f><m:num>{t('1')}{DEL}</m:num><m:den>{t('x')}</m:den></m:f>": "1/x",

@@ -1,5 +1,7 @@
 """Formulas (OMML) in a line of text that people write in plain text too: (a+b)/2, x^2, √(y), ∑_(i=1)^n x_i."""
 
+# ruff: noqa: RUF001 - accents and signs are what this is about
+
 import unicodedata
 from collections.abc import Callable
 
@@ -9,6 +11,11 @@ _MOST_NESTED = 80
 """Levels of fractions in fractions; below them the text stands without structure."""
 _DROPPED = ("del", "moveFrom", "delText")
 _BAR_BELOW, _BAR_ABOVE = "\u0332", "\u0305"
+_COMBINING = {
+    "^": "\u0302", "ˆ": "\u0302", "~": "\u0303", "˜": "\u0303", "¯": "\u0304", "˙": "\u0307", "¨": "\u0308",
+    "ˇ": "\u030c", "´": "\u0301", "`": "\u0300", "˘": "\u0306", "→": "\u20d7",
+}  # fmt: skip
+"""Accents as letters of their own, and as what combines with the letter before."""
 
 
 def formula_lines(element: Element) -> list[str]:
@@ -82,7 +89,7 @@ def _fraction(element: Element, depth: int) -> str:
 
 def _scripted(element: Element, depth: int) -> str:
     base = _part(element, "e", depth)
-    base = _grouped(base) if any(char in base.strip()[1:] for char in "+-−=/ ^_") else base  # noqa: RUF001 - a minus sign
+    base = _grouped(base) if any(char in base.strip()[1:] for char in "+-−=/ ^_") else base
     return base + _scripts(element, depth)
 
 
@@ -141,7 +148,7 @@ def _limit_above(element: Element, depth: int) -> str:
 
 def _accented(element: Element, depth: int) -> str:
     sign = _said(element, "chr")
-    return _over(_part(element, "e", depth), "\u0302" if sign is None else sign)
+    return _over(_part(element, "e", depth), "\u0302" if sign is None else _COMBINING.get(sign, sign))
 
 
 def _barred(element: Element, depth: int) -> str:

@@ -123,6 +123,8 @@ class Counters:
     def _label(self, look: Level, found: NumberedList, counts: dict[int, int]) -> Label:
         if look.form == "bullet" or look.has_picture:
             sign = "".join(symbol(ord(char), look.font) or "" for char in look.text).strip()
+            if not look.text.strip() and not look.has_picture:
+                return Label("", is_bullet=True)
             is_plain = len(sign) <= 1 and sign not in _BOXES
             return Label("-" if is_plain else f"- {sign}", is_bullet=True)
 
