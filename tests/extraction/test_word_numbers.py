@@ -79,6 +79,13 @@ def test_a_level_may_begin_anew_after_others_only() -> None:
     ]  # fmt: skip
 
 
+def test_levels_that_word_does_not_have_cost_nothing() -> None:
+    """Nine is all it has: what lies beyond has no number."""
+    absurd = CLAUSES + level(999_999_999, "decimal", "%1")
+    body = item("x", 1, 999_999_999) + item("y", 1, -1) + item("z", 1, 0)
+    assert shown(body, {"numbering.xml": numbering(absurd)}) == "x\n\ny\n\n1. z"
+
+
 def test_legal_numbers_are_digits_throughout() -> None:
     """`isLgl`: Article II, and below it 2.1. A level of bullets has no number to show below it."""
     legal = level(0, "upperRoman", "Article %1") + level(1, "decimal", "Section %1.%2", "<w:isLgl/>")

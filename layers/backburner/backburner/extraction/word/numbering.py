@@ -11,7 +11,8 @@ from backburner.extraction.xmltree import Element
 
 _PLACE = re.compile(r"%([1-9])")
 _BOXES = frozenset("☐☑☒✓✔✗✘")
-_NOTHING = re.compile(r"[\s\u200b]*")
+_LEVELS = 9
+"""Of a list, in Word."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class Counters:
 
 def _levels(element: Element) -> list[tuple[int, Element]]:
     found = ((number(value(level, "ilvl")), level) for level in children(element, "lvl"))
-    return [(place, level) for place, level in found if place is not None]
+    return [(place, level) for place, level in found if place is not None and 0 <= place < _LEVELS]
 
 
 def _level(element: Element) -> Level:
