@@ -192,6 +192,20 @@ def test_embedded_files_are_read_or_named() -> None:
     assert all(f"[{note}]" in found.text for note in found.notes)
 
 
+def test_a_form_control_whose_state_is_xml_shows_it() -> None:
+    """Boxes and texts of ActiveX; the part may also be damaged."""
+
+    def state(**said: str) -> str:
+        inside = "".join(f'<ax:ocxPr ax:name="{name}" ax:value="{value}"/>' for name, value in said.items())
+        return f'<ax:ocx xmlns:ax="http://schemas.microsoft.com/office/2006/activeX">{inside}</ax:ocx>'
+
+    parts = {"a1.xml": state(Caption="I agree", Value="1"), "a2.xml": state(Value="typed"), "a3.xml": "<broken"}
+    body = "".join(
+        p(f'<w:r><w:object><w:control r:id="{one}" w:name="C"/></w:object></w:r>') for one in ("a1", "a2", "a3")
+    )
+    assert shown(body, parts) == "☒ I agree\n\ntyped\n\n[form control C: its state is not read]"
+
+
 def test_a_document_that_holds_itself_ends() -> None:
     """Documents in documents are read to a bound, and what is below it is noted."""
     inner = docx(p("level 0"))

@@ -297,14 +297,14 @@ def test_signs_and_breaks() -> None:
     ruby = f"<w:r><w:ruby><w:rubyPr/><w:rt>{r('かな')}</w:rt><w:rubyBase>{r('漢字')}</w:rubyBase></w:ruby></w:r>"
     body = (
         p('<w:r><w:sym w:font="Symbol" w:char="F061"/><w:sym w:font="Wingdings" w:char="00FC"/><w:t> 1</w:t></w:r>')
-        + p(r("\uf0fe", wing) + r("o", wing) + r(" ok"))
+        + p(r("\uf0fe", wing) + r("o", wing) + r(" ok") + r("\uf0a8", '<w:rFonts w:ascii="A" w:hAnsi="Wingdings"/>'))
         + p("<w:r><w:t>co</w:t><w:noBreakHyphen/><w:t>op Do</w:t><w:softHyphen/><w:t>nau\u00addampf</w:t></w:r>")
         + p('<w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t><w:br w:type="page"/><w:t>d</w:t><w:cr/></w:r>')
         + p(ruby + r("です"))
         + p("O", '<w:framePr w:dropCap="drop"/>') + p("nce")
     )  # fmt: skip
     assert shown(body).split("\n\n") == [
-        "α✔ 1", "☑□ ok", "co-op Donaudampf", "a\tb\nc\nd", "漢字(かな)です", "Once",
+        "α✔ 1", "☑□ ok☐", "co-op Donaudampf", "a\tb\nc\nd", "漢字(かな)です", "Once",
     ]  # fmt: skip
     found = extracted(p('<w:r><w:sym w:font="Webdings" w:char="F0FF"/><w:t>x</w:t></w:r>'))
     assert found.text == "[symbol F0FF of Webdings: not known]x\n"

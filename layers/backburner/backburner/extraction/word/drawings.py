@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from backburner.errors import JobError
 from backburner.extraction.drawing import chart_text, diagram_text, drawing_text
 from backburner.extraction.word.blocks import Block
+from backburner.extraction.word.fields import TICKED, UNTICKED
 from backburner.extraction.word.names import DRAWING, number, relation_id, value, word
 from backburner.extraction.xmltree import Element, attribute, local_name
 
@@ -132,7 +133,21 @@ class Drawings:
         return self._setting.missing("handwriting: not read")
 
     def _form_control(self, element: Element) -> str:
-        return self._setting.missing(f"form control {value(element, 'name') or ''}".strip() + ": its state is not read")
+        """A control of the kind that holds its state in a part of its own: in XML, or in bytes that only it reads."""
+        relation = self._story.relations.get(relation_id(element))
+        state: dict[str, str] = {}
+        if relation is not None and relation.target.endswith(".xml"):
+            try:
+                said = [one for one in self._setting.parts.tree(relation.target).iter() if local_name(one) == "ocxPr"]
+                state = {attribute(one, "name") or "": attribute(one, "value") or "" for one in said}
+            except JobError:
+                pass  # the note below says that it is not read
+        shown, caption = state.get("Value"), state.get("Caption", "")
+        if not shown and not caption:
+            name = f"form control {value(element, 'name') or ''}".strip()
+            return self._setting.missing(f"{name}: its state is not read")
+        sign = {"1": TICKED, "True": TICKED, "0": UNTICKED, "False": UNTICKED}.get(shown or "", shown or "")
+        return self._said(f"{sign} {caption}".strip())
 
     def _said(self, text: str) -> str:
         self._story.has_text = self._story.has_text or bool(text)

@@ -9,7 +9,7 @@ from backburner.extraction.word.fields import TICKED, UNTICKED, Field, without_r
 from backburner.extraction.word.formulas import formula_lines
 from backburner.extraction.word.names import DRAWING, MARKUP, MATH, child, relation_id, value, word
 from backburner.extraction.word.runs import ABOVE, BELOW, BOLD, HIDDEN, ITALIC, STRUCK, Piece, linked, marked
-from backburner.extraction.word.styles import PLAIN, RunStyle, run_style
+from backburner.extraction.word.styles import PLAIN, RunStyle, fonts_of, run_style
 from backburner.extraction.word.symbols import is_symbol_font, symbol
 from backburner.extraction.xmltree import Element, local_name
 
@@ -46,12 +46,13 @@ class Paragraph:
         self._before: list[Block] = []
         self._behind: list[Block] = []
         self._base = PLAIN
-        self._mark, self._font = 0, ""
+        self._mark, self._font, self._base_font = 0, "", ""
         self._handlers = self._handled()
 
     def read(self, element: Element, base: RunStyle) -> tuple[list[Block], list[Piece], list[Block]]:
         """What stands before a paragraph (text boxes at its beginning), in it, and behind it."""
         self._pieces, self._before, self._behind, self._base = [], [], [], base
+        self._base_font = _symbol_font(base.font)
         self._count += 1
         self._walk(element)
         if self._suppressed:
@@ -123,7 +124,7 @@ class Paragraph:
 
     def _run(self, element: Element) -> Deeper:
         first = element[0] if len(element) else None
-        self._mark, self._font = 0, ""
+        self._mark, self._font = 0, self._base_font
         properties = first if first is not None and first.tag in _PROPERTIES else None
         if self._base.is_hidden or (properties is not None and any(map(_has_look, properties))):
             self._look(properties)
@@ -140,7 +141,7 @@ class Paragraph:
             BOLD * bool(own.is_bold) + ITALIC * bool(own.is_italic) + STRUCK * bool(own.is_struck)
             + HIDDEN * bool(is_hidden) + height
         )  # fmt: skip
-        self._font = own.font if own.font and is_symbol_font(own.font) else ""
+        self._font = self._base_font if own.font is None else _symbol_font(own.font)
 
     def _text(self, element: Element) -> None:
         text = element.text
@@ -272,7 +273,11 @@ def _skip(_: Element) -> None:
 
 def _has_look(element: Element) -> bool:
     """Whether a property of a run has any effect on its text: most only say how it is printed."""
-    return element.tag in _LOOKS or (element.tag in _FONTS and is_symbol_font(value(element, "ascii") or ""))
+    return element.tag in _LOOKS or (element.tag in _FONTS and any(map(is_symbol_font, fonts_of(element))))
+
+
+def _symbol_font(font: str | None) -> str:
+    return font if font and is_symbol_font(font) else ""
 
 
 def _has_content(element: Element) -> bool:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from backburner.extraction.word.names import child, children, is_on, number, value, word
+from backburner.extraction.word.symbols import is_symbol_font
 from backburner.extraction.xmltree import Element
 
 _HEADING_NAME = re.compile(r"heading\s?([1-9])", re.IGNORECASE)
@@ -144,8 +145,19 @@ def run_style(properties: Element | None) -> RunStyle:
         any(struck) if struck else None,
         is_on(found["vanish"]) if "vanish" in found else None,
         None if height is None else value(height),
-        None if fonts is None else value(fonts, "ascii") or value(fonts, "hAnsi"),
+        None if fonts is None else _font(fonts),
     )
+
+
+def fonts_of(element: Element) -> list[str]:
+    """The fonts of letters that `w:rFonts` names."""
+    return [value(element, name) or "" for name in ("ascii", "hAnsi")]
+
+
+def _font(element: Element) -> str | None:
+    """The font, if it is one of signs the one that is: it may be named for either half of the letters."""
+    fonts = [font for font in fonts_of(element) if font]
+    return next((font for font in fonts if is_symbol_font(font)), *fonts[:1]) if fonts else None
 
 
 def _outline_level(style: Element) -> int | None:
