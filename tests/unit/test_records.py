@@ -87,7 +87,7 @@ def test_the_parts_of_a_record_have_the_contracts_fields() -> None:
     """Source, recipe, provider, usage, and each response."""
     record = seen(_running(OPEN, _generation()), _generation())
     fields = _fields(record)
-    assert fields["source"].keys() == {"bucket", "key", "etag", "size", "last_modified"}
+    assert fields["source"].keys() == {"bucket", "key", "etag", "size", "last_modified", "notes"}
     assert fields["recipe"].keys() == {"name", "sha256"}
     assert fields["provider"].keys() == {"profile", "base_url", "model"}
     assert fields["usage"].keys() == {"input_tokens", "output_tokens", "total_tokens"}
