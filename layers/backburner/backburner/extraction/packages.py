@@ -59,7 +59,7 @@ class Package:
 
     @property
     def content_types(self) -> bytes:
-        """What an Office document says of its parts' media types; empty in other archives."""
+        """What an Office file says of the types of its parts, as XML."""
         return self._read("[Content_Types].xml", _MANIFEST_BYTES)
 
     @property
