@@ -146,12 +146,17 @@ def test_charts_and_smartart_without_their_parts_are_noted() -> None:
 def test_documents_within_the_document_are_read_in_place() -> None:
     """HTML, text, RTF and Word, as programs insert them; what cannot be read is named."""
     inner = docx(p("from Word") + p("[x]"))
+    archived = (
+        'MIME-Version: 1.0\r\nContent-Type: multipart/related; type="text/html"; boundary="b"\r\n\r\n--b\r\n'
+        'Content-Type: text/html; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+        "<html><body><p>from =C3=BC MHT</p></body></html>\r\n--b--\r\n"
+    )
     chunks = {
         "c1.html": "<p>from <b>HTML</b></p>", "c2.txt": "from text", "c3.rtf": r"{\rtf1 from RTF}", "c4.docx": inner,
-        "c5.bin": bytes(range(256)),
+        "c5.bin": bytes(range(256)), "c6.mht": archived,
     }  # fmt: skip
     related = {"sub": ("subDocument", "file:///C:/docs/chapter.docx"), "here": ("aFChunk", "c4.docx")}
-    body = "".join(f'<w:altChunk r:id="c{n}"/>' for n in (1, 2, 3, 4, 5)) + p('<w:subDoc r:id="sub"/>')
+    body = "".join(f'<w:altChunk r:id="c{n}"/>' for n in (1, 2, 3, 4, 5, 6)) + p('<w:subDoc r:id="sub"/>')
     found = extracted(p("before") + body + tbl(row(p() + '<w:altChunk r:id="c2"/>', "c")), chunks, related=related)
     texts = (
         "before",
@@ -160,6 +165,7 @@ def test_documents_within_the_document_are_read_in_place() -> None:
         "from RTF",
         "from Word",
         "not read",
+        "from ü MHT",
         "chapter.docx",
         "| from text | c |",
     )

@@ -13,6 +13,12 @@ from backburner.extraction.xmltree import Element
 
 Read = Callable[[bytes, str], Extracted]
 """How something within the document is read: bytes and name. Raises `JobError`."""
+_ENDINGS = {
+    "text/html": ".html",
+    "application/xhtml+xml": ".html",
+    "text/plain": ".txt",
+    "message/rfc822": ".eml",
+}
 
 
 @dataclass
@@ -78,7 +84,8 @@ class Setting:
 
 
 def _named(target: str, parts: Parts) -> str:
-    """The part's name, with an ending that says what its media type says."""
-    kind = parts.type_of(target)
-    ending = {"text/html": ".html", "application/xhtml+xml": ".html", "text/plain": ".txt"}.get(kind, "")
-    return target.rpartition("/")[2] + ("" if target.endswith(ending) else ending)
+    """The part's name, with an ending that says what its media type says. An archived web page is made as a mail is."""
+    name = target.rpartition("/")[2]
+    said = "message/rfc822" if name.lower().endswith((".mht", ".mhtml")) else parts.type_of(target)
+    ending = _ENDINGS.get(said, "")
+    return name if name.lower().endswith(ending) else name + ending
