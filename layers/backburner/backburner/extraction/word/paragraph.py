@@ -249,7 +249,8 @@ class Paragraph:
     def _comment(self, element: Element) -> None:
         text = self._setting.comments(value(element, "id") or "")
         if text:
-            self.add(f" {text}")
+            before = self._pieces[-1][0] if self._pieces else " "
+            self.add(text if before[-1:].isspace() else f" {text}")
 
     def _formula(self, element: Element) -> None:
         lines = formula_lines(element)

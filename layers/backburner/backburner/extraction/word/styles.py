@@ -13,6 +13,7 @@ _HEADING_NAME = re.compile(r"heading\s?([1-9])", re.IGNORECASE)
 _LOOKS: dict[Any, str] = {
     tag: tag.rpartition("}")[2] for tag in word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "rFonts")
 }
+_LIST_NAME = re.compile(r"List (?:Bullet|Number) ([2-5])", re.IGNORECASE)
 _BODY_LEVEL = 9
 """The outline level that says: no heading."""
 _MOST_ANCESTORS = 50
@@ -53,6 +54,8 @@ class ParagraphStyle:
     heading: int | None = None
     """1 to 9."""
     num_id: int | None = None
+    depth: int = 0
+    """Of its lists below others: "List Bullet 2" is a list of its own that stands below "List Bullet"."""
     run: RunStyle = PLAIN
 
 
@@ -105,6 +108,7 @@ class Styles:
             tuple((value(style, "styleId") or "", level) for style, (_, level) in zip(chain, numbers, strict=True)),
             next((level for level in map(_outline_level, chain) if level is not None), None) or None,
             next((num_id for num_id, _ in numbers if num_id is not None), None),
+            next((int(named[1]) - 1 for style in chain if (named := _LIST_NAME.fullmatch(_text(style, "name")))), 0),
             look,
         )
 
