@@ -196,7 +196,7 @@ class Paragraph:
             self._fields[-1].instruction.append(element.text or "")
 
     def _simple_field(self, element: Element) -> Deeper:
-        begun = Field(child(element, "fldData"), self._count, len(self._pieces), [value(element, "instr") or ""])
+        begun = Field(None, self._count, len(self._pieces), [value(element, "instr") or ""])
         begun.is_result = True
         return iter(element), lambda: self._end_field(begun)
 
