@@ -137,6 +137,7 @@ def test_a_field_without_an_end_hides_nothing() -> None:
     found = extracted(p(r("before ") + mark("begin") + r("held")) + p("back"))
     assert found.text == "before\n\n[a field without an end: what stands in it follows]\n\nheld\nback\n"
     assert found.notes == ("a field without an end: what stands in it follows",)
+    assert "inner" in shown(p(mark("begin") + field("REF x", "inner")) + p("after"))
     assert shown(p(mark("end") + r("a") + mark("separate") + r("b"))) == "ab"
 
 

@@ -56,7 +56,7 @@ class Paragraph:
         self._count += 1
         self._walk(element)
         if self._suppressed:
-            self._fields[-1].held.append("\n")
+            self.add("\n")
         return self._before, self._pieces, self._behind
 
     def unfinished(self) -> str:
@@ -71,7 +71,7 @@ class Paragraph:
     def add(self, text: str, mark: int = 0) -> None:
         """Text at this place, unless it stands among a field's instructions."""
         if self._suppressed:
-            self._fields[-1].held.append(text)
+            next(one for one in self._fields if not one.is_result).held.append(text)
         else:
             self._pieces.append((text, mark))
 
