@@ -267,6 +267,10 @@ def test_looks_that_change_the_meaning_are_kept() -> None:
         )
         + p(r("H") + r("2", '<w:vertAlign w:val="subscript"/>') + r("O costs ") + r("5", "<w:strike/>") + r(" 6"))
         + p(
+            r("m") + r("3", '<w:position w:val="8"/><w:sz w:val="19"/>') + r(" and ")
+            + r("as tall", '<w:position w:val="8"/>')
+        )
+        + p(
             r("un", "<w:b/>") + r("torn ") + r("a", "<w:b/>") + r("b", "<w:b/><w:lang w:val='x'/>")
             + r(" no", '<w:b w:val="0"/>')
         )
@@ -275,7 +279,8 @@ def test_looks_that_change_the_meaning_are_kept() -> None:
     )  # fmt: skip
     look = styles('<w:style w:type="character" w:styleId="S"><w:rPr><w:b/></w:rPr></w:style>')
     assert shown(body, {"styles.xml": look}) == (
-        "**Term** means *x* ***y***, 10^6^\n\nH~2~O costs ~~5~~ 6\n\nuntorn **ab** no\n\n## Bold\n\n**strong**"
+        "**Term** means *x* ***y***, 10^6^\n\nH~2~O costs ~~5~~ 6\n\nm^3^ and as tall\n\nuntorn **ab** no\n\n"
+        "## Bold\n\n**strong**"
     )
 
 

@@ -28,7 +28,7 @@ _SHOWN = frozenset(
 _SHOWN_NAMES = frozenset({"chart", "relIds", "imagedata", "textpath", "OLEObject"})
 _HYPHEN, _SOFT_HYPHEN = "-", "\u00ad"
 _PROPERTIES, _FONTS = frozenset(word("rPr")), frozenset(word("rFonts"))
-_LOOKS = frozenset(word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "rStyle"))
+_LOOKS = frozenset(word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "position", "rStyle"))
 
 
 class Paragraph:

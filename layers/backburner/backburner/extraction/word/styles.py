@@ -11,7 +11,8 @@ from backburner.extraction.xmltree import Element
 
 _HEADING_NAME = re.compile(r"heading\s?([1-9])", re.IGNORECASE)
 _LOOKS: dict[Any, str] = {
-    tag: tag.rpartition("}")[2] for tag in word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "rFonts")
+    tag: tag.rpartition("}")[2]
+    for tag in word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "position", "sz", "rFonts")
 }
 _LIST_NAME = re.compile(r"List (?:Bullet|Number) ([2-5])", re.IGNORECASE)
 _BODY_LEVEL = 9
@@ -141,16 +142,24 @@ def run_style(properties: Element | None) -> RunStyle:
     found = {} if properties is None else {name: one for one in properties if (name := _LOOKS.get(one.tag))}
     if not found:
         return PLAIN
-    fonts, height = found.get("rFonts"), found.get("vertAlign")
+    fonts = found.get("rFonts")
     struck = [is_on(found[name]) for name in ("strike", "dstrike") if name in found]
     return RunStyle(
         is_on(found["b"]) if "b" in found else None,
         is_on(found["i"]) if "i" in found else None,
         any(struck) if struck else None,
         is_on(found["vanish"]) if "vanish" in found else None,
-        None if height is None else value(height),
+        _height(found),
         None if fonts is None else _font(fonts),
     )
+
+
+def _height(found: dict[str, Element]) -> str | None:
+    """Raised or lowered: by name, or, as LibreOffice writes it, by a distance together with a size of its own."""
+    if "vertAlign" in found:
+        return value(found["vertAlign"])
+    distance = (number(value(found["position"])) or 0) if "position" in found and "sz" in found else 0
+    return None if not distance else "superscript" if distance > 0 else "subscript"
 
 
 def fonts_of(element: Element) -> list[str]:
