@@ -229,8 +229,10 @@ def test_comments_stand_at_their_place() -> None:
         "comments.xml": f"<w:comments {SPACES}>{comments}</w:comments>",
         "commentsExtended.xml": f"<w15:commentsEx {SPACES}>{threads}</w15:commentsEx>",
     }
-    body = p(r("text") + refer(0) + refer(1) + r(" on") + f"<w:del>{refer(2)}</w:del>" + refer(9))
-    assert shown(body, parts) == "text [resolved comment by Anna: First / why?] [reply by Anna: so] on"
+    body = p(r("text") + refer(0) + refer(1) + r(" on") + f"<w:del>{refer(2)}</w:del>" + refer(9) + refer(1) + r("end"))
+    assert shown(body, parts) == (
+        "text [resolved comment by Anna: First / why?] [reply by Anna: so] on [reply by Anna: so] end"
+    )
 
 
 def test_headers_and_footers_come_once_each() -> None:

@@ -47,12 +47,14 @@ class Paragraph:
         self._behind: list[Block] = []
         self._base = PLAIN
         self._mark, self._font, self._base_font = 0, "", ""
+        self._is_behind_comment = False
         self._handlers = self._handled()
 
     def read(self, element: Element, base: RunStyle) -> tuple[list[Block], list[Piece], list[Block]]:
         """What stands before a paragraph (text boxes at its beginning), in it, and behind it."""
         self._pieces, self._before, self._behind, self._base = [], [], [], base
         self._base_font = _symbol_font(base.font)
+        self._is_behind_comment = False
         self._count += 1
         self._walk(element)
         if self._suppressed:
@@ -153,6 +155,9 @@ class Paragraph:
             text = "".join(symbol(ord(char), self._font) or self._unknown(ord(char), self._font) for char in text)
         if not self._story.has_text and text.strip():
             self._story.has_text = True
+        if self._is_behind_comment:
+            text = f" {text}" if text[0].isalnum() else text
+            self._is_behind_comment = False
         self.add(text, self._mark)
 
     def _symbol(self, element: Element) -> None:
@@ -251,6 +256,7 @@ class Paragraph:
         if text:
             before = self._pieces[-1][0] if self._pieces else " "
             self.add(text if before[-1:].isspace() else f" {text}")
+            self._is_behind_comment = True
 
     def _formula(self, element: Element) -> None:
         lines = formula_lines(element)
