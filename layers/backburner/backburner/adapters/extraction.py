@@ -18,6 +18,7 @@ from backburner.cutting import cut
 from backburner.documents import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.extraction.child import Bounds, Header
+from backburner.extraction.confinement import hide_from_children
 
 DEFAULT_MEMORY_BYTES = 400 * 1024 * 1024
 """Fits a function of 768 MB."""
@@ -61,6 +62,7 @@ class ChildExtractor:
 
     async def _run(self, name: str, source: IO[bytes], answer: IO[bytes]) -> int:
         """Let a child read and answer; how it ended. Raises `JobError` where it wants more than its bounds."""
+        hide_from_children()
         child = await asyncio.create_subprocess_exec(
             sys.executable or "python3", "-P", "-s", "-B", "-m", "backburner.extraction", self._bounds(name),
             stdin=source, stdout=answer, stderr=asyncio.subprocess.DEVNULL, env=_environment(), start_new_session=True,
