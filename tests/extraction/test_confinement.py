@@ -100,9 +100,9 @@ def test_elsewhere_than_on_linux_nothing_is_closed(monkeypatch: pytest.MonkeyPat
 def test_the_parent_hides_from_others_of_its_user() -> None:
     """Its environment has the key in it; /proc of a process that is not dumpable belongs to root."""
     probe = (
-        "import ctypes\nfrom backburner.extraction.confinement import hide_from_children\n"
+        "import ctypes\nfrom backburner.adapters.extraction import hide_from_others\n"
         "ask = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)\n"
-        "before = ask()\nhide_from_children()\nprint(before, ask())"
+        "before = ask()\nhide_from_others()\nprint(before, ask())"
     )
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-P", "-c", probe], env=environment, capture_output=True, check=True)

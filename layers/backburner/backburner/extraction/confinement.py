@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 4, 22, 38
+_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
 _SECCOMP_MODE_FILTER = 2
 _RET_ALLOW, _RET_ERRNO = 0x7FFF0000, 0x00050000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -56,11 +56,6 @@ _ALL_FILES = (1 << 13) - 1
 _READ_FILE, _READ_FOLDER = 1 << 2, 1 << 3
 _READABLE = ("/usr", "/lib", "/lib64", "/opt", "/etc/ld.so.cache", "/dev/null", "/dev/urandom")
 """Beside the interpreter and its modules: shared libraries, time zones."""
-
-
-def hide_from_children() -> None:
-    """Keep other processes of the same user from reading this one's memory and environment (not those of root)."""
-    _libc().prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def confine() -> tuple[str, ...]:
