@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backburner.errors import ConfigError
 from backburner.profiles import PROFILES, Provider
-from backburner.settings import Settings, from_env
+from backburner.settings import KeyStore, Settings, from_env
 
 SECRET = "sk-very-secret-4711"
 WHOLE = {
@@ -40,6 +40,30 @@ def _problems(environment: dict[str, str]) -> str:
     return str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "store", "found"),
+    [
+        ("key", None, KeyStore.SECRETS_MANAGER),
+        ("/team/key", None, KeyStore.PARAMETER_STORE),
+        ("arn:aws:ssm:eu-central-1:1:parameter/key", None, KeyStore.PARAMETER_STORE),
+        ("/team/key", "SecretsManager", KeyStore.SECRETS_MANAGER),
+        ("key", "ParameterStore", KeyStore.PARAMETER_STORE),
+    ],
+)
+def test_the_store_of_the_key_is_named_or_told_by_the_secrets_name(
+    name: str, store: str | None, found: KeyStore
+) -> None:
+    """What is named wins, so that code and policy cannot differ."""
+    environment = WHOLE | {"OPENAI_API_KEY": "", "BACKBURNER_API_KEY_SECRET": name}
+    named = {"BACKBURNER_API_KEY_STORE": store} if store else {}
+    assert from_env(environment | named).api_key_store is found
+
+
+def test_an_unknown_store_is_a_problem() -> None:
+    """With the words that are allowed."""
+    assert "SecretsManager, ParameterStore" in _problems(WHOLE | {"BACKBURNER_API_KEY_STORE": "Vault"})
+
+
 def test_the_defaults_are_the_contracts() -> None:
     """Of everything that names no resource; budgets are unset."""
     settings = from_env(WHOLE)
@@ -67,6 +91,7 @@ def test_every_name_is_read() -> None:
         "organization": "o",
         "api_key": SECRET,
         "api_key_secret": None,
+        "api_key_store": KeyStore.SECRETS_MANAGER,
         "model": "m",
         "daily_tokens": 5000,
         "daily_cost": 1.5,

@@ -16,6 +16,13 @@ MAX_DELAY_S = 900
 """The longest delay a queue can give a message (SQS and Message Queue), so the longest lease."""
 
 
+class KeyStore(StrEnum):
+    """Where the secret is that holds the provider's key; the template's parameter `ApiKeyStore` has the same words."""
+
+    SECRETS_MANAGER = "SecretsManager"
+    PARAMETER_STORE = "ParameterStore"
+
+
 class QueueProtocol(StrEnum):
     """How calls to the queues are worded: as SQS does today, or in the older form protocol."""
 
@@ -37,6 +44,7 @@ class Settings:
     organization: str | None
     api_key: str | None = field(repr=False)
     api_key_secret: str | None
+    api_key_store: KeyStore
     model: str
     max_in_flight: int
     submits_per_minute: int
@@ -75,6 +83,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
         organization=reader.text("OPENAI_ORG_ID"),
         api_key=reader.text("OPENAI_API_KEY"),
         api_key_secret=reader.text("BACKBURNER_API_KEY_SECRET"),
+        api_key_store=reader.key_store(),
         model=reader.required("BACKBURNER_MODEL", "the model of recipes that name none"),
         max_in_flight=reader.whole("BACKBURNER_MAX_IN_FLIGHT", 1000),
         submits_per_minute=reader.whole("BACKBURNER_SUBMITS_PER_MINUTE", profile.submits_per_minute),
@@ -142,6 +151,18 @@ class _Reader:
             return Provider(value)
         self.problems.append(f"BACKBURNER_PROVIDER is {value!r}: one of {', '.join(Provider)}")
         return Provider.GENERIC
+
+    def key_store(self) -> KeyStore:
+        name = "BACKBURNER_API_KEY_STORE"
+        value = self.text(name)
+        if value is None:
+            secret = self.text("BACKBURNER_API_KEY_SECRET") or ""
+            is_parameter = secret.startswith(("/", "arn:aws:ssm:"))
+            return KeyStore.PARAMETER_STORE if is_parameter else KeyStore.SECRETS_MANAGER
+        if value in list(KeyStore):
+            return KeyStore(value)
+        self.problems.append(f"{name} is {value!r}: one of {', '.join(KeyStore)}")
+        return KeyStore.SECRETS_MANAGER
 
     def queue_protocol(self) -> QueueProtocol:
         value = self.text("BACKBURNER_QUEUE_PROTOCOL") or QueueProtocol.JSON
