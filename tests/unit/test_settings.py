@@ -79,6 +79,7 @@ def test_every_name_is_read() -> None:
     environment |= {"BACKBURNER_DAILY_TOKENS": "5000", "BACKBURNER_DAILY_COST": "1.5"}
     environment |= {"OPENAI_BASE_URL": "http://p/v1", "OPENAI_PROJECT_ID": "p", "OPENAI_ORG_ID": "o"}
     environment |= {"BACKBURNER_CONTEXT_TOKENS": "500, o3=1000"}
+    environment |= {"BACKBURNER_LINE_PARAMETERS": "tools, tool_choice"}
     settings = from_env(environment)
     assert asdict(settings) == {
         "bucket": "b",
@@ -95,6 +96,7 @@ def test_every_name_is_read() -> None:
         "model": "m",
         "daily_tokens": 5000,
         "daily_cost": 1.5,
+        "line_parameters": frozenset({"tools", "tool_choice"}),
         "windows": {**PROFILES[Provider.OPENAI].windows, "o3": 1000, "*": 500},
         "queue_protocol": "json",
     } | {field: 100 + n for n, (field, _) in enumerate(NUMBERS.values())}
@@ -220,3 +222,9 @@ def test_any_environment_gives_settings_or_a_config_error(environment: dict[str,
     """Nothing else is raised."""
     with contextlib.suppress(ConfigError):
         assert isinstance(from_env(WHOLE | environment), Settings)
+
+
+@pytest.mark.parametrize("value", ["Tools", "tools tool_choice", "tools, a-b", "**"])
+def test_what_is_no_name_of_a_parameter_is_a_problem(value: str) -> None:
+    """A list that was written otherwise would allow nothing, in silence."""
+    assert "BACKBURNER_LINE_PARAMETERS" in _problems(WHOLE | {"BACKBURNER_LINE_PARAMETERS": value})

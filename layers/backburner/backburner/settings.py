@@ -1,5 +1,6 @@
 """The environment (DESIGN section 4), read and checked once; every problem in one message, never a secret in it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,7 @@ from backburner.errors import ConfigError
 from backburner.profiles import PROFILES, Profile, Provider
 
 _MOST_DIGITS = 18
+_PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,63}")
 N = TypeVar("N", int, float)
 
 MAX_DELAY_S = 900
@@ -56,6 +58,7 @@ class Settings:
     sweep_every_s: int
     max_attempts: int
     windows: Mapping[str, int]
+    line_parameters: frozenset[str]
     queue_protocol: QueueProtocol
 
     @property
@@ -95,6 +98,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
         sweep_every_s=reader.whole("BACKBURNER_SWEEP_EVERY_S", 3600),
         max_attempts=reader.whole("BACKBURNER_MAX_ATTEMPTS", 3),
         windows={**PROFILES[provider].windows, **reader.windows("BACKBURNER_CONTEXT_TOKENS")},
+        line_parameters=reader.names("BACKBURNER_LINE_PARAMETERS"),
         queue_protocol=reader.queue_protocol(),
     )
     reader.contradictions(settings, needs_key=needs_key)
@@ -131,6 +135,13 @@ class _Reader:
                 self.problems.append(
                     f"{name} is {item!r}: write tokens, as 32768, or by model, as qwen3=262144, o3=200000"
                 )
+        return found
+
+    def names(self, name: str) -> frozenset[str]:
+        """Names of parameters, separated by commas."""
+        found = frozenset(filter(None, (item.strip() for item in (self.text(name) or "").split(","))))
+        if odd := sorted(item for item in found if item != "*" and not _PARAMETER.fullmatch(item)):
+            self.problems.append(f"{name} has {odd[0]!r}: write names of parameters, as tools, tool_choice")
         return found
 
     def required(self, name: str, meaning: str) -> str:
