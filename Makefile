@@ -7,7 +7,7 @@ TEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
 BIN := .venv/bin
-UV := $(CURDIR)/$(BIN)/uv
+UV := "$(CURDIR)/$(BIN)/uv"
 UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
 UV_SYNC := $(UV) sync --frozen --quiet --no-python-downloads --preview-features package-conflicts
 UV_EXPORT := $(UV) export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header \
@@ -41,7 +41,7 @@ setup: $(ENVIRONMENTS) ## Install everything, into .venv and .tools; quick when 
 	@touch $@
 
 .tools/%/.in-step: .venv/.in-step
-	UV_PROJECT_ENVIRONMENT=.tools/$* $(UV_SYNC) --python $(CURDIR)/$(BIN)/python --only-group $*
+	UV_PROJECT_ENVIRONMENT=.tools/$* $(UV_SYNC) --python "$(CURDIR)/$(BIN)/python" --only-group $*
 	@touch $@
 
 demo: setup ## See it work: the local cloud, a stand-in provider, a few documents
