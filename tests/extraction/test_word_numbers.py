@@ -181,6 +181,19 @@ def test_bullets_are_dashes_and_boxes_stay_boxes() -> None:
     assert _labels(shown(body, {"numbering.xml": look})) == ["-", "-", "- ☑", ""]
 
 
+def test_lists_of_styles_stand_below_each_other_by_their_names() -> None:
+    """Word's own "List Bullet 2" is a list of one level, which it shows below "List Bullet"."""
+    named = "".join(
+        f'<w:style w:type="paragraph" w:styleId="L{n}"><w:name w:val="List {kind}"/><w:pPr><w:numPr>'
+        f'<w:numId w:val="{n}"/></w:numPr></w:pPr></w:style>'
+        for n, kind in ((1, "Number"), (2, "Bullet 2"), (3, "Bullet 3"))
+    )
+    look = numbering(level(0, "decimal", "%1."), level(0, "bullet", "•"), level(0, "bullet", "•"))
+    body = "".join(p(f"L{n}", f'<w:pStyle w:val="L{n}"/>') for n in (1, 2, 3, 2, 1))
+    text = shown(body, {"numbering.xml": look, "styles.xml": styles(named)})
+    assert text == "1. L1\n   - L2\n     - L3\n   - L2\n2. L1"
+
+
 def test_lists_never_turn_into_code() -> None:
     """The first item stands at the margin whatever its level; deeper ones below the one that they belong to."""
     look = {"numbering.xml": numbering("".join(level(place, "bullet", "•") for place in range(9)))}

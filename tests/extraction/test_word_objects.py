@@ -109,6 +109,14 @@ def test_pictures_say_what_they_show() -> None:
     assert found.notes == (note,)
 
 
+def test_a_description_belongs_to_its_own_drawing() -> None:
+    """Not to the next picture, be it that a shape or a chart was described; several pictures in one have one each."""
+    two = picture(own=' descr="first"').replace("</pic:pic>", "</pic:pic>" + "%s", 1)
+    inner = picture(own=' descr="second"').partition('<a:graphicData uri="x">')[2].partition("</a:graphicData>")[0]
+    body = p(drawing("<wps:wsp/>", ' descr="a shape"') + picture() + r("x") + (two % inner))
+    assert shown(body) == "x[picture: first][picture: second]"
+
+
 def test_pictures_alone_are_no_document() -> None:
     """A scan, even with a head on its pages; what is merely empty is called so."""
     header = {"header1.xml": f'<w:hdr xmlns:w="{W}">{p("x")}</w:hdr>'}

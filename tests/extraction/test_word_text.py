@@ -137,6 +137,7 @@ def test_a_field_without_an_end_hides_nothing() -> None:
     found = extracted(p(r("before ") + mark("begin") + r("held")) + p("back"))
     assert found.text == "before\n\n[a field without an end: what stands in it follows]\n\nheld\nback\n"
     assert found.notes == ("a field without an end: what stands in it follows",)
+    assert "inner" in shown(p(mark("begin") + field("REF x", "inner")) + p("after"))
     assert shown(p(mark("end") + r("a") + mark("separate") + r("b"))) == "ab"
 
 
@@ -228,8 +229,10 @@ def test_comments_stand_at_their_place() -> None:
         "comments.xml": f"<w:comments {SPACES}>{comments}</w:comments>",
         "commentsExtended.xml": f"<w15:commentsEx {SPACES}>{threads}</w15:commentsEx>",
     }
-    body = p(r("text") + refer(0) + refer(1) + r(" on") + f"<w:del>{refer(2)}</w:del>" + refer(9))
-    assert shown(body, parts) == "text [resolved comment by Anna: First / why?] [reply by Anna: so] on"
+    body = p(r("text") + refer(0) + refer(1) + r(" on") + f"<w:del>{refer(2)}</w:del>" + refer(9) + refer(1) + r("end"))
+    assert shown(body, parts) == (
+        "text [resolved comment by Anna: First / why?] [reply by Anna: so] on [reply by Anna: so] end"
+    )
 
 
 def test_headers_and_footers_come_once_each() -> None:
@@ -266,6 +269,10 @@ def test_looks_that_change_the_meaning_are_kept() -> None:
         )
         + p(r("H") + r("2", '<w:vertAlign w:val="subscript"/>') + r("O costs ") + r("5", "<w:strike/>") + r(" 6"))
         + p(
+            r("m") + r("3", '<w:position w:val="8"/><w:sz w:val="19"/>') + r(" and ")
+            + r("as tall", '<w:position w:val="8"/>')
+        )
+        + p(
             r("un", "<w:b/>") + r("torn ") + r("a", "<w:b/>") + r("b", "<w:b/><w:lang w:val='x'/>")
             + r(" no", '<w:b w:val="0"/>')
         )
@@ -274,7 +281,8 @@ def test_looks_that_change_the_meaning_are_kept() -> None:
     )  # fmt: skip
     look = styles('<w:style w:type="character" w:styleId="S"><w:rPr><w:b/></w:rPr></w:style>')
     assert shown(body, {"styles.xml": look}) == (
-        "**Term** means *x* ***y***, 10^6^\n\nH~2~O costs ~~5~~ 6\n\nuntorn **ab** no\n\n## Bold\n\n**strong**"
+        "**Term** means *x* ***y***, 10^6^\n\nH~2~O costs ~~5~~ 6\n\nm^3^ and as tall\n\nuntorn **ab** no\n\n"
+        "## Bold\n\n**strong**"
     )
 
 

@@ -57,7 +57,7 @@ class Drawings:
         for spaces, name, handler in (
             (_POSITION, "extent", self._extent),
             (_POSITION, "docPr", self._described),
-            (_PICTURE, "cNvPr", self._described),
+            (_PICTURE, "cNvPr", self._described_itself),
             (_VML, "shape", self._shape),
             (DRAWING, "blip", picture),
             (_VML, "imagedata", picture),
@@ -78,14 +78,18 @@ class Drawings:
         self._is_page = width * height >= _PAGE_SIZE
 
     def _described(self, element: Element) -> None:
-        """The description of what follows; what is marked as decoration has none."""
-        if any(local_name(one) == "decorative" and attribute(one, "val") != "0" for one in element.iter()):
-            self._description = ""
-            return
+        """The description of a drawing; what is marked as decoration has none."""
+        is_decoration = any(local_name(one) == "decorative" and attribute(one, "val") != "0" for one in element.iter())
+        said = attribute(element, "descr") or attribute(element, "title") or ""
+        self._description = "" if is_decoration else " ".join(said.split())
+
+    def _described_itself(self, element: Element) -> None:
+        """The description of one picture in a drawing, if it has one of its own."""
         said = attribute(element, "descr") or attribute(element, "title") or ""
         self._description = " ".join(said.split()) or self._description
 
     def _shape(self, element: Element) -> "Deeper":
+        self._is_page = False
         self._description = " ".join((attribute(element, "alt") or "").split())
         return iter(element), None
 

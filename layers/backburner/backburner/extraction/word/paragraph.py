@@ -28,7 +28,7 @@ _SHOWN = frozenset(
 _SHOWN_NAMES = frozenset({"chart", "relIds", "imagedata", "textpath", "OLEObject"})
 _HYPHEN, _SOFT_HYPHEN = "-", "\u00ad"
 _PROPERTIES, _FONTS = frozenset(word("rPr")), frozenset(word("rFonts"))
-_LOOKS = frozenset(word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "rStyle"))
+_LOOKS = frozenset(word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "position", "rStyle"))
 
 
 class Paragraph:
@@ -47,16 +47,18 @@ class Paragraph:
         self._behind: list[Block] = []
         self._base = PLAIN
         self._mark, self._font, self._base_font = 0, "", ""
+        self._is_behind_comment = False
         self._handlers = self._handled()
 
     def read(self, element: Element, base: RunStyle) -> tuple[list[Block], list[Piece], list[Block]]:
         """What stands before a paragraph (text boxes at its beginning), in it, and behind it."""
         self._pieces, self._before, self._behind, self._base = [], [], [], base
         self._base_font = _symbol_font(base.font)
+        self._is_behind_comment = False
         self._count += 1
         self._walk(element)
         if self._suppressed:
-            self._fields[-1].held.append("\n")
+            self.add("\n")
         return self._before, self._pieces, self._behind
 
     def unfinished(self) -> str:
@@ -71,7 +73,7 @@ class Paragraph:
     def add(self, text: str, mark: int = 0) -> None:
         """Text at this place, unless it stands among a field's instructions."""
         if self._suppressed:
-            self._fields[-1].held.append(text)
+            next(one for one in self._fields if not one.is_result).held.append(text)
         else:
             self._pieces.append((text, mark))
 
@@ -153,6 +155,9 @@ class Paragraph:
             text = "".join(symbol(ord(char), self._font) or self._unknown(ord(char), self._font) for char in text)
         if not self._story.has_text and text.strip():
             self._story.has_text = True
+        if self._is_behind_comment:
+            text = f" {text}" if text[0].isalnum() else text
+            self._is_behind_comment = False
         self.add(text, self._mark)
 
     def _symbol(self, element: Element) -> None:
@@ -196,7 +201,7 @@ class Paragraph:
             self._fields[-1].instruction.append(element.text or "")
 
     def _simple_field(self, element: Element) -> Deeper:
-        begun = Field(child(element, "fldData"), self._count, len(self._pieces), [value(element, "instr") or ""])
+        begun = Field(None, self._count, len(self._pieces), [value(element, "instr") or ""])
         begun.is_result = True
         return iter(element), lambda: self._end_field(begun)
 
@@ -249,7 +254,9 @@ class Paragraph:
     def _comment(self, element: Element) -> None:
         text = self._setting.comments(value(element, "id") or "")
         if text:
-            self.add(f" {text}")
+            before = self._pieces[-1][0] if self._pieces else " "
+            self.add(text if before[-1:].isspace() else f" {text}")
+            self._is_behind_comment = True
 
     def _formula(self, element: Element) -> None:
         lines = formula_lines(element)

@@ -176,7 +176,7 @@ class Story:
         label = None if place is None or is_hidden else self._counters.next(*place)
         if place is None or label is None or (label.is_bullet and (heading or not text)):
             return Block(text, heading)
-        return Block(text, heading, None if heading else place[1], label.text, label.gap)
+        return Block(text, heading, None if heading else place[1] + style.depth, label.text, label.gap)
 
     def _settle(self) -> None:
         """The end of a cell or of the text ends a paragraph too."""

@@ -11,8 +11,10 @@ from backburner.extraction.xmltree import Element
 
 _HEADING_NAME = re.compile(r"heading\s?([1-9])", re.IGNORECASE)
 _LOOKS: dict[Any, str] = {
-    tag: tag.rpartition("}")[2] for tag in word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "rFonts")
+    tag: tag.rpartition("}")[2]
+    for tag in word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "position", "sz", "rFonts")
 }
+_LIST_NAME = re.compile(r"List (?:Bullet|Number) ([2-5])", re.IGNORECASE)
 _BODY_LEVEL = 9
 """The outline level that says: no heading."""
 _MOST_ANCESTORS = 50
@@ -53,6 +55,8 @@ class ParagraphStyle:
     heading: int | None = None
     """1 to 9."""
     num_id: int | None = None
+    depth: int = 0
+    """Of its lists below others: "List Bullet 2" is a list of its own that stands below "List Bullet"."""
     run: RunStyle = PLAIN
 
 
@@ -105,6 +109,7 @@ class Styles:
             tuple((value(style, "styleId") or "", level) for style, (_, level) in zip(chain, numbers, strict=True)),
             next((level for level in map(_outline_level, chain) if level is not None), None) or None,
             next((num_id for num_id, _ in numbers if num_id is not None), None),
+            next((int(named[1]) - 1 for style in chain if (named := _LIST_NAME.fullmatch(_text(style, "name")))), 0),
             look,
         )
 
@@ -137,16 +142,24 @@ def run_style(properties: Element | None) -> RunStyle:
     found = {} if properties is None else {name: one for one in properties if (name := _LOOKS.get(one.tag))}
     if not found:
         return PLAIN
-    fonts, height = found.get("rFonts"), found.get("vertAlign")
+    fonts = found.get("rFonts")
     struck = [is_on(found[name]) for name in ("strike", "dstrike") if name in found]
     return RunStyle(
         is_on(found["b"]) if "b" in found else None,
         is_on(found["i"]) if "i" in found else None,
         any(struck) if struck else None,
         is_on(found["vanish"]) if "vanish" in found else None,
-        None if height is None else value(height),
+        _height(found),
         None if fonts is None else _font(fonts),
     )
+
+
+def _height(found: dict[str, Element]) -> str | None:
+    """Raised or lowered: by name, or, as LibreOffice writes it, by a distance together with a size of its own."""
+    if "vertAlign" in found:
+        return value(found["vertAlign"])
+    distance = (number(value(found["position"])) or 0) if "position" in found and "sz" in found else 0
+    return None if not distance else "superscript" if distance > 0 else "subscript"
 
 
 def fonts_of(element: Element) -> list[str]:
