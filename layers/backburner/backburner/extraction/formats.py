@@ -6,7 +6,7 @@ from backburner.documents import is_html, is_mail
 from backburner.errors import JobError, Reason
 from backburner.extraction.packages import Package
 
-READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML and CSV are read"
+READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, XLSB, XLS, ODT, ODS, RTF, EPUB, EML and CSV are read"
 
 
 class Format(StrEnum):
@@ -22,9 +22,28 @@ class Format(StrEnum):
     XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     ODT = "application/vnd.oasis.opendocument.text"
     EPUB = "application/epub+zip"
+    XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
+    XLS = "application/vnd.ms-excel"
+    ODS = "application/vnd.oasis.opendocument.spreadsheet"
 
 
-_OFFICE_PARTS = (("word/", Format.DOCX), ("ppt/", Format.PPTX), ("xl/", Format.XLSX))
+_OFFICE_MAIN = (
+    (b"sheet.binary.macroEnabled.main", Format.XLSB),
+    (b"wordprocessingml.document.main", Format.DOCX),
+    (b"spreadsheetml.sheet.main", Format.XLSX),
+    (b"spreadsheetml.template.main", Format.XLSX),
+    (b"vnd.ms-excel.sheet.macroEnabled.main", Format.XLSX),
+    (b"vnd.ms-excel.template.macroEnabled.main", Format.XLSX),
+    (b"vnd.ms-excel.addin.macroEnabled.main", Format.XLSX),
+    (b"presentationml.presentation.main", Format.PPTX),
+    (b"presentationml.slideshow.main", Format.PPTX),
+    (b"presentationml.template.main", Format.PPTX),
+    (b"vnd.ms-powerpoint.presentation.macroEnabled.main", Format.PPTX),
+    (b"vnd.ms-powerpoint.slideshow.macroEnabled.main", Format.PPTX),
+    (b"vnd.ms-powerpoint.template.macroEnabled.main", Format.PPTX),
+)
+"""What the main part of an Office file is said to be, whatever its parts are called."""
+_OFFICE_PARTS = (("xl/workbook.bin", Format.XLSB), ("word/", Format.DOCX), ("ppt/", Format.PPTX), ("xl/", Format.XLSX))
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 _HEAD_BYTES = 4096
@@ -100,12 +119,14 @@ def unsupported(body: bytes) -> JobError:
 
 def _of_package(package: Package) -> Format:
     declared = package.declared_type
-    if declared in (Format.ODT, Format.EPUB):
+    if declared in (Format.ODT, Format.EPUB, Format.ODS):
         return Format(declared)
-    if "[Content_Types].xml" in package.names:
-        for folder, kind in _OFFICE_PARTS:
-            if any(name.startswith(folder) for name in package.names):
-                return kind
+    if any(name.lower() == "[content_types].xml" for name in package.names):
+        kinds = (kind for mark, kind in _OFFICE_MAIN if mark in package.content_types)
+        names = [name.replace("\\", "/").lstrip("/").lower() for name in package.names]
+        folders = (kind for folder, kind in _OFFICE_PARTS if any(name.startswith(folder) for name in names))
+        if kind := next(kinds, None) or next(folders, None):
+            return kind
     what = f"a file of the type {declared}" if declared else "an archive (ZIP)"
     raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}: {READ}; upload its files one by one")
 

@@ -58,6 +58,11 @@ class Package:
         return said.decode("ascii", "replace").strip() if said else None
 
     @property
+    def content_types(self) -> bytes:
+        """What an Office file says of the types of its parts, as XML."""
+        return self._read("[Content_Types].xml", _MANIFEST_BYTES)
+
+    @property
     def is_encrypted(self) -> bool:
         """Whether its text cannot be read without a password or a licence."""
         return (

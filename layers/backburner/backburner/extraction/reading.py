@@ -47,6 +47,11 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
             _refuse_pdf(body)
         case Format.RTF:
             pass
+        case Format.XLSX:
+            from backburner.extraction.sheets.xlsx import read_xlsx  # noqa: PLC0415
+
+            _refuse_package(body, kind)
+            return read_xlsx(body)
         case _:
             _refuse_package(body, kind)
     return _by_library(body, kind)
