@@ -176,7 +176,8 @@ def test_strict_files_with_prefixes_are_read() -> None:
     files = {
         "[Content_Types].xml": (
             b'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-            b'<Override PartName="/book.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>'
+            b'<Override PartName="/book.xml"'
+            b' ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>'
         ),
         "_rels/.rels": relations(("m", "officeDocument", "/Book.xml")).replace(
             RELATIONS.encode(), STRICT_RELATIONS.encode()

@@ -52,6 +52,11 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
 
             _refuse_package(body, kind)
             return read_xlsx(body)
+        case Format.PPTX:
+            from backburner.extraction.slides.pptx import read_pptx  # noqa: PLC0415
+
+            _refuse_package(body, kind)
+            return read_pptx(body)
         case _:
             _refuse_package(body, kind)
     return _by_library(body, kind)

@@ -1,16 +1,11 @@
 """Which paragraphs of a slide have bullets or numbers: as its shape, its layout and its master say, in this order."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from backburner.errors import JobError
-from backburner.extraction.graphics import related
-from backburner.extraction.parts import Parts
 from backburner.extraction.xmltree import Element, attribute, local_name, whole_number
 
 LEVELS = 9
-_TITLES = frozenset({"title", "ctrTitle"})
-_OTHERS = frozenset({"dt", "ftr", "sldNum", "hdr"})
 _LETTERS = 26
 _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"),
@@ -33,62 +28,6 @@ class Bullet:
 
 
 NONE = Bullet()
-
-
-@dataclass
-class Styles:
-    """The bullets of placeholders, looked up in layouts and masters and remembered."""
-
-    parts: Parts
-    _roots: dict[str, Element | None] = field(default_factory=dict)
-
-    def inherited(self, slide: str, placeholder: Element | None) -> list[Element]:
-        """The list styles that hold for a shape beside its own, the nearest first."""
-        layout = next(iter(related(self.parts, slide, "slideLayout")), "")
-        master = next(iter(related(self.parts, layout or slide, "slideMaster", "notesMaster")), "")
-        kind = (attribute(placeholder, "type") or "obj") if placeholder is not None else ""
-        found: list[Element] = []
-        if placeholder is not None:
-            index = attribute(placeholder, "idx")
-            found += self._of_placeholder(layout, kind, index)
-            found += self._of_placeholder(master, "body" if kind not in _TITLES | _OTHERS else kind, None)
-        wanted = "titleStyle" if kind in _TITLES else "otherStyle" if kind in _OTHERS or not kind else "bodyStyle"
-        root = self.root(master)
-        return found + ([one for one in root.iter("{*}txStyles", "{*}notesStyle") for one in _styles(one, wanted)]
-                        if root is not None else [])  # fmt: skip
-
-    def root(self, part: str) -> Element | None:
-        """A layout or master; None where it is missing or damaged, for it holds no text of a slide's own."""
-        if part not in self._roots:
-            try:
-                self._roots[part] = self.parts.tree(part) if part else None
-            except JobError:
-                self._roots[part] = None
-        return self._roots[part]
-
-    def _of_placeholder(self, part: str, kind: str, index: str | None) -> Iterator[Element]:
-        root = self.root(part)
-        if root is None:
-            return
-        for shape in root.iter("{*}sp"):
-            own = next(shape.iter("{*}ph"), None)
-            if own is None:
-                continue
-            fits = attribute(own, "idx") == index if index is not None else _kind(own) == kind
-            if fits:
-                yield from shape.iter("{*}lstStyle")
-                return
-
-
-def _kind(placeholder: Element) -> str:
-    return attribute(placeholder, "type") or "obj"
-
-
-def _styles(styles: Element, wanted: str) -> Iterator[Element]:
-    if local_name(styles) == "notesStyle":
-        yield styles
-    else:
-        yield from (one for one in styles if local_name(one) == wanted)
 
 
 def bullet_of(properties: Element | None, level: int, styles: Sequence[Element]) -> Bullet:
