@@ -46,6 +46,13 @@ _OFFICE_MAIN = (
 _OFFICE_PARTS = (("xl/workbook.bin", Format.XLSB), ("word/", Format.DOCX), ("ppt/", Format.PPTX), ("xl/", Format.XLSX))
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
+_XLS_STREAMS = tuple(f"{name}\0".encode("utf-16-le") for name in ("Workbook", "Book"))
+_OTHER_STREAMS = tuple(
+    name.encode("utf-16-le") for name in ("WordDocument", "PowerPoint Document", "EncryptedPackage", "__properties_v")
+)
+"""Streams of documents that may have a workbook embedded in them, or an encrypted one."""
+_XLS_BARE = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08\x10\x00", b"\x09\x08\x08\x00")
+"""How workbooks of Excel 2 to 4 begin, and newer ones without the container around them."""
 _HEAD_BYTES = 4096
 _PDF_BYTES = 1024
 """A PDF may have something before and behind it, so much; a text may only speak of one."""
@@ -98,7 +105,11 @@ def packed_format(body: bytes) -> Format | None:
         return Format.RTF
     if body.startswith(b"PK\x03\x04"):
         return _of_package(Package(body))
+    if body.startswith(_XLS_BARE):
+        return Format.XLS
     if body.startswith(_OLE):
+        if any(name in body for name in _XLS_STREAMS) and not any(name in body for name in _OTHER_STREAMS):
+            return Format.XLS
         raise _ole(body)
     return None
 
@@ -118,7 +129,7 @@ def unsupported(body: bytes) -> JobError:
 
 
 def _of_package(package: Package) -> Format:
-    declared = package.declared_type
+    declared = (package.declared_type or "").removesuffix("-template")
     if declared in (Format.ODT, Format.EPUB, Format.ODS):
         return Format(declared)
     if any(name.lower() == "[content_types].xml" for name in package.names):

@@ -47,11 +47,8 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
             _refuse_pdf(body)
         case Format.RTF:
             pass
-        case Format.XLSX:
-            from backburner.extraction.sheets.xlsx import read_xlsx  # noqa: PLC0415
-
-            _refuse_package(body, kind)
-            return read_xlsx(body)
+        case Format.XLSX | Format.XLSB | Format.XLS | Format.ODS:
+            return _workbook(body, kind)
         case Format.PPTX:
             from backburner.extraction.slides.pptx import read_pptx  # noqa: PLC0415
 
@@ -60,6 +57,25 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
         case _:
             _refuse_package(body, kind)
     return _by_library(body, kind)
+
+
+def _workbook(body: bytes, kind: Format) -> Extracted:
+    if kind is Format.XLS:
+        from backburner.extraction.sheets.xls import read_xls  # noqa: PLC0415
+
+        return read_xls(body)
+    _refuse_package(body, kind)
+    if kind is Format.XLSB:
+        from backburner.extraction.sheets.xlsb import read_xlsb  # noqa: PLC0415
+
+        return read_xlsb(body)
+    if kind is Format.ODS:
+        from backburner.extraction.sheets.ods import read_ods  # noqa: PLC0415
+
+        return read_ods(body)
+    from backburner.extraction.sheets.xlsx import read_xlsx  # noqa: PLC0415
+
+    return read_xlsx(body)
 
 
 def _written(body: bytes, name: str) -> Extracted:

@@ -1,7 +1,7 @@
 """What hangs on an XLSX sheet beside its cells: comments, text boxes, charts, labels of buttons, embedded things."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +24,8 @@ class Extras:
 
     parts: Parts
     main: str
+    binary_comments: Callable[[Parts, str], Iterator[tuple[str, str, str]]] | None = None
+    """How comments are read that are not written in XML."""
 
     def add_to(self, sheet: Sheet, part: str) -> None:
         """All of them below the sheet's cells, and a note for each that is not read."""
@@ -94,6 +96,9 @@ class Extras:
 
     def _comments(self, part: str) -> Iterator[tuple[str, str, str]]:
         """Cell, author and text of each."""
+        if self.binary_comments is not None:
+            yield from self.binary_comments(self.parts, part)
+            return
         root = self.parts.tree(part)
         authors = [one.text or "" for one in root.iter("{*}author")]
         for comment in root.iter("{*}comment"):

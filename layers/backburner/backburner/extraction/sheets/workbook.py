@@ -1,11 +1,14 @@
 """Sheets as Markdown: what every kind of workbook is turned into, and what is said of what could not be read."""
 
+import re
 from dataclasses import dataclass, field
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.markdown import heading, missing
 from backburner.extraction.sheets.grid import Output, Row, write_rows
+
+_CODES = re.compile(r'&(?:"[^"]*"|K(?:[0-9A-Fa-f]{6}|\d\d[+-]\d{3})|\d{1,3}|[A-Za-z])')
 
 
 @dataclass
@@ -23,6 +26,10 @@ class Sheet:
     def missing(self, what: str) -> None:
         """Note that something of the sheet is not read."""
         self.notes.append(f"sheet {self.name}: {what}")
+
+    def breaks_off(self, row: int) -> None:
+        """Note that the sheet is damaged, behind its last row that was read; 0 where there is none."""
+        self.missing(f"damaged behind row {row:,}, the rest is missing" if row else "damaged, nothing of it is read")
 
 
 @dataclass
@@ -63,3 +70,8 @@ class Writer:
         if self.notes:
             raise JobError(Reason.UNREADABLE_DOCUMENT, f"a workbook without text: {self.notes[0]}; save it again")
         return Extracted("")
+
+
+def without_codes(text: str) -> str:
+    """A page header or footer without its codes for fonts, sides, page numbers and file names."""
+    return " ".join(_CODES.sub(" ", text.replace("&&", "\0")).replace("\0", "&").split())

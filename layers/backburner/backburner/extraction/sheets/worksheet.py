@@ -9,12 +9,11 @@ from backburner.extraction.markdown import cell
 from backburner.extraction.parts import Relation
 from backburner.extraction.sheets.grid import Row, column_number
 from backburner.extraction.sheets.numberformats import NumberFormat
-from backburner.extraction.sheets.numbers import plain
-from backburner.extraction.sheets.workbook import Sheet
+from backburner.extraction.sheets.values import number_cell, text_cell
+from backburner.extraction.sheets.workbook import Sheet, without_codes
 from backburner.extraction.xmltree import Element, attribute, local_name, whole_number
 
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_CODES = re.compile(r'&(?:"[^"]*"|K(?:[0-9A-Fa-f]{6}|\d\d[+-]\d{3})|\d{1,3}|[A-Za-z])')
 _ROW = re.compile(r"[A-Za-z]*(\d{1,9})\Z", re.ASCII)
 _DIGITS = "0123456789"
 _VALUE, _FORMULA, _INLINE = ("}v", "v"), ("}f", "f"), ("}is", "is")
@@ -60,7 +59,7 @@ class Worksheet:
             self._take_row(element)
         elif kind == "hyperlink":
             self._links.append((attribute(element, "ref") or "", attribute(element, "id") or ""))
-        elif text := _running(element.text or ""):
+        elif text := without_codes(element.text or ""):
             self.sheet.below.append(f"{kind[-6:]}: {text}")
 
     def finish(self, relations: Mapping[str, Relation]) -> None:
@@ -107,10 +106,9 @@ class Worksheet:
         index = element.get("s")
         style = self.shared.style(index) if index is not None else None
         if value is not None and (kind is None or kind == "n"):
-            shown = plain(value.strip()) if style is None else style.number(value.strip())
-            return shown if "|" not in shown else cell(shown)
+            return number_cell(value.strip(), style)
         if inline is not None:
-            return _text(cell(plain_text(inline)), style)
+            return text_cell(cell(plain_text(inline)), style)
         if value is None:
             return self._formula(formula, kind)
         return self._other(kind, value, style)
@@ -120,14 +118,14 @@ class Worksheet:
         if kind == "s":
             number = whole_number(value.strip(), otherwise=-1)
             if 0 <= number < len(self.shared.texts):
-                return _text(self.shared.texts[number], style)
+                return text_cell(self.shared.texts[number], style)
             self._lost_texts += 1
             return "[text missing from the file]"
         if kind == "b":
             return {"1": "TRUE", "0": "FALSE"}.get(value.strip(), value.strip().upper())
         if kind == "d":
             return value.strip().removesuffix(_NO_TIME).replace("T", " ")
-        return _text(cell(unescaped(value)), style)
+        return text_cell(cell(unescaped(value)), style)
 
     def _formula(self, formula: Element | None, kind: str | None) -> str:
         """A formula whose value the file does not hold; one that gives an empty text holds that."""
@@ -155,19 +153,6 @@ def unescaped(text: str) -> str:
         return text
     units = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
     return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _text(text: str, style: NumberFormat | None) -> str:
-    """A text, ready for its table, between the words that its format has around it."""
-    if style is None or not text or not any(style.text):
-        return text
-    before, behind = (word.replace("|", "\\|") for word in style.text)
-    return f"{before}{text}{behind}".strip()
-
-
-def _running(text: str) -> str:
-    """A page header or footer without its codes for fonts, sides, page numbers and file names."""
-    return " ".join(_CODES.sub(" ", text.replace("&&", "\0")).replace("\0", "&").split())
 
 
 def _row_number(row: Element) -> int:

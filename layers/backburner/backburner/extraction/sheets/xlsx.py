@@ -50,24 +50,31 @@ def _listed(parts: Parts, main: str, workbook: Element) -> Iterator[tuple[Sheet,
 
 def _read_sheet(parts: Parts, shared: Shared, sheet: Sheet, relation: Relation | None) -> None:
     """A sheet's rows, those before the damage where it is damaged."""
-    if relation is None or relation.is_external or not parts.has(relation.target):
-        sheet.missing("its data is missing from the file")
+    if not is_sheet_there(parts, sheet, relation):
         return
-    if relation.kind == "chartsheet":
-        sheet.state = ", ".join(word for word in (sheet.state, "chart") if word)
-        return
+    assert relation is not None
     worksheet = Worksheet(shared, sheet)
     try:
         with parts.open(relation.target) as file:
             for element in complete_elements(file, f"a sheet ({sheet.name})", *Worksheet.TAKES):
                 worksheet.take(element)
     except JobError:
-        row = worksheet.row
-        sheet.missing(f"damaged behind row {row:,}, the rest is missing" if row else "damaged, nothing of it is read")
+        sheet.breaks_off(worksheet.row)
     try:
         worksheet.finish(parts.relations(relation.target))
     except JobError:
         worksheet.finish({})  # whatever hangs on it is said to be unread along with the rest of the list
+
+
+def is_sheet_there(parts: Parts, sheet: Sheet, relation: Relation | None) -> bool:
+    """Whether there are cells to be read; a sheet that is a chart says so, one that is missing too."""
+    if relation is None or relation.is_external or not parts.has(relation.target):
+        sheet.missing("its data is missing from the file")
+        return False
+    if relation.kind == "chartsheet":
+        sheet.state = ", ".join(word for word in (sheet.state, "chart") if word)
+        return False
+    return True
 
 
 def _strings(parts: Parts, main: str, writer: Writer) -> list[str]:
