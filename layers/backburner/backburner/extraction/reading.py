@@ -15,6 +15,7 @@ MAX_PAGES = 5_000
 _MOST_NESTED = 3
 """Mails in attachments in mails."""
 _HEAD_BYTES = 4096
+_SPOKEN_AS_VOWEL = "AEFHILMNORSX"
 _END_BYTES = 65_536
 
 Read = Callable[[bytes, str], Extracted]
@@ -28,7 +29,7 @@ def read(body: bytes, name: str, depth: int = 0) -> Extracted:
         kind = written_format(body[:_HEAD_BYTES].decode("latin-1"), name)
         if kind is Format.MAIL and depth >= _MOST_NESTED:
             kind = Format.TEXT
-    extracted = plausible(_read(body, name, kind, partial(read, depth=depth + 1)), f"a {_name(kind)}")
+    extracted = plausible(_read(body, name, kind, partial(read, depth=depth + 1)), _named(kind))
     if not extracted.text.strip():
         raise _empty(kind, len(body))
     return extracted
@@ -123,9 +124,9 @@ def _refuse_pages(pages: int, what: str) -> None:
 def _empty(kind: Format, size_bytes: int) -> JobError:
     """What to say of a document that holds no text."""
     if kind in (Format.PDF, Format.PPTX, Format.DOCX):
-        what = f"a {_name(kind)} without text, probably a scan: run it through OCR and upload the result"
+        what = f"{_named(kind)} without text, probably a scan: run it through OCR and upload the result"
         return JobError(Reason.UNREADABLE_DOCUMENT, what)
-    what = f"a {_name(kind)} without text in its {size_bytes} bytes"
+    what = f"{_named(kind)} without text in its {size_bytes} bytes"
     return JobError(Reason.EMPTY_DOCUMENT, f"{what}; upload the document again")
 
 
@@ -136,3 +137,9 @@ def _encrypted(kind: Format) -> JobError:
 def _name(kind: Format) -> str:
     """What a format is called in messages."""
     return {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text"}.get(kind, kind.name)
+
+
+def _named(kind: Format) -> str:
+    """The same with its article, as one says it: an XLSX, an HTML page, a PDF."""
+    name = _name(kind)
+    return f"{'an' if name[0] in _SPOKEN_AS_VOWEL else 'a'} {name}"

@@ -8,7 +8,7 @@ _BOF, _EOF, _CONTINUE, _BOUNDSHEET = 0x0809, 0x000A, 0x003C, 0x0085
 _HEADER, _FOOTER, _OBJ, _TXO, _CHART_TEXT = 0x0014, 0x0015, 0x005D, 0x01B6, 0x100D
 _NOTE, _PICTURE = 0x19, 0x08
 _CHART_STREAM = 0x0020
-_OLE_FLAG = 0x07
+_OBJECT_FORMULA = 0x09
 _HEAD = struct.Struct("<HH")
 _WIDE = 1
 
@@ -35,12 +35,13 @@ class Besides:
     embedded: int = 0
 
 
-def listed_sheets(stream: bytes) -> Iterator[Listed]:
-    """The sheets in the workbook's order, of every kind."""
+def listed_sheets(stream: bytes, encoding: str | None) -> Iterator[Listed]:
+    """The sheets in the workbook's order, of every kind; `encoding` is that of names before Unicode."""
     for code, body in _records(stream, 0):
         if code == _BOUNDSHEET and len(body) > 8:  # noqa: PLR2004 - position, visibility, kind, length, flags
             offset, visibility, kind = struct.unpack_from("<IBB", body)
-            yield Listed(_text(body[8:], body[6], body[7]), offset, visibility & 3, kind)
+            name = body[7 : 7 + body[6]].decode(encoding, "replace") if encoding else _text(body[8:], body[6], body[7])
+            yield Listed(name, offset, visibility & 3, kind)
 
 
 def besides(stream: bytes, offset: int) -> Besides:
@@ -94,9 +95,7 @@ def _is_embedded(body: bytes) -> bool:
     place = 0
     while place <= len(body) - _HEAD.size:
         kind, size = _HEAD.unpack_from(body, place)
-        if kind == _OLE_FLAG:
-            return False
-        if kind == 0x09:  # noqa: PLR2004 - ftPictFmla
+        if kind == _OBJECT_FORMULA:
             return True
         place += _HEAD.size + size
     return False

@@ -39,9 +39,10 @@ class Extras:
         for drawing in related(self.parts, part, "vmlDrawing"):
             self._add_controls(sheet, drawing)
         self._add_comments(sheet, part)
-        embedded = related(self.parts, part, "oleObject", "package")
-        for name in embedded:
-            sheet.missing(f"embedded object {name.rpartition('/')[2]} is not read")
+        for relation in self.parts.relations(part).values():
+            if relation.kind in ("oleObject", "package"):
+                how = "linked" if relation.is_external else "embedded"
+                sheet.missing(f"{how} object {relation.target.rpartition('/')[2]} is not read")
 
     def _add_drawing(self, sheet: Sheet, part: str) -> None:
         found = Found()

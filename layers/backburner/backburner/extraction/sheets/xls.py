@@ -25,7 +25,7 @@ _DAMAGE = (
 """What xlrd raises on what is not as it should be."""
 _STATES = {1: "hidden", 2: "very hidden"}
 _WORKSHEET, _MACROS, _CHART, _CODE = 0, 1, 2, 6
-_UNICODE = 80
+_LISTED, _UNICODE = 50, 80
 
 
 class _Nowhere:
@@ -92,10 +92,12 @@ def _damaged() -> JobError:
 
 
 def _sheets(opened: _Book) -> Iterator[Sheet]:
-    """All sheets in their order. Those before Excel 97 are known by their cells only."""
+    """All sheets in their order; before Excel 97 with their cells only, before Excel 5 as if all were visible."""
     names = iter(range(opened.book.nsheets))
-    listed = list(listed_sheets(opened.stream)) if opened.book.biff_version >= _UNICODE else []
-    for one in listed or [Listed(name, -1, 0, _WORKSHEET) for name in opened.book.sheet_names()]:
+    version = opened.book.biff_version
+    encoding = None if version >= _UNICODE else opened.book.encoding or "latin-1"
+    listed = list(listed_sheets(opened.stream, encoding)) if version >= _LISTED else []
+    for one in listed or [Listed(name, 0, 0, _WORKSHEET) for name in opened.book.sheet_names()]:
         sheet = Sheet(one.name, _STATES.get(one.visibility, ""))
         if one.kind == _CODE:
             continue
@@ -105,7 +107,7 @@ def _sheets(opened: _Book) -> Iterator[Sheet]:
             sheet.state = ", ".join(word for word in (sheet.state, "chart") if word)
         else:
             sheet.missing("a sheet of macros or of a dialog is not read")
-        if one.offset >= 0:
+        if version >= _UNICODE:
             _add_besides(sheet, opened.stream, one.offset)
         yield sheet
 
