@@ -111,10 +111,10 @@ class _Reading:
         texts: list[str] = []
         column = 0
         for one in element:
-            if local_name(one) not in ("table-cell", "covered-table-cell"):
+            if not str(one.tag).endswith("table-cell"):
                 continue
-            repeated = max(whole_number(attribute(one, "number-columns-repeated")), 1)
-            text = self._shown(one, sheet, f"{column_name(column + 1)}{first}") if len(one) or len(one.attrib) else ""
+            repeated = max(whole_number(attribute(one, "number-columns-repeated")), 1) if len(one.attrib) else 1
+            text = self._shown(one, sheet, column + 1, first) if len(one) or len(one.attrib) else ""
             if text:
                 columns.extend(range(column + 1, min(column + repeated, _MOST_COLUMNS) + 1))
                 texts.extend([text] * (len(columns) - len(texts)))
@@ -124,8 +124,12 @@ class _Reading:
             if times > _MOST_REPEATED:
                 sheet.below.append(f"[rows {first + _MOST_REPEATED:,} to {self.row:,} repeat row {first:,}]")
 
-    def _shown(self, element: Element, sheet: Sheet, place: str) -> str:
+    def _shown(self, element: Element, sheet: Sheet, column: int, row: int) -> str:
         """What a cell shows, as it may stand in a table; its comment and drawings are taken along."""
+        said = {str(name).rpartition("}")[2]: str(value) for name, value in element.attrib.items()}
+        if len(element) == 1 and len(element[0]) == 0 and local_name(element[0]) == "p":
+            return cell(self._value(said, element[0].text or ""))
+        place = f"{column_name(column)}{row}"
         for one in element:
             kind = local_name(one)
             if kind == "annotation":
@@ -138,23 +142,20 @@ class _Reading:
             target = attribute(one, "href") or ""
             if not target.startswith("#") and target != _text(element).strip():
                 self.links.append(f"- {place}: {target}")
-        return cell(self._value(element))
+        return cell(self._value(said, _text(element)))
 
-    def _value(self, element: Element) -> str:
-        seen = _text(element)
-        kind = attribute(element, "value-type")
-        value = attribute(element, "value") or ""
+    def _value(self, said: dict[str, str], seen: str) -> str:
+        """What the attributes of a cell say, with what was seen of it."""
+        kind = said.get("value-type")
         if kind in ("float", "currency", "percentage"):
-            seen = displayed.number(value, seen.strip(), is_percentage=kind == "percentage")
-        elif kind == "date":
-            seen = displayed.date(attribute(element, "date-value") or "", seen.strip())
-        elif kind == "time":
-            seen = displayed.time(attribute(element, "time-value") or "", seen.strip())
-        elif kind == "boolean":
-            seen = seen.strip() or (attribute(element, "boolean-value") or "").upper()
-        elif not seen:
-            seen = attribute(element, "string-value") or self._formula(attribute(element, "formula"), kind)
-        return seen
+            return displayed.number(said.get("value", ""), seen.strip(), is_percentage=kind == "percentage")
+        if kind == "date":
+            return displayed.date(said.get("date-value", ""), seen.strip())
+        if kind == "time":
+            return displayed.time(said.get("time-value", ""), seen.strip())
+        if kind == "boolean":
+            return seen.strip() or said.get("boolean-value", "").upper()
+        return seen or said.get("string-value") or self._formula(said.get("formula"), kind)
 
     def _formula(self, formula: str | None, kind: str | None) -> str:
         """A formula whose value the file does not hold; an empty text is a value."""
