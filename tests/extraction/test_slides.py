@@ -212,6 +212,21 @@ def test_raised_and_lowered_characters_and_breaks_stay_apart() -> None:
     assert lines(opened(make))[1:] == ["10^6^ H~2~O", "1 May"]
 
 
+def test_formulas_stand_in_their_place() -> None:
+    """In a line, as in Word documents."""
+    math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+    formula = (
+        f'<x xmlns:m="{math}" xmlns:a14="a14"><a14:m><m:oMath><m:f><m:num><m:r><m:t>a+b</m:t></m:r></m:num>'
+        "<m:den><m:r><m:t>2</m:t></m:r></m:den></m:f></m:oMath></a14:m></x>"
+    )
+
+    def make(slide: object) -> None:
+        frame = box(slide, "half is ")
+        frame.paragraphs[0]._p.extend(etree.fromstring(formula))
+
+    assert lines(opened(make))[1:] == ["half is (a+b)/2"]
+
+
 def test_tables_keep_their_columns() -> None:
     """Pipes escaped, the places of merged cells empty."""
 

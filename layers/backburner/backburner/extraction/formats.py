@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from backburner.documents import is_html, is_mail
+from backburner.documents import FLAT_OFFICE, is_html, is_mail, is_word_xml
 from backburner.errors import JobError, Reason
 from backburner.extraction.packages import Package
 
@@ -18,6 +18,7 @@ class Format(StrEnum):
     RTF = "application/rtf"
     PDF = "application/pdf"
     DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    FLAT_DOCX = "application/vnd.ms-word.document+xml"
     PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
     XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     ODT = "application/vnd.oasis.opendocument.text"
@@ -30,6 +31,9 @@ class Format(StrEnum):
 _OFFICE_MAIN = (
     (b"sheet.binary.macroEnabled.main", Format.XLSB),
     (b"wordprocessingml.document.main", Format.DOCX),
+    (b"wordprocessingml.template.main", Format.DOCX),
+    (b"ms-word.document.macroEnabled.main", Format.DOCX),
+    (b"ms-word.template.macroEnabledTemplate.main", Format.DOCX),
     (b"spreadsheetml.sheet.main", Format.XLSX),
     (b"spreadsheetml.template.main", Format.XLSX),
     (b"vnd.ms-excel.sheet.macroEnabled.main", Format.XLSX),
@@ -115,8 +119,10 @@ def packed_format(body: bytes) -> Format | None:
 
 
 def written_format(text: str, name: str) -> Format:
-    """The format of what is written in characters."""
+    """The format of what is written in characters. Raises `JobError` where it is one that is not read."""
     head = text[:_HEAD_BYTES].lstrip()
+    if is_word_xml(head, name):
+        return _of_word_xml(head)
     if is_html(head, name):
         return Format.HTML
     return Format.MAIL if is_mail(head, name) else Format.TEXT
@@ -126,6 +132,13 @@ def unsupported(body: bytes) -> JobError:
     """What to say of bytes that are neither text nor a format that is read."""
     found = (what for place, mark, what in _OTHERS if body.startswith(mark, place))
     return JobError(Reason.UNSUPPORTED_TYPE, f"{next(found, 'binary data of an unknown kind')}: {READ}")
+
+
+def _of_word_xml(head: str) -> Format:
+    if FLAT_OFFICE in head:
+        return Format.FLAT_DOCX
+    what = "a Word 2003 XML document: save it as DOCX or PDF"
+    raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {READ}")
 
 
 def _of_package(package: Package) -> Format:

@@ -5,7 +5,7 @@ import io
 import posixpath
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO
@@ -84,10 +84,10 @@ class Parts:
         found = (one for one in self.tree(listed).iter() if local_name(one) == "Relationship")
         return {attribute(one, "Id") or "": _relation(one, folder) for one in found}
 
-    def main(self, types: str) -> str:
+    def main(self, types: Iterable[str]) -> str:
         """The name of the part where the document begins: what the package says, else the first of such a type."""
         stated = [one.target for one in self.relations().values() if one.kind == "officeDocument"]
-        typed = [name for name in self._opened if types in self.type_of(name)]
+        typed = [name for name in self._opened if any(kind in self.type_of(name) for kind in types)]
         return next((name for name in (*stated, *typed) if self.has(name)), next(iter(stated), ""))
 
     def _unreadable(self, how: str) -> JobError:

@@ -14,6 +14,8 @@ MAX_PAGES = 5_000
 """Pages of a PDF, slides of a presentation."""
 _MOST_NESTED = 3
 """Mails in attachments in mails."""
+_MOST_EMBEDDED = 8
+"""Documents in documents in documents."""
 _HEAD_BYTES = 4096
 _SPOKEN_AS_VOWEL = "AEFHILMNORSX"
 _END_BYTES = 65_536
@@ -24,6 +26,8 @@ Read = Callable[[bytes, str], Extracted]
 
 def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     """The text of a document: Markdown where its format has structure, verbatim where it is text."""
+    if depth > _MOST_EMBEDDED:
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"documents in documents more than {_MOST_EMBEDDED} deep")
     kind = packed_format(body)
     if kind is None:
         kind = written_format(body[:_HEAD_BYTES].decode("latin-1"), name)
@@ -44,28 +48,36 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
             from backburner.extraction.mail import mail_text  # noqa: PLC0415
 
             return Extracted(mail_text(body, lambda part, called: inner(part, called).text))
+        case Format.DOCX:
+            from backburner.extraction.word.document import read_word  # noqa: PLC0415
+
+            _refuse_package(body, kind)
+            return read_word(body, inner)
+        case Format.FLAT_DOCX:
+            from backburner.extraction.word.document import read_flat_word  # noqa: PLC0415
+
+            return read_flat_word(body, inner)
         case Format.PDF:
             _refuse_pdf(body)
         case Format.RTF:
             pass
-        case Format.XLSX | Format.XLSB | Format.XLS | Format.ODS:
-            return _workbook(body, kind)
-        case Format.PPTX:
-            from backburner.extraction.slides.pptx import read_pptx  # noqa: PLC0415
-
-            _refuse_package(body, kind)
-            return read_pptx(body)
+        case Format.PPTX | Format.XLSX | Format.XLSB | Format.XLS | Format.ODS:
+            return _slides_or_sheets(body, kind)
         case _:
             _refuse_package(body, kind)
     return _by_library(body, kind)
 
 
-def _workbook(body: bytes, kind: Format) -> Extracted:
+def _slides_or_sheets(body: bytes, kind: Format) -> Extracted:
     if kind is Format.XLS:
         from backburner.extraction.sheets.xls import read_xls  # noqa: PLC0415
 
         return read_xls(body)
     _refuse_package(body, kind)
+    if kind is Format.PPTX:
+        from backburner.extraction.slides.pptx import read_pptx  # noqa: PLC0415
+
+        return read_pptx(body)
     if kind is Format.XLSB:
         from backburner.extraction.sheets.xlsb import read_xlsb  # noqa: PLC0415
 
@@ -136,7 +148,8 @@ def _encrypted(kind: Format) -> JobError:
 
 def _name(kind: Format) -> str:
     """What a format is called in messages."""
-    return {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text"}.get(kind, kind.name)
+    names = {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text", Format.FLAT_DOCX: "DOCX"}
+    return names.get(kind, kind.name)
 
 
 def _named(kind: Format) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from backburner.extraction.graphics import alternatives
 from backburner.extraction.parts import Relation
 from backburner.extraction.slides.bullets import LEVELS, bullet_of, label
+from backburner.extraction.word.formulas import formula_lines
 from backburner.extraction.xmltree import Element, attribute, local_name, whole_number
 
 _BREAK = "\n"
@@ -77,7 +78,8 @@ def _pieces(paragraph: Element, relations: Mapping[str, Relation]) -> Iterator[s
         elif kind == "br":
             yield _BREAK
         elif kind in ("m", "oMath", "oMathPara"):
-            yield "".join(one.text or "" for one in child.iter("{*}t"))
+            formulas = list(child) if kind == "m" else [child]
+            yield _BREAK.join(line for one in formulas for line in formula_lines(one))
 
 
 def _run(run: Element, relations: Mapping[str, Relation]) -> str:

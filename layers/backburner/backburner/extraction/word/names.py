@@ -6,7 +6,13 @@ from backburner.extraction.xmltree import Element, attribute
 
 TRANSITIONAL = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"
-COMPATIBILITY = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+MARKUP = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+"""Of `AlternateContent`, which says the same twice."""
+MATH = (
+    "http://schemas.openxmlformats.org/officeDocument/2006/math",
+    "http://purl.oclc.org/ooxml/officeDocument/math",
+)
+DRAWING = ("http://schemas.openxmlformats.org/drawingml/2006/main", "http://purl.oclc.org/ooxml/drawingml/main")
 _RELATIONS = (
     "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
     "http://purl.oclc.org/ooxml/officeDocument/relationships",
@@ -20,8 +26,7 @@ def word(*names: str) -> tuple[str, ...]:
 
 def child(element: Element, name: str) -> Element | None:
     """The first child of such a name; None if there is none."""
-    found = element.find(f"{{{TRANSITIONAL}}}{name}")
-    return element.find(f"{{{STRICT}}}{name}") if found is None else found
+    return next(element.iterchildren(f"{{{TRANSITIONAL}}}{name}", f"{{{STRICT}}}{name}"), None)
 
 
 def children(element: Element, name: str) -> Iterator[Element]:
@@ -51,4 +56,9 @@ def number(text: str | None) -> int | None:
 def switch(properties: Element, name: str) -> bool | None:
     """Whether something is switched on or off; None where nothing is said."""
     found = child(properties, name)
-    return None if found is None else value(found) not in ("0", "false", "off", "none")
+    return None if found is None else is_on(found)
+
+
+def is_on(element: Element) -> bool:
+    """Whether a switch is on: it is unless it says otherwise."""
+    return value(element) not in ("0", "false", "off", "none")

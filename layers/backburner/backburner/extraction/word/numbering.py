@@ -11,7 +11,8 @@ from backburner.extraction.xmltree import Element
 
 _PLACE = re.compile(r"%([1-9])")
 _BOXES = frozenset("☐☑☒✓✔✗✘")
-_NOTHING = re.compile(r"[\s\u200b]*")
+_LEVELS = 9
+"""Of a list, in Word."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,11 @@ class Numbering:
             return None
         if direct[1] is not None:
             return num_id, direct[1]
-        linked = (level for name in style.ids for level, one in found.levels.items() if name and one.style == name)
-        return num_id, next(linked, style.level or 0)
+        for name, level in style.levels:
+            linked = next((place for place, one in found.levels.items() if name and one.style == name), level)
+            if linked is not None:
+                return num_id, linked
+        return num_id, 0
 
 
 def read_numbering(root: Element | None, styles: Styles) -> Numbering:
@@ -120,6 +124,8 @@ class Counters:
     def _label(self, look: Level, found: NumberedList, counts: dict[int, int]) -> Label:
         if look.form == "bullet" or look.has_picture:
             sign = "".join(symbol(ord(char), look.font) or "" for char in look.text).strip()
+            if not look.text.strip() and not look.has_picture:
+                return Label("", is_bullet=True)
             is_plain = len(sign) <= 1 and sign not in _BOXES
             return Label("-" if is_plain else f"- {sign}", is_bullet=True)
 
@@ -139,7 +145,7 @@ class Counters:
 
 def _levels(element: Element) -> list[tuple[int, Element]]:
     found = ((number(value(level, "ilvl")), level) for level in children(element, "lvl"))
-    return [(place, level) for place, level in found if place is not None]
+    return [(place, level) for place, level in found if place is not None and 0 <= place < _LEVELS]
 
 
 def _level(element: Element) -> Level:

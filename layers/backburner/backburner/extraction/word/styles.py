@@ -3,11 +3,18 @@
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
-from backburner.extraction.word.names import child, children, number, switch, value
+from backburner.extraction.word.names import child, children, is_on, number, value, word
+from backburner.extraction.word.symbols import is_symbol_font
 from backburner.extraction.xmltree import Element
 
 _HEADING_NAME = re.compile(r"heading\s?([1-9])", re.IGNORECASE)
+_LOOKS: dict[Any, str] = {
+    tag: tag.rpartition("}")[2]
+    for tag in word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "position", "sz", "rFonts")
+}
+_LIST_NAME = re.compile(r"List (?:Bullet|Number) ([2-5])", re.IGNORECASE)
 _BODY_LEVEL = 9
 """The outline level that says: no heading."""
 _MOST_ANCESTORS = 50
@@ -43,12 +50,13 @@ PLAIN = RunStyle()
 class ParagraphStyle:
     """What a paragraph is by its style and those that this one is based on."""
 
-    ids: tuple[str, ...] = ()
+    levels: tuple[tuple[str, int | None], ...] = ()
+    """These styles by their ids, each with the level of a list that it asks for."""
     heading: int | None = None
     """1 to 9."""
     num_id: int | None = None
-    level: int | None = None
-    """Of the list; what the list says of these styles goes before it."""
+    depth: int = 0
+    """Of its lists below others: "List Bullet 2" is a list of its own that stands below "List Bullet"."""
     run: RunStyle = PLAIN
 
 
@@ -92,16 +100,16 @@ class Styles:
         chain = self._chain(style_id)
         if not chain:
             named = _HEADING_NAME.fullmatch(style_id)
-            return ParagraphStyle((style_id,), int(named[1]) if named else None)
+            return ParagraphStyle(((style_id, None),), int(named[1]) if named else None)
         numbers = [_numbering(style) for style in chain]
         look = PLAIN
         for style in chain:
             look = look.over(run_style(child(style, "rPr")))
         return ParagraphStyle(
-            tuple(value(style, "styleId") or "" for style in chain),
+            tuple((value(style, "styleId") or "", level) for style, (_, level) in zip(chain, numbers, strict=True)),
             next((level for level in map(_outline_level, chain) if level is not None), None) or None,
             next((num_id for num_id, _ in numbers if num_id is not None), None),
-            next((level for _, level in numbers if level is not None), None),
+            next((int(named[1]) - 1 for style in chain if (named := _LIST_NAME.fullmatch(_text(style, "name")))), 0),
             look,
         )
 
@@ -131,19 +139,38 @@ class Styles:
 
 def run_style(properties: Element | None) -> RunStyle:
     """What `w:rPr` itself asks for."""
-    if properties is None:
+    found = {} if properties is None else {name: one for one in properties if (name := _LOOKS.get(one.tag))}
+    if not found:
         return PLAIN
-    fonts = child(properties, "rFonts")
-    height = child(properties, "vertAlign")
-    struck = [switch(properties, name) for name in ("strike", "dstrike")]
+    fonts = found.get("rFonts")
+    struck = [is_on(found[name]) for name in ("strike", "dstrike") if name in found]
     return RunStyle(
-        switch(properties, "b"),
-        switch(properties, "i"),
-        None if struck == [None, None] else any(struck),
-        switch(properties, "vanish"),
-        None if height is None else value(height),
-        None if fonts is None else value(fonts, "ascii") or value(fonts, "hAnsi"),
+        is_on(found["b"]) if "b" in found else None,
+        is_on(found["i"]) if "i" in found else None,
+        any(struck) if struck else None,
+        is_on(found["vanish"]) if "vanish" in found else None,
+        _height(found),
+        None if fonts is None else _font(fonts),
     )
+
+
+def _height(found: dict[str, Element]) -> str | None:
+    """Raised or lowered: by name, or, as LibreOffice writes it, by a distance together with a size of its own."""
+    if "vertAlign" in found:
+        return value(found["vertAlign"])
+    distance = (number(value(found["position"])) or 0) if "position" in found and "sz" in found else 0
+    return None if not distance else "superscript" if distance > 0 else "subscript"
+
+
+def fonts_of(element: Element) -> list[str]:
+    """The fonts of letters that `w:rFonts` names."""
+    return [value(element, name) or "" for name in ("ascii", "hAnsi")]
+
+
+def _font(element: Element) -> str | None:
+    """The font, if it is one of signs the one that is: it may be named for either half of the letters."""
+    fonts = [font for font in fonts_of(element) if font]
+    return next((font for font in fonts if is_symbol_font(font)), *fonts[:1]) if fonts else None
 
 
 def _outline_level(style: Element) -> int | None:
