@@ -6,7 +6,7 @@ from backburner.documents import FLAT_OFFICE, is_html, is_mail, is_word_xml
 from backburner.errors import JobError, Reason
 from backburner.extraction.packages import Package
 
-READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML and CSV are read"
+READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, XLSB, XLS, ODT, ODS, RTF, EPUB, EML and CSV are read"
 
 
 class Format(StrEnum):
@@ -23,18 +23,40 @@ class Format(StrEnum):
     XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     ODT = "application/vnd.oasis.opendocument.text"
     EPUB = "application/epub+zip"
+    XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
+    XLS = "application/vnd.ms-excel"
+    ODS = "application/vnd.oasis.opendocument.spreadsheet"
 
 
-_OFFICE_PARTS = (("word/", Format.DOCX), ("ppt/", Format.PPTX), ("xl/", Format.XLSX))
-_OFFICE_TYPES = (
+_OFFICE_MAIN = (
+    (b"sheet.binary.macroEnabled.main", Format.XLSB),
     (b"wordprocessingml.document.main", Format.DOCX),
     (b"wordprocessingml.template.main", Format.DOCX),
     (b"ms-word.document.macroEnabled.main", Format.DOCX),
     (b"ms-word.template.macroEnabledTemplate.main", Format.DOCX),
+    (b"spreadsheetml.sheet.main", Format.XLSX),
+    (b"spreadsheetml.template.main", Format.XLSX),
+    (b"vnd.ms-excel.sheet.macroEnabled.main", Format.XLSX),
+    (b"vnd.ms-excel.template.macroEnabled.main", Format.XLSX),
+    (b"vnd.ms-excel.addin.macroEnabled.main", Format.XLSX),
+    (b"presentationml.presentation.main", Format.PPTX),
+    (b"presentationml.slideshow.main", Format.PPTX),
+    (b"presentationml.template.main", Format.PPTX),
+    (b"vnd.ms-powerpoint.presentation.macroEnabled.main", Format.PPTX),
+    (b"vnd.ms-powerpoint.slideshow.macroEnabled.main", Format.PPTX),
+    (b"vnd.ms-powerpoint.template.macroEnabled.main", Format.PPTX),
 )
-"""Types of the parts where documents begin, wherever these lie."""
+"""What the main part of an Office file is said to be, whatever its parts are called."""
+_OFFICE_PARTS = (("xl/workbook.bin", Format.XLSB), ("word/", Format.DOCX), ("ppt/", Format.PPTX), ("xl/", Format.XLSX))
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
+_XLS_STREAMS = tuple(f"{name}\0".encode("utf-16-le") for name in ("Workbook", "Book"))
+_OTHER_STREAMS = tuple(
+    name.encode("utf-16-le") for name in ("WordDocument", "PowerPoint Document", "EncryptedPackage", "__properties_v")
+)
+"""Streams of documents that may have a workbook embedded in them, or an encrypted one."""
+_XLS_BARE = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08\x10\x00", b"\x09\x08\x08\x00")
+"""How workbooks of Excel 2 to 4 begin, and newer ones without the container around them."""
 _HEAD_BYTES = 4096
 _PDF_BYTES = 1024
 """A PDF may have something before and behind it, so much; a text may only speak of one."""
@@ -87,7 +109,11 @@ def packed_format(body: bytes) -> Format | None:
         return Format.RTF
     if body.startswith(b"PK\x03\x04"):
         return _of_package(Package(body))
+    if body.startswith(_XLS_BARE):
+        return Format.XLS
     if body.startswith(_OLE):
+        if any(name in body for name in _XLS_STREAMS) and not any(name in body for name in _OTHER_STREAMS):
+            return Format.XLS
         raise _ole(body)
     return None
 
@@ -116,17 +142,15 @@ def _of_word_xml(head: str) -> Format:
 
 
 def _of_package(package: Package) -> Format:
-    declared = package.declared_type
-    if declared in (Format.ODT, Format.EPUB):
+    declared = (package.declared_type or "").removesuffix("-template")
+    if declared in (Format.ODT, Format.EPUB, Format.ODS):
         return Format(declared)
-    if "[Content_Types].xml" in package.names:
-        types = package.content_types
-        for mark, kind in _OFFICE_TYPES:
-            if mark in types:
-                return kind
-        for folder, kind in _OFFICE_PARTS:
-            if any(name.startswith(folder) for name in package.names):
-                return kind
+    if any(name.lower() == "[content_types].xml" for name in package.names):
+        kinds = (kind for mark, kind in _OFFICE_MAIN if mark in package.content_types)
+        names = [name.replace("\\", "/").lstrip("/").lower() for name in package.names]
+        folders = (kind for folder, kind in _OFFICE_PARTS if any(name.startswith(folder) for name in names))
+        if kind := next(kinds, None) or next(folders, None):
+            return kind
     what = f"a file of the type {declared}" if declared else "an archive (ZIP)"
     raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}: {READ}; upload its files one by one")
 

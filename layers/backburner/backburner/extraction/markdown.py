@@ -25,6 +25,8 @@ def table(rows: Iterable[Sequence[str]]) -> str:
 
 def cell(text: str) -> str:
     """Text as it may stand in a table: pipes escaped, line ends as `<br>`."""
+    if text.isalnum():
+        return text
     lines = (" ".join(line.split()) for line in text.replace("|", "\\|").splitlines())
     return "<br>".join(line for line in lines if line)
 

@@ -17,6 +17,7 @@ _MOST_NESTED = 3
 _MOST_EMBEDDED = 8
 """Documents in documents in documents."""
 _HEAD_BYTES = 4096
+_SPOKEN_AS_VOWEL = "AEFHILMNORSX"
 _END_BYTES = 65_536
 
 Read = Callable[[bytes, str], Extracted]
@@ -32,7 +33,7 @@ def read(body: bytes, name: str, depth: int = 0) -> Extracted:
         kind = written_format(body[:_HEAD_BYTES].decode("latin-1"), name)
         if kind is Format.MAIL and depth >= _MOST_NESTED:
             kind = Format.TEXT
-    extracted = plausible(_read(body, name, kind, partial(read, depth=depth + 1)), f"a {_name(kind)}")
+    extracted = plausible(_read(body, name, kind, partial(read, depth=depth + 1)), _named(kind))
     if not extracted.text.strip():
         raise _empty(kind, len(body))
     return extracted
@@ -60,9 +61,34 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
             _refuse_pdf(body)
         case Format.RTF:
             pass
+        case Format.PPTX | Format.XLSX | Format.XLSB | Format.XLS | Format.ODS:
+            return _slides_or_sheets(body, kind)
         case _:
             _refuse_package(body, kind)
     return _by_library(body, kind)
+
+
+def _slides_or_sheets(body: bytes, kind: Format) -> Extracted:
+    if kind is Format.XLS:
+        from backburner.extraction.sheets.xls import read_xls  # noqa: PLC0415
+
+        return read_xls(body)
+    _refuse_package(body, kind)
+    if kind is Format.PPTX:
+        from backburner.extraction.slides.pptx import read_pptx  # noqa: PLC0415
+
+        return read_pptx(body)
+    if kind is Format.XLSB:
+        from backburner.extraction.sheets.xlsb import read_xlsb  # noqa: PLC0415
+
+        return read_xlsb(body)
+    if kind is Format.ODS:
+        from backburner.extraction.sheets.ods import read_ods  # noqa: PLC0415
+
+        return read_ods(body)
+    from backburner.extraction.sheets.xlsx import read_xlsx  # noqa: PLC0415
+
+    return read_xlsx(body)
 
 
 def _written(body: bytes, name: str) -> Extracted:
@@ -110,9 +136,9 @@ def _refuse_pages(pages: int, what: str) -> None:
 def _empty(kind: Format, size_bytes: int) -> JobError:
     """What to say of a document that holds no text."""
     if kind in (Format.PDF, Format.PPTX, Format.DOCX):
-        what = f"a {_name(kind)} without text, probably a scan: run it through OCR and upload the result"
+        what = f"{_named(kind)} without text, probably a scan: run it through OCR and upload the result"
         return JobError(Reason.UNREADABLE_DOCUMENT, what)
-    what = f"a {_name(kind)} without text in its {size_bytes} bytes"
+    what = f"{_named(kind)} without text in its {size_bytes} bytes"
     return JobError(Reason.EMPTY_DOCUMENT, f"{what}; upload the document again")
 
 
@@ -124,3 +150,9 @@ def _name(kind: Format) -> str:
     """What a format is called in messages."""
     names = {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text", Format.FLAT_DOCX: "DOCX"}
     return names.get(kind, kind.name)
+
+
+def _named(kind: Format) -> str:
+    """The same with its article, as one says it: an XLSX, an HTML page, a PDF."""
+    name = _name(kind)
+    return f"{'an' if name[0] in _SPOKEN_AS_VOWEL else 'a'} {name}"

@@ -16,6 +16,8 @@ _ENTITY = re.compile(rb"<\0{0,3}!\0{0,3}E\0{0,3}N\0{0,3}T\0{0,3}I\0{0,3}T\0{0,3}
 _ENTITY_BYTES = 32
 """As long as such a declaration's beginning is in UTF-32."""
 
+_MOST_DIGITS = 9
+
 
 def parse_xml(body: bytes, what: str) -> Element:
     """The root of an XML document. Raises `JobError` (`unreadable_document`), naming `what` it is part of."""
@@ -44,6 +46,17 @@ def stream_xml(file: IO[bytes], what: str, tags: Sequence[str]) -> Iterator[tupl
             yield ("start" if event == "start" else "end"), element
     except (etree.XMLSyntaxError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise _damaged(what) from error
+
+
+def complete_elements(file: IO[bytes], what: str, *names: str) -> Iterator[Element]:
+    """Each element of these local names, whole, in order, and emptied when the next one is asked for."""
+    for event, element in stream_xml(file, what, [f"{{*}}{name}" for name in names]):
+        if event == "start":
+            continue
+        yield element
+        element.clear()
+        while (before := element.getprevious()) is not None and (parent := before.getparent()) is not None:
+            parent.remove(before)
 
 
 class _Watched:
@@ -81,3 +94,8 @@ def attribute(element: Element, name: str) -> str | None:
     if value is not None:
         return value
     return next((found for key, found in element.attrib.items() if key.rpartition("}")[2] == name), None)
+
+
+def whole_number(text: str | None, *, otherwise: int = 0) -> int:
+    """The value of an attribute that counts something; `otherwise` where it is missing or says anything else."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else otherwise

@@ -1,0 +1,135 @@
+"""What hangs on an XLSX sheet beside its cells: comments, text boxes, charts, labels of buttons, embedded things."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from backburner.errors import JobError
+from backburner.extraction.drawing import drawing_text
+from backburner.extraction.graphics import Found, alternatives, read_reference, related
+from backburner.extraction.parts import Parts
+from backburner.extraction.sheets.workbook import Sheet
+from backburner.extraction.sheets.worksheet import plain_text
+from backburner.extraction.xmltree import Element, attribute, local_name
+
+_BLANKS = re.compile(r"\s+")
+_MOST_NESTED = 100
+"""Groups in groups of shapes."""
+
+
+@dataclass
+class Extras:
+    """The things beside the cells of a workbook's sheets."""
+
+    parts: Parts
+    main: str
+    binary_comments: Callable[[Parts, str], Iterator[tuple[str, str, str]]] | None = None
+    """How comments are read that are not written in XML."""
+
+    def add_to(self, sheet: Sheet, part: str) -> None:
+        """All of them below the sheet's cells, and a note for each that is not read."""
+        try:
+            self.parts.relations(part)
+        except JobError:
+            sheet.missing("the list of what hangs on it is damaged: comments and drawings are not read")
+            return
+        for drawing in related(self.parts, part, "drawing"):
+            self._add_drawing(sheet, drawing)
+        for drawing in related(self.parts, part, "vmlDrawing"):
+            self._add_controls(sheet, drawing)
+        self._add_comments(sheet, part)
+        for relation in self.parts.relations(part).values():
+            if relation.kind in ("oleObject", "package"):
+                how = "linked" if relation.is_external else "embedded"
+                sheet.missing(f"{how} object {relation.target.rpartition('/')[2]} is not read")
+
+    def _add_drawing(self, sheet: Sheet, part: str) -> None:
+        found = Found()
+        try:
+            root = self.parts.tree(part)
+        except JobError:
+            sheet.missing("a damaged drawing is not read")
+            return
+        for kind, element in _drawn(root, 0):
+            if kind == "txBody":
+                text = drawing_text(element)
+                found.add(f"Text box: {text}" if text else "", "")
+            elif kind == "pic":
+                found.pictures += 1
+            else:
+                read_reference(self.parts, part, element, found, has_data_elsewhere=True)
+        sheet.below.extend(found.texts)
+        sheet.has_pictures = sheet.has_pictures or bool(found.pictures)
+        for what in found.unread:
+            sheet.missing(f"{what} is not read")
+
+    def _add_controls(self, sheet: Sheet, part: str) -> None:
+        """Labels of buttons and boxes in the old drawing format, where comments' frames are, too."""
+        try:
+            root = self.parts.tree(part)
+        except JobError:
+            sheet.missing("a damaged drawing of buttons or comments is not read")
+            return
+        for shape in root.iter("{*}shape"):
+            client = next(shape.iter("{*}ClientData"), None)
+            if client is not None and attribute(client, "ObjectType") == "Note":
+                continue
+            text = " ".join("".join("".join(one.itertext()) for one in shape.iter("{*}textbox")).split())
+            is_ticked = client is not None and any(one.text == "1" for one in client.iter("{*}Checked"))
+            if text:
+                sheet.below.append(f"Control: {text}{' (ticked)' if is_ticked else ''}")
+
+    def _add_comments(self, sheet: Sheet, part: str) -> None:
+        try:
+            threaded = [
+                comment for name in related(self.parts, part, "threadedComment") for comment in self._threaded(name)
+            ]
+            in_threads = {reference for reference, _, _ in threaded}
+            plain = [comment for name in related(self.parts, part, "comments") for comment in self._comments(name)]
+        except JobError:
+            sheet.missing("damaged comments are not read")
+            return
+        comments = threaded + [comment for comment in plain if comment[0] not in in_threads]
+        if comments:
+            lines = [f"- {place}: {text}{f' ({author})' if author else ''}" for place, author, text in comments]
+            sheet.below.append("\n".join(["Comments:", *lines]))
+
+    def _comments(self, part: str) -> Iterator[tuple[str, str, str]]:
+        """Cell, author and text of each."""
+        if self.binary_comments is not None:
+            yield from self.binary_comments(self.parts, part)
+            return
+        root = self.parts.tree(part)
+        authors = [one.text or "" for one in root.iter("{*}author")]
+        for comment in root.iter("{*}comment"):
+            number = attribute(comment, "authorId") or ""
+            author = authors[int(number)] if number.isdecimal() and int(number) < len(authors) else ""
+            text = "".join(plain_text(one) for one in comment if local_name(one) == "text")
+            text = _BLANKS.sub(" ", text).strip().removeprefix(f"{author}:").strip()
+            yield attribute(comment, "ref") or "", _BLANKS.sub(" ", author), text
+
+    def _threaded(self, part: str) -> Iterator[tuple[str, str, str]]:
+        for comment in self.parts.tree(part).iter("{*}threadedComment"):
+            text = " ".join("".join(one.text or "" for one in comment if local_name(one) == "text").split())
+            yield attribute(comment, "ref") or "", self._persons.get(attribute(comment, "personId") or "", ""), text
+
+    @cached_property
+    def _persons(self) -> dict[str, str]:
+        return {
+            attribute(one, "id") or "": attribute(one, "displayName") or ""
+            for part in related(self.parts, self.main, "person")
+            for one in self.parts.tree(part).iter("{*}person")
+        }
+
+
+def _drawn(element: Element, depth: int) -> Iterator[tuple[str, Element]]:
+    """Texts, pictures and references of a drawing in the order of its shapes."""
+    if depth > _MOST_NESTED:
+        return
+    for child in alternatives(element):
+        kind = local_name(child)
+        if kind in ("txBody", "pic", "relIds") or (kind == "chart" and attribute(child, "id")):
+            yield kind, child
+        else:
+            yield from _drawn(child, depth + 1)

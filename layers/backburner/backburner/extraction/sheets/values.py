@@ -1,0 +1,19 @@
+"""Values as cells show them, ready to stand in a table."""
+
+from backburner.extraction.markdown import cell
+from backburner.extraction.sheets.numberformats import NumberFormat
+from backburner.extraction.sheets.numbers import plain
+
+
+def number_cell(raw: str, style: NumberFormat | None) -> str:
+    """A number as its file writes it."""
+    shown = plain(raw) if style is None else style.number(raw)
+    return shown if "|" not in shown else cell(shown)
+
+
+def text_cell(text: str, style: NumberFormat | None) -> str:
+    """A text that is ready for its table, between the words that its format has around it."""
+    if style is None or not text or not any(style.text):
+        return text
+    before, behind = (word.replace("|", "\\|") for word in style.text)
+    return f"{before}{text}{behind}".strip()

@@ -1,0 +1,109 @@
+"""XLSX, XLSM and XLTX: the sheets in the workbook's order, each read as a stream of rows."""
+
+from collections.abc import Iterator
+
+from backburner.documents import Extracted
+from backburner.errors import JobError
+from backburner.extraction.graphics import related
+from backburner.extraction.markdown import cell
+from backburner.extraction.parts import Parts, Relation, packed_parts
+from backburner.extraction.sheets.extras import Extras
+from backburner.extraction.sheets.numberformats import Formats, NumberFormat
+from backburner.extraction.sheets.workbook import Sheet, Writer
+from backburner.extraction.sheets.worksheet import Shared, Worksheet, plain_text, unescaped
+from backburner.extraction.xmltree import Element, attribute, complete_elements, local_name, whole_number
+
+_STATES = {"hidden": "hidden", "veryhidden": "very hidden"}
+_SHEETS = ("worksheet", "chartsheet", "dialogsheet", "xlMacrosheet", "xlIntlMacrosheet")
+_TRUE = frozenset({"1", "true", "on"})
+
+
+def read_xlsx(body: bytes) -> Extracted:
+    """The workbook as Markdown, with a note for each thing that is not read. Raises `JobError`."""
+    parts = packed_parts(body, "a workbook")
+    main = parts.main(".main")
+    workbook = parts.tree(main)
+    is_1904 = any((attribute(one, "date1904") or "").lower() in _TRUE for one in workbook.iter("{*}workbookPr"))
+    writer = Writer()
+    shared = Shared(_strings(parts, main, writer), _styles(parts, main, writer, since_1904=is_1904))
+    extras = Extras(parts, main)
+    for sheet, relation in _listed(parts, main, workbook):
+        _read_sheet(parts, shared, sheet, relation)
+        if relation is not None:
+            extras.add_to(sheet, relation.target)
+        writer.add(sheet)
+    return writer.extracted()
+
+
+def _listed(parts: Parts, main: str, workbook: Element) -> Iterator[tuple[Sheet, Relation | None]]:
+    """The sheets in the workbook's order, each with its part; the parts there are where the workbook lists none."""
+    relations = parts.relations(main)
+    listed = [one for sheets in workbook.iter("{*}sheets") for one in sheets if local_name(one) == "sheet"]
+    for one in listed:
+        identity = next((one.get(key) for key in one.attrib if str(key).endswith("}id")), None)
+        state = _STATES.get((attribute(one, "state") or "").lower(), "")
+        yield Sheet(unescaped(attribute(one, "name") or ""), state), relations.get(identity or "")
+    if not listed:
+        for number, relation in enumerate((one for one in relations.values() if one.kind in _SHEETS), 1):
+            yield Sheet(f"Sheet{number}"), relation
+
+
+def _read_sheet(parts: Parts, shared: Shared, sheet: Sheet, relation: Relation | None) -> None:
+    """A sheet's rows, those before the damage where it is damaged."""
+    if not is_sheet_there(parts, sheet, relation):
+        return
+    assert relation is not None
+    worksheet = Worksheet(shared, sheet)
+    try:
+        with parts.open(relation.target) as file:
+            for element in complete_elements(file, f"a sheet ({sheet.name})", *Worksheet.TAKES):
+                worksheet.take(element)
+    except JobError:
+        sheet.breaks_off(worksheet.row)
+    try:
+        worksheet.finish(parts.relations(relation.target))
+    except JobError:
+        worksheet.finish({})  # whatever hangs on it is said to be unread along with the rest of the list
+
+
+def is_sheet_there(parts: Parts, sheet: Sheet, relation: Relation | None) -> bool:
+    """Whether there are cells to be read; a sheet that is a chart says so, one that is missing too."""
+    if relation is None or relation.is_external or not parts.has(relation.target):
+        sheet.missing("its data is missing from the file")
+        return False
+    if relation.kind == "chartsheet":
+        sheet.state = ", ".join(word for word in (sheet.state, "chart") if word)
+        return False
+    return True
+
+
+def _strings(parts: Parts, main: str, writer: Writer) -> list[str]:
+    """The shared strings; readings of Japanese characters (`rPh`) are no part of them."""
+    texts: list[str] = []
+    for part in related(parts, main, "sharedStrings")[:1]:
+        try:
+            with parts.open(part) as file:
+                texts.extend(cell(plain_text(one)) for one in complete_elements(file, "a list of texts", "si"))
+        except JobError:
+            writer.notes.append(f"the workbook's list of texts is damaged behind {len(texts)} texts")
+    return texts
+
+
+def _styles(parts: Parts, main: str, writer: Writer, *, since_1904: bool) -> list[NumberFormat | None]:
+    """The number format of each cell style."""
+    formats = Formats(since_1904=since_1904)
+    for part in related(parts, main, "styles")[:1]:
+        try:
+            styles = parts.tree(part)
+        except JobError:
+            writer.notes.append("the workbook's styles are damaged: dates stand as numbers")
+            continue
+        for one in styles.iter("{*}numFmt"):
+            formats.codes[whole_number(attribute(one, "numFmtId"))] = attribute(one, "formatCode") or "General"
+        return [
+            formats.of_number(whole_number(attribute(one, "numFmtId")))
+            for listed in styles.iter("{*}cellXfs")
+            for one in listed
+            if local_name(one) == "xf"
+        ]
+    return []

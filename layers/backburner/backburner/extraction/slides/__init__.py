@@ -1,0 +1,1 @@
+"""Presentations: a heading for each slide, its text in the order of its shapes, its notes and comments."""

@@ -1,0 +1,123 @@
+"""The shapes of a slide in their order, groups and all, as Markdown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from backburner.extraction.graphics import Found, alternatives, read_reference
+from backburner.extraction.markdown import table
+from backburner.extraction.slides.layouts import TITLES, Layouts, Page, kind_of, placeholder_of, top_left
+from backburner.extraction.slides.paragraphs import markdown_of, plain_of
+from backburner.extraction.xmltree import Element, attribute, local_name
+
+_FURNITURE = frozenset({"dt", "ftr", "sldNum", "hdr", "sldImg"})
+_SHAPES = frozenset({"sp", "cxnSp"})
+_MOST_NESTED = 100
+"""Groups in groups."""
+_ROW_HEIGHT = 91_440
+"""A tenth of an inch: tops that differ by less are level."""
+_MEDIA = ("videoFile", "audioFile", "wavAudioFile", "quickTimeFile", "audioCd")
+
+
+@dataclass
+class Contents:
+    """What the shapes of one slide say."""
+
+    title: str = ""
+    found: Found = field(default_factory=Found)
+    furniture: list[str] = field(default_factory=list)
+    """Date and footer: text that says nothing of the slide itself."""
+
+
+def shapes_of(root: Element) -> Iterator[Element]:
+    """The shapes of a slide, layout or master, groups as one shape each."""
+    for tree in root.iter("{*}spTree"):
+        yield from alternatives(tree)
+        return
+
+
+def in_order(shapes: list[Element], layouts: Layouts, page: Page, depth: int = 0) -> Iterator[Element]:
+    """From top to bottom, in a row from left to right; the shapes of a group where their group stands."""
+    placed = [(*top_left(shape, layouts, page), shape) for shape in shapes]
+    for _, _, shape in _by_rows(placed):
+        if local_name(shape) != "grpSp":
+            yield shape
+        elif depth < _MOST_NESTED:
+            yield from in_order(list(alternatives(shape)), layouts, page, depth + 1)
+
+
+def read_shapes(layouts: Layouts, page: Page, root: Element) -> Contents:
+    """A slide's title, its texts, tables, charts, and what cannot be read of it."""
+    contents = Contents()
+    for shape in in_order(list(shapes_of(root)), layouts, page):
+        kind = local_name(shape)
+        if kind in _SHAPES:
+            _read_shape(layouts, page, shape, contents)
+        elif kind == "pic":
+            is_media = any(True for name in _MEDIA for _ in shape.iter(f"{{*}}{name}"))
+            contents.found.pictures += not is_media
+            contents.found.add("", "a film or sound" if is_media else "")
+        elif kind == "graphicFrame":
+            _read_frame(page, shape, contents.found)
+        elif kind == "contentPart":
+            contents.found.unread.append("handwriting")
+    if any(True for background in root.iter("{*}bg") for _ in background.iter("{*}blip")):
+        contents.found.pictures += 1
+    return contents
+
+
+def _by_rows(placed: list[tuple[int, int, Element]]) -> list[tuple[int, int, Element]]:
+    """Shapes whose tops are nearly level stand in one row."""
+    ordered: list[tuple[int, int, Element]] = []
+    row: list[tuple[int, int, Element]] = []
+    for one in sorted(placed, key=lambda place: place[0]):
+        if row and one[0] - row[0][0] > _ROW_HEIGHT:
+            ordered += sorted(row, key=lambda place: place[1])
+            row = []
+        row.append(one)
+    return ordered + sorted(row, key=lambda place: place[1])
+
+
+def _read_shape(layouts: Layouts, page: Page, shape: Element, contents: Contents) -> None:
+    placeholder = placeholder_of(shape)
+    kind = kind_of(placeholder)
+    contents.found.pictures += any(True for fill in shape.iter("{*}blipFill"))
+    relations = page.relations
+    for body in (one for one in shape if local_name(one) == "txBody"):
+        if kind in TITLES and not contents.title:
+            contents.title = " ".join(plain_of(body, relations).split())
+        elif kind == "sldNum":
+            continue
+        elif kind in _FURNITURE:
+            contents.furniture.append(plain_of(body, relations))
+        else:
+            contents.found.add(markdown_of(body, layouts.styles(page, placeholder), relations), "")
+
+
+def _read_frame(page: Page, frame: Element, found: Found) -> None:
+    """A table, a chart, a SmartArt or an embedded object."""
+    for data in frame.iter("{*}graphicData"):
+        for child in alternatives(data):
+            kind = local_name(child)
+            if kind == "tbl":
+                found.add(_table(page, child), "")
+            elif kind in ("chart", "relIds"):
+                read_reference(page.parts, page.part, child, found, has_data_elsewhere=False)
+            elif kind == "oleObj":
+                program = attribute(child, "progId") or attribute(child, "name") or "of an unknown kind"
+                found.unread.append(f"embedded object ({program})")
+            else:
+                found.unread.append(f"a drawing of an unknown kind ({kind})")
+
+
+def _table(page: Page, element: Element) -> str:
+    """The rows; of merged cells the first place holds the text."""
+    rows = [
+        [
+            "\n".join(plain_of(body, page.relations) for body in cell if local_name(body) == "txBody")
+            for cell in row
+            if local_name(cell) == "tc"
+        ]
+        for row in element
+        if local_name(row) == "tr"
+    ]
+    return table(rows).rstrip("\n")
