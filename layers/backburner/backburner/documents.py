@@ -22,6 +22,7 @@ _HTML_NAMES = frozenset({".html", ".htm", ".xhtml"})
 _HTML_BEGINS = re.compile(
     r"(?:<\?xml[^>]*>\s*|<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
+_OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns:office"
 _TAG = re.compile(r"<[a-z][a-z0-9]*[\s/>]", re.IGNORECASE)
 _MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]", re.MULTILINE)
 _MAIL_HAS = frozenset({"message-id", "mime-version", "received", "content-type"})
@@ -69,7 +70,7 @@ def checked(text: str, size_bytes: int) -> str:
 def is_markup(text: str, name: str) -> bool:
     """Whether characters are not the text itself: HTML, a mail, RTF, a PDF without a byte beyond ASCII."""
     head = text[:_HEAD_CHARS].lstrip()
-    return head.startswith(("%PDF-", "{\\rtf")) or is_html(head, name) or is_mail(head, name)
+    return head.startswith(("%PDF-", "{\\rtf")) or _OPEN_DOCUMENT in head or is_html(head, name) or is_mail(head, name)
 
 
 def is_html(head: str, name: str) -> bool:

@@ -44,6 +44,12 @@ def item(label: str, text: str, level: int) -> Block:
     return Block(f"{'  ' * min(level, 20)}{begin} {text}", is_item=True)
 
 
+def heading_label(label: str | None) -> str:
+    """What stands before a heading: its number; a bullet says nothing there."""
+    shown = (label or "").strip()
+    return "" if shown in _BULLETS else shown
+
+
 class Runs:
     """A paragraph that is being written: pieces of text, each with the mark that stands around it."""
 

@@ -1,5 +1,6 @@
 """What a document is, decided by its bytes; its name decides only between lookalikes."""
 
+import re
 from enum import StrEnum
 
 from backburner.documents import is_html, is_mail
@@ -21,9 +22,22 @@ class Format(StrEnum):
     PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
     XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     ODT = "application/vnd.oasis.opendocument.text"
+    ODP = "application/vnd.oasis.opendocument.presentation"
+    ODG = "application/vnd.oasis.opendocument.graphics"
+    FODT = "application/vnd.oasis.opendocument.text-flat-xml"
     EPUB = "application/epub+zip"
 
 
+_OPEN_DOCUMENTS = {
+    f"application/vnd.oasis.opendocument.{kind}": format_
+    for format_, kinds in {
+        Format.ODT: ("text", "text-template", "text-master", "text-master-template", "text-web", "formula", "chart"),
+        Format.ODP: ("presentation", "presentation-template"),
+        Format.ODG: ("graphics", "graphics-template"),
+    }.items()
+    for kind in kinds
+}
+_FLAT = re.compile(r"<(?:\w+:)?document\b[^>]*urn:oasis:names:tc:opendocument:xmlns:office")
 _OFFICE_PARTS = (("word/", Format.DOCX), ("ppt/", Format.PPTX), ("xl/", Format.XLSX))
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
@@ -87,6 +101,8 @@ def packed_format(body: bytes) -> Format | None:
 def written_format(text: str, name: str) -> Format:
     """The format of what is written in characters."""
     head = text[:_HEAD_BYTES].lstrip()
+    if _FLAT.search(head):
+        return Format.FODT
     if is_html(head, name):
         return Format.HTML
     return Format.MAIL if is_mail(head, name) else Format.TEXT
@@ -99,9 +115,11 @@ def unsupported(body: bytes) -> JobError:
 
 
 def _of_package(package: Package) -> Format:
-    declared = package.declared_type
-    if declared in (Format.ODT, Format.EPUB):
-        return Format(declared)
+    declared = package.declared_type or package.manifest_type
+    if declared in _OPEN_DOCUMENTS:
+        return _OPEN_DOCUMENTS[declared]
+    if declared == Format.EPUB:
+        return Format.EPUB
     if "[Content_Types].xml" in package.names:
         for folder, kind in _OFFICE_PARTS:
             if any(name.startswith(folder) for name in package.names):

@@ -49,6 +49,15 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
             from backburner.extraction.rtf import read_rtf  # noqa: PLC0415
 
             return read_rtf(body)
+        case Format.ODT | Format.ODP | Format.ODG:
+            from backburner.extraction.opendocument import read_opendocument  # noqa: PLC0415
+
+            _refuse_package(body, kind)
+            return read_opendocument(body)
+        case Format.FODT:
+            from backburner.extraction.opendocument import read_flat_file  # noqa: PLC0415
+
+            return read_flat_file(body)
         case _:
             _refuse_package(body, kind)
     return _by_library(body, kind)
@@ -111,4 +120,5 @@ def _encrypted(kind: Format) -> JobError:
 
 def _name(kind: Format) -> str:
     """What a format is called in messages."""
-    return {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text"}.get(kind, kind.name)
+    names = {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text", Format.FODT: "flat OpenDocument file"}
+    return names.get(kind, kind.name)

@@ -8,8 +8,8 @@ from backburner.extraction.rtf.fields import Field
 from backburner.extraction.rtf.fonts import Fonts
 from backburner.extraction.rtf.lists import ListTable
 from backburner.extraction.rtf.state import Nowhere, Sink, State, Words
-from backburner.extraction.rtf.story import Story
 from backburner.extraction.rtf.styles import Styles
+from backburner.extraction.story import Story
 
 _Begin = Callable[[State], None]
 _WORD_ART = "gtextUNICODE"

@@ -10,9 +10,9 @@ from backburner.extraction.rtf.destinations import Destinations
 from backburner.extraction.rtf.fonts import Fonts
 from backburner.extraction.rtf.lists import ListTable
 from backburner.extraction.rtf.state import State
-from backburner.extraction.rtf.story import Paragraph, Story
 from backburner.extraction.rtf.styles import Styles
 from backburner.extraction.rtf.tokens import Kind, Token, Tokens
+from backburner.extraction.story import Paragraph, Story
 from backburner.extraction.symbols import symbol
 
 MAX_GROUPS = 100_000
