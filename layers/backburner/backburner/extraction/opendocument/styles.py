@@ -94,6 +94,9 @@ def _style(element: Element) -> Style:
             properties, "style:text-line-through-type"
         ):
             is_struck = line != "none"
+    for properties in children(element, "style:drawing-page-properties"):
+        if visibility := value(properties, "presentation:visibility"):
+            is_hidden = visibility == "hidden"
     parent, lists = value(element, "style:parent-style-name"), value(element, "style:list-style-name")
     return Style(parent, is_hidden, position, is_struck, lists or None)
 
