@@ -196,7 +196,8 @@ def test_formulas_and_charts_are_read_and_other_objects_named() -> None:
     formula = (
         b'<math xmlns="http://www.w3.org/1998/Math/MathML">'
         b"<semantics><mrow><mfrac><mi>a</mi><mi>b</mi></mfrac>"
-        b'<mo>=</mo><msup><mi>x</mi><mn>2</mn></msup></mrow><annotation encoding="StarMath">a over b</annotation></semantics></math>'
+        b"<mo>=</mo><msup><mi>x</mi><mn>2</mn></msup></mrow>"
+        b'<annotation encoding="StarMath">a over b</annotation></semantics></math>'
     )
     table = (
         "<chart:chart><chart:title><text:p>Sales</text:p></chart:title><table:table><table:table-rows>"
