@@ -123,6 +123,11 @@ class Composition:
         return Extracted(f"{text}\n" if text else "", tuple(self.notes))
 
 
+def hidden(chars: int) -> str:
+    """The note of text that no page shows."""
+    return f"{chars} character{'s' * (chars != 1)} of hidden text left out"
+
+
 def comment(author: str, text: str) -> str:
     """A comment at the place that it is about."""
     by = f"comment by {author.strip()}" if author.strip() else "comment"

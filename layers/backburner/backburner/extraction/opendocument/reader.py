@@ -2,7 +2,7 @@
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Block, Composition, joined
+from backburner.extraction.composition import Block, Composition, hidden, joined
 from backburner.extraction.opendocument import frames, paragraphs
 from backburner.extraction.opendocument.names import children, name_of, value
 from backburner.extraction.opendocument.parts import Flat, FlatFile, Source, packed
@@ -71,8 +71,7 @@ class _Reader:
             self._part(within, part)
         self._blocks += self._walker.finish()
         if self._walker.hidden_chars:
-            note = f"{self._walker.hidden_chars} characters of hidden text left out"
-            self._blocks.append(Block(self._composition.missing(note)))
+            self._blocks.append(Block(self._composition.missing(hidden(self._walker.hidden_chars))))
         return self._blocks
 
     def embedded(self, element: Element) -> Embedded:

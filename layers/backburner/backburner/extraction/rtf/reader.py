@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Composition
+from backburner.extraction.composition import Composition, hidden
 from backburner.extraction.rtf import vocabulary as words
 from backburner.extraction.rtf.destinations import Destinations
 from backburner.extraction.rtf.fonts import Fonts
@@ -69,7 +69,7 @@ class _Reader:
             self._cut_off()
         body = self._story.finish()
         if self._hidden:
-            note = self.composition.missing(f"{self._hidden} characters of hidden text left out")
+            note = self.composition.missing(hidden(self._hidden))
             self._story.add(note)
             body = self._story.finish()
         return self.composition.extracted(body)
