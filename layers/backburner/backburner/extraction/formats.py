@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from backburner.documents import is_html, is_mail
 from backburner.errors import JobError, Reason
+from backburner.extraction.foreign import other_compound
 from backburner.extraction.packages import Package
 
 READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML and CSV are read"
@@ -26,6 +27,8 @@ class Format(StrEnum):
     ODG = "application/vnd.oasis.opendocument.graphics"
     FODT = "application/vnd.oasis.opendocument.text-flat-xml"
     EPUB = "application/epub+zip"
+    DOC = "application/msword"
+    PPT = "application/vnd.ms-powerpoint"
 
 
 _OPEN_DOCUMENTS = {
@@ -94,7 +97,7 @@ def packed_format(body: bytes) -> Format | None:
     if body.startswith(b"PK\x03\x04"):
         return _of_package(Package(body))
     if body.startswith(_OLE):
-        raise _ole(body)
+        return _of_compound(body)
     return None
 
 
@@ -128,7 +131,15 @@ def _of_package(package: Package) -> Format:
     raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}: {READ}; upload its files one by one")
 
 
-def _ole(body: bytes) -> JobError:
+def _of_compound(body: bytes) -> Format:
+    """What stands in the container of the old Office formats."""
+    from backburner.extraction.compound import Compound  # noqa: PLC0415 - its library is seldom needed
+
     if _ENCRYPTED_OFFICE in body:
-        return JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted Office document: save it without a password")
-    return JobError(Reason.UNSUPPORTED_TYPE, f"an old Office document: save it as DOCX, PPTX, XLSX or PDF; {READ}")
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted Office document: save it without a password")
+    names = Compound(body).names
+    if "WordDocument" in names:
+        return Format.DOC
+    if "PowerPoint Document" in names:
+        return Format.PPT
+    raise JobError(Reason.UNSUPPORTED_TYPE, f"{other_compound(names)}; {READ}")

@@ -34,7 +34,7 @@ def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     return extracted
 
 
-def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
+def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:  # noqa: PLR0911 - one for each format
     """Each format's own reader, imported when it is needed: a child reads one document."""
     match kind:
         case Format.TEXT | Format.HTML:
@@ -54,6 +54,14 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
 
             _refuse_package(body, kind)
             return read_opendocument(body)
+        case Format.DOC:
+            from backburner.extraction.doc import read_doc  # noqa: PLC0415
+
+            return read_doc(body)
+        case Format.PPT:
+            from backburner.extraction.ppt import read_ppt  # noqa: PLC0415
+
+            return read_ppt(body)
         case Format.FODT:
             from backburner.extraction.opendocument import read_flat_file  # noqa: PLC0415
 

@@ -3,8 +3,7 @@
 from itertools import pairwise
 
 from backburner.documents import Extracted
-from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Block, Composition, hidden, joined
+from backburner.extraction.composition import Block, Composition, hidden, joined, with_text
 from backburner.extraction.compound import DAMAGED, Compound, damaged
 from backburner.extraction.doc.beside import Beside
 from backburner.extraction.doc.fib import Fib, Table
@@ -47,13 +46,7 @@ class _Reader:
         blocks += [block for box in self._beside.rest() for block in box]
         if self._context.hidden:
             blocks.append(Block(self._composition.missing(hidden(self._context.hidden))))
-        extracted = self._composition.extracted(blocks)
-        if not extracted.text.strip() and self._context.pictures:
-            raise JobError(
-                Reason.UNREADABLE_DOCUMENT,
-                "a DOC of pictures only, probably a scan: run it through OCR and upload the result",
-            )
-        return extracted
+        return with_text(self._composition.extracted(blocks), "a DOC", self._context.pictures)
 
     def _read(self, first: int, last: int) -> list[Block]:
         """A text: the body, or one beside it."""

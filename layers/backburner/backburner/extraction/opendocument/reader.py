@@ -2,7 +2,7 @@
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Block, Composition, hidden, joined
+from backburner.extraction.composition import Block, Composition, hidden, joined, with_text
 from backburner.extraction.opendocument import frames, paragraphs
 from backburner.extraction.opendocument.names import children, name_of, value
 from backburner.extraction.opendocument.parts import Flat, FlatFile, Source, packed
@@ -55,15 +55,10 @@ class _Reader:
         """The whole document."""
         blocks = self.all_blocks()
         self._beside()
-        slides = self._slides
-        has_text = bool(slides.with_text) if slides is not None else bool(blocks)
-        if not has_text and self._walker.pictures:
-            what = "a presentation" if slides is not None else "a document"
-            raise JobError(
-                Reason.UNREADABLE_DOCUMENT,
-                f"{what} of pictures only, probably a scan: run it through OCR and upload the result",
-            )
-        return self._composition.extracted(blocks if has_text else [])
+        what = "a document" if self._slides is None else "a presentation"
+        if self._slides is not None and not self._slides.with_text:
+            self._composition, blocks = Composition(), []
+        return with_text(self._composition.extracted(blocks), what, self._walker.pictures)
 
     def all_blocks(self) -> list[Block]:
         """The text, without what stands before and behind it."""

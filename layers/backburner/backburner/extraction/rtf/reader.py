@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Composition, hidden
+from backburner.extraction.composition import Composition, hidden, with_text
 from backburner.extraction.rtf import vocabulary as words
 from backburner.extraction.rtf.destinations import Destinations
 from backburner.extraction.rtf.fonts import Fonts
@@ -26,13 +26,7 @@ _FIRST_SIGN, _LAST_SIGN = 0xF000, 0xF0FF
 def read_rtf(body: bytes) -> Extracted:
     """The text of an RTF document. Raises `JobError` where it holds pictures only, or groups without end."""
     reader = _Reader(body)
-    extracted = reader.read()
-    if not extracted.text.strip() and reader.destinations.pictures:
-        raise JobError(
-            Reason.UNREADABLE_DOCUMENT,
-            "an RTF of pictures only, probably a scan: run it through OCR and upload the result",
-        )
-    return extracted
+    return with_text(reader.read(), "an RTF", reader.destinations.pictures)
 
 
 def rtf_text(body: bytes) -> Extracted:
