@@ -51,6 +51,7 @@ class _Reader:
         self._high = 0
         self._held = ""
         self._hidden = 0
+        self._edges: list[int] = []
         self._words = self._vocabulary()
         self._known = self.destinations.known | words.KNOWN | set(self._words)
 
@@ -187,6 +188,7 @@ class _Reader:
             b"page": lambda _: self._paragraph(),
             b"column": lambda _: self._paragraph(),
             b"trowd": lambda _: self._row_begins(),
+            b"cellx": self._edge,
             b"cell": lambda _: self._cell(1),
             b"nestcell": lambda _: self._cell(max(self._state.table_level, 2)),
             b"row": lambda _: self._row(1),
@@ -269,6 +271,10 @@ class _Reader:
     def _row_begins(self) -> None:
         if self.destinations.is_text(self._state):
             self._state.story.in_row = True
+            self._edges = []
+
+    def _edge(self, number: int | None) -> None:
+        self._edges.append(number or 0)
 
     def _cell(self, level: int) -> None:
         if self._ends_something(self._state):
@@ -276,7 +282,7 @@ class _Reader:
 
     def _row(self, level: int) -> None:
         if self.destinations.is_text(self._state):
-            self._state.story.end_row(level)
+            self._state.story.end_row(level, tuple(self._edges) if level == 1 else ())
             self._state.story.in_row = self._state.story.in_row and level > 1
 
     def _ends_something(self, state: State) -> bool:
