@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from backburner.documents import is_html, is_mail
 from backburner.errors import JobError, Reason
-from backburner.extraction.foreign import other_compound
+from backburner.extraction.foreign import foreign_compound, foreign_file, foreign_package, foreign_text
 from backburner.extraction.packages import Package
 
 READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML and CSV are read"
@@ -98,12 +98,16 @@ def packed_format(body: bytes) -> Format | None:
         return _of_package(Package(body))
     if body.startswith(_OLE):
         return _of_compound(body)
+    if what := foreign_file(body, may_be_text=True):
+        raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {READ}")
     return None
 
 
 def written_format(text: str, name: str) -> Format:
-    """The format of what is written in characters."""
+    """The format of what is written in characters. Raises `JobError` where it is no text for people."""
     head = text[:_HEAD_BYTES].lstrip()
+    if what := foreign_text(head):
+        raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {READ}")
     if _FLAT.search(head):
         return Format.FODT
     if is_html(head, name):
@@ -113,6 +117,8 @@ def written_format(text: str, name: str) -> Format:
 
 def unsupported(body: bytes) -> JobError:
     """What to say of bytes that are neither text nor a format that is read."""
+    if known := foreign_file(body):
+        return JobError(Reason.UNSUPPORTED_TYPE, f"{known}; {READ}")
     found = (what for place, mark, what in _OTHERS if body.startswith(mark, place))
     return JobError(Reason.UNSUPPORTED_TYPE, f"{next(found, 'binary data of an unknown kind')}: {READ}")
 
@@ -127,8 +133,7 @@ def _of_package(package: Package) -> Format:
         for folder, kind in _OFFICE_PARTS:
             if any(name.startswith(folder) for name in package.names):
                 return kind
-    what = f"a file of the type {declared}" if declared else "an archive (ZIP)"
-    raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}: {READ}; upload its files one by one")
+    raise JobError(Reason.UNSUPPORTED_TYPE, f"{foreign_package(declared, package.names)}; {READ}")
 
 
 def _of_compound(body: bytes) -> Format:
@@ -142,4 +147,4 @@ def _of_compound(body: bytes) -> Format:
         return Format.DOC
     if "PowerPoint Document" in names:
         return Format.PPT
-    raise JobError(Reason.UNSUPPORTED_TYPE, f"{other_compound(names)}; {READ}")
+    raise JobError(Reason.UNSUPPORTED_TYPE, f"{foreign_compound(names)}; {READ}")
