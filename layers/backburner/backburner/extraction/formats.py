@@ -8,7 +8,7 @@ from backburner.errors import JobError, Reason
 from backburner.extraction.foreign import foreign_compound, foreign_file, foreign_package, foreign_text
 from backburner.extraction.packages import Package
 
-READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML and CSV are read"
+READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, ODP, RTF, DOC, PPT, EPUB, EML and CSV are read"
 
 
 class Format(StrEnum):
