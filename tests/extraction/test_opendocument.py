@@ -2,13 +2,14 @@
 
 import re
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.documents import Extracted
+from backburner.documents import Extracted, plain_text
 from backburner.errors import JobError, Reason
 from backburner.extraction.opendocument import read_flat
 from backburner.extraction.reading import read
@@ -293,6 +294,7 @@ def test_flat_documents_are_read_like_packed_ones() -> None:
     """As bytes and as a tree."""
     inner = items(p("a"), p("b"), text__style_name="L")
     made = flat(inner, "text", NUMBERS)
+    assert plain_text(made, "a.fodt") is None
     assert read(made, "a.fodt") == read_flat(parse_xml(made, "x")) == Extracted("3. a\n4. b\n")
     assert read(flat(SLIDES, "presentation"), "a.fodp").text.startswith("## Title\n\nbody\n")
 
@@ -356,3 +358,26 @@ def test_every_word_comes_out_once_and_in_order(tree: tuple[str, list]) -> None:
     shown = read_flat(parse_xml(body, "x")).text
     found = [word for word in re.split(r"[\s|]+|<br>|---|\\", shown) if word not in ("", "-")]
     assert found == words
+
+
+_TAGS = [
+    "text:p", "text:h", "text:span", "text:a", "text:list", "text:list-item", "text:list-header", "text:note", "text:s",
+    "text:note-body", "text:numbered-paragraph", "text:section", "office:annotation", "dc:creator", "table:table",
+    "table:table-row", "table:table-cell", "table:covered-table-cell", "draw:frame", "draw:text-box", "draw:g",
+    "draw:page", "draw:object", "draw:control", "draw:image", "math:mfrac", "math:msup", "text:ruby-text", "presentation:notes",
+    "text:tracked-changes", "field:fieldmark", "text:hidden-text",
+]  # fmt: skip
+_ANY = st.recursive(
+    st.just("word"),
+    lambda inner: st.builds(
+        lambda tag, parts: f"<{tag}>{''.join(parts)}</{tag}>", st.sampled_from(_TAGS), st.lists(inner, max_size=4)
+    ),
+    max_leaves=25,
+)
+
+
+@given(_ANY, st.sampled_from(["text", "presentation", "chart"]))
+def test_no_order_of_elements_breaks_the_reader(inner: str, kind: str) -> None:
+    """It answers with a text, or says that there is none."""
+    with suppress(JobError):
+        assert isinstance(read_flat(parse_xml(flat(inner, kind), "x")).text, str)

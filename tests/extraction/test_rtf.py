@@ -229,6 +229,17 @@ def test_a_scan_is_refused_and_a_torso_is_told() -> None:
     assert read_rtf(b"{\\rtf1 whole {\\b half") == Extracted(f"whole half\n\n[{note}]\n", (note,))
 
 
+def test_a_mark_or_blank_lines_may_stand_before_it() -> None:
+    """Some editors put a byte order mark before everything."""
+    assert read(b"\xef\xbb\xbf{\\rtf1 text}", "a").text == read(b"\r\n {\\rtf1 text}\0\0", "a").text == "text\n"
+
+
+def test_a_letterhead_makes_no_document_of_a_scan() -> None:
+    """The body is pictures only, whatever its header says."""
+    with pytest.raises(JobError, match="pictures only"):
+        read(b"{\\rtf1{\\header ACME Ltd}{\\pict 0102}\\par}", "a.rtf")
+
+
 def test_deep_groups_are_no_danger() -> None:
     """Thousands are read, what has no end is refused."""
     assert text("{" * 20_000 + "deep" + "}" * 20_000) == "deep"

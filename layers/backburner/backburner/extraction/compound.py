@@ -29,8 +29,7 @@ class Compound:
     @property
     def names(self) -> set[str]:
         """The names of streams and storages at its top."""
-        root = self._file.root
-        return {str(entry.name) for entry in root.kids} if root is not None else set()
+        return {str(entry.name) for entry in getattr(self._file.root, "kids", ())}
 
     def read(self, name: str) -> bytes:
         """A stream; nothing if there is none."""

@@ -1,9 +1,9 @@
-"""The style sheet: which styles are headings, hide their text, or carry a list."""
+"""The style sheet: which styles are headings or carry a list."""
 
 import struct
 from dataclasses import dataclass, replace
 
-from backburner.extraction.doc.properties import Characters, Properties, characters, paragraph
+from backburner.extraction.doc.properties import Properties, paragraph
 
 _PARAGRAPH, _NONE = 1, 0xFFF
 _FIRST_HEADING, _LAST_HEADING = 1, 9
@@ -15,7 +15,6 @@ class _Style:
     built_in: int
     parent: int
     paragraph: bytes = b""
-    characters: bytes = b""
 
 
 class Styles:
@@ -35,13 +34,6 @@ class Styles:
                 found = paragraph(style.paragraph, b"", found)
             self._paragraphs[number] = replace(found, style=number)
         return self._paragraphs[number]
-
-    def characters(self, number: int) -> Characters:
-        """What a style of paragraphs says of its text."""
-        found = Characters()
-        for style in reversed(self._chain(number)):
-            found = characters(style.characters, found)
-        return found
 
     def _chain(self, number: int) -> list[_Style]:
         found: list[_Style] = []
@@ -87,4 +79,4 @@ def _style(body: bytes, base: int) -> _Style | None:
     own = parent if parent != _NONE else -1
     if kind != _PARAGRAPH or not changed:
         return _Style(-1, own)
-    return _Style(built_in, own, changed[0][2:], changed[1] if len(changed) > 1 else b"")
+    return _Style(built_in, own, changed[0][2:])

@@ -31,9 +31,9 @@ def _begin_cell(walker: Walker, _: Element) -> None:
 
 def _end_cell(walker: Walker, element: Element) -> None:
     flow = walker.flow
-    if not flow.outer_lists or not flow.tables:
-        return
     flow.lists = flow.outer_lists.pop()
+    if not flow.tables:
+        return
     flow.story.end_cell(Paragraph(), flow.tables)
     more = min(number(element, "table:number-columns-repeated", 1), MAX_REPEATED) - 1
     if more > 0:

@@ -20,6 +20,7 @@ MAX_GROUPS = 100_000
 _HIGH, _LOW, _PLANE = 0xD800, 0xDC00, 0x10000
 _LAST_SURROGATE, _LAST = 0xDFFF, 0x10FFFF
 _UNITS = 0x10000
+_BEGIN = b"{\\rtf"
 
 
 def read_rtf(body: bytes) -> Extracted:
@@ -53,7 +54,9 @@ class _Reader:
         self._hidden = 0
         self._edges: list[int] = []
         self._words = self._vocabulary()
-        self.tokens = Tokens(body, self.destinations.known | words.KNOWN | set(self._words))
+        self.tokens = Tokens(
+            body[max(body.find(_BEGIN), 0) :], self.destinations.known | words.KNOWN | set(self._words)
+        )
 
     def read(self) -> list[Block]:
         for token in self.tokens:
