@@ -145,6 +145,14 @@ def test_what_is_hidden_is_said_to_be_left_out() -> None:
     assert shown == Extracted(f"ae\n\n[{notes[0]}]\n\nf\n\n[{notes[1]}]\n", notes)
 
 
+def test_a_part_that_is_only_linked_is_named() -> None:
+    """A master document may have its parts elsewhere; what it holds of them itself is read."""
+    section = '<text:section><text:section-source xlink:href="../two.odt"/>{}</text:section>'.format
+    note = "linked document \u201c../two.odt\u201d: not in this file"
+    shown = read(packed(p("a") + section("") + section(p("b")), said="text-master"), "a.odm")
+    assert shown == Extracted(f"a\n\n[{note}]\n\nb\n", (note,))
+
+
 def test_marks_spaces_and_fields() -> None:
     """White space as XML has it and as the document has it; powers; struck words; ruby; hidden fields."""
     styles = "".join(

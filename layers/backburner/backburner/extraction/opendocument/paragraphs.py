@@ -131,6 +131,10 @@ def _begin_section(walker: Walker, element: Element) -> None:
         name = value(element, "text:name")
         walker.note(f"hidden section “{name}”: left out" if name else "hidden section: left out")
         walker.skip(element)
+        return
+    sources = children(element, "text:section-source")
+    if sources and len(element) == len(sources) and value(sources[0], "xlink:href"):
+        walker.note(f"linked document “{value(sources[0], 'xlink:href')}”: not in this file")
 
 
 def _begin_hidden(walker: Walker, element: Element) -> None:
