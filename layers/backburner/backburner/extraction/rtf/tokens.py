@@ -33,7 +33,8 @@ class Token(NamedTuple):
     number: int | None = None
 
 
-_OPENED, _CLOSED = Token(Kind.OPEN), Token(Kind.CLOSE)
+_BRACES_AS_TOKENS = {b"{": Token(Kind.OPEN), b"}": Token(Kind.CLOSE)}
+_BLANKS = b"\r\n\0"
 
 
 class Tokens:
@@ -48,13 +49,19 @@ class Tokens:
     def __iter__(self) -> Iterator[Token]:
         """Every piece; binary data is passed over."""
         body, match_at = self._body, _TOKEN.match
-        while found := match_at(body, self._place):
+        while (found := match_at(body, self._place)) and found.end() > found.start():
             self._place = found.end()
-            if found.end() == found.start():
-                return
-            token = self._token(found)
-            if token is not None:
-                yield token
+            if found.lastindex != _PLAIN:
+                token = self._token(found)
+                if token is not None:
+                    yield token
+                continue
+            piece = found[_PLAIN]
+            mark = _BRACES_AS_TOKENS.get(piece)
+            if mark is not None:
+                yield mark
+            elif piece[0] not in _BLANKS:
+                yield Token(Kind.TEXT, piece)
 
     def skip_group(self) -> None:
         """Go on before the end of the group that the last token stands in."""
@@ -76,8 +83,6 @@ class Tokens:
 
     def _token(self, found: re.Match[bytes]) -> Token | None:
         kind = found.lastindex
-        if kind == _PLAIN:
-            return _plain(found[_PLAIN])
         if kind == _HEX:
             return Token(Kind.BYTE, bytes.fromhex(found[_HEX].decode()))
         if kind == _SYMBOL:
@@ -95,11 +100,3 @@ class Tokens:
     def _is_first(self, place: int) -> bool:
         """Whether a word stands behind a brace or an asterisk."""
         return self._body[place - 1 : place] in (b"{", b"*")
-
-
-def _plain(piece: bytes) -> Token | None:
-    if piece == b"{":
-        return _OPENED
-    if piece == b"}":
-        return _CLOSED
-    return None if piece[0] in b"\r\n\0" else Token(Kind.TEXT, piece)
