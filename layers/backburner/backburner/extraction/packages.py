@@ -5,6 +5,7 @@ import re
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from typing import IO
 
 from backburner.errors import JobError, Reason
 
@@ -46,6 +47,15 @@ class Package:
         return self._archive.namelist()
 
     @property
+    def infos(self) -> list[zipfile.ZipInfo]:
+        """What the list says of each file."""
+        return self._archive.infolist()
+
+    def open(self, info: zipfile.ZipInfo) -> IO[bytes]:
+        """A file to be unpacked piece by piece; `zipfile` raises where it is damaged or encrypted."""
+        return self._archive.open(info)
+
+    @property
     def declared_type(self) -> str | None:
         """The media type that OpenDocument and EPUB files say in their first member."""
         said = self._read("mimetype", _TYPE_BYTES)
@@ -56,6 +66,11 @@ class Package:
         """The media type that an OpenDocument's manifest says, where a program packed the file anew without its own."""
         found = _ROOT_TYPE.search(self._read("META-INF/manifest.xml", _MANIFEST_BYTES))
         return (found[1] or found[2]).decode("ascii", "replace") if found else None
+
+    @property
+    def content_types(self) -> bytes:
+        """What an Office file says of the types of its parts, as XML."""
+        return self._read("[Content_Types].xml", _MANIFEST_BYTES)
 
     @property
     def is_encrypted(self) -> bool:

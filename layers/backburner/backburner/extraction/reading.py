@@ -14,6 +14,8 @@ MAX_PAGES = 5_000
 """Pages of a PDF, slides of a presentation."""
 _MOST_NESTED = 3
 """Mails in attachments in mails."""
+_MOST_EMBEDDED = 8
+"""Documents in documents in documents."""
 _HEAD_BYTES = 4096
 _END_BYTES = 65_536
 
@@ -23,6 +25,8 @@ Read = Callable[[bytes, str], Extracted]
 
 def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     """The text of a document: Markdown where its format has structure, verbatim where it is text."""
+    if depth > _MOST_EMBEDDED:
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"documents in documents more than {_MOST_EMBEDDED} deep")
     kind = packed_format(body)
     if kind is None:
         kind = written_format(body[:_HEAD_BYTES].decode("latin-1"), name)
@@ -34,7 +38,7 @@ def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     return extracted
 
 
-def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:  # noqa: PLR0911 - one for each format
+def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:  # noqa: C901, PLR0911 - one case for each format
     """Each format's own reader, imported when it is needed: a child reads one document."""
     match kind:
         case Format.TEXT | Format.HTML:
@@ -43,6 +47,15 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:  # no
             from backburner.extraction.mail import mail_text  # noqa: PLC0415
 
             return Extracted(mail_text(body, lambda part, called: inner(part, called).text))
+        case Format.DOCX:
+            from backburner.extraction.word.document import read_word  # noqa: PLC0415
+
+            _refuse_package(body, kind)
+            return read_word(body, inner)
+        case Format.FLAT_DOCX:
+            from backburner.extraction.word.document import read_flat_word  # noqa: PLC0415
+
+            return read_flat_word(body, inner)
         case Format.PDF:
             _refuse_pdf(body)
         case Format.RTF:
@@ -128,5 +141,11 @@ def _encrypted(kind: Format) -> JobError:
 
 def _name(kind: Format) -> str:
     """What a format is called in messages."""
-    names = {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text", Format.FODT: "flat OpenDocument file"}
+    names = {
+        Format.HTML: "HTML page",
+        Format.MAIL: "mail",
+        Format.TEXT: "text",
+        Format.FLAT_DOCX: "DOCX",
+        Format.FODT: "flat OpenDocument file",
+    }
     return names.get(kind, kind.name)
