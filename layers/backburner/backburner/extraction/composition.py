@@ -14,6 +14,10 @@ _BULLETS = frozenset("•·●○◦▪■□▫◆◇❖➢➔✓✔‣\u2043�
 """What lists without numbers have before their items, as fonts of symbols are read."""
 SUPERSCRIPT, SUBSCRIPT, STRUCK = "^", "~", "~~"
 """Marks around a run: 10^6^ is not 106."""
+HIDDEN = "hidden text"
+"""What no page shows is told to be that."""
+TICKED, UNTICKED = "☒", "☐"
+"""Check boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +147,6 @@ def whole(composition: Composition, body: Sequence[Block], what: str, pictures: 
     return composition.extracted(body)
 
 
-def hidden(chars: int) -> str:
-    """The note of text that no page shows."""
-    return f"{chars} character{'s' * (chars != 1)} of hidden text left out"
-
-
 def comment(author: str, text: str) -> str:
     """A comment at the place that it is about."""
     by = f"comment by {author.strip()}" if author.strip() else "comment"
@@ -167,7 +166,8 @@ def _marked(text: str, mark: str) -> str:
     if not mark or not inner:
         return text
     before, _, behind = text.partition(inner)
-    return f"{before}{mark}{inner}{mark}{behind}"
+    shown = f"[{HIDDEN}: {inner}]" if mark == HIDDEN else f"{mark}{inner}{mark}"
+    return f"{before}{shown}{behind}"
 
 
 def _once(texts: list[str], text: str) -> None:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
+from backburner.extraction.composition import TICKED, UNTICKED
 from backburner.extraction.symbols import symbol
 
 _LINK = re.compile(r'\s*HYPERLINK\s+"?([^"\s]+)"?', re.IGNORECASE)
@@ -37,7 +38,7 @@ class Form:
         """What a page shows of it, if its result does not."""
         chosen = self.default if self.result == _USE_DEFAULT else self.result
         if self.kind == _CHECK_BOX:
-            return "[x]" if chosen else "[ ]"
+            return TICKED if chosen else UNTICKED
         if self.kind == _CHOICE:
             return self.choices[chosen] if 0 <= chosen < len(self.choices) else ""
         return self.text

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from backburner.documents import Extracted
-from backburner.extraction.composition import Block, Composition, hidden, joined, whole
+from backburner.extraction.composition import Block, Composition, joined, whole
 from backburner.extraction.compound import DAMAGED, Compound, damaged
 from backburner.extraction.doc.beside import Beside
 from backburner.extraction.doc.fib import Fib, Table
@@ -44,8 +44,6 @@ class _Reader:
         blocks = self._read(0, lengths.body)
         self._headers(lengths.body + lengths.footnotes, lengths.headers)
         blocks += [block for box in self._beside.rest() for block in box]
-        if self._context.hidden:
-            blocks.append(Block(self._composition.missing(hidden(self._context.hidden))))
         return whole(self._composition, blocks, "a DOC", self._context.pictures)
 
     def _read(self, first: int, last: int) -> list[Block]:

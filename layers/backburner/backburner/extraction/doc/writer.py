@@ -4,7 +4,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
-from backburner.extraction.composition import Block, Composition, comment, joined
+from backburner.extraction.composition import HIDDEN, Block, Composition, comment, joined
 from backburner.extraction.doc.beside import Beside, Note
 from backburner.extraction.doc.fib import Fib
 from backburner.extraction.doc.fonts import Fonts
@@ -34,7 +34,6 @@ class Context:
     fonts: Fonts
     composition: Composition
     pictures: int = 0
-    hidden: int = 0
     notes: dict[int, Note] = field(default_factory=dict)
     """Those whose mark has not come yet, by its position."""
 
@@ -86,10 +85,8 @@ class Writer:
         within = next((outer for outer in reversed(self._fields) if not outer.has_result), None)
         if within is not None:
             within.field.instruction += text
-        elif properties.is_hidden:
-            self._context.hidden += sum(not char.isspace() for char in text)
         else:
-            self._story.add(text, properties.mark)
+            self._story.add(text, HIDDEN if properties.is_hidden else properties.mark)
 
     def _special(self, char: str, position: int, properties: Characters) -> None:
         if char in _ENDS:

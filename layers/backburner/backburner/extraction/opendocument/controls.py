@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from backburner.extraction.composition import TICKED, UNTICKED
 from backburner.extraction.opendocument.names import children, name_of, value
 from backburner.extraction.xmltree import Element
 
@@ -65,4 +66,4 @@ def field_mark(element: Element) -> str:
 
 
 def _box(*, is_ticked: bool) -> str:
-    return "[x]" if is_ticked else "[ ]"
+    return TICKED if is_ticked else UNTICKED

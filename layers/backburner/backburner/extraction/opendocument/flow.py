@@ -2,6 +2,7 @@
 
 import re
 
+from backburner.extraction.composition import HIDDEN
 from backburner.extraction.opendocument.lists import OpenList  # noqa: TC001 - one way to import in all modules
 from backburner.extraction.story import Paragraph, Story
 from backburner.extraction.symbols import signs
@@ -50,10 +51,11 @@ class Flow:
             collapsed = collapsed.removeprefix(" ")
         if collapsed:
             self._ends_blank = collapsed.endswith(" ")
-            self.story.add(collapsed, self.marks[-1])
+            self.story.add(collapsed, HIDDEN if self.hidden else self.marks[-1])
 
     def insert(self, text: str, *, is_marked: bool = True) -> None:
         """Text that stays as it is."""
         if self.paragraph is not None and text:
             self._ends_blank = False
-            self.story.add(text, self.marks[-1] if is_marked else "")
+            mark = HIDDEN if self.hidden else self.marks[-1]
+            self.story.add(text, mark if is_marked else "")

@@ -60,8 +60,6 @@ def _begin_image(walker: Walker, _: Element) -> None:
 
 def _begin_object(walker: Walker, element: Element) -> None:
     walker.skip(element)
-    if walker.flow.hidden:
-        return
     embedded = walker.objects.embedded(element)
     if embedded.line is not None:
         walker.place_in_line(embedded.line)

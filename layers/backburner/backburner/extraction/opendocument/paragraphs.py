@@ -150,8 +150,7 @@ def _begin_note(walker: Walker, _: Element) -> None:
 def _end_note(walker: Walker, element: Element) -> None:
     text = joined(walker.pop())
     is_endnote = value(element, "text:note-class") == "endnote"
-    if not walker.flow.hidden:
-        walker.insert_plain(walker.composition.footnote(text, is_endnote=is_endnote))
+    walker.insert_plain(walker.composition.footnote(text, is_endnote=is_endnote))
 
 
 def _begin_annotation(walker: Walker, _: Element) -> None:

@@ -2,7 +2,7 @@
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Block, Composition, hidden, joined, whole
+from backburner.extraction.composition import Block, Composition, joined, whole
 from backburner.extraction.opendocument import frames, paragraphs
 from backburner.extraction.opendocument.names import children, name_of, value
 from backburner.extraction.opendocument.parts import Flat, FlatFile, Source, packed
@@ -65,8 +65,6 @@ class _Reader:
         for within, part in self._source.parts():
             self._part(within, part)
         self._blocks += self._walker.finish()
-        if self._walker.hidden_chars:
-            self._blocks.append(Block(self._composition.missing(hidden(self._walker.hidden_chars))))
         return self._blocks
 
     def embedded(self, element: Element) -> Embedded:

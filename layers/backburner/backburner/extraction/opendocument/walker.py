@@ -64,7 +64,6 @@ class Walker:
         self.lists = Lists(styles)
         self.flows = [Flow()]
         self.pictures = 0
-        self.hidden_chars = 0
         self.author = ""
         self.repeats_content = False
         """Whether repeated cells repeat what they hold, as sheets do."""
@@ -103,20 +102,15 @@ class Walker:
 
     def write(self, text: str) -> None:
         """Text as it stands in the XML."""
-        if not self.flow.hidden:
-            self.flow.write(text)
-        elif self.flow.paragraph is not None:
-            self.hidden_chars += sum(not char.isspace() for char in text)
+        self.flow.write(text)
 
     def insert(self, text: str) -> None:
         """Text that stays as it is."""
-        if not self.flow.hidden:
-            self.flow.insert(text)
+        self.flow.insert(text)
 
     def insert_plain(self, text: str) -> None:
         """The same, outside of raised and struck text."""
-        if not self.flow.hidden:
-            self.flow.insert(text, is_marked=False)
+        self.flow.insert(text, is_marked=False)
 
     def push(self) -> None:
         """A text of its own begins within this one."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Block, Composition, hidden, whole
+from backburner.extraction.composition import HIDDEN, Block, Composition, whole
 from backburner.extraction.rtf import vocabulary as words
 from backburner.extraction.rtf.destinations import Destinations
 from backburner.extraction.rtf.fonts import Fonts
@@ -51,7 +51,6 @@ class _Reader:
         self._skip = 0
         self._high = 0
         self._held = ""
-        self._hidden = 0
         self._edges: list[int] = []
         self._words = self._vocabulary()
         self.tokens = Tokens(
@@ -65,12 +64,7 @@ class _Reader:
         self._write("")
         if self._stack:
             self._cut_off()
-        body = self._story.finish()
-        if self._hidden:
-            note = self.composition.missing(hidden(self._hidden))
-            self._story.add(note)
-            body = self._story.finish()
-        return body
+        return self._story.finish()
 
     def _cut_off(self) -> None:
         """Groups that are open at the end: what they hold is kept, and told to be all that there is."""
@@ -250,10 +244,7 @@ class _Reader:
         state = self._state
         if not text or state.is_deleted:
             return
-        if state.is_hidden and self.destinations.is_text(state):
-            self._hidden += sum(not char.isspace() for char in text)
-            return
-        state.sink.add(text, state.mark)
+        state.sink.add(text, HIDDEN if state.is_hidden else state.mark)
 
     def _paragraph(self) -> None:
         state = self._state
