@@ -19,7 +19,7 @@ SDKS = {
     "aiobotocore", "aioboto3", "aws_lambda_powertools", "boto3", "botocore", "httpx", "httpx2", "mypy_boto3_s3",
     "mypy_boto3_sqs", "obstore", "openai", "requests", "s3transfer", "urllib3", "yandexcloud",
 }  # fmt: skip
-READERS = {"chardet", "email", "lxml", "xberg", "xlrd", "zipfile"}
+READERS = {"chardet", "email", "lxml", "olefile", "xberg", "xlrd", "zipfile"}
 """What meets files of strangers: in a child only."""
 EXCHANGED = "backburner.extraction.child"
 """All that a parent knows of the child."""

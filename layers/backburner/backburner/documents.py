@@ -25,6 +25,14 @@ _HTML_NAMES = frozenset({".html", ".htm", ".xhtml"})
 _HTML_BEGINS = re.compile(
     r"(?:<\?xml[^>]*>\s*|<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
+FOREIGN_TEXTS = re.compile(
+    r"""(?P<postscript>%!PS) | (?P<shortcut>\[InternetShortcut\]) | (?P<plist>(?:<\?xml[^>]*>\s*)?<!DOCTYPE\ plist\b)
+    | (?P<secret>-----BEGIN\ (?:[A-Z0-9]+\ )*(?:PRIVATE\ KEY|PUBLIC\ KEY|CERTIFICATE)(?:\ BLOCK|\ REQUEST)?-----)
+    | (?P<sealed>-----BEGIN\ PGP\ MESSAGE-----)""",
+    re.VERBOSE,
+)
+"""How files begin that are written in characters, but hold no text for people."""
+_OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns:office"
 _TAG = re.compile(r"<[a-z][a-z0-9]*[\s/>]", re.IGNORECASE)
 _MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]", re.MULTILINE)
 _MAIL_HAS = frozenset({"message-id", "mime-version", "received", "content-type"})
@@ -72,8 +80,8 @@ def checked(text: str, size_bytes: int) -> str:
 def is_markup(text: str, name: str) -> bool:
     """Whether characters are not the text itself: HTML, a mail, RTF, a PDF without a byte beyond ASCII."""
     head = text[:_HEAD_CHARS].lstrip()
-    is_other = is_html(head, name) or is_mail(head, name) or is_word_xml(head, name)
-    return is_other or head.startswith(("%PDF-", "{\\rtf"))
+    is_other = is_html(head, name) or is_mail(head, name) or is_word_xml(head, name) or _OPEN_DOCUMENT in head
+    return is_other or head.startswith(("%PDF-", "{\\rtf")) or bool(FOREIGN_TEXTS.match(head))
 
 
 def is_html(head: str, name: str) -> bool:

@@ -1,0 +1,67 @@
+"""Numbers of list items that the writer of an RTF file did not write out: counted by its table of lists."""
+
+from backburner.extraction.wordlists import MAX_LEVELS, Counted, Level, form_of
+
+
+class ListTable:
+    """The table of lists, as it is read and as it is asked."""
+
+    def __init__(self) -> None:
+        self._lists: dict[int, Counted] = {}
+        self._overrides: dict[int, int] = {}
+        self._list = Counted()
+        self._level = Level()
+        self._list_id = 0
+        self._overridden: list[int | None] = []
+        self._starts: dict[int, list[int | None]] = {}
+
+    def begin_list(self) -> None:
+        """The next list."""
+        self._list = Counted()
+
+    def begin_level(self) -> None:
+        """The next level of the current list."""
+        self._level = Level()
+        self._list.levels.append(self._level)
+
+    def begin_override(self) -> None:
+        """The next use of a list under a number of its own."""
+        self._overridden = []
+
+    def override_level(self) -> None:
+        """The next level of the current use."""
+        self._overridden.append(None)
+
+    def property(self, word: str, number: int) -> None:
+        """A control word of the table."""
+        match word:
+            case "levelnfc" | "levelnfcn":
+                self._level.form = form_of(number)
+            case "levelstartat" if self._overridden:
+                self._overridden[-1] = number
+            case "levelstartat":
+                self._level.start = number
+            case "levellegal":
+                self._level.is_legal = bool(number)
+            case "listid":
+                self._list_id = number
+                self._lists.setdefault(number, self._list)
+            case "ls":
+                self._overrides[number] = self._list_id
+                self._starts[number] = self._overridden
+                self._overridden = []
+
+    def pattern(self, text: str) -> None:
+        """What a level writes: its first character is the length."""
+        if text:
+            self._level.pattern = text[1 : 1 + ord(text[0])]
+
+    def label(self, number: int, depth: int) -> str | None:
+        """What stands before the next item of a list; None if there is no such list."""
+        found = self._lists.get(self._overrides.get(number, number))
+        if found is None:
+            return None
+        for level, start in enumerate(self._starts.pop(number, [])[:MAX_LEVELS]):
+            if start is not None:
+                found.numbers[level] = start - 1
+        return found.label(depth)
