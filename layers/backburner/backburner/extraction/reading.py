@@ -5,7 +5,7 @@ from functools import partial
 
 from backburner.documents import Extracted, checked
 from backburner.errors import JobError, Reason
-from backburner.extraction.encodings import html_of, text_of
+from backburner.extraction.encodings import text_of
 from backburner.extraction.formats import Format, packed_format, unsupported, written_format
 from backburner.extraction.packages import Package
 from backburner.extraction.plausibility import plausible
@@ -53,11 +53,14 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
 
 
 def _written(body: bytes, name: str) -> Extracted:
+    if written_format(body[:_HEAD_BYTES].decode("latin-1"), name) is Format.HTML:
+        from backburner.extraction.web.html import markdown_of  # noqa: PLC0415
+        from backburner.extraction.web.pages import page_of  # noqa: PLC0415
+
+        return markdown_of(page_of(body))
     text = text_of(body)
     if text is None:
         raise unsupported(body)
-    if written_format(text, name) is Format.HTML:
-        return _by_library((html_of(body) or text).encode(), Format.HTML)
     return Extracted(checked(text, len(body)))
 
 
