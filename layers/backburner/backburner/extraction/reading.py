@@ -5,7 +5,7 @@ from functools import partial
 
 from backburner.documents import Extracted, checked
 from backburner.errors import JobError, Reason
-from backburner.extraction.encodings import text_of
+from backburner.extraction.encodings import head_of, text_of
 from backburner.extraction.formats import Format, packed_format, unsupported, written_format
 from backburner.extraction.packages import Package
 from backburner.extraction.plausibility import plausible
@@ -14,7 +14,6 @@ MAX_PAGES = 5_000
 """Pages of a PDF, slides of a presentation."""
 _MOST_NESTED = 3
 """Mails in attachments in mails."""
-_HEAD_BYTES = 4096
 _END_BYTES = 65_536
 
 Read = Callable[[bytes, str], Extracted]
@@ -25,7 +24,7 @@ def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     """The text of a document: Markdown where its format has structure, verbatim where it is text."""
     kind = packed_format(body)
     if kind is None:
-        kind = written_format(body[:_HEAD_BYTES].decode("latin-1"), name)
+        kind = written_format(head_of(body), name)
         if kind is Format.MAIL and depth >= _MOST_NESTED:
             kind = Format.TEXT
     extracted = plausible(_read(body, name, kind, partial(read, depth=depth + 1)), f"a {_name(kind)}")
@@ -53,15 +52,23 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
 
 
 def _written(body: bytes, name: str) -> Extracted:
-    if written_format(body[:_HEAD_BYTES].decode("latin-1"), name) is Format.HTML:
+    if written_format(head_of(body), name) is Format.HTML:
         from backburner.extraction.web.html import markdown_of  # noqa: PLC0415
         from backburner.extraction.web.pages import page_of  # noqa: PLC0415
 
-        return markdown_of(page_of(body))
+        return _not_pictures_only(markdown_of(page_of(body), with_title=True))
     text = text_of(body)
     if text is None:
         raise unsupported(body)
     return Extracted(checked(text, len(body)))
+
+
+def _not_pictures_only(found: Extracted) -> Extracted:
+    """The same. Raises `JobError` where there are pictures in it, and no text at all."""
+    if found.notes and not found.text.strip():
+        what = f"an HTML page of {found.notes[0]}: run them through OCR and upload the result"
+        raise JobError(Reason.UNREADABLE_DOCUMENT, what)
+    return found
 
 
 def _by_library(body: bytes, kind: Format) -> Extracted:
