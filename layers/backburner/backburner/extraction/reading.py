@@ -42,6 +42,10 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
             from backburner.extraction.mail import mail_text  # noqa: PLC0415
 
             return Extracted(mail_text(body, lambda part, called: inner(part, called).text))
+        case Format.EPUB:
+            from backburner.extraction.epub import read_epub  # noqa: PLC0415
+
+            return read_epub(body)
         case Format.PDF:
             _refuse_pdf(body)
         case Format.RTF:
