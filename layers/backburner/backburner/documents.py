@@ -23,6 +23,13 @@ _HTML_NAMES = frozenset({".html", ".htm", ".xhtml"})
 _HTML_BEGINS = re.compile(
     r"(?:<\?xml[^>]*>\s*|<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
+_XML_BEGINS = re.compile(
+    r"(?:<\?xml[^>]*>\s*)?(?:(?:<!--(?:(?!-->).)*-->|<!DOCTYPE[^>\[]*>|<\?xml-stylesheet[^>]*>)\s*)*"
+    r"<(?:\w+:)?(FictionBook|svg|rss|feed|RDF)\b",
+    re.DOTALL,
+)
+_CARD_BEGINS = re.compile(r"BEGIN:(?:VCALENDAR|VCARD)\b", re.IGNORECASE)
+_ARCHIVE_NAMES = frozenset({".mht", ".mhtml"})
 _TAG = re.compile(r"<[a-z][a-z0-9]*[\s/>]", re.IGNORECASE)
 _MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]", re.MULTILINE)
 _MAIL_HAS = frozenset({"message-id", "mime-version", "received", "content-type"})
@@ -70,7 +77,14 @@ def checked(text: str, size_bytes: int) -> str:
 def is_markup(text: str, name: str) -> bool:
     """Whether characters are not the text itself: HTML, a mail, RTF, a PDF without a byte beyond ASCII."""
     head = text[:_HEAD_CHARS].lstrip()
-    return head.startswith(("%PDF-", "{\\rtf")) or is_html(head, name) or is_mail(head, name)
+    return (
+        head.startswith(("%PDF-", "{\\rtf"))
+        or is_html(head, name)
+        or is_web_archive(head, name)
+        or is_mail(head, name)
+        or is_card(head, name)
+        or is_known_xml(head, name)
+    )
 
 
 def is_html(head: str, name: str) -> bool:
@@ -88,6 +102,28 @@ def is_mail(head: str, name: str) -> bool:
         return False
     fields = {field.lower() for field in _MAIL_HEADER.findall(re.split(r"\r?\n\r?\n", head, maxsplit=1)[0])}
     return suffix == ".eml" or ("from" in fields and bool(fields & _MAIL_HAS))
+
+
+def is_web_archive(head: str, name: str) -> bool:
+    """Whether a text begins as a page that a browser saved with its pictures (MHTML)."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in _TEXT_NAMES or not _MAIL_HEADER.match(head):
+        return False
+    header = re.split(r"\r?\n\r?\n", head, maxsplit=1)[0].lower()
+    is_page = "multipart/related" in header or "content-type: text/html" in header
+    return is_page and (
+        suffix in _ARCHIVE_NAMES or "snapshot-content-location:" in header or "from: <saved by" in header
+    )
+
+
+def is_card(head: str, name: str) -> bool:
+    """Whether a text begins as a calendar or an address card."""
+    return bool(_CARD_BEGINS.match(head)) and PurePosixPath(name).suffix.lower() not in _TEXT_NAMES
+
+
+def is_known_xml(head: str, name: str) -> bool:
+    """Whether a text begins as a FictionBook, a drawing or a feed does."""
+    return bool(_XML_BEGINS.match(head)) and PurePosixPath(name).suffix.lower() not in _TEXT_NAMES
 
 
 def _decoded(body: bytes) -> str | None:

@@ -3,7 +3,7 @@
 import codecs
 from enum import StrEnum
 
-from backburner.documents import is_html, is_mail
+from backburner.documents import is_card, is_html, is_known_xml, is_mail, is_web_archive
 from backburner.errors import JobError, Reason
 from backburner.extraction.packages import Package
 
@@ -23,6 +23,9 @@ class Format(StrEnum):
     XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     ODT = "application/vnd.oasis.opendocument.text"
     EPUB = "application/epub+zip"
+    MHTML = "multipart/related"
+    CARDS = "text/calendar"
+    MARKUP = "application/xml"
 
 
 _OFFICE_PARTS = (("word/", Format.DOCX), ("ppt/", Format.PPTX), ("xl/", Format.XLSX))
@@ -90,6 +93,12 @@ def written_format(text: str, name: str) -> Format:
     head = text[:_HEAD_BYTES].lstrip()
     if is_html(head, name):
         return Format.HTML
+    if is_web_archive(head, name):
+        return Format.MHTML
+    if is_card(head, name):
+        return Format.CARDS
+    if is_known_xml(head, name):
+        return Format.MARKUP
     return Format.MAIL if is_mail(head, name) else Format.TEXT
 
 

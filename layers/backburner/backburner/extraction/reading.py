@@ -5,7 +5,7 @@ from functools import partial
 
 from backburner.documents import Extracted, checked
 from backburner.errors import JobError, Reason
-from backburner.extraction.encodings import head_of, text_of
+from backburner.extraction.encodings import declared_charset, decoded, head_of, text_of
 from backburner.extraction.formats import Format, packed_format, unsupported, written_format
 from backburner.extraction.packages import Package
 from backburner.extraction.plausibility import plausible
@@ -16,6 +16,14 @@ _MOST_NESTED = 3
 """Mails in attachments in mails."""
 _END_BYTES = 65_536
 
+_NAMES = {
+    Format.HTML: "HTML page",
+    Format.MAIL: "mail",
+    Format.TEXT: "text",
+    Format.MHTML: "web archive",
+    Format.CARDS: "calendar or address card",
+    Format.MARKUP: "XML document",
+}
 Read = Callable[[bytes, str], Extracted]
 """How a reader has something read that is in its document, an attachment say: bytes and name. Raises `JobError`."""
 
@@ -33,7 +41,7 @@ def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     return extracted
 
 
-def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
+def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:  # noqa: PLR0911 - one for each format
     """Each format's own reader, imported when it is needed: a child reads one document."""
     match kind:
         case Format.TEXT | Format.HTML:
@@ -42,6 +50,18 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
             from backburner.extraction.mail import mail_text  # noqa: PLC0415
 
             return Extracted(mail_text(body, lambda part, called: inner(part, called).text))
+        case Format.MHTML:
+            from backburner.extraction.web.archive import read_mhtml  # noqa: PLC0415
+
+            return _not_pictures_only(read_mhtml(body))
+        case Format.CARDS:
+            from backburner.extraction.cards import read_cards  # noqa: PLC0415
+
+            return read_cards(body)
+        case Format.MARKUP:
+            from backburner.extraction.markup import read_markup  # noqa: PLC0415
+
+            return read_markup(body)
         case Format.EPUB:
             from backburner.extraction.epub import read_epub  # noqa: PLC0415
 
@@ -61,7 +81,8 @@ def _written(body: bytes, name: str) -> Extracted:
         from backburner.extraction.web.pages import page_of  # noqa: PLC0415
 
         return _not_pictures_only(markdown_of(page_of(body), with_title=True))
-    text = text_of(body)
+    charset = declared_charset(body) if head_of(body).lstrip().startswith("<?xml") else None
+    text = decoded(body, charset) if charset else text_of(body)
     if text is None:
         raise unsupported(body)
     return Extracted(checked(text, len(body)))
@@ -123,4 +144,4 @@ def _encrypted(kind: Format) -> JobError:
 
 def _name(kind: Format) -> str:
     """What a format is called in messages."""
-    return {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text"}.get(kind, kind.name)
+    return _NAMES.get(kind, kind.name)
