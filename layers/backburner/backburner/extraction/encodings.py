@@ -2,7 +2,7 @@
 
 import re
 
-from backburner.errors import JobError
+from backburner.errors import JobError, Reason
 from backburner.extraction.charsets.decoding import BAD, Decoding
 from backburner.extraction.charsets.guessing import guessed, unknown
 from backburner.extraction.charsets.labels import codec_of
@@ -33,7 +33,9 @@ def text_of(body: bytes) -> str | None:
     if marked is None:
         return _undeclared(body)
     if not _fits_its_mark(marked):
-        return None if _has_too_many_controls(body) else _without_nuls(guessed(body))
+        if _has_too_many_controls(body):
+            return None
+        raise _belied()
     return _without_nuls(marked.text)
 
 
@@ -76,6 +78,11 @@ def decoded(body: bytes, declared: str | None) -> str:
     if text is None:
         raise unknown()
     return text
+
+
+def _belied() -> JobError:
+    message = "text that is marked as Unicode, but its bytes are not: save it as UTF-8 and upload it again"
+    return JobError(Reason.UNREADABLE_DOCUMENT, message)
 
 
 def _fits_its_mark(marked: Decoding) -> bool:
