@@ -145,3 +145,17 @@ def test_the_charset_is_read_as_browsers_do() -> None:
     assert read(body.encode("utf-16"), "a.html").text == "# Вода\n\nлёд\n"
     xml = '<?xml version="1.0" encoding="windows-1251"?><html xmlns="http://www.w3.org/1999/xhtml"><body>лёд</body></html>'
     assert read(xml.encode("cp1251"), "a.xhtml").text == "лёд\n"
+
+
+def test_merged_cells_without_end_take_no_time() -> None:
+    """The grid is given up where it would be millions of places; every text is kept."""
+    begun = time.monotonic()
+    assert page("<table>" + "<tr><td colspan=1000 rowspan=60000>x" * 2000 + "</table>").count("x") == 2000
+    assert time.monotonic() - begun < 10
+
+
+def test_a_charset_may_be_declared_late() -> None:
+    """Behind scripts; what a comment says counts for nothing."""
+    head = b"<script>var a=1;</script>" * 300 + b"<!-- <meta charset=koi8-r> --><meta charset=windows-1251>"
+    body = b"<html><head>" + head + b"</head><body>" + "Вода и лёд".encode("cp1251") + b"</body></html>"
+    assert read(body, "a.html").text == "Вода и лёд\n"

@@ -127,3 +127,21 @@ def test_a_mark_before_a_pdf_is_no_text() -> None:
 
     assert plain_text(body, "a.pdf") is None
     assert packed_format(body) is Format.PDF
+
+
+@pytest.mark.parametrize("codec", ["cp1251", "koi8-r"])
+def test_capitals_are_no_small_letters(codec: str) -> None:
+    """KOI8 and Windows have them swapped: a heading in capitals is refused rather than taken for nonsense."""
+    with pytest.raises(JobError, match="may be"):
+        text_of("ДОГОВОР АРЕНДЫ НЕЖИЛОГО ПОМЕЩЕНИЯ".encode(codec))
+
+
+def test_two_encodings_in_one_text_are_refused() -> None:
+    """As logs have them that two programs write."""
+    with pytest.raises(JobError, match="two encodings"):
+        text_of("строка одна\n".encode() * 20 + "строка два\n".encode("cp1251") * 20)
+
+
+def test_control_characters_say_nothing_of_letters() -> None:
+    """The end mark of DOS, colours of a terminal."""
+    assert text_of("Größe über alles, schöne Grüße".encode("cp1252") + b"\x1a").startswith("Größe über alles")

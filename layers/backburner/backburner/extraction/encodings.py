@@ -10,6 +10,9 @@ from backburner.extraction.charsets.legacy import decode_legacy, decode_shifted
 from backburner.extraction.charsets.unicodes import decode_marked, decode_utf8, decode_wide, is_written
 
 HEAD_BYTES = 4096
+_DECLARING_BYTES = 65_536
+"""A page may declare its charset behind scripts."""
+_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _DECLARED = re.compile(
     rb"""<(?:meta\b[^>]*?|\?xml\b[^>]*?en)c(?:harset|oding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
 )
@@ -21,6 +24,8 @@ _SEVEN_BIT = ("iso2022", "hz", "utf-7")
 _PAIRED = frozenset({"cp932", "euc_jp", "cp949", "gb18030", "cp950", "big5hkscs", "johab"})
 _MOST_BY_CHANCE = 3
 """Characters of two bytes each that may happen to be valid UTF-8 too."""
+_MIXED_GOOD = 10
+"""So many characters are no UTF-8 by chance."""
 _MOST_BAD_DECLARED = 0.3
 
 
@@ -51,7 +56,7 @@ def head_of(body: bytes) -> str:
 
 def declared_charset(body: bytes) -> str | None:
     """What a page says of its charset, in its `<meta>` or its XML declaration."""
-    found = _DECLARED.search(body[:HEAD_BYTES])
+    found = _DECLARED.search(_COMMENT.sub(b"", body[:_DECLARING_BYTES]))
     return found[1].decode("ascii") if found else None
 
 
@@ -78,6 +83,11 @@ def decoded(body: bytes, declared: str | None) -> str:
     if text is None:
         raise unknown()
     return text
+
+
+def _mixed() -> JobError:
+    message = "text in two encodings, a part of it in UTF-8: save all of it as UTF-8 and upload it again"
+    return JobError(Reason.UNREADABLE_DOCUMENT, message)
 
 
 def _belied() -> JobError:
@@ -121,7 +131,11 @@ def _undeclared(body: bytes) -> str | None:
     wide = decode_wide(body) if is_binary else None
     if wide is not None and wide.fits:
         return wide.text
-    return None if is_binary else _without_nuls(guessed(body))
+    if is_binary:
+        return None
+    if utf8.good >= _MIXED_GOOD and utf8.good > utf8.bad / 2:
+        raise _mixed()
+    return _without_nuls(guessed(body))
 
 
 def _has_too_many_controls(body: bytes) -> bool:

@@ -15,9 +15,12 @@ SAMPLE_BYTES = 200_000
 """So much of a long text is looked at for its encoding."""
 MAX_ODDNESS = 0.3
 """Beyond it nothing that was tried is the text's encoding."""
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
+"""They say nothing of letters."""
 _FEW = 8
 _SOME = 16
-_MOST_COMPARED = 8
+_MOST_OF_OTHER_CASE = 0.1
+_MOST_COMPARED = 16
 _WEIGHT_OF_ODDNESS = 1.5
 _TRIED = (
     "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "iso-8859-1",
@@ -55,7 +58,7 @@ def guessed(body: bytes) -> str:
 
     Raises `JobError` where no encoding fits, or more than one: it names them.
     """
-    sample = body[:SAMPLE_BYTES]
+    sample = body[:SAMPLE_BYTES].translate(None, _CONTROLS)
     western = sample.decode("cp1252", "replace")
     if has_signs_only(western):
         return body.decode("cp1252", "replace")
@@ -65,7 +68,21 @@ def guessed(body: bytes) -> str:
     best = readings[0]
     if len(readings) > 1 and readings[1].likelihood > _doubtful_share(best.text) * best.likelihood:
         raise _ambiguous(best.encodings[0], readings[1].encodings[0])
+    capitals = next((other for other in readings[1:] if _is_capitals_of(other, best)), None)
+    if capitals is not None:
+        raise _ambiguous(best.encodings[0], capitals.encodings[0])
     return decode_legacy(body, codec_of(best.encodings[0]) or best.encodings[0]).text
+
+
+def _is_capitals_of(other: _Reading, best: _Reading) -> bool:
+    """Whether Cyrillic in nothing but capitals may have been read as small letters: KOI8 and Windows swap them."""
+    letters = [char for char in best.text if char > "\x7f" and char.isalpha()]
+    others = [char for char in other.text if char > "\x7f" and char.isalpha()]
+    if not letters or not others or other.odd > MAX_ODDNESS:
+        return False
+    is_small = letters[0].islower() and sum(map(str.isupper, letters)) <= _MOST_OF_OTHER_CASE * len(letters)
+    is_large = sum("\u0400" <= char < "\u0430" for char in others) >= (1 - _MOST_OF_OTHER_CASE) * len(others)
+    return is_small and is_large and min(letters) >= "\u0370"
 
 
 def unknown() -> JobError:

@@ -53,6 +53,7 @@ class Table:
         """The texts where they stand; what a merged cell covers besides its first place is empty."""
         grid: list[list[str]] = []
         covered: dict[int, int] = {}
+        places = 0
         for cells in self.rows:
             row: list[str] = []
             below: dict[int, int] = {}
@@ -65,6 +66,9 @@ class Table:
             _skip_covered(row, covered)
             covered = {column: left - 1 for column, left in covered.items() if left > 1} | below
             grid.append(row)
+            places += len(row)
+            if places > _MOST_CELLS:
+                return [[cell.text for cell in cells] for cells in self.rows]
         return grid
 
 
