@@ -13,6 +13,7 @@ MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with the next one
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
@@ -33,6 +34,13 @@ FOREIGN_TEXTS = re.compile(
 )
 """How files begin that are written in characters, but hold no text for people."""
 _OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns:office"
+_XML_BEGINS = re.compile(
+    r"(?:<\?xml[^>]*>\s*)?(?:(?:<!--(?:(?!-->).)*-->|<!DOCTYPE[^>\[]*>|<\?xml-stylesheet[^>]*>)\s*)*"
+    r"<(?:\w+:)?(FictionBook|svg|rss|feed|RDF)\b",
+    re.DOTALL,
+)
+_CARD_BEGINS = re.compile(r"BEGIN:(?:VCALENDAR|VCARD)\b", re.IGNORECASE)
+_ARCHIVE_NAMES = frozenset({".mht", ".mhtml"})
 _TAG = re.compile(r"<[a-z][a-z0-9]*[\s/>]", re.IGNORECASE)
 _MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]", re.MULTILINE)
 _MAIL_HAS = frozenset({"message-id", "mime-version", "received", "content-type"})
@@ -62,7 +70,7 @@ class Span:
 def plain_text(body: bytes, name: str) -> str | None:
     """The text of a document that is nothing but marked Unicode or UTF-8; None if it must be looked at more closely.
 
-    Raises `JobError` if there is nothing in it, or a mark that its bytes belie.
+    Raises `JobError` if there is nothing in it.
     """
     text = _decoded(body)
     if text is None or "\x00" in text or is_markup(text, name):
@@ -80,7 +88,8 @@ def checked(text: str, size_bytes: int) -> str:
 def is_markup(text: str, name: str) -> bool:
     """Whether characters are not the text itself: HTML, a mail, RTF, a PDF without a byte beyond ASCII."""
     head = text[:_HEAD_CHARS].lstrip()
-    is_other = is_html(head, name) or is_mail(head, name) or is_word_xml(head, name) or _OPEN_DOCUMENT in head
+    other_kinds = (is_html, is_web_archive, is_mail, is_card, is_known_xml, is_word_xml)
+    is_other = any(is_kind(head, name) for is_kind in other_kinds) or _OPEN_DOCUMENT in head
     return is_other or head.startswith(("%PDF-", "{\\rtf")) or bool(FOREIGN_TEXTS.match(head))
 
 
@@ -108,14 +117,31 @@ def is_word_xml(head: str, name: str) -> bool:
     return is_xml and not is_named_text and any(mark in head for mark in (FLAT_OFFICE, _WORD_2003))
 
 
+def is_web_archive(head: str, name: str) -> bool:
+    """Whether a text begins as a page that a browser saved with its pictures (MHTML)."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in _TEXT_NAMES or not _MAIL_HEADER.match(head):
+        return False
+    header = re.split(r"\r?\n\r?\n", head, maxsplit=1)[0].lower()
+    is_page = "multipart/related" in header or "content-type: text/html" in header
+    return is_page and (
+        suffix in _ARCHIVE_NAMES or "snapshot-content-location:" in header or "from: <saved by" in header
+    )
+
+
+def is_card(head: str, name: str) -> bool:
+    """Whether a text begins as a calendar or an address card."""
+    return bool(_CARD_BEGINS.match(head)) and PurePosixPath(name).suffix.lower() not in _TEXT_NAMES
+
+
+def is_known_xml(head: str, name: str) -> bool:
+    """Whether a text begins as a FictionBook, a drawing or a feed does."""
+    return bool(_XML_BEGINS.match(head)) and PurePosixPath(name).suffix.lower() not in _TEXT_NAMES
+
+
 def _decoded(body: bytes) -> str | None:
     mark, encoding = next(((mark, name) for mark, name in _BOMS if body.startswith(mark)), (b"", "utf-8"))
     try:
         return body[len(mark) :].decode(encoding)
-    except UnicodeDecodeError as error:
-        if not mark:
-            return None
-        raise JobError(
-            Reason.UNREADABLE_DOCUMENT,
-            f"marked as {encoding}, but byte {error.start} is not: save it as UTF-8 and upload it again",
-        ) from error
+    except UnicodeDecodeError:
+        return None
