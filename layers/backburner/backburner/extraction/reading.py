@@ -46,7 +46,9 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
         case Format.PDF:
             _refuse_pdf(body)
         case Format.RTF:
-            pass
+            from backburner.extraction.rtf import read_rtf  # noqa: PLC0415
+
+            return read_rtf(body)
         case _:
             _refuse_package(body, kind)
     return _by_library(body, kind)

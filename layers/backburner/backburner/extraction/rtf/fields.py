@@ -1,0 +1,70 @@
+"""Fields: their result is the text; their instruction says where links lead and what forms hold."""
+
+import re
+from dataclasses import dataclass, field
+
+from backburner.extraction.rtf.state import Sink
+from backburner.extraction.symbols import symbol
+
+_LINK = re.compile(r'\s*HYPERLINK\s+"?([^"\s]+)"?', re.IGNORECASE)
+_SYMBOL = re.compile(r'\s*SYMBOL\s+(0x[0-9a-f]+|\d+)(?:.*?\\f\s+"?([^"\\]+)"?)?', re.IGNORECASE)
+_FORMULA = re.compile(r"\s*EQ\s+(\S.*)", re.IGNORECASE | re.DOTALL)
+_CHECK_BOX, _CHOICE = 1, 2
+_USE_DEFAULT = 25
+"""A form field's result that is not set."""
+
+
+@dataclass
+class Form:
+    """A field of a form."""
+
+    kind: int | None = None
+    result: int = _USE_DEFAULT
+    default: int = 0
+    text: str = ""
+    choices: list[str] = field(default_factory=list)
+
+    def property(self, word: str, value: int) -> None:
+        """A control word of it."""
+        match word:
+            case "fftype":
+                self.kind = value
+            case "ffres":
+                self.result = value
+            case "ffdefres":
+                self.default = value
+
+    def shown(self) -> str:
+        """What a page shows of it, if its result does not."""
+        chosen = self.default if self.result == _USE_DEFAULT else self.result
+        if self.kind == _CHECK_BOX:
+            return "[x]" if chosen else "[ ]"
+        if self.kind == _CHOICE:
+            return self.choices[chosen] if 0 <= chosen < len(self.choices) else ""
+        return self.text
+
+
+@dataclass
+class Field:
+    """A field that is being read."""
+
+    sink: Sink
+    """Where its result goes."""
+    begins: tuple[int, int] = (0, 0)
+    """Where in its paragraph that begins."""
+    instruction: str = ""
+    form: Form = field(default_factory=Form)
+
+    @property
+    def address(self) -> str:
+        """Where a link leads."""
+        found = _LINK.match(self.instruction)
+        return found[1] if found else ""
+
+    def shown(self) -> str:
+        """What stands for a result that is not there."""
+        if found := _SYMBOL.match(self.instruction):
+            return symbol(int(found[1], 0), (found[2] or "Symbol").strip())
+        if found := _FORMULA.match(self.instruction):
+            return found[1].strip()
+        return self.form.shown()

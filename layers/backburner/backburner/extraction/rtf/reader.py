@@ -1,0 +1,308 @@
+"""RTF from its pieces to Markdown: groups are a stack, so that thousands of them in each other are no danger."""
+
+from collections.abc import Callable
+
+from backburner.documents import Extracted
+from backburner.errors import JobError, Reason
+from backburner.extraction.composition import Composition
+from backburner.extraction.rtf import vocabulary as words
+from backburner.extraction.rtf.destinations import Destinations
+from backburner.extraction.rtf.fonts import Fonts
+from backburner.extraction.rtf.lists import ListTable
+from backburner.extraction.rtf.state import State
+from backburner.extraction.rtf.story import Paragraph, Story
+from backburner.extraction.rtf.styles import Styles
+from backburner.extraction.rtf.tokens import Kind, Token, Tokens
+from backburner.extraction.symbols import symbol
+
+MAX_GROUPS = 100_000
+"""Groups within each other."""
+_HIGH, _LOW, _PLANE = 0xD800, 0xDC00, 0x10000
+_LAST_SURROGATE, _LAST = 0xDFFF, 0x10FFFF
+_UNITS = 0x10000
+_FIRST_SIGN, _LAST_SIGN = 0xF000, 0xF0FF
+
+
+def read_rtf(body: bytes) -> Extracted:
+    """The text of an RTF document. Raises `JobError` where it holds pictures only, or groups without end."""
+    reader = _Reader(body)
+    extracted = reader.read()
+    if not extracted.text.strip() and reader.destinations.pictures:
+        raise JobError(
+            Reason.UNREADABLE_DOCUMENT,
+            "an RTF of pictures only, probably a scan: run it through OCR and upload the result",
+        )
+    return extracted
+
+
+def rtf_text(body: bytes) -> Extracted:
+    """The same of a text that is a part of something else, a mail say, and may be empty."""
+    return _Reader(body).read()
+
+
+class _Reader:
+    def __init__(self, body: bytes) -> None:
+        self.tokens = Tokens(body)
+        self.composition = Composition()
+        self.fonts = Fonts()
+        self.styles = Styles()
+        self.lists = ListTable()
+        self.destinations = Destinations(self.composition, self.fonts, self.styles, self.lists)
+        self._story = Story()
+        self._state = State(self._story, self._story)
+        self._stack: list[State] = []
+        self._default_font: int | None = None
+        self._bytes = bytearray()
+        self._skip = 0
+        self._high = 0
+        self._held = ""
+        self._hidden = 0
+        self._words = self._vocabulary()
+        self._known = self.destinations.known | words.KNOWN | set(self._words)
+
+    def read(self) -> Extracted:
+        for token in self.tokens:
+            self._take(token)
+        self._flush()
+        self._write("")
+        if self._stack:
+            self._cut_off()
+        body = self._story.finish()
+        if self._hidden:
+            note = self.composition.missing(f"{self._hidden} characters of hidden text left out")
+            self._story.add(note)
+            body = self._story.finish()
+        return self.composition.extracted(body)
+
+    def _cut_off(self) -> None:
+        """Groups that are open at the end: what they hold is kept, and told to be all that there is."""
+        while self._stack:
+            self._close()
+        self._story.end_paragraph(Paragraph(), 0)
+        self._story.add(self.composition.missing("the document is cut off here: it ends within a group"))
+
+    def _take(self, token: Token) -> None:
+        kind = token.kind
+        if kind is Kind.WORD:
+            self._word(token)
+        elif kind is Kind.TEXT or kind is Kind.BYTE:
+            self._text(token.value)
+        elif kind is Kind.OPEN:
+            self._open()
+        elif kind is Kind.CLOSE:
+            self._flush()
+            self._close()
+        else:
+            self._symbol(token.value)
+
+    def _text(self, piece: bytes) -> None:
+        skipped = min(self._skip, len(piece))
+        self._skip -= skipped
+        self._bytes += piece[skipped:]
+
+    def _open(self) -> None:
+        self._flush()
+        self._skip = 0
+        if len(self._stack) >= MAX_GROUPS:
+            raise JobError(
+                Reason.UNREADABLE_DOCUMENT, f"an RTF of more than {MAX_GROUPS} groups in each other: save it again"
+            )
+        self._stack.append(self._state)
+        self._state = self._state.child()
+
+    def _close(self) -> None:
+        self._skip = 0
+        if not self._stack:
+            return
+        ended, self._state = self._state, self._stack.pop()
+        if ended.at_end is not None:
+            ended.at_end(ended)
+
+    def _symbol(self, char: bytes) -> None:
+        if self._skip:
+            self._skip -= 1
+        elif char in words.LITERALS:
+            self._text(char)
+        elif char == b"*":
+            self._state.is_starred = True
+        elif char in words.SYMBOLS:
+            self._flush()
+            self._write(words.SYMBOLS[char])
+        elif char in (b"\n", b"\r", b"\r\n"):
+            self._flush()
+            self._paragraph()
+
+    def _word(self, token: Token) -> None:
+        if self._skip:
+            self._skip -= 1
+            return
+        word = token.value
+        if word not in self._known and not self._state.is_starred and not word.endswith(b"Pr"):
+            return
+        self._flush()
+        if self._begins(word):
+            return
+        if (shown := words.CHARACTERS.get(word)) is not None:
+            self._write(shown)
+        elif (act := self._words.get(word)) is not None:
+            act(token.number)
+        else:
+            self._property(word, token.number)
+
+    def _begins(self, word: bytes) -> bool:
+        """Whether a word begins a group of a kind of its own; groups that nobody needs are passed over."""
+        state = self._state
+        if self.destinations.begin(word, state):
+            state.is_starred = False
+            return True
+        if state.is_starred or self.destinations.is_skipped(word):
+            self.tokens.skip_group()
+            return True
+        return False
+
+    def _property(self, word: bytes, number: int | None) -> None:
+        state = self._state
+        self.destinations.property(word, number, state)
+        if word in words.MARKS:
+            state.mark = words.MARKS[word] if number != 0 else ""
+        elif word in words.NO_MARKS:
+            state.mark = ""
+        elif word in words.CHARACTER_SETS:
+            self.fonts.page = words.CHARACTER_SETS[word]
+
+    def _vocabulary(self) -> dict[bytes, Callable[[int | None], None]]:
+        return {
+            b"u": self._unicode,
+            b"uc": lambda number: self._set("unicode_skip", max(1 if number is None else number, 0)),
+            b"f": lambda number: self._set("font", number),
+            b"deff": self._default,
+            b"plain": lambda _: self._state.reset_characters(self._default_font),
+            b"pard": lambda _: self._state.reset_paragraph(),
+            b"v": lambda number: self._set("is_hidden", number != 0),
+            b"deleted": lambda number: self._set("is_deleted", number != 0),
+            b"mvf": lambda number: self._set("is_deleted", number != 0),
+            b"s": lambda number: self._set("style", number),
+            b"outlinelevel": lambda number: self._set("outline", number),
+            b"ls": lambda number: self._set("list_number", number),
+            b"ilvl": lambda number: self._set("list_level", number or 0),
+            b"intbl": lambda number: self._set("in_table", number != 0),
+            b"itap": lambda number: self._set("level", number or 0),
+            b"ansicpg": self._code_page,
+            b"par": lambda _: self._paragraph(),
+            b"sect": lambda _: self._paragraph(),
+            b"page": lambda _: self._paragraph(),
+            b"column": lambda _: self._paragraph(),
+            b"trowd": lambda _: self._row_begins(),
+            b"cell": lambda _: self._cell(1),
+            b"nestcell": lambda _: self._cell(max(self._state.table_level, 2)),
+            b"row": lambda _: self._row(1),
+            b"nestrow": lambda _: self._row(max(self._state.table_level, 2)),
+        }
+
+    def _set(self, name: str, value: object) -> None:
+        if self.destinations.is_text(self._state):
+            setattr(self._state, name, value)
+        elif isinstance(value, int):
+            self.destinations.property(_TABLE_WORDS.get(name, name.encode()), value, self._state)
+
+    def _default(self, number: int | None) -> None:
+        self._default_font = self._state.font = number
+
+    def _code_page(self, number: int | None) -> None:
+        if number:
+            self.fonts.page = number
+
+    def _unicode(self, number: int | None) -> None:
+        unit = (number or 0) % _UNITS if (number or 0) < _UNITS else number or 0
+        self._skip = self._state.unicode_skip
+        if _HIGH <= unit < _LOW:
+            self._write("")
+            self._high = unit
+        elif _LOW <= unit <= _LAST_SURROGATE:
+            self._pair(unit)
+        elif unit <= _LAST:
+            self._write(self._sign(unit))
+
+    def _pair(self, low: int) -> None:
+        """The second half of a character; who writes a question mark behind the first, does so behind the second."""
+        if not self._high:
+            self._write("\ufffd")
+            return
+        if self._held:
+            self._skip = 1
+        high, self._high, self._held = self._high, 0, ""
+        self._write(chr(_PLANE + (high - _HIGH) * 0x400 + low - _LOW))
+
+    def _sign(self, code: int) -> str:
+        """Word and LibreOffice have the signs of fonts without letters in the private area."""
+        if not _FIRST_SIGN <= code <= _LAST_SIGN:
+            return chr(code)
+        font = self.fonts.symbol_name(self._state.font)
+        return symbol(code, font) if font else bytes([code - _FIRST_SIGN]).decode("cp1252", "replace")
+
+    def _flush(self) -> None:
+        if not self._bytes:
+            return
+        piece, self._bytes = bytes(self._bytes), bytearray()
+        font = self.fonts.symbol_name(self._state.font) if self._state.sink is not self.fonts else None
+        if font is not None and self.destinations.is_text(self._state):
+            self._write("".join(symbol(code, font) for code in piece))
+        else:
+            self._write(piece.decode(self.fonts.codec(self._state.font), "replace"))
+
+    def _write(self, text: str) -> None:
+        if self._high and text == "?" and not self._held:
+            self._held = text
+            return
+        if self._high:
+            text = f"\ufffd{self._held}{text}"
+            self._high, self._held = 0, ""
+        state = self._state
+        if not text or state.is_deleted:
+            return
+        if state.is_hidden and self.destinations.is_text(state):
+            self._hidden += sum(not char.isspace() for char in text)
+            return
+        state.sink.add(text, state.mark)
+
+    def _paragraph(self) -> None:
+        state = self._state
+        if not self._ends_something(state):
+            return
+        level = state.table_level or int(state.story.in_row)
+        state.story.end_paragraph(self._of_paragraph(state), level)
+
+    def _row_begins(self) -> None:
+        if self.destinations.is_text(self._state):
+            self._state.story.in_row = True
+
+    def _cell(self, level: int) -> None:
+        if self._ends_something(self._state):
+            self._state.story.end_cell(self._of_paragraph(self._state), level)
+
+    def _row(self, level: int) -> None:
+        if self.destinations.is_text(self._state):
+            self._state.story.end_row(level)
+            self._state.story.in_row = self._state.story.in_row and level > 1
+
+    def _ends_something(self, state: State) -> bool:
+        """A deleted end joins two paragraphs; one in an author's name or a number is a space."""
+        if not self.destinations.is_text(state):
+            state.sink.add(" ")
+            return False
+        return not state.is_deleted
+
+    def _of_paragraph(self, state: State) -> Paragraph:
+        style = self.styles.get(state.style)
+        written, state.story.label = state.story.label, None
+        number = state.list_number if state.list_number is not None else style.list_number
+        level = state.list_level if state.list_number is not None else style.list_level
+        counted = self.lists.label(number, level) if number and (written or len(state.story)) else None
+        return Paragraph(
+            heading_level=self.styles.heading_level(state),
+            label=written if written is not None else counted,
+            list_level=level,
+        )
+
+
+_TABLE_WORDS = {"outline": b"outlinelevel", "list_number": b"ls", "list_level": b"ilvl", "style": b"s", "font": b"f"}

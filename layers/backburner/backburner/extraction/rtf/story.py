@@ -1,0 +1,131 @@
+"""A stream of paragraphs and tables: the body, a header, a footnote, a text box, each is one."""
+
+from dataclasses import dataclass, field
+
+from backburner.extraction.composition import Block, Runs, item, joined
+from backburner.extraction.markdown import heading, table
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """What is known of a paragraph when it ends."""
+
+    heading_level: int | None = None
+    label: str | None = None
+    list_level: int = 0
+
+
+@dataclass
+class _Table:
+    """A table that is being read."""
+
+    rows: list[list[str]] = field(default_factory=list)
+    row: list[str] = field(default_factory=list)
+    cell: list[Block] = field(default_factory=list)
+
+
+class Story:
+    """Blocks in the order of reading. Tables may stand in the cells of tables: levels count from 1."""
+
+    def __init__(self) -> None:
+        self._blocks: list[Block] = []
+        self._tables: list[_Table] = []
+        self._runs = Runs()
+        self._boxes: list[Block] = []
+        self._paragraphs = 0
+        self.label: str | None = None
+        """The number that is written before the current paragraph."""
+        self.in_row = False
+        """Whether a row of a table is open."""
+
+    def __len__(self) -> int:
+        """Pieces of the current paragraph."""
+        return len(self._runs)
+
+    @property
+    def here(self) -> tuple[int, int]:
+        """A place: paragraph and piece."""
+        return self._paragraphs, len(self._runs)
+
+    def link(self, begins: tuple[int, int], address: str) -> None:
+        """What stands behind a place of the current paragraph leads somewhere."""
+        paragraph, first = begins
+        if paragraph == self._paragraphs:
+            self._runs.link(first, address)
+
+    def add(self, text: str, mark: str = "") -> None:
+        """Text of the current paragraph."""
+        self._runs.add(text, mark)
+
+    def box(self, blocks: list[Block]) -> None:
+        """What stands in a text box: it follows the paragraph that it is anchored in."""
+        self._boxes += blocks
+
+    def end_paragraph(self, paragraph: Paragraph, level: int) -> None:
+        """A paragraph ends that stands in a table of a level; 0 is none."""
+        self._close_tables(level)
+        self._append(self._block(paragraph, level), level)
+        self._paragraphs += 1
+        boxes, self._boxes = self._boxes, []
+        for block in boxes:
+            self._append(block, level)
+
+    def end_cell(self, paragraph: Paragraph, level: int) -> None:
+        """A cell ends."""
+        self.end_paragraph(paragraph, level)
+        open_table = self._table(level)
+        open_table.row.append(joined(open_table.cell))
+        open_table.cell = []
+
+    def end_row(self, level: int) -> None:
+        """A row ends."""
+        self._close_tables(level)
+        open_table = self._table(level)
+        if open_table.cell:
+            open_table.row.append(joined(open_table.cell))
+        open_table.rows.append(open_table.row)
+        open_table.row, open_table.cell = [], []
+
+    def finish(self) -> list[Block]:
+        """The whole of it."""
+        self.end_paragraph(Paragraph(), 0)
+        return self._blocks
+
+    def _block(self, paragraph: Paragraph, level: int) -> Block:
+        text = self._runs.take()
+        if not text:
+            return Block("")
+        if paragraph.heading_level is not None and not level:
+            return Block(heading(paragraph.heading_level, f"{paragraph.label or ''} {text}"))
+        if paragraph.label is not None:
+            return item(paragraph.label, text, paragraph.list_level)
+        return Block(text)
+
+    def _append(self, block: Block, level: int) -> None:
+        if block.text:
+            (self._table(level).cell if level else self._blocks).append(block)
+
+    def _table(self, level: int) -> _Table:
+        while len(self._tables) < level:
+            self._tables.append(_Table())
+        return self._tables[level - 1]
+
+    def _close_tables(self, level: int) -> None:
+        """Tables within which nothing more comes are put where they stand."""
+        while len(self._tables) > level:
+            done = self._tables.pop()
+            into = self._tables[-1].cell if self._tables else self._blocks
+            if any(done.row):
+                done.rows.append(done.row)
+            into += table_blocks(done.rows, is_nested=bool(self._tables))
+            into += done.cell
+
+
+def table_blocks(rows: list[list[str]], *, is_nested: bool) -> list[Block]:
+    """A table; one of a single cell is only a frame around its text, one in a cell is written line by line."""
+    filled = [row for row in rows if any(row)]
+    if sum(map(len, filled)) == 1:
+        return [Block(filled[0][0])]
+    if is_nested:
+        return [Block("\n".join(" | ".join(" ".join(cell.split()) for cell in row) for row in filled))]
+    return [Block(table(rows))] if filled else []
