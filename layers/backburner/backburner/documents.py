@@ -23,8 +23,18 @@ _HTML_BEGINS = re.compile(
     r"(?:<\?xml[^>]*>\s*|<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
 _TAG = re.compile(r"<[a-z][a-z0-9]*[\s/>]", re.IGNORECASE)
-_MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]", re.MULTILINE)
+_MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9_.-]*)[ \t]*:", re.MULTILINE)
 _MAIL_HAS = frozenset({"message-id", "mime-version", "received", "content-type"})
+_MAIL_MAY_HAVE = _MAIL_HAS | {"from", "to", "subject", "date", "sender", "cc", "return-path", "delivered-to"}
+_MAIL_NAMES = frozenset({".eml", ".emlx"})
+_MAILBOX_NAMES = frozenset({".mbox", ".mbx"})
+MAIL_HEAD_CHARS = 65_536
+"""Stamps of the servers on its way may stand before a mail's own headers."""
+_ENVELOPE = re.compile(r">?From (\S[^\n]*)\n(?=>?[A-Za-z][A-Za-z0-9_.-]*[ \t]*:|>?From )")
+_TIME = re.compile(r"\d{1,2}:\d\d")
+_COUNT = re.compile(r"\d{1,10}[ \t]*\r?\n")
+_MARKS = ("\ufeff", "\u00ef\u00bb\u00bf")
+"""The byte order mark, also as it looks where each byte is taken for a letter."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,10 @@ def checked(text: str, size_bytes: int) -> str:
 def is_markup(text: str, name: str) -> bool:
     """Whether characters are not the text itself: HTML, a mail, RTF, a PDF without a byte beyond ASCII."""
     head = text[:_HEAD_CHARS].lstrip()
-    return head.startswith(("%PDF-", "{\\rtf")) or is_html(head, name) or is_mail(head, name)
+    if head.startswith(("%PDF-", "{\\rtf")) or is_html(head, name):
+        return True
+    head = text[:MAIL_HEAD_CHARS]
+    return is_mail(head, name) or is_mailbox(head, name)
 
 
 def is_html(head: str, name: str) -> bool:
@@ -81,12 +94,37 @@ def is_html(head: str, name: str) -> bool:
 
 
 def is_mail(head: str, name: str) -> bool:
-    """Whether a text begins with the header of a mail; a name may say that it is meant as text."""
+    """Whether a text begins with the header of a mail; a name may say that it is meant as text, or as a mail."""
     suffix = PurePosixPath(name).suffix.lower()
+    head = _unmarked(head)
+    if suffix == ".emlx":
+        head = _COUNT.sub("", head, count=1)
     if suffix in _TEXT_NAMES or not _MAIL_HEADER.match(head):
         return False
-    fields = {field.lower() for field in _MAIL_HEADER.findall(re.split(r"\r?\n\r?\n", head, maxsplit=1)[0])}
-    return suffix == ".eml" or ("from" in fields and bool(fields & _MAIL_HAS))
+    fields = _mail_fields(head)
+    return bool(fields & _MAIL_MAY_HAVE) if suffix in _MAIL_NAMES else "from" in fields and bool(fields & _MAIL_HAS)
+
+
+def is_mailbox(head: str, name: str) -> bool:
+    """Whether a text begins as a mailbox file does: with a line `From sender date` and a mail's header behind it."""
+    suffix = PurePosixPath(name).suffix.lower()
+    head = _unmarked(head)
+    envelope = _ENVELOPE.match(head)
+    if suffix in _TEXT_NAMES or envelope is None:
+        return False
+    fields = _mail_fields(head[envelope.end() :])
+    is_dated = bool(_TIME.search(envelope[1])) and "from" in fields
+    return bool(fields & _MAIL_MAY_HAVE) and (is_dated or suffix in _MAIL_NAMES | _MAILBOX_NAMES)
+
+
+def _mail_fields(head: str) -> set[str]:
+    return {field.lower() for field in _MAIL_HEADER.findall(re.split(r"\r?\n\r?\n", head, maxsplit=1)[0])}
+
+
+def _unmarked(head: str) -> str:
+    for mark in _MARKS:
+        head = head.removeprefix(mark)
+    return head.lstrip()
 
 
 def _decoded(body: bytes) -> str | None:

@@ -1,9 +1,11 @@
 """What a document is, decided by its bytes; its name decides only between lookalikes."""
 
+import codecs
 from enum import StrEnum
 
-from backburner.documents import is_html, is_mail
+from backburner.documents import MAIL_HEAD_CHARS, is_html, is_mail, is_mailbox
 from backburner.errors import JobError, Reason
+from backburner.extraction.mail.signed import is_envelope, unprinted
 from backburner.extraction.packages import Package
 
 READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML and CSV are read"
@@ -15,6 +17,10 @@ class Format(StrEnum):
     TEXT = "text/plain"
     HTML = "text/html"
     MAIL = "message/rfc822"
+    MBOX = "application/mbox"
+    MSG = "application/vnd.ms-outlook"
+    TNEF = "application/ms-tnef"
+    SIGNED = "application/pkcs7-mime"
     RTF = "application/rtf"
     PDF = "application/pdf"
     DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -26,6 +32,8 @@ class Format(StrEnum):
 
 _OFFICE_PARTS = (("word/", Format.DOCX), ("ppt/", Format.PPTX), ("xl/", Format.XLSX))
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OUTLOOK = "__properties_version1.0".encode("utf-16-le")
+_TNEF = b"\x78\x9f\x3e\x22"
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 _HEAD_BYTES = 4096
 _PDF_BYTES = 1024
@@ -63,6 +71,8 @@ _OTHERS = (
     (0, b"\x00asm", "a program"),
     (0, b"SQLite format 3", "a database (SQLite)"),
     (0, b"PAR1", "a table (Parquet)"),
+    (0, b"!BDN", "an Outlook data file (PST or OST): export its mails as MSG or EML"),
+    (0, b"\xcf\xad\x12\xfe", "an Outlook Express folder (DBX): export its mails as EML"),
 )
 """Where a mark stands, the mark, and what it says: asked only of what is no text, for some marks are plain letters."""
 
@@ -79,9 +89,19 @@ def packed_format(body: bytes) -> Format | None:
         return Format.RTF
     if body.startswith(b"PK\x03\x04"):
         return _of_package(Package(body))
-    if body.startswith(_OLE):
+    mail = _of_mail(body)
+    if mail is None and body.startswith(_OLE):
         raise _ole(body)
-    return None
+    return mail
+
+
+def head_of(body: bytes) -> str:
+    """The beginning of what is written in characters, as far as it takes to tell its format by ASCII letters."""
+    is_wide = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in body[:4]
+    if not is_wide:
+        return body[:MAIL_HEAD_CHARS].decode("latin-1")
+    encoding = "utf-16-be" if body[:1] in (b"\x00", b"\xfe") else "utf-16-le"
+    return body[: 2 * MAIL_HEAD_CHARS].decode(encoding, "replace")
 
 
 def written_format(text: str, name: str) -> Format:
@@ -89,7 +109,9 @@ def written_format(text: str, name: str) -> Format:
     head = text[:_HEAD_BYTES].lstrip()
     if is_html(head, name):
         return Format.HTML
-    return Format.MAIL if is_mail(head, name) else Format.TEXT
+    if is_mailbox(text, name):
+        return Format.MBOX
+    return Format.MAIL if is_mail(text, name) else Format.TEXT
 
 
 def unsupported(body: bytes) -> JobError:
@@ -108,6 +130,19 @@ def _of_package(package: Package) -> Format:
                 return kind
     what = f"a file of the type {declared}" if declared else "an archive (ZIP)"
     raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}: {READ}; upload its files one by one")
+
+
+def _of_mail(body: bytes) -> Format | None:
+    """What mail programs write besides letters; None if it is none of it."""
+    if body.startswith(_TNEF):
+        return Format.TNEF
+    if is_envelope(unprinted(body[:_HEAD_BYTES])):
+        return Format.SIGNED
+    if body.startswith(_OLE) and _OUTLOOK in body:
+        from backburner.extraction.mail.outlook import is_outlook  # noqa: PLC0415
+
+        return Format.MSG if is_outlook(body) else None
+    return None
 
 
 def _ole(body: bytes) -> JobError:

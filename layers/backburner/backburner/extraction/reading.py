@@ -6,28 +6,34 @@ from functools import partial
 from backburner.documents import Extracted, checked
 from backburner.errors import JobError, Reason
 from backburner.extraction.encodings import text_of
-from backburner.extraction.formats import Format, packed_format, unsupported, written_format
+from backburner.extraction.formats import Format, head_of, packed_format, unsupported, written_format
 from backburner.extraction.packages import Package
 from backburner.extraction.plausibility import plausible
 
 MAX_PAGES = 5_000
 """Pages of a PDF, slides of a presentation."""
-_MOST_NESTED = 3
-"""Mails in attachments in mails."""
+_MOST_NESTED = 8
+"""Documents in documents: attachments of mails in attachments."""
 _HEAD_BYTES = 4096
 _END_BYTES = 65_536
 
+_NAMES = {
+    Format.HTML: "HTML page",
+    Format.MAIL: "mail",
+    Format.MBOX: "mailbox",
+    Format.MSG: "mail",
+    Format.SIGNED: "signed document",
+    Format.TEXT: "text",
+}
 Read = Callable[[bytes, str], Extracted]
 """How a reader has something read that is in its document, an attachment say: bytes and name. Raises `JobError`."""
 
 
 def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     """The text of a document: Markdown where its format has structure, verbatim where it is text."""
-    kind = packed_format(body)
-    if kind is None:
-        kind = written_format(body[:_HEAD_BYTES].decode("latin-1"), name)
-        if kind is Format.MAIL and depth >= _MOST_NESTED:
-            kind = Format.TEXT
+    if depth > _MOST_NESTED:
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"documents nested deeper than {_MOST_NESTED}: upload it by itself")
+    kind = packed_format(body) or written_format(head_of(body), name)
     extracted = plausible(_read(body, name, kind, partial(read, depth=depth + 1)), f"a {_name(kind)}")
     if not extracted.text.strip():
         raise _empty(kind, len(body))
@@ -39,10 +45,10 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
     match kind:
         case Format.TEXT | Format.HTML:
             return _written(body, name)
-        case Format.MAIL:
-            from backburner.extraction.mail import mail_text  # noqa: PLC0415
+        case Format.MAIL | Format.MBOX | Format.MSG | Format.TNEF | Format.SIGNED:
+            from backburner.extraction.mail.kinds import read_mail  # noqa: PLC0415
 
-            return Extracted(mail_text(body, lambda part, called: inner(part, called).text))
+            return read_mail(body, name, kind, inner)
         case Format.PDF:
             _refuse_pdf(body)
         case Format.RTF:
@@ -114,4 +120,4 @@ def _encrypted(kind: Format) -> JobError:
 
 def _name(kind: Format) -> str:
     """What a format is called in messages."""
-    return {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text"}.get(kind, kind.name)
+    return _NAMES.get(kind, kind.name)

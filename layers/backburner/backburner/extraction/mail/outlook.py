@@ -1,0 +1,170 @@
+"""Outlook's own files: MSG (a mail) and OFT (a template) ([MS-OXMSG])."""
+
+import io
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import olefile
+
+from backburner.documents import Extracted
+from backburner.errors import JobError, Reason
+from backburner.extraction.mail import mapi, signed
+from backburner.extraction.mail.blocks import (
+    FIRST_LEVEL,
+    Block,
+    Pictures,
+    Read,
+    attachment,
+    composed,
+    gone,
+    refuse_encrypted,
+    unread,
+    within,
+)
+from backburner.extraction.mail.letter import letter
+from backburner.extraction.mail.mapi import Properties
+from backburner.extraction.markdown import heading
+
+MAX_NESTED = 30
+"""Mails in mails."""
+_PROPERTIES = "__properties_version1.0"
+_STRING = "__substg1.0_"
+_RECIPIENT, _ATTACHMENT = "__recip_version1.0_#", "__attach_version1.0_#"
+_ROOT_HEADER, _INNER_HEADER, _ITEM_HEADER = 32, 24, 8
+_ENTRY = struct.Struct("<HHI8s")
+_EMBEDDED, _OLE = 5, 6
+_ERRORS = (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError, struct.error)
+_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".svg", ".emz", ".wmz")
+
+
+def is_outlook(body: bytes) -> bool:
+    """Whether it is a mail, and not another document of the same container."""
+    try:
+        with olefile.OleFileIO(io.BytesIO(body)) as file:
+            return bool(file.exists(_PROPERTIES))
+    except _ERRORS:
+        return False
+
+
+def read_outlook(body: bytes, inner: Read) -> Extracted:
+    """A mail's headers, text and attachments. Raises `JobError` where it is damaged, or all of it is encrypted."""
+    try:
+        with olefile.OleFileIO(io.BytesIO(body)) as file:
+            blocks = _message(_Storage(file, _index(file)), inner, FIRST_LEVEL, 0)
+    except _ERRORS as error:
+        raise JobError(
+            Reason.UNREADABLE_DOCUMENT, "a damaged Outlook mail: save it again and upload it again"
+        ) from error
+    refuse_encrypted(blocks)
+    return composed(blocks)
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """A folder of the container."""
+
+    file: "olefile.OleFileIO[str]"
+    index: Mapping[tuple[str, ...], list[str]]
+    """The names in every folder."""
+    path: tuple[str, ...] = ()
+
+    @property
+    def _names(self) -> list[str]:
+        return self.index.get(self.path, [])
+
+    @property
+    def is_mail(self) -> bool:
+        """Whether it holds a mail's properties."""
+        return _PROPERTIES in self._names
+
+    def folders(self, begins: str) -> Iterator["_Storage"]:
+        """Folders whose name begins so, in order of their numbers."""
+        for name in self._names:
+            if name.startswith(begins):
+                yield _Storage(self.file, self.index, (*self.path, name))
+
+    def folder(self, name: str) -> "_Storage | None":
+        """A folder by its name."""
+        path = (*self.path, name)
+        is_there = name in self._names and self.file.get_type(list(path)) == olefile.STGTY_STORAGE
+        return _Storage(self.file, self.index, path) if is_there else None
+
+    def properties(self, header_bytes: int, code_page: int = 0) -> Properties:
+        """Everything that is known of what the folder stands for."""
+        values = dict(self._fixed(header_bytes))
+        for name in self._names:
+            tag = name.removeprefix(_STRING)
+            if len(tag) == 8 and tag != name:  # noqa: PLR2004 - two numbers of four digits
+                number, kind = int(tag[:4], 16), int(tag[4:], 16)
+                if values.get(number, (0, b""))[0] != mapi.UNICODE and kind != mapi.OBJECT:
+                    values[number] = kind, self._read(name)
+        return Properties(values, code_page)
+
+    def _fixed(self, header_bytes: int) -> Iterator[tuple[int, tuple[int, bytes]]]:
+        body = self._read(_PROPERTIES)
+        for place in range(header_bytes, len(body) - _ENTRY.size + 1, _ENTRY.size):
+            kind, number, _, value = _ENTRY.unpack_from(body, place)
+            if kind not in (mapi.STRING8, mapi.UNICODE, mapi.BINARY, mapi.OBJECT) and not kind & 0x1000:
+                yield number, (kind, value)
+
+    def _read(self, name: str) -> bytes:
+        path = [*self.path, name]
+        if self.file.get_type(path) != olefile.STGTY_STREAM:
+            return b""
+        with self.file.openstream(path) as stream:
+            return bytes(stream.read())
+
+
+def _index(file: "olefile.OleFileIO[str]") -> dict[tuple[str, ...], list[str]]:
+    index: dict[tuple[str, ...], list[str]] = {}
+    for *folder, name in sorted(file.listdir(streams=True, storages=True)):
+        index.setdefault(tuple(folder), []).append(name)
+    return index
+
+
+def _message(storage: _Storage, inner: Read, level: int, depth: int) -> list[Block]:
+    properties = storage.properties(_INNER_HEADER if depth else _ROOT_HEADER)
+    page = properties.number(mapi.MESSAGE_CODE_PAGE) or properties.number(mapi.INTERNET_CODE_PAGE) or 0
+    recipients = [one.properties(_ITEM_HEADER, page) for one in storage.folders(_RECIPIENT)]
+    pictures = Pictures()
+    blocks = letter(properties, recipients, pictures, inner)
+    for one in storage.folders(_ATTACHMENT):
+        blocks += _attachment(one, page, inner, level, depth)
+    return pictures.finished(blocks)
+
+
+def _attachment(storage: _Storage, page: int, inner: Read, level: int, depth: int) -> Iterator[Block]:
+    properties = storage.properties(_ITEM_HEADER, page)
+    names = (mapi.ATTACH_LONG_FILENAME, mapi.ATTACH_FILENAME, mapi.DISPLAY_NAME, mapi.ATTACH_LONG_PATHNAME)
+    name = next((text for number in names if (text := properties.text(number).strip())), "")
+    method, body = properties.number(mapi.ATTACH_METHOD), properties.bytes(mapi.ATTACH_DATA)
+    mail = storage.folder(f"{_STRING}3701000D")
+    path = properties.text(mapi.ATTACH_LONG_PATHNAME) or properties.text(mapi.ATTACH_PATHNAME)
+    if mail is not None and mail.is_mail:
+        yield from _attached_mail(mail, name, inner, level, depth)
+    elif mail is not None or method == _OLE:
+        yield unread(name or "object", "not read, an embedded object (OLE)", level)
+    elif path and not body:
+        yield unread(name, f"not in the mail but elsewhere ({path})", level)
+    elif signed.is_envelope(body) and signed.is_encrypted(body):
+        yield unread(name, "not read, encrypted (S/MIME): decrypt it and upload it again", level, is_encrypted=True)
+    else:
+        yield _file(properties, name, body, inner, level)
+
+
+def _file(properties: Properties, name: str, body: bytes, inner: Read, level: int) -> Block:
+    kind = properties.text(mapi.ATTACH_MIME_TAG).lower()
+    called = "signed.eml" if kind.startswith("multipart/") else name
+    block = attachment(name, body, lambda inside, _: inner(inside, called), level)
+    content_id = properties.text(mapi.ATTACH_CONTENT_ID).strip("<> ")
+    is_picture = kind.startswith("image/") or name.lower().endswith(_PICTURES)
+    return block.as_picture(name, content_id) if content_id and is_picture else block
+
+
+def _attached_mail(mail: _Storage, name: str, inner: Read, level: int, depth: int) -> Iterator[Block]:
+    yield Block(heading(level, f"Attachment: {name}" if name else "Attached mail"))
+    if depth >= MAX_NESTED:
+        yield gone(f"mails nested deeper than {MAX_NESTED}: not read, upload them by themselves")
+        return
+    yield from within(name or "attached mail", _message(mail, inner, level + 1, depth + 1))
