@@ -99,7 +99,7 @@ def test_the_form_of_the_text_that_holds_the_most_is_shown(properties: dict[int,
 
 
 def test_what_is_not_read_is_named_with_the_reason() -> None:
-    """Pictures in the text in one note; objects, links to files elsewhere, encrypted files, and other formats by name."""
+    """Pictures in the text in one note; objects, links elsewhere, encrypted files and other formats one by one."""
     body = files.message(
         MAIL | {files.BODY: "see", files.HTML: b'<p>see</p><img src="cid:logo@1">'},
         [

@@ -34,7 +34,7 @@ _RECIPIENT, _ATTACHMENT = "__recip_version1.0_#", "__attach_version1.0_#"
 _ROOT_HEADER, _INNER_HEADER, _ITEM_HEADER = 32, 24, 8
 _ENTRY = struct.Struct("<HHI8s")
 _EMBEDDED, _OLE = 5, 6
-_ERRORS = (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError, struct.error)
+_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, struct.error)
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".svg", ".emz", ".wmz")
 
 
