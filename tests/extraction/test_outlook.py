@@ -173,6 +173,14 @@ def test_a_damaged_file_is_read_or_refused(data: st.DataObject) -> None:
         assert read(bytes(body[: data.draw(st.integers(600, len(body)))]), "a.msg").text
 
 
+def test_a_mail_that_is_cut_off_says_so() -> None:
+    """Its container still opens, but a file in it ends early."""
+    body = files.message(MAIL, [{files.FILENAME: "a.txt", files.DATA: b"word " * 2000}])
+    found = read(body[:-3000], "a.msg")
+    assert found.text.startswith(HEAD)
+    assert found.notes == ("an Outlook file that is cut off or damaged: something of it may be missing",)
+
+
 def attribute(level: int, number: int, body: bytes) -> bytes:
     """An attribute of TNEF."""
     return struct.pack("<BII", level, number, len(body)) + body + struct.pack("<H", sum(body) & 0xFFFF)

@@ -28,8 +28,8 @@ _MAIL_HAS = frozenset({"message-id", "mime-version", "received", "content-type"}
 _MAIL_MAY_HAVE = _MAIL_HAS | {"from", "to", "subject", "date", "sender", "cc", "return-path", "delivered-to"}
 _MAIL_NAMES = frozenset({".eml", ".emlx"})
 _MAILBOX_NAMES = frozenset({".mbox", ".mbx"})
-MAIL_HEAD_CHARS = 65_536
-"""Stamps of the servers on its way may stand before a mail's own headers."""
+MAIL_HEAD_CHARS = 1_048_576
+"""Stamps of the servers on its way, some of them very long, may stand before a mail's own headers."""
 _ENVELOPE = re.compile(r">?From (\S[^\n]*)\n(?=>?[A-Za-z][A-Za-z0-9_.-]*[ \t]*:|>?From )")
 _TIME = re.compile(r"\d{1,2}:\d\d")
 _COUNT = re.compile(r"\d{1,10}[ \t]*\r?\n")

@@ -12,7 +12,7 @@ from backburner.extraction.plausibility import plausible
 
 MAX_PAGES = 5_000
 """Pages of a PDF, slides of a presentation."""
-_MOST_NESTED = 8
+_MOST_NESTED = 6
 """Documents in documents: attachments of mails in attachments."""
 _HEAD_BYTES = 4096
 _END_BYTES = 65_536

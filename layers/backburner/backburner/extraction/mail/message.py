@@ -27,7 +27,7 @@ from backburner.extraction.mail.mime import Inside, Part, inside, opened
 from backburner.extraction.mail.source import cleaned, declared_charset
 from backburner.extraction.markdown import heading, missing
 
-MAX_NESTED = 30
+MAX_NESTED = 20
 """Parts in parts and mails in mails; what lies deeper is named in a note."""
 _HEADERS = ("Subject", "From", "To", "Cc", "Bcc", "Date")
 _TEXTS = ("text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown")
@@ -77,9 +77,7 @@ class _Walk:
 
     def blocks(self, part: Part, depth: int) -> Iterator[Block]:
         """Everything in a part, in order."""
-        if depth > MAX_NESTED:
-            yield gone(f"parts nested deeper than {MAX_NESTED}: not read, upload them by themselves")
-        elif part.kind == "multipart/encrypted":
+        if part.kind == "multipart/encrypted":
             yield gone("encrypted text (PGP): not read, decrypt it and upload it again", is_encrypted=True)
         elif part.kind.startswith("multipart/"):
             yield from self._parts(part, depth)
@@ -95,12 +93,14 @@ class _Walk:
             yield from self._leaf(part)
 
     def _parts(self, part: Part, depth: int) -> Iterator[Block]:
+        if depth >= MAX_NESTED:
+            yield gone(f"parts nested deeper than {MAX_NESTED}: not read, upload them by themselves")
+            return
         found = inside(part)
         if not found.parts:
             yield from self._without_parts(part, depth)
             return
-        for text in found.around[:1]:
-            yield from self._around(part, text)
+        yield self._around(part, found.before)
         if part.kind == "multipart/alternative":
             yield from bodies.chosen([list(self.blocks(one, depth + 1)) for one in found.parts])
         else:
@@ -116,13 +116,12 @@ class _Walk:
             yield from self.blocks(one, depth + 1)
 
     def _end(self, part: Part, found: Inside) -> Iterator[Block]:
-        for text in found.around[1:]:
-            yield from self._around(part, text)
+        yield self._around(part, found.after)
         if not found.is_closed:
             yield gone("the mail ends before its last part does: it may have been cut off")
 
-    def _around(self, part: Part, text: bytes) -> Iterator[Block]:
-        yield Block(_lines(text_of_bytes(text, part.headers.hint)))
+    def _around(self, part: Part, text: bytes) -> Block:
+        return Block(_lines(text_of_bytes(text, part.headers.hint)) if text else "")
 
     def _without_parts(self, part: Part, depth: int) -> Iterator[Block]:
         """A part of parts that has none: packed as a whole against the rules, or damaged."""

@@ -72,7 +72,8 @@ class Inside:
     """What a part of parts holds: its parts, and text that stands before and behind them."""
 
     parts: tuple[Part, ...]
-    around: tuple[bytes, ...] = ()
+    before: bytes = b""
+    after: bytes = b""
     is_closed: bool = True
 
 
@@ -93,15 +94,17 @@ def inside(part: Part) -> Inside:
         return Inside(())
     default = "message/rfc822" if part.kind == "multipart/digest" else "text/plain"
     ends = [*(mark.start() for mark in marks[1:]), part.end]
-    parts, around = [], [part.source[part.begin : marks[0].start()]]
+    parts, after = [], []
     for mark, end in zip(marks, ends, strict=True):
         first, last = min(mark.end() + 1, end), _without_line_end(part.source, mark.end() + 1, end)
         if mark[1]:
-            around.append(part.source[first:last])
+            after.append(part.source[first:last])
         else:
             headers, body = parsed(part.source, first, last, part.headers.hint)
             parts.append(Part(part.source, headers, body, last, default))
-    return Inside(tuple(parts), tuple(text for text in around if _is_said(text)), any(mark[1] for mark in marks))
+    before = part.source[part.begin : marks[0].start()]
+    behind = b"\n".join(text for text in after if _is_said(text))
+    return Inside(tuple(parts), before if _is_said(before) else b"", behind, any(mark[1] for mark in marks))
 
 
 def _marks(part: Part, boundary: bytes) -> list[re.Match[bytes]]:

@@ -26,7 +26,7 @@ from backburner.extraction.mail.letter import letter
 from backburner.extraction.mail.mapi import Properties
 from backburner.extraction.markdown import heading
 
-MAX_NESTED = 30
+MAX_NESTED = 20
 """Mails in mails."""
 _PROPERTIES = "__properties_version1.0"
 _STRING = "__substg1.0_"
@@ -52,6 +52,8 @@ def read_outlook(body: bytes, inner: Read) -> Extracted:
     try:
         with olefile.OleFileIO(io.BytesIO(body)) as file:
             blocks = _message(_Storage(file, _index(file)), inner, FIRST_LEVEL, 0)
+            if getattr(file, "parsing_issues", ()):  # its type stubs do not know it
+                blocks.append(gone("an Outlook file that is cut off or damaged: something of it may be missing"))
     except _ERRORS as error:
         raise JobError(
             Reason.UNREADABLE_DOCUMENT, "a damaged Outlook mail: save it again and upload it again"

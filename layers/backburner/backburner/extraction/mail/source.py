@@ -21,6 +21,8 @@ def cleaned(body: bytes) -> bytes:
         body = _counted(body[count.end() :], int(count[1]))
     while (envelope := _ENVELOPE.match(body)) is not None:
         body = body[envelope.end() :].lstrip(b"\r\n")
+    if b"\r\r\n" in body[:_HEAD_BYTES]:
+        body = body.replace(b"\r\r\n", b"\r\n")
     return body if b"\n" in body else body.replace(b"\r", b"\n")
 
 

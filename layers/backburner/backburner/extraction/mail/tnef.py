@@ -23,7 +23,7 @@ from backburner.extraction.mail.mapi import Properties
 from backburner.extraction.markdown import heading
 
 SIGNATURE = b"\x78\x9f\x3e\x22"
-MAX_NESTED = 30
+MAX_NESTED = 20
 _ATTRIBUTE = struct.Struct("<BHHI")
 _HEADER_BYTES, _CHECK_BYTES = 6, 2
 _CODE_PAGE, _SUBJECT, _BODY, _PROPERTIES = 0x9007, 0x8004, 0x800C, 0x9003
