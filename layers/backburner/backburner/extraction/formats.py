@@ -8,7 +8,7 @@ from backburner.errors import JobError, Reason
 from backburner.extraction.mail.signed import is_envelope, unprinted
 from backburner.extraction.packages import Package
 
-READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML and CSV are read"
+READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML, MSG, mbox and CSV are read"
 
 
 class Format(StrEnum):
@@ -36,6 +36,7 @@ _OUTLOOK = "__properties_version1.0".encode("utf-16-le")
 _TNEF = b"\x78\x9f\x3e\x22"
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 _HEAD_BYTES = 4096
+_FIRST_BLANK, _LAST_ASCII = 0x09, 0x7F
 _PDF_BYTES = 1024
 """A PDF may have something before and behind it, so much; a text may only speak of one."""
 _OTHERS = (
@@ -112,6 +113,16 @@ def written_format(text: str, name: str) -> Format:
     if is_mailbox(text, name):
         return Format.MBOX
     return Format.MAIL if is_mail(text, name) else Format.TEXT
+
+
+def is_binary(body: bytes) -> bool:
+    """Whether bytes begin with a mark that no text begins with, so that nobody need look at the rest of them."""
+    return any(body.startswith(mark, place) for place, mark, _ in _OTHERS if _is_no_word(mark))
+
+
+def _is_no_word(mark: bytes) -> bool:
+    """Whether a mark is more than two letters of some alphabet."""
+    return len(mark) > 2 and any(byte > _LAST_ASCII or byte < _FIRST_BLANK for byte in mark)  # noqa: PLR2004
 
 
 def unsupported(body: bytes) -> JobError:

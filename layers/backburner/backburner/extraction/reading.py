@@ -6,7 +6,7 @@ from functools import partial
 from backburner.documents import Extracted, checked
 from backburner.errors import JobError, Reason
 from backburner.extraction.encodings import text_of
-from backburner.extraction.formats import Format, head_of, packed_format, unsupported, written_format
+from backburner.extraction.formats import Format, head_of, is_binary, packed_format, unsupported, written_format
 from backburner.extraction.packages import Package
 from backburner.extraction.plausibility import plausible
 
@@ -66,7 +66,7 @@ def _written(body: bytes, name: str) -> Extracted:
         from backburner.extraction.web.pages import page_of  # noqa: PLC0415
 
         return markdown_of(page_of(body))
-    text = text_of(body)
+    text = None if is_binary(body) else text_of(body)
     if text is None:
         raise unsupported(body)
     return Extracted(checked(text, len(body)))

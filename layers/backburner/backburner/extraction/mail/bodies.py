@@ -15,7 +15,7 @@ _PLACEHOLDER = re.compile(
     r"html|browser|mime|web-?\s?(?:page|version|mail)|online|navigat?eur|navegador|браузер|почтов|浏览器|ブラウザ|브라우저",
     re.IGNORECASE,
 )
-_MOST_PLACEHOLDER_WORDS = 60
+_MOST_PLACEHOLDER_CHARS = 400
 _ADDRESS = re.compile(r"<?(?:https?://|mailto:|www\.|cid:)[^\s<>\"')\]]*>?", re.IGNORECASE)
 _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+")
 _QUOTES = re.compile(r">*")
@@ -103,8 +103,8 @@ def _holds(words: Counter[str], others: Counter[str]) -> bool:
 
 def _is_placeholder(text: str) -> bool:
     """Whether a text says only that, or where, the mail can be read in another form."""
-    text = _ADDRESS.sub(" ", text)
-    is_short = len(_WORD.findall(text)) <= _MOST_PLACEHOLDER_WORDS
+    text = " ".join(_ADDRESS.sub(" ", text).split())
+    is_short = len(text) <= _MOST_PLACEHOLDER_CHARS
     return is_short and bool(_PLACEHOLDER.search(text)) and not any(char.isdigit() for char in text)
 
 
@@ -117,4 +117,4 @@ def _is_plain(option: list[Block]) -> bool:
 
 
 def _words(text: str) -> Counter[str]:
-    return Counter(_WORD.findall(_ADDRESS.sub(" ", text).lower()))
+    return Counter(word[0] for word in _WORD.finditer(_ADDRESS.sub(" ", text).lower()))

@@ -11,7 +11,9 @@ from backburner.extraction.mail.transfer import from_base64
 
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _ENVELOPE = re.compile(rb">?From ")
-_WORD = re.compile(rb"=\?([^?\s]{1,75})\?([bBqQ])\?(.*?)\?=", re.DOTALL)
+_WORD = re.compile(rb"=\?([^?\s]{1,75})\?([bBqQ])\?(.{0,2000}?)\?=", re.DOTALL)
+_MOST_CODED_BYTES = 200_000
+"""Encoded words in a longer header are left as they are: looking for them would take too long."""
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
 _PIECE = re.compile(r"^(.+?)(?:\*(\d{1,4}))?(\*)?$", re.DOTALL)
 _REMARK = re.compile(rb"\([^()]*\)")
@@ -57,7 +59,7 @@ class Headers:
     def _decoded(self, value: bytes) -> Iterator[str]:
         """Words of one encoding that stand side by side are decoded together: letters are split between them."""
         place, run, run_charset = 0, b"", ""
-        for word in _WORD.finditer(value):
+        for word in _WORD.finditer(value) if len(value) <= _MOST_CODED_BYTES else ():
             between, charset = value[place : word.start()], word[1].partition(b"*")[0].decode("ascii", "replace")
             is_next = bool(run_charset) and not between.strip()
             if run and not (is_next and charset.lower() == run_charset.lower()):

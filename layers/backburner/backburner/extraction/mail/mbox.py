@@ -15,6 +15,7 @@ ENVELOPE = rb"From [^\r\n]{0,300}?\d{1,2}:\d\d[^\r\n]{0,60}\r?\n(?=[!-9;-~]{1,80
 _FIRST = re.compile(ENVELOPE)
 _NEXT = re.compile(rb"^" + ENVELOPE, re.MULTILINE)
 _ENVELOPE_BYTES = 4096
+_LENGTH = re.compile(rb"^content-length:", re.IGNORECASE | re.MULTILINE)
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 
@@ -36,11 +37,12 @@ def messages(body: bytes) -> Iterator[bytes]:
     while place < len(body):
         first = _FIRST.match(body, place)
         begin = first.end() if first else place
-        end = _counted_end(body, begin)
-        if end is None:
-            following = _NEXT.search(body, begin)
-            end = following.start() if following else len(body)
-        yield _QUOTED.sub(rb"\1", body[begin:end])
+        following = _NEXT.search(body, begin)
+        end = following.start() if following else len(body)
+        if _LENGTH.search(body, begin, end):
+            end = _counted_end(body, begin) or end
+        if not body[begin:end].isspace() and end > begin:
+            yield _QUOTED.sub(rb"\1", body[begin:end])
         place = end + len(body[end : end + _ENVELOPE_BYTES]) - len(body[end : end + _ENVELOPE_BYTES].lstrip(b"\r\n"))
 
 
@@ -63,8 +65,8 @@ def _counted_end(body: bytes, begin: int) -> int | None:
 
 
 def _mail(number: int, mail: bytes, inner: Read) -> list[Block]:
-    source = cleaned(mail)
-    headers, _ = parsed(source, 0, len(source))
-    subject = headers.text("subject")
+    blocks = message_blocks(cleaned(mail), inner, FIRST_LEVEL)
+    first = blocks[0].text.partition("\n")[0]
+    subject = first.removeprefix("Subject: ") if first.startswith("Subject: ") else ""
     title = heading(1, f"Mail {number}: {subject}" if subject else f"Mail {number}")
-    return [Block(title), *within(f"mail {number}", message_blocks(source, inner, FIRST_LEVEL))]
+    return [Block(title), *within(f"mail {number}", blocks)]

@@ -5,7 +5,7 @@ import re
 
 from backburner.extraction.encodings import text_of
 
-_ENVELOPE = re.compile(rb">?From [^\r\n]*\r?\n")
+_ENVELOPES = re.compile(rb"(?:>?From [^\r\n]*\r?\n[\r\n]*)*")
 _COUNTED = re.compile(rb"(\d{1,10})[ \t]*\r?\n(?=[!-9;-~]+:)")
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _HEAD_BYTES = 65_536
@@ -19,8 +19,8 @@ def cleaned(body: bytes) -> bytes:
     body = body.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n\t ")
     if (count := _COUNTED.match(body)) is not None:
         body = _counted(body[count.end() :], int(count[1]))
-    while (envelope := _ENVELOPE.match(body)) is not None:
-        body = body[envelope.end() :].lstrip(b"\r\n")
+    envelopes = _ENVELOPES.match(body)
+    body = body[envelopes.end() :] if envelopes else body
     if b"\r\r\n" in body[:_HEAD_BYTES]:
         body = body.replace(b"\r\r\n", b"\r\n")
     return body if b"\n" in body else body.replace(b"\r", b"\n")
