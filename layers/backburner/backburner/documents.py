@@ -22,6 +22,7 @@ _HTML_NAMES = frozenset({".html", ".htm", ".xhtml"})
 _HTML_BEGINS = re.compile(
     r"(?:<\?xml[^>]*>\s*|<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
+_OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns:office"
 _TAG = re.compile(r"<[a-z][a-z0-9]*[\s/>]", re.IGNORECASE)
 _MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9_.-]*)[ \t]*:", re.MULTILINE)
 _MAIL_HAS = frozenset({"message-id", "mime-version", "received", "content-type"})
@@ -79,7 +80,7 @@ def checked(text: str, size_bytes: int) -> str:
 def is_markup(text: str, name: str) -> bool:
     """Whether characters are not the text itself: HTML, a mail, RTF, a PDF without a byte beyond ASCII."""
     head = text[:_HEAD_CHARS].lstrip()
-    if head.startswith(("%PDF-", "{\\rtf")) or is_html(head, name):
+    if head.startswith(("%PDF-", "{\\rtf")) or _OPEN_DOCUMENT in head or is_html(head, name):
         return True
     head = text[:MAIL_HEAD_CHARS]
     return is_mail(head, name) or is_mailbox(head, name)

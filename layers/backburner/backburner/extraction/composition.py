@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from backburner.documents import Extracted
+from backburner.errors import JobError, Reason
 from backburner.extraction.markdown import missing
 
 _BULLETS = frozenset("•·●○◦▪■□▫◆◇❖➢➔✓✔‣\u2043∙▶►◾◽oO§*\u2013—-\ufffd")
@@ -42,6 +43,12 @@ def item(label: str, text: str, level: int) -> Block:
     shown = label.strip()
     begin = "-" if not shown or shown in _BULLETS else shown
     return Block(f"{'  ' * min(level, 20)}{begin} {text}", is_item=True)
+
+
+def heading_label(label: str | None) -> str:
+    """What stands before a heading: its number; a bullet says nothing there."""
+    shown = (label or "").strip()
+    return "" if shown in _BULLETS else shown
 
 
 class Runs:
@@ -115,6 +122,30 @@ class Composition:
         blocks += [Block(f"Footer: {text}") for text in self.footers]
         text = joined(blocks)
         return Extracted(f"{text}\n" if text else "", tuple(self.notes))
+
+
+def with_text(extracted: Extracted, what: str, pictures: int) -> Extracted:
+    """The same, empty if nothing is in it. Raises `JobError` where there are pictures only, or nothing but notes."""
+    text = extracted.text
+    for note in extracted.notes:
+        text = text.replace(missing(note), "", 1)
+    if text.strip():
+        return extracted
+    if extracted.notes:
+        raise JobError(
+            Reason.UNREADABLE_DOCUMENT, f"{what} without text ({extracted.notes[0]}): save it as PDF and upload that"
+        )
+    if pictures:
+        raise JobError(
+            Reason.UNREADABLE_DOCUMENT,
+            f"{what} of pictures only, probably a scan: run it through OCR and upload the result",
+        )
+    return Extracted("")
+
+
+def hidden(chars: int) -> str:
+    """The note of text that no page shows."""
+    return f"{chars} character{'s' * (chars != 1)} of hidden text left out"
 
 
 def comment(author: str, text: str) -> str:

@@ -1,10 +1,12 @@
 """What a document is, decided by its bytes; its name decides only between lookalikes."""
 
 import codecs
+import re
 from enum import StrEnum
 
 from backburner.documents import MAIL_HEAD_CHARS, is_html, is_mail, is_mailbox
 from backburner.errors import JobError, Reason
+from backburner.extraction.foreign import other_compound
 from backburner.extraction.mail.signed import is_envelope, unprinted
 from backburner.extraction.packages import Package
 
@@ -27,12 +29,27 @@ class Format(StrEnum):
     PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
     XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     ODT = "application/vnd.oasis.opendocument.text"
+    ODP = "application/vnd.oasis.opendocument.presentation"
+    ODG = "application/vnd.oasis.opendocument.graphics"
+    FODT = "application/vnd.oasis.opendocument.text-flat-xml"
     EPUB = "application/epub+zip"
+    DOC = "application/msword"
+    PPT = "application/vnd.ms-powerpoint"
 
 
+_OPEN_DOCUMENTS = {
+    f"application/vnd.oasis.opendocument.{kind}": format_
+    for format_, kinds in {
+        Format.ODT: ("text", "text-template", "text-master", "text-master-template", "text-web", "formula", "chart"),
+        Format.ODP: ("presentation", "presentation-template"),
+        Format.ODG: ("graphics", "graphics-template"),
+    }.items()
+    for kind in kinds
+}
+_FLAT = re.compile(r"<(?:\w+:)?document\b[^>]*urn:oasis:names:tc:opendocument:xmlns:office")
 _OFFICE_PARTS = (("word/", Format.DOCX), ("ppt/", Format.PPTX), ("xl/", Format.XLSX))
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OUTLOOK = "__properties_version1.0".encode("utf-16-le")
+_OUTLOOK = "__properties_version1.0"
 _TNEF = b"\x78\x9f\x3e\x22"
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 _HEAD_BYTES = 4096
@@ -90,10 +107,9 @@ def packed_format(body: bytes) -> Format | None:
         return Format.RTF
     if body.startswith(b"PK\x03\x04"):
         return _of_package(Package(body))
-    mail = _of_mail(body)
-    if mail is None and body.startswith(_OLE):
-        raise _ole(body)
-    return mail
+    if body.startswith(_OLE):
+        return _of_compound(body)
+    return _of_mail(body)
 
 
 def head_of(body: bytes) -> str:
@@ -108,6 +124,8 @@ def head_of(body: bytes) -> str:
 def written_format(text: str, name: str) -> Format:
     """The format of what is written in characters."""
     head = text[:_HEAD_BYTES].lstrip()
+    if _FLAT.search(head):
+        return Format.FODT
     if is_html(head, name):
         return Format.HTML
     if is_mailbox(text, name):
@@ -132,9 +150,11 @@ def unsupported(body: bytes) -> JobError:
 
 
 def _of_package(package: Package) -> Format:
-    declared = package.declared_type
-    if declared in (Format.ODT, Format.EPUB):
-        return Format(declared)
+    declared = package.declared_type or package.manifest_type
+    if declared in _OPEN_DOCUMENTS:
+        return _OPEN_DOCUMENTS[declared]
+    if declared == Format.EPUB:
+        return Format.EPUB
     if "[Content_Types].xml" in package.names:
         for folder, kind in _OFFICE_PARTS:
             if any(name.startswith(folder) for name in package.names):
@@ -147,16 +167,20 @@ def _of_mail(body: bytes) -> Format | None:
     """What mail programs write besides letters; None if it is none of it."""
     if body.startswith(_TNEF):
         return Format.TNEF
-    if is_envelope(unprinted(body[:_HEAD_BYTES])):
-        return Format.SIGNED
-    if body.startswith(_OLE) and _OUTLOOK in body:
-        from backburner.extraction.mail.outlook import is_outlook  # noqa: PLC0415
-
-        return Format.MSG if is_outlook(body) else None
-    return None
+    return Format.SIGNED if is_envelope(unprinted(body[:_HEAD_BYTES])) else None
 
 
-def _ole(body: bytes) -> JobError:
-    if _ENCRYPTED_OFFICE in body:
-        return JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted Office document: save it without a password")
-    return JobError(Reason.UNSUPPORTED_TYPE, f"an old Office document: save it as DOCX, PPTX, XLSX or PDF; {READ}")
+def _of_compound(body: bytes) -> Format:
+    """What stands in the container of the old Office formats."""
+    from backburner.extraction.compound import Compound  # noqa: PLC0415 - its library is seldom needed
+
+    if _ENCRYPTED_OFFICE in body and _OUTLOOK.encode("utf-16-le") not in body:
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted Office document: save it without a password")
+    names = Compound(body).names
+    if _OUTLOOK in names:
+        return Format.MSG
+    if "WordDocument" in names:
+        return Format.DOC
+    if "PowerPoint Document" in names:
+        return Format.PPT
+    raise JobError(Reason.UNSUPPORTED_TYPE, f"{other_compound(names)}; {READ}")

@@ -1,6 +1,7 @@
 """Office, OpenDocument and EPUB files are ZIP archives: looked at before anything is unpacked."""
 
 import io
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ SMALL_BYTES = 16 * 1024 * 1024
 MAX_FILES = 20_000
 _TYPE_BYTES = 256
 _MANIFEST_BYTES = 4 * 1024 * 1024
+_ROOT_TYPE = re.compile(
+    rb"""full-path="/"[^<>]*?media-type="([^"]+)"|media-type="([^"]+)"[^<>]*?full-path="/\"""",
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,12 @@ class Package:
         """The media type that OpenDocument and EPUB files say in their first member."""
         said = self._read("mimetype", _TYPE_BYTES)
         return said.decode("ascii", "replace").strip() if said else None
+
+    @property
+    def manifest_type(self) -> str | None:
+        """The media type that an OpenDocument's manifest says, where a program packed the file anew without its own."""
+        found = _ROOT_TYPE.search(self._read("META-INF/manifest.xml", _MANIFEST_BYTES))
+        return (found[1] or found[2]).decode("ascii", "replace") if found else None
 
     @property
     def is_encrypted(self) -> bool:

@@ -24,6 +24,7 @@ _NAMES = {
     Format.MSG: "mail",
     Format.SIGNED: "signed document",
     Format.TEXT: "text",
+    Format.FODT: "flat OpenDocument file",
 }
 Read = Callable[[bytes, str], Extracted]
 """How a reader has something read that is in its document, an attachment say: bytes and name. Raises `JobError`."""
@@ -40,7 +41,7 @@ def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     return extracted
 
 
-def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
+def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:  # noqa: PLR0911 - one for each format
     """Each format's own reader, imported when it is needed: a child reads one document."""
     match kind:
         case Format.TEXT | Format.HTML:
@@ -55,6 +56,23 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
             from backburner.extraction.rtf import read_rtf  # noqa: PLC0415
 
             return read_rtf(body)
+        case Format.ODT | Format.ODP | Format.ODG:
+            from backburner.extraction.opendocument import read_opendocument  # noqa: PLC0415
+
+            _refuse_package(body, kind)
+            return read_opendocument(body)
+        case Format.DOC:
+            from backburner.extraction.doc import read_doc  # noqa: PLC0415
+
+            return read_doc(body)
+        case Format.PPT:
+            from backburner.extraction.ppt import read_ppt  # noqa: PLC0415
+
+            return read_ppt(body)
+        case Format.FODT:
+            from backburner.extraction.opendocument import read_flat_file  # noqa: PLC0415
+
+            return read_flat_file(body)
         case _:
             _refuse_package(body, kind)
     return _by_library(body, kind)

@@ -9,6 +9,7 @@ import olefile
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
+from backburner.extraction.compound import DAMAGED
 from backburner.extraction.mail import mapi, signed
 from backburner.extraction.mail.blocks import (
     FIRST_LEVEL,
@@ -34,17 +35,7 @@ _RECIPIENT, _ATTACHMENT = "__recip_version1.0_#", "__attach_version1.0_#"
 _ROOT_HEADER, _INNER_HEADER, _ITEM_HEADER = 32, 24, 8
 _ENTRY = struct.Struct("<HHI8s")
 _EMBEDDED, _OLE = 5, 6
-_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, struct.error)
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".svg", ".emz", ".wmz")
-
-
-def is_outlook(body: bytes) -> bool:
-    """Whether it is a mail, and not another document of the same container."""
-    try:
-        with olefile.OleFileIO(io.BytesIO(body)) as file:
-            return bool(file.exists(_PROPERTIES))
-    except _ERRORS:
-        return False
 
 
 def read_outlook(body: bytes, inner: Read) -> Extracted:
@@ -54,7 +45,7 @@ def read_outlook(body: bytes, inner: Read) -> Extracted:
             blocks = _message(_Storage(file, _index(file)), inner, FIRST_LEVEL, 0)
             if getattr(file, "parsing_issues", ()):  # its type stubs do not know it
                 blocks.append(gone("an Outlook file that is cut off or damaged: something of it may be missing"))
-    except _ERRORS as error:
+    except DAMAGED as error:
         raise JobError(
             Reason.UNREADABLE_DOCUMENT, "a damaged Outlook mail: save it again and upload it again"
         ) from error

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from backburner.extraction.composition import Block, Composition, comment, joined
 from backburner.extraction.rtf import vocabulary as words
-from backburner.extraction.rtf.fields import Field
 from backburner.extraction.rtf.fonts import Fonts
 from backburner.extraction.rtf.lists import ListTable
 from backburner.extraction.rtf.state import Nowhere, Sink, State, Words
-from backburner.extraction.rtf.story import Story
 from backburner.extraction.rtf.styles import Styles
+from backburner.extraction.story import Story
+from backburner.extraction.wordfields import Field
 
 _Begin = Callable[[State], None]
 _WORD_ART = "gtextUNICODE"
@@ -29,6 +29,7 @@ class Destinations:
         self._levels: Sink = Nowhere()
         self._author = ""
         self._fields: list[Field] = []
+        self._results: list[Sink] = []
         self._shape_property = ""
         self._begins = self._texts() | self._captures() | self._frames()
         self.known = frozenset(self._begins)
@@ -200,17 +201,19 @@ class Destinations:
 
     def _field(self, state: State) -> None:
         outer = state.sink
-        self._fields.append(Field(outer, state.story.here))
+        self._fields.append(Field(state.story.here))
+        self._results.append(outer)
         state.sink = self._nowhere
         state.at_end = lambda _: self._end_field(state.story, outer)
 
     def _result(self, state: State) -> None:
         if self._fields:
-            state.sink = self._fields[-1].sink
+            state.sink = self._results[-1]
             self._fields[-1].begins = state.story.here
 
     def _end_field(self, story: Story, outer: Sink) -> None:
         field = self._fields.pop()
+        self._results.pop()
         if outer is not story:
             return
         if story.here == field.begins:

@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Composition
+from backburner.extraction.composition import Composition, hidden, with_text
 from backburner.extraction.rtf import vocabulary as words
 from backburner.extraction.rtf.destinations import Destinations
 from backburner.extraction.rtf.fonts import Fonts
 from backburner.extraction.rtf.lists import ListTable
 from backburner.extraction.rtf.state import State
-from backburner.extraction.rtf.story import Paragraph, Story
 from backburner.extraction.rtf.styles import Styles
 from backburner.extraction.rtf.tokens import Kind, Token, Tokens
+from backburner.extraction.story import Paragraph, Story
 from backburner.extraction.symbols import symbol
 
 MAX_GROUPS = 100_000
@@ -26,13 +26,7 @@ _FIRST_SIGN, _LAST_SIGN = 0xF000, 0xF0FF
 def read_rtf(body: bytes) -> Extracted:
     """The text of an RTF document. Raises `JobError` where it holds pictures only, or groups without end."""
     reader = _Reader(body)
-    extracted = reader.read()
-    if not extracted.text.strip() and reader.destinations.pictures:
-        raise JobError(
-            Reason.UNREADABLE_DOCUMENT,
-            "an RTF of pictures only, probably a scan: run it through OCR and upload the result",
-        )
-    return extracted
+    return with_text(reader.read(), "an RTF", reader.destinations.pictures)
 
 
 def rtf_text(body: bytes) -> Extracted:
@@ -69,7 +63,7 @@ class _Reader:
             self._cut_off()
         body = self._story.finish()
         if self._hidden:
-            note = self.composition.missing(f"{self._hidden} characters of hidden text left out")
+            note = self.composition.missing(hidden(self._hidden))
             self._story.add(note)
             body = self._story.finish()
         return self.composition.extracted(body)

@@ -3,7 +3,7 @@
 from collections.abc import Callable  # noqa: TC003 - one way to import in all modules
 from typing import Protocol
 
-from backburner.extraction.rtf.story import Story
+from backburner.extraction.story import Story
 
 _MOST_TABLES = 50
 """Tables within each other that are kept apart."""

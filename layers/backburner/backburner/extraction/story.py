@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from backburner.extraction.composition import Block, Runs, item, joined
+from backburner.extraction.composition import Block, Runs, heading_label, item, joined
 from backburner.extraction.markdown import heading, table
 
 
@@ -13,6 +13,8 @@ class Paragraph:
     heading_level: int | None = None
     label: str | None = None
     list_level: int = 0
+    is_continued: bool = False
+    """Whether it is a further paragraph of an item, under the item's number."""
 
 
 @dataclass
@@ -83,8 +85,28 @@ class Story:
         open_table = self._table(level)
         if open_table.cell:
             open_table.row.append(joined(open_table.cell))
+        while open_table.row and not open_table.row[-1]:
+            open_table.row.pop()
         open_table.rows.append(open_table.row)
         open_table.row, open_table.cell = [], []
+
+    def repeat_cell(self, times: int, level: int) -> None:
+        """The cell that ended stands there so many times more."""
+        row = self._table(level).row
+        row += row[-1:] * times
+
+    def empty_cells(self, times: int, level: int) -> None:
+        """So many empty cells behind the one that ended."""
+        self._table(level).row.extend([""] * times)
+
+    def repeat_row(self, times: int, level: int) -> None:
+        """The row that ended stands there so many times more."""
+        rows = self._table(level).rows
+        rows += rows[-1:] * times
+
+    def end_table(self, level: int) -> None:
+        """A table ends: the next one is another."""
+        self._close_tables(level - 1)
 
     def finish(self) -> list[Block]:
         """The whole of it."""
@@ -96,7 +118,9 @@ class Story:
         if not text:
             return Block("")
         if paragraph.heading_level is not None and not level:
-            return Block(heading(paragraph.heading_level, f"{paragraph.label or ''} {text}"))
+            return Block(heading(paragraph.heading_level, f"{heading_label(paragraph.label)} {text}"))
+        if paragraph.is_continued:
+            return Block(f"{'  ' * (paragraph.list_level + 1)}{text}", is_item=True)
         if paragraph.label is not None:
             return item(paragraph.label, text, paragraph.list_level)
         return Block(text)

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, field
 
-from backburner.extraction.rtf.state import Sink
 from backburner.extraction.symbols import symbol
 
 _LINK = re.compile(r'\s*HYPERLINK\s+"?([^"\s]+)"?', re.IGNORECASE)
@@ -48,8 +47,6 @@ class Form:
 class Field:
     """A field that is being read."""
 
-    sink: Sink
-    """Where its result goes."""
     begins: tuple[int, int] = (0, 0)
     """Where in its paragraph that begins."""
     instruction: str = ""

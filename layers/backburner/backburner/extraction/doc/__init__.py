@@ -1,0 +1,5 @@
+"""Word 97 to 2003: the text with its tables, lists, notes and boxes, out of the piece table."""
+
+from backburner.extraction.doc.reader import read_doc
+
+__all__ = ["read_doc"]

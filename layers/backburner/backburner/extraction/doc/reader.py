@@ -1,0 +1,66 @@
+"""DOC to Markdown: the body, with what stands beside it at its place."""
+
+from itertools import pairwise
+
+from backburner.documents import Extracted
+from backburner.extraction.composition import Block, Composition, hidden, joined, with_text
+from backburner.extraction.compound import DAMAGED, Compound, damaged
+from backburner.extraction.doc.beside import Beside
+from backburner.extraction.doc.fib import Fib, Table
+from backburner.extraction.doc.fonts import Fonts
+from backburner.extraction.doc.lists import Lists
+from backburner.extraction.doc.plc import positions
+from backburner.extraction.doc.text import Text
+from backburner.extraction.doc.writer import Context, Writer
+
+_SEPARATORS = 6
+"""Texts before the headers: lines between the body and its notes."""
+_FOOTERS = frozenset({2, 3, 5})
+"""Of the six of a section, those that stand at the foot."""
+_STORIES = 6
+
+
+def read_doc(body: bytes) -> Extracted:
+    """The text of a document of Word 97 to 2003. Raises `JobError` where it is encrypted, older or damaged."""
+    compound = Compound(body)
+    try:
+        return _Reader(Fib(compound)).read()
+    except DAMAGED as error:
+        raise damaged() from error
+
+
+class _Reader:
+    def __init__(self, fib: Fib) -> None:
+        self._fib = fib
+        self._composition = Composition()
+        self._context = Context(fib, Text(fib), Lists(fib), Fonts(fib), self._composition)
+        self._beside = Beside(fib, self._read)
+        self._context.notes = self._beside.notes
+
+    def read(self) -> Extracted:
+        lengths = self._fib.lengths
+        if lengths.body > self._context.text.count:
+            raise damaged()
+        blocks = self._read(0, lengths.body)
+        self._headers(lengths.body + lengths.footnotes, lengths.headers)
+        blocks += [block for box in self._beside.rest() for block in box]
+        if self._context.hidden:
+            blocks.append(Block(self._composition.missing(hidden(self._context.hidden))))
+        return with_text(self._composition.extracted(blocks), "a DOC", self._context.pictures)
+
+    def _read(self, first: int, last: int) -> list[Block]:
+        """A text: the body, or one beside it."""
+        return Writer(self._context, self._beside).read(first, last)
+
+    def _headers(self, first: int, length: int) -> None:
+        firsts = positions(self._fib.part(Table.HEADERS))
+        for number, (begin, end) in enumerate(pairwise(firsts)):
+            if number < _SEPARATORS or not begin < end <= length:
+                continue
+            text = joined(self._read(first + begin, first + end))
+            if (number - _SEPARATORS) % _STORIES in _FOOTERS:
+                self._composition.footer(text)
+            else:
+                self._composition.header(text)
+        for blocks in self._beside.of_headers():
+            self._composition.header(joined(blocks))

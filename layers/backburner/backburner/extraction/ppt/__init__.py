@@ -1,0 +1,5 @@
+"""PowerPoint 97 to 2003: slides in their order, with tables and speaker's notes."""
+
+from backburner.extraction.ppt.reader import read_ppt
+
+__all__ = ["read_ppt"]

@@ -1,0 +1,127 @@
+"""PPT to Markdown: a heading for each slide, its text, its tables, what its speaker says."""
+
+from dataclasses import dataclass, field
+
+from backburner.documents import Extracted
+from backburner.errors import JobError, Reason
+from backburner.extraction.composition import Block, Composition, comment, joined, with_text
+from backburner.extraction.compound import DAMAGED, Compound, damaged
+from backburner.extraction.markdown import heading
+from backburner.extraction.ppt.directory import Directory
+from backburner.extraction.ppt.records import Record, Type
+from backburner.extraction.ppt.shapes import read_shapes
+from backburner.extraction.ppt.text import Text, texts
+
+MAX_SLIDES = 5_000
+_SLIDES, _NOTES = 0, 2
+_HIDDEN = 1 << 2
+_AUTHOR, _HEADER, _FOOTER = 0, 1, 2
+_SAID = 1
+
+
+def read_ppt(body: bytes) -> Extracted:
+    """The text of a presentation. Raises `JobError` where it is encrypted, damaged or holds pictures only."""
+    compound = Compound(body)
+    if "EncryptedSummary" in compound.names:
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted PPT: save it without a password")
+    try:
+        directory = Directory(compound.read("PowerPoint Document"), compound.read("Current User"))
+        return _Reader(directory).read()
+    except DAMAGED as error:
+        raise damaged() from error
+
+
+@dataclass
+class _Listed:
+    """A slide as the presentation lists it."""
+
+    part: int
+    identity: int
+    outline: list[Record] = field(default_factory=list)
+
+
+class _Reader:
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._document = directory.document()
+        self._composition = Composition()
+        self._notes = {listed.identity: listed.part for listed in self._listed(_NOTES)}
+        self._pictures = 0
+        self._with_text = 0
+
+    def read(self) -> Extracted:
+        slides = self._listed(_SLIDES)
+        if len(slides) > MAX_SLIDES:
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(slides)} slides, at most {MAX_SLIDES} are read: cut it up")
+        blocks = [block for number, listed in enumerate(slides, 1) for block in self._slide(number, listed)]
+        self._running()
+        if not self._with_text:
+            self._composition, blocks = Composition(), []
+        return with_text(self._composition.extracted(blocks), "a PPT", self._pictures)
+
+    def _listed(self, instance: int) -> list[_Listed]:
+        found: list[_Listed] = []
+        for group in self._document.children():
+            if group.type != Type.LIST_WITH_TEXT or group.instance != instance:
+                continue
+            for record in group.children():
+                if record.type == Type.SLIDE_PERSIST:
+                    found.append(_Listed(record.number(0), record.number(12)))
+                elif found:
+                    found[-1].outline.append(record)
+        return found
+
+    def _slide(self, number: int, listed: _Listed) -> list[Block]:
+        slide = self._directory.part(listed.part)
+        if slide is None or slide.type != Type.SLIDE:
+            return [Block(self._composition.missing(f"slide {number}: damaged, not read"))]
+        outline = texts(listed.outline)
+        shapes = read_shapes(slide, outline)
+        self._pictures += shapes.pictures
+        said = self._said(slide)
+        is_hidden = any(record.type == Type.SHOW_INFO and record.number(10, 2) & _HIDDEN for record in slide.children())
+        title = shapes.titles[0] if shapes.titles and shapes.titles[0] else f"Slide {number}"
+        blocks = [Block(heading(2, f"{title} (hidden)" if is_hidden else title)), *shapes.blocks]
+        blocks += [Block(shown) for shown in _comments(slide)]
+        blocks += [Block(f"Notes: {said}")] if said else []
+        self._with_text += len(blocks) > 1 or bool(shapes.titles)
+        if shapes.objects:
+            what = f"{shapes.objects} embedded object{'s' * (shapes.objects > 1)}"
+            blocks.append(Block(self._composition.missing(f"slide {number}: {what} not read")))
+        elif len(blocks) == 1 and not shapes.titles and shapes.pictures:
+            blocks.append(Block(self._composition.missing(f"slide {number}: pictures only, no text")))
+        return blocks
+
+    def _said(self, slide: Record) -> str:
+        """What the speaker's notes say."""
+        atom = slide.find(Type.SLIDE_ATOM)
+        part = self._notes.get(atom.number(16)) if atom is not None and atom.number(16) else None
+        notes = self._directory.part(part) if part is not None else None
+        return joined(read_shapes(notes, _NOTHING).blocks) if notes is not None and notes.type == Type.NOTES else ""
+
+    def _running(self) -> None:
+        """Headers and footers that all slides or notes have."""
+        for group in self._document.all():
+            if group.type != Type.HEADERS_FOOTERS:
+                continue
+            for record in group.children():
+                if record.type == Type.STRING and record.instance == _HEADER:
+                    self._composition.header(record.body.decode("utf-16-le", "replace"))
+                elif record.type == Type.STRING and record.instance == _FOOTER:
+                    self._composition.footer(record.body.decode("utf-16-le", "replace"))
+
+
+_NOTHING: list[Text] = []
+
+
+def _comments(slide: Record) -> list[str]:
+    found = []
+    for record in slide.all():
+        if record.type == Type.COMMENT:
+            strings = {
+                child.instance: child.body.decode("utf-16-le", "replace")
+                for child in record.children()
+                if child.type == Type.STRING
+            }
+            found.append(comment(strings.get(_AUTHOR, ""), strings.get(_SAID, "")).strip())
+    return found
