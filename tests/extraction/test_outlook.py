@@ -89,7 +89,7 @@ def test_strings_may_be_in_a_code_page(page: int, text: str) -> None:
         ({files.RTF: packed(RTF)}, "rtf word\n\nsecond line"),
         ({files.BODY: "view it in HTML", files.HTML: b"<p>Rent 1200</p>"}, "Rent 1200"),
         ({files.BODY: "plain as sent", files.HTML: b"<p>plain as <b>sent</b></p>"}, "plain as sent"),
-        ({files.BODY: "plain as sent", files.RTF: packed(RTF)[:9]}, "[RTF text of the mail: damaged, not read]"),
+        ({files.BODY: "plain as sent", files.RTF: packed(RTF)[:9]}, "[RTF text of the mail: not read, it is damaged]"),
     ],
 )
 def test_the_form_of_the_text_that_holds_the_most_is_shown(properties: dict[int, object], text: str) -> None:

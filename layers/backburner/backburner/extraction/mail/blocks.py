@@ -31,7 +31,8 @@ class Block:
     picture: str = ""
     """The name of a picture that may only decorate the text, which is said in one note for all of them."""
     content_id: str = ""
-    is_encrypted: bool = False
+    is_unread: bool = False
+    """Whether it only says that the mail's own text, or all that is in the mail, could not be read."""
 
     def as_picture(self, name: str, content_id: str) -> "Block":
         """The same, if it may be a picture that the text shows."""
@@ -58,9 +59,9 @@ class Pictures:
         return bool(block.picture) and block.content_id in self.content_ids
 
 
-def gone(note: str, *, is_encrypted: bool = False) -> Block:
+def gone(note: str, *, is_unread: bool = False) -> Block:
     """What stands in place of something that could not be read."""
-    return Block(missing(note), (note,), is_encrypted=is_encrypted)
+    return Block(missing(note), (note,), is_unread=is_unread)
 
 
 def attachment(name: str, body: bytes, read: Read, level: int = FIRST_LEVEL) -> Block:
@@ -74,11 +75,11 @@ def attachment(name: str, body: bytes, read: Read, level: int = FIRST_LEVEL) -> 
     return Block(f"{heading(level, f'Attachment: {name}')}\n\n{extracted.text}", notes)
 
 
-def unread(name: str, reason: str, level: int = FIRST_LEVEL, *, is_encrypted: bool = False) -> Block:
+def unread(name: str, reason: str, level: int = FIRST_LEVEL, *, is_unread: bool = False) -> Block:
     """An attachment that is only named."""
     note = f"attachment {tidy(name)}: {reason}"
     text = f"{heading(level, f'Attachment: {tidy(name)}')}\n\n{missing(note)}"
-    return Block(text, (note,), is_encrypted=is_encrypted)
+    return Block(text, (note,), is_unread=is_unread)
 
 
 def page(body: bytes, read: Read) -> Block:
@@ -97,23 +98,23 @@ def _body(body: bytes, name: str, read: Read, what: str) -> Block:
     except JobError as error:
         if error.reason is Reason.EMPTY_DOCUMENT:
             return Block("", form="rich")
-        return gone(f"{what} text of the mail: {why(error)}")
+        return gone(f"{what} text of the mail: {why(error)}", is_unread=True)
     return Block(extracted.text, extracted.notes, form="rich")
 
 
 def within(name: str, blocks: Iterable[Block]) -> list[Block]:
     """The blocks of an attached mail: their notes with its name in front, their text no longer the outer mail's."""
     return [
-        replace(block, form="", notes=tuple(f"{tidy(name)}: {note}" for note in block.notes), is_encrypted=False)
+        replace(block, form="", notes=tuple(f"{tidy(name)}: {note}" for note in block.notes), is_unread=False)
         for block in blocks
     ]
 
 
-def refuse_encrypted(blocks: list[Block]) -> None:
-    """Raise `JobError` where everything but the headers, which are the first block, is encrypted."""
+def refuse_unread(blocks: list[Block]) -> None:
+    """Raise `JobError` where nothing but the headers, which are the first block, could be read."""
     rest = [block for block in blocks[1:] if block.text.strip()]
-    if rest and all(block.is_encrypted for block in rest):
-        raise JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted mail: decrypt it and upload it again")
+    if rest and all(block.is_unread for block in rest):
+        raise JobError(Reason.UNREADABLE_DOCUMENT, f"a mail of which only the headers can be read: {rest[0].notes[0]}")
 
 
 def composed(blocks: Iterable[Block]) -> Extracted:

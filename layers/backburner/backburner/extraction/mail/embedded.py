@@ -49,7 +49,7 @@ def _is_file(kind: str, text: str, begin: int) -> bool:
 
 def _block(kind: str, name: str, lines: str, read: Read, level: int) -> Block:
     if kind == "pgp":
-        return gone("encrypted text (PGP): not read, decrypt it and upload it again", is_encrypted=True)
+        return gone("encrypted text (PGP): not read, decrypt it and upload it again", is_unread=True)
     if kind == "yenc":
         return unread(name, "not read, its encoding (yEnc) is not supported: upload it by itself", level)
     body, damage = (from_uu if kind == "uu" else from_base64)(lines.encode("latin-1", "replace"))

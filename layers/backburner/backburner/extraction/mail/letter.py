@@ -87,7 +87,7 @@ def _rich(properties: Properties, pictures: Pictures, inner: Read) -> Block | No
     try:
         rtf = packedrtf.unpacked(packed)
     except ValueError:
-        return gone("RTF text of the mail: damaged, not read")
+        return gone("RTF text of the mail: not read, it is damaged", is_unread=True)
     html = encapsulated_html(rtf) or ""
     return _page(html, pictures, inner) if html else rich_text(rtf, inner)
 

@@ -16,7 +16,7 @@ from backburner.extraction.mail.blocks import (
     composed,
     gone,
     page,
-    refuse_encrypted,
+    refuse_unread,
     rich_text,
     unread,
     within,
@@ -54,7 +54,7 @@ _MARK = "\ufeff"
 def read_message(body: bytes, inner: Read) -> Extracted:
     """A mail's headers, text and attachments. Raises `JobError` where everything but its headers is encrypted."""
     blocks = message_blocks(cleaned(body), inner)
-    refuse_encrypted(blocks)
+    refuse_unread(blocks)
     return composed(blocks)
 
 
@@ -78,7 +78,7 @@ class _Walk:
     def blocks(self, part: Part, depth: int) -> Iterator[Block]:
         """Everything in a part, in order."""
         if part.kind == "multipart/encrypted":
-            yield gone("encrypted text (PGP): not read, decrypt it and upload it again", is_encrypted=True)
+            yield gone("encrypted text (PGP): not read, decrypt it and upload it again", is_unread=True)
         elif part.kind.startswith("multipart/"):
             yield from self._parts(part, depth)
         elif part.kind in ("message/rfc822", "message/global", "message/news"):
@@ -172,7 +172,7 @@ class _Walk:
             content = signed.content(body)
         except JobError as error:
             name = part.name or "smime.p7m"
-            yield unread(name, f"not read, {error}", self.level, is_encrypted=signed.is_encrypted(body))
+            yield unread(name, f"not read, {error}", self.level, is_unread=signed.is_encrypted(body))
             return
         yield from self.blocks(opened(content, part.headers.hint), depth + 1)
         yield gone(f"signature {part.name or 'smime.p7m'}: not checked")

@@ -19,7 +19,7 @@ from backburner.extraction.mail.blocks import (
     attachment,
     composed,
     gone,
-    refuse_encrypted,
+    refuse_unread,
     unread,
     within,
 )
@@ -49,7 +49,7 @@ def read_outlook(body: bytes, inner: Read) -> Extracted:
         raise JobError(
             Reason.UNREADABLE_DOCUMENT, "a damaged Outlook mail: save it again and upload it again"
         ) from error
-    refuse_encrypted(blocks)
+    refuse_unread(blocks)
     return composed(blocks)
 
 
@@ -141,7 +141,7 @@ def _attachment(storage: _Storage, page: int, inner: Read, level: int, depth: in
     elif path and not body:
         yield unread(name, f"not in the mail but elsewhere ({path})", level)
     elif signed.is_envelope(body) and signed.is_encrypted(body):
-        yield unread(name, "not read, encrypted (S/MIME): decrypt it and upload it again", level, is_encrypted=True)
+        yield unread(name, "not read, encrypted (S/MIME): decrypt it and upload it again", level, is_unread=True)
     else:
         yield _file(properties, name, body, inner, level)
 
