@@ -13,6 +13,7 @@ MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with the next one
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
@@ -62,7 +63,7 @@ class Span:
 def plain_text(body: bytes, name: str) -> str | None:
     """The text of a document that is nothing but marked Unicode or UTF-8; None if it must be looked at more closely.
 
-    Raises `JobError` if there is nothing in it, or a mark that its bytes belie.
+    Raises `JobError` if there is nothing in it.
     """
     text = _decoded(body)
     if text is None or "\x00" in text or is_markup(text, name):
@@ -132,10 +133,5 @@ def _decoded(body: bytes) -> str | None:
     mark, encoding = next(((mark, name) for mark, name in _BOMS if body.startswith(mark)), (b"", "utf-8"))
     try:
         return body[len(mark) :].decode(encoding)
-    except UnicodeDecodeError as error:
-        if not mark:
-            return None
-        raise JobError(
-            Reason.UNREADABLE_DOCUMENT,
-            f"marked as {encoding}, but byte {error.start} is not: save it as UTF-8 and upload it again",
-        ) from error
+    except UnicodeDecodeError:
+        return None

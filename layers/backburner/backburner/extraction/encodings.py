@@ -7,7 +7,7 @@ from backburner.extraction.charsets.decoding import BAD, Decoding
 from backburner.extraction.charsets.guessing import guessed, unknown
 from backburner.extraction.charsets.labels import codec_of
 from backburner.extraction.charsets.legacy import decode_legacy, decode_shifted
-from backburner.extraction.charsets.unicodes import decode_marked, decode_utf8, decode_wide
+from backburner.extraction.charsets.unicodes import decode_marked, decode_utf8, decode_wide, is_written
 
 _CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x19\x1c-\x1f]|\x00+")
 _MOST_CONTROLS = 0.01
@@ -26,9 +26,11 @@ def text_of(body: bytes) -> str | None:
     A byte that is no character, or a run of NULs, stands as one U+FFFD in the text.
     """
     marked = decode_marked(body)
-    if marked is not None and marked.fits:
-        return _without_nuls(marked.text)
-    return _undeclared(body)
+    if marked is None:
+        return _undeclared(body)
+    if not _fits_its_mark(marked):
+        return None if _has_too_many_controls(body) else _without_nuls(guessed(body))
+    return _without_nuls(marked.text)
 
 
 def decoded(body: bytes, declared: str | None) -> str:
@@ -39,7 +41,7 @@ def decoded(body: bytes, declared: str | None) -> str:
     Raises `JobError` where no encoding fits.
     """
     marked = decode_marked(body)
-    if marked is not None and marked.fits:
+    if marked is not None and _fits_its_mark(marked):
         return _without_nuls(marked.text)
     codec = codec_of(declared)
     found = _declared(body, codec) if codec else None
@@ -54,6 +56,10 @@ def decoded(body: bytes, declared: str | None) -> str:
     if text is None:
         raise unknown()
     return text
+
+
+def _fits_its_mark(marked: Decoding) -> bool:
+    return marked.fits and is_written(marked.text)
 
 
 def _declared(body: bytes, codec: str) -> Decoding | None:

@@ -100,7 +100,7 @@ def packed_format(body: bytes) -> Format | None:
 
     Raises `JobError` where it is one that is not read, saying what it is.
     """
-    head = body[:_HEAD_BYTES].lstrip()
+    head = body[:_HEAD_BYTES].removeprefix(codecs.BOM_UTF8).lstrip()
     if head.startswith(b"%PDF-") or (b"%PDF-" in body[:_PDF_BYTES] and b"startxref" in body[-_PDF_BYTES:]):
         return Format.PDF
     if head.startswith(b"{\\rtf"):

@@ -1,18 +1,71 @@
-"""Which encoding a text is in that neither says it nor is Unicode."""
+"""Which encoding a text is in that is not Unicode and does not say."""
+
+import math
+from dataclasses import dataclass, field
 
 import chardet
 
 from backburner.errors import JobError, Reason
+from backburner.extraction.charsets.decoding import Decoding, beyond_ascii
+from backburner.extraction.charsets.labels import codec_of
+from backburner.extraction.charsets.legacy import decode_legacy
+from backburner.extraction.charsets.spelling import has_signs_only, oddness
 
-SAMPLE_BYTES = 262_144
-"""So much of a long text is looked at."""
-_PROMISED = (
-    "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1255", "windows-1256",
-    "windows-1257", "windows-1258", "iso-8859-1", "iso-8859-2", "iso-8859-3", "iso-8859-4", "iso-8859-5",
-    "iso-8859-6", "iso-8859-7", "iso-8859-8", "iso-8859-9", "iso-8859-10", "iso-8859-13", "iso-8859-14",
-    "iso-8859-15", "iso-8859-16", "cp874", "koi8-r", "koi8-u", "cp437", "cp850", "cp852", "cp866", "mac-roman",
-    "mac-cyrillic", "mac-latin2", "cp932", "euc-jp", "euc-kr", "cp949", "gb18030", "big5", "big5hkscs",
+SAMPLE_BYTES = 200_000
+"""So much of a long text is looked at for its encoding."""
+MAX_ODDNESS = 0.3
+"""Beyond it nothing that was tried is the text's encoding."""
+_FEW = 8
+_SOME = 16
+_MOST_COMPARED = 8
+_WEIGHT_OF_ODDNESS = 1.5
+_TRIED = (
+    "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "iso-8859-1",
+    "iso-8859-2", "iso-8859-3", "iso-8859-4", "iso-8859-5", "iso-8859-6", "iso-8859-7", "iso-8859-8", "iso-8859-9",
+    "iso-8859-10", "iso-8859-13", "iso-8859-14", "iso-8859-15", "iso-8859-16", "cp874", "tis-620", "koi8-r", "koi8-u",
+    "cp437", "cp737", "cp775", "cp850", "cp852", "cp855", "cp857", "cp862", "cp866", "mac-roman", "mac-cyrillic",
+    "mac-greek", "mac-latin2", "mac-turkish", "cp932", "euc-jp", "euc-kr", "cp949", "johab", "gb18030", "big5",
+    "big5hkscs",
 )  # fmt: skip
+_RARE = frozenset(
+    {
+        "iso8859-3", "iso8859-4", "iso8859-10", "iso8859-14", "iso8859-16", "cp1258", "macturkish", "macgreek",
+        "cp862", "cp775", "cp857", "cp737", "ibm855",
+    }
+)  # fmt: skip
+_SELDOM = ("mac", "cp4", "cp8", "ibm", "johab")
+_ROMANIAN = str.maketrans("\u0218\u0219\u021a\u021b", "\u015e\u015f\u0162\u0163")
+"""A comma or a cedilla below: what older encodings had not told apart leaves no doubt."""
+_PRIORS = {"rare": 0.7, "seldom": 0.85}
+"""How much less likely an encoding is where there are few letters to go by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """The sample as one or more encodings have it, and how likely that is."""
+
+    text: str = field(repr=False)
+    encodings: list[str]
+    likelihood: float
+    odd: float
+
+
+def guessed(body: bytes) -> str:
+    """The text, by the frequency of its letters and how they stand together.
+
+    Raises `JobError` where no encoding fits, or more than one: it names them.
+    """
+    sample = body[:SAMPLE_BYTES]
+    western = sample.decode("cp1252", "replace")
+    if has_signs_only(western):
+        return body.decode("cp1252", "replace")
+    readings = _readings(sample)
+    if not readings or readings[0].odd > MAX_ODDNESS:
+        raise unknown()
+    best = readings[0]
+    if len(readings) > 1 and readings[1].likelihood > _doubtful_share(best.text) * best.likelihood:
+        raise _ambiguous(best.encodings[0], readings[1].encodings[0])
+    return decode_legacy(body, codec_of(best.encodings[0]) or best.encodings[0]).text
 
 
 def unknown() -> JobError:
@@ -20,11 +73,56 @@ def unknown() -> JobError:
     return JobError(Reason.UNREADABLE_DOCUMENT, "text in an unknown encoding: save it as UTF-8 and upload it again")
 
 
-def guessed(body: bytes) -> str:
-    """The text, by the frequency of its letters. Raises `JobError` where no encoding fits."""
-    for found in chardet.detect_all(body[:SAMPLE_BYTES], include_encodings=_PROMISED):
-        try:
-            return body.decode(found["encoding"] or "ascii")
-        except (UnicodeDecodeError, LookupError):
+def _ambiguous(one: str, other: str) -> JobError:
+    return JobError(
+        Reason.UNREADABLE_DOCUMENT,
+        f"text whose encoding may be {one} or {other}, which differ in it: save it as UTF-8 and upload it again",
+    )
+
+
+def _readings(sample: bytes) -> list[_Reading]:
+    """What the sample may say, the likeliest first; encodings that make the same of it are one reading."""
+    texts: dict[str, tuple[str, list[tuple[str, float]]]] = {}
+    for found in chardet.detect_all(sample, ignore_threshold=True, include_encodings=_TRIED):
+        encoding = found["encoding"]
+        if encoding is None:
             continue
-    raise unknown()
+        decoding = _decoding(sample, encoding)
+        if decoding is not None:
+            same = texts.setdefault(decoding.text.translate(_ROMANIAN), (decoding.text, []))
+            same[1].append((encoding, found["confidence"]))
+        if len(texts) >= _MOST_COMPARED:
+            break
+    readings = [_reading(text, found) for text, found in texts.values()]
+    return sorted(readings, key=lambda one: one.likelihood, reverse=True)
+
+
+def _decoding(sample: bytes, encoding: str) -> Decoding | None:
+    """The sample by an encoding that fits it; a character that the sample cuts in two does not count."""
+    found = decode_legacy(sample, codec_of(encoding) or encoding)
+    return found if found.bad <= (len(sample) == SAMPLE_BYTES) else None
+
+
+def _reading(text: str, found: list[tuple[str, float]]) -> _Reading:
+    odd = oddness(text)
+    few = beyond_ascii(text) <= _FEW
+    confidence = max(share * (_prior(encoding) if few else 1.0) for encoding, share in found)
+    likelihood = confidence * math.exp(-_WEIGHT_OF_ODDNESS * odd)
+    return _Reading(text=text, encodings=[encoding for encoding, _ in found], likelihood=likelihood, odd=odd)
+
+
+def _prior(encoding: str) -> float:
+    name = encoding.lower()
+    if name in _RARE:
+        return _PRIORS["rare"]
+    if name.startswith(_SELDOM) and name not in {"cp874", "cp932", "cp949"}:
+        return _PRIORS["seldom"]
+    return 1.0
+
+
+def _doubtful_share(text: str) -> float:
+    """How near to the best another reading must come to leave doubt; the more letters there are, the nearer."""
+    letters = beyond_ascii(text)
+    if letters <= _FEW:
+        return 0.85
+    return 0.95 if letters <= _SOME else 0.999

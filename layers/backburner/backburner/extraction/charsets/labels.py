@@ -8,7 +8,6 @@ Python knows most of the standard's labels, but by the letter; this table holds 
 import codecs
 
 _AS_BROWSERS = {
-    "ascii": "cp1252",
     "iso8859-1": "cp1252",
     "iso8859-9": "cp1254",
     "iso8859-11": "cp874",

@@ -10,6 +10,7 @@ from backburner.extraction.charsets.decoding import Decoding, decode
 
 SHIFTS = re.compile(rb"\x1b(?:\$[@AB]|\$\([@-DO-Q]|\$\)[A-H]|\([IJ])")
 """How ISO-2022 begins a stretch of another alphabet."""
+_HZ = re.compile(rb"~\{(?:[!-w][!-~])+~\}")
 _LARGER = {"cp950": ("big5hkscs",), "euc_jp": ("euc_jis_2004",), "iso2022_jp": ("iso2022_jp_ext", "iso2022_jp_2004")}
 _STRETCH = re.compile(rb"(\x1b\$[@B]|\x1b\([BJIH])")
 _EUC_PAIR = re.compile(rb"\x8f[\xa1-\xfe]{2}|[\xa1-\xfe]{2}|\x8e[\xa1-\xdf]")
@@ -28,11 +29,11 @@ def decode_legacy(body: bytes, codec: str) -> Decoding:
 
 
 def decode_shifted(body: bytes) -> Decoding | None:
-    """Seven-bit Japanese, Korean or Chinese (ISO-2022), which says itself that it is; None where it is not that."""
-    begin = SHIFTS.search(body)
-    if begin is None:
+    """Seven-bit Japanese, Korean or Chinese (ISO-2022, HZ), which says itself that it is; None where it is not that."""
+    if not body.isascii():
         return None
-    tried = (decode_legacy(body, codec) for codec in ("iso2022_jp", "iso2022_kr"))
+    codecs = ("iso2022_jp", "iso2022_kr") if SHIFTS.search(body) else ("hz",) if _HZ.search(body) else ()
+    tried = (decode_legacy(body, codec) for codec in codecs)
     return next((found for found in tried if found.good and found.fits), None)
 
 

@@ -22,12 +22,11 @@ _BREAK = re.compile("[\\s.,:;!?\u3001\u3002\uff0c\u060c\u0964-]")
 
 
 def decode_marked(body: bytes) -> Decoding | None:
-    """What stands behind a mark; None without one, or where that is no text."""
+    """What stands behind a mark; None without one."""
     mark, codec = next(((mark, codec) for mark, codec in _MARKS if body.startswith(mark)), (b"", ""))
     if not mark:
         return None
-    found = decode_utf8(body[len(mark) :]) if codec == "utf-8" else decode(body[len(mark) :], codec)
-    return found if codec == "utf-8" or _is_written(found.text) else None
+    return decode_utf8(body[len(mark) :]) if codec == "utf-8" else decode(body[len(mark) :], codec)
 
 
 def decode_utf8(body: bytes) -> Decoding:
@@ -54,13 +53,13 @@ def decode_wide(body: bytes) -> Decoding | None:
     little_first = len(set(sample[1::2])) <= len(set(sample[::2]))
     for codec in ("utf-32-le", "utf-32-be", "utf-16-le" if little_first else "utf-16-be"):
         width = 4 if "32" in codec else 2
-        if not len(body) % width and _is_written(text := sample.decode(codec, "replace")) and _BREAK.search(text):
+        if not len(body) % width and is_written(text := sample.decode(codec, "replace")) and _BREAK.search(text):
             return decode(body, codec)
     return None
 
 
-def _is_written(text: str) -> bool:
+def is_written(text: str) -> bool:
     """Whether nearly all characters are such as people write."""
     sample = text[:_SAMPLE_BYTES]
     odd = sum(char == "\ufffd" or (unicodedata.category(char) in _ODD and char not in _LAYOUT) for char in sample)
-    return bool(sample) and odd <= _MOST_ODD * len(sample)
+    return odd <= max(1.0, _MOST_ODD * len(sample))

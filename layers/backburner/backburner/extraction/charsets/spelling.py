@@ -1,0 +1,97 @@
+"""How oddly characters stand together: a wrong encoding mixes alphabets and cases in words, and puts signs in them."""
+
+import re
+import unicodedata
+from functools import cache
+
+SAMPLE_CHARS = 2_000
+_BEYOND = re.compile(r"[^\x00-\x7f]")
+_BETWEEN_LETTERS = frozenset("’‘·‐-")
+_SIGNS = frozenset("’‘“”„–—•…£€¥§©®™°º²³½¼«»№±×")
+_EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "HALFWIDTH", "FULLWIDTH"})
+"""They stand together in words, and beside others without a space."""
+_UNWRITTEN = 3.0
+_IN_PLACE = re.compile(
+    r"""
+    (?<=[A-Za-z])[’](?=[A-Za-z\s.,;:)]|$)       # an apostrophe
+    | (?<![A-Za-z])[“‘«](?=[A-Za-z0-9\s])       # quotes that open
+    | (?<=[A-Za-z0-9.,!?\s])[”»](?![A-Za-z])    # and close
+    | (?<=[\s\d])[–—](?=[\s\d])                 # dashes
+    | (?:^|(?<=\s))[•©§®](?=\s|\d)
+    | (?<=[A-Za-z])[™®](?![A-Za-z])
+    | (?<![A-Za-z])[±×µ](?=\s?\w) | [£€¥](?=\s?\d) | (?<=\d)\s?[€£]
+    | (?<=\d)\s?°(?=[CF\s.,;)]|$) | (?<=[A-Za-z])[²³](?![A-Za-z])
+    | (?<![A-Za-z])[½¼¾](?![A-Za-z])
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+
+
+def has_signs_only(text: str) -> bool:
+    """Whether all beyond ASCII are signs as English has them, where they belong: quotes, 5 °C, £12."""
+    return _BEYOND.search(text) is not None and _BEYOND.search(_IN_PLACE.sub("", text)) is None
+
+
+def oddness(text: str) -> float:
+    """0 where the characters beyond ASCII stand as in words and sentences; about 1 where none does."""
+    sample = text[:SAMPLE_CHARS]
+    found = [_odd_at(sample, match.start()) for match in _BEYOND.finditer(sample)]
+    return sum(found) / len(found) if found else 0.0
+
+
+def _odd_at(text: str, place: int) -> float:
+    before = _kind(text[place - 1]) if place else " "
+    after = _kind(text[place + 1]) if place + 1 < len(text) else " "
+    return _odd(text[place], before, after)
+
+
+@cache
+def _odd(char: str, before: str, after: str) -> float:
+    kind = _kind(char)
+    in_word = before[0] == "L" and after[0] == "L"
+    match kind[0]:
+        case "X":
+            return _UNWRITTEN
+        case "B":
+            return 1.0 if "L" in (before[0], after[0]) else 0.0 if "B" in (before[0], after[0]) else 0.1
+        case "S":
+            beside_letter = "L" in (before[0], after[0])
+            return (0.5 if beside_letter else 0.0) + (0.5 if char not in _SIGNS else 0.0)
+        case "P":
+            return float(in_word and char not in _BETWEEN_LETTERS)
+        case "L":
+            return _odd_letter(kind, before, after)
+        case _:
+            return 0.0
+
+
+def _odd_letter(kind: str, before: str, after: str) -> float:
+    """Letters of another alphabet beside it, or capitals within a word."""
+    odd = 0.0
+    for other in (before, after):
+        odd += other[0] == "L" and other[2:] != kind[2:] and "EAST" not in (other[2:], kind[2:])
+    if kind[1] == "U" and before[:2] == "Ll":
+        odd += 1.0
+    if kind[1] == "l" and after[:2] == "LU":
+        odd += 0.5
+    return odd
+
+
+@cache
+def _kind(char: str) -> str:
+    """What a character is: `LUGREEK` or `LlLATIN`, a mark, a digit, punctuation, a sign, a line."""
+    category = unicodedata.category(char)
+    if "\u2500" <= char <= "\u259f":
+        return "B"
+    match category[0]:
+        case "L":
+            script = unicodedata.name(char, "?").replace("-", " ").partition(" ")[0]
+            return f"L{'U' if category == 'Lu' else 'l'}{'EAST' if script in _EAST_ASIAN else script}"
+        case "Z":
+            return " "
+        case "C":
+            return " " if char in "\t\n\v\f\r" or category == "Cf" else "X"
+        case "S":
+            return "X" if char == "\ufffd" else "S"
+        case other:
+            return other

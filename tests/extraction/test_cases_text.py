@@ -1,0 +1,129 @@
+"""Texts as people have them: old encodings, one bad byte, NULs in a log, charsets declared as browsers read them."""
+
+from pathlib import Path
+
+import pytest
+
+from backburner.errors import JobError
+from backburner.extraction.encodings import decoded, text_of
+from backburner.extraction.reading import read
+
+CASES = Path(__file__).with_name("cases")
+BEGINS = {
+    "ar-cp1256.txt": "عقد إيجار محل تجاري. يلتزم المستأجر",
+    "el-cp1253.txt": "Μισθωτήριο επαγγελματικού χώρου.",
+    "ja-shift_jis.txt": "賃貸借契約書。借主は、本契約に定める賃料を期日までに支払う",
+    "pl-cp1250.txt": "Umowa najmu lokalu użytkowego. Najemca zobowiązuje się",
+    "ru-cp866.txt": "Договор аренды нежилого помещения. Арендатор обязуется",
+    "ru-utf-32-be-bom.txt": "Договор аренды нежилого помещения. Арендатор обязуется",
+    "uk-koi8_u.txt": "Договір оренди нежитлового приміщення. Орендар",
+    "zhs-gb18030.txt": "房屋租赁合同。承租人应当按照本合同约定的金额",
+    "zht-big5.txt": "房屋租賃契約。承租人應按照本契約約定的金額",
+}
+
+
+@pytest.mark.parametrize("name", BEGINS)
+def test_an_old_encoding_is_read(name: str) -> None:
+    """Every letter of it: nothing is replaced, nothing noted."""
+    found = read((CASES / name).read_bytes(), name)
+    assert found.text.startswith(BEGINS[name])
+    assert "\ufffd" not in found.text
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("name", ["pl_onebad.txt", "ru_onebad.txt"])
+def test_one_bad_byte_costs_one_character(name: str) -> None:
+    """And is noted."""
+    found = read((CASES / name).read_bytes(), name)
+    assert found.text.count("\ufffd") == 1
+    assert found.notes == (f"1 of {sum(not char.isspace() for char in found.text)} characters could not be read",)
+
+
+def test_a_log_may_have_nuls() -> None:
+    """As a crash leaves them; a run of them is one character that cannot be read."""
+    found = read((CASES / "log_nul.log").read_bytes(), "a.log")
+    assert found.text.startswith("2024-03-05 start\n\ufffd2024-03-05 ")
+    assert "\x00" not in found.text
+    assert found.text.count("\ufffd") == 1
+    truncated = bytes(100_000) + b"2024-03-05 the log goes on\n" * 30
+    assert read(truncated, "a.log").text.startswith("\ufffd2024-03-05 the log")
+
+
+@pytest.mark.parametrize(
+    ("declared", "codec", "text"),
+    [
+        ("iso-8859-1", "cp1252", "“smart” – €"),
+        ("ISO-8859-9", "cp1254", "“İş”"),
+        ("gb2312", "gb18030", "镕基, 喆"),
+        ("ks_c_5601-1987", "cp949", "똠방각하"),
+        ("euc-kr", "cp949", "펲시콜라"),
+        ("shift_jis", "cp932", "①㈱髙島屋"),
+        ("x-sjis", "cp932", "表示ソ能"),
+        ("tis-620", "cp874", "ราคา € 5"),
+        ("big5", "cp950", "裏面 €"),
+        ("big5-hkscs", "big5hkscs", "嘅咗喺"),
+        ("koi8", "koi8-r", "вода"),
+        ("x-mac-cyrillic", "mac-cyrillic", "вода"),
+        ("windows-1251", "cp1251", "вода"),
+        ("win1251", "cp1251", "вода"),
+        ('"utf8"', "utf-8", "вода"),
+        ("unicode-1-1-utf-8", "utf-8", "вода"),
+        ("utf-16", "utf-16-le", "вода и медь"),
+        ("utf-7", "utf-7", "вода"),
+        ("hz-gb-2312", "hz", "你好"),
+        ("iso-2022-kr", "iso2022_kr", "안녕"),
+        ("iso-8859-1", "utf-8", "вода"),
+        ("us-ascii", "cp1251", "Арендатор обязуется вносить плату не позднее пятого числа"),
+        ("x-unknown", "cp1251", "Арендатор обязуется вносить плату не позднее пятого числа"),
+        (None, "cp1251", "Арендатор обязуется вносить плату не позднее пятого числа"),
+    ],
+)
+def test_a_declared_charset_means_what_browsers_take_it_for(declared: str | None, codec: str, text: str) -> None:
+    """What is valid UTF-8 is that; what is declared badly or not at all is found by its letters."""
+    assert decoded(text.encode(codec), declared) == text
+
+
+def test_microsoft_characters_in_japanese_mail() -> None:
+    """ISO-2022-JP and EUC-JP with the rows that NEC added, as most programs write them."""
+    assert decoded(b"\x1b$B-!-j\x1b(B and \x1b$B4A;z\x1b(B", "iso-2022-jp") == "①㈱ and 漢字"
+    assert decoded(b"\xad\xa1\xad\xea\xb4\xc1\xbb\xfa", "euc-jp") == "①㈱漢字"
+    assert text_of(b"\x1b$B4A;z\x1b(B") == "漢字"
+
+
+def test_a_declared_charset_may_have_a_few_bad_bytes() -> None:
+    """Rather than being taken for something else."""
+    assert decoded("Größe und Gewicht, Länge".encode("cp1252") + b"\x81", "windows-1252").endswith("Länge\ufffd")
+    assert (
+        decoded("房屋租赁合同承租人应当按照".encode("gb18030") + b"\xff", "gb2312")
+        == "房屋租赁合同承租人应当按照\ufffd"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["It’s the tenant’s – “own” – risk.", "£1,250 or € 9", "25 °C ± 2", "© 2024 Example", "a café", "§ 5", "½ cup"],
+)
+def test_english_with_a_sign_or_two_is_no_riddle(text: str) -> None:
+    """Quotes, dashes, pounds, degrees in Windows-1252."""
+    assert text_of(text.encode("cp1252")) == text
+
+
+def test_two_likely_encodings_are_both_named() -> None:
+    """The letters do not tell, so nobody guesses."""
+    with pytest.raises(JobError, match=r"may be \S+ or \S+, which differ in it: save it as UTF-8"):
+        text_of("Der Mieter verpflichtet sich, die Räume".encode("cp850"))
+
+
+def test_surrogates_written_one_by_one_are_the_character() -> None:
+    """As Java and old databases write them into UTF-8."""
+    assert text_of(b"smile \xed\xa0\xbd\xed\xb8\x80 \xc3\xa4") == "smile \U0001f600 ä"
+
+
+def test_a_mark_before_a_pdf_is_no_text() -> None:
+    """Whoever put it there, the rest is what it is."""
+    body = (CASES / "bomfirst.pdf").read_bytes()
+    from backburner.documents import plain_text  # noqa: PLC0415
+    from backburner.extraction.formats import Format, packed_format  # noqa: PLC0415
+
+    assert plain_text(body, "a.pdf") is None
+    assert packed_format(body) is Format.PDF
