@@ -12,7 +12,7 @@ import pytest
 from backburner.documents import Extracted, plain_text
 from backburner.extraction.reading import read
 
-from .mails import HEAD, PAGE, PLAIN, TOP, attached, mail, many, named, opened, part
+from .mails import B64, HEAD, PAGE, PLAIN, TOP, attached, mail, many, named, opened, part
 
 TREES = {
     "related in alternative": (
@@ -261,6 +261,24 @@ def test_a_raw_name_is_in_the_encoding_of_the_mail() -> None:
     text, file = part("text/plain; charset=koi8-r", "вода"), part('text/plain; name="отчёт.txt"', "x")
     body = f"--B\n{text}\n--B\n{file}\n--B--"
     assert named("отчёт.txt", "x") in read(mail("multipart/mixed; boundary=B", body.encode("koi8-r")), "a.eml").text
+
+
+@pytest.mark.parametrize("codec", ["cp1251", "koi8-r", "cp866", "utf-8"])
+def test_raw_headers_are_known_by_the_rest_of_the_mail(codec: str) -> None:
+    """A mail that declares no encoding at all has one for all of it; four letters alone could be anything."""
+    text = "Текст письма о договоре аренды помещения, который мы обсуждали вчера."
+    raw = f"From: Анна <a@x.org>\r\nSubject: Договор\r\nMIME-Version: 1.0\r\n\r\n{text}\r\n".encode(codec)
+    assert read(raw, "a.eml") == Extracted(f"Subject: Договор\nFrom: Анна <a@x.org>\n\n{text}\n")
+
+
+def test_a_saved_page_is_its_text() -> None:
+    """MHTML: styles are nothing to read, and its pictures, which it calls by their address, are one note."""
+    picture = part("image/png", "iVBORw0KGgoAAAAA", "Content-Location: https://x.org/a.png", B64)
+    style = part("text/css", "p {}", "Content-Location: https://x.org/a.css")
+    found = read(TOP + many("related", PAGE, style, picture).encode(), "a.mht")
+    assert found == Extracted(
+        f"{HEAD}the text\n\n[pictures in the text, not read: a.png]\n", ("pictures in the text, not read: a.png",)
+    )
 
 
 SUBJECTS = [

@@ -20,11 +20,31 @@ _REMARK = re.compile(rb"\([^()]*\)")
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """By what the encoding of 8-bit letters in a header is known, which do not say it themselves."""
+
+    charset: str | None = None
+    """The one that the mail declares for its text."""
+    sample: bytes = b""
+    """Other 8-bit lines of the mail, if it declares none."""
+
+    def text(self, value: bytes) -> str:
+        """A header's value, or a line of text between parts."""
+        if self.charset or not self.sample:
+            return text_of_bytes(value, self.charset)
+        line = value.translate(None, b"\r\n")
+        return text_of_bytes(line + b"\n" + self.sample, None).partition("\n")[0]
+
+
+NOTHING = Surroundings()
+
+
+@dataclass(frozen=True)
 class Headers:
-    """Names in small letters with their values, unfolded but as raw bytes; `hint` is what 8-bit letters may be in."""
+    """Names in small letters with their values, unfolded but as raw bytes."""
 
     fields: tuple[tuple[str, bytes], ...] = ()
-    hint: str | None = None
+    surroundings: Surroundings = NOTHING
 
     def raw(self, name: str) -> bytes:
         """The first value of a header; nothing if there is none."""
@@ -50,7 +70,9 @@ class Headers:
         first = rest if mark and second else pieces[0].value
         values = [first, *(piece.value for piece in pieces[1:])]
         encoded = (unquote_to_bytes(v) if p.is_encoded else v for v, p in zip(values, pieces, strict=True))
-        return text_of_bytes(b"".join(encoded), charset.decode("ascii", "replace") if second else self.hint)
+        value = b"".join(encoded)
+        label = charset.decode("ascii", "replace") if second else ""
+        return text_of_bytes(value, label) if label else self._raw(value)
 
     def readable(self, value: bytes) -> str:
         """A value with its encoded words decoded, and its white space as single spaces."""
@@ -76,10 +98,10 @@ class Headers:
         try:
             return value.decode()
         except UnicodeDecodeError:
-            return text_of_bytes(value, self.hint)
+            return self.surroundings.text(value)
 
 
-def parsed(source: bytes, begin: int, end: int, hint: str | None = None) -> tuple[Headers, int]:
+def parsed(source: bytes, begin: int, end: int, surroundings: Surroundings = NOTHING) -> tuple[Headers, int]:
     """The headers that begin at a place, and where the body begins.
 
     A line that is no header counts as the continuation of the one before it if another header follows it.
@@ -100,7 +122,7 @@ def parsed(source: bytes, begin: int, end: int, hint: str | None = None) -> tupl
             place = after if not line.strip() else place
             break
         place = after
-    return Headers(tuple((name, b"".join(lines).strip()) for name, lines in fields), hint), place
+    return Headers(tuple((name, b"".join(lines).strip()) for name, lines in fields), surroundings), place
 
 
 def _is_inside(line: bytes, source: bytes, after: int, end: int) -> bool:

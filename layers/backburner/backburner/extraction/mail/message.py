@@ -24,7 +24,7 @@ from backburner.extraction.mail.blocks import (
 from backburner.extraction.mail.characters import text_of_bytes
 from backburner.extraction.mail.headers import Headers
 from backburner.extraction.mail.mime import Inside, Part, inside, opened
-from backburner.extraction.mail.source import cleaned, declared_charset
+from backburner.extraction.mail.source import cleaned, surroundings
 from backburner.extraction.markdown import heading, missing
 
 MAX_NESTED = 20
@@ -60,7 +60,7 @@ def read_message(body: bytes, inner: Read) -> Extracted:
 
 def message_blocks(source: bytes, inner: Read, level: int = FIRST_LEVEL, depth: int = 0) -> list[Block]:
     """A mail's headers as the first block, then everything in it."""
-    part = opened(source, declared_charset(source))
+    part = opened(source, surroundings(source))
     pictures = Pictures()
     walk = _Walk(inner, level, pictures)
     head = "\n".join(f"{name}: {value}" for name in _HEADERS if (value := part.headers.text(name)))
@@ -121,7 +121,7 @@ class _Walk:
             yield gone("the mail ends before its last part does: it may have been cut off")
 
     def _around(self, part: Part, text: bytes) -> Block:
-        return Block(_lines(text_of_bytes(text, part.headers.hint)) if text else "")
+        return Block(_lines(text_of_bytes(text, part.headers.surroundings.charset)) if text else "")
 
     def _without_parts(self, part: Part, depth: int) -> Iterator[Block]:
         """A part of parts that has none: packed as a whole against the rules, or damaged."""
@@ -155,11 +155,11 @@ class _Walk:
         if number.strip() == "1":
             yield from message_blocks(cleaned(part.raw), self.inner, self.level, depth + 1)
         else:
-            yield Block(_lines(text_of_bytes(part.raw, part.headers.hint)), form="plain")
+            yield Block(_lines(text_of_bytes(part.raw, part.headers.surroundings.charset)), form="plain")
 
     def _elsewhere(self, part: Part) -> Block:
         """A file that the mail only points to."""
-        inner = opened(part.raw, part.headers.hint)
+        inner = opened(part.raw, part.headers.surroundings)
         names = ("access-type", "url", "site", "directory", "name")
         said = [text for name in names if (text := part.headers.parameter("content-type", name))]
         name = part.name or inner.name or part.headers.parameter("content-type", "url") or inner.kind
@@ -174,7 +174,7 @@ class _Walk:
             name = part.name or "smime.p7m"
             yield unread(name, f"not read, {error}", self.level, is_unread=signed.is_encrypted(body))
             return
-        yield from self.blocks(opened(content, part.headers.hint), depth + 1)
+        yield from self.blocks(opened(content, part.headers.surroundings), depth + 1)
         yield gone(f"signature {part.name or 'smime.p7m'}: not checked")
         if damage:
             yield gone(f"attachment {part.name or 'smime.p7m'}: {damage}")
@@ -210,13 +210,15 @@ class _Walk:
             yield gone(f"text of the mail: {damage}")
 
     def _attachment(self, part: Part, body: bytes, damage: str | None) -> Iterator[Block]:
-        name = part.name or part.kind
+        location = part.headers.readable(part.headers.raw("content-location"))
+        name = part.name or location.rpartition("/")[2] or part.kind
         if part.charset and part.kind.startswith("text/") and _is_text(body):
             body = (_MARK + text_of_bytes(body, part.charset)).encode("utf-8", "replace")
-        called = name if part.name else f"attachment{_SUFFIXES.get(part.kind, '')}"
+        called = name if part.name or location else f"attachment{_SUFFIXES.get(part.kind, '')}"
         block = attachment(name, body, lambda inside, _: self.inner(inside, called), self.level)
         if part.kind.startswith("image/") and part.disposition != "attachment":
-            content_id = part.headers.readable(part.headers.raw("content-id")).strip("<>")
+            content_id = part.headers.readable(part.headers.raw("content-id")).strip("<>") or location
+            self.pictures.content_ids.update(filter(None, [location]))
             block = block.as_picture(name, content_id)
         yield block
         if damage:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from backburner.extraction.mail.headers import Headers, parsed
+from backburner.extraction.mail.headers import NOTHING, Headers, Surroundings, parsed
 from backburner.extraction.mail.transfer import undone
 
 _PREAMBLE = re.compile(rb"multi-?part|mime", re.IGNORECASE)
@@ -77,9 +77,9 @@ class Inside:
     is_closed: bool = True
 
 
-def opened(source: bytes, hint: str | None = None, begin: int = 0) -> Part:
+def opened(source: bytes, surroundings: Surroundings = NOTHING) -> Part:
     """A mail, or any other entity with headers, as the part that holds all others."""
-    headers, body = parsed(source, begin, len(source), hint)
+    headers, body = parsed(source, 0, len(source), surroundings)
     return Part(source, headers, body, len(source))
 
 
@@ -100,7 +100,7 @@ def inside(part: Part) -> Inside:
         if mark[1]:
             after.append(part.source[first:last])
         else:
-            headers, body = parsed(part.source, first, last, part.headers.hint)
+            headers, body = parsed(part.source, first, last, part.headers.surroundings)
             parts.append(Part(part.source, headers, body, last, default))
     before = part.source[part.begin : marks[0].start()]
     behind = b"\n".join(text for text in after if _is_said(text))

@@ -4,6 +4,7 @@ import codecs
 import re
 
 from backburner.extraction.encodings import text_of
+from backburner.extraction.mail.headers import Surroundings
 
 _ENVELOPES = re.compile(rb"(?:>?From [^\r\n]*\r?\n[\r\n]*)*")
 _COUNTED = re.compile(rb"(\d{1,10})[ \t]*\r?\n(?=[!-9;-~]+:)")
@@ -31,7 +32,9 @@ def _counted(body: bytes, size_bytes: int) -> bytes:
     return body[:size_bytes] if body[size_bytes:].lstrip().startswith(b"<?xml") else body
 
 
-def declared_charset(source: bytes) -> str | None:
+def surroundings(source: bytes) -> Surroundings:
     """The first encoding that the mail or one of its parts declares: 8-bit headers are mostly in it, too."""
     found = _CHARSET.search(source, 0, _HEAD_BYTES)
-    return found[1].decode("ascii", "replace") if found else None
+    if found:
+        return Surroundings(found[1].decode("ascii", "replace"))
+    return Surroundings(None, b"\n".join(line for line in source[:_HEAD_BYTES].split(b"\n") if not line.isascii()))
