@@ -12,8 +12,9 @@ import pytest
 from backburner.documents import Extracted, plain_text
 from backburner.extraction.reading import read
 
-from .mails import B64, HEAD, PAGE, PLAIN, TOP, attached, mail, many, named, opened, part
+from .mails import B64, HEAD, PAGE, PLAIN, QP, TOP, attached, mail, many, named, opened, part
 
+QUOTED = quopri.encodestring(b"Subject: quoted\nContent-Type: text/plain; charset=utf-8\n\n=20 inner words").decode()
 TREES = {
     "related in alternative": (
         many("alternative", PLAIN, many("related", PAGE, attached("a.txt"), boundary="R")),
@@ -112,6 +113,10 @@ TREES = {
             "### Attached mail\n\nSubject: two\n\ndeep words",
             named("d.txt", level=3),
         ],
+    ),
+    "a packed mail": (
+        many("mixed", PLAIN, part("message/rfc822; name=q.eml", QUOTED, QP)),
+        ["the text", "## Attachment: q.eml\n\nSubject: quoted", "=20 inner words"],
     ),
     "a packed part of parts": (
         part(

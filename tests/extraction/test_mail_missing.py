@@ -14,6 +14,7 @@ from .mails import B64, HEAD, PAGE, PICTURE, PLAIN, QP, TOP, attached, beside, m
 
 EXTERNAL = 'message/external-body; access-type=URL; URL="https://x.org/a.pdf"; name="a.pdf"'
 PGP = "-----BEGIN PGP MESSAGE-----\n\nhQ\n-----END PGP MESSAGE-----"
+ENCRYPTED = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000) + "EncryptedPackage".encode("utf-16-le")
 NOTED = [
     ("base64 cut off", mail("text/plain", "R3LDtsOfZSBpb!!", B64), "Größe i", "damaged base64"),
     ("base64 with rubbish", mail("text/plain", "R3LD\n--- note ---\ntsOfZQ==", B64), "Größe", "damaged base64"),
@@ -53,6 +54,12 @@ NOTED = [
         beside(attached("p.png", PICTURE, f"image/png\n{B64}")),
         "the text",
         "p.png: not read, a picture (PNG)",
+    ),
+    (
+        "encrypted file",
+        beside(attached("plan.docx", base64.encodebytes(ENCRYPTED).decode(), f"application/msword\n{B64}")),
+        "the text",
+        "attachment plan.docx: not read, an encrypted Office document: save it without a password",
     ),
     ("empty file", beside(attached("e.txt", "")), "the text", "attachment e.txt: no text in it"),
     (

@@ -13,7 +13,7 @@ _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _ENVELOPE = re.compile(rb">?From ")
 _WORD = re.compile(rb"=\?([^?\s]{1,75})\?([bBqQ])\?(.{0,2000}?)\?=", re.DOTALL)
 _MOST_CODED_BYTES = 200_000
-"""Encoded words in a longer header are left as they are: looking for them would take too long."""
+"""Encoded words in a longer header, and parameters beyond, are left alone: looking for them would take too long."""
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
 _PIECE = re.compile(r"^(.+?)(?:\*(\d{1,4}))?(\*)?$", re.DOTALL)
 _REMARK = re.compile(rb"\([^()]*\)")
@@ -156,7 +156,7 @@ class _Piece:
 
 def _pieces(raw: bytes, wanted: str) -> Iterator[_Piece]:
     """The pieces in which a parameter stands: `name`, `name*`, `name*0`, `name*1*` (RFC 2231)."""
-    for found in _PARAMETER.finditer(raw):
+    for found in _PARAMETER.finditer(raw, 0, _MOST_CODED_BYTES):
         piece = _PIECE.match(found[1].decode("latin-1").lower())
         if piece and piece[1] == wanted:
             place = int(piece[2]) if piece[2] else 0 if piece[3] else None

@@ -233,7 +233,8 @@ def _unpacked(part: Part) -> Headers:
 
 def _begins_as_mail(raw: bytes) -> bool:
     """Whether an attached mail stands as it is, whatever transfer encoding it declares."""
-    return bool(opened(cleaned(raw[:_HEAD_BYTES])).headers.fields)
+    head = opened(cleaned(raw[:_HEAD_BYTES])).headers.fields
+    return bool(head) and not any(b"=3D" in value for _, value in head)
 
 
 def _is_text(body: bytes) -> bool:
