@@ -65,7 +65,7 @@ REFUSED = {
     "archive.gz": (lambda: b"\x1f\x8b\x08\x00", Reason.UNSUPPORTED_TYPE, "gzip"),
     "program": (lambda: b"\x7fELF\x02\x01\x01\x00", Reason.UNSUPPORTED_TYPE, "program"),
     "sound.mp3": (lambda: b"ID3\x04\x00", Reason.UNSUPPORTED_TYPE, "MP3"),
-    "old.doc": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), Reason.UNSUPPORTED_TYPE, "DOCX"),
+    "old.doc": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), Reason.UNREADABLE_DOCUMENT, "DOCX"),
     "nested.docx": (lambda: word("<w:tbl><w:tr><w:tc>" * 20_000), Reason.UNREADABLE_DOCUMENT, "save it anew"),
     "empty.html": (lambda: b"<!doctype html><html><body></body></html>", Reason.EMPTY_DOCUMENT, "without text"),
     "blank": (lambda: " \n\t\u00a0".encode("utf-16-le"), Reason.EMPTY_DOCUMENT, "no text"),

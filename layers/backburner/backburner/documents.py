@@ -23,6 +23,13 @@ _HTML_NAMES = frozenset({".html", ".htm", ".xhtml"})
 _HTML_BEGINS = re.compile(
     r"(?:<\?xml[^>]*>\s*|<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
+FOREIGN_TEXTS = re.compile(
+    r"""(?P<postscript>%!PS) | (?P<shortcut>\[InternetShortcut\]) | (?P<plist>(?:<\?xml[^>]*>\s*)?<!DOCTYPE\ plist\b)
+    | (?P<secret>-----BEGIN\ (?:[A-Z0-9]+\ )*(?:PRIVATE\ KEY|PUBLIC\ KEY|CERTIFICATE)(?:\ BLOCK|\ REQUEST)?-----)
+    | (?P<sealed>-----BEGIN\ PGP\ MESSAGE-----)""",
+    re.VERBOSE,
+)
+"""How files begin that are written in characters, but hold no text for people."""
 _OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns:office"
 _TAG = re.compile(r"<[a-z][a-z0-9]*[\s/>]", re.IGNORECASE)
 _MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9_.-]*)[ \t]*:", re.MULTILINE)
@@ -81,10 +88,10 @@ def checked(text: str, size_bytes: int) -> str:
 def is_markup(text: str, name: str) -> bool:
     """Whether characters are not the text itself: HTML, a mail, RTF, a PDF without a byte beyond ASCII."""
     head = text[:_HEAD_CHARS].lstrip()
-    if head.startswith(("%PDF-", "{\\rtf")) or _OPEN_DOCUMENT in head or is_html(head, name):
+    if head.startswith(("%PDF-", "{\\rtf")) or _OPEN_DOCUMENT in head or FOREIGN_TEXTS.match(head):
         return True
-    head = text[:MAIL_HEAD_CHARS]
-    return is_mail(head, name) or is_mailbox(head, name)
+    head_of_mail = text[:MAIL_HEAD_CHARS]
+    return is_html(head, name) or is_mail(head_of_mail, name) or is_mailbox(head_of_mail, name)
 
 
 def is_html(head: str, name: str) -> bool:

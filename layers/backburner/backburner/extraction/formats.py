@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from backburner.documents import MAIL_HEAD_CHARS, is_html, is_mail, is_mailbox
 from backburner.errors import JobError, Reason
-from backburner.extraction.foreign import other_compound
+from backburner.extraction.foreign import foreign_compound, foreign_file, foreign_package, foreign_text
 from backburner.extraction.mail.signed import is_envelope, unprinted
 from backburner.extraction.packages import Package
 
@@ -89,7 +89,6 @@ _OTHERS = (
     (0, b"\x00asm", "a program"),
     (0, b"SQLite format 3", "a database (SQLite)"),
     (0, b"PAR1", "a table (Parquet)"),
-    (0, b"!BDN", "an Outlook data file (PST or OST): export its mails as MSG or EML"),
     (0, b"\xcf\xad\x12\xfe", "an Outlook Express folder (DBX): export its mails as EML"),
 )
 """Where a mark stands, the mark, and what it says: asked only of what is no text, for some marks are plain letters."""
@@ -109,7 +108,10 @@ def packed_format(body: bytes) -> Format | None:
         return _of_package(Package(body))
     if body.startswith(_OLE):
         return _of_compound(body)
-    return _of_mail(body)
+    mail = _of_mail(body)
+    if mail is None and (what := foreign_file(body, may_be_text=True)):
+        raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {READ}")
+    return mail
 
 
 def head_of(body: bytes) -> str:
@@ -122,8 +124,10 @@ def head_of(body: bytes) -> str:
 
 
 def written_format(text: str, name: str) -> Format:
-    """The format of what is written in characters."""
+    """The format of what is written in characters. Raises `JobError` where it is no text for people."""
     head = text[:_HEAD_BYTES].lstrip()
+    if what := foreign_text(head):
+        raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {READ}")
     if _FLAT.search(head):
         return Format.FODT
     if is_html(head, name):
@@ -145,6 +149,8 @@ def _is_no_word(mark: bytes) -> bool:
 
 def unsupported(body: bytes) -> JobError:
     """What to say of bytes that are neither text nor a format that is read."""
+    if known := foreign_file(body):
+        return JobError(Reason.UNSUPPORTED_TYPE, f"{known}; {READ}")
     found = (what for place, mark, what in _OTHERS if body.startswith(mark, place))
     return JobError(Reason.UNSUPPORTED_TYPE, f"{next(found, 'binary data of an unknown kind')}: {READ}")
 
@@ -159,8 +165,7 @@ def _of_package(package: Package) -> Format:
         for folder, kind in _OFFICE_PARTS:
             if any(name.startswith(folder) for name in package.names):
                 return kind
-    what = f"a file of the type {declared}" if declared else "an archive (ZIP)"
-    raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}: {READ}; upload its files one by one")
+    raise JobError(Reason.UNSUPPORTED_TYPE, f"{foreign_package(declared, package.names)}; {READ}")
 
 
 def _of_mail(body: bytes) -> Format | None:
@@ -183,4 +188,4 @@ def _of_compound(body: bytes) -> Format:
         return Format.DOC
     if "PowerPoint Document" in names:
         return Format.PPT
-    raise JobError(Reason.UNSUPPORTED_TYPE, f"{other_compound(names)}; {READ}")
+    raise JobError(Reason.UNSUPPORTED_TYPE, f"{foreign_compound(names)}; {READ}")

@@ -1,5 +1,7 @@
 """A stream of paragraphs and tables: the body, a header, a footnote, a text box, each is one."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from backburner.extraction.composition import Block, Runs, heading_label, item, joined
@@ -22,6 +24,8 @@ class _Table:
     """A table that is being read."""
 
     rows: list[list[str]] = field(default_factory=list)
+    edges: list[Sequence[int]] = field(default_factory=list)
+    """Of each row, where its cells end on the page; nothing where that is not known."""
     row: list[str] = field(default_factory=list)
     cell: list[Block] = field(default_factory=list)
 
@@ -79,14 +83,13 @@ class Story:
         open_table.row.append(joined(open_table.cell))
         open_table.cell = []
 
-    def end_row(self, level: int) -> None:
-        """A row ends."""
+    def end_row(self, level: int, edges: Sequence[int] = ()) -> None:
+        """A row ends. Where its cells end on the page says under which ones of other rows they stand."""
         self._close_tables(level)
         open_table = self._table(level)
         if open_table.cell:
             open_table.row.append(joined(open_table.cell))
-        while open_table.row and not open_table.row[-1]:
-            open_table.row.pop()
+        open_table.edges.append(edges)
         open_table.rows.append(open_table.row)
         open_table.row, open_table.cell = [], []
 
@@ -101,8 +104,9 @@ class Story:
 
     def repeat_row(self, times: int, level: int) -> None:
         """The row that ended stands there so many times more."""
-        rows = self._table(level).rows
+        rows, edges = self._table(level).rows, self._table(level).edges
         rows += rows[-1:] * times
+        edges += edges[-1:] * times
 
     def end_table(self, level: int) -> None:
         """A table ends: the next one is another."""
@@ -141,15 +145,47 @@ class Story:
             into = self._tables[-1].cell if self._tables else self._blocks
             if any(done.row):
                 done.rows.append(done.row)
-            into += table_blocks(done.rows, is_nested=bool(self._tables))
+                done.edges.append(())
+            into += table_blocks(aligned(done.rows, done.edges), is_nested=bool(self._tables))
             into += done.cell
+
+
+def aligned(rows: list[list[str]], edges: list[Sequence[int]]) -> list[list[str]]:
+    """Rows whose cells stand under those that begin at the same place: a wide one has empty cells behind it."""
+    grid = sorted({edge for row, ends in zip(rows, edges, strict=True) if len(row) == len(ends) for edge in ends})
+    columns = [edge for edge, before in zip(grid, [-_FAR, *grid], strict=False) if edge - before > _SAME_PLACE]
+    if not columns or len(columns) > 2 * max(map(len, rows)):
+        return rows
+    return [
+        _spread(row, ends, columns) if len(row) == len(ends) < len(columns) else row
+        for row, ends in zip(rows, edges, strict=True)
+    ]
+
+
+def _spread(row: list[str], ends: Sequence[int], columns: list[int]) -> list[str]:
+    spread = [""] * len(columns)
+    for text, begin in zip(row, [-_FAR, *ends], strict=False):
+        place = min(bisect_right(columns, begin + _SAME_PLACE), len(columns) - 1)
+        spread[place] = f"{spread[place]}\n{text}".strip("\n")
+    return spread
 
 
 def table_blocks(rows: list[list[str]], *, is_nested: bool) -> list[Block]:
     """A table; one of a single cell is only a frame around its text, one in a cell is written line by line."""
+    rows = [_trimmed(row) for row in rows]
     filled = [row for row in rows if any(row)]
     if sum(map(len, filled)) == 1:
         return [Block(filled[0][0])]
     if is_nested:
         return [Block("\n".join(" | ".join(" ".join(cell.split()) for cell in row) for row in filled))]
     return [Block(table(rows))] if filled else []
+
+
+def _trimmed(row: list[str]) -> list[str]:
+    last = next((place for place in range(len(row), 0, -1) if row[place - 1]), 0)
+    return row[:last]
+
+
+_FAR = 1 << 32
+_SAME_PLACE = 30
+"""Twentieths of a point: edges that are so near are one."""

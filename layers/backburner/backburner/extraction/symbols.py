@@ -2,6 +2,7 @@
 
 _REPLACEMENT = "\ufffd"
 _PRIVATE = 0xF000
+_FIRST, _LAST = "\uf000", "\uf0ff"
 _SYMBOL_LOW = " !∀#∃%&∋()∗+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_‾αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼"  # noqa: RUF001
 _SYMBOL_HIGH = "€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪€〉∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭"  # noqa: RUF001
 _WINGDINGS = {
@@ -30,9 +31,23 @@ def symbol(code: int, font: str) -> str:
     return _WINGDINGS.get(low, _REPLACEMENT)
 
 
+def signs(text: str, font: str) -> str:
+    """Text as a font shows it: where Word and LibreOffice have the signs of fonts in the private area."""
+    if text.isascii() or not any(_FIRST <= char <= _LAST for char in text):
+        return text
+    return "".join(_sign(ord(char), font) if _FIRST <= char <= _LAST else char for char in text)
+
+
+def _sign(code: int, font: str) -> str:
+    """A font without signs has letters there, in the order of Windows-1252."""
+    if not font or is_symbol_font(font):
+        return symbol(code, font)
+    return bytes([code - _PRIVATE]).decode("cp1252", "replace")
+
+
 def is_symbol_font(font: str) -> bool:
-    """Whether a font shows signs instead of letters."""
-    name = font.casefold()
+    """Whether a font shows signs instead of letters. LibreOffice numbers fonts of one name."""
+    name = font.casefold().rstrip("0123456789 ")
     return name == "symbol" or "wingdings" in name or name in ("webdings", "zapfdingbats", "zapf dingbats")
 
 

@@ -3,10 +3,9 @@
 import struct
 
 from backburner.extraction.doc.fib import Fib, Table
-from backburner.extraction.symbols import symbol
+from backburner.extraction.symbols import signs, symbol
 
 _NAME_AT = 40
-_PRIVATE, _LAST_PRIVATE = "\uf000", "\uf0ff"
 
 
 class Fonts:
@@ -21,9 +20,7 @@ class Fonts:
 
     def shown(self, text: str, font: int) -> str:
         """Text as it is shown: what is in the private area are signs of its font."""
-        if text.isascii() or not any(_PRIVATE <= char <= _LAST_PRIVATE for char in text):
-            return text
-        return "".join(self.sign(font, ord(char)) if _PRIVATE <= char <= _LAST_PRIVATE else char for char in text)
+        return signs(text, self._names[font] if 0 <= font < len(self._names) else "")
 
 
 def _names(part: bytes) -> list[str]:

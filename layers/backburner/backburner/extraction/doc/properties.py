@@ -43,6 +43,7 @@ class Sprm(IntEnum):
     INNER_CELL = 0x244B
     INNER_ROW_END = 0x244C
     STYLE = 0x4600
+    ROW = 0xD608
     HUGE = 0x6646
     HUGE_OLD = 0x6645
 
@@ -83,6 +84,8 @@ class Properties:
     depth: int = 0
     is_inner_cell: bool = False
     is_inner_row_end: bool = False
+    edges: tuple[int, ...] = ()
+    """Of the end of a row: where its cells end."""
 
     @property
     def table_level(self) -> int:
@@ -143,6 +146,8 @@ def paragraph(grpprl: bytes, data: bytes, before: Properties = Properties()) -> 
         value = _number(operand)
         if code in _VALUES:
             found = replace(found, **_value(_VALUES[Sprm(code)], value))
+        elif code == Sprm.ROW:
+            found = replace(found, edges=_edges(operand))
         elif code in (Sprm.HUGE, Sprm.HUGE_OLD) and value + 2 <= len(data):
             size = _number(data[value : value + 2])
             found = paragraph(data[value + 2 : value + 2 + size], b"", found)
@@ -151,6 +156,12 @@ def paragraph(grpprl: bytes, data: bytes, before: Properties = Properties()) -> 
 
 def _value(name: str, value: int) -> dict[str, Any]:
     return {name: bool(value) if name.startswith("is_") else value}
+
+
+def _edges(operand: bytes) -> tuple[int, ...]:
+    """Behind the size of a row's definition: how many cells there are, and where they begin and end."""
+    count = _number(operand[2:3])
+    return struct.unpack_from(f"<{count}h", operand, 5) if len(operand) >= 5 + 2 * count else ()
 
 
 def _number(operand: bytes) -> int:

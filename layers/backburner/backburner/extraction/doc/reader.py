@@ -39,7 +39,7 @@ class _Reader:
 
     def read(self) -> Extracted:
         lengths = self._fib.lengths
-        if lengths.body > self._context.text.count:
+        if not 0 < lengths.body <= min(self._context.text.count, len(self._fib.document)):
             raise damaged()
         blocks = self._read(0, lengths.body)
         self._headers(lengths.body + lengths.footnotes, lengths.headers)

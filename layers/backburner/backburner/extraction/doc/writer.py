@@ -150,7 +150,7 @@ class Writer:
         if char == "\x07" and not level:
             level = 1
         if level and (properties.is_inner_row_end or (char == "\x07" and properties.is_row_end)):
-            self._story.end_row(level)
+            self._story.end_row(level, properties.edges)
         elif level and (char == "\x07" or properties.is_inner_cell):
             self._story.end_cell(self._paragraph(properties), level)
         else:

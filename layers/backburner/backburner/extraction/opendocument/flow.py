@@ -4,6 +4,7 @@ import re
 
 from backburner.extraction.opendocument.lists import OpenList  # noqa: TC001 - one way to import in all modules
 from backburner.extraction.story import Paragraph, Story
+from backburner.extraction.symbols import signs
 
 _BLANKS = re.compile(r"[ \t\r\n]+")
 
@@ -19,6 +20,7 @@ class Flow:
         self.outer_lists: list[list[OpenList]] = []
         """Those around the open cells."""
         self.marks: list[str] = [""]
+        self.fonts: list[str] = [""]
         self.links: list[tuple[int, int]] = []
         self.hidden = 0
         """How many elements around the text say that it is not shown."""
@@ -43,7 +45,7 @@ class Flow:
         """Text as XML has it: white space is one space, and none behind another or at a paragraph's begin."""
         if self.paragraph is None or not text:
             return
-        collapsed = _BLANKS.sub(" ", text)
+        collapsed = signs(_BLANKS.sub(" ", text), self.fonts[-1])
         if self._ends_blank:
             collapsed = collapsed.removeprefix(" ")
         if collapsed:

@@ -24,6 +24,8 @@ def _begin(walker: Walker, element: Element, heading_level: int | None) -> None:
     if flow.paragraph is not None:
         flow.end()
     style = value(element, "text:style-name")
+    flow.fonts = [walker.styles.font("paragraph", style)]
+    flow.marks = [walker.styles.mark("paragraph", style)]
     flow.hidden += walker.styles.is_hidden("paragraph", style)
     if flow.lists:
         flow.begin(_in_list(walker, flow.lists[-1], style, heading_level))
@@ -103,6 +105,7 @@ def _begin_span(walker: Walker, element: Element) -> None:
     style = value(element, "text:style-name")
     flow.hidden += walker.styles.is_hidden("text", style)
     flow.marks.append(walker.styles.mark("text", style) or flow.marks[-1])
+    flow.fonts.append(walker.styles.font("text", style) or flow.fonts[-1])
 
 
 def _end_span(walker: Walker, element: Element) -> None:
@@ -110,6 +113,7 @@ def _end_span(walker: Walker, element: Element) -> None:
     flow.hidden -= walker.styles.is_hidden("text", value(element, "text:style-name"))
     if len(flow.marks) > 1:
         flow.marks.pop()
+        flow.fonts.pop()
 
 
 def _begin_link(walker: Walker, _: Element) -> None:

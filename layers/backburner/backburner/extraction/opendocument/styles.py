@@ -21,6 +21,7 @@ class Style:
     position: str | None = None
     is_struck: bool | None = None
     list_style: str | None = None
+    font: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,10 @@ class Styles:
         is_struck = next((style.is_struck for style in self._chain(family, name) if style.is_struck is not None), False)
         return position or (STRUCK if is_struck else "")
 
+    def font(self, family: str, name: str) -> str:
+        """The font of a style; "" where it is nobody's business."""
+        return next((style.font for style in self._chain(family, name) if style.font), "")
+
     def list_of_paragraph(self, name: str) -> str:
         """The style of lists that a style of paragraphs brings along."""
         return next((style.list_style for style in self._chain("paragraph", name) if style.list_style), "")
@@ -85,7 +90,9 @@ class Styles:
 
 def _style(element: Element) -> Style:
     is_hidden = position = is_struck = None
+    font = ""
     for properties in children(element, "style:text-properties"):
+        font = value(properties, "style:font-name") or value(properties, "fo:font-family").strip("'\"")
         if display := value(properties, "text:display"):
             is_hidden = display == "none"
         if raised := value(properties, "style:text-position"):
@@ -98,7 +105,7 @@ def _style(element: Element) -> Style:
         if visibility := value(properties, "presentation:visibility"):
             is_hidden = visibility == "hidden"
     parent, lists = value(element, "style:parent-style-name"), value(element, "style:list-style-name")
-    return Style(parent, is_hidden, position, is_struck, lists or None)
+    return Style(parent, is_hidden, position, is_struck, lists or None, font or None)
 
 
 def _position(raised: str) -> str:

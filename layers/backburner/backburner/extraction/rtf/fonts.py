@@ -54,6 +54,11 @@ class Fonts:
             return codec(self.page)
         return codec(font.page or self._page(font))
 
+    def name(self, number: int | None) -> str:
+        """The name of a font; "" of one that is not in the table."""
+        font = self._fonts.get(number) if number is not None else None
+        return "" if font is None else font.name if not font.is_symbol else font.name or "Symbol"
+
     def symbol_name(self, number: int | None) -> str | None:
         """The name of a font of signs; None of one of letters."""
         font = self._fonts.get(number) if number is not None else None

@@ -13,14 +13,13 @@ from backburner.extraction.rtf.state import State
 from backburner.extraction.rtf.styles import Styles
 from backburner.extraction.rtf.tokens import Kind, Token, Tokens
 from backburner.extraction.story import Paragraph, Story
-from backburner.extraction.symbols import symbol
+from backburner.extraction.symbols import signs, symbol
 
 MAX_GROUPS = 100_000
 """Groups within each other."""
 _HIGH, _LOW, _PLANE = 0xD800, 0xDC00, 0x10000
 _LAST_SURROGATE, _LAST = 0xDFFF, 0x10FFFF
 _UNITS = 0x10000
-_FIRST_SIGN, _LAST_SIGN = 0xF000, 0xF0FF
 
 
 def read_rtf(body: bytes) -> Extracted:
@@ -51,6 +50,7 @@ class _Reader:
         self._high = 0
         self._held = ""
         self._hidden = 0
+        self._edges: list[int] = []
         self._words = self._vocabulary()
         self._known = self.destinations.known | words.KNOWN | set(self._words)
 
@@ -187,6 +187,7 @@ class _Reader:
             b"page": lambda _: self._paragraph(),
             b"column": lambda _: self._paragraph(),
             b"trowd": lambda _: self._row_begins(),
+            b"cellx": self._edge,
             b"cell": lambda _: self._cell(1),
             b"nestcell": lambda _: self._cell(max(self._state.table_level, 2)),
             b"row": lambda _: self._row(1),
@@ -215,7 +216,7 @@ class _Reader:
         elif _LOW <= unit <= _LAST_SURROGATE:
             self._pair(unit)
         elif unit <= _LAST:
-            self._write(self._sign(unit))
+            self._write(signs(chr(unit), self.fonts.name(self._state.font)))
 
     def _pair(self, low: int) -> None:
         """The second half of a character; who writes a question mark behind the first, does so behind the second."""
@@ -226,13 +227,6 @@ class _Reader:
             self._skip = 1
         high, self._high, self._held = self._high, 0, ""
         self._write(chr(_PLANE + (high - _HIGH) * 0x400 + low - _LOW))
-
-    def _sign(self, code: int) -> str:
-        """Word and LibreOffice have the signs of fonts without letters in the private area."""
-        if not _FIRST_SIGN <= code <= _LAST_SIGN:
-            return chr(code)
-        font = self.fonts.symbol_name(self._state.font)
-        return symbol(code, font) if font else bytes([code - _FIRST_SIGN]).decode("cp1252", "replace")
 
     def _flush(self) -> None:
         if not self._bytes:
@@ -269,6 +263,10 @@ class _Reader:
     def _row_begins(self) -> None:
         if self.destinations.is_text(self._state):
             self._state.story.in_row = True
+            self._edges = []
+
+    def _edge(self, number: int | None) -> None:
+        self._edges.append(number or 0)
 
     def _cell(self, level: int) -> None:
         if self._ends_something(self._state):
@@ -276,7 +274,7 @@ class _Reader:
 
     def _row(self, level: int) -> None:
         if self.destinations.is_text(self._state):
-            self._state.story.end_row(level)
+            self._state.story.end_row(level, tuple(self._edges) if level == 1 else ())
             self._state.story.in_row = self._state.story.in_row and level > 1
 
     def _ends_something(self, state: State) -> bool:

@@ -1,0 +1,131 @@
+"""What is not read is called by its name, with what to do about it."""
+
+import io
+import struct
+import zipfile
+
+import pytest
+
+from backburner.documents import plain_text
+from backburner.errors import JobError, Reason
+from backburner.extraction.foreign import foreign_compound
+from backburner.extraction.reading import read
+
+BINARY = {
+    "one": (bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3"), "OneNote: export it as PDF"),
+    "onetoc2": (bytes.fromhex("a12fff43d9ef764c9ee210ea5722765f"), "OneNote"),
+    "pst": (b"!BDN", r"Outlook \(PST\): export its mails"),
+    "mdb": (b"\x00\x01\x00\x00Standard Jet DB", r"Access \(MDB\): export its tables"),
+    "accdb": (b"\x00\x01\x00\x00Standard ACE DB", r"Access \(ACCDB\)"),
+    "djvu": (b"AT&TFORM\x00\x00\x00\x10DJVM", "DjVu document: convert it to PDF"),
+    "chm": (b"ITSF\x03", r"help file \(CHM\)"),
+    "lit": (b"ITOLITLS\x01", r"Microsoft Reader \(LIT\): convert it to EPUB"),
+    "kfx": (b"\xeaDRMION\xee", "with a licence"),
+    "dwg": (b"AC1032\x00", r"AutoCAD \(DWG\): export it as PDF"),
+    "eps": (b"\xc5\xd0\xd3\xc6\x20", r"PostScript picture \(EPS\)"),
+    "dvi": (bytes.fromhex("f702018392c01c3b"), "TeX DVI file: convert it to PDF"),
+    "wpd": (b"\xffWPC\x10", "WordPerfect: open it in LibreOffice"),
+    "word2": (b"\xdb\xa5\x2d\x00", "Word 2: open it in LibreOffice"),
+    "write": (b"1\xbe\x00\x00\x00\xab", "Word for DOS or of Write"),
+    "wk4": (b"\x00\x00\x1a\x00\x02\x10", "Lotus 1-2-3: open it in LibreOffice and save it as XLSX"),
+    "xls4": (b"\x09\x04\x06\x00\x00\x00", "Excel 4"),
+    "hwp3": (b"HWP Document File V3.00 \x1a", r"Hangul \(HWP\)"),
+    "lnk": (b"L\x00\x00\x00\x01\x14\x02\x00", "shortcut of Windows"),
+    "bplist": (b"bplist00\xd1", "property list of Apple"),
+    "indd": (b"\x06\x06\xed\xf5", "InDesign: export it as PDF"),
+    "cab": (b"MSCF", r"archive \(CAB\): unpack it"),
+    "ttf": (b"\x00\x01\x00\x00\x00\x0f", "a font"),
+}
+WRITTEN = {
+    "a.ps": ("%!PS-Adobe-3.0\n%%Title: x\n", "PostScript file: convert it to PDF"),
+    "a.url": ("[InternetShortcut]\r\nURL=https://example.org\r\n", "shortcut to a web page"),
+    "a.webloc": ('<?xml version="1.0"?>\n<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN">', "property list"),
+    "a.pem": ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n", "a key or a certificate"),
+    "a.crt": ("-----BEGIN CERTIFICATE-----\nMIIE\n", "a key or a certificate"),
+    "a.asc": ("-----BEGIN PGP MESSAGE-----\n\nhQ\n", "encrypted with PGP"),
+    "b.asc": ("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nhQ\n", "a key or a certificate"),
+}
+PACKED = {
+    "pages": (
+        ["Index/Document.iwa", "Metadata/Properties.plist"],
+        "Pages, Numbers or Keynote: export it as DOCX, XLSX",
+    ),
+    "bundle": (["a.pages/Index.zip", "a.pages/preview.jpg"], "Pages, Numbers or Keynote"),
+    "key09": (["index.apxl", "thumbs/a.tiff"], "Pages, Numbers or Keynote"),
+    "vsdx": (["[Content_Types].xml", "visio/document.xml"], "Visio: export it as PDF"),
+    "xps": (["[Content_Types].xml", "FixedDocumentSequence.fdseq"], "an XPS document: save it as PDF"),
+    "jar": (["META-INF/MANIFEST.MF", "A.class"], "a program"),
+    "hwpx": (["version.xml", "Contents/section0.xml"], r"Hangul \(HWPX\)"),
+    "zip": (["a.pdf", "b/", "b/c.docx"], r"archive \(ZIP\) of 2 files: unpack it and upload its files one by one"),
+}
+
+
+def refusal(body: bytes) -> str:
+    """With which words a file is refused as one of a kind that is not read."""
+    with pytest.raises(JobError) as refused:
+        read(body, "a")
+    assert refused.value.reason is Reason.UNSUPPORTED_TYPE
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_binary_files_are_known_by_their_marks(name: str) -> None:
+    """Each says what it is and what to do."""
+    mark, said = BINARY[name]
+    with pytest.raises(JobError, match=said) as refused:
+        read(mark + bytes(600), "a")
+    assert refused.value.reason is Reason.UNSUPPORTED_TYPE
+    assert "are read" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_is_written_but_no_text_for_people_is_refused(name: str) -> None:
+    """The function does not take it for plain text, and the child says what it is."""
+    written, said = WRITTEN[name]
+    assert plain_text(written.encode(), name) is None
+    with pytest.raises(JobError, match=said):
+        read(written.encode(), name)
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_archives_are_known_by_their_files(name: str) -> None:
+    """What no reader is for says how it can be read."""
+    files, said = PACKED[name]
+    with zipfile.ZipFile(out := io.BytesIO(), "w") as archive:
+        for file in files:
+            archive.writestr(file, b"")
+    with pytest.raises(JobError, match=said):
+        read(out.getvalue(), "a")
+
+
+def test_kindle_books_are_told_apart_by_their_licence() -> None:
+    """Those without one can be converted."""
+    head = b"title".ljust(60, b"\0") + b"BOOKMOBI" + bytes(10) + struct.pack(">I", 100)
+    body = head.ljust(100, b"\0")
+    assert "convert it to EPUB" in refusal(body + b"\x00\x02" + bytes(100))
+    assert "with a licence" in refusal(body + bytes(12) + b"\x00\x02" + bytes(100))
+
+
+def test_old_containers_are_told_apart_by_their_streams() -> None:
+    """What is neither of Word nor of PowerPoint."""
+    said = {name: foreign_compound({name, "x"}) for name in ("VisioDocument", "Quill", "MatOST", "BodyText", "Other")}
+    assert [what.partition(":")[0] for what in said.values()] == [
+        "a drawing of Visio (VSD)", "a publication of Publisher", "a document of Works", "a document of Hangul (HWP)",
+        "an old Office document of an unknown kind",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AC10 ist die Norm für Öl",
+        "TPZ — обзор",
+        "WordPro: ein Rückblick",
+        "郓城县志",
+        "%PS is no mark",
+        "-----BEGIN of it",
+    ],
+)
+def test_texts_that_begin_like_a_mark_are_texts(text: str) -> None:
+    """Letters are marks only where bytes follow that no text has."""
+    assert read(text.encode(), "a").text == text
