@@ -88,6 +88,12 @@ TREES = {
         many("mixed", many("mixed", PLAIN, boundary="B-1"), attached("a.txt"), boundary="B"),
         ["the text", named("a.txt")],
     ),
+    "boundary with blanks, in pieces": (
+        many("mixed", PLAIN, attached("a.txt"), boundary="a  b (c)=?").replace(
+            'boundary="a  b (c)=?"', 'boundary*0="a  b "; boundary*1="(c)=?"'
+        ),
+        ["the text", named("a.txt")],
+    ),
     "wrong boundary": (
         many("mixed", PLAIN, attached("a.txt")).replace('boundary="B"', 'boundary="other"'),
         ["the text", named("a.txt")],

@@ -16,8 +16,9 @@ EXTERNAL = 'message/external-body; access-type=URL; URL="https://x.org/a.pdf"; n
 PGP = "-----BEGIN PGP MESSAGE-----\n\nhQ\n-----END PGP MESSAGE-----"
 ENCRYPTED = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000) + "EncryptedPackage".encode("utf-16-le")
 NOTED = [
-    ("base64 cut off", mail("text/plain", "R3LDtsOfZSBpb!!", B64), "Größe i", "damaged base64"),
+    ("base64 cut off", mail("text/plain", "R3LDtsOfZSBpb", B64), "Größe i", "damaged base64"),
     ("base64 with rubbish", mail("text/plain", "R3LD\n--- note ---\ntsOfZQ==", B64), "Größe", "damaged base64"),
+    ("no base64", mail("text/plain", "Hello, this is text.\n\nAnna", B64), "Hello, this is text.", "not in base64"),
     ("bad escapes", mail("text/plain", "a=ZZ b=C3=A4", QP), "a=ZZ bä", "in 1 places"),
     ("encoding", mail("text/plain", "as is", "Content-Transfer-Encoding: x-rot"), "as is", "transfer encoding x-rot"),
     ("cut off", mail("multipart/mixed; boundary=B", "--B\n\nfirst\n--B\n\nsecond"), "second", "been cut off"),

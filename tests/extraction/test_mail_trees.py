@@ -6,6 +6,7 @@ The trees are made and walked by the standard library, and read by our own reade
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -134,8 +135,20 @@ def test_an_unquoted_line_is_no_new_mail() -> None:
     begin, last = "From a@x.org Tue Mar  5 10:00:00 2024\n", "From: c@x.org\n\nlast\n"
     box = f"{begin}{first}\n{begin}{last}"
     assert [mail.decode() for mail in messages(box.encode())] == [first, last]
-    text = "From a@x.org Tue Mar  5 10:00:00 2024\nFrom: a@x.org\n\nWords\nFrom here at 10:00 on it rained\nall day.\n"
-    assert len(list(messages(text.encode()))) == 1
+    sentences = "From here at 10:00 on it rained\nNote: all day.\n\nFrom January 2024\nSubject: is not one\n"
+    mail = f"From: a@x.org\n\nWords\n{sentences}"
+    assert [one.decode() for one in messages(f"{begin}{mail}".encode())] == [mail]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["From - Tue Mar 05 10:00:00 2024", "From 17@xxx Tue Mar 05 10:00:00 +0000 2024", "From a@x.org Tue Mar 5 2024"],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_mailboxes_of_many_programs_are_told_apart(line: str, end: str) -> None:
+    """Thunderbird, Gmail, and one that knows no hours."""
+    box = f"{line}\nX-Status: 1\nFrom: a\n\nfirst\n\n{line}\nReceived: x\nFrom: b\n\nsecond\n".replace("\n", end)
+    assert read(box.encode(), "a.mbox").text == "# Mail 1\n\nFrom: a\n\nfirst\n\n# Mail 2\n\nFrom: b\n\nsecond\n"
 
 
 def test_a_text_that_begins_like_a_mailbox_is_text() -> None:

@@ -74,6 +74,11 @@ class Headers:
         label = charset.decode("ascii", "replace") if second else ""
         return text_of_bytes(value, label) if label else self._raw(value)
 
+    def raw_parameter(self, header: str, name: str) -> bytes:
+        """A parameter as it stands, in one piece or in several."""
+        pieces = sorted(_pieces(self.raw(header), name), key=lambda piece: piece.place or 0)
+        return b"".join(piece.value for piece in pieces)
+
     def readable(self, value: bytes) -> str:
         """A value with its encoded words decoded, and its white space as single spaces."""
         return " ".join("".join(self._decoded(value)).split())

@@ -10,8 +10,14 @@ from backburner.extraction.mail.message import message_blocks, read_message
 from backburner.extraction.mail.source import cleaned
 from backburner.extraction.markdown import heading
 
-ENVELOPE = rb"From [^\r\n]{0,300}?\d{1,2}:\d\d[^\r\n]{0,60}\r?\n(?=[!-9;-~]{1,80}:|From |>From )"
-"""The line that begins a mail: a date in it and a header behind it, so that no sentence is taken for one."""
+_DATED = rb"(?:\d{1,2}:\d\d|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b[^\r\n]{0,80}?(?:19|20)\d\d)"
+_BEGUN = (
+    rb"(?:Return-|Received|Delivered-|Envelope-|X-|Message-|Date|From|>?From |Sender|Reply-|To|Cc|Bcc|Subject|Status"
+    rb"|MIME-|Content-|DKIM-|ARC-|Authentication-|List-|Thread-|User-|References|In-Reply-|Resent-|Old-|Original-"
+    rb"|Organi[sz]ation|Precedence|Importance|Priority|Errors-|Newsgroups|Path)(?:[!-9;-~]*[ \t]*:|(?<= ))"
+)
+ENVELOPE = rb"From [^\r\n]{0,300}?" + _DATED + rb"[^\r\n]{0,60}\r?\n(?=(?i:" + _BEGUN + rb"))"
+"""The line that begins a mail: a date in it and a mail's header behind it, so that no sentence is taken for one."""
 _FIRST = re.compile(ENVELOPE)
 _NEXT = re.compile(rb"^" + ENVELOPE, re.MULTILINE)
 _ENVELOPE_BYTES = 4096

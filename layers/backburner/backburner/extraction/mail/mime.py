@@ -85,7 +85,7 @@ def opened(source: bytes, surroundings: Surroundings = NOTHING) -> Part:
 
 def inside(part: Part) -> Inside:
     """Its parts; none where no boundary can be found, not even one that is not the declared one."""
-    declared = part.headers.parameter("content-type", "boundary").encode("utf-8", "replace")
+    declared = part.headers.raw_parameter("content-type", "boundary")
     marks = _marks(part, declared) if declared else []
     if not marks:
         guessed = _GUESSED_BOUNDARY.search(part.source, part.begin, part.end)

@@ -9,6 +9,7 @@ _NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _RUN = re.compile(rb"[A-Za-z0-9+/]+={0,3}")
 _WHOLE = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 _QUARTET = 4
+_LOOKED_AT, _LINE = 65_536, 50
 _BAD_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n|[ \t]*\Z)")
 _UU_BEGIN = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} [^\r\n]*\r?\n", re.MULTILINE)
 _AS_IT_IS = ("", "7bit", "8bit", "binary", "7-bit", "8-bit", "none")
@@ -41,6 +42,8 @@ def from_base64(raw: bytes) -> tuple[bytes, str | None]:
     if len(packed) % _QUARTET == 0 and _WHOLE.fullmatch(packed):
         return b64decode(packed), None
     is_clean = not _NO_BASE64.search(packed)
+    if not is_clean and _is_something_else(raw):
+        return raw, "it is not in base64 as it says, shown as it stands"
     if not is_clean:
         packed = b"".join(line for line in raw.splitlines() if not _NO_BASE64.search(line.strip(_BLANK)))
         packed = packed.translate(None, _BLANK) or _NO_BASE64.sub(b"", raw)
@@ -49,6 +52,13 @@ def from_base64(raw: bytes) -> tuple[bytes, str | None]:
     whole = (piece[: len(piece) - 1] if len(piece) % _QUARTET == 1 else piece for piece in pieces)
     body = b"".join(b64decode(piece + b"=" * (-len(piece) % _QUARTET)) for piece in whole)
     return body, DAMAGED if is_cut or not is_clean else None
+
+
+def _is_something_else(raw: bytes) -> bool:
+    """Whether half of the lines are no base64, and none is as long as its lines are."""
+    lines = [line.strip(_BLANK) for line in raw[:_LOOKED_AT].splitlines() if line.strip(_BLANK)]
+    others = [line for line in lines if _NO_BASE64.search(line)]
+    return 2 * len(others) >= len(lines) and all(len(line) < _LINE or line in others for line in lines)
 
 
 def from_uu(lines: bytes) -> tuple[bytes, str | None]:
