@@ -1,7 +1,5 @@
 """The mails that once came out wrong, each with what it should be."""
 
-# ruff: noqa: RUF001 - the letters are Cyrillic and Chinese on purpose
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -9,6 +9,7 @@ from backburner.extraction.charsets.labels import codec_of
 from backburner.extraction.charsets.legacy import decode_legacy, decode_shifted
 from backburner.extraction.charsets.unicodes import decode_marked, decode_utf8, decode_wide, is_written
 
+HEAD_BYTES = 4096
 _CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x19\x1c-\x1f]|\x00+")
 _MOST_CONTROLS = 0.01
 """Share of control characters beyond which bytes are no text; a run of NULs, as a crash leaves in a log, is one."""
@@ -31,6 +32,16 @@ def text_of(body: bytes) -> str | None:
     if not _fits_its_mark(marked):
         return None if _has_too_many_controls(body) else _without_nuls(guessed(body))
     return _without_nuls(marked.text)
+
+
+def head_of(body: bytes, most_bytes: int = HEAD_BYTES) -> str:
+    """The first characters, good enough to know a format by: letters beyond ASCII may be wrong ones."""
+    head = body[:most_bytes]
+    marked = decode_marked(head)
+    if marked is not None:
+        return marked.text
+    wide = decode_wide(head[: len(head) // 4 * 4]) if b"\x00" in head[:HEAD_BYTES] else None
+    return wide.text if wide is not None else head.decode("latin-1")
 
 
 def decoded(body: bytes, declared: str | None) -> str:

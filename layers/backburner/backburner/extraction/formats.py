@@ -4,7 +4,7 @@ import codecs
 import re
 from enum import StrEnum
 
-from backburner.documents import MAIL_HEAD_CHARS, is_html, is_mail, is_mailbox
+from backburner.documents import is_html, is_mail, is_mailbox
 from backburner.errors import JobError, Reason
 from backburner.extraction.foreign import foreign_compound, foreign_file, foreign_package, foreign_text
 from backburner.extraction.mail.signed import is_envelope, unprinted
@@ -112,15 +112,6 @@ def packed_format(body: bytes) -> Format | None:
     if mail is None and (what := foreign_file(body, may_be_text=True)):
         raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {READ}")
     return mail
-
-
-def head_of(body: bytes) -> str:
-    """The beginning of what is written in characters, as far as it takes to tell its format by ASCII letters."""
-    is_wide = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in body[:4]
-    if not is_wide:
-        return body[:MAIL_HEAD_CHARS].decode("latin-1")
-    encoding = "utf-16-be" if body[:1] in (b"\x00", b"\xfe") else "utf-16-le"
-    return body[: 2 * MAIL_HEAD_CHARS].decode(encoding, "replace")
 
 
 def written_format(text: str, name: str) -> Format:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from functools import partial
 
-from backburner.documents import Extracted, checked
+from backburner.documents import MAIL_HEAD_CHARS, Extracted, checked
 from backburner.errors import JobError, Reason
-from backburner.extraction.encodings import text_of
-from backburner.extraction.formats import Format, head_of, is_binary, packed_format, unsupported, written_format
+from backburner.extraction.encodings import head_of, text_of
+from backburner.extraction.formats import Format, is_binary, packed_format, unsupported, written_format
 from backburner.extraction.packages import Package
 from backburner.extraction.plausibility import plausible
 
@@ -14,7 +14,6 @@ MAX_PAGES = 5_000
 """Pages of a PDF, slides of a presentation."""
 _MOST_NESTED = 6
 """Documents in documents: attachments of mails in attachments."""
-_HEAD_BYTES = 4096
 _END_BYTES = 65_536
 
 _NAMES = {
@@ -34,7 +33,7 @@ def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     """The text of a document: Markdown where its format has structure, verbatim where it is text."""
     if depth > _MOST_NESTED:
         raise JobError(Reason.DOCUMENT_TOO_LARGE, f"documents nested deeper than {_MOST_NESTED}: upload it by itself")
-    kind = packed_format(body) or written_format(head_of(body), name)
+    kind = packed_format(body) or written_format(head_of(body, MAIL_HEAD_CHARS), name)
     extracted = plausible(_read(body, name, kind, partial(read, depth=depth + 1)), f"a {_name(kind)}")
     if not extracted.text.strip():
         raise _empty(kind, len(body))
@@ -79,15 +78,23 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:  # no
 
 
 def _written(body: bytes, name: str) -> Extracted:
-    if written_format(body[:_HEAD_BYTES].decode("latin-1"), name) is Format.HTML:
+    if written_format(head_of(body), name) is Format.HTML:
         from backburner.extraction.web.html import markdown_of  # noqa: PLC0415
         from backburner.extraction.web.pages import page_of  # noqa: PLC0415
 
-        return markdown_of(page_of(body))
+        return _not_pictures_only(markdown_of(page_of(body), with_title=True))
     text = None if is_binary(body) else text_of(body)
     if text is None:
         raise unsupported(body)
     return Extracted(checked(text, len(body)))
+
+
+def _not_pictures_only(found: Extracted) -> Extracted:
+    """The same. Raises `JobError` where there are pictures in it, and no text at all."""
+    if found.notes and not found.text.strip():
+        what = f"an HTML page of {found.notes[0]}: run them through OCR and upload the result"
+        raise JobError(Reason.UNREADABLE_DOCUMENT, what)
+    return found
 
 
 def _by_library(body: bytes, kind: Format) -> Extracted:

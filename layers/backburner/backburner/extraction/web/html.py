@@ -1,10 +1,78 @@
-"""HTML as Markdown."""
+"""HTML as Markdown: everything that a page says, with its headings, lists, tables, links and forms.
+
+The parser is Lexbor, which builds the tree that browsers build. The tree is walked without recursion, so that it may be
+as deep as it likes.
+"""
+
+import re
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from backburner.documents import Extracted
-from backburner.extraction.formats import Format
-from backburner.extraction.library import read_by_library
+from backburner.errors import JobError, Reason
+from backburner.extraction.web.elements import Page
+from backburner.extraction.web.writer import Writer
+
+MAX_DEPTH = 10_000
+"""Elements in each other; the parser's time grows with the square of it."""
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)[^<>]*?(/?)>")
+_UNCOUNTED = {
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+    "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "optgroup", "colgroup", "rt", "rp",
+}  # fmt: skip
+"""Elements that have no end, or whose end may be left out."""
 
 
-def markdown_of(page: str) -> Extracted:
-    """The text of a page, or of a piece of one, as Markdown. Nothing of its body is left out in silence."""
-    return read_by_library(page.encode("utf-8", "replace"), Format.HTML)
+def markdown_of(page: str, *, with_title: bool = False) -> Extracted:
+    """The text of a page, or of a piece of one, as Markdown. Nothing of its body is left out in silence.
+
+    With `with_title` a page without a heading of the first level begins with its title. A page of pictures only has
+    no text, and a note that says so. Raises `JobError` where it is nested too deeply to be parsed.
+    """
+    if _depth(page) > MAX_DEPTH:
+        raise JobError(
+            Reason.UNREADABLE_DOCUMENT,
+            f"an HTML page with more than {MAX_DEPTH} elements in each other: save it again from a browser",
+        )
+    tree = LexborHTMLParser(page)
+    writer = Writer()
+    reader = Page(writer)
+    body = tree.body or (tree.root and tree.root.css_first("frameset"))
+    if body is not None:
+        walk(body, reader)
+    text = writer.markdown()
+    if with_title and not reader.has_title:
+        title = " ".join((node.text() if (node := tree.css_first("head > title")) else "").split())
+        text = f"# {title}\n\n{text}" if title and text else text or title
+    if not text.strip() and reader.pictures:
+        return Extracted("", (f"{reader.pictures} pictures without text",))
+    return Extracted(text, tuple(reader.notes))
+
+
+def walk(root: LexborNode, reader: Page) -> None:
+    """Tell a reader of every node below a root, in order, and of each element's end."""
+    path = [root]
+    node = root.child
+    while True:
+        if node is None:
+            parent = path.pop()
+            if not path:
+                return
+            reader.leave(parent)
+            node = parent.next
+        elif reader.enter(node):
+            path.append(node)
+            node = node.child
+        else:
+            node = node.next
+
+
+def _depth(page: str) -> int:
+    """How many elements stand in each other at most, as far as their tags tell."""
+    depth = deepest = 0
+    for tag in _TAG.finditer(page):
+        if tag[2].lower() in _UNCOUNTED or tag[3]:
+            continue
+        depth = max(depth - 1, 0) if tag[1] else depth + 1
+        deepest = max(deepest, depth)
+    return deepest
