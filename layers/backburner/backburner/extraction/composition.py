@@ -124,23 +124,23 @@ class Composition:
         return Extracted(f"{text}\n" if text else "", tuple(self.notes))
 
 
-def with_text(extracted: Extracted, what: str, pictures: int) -> Extracted:
-    """The same, empty if nothing is in it. Raises `JobError` where there are pictures only, or nothing but notes."""
-    text = extracted.text
-    for note in extracted.notes:
+def whole(composition: Composition, body: Sequence[Block], what: str, pictures: int) -> Extracted:
+    """The whole document. Raises `JobError` where its body is pictures only, or nothing but what cannot be read."""
+    text = joined(body)
+    for note in composition.notes:
         text = text.replace(missing(note), "", 1)
     if text.strip():
-        return extracted
-    if extracted.notes:
+        return composition.extracted(body)
+    if composition.notes:
         raise JobError(
-            Reason.UNREADABLE_DOCUMENT, f"{what} without text ({extracted.notes[0]}): save it as PDF and upload that"
+            Reason.UNREADABLE_DOCUMENT, f"{what} without text ({composition.notes[0]}): save it as PDF and upload that"
         )
     if pictures:
         raise JobError(
             Reason.UNREADABLE_DOCUMENT,
             f"{what} of pictures only, probably a scan: run it through OCR and upload the result",
         )
-    return Extracted("")
+    return composition.extracted(body)
 
 
 def hidden(chars: int) -> str:

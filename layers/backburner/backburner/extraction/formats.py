@@ -10,7 +10,7 @@ from backburner.extraction.foreign import foreign_compound, foreign_file, foreig
 from backburner.extraction.mail.signed import is_envelope, unprinted
 from backburner.extraction.packages import Package
 
-READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML, MSG, mbox and CSV are read"
+READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, ODP, RTF, DOC, PPT, EPUB, EML, MSG, mbox and CSV are read"
 
 
 class Format(StrEnum):

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from backburner.documents import Extracted
-from backburner.extraction.composition import Block, Composition, hidden, joined, with_text
+from backburner.extraction.composition import Block, Composition, hidden, joined, whole
 from backburner.extraction.compound import DAMAGED, Compound, damaged
 from backburner.extraction.doc.beside import Beside
 from backburner.extraction.doc.fib import Fib, Table
@@ -46,7 +46,7 @@ class _Reader:
         blocks += [block for box in self._beside.rest() for block in box]
         if self._context.hidden:
             blocks.append(Block(self._composition.missing(hidden(self._context.hidden))))
-        return with_text(self._composition.extracted(blocks), "a DOC", self._context.pictures)
+        return whole(self._composition, blocks, "a DOC", self._context.pictures)
 
     def _read(self, first: int, last: int) -> list[Block]:
         """A text: the body, or one beside it."""

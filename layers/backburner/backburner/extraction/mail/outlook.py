@@ -1,15 +1,12 @@
 """Outlook's own files: MSG (a mail) and OFT (a template) ([MS-OXMSG])."""
 
-import io
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-import olefile
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.compound import DAMAGED
+from backburner.extraction.compound import DAMAGED, Compound
 from backburner.extraction.mail import mapi, signed
 from backburner.extraction.mail.blocks import (
     FIRST_LEVEL,
@@ -34,59 +31,71 @@ _STRING = "__substg1.0_"
 _RECIPIENT, _ATTACHMENT = "__recip_version1.0_#", "__attach_version1.0_#"
 _ROOT_HEADER, _INNER_HEADER, _ITEM_HEADER = 32, 24, 8
 _ENTRY = struct.Struct("<HHI8s")
-_EMBEDDED, _OLE = 5, 6
+_OLE = 6
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".svg", ".emz", ".wmz")
 
 
 def read_outlook(body: bytes, inner: Read) -> Extracted:
     """A mail's headers, text and attachments. Raises `JobError` where it is damaged, or all of it is encrypted."""
+    compound = Compound(body)
     try:
-        with olefile.OleFileIO(io.BytesIO(body)) as file:
-            blocks = _message(_Storage(file, _index(file)), inner, FIRST_LEVEL, 0)
-            if getattr(file, "parsing_issues", ()):  # its type stubs do not know it
-                blocks.append(gone("an Outlook file that is cut off or damaged: something of it may be missing"))
-    except DAMAGED as error:
+        blocks = _message(_Storage(compound, _Index(compound)), inner, FIRST_LEVEL, 0)
+    except (JobError, *DAMAGED) as error:
         raise JobError(
             Reason.UNREADABLE_DOCUMENT, "a damaged Outlook mail: save it again and upload it again"
         ) from error
+    if not compound.is_whole:
+        blocks.append(gone("an Outlook file that is cut off or damaged: something of it may be missing"))
     refuse_unread(blocks)
     return composed(blocks)
+
+
+class _Index:
+    """The names of streams and of storages in each storage."""
+
+    def __init__(self, compound: Compound) -> None:
+        self.streams: dict[tuple[str, ...], list[str]] = {}
+        self.storages: dict[tuple[str, ...], list[str]] = {}
+        for found, is_storage in ((self.streams, False), (self.storages, True)):
+            for *storage, name in compound.paths(storages=is_storage):
+                found.setdefault(tuple(storage), []).append(name)
 
 
 @dataclass(frozen=True)
 class _Storage:
     """A folder of the container."""
 
-    file: "olefile.OleFileIO[str]"
-    index: Mapping[tuple[str, ...], list[str]]
-    """The names in every folder."""
+    compound: Compound
+    index: _Index
     path: tuple[str, ...] = ()
 
     @property
-    def _names(self) -> list[str]:
-        return self.index.get(self.path, [])
+    def _streams(self) -> list[str]:
+        return self.index.streams.get(self.path, [])
+
+    @property
+    def _storages(self) -> list[str]:
+        return self.index.storages.get(self.path, [])
 
     @property
     def is_mail(self) -> bool:
         """Whether it holds a mail's properties."""
-        return _PROPERTIES in self._names
+        return _PROPERTIES in self._streams
 
     def folders(self, begins: str) -> Iterator["_Storage"]:
         """Folders whose name begins so, in order of their numbers."""
-        for name in self._names:
+        for name in self._storages:
             if name.startswith(begins):
-                yield _Storage(self.file, self.index, (*self.path, name))
+                yield _Storage(self.compound, self.index, (*self.path, name))
 
     def folder(self, name: str) -> "_Storage | None":
         """A folder by its name."""
-        path = (*self.path, name)
-        is_there = name in self._names and self.file.get_type(list(path)) == olefile.STGTY_STORAGE
-        return _Storage(self.file, self.index, path) if is_there else None
+        return _Storage(self.compound, self.index, (*self.path, name)) if name in self._storages else None
 
     def properties(self, header_bytes: int, code_page: int = 0) -> Properties:
         """Everything that is known of what the folder stands for."""
         values = dict(self._fixed(header_bytes))
-        for name in self._names:
+        for name in self._streams:
             tag = name.removeprefix(_STRING)
             if len(tag) == 8 and tag != name:  # noqa: PLR2004 - two numbers of four digits
                 number, kind = int(tag[:4], 16), int(tag[4:], 16)
@@ -102,18 +111,7 @@ class _Storage:
                 yield number, (kind, value)
 
     def _read(self, name: str) -> bytes:
-        path = [*self.path, name]
-        if self.file.get_type(path) != olefile.STGTY_STREAM:
-            return b""
-        with self.file.openstream(path) as stream:
-            return bytes(stream.read())
-
-
-def _index(file: "olefile.OleFileIO[str]") -> dict[tuple[str, ...], list[str]]:
-    index: dict[tuple[str, ...], list[str]] = {}
-    for *folder, name in sorted(file.listdir(streams=True, storages=True)):
-        index.setdefault(tuple(folder), []).append(name)
-    return index
+        return self.compound.read("/".join((*self.path, name))) if name in self._streams else b""
 
 
 def _message(storage: _Storage, inner: Read, level: int, depth: int) -> list[Block]:

@@ -2,7 +2,7 @@
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Block, Composition, hidden, joined, with_text
+from backburner.extraction.composition import Block, Composition, hidden, joined, whole
 from backburner.extraction.opendocument import frames, paragraphs
 from backburner.extraction.opendocument.names import children, name_of, value
 from backburner.extraction.opendocument.parts import Flat, FlatFile, Source, packed
@@ -58,7 +58,7 @@ class _Reader:
         what = "a document" if self._slides is None else "a presentation"
         if self._slides is not None and not self._slides.with_text:
             self._composition, blocks = Composition(), []
-        return with_text(self._composition.extracted(blocks), what, self._walker.pictures)
+        return whole(self._composition, blocks, what, self._walker.pictures)
 
     def all_blocks(self) -> list[Block]:
         """The text, without what stands before and behind it."""

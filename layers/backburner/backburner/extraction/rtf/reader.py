@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Composition, hidden, with_text
+from backburner.extraction.composition import Block, Composition, hidden, whole
 from backburner.extraction.rtf import vocabulary as words
 from backburner.extraction.rtf.destinations import Destinations
 from backburner.extraction.rtf.fonts import Fonts
@@ -25,17 +25,18 @@ _UNITS = 0x10000
 def read_rtf(body: bytes) -> Extracted:
     """The text of an RTF document. Raises `JobError` where it holds pictures only, or groups without end."""
     reader = _Reader(body)
-    return with_text(reader.read(), "an RTF", reader.destinations.pictures)
+    blocks = reader.read()
+    return whole(reader.composition, blocks, "an RTF", reader.destinations.pictures)
 
 
 def rtf_text(body: bytes) -> Extracted:
     """The same of a text that is a part of something else, a mail say, and may be empty."""
-    return _Reader(body).read()
+    reader = _Reader(body)
+    return reader.composition.extracted(reader.read())
 
 
 class _Reader:
     def __init__(self, body: bytes) -> None:
-        self.tokens = Tokens(body)
         self.composition = Composition()
         self.fonts = Fonts()
         self.styles = Styles()
@@ -52,9 +53,9 @@ class _Reader:
         self._hidden = 0
         self._edges: list[int] = []
         self._words = self._vocabulary()
-        self._known = self.destinations.known | words.KNOWN | set(self._words)
+        self.tokens = Tokens(body, self.destinations.known | words.KNOWN | set(self._words))
 
-    def read(self) -> Extracted:
+    def read(self) -> list[Block]:
         for token in self.tokens:
             self._take(token)
         self._flush()
@@ -66,7 +67,7 @@ class _Reader:
             note = self.composition.missing(hidden(self._hidden))
             self._story.add(note)
             body = self._story.finish()
-        return self.composition.extracted(body)
+        return body
 
     def _cut_off(self) -> None:
         """Groups that are open at the end: what they hold is kept, and told to be all that there is."""
@@ -130,10 +131,8 @@ class _Reader:
         if self._skip:
             self._skip -= 1
             return
-        word = token.value
-        if word not in self._known and not self._state.is_starred and not word.endswith(b"Pr"):
-            return
         self._flush()
+        word = token.value
         if self._begins(word):
             return
         if (shown := words.CHARACTERS.get(word)) is not None:

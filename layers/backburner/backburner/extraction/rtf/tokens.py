@@ -1,7 +1,7 @@
 """RTF cut into groups, control words and text, without looking at what they mean."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -39,9 +39,11 @@ _OPENED, _CLOSED = Token(Kind.OPEN), Token(Kind.CLOSE)
 class Tokens:
     """The pieces of a document, one after the other; whole groups can be skipped without being cut."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, known: Collection[bytes] = ()) -> None:
         self._body = body
         self._place = 0
+        self._known = frozenset(known)
+        """Words that mean something; others are passed over, unless they begin a group. All are told if it is empty."""
 
     def __iter__(self) -> Iterator[Token]:
         """Every piece; binary data is passed over."""
@@ -83,10 +85,16 @@ class Tokens:
         if kind is None:
             return None
         word, digits = found[_WORD], found[_NUMBER]
+        if self._known and word not in self._known and not word.endswith(b"Pr") and not self._is_first(found.start()):
+            return None
         number = int(digits) if digits else None
         if word == b"bin":
             self._place += max(number or 0, 0)
         return Token(Kind.WORD, word, number)
+
+    def _is_first(self, place: int) -> bool:
+        """Whether a word stands behind a brace or an asterisk."""
+        return self._body[place - 1 : place] in (b"{", b"*")
 
 
 def _plain(piece: bytes) -> Token | None:
