@@ -283,10 +283,10 @@ def test_raw_headers_are_known_by_the_rest_of_the_mail(codec: str) -> None:
 
 
 def test_a_saved_page_is_its_text() -> None:
-    """MHTML: styles are nothing to read, and its pictures, which it calls by their address, are one note."""
+    """As a mail: styles are nothing to read, and its pictures, which it calls by their address, are one note."""
     picture = part("image/png", "iVBORw0KGgoAAAAA", "Content-Location: https://x.org/a.png", B64)
     style = part("text/css", "p {}", "Content-Location: https://x.org/a.css")
-    found = read(TOP + many("related", PAGE, style, picture).encode(), "a.mht")
+    found = read(TOP + many("related", PAGE, style, picture).encode(), "a.eml")
     assert found == Extracted(
         f"{HEAD}the text\n\n[pictures in the text, not read: a.png]\n", ("pictures in the text, not read: a.png",)
     )

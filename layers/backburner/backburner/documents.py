@@ -31,6 +31,13 @@ FOREIGN_TEXTS = re.compile(
 )
 """How files begin that are written in characters, but hold no text for people."""
 _OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns:office"
+_XML_BEGINS = re.compile(
+    r"(?:<\?xml[^>]*>\s*)?(?:(?:<!--(?:(?!-->).)*-->|<!DOCTYPE[^>\[]*>|<\?xml-stylesheet[^>]*>)\s*)*"
+    r"<(?:\w+:)?(FictionBook|svg|rss|feed|RDF)\b",
+    re.DOTALL,
+)
+_CARD_BEGINS = re.compile(r"BEGIN:(?:VCALENDAR|VCARD)\b", re.IGNORECASE)
+_ARCHIVE_NAMES = frozenset({".mht", ".mhtml"})
 _TAG = re.compile(r"<[a-z][a-z0-9]*[\s/>]", re.IGNORECASE)
 _MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9_.-]*)[ \t]*:", re.MULTILINE)
 _MAIL_HAS = frozenset({"message-id", "mime-version", "received", "content-type"})
@@ -90,8 +97,10 @@ def is_markup(text: str, name: str) -> bool:
     head = text[:_HEAD_CHARS].lstrip()
     if head.startswith(("%PDF-", "{\\rtf")) or _OPEN_DOCUMENT in head or FOREIGN_TEXTS.match(head):
         return True
+    if is_html(head, name) or is_web_archive(head, name) or is_card(head, name) or is_known_xml(head, name):
+        return True
     head_of_mail = text[:MAIL_HEAD_CHARS]
-    return is_html(head, name) or is_mail(head_of_mail, name) or is_mailbox(head_of_mail, name)
+    return is_mail(head_of_mail, name) or is_mailbox(head_of_mail, name)
 
 
 def is_html(head: str, name: str) -> bool:
@@ -134,6 +143,28 @@ def _unmarked(head: str) -> str:
     for mark in _MARKS:
         head = head.removeprefix(mark)
     return head.lstrip()
+
+
+def is_web_archive(head: str, name: str) -> bool:
+    """Whether a text begins as a page that a browser saved with its pictures (MHTML)."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in _TEXT_NAMES or not _MAIL_HEADER.match(head):
+        return False
+    header = re.split(r"\r?\n\r?\n", head, maxsplit=1)[0].lower()
+    is_page = "multipart/related" in header or "content-type: text/html" in header
+    return is_page and (
+        suffix in _ARCHIVE_NAMES or "snapshot-content-location:" in header or "from: <saved by" in header
+    )
+
+
+def is_card(head: str, name: str) -> bool:
+    """Whether a text begins as a calendar or an address card."""
+    return bool(_CARD_BEGINS.match(head)) and PurePosixPath(name).suffix.lower() not in _TEXT_NAMES
+
+
+def is_known_xml(head: str, name: str) -> bool:
+    """Whether a text begins as a FictionBook, a drawing or a feed does."""
+    return bool(_XML_BEGINS.match(head)) and PurePosixPath(name).suffix.lower() not in _TEXT_NAMES
 
 
 def _decoded(body: bytes) -> str | None:

@@ -10,6 +10,9 @@ from backburner.extraction.charsets.legacy import decode_legacy, decode_shifted
 from backburner.extraction.charsets.unicodes import decode_marked, decode_utf8, decode_wide, is_written
 
 HEAD_BYTES = 4096
+_DECLARED = re.compile(
+    rb"""<(?:meta\b[^>]*?|\?xml\b[^>]*?en)c(?:harset|oding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
+)
 _CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x19\x1c-\x1f]|\x00+")
 _MOST_CONTROLS = 0.01
 """Share of control characters beyond which bytes are no text; a run of NULs, as a crash leaves in a log, is one."""
@@ -42,6 +45,12 @@ def head_of(body: bytes, most_bytes: int = HEAD_BYTES) -> str:
         return marked.text
     wide = decode_wide(head[: len(head) // 4 * 4]) if b"\x00" in head[:HEAD_BYTES] else None
     return wide.text if wide is not None else head.decode("latin-1")
+
+
+def declared_charset(body: bytes) -> str | None:
+    """What a page says of its charset, in its `<meta>` or its XML declaration."""
+    found = _DECLARED.search(body[:HEAD_BYTES])
+    return found[1].decode("ascii") if found else None
 
 
 def decoded(body: bytes, declared: str | None) -> str:

@@ -4,7 +4,7 @@ import codecs
 import re
 from enum import StrEnum
 
-from backburner.documents import is_html, is_mail, is_mailbox
+from backburner.documents import is_card, is_html, is_known_xml, is_mail, is_mailbox, is_web_archive
 from backburner.errors import JobError, Reason
 from backburner.extraction.foreign import foreign_compound, foreign_file, foreign_package, foreign_text
 from backburner.extraction.mail.signed import is_envelope, unprinted
@@ -35,6 +35,9 @@ class Format(StrEnum):
     EPUB = "application/epub+zip"
     DOC = "application/msword"
     PPT = "application/vnd.ms-powerpoint"
+    MHTML = "multipart/related"
+    CARDS = "text/calendar"
+    MARKUP = "application/xml"
 
 
 _OPEN_DOCUMENTS = {
@@ -123,6 +126,16 @@ def written_format(text: str, name: str) -> Format:
         return Format.FODT
     if is_html(head, name):
         return Format.HTML
+    return _written_otherwise(text, head, name)
+
+
+def _written_otherwise(text: str, head: str, name: str) -> Format:
+    if is_web_archive(head, name):
+        return Format.MHTML
+    if is_card(head, name):
+        return Format.CARDS
+    if is_known_xml(head, name):
+        return Format.MARKUP
     if is_mailbox(text, name):
         return Format.MBOX
     return Format.MAIL if is_mail(text, name) else Format.TEXT

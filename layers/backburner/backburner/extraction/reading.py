@@ -5,7 +5,7 @@ from functools import partial
 
 from backburner.documents import MAIL_HEAD_CHARS, Extracted, checked
 from backburner.errors import JobError, Reason
-from backburner.extraction.encodings import head_of, text_of
+from backburner.extraction.encodings import declared_charset, decoded, head_of, text_of
 from backburner.extraction.formats import Format, is_binary, packed_format, unsupported, written_format
 from backburner.extraction.packages import Package
 from backburner.extraction.plausibility import plausible
@@ -24,6 +24,9 @@ _NAMES = {
     Format.SIGNED: "signed document",
     Format.TEXT: "text",
     Format.FODT: "flat OpenDocument file",
+    Format.MHTML: "web archive",
+    Format.CARDS: "calendar or address card",
+    Format.MARKUP: "XML document",
 }
 Read = Callable[[bytes, str], Extracted]
 """How a reader has something read that is in its document, an attachment say: bytes and name. Raises `JobError`."""
@@ -40,7 +43,7 @@ def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     return extracted
 
 
-def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:  # noqa: PLR0911 - one for each format
+def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:  # noqa: C901, PLR0911, PLR0912 - one for each format
     """Each format's own reader, imported when it is needed: a child reads one document."""
     match kind:
         case Format.TEXT | Format.HTML:
@@ -49,6 +52,22 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:  # no
             from backburner.extraction.mail.kinds import read_mail  # noqa: PLC0415
 
             return read_mail(body, name, kind, inner)
+        case Format.MHTML:
+            from backburner.extraction.web.archive import read_mhtml  # noqa: PLC0415
+
+            return _not_pictures_only(read_mhtml(body))
+        case Format.CARDS:
+            from backburner.extraction.cards import read_cards  # noqa: PLC0415
+
+            return read_cards(body)
+        case Format.MARKUP:
+            from backburner.extraction.markup import read_markup  # noqa: PLC0415
+
+            return read_markup(body)
+        case Format.EPUB:
+            from backburner.extraction.epub import read_epub  # noqa: PLC0415
+
+            return read_epub(body)
         case Format.PDF:
             _refuse_pdf(body)
         case Format.RTF:
@@ -83,7 +102,10 @@ def _written(body: bytes, name: str) -> Extracted:
         from backburner.extraction.web.pages import page_of  # noqa: PLC0415
 
         return _not_pictures_only(markdown_of(page_of(body), with_title=True))
-    text = None if is_binary(body) else text_of(body)
+    if is_binary(body):
+        raise unsupported(body)
+    charset = declared_charset(body) if head_of(body).lstrip().startswith("<?xml") else None
+    text = decoded(body, charset) if charset else text_of(body)
     if text is None:
         raise unsupported(body)
     return Extracted(checked(text, len(body)))

@@ -1,5 +1,6 @@
 """What each element of a page means in Markdown."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -34,6 +35,8 @@ _MEDIA = frozenset({"audio", "video", "object", "canvas", "embed", "applet"})
 _OPERATORS = {"msup": "^", "msub": "_", "mfrac": "/", "mover": "^", "munder": "_"}
 _NAMED_LINKS = ("http://", "https://", "mailto:", "tel:", "ftp://", "//")
 _UNNAMED_LINKS = ("#", "javascript:", "data:", "about:", "blob:")
+Framed = Callable[[str], str | None]
+"""The page that a frame shows, by its address; None where it is not at hand."""
 
 
 @dataclass
@@ -48,8 +51,12 @@ class _List:
 class Page:
     """A page that is being read: which lists and tables are open in it, and what could not be read."""
 
-    def __init__(self, writer: Writer, frames: int = 0) -> None:
+    def __init__(
+        self, writer: Writer, *, framed: Framed = lambda _: None, with_local_links: bool = True, frames: int = 0
+    ) -> None:
         self.write = writer
+        self._framed = framed
+        self._with_local_links = with_local_links
         self.notes: list[str] = []
         self.pictures = 0
         self.has_title = False
@@ -187,10 +194,11 @@ class Page:
 
     def _end_link(self, begun: tuple[int, int], node: LexborNode) -> None:
         address = (node.attributes.get("href") or "").strip()
-        if not address or address.lower().startswith(_UNNAMED_LINKS):
+        is_local = not address.lower().startswith(_NAMED_LINKS)
+        if not address or address.lower().startswith(_UNNAMED_LINKS) or (is_local and not self._with_local_links):
             return
         if self.write.is_broken(begun):
-            if address.lower().startswith(_NAMED_LINKS):
+            if not is_local:
                 self.write.text(f"<{address}>")
             return
         plain = address.removeprefix("mailto:").removeprefix("tel:")
@@ -283,7 +291,7 @@ class Page:
 
     def _frame(self, node: LexborNode) -> None:
         attributes = node.attributes
-        page = attributes.get("srcdoc")
+        page = attributes.get("srcdoc") or self._framed(attributes.get("src") or "")
         if page and self._frames < MAX_FRAMES:
             self._page_inside(page)
         elif page or (attributes.get("src") or "about:").split(":")[0] not in {"about", "javascript"}:
@@ -293,7 +301,7 @@ class Page:
         from backburner.extraction.web.html import walk  # noqa: PLC0415 - the walk calls the page, and the page the walk
 
         self.write.begin()
-        inner = Page(self.write, self._frames + 1)
+        inner = Page(self.write, framed=self._framed, with_local_links=self._with_local_links, frames=self._frames + 1)
         body = LexborHTMLParser(page).body
         if body is not None:
             walk(body, inner)

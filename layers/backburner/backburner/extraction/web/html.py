@@ -10,11 +10,17 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.web.elements import Page
+from backburner.extraction.web.elements import Framed, Page
 from backburner.extraction.web.writer import Writer
 
 MAX_DEPTH = 10_000
 """Elements in each other; the parser's time grows with the square of it."""
+_HEAD_CHARS = 8192
+_XHTML = re.compile(r"""<\?xml\s|xmlns(?::(?P<prefix>[\w.-]+))?\s*=\s*["']http://www\.w3\.org/1999/xhtml""")
+_CLOSED = re.compile(r"""<([a-zA-Z][\w:.-]*)((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*/>""")
+_WITHOUT_END = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)[^<>]*?(/?)>")
 _UNCOUNTED = {
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
@@ -23,12 +29,17 @@ _UNCOUNTED = {
 """Elements that have no end, or whose end may be left out."""
 
 
-def markdown_of(page: str, *, with_title: bool = False) -> Extracted:
+def markdown_of(
+    page: str, *, with_title: bool = False, with_local_links: bool = True, framed: Framed = lambda _: None
+) -> Extracted:
     """The text of a page, or of a piece of one, as Markdown. Nothing of its body is left out in silence.
 
-    With `with_title` a page without a heading of the first level begins with its title. A page of pictures only has
-    no text, and a note that says so. Raises `JobError` where it is nested too deeply to be parsed.
+    With `with_title` a page without a heading of the first level begins with its title. Without `with_local_links`
+    only addresses of other sites are kept. `framed` finds the page that a frame shows by its address, where there is
+    one at hand. A page of pictures only has no text, and a note that says so.
+    Raises `JobError` where it is nested too deeply to be parsed.
     """
+    page = _as_html(page)
     if _depth(page) > MAX_DEPTH:
         raise JobError(
             Reason.UNREADABLE_DOCUMENT,
@@ -36,7 +47,7 @@ def markdown_of(page: str, *, with_title: bool = False) -> Extracted:
         )
     tree = LexborHTMLParser(page)
     writer = Writer()
-    reader = Page(writer)
+    reader = Page(writer, framed=framed, with_local_links=with_local_links)
     body = tree.body or (tree.root and tree.root.css_first("frameset"))
     if body is not None:
         walk(body, reader)
@@ -65,6 +76,20 @@ def walk(root: LexborNode, reader: Page) -> None:
             node = node.child
         else:
             node = node.next
+
+
+def _as_html(page: str) -> str:
+    """XHTML in the form that a parser of HTML understands: no elements closed in their own tag, no prefixes."""
+    found = _XHTML.search(page, 0, _HEAD_CHARS)
+    if found is None:
+        return page
+    if found["prefix"]:
+        page = page.replace(f"<{found['prefix']}:", "<").replace(f"</{found['prefix']}:", "</")
+    return _CLOSED.sub(_opened, page)
+
+
+def _opened(tag: re.Match[str]) -> str:
+    return tag[0] if tag[1].lower() in _WITHOUT_END else f"<{tag[1]}{tag[2]}></{tag[1]}>"
 
 
 def _depth(page: str) -> int:

@@ -1,0 +1,56 @@
+"""Web archives (MHTML): a page that a browser saved with all that belongs to it, in the form of a mail."""
+
+from email import message_from_bytes, policy
+from email.message import EmailMessage, Message
+
+from backburner.documents import Extracted
+from backburner.errors import JobError, Reason
+from backburner.extraction.web.html import markdown_of
+from backburner.extraction.web.pages import page_of
+
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
+
+
+def read_mhtml(body: bytes) -> Extracted:
+    """The page as Markdown, with the pages in its frames. Raises `JobError`."""
+    message = message_from_bytes(body.lstrip(), EmailMessage, policy=policy.compat32)
+    pages = [part for part in message.walk() if part.get_content_type() in _PAGES]
+    if not pages:
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "a web archive without a page: save the page again from a browser")
+    main = _main(message, pages)
+    texts = {id(part): _page(part) for part in pages}
+    places = {place: part for part in pages for place in _places(part)}
+    shown = {id(main)}
+
+    def framed(address: str) -> str | None:
+        part = places.get(address.strip())
+        if part is None or part is main:
+            return None
+        shown.add(id(part))
+        return texts[id(part)]
+
+    found = markdown_of(texts[id(main)], with_title=True, framed=framed)
+    parts = [found, *(markdown_of(texts[id(part)]) for part in pages if id(part) not in shown)]
+    text = "\n".join(part.text for part in parts if part.text.strip())
+    return Extracted(text, tuple(note for part in parts for note in part.notes))
+
+
+def _main(message: Message, pages: list[Message]) -> Message:
+    """The page that the archive was made of: the one it names, else its first."""
+    named = {
+        str(message.get("Snapshot-Content-Location", "")).strip(),
+        str(message.get_param("start") or "").strip("<> "),
+    }
+    return next((part for part in pages if named & set(_places(part)) - {""}), pages[0])
+
+
+def _places(part: Message) -> list[str]:
+    """The addresses by which other parts may call it."""
+    identity = str(part.get("Content-ID", "")).strip("<> \r\n\t")
+    location = "".join(str(part.get("Content-Location", "")).split())
+    return [place for place in (location, identity, f"cid:{identity}" if identity else "") if place]
+
+
+def _page(part: Message) -> str:
+    payload = part.get_payload(decode=True)
+    return page_of(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
