@@ -89,7 +89,7 @@ def test_a_mail_comes_with_headers_and_attachments(extract: Extract, charset: st
     assert text.startswith(f"{begin}{corpus.SENTENCES[0]}\nline two\n> quoted\n")
     assert "as a page" not in text
     assert in_order(text, "note.txt", corpus.SENTENCES[1], "report.docx", f"# {corpus.HEADING}", corpus.SENTENCES[2])
-    assert in_order(text, "logo.png", "(not read: unsupported_type)")
+    assert in_order(text, "logo.png", "[attachment logo.png: not read, a picture (PNG)]")
 
 
 def test_a_mail_is_known_by_its_headers_and_may_be_in_an_old_encoding(extract: Extract) -> None:

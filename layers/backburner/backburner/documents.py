@@ -42,8 +42,18 @@ _XML_BEGINS = re.compile(
 _CARD_BEGINS = re.compile(r"BEGIN:(?:VCALENDAR|VCARD)\b", re.IGNORECASE)
 _ARCHIVE_NAMES = frozenset({".mht", ".mhtml"})
 _TAG = re.compile(r"<[a-z][a-z0-9]*[\s/>]", re.IGNORECASE)
-_MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]", re.MULTILINE)
+_MAIL_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9_.-]*)[ \t]*:", re.MULTILINE)
 _MAIL_HAS = frozenset({"message-id", "mime-version", "received", "content-type"})
+_MAIL_MAY_HAVE = _MAIL_HAS | {"from", "to", "subject", "date", "sender", "cc", "return-path", "delivered-to"}
+_MAIL_NAMES = frozenset({".eml", ".emlx"})
+_MAILBOX_NAMES = frozenset({".mbox", ".mbx"})
+MAIL_HEAD_CHARS = 1_048_576
+"""Stamps of the servers on its way, some of them very long, may stand before a mail's own headers."""
+_ENVELOPE = re.compile(r">?From (\S[^\n]*)\n(?=>?[A-Za-z][A-Za-z0-9_.-]*[ \t]*:|>?From )")
+_TIME = re.compile(r"\d{1,2}:\d\d")
+_COUNT = re.compile(r"\d{1,10}[ \t]*\r?\n")
+_MARKS = ("\ufeff", "\u00ef\u00bb\u00bf")
+"""The byte order mark, also as it looks where each byte is taken for a letter."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +98,12 @@ def checked(text: str, size_bytes: int) -> str:
 def is_markup(text: str, name: str) -> bool:
     """Whether characters are not the text itself: HTML, a mail, RTF, a PDF without a byte beyond ASCII."""
     head = text[:_HEAD_CHARS].lstrip()
-    other_kinds = (is_html, is_web_archive, is_mail, is_card, is_known_xml, is_word_xml)
-    is_other = any(is_kind(head, name) for is_kind in other_kinds) or _OPEN_DOCUMENT in head
-    return is_other or head.startswith(("%PDF-", "{\\rtf")) or bool(FOREIGN_TEXTS.match(head))
+    if head.startswith(("%PDF-", "{\\rtf")) or _OPEN_DOCUMENT in head or FOREIGN_TEXTS.match(head):
+        return True
+    if any(is_kind(head, name) for is_kind in (is_html, is_web_archive, is_card, is_known_xml, is_word_xml)):
+        return True
+    head_of_mail = text[:MAIL_HEAD_CHARS]
+    return is_mail(head_of_mail, name) or is_mailbox(head_of_mail, name)
 
 
 def is_html(head: str, name: str) -> bool:
@@ -102,12 +115,37 @@ def is_html(head: str, name: str) -> bool:
 
 
 def is_mail(head: str, name: str) -> bool:
-    """Whether a text begins with the header of a mail; a name may say that it is meant as text."""
+    """Whether a text begins with the header of a mail; a name may say that it is meant as text, or as a mail."""
     suffix = PurePosixPath(name).suffix.lower()
+    head = _unmarked(head)
+    if suffix == ".emlx":
+        head = _COUNT.sub("", head, count=1)
     if suffix in _TEXT_NAMES or not _MAIL_HEADER.match(head):
         return False
-    fields = {field.lower() for field in _MAIL_HEADER.findall(re.split(r"\r?\n\r?\n", head, maxsplit=1)[0])}
-    return suffix == ".eml" or ("from" in fields and bool(fields & _MAIL_HAS))
+    fields = _mail_fields(head)
+    return bool(fields & _MAIL_MAY_HAVE) if suffix in _MAIL_NAMES else "from" in fields and bool(fields & _MAIL_HAS)
+
+
+def is_mailbox(head: str, name: str) -> bool:
+    """Whether a text begins as a mailbox file does: with a line `From sender date` and a mail's header behind it."""
+    suffix = PurePosixPath(name).suffix.lower()
+    head = _unmarked(head)
+    envelope = _ENVELOPE.match(head)
+    if suffix in _TEXT_NAMES or envelope is None:
+        return False
+    fields = _mail_fields(head[envelope.end() :])
+    is_dated = bool(_TIME.search(envelope[1])) and "from" in fields
+    return bool(fields & _MAIL_MAY_HAVE) and (is_dated or suffix in _MAIL_NAMES | _MAILBOX_NAMES)
+
+
+def _mail_fields(head: str) -> set[str]:
+    return {field.lower() for field in _MAIL_HEADER.findall(re.split(r"\r?\n\r?\n", head, maxsplit=1)[0])}
+
+
+def _unmarked(head: str) -> str:
+    for mark in _MARKS:
+        head = head.removeprefix(mark)
+    return head.lstrip()
 
 
 def is_word_xml(head: str, name: str) -> bool:

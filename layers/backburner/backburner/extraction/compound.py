@@ -7,7 +7,7 @@ import olefile
 
 from backburner.errors import JobError, Reason
 
-DAMAGED = (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error, RecursionError)
+DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, struct.error, RecursionError)
 """What a reader of binary data meets in a file that is cut off or made up."""
 
 _SECTOR_BYTES = 512
@@ -29,10 +29,23 @@ class Compound:
     @property
     def names(self) -> set[str]:
         """The names of streams and storages at its top."""
-        return {str(entry.name) for entry in getattr(self._file.root, "kids", ())}
+        root = self._file.root
+        return {str(entry.name) for entry in getattr(root, "kids", ())}  # its type stubs do not know them
+
+    def paths(self, *, storages: bool) -> list[list[str]]:
+        """The paths of all streams, or of all storages, in them."""
+        try:
+            return sorted(self._file.listdir(streams=not storages, storages=storages))
+        except DAMAGED as error:
+            raise damaged() from error
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was found to be missing in what was read so far."""
+        return not getattr(self._file, "parsing_issues", ())
 
     def read(self, name: str) -> bytes:
-        """A stream; nothing if there is none."""
+        """A stream by its name or its path (`storage/stream`); nothing if there is none."""
         if not self._file.exists(name):
             return b""
         try:

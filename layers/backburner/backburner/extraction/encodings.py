@@ -44,13 +44,13 @@ def text_of(body: bytes) -> str | None:
     return _without_nuls(marked.text)
 
 
-def head_of(body: bytes) -> str:
+def head_of(body: bytes, most_bytes: int = HEAD_BYTES) -> str:
     """The first characters, good enough to know a format by: letters beyond ASCII may be wrong ones."""
-    head = body[:HEAD_BYTES]
+    head = body[:most_bytes]
     marked = decode_marked(head)
     if marked is not None:
         return marked.text
-    wide = decode_wide(head[: len(head) // 4 * 4]) if b"\x00" in head else None
+    wide = decode_wide(head[: len(head) // 4 * 4]) if b"\x00" in head[:HEAD_BYTES] else None
     return wide.text if wide is not None else head.decode("latin-1")
 
 

@@ -67,7 +67,6 @@ _COMPOUNDS = (
     ("Workbook", f"an old workbook (XLS): {_AS_XLSX}"),
     ("Book", f"an old workbook (XLS): {_AS_XLSX}"),
     ("VisioDocument", f"a drawing of Visio (VSD): {_AS_PDF}"),
-    ("__properties_version1.0", "a mail of Outlook (MSG): save it as EML"),
     ("Quill", f"a publication of Publisher: {_AS_PDF}"),
     ("MatOST", f"a document of Works: {_AS_DOCX}"),
     ("BodyText", "a document of Hangul (HWP): save it as DOCX or PDF"),

@@ -1,0 +1,126 @@
+"""What a signed envelope (CMS, PKCS #7) holds: `smime.p7m` of a mail, `contract.pdf.p7m` of a signing program.
+
+Signatures are not checked. An encrypted envelope is refused.
+"""
+
+import re
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backburner.errors import JobError, Reason
+from backburner.extraction.packages import MAX_UNPACKED_BYTES
+
+_PKCS7 = bytes.fromhex("06092a864886f70d0107")
+_SIGNED = _PKCS7 + b"\x02"
+_ENCRYPTED = (_PKCS7 + b"\x03", _PKCS7 + b"\x06", bytes.fromhex("060b2a864886f70d0109100117"))
+_COMPRESSED = bytes.fromhex("060b2a864886f70d0109100109")
+_HEAD_BYTES = 64
+_SEQUENCE, _OCTETS, _CONSTRUCTED_OCTETS, _CONTENT = 0x30, 0x04, 0x24, 0xA0
+_LONG = 0x80
+_MAX_DEPTH = 40
+_PRINTED = re.compile(rb"\s*(?:-----BEGIN (?:PKCS7|CMS|PKCS #7 SIGNED DATA)-----)?\s*(MI[A-Za-z0-9+/=\s]+)")
+
+
+@dataclass(frozen=True)
+class _Element:
+    tag: int
+    begin: int
+    end: int
+    after: int
+
+
+def is_envelope(body: bytes) -> bool:
+    """Whether bytes are a signed, encrypted or packed envelope."""
+    head = body[:_HEAD_BYTES]
+    return body[:1] == b"\x30" and any(mark in head for mark in (_SIGNED, *_ENCRYPTED, _COMPRESSED))
+
+
+def unprinted(body: bytes) -> bytes:
+    """An envelope that is written in letters (PEM, base64) as the bytes that it means; others as they are."""
+    printed = _PRINTED.match(body)
+    if printed is None:
+        return body
+    packed = b"".join(printed[1].split()).rstrip(b"=")
+    packed = packed[: len(packed) - 1] if len(packed) % 4 == 1 else packed
+    return b64decode(packed + b"=" * (-len(packed) % 4))
+
+
+def is_encrypted(body: bytes) -> bool:
+    """Whether an envelope can be opened with a key only."""
+    return any(mark in unprinted(body)[:_HEAD_BYTES] for mark in _ENCRYPTED)
+
+
+def content(body: bytes) -> bytes:
+    """What was signed. Raises `JobError` where it is encrypted, damaged, or not in the envelope."""
+    body = unprinted(body)
+    if is_encrypted(body):
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "encrypted (S/MIME): decrypt it and upload it again")
+    try:
+        inside = b"".join(_octets(body))
+        return _unpacked(inside) if _COMPRESSED in body[:_HEAD_BYTES] else inside
+    except (ValueError, IndexError, zlib.error) as error:
+        raise JobError(
+            Reason.UNREADABLE_DOCUMENT, "a signed envelope that is damaged or holds a signature only: send it again"
+        ) from error
+
+
+def _unpacked(packed: bytes) -> bytes:
+    unpacking = zlib.decompressobj()
+    body = unpacking.decompress(packed, MAX_UNPACKED_BYTES // 4)
+    if unpacking.unconsumed_tail:
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, "an envelope that unpacks to too much: upload what is in it")
+    return body
+
+
+def _octets(body: bytes) -> Iterator[bytes]:
+    """ContentInfo → [0] → SignedData → EncapsulatedContentInfo → [0] → OCTET STRING (RFC 5652)."""
+    info = list(_children(body, _element(body, 0, 0)))
+    envelope = list(_children(body, _last(_children(body, info[1]), _SEQUENCE)))
+    wrapped = _last(iter(envelope), _SEQUENCE)
+    place = _last(_children(body, wrapped), _CONTENT)
+    yield from _strings(body, list(_children(body, place))[0], 0)  # noqa: RUF015 - none is an error, not an end
+
+
+def _last(elements: Iterator[_Element], tag: int) -> _Element:
+    return [one for one in elements if one.tag == tag][-1]
+
+
+def _strings(body: bytes, element: _Element, depth: int) -> Iterator[bytes]:
+    """A string, or the strings that it is made of."""
+    if element.tag == _OCTETS:
+        yield body[element.begin : element.end]
+    elif element.tag == _CONSTRUCTED_OCTETS and depth < _MAX_DEPTH:
+        for one in _children(body, element):
+            yield from _strings(body, one, depth + 1)
+    else:
+        raise ValueError(element.tag)
+
+
+def _children(body: bytes, element: _Element) -> Iterator[_Element]:
+    place = element.begin
+    while place < element.end:
+        child = _element(body, place, 0)
+        yield child
+        place = child.after
+
+
+def _element(body: bytes, place: int, depth: int) -> _Element:
+    """The element at a place; one without a declared length ends where its last child does."""
+    tag, length, begin = body[place], body[place + 1], place + 2
+    if length == _LONG:
+        if depth > _MAX_DEPTH:
+            raise ValueError(depth)
+        end = begin
+        while body[end : end + 2] != b"\x00\x00":
+            end = _element(body, end, depth + 1).after
+        return _Element(tag, begin, end, end + 2)
+    if length > _LONG:
+        many = length - _LONG
+        length = int.from_bytes(body[begin : begin + many])
+        begin += many
+    end = begin + length
+    if end > len(body):
+        raise ValueError(end)
+    return _Element(tag, begin, end, end)
