@@ -15,7 +15,6 @@ MAX_PAGES = 5_000
 _MOST_NESTED = 3
 """Mails in attachments in mails."""
 _HEAD_BYTES = 4096
-_END_BYTES = 65_536
 
 Read = Callable[[bytes, str], Extracted]
 """How a reader has something read that is in its document, an attachment say: bytes and name. Raises `JobError`."""
@@ -44,7 +43,9 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
 
             return Extracted(mail_text(body, lambda part, called: inner(part, called).text))
         case Format.PDF:
-            _refuse_pdf(body)
+            from backburner.extraction.pdf.reader import read_pdf  # noqa: PLC0415
+
+            return read_pdf(body, inner, MAX_PAGES)
         case Format.RTF:
             pass
         case _:
@@ -73,20 +74,6 @@ def _refuse_package(body: bytes, kind: Format) -> None:
     if package.is_encrypted:
         raise _encrypted(kind)
     _refuse_pages(package.count("ppt/slides/"), "slides")
-
-
-def _refuse_pdf(body: bytes) -> None:
-    import xberg  # noqa: PLC0415
-
-    if b"%%EOF" not in body[-_END_BYTES:]:
-        raise JobError(Reason.UNREADABLE_DOCUMENT, "a PDF that ends in its middle: upload it again, whole")
-    try:
-        pages = xberg.pdf_page_count(body)
-    except (RuntimeError, xberg.XbergError) as error:
-        if b"/Encrypt" in body:
-            raise _encrypted(Format.PDF) from error
-        return  # damaged: so is the reading
-    _refuse_pages(pages, "pages")
 
 
 def _refuse_pages(pages: int, what: str) -> None:

@@ -1,0 +1,69 @@
+"""What lies on a page rather than in it: values of form fields and added text in their places, comments behind it."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from backburner.extraction.pdf.pdfium import Annotation
+from backburner.extraction.pdf.words import Word, turned
+
+_LARGEST = 12.0
+_CHAR_WIDTH = 0.5
+_STATES = {"check box": ("[ ]", "[x]"), "radio button": ("( )", "(x)")}
+_IN_PLACE = frozenset({"free text", "stamp", "field", "signature", "check box", "radio button"})
+_SILENT = frozenset({"link", "popup", "button", "widget", "redaction"})
+_TAG = re.compile(r"<[^>]*>")
+
+
+@dataclass
+class Laid:
+    """What the annotations of a page say."""
+
+    words: list[Word] = field(default_factory=list)
+    """In the page's frame, as if they were printed."""
+    remarks: list[str] = field(default_factory=list)
+    attachments: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+def lay(annotations: Iterable[Annotation], quarter: int) -> Laid:
+    """Sort the annotations of a page; hidden ones, links and buttons say nothing."""
+    laid = Laid()
+    for one in annotations:
+        if one.attachment is not None:
+            laid.attachments.append(one.attachment)
+        if one.is_hidden or one.kind in _SILENT:
+            continue
+        if one.kind in _IN_PLACE:
+            laid.words += _words(one, quarter)
+        else:
+            laid.remarks += _remark(one)
+    return laid
+
+
+def _remark(one: Annotation) -> Iterator[str]:
+    text = " ".join((one.text or one.appearance).split())
+    if text:
+        kind = "comment" if one.kind == "comment" else "note"
+        yield f"[{kind} by {one.author}: {text}]" if one.author else f"[{kind}: {text}]"
+
+
+def _words(one: Annotation, quarter: int) -> Iterator[Word]:
+    """Its lines, from the top of its box on, in a size that fits it."""
+    left, bottom, right, top = turned(one.box, quarter)
+    text = _STATES[one.kind][bool(one.is_checked)] if one.kind in _STATES else one.text or one.appearance
+    lines = [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    lines = [line for line in lines if line]
+    if not lines:
+        return
+    height = max(top - bottom, 1.0)
+    size = min(0.7 * height, 0.8 * height / len(lines), _LARGEST) if len(lines) < 12 else _LARGEST
+    base = bottom + 0.5 * height + 0.5 * len(lines) * 1.2 * size - size
+    for number, line in enumerate(lines):
+        width = _CHAR_WIDTH * size * len(line)
+        end = left + min(width, max(right - left, size))
+        yield Word(line, left, end, base - 1.2 * size * number, size, is_spaced=True)
+
+
+def plain(rich: str) -> str:
+    """Rich text without its tags."""
+    return _TAG.sub(" ", rich).strip()

@@ -1,0 +1,130 @@
+"""Lines as paragraphs, list items and headings."""
+
+import re
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from backburner.extraction.pdf.lines import Line
+from backburner.extraction.pdf.words import Cells, is_cjk
+
+_BULLET = re.compile(r"[•●○■□▪▫◦‣⁃∙·❖➢✓\u2212]\s*(?=\S)|[*\-–—\ufffd\uf000-\uf0ff]\s+(?=\S)|o\s+(?=[A-Z])")  # noqa: RUF001
+_NUMBER = re.compile(r"(?:\(?(?:\d{1,3}|[ivxlc]{1,5}|[a-zA-Z])[.)]|\d{1,3}(?:\.\d{1,3})+\.?|§\s?\d+|\[\d+\])\s+\S")
+_ENDS = re.compile(r"[.:;!?…。！？؟][\"'”’»)\]]*$")  # noqa: RUF001
+_BEGINS = re.compile(r"[\"'“‘«„(\[]*[A-Z\u00c0-\u00de\u0400-\u042f\d]")  # noqa: RUF001
+_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad]$")
+_SUSPENDED = re.compile(r"(?:und|oder|bzw\.?|sowie|and|or|to|et|ou|y|e|и|или)\b")  # noqa: RUF001
+_SAME_SIZE = 0.06
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """A paragraph with the size in which it is set, a table, or a remark that is to stand as it is."""
+
+    text: str
+    size: float
+    lines: int = 1
+    is_item: bool = False
+    is_bullet: bool = False
+    table: Cells | None = None
+
+
+def blocks_of(lines: Sequence[Line], right: float) -> Iterator[Block]:
+    """The blocks of a region whose lines may go so far to the right."""
+    pitch = _pitch(lines)
+    fits = _fitting(lines, right)
+    begun: list[Line] = []
+    for line in lines:
+        if begun and (line.table or begun[-1].table or _is_new(begun, line, pitch, fits)):
+            yield _block(begun)
+            begun = []
+        begun.append(line)
+    if begun:
+        yield _block(begun)
+
+
+def _pitch(lines: Sequence[Line]) -> float:
+    """The usual distance of lines that follow each other, in sizes of type."""
+    steps = [
+        (above.bottom - below.bottom) / below.size
+        for above, below in zip(lines, lines[1:], strict=False)
+        if _is_same_size(above, below) and 0 < above.bottom - below.bottom < 3 * below.size
+    ]
+    return statistics.median_low(steps) if steps else 1.2
+
+
+def _fitting(lines: Sequence[Line], right: float) -> Callable[[Line, Line], bool]:
+    """Whether the first word of a line would have fitted on the line above: then somebody ended that line on purpose.
+
+    Lines of running text tell where it is broken; where most end with a sentence, they were never broken.
+    """
+    widest = max(line.x1 for line in lines)
+    ended = [_is_ended(above, below) for above, below in zip(lines, lines[1:], strict=False)]
+    if sum(ended) < 0.7 * max(len(ended), 1):
+        right = min(right, widest)
+
+    def fits(above: Line, below: Line) -> bool:
+        return above.x1 + 0.3 * below.size + below.first_width < right - 0.5 * below.size
+
+    return fits
+
+
+def _is_ended(above: Line, below: Line) -> bool:
+    return bool(_ENDS.search(above.text) and _BEGINS.match(below.text))
+
+
+def _is_new(begun: Sequence[Line], line: Line, pitch: float, fits: Callable[[Line, Line], bool]) -> bool:
+    """Whether a line begins a paragraph."""
+    above = begun[-1]
+    if not _is_same_size(above, line):
+        return True
+    step = (above.bottom - line.bottom) / line.size
+    if step > max(1.25 * pitch, pitch + 0.3) or step < 0:
+        return True
+    if _BULLET.match(line.text) or _NUMBER.match(line.text):
+        return True
+    if len(begun) == 1 and (_BULLET.match(above.text) or _NUMBER.match(above.text)) and line.x0 > above.x0:
+        return False
+    is_indented = line.x0 > above.x0 + 0.8 * line.size
+    if is_indented and (len(begun) > 1 or _is_ended(above, line)):
+        return True
+    return fits(above, line) and not _HYPHEN.search(above.text)
+
+
+def _is_same_size(above: Line, below: Line) -> bool:
+    return abs(above.size - below.size) <= _SAME_SIZE * max(above.size, below.size)
+
+
+def _block(lines: Sequence[Line]) -> Block:
+    if lines[0].table is not None:
+        return Block("", lines[0].size, table=lines[0].table)
+    text = joined(line.text for line in lines)
+    size = statistics.median_low(line.size for line in lines)
+    bullet = _BULLET.match(text)
+    if bullet:
+        return Block(f"- {text[bullet.end() :]}", size, len(lines), is_item=True, is_bullet=True)
+    return Block(text, size, len(lines), is_item=bool(_NUMBER.match(text)))
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Lines of one paragraph as one. A word that is divided at a line's end is put together."""
+    text = ""
+    for line in lines:
+        if not text or not line:
+            text += line
+        elif text.endswith("\u00ad"):
+            text = text[:-1] + line
+        elif _HYPHEN.search(text):
+            text = _divided(text, line)
+        elif is_cjk(text[-1]) and is_cjk(line[0]):
+            text += line
+        else:
+            text = f"{text} {line}"
+    return text.replace("\u00ad", "")
+
+
+def _divided(text: str, line: str) -> str:
+    """A hyphen goes between two small letters, and stays in front of capitals, digits, and in `pre- and postwar`."""
+    if _SUSPENDED.match(line):
+        return f"{text} {line}"
+    return (text[:-1] if line[0].islower() and text[-2].islower() else text) + line

@@ -1,0 +1,189 @@
+"""The order in which a page is read: columns one after the other, what spans them before or behind, tables whole."""
+
+import re
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from backburner.extraction.pdf.borderless import table_of
+from backburner.extraction.pdf.lines import rows_of
+from backburner.extraction.pdf.words import Word
+
+_NARROWEST = 0.7
+"""Of the size of type: a gap between columns is at least so wide, and lasts for `_FEWEST_ROWS` rows."""
+_FEWEST_ROWS = 3
+_WIDE = 1.4
+"""A gap of this width is one if it lasts for two rows."""
+_MOST_DEEP = 12
+_MOST_GUTTERS = 60
+_HEADING = 1.12
+_MARKER = re.compile(r"[•●○■□▪▫◦‣⁃∙·❖➢✓☐☑☒*\-–—]|\(?(?:\d{1,3}|[ivxlcIVXLC]{1,5}|[A-Za-z])[.)]|(?:\d{1,3}\.)+\d{0,3}\.?|§+|\[\d+\]|\^\d+\^")  # noqa: E501
+
+
+@dataclass(slots=True)
+class Gutter:
+    """White space that separates columns: from x0 to x1, in the rows from first to last."""
+
+    x0: float
+    x1: float
+    first: int
+    last: int
+
+    @property
+    def middle(self) -> float:
+        """Where to cut."""
+        return (self.x0 + self.x1) / 2
+
+
+Rows = list[list[Word]]
+
+
+@dataclass(frozen=True)
+class Area:
+    """What is cut into columns: how far to the right lines may go, and whether it is read from the right."""
+
+    right: float
+    rtl: bool
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class Region:
+    """Rows of text that are read one after the other, and how far to the right they may go."""
+
+    rows: Rows
+    right: float
+
+
+def regions(words: Sequence[Word], area: Area) -> Iterator[Region]:
+    """The parts of a page, or of a column, in the order of reading."""
+    rows = rows_of(words)
+    gutter = _best(rows) if area.depth < _MOST_DEEP else None
+    if gutter is None:
+        yield Region(rows, area.right)
+        return
+    above, band, below = rows[: gutter.first], rows[gutter.first : gutter.last + 1], rows[gutter.last + 1 :]
+    inner = replace(area, depth=area.depth + 1)
+    if above:
+        yield from regions([word for row in above for word in row], inner)
+    yield from _band(band, gutter, inner)
+    if below:
+        yield from regions([word for row in below for word in row], inner)
+
+
+def _band(band: Rows, gutter: Gutter, area: Area) -> Iterator[Region]:
+    table = table_of(band, [one.middle for one in _parallel(band, gutter)], rtl=area.rtl)
+    if table is not None:
+        yield Region([[table]], area.right)
+        return
+    for part in _split_at_headings(band, gutter):
+        words = [word for row in part for word in row]
+        left_side = [word for word in words if word.x1 <= gutter.middle]
+        right_side = [word for word in words if word.x1 > gutter.middle]
+        for side, limit in ((left_side, gutter.x0), (right_side, area.right)):
+            if side:
+                yield from regions(side, replace(area, right=limit))
+
+
+def _parallel(band: Rows, gutter: Gutter) -> list[Gutter]:
+    """All the gutters that run through most of a band."""
+    size = _size(band)
+    found = [one for one in _gutters(band, size) if one.last - one.first + 1 >= 0.75 * len(band)]
+    kept: list[Gutter] = []
+    for one in sorted(found, key=lambda one: (-(one.last - one.first), one.x0)):
+        if all(one.x1 <= other.x0 or one.x0 >= other.x1 for other in kept):
+            kept.append(one)
+    if not any(one.x0 < gutter.x1 and gutter.x0 < one.x1 for one in kept):
+        kept.append(replace(gutter, first=0, last=len(band) - 1))
+    return sorted(kept, key=lambda one: one.x0)
+
+
+def _split_at_headings(band: Rows, gutter: Gutter) -> Iterator[Rows]:
+    """Parts of a band, before each heading that stands in the left column with nothing beside it."""
+    size, part = _size(band), Rows()
+    for at, row in enumerate(band):
+        is_left = all(word.x1 <= gutter.middle for word in row)
+        is_large = max(word.size for word in row) >= _HEADING * size
+        if is_left and is_large and part and _is_alone(band, at, gutter):
+            yield part
+            part = []
+        part.append(row)
+    yield part
+
+
+def _is_alone(band: Rows, at: int, gutter: Gutter) -> bool:
+    """Whether the right side is empty for two lines around a row."""
+    size = _size(band)
+    top, bottom = max(word.top for word in band[at]) + size, min(word.bottom for word in band[at]) - size
+    near = (word for row in band[max(at - 3, 0) : at + 4] for word in row if word.x1 > gutter.middle)
+    return not any(word.bottom < top and word.top > bottom for word in near)
+
+
+def _best(rows: Rows) -> Gutter | None:
+    """The gutter through the most rows; of several the widest."""
+    if len(rows) < 2:
+        return None
+    found = _gutters(rows, _size(rows))
+    return max(found, key=lambda one: (one.last - one.first, one.x1 - one.x0), default=None)
+
+
+def _size(rows: Rows) -> float:
+    return statistics.median(word.size for row in rows for word in row if word.table is None or len(row) == 1)
+
+
+def _gutters(rows: Rows, size: float) -> list[Gutter]:
+    """White space that runs through rows, text on both sides of it."""
+    active: list[Gutter] = []
+    found: list[Gutter] = []
+    for at, row in enumerate(rows):
+        free = _free(row)
+        going: list[Gutter] = []
+        for gutter in active:
+            pieces = _pieces(gutter, free, _NARROWEST * size)
+            if pieces:
+                going += [Gutter(x0, x1, gutter.first, at) for x0, x1 in pieces]
+            else:
+                found.append(gutter)
+        for x0, x1 in free[1:-1]:
+            if x1 - x0 >= _NARROWEST * size and not any(one.x0 >= x0 and one.x1 <= x1 for one in going):
+                going.append(Gutter(x0, x1, at, at))
+        active = going[:_MOST_GUTTERS]
+    trimmed = (_trimmed(gutter, rows, size) for gutter in found + active)
+    return [gutter for gutter in trimmed if gutter is not None]
+
+
+def _free(row: Sequence[Word]) -> list[tuple[float, float]]:
+    """What no word of a row covers, from end to end."""
+    free, edge = [], -1e9
+    for word in row:
+        if word.x0 > edge:
+            free.append((edge, word.x0))
+        edge = max(edge, word.x1)
+    return [*free, (edge, 1e9)]
+
+
+def _pieces(gutter: Gutter, free: list[tuple[float, float]], least: float) -> list[tuple[float, float]]:
+    pieces = ((max(gutter.x0, x0), min(gutter.x1, x1)) for x0, x1 in free if x1 > gutter.x0 and x0 < gutter.x1)
+    return [(x0, x1) for x0, x1 in pieces if x1 - x0 >= least]
+
+
+def _trimmed(gutter: Gutter, rows: Rows, size: float) -> Gutter | None:
+    """A gutter without the headings at its end; None if it does not separate columns."""
+    sides = [_sides(row, gutter.middle) for row in rows[gutter.first : gutter.last + 1]]
+    while sides and not all(sides[-1]) and max(word.size for word in rows[gutter.last]) >= _HEADING * size:
+        sides.pop()
+        gutter = replace(gutter, last=gutter.last - 1)
+    left = [side[0] for side in sides if side[0] is not None]
+    right = [side[1] for side in sides if side[1] is not None]
+    width = gutter.x1 - gutter.x0
+    fewest = 2 if width >= _WIDE * size else _FEWEST_ROWS
+    if min(len(left), len(right)) < fewest:
+        return None
+    return None if all(_MARKER.fullmatch(word.text) for word in left) else gutter
+
+
+def _sides(row: Sequence[Word], middle: float) -> tuple[Word | None, Word | None]:
+    """The word before and the word behind a gutter."""
+    before = [word for word in row if word.x1 <= middle]
+    behind = [word for word in row if word.x1 > middle]
+    return (before[-1] if before else None), (behind[0] if behind else None)

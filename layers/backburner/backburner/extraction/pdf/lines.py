@@ -1,0 +1,127 @@
+"""Words that stand side by side as a line of text."""
+
+import re
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from backburner.extraction.pdf.words import Cells, Word, is_cjk, is_rtl
+
+_GLUED = 0.1
+"""Of the size of type: words of different size or font that stand nearer than this are one."""
+_RAISED = 0.15
+_SMALLER = 0.9
+_OVERLAP = 0.5
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """A line of text, or a table in its place."""
+
+    text: str
+    x0: float
+    x1: float
+    top: float
+    bottom: float
+    size: float
+    first_width: float
+    """Width of its first word: whether it would have fitted on the line above."""
+    table: Cells | None = None
+
+
+def rows_of(words: Iterable[Word]) -> list[list[Word]]:
+    """Words that share a line, from the top to the bottom; within a row from the beginning to the end."""
+    rows: list[list[Word]] = []
+    top = bottom = 0.0
+    for word in sorted(words, key=lambda word: (-word.base, word.x0)):
+        overlap = min(top, word.top) - max(bottom, word.bottom)
+        if rows and overlap > _OVERLAP * min(top - bottom, word.top - word.bottom):
+            rows[-1].append(word)
+            if word.size > 1.3 * (top - bottom):
+                top, bottom = word.top, word.bottom
+        else:
+            rows.append([word])
+            top, bottom = word.top, word.bottom
+    for row in rows:
+        row.sort(key=lambda word: word.x0)
+    return rows
+
+
+def lines_of(rows: Sequence[Sequence[Word]], *, rtl: bool) -> Iterator[Line]:
+    """The lines of rows; a table comes once, where it begins."""
+    seen: set[int] = set()
+    for row in rows:
+        for word in row:
+            if word.table is not None and id(word.table) not in seen:
+                seen.add(id(word.table))
+                yield Line("", word.x0, word.x1, word.top, word.bottom, word.size, 0, word.table)
+        words = [word for word in row if word.table is None]
+        if words:
+            yield line_of(words, rtl=rtl)
+
+
+def line_of(words: Sequence[Word], *, rtl: bool) -> Line:
+    """The line that words of one row make."""
+    size = _usual_size(words)
+    return Line(
+        text="".join(_pieces(_in_logical_order(words, rtl=rtl), size)),
+        x0=words[0].x0,
+        x1=max(word.x1 for word in words),
+        top=max(word.top for word in words),
+        bottom=min(word.bottom for word in words),
+        size=size,
+        first_width=words[0].x1 - words[0].x0,
+    )
+
+
+def _usual_size(words: Sequence[Word]) -> float:
+    """The size in which most of its characters are set."""
+    if len({word.size for word in words}) == 1:
+        return words[0].size
+    sizes: dict[float, int] = {}
+    for word in words:
+        sizes[word.size] = sizes.get(word.size, 0) + len(word.text)
+    return max(sizes, key=lambda size: (sizes[size], size))
+
+
+def _in_logical_order(words: Sequence[Word], *, rtl: bool) -> list[Word]:
+    """In the order of reading: what is written against the direction of the page is turned round."""
+    if not rtl and all(word.text.isascii() for word in words):
+        return list(words)
+    ordered: list[Word] = []
+    against: list[Word] = []
+    waiting: list[Word] = []
+    for word in words:
+        is_against = bool(_LETTER.search(word.text)) and is_rtl(word.text) != rtl
+        if is_against:
+            against += [*waiting, word]
+            waiting = []
+        elif against and not _LETTER.search(word.text):
+            waiting.append(word)
+        else:
+            ordered += [*reversed(against), *waiting, word]
+            against, waiting = [], []
+    return [*ordered, *reversed(against), *waiting]
+
+
+def _pieces(words: Sequence[Word], size: float) -> Iterator[str]:
+    base = statistics.median(word.base for word in words if word.size == size)
+    before: Word | None = None
+    for word in words:
+        is_raised = word.size <= _SMALLER * size and word.base - base > _RAISED * size and word.text.isalnum()
+        if before is not None and _is_apart(before, word):
+            yield " "
+        yield f"^{word.text}^" if is_raised else word.text
+        before = word
+
+
+def _is_apart(before: Word, word: Word) -> bool:
+    """Whether a space stands between two words of a line."""
+    gap = max(word.x0 - before.x1, before.x0 - word.x1)
+    small = min(before.size, word.size)
+    if is_cjk(before.text[-1:]) and is_cjk(word.text[:1]):
+        return gap > 0.6 * small
+    if abs(before.size - word.size) > 0.1 * small or abs(before.base - word.base) > _RAISED * small:
+        return gap > _GLUED * small or (word.is_spaced and gap > 0)
+    return gap > _GLUED * small or word.is_spaced
