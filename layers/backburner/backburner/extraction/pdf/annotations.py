@@ -1,9 +1,9 @@
 """What lies on a page rather than in it: values of form fields and added text in their places, comments behind it."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from backburner.extraction.pdf.drawing import Box
 from backburner.extraction.pdf.pdfium import Annotation
 from backburner.extraction.pdf.words import Word, turned
 
@@ -12,7 +12,6 @@ _CHAR_WIDTH = 0.5
 _STATES = {"check box": ("[ ]", "[x]"), "radio button": ("( )", "(x)")}
 _IN_PLACE = frozenset({"free text", "stamp", "field", "signature", "check box", "radio button"})
 _SILENT = frozenset({"link", "popup", "button", "widget", "redaction"})
-_TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass
@@ -23,6 +22,8 @@ class Laid:
     """In the page's frame, as if they were printed."""
     remarks: list[str] = field(default_factory=list)
     attachments: list[tuple[str, bytes]] = field(default_factory=list)
+    drawn: list[Box] = field(default_factory=list)
+    """Boxes of those that only draw what they say."""
 
 
 def lay(annotations: Iterable[Annotation], quarter: int) -> Laid:
@@ -33,16 +34,28 @@ def lay(annotations: Iterable[Annotation], quarter: int) -> Laid:
             laid.attachments.append(one.attachment)
         if one.is_hidden or one.kind in _SILENT:
             continue
-        if one.kind in _IN_PLACE:
+        if one.is_drawn and not one.text and one.kind not in _STATES:
+            laid.drawn.append(turned(one.box, quarter))
+        elif one.kind in _IN_PLACE:
             laid.words += _words(one, quarter)
         else:
             laid.remarks += _remark(one)
     return laid
 
 
+def within(words: Iterable[Word], boxes: Iterable[Box]) -> list[Word]:
+    """The words in the middle of one of these boxes."""
+    wanted = list(boxes)
+    return [
+        word
+        for word in words
+        if any(x0 <= (word.x0 + word.x1) / 2 <= x1 and y0 <= word.base + 0.25 * word.size <= y1 for x0, y0, x1, y1 in wanted)
+    ]
+
+
 def _remark(one: Annotation) -> Iterator[str]:
-    text = " ".join((one.text or one.appearance).split())
-    if text:
+    text = " ".join(one.text.split())
+    if text and not (one.attachment and text == one.attachment[0]):
         kind = "comment" if one.kind == "comment" else "note"
         yield f"[{kind} by {one.author}: {text}]" if one.author else f"[{kind}: {text}]"
 
@@ -50,7 +63,7 @@ def _remark(one: Annotation) -> Iterator[str]:
 def _words(one: Annotation, quarter: int) -> Iterator[Word]:
     """Its lines, from the top of its box on, in a size that fits it."""
     left, bottom, right, top = turned(one.box, quarter)
-    text = _STATES[one.kind][bool(one.is_checked)] if one.kind in _STATES else one.text or one.appearance
+    text = _STATES[one.kind][bool(one.is_checked)] if one.kind in _STATES else one.text
     lines = [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     lines = [line for line in lines if line]
     if not lines:
@@ -62,8 +75,3 @@ def _words(one: Annotation, quarter: int) -> Iterator[Word]:
         width = _CHAR_WIDTH * size * len(line)
         end = left + min(width, max(right - left, size))
         yield Word(line, left, end, base - 1.2 * size * number, size, is_spaced=True)
-
-
-def plain(rich: str) -> str:
-    """Rich text without its tags."""
-    return _TAG.sub(" ", rich).strip()

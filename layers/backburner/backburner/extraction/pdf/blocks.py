@@ -2,18 +2,17 @@
 
 import re
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from backburner.extraction.pdf.lines import Line
-from backburner.extraction.pdf.words import Cells, is_cjk
+from backburner.extraction.pdf.lines import Line, joined
+from backburner.extraction.pdf.words import Cells
 
 _BULLET = re.compile(r"[•●○■□▪▫◦‣⁃∙·❖➢✓\u2212]\s*(?=\S)|[*\-–—\ufffd\uf000-\uf0ff]\s+(?=\S)|o\s+(?=[A-Z])")  # noqa: RUF001
 _NUMBER = re.compile(r"(?:\(?(?:\d{1,3}|[ivxlc]{1,5}|[a-zA-Z])[.)]|\d{1,3}(?:\.\d{1,3})+\.?|§\s?\d+|\[\d+\])\s+\S")
 _ENDS = re.compile(r"[.:;!?…。！？؟][\"'”’»)\]]*$")  # noqa: RUF001
 _BEGINS = re.compile(r"[\"'“‘«„(\[]*[A-Z\u00c0-\u00de\u0400-\u042f\d]")  # noqa: RUF001
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad]$")
-_SUSPENDED = re.compile(r"(?:und|oder|bzw\.?|sowie|and|or|to|et|ou|y|e|и|или)\b")  # noqa: RUF001
 _SAME_SIZE = 0.06
 
 
@@ -104,27 +103,3 @@ def _block(lines: Sequence[Line]) -> Block:
     if bullet:
         return Block(f"- {text[bullet.end() :]}", size, len(lines), is_item=True, is_bullet=True)
     return Block(text, size, len(lines), is_item=bool(_NUMBER.match(text)))
-
-
-def joined(lines: Iterable[str]) -> str:
-    """Lines of one paragraph as one. A word that is divided at a line's end is put together."""
-    text = ""
-    for line in lines:
-        if not text or not line:
-            text += line
-        elif text.endswith("\u00ad"):
-            text = text[:-1] + line
-        elif _HYPHEN.search(text):
-            text = _divided(text, line)
-        elif is_cjk(text[-1]) and is_cjk(line[0]):
-            text += line
-        else:
-            text = f"{text} {line}"
-    return text.replace("\u00ad", "")
-
-
-def _divided(text: str, line: str) -> str:
-    """A hyphen goes between two small letters, and stays in front of capitals, digits, and in `pre- and postwar`."""
-    if _SUSPENDED.match(line):
-        return f"{text} {line}"
-    return (text[:-1] if line[0].islower() and text[-2].islower() else text) + line

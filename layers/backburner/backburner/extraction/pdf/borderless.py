@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Sequence
 
-from backburner.extraction.pdf.lines import line_of
+from backburner.extraction.pdf.lines import joined, line_of
 from backburner.extraction.pdf.words import Cells, Word
 
 _PROSE_CHARS = 20
@@ -22,10 +22,10 @@ def table_of(band: Sequence[Sequence[Word]], cuts: Sequence[float], *, rtl: bool
         return None
     words = [word for row in band for word in row]
     top, bottom = max(word.top for word in words), min(word.bottom for word in words)
-    joined = _joined(cells, [_base(row) for row in band])
+    grown = _grown(cells, [_base(row) for row in band])
     return Word(
         "", min(word.x0 for word in words), max(word.x1 for word in words), bottom, (top - bottom) / 0.75,
-        table=Cells([[line_of(cell, rtl=rtl).text if cell else "" for cell in row] for row in joined]),
+        table=Cells([[joined(line_of(line, rtl=rtl).text for line in cell) for cell in row] for row in grown]),
     )  # fmt: skip
 
 
@@ -63,18 +63,19 @@ def _is_prose(column: list[list[Word]]) -> bool:
     return chars >= _PROSE_CHARS and fill >= _PROSE_FILL and words >= _PROSE_WORDS
 
 
-def _joined(rows: list[list[list[Word]]], bases: list[float]) -> list[list[list[Word]]]:
-    """Rows whose first cell is empty and that follow closely go on with the row above."""
+def _grown(rows: list[list[list[Word]]], bases: list[float]) -> list[list[list[list[Word]]]]:
+    """Each cell as its lines: rows whose first cell is empty and that follow closely go on with the row above."""
     pitches = [above - below for above, below in zip(bases, bases[1:], strict=False)]
     least, widest = min(pitches, default=0.0), max(pitches, default=0.0)
-    joined: list[list[list[Word]]] = []
+    grown: list[list[list[list[Word]]]] = []
     for at, row in enumerate(rows):
         is_close = at > 0 and pitches[at - 1] <= 1.2 * least < widest
-        if joined and not row[0] and is_close and sum(map(bool, row)) < len(row) - 1:
-            joined[-1] = [above + below for above, below in zip(joined[-1], row, strict=True)]
+        lines = [[cell] if cell else [] for cell in row]
+        if grown and not row[0] and is_close and sum(map(bool, row)) < len(row) - 1:
+            grown[-1] = [above + below for above, below in zip(grown[-1], lines, strict=True)]
         else:
-            joined.append(row)
-    return joined
+            grown.append(lines)
+    return grown
 
 
 def _base(row: Sequence[Word]) -> float:

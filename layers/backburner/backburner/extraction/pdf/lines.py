@@ -12,6 +12,10 @@ _GLUED = 0.1
 _RAISED = 0.15
 _SMALLER = 0.9
 _OVERLAP = 0.5
+_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad]$")
+_SUSPENDED = re.compile(r"(?:und|oder|bzw\.?|sowie|and|or|to|et|ou|y|e|и|или)\b")  # noqa: RUF001
+_LEADERS = re.compile(r"\s*(?:[.\u2026\u00b7]\s?){4,}")
+"""Dots that lead to a page number."""
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -65,7 +69,7 @@ def line_of(words: Sequence[Word], *, rtl: bool) -> Line:
     """The line that words of one row make."""
     size = _usual_size(words)
     return Line(
-        text="".join(_pieces(_in_logical_order(words, rtl=rtl), size)),
+        text=_LEADERS.sub(" ... ", "".join(_pieces(_in_logical_order(words, rtl=rtl), size))),
         x0=words[0].x0,
         x1=max(word.x1 for word in words),
         top=max(word.top for word in words),
@@ -120,8 +124,34 @@ def _is_apart(before: Word, word: Word) -> bool:
     """Whether a space stands between two words of a line."""
     gap = max(word.x0 - before.x1, before.x0 - word.x1)
     small = min(before.size, word.size)
+    if min(word.x1, before.x1) - max(word.x0, before.x0) > 0.4 * small:
+        return True  # one over the other
     if is_cjk(before.text[-1:]) and is_cjk(word.text[:1]):
         return gap > 0.6 * small
     if abs(before.size - word.size) > 0.1 * small or abs(before.base - word.base) > _RAISED * small:
         return gap > _GLUED * small or (word.is_spaced and gap > 0)
     return gap > _GLUED * small or word.is_spaced
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Lines of one paragraph as one. A word that is divided at a line's end is put together."""
+    text = ""
+    for line in lines:
+        if not text or not line:
+            text += line
+        elif text.endswith("\u00ad"):
+            text = text[:-1] + line
+        elif _HYPHEN.search(text):
+            text = _divided(text, line)
+        elif is_cjk(text[-1]) and is_cjk(line[0]):
+            text += line
+        else:
+            text = f"{text} {line}"
+    return text.replace("\u00ad", "")
+
+
+def _divided(text: str, line: str) -> str:
+    """A hyphen goes between two small letters, and stays in front of capitals, digits, and in `pre- and postwar`."""
+    if _SUSPENDED.match(line):
+        return f"{text} {line}"
+    return (text[:-1] if line[0].islower() and text[-2].islower() else text) + line

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from backburner.extraction.pdf.annotations import lay
+from backburner.extraction.pdf.annotations import lay, within
 from backburner.extraction.pdf.blocks import Block, blocks_of
 from backburner.extraction.pdf.columns import Area, regions
 from backburner.extraction.pdf.drawing import Box
@@ -36,6 +36,9 @@ def page_text(page: Page) -> PageText:
     laid = lay(page.annotations(), quarter)
     fault = fault_of(_words_and(setting.words[quarter], setting.oblique), drawing, turned(box, quarter))
     setting.words[quarter] += laid.words
+    if laid.drawn:
+        on_top = set_words(page.drawn_on_top())
+        setting.words[quarter] += within(on_top.words[quarter], laid.drawn)
     blocks: list[Block] = []
     rules = [*drawing.horizontal, *drawing.vertical]
     for direction in sorted(setting.words, key=lambda direction: direction != quarter):

@@ -5,7 +5,7 @@ Pages are opened one at a time and closed before the next: what a page takes is 
 
 import ctypes
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -54,8 +54,8 @@ class Annotation:
     """Left, bottom, right, top."""
     text: str
     author: str = ""
-    appearance: str = ""
-    """The text that it shows, if it brings its own drawing."""
+    is_drawn: bool = False
+    """Whether it brings a drawing of its own with text in it."""
     is_hidden: bool = False
     is_checked: bool | None = None
     attachment: tuple[str, bytes] | None = None
@@ -77,6 +77,19 @@ class Characters:
     """What one of them was drawn with: the same number for all that one operator drew."""
     font: Callable[[int], int]
     """A number for the font of one of them."""
+
+    def only(self, drawn: Container[int | None]) -> "Characters":
+        """Those that were drawn with these; all about them is looked up, so that the page may be closed."""
+        kept = [at for at in range(len(self.text)) if self.drawn_in(at) in drawn]
+        boxes = [self.boxes[4 * at : 4 * at + 4] for at in kept]
+        return Characters(
+            text=[self.text[at] for at in kept],
+            boxes=[side for box in boxes for side in box],
+            unmapped=[self.unmapped[at] for at in kept],
+            style=[self.style(at) for at in kept].__getitem__,
+            drawn_in=[self.drawn_in(at) for at in kept].__getitem__,
+            font=[self.font(at) for at in kept].__getitem__,
+        )
 
 
 @cache
@@ -146,7 +159,7 @@ class Document:
             raise BrokenError
         text = c.FPDFText_LoadPage(handle)
         try:
-            yield Page(handle, text, self)
+            yield Page(handle, text, self, number)
         finally:
             if text:
                 c.FPDFText_ClosePage(text)
@@ -178,6 +191,7 @@ class Page:
     _handle: Any
     _text: Any
     _document: Document
+    _number: int
     _fonts: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -261,20 +275,27 @@ class Page:
             box=(box.left, box.bottom, box.right, box.top),
             text=text,
             author=_string(handle, b"T") if kind == "comment" else "",
-            appearance="" if kind in ("link", "popup") else self._appearance(handle),
+            is_drawn=kind not in ("link", "popup") and self._is_drawn(handle),
             is_hidden=bool(c.FPDFAnnot_GetFlags(handle) & (c.FPDF_ANNOT_FLAG_HIDDEN | c.FPDF_ANNOT_FLAG_NOVIEW)),
             is_checked=checked,
             attachment=_attached(attached) if attached else None,
         )
 
-    def _appearance(self, handle: Any) -> str:
-        """The text of what an annotation draws, a line for each piece."""
+    @staticmethod
+    def _is_drawn(handle: Any) -> bool:
         objects = (c.FPDFAnnot_GetObject(handle, at) for at in range(c.FPDFAnnot_GetObjectCount(handle)))
-        pieces: list[str] = []
-        for one in _leaves(objects, 0):
-            if c.FPDFPageObj_GetType(one) == c.FPDF_PAGEOBJ_TEXT:
-                pieces.append(_utf16(lambda *to, one=one: c.FPDFTextObj_GetText(one, self._text, *to)))
-        return "\n".join(pieces)
+        return any(c.FPDFPageObj_GetType(one) == c.FPDF_PAGEOBJ_TEXT for one in _leaves(objects, 0))
+
+    def drawn_on_top(self) -> Characters:
+        """The characters that annotations draw. Afterwards the page holds them as its own: ask last."""
+        before = c.FPDFPage_CountObjects(self._handle)
+        if c.FPDFPage_Flatten(self._handle, c.FLAT_NORMALDISPLAY) != c.FLATTEN_SUCCESS:
+            return Characters([], [], [], self._style, lambda _: 0, lambda _: 0)
+        with self._document.page(self._number) as page:
+            count = c.FPDFPage_CountObjects(page._handle)  # noqa: SLF001 - another of our kind
+            objects = (c.FPDFPage_GetObject(page._handle, at) for at in range(before, count))  # noqa: SLF001
+            drawn = {ctypes.cast(one, ctypes.c_void_p).value for one in _leaves(objects, 0)}
+            return page.characters().only(drawn)
 
 
 _KINDS = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from backburner.extraction.pdf.drawing import Box
-from backburner.extraction.pdf.lines import line_of, rows_of
+from backburner.extraction.pdf.lines import joined, line_of, rows_of
 from backburner.extraction.pdf.words import Cells, Word
 
 _NEAR = 2.5
@@ -88,7 +88,7 @@ def _filled(
 def _text(words: list[Word], *, rtl: bool) -> str:
     inner = [cell for word in words if word.table is not None for row in word.table.rows for cell in row if cell]
     plain = [word for word in words if word.table is None]
-    return " ".join([*(line_of(row, rtl=rtl).text for row in rows_of(plain)), *dict.fromkeys(inner)])
+    return " ".join([joined(line_of(row, rtl=rtl).text for row in rows_of(plain)), *dict.fromkeys(inner)]).strip()
 
 
 def _owners(grid: _Grid, xs: list[float], ys: list[float]) -> dict[tuple[int, int], tuple[int, int]]:

@@ -1,6 +1,7 @@
 """From characters to words, each in the frame of its own direction, whichever way a page or a text is turned."""
 
 import math
+import re
 import statistics
 import unicodedata
 from collections import Counter, defaultdict
@@ -34,6 +35,18 @@ _SYMBOLS = {
     "\uf0a3": "≤", "\uf0b3": "≥", "\uf0b1": "±", "\uf0b0": "°", "\uf0b4": "×", "\uf0ae": "→", "\uf0de": "⇒",
 }  # fmt: skip
 """Characters of the fonts Symbol and Wingdings that office programs write in the private use area."""
+
+
+_TEX = {
+    "\x0b": "ff", "\x0c": "fi", "\r": "fl", "\x0e": "ffi", "\x0f": "ffl",
+    "\x1b": "ff", "\x1c": "fi", "\x1d": "fl", "\x1e": "ffi", "\x1f": "ffl",
+}  # fmt: skip
+"""Ligatures in the encodings of TeX's fonts."""
+_ACCENTS = {
+    "\u00a8": "\u0308", "\u00b4": "\u0301", "\u02c6": "\u0302", "\u02dc": "\u0303", "\u02c7": "\u030c",
+    "\u02da": "\u030a", "\u02dd": "\u030b", "\u02d8": "\u0306", "\u02d9": "\u0307", "\u02cb": "\u0300",
+}  # fmt: skip
+_ACCENTED = re.compile(f"([{''.join(_ACCENTS)}])([A-Za-z\u0131])")
 
 
 @dataclass(slots=True, eq=False)
@@ -129,17 +142,30 @@ def is_rtl(text: str) -> bool:
 
 
 def _replace_unreadable(characters: Characters) -> None:
-    """Put U+FFFD for what a font gives no meaning: it would come out as other letters."""
+    """Put U+FFFD for what a font gives no meaning: it would come out as other letters.
+
+    Fonts that TeX draws itself say nothing either, but their codes are ASCII, and read as words.
+    """
     text, unmapped = characters.text, characters.unmapped
     if 1 not in unmapped:
         return
-    controls = Counter(characters.font(at) for at, bad in enumerate(unmapped) if bad and text[at] < " ")
-    for at, char in enumerate(text):
-        if unmapped[at]:
-            if char < " " or controls[characters.font(at)]:
+    unknown = [at for at, bad in enumerate(unmapped) if bad]
+    is_ascii = _reads_as_words("".join(text[at] for at in unknown))
+    controls = Counter(characters.font(at) for at in unknown if text[at] < " ")
+    for at in unknown:
+        code = text[at]
+        text[at] = (_TEX.get(code, code) if " " <= _TEX.get(code, code) <= "~" else UNREADABLE) if is_ascii else UNREADABLE
+    if not is_ascii and max(controls.values(), default=0) >= _CONTROLS_OF_A_FONT:
+        for at, char in enumerate(text):
+            if char > "~" and controls[characters.font(at)] >= _CONTROLS_OF_A_FONT:
                 text[at] = UNREADABLE
-        elif char > "~" and controls and controls[characters.font(at)] >= _CONTROLS_OF_A_FONT:
-            text[at] = UNREADABLE
+
+
+def _reads_as_words(text: str) -> bool:
+    """Whether codes are letters: mostly small ones, with vowels among them. Numbers of glyphs give capitals."""
+    letters = [char for char in text if char.isascii() and char.isalpha()]
+    small = [char for char in letters if char.islower()]
+    return len(small) > 0.6 * len(letters) and sum(char in "aeiou" for char in small) > 0.2 * len(small)
 
 
 def _chunks(characters: Characters, setting: Setting) -> Iterator[_Chunk]:
@@ -214,23 +240,21 @@ def _words(chunk: _Chunk, characters: Characters) -> Iterator[Word]:
 
 def _word_gap(chunk: _Chunk, characters: Characters) -> float:
     """The gap that separates words: wider than what stands between the letters of spaced-out type."""
+    pairs = list(zip(chunk.glyphs, chunk.glyphs[1:], strict=False))
+    has_spaces = any(glyph[2] in _SPACES for glyph in chunk.glyphs)
+    least = (_WORD_GAP_WITH_SPACES if has_spaces else _WORD_GAP) * chunk.size
     gaps = [
         max(after[0] - before[1], before[0] - after[1])
-        for before, after in zip(chunk.glyphs, chunk.glyphs[1:], strict=False)
-        if before[2] not in _SPACES and after[2] not in _SPACES
+        for before, after in pairs
+        if before[2].isalpha() and after[2].isalpha()
     ]
-    has_spaces = len(gaps) < len(chunk.glyphs) - 1
-    least = (_WORD_GAP_WITH_SPACES if has_spaces else _WORD_GAP) * chunk.size
     if len(gaps) < _FEWEST_LETTERSPACED - 1 or max(gaps) <= least:
         return least
     median = statistics.median(gaps)
     if median <= _LETTERSPACED * chunk.size:
         return least
-    drawn = {characters.drawn_in(glyph[3]) for glyph in chunk.glyphs}
-    is_word = not any(glyph[2].isdigit() for glyph in chunk.glyphs)
-    if len(drawn) == 1 or (is_word and median <= _MOST_LETTERSPACED * chunk.size):
-        return median + 0.15 * chunk.size
-    return least
+    is_one = len({characters.drawn_in(glyph[3]) for glyph in chunk.glyphs}) == 1
+    return median + 0.15 * chunk.size if is_one or median <= _MOST_LETTERSPACED * chunk.size else least
 
 
 def _word(chunk: _Chunk, glyphs: list[tuple[float, float, str, int]], *, is_spaced: bool) -> Word:
@@ -256,7 +280,15 @@ def _tidied(text: str) -> str:
         for char in text
     )
     text = "".join(_SYMBOLS.get(char, char) for char in letters)
+    text = _ACCENTED.sub(_composed, text)
     return "".join(char if char >= " " else UNREADABLE for char in text if char not in "\u200b\u200e\u200f\ufeff")
+
+
+def _composed(found: re.Match[str]) -> str:
+    """An accent that is drawn before its letter, as one character with it, if there is one."""
+    letter = "i" if found[2] == "\u0131" else found[2]
+    composed = unicodedata.normalize("NFC", letter + _ACCENTS[found[1]])
+    return composed if len(composed) == 1 else found[0]
 
 
 def _reversed(text: str) -> str:
