@@ -213,17 +213,13 @@ class Page:
             pass
         drawn = fast["FPDFText_GetTextObject"]
         return Characters(
-            text=[chr(code) if code < 0x110000 else "\ufffd" for code in self._codes(handle, count)],
+            text=list(map(chr, map(fast["FPDFText_GetUnicode"], repeat(handle), range(count)))),
             boxes=rectangles[:],
             unmapped=list(map(fast["FPDFText_HasUnicodeMapError"], repeat(handle), range(count))),
             style=self._style,
             drawn_in=lambda index: drawn(handle, index) or 0,
             font=lambda index: self._font(drawn(handle, index)),
         )
-
-    def _codes(self, handle: int | None, count: int) -> Iterator[int]:
-        """The characters' code points; those beyond 16 bits come as two halves, the second in a place of its own."""
-        return map(_fast()["FPDFText_GetUnicode"], repeat(handle), range(count))
 
     def _style(self, index: int) -> Style:
         x, y, matrix = ctypes.c_double(), ctypes.c_double(), c.FS_MATRIX()

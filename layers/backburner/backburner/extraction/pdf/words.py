@@ -7,6 +7,8 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Self
 
 from backburner.extraction.pdf.drawing import Box
 from backburner.extraction.pdf.pdfium import Characters, Style
@@ -17,7 +19,9 @@ _OBLIQUE = math.radians(12)
 """Text that is turned by more than this from every side of the page is oblique: a watermark."""
 _HYPHEN = "\x02"
 """What PDFium makes of a hyphen at the end of a line."""
-_SPACES = frozenset("\t\n\v\f\r \u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
+_SPACES = "\\s\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_SPACE, _PRINTED = re.compile(f"[{_SPACES}]"), re.compile(f"[^{_SPACES}]+")
+_RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _WORD_GAP = 0.1
 """Of the size of type: a wider gap separates words where no spaces are set."""
 _WORD_GAP_WITH_SPACES = 0.2
@@ -38,8 +42,8 @@ _SYMBOLS = {
 
 
 _TEX = {
-    "\x0b": "ff", "\x0c": "fi", "\r": "fl", "\x0e": "ffi", "\x0f": "ffl",
-    "\x1b": "ff", "\x1c": "fi", "\x1d": "fl", "\x1e": "ffi", "\x1f": "ffl",
+    "\x0b": "\ufb00", "\x0c": "\ufb01", "\r": "\ufb02", "\x0e": "\ufb03", "\x0f": "\ufb04",
+    "\x1b": "\ufb00", "\x1c": "\ufb01", "\x1d": "\ufb02", "\x1e": "\ufb03", "\x1f": "\ufb04",
 }  # fmt: skip
 """Ligatures in the encodings of TeX's fonts."""
 _ACCENTS = {
@@ -94,6 +98,10 @@ class Setting:
         return max(self.words, key=lambda quarter: sum(len(word.text) for word in self.words[quarter]), default=0)
 
 
+_Glyph = tuple[float, float, str, int]
+"""Beginning, end, character, index."""
+
+
 @dataclass(slots=True)
 class _Chunk:
     """Characters of one size on one line, in the order of their drawing."""
@@ -101,9 +109,7 @@ class _Chunk:
     quarter: int
     base: float
     size: float
-    first: int
-    glyphs: list[tuple[float, float, str, int]] = field(default_factory=list)
-    """Beginning, end, character, index."""
+    glyphs: list[_Glyph] = field(default_factory=list)
 
 
 def set_words(characters: Characters) -> Setting:
@@ -135,7 +141,7 @@ def is_cjk(char: str) -> bool:
 
 def is_rtl(text: str) -> bool:
     """Whether most letters of a text are of a script that is read from the right."""
-    if text.isascii():
+    if text.isascii() or not _RTL.search(text):
         return False
     kinds = Counter(unicodedata.bidirectional(char) for char in text)
     return kinds["R"] + kinds["AL"] > kinds["L"]
@@ -153,8 +159,8 @@ def _replace_unreadable(characters: Characters) -> None:
     is_ascii = _reads_as_words("".join(text[at] for at in unknown))
     controls = Counter(characters.font(at) for at in unknown if text[at] < " ")
     for at in unknown:
-        code = text[at]
-        text[at] = (_TEX.get(code, code) if " " <= _TEX.get(code, code) <= "~" else UNREADABLE) if is_ascii else UNREADABLE
+        code = _TEX.get(text[at], text[at])
+        text[at] = code if is_ascii and (" " <= code <= "~" or text[at] in _TEX) else UNREADABLE
     if not is_ascii and max(controls.values(), default=0) >= _CONTROLS_OF_A_FONT:
         for at, char in enumerate(text):
             if char > "~" and controls[characters.font(at)] >= _CONTROLS_OF_A_FONT:
@@ -169,104 +175,110 @@ def _reads_as_words(text: str) -> bool:
 
 
 def _chunks(characters: Characters, setting: Setting) -> Iterator[_Chunk]:
-    boxes, chunk, key, oblique = characters.boxes, None, (math.nan, math.nan), False
-    at = -4
-    for index, char in enumerate(characters.text):
-        at += 4
-        left, top, right, bottom = boxes[at : at + 4]
+    chunk: _Chunk | None = None
+    style_top = style_bottom = math.nan
+    place, end, reach = _Place(), math.inf, 0.0
+    boxes = characters.boxes
+    for index, (char, left, top, right, bottom) in enumerate(
+        zip(characters.text, boxes[0::4], boxes[1::4], boxes[2::4], boxes[3::4], strict=True)
+    ):
+        if top == style_top and bottom == style_bottom and 0 <= left - end < reach and chunk is not None:
+            chunk.glyphs.append((left, right, char, index))  # nearly all of them: upright, in one line
+            end = right
+            continue
         if left == right and top == bottom:  # added by PDFium
-            if oblique and setting.oblique:
+            if place.is_oblique:
                 setting.oblique[-1] += char
             continue
-        if key != (top, bottom):
-            key = top, bottom
-            style = characters.style(index)
-            quarter = round(style.angle / _QUARTER) % 4
-            oblique = abs(math.remainder(style.angle, _QUARTER)) > _OBLIQUE
-            base, size = _base(style, quarter), style.size or 1.0
-        if oblique:
-            setting.oblique += [""] if not setting.oblique else []
+        if top != style_top or bottom != style_bottom:
+            style_top, style_bottom = top, bottom
+            place = _Place.of(characters.style(index))
+        if place.is_oblique:
+            setting.oblique += [] if setting.oblique else [""]
             setting.oblique[-1] += char
+            end = math.inf
             continue
-        x0, x1 = _extent(quarter, left, bottom, right, top)
-        if chunk is not None and not _goes_on(chunk, quarter, base, size, x0, x1):
-            yield chunk
-            chunk = None
-        if chunk is None:
-            chunk = _Chunk(quarter, base, size, index)
+        x0, x1 = place.extent(left, bottom, right, top)
+        if chunk is None or not _goes_on(chunk, place, x0, x1):
+            if chunk is not None:
+                yield chunk
+            chunk = _Chunk(place.quarter, place.base, place.size)
         chunk.glyphs.append((x0, x1, char, index))
+        end, reach = (right, _LONGEST_GAP * place.size) if place.quarter == 0 else (math.inf, 0.0)
     if chunk is not None:
         yield chunk
 
 
-def _base(style: Style, quarter: int) -> float:
-    return (style.y, -style.x, -style.y, style.x)[quarter]
+@dataclass(slots=True)
+class _Place:
+    """The line on which a character stands."""
+
+    quarter: int = 0
+    base: float = 0.0
+    size: float = 1.0
+    is_oblique: bool = False
+
+    @classmethod
+    def of(cls, style: Style) -> Self:
+        """From a character's style."""
+        quarter = round(style.angle / _QUARTER) % 4
+        base = (style.y, -style.x, -style.y, style.x)[quarter]
+        is_oblique = abs(math.remainder(style.angle, _QUARTER)) > _OBLIQUE
+        return cls(quarter, base, style.size or 1.0, is_oblique)
+
+    def extent(self, left: float, bottom: float, right: float, top: float) -> tuple[float, float]:
+        """Where a box begins and ends on it."""
+        return ((left, right), (bottom, top), (-right, -left), (-top, -bottom))[self.quarter]
 
 
-def _extent(quarter: int, left: float, bottom: float, right: float, top: float) -> tuple[float, float]:
-    if quarter == 0:
-        return left, right
-    return ((bottom, top), (-right, -left), (-top, -bottom))[quarter - 1]
-
-
-def _goes_on(chunk: _Chunk, quarter: int, base: float, size: float, x0: float, x1: float) -> bool:
-    if chunk.quarter != quarter or abs(chunk.size - size) > 0.02 * size or abs(chunk.base - base) > 0.1 * size:
+def _goes_on(chunk: _Chunk, place: _Place, x0: float, x1: float) -> bool:
+    size = place.size
+    if chunk.quarter != place.quarter or abs(chunk.size - size) > 0.02 * size:
         return False
     before = chunk.glyphs[-1]
     # The gap to the right of what came before, or to its left: some write from the right.
     gap = max(x0 - before[1], before[0] - x1)
-    return -size < gap < _LONGEST_GAP * size
+    return abs(chunk.base - place.base) <= 0.1 * size and -size < gap < _LONGEST_GAP * size
 
 
 def _words(chunk: _Chunk, characters: Characters) -> Iterator[Word]:
-    most = _word_gap(chunk, characters)
-    is_spaced, word = False, list[tuple[float, float, str, int]]()
-    for glyph in chunk.glyphs:
-        if glyph[2] in _SPACES:
-            if word:
-                yield _word(chunk, word, is_spaced=is_spaced)
-            is_spaced, word = True, []
-            continue
-        if word:
-            gap = max(glyph[0] - word[-1][1], word[-1][0] - glyph[1])
-            least = _CJK_GAP * chunk.size if is_cjk(glyph[2]) and is_cjk(word[-1][2]) else most
-            if gap > least:
-                yield _word(chunk, word, is_spaced=is_spaced)
-                is_spaced, word = True, []
-        word.append(glyph)
-    if word:
-        yield _word(chunk, word, is_spaced=is_spaced)
+    glyphs = chunk.glyphs
+    text = "".join([glyph[2] for glyph in glyphs])
+    gaps = [after[0] - before[1] for before, after in pairwise(glyphs)]
+    if not text.isascii():
+        gaps = [max(gap, before[0] - after[1]) for gap, (before, after) in zip(gaps, pairwise(glyphs), strict=True)]
+    most = _word_gap(chunk, text, gaps, characters)
+    cuts = [at for at, gap in enumerate(gaps, 1) if gap > most]
+    if not text.isascii():
+        cuts = [at for at in cuts if gaps[at - 1] > _CJK_GAP * chunk.size or not is_cjk(text[at - 1]) or not is_cjk(text[at])]
+    for first, last in pairwise((0, *cuts, len(text))):
+        for found in _PRINTED.finditer(text, first, last):
+            yield _word(chunk, glyphs[found.start() : found.end()], found[0], is_spaced=found.start() > 0)
 
 
-def _word_gap(chunk: _Chunk, characters: Characters) -> float:
+def _word_gap(chunk: _Chunk, text: str, gaps: list[float], characters: Characters) -> float:
     """The gap that separates words: wider than what stands between the letters of spaced-out type."""
-    pairs = list(zip(chunk.glyphs, chunk.glyphs[1:], strict=False))
-    has_spaces = any(glyph[2] in _SPACES for glyph in chunk.glyphs)
-    least = (_WORD_GAP_WITH_SPACES if has_spaces else _WORD_GAP) * chunk.size
-    gaps = [
-        max(after[0] - before[1], before[0] - after[1])
-        for before, after in pairs
-        if before[2].isalpha() and after[2].isalpha()
-    ]
-    if len(gaps) < _FEWEST_LETTERSPACED - 1 or max(gaps) <= least:
+    least = (_WORD_GAP_WITH_SPACES if _SPACE.search(text) else _WORD_GAP) * chunk.size
+    if not gaps or max(gaps) <= least:
         return least
-    median = statistics.median(gaps)
+    inner = [gap for at, gap in enumerate(gaps) if text[at].isalpha() and text[at + 1].isalpha()]
+    if len(inner) < _FEWEST_LETTERSPACED - 1:
+        return least
+    median = statistics.median(inner)
     if median <= _LETTERSPACED * chunk.size:
         return least
     is_one = len({characters.drawn_in(glyph[3]) for glyph in chunk.glyphs}) == 1
     return median + 0.15 * chunk.size if is_one or median <= _MOST_LETTERSPACED * chunk.size else least
 
 
-def _word(chunk: _Chunk, glyphs: list[tuple[float, float, str, int]], *, is_spaced: bool) -> Word:
-    text = "".join(glyph[2] for glyph in glyphs)
+def _word(chunk: _Chunk, glyphs: list[_Glyph], text: str, *, is_spaced: bool) -> Word:
     x0, x1 = glyphs[0][0], glyphs[-1][1]
     if not text.isascii() or not text.isprintable():
         text = _tidied(text)
         if is_rtl(text):
             if x0 < glyphs[-1][0]:  # drawn from the left: turn it round, marks behind their letters
                 text = _reversed(text)
-            x0 = min(glyph[0] for glyph in glyphs)
-            x1 = max(glyph[1] for glyph in glyphs)
+            x0, x1 = min(glyph[0] for glyph in glyphs), max(glyph[1] for glyph in glyphs)
     return Word(text, min(x0, x1), max(x0, x1), chunk.base, chunk.size, is_spaced)
 
 
