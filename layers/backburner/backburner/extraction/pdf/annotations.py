@@ -68,10 +68,11 @@ def _words(one: Annotation, quarter: int) -> Iterator[Word]:
     lines = [line for line in lines if line]
     if not lines:
         return
+    is_tied = one.kind in ("field", "signature")
     height = max(top - bottom, 1.0)
     size = min(0.7 * height, 0.8 * height / len(lines), _LARGEST) if len(lines) < 12 else _LARGEST
     base = bottom + 0.5 * height + 0.5 * len(lines) * 1.2 * size - size
     for number, line in enumerate(lines):
         width = _CHAR_WIDTH * size * len(line)
         end = left + min(width, max(right - left, size))
-        yield Word(line, left, end, base - 1.2 * size * number, size, is_spaced=True)
+        yield Word(line, left, end, base - 1.2 * size * number, size, is_spaced=True, is_tied=is_tied)

@@ -80,14 +80,20 @@ def _is_new(begun: Sequence[Line], line: Line, pitch: float, fits: Callable[[Lin
     step = (above.bottom - line.bottom) / line.size
     if step > max(1.25 * pitch, pitch + 0.3) or step < 0:
         return True
-    if _BULLET.match(line.text) or _NUMBER.match(line.text):
+    if _BULLET.match(line.text):
         return True
-    if len(begun) == 1 and (_BULLET.match(above.text) or _NUMBER.match(above.text)) and line.x0 > above.x0:
+    if _NUMBER.match(line.text) and (_is_item(begun[0]) or _ENDS.search(above.text) or fits(above, line)):
+        return True
+    if len(begun) == 1 and _is_item(above) and line.x0 > above.x0:
         return False
     is_indented = line.x0 > above.x0 + 0.8 * line.size
     if is_indented and (len(begun) > 1 or _is_ended(above, line)):
         return True
     return fits(above, line) and not _HYPHEN.search(above.text)
+
+
+def _is_item(line: Line) -> bool:
+    return bool(_BULLET.match(line.text) or _NUMBER.match(line.text))
 
 
 def _is_same_size(above: Line, below: Line) -> bool:

@@ -17,7 +17,7 @@ _WIDE = 1.4
 _MOST_DEEP = 12
 _MOST_GUTTERS = 60
 _HEADING = 1.12
-_MARKER = re.compile(r"[•●○■□▪▫◦‣⁃∙·❖➢✓☐☑☒*\-–—]|\(?(?:\d{1,3}|[ivxlcIVXLC]{1,5}|[A-Za-z])[.)]|(?:\d{1,3}\.)+\d{0,3}\.?|§+|\[\d+\]|\^\d+\^")  # noqa: E501
+_MARKER = re.compile(r"[•●○■□▪▫◦‣⁃∙·❖➢✓☐☑☒*\-–—]|\(?(?:\d{1,3}|[ivxlcIVXLC]{1,5}|[A-Za-z])[.)]|(?:\d{1,3}\.)+\d{0,3}\.?|§+|\[\d+\]|\^\d+\^|\[[ x]\]|\([ x]\)")  # noqa: E501
 
 
 @dataclass(slots=True)
@@ -156,7 +156,7 @@ def _free(row: Sequence[Word]) -> list[tuple[float, float]]:
     """What no word of a row covers, from end to end."""
     free, edge = [], -1e9
     for word in row:
-        if word.x0 > edge:
+        if word.x0 > edge and not (word.is_tied and free):
             free.append((edge, word.x0))
         edge = max(edge, word.x1)
     return [*free, (edge, 1e9)]

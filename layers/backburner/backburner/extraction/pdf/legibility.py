@@ -13,7 +13,8 @@ _MOST_MARGIN_CHARS = 400
 """The same if they all stand at its head or foot."""
 _MARGIN = 0.12
 _COVERED = 0.6
-_SMALL_PICTURE = 0.02
+_SMALL_PICTURE = 0.002
+_LARGE_PICTURE = 0.3
 _FEW_PATHS = 20
 _MANY_UNREADABLE = 0.05
 
@@ -23,6 +24,7 @@ class Fault(StrEnum):
 
     SCAN = "no text, probably a scan"
     STAMPED_SCAN = "hardly any text over a picture, probably a scan"
+    PICTURE = "no text, only a picture"
     DRAWING = "no text, only drawings"
     UNREADABLE = "some of its characters cannot be read, its fonts do not say what they mean"
     BROKEN = "damaged, not read"
@@ -30,19 +32,22 @@ class Fault(StrEnum):
     @property
     def is_scan(self) -> bool:
         """Whether OCR would help."""
-        return self in (Fault.SCAN, Fault.STAMPED_SCAN, Fault.DRAWING)
+        return self in (Fault.SCAN, Fault.STAMPED_SCAN, Fault.PICTURE, Fault.DRAWING)
 
 
-def fault_of(words: Sequence[Word], drawing: Drawing, box: Box) -> Fault | None:
-    """What is missing from a page with these words; None if nothing is, or if it is blank."""
+def fault_of(words: Sequence[Word], drawing: Drawing, box: Box, *, is_recognised: bool) -> Fault | None:
+    """What is missing from a page with these words; None if nothing is, or if it is blank.
+
+    A page `is_recognised` whose text is invisible: OCR has put it over the picture.
+    """
     printed = sum(len(word.text) for word in words)
     covered = _covered(drawing.pictures, box)
     if not printed:
         if covered > _SMALL_PICTURE:
-            return Fault.SCAN
+            return Fault.SCAN if covered > _LARGE_PICTURE else Fault.PICTURE
         return Fault.DRAWING if drawing.paths > _FEW_PATHS else None
     is_little = printed <= _MOST_SCAN_CHARS or (printed <= _MOST_MARGIN_CHARS and _is_in_margins(words, box))
-    if is_little and covered >= _COVERED:
+    if is_little and covered >= _COVERED and not is_recognised:
         return Fault.STAMPED_SCAN
     unreadable = sum(word.text.count(UNREADABLE) for word in words)
     return Fault.UNREADABLE if unreadable > _MANY_UNREADABLE * printed else None
@@ -52,7 +57,7 @@ def notes_of(faults: Iterable[tuple[int, Fault]]) -> Iterator[str]:
     """Faults by the number of their page (from 1), neighbours together: `pages 2 to 4: no text, probably scans`."""
     for fault, group in _runs(faults):
         first, last = group[0], group[-1]
-        words = fault.value.replace("a scan", "scans") if last > first else fault.value
+        words = fault.value.replace("a scan", "scans").replace("a picture", "pictures") if last > first else fault.value
         yield f"pages {first} to {last}: {words}" if last > first else f"page {first}: {words}"
 
 

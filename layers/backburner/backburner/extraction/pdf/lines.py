@@ -9,6 +9,7 @@ from backburner.extraction.pdf.words import Cells, Word, is_cjk, is_rtl
 
 _GLUED = 0.1
 """Of the size of type: words of different size or font that stand nearer than this are one."""
+_TOUCHING = 0.03
 _RAISED = 0.15
 _SMALLER = 0.9
 _OVERLAP = 0.5
@@ -16,6 +17,8 @@ _HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad]$")
 _SUSPENDED = re.compile(r"(?:und|oder|bzw\.?|sowie|and|or|to|et|ou|y|e|и|или)\b")  # noqa: RUF001
 _LEADERS = re.compile(r"\s*(?:[.\u2026\u00b7]\s?){4,}")
 """Dots that lead to a page number."""
+_BRACKETS = "()", "[]", "{}", "<>"
+_BRACKET = re.compile(r"[()\[\]{}<>]")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -68,8 +71,9 @@ def lines_of(rows: Sequence[Sequence[Word]], *, rtl: bool) -> Iterator[Line]:
 def line_of(words: Sequence[Word], *, rtl: bool) -> Line:
     """The line that words of one row make."""
     size = _usual_size(words)
+    text = _LEADERS.sub(" ... ", "".join(_pieces(_in_logical_order(words, rtl=rtl), size, rtl=rtl)))
     return Line(
-        text=_LEADERS.sub(" ... ", "".join(_pieces(_in_logical_order(words, rtl=rtl), size))),
+        text=_BRACKET.sub(_oriented, text) if rtl else text,
         x0=words[0].x0,
         x1=max(word.x1 for word in words),
         top=max(word.top for word in words),
@@ -77,6 +81,16 @@ def line_of(words: Sequence[Word], *, rtl: bool) -> Line:
         size=size,
         first_width=words[0].x1 - words[0].x0,
     )
+
+
+def _oriented(bracket: re.Match[str]) -> str:
+    """A bracket in text from the right as it is meant: some programs write what it looks like, some what it is."""
+    text, at = bracket.string, bracket.start()
+    before, behind = text[at - 1 : at] or " ", text[at + 1 : at + 2] or " "
+    pair = next(pair for pair in _BRACKETS if bracket[0] in pair)
+    if before.isspace() and not behind.isspace():
+        return pair[0]
+    return pair[1] if not before.isspace() and not behind.isalnum() else bracket[0]
 
 
 def _usual_size(words: Sequence[Word]) -> float:
@@ -109,18 +123,18 @@ def _in_logical_order(words: Sequence[Word], *, rtl: bool) -> list[Word]:
     return [*ordered, *reversed(against), *waiting]
 
 
-def _pieces(words: Sequence[Word], size: float) -> Iterator[str]:
+def _pieces(words: Sequence[Word], size: float, *, rtl: bool) -> Iterator[str]:
     base = statistics.median(word.base for word in words if word.size == size)
     before: Word | None = None
     for word in words:
         is_raised = word.size <= _SMALLER * size and word.base - base > _RAISED * size and word.text.isalnum()
-        if before is not None and _is_apart(before, word):
+        if before is not None and _is_apart(before, word, rtl=rtl):
             yield " "
         yield f"^{word.text}^" if is_raised else word.text
         before = word
 
 
-def _is_apart(before: Word, word: Word) -> bool:
+def _is_apart(before: Word, word: Word, *, rtl: bool) -> bool:
     """Whether a space stands between two words of a line."""
     gap = max(word.x0 - before.x1, before.x0 - word.x1)
     small = min(before.size, word.size)
@@ -130,7 +144,7 @@ def _is_apart(before: Word, word: Word) -> bool:
         return gap > 0.6 * small
     if abs(before.size - word.size) > 0.1 * small or abs(before.base - word.base) > _RAISED * small:
         return gap > _GLUED * small or (word.is_spaced and gap > 0)
-    return gap > _GLUED * small or word.is_spaced
+    return gap > _GLUED * small or (word.is_spaced and (not rtl or gap > _TOUCHING * small))
 
 
 def joined(lines: Iterable[str]) -> str:

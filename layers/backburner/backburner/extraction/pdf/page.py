@@ -30,11 +30,13 @@ class PageText:
 
 def page_text(page: Page) -> PageText:
     """Read a page."""
-    setting = set_words(page.characters())
+    characters = page.characters()
+    setting = set_words(characters)
     drawing = page.drawing()
     box, quarter = page.box, setting.quarter
     laid = lay(page.annotations(), quarter)
-    fault = fault_of(_words_and(setting.words[quarter], setting.oblique), drawing, turned(box, quarter))
+    words = _words_and(setting.words[quarter], setting.oblique)
+    fault = fault_of(words, drawing, turned(box, quarter), is_recognised=characters.is_invisible())
     setting.words[quarter] += laid.words
     if laid.drawn:
         on_top = set_words(page.drawn_on_top())

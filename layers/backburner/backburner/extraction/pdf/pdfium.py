@@ -78,6 +78,12 @@ class Characters:
     font: Callable[[int], int]
     """A number for the font of one of them."""
 
+    def is_invisible(self) -> bool:
+        """Whether its first character leaves no ink, as those do that OCR puts over a picture."""
+        drawn = self.drawn_in(0) if self.text else 0
+        mode = c.FPDFTextObj_GetTextRenderMode(ctypes.cast(drawn, c.FPDF_PAGEOBJECT)) if drawn else None
+        return bool(mode == c.FPDF_TEXTRENDERMODE_INVISIBLE)
+
     def only(self, drawn: Container[int | None]) -> "Characters":
         """Those that were drawn with these; all about them is looked up, so that the page may be closed."""
         kept = [at for at in range(len(self.text)) if self.drawn_in(at) in drawn]
@@ -141,8 +147,13 @@ class Document:
 
     @property
     def is_xfa(self) -> bool:
-        """Whether its pages are only a shell around an XFA form."""
+        """Whether it holds an XFA form."""
         return bool(c.FPDF_GetFormType(self._handle) in (c.FORMTYPE_XFA_FULL, c.FORMTYPE_XFA_FOREGROUND))
+
+    @property
+    def is_shell(self) -> bool:
+        """Whether its pages are only a shell around an XFA form."""
+        return bool(c.FPDF_GetFormType(self._handle) == c.FORMTYPE_XFA_FULL)
 
     @property
     def form(self) -> Any:
@@ -262,7 +273,7 @@ class Page:
         if kind == "widget":
             kind = _FIELDS.get(c.FPDFAnnot_GetFormFieldType(form, handle), "field") if form else "field"
             if kind in ("check box", "radio button"):
-                checked = bool(c.FPDFAnnot_IsChecked(form, handle))
+                checked = _string(handle, b"AS") not in ("", "Off")
             elif form:
                 text = _utf16(lambda *to: c.FPDFAnnot_GetFormFieldValue(form, handle, *to))
         attached = c.FPDFAnnot_GetFileAttachment(handle) if kind == "attachment" else None

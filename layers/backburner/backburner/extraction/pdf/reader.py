@@ -14,7 +14,7 @@ from backburner.extraction.pdf.legibility import Fault, notes_of
 from backburner.extraction.pdf.page import PageText, page_text
 from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecurityError, LockedError
 from backburner.extraction.pdf.second import is_readable, second_reading
-from backburner.extraction.pdf.whole import is_cut_off, trimmed
+from backburner.extraction.pdf.whole import is_cut_off, trimmed, with_trailer
 from backburner.extraction.pdf.xfa import xfa_text
 
 _HEADING = 1.15
@@ -22,6 +22,8 @@ _HEADING = 1.15
 _LONGEST_HEADING = 200
 _MOST_HEADING_LINES = 4
 _LEVELS = 4
+_XFA = "an XFA form, which only Adobe's programs show: print it to a PDF there"
+_XFA_VALUES = f"{_XFA}; here are the values of its fields"
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -31,6 +33,7 @@ class _Reading:
 
     pages: list[PageText] = field(default_factory=list)
     attachments: list[tuple[str, bytes]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     xfa: str = ""
 
 
@@ -42,15 +45,17 @@ def read_pdf(body: bytes, inner: Callable[[bytes, str], Extracted], most_pages: 
     body = trimmed(body)
     if is_cut_off(body):
         raise JobError(Reason.UNREADABLE_DOCUMENT, "a PDF that ends in its middle: upload it again, whole")
-    reading = _opened(body, most_pages)
+    reading = _opened(body, most_pages) or _opened(with_trailer(body) or b"", most_pages) or _Reading()
     _ask_second(body, reading)
-    _refuse_scans(reading)
+    _refuse_without_text(reading)
     notes = list(notes_of((number, page.fault) for number, page in enumerate(reading.pages, 1) if page.fault))
     files, file_notes = attached(reading.attachments, inner)
-    return Extracted("\n\n".join([*_markdown(reading), *files]) + "\n", (*notes, *file_notes))
+    text = "\n\n".join([*_markdown(reading), *files]) + "\n"
+    return Extracted(text, (*reading.notes, *notes, *file_notes))
 
 
-def _opened(body: bytes, most_pages: int) -> _Reading:
+def _opened(body: bytes, most_pages: int) -> _Reading | None:
+    """What PDFium makes of it; None if nothing. Raises `JobError` where it must not be read."""
     try:
         with Document(body) as document:
             if document.pages > most_pages:
@@ -63,7 +68,7 @@ def _opened(body: bytes, most_pages: int) -> _Reading:
         message = "a PDF that a licence protects (digital rights management): save it without protection"
         raise JobError(Reason.UNREADABLE_DOCUMENT, message) from error
     except BrokenError:
-        return _Reading()
+        return None
 
 
 def _read(document: Document) -> _Reading:
@@ -77,9 +82,15 @@ def _read(document: Document) -> _Reading:
         reading.attachments += text.attachments
         reading.pages.append(text)
     reading.attachments[:0] = document.attachments()
-    if document.is_xfa:
+    if document.is_xfa and (document.is_shell or _is_shell(reading.pages)):
         reading.xfa = xfa_text(document.xfa())
+        reading.notes.append(_XFA_VALUES if reading.xfa else _XFA)
     return reading
+
+
+def _is_shell(pages: Sequence[PageText]) -> bool:
+    """Whether all that the pages say is that another program is needed."""
+    return len(pages) == 1 and any("Please wait" in block.text for block in pages[0].blocks)
 
 
 def _ask_second(body: bytes, reading: _Reading) -> None:
@@ -93,14 +104,20 @@ def _ask_second(body: bytes, reading: _Reading) -> None:
         if is_readable(text):
             blocks = [Block(line, 0.0) for line in text.splitlines() if line.strip()]
             reading.pages[number] = PageText(blocks, printed=len(text))
-    if not any(page.printed for page in reading.pages) and (not reading.pages or len(bad) == len(reading.pages)):
+    if not reading.pages:
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "a damaged PDF, without a page: save it again and upload it again")
+    if all(page.fault is Fault.BROKEN for page in reading.pages):
         raise JobError(Reason.UNREADABLE_DOCUMENT, "a damaged PDF: save it again and upload it again")
 
 
-def _refuse_scans(reading: _Reading) -> None:
-    """A document of scans with numbers or stamps on them is one without text."""
-    says = [page for page in reading.pages if page.printed or page.fault]
-    if says and all(page.fault and page.fault.is_scan for page in says) and not (reading.xfa or reading.attachments):
+def _refuse_without_text(reading: _Reading) -> None:
+    """A document of scans is one without text, also with numbers or stamps on them."""
+    says = [page for page in reading.pages if page.printed or page.fault or page.remarks]
+    if reading.xfa or reading.attachments:
+        return
+    if not says:
+        raise JobError(Reason.EMPTY_DOCUMENT, "a PDF of nothing but blank pages; upload the document again")
+    if all(page.fault and page.fault.is_scan for page in says):
         count = len(reading.pages)
         pages = f"{count} pages" if count > 1 else "one page"
         raise JobError(
@@ -111,6 +128,8 @@ def _refuse_scans(reading: _Reading) -> None:
 
 def _markdown(reading: _Reading) -> Iterator[str]:
     levels = _levels(reading.pages)
+    for note in reading.notes:
+        yield markdown.missing(note)
     if reading.xfa:
         yield reading.xfa
     for number, page in enumerate(reading.pages, 1):

@@ -5,6 +5,7 @@ import re
 _HEAD_BYTES = 4096
 _START = re.compile(rb"startxref\s+(\d+)\s*(?:%{0,2}E?O?F?)?\s*$")
 _OBJECT = re.compile(rb"\b\d+\s+\d+\s+obj\b")
+_CATALOGUE = re.compile(rb"\b(\d{1,10})\s+(\d{1,5})\s+obj\b(?:(?!endobj).){0,2000}?/Type\s*/Catalog\b", re.DOTALL)
 _TAIL_BYTES = 1024
 
 
@@ -28,3 +29,12 @@ def is_cut_off(body: bytes) -> bool:
         return True
     place = int(found[1])
     return not (body.startswith(b"xref", place) or _OBJECT.match(body, place))
+
+
+def with_trailer(body: bytes) -> bytes | None:
+    """A file that has lost its table and trailer with a new one, which leads to its catalogue; None if it has none."""
+    places = [found for found in _CATALOGUE.finditer(body)]
+    if not places or b"trailer" in body[places[-1].start() :]:
+        return None
+    number, generation = places[-1].groups()
+    return body + b"\ntrailer\n<</Root %b %b R>>\nstartxref\n0\n%%%%EOF" % (number, generation)

@@ -64,6 +64,8 @@ class Word:
     size: float
     is_spaced: bool = False
     """Whether a space is written in front of it."""
+    is_tied: bool = False
+    """Whether it belongs to what stands before it on its line: the value of a field."""
     table: "Cells | None" = None
     """A table that takes a word's place, if it is none."""
 
@@ -186,7 +188,7 @@ def _chunks(characters: Characters, setting: Setting) -> Iterator[_Chunk]:
             chunk.glyphs.append((left, right, char, index))  # nearly all of them: upright, in one line
             end = right
             continue
-        if left == right and top == bottom:  # added by PDFium
+        if left == right and (top == bottom or char == " "):  # added by PDFium
             if place.is_oblique:
                 setting.oblique[-1] += char
             continue
@@ -245,7 +247,7 @@ def _words(chunk: _Chunk, characters: Characters) -> Iterator[Word]:
     glyphs = chunk.glyphs
     text = "".join([glyph[2] for glyph in glyphs])
     gaps = [after[0] - before[1] for before, after in pairwise(glyphs)]
-    if not text.isascii():
+    if not text.isascii() or (gaps and min(gaps) < -0.5 * chunk.size):
         gaps = [max(gap, before[0] - after[1]) for gap, (before, after) in zip(gaps, pairwise(glyphs), strict=True)]
     most = _word_gap(chunk, text, gaps, characters)
     cuts = [at for at, gap in enumerate(gaps, 1) if gap > most]
@@ -273,13 +275,32 @@ def _word_gap(chunk: _Chunk, text: str, gaps: list[float], characters: Character
 
 def _word(chunk: _Chunk, glyphs: list[_Glyph], text: str, *, is_spaced: bool) -> Word:
     x0, x1 = glyphs[0][0], glyphs[-1][1]
+    rtl = is_rtl(text)
+    if rtl or x0 > glyphs[-1][0]:
+        text = _in_logical_order(glyphs, rtl=rtl)
+        x0, x1 = min(glyph[0] for glyph in glyphs), max(glyph[1] for glyph in glyphs)
     if not text.isascii() or not text.isprintable():
         text = _tidied(text)
-        if is_rtl(text):
-            if x0 < glyphs[-1][0]:  # drawn from the left: turn it round, marks behind their letters
-                text = _reversed(text)
-            x0, x1 = min(glyph[0] for glyph in glyphs), max(glyph[1] for glyph in glyphs)
     return Word(text, min(x0, x1), max(x0, x1), chunk.base, chunk.size, is_spaced)
+
+
+def _in_logical_order(glyphs: list[_Glyph], *, rtl: bool) -> str:
+    """A word whose letters may be drawn, or listed by PDFium, from either side.
+
+    Marks stay behind their letters. Letters that share a glyph are listed the wrong way round where the word is.
+    """
+    is_backward = glyphs[0][0] >= glyphs[-1][0]
+    clusters: list[str] = []
+    before: _Glyph | None = None
+    for glyph in glyphs:
+        if before is not None and glyph[:2] == before[:2] and not unicodedata.combining(glyph[2]):
+            clusters[-1] = glyph[2] + clusters[-1] if is_backward else clusters[-1] + glyph[2]
+        elif clusters and unicodedata.combining(glyph[2]):
+            clusters[-1] += glyph[2]
+        else:
+            clusters.append(glyph[2])
+        before = glyph
+    return "".join(clusters if is_backward == rtl else reversed(clusters))
 
 
 def _tidied(text: str) -> str:
@@ -301,13 +322,3 @@ def _composed(found: re.Match[str]) -> str:
     letter = "i" if found[2] == "\u0131" else found[2]
     composed = unicodedata.normalize("NFC", letter + _ACCENTS[found[1]])
     return composed if len(composed) == 1 else found[0]
-
-
-def _reversed(text: str) -> str:
-    clusters: list[str] = []
-    for char in text:
-        if clusters and unicodedata.combining(char):
-            clusters[-1] += char
-        else:
-            clusters.append(char)
-    return "".join(reversed(clusters))
