@@ -26,6 +26,8 @@ class PageText:
     fault: Fault | None = None
     printed: int = 0
     """Characters, white space aside."""
+    is_blank: bool = False
+    """Whether nothing at all is on it."""
 
 
 def page_text(page: Page) -> PageText:
@@ -48,7 +50,8 @@ def page_text(page: Page) -> PageText:
         blocks += _blocks(setting.words[direction], placed, turned(box, direction))
     blocks += [Block(" ".join(text.split()), 0.0) for text in setting.oblique if text.strip()]
     printed = sum(len(word.text) for words in setting.words.values() for word in words)
-    return PageText(blocks, laid.remarks, laid.attachments, fault, printed)
+    is_blank = not (printed or fault or laid.remarks or drawing.pictures or drawing.paths)
+    return PageText(blocks, laid.remarks, laid.attachments, fault, printed, is_blank)
 
 
 def _words_and(words: Sequence[Word], oblique: Sequence[str]) -> list[Word]:

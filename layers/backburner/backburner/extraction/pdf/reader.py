@@ -13,7 +13,7 @@ from backburner.extraction.pdf.blocks import Block
 from backburner.extraction.pdf.legibility import Fault, notes_of
 from backburner.extraction.pdf.page import PageText, page_text
 from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecurityError, LockedError
-from backburner.extraction.pdf.second import is_readable, second_reading
+from backburner.extraction.pdf.second import damaged, is_readable, second_reading
 from backburner.extraction.pdf.whole import is_cut_off, trimmed, with_trailer
 from backburner.extraction.pdf.xfa import xfa_text
 
@@ -94,16 +94,17 @@ def _is_shell(pages: Sequence[PageText]) -> bool:
 
 
 def _ask_second(body: bytes, reading: _Reading) -> None:
-    """Have another reader look at what this one failed on."""
+    """Have another reader look at what this one failed on, or found nothing on."""
+    blank = [at for at, page in enumerate(reading.pages) if page.is_blank]
+    for at in damaged(body, blank) if blank else ():
+        reading.pages[at].fault = Fault.BROKEN
     bad = [at for at, page in enumerate(reading.pages) if page.fault in (Fault.BROKEN, Fault.UNREADABLE)]
-    if reading.pages and not bad:
-        return
-    for number, text in sorted(second_reading(body, bad if reading.pages else None).items()):
-        while number >= len(reading.pages):
-            reading.pages.append(PageText(fault=Fault.BROKEN))
-        if is_readable(text):
-            blocks = [Block(line, 0.0) for line in text.splitlines() if line.strip()]
-            reading.pages[number] = PageText(blocks, printed=len(text))
+    if bad or not reading.pages:
+        for number, text in sorted(second_reading(body, bad if reading.pages else None).items()):
+            reading.pages += [PageText(fault=Fault.BROKEN) for _ in range(number + 1 - len(reading.pages))]
+            if is_readable(text):
+                blocks = [Block(line, 0.0) for line in text.splitlines() if line.strip()]
+                reading.pages[number] = PageText(blocks, printed=len(text))
     if not reading.pages:
         raise JobError(Reason.UNREADABLE_DOCUMENT, "a damaged PDF, without a page: save it again and upload it again")
     if all(page.fault is Fault.BROKEN for page in reading.pages):
