@@ -69,7 +69,7 @@ def _fitting(lines: Sequence[Line], right: float) -> Callable[[Line, Line], bool
 
 
 def _is_ended(above: Line, below: Line) -> bool:
-    return bool(_ENDS.search(above.text) and _BEGINS.match(below.text))
+    return bool(_ENDS.search(above.text[-4:]) and _BEGINS.match(below.text))
 
 
 def _is_new(begun: Sequence[Line], line: Line, pitch: float, fits: Callable[[Line, Line], bool]) -> bool:
@@ -82,14 +82,14 @@ def _is_new(begun: Sequence[Line], line: Line, pitch: float, fits: Callable[[Lin
         return True
     if _BULLET.match(line.text):
         return True
-    if _NUMBER.match(line.text) and (_is_item(begun[0]) or _ENDS.search(above.text) or fits(above, line)):
+    if _NUMBER.match(line.text) and (_is_item(begun[0]) or _ENDS.search(above.text[-4:]) or fits(above, line)):
         return True
     if len(begun) == 1 and _is_item(above) and line.x0 > above.x0:
         return False
     is_indented = line.x0 > above.x0 + 0.8 * line.size
     if is_indented and (len(begun) > 1 or _is_ended(above, line)):
         return True
-    return fits(above, line) and not _HYPHEN.search(above.text)
+    return fits(above, line) and not _HYPHEN.search(above.text[-2:])
 
 
 def _is_item(line: Line) -> bool:

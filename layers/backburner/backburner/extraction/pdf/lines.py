@@ -17,6 +17,7 @@ _HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad]$")
 _SUSPENDED = re.compile(r"(?:und|oder|bzw\.?|sowie|and|or|to|et|ou|y|e|и|или)\b")  # noqa: RUF001
 _LEADERS = re.compile(r"\s*(?:[.\u2026\u00b7]\s?){4,}")
 """Dots that lead to a page number."""
+_DOTS = ("...", ". .", "\u2026", "\u00b7")
 _BRACKETS = "()", "[]", "{}", "<>"
 _BRACKET = re.compile(r"[()\[\]{}<>]")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -71,7 +72,9 @@ def lines_of(rows: Sequence[Sequence[Word]], *, rtl: bool) -> Iterator[Line]:
 def line_of(words: Sequence[Word], *, rtl: bool) -> Line:
     """The line that words of one row make."""
     size = _usual_size(words)
-    text = _LEADERS.sub(" ... ", "".join(_pieces(_in_logical_order(words, rtl=rtl), size, rtl=rtl)))
+    text = "".join(_pieces(_in_logical_order(words, rtl=rtl), size, rtl=rtl))
+    if any(dots in text for dots in _DOTS):
+        text = _LEADERS.sub(" ... ", text)
     return Line(
         text=_BRACKET.sub(_oriented, text) if rtl else text,
         x0=words[0].x0,
@@ -124,10 +127,14 @@ def _in_logical_order(words: Sequence[Word], *, rtl: bool) -> list[Word]:
 
 
 def _pieces(words: Sequence[Word], size: float, *, rtl: bool) -> Iterator[str]:
-    base = statistics.median(word.base for word in words if word.size == size)
+    base: float | None = None
     before: Word | None = None
     for word in words:
-        is_raised = word.size <= _SMALLER * size and word.base - base > _RAISED * size and word.text.isalnum()
+        is_raised = False
+        if word.size <= _SMALLER * size and word.text.isalnum():
+            if base is None:
+                base = statistics.median(other.base for other in words if other.size == size)
+            is_raised = word.base - base > _RAISED * size
         if before is not None and _is_apart(before, word, rtl=rtl):
             yield " "
         yield f"^{word.text}^" if is_raised else word.text
@@ -155,7 +162,7 @@ def joined(lines: Iterable[str]) -> str:
             text += line
         elif text.endswith("\u00ad"):
             text = text[:-1] + line
-        elif _HYPHEN.search(text):
+        elif _HYPHEN.search(text[-2:]):
             text = _divided(text, line)
         elif is_cjk(text[-1]) and is_cjk(line[0]):
             text += line

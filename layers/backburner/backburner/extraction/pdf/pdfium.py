@@ -224,13 +224,30 @@ class Page:
             pass
         drawn = fast["FPDFText_GetTextObject"]
         return Characters(
-            text=list(map(chr, map(fast["FPDFText_GetUnicode"], repeat(handle), range(count)))),
+            text=self._letters(handle, count),
             boxes=rectangles[:],
-            unmapped=list(map(fast["FPDFText_HasUnicodeMapError"], repeat(handle), range(count))),
+            unmapped=self._unmapped(handle, count),
             style=self._style,
             drawn_in=lambda index: drawn(handle, index) or 0,
             font=lambda index: self._font(drawn(handle, index)),
         )
+
+    def _letters(self, handle: int | None, count: int) -> list[str]:
+        """All at once, where each character is one that can be printed; else one by one."""
+        buffer = (ctypes.c_ushort * (count + 1))()
+        if count and c.FPDFText_GetText(self._text, 0, count, buffer) == count + 1:
+            text = bytes(buffer)[: 2 * count].decode("utf-16-le", "surrogatepass").replace("\ufffe", "\x02")
+            if len(text) == count:
+                return list(text)
+        return list(map(chr, map(_fast()["FPDFText_GetUnicode"], repeat(handle), range(count))))
+
+    @staticmethod
+    def _unmapped(handle: int | None, count: int) -> list[int]:
+        """Every fifth is asked for first: fonts that say nothing say it in every word."""
+        ask = _fast()["FPDFText_HasUnicodeMapError"]
+        if 1 not in map(ask, repeat(handle), range(0, count, 5)):
+            return [0] * count
+        return list(map(ask, repeat(handle), range(count)))
 
     def _style(self, index: int) -> Style:
         x, y, matrix = ctypes.c_double(), ctypes.c_double(), c.FS_MATRIX()
