@@ -154,11 +154,14 @@ def _gutters(rows: Rows, size: float) -> list[Gutter]:
 
 def _free(row: Sequence[Word]) -> list[tuple[float, float]]:
     """What no word of a row covers, from end to end."""
-    free, edge = [], -1e9
+    free: list[tuple[float, float]] = []
+    edge, is_leader = -1e9, False
     for word in row:
-        if word.x0 > edge and not (word.is_tied and free):
+        # Dots lead to a number, a label to its field.
+        if word.x0 > edge and not (free and (word.is_tied or is_leader)):
             free.append((edge, word.x0))
         edge = max(edge, word.x1)
+        is_leader = not word.text.strip(".") and word.table is None
     return [*free, (edge, 1e9)]
 
 

@@ -13,6 +13,7 @@ _TOUCHING = 0.03
 _RAISED = 0.15
 _SMALLER = 0.9
 _OVERLAP = 0.5
+_SUPERSCRIPT = re.compile(r"[-+\u2212]?\d+(?:[,\u2013-]\d+)*|[a-z]{1,3}|[*\u2020\u2021]+")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad]$")
 _SUSPENDED = re.compile(r"(?:und|oder|bzw\.?|sowie|and|or|to|et|ou|y|e|и|или)\b")  # noqa: RUF001
 _LEADERS = re.compile(r"\s*(?:[.\u2026\u00b7]\s?){4,}")
@@ -131,7 +132,7 @@ def _pieces(words: Sequence[Word], size: float, *, rtl: bool) -> Iterator[str]:
     before: Word | None = None
     for word in words:
         is_raised = False
-        if word.size <= _SMALLER * size and word.text.isalnum():
+        if word.size <= _SMALLER * size and _SUPERSCRIPT.fullmatch(word.text):
             if base is None:
                 base = statistics.median(other.base for other in words if other.size == size)
             is_raised = word.base - base > _RAISED * size
