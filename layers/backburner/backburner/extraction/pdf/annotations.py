@@ -4,14 +4,30 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from backburner.extraction.pdf.drawing import Box
-from backburner.extraction.pdf.pdfium import Annotation
 from backburner.extraction.pdf.words import Word, turned
 
 _LARGEST = 12.0
+_SMALLEST = 4.0
 _CHAR_WIDTH = 0.5
 _STATES = {"check box": ("[ ]", "[x]"), "radio button": ("( )", "(x)")}
 _IN_PLACE = frozenset({"free text", "stamp", "field", "signature", "check box", "radio button"})
 _SILENT = frozenset({"link", "popup", "button", "widget", "redaction"})
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What lies on a page: its kind, its box, what it says, and the state of a field."""
+
+    kind: str
+    box: tuple[float, float, float, float]
+    """Left, bottom, right, top."""
+    text: str
+    author: str = ""
+    is_drawn: bool = False
+    """Whether it brings a drawing of its own with text in it."""
+    is_hidden: bool = False
+    is_checked: bool | None = None
+    attachment: tuple[str, bytes] | None = None
 
 
 @dataclass
@@ -49,7 +65,10 @@ def within(words: Iterable[Word], boxes: Iterable[Box]) -> list[Word]:
     return [
         word
         for word in words
-        if any(x0 <= (word.x0 + word.x1) / 2 <= x1 and y0 <= word.base + 0.25 * word.size <= y1 for x0, y0, x1, y1 in wanted)
+        if any(
+            x0 <= (word.x0 + word.x1) / 2 <= x1 and y0 <= word.base + 0.25 * word.size <= y1
+            for x0, y0, x1, y1 in wanted
+        )
     ]
 
 
@@ -70,7 +89,7 @@ def _words(one: Annotation, quarter: int) -> Iterator[Word]:
         return
     is_tied = one.kind in ("field", "signature")
     height = max(top - bottom, 1.0)
-    size = min(0.7 * height, 0.8 * height / len(lines), _LARGEST) if len(lines) < 12 else _LARGEST
+    size = min(0.7 * height, max(0.8 * height / len(lines), _SMALLEST), _LARGEST)
     base = bottom + 0.5 * height + 0.5 * len(lines) * 1.2 * size - size
     for number, line in enumerate(lines):
         width = _CHAR_WIDTH * size * len(line)

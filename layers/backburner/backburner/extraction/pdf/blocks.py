@@ -4,6 +4,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from backburner.extraction.pdf.lines import Line, joined
 from backburner.extraction.pdf.words import Cells
@@ -46,7 +47,7 @@ def _pitch(lines: Sequence[Line]) -> float:
     """The usual distance of lines that follow each other, in sizes of type."""
     steps = [
         (above.bottom - below.bottom) / below.size
-        for above, below in zip(lines, lines[1:], strict=False)
+        for above, below in pairwise(lines)
         if _is_same_size(above, below) and 0 < above.bottom - below.bottom < 3 * below.size
     ]
     return statistics.median_low(steps) if steps else 1.2
@@ -58,7 +59,7 @@ def _fitting(lines: Sequence[Line], right: float) -> Callable[[Line, Line], bool
     Lines of running text tell where it is broken; where most end with a sentence, they were never broken.
     """
     widest = max(line.x1 for line in lines)
-    ended = [_is_ended(above, below) for above, below in zip(lines, lines[1:], strict=False)]
+    ended = [_is_ended(above, below) for above, below in pairwise(lines)]
     if sum(ended) < 0.7 * max(len(ended), 1):
         right = min(right, widest)
 
@@ -75,12 +76,9 @@ def _is_ended(above: Line, below: Line) -> bool:
 def _is_new(begun: Sequence[Line], line: Line, pitch: float, fits: Callable[[Line, Line], bool]) -> bool:
     """Whether a line begins a paragraph."""
     above = begun[-1]
-    if not _is_same_size(above, line):
-        return True
     step = (above.bottom - line.bottom) / line.size
-    if step > max(1.25 * pitch, pitch + 0.3) or step < 0:
-        return True
-    if _BULLET.match(line.text):
+    is_far = step > max(1.25 * pitch, pitch + 0.3) or step < 0
+    if is_far or not _is_same_size(above, line) or _BULLET.match(line.text):
         return True
     if _NUMBER.match(line.text) and (_is_item(begun[0]) or _ENDS.search(above.text[-4:]) or fits(above, line)):
         return True

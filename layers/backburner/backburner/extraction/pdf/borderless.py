@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from itertools import pairwise
 
 from backburner.extraction.pdf.lines import joined, line_of
 from backburner.extraction.pdf.words import Cells, Word
@@ -9,6 +10,8 @@ from backburner.extraction.pdf.words import Cells, Word
 _PROSE_CHARS = 20
 _PROSE_FILL = 0.65
 _PROSE_WORDS = 3
+_FEWEST_LINES = 3
+_KEY_AND_VALUE = 2
 _KEY_CHARS = 25
 _ROWS_WITH_CELLS = 0.5
 
@@ -40,7 +43,7 @@ def _is_table(rows: list[list[list[Word]]]) -> bool:
     columns = [[row[at] for row in rows if row[at]] for at in range(len(rows[0]))]
     prose = [_is_prose(column) for column in columns]
     several = sum(sum(map(bool, row)) > 1 for row in rows)
-    if len(columns) > 2:
+    if len(columns) > _KEY_AND_VALUE:
         return sum(prose) * 2 < len(columns) and several >= _ROWS_WITH_CELLS * len(rows)
     if not any(prose):
         return several >= _ROWS_WITH_CELLS * len(rows)
@@ -54,7 +57,7 @@ def _is_table(rows: list[list[list[Word]]]) -> bool:
 
 def _is_prose(column: list[list[Word]]) -> bool:
     """Whether a column reads as running text: long lines that mostly fill it."""
-    if len(column) < 3:
+    if len(column) < _FEWEST_LINES:
         return False
     widths = [cell[-1].x1 - cell[0].x0 for cell in column]
     chars = statistics.mean(sum(len(word.text) + 1 for word in cell) for cell in column)
@@ -65,7 +68,7 @@ def _is_prose(column: list[list[Word]]) -> bool:
 
 def _grown(rows: list[list[list[Word]]], bases: list[float]) -> list[list[list[list[Word]]]]:
     """Each cell as its lines: rows whose first cell is empty and that follow closely go on with the row above."""
-    pitches = [above - below for above, below in zip(bases, bases[1:], strict=False)]
+    pitches = [above - below for above, below in pairwise(bases)]
     least, widest = min(pitches, default=0.0), max(pitches, default=0.0)
     grown: list[list[list[list[Word]]]] = []
     for at, row in enumerate(rows):

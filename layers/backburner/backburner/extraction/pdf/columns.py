@@ -17,7 +17,11 @@ _WIDE = 1.4
 _MOST_DEEP = 12
 _MOST_GUTTERS = 60
 _HEADING = 1.12
-_MARKER = re.compile(r"[•●○■□▪▫◦‣⁃∙·❖➢✓☐☑☒*\-–—]|\(?(?:\d{1,3}|[ivxlcIVXLC]{1,5}|[A-Za-z])[.)]|(?:\d{1,3}\.)+\d{0,3}\.?|§+|\[\d+\]|\^\d+\^|\[[ x]\]|\([ x]\)")  # noqa: E501
+_MARKER = re.compile(
+    r"[\u2022\u25cf\u25cb\u25a0\u25a1\u25aa\u25ab\u25e6\u2023\u2043\u2219\u00b7\u2756\u27a2\u2610-\u2612\u2713*\u2013\u2014-]"
+    r"|\(?(?:\d{1,3}|[ivxlcIVXLC]{1,5}|[A-Za-z])[.)]|(?:\d{1,3}\.)+\d{0,3}\.?|\u00a7+|\[\d+\]|\^\d+\^|\[[ x]\]|\([ x]\)"
+)
+"""Bullets, numbers and boxes in front of an item: what follows them is no column of its own."""
 
 
 @dataclass(slots=True)
@@ -121,7 +125,7 @@ def _is_alone(band: Rows, at: int, gutter: Gutter) -> bool:
 
 def _best(rows: Rows) -> Gutter | None:
     """The gutter through the most rows; of several the widest."""
-    if len(rows) < 2:
+    if len(rows) == 1:
         return None
     found = _gutters(rows, _size(rows))
     return max(found, key=lambda one: (one.last - one.first, one.x1 - one.x0), default=None)

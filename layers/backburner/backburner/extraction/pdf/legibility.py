@@ -1,11 +1,12 @@
-"""Whether the text of a page is all that it shows: scans, drawings of letters, and fonts that do not say what they mean."""
+"""Whether the text of a page is all that it shows: scans, drawings, and fonts that do not say what they mean."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import groupby
 
 from backburner.extraction.pdf.drawing import Box, Drawing
-from backburner.extraction.pdf.words import UNREADABLE, Word
+from backburner.extraction.pdf.letters import UNREADABLE
+from backburner.extraction.pdf.words import Word
 
 _MOST_SCAN_CHARS = 100
 """A page with a picture over most of it and no more characters than these is a scan with a stamp or number on it."""

@@ -5,7 +5,8 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from backburner.extraction.pdf.words import Cells, Word, is_cjk, is_rtl
+from backburner.extraction.pdf.letters import is_cjk, is_rtl
+from backburner.extraction.pdf.words import Cells, Word
 
 _GLUED = 0.1
 """Of the size of type: words of different size or font that stand nearer than this are one."""
@@ -15,7 +16,7 @@ _SMALLER = 0.9
 _OVERLAP = 0.5
 _SUPERSCRIPT = re.compile(r"[-+\u2212]?\d+(?:[,\u2013-]\d+)*|[a-z]{1,3}|[*\u2020\u2021]+")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad]$")
-_SUSPENDED = re.compile(r"(?:und|oder|bzw\.?|sowie|and|or|to|et|ou|y|e|и|или)\b")  # noqa: RUF001
+_SUSPENDED = re.compile(r"(?:und|oder|bzw\.?|sowie|and|or|to|et|ou|y|e|и|или)\b")
 _LEADERS = re.compile(r"\s*(?:[.\u2026\u00b7]\s?){4,}")
 """Dots that lead to a page number."""
 _DOTS = ("...", ". .", "\u2026", "\u00b7")

@@ -8,10 +8,11 @@ from backburner.extraction.pdf.blocks import Block, blocks_of
 from backburner.extraction.pdf.columns import Area, regions
 from backburner.extraction.pdf.drawing import Box
 from backburner.extraction.pdf.legibility import Fault, fault_of
+from backburner.extraction.pdf.letters import is_rtl
 from backburner.extraction.pdf.lines import lines_of
 from backburner.extraction.pdf.pdfium import Page
 from backburner.extraction.pdf.ruled import with_tables
-from backburner.extraction.pdf.words import Word, is_rtl, set_words, turned
+from backburner.extraction.pdf.words import Word, set_words, turned
 
 _RTL_SAMPLE = 400
 
@@ -38,7 +39,7 @@ def page_text(page: Page) -> PageText:
     box, quarter = page.box, setting.quarter
     laid = lay(page.annotations(), quarter)
     words = _words_and(setting.words[quarter], setting.oblique)
-    fault = fault_of(words, drawing, turned(box, quarter), is_recognised=characters.is_invisible())
+    fault = fault_of(words, drawing, turned(box, quarter), is_recognised=characters.is_invisible)
     setting.words[quarter] += laid.words
     if laid.drawn:
         on_top = set_words(page.drawn_on_top())
@@ -71,6 +72,6 @@ def _blocks(words: Sequence[Word], rules: Sequence[Box], box: Box) -> Iterator[B
     words = with_tables(words, flat, upright, rtl=rtl)
     left = min(word.x0 for word in words)
     # Margins are alike on both sides.
-    right = max(box[2] - max(left - box[0], 0.0), max(word.x1 for word in words))
+    right = max(box[2] - max(left - box[0], 0.0), *(word.x1 for word in words))
     for region in regions(words, Area(right, rtl)):
         yield from blocks_of(list(lines_of(region.rows, rtl=rtl)), region.right)

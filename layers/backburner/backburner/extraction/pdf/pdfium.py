@@ -1,11 +1,11 @@
-"""PDFium, as far as it is needed here: the only module that knows its C interface (`pypdfium2_raw`, untyped).
+"""PDFium, as far as it is needed here: this module and `objects` alone know its C interface (`pypdfium2_raw`, untyped).
 
 Pages are opened one at a time and closed before the next: what a page takes is given back.
 """
 
 import ctypes
 import math
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,14 +13,16 @@ from itertools import repeat
 from types import TracebackType
 from typing import Any, Self
 
-import pypdfium2_raw as c
+import pypdfium2_raw as c  # type: ignore[import-untyped]
 
-from backburner.extraction.pdf.drawing import Drawing, Matrix
+from backburner.extraction.pdf.annotations import Annotation
+from backburner.extraction.pdf.characters import Characters, Style
+from backburner.extraction.pdf.drawing import Drawing
+from backburner.extraction.pdf.objects import draw, leaves
 
-_IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
-_MOST_FORMS_DEEP = 12
-"""Form XObjects in form XObjects: what is drawn deeper is not looked at (its text is read all the same)."""
 _MOST_FIELDS_BYTES = 1 << 20
+_END_BYTES = 2
+"""Its texts are UTF-16 and end with a zero."""
 
 
 class LockedError(Exception):
@@ -33,69 +35,6 @@ class ForeignSecurityError(Exception):
 
 class BrokenError(Exception):
     """A document, or a page of it, that cannot be opened."""
-
-
-@dataclass(frozen=True)
-class Style:
-    """How a character is set: where its origin is, how large it is, at which angle (radians, anticlockwise)."""
-
-    x: float
-    y: float
-    size: float
-    angle: float
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """What lies on a page: its kind, its box, what it says, and the state of a field."""
-
-    kind: str
-    box: tuple[float, float, float, float]
-    """Left, bottom, right, top."""
-    text: str
-    author: str = ""
-    is_drawn: bool = False
-    """Whether it brings a drawing of its own with text in it."""
-    is_hidden: bool = False
-    is_checked: bool | None = None
-    attachment: tuple[str, bytes] | None = None
-
-
-@dataclass
-class Characters:
-    """The characters of a page as it is drawn, in the order of their drawing."""
-
-    text: list[str]
-    """One for each; what PDFium has added (spaces, line ends) has a box without width and height."""
-    boxes: list[float]
-    """Left, top, right, bottom of each, one behind the other: as wide as the font says, as high as the font is."""
-    unmapped: list[int]
-    """1 for each whose font does not say what it stands for."""
-    style: Callable[[int], Style]
-    """The style of one of them."""
-    drawn_in: Callable[[int], int]
-    """What one of them was drawn with: the same number for all that one operator drew."""
-    font: Callable[[int], int]
-    """A number for the font of one of them."""
-
-    def is_invisible(self) -> bool:
-        """Whether its first character leaves no ink, as those do that OCR puts over a picture."""
-        drawn = self.drawn_in(0) if self.text else 0
-        mode = c.FPDFTextObj_GetTextRenderMode(ctypes.cast(drawn, c.FPDF_PAGEOBJECT)) if drawn else None
-        return bool(mode == c.FPDF_TEXTRENDERMODE_INVISIBLE)
-
-    def only(self, drawn: Container[int | None]) -> "Characters":
-        """Those that were drawn with these; all about them is looked up, so that the page may be closed."""
-        kept = [at for at in range(len(self.text)) if self.drawn_in(at) in drawn]
-        boxes = [self.boxes[4 * at : 4 * at + 4] for at in kept]
-        return Characters(
-            text=[self.text[at] for at in kept],
-            boxes=[side for box in boxes for side in box],
-            unmapped=[self.unmapped[at] for at in kept],
-            style=[self.style(at) for at in kept].__getitem__,
-            drawn_in=[self.drawn_in(at) for at in kept].__getitem__,
-            font=[self.font(at) for at in kept].__getitem__,
-        )
 
 
 @cache
@@ -135,7 +74,7 @@ class Document:
             raise BrokenError
         self.pages: int = c.FPDF_GetPageCount(self._handle)
         self._form_info = c.FPDF_FORMFILLINFO(version=2)
-        self._form = None
+        self._form: Any = None
 
     def __enter__(self) -> Self:
         return self
@@ -230,6 +169,7 @@ class Page:
             style=self._style,
             drawn_in=lambda index: drawn(handle, index) or 0,
             font=lambda index: self._font(drawn(handle, index)),
+            is_invisible=count > 0 and _is_invisible(drawn(handle, 0)),
         )
 
     def _letters(self, handle: int | None, count: int) -> list[str]:
@@ -269,7 +209,7 @@ class Page:
         """Lines and pictures, also those within form XObjects."""
         found = Drawing()
         objects = (c.FPDFPage_GetObject(self._handle, at) for at in range(c.FPDFPage_CountObjects(self._handle)))
-        _draw(objects, _IDENTITY, found, 0)
+        draw(objects, found)
         return found
 
     def annotations(self) -> Iterator[Annotation]:
@@ -308,7 +248,7 @@ class Page:
     @staticmethod
     def _is_drawn(handle: Any) -> bool:
         objects = (c.FPDFAnnot_GetObject(handle, at) for at in range(c.FPDFAnnot_GetObjectCount(handle)))
-        return any(c.FPDFPageObj_GetType(one) == c.FPDF_PAGEOBJ_TEXT for one in _leaves(objects, 0))
+        return any(c.FPDFPageObj_GetType(one) == c.FPDF_PAGEOBJ_TEXT for one in leaves(objects))
 
     def drawn_on_top(self) -> Characters:
         """The characters that annotations draw. Afterwards the page holds them as its own: ask last."""
@@ -318,7 +258,7 @@ class Page:
         with self._document.page(self._number) as page:
             count = c.FPDFPage_CountObjects(page._handle)  # noqa: SLF001 - another of our kind
             objects = (c.FPDFPage_GetObject(page._handle, at) for at in range(before, count))  # noqa: SLF001
-            drawn = {ctypes.cast(one, ctypes.c_void_p).value for one in _leaves(objects, 0)}
+            drawn = {ctypes.cast(one, ctypes.c_void_p).value for one in leaves(objects)}
             return page.characters().only(drawn)
 
 
@@ -350,55 +290,9 @@ _FIELDS = {
 }
 
 
-def _leaves(objects: Iterator[Any], depth: int) -> Iterator[Any]:
-    for one in objects:
-        if c.FPDFPageObj_GetType(one) != c.FPDF_PAGEOBJ_FORM:
-            yield one
-        elif depth < _MOST_FORMS_DEEP:
-            count = c.FPDFFormObj_CountObjects(one)
-            yield from _leaves((c.FPDFFormObj_GetObject(one, at) for at in range(max(count, 0))), depth + 1)
-
-
-def _draw(objects: Iterator[Any], matrix: Matrix, found: Drawing, depth: int) -> None:
-    """Note what is drawn, in the page's coordinates."""
-    for one in objects:
-        if found.is_full:
-            return
-        match c.FPDFPageObj_GetType(one):
-            case c.FPDF_PAGEOBJ_PATH:
-                _draw_path(one, found.within(_matrix(one), matrix), found)
-            case c.FPDF_PAGEOBJ_IMAGE:
-                found.picture(found.within(_matrix(one), matrix))
-            case c.FPDF_PAGEOBJ_FORM if depth < _MOST_FORMS_DEEP:
-                inner = (c.FPDFFormObj_GetObject(one, at) for at in range(max(c.FPDFFormObj_CountObjects(one), 0)))
-                _draw(inner, found.within(_matrix(one), matrix), found, depth + 1)
-
-
-def _draw_path(path: Any, matrix: Matrix, found: Drawing) -> None:
-    fill, stroke = ctypes.c_int(), ctypes.c_int()
-    c.FPDFPath_GetDrawMode(path, fill, stroke)
-    count = c.FPDFPath_CountSegments(path)
-    if not (fill.value or stroke.value) or not found.wants(count):
-        return
-    x, y = ctypes.c_float(), ctypes.c_float()
-    for at in range(count):
-        segment = c.FPDFPath_GetPathSegment(path, at)
-        c.FPDFPathSegment_GetPoint(segment, x, y)
-        kind = c.FPDFPathSegment_GetType(segment)
-        point = x.value, y.value
-        if kind == c.FPDF_SEGMENT_MOVETO:
-            found.move(point, matrix)
-        else:
-            found.line(point, matrix, is_straight=kind == c.FPDF_SEGMENT_LINETO)
-        if c.FPDFPathSegment_GetClose(segment):
-            found.close(matrix)
-    found.end_path(is_filled=bool(fill.value))
-
-
-def _matrix(one: Any) -> Matrix:
-    matrix = c.FS_MATRIX()
-    c.FPDFPageObj_GetMatrix(one, matrix)
-    return matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f
+def _is_invisible(drawn: int | None) -> bool:
+    mode = c.FPDFTextObj_GetTextRenderMode(ctypes.cast(drawn, c.FPDF_PAGEOBJECT)) if drawn else None
+    return bool(mode == c.FPDF_TEXTRENDERMODE_INVISIBLE)
 
 
 def _attached(handle: Any) -> tuple[str, bytes]:
@@ -413,11 +307,11 @@ def _string(annotation: Any, key: bytes) -> str:
 def _utf16(get: Callable[..., int]) -> str:
     """What a function gives that fills a buffer of UTF-16 and tells its size in bytes."""
     size = min(get(None, 0), _MOST_FIELDS_BYTES)
-    if size <= 2:
+    if size <= _END_BYTES:
         return ""
     buffer = (c.FPDF_WCHAR * (size // 2 + 1))()
     get(buffer, size)
-    return bytes(buffer)[: size - 2].decode("utf-16-le", "replace").rstrip("\x00")
+    return bytes(buffer)[: size - _END_BYTES].decode("utf-16-le", "replace").rstrip("\x00")
 
 
 def _bytes(get: Callable[..., int]) -> bytes:

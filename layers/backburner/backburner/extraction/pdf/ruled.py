@@ -4,6 +4,7 @@ import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from backburner.extraction.pdf.drawing import Box
 from backburner.extraction.pdf.lines import joined, line_of, rows_of
@@ -12,6 +13,8 @@ from backburner.extraction.pdf.words import Cells, Word
 _NEAR = 2.5
 """Rules that nearly meet do, and nearly the same place is the same."""
 _MOST_RULES = 1_500
+_FEWEST_LINES = 3
+_FEWEST_CELLS = 3
 _MOST_CELLS = 40_000
 _FEWEST_FILLED = 0.15
 """Share of the cells that hold something: a grid with less is a diagram."""
@@ -35,20 +38,21 @@ class _Grid:
 
 def with_tables(words: Sequence[Word], horizontal: Sequence[Box], vertical: Sequence[Box], *, rtl: bool) -> list[Word]:
     """The words of a page, those within a ruled table replaced by it."""
-    if len(horizontal) < 2 or len(vertical) < 1 or not words:
+    if not (horizontal and vertical and words):
         return list(words)
     left = list(words)
     grids = _grids(_merged(horizontal, flat=True), _merged(vertical, flat=False))
-    for grid in sorted(grids, key=lambda grid: _area(grid)):
+    for grid in sorted(grids, key=_area):
         left = _with_table(left, grid, rtl=rtl)
     return left
 
 
 def _with_table(words: list[Word], grid: _Grid, *, rtl: bool) -> list[Word]:
     xs, ys = grid.lines()
-    if len(xs) < 3 or len(ys) < 3 or (len(xs) - 1) * (len(ys) - 1) > _MOST_CELLS:
+    if min(len(xs), len(ys)) < _FEWEST_LINES or (len(xs) - 1) * (len(ys) - 1) > _MOST_CELLS:
         return words
-    inside, outside = [], []
+    inside: list[Word] = []
+    outside: list[Word] = []
     for word in words:
         x, y = (word.x0 + word.x1) / 2, word.base + 0.25 * word.size
         (inside if xs[0] < x < xs[-1] and ys[-1] < y < ys[0] else outside).append(word)
@@ -56,10 +60,10 @@ def _with_table(words: list[Word], grid: _Grid, *, rtl: bool) -> list[Word]:
     width = sum(any(row[at] for row in rows) for at in range(len(xs) - 1))
     filled = sum(bool(cell) for row in rows for cell in row)
     height = sum(any(row) for row in rows)
-    if width < 2 or height < 2 or filled < _FEWEST_FILLED * width * height or filled < 3:
+    if min(width, height) == 1 or filled < max(_FEWEST_FILLED * width * height, _FEWEST_CELLS):
         return words
     table = Cells(_without_empty_columns(rows))
-    return [*outside, *(_place(xs, above, below, table) for above, below in zip(ys, ys[1:], strict=False))]
+    return [*outside, *(_place(xs, above, below, table) for above, below in pairwise(ys))]
 
 
 def _place(xs: list[float], above: float, below: float, table: Cells) -> Word:
@@ -117,7 +121,7 @@ def _covering(
 ) -> set[tuple[int, int]]:
     """Which line has a rule beside which step."""
     found: set[tuple[int, int]] = set()
-    middles = [(one + other) / 2 for one, other in zip(steps, steps[1:], strict=False)]
+    middles = [(one + other) / 2 for one, other in pairwise(steps)]
     for rule in rules:
         line = min(range(len(places)), key=lambda index: abs(places[index] - at(rule)))
         first, last = spans(rule)

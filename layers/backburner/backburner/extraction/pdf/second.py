@@ -1,4 +1,4 @@
-"""A second reader (pypdf), asked where the first opens nothing, breaks, finds nothing, or does not understand a font."""
+"""A second reader (pypdf), asked where the first breaks, finds nothing, or does not understand a font."""
 
 import io
 import logging
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from backburner.extraction.pdf.words import UNREADABLE
+from backburner.extraction.pdf.letters import UNREADABLE
 
 if TYPE_CHECKING:
     from pypdf import PageObject
@@ -21,8 +21,8 @@ _MOST_PAGES = 1_000
 _PACKED_NOTHING = 16
 """Bytes that an empty stream takes when it is packed."""
 _FAILURES = (
-    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError,
-    struct.error, zlib.error,
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError,
+    ValueError, struct.error, zlib.error,
 )  # fmt: skip
 """What comes of files that it never expected; the first reader's answer then stands."""
 _BLANK = re.compile(

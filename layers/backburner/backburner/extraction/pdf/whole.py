@@ -33,7 +33,7 @@ def is_cut_off(body: bytes) -> bool:
 
 def with_trailer(body: bytes) -> bytes | None:
     """A file that has lost its table and trailer with a new one, which leads to its catalogue; None if it has none."""
-    places = [found for found in _CATALOGUE.finditer(body)]
+    places = list(_CATALOGUE.finditer(body))
     if not places or b"trailer" in body[places[-1].start() :]:
         return None
     number, generation = places[-1].groups()
