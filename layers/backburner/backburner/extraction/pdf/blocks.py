@@ -13,8 +13,12 @@ _BULLET = re.compile(r"[•●○■□▪▫◦‣⁃∙·❖➢✓\u2212]\s*(?
 _NUMBER = re.compile(r"(?:\(?(?:\d{1,3}|[ivxlc]{1,5}|[a-zA-Z])[.)]|\d{1,3}(?:\.\d{1,3})+\.?|§\s?\d+|\[\d+\])\s+\S")
 _ENDS = re.compile(r"[.:;!?…。！？؟][\"'”’»)\]]*$")  # noqa: RUF001
 _BEGINS = re.compile(r"[\"'“‘«„(\[]*[A-Z\u00c0-\u00de\u0400-\u042f\d]")  # noqa: RUF001
-_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad]$")
+_HYPHEN = re.compile(r"(?<=[^\W_])[-\u2010\u00ad]$")
 _SAME_SIZE = 0.06
+_MOSTLY = 0.7
+_WIDE = 0.6
+_SHORT = 0.25
+"""Of a column: a line that leaves more of it free has ended, whatever stands at its end."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,19 +58,24 @@ def _pitch(lines: Sequence[Line]) -> float:
 
 
 def _fitting(lines: Sequence[Line], right: float) -> Callable[[Line, Line], bool]:
-    """Whether the first word of a line would have fitted on the line above: then somebody ended that line on purpose.
+    """Whether somebody ended a line on purpose: the first word of the next would have fitted on it.
 
-    Lines of running text tell where it is broken; where most end with a sentence, they were never broken.
+    Lines of running text tell how far they go themselves; short ones, and such as end with a sentence each, do not.
     """
-    widest = max(line.x1 for line in lines)
+    left, widest = min(line.x0 for line in lines), max(line.x1 for line in lines)
     ended = [_is_ended(above, below) for above, below in pairwise(lines)]
-    if sum(ended) < 0.7 * max(len(ended), 1):
+    goes_on = sum(line.text[:1].islower() for line in lines[1:])
+    is_running = goes_on > 1 and goes_on >= 0.5 * len(ended)
+    is_listed = sum(ended) >= _MOSTLY * max(len(ended), 1)
+    if is_running or (widest - left >= _WIDE * (right - left) and not is_listed):
         right = min(right, widest)
 
-    def fits(above: Line, below: Line) -> bool:
-        return above.x1 + 0.3 * below.size + below.first_width < right - 0.5 * below.size
+    def is_ended(above: Line, below: Line) -> bool:
+        room = right - 0.5 * below.size - above.x1
+        fits = room > 0.3 * below.size + below.first_width
+        return fits and (room > _SHORT * (right - left) or _is_ended(above, below))
 
-    return fits
+    return is_ended
 
 
 def _is_ended(above: Line, below: Line) -> bool:

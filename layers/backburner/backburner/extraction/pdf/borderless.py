@@ -21,7 +21,9 @@ def table_of(band: Sequence[Sequence[Word]], cuts: Sequence[float], *, rtl: bool
     if any(word.table is not None for row in band for word in row):
         return None
     cells = [_cells(row, cuts) for row in band]
-    if not _is_table(cells):
+    used = [at for at in range(len(cells[0])) if any(row[at] for row in cells)]
+    cells = [[row[at] for at in used] for row in cells]
+    if len(used) == 1 or not _is_table(cells):
         return None
     words = [word for row in band for word in row]
     top, bottom = max(word.top for word in words), min(word.bottom for word in words)

@@ -4,6 +4,7 @@ import re
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from backburner.extraction.pdf.borderless import table_of
 from backburner.extraction.pdf.lines import rows_of
@@ -17,6 +18,8 @@ _WIDE = 1.4
 _MOST_DEEP = 12
 _MOST_GUTTERS = 60
 _HEADING = 1.12
+_PART = 2.5
+"""Of the usual distance of rows: what is further apart is no single table."""
 _MARKER = re.compile(
     r"[\u2022\u25cf\u25cb\u25a0\u25a1\u25aa\u25ab\u25e6\u2023\u2043\u2219\u00b7\u2756\u27a2\u2610-\u2612\u2713*\u2013\u2014-]"
     r"|\(?(?:\d{1,3}|[ivxlcIVXLC]{1,5}|[A-Za-z])[.)]|(?:\d{1,3}\.)+\d{0,3}\.?|\u00a7+|\[\d+\]|\^\d+\^|\[[ x]\]|\([ x]\)"
@@ -76,9 +79,14 @@ def regions(words: Sequence[Word], area: Area) -> Iterator[Region]:
 
 
 def _band(band: Rows, gutter: Gutter, area: Area) -> Iterator[Region]:
-    table = table_of(band, [one.middle for one in _parallel(band, gutter)], rtl=area.rtl)
-    if table is not None:
-        yield Region([[table]], area.right)
+    parts = _split_at_gaps(band)
+    tables = [table_of(part, [one.middle for one in _parallel(part, gutter)], rtl=area.rtl) for part in parts]
+    if any(tables):
+        for part, table in zip(parts, tables, strict=True):
+            if table is not None:
+                yield Region([[table]], area.right)
+            else:
+                yield from regions([word for row in part for word in row], area)
         return
     for part in _split_at_headings(band, gutter):
         words = [word for row in part for word in row]
@@ -100,6 +108,15 @@ def _parallel(band: Rows, gutter: Gutter) -> list[Gutter]:
     if not any(one.x0 < gutter.x1 and gutter.x0 < one.x1 for one in kept):
         kept.append(replace(gutter, first=0, last=len(band) - 1))
     return sorted(kept, key=lambda one: one.x0)
+
+
+def _split_at_gaps(band: Rows) -> list[Rows]:
+    """Parts of a band with much white space between them: one table ends, another begins."""
+    tops = [max(word.top for word in row) for row in band]
+    steps = [above - below for above, below in pairwise(tops)]
+    most = _PART * statistics.median_low(steps) if steps else 0.0
+    cuts = [at for at, step in enumerate(steps, 1) if step > most]
+    return [band[first:last] for first, last in pairwise([0, *cuts, len(band)])]
 
 
 def _split_at_headings(band: Rows, gutter: Gutter) -> Iterator[Rows]:

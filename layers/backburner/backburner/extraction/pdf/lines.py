@@ -15,7 +15,7 @@ _RAISED = 0.15
 _SMALLER = 0.9
 _OVERLAP = 0.5
 _SUPERSCRIPT = re.compile(r"[-+\u2212]?\d+(?:[,\u2013-]\d+)*|[a-z]{1,3}|[*\u2020\u2021]+")
-_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u2010\u00ad]$")
+_HYPHEN = re.compile(r"(?<=[^\W_])[-\u2010\u00ad]$")
 _SUSPENDED = re.compile(r"(?:und|oder|bzw\.?|sowie|and|or|to|et|ou|y|e|и|или)\b")
 _LEADERS = re.compile(r"\s*(?:[.\u2026\u00b7]\s?){4,}")
 """Dots that lead to a page number."""
