@@ -34,17 +34,31 @@ class Made:
 
     def page(
         self, content: str = "", *, fonts: Mapping[str, int] | None = None, xobjects: Mapping[str, int] | None = None,
-        entries: str = "", size: Sequence[int] = A4,
+        properties: Mapping[str, int] | None = None, entries: str = "", size: Sequence[int] = A4,
     ) -> int:  # fmt: skip
         """A page with this content; its font is F1."""
         named = "".join(f"/{name} {number} 0 R" for name, number in ({"F1": self.font} | dict(fonts or {})).items())
         drawn = "".join(f"/{name} {number} 0 R" for name, number in (xobjects or {}).items())
+        layers = "".join(f"/{name} {number} 0 R" for name, number in (properties or {}).items())
         number = self.add(
             f"<</Type/Page/Parent {self.tree} 0 R/MediaBox[0 0 {size[0]} {size[1]}]/Contents {self.stream(content)} 0 R"
-            f"/Resources<</Font<<{named}>>/XObject<<{drawn}>>>>{entries}>>"
+            f"/Resources<</Font<<{named}>>/XObject<<{drawn}>>/Properties<<{layers}>>>>{entries}>>"
         )
         self.pages.append(number)
         return number
+
+    def mapped(self, codes: Mapping[int, str], width: int = 500) -> int:
+        """A font whose codes stand for these characters (UTF-16 in hexadecimal digits)."""
+        lines = "\n".join(f"<{code:02X}> <{char}>" for code, char in codes.items())
+        mapping = self.stream(
+            "/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <FF> endcodespacerange "
+            f"{len(codes)} beginbfchar\n{lines}\nendbfchar endcmap end"
+        )
+        widths = " ".join([str(width)] * (max(codes) + 1))
+        return self.add(
+            f"<</Type/Font/Subtype/TrueType/BaseFont/ABCDEF+Test/FirstChar 0/LastChar {max(codes)}/Widths[{widths}]"
+            f"/ToUnicode {mapping} 0 R>>"
+        )
 
     def picture(self, width: int = 8) -> int:
         """A grey picture."""

@@ -4,7 +4,7 @@ A reader that meets fonts without a character map, a wrong encoding or pictures 
 replacement characters, private-use characters, or next to nothing. That must never pass for the document.
 """
 
-from collections.abc import Iterator
+import re
 from dataclasses import replace
 
 from backburner.documents import Extracted
@@ -12,29 +12,20 @@ from backburner.errors import JobError, Reason
 
 MAX_UNREADABLE_SHARE = 0.3
 """Share of the characters, white space aside, that stand for no known character: beyond it the document is refused."""
-_REPLACEMENT = "\ufffd"
-_PRIVATE_USE = (0xE000, 0xF8FF), (0xF0000, 0x10FFFF)
+_UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
 
 
 def plausible(extracted: Extracted, what: str) -> Extracted:
     """The same, with a note if some characters are unreadable. Raises `JobError` where too many are, or no text is."""
-    printed = sum(not char.isspace() for char in extracted.text)
-    unreadable = sum(1 for _ in _unreadable(extracted.text))
-    if printed and unreadable > MAX_UNREADABLE_SHARE * printed:
+    unreadable = 0 if extracted.text.isascii() else len(_UNREADABLE.findall(extracted.text))
+    if not unreadable:
+        return extracted
+    printed = sum(map(len, extracted.text.split()))
+    if unreadable > MAX_UNREADABLE_SHARE * printed:
         raise JobError(
             Reason.UNREADABLE_DOCUMENT,
             f"{what} of whose {printed} characters {unreadable} cannot be read, probably for a font or an encoding "
             "that does not say what they are: save it again as PDF/A or as UTF-8, or run it through OCR",
         )
-    if not unreadable:
-        return extracted
     note = f"{unreadable} of {printed} characters could not be read"
     return replace(extracted, notes=(*extracted.notes, note))
-
-
-def _unreadable(text: str) -> Iterator[str]:
-    if text.isascii():
-        return
-    for char in text:
-        if char == _REPLACEMENT or any(first <= ord(char) <= last for first, last in _PRIVATE_USE):
-            yield char

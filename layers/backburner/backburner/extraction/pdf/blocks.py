@@ -13,6 +13,8 @@ _BULLET = re.compile(r"[•●○■□▪▫◦‣⁃∙·❖➢✓\u2212]\s*(?
 _NUMBER = re.compile(r"(?:\(?(?:\d{1,3}|[ivxlc]{1,5}|[a-zA-Z])[.)]|\d{1,3}(?:\.\d{1,3})+\.?|§\s?\d+|\[\d+\])\s+\S")
 _ENDS = re.compile(r"[.:;!?…。！？؟][\"'”’»)\]]*$")  # noqa: RUF001
 _BEGINS = re.compile(r"[\"'“‘«„(\[]*[A-Z\u00c0-\u00de\u0400-\u042f\d]")  # noqa: RUF001
+_LEADS = re.compile(r" \.\.\. \S{1,8}$")
+"""A line of a table of contents ends with its page."""
 _HYPHEN = re.compile(r"(?<=[^\W_])[-\u2010\u00ad]$")
 _SAME_SIZE = 0.06
 _MOSTLY = 0.7
@@ -66,27 +68,28 @@ def _fitting(lines: Sequence[Line], right: float) -> Callable[[Line, Line], bool
     ended = [_is_ended(above, below) for above, below in pairwise(lines)]
     goes_on = sum(line.text[:1].islower() for line in lines[1:])
     is_running = goes_on > 1 and goes_on >= 0.5 * len(ended)
-    is_listed = sum(ended) >= _MOSTLY * max(len(ended), 1)
+    is_listed = len(ended) > 0 and sum(ended) >= _MOSTLY * len(ended)
     if is_running or (widest - left >= _WIDE * (right - left) and not is_listed):
         right = min(right, widest)
 
     def is_ended(above: Line, below: Line) -> bool:
         room = right - 0.5 * below.size - above.x1
         fits = room > 0.3 * below.size + below.first_width
-        return fits and (room > _SHORT * (right - left) or _is_ended(above, below))
+        is_end = _is_ended(above, below)
+        return (fits and (is_end or room > _SHORT * (right - left))) or (is_listed and is_end)
 
     return is_ended
 
 
 def _is_ended(above: Line, below: Line) -> bool:
-    return bool(_ENDS.search(above.text[-4:]) and _BEGINS.match(below.text))
+    return bool(_LEADS.search(above.text) or (_ENDS.search(above.text[-4:]) and _BEGINS.match(below.text)))
 
 
 def _is_new(begun: Sequence[Line], line: Line, pitch: float, fits: Callable[[Line, Line], bool]) -> bool:
     """Whether a line begins a paragraph."""
     above = begun[-1]
     step = (above.bottom - line.bottom) / line.size
-    is_far = step > max(1.25 * pitch, pitch + 0.3) or step < 0
+    is_far = bool(_LEADS.search(above.text)) or step > max(1.25 * pitch, pitch + 0.3) or step < 0
     if is_far or not _is_same_size(above, line) or _BULLET.match(line.text):
         return True
     if _NUMBER.match(line.text) and (_is_item(begun[0]) or _ENDS.search(above.text[-4:]) or fits(above, line)):

@@ -34,6 +34,11 @@ class Characters:
     is_invisible: bool = False
     """Whether the first of them leaves no ink, as those do that OCR puts over a picture."""
 
+    @property
+    def pieces(self) -> int:
+        """By how many operators they were drawn."""
+        return len(set(map(self.drawn_in, range(len(self.text)))) - {0})
+
     def only(self, drawn: Container[int | None]) -> "Characters":
         """Those that were drawn with these; all about them is looked up, so that the page may be closed."""
         kept = [at for at in range(len(self.text)) if self.drawn_in(at) in drawn]

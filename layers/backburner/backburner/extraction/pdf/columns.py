@@ -18,6 +18,8 @@ _WIDE = 1.4
 _MOST_DEEP = 12
 _MOST_GUTTERS = 60
 _HEADING = 1.12
+_SAME = 0.06
+_CLOSE = 1.6
 _PART = 2.5
 """Of the usual distance of rows: what is further apart is no single table."""
 _MARKER = re.compile(
@@ -69,32 +71,57 @@ def regions(words: Sequence[Word], area: Area) -> Iterator[Region]:
     if gutter is None:
         yield Region(rows, area.right)
         return
-    above, band, below = rows[: gutter.first], rows[gutter.first : gutter.last + 1], rows[gutter.last + 1 :]
     inner = replace(area, depth=area.depth + 1)
-    if above:
-        yield from regions([word for row in above for word in row], inner)
-    yield from _band(band, gutter, inner)
-    if below:
-        yield from regions([word for row in below for word in row], inner)
+    band = rows[gutter.first : gutter.last + 1]
+    parts = _tables(band, gutter, area)
+    if parts is None:
+        gutter = _grown(gutter, rows)
+        band = rows[gutter.first : gutter.last + 1]
+    if gutter.first:
+        yield from regions(_all(rows[: gutter.first]), inner)
+    yield from _columns(band, gutter, inner) if parts is None else _one_by_one(parts, inner)
+    if gutter.last + 1 < len(rows):
+        yield from regions(_all(rows[gutter.last + 1 :]), inner)
 
 
-def _band(band: Rows, gutter: Gutter, area: Area) -> Iterator[Region]:
+def _all(rows: Rows) -> list[Word]:
+    return [word for row in rows for word in row]
+
+
+def _tables(band: Rows, gutter: Gutter, area: Area) -> list[Word | Rows] | None:
+    """The parts of a band, tables in a word's place; None if there is no table among them."""
     parts = _split_at_gaps(band)
     tables = [table_of(part, [one.middle for one in _parallel(part, gutter)], rtl=area.rtl) for part in parts]
-    if any(tables):
-        for part, table in zip(parts, tables, strict=True):
-            if table is not None:
-                yield Region([[table]], area.right)
-            else:
-                yield from regions([word for row in part for word in row], area)
-        return
+    return [table or part for table, part in zip(tables, parts, strict=True)] if any(tables) else None
+
+
+def _one_by_one(parts: list[Word | Rows], area: Area) -> Iterator[Region]:
+    for part in parts:
+        if isinstance(part, Word):
+            yield Region([[part]], area.right)
+        else:
+            yield from regions(_all(part), area)
+
+
+def _columns(band: Rows, gutter: Gutter, area: Area) -> Iterator[Region]:
     for part in _split_at_headings(band, gutter):
-        words = [word for row in part for word in row]
+        words = _all(part)
         left_side = [word for word in words if word.x1 <= gutter.middle]
         right_side = [word for word in words if word.x1 > gutter.middle]
         for side, limit in ((left_side, gutter.x0), (right_side, area.right)):
             if side:
                 yield from regions(side, replace(area, right=limit))
+
+
+def _grown(gutter: Gutter, rows: Rows) -> Gutter:
+    """A gutter with the lines above it that belong to its left column: their paragraph goes on beside it."""
+    first = gutter.first
+    while first and all(word.x1 <= gutter.x0 for word in rows[first - 1]):
+        above, below = rows[first - 1][0], rows[first][0]
+        if abs(above.size - below.size) > _SAME * below.size or above.base - below.base > _CLOSE * below.size:
+            break
+        first -= 1
+    return replace(gutter, first=first)
 
 
 def _parallel(band: Rows, gutter: Gutter) -> list[Gutter]:

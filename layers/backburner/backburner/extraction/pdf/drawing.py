@@ -23,6 +23,8 @@ class Drawing:
     vertical: list[Box] = field(default_factory=list)
     pictures: list[Box] = field(default_factory=list)
     paths: int = 0
+    texts: int = 0
+    """Pieces of text, as many as operators drew."""
     _segments: int = 0
     _at: Point = (0.0, 0.0)
     _begin: Point = (0.0, 0.0)

@@ -28,6 +28,7 @@ class Fault(StrEnum):
     PICTURE = "no text, only a picture"
     DRAWING = "no text, only drawings"
     UNREADABLE = "some of its characters cannot be read, its fonts do not say what they mean"
+    INCOMPLETE = "its text from OCR may lack words"
     BROKEN = "damaged, not read"
 
     @property

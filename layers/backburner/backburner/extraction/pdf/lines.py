@@ -10,6 +10,7 @@ from backburner.extraction.pdf.words import Cells, Word
 
 _GLUED = 0.1
 """Of the size of type: words of different size or font that stand nearer than this are one."""
+_GLUED_RAISED = 0.25
 _TOUCHING = 0.03
 _RAISED = 0.15
 _SMALLER = 0.9
@@ -151,6 +152,8 @@ def _is_apart(before: Word, word: Word, *, rtl: bool) -> bool:
         return True  # one over the other
     if is_cjk(before.text[-1:]) and is_cjk(word.text[:1]):
         return gap > 0.6 * small
+    if word.size < before.size and word.base > before.base + _RAISED * small:
+        return gap > _GLUED_RAISED * small
     if abs(before.size - word.size) > 0.1 * small or abs(before.base - word.base) > _RAISED * small:
         return gap > _GLUED * small or (word.is_spaced and gap > 0)
     return gap > _GLUED * small or (word.is_spaced and (not rtl or gap > _TOUCHING * small))

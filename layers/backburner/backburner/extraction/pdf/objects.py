@@ -31,6 +31,8 @@ def draw(objects: Iterator[Any], found: Drawing, matrix: Matrix = _IDENTITY, dep
         match c.FPDFPageObj_GetType(one):
             case c.FPDF_PAGEOBJ_PATH:
                 _draw_path(one, found.within(_matrix(one), matrix), found)
+            case c.FPDF_PAGEOBJ_TEXT:
+                found.texts += 1
             case c.FPDF_PAGEOBJ_IMAGE:
                 found.picture(found.within(_matrix(one), matrix))
             case c.FPDF_PAGEOBJ_FORM if depth < _MOST_FORMS_DEEP:

@@ -27,6 +27,8 @@ class PageText:
     fault: Fault | None = None
     printed: int = 0
     """Characters, white space aside."""
+    is_incomplete: bool = False
+    """Whether PDFium has left out pieces of it: words of OCR have no shape, and it takes some for shadows of others."""
     is_blank: bool = False
     """Whether nothing at all is on it."""
 
@@ -52,7 +54,8 @@ def page_text(page: Page) -> PageText:
     blocks += [Block(" ".join(text.split()), 0.0) for text in setting.oblique if text.strip()]
     printed = sum(len(word.text) for words in setting.words.values() for word in words)
     is_blank = not (printed or fault or laid.remarks or drawing.pictures or drawing.paths)
-    return PageText(blocks, laid.remarks, laid.attachments, fault, printed, is_blank)
+    is_incomplete = characters.is_invisible and characters.pieces < drawing.texts
+    return PageText(blocks, laid.remarks, laid.attachments, fault, printed, is_incomplete, is_blank)
 
 
 def _words_and(words: Sequence[Word], oblique: Sequence[str]) -> list[Word]:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
@@ -98,17 +98,36 @@ def _ask_second(body: bytes, reading: _Reading) -> None:
     blank = [at for at, page in enumerate(reading.pages) if page.is_blank]
     for at in damaged(body, blank) if blank else ():
         reading.pages[at].fault = Fault.BROKEN
+    _complete(body, reading)
     bad = [at for at, page in enumerate(reading.pages) if page.fault in (Fault.BROKEN, Fault.UNREADABLE)]
     if bad or not reading.pages:
         for number, text in sorted(second_reading(body, bad if reading.pages else None).items()):
             reading.pages += [PageText(fault=Fault.BROKEN) for _ in range(number + 1 - len(reading.pages))]
             if is_readable(text):
-                blocks = [Block(line, 0.0) for line in text.splitlines() if line.strip()]
-                reading.pages[number] = PageText(blocks, printed=len(text))
+                reading.pages[number] = _plain(text, reading.pages[number])
     if not reading.pages:
         raise JobError(Reason.UNREADABLE_DOCUMENT, "a damaged PDF, without a page: save it again and upload it again")
     if all(page.fault is Fault.BROKEN for page in reading.pages):
         raise JobError(Reason.UNREADABLE_DOCUMENT, "a damaged PDF: save it again and upload it again")
+
+
+def _complete(body: bytes, reading: _Reading) -> None:
+    """Take another reader's words where this one has left out some."""
+    lacking = [at for at, page in enumerate(reading.pages) if page.is_incomplete and page.fault is None]
+    told = second_reading(body, lacking) if lacking else {}
+    for at in lacking:
+        page = reading.pages[at]
+        text = told.get(at, "")
+        if not is_readable(text):
+            page.fault = Fault.INCOMPLETE
+        elif sum(map(len, text.split())) > page.printed:
+            reading.pages[at] = _plain(text, page)
+
+
+def _plain(text: str, page: PageText) -> PageText:
+    """A page with another reader's lines."""
+    blocks = [Block(line, 0.0) for line in text.splitlines() if line.strip()]
+    return replace(page, blocks=blocks, fault=None, printed=sum(map(len, text.split())))
 
 
 def _refuse_without_text(reading: _Reading) -> None:

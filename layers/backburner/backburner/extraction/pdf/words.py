@@ -111,7 +111,7 @@ def turned(box: Box, quarter: int) -> Box:
 def _chunks(characters: Characters, setting: Setting) -> Iterator[_Chunk]:
     chunk: _Chunk | None = None
     style_top = style_bottom = math.nan
-    place, end, reach = _Place(), math.inf, 0.0
+    place, drawn, end, reach = _Place(), 0, math.inf, 0.0
     boxes = characters.boxes
     for index, (char, left, top, right, bottom) in enumerate(
         zip(characters.text, boxes[0::4], boxes[1::4], boxes[2::4], boxes[3::4], strict=True)
@@ -126,7 +126,9 @@ def _chunks(characters: Characters, setting: Setting) -> Iterator[_Chunk]:
             continue
         if top != style_top or bottom != style_bottom:
             style_top, style_bottom = top, bottom
-            place = _Place.of(characters.style(index))
+            here = characters.drawn_in(index)
+            if not here or here != drawn:  # what one operator draws is on one line, high letters and low
+                drawn, place = here, _Place.of(characters.style(index))
         if place.is_oblique:
             setting.oblique += [] if setting.oblique else [""]
             setting.oblique[-1] += char
