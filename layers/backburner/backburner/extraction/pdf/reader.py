@@ -16,6 +16,7 @@ from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecur
 from backburner.extraction.pdf.second import damaged, is_readable, second_reading
 from backburner.extraction.pdf.whole import is_cut_off, trimmed, with_trailer
 from backburner.extraction.pdf.xfa import xfa_text
+from backburner.extraction.plausibility import plausible
 
 _HEADING = 1.15
 """Type that is so much larger than most of a document is a heading."""
@@ -48,6 +49,8 @@ def read_pdf(body: bytes, inner: Callable[[bytes, str], Extracted], most_pages: 
     reading = _opened(body, most_pages) or _opened(with_trailer(body) or b"", most_pages) or _Reading()
     _ask_second(body, reading)
     _refuse_without_text(reading)
+    told = "\n".join(block.text for page in reading.pages for block in page.blocks)
+    plausible(Extracted(told), "a PDF")  # by its own words, ours are all readable
     notes = list(notes_of((number, page.fault) for number, page in enumerate(reading.pages, 1) if page.fault))
     files, file_notes = attached(reading.attachments, inner)
     text = "\n\n".join([*_markdown(reading), *files]) + "\n"

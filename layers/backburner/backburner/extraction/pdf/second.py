@@ -61,7 +61,15 @@ def _is_damaged(page: "PageObject") -> bool:
 
 
 def _is_packed(contents: object) -> bool:
-    return isinstance(contents, dict) and "/Filter" in contents and int(contents.get("/Length", 0)) > _PACKED_NOTHING
+    """Whether there is more in a stream than an empty one takes when it is packed."""
+    from pypdf.generic import EncodedStreamObject  # noqa: PLC0415
+
+    if not isinstance(contents, EncodedStreamObject):
+        return False
+    written = io.BytesIO()
+    contents.write_to_stream(written)
+    _, _, data = written.getvalue().partition(b"stream")
+    return len(data.removesuffix(b"endstream").strip()) > _PACKED_NOTHING
 
 
 def _each(

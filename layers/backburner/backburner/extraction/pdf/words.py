@@ -111,7 +111,7 @@ def turned(box: Box, quarter: int) -> Box:
 def _chunks(characters: Characters, setting: Setting) -> Iterator[_Chunk]:
     chunk: _Chunk | None = None
     style_top = style_bottom = math.nan
-    place, drawn, end, reach = _Place(), 0, math.inf, 0.0
+    places, place, end, reach = _Places(characters), _Place(), math.inf, 0.0
     boxes = characters.boxes
     for index, (char, left, top, right, bottom) in enumerate(
         zip(characters.text, boxes[0::4], boxes[1::4], boxes[2::4], boxes[3::4], strict=True)
@@ -124,11 +124,8 @@ def _chunks(characters: Characters, setting: Setting) -> Iterator[_Chunk]:
             if place.is_oblique:
                 setting.oblique[-1] += char
             continue
-        if top != style_top or bottom != style_bottom:
-            style_top, style_bottom = top, bottom
-            here = characters.drawn_in(index)
-            if not here or here != drawn:  # what one operator draws is on one line, high letters and low
-                drawn, place = here, _Place.of(characters.style(index))
+        style_top, style_bottom = top, bottom
+        place = places.at(index, top, bottom)
         if place.is_oblique:
             setting.oblique += [] if setting.oblique else [""]
             setting.oblique[-1] += char
@@ -165,6 +162,26 @@ class _Place:
     def extent(self, left: float, bottom: float, right: float, top: float) -> tuple[float, float]:
         """Where a box begins and ends on it."""
         return ((left, right), (bottom, top), (-right, -left), (-top, -bottom))[self.quarter]
+
+
+@dataclass(slots=True)
+class _Places:
+    """The lines of characters, looked up where they may have changed: a look-up is dear."""
+
+    characters: Characters
+    top: float = math.nan
+    bottom: float = math.nan
+    drawn: int = 0
+    place: _Place = field(default_factory=_Place)
+
+    def at(self, index: int, top: float, bottom: float) -> _Place:
+        """The line of a character that is so high and so low."""
+        if top != self.top or bottom != self.bottom:
+            self.top, self.bottom = top, bottom
+            drawn = self.characters.drawn_in(index)
+            if not drawn or drawn != self.drawn:  # what one operator draws is on one line, high letters and low
+                self.drawn, self.place = drawn, _Place.of(self.characters.style(index))
+        return self.place
 
 
 def _goes_on(chunk: _Chunk, place: _Place, x0: float, x1: float) -> bool:
