@@ -19,7 +19,7 @@ SDKS = {
     "aiobotocore", "aioboto3", "aws_lambda_powertools", "boto3", "botocore", "httpx", "httpx2", "mypy_boto3_s3",
     "mypy_boto3_sqs", "obstore", "openai", "requests", "s3transfer", "urllib3", "yandexcloud",
 }  # fmt: skip
-READERS = {"chardet", "email", "lxml", "xberg", "zipfile"}
+READERS = {"chardet", "email", "lxml", "pypdf", "pypdfium2_raw", "xberg", "zipfile"}
 """What meets files of strangers: in a child only."""
 EXCHANGED = "backburner.extraction.child"
 """All that a parent knows of the child."""
@@ -153,7 +153,7 @@ def test_importing_a_module_starts_nothing(path: Path) -> None:
     seen = _imports_of(_name(path))
     assert seen["made"] == []
     assert seen["threads"] == 1
-    assert not set(seen["modules"]) & {"openai", "httpx2", "jsonschema_rs", "lxml", "xberg", "chardet"}
+    assert not set(seen["modules"]) & {"openai", "httpx2", "jsonschema_rs", "lxml", "pypdf", "pypdfium2_raw", "xberg", "chardet"}
     if path in CORE:
         assert not set(seen["modules"]) & SDKS
 
