@@ -7,7 +7,7 @@ TEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
 BIN := .venv/bin
-UV := $(CURDIR)/$(BIN)/uv
+UV := "$(CURDIR)/$(BIN)/uv"
 UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
 UV_SYNC := $(UV) sync --frozen --quiet --no-python-downloads --preview-features package-conflicts
 UV_EXPORT := $(UV) export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header \
@@ -23,7 +23,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo up test soak bench-batch plant-bugs check check-format check-lint check-types check-template \
+.PHONY: help setup demo up test soak bench-batch documents-check rich-documents plant-bugs check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -41,7 +41,7 @@ setup: $(ENVIRONMENTS) ## Install everything, into .venv and .tools; quick when 
 	@touch $@
 
 .tools/%/.in-step: .venv/.in-step
-	UV_PROJECT_ENVIRONMENT=.tools/$* $(UV_SYNC) --python $(CURDIR)/$(BIN)/python --only-group $*
+	UV_PROJECT_ENVIRONMENT=.tools/$* $(UV_SYNC) --python "$(CURDIR)/$(BIN)/python" --only-group $*
 	@touch $@
 
 demo: setup ## See it work: the local cloud, a stand-in provider, a few documents
@@ -58,6 +58,14 @@ soak: setup ## Thousands of jobs under random kills and faults, for minutes; SOA
 
 bench-batch: setup ## One batch of 50,000 lines: seconds, memory, calls a line; BENCH_ARGS="--lines 2000"
 	$(BIN)/python benchmarks/batch.py $(BENCH_ARGS)
+
+documents-check: setup ## Read a folder of files beside independent readers and tell where they differ; DIR=~/archive
+	@test -n "$(DIR)" || { echo "Name the folder: make documents-check DIR=~/archive" >&2; exit 2; }
+	$(BIN)/python benchmarks/documents_check.py "$(DIR)"
+
+rich-documents: setup ## Write the tests' rich document anew in every format; needs LibreOffice
+	@command -v soffice >/dev/null || { echo "LibreOffice is not here: apt-get install libreoffice fonts-wqy-zenhei" >&2; exit 1; }
+	cd tests && ../$(BIN)/python -m extraction.rich
 
 plant-bugs: setup ## Plant twelve classic bugs, one at a time, and see which test catches each
 	$(BIN)/python scripts/plant_bugs.py

@@ -13,7 +13,7 @@ from rich.table import Table
 from backburner.records import ErrorRecord, OpenRecord, RunRecord, State, encode
 from backburner_cli.localcloud import LocalCloud, LocalCloudError
 from backburner_cli.up import running
-from backburner_cli.watch import Watcher, describe
+from backburner_cli.watch import Upload, Watcher, describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,24 +53,25 @@ class _Demo:
     told: set[tuple[str, str, int]] = field(default_factory=set)
 
     def run(self) -> list[RunRecord | ErrorRecord]:
-        waiting = {key: self._upload(key, sample) for key, sample in DOCUMENTS.items()}
+        waiting = [self._upload(key, sample) for key, sample in DOCUMENTS.items()]
         ended: list[RunRecord | ErrorRecord] = []
         while waiting:
             self._tell_ended(waiting, ended)
             self._tell_open()
             if time.monotonic() > self.began + LIMIT_S:
-                raise LocalCloudError(f"{', '.join(waiting)} did not end within {LIMIT_S:.0f} s")
+                keys = ", ".join(upload.key for upload in waiting)
+                raise LocalCloudError(f"{keys} did not end within {LIMIT_S:.0f} s")
             if any(stage == State.RUNNING for _, stage, _ in self.told) and waiting:
                 self._tick()
             else:
                 time.sleep(0.2)
         return ended
 
-    def _upload(self, key: str, sample: str) -> str:
+    def _upload(self, key: str, sample: str) -> Upload:
         body = (files("backburner_cli.samples") / sample).read_bytes()
-        etag = self.cloud.s3().put_object(Bucket=self.cloud.bucket, Key=key, Body=body)["ETag"].strip('"')
-        self._say("upload", f"{key} ({len(body)} bytes, ETag {etag[:8]}…)")
-        return etag
+        upload = self.watcher.upload(key, body)
+        self._say("upload", f"{key} ({len(body)} bytes, ETag {upload.etag[:8]}…)")
+        return upload
 
     def _tell_open(self) -> None:
         for record in self.watcher.open_records():
@@ -79,17 +80,17 @@ class _Demo:
                 self.told.add(fact)
                 self._say(*_stage(record))
 
-    def _tell_ended(self, waiting: dict[str, str], ended: list[RunRecord | ErrorRecord]) -> None:
-        for key, etag in list(waiting.items()):
-            record = self.watcher.ended(key, etag)
+    def _tell_ended(self, waiting: list[Upload], ended: list[RunRecord | ErrorRecord]) -> None:
+        for upload in list(waiting):
+            record = self.watcher.ended(upload)
             if record is None:
                 continue
-            del waiting[key]
+            waiting.remove(upload)
             ended.append(record)
             if isinstance(record, ErrorRecord):
-                self._say("failed", f"{key}: {record.reason}", "red")
+                self._say("failed", f"{upload.key}: {record.reason}", "red")
             else:
-                self._say("done", f"{key} → {record.result_key} after {record.polls} polls", "green")
+                self._say("done", f"{upload.key} → {record.result_key} after {record.polls} polls", "green")
 
     def _tick(self) -> None:
         self._say("tick", "the timer would do this within a minute; the demo invokes the checker now")

@@ -63,17 +63,18 @@ def put(
 
 @app.command()
 def provider(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8765,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 8765,
     profile: Annotated[Literal["openai", "yandex", "vllm"], typer.Option(help="Whose rules it keeps.")] = "openai",
 ) -> None:
     """Run the local stand-in provider alone: background mode of the Responses API over an honest extract."""
     from backburner_cli.standin import StandIn, run  # noqa: PLC0415
 
     out.print(f"Stand-in provider at http://127.0.0.1:{port}/v1, any key; its models: GET /v1/models. Ctrl-C ends it.")
-    try:
-        run(port=port, stand_in=StandIn(profile=profile, remembers=False))
-    except OSError as error:
-        raise typer.BadParameter(f"{port}: {error.strerror}; choose another", param_hint="--port") from error
+    with plain_errors("Stopped."):
+        try:
+            run(port=port, stand_in=StandIn(profile=profile, remembers=False))
+        except OSError as error:
+            raise typer.BadParameter(f"{port}: {error.strerror}; choose another", param_hint="--port") from error
 
 
 app.add_typer(operating)

@@ -17,10 +17,9 @@ from backburner.inbox import Inbox
 from backburner.ledger import Ledger
 from backburner.parts import Parts, assemble
 from backburner.settings import Settings, from_env
-from backburner_cli.terminal import CommandError
+from backburner_cli.terminal import CommandError, reach_remedy
 
 T = TypeVar("T")
-_REACH = "is it the right one, and do AWS_ENDPOINT_URL, AWS_REGION and the credentials belong to it?"
 _PRINTED = "backburner up prints them all; for a stack they are its outputs and parameters"
 
 
@@ -84,7 +83,7 @@ def run(environment: Mapping[str, str], work: Callable[[Office], Awaitable[T]]) 
     except ConfigError as error:
         raise CommandError(f"{error}\nThe functions' own environment is needed: {_PRINTED}.") from error
     except BackburnerError as error:
-        raise CommandError(f"{error}; {_REACH}") from error
+        raise CommandError(f"{error}; {reach_remedy(environment)}") from error
     except BotoCoreError as error:
         raise CommandError(f"{error} Set AWS_REGION, AWS_ENDPOINT_URL and credentials; {_PRINTED}.") from error
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backburner.records import ErrorRecord
-from backburner_cli.watch import Watcher, describe
+from backburner.errors import ConfigError
+from backburner.profiles import resolve_model
+from backburner.records import ErrorRecord, RunRecord
+from backburner.settings import from_env
+from backburner_cli.terminal import printable, reach_remedy
+from backburner_cli.watch import Upload, Watcher, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import Console
 
@@ -29,35 +34,83 @@ def upload(out: Console, environment: Mapping[str, str], files: Sequence[Path], 
     bucket = environment.get("BACKBURNER_BUCKET")
     if not bucket:
         raise PutError("BACKBURNER_BUCKET is not set: the bucket's name (backburner up prints it, so does sam deploy)")
-    folder = f"inbox/{recipe}/" if recipe else "inbox/"
-    waiting: dict[str, str] = {}
+    paths = keys_of(files, recipe, Path.cwd())
+    waiting: list[Upload] = []
     try:
         watcher = Watcher(boto3.session.Session(region_name=environment.get("AWS_REGION")).client("s3"), bucket)
-        for path in files:
-            key = folder + path.name
-            waiting[key] = watcher.s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())["ETag"].strip('"')
-            out.print(f"uploaded s3://{bucket}/{key}", markup=False)
+        for key, path in paths.items():
+            waiting.append(watcher.upload(key, path, _default_model(environment) if wait else None))
+            out.print(f"uploaded s3://{bucket}/{printable(key)}", markup=False)
         if wait:
             _await(out, watcher, waiting)
     except (BotoCoreError, ClientError) as error:
-        raise PutError(f"{error}: are AWS_ENDPOINT_URL, AWS_REGION and the credentials set for this bucket?") from error
+        raise PutError(f"{error}: {reach_remedy(environment)}") from error
+    except OSError as error:
+        raise PutError(f"{error.filename}: {error.strerror}") from error
 
 
-def _await(out: Console, watcher: Watcher, waiting: dict[str, str]) -> None:
+def keys_of(files: Sequence[Path], recipe: str, here: Path) -> dict[str, Path]:
+    """The files by their keys. Raises `PutError` where two files would share a key, or a name cannot be one.
+
+    A file keeps its path below the current folder; one from elsewhere keeps it below the folder that all those have in
+    common.
+    """
+    absolute = [Path(os.path.abspath(path)) for path in files]  # noqa: PTH100 - a link keeps the name it was given by
+    elsewhere = [path for path in absolute if not path.is_relative_to(here)]
+    common = Path(os.path.commonpath([path.parent for path in elsewhere])) if elsewhere else here
+    found: dict[str, Path] = {}
+    for path in absolute:
+        name = path.relative_to(common if path in elsewhere else here).as_posix()
+        # Directly in inbox/, a folder would be taken for the name of a recipe.
+        folder = recipe or ("default" if "/" in name else "")
+        key = f"inbox/{folder}/{name}" if folder else f"inbox/{name}"
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise PutError(f"{printable(str(path))}: its name is not UTF-8, so it cannot be a key: rename it") from None
+        if found.setdefault(key, path) != path:
+            raise PutError(f"{path} and {found[key]} would both become {key}: upload them one after the other")
+    return found
+
+
+def _default_model(environment: Mapping[str, str]) -> str | None:
+    """The model of recipes that name none, where the environment tells it."""
+    try:
+        settings = from_env(environment, needs_key=False)
+    except ConfigError:
+        return None
+    return resolve_model(settings.profile, settings.model, settings.project)
+
+
+def _await(out: Console, watcher: Watcher, waiting: list[Upload]) -> None:
     """Show what becomes of each document; Ctrl-C leaves the jobs to go on by themselves."""
     failed = 0
     with out.status("waiting for the results; Ctrl-C leaves the jobs to go on"):
         while waiting:
-            for key, etag in list(waiting.items()):
-                record = watcher.ended(key, etag)
+            for upload, record in list(_ended(watcher, waiting)):
+                waiting.remove(upload)
                 if record is None:
+                    out.print(f"  {printable(upload.key)} was replaced or removed meanwhile", markup=False)
                     continue
-                del waiting[key]
-                failed += isinstance(record, ErrorRecord)
-                for name, value in describe(record).items():
-                    out.print(f"  {name:12} {value}", markup=False)
-                if not isinstance(record, ErrorRecord):
-                    out.print(watcher.text(record.result_key), markup=False)
-            time.sleep(POLL_S)
+                failed += isinstance(record, ErrorRecord) or bool(record.lines and record.lines.failed)
+                _show(out, watcher, record)
+            if waiting:
+                time.sleep(POLL_S)
     if failed:
-        raise PutError(f"{failed} failed: their error records stand in failed/ and say why")
+        raise PutError(f"{failed} failed, in part or whole: what stands in failed/ says why")
+
+
+def _ended(watcher: Watcher, waiting: Sequence[Upload]) -> Iterator[tuple[Upload, RunRecord | ErrorRecord | None]]:
+    for upload in waiting:
+        record = watcher.ended(upload)
+        if record is not None:
+            yield upload, record
+        elif not watcher.is_current(upload):
+            yield upload, None
+
+
+def _show(out: Console, watcher: Watcher, record: RunRecord | ErrorRecord) -> None:
+    for name, value in describe(record).items():
+        out.print(f"  {name:12} {printable(str(value))}", markup=False)
+    if isinstance(record, RunRecord):
+        out.print(printable(watcher.text(record.result_key)), markup=False)

@@ -1,16 +1,40 @@
 """What the command says, and how it says that something went wrong."""
 
-from collections.abc import Iterator
+import errno
+import re
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import typer
 from rich.console import Console
 
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, escape sequences among them, and those that turn the direction of what follows."""
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class CommandError(Exception):
     """Something that the operator has to put right; its text names the remedy."""
+
+
+def printable(text: str) -> str:
+    """Text of strangers as a terminal may show it: what would steer the terminal is shown as an escape.
+
+    So are bytes of a file name that are not UTF-8.
+    """
+    readable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), readable)
+
+
+def reach_remedy(environment: Mapping[str, str]) -> str:
+    """What to look at where bucket and queues cannot be reached."""
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS"):
+        endpoint = environment.get(name)
+        if endpoint and endpoint != environment.get("AWS_ENDPOINT_URL"):
+            return f"{name} is {endpoint} and wins over AWS_ENDPOINT_URL: unset it if it is another cloud's"
+    return "are AWS_ENDPOINT_URL, AWS_REGION and the credentials set for this bucket?"
 
 
 @contextmanager
@@ -21,6 +45,8 @@ def plain_errors(interrupted: str) -> Iterator[None]:
     from backburner_cli.put import PutError  # noqa: PLC0415
 
     try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # until here it ended the process: see entry.py
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
     except KeyboardInterrupt:
         err.print(interrupted)
@@ -28,3 +54,20 @@ def plain_errors(interrupted: str) -> Iterator[None]:
     except (CommandError, LocalCloudError, ProviderError, PutError) as error:
         err.print(f"Error: {error}", markup=False, style="red")
         raise typer.Exit(1) from None
+    except OSError as error:
+        err.print(f"Error: {_told(error)}", markup=False, style="red")
+        raise typer.Exit(1) from None
+
+
+def _told(error: OSError) -> str:
+    """What the system refused, with the remedy."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            remedy = f": no space is left; make room in {tempfile.gettempdir()}, or name another folder in TMPDIR"
+        case errno.EMFILE | errno.ENFILE:
+            remedy = ": too many files are open; raise the limit (ulimit -n 1024)"
+        case errno.EADDRINUSE | errno.EADDRNOTAVAIL:
+            remedy = ": no port is free on 127.0.0.1; end what holds them"
+        case _:
+            remedy = ""
+    return f"{error}{remedy}"

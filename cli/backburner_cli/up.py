@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_OF_OTHER_CLOUDS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_SESSION_TOKEN", "AWS_PROFILE")
+"""What wins over the variables that are printed, if a shell still has it from elsewhere."""
+
+
 def stay(out: Console, environment: Mapping[str, str]) -> None:
     """Start everything on the local AWS, say how to use it, and wait for Ctrl-C."""
     with running(out, environment) as (cloud, provider):
@@ -39,6 +43,8 @@ def _wait(out: Console, environment: Mapping[str, str], provider: ChosenProvider
     out.print("\n[bold]Ready.[/] In another terminal:\n")
     for name, value in environment.items():
         out.print(f"  export {name}={shlex.quote(value)}", markup=False)
+    if left_over := [name for name in _OF_OTHER_CLOUDS if name not in environment]:
+        out.print(f"  unset {' '.join(left_over)}", markup=False)
     out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
     out.print("  .venv/bin/backburner status", markup=False)
     out.print("  .venv/bin/backburner audit\n", markup=False)

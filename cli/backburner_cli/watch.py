@@ -1,34 +1,96 @@
-"""Watching one document's way through the bucket: what stands where, with nothing but reads."""
+"""One document's way through the bucket: its upload, and what becomes of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from backburner.keys import place_of
+from botocore.exceptions import ClientError
+
+from backburner.keys import Place, place_of, recipe_keys
+from backburner.recipes import fingerprint, model_in
 from backburner.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
 
 R = TypeVar("R", bound=JobRecord)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A document as it was uploaded, and what stood at its place before: that is not its outcome."""
+
+    key: str
+    etag: str
+    last_modified: datetime
+    recipe_sha256: str
+    model: str | None
+    """The model it will be processed with; None where that is not known here."""
+    stood: frozenset[str]
+    """Names of the runs whose records were there before."""
+
+    def is_outcome(self, record: RunRecord | ErrorRecord) -> bool:
+        """Whether a record tells what became of this upload.
+
+        A record that stood there before does only if the upload opens no new run: the same bytes, recipe and model, and
+        done; or failed by a run that was opened for this very upload.
+        """
+        if record.source.etag != self.etag:
+            return False
+        if record.name not in self.stood:
+            return True
+        if record.recipe.sha256 != self.recipe_sha256 or self.model not in (None, record.provider.model):
+            return False
+        return isinstance(record, RunRecord) or record.source.last_modified >= self.last_modified
+
+
 @dataclass(frozen=True)
 class Watcher:
-    """Reads records of one bucket."""
+    """Uploads documents to one bucket, and reads what becomes of them."""
 
     s3: S3Client
     bucket: str
 
-    def ended(self, key: str, etag: str) -> RunRecord | ErrorRecord | None:
-        """The run or error record of this version of a document, whichever came later; None while it is under way."""
+    def upload(self, key: str, document: Path | bytes, model: str | None = None) -> Upload:
+        """Put a document into the inbox. `model` is the one of recipes that name none, if it is known."""
         place = place_of(key)
-        found = (self._read(place.run_record_key, RunRecord), self._read(place.error_record_key, ErrorRecord))
-        records = [record for record in found if record is not None and record.source.etag == etag]
+        recipe = self._recipe(place.recipe)
+        stood = frozenset(record.name for record in self._records(place))
+        if isinstance(document, bytes):
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=document)
+        else:
+            with document.open("rb") as body:
+                self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        there = self.s3.head_object(Bucket=self.bucket, Key=key)
+        return Upload(
+            key=key,
+            etag=there["ETag"].strip('"'),
+            last_modified=there["LastModified"],
+            recipe_sha256=fingerprint(recipe),
+            model=None if model_in(recipe) else model,
+            stood=stood,
+        )
+
+    def ended(self, upload: Upload) -> RunRecord | ErrorRecord | None:
+        """The run or error record of an upload, whichever came later; None while it is under way."""
+        records = [record for record in self._records(place_of(upload.key)) if upload.is_outcome(record)]
         return max(records, key=lambda record: record.run, default=None)
+
+    def is_current(self, upload: Upload) -> bool:
+        """Whether the document still stands in the inbox as it was uploaded."""
+        try:
+            there = self.s3.head_object(Bucket=self.bucket, Key=upload.key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return there["ETag"].strip('"') == upload.etag
 
     def open_records(self) -> Iterator[OpenRecord]:
         """Every job that is under way."""
@@ -41,6 +103,19 @@ class Watcher:
     def text(self, key: str) -> str:
         """An object as text."""
         return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
+
+    def _records(self, place: Place) -> Iterator[RunRecord | ErrorRecord]:
+        for record in (self._read(place.run_record_key, RunRecord), self._read(place.error_record_key, ErrorRecord)):
+            if record is not None:
+                yield record
+
+    def _recipe(self, name: str) -> bytes | None:
+        for key in recipe_keys(name) if name else ():
+            try:
+                return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            except self.s3.exceptions.NoSuchKey:
+                continue
+        return None
 
     def _read(self, key: str, kind: type[R]) -> R | None:
         try:
@@ -56,12 +131,27 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
         "state": record.state,
         "job": f"{record.job_id}, run {record.run}",
         "recipe": record.recipe.name,
-        "generations": ", ".join(f"{r.id} ({r.status})" for r in record.responses) or "none was started",
+        "generations": _generations(record),
         "model": ", ".join(models) or record.provider.model,
         "tokens": f"{record.usage.input_tokens} in, {record.usage.output_tokens} out",
         "cost": "unknown: the recipe names no price" if record.cost is None else f"{record.cost:.6f}",
         "polls": record.polls,
     }
+    if record.lines is not None and record.lines.failed:
+        failed = f"{record.lines.failed} of {record.lines.total}: {record.place.errors_key}"
+        lines["failed lines"] = failed
+    if record.source.notes:
+        lines["not read"] = "; ".join(record.source.notes)
     if isinstance(record, ErrorRecord):
         return lines | {"reason": record.reason, "message": record.message, "replay": record.replay}
     return lines | {"result": record.result_key}
+
+
+def _generations(record: RunRecord | ErrorRecord) -> str:
+    """Its own generations by id; those of parts and lines counted."""
+    own = [f"{response.id} ({response.status})" for response in record.responses]
+    in_parts = sum(len(part.responses) for part in record.parts or ())
+    counted = [f"{in_parts} in {len(record.parts or ())} parts"] if record.parts else []
+    if record.lines is not None:
+        counted = [f"{record.lines.total} lines"]
+    return ", ".join(own + counted) or "none was started"

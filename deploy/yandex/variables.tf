@@ -176,6 +176,16 @@ variable "sweep_every_s" {
   }
 }
 
+variable "line_parameters" {
+  description = "Parameters that lines of a batch may bring beside the usual ones, as \"tools, tool_choice\" (BACKBURNER_LINE_PARAMETERS)."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.line_parameters == null || can(regex("^[a-z0-9_, *]{1,256}$", var.line_parameters))
+    error_message = "Write names of parameters, separated by commas."
+  }
+}
+
 variable "context_tokens" {
   type        = string
   default     = null

@@ -1,7 +1,9 @@
 """What the operator sees."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +81,53 @@ def test_help_teaches(command):
     shown = run(*command, "--help")
     assert shown.returncode == 0
     assert "Usage" in shown.stdout
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "-1", "x"])
+def test_a_port_that_is_none_is_refused_without_a_traceback(port):
+    """With the range that is allowed."""
+    shown = run("provider", "--port", port)
+    assert shown.returncode == 2
+    assert "--port" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_a_port_in_use_is_refused_with_the_remedy():
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        shown = run("provider", "--port", str(holder.getsockname()[1]))
+    assert shown.returncode == 2
+    assert "choose another" in shown.stderr
+
+
+@pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4])
+def test_ctrl_c_while_it_starts_ends_it_in_silence(after_s):
+    """Nothing has been begun yet, so there is nothing to say."""
+    with subprocess.Popen(
+        [*COMMAND, "demo"], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as demo:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            demo.wait(after_s)
+        demo.send_signal(signal.SIGINT)
+        _, errors = demo.communicate(timeout=30)
+    assert demo.returncode in (130, -signal.SIGINT)
+    assert b"Traceback" not in errors
+
+
+def test_put_takes_a_name_that_is_no_utf8_without_a_traceback(tmp_path):
+    path = tmp_path / os.fsdecode(b"gr\xfcn.txt")
+    path.write_text("text")
+    shown = run("put", str(path), BACKBURNER_BUCKET="b")
+    assert shown.returncode == 1
+    assert "its name is not UTF-8" in shown.stderr
+
+
+def test_a_left_over_endpoint_is_named(tmp_path):
+    """It wins over the one that was just exported."""
+    (tmp_path / "a.txt").write_text("text")
+    cloud = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1"}
+    old, new = "http://127.0.0.1:9", "http://127.0.0.1:10"
+    shown = run(
+        "put", str(tmp_path / "a.txt"), BACKBURNER_BUCKET="b", AWS_ENDPOINT_URL=new, AWS_ENDPOINT_URL_S3=old, **cloud
+    )
+    assert shown.returncode == 1
+    assert f"AWS_ENDPOINT_URL_S3 is {old}" in shown.stderr

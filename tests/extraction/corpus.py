@@ -176,6 +176,12 @@ def packed(files: Mapping[str, bytes]) -> bytes:
     return file.getvalue()
 
 
+def unpacked(archive: bytes) -> dict[str, bytes]:
+    """The files of an archive."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as packed_files:
+        return {name: packed_files.read(name) for name in packed_files.namelist()}
+
+
 def repacked(archive: bytes, name: str, body: bytes) -> bytes:
     """An archive with one of its files replaced."""
     with zipfile.ZipFile(io.BytesIO(archive)) as old:

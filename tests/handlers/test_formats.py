@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extraction import corpus
+from extraction import corpus, losses
 from extraction.test_encodings import FRENCH, GERMAN, RUSSIAN
 from extraction.test_hostile import encrypted_office, paragraphs
 
@@ -81,3 +81,18 @@ def test_a_mixed_corpus_is_read_and_hostile_files_fail_alone(world: World) -> No
     assert len(world.creates()) == len(READ)
     assert world.problems() == []
     assert world.keys("ledger/work/") == []
+
+
+def test_what_could_not_be_read_stands_in_the_run_record_and_reaches_the_model(world: World) -> None:
+    """Nothing of a document is lost in silence."""
+    world.recipe("lossy")
+    for name, (make, _) in losses.LOSSES.items():
+        world.upload(f"inbox/lossy/{name}", make())
+    world.submit(*(f"inbox/lossy/{name}" for name in losses.LOSSES))
+    world.settle()
+    sent = {one.request["metadata"]["job_id"]: str(one.input) for one in world.stand_in.generations}
+    for name, (_, says) in losses.LOSSES.items():
+        record = world.run_record(f"inbox/lossy/{name}")
+        notes = record["source"]["notes"]
+        assert any(says in note for note in notes), (name, notes)
+        assert all(f"[{note}]" in sent[record["job_id"]] for note in notes), name

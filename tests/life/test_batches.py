@@ -101,6 +101,43 @@ def test_a_jsonl_that_is_no_batch_is_a_document(system):
     assert system.result(KEY).startswith("In short")
 
 
+LINES = jsonl(*map(line, range(3)))
+
+
+@pytest.mark.parametrize(
+    ("body", "remedy"),
+    [
+        (LINES.encode("utf-16"), "save it as UTF-8"),
+        (LINES.encode("utf-16-be"), "save it as UTF-8"),
+        (LINES.encode("utf-32"), "save it as UTF-8"),
+        (LINES.replace("\n", "\r").encode(), "line feed"),
+        (json.dumps([json.loads(line) for line in LINES.splitlines()]).encode(), "without the brackets"),
+        (json.dumps(json.loads(LINES.splitlines()[0]), indent=2).encode(), "on a line of its own"),
+    ],
+)
+def test_a_batch_that_is_not_written_in_lines_is_refused_with_the_remedy(system, body, remedy):
+    """It would be one document otherwise: billed, answered, and taken for done."""
+    system.process(KEY, body)
+    record = system.error_record(KEY)
+    assert record["reason"] == "unreadable_document"
+    assert remedy in record["message"]
+    assert not system.generator.requests
+
+
+def test_a_batch_of_chat_completions_has_a_reason_of_its_own(system):
+    """Every line is among the errors, with the page that says how to turn it into one that is run."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    lines = [{"custom_id": f"c-{n}", "method": "POST", "url": "/v1/chat/completions", "body": body} for n in range(5)]
+    system.process(KEY, "".join(json.dumps(line) + "\n" for line in lines))
+    record = system.error_record(KEY)
+    assert record["reason"] == "unsupported_endpoint"
+    assert "docs/batches.md" in record["message"]
+    assert record["replay"].startswith("correct the document")
+    errors = [(error["custom_id"], error["error"]["code"]) for error in read(system, ERRORS)]
+    assert errors == [(f"c-{n}", "unsupported_endpoint") for n in range(5)]
+    assert not system.generator.requests
+
+
 def test_lines_share_what_may_be_in_flight(monkeypatch):
     monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 10)
     system, seen = System({"BACKBURNER_MAX_IN_FLIGHT": "3"}), []

@@ -1,5 +1,8 @@
 """The template as MiniStack runs it, with IAM enforced and TLS on."""
 
+import ssl
+import urllib.error
+import urllib.request
 from uuid import uuid4
 
 import pytest
@@ -106,3 +109,26 @@ def test_what_a_function_prints_is_in_its_log(cloud):
     """Each call leaves at least its frame of lines."""
     cloud.invoke(cloud.checker_function, {})
     assert any(line.startswith("REPORT RequestId") for line in cloud.logs(cloud.checker_function))
+
+
+def test_a_page_in_the_operators_browser_gets_nowhere(cloud):
+    """Not under a name of its own that points to this machine, and not to the controls that ask for no signature."""
+    context = ssl.create_default_context(cafile=cloud.environment["AWS_CA_BUNDLE"])
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+
+    def status(path, **headers):
+        request = urllib.request.Request(cloud.endpoint + path, headers=headers)  # noqa: S310 - our own server
+        try:
+            with opener.open(request, timeout=30) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    port = cloud.endpoint.rpartition(":")[2]
+    token = {"Authorization": f"Bearer {cloud.environment['AWS_SECRET_ACCESS_KEY']}"}
+    assert status("/_ministack/health") == 200
+    assert status("/_ministack/health", Host=f"rebound.example:{port}") == 403
+    assert status("/_ministack/sqs/messages") == 403
+    assert status("/_ministack/sqs/messages", Authorization="Bearer no") == 403
+    assert status("/_ministack/sqs/messages", **token) != 403

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from backburner_cli.localcloud import LocalCloudError, local_cloud
+from backburner_cli.localcloud.server import require_space
 
 pytestmark = pytest.mark.enable_socket
 
@@ -117,3 +118,10 @@ def test_a_port_in_use_is_named(probe_checkout):
         port = urlsplit(cloud.endpoint).port
         with pytest.raises(LocalCloudError, match=f"port {port}"), local_cloud(**options(probe_checkout, port=port)):
             pass
+
+
+def test_too_little_room_is_said_before_anything_starts(tmp_path):
+    """A full temporary folder would stop the local cloud in its middle, without a word."""
+    with pytest.raises(LocalCloudError, match="TMPDIR"):
+        require_space(tmp_path, least_bytes=2**60)
+    require_space(tmp_path)

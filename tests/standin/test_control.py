@@ -101,6 +101,15 @@ def test_a_wrong_control_is_answered_400(world: World, control: str, body: bytes
     assert world.post().status_code == 200
 
 
+def test_a_page_in_the_operators_browser_controls_nothing(world: World) -> None:
+    """It knows no token; and a name of its own that points here is refused."""
+    base = world.running.base_url.removesuffix("/v1")
+    for path in ("/control/state", "/control/guess/state"):
+        assert httpx2.get(base + path).status_code == 404
+    headers = {"Host": f"rebound.example:{world.running.port}", "Authorization": "Bearer k"}
+    assert httpx2.get(f"{world.running.base_url}/models", headers=headers).status_code == 400
+
+
 def test_the_access_log_names_requests_and_no_document(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """One line for each request: method, path, status, id."""
     with caplog.at_level(logging.INFO, logger="backburner_cli.standin"):

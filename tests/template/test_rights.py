@@ -13,6 +13,8 @@ VALUES = {
     "AWS::Region": "region",
     "ApiKeySecret": "key",
 }
+KMS_KEY = "arn:aws:kms:region:123456789012:key/1"
+"""What the parameter `KmsKeyArns` names."""
 ROLES = ["SubmitRole", "CheckerRole"]
 
 
@@ -31,13 +33,16 @@ def many(value):
     return value if isinstance(value, list) else [value]
 
 
-def statements(of_type, role, *, in_parameter_store=False):
+def statements(of_type, role, *, in_parameter_store=False, has_kms_keys=False):
     """A role's statements with their conditions decided."""
     for policy in of_type("AWS::IAM::Role")[role]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             match statement:
                 case {"Fn::If": ["KeyInParameterStore", then, otherwise]}:
                     yield then if in_parameter_store else otherwise
+                case {"Fn::If": ["HasKmsKeys", then, {"Ref": "AWS::NoValue"}]}:
+                    if has_kms_keys:
+                        yield {**then, "Resource": [KMS_KEY]}
                 case _:
                     yield statement
 
@@ -154,3 +159,19 @@ def test_only_lambda_may_take_a_role_on(of_type, role):
     """No person and no other service."""
     [trust] = of_type("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+@pytest.mark.parametrize("name", ["key", "/team/key"])
+def test_a_parameter_is_read_with_and_without_a_leading_slash(of_type, monkeypatch, name):
+    """The policy follows `ApiKeyStore`, not the form of the name."""
+    monkeypatch.setitem(VALUES, "ApiKeySecret", name)
+    parameter = f"arn:aws:ssm:region:123456789012:parameter/{name.removeprefix('/')}"
+    assert may(of_type, "SubmitRole", "ssm:GetParameter", parameter, in_parameter_store=True)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_customer_keys_decrypt_and_nothing_else(of_type, role):
+    """Only those that the parameter names, and none by default."""
+    assert may(of_type, role, "kms:Decrypt", KMS_KEY, has_kms_keys=True)
+    assert not may(of_type, role, "kms:Decrypt", KMS_KEY)
+    assert not may(of_type, role, "kms:Encrypt", KMS_KEY, has_kms_keys=True)

@@ -74,6 +74,49 @@ def test_only_this_account_may_have_the_trigger_called(of_type):
     assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
 
 
+def test_two_stacks_in_one_account_have_schedules_of_their_own(of_type):
+    """SAM would name the schedule by its logical id, and the second stack would fail to deploy."""
+    [schedule] = of_type("AWS::Scheduler::Schedule").values()
+    assert schedule["Name"] == {"Fn::Sub": "${AWS::StackName}-tick"}
+
+
+def test_every_name_that_a_stack_chooses_is_its_own(expanded):
+    """Whatever is named rather than left to CloudFormation carries the stack's name."""
+    names = ("Name", "FunctionName", "LogGroupName", "BucketName", "LayerName", "QueueName", "RoleName")
+    chosen = [
+        (logical_id, value)
+        for logical_id, resource in expanded["Resources"].items()
+        for name, value in resource.get("Properties", {}).items()
+        if name in names and "Ref" not in value
+    ]
+    assert len(chosen) >= 6
+    assert [one for one in chosen if "AWS::StackName" not in str(one)] == []
+
+
+@pytest.mark.parametrize(
+    ("function", "parameter"), [("SubmitFunction", "SubmitConcurrency"), ("CheckerFunction", "CheckerConcurrency")]
+)
+def test_concurrency_is_reserved_where_it_is_asked_for(of_type, function, parameter):
+    """So a burst of uploads cannot starve the checker; by default nothing is reserved: small accounts cannot."""
+    reserved = of_type("AWS::Lambda::Function")[function]["ReservedConcurrentExecutions"]
+    assert reserved == {"Fn::If": [f"Has{parameter}", {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "providers", "parameter"),
+    [("AddressOfTheProvider", ["azure", "vllm", "generic"], "BaseUrl"), ("FolderOfYandex", ["yandex"], "ProjectId")],
+)
+def test_what_a_provider_cannot_do_without_is_asked_for_before_anything_is_deployed(
+    template, rule, providers, parameter
+):
+    """Else the first upload would tell."""
+    condition, assertions = template["Rules"][rule]["RuleCondition"], template["Rules"][rule]["Assertions"]
+    equals = condition.get("Fn::Or", [condition])
+    assert [one["Fn::Equals"] for one in equals] == [[{"Ref": "Provider"}, provider] for provider in providers]
+    assert assertions[0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+    assert parameter in assertions[0]["AssertDescription"]
+
+
 def test_the_checker_ticks_every_minute_and_a_lost_tick_is_kept(of_type):
     """A tick that the timer cannot deliver goes to the dead-letter queue."""
     [schedule] = of_type("AWS::Scheduler::Schedule").values()

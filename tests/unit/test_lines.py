@@ -12,8 +12,11 @@ from backburner.recipes import parse
 GIVEN = {"custom_id": "a", "method": "POST", "url": "/v1/responses", "body": {"model": "m-1", "input": "text"}}
 
 
-def requests(provider=Provider.OPENAI, recipe="Translate it."):
-    return Requests(profile=PROFILES[provider], recipe=parse(recipe), model="m-0", project="folder", job="job")
+CAPS = ("lots", "10", [], {}, 0, -1, 1.5, True, 10**12)
+
+
+def requests(provider=Provider.OPENAI, recipe="Translate it.", **more):
+    return Requests(profile=PROFILES[provider], recipe=parse(recipe), model="m-0", project="folder", job="job", **more)
 
 
 def of(line, **options):
@@ -21,7 +24,7 @@ def of(line, **options):
 
 
 def test_a_body_is_passed_on_but_for_what_we_set():
-    body = GIVEN["body"] | {"background": False, "store": False, "temperature": 0.1, "tools": [{"type": "web_search"}]}
+    body = GIVEN["body"] | {"background": False, "store": False, "temperature": 0.1, "text": {"verbosity": "low"}}
     request = of(GIVEN | {"body": body})
     assert request.body == body | {"background": True, "store": True}
     assert (request.custom_id, request.is_given) == ("a", True)
@@ -47,7 +50,24 @@ def test_an_input_alone_runs_under_the_recipe():
         ('{"custom_id": 1}', "invalid_json_line", None),
         ('{"custom_id": ""}', "missing_required_parameter", None),
         ('{"custom_id": "a"}', "missing_required_parameter", "a"),
-        (json.dumps(GIVEN | {"url": "/v1/chat/completions"}), "invalid_url", "a"),
+        (json.dumps(GIVEN | {"url": "/v1/chat/completions"}), "unsupported_endpoint", "a"),
+        (json.dumps(GIVEN | {"body": {"messages": [{"role": "user", "content": "x"}]}}), "unsupported_endpoint", "a"),
+        (json.dumps(GIVEN | {"url": "/v1/embeddings"}), "invalid_url", "a"),
+        (json.dumps(GIVEN | {"body": {"model": "m" * 257, "input": "x"}}), "invalid_request", "a"),
+        *(
+            (json.dumps(GIVEN | {"body": {"input": "x", "max_output_tokens": cap}}), "invalid_request", "a")
+            for cap in CAPS
+        ),
+        (
+            '{"custom_id": "a", "body": {"input": "x", "metadata": ' + "[" * 101 + "]" * 101 + "}}",
+            "invalid_request",
+            "a",
+        ),
+        (
+            '{"custom_id": "a", "body": {"input": "x", "metadata": ' + "[" * 5000 + "]" * 5000 + "}}",
+            "invalid_json_line",
+            None,
+        ),
         (json.dumps(GIVEN | {"method": "DELETE"}), "invalid_method", "a"),
         (json.dumps(GIVEN | {"body": {"model": "m"}}), "missing_required_parameter", "a"),
         (json.dumps(GIVEN | {"body": {"model": 5, "input": "x"}}), "invalid_request", "a"),
@@ -83,3 +103,80 @@ def test_what_is_written_tells_success_and_failure_apart():
 
 def test_lines_end_as_on_unix_or_windows():
     assert list(split_lines(b"a\r\nb\n\nc")) == [b"a", b"b", b"", b"c"]
+
+
+def nested(depth):
+    """A line whose metadata nest so deep."""
+    metadata = '{"a":' * depth + "1" + "}" * depth
+    return f'{{"custom_id": "a", "body": {{"input": "x", "metadata": {metadata}}}}}'.encode()
+
+
+@pytest.mark.parametrize("depth", [101, 800, 943, 960, 983, 990, 5000])
+def test_a_line_that_nests_too_deep_is_an_error_of_its_own(depth):
+    """What encodes a request gives up somewhere below a thousand, in the middle of a create."""
+    with pytest.raises(BadLineError):
+        requests().of(nested(depth))
+
+
+def test_a_line_nests_as_far_as_any_request_needs():
+    """And what is let through can be sent."""
+    assert json.dumps(requests().of(nested(90)).body)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tools", [{"type": "mcp", "server_url": "https://elsewhere.example"}]),
+        ("tool_choice", "required"),
+        ("truncation", "auto"),
+        ("previous_response_id", "resp_1"),
+        ("conversation", "conv_1"),
+        ("prompt", {"id": "pmpt_1"}),
+        ("include", ["file_search_call.results"]),
+        ("of_some_provider", 1),
+    ],
+)
+def test_a_line_brings_what_the_operator_allows(name, value):
+    """Whoever may write to the inbox does not get the key's whole reach."""
+    line = json.dumps(GIVEN | {"body": {"input": "x", name: value}}).encode()
+    with pytest.raises(BadLineError, match=f"'{name}'.*BACKBURNER_LINE_PARAMETERS") as refused:
+        requests().of(line)
+    assert (refused.value.code, refused.value.param) == ("parameter_not_allowed", name)
+    for allowed in (name, "*"):
+        assert requests(also_allowed=frozenset({allowed})).of(line).body[name] == value
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ([{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}], "file_id"),
+        ([{"role": "user", "content": [{"type": "input_image", "file_id": "file-1"}]}], "file_id"),
+        ([{"type": "item_reference", "id": "msg_1"}], "item_reference"),
+    ],
+)
+@pytest.mark.parametrize("form", [lambda given: {"body": {"input": given}}, lambda given: {"input": given}])
+def test_an_input_refers_to_nothing_in_the_account(given, name, form):
+    """Neither in a whole body nor under the recipe."""
+    with pytest.raises(BadLineError) as refused:
+        requests().of(json.dumps({"custom_id": "a"} | form(given)).encode())
+    assert (refused.value.code, refused.value.param) == ("parameter_not_allowed", name)
+
+
+def test_the_apis_own_defaults_may_be_written_out():
+    """As programs do that write every field."""
+    written = {"truncation": "disabled", "tools": [], "tool_choice": "none", "conversation": None, "stream": False}
+    assert of(GIVEN | {"body": {"input": "x"} | written}).body["truncation"] == "disabled"
+
+
+def test_a_stored_prompt_may_stand_for_the_input_where_it_is_allowed():
+    line = json.dumps(GIVEN | {"body": {"prompt": {"id": "pmpt_1"}}}).encode()
+    assert requests(also_allowed=frozenset({"prompt"})).of(line).body["prompt"] == {"id": "pmpt_1"}
+
+
+def test_an_error_line_never_tells_of_a_200():
+    """Programs read this field alone to tell successes."""
+    answer = Generation(id="resp_1", status="incomplete", body={"id": "resp_1", "status": "incomplete"})
+    written = json.loads(failed(7, "a", "output_truncated", "cut off", answer, param="max_output_tokens"))
+    assert written["response"] == {"status_code": None, "request_id": "resp_1", "body": answer.body}
+    assert written["error"]["param"] == "max_output_tokens"
+    assert json.loads(failed(7, "a", "lost", "gone"))["response"] is None

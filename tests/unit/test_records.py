@@ -87,7 +87,7 @@ def test_the_parts_of_a_record_have_the_contracts_fields() -> None:
     """Source, recipe, provider, usage, and each response."""
     record = seen(_running(OPEN, _generation()), _generation())
     fields = _fields(record)
-    assert fields["source"].keys() == {"bucket", "key", "etag", "size", "last_modified"}
+    assert fields["source"].keys() == {"bucket", "key", "etag", "size", "last_modified", "notes"}
     assert fields["recipe"].keys() == {"name", "sha256"}
     assert fields["provider"].keys() == {"profile", "base_url", "model"}
     assert fields["usage"].keys() == {"input_tokens", "output_tokens", "total_tokens"}
@@ -206,6 +206,7 @@ def test_states_and_reasons_are_the_contracts() -> None:
     assert {state.value for state in State} == {"waiting", "submitting", "running", "done", "failed", "superseded"}
     assert {reason.value for reason in Reason} == {
         "unknown_recipe", "invalid_recipe", "empty_document", "unreadable_document", "unsupported_type",
+        "unsupported_endpoint",
         "document_too_large", "source_missing", "rejected_by_provider", "refused", "content_filter", "output_truncated",
         "empty_output", "schema_mismatch", "provider_failed", "deadline_exceeded", "lost", "cancelled", "over_budget",
     }  # fmt: skip

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backburner.errors import ConfigError
 from backburner.profiles import PROFILES, Provider
-from backburner.settings import Settings, from_env
+from backburner.settings import KeyStore, Settings, from_env
 
 SECRET = "sk-very-secret-4711"
 WHOLE = {
@@ -40,6 +40,30 @@ def _problems(environment: dict[str, str]) -> str:
     return str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "store", "found"),
+    [
+        ("key", None, KeyStore.SECRETS_MANAGER),
+        ("/team/key", None, KeyStore.PARAMETER_STORE),
+        ("arn:aws:ssm:eu-central-1:1:parameter/key", None, KeyStore.PARAMETER_STORE),
+        ("/team/key", "SecretsManager", KeyStore.SECRETS_MANAGER),
+        ("key", "ParameterStore", KeyStore.PARAMETER_STORE),
+    ],
+)
+def test_the_store_of_the_key_is_named_or_told_by_the_secrets_name(
+    name: str, store: str | None, found: KeyStore
+) -> None:
+    """What is named wins, so that code and policy cannot differ."""
+    environment = WHOLE | {"OPENAI_API_KEY": "", "BACKBURNER_API_KEY_SECRET": name}
+    named = {"BACKBURNER_API_KEY_STORE": store} if store else {}
+    assert from_env(environment | named).api_key_store is found
+
+
+def test_an_unknown_store_is_a_problem() -> None:
+    """With the words that are allowed."""
+    assert "SecretsManager, ParameterStore" in _problems(WHOLE | {"BACKBURNER_API_KEY_STORE": "Vault"})
+
+
 def test_the_defaults_are_the_contracts() -> None:
     """Of everything that names no resource; budgets are unset."""
     settings = from_env(WHOLE)
@@ -55,6 +79,7 @@ def test_every_name_is_read() -> None:
     environment |= {"BACKBURNER_DAILY_TOKENS": "5000", "BACKBURNER_DAILY_COST": "1.5"}
     environment |= {"OPENAI_BASE_URL": "http://p/v1", "OPENAI_PROJECT_ID": "p", "OPENAI_ORG_ID": "o"}
     environment |= {"BACKBURNER_CONTEXT_TOKENS": "500, o3=1000"}
+    environment |= {"BACKBURNER_LINE_PARAMETERS": "tools, tool_choice"}
     settings = from_env(environment)
     assert asdict(settings) == {
         "bucket": "b",
@@ -67,9 +92,11 @@ def test_every_name_is_read() -> None:
         "organization": "o",
         "api_key": SECRET,
         "api_key_secret": None,
+        "api_key_store": KeyStore.SECRETS_MANAGER,
         "model": "m",
         "daily_tokens": 5000,
         "daily_cost": 1.5,
+        "line_parameters": frozenset({"tools", "tool_choice"}),
         "windows": {**PROFILES[Provider.OPENAI].windows, "o3": 1000, "*": 500},
         "queue_protocol": "json",
     } | {field: 100 + n for n, (field, _) in enumerate(NUMBERS.values())}
@@ -195,3 +222,9 @@ def test_any_environment_gives_settings_or_a_config_error(environment: dict[str,
     """Nothing else is raised."""
     with contextlib.suppress(ConfigError):
         assert isinstance(from_env(WHOLE | environment), Settings)
+
+
+@pytest.mark.parametrize("value", ["Tools", "tools tool_choice", "tools, a-b", "**"])
+def test_what_is_no_name_of_a_parameter_is_a_problem(value: str) -> None:
+    """A list that was written otherwise would allow nothing, in silence."""
+    assert "BACKBURNER_LINE_PARAMETERS" in _problems(WHOLE | {"BACKBURNER_LINE_PARAMETERS": value})

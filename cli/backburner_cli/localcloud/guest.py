@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+_UNGUARDED = ("/_ministack/health", "/_ministack/cfn-")
+"""What anybody may ask, and what CloudFormation's own answers go to: those carry a token each."""
+
 
 def main() -> None:
     """Serve until the parent asks for the end or is gone."""
@@ -29,6 +32,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     _write_certificates()
     _load_quietly()
+    _guard(os.environ["AWS_SECRET_ACCESS_KEY"])
     _bound_workers(int(workers))
     _name_batches_as_aws_does()
     sys.argv = ["hypercorn", "ministack.app:app", "--bind", f"fd://{descriptor}", "--workers", "0"]
@@ -54,6 +58,34 @@ def _load_quietly() -> None:
     import ministack.app  # type: ignore[import-not-found]  # noqa: F401, PLC0415 - reads the level as it is imported
 
     del os.environ["LOG_LEVEL"]
+
+
+def _guard(token: str) -> None:
+    """Let in what is addressed to this machine; MiniStack's own controls only with the token as a bearer's.
+
+    A page in the operator's browser can send requests to 127.0.0.1: under a name of its own that points there, or to a
+    control that asks for no signature, as `/_ministack/reset` does.
+    """
+    from ministack import app as served  # noqa: PLC0415 - slow
+
+    answer, bearer = served.app, f"Bearer {token}".encode()
+
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await answer(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0]
+        is_control = scope["path"].startswith("/_ministack/") and not scope["path"].startswith(_UNGUARDED)
+        allowed = not is_control or headers.get(b"authorization") == bearer
+        if host in ("127.0.0.1", "localhost") and allowed:
+            await answer(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+        said = b"Refused: the name of another host, or a control without the token."
+        await send({"type": "http.response.body", "body": said})
+
+    served.app = guarded
 
 
 def _bound_workers(workers: int) -> None:

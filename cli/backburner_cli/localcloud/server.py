@@ -18,6 +18,8 @@ from pathlib import Path
 from backburner_cli.localcloud.errors import LocalCloudError
 
 REGION = "us-east-1"
+LEAST_SPACE_BYTES = 64 * 1024 * 1024
+"""In the temporary folder; the local cloud itself takes 4 MB, documents and results the rest."""
 _START_LIMIT_S = 60
 _STOP_LIMIT_S = 10
 _SERVICES = "cloudformation,cloudwatch,events,iam,lambda,logs,s3,scheduler,secretsmanager,sqs,ssm,sts"
@@ -44,6 +46,7 @@ def running_server(python: Path, *, port: int = 0, state: Path | None = None, wo
     """Run MiniStack under its own interpreter. `state` is a folder that outlives it, None keeps nothing."""
     folder = Path(tempfile.mkdtemp(prefix="backburner-"))
     try:
+        require_space(folder)
         server, process = _listen_and_start(python, folder, port, state, workers)
         try:
             _wait_till_healthy(server, process)
@@ -53,6 +56,16 @@ def running_server(python: Path, *, port: int = 0, state: Path | None = None, wo
     finally:
         for _ in range(3):  # a worker may finish the write that it was killed in
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def require_space(folder: Path, least_bytes: int = LEAST_SPACE_BYTES) -> None:
+    """Raise `LocalCloudError` where a folder has less room: what is written there would stop in its middle."""
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < least_bytes:
+        raise LocalCloudError(
+            f"{folder.parent} has {free_bytes >> 20} MB free, the local cloud needs {least_bytes >> 20}: "
+            "make room there, or name another folder in TMPDIR"
+        )
 
 
 def _listen_and_start(

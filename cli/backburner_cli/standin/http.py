@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -23,20 +25,26 @@ Address = tuple[str, int]
 Action = Callable[[Request, Any], Reply]
 
 
-def build_app(stand_in: StandIn, drop: Callable[[Address], None]) -> Starlette:
-    """Put a stand-in behind HTTP; `drop` closes the connection that comes from an address."""
+def build_app(stand_in: StandIn, drop: Callable[[Address], None], token: str) -> Starlette:
+    """Put a stand-in behind HTTP; `drop` closes the connection that comes from an address.
+
+    Whoever controls it must know the token, which is part of the path: pages in a browser on this machine do not. Nor
+    do they get in by a name of their own that points here.
+    """
     api = _Api(stand_in, drop)
+    control = f"/control/{token}"
     return Starlette(
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
         routes=[
             Route("/v1/responses", api.answering(lambda _, body: stand_in.create(body)), methods=["POST"]),
             Route("/v1/responses/{id}", api.answering(lambda r, _: stand_in.retrieve(_id(r))), methods=["GET"]),
             Route("/v1/responses/{id}", api.answering(lambda r, _: stand_in.delete(_id(r))), methods=["DELETE"]),
             Route("/v1/responses/{id}/cancel", api.answering(lambda r, _: stand_in.cancel(_id(r))), methods=["POST"]),
             Route("/v1/models", api.answering(lambda r, _: stand_in.models(_project(r))), methods=["GET"]),
-            Route("/control/state", lambda _: JSONResponse(stand_in.state()), methods=["GET"]),
-            Route("/control/behaviour", _controlling(lambda b: stand_in.script(**b)), methods=["POST"]),
-            Route("/control/outage", _controlling(lambda b: stand_in.outage(**b)), methods=["POST"]),
-            Route("/control/reset", _controlling(lambda _: stand_in.reset()), methods=["POST"]),
+            Route(f"{control}/state", lambda _: JSONResponse(stand_in.state()), methods=["GET"]),
+            Route(f"{control}/behaviour", _controlling(lambda b: stand_in.script(**b)), methods=["POST"]),
+            Route(f"{control}/outage", _controlling(lambda b: stand_in.outage(**b)), methods=["POST"]),
+            Route(f"{control}/reset", _controlling(lambda _: stand_in.reset()), methods=["POST"]),
         ],
         exception_handlers={404: _nowhere, 405: _nowhere},
     )

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import secrets
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import uvicorn
@@ -28,6 +29,7 @@ class Running:
     host: str
     port: int
     stand_in: StandIn
+    token: str = field(repr=False)
 
     @property
     def base_url(self) -> str:
@@ -36,8 +38,8 @@ class Running:
 
     @property
     def control_url(self) -> str:
-        """The address for tests in another process."""
-        return f"http://{self.host}:{self.port}/control"
+        """The address for tests in another process; it has the token in it."""
+        return f"http://{self.host}:{self.port}/control/{self.token}"
 
 
 @contextlib.contextmanager
@@ -45,13 +47,14 @@ def serve(stand_in: StandIn | None = None, *, host: str = "127.0.0.1", port: int
     """Run a stand-in in a background thread while the block runs; port 0 takes a free one."""
     stand_in = stand_in or StandIn()
     listener = _listening(host, port)
-    server = _Server(stand_in)
+    token = secrets.token_urlsafe()
+    server = _Server(stand_in, token)
     thread = threading.Thread(target=server.run, args=([listener],), name="stand-in", daemon=True)
     thread.start()
     try:
         if not server.is_up.wait(_START_LIMIT_S):
             raise TimeoutError("the stand-in did not start")
-        yield Running(host=host, port=listener.getsockname()[1], stand_in=stand_in)
+        yield Running(host=host, port=listener.getsockname()[1], stand_in=stand_in, token=token)
     finally:
         server.should_exit = True
         thread.join(_STOP_LIMIT_S)
@@ -61,13 +64,13 @@ def run(host: str = "127.0.0.1", port: int = 8765, *, stand_in: StandIn | None =
     """Run a stand-in in the foreground until it is interrupted, one log line for every request."""
     listener = _listening(host, port)
     _log_requests()
-    _Server(stand_in or StandIn(remembers=False)).run([listener])
+    _Server(stand_in or StandIn(remembers=False), secrets.token_urlsafe()).run([listener])
 
 
 class _Server(uvicorn.Server):
     """A server that says when it is up, can close a connection without an answer, and waits for nobody at its end."""
 
-    def __init__(self, stand_in: StandIn) -> None:
+    def __init__(self, stand_in: StandIn, token: str) -> None:
         self.is_up: Final = threading.Event()
         self._transports: Final[dict[Address, asyncio.Transport]] = {}
         transports = self._transports
@@ -83,7 +86,7 @@ class _Server(uvicorn.Server):
                 transports.pop(self.transport.get_extra_info("peername")[:2], None)
                 super().connection_lost(exc)
 
-        app = build_app(stand_in, self._drop)
+        app = build_app(stand_in, self._drop, token)
         quiet: dict[str, Any] = {
             "access_log": False,
             "log_config": None,

@@ -3,6 +3,7 @@
 Nothing of it is in memory whole: its lines are found by reading ranges, its results are joined in a file.
 """
 
+import codecs
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ SEGMENT_LINES = 1000
 SEGMENT_BYTES = 16 * 1024 * 1024
 """A segment is read into memory whole: it ends behind the line with which it has so many."""
 _RANGE_BYTES = 8 * 1024 * 1024
+_HEAD_BYTES = 64 * 1024
+_NAME = b'"custom_id"'
 _LOOKED_AT = 20
 """One of so many lines must have a custom_id, or a `.jsonl` is a document like any other."""
 
@@ -38,12 +41,16 @@ class Batches:
     finisher: Finisher
 
     async def is_batch(self, key: str, source: Stored) -> bool:
-        """Whether a document is one."""
+        """Whether a document is one. Raises `JobError` where it is meant as one and is not written in lines."""
         if not key.lower().endswith(SUFFIX) or not source.size_bytes:
             return False
         head = await self._range(key, 0, min(source.size_bytes, _RANGE_BYTES), source.etag)
         lines = [line for line in split_lines(head) if line.strip()][:_LOOKED_AT]
-        return any(custom_id_of(line) is not None for line in lines)
+        if any(custom_id_of(line) is not None for line in lines):
+            return True
+        if fault := _fault(head[:_HEAD_BYTES]):
+            raise JobError(Reason.UNREADABLE_DOCUMENT, f"a batch {fault}, and upload it again")
+        return False
 
     async def segments(self, key: str, source: Stored) -> list[bytes]:
         """The segments of a batch, each as the object that describes it. Raises `JobError` where it is too large."""
@@ -145,6 +152,25 @@ class Batches:
         if block is None:
             raise RetryLaterError(f"{key} was replaced while it was read")
         return block
+
+
+def _fault(head: bytes) -> str | None:
+    """What keeps the beginning of a file that names requests from being lines; None where it names none.
+
+    Such a file would otherwise be one document: billed, answered, and taken for done.
+    """
+    if _NAME not in head and _NAME in head.replace(b"\0", b""):
+        return "in UTF-16 or UTF-32: save it as UTF-8"
+    if _NAME not in head:
+        return None
+    begins = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if begins.startswith(b"["):
+        return "that is one JSON array: write each of its objects on a line of its own, without the brackets"
+    if b"\r" in head and b"\n" not in head:
+        return "whose lines end with a carriage return only: end them with a line feed"
+    if begins.startswith(b"{"):
+        return "whose objects go over several lines: write each on a line of its own"
+    return None
 
 
 def _oversized(key: str, etag: str, number: int) -> Segment:

@@ -17,6 +17,9 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _HEAD_CHARS = 4096
+FLAT_OFFICE = "http://schemas.microsoft.com/office/2006/xmlPackage"
+"""The namespace of an Office document that is written as one XML file."""
+_WORD_2003 = "http://schemas.microsoft.com/office/word/2003/wordml"
 _TEXT_NAMES = frozenset({".txt", ".text", ".md", ".markdown", ".csv", ".tsv", ".json", ".jsonl", ".log"})
 _HTML_NAMES = frozenset({".html", ".htm", ".xhtml"})
 _HTML_BEGINS = re.compile(
@@ -69,7 +72,8 @@ def checked(text: str, size_bytes: int) -> str:
 def is_markup(text: str, name: str) -> bool:
     """Whether characters are not the text itself: HTML, a mail, RTF, a PDF without a byte beyond ASCII."""
     head = text[:_HEAD_CHARS].lstrip()
-    return head.startswith(("%PDF-", "{\\rtf")) or is_html(head, name) or is_mail(head, name)
+    is_other = is_html(head, name) or is_mail(head, name) or is_word_xml(head, name)
+    return is_other or head.startswith(("%PDF-", "{\\rtf"))
 
 
 def is_html(head: str, name: str) -> bool:
@@ -87,6 +91,13 @@ def is_mail(head: str, name: str) -> bool:
         return False
     fields = {field.lower() for field in _MAIL_HEADER.findall(re.split(r"\r?\n\r?\n", head, maxsplit=1)[0])}
     return suffix == ".eml" or ("from" in fields and bool(fields & _MAIL_HAS))
+
+
+def is_word_xml(head: str, name: str) -> bool:
+    """Whether a text begins as a Word document in one XML file does; a name may say that it is meant as text."""
+    is_xml = head.lstrip("\ufeff").removeprefix("ï»¿").startswith("<")
+    is_named_text = PurePosixPath(name).suffix.lower() in _TEXT_NAMES
+    return is_xml and not is_named_text and any(mark in head for mark in (FLAT_OFFICE, _WORD_2003))
 
 
 def _decoded(body: bytes) -> str | None:

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     EMPTY_DOCUMENT = "empty_document"
     UNREADABLE_DOCUMENT = "unreadable_document"
     UNSUPPORTED_TYPE = "unsupported_type"
+    UNSUPPORTED_ENDPOINT = "unsupported_endpoint"
     DOCUMENT_TOO_LARGE = "document_too_large"
     SOURCE_MISSING = "source_missing"
     REJECTED_BY_PROVIDER = "rejected_by_provider"

@@ -235,12 +235,29 @@ class Finisher:
             parts=record.parts,
             lines=record.lines,
             resume=record.resume,
-            replay=f"upload s3://{record.source.bucket}/{record.source.key} again (the same bytes will do)",
+            replay=_replay(record, reason),
         )
 
     def _ended(self, record: OpenRecord, state: State, nonce: str) -> dict[str, Any]:
         return shared(record) | {"state": state, "finished_at": self.clock.now(), "nonce": nonce}
 
+
+def _replay(record: OpenRecord, reason: Reason) -> str:
+    """How to try again: where the document itself is at fault, its bytes have to change."""
+    address = f"s3://{record.source.bucket}/{record.source.key}"
+    if reason in _FAULTS_OF_DOCUMENTS:
+        return f"correct the document and upload it to {address} again"
+    return f"upload {address} again (the same bytes will do)"
+
+
+_FAULTS_OF_DOCUMENTS = frozenset(
+    {
+        Reason.EMPTY_DOCUMENT,
+        Reason.UNREADABLE_DOCUMENT,
+        Reason.UNSUPPORTED_TYPE,
+        Reason.UNSUPPORTED_ENDPOINT,
+    }
+)
 
 _Text = str | bytes | Path
 """A result: a batch's is a file."""

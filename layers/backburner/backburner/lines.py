@@ -15,11 +15,21 @@ import msgspec
 
 from backburner.answers import Answer, Generation
 from backburner.errors import Reason
+from backburner.parameters import OURS, not_allowed
 from backburner.profiles import Profile, request_body, resolve_model
 from backburner.recipes import Recipe
 
 SUFFIX = ".jsonl"
 URL = "/v1/responses"
+CHAT_URL = "/v1/chat/completions"
+CHAT_LINES = (
+    f"lines for {CHAT_URL} are not run: turn each into a request for {URL} (messages become input), as "
+    "docs/batches.md shows"
+)
+MAX_DEPTH = 100
+"""Of objects and lists in a body: what encodes a request gives up at about 900."""
+MAX_MODEL_CHARS = 256
+MAX_TOKENS = 1_000_000_000
 MOST_LINE_BYTES = 4 * 1024 * 1024
 """A longer line is an error of its own: no request needs so much, and a segment is held in memory."""
 _OK = 200
@@ -27,11 +37,11 @@ _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class BadLineError(Exception):
-    """One line that cannot become a request. `code` and message go into the file of errors."""
+    """One line that cannot become a request. `code`, message and `param` go into the file of errors."""
 
-    def __init__(self, code: str, message: str, custom_id: str | None = None) -> None:
+    def __init__(self, code: str, message: str, custom_id: str | None = None, param: str | None = None) -> None:
         super().__init__(message)
-        self.code, self.custom_id = code, custom_id
+        self.code, self.custom_id, self.param = code, custom_id, param
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +74,8 @@ class Requests:
     model: str
     project: str | None
     job: str
+    also_allowed: frozenset[str] = frozenset()
+    """Parameters that the operator lets lines bring beside those of `parameters.ALLOWED`."""
 
     def of(self, raw: bytes | None, cap: int | None = None, *, is_repeated: bool = False) -> Request:
         """The request of a line; `cap` replaces its own bound on output tokens.
@@ -85,22 +97,35 @@ class Requests:
     def _by_recipe(self, line: _Line, cap: int | None) -> dict[str, Any]:
         if line.input is None or not line.input:
             raise BadLineError("missing_required_parameter", "it has neither a body nor an input", line.custom_id)
+        self._check_parameters({"input": line.input}, line.custom_id)
         cap = cap or self.recipe.max_output_tokens
         body = request_body(self.profile, self.recipe, model=self.model, job=self.job, text="", max_output_tokens=cap)
         return body | {"input": line.input}
 
     def _as_given(self, given: dict[str, Any], custom_id: str) -> dict[str, Any]:
-        if not given.get("input"):
-            raise BadLineError("missing_required_parameter", "its body has no input", custom_id)
+        self._check_parameters(given, custom_id)
+        if not given.get("input") and not given.get("prompt"):
+            raise BadLineError("missing_required_parameter", "its body has no input", custom_id, "input")
         if given.get("stream"):
-            raise BadLineError("invalid_request", "its body asks for a stream: leave `stream` out", custom_id)
+            raise BadLineError("invalid_request", "its body asks for a stream: leave `stream` out", custom_id, "stream")
         model = given.get("model", self.model)
-        if not isinstance(model, str) or not model:
-            raise BadLineError("invalid_request", "its body's model is no name", custom_id)
-        left_out = {"stream", "background"} | ({"metadata"} if not self.profile.metadata else set())
+        if not isinstance(model, str) or not model or len(model) > MAX_MODEL_CHARS:
+            told = f"its body's model is not a name of at most {MAX_MODEL_CHARS} characters"
+            raise BadLineError("invalid_request", told, custom_id, "model")
+        bound = given.get("max_output_tokens")
+        if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool) or not 0 < bound < MAX_TOKENS):
+            told = f"max_output_tokens is {str(bound)[:40]!r}: a whole number above 0"
+            raise BadLineError("invalid_request", told, custom_id, "max_output_tokens")
+        left_out = OURS | ({"metadata"} if not self.profile.metadata else set())
         body = {name: value for name, value in given.items() if name not in left_out}
         body |= {"model": resolve_model(self.profile, model, self.project), "background": True}
         return body | ({"store": True} if self.profile.store else {})
+
+    def _check_parameters(self, body: dict[str, Any], custom_id: str) -> None:
+        name = not_allowed(body, self.also_allowed)
+        if name is not None:
+            told = f"a line may not bring {name[:80]!r}: the operator allows it with BACKBURNER_LINE_PARAMETERS"
+            raise BadLineError("parameter_not_allowed", told, custom_id, name[:80])
 
 
 def custom_id_of(raw: bytes) -> str | None:
@@ -122,11 +147,32 @@ def _parsed(raw: bytes) -> _Line:
         raise BadLineError("invalid_json_line", f"not a line of a batch: {error}", custom_id) from error
     if not line.custom_id:
         raise BadLineError("missing_required_parameter", "its custom_id is empty")
-    if line.body is not None and line.method != "POST":
-        raise BadLineError("invalid_method", f"method {line.method!r}: only POST is run", custom_id)
-    if line.body is not None and line.url != URL:
-        raise BadLineError("invalid_url", f"url {line.url!r}: only {URL} is run", custom_id)
+    if line.body is None:
+        return line
+    if line.url == CHAT_URL or (line.url == URL and "messages" in line.body):
+        raise BadLineError(Reason.UNSUPPORTED_ENDPOINT, CHAT_LINES, custom_id, "url")
+    if line.url != URL:
+        raise BadLineError("invalid_url", f"url {line.url[:80]!r}: only {URL} is run", custom_id, "url")
+    if line.method != "POST":
+        raise BadLineError("invalid_method", f"method {line.method[:80]!r}: only POST is run", custom_id, "method")
+    if _is_deeper(line.body, MAX_DEPTH):
+        raise BadLineError("invalid_request", f"its body nests deeper than {MAX_DEPTH}", custom_id, "body")
     return line
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    """Whether objects and lists stand in each other more than `most` deep; without recursion."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def succeeded(number: int, custom_id: str, answer: Generation) -> bytes:
@@ -141,16 +187,27 @@ def succeeded(number: int, custom_id: str, answer: Generation) -> bytes:
     )
 
 
-def failed(number: int, custom_id: str | None, code: str | Reason, message: str, answer: Answer | None = None) -> bytes:
-    """The error line of a request that was not; with the response, if there is one to show."""
+def failed(
+    number: int,
+    custom_id: str | None,
+    code: str | Reason,
+    message: str,
+    answer: Answer | None = None,
+    *,
+    param: str | None = None,
+) -> bytes:
+    """The error line of a request that was not; with the response, if there is one to show.
+
+    Its status code is null: 200 would tell a program that reads only this field of a success.
+    """
     body = answer.body if isinstance(answer, Generation) else None
     request_id = answer.id if isinstance(answer, Generation) else ""
     return _written(
         {
             "id": _request_id(number, custom_id or "", request_id),
             "custom_id": custom_id,
-            "response": {"status_code": _OK, "request_id": request_id, "body": body} if body else None,
-            "error": {"code": str(code), "message": message, "param": None, "line": number},
+            "response": {"status_code": None, "request_id": request_id, "body": body} if body else None,
+            "error": {"code": str(code), "message": message, "param": param, "line": number},
         }
     )
 

@@ -139,6 +139,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         pace=pace,
         profile=settings.profile,
         project=settings.project,
+        line_parameters=settings.line_parameters,
         slots=starter.slots,
         lease_s=settings.lease_s,
         max_attempts=settings.max_attempts,

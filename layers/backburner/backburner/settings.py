@@ -1,5 +1,6 @@
 """The environment (DESIGN section 4), read and checked once; every problem in one message, never a secret in it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,10 +11,18 @@ from backburner.errors import ConfigError
 from backburner.profiles import PROFILES, Profile, Provider
 
 _MOST_DIGITS = 18
+_PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,63}")
 N = TypeVar("N", int, float)
 
 MAX_DELAY_S = 900
 """The longest delay a queue can give a message (SQS and Message Queue), so the longest lease."""
+
+
+class KeyStore(StrEnum):
+    """Where the secret is that holds the provider's key; the template's parameter `ApiKeyStore` has the same words."""
+
+    SECRETS_MANAGER = "SecretsManager"
+    PARAMETER_STORE = "ParameterStore"
 
 
 class QueueProtocol(StrEnum):
@@ -37,6 +46,7 @@ class Settings:
     organization: str | None
     api_key: str | None = field(repr=False)
     api_key_secret: str | None
+    api_key_store: KeyStore
     model: str
     max_in_flight: int
     submits_per_minute: int
@@ -48,6 +58,7 @@ class Settings:
     sweep_every_s: int
     max_attempts: int
     windows: Mapping[str, int]
+    line_parameters: frozenset[str]
     queue_protocol: QueueProtocol
 
     @property
@@ -75,6 +86,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
         organization=reader.text("OPENAI_ORG_ID"),
         api_key=reader.text("OPENAI_API_KEY"),
         api_key_secret=reader.text("BACKBURNER_API_KEY_SECRET"),
+        api_key_store=reader.key_store(),
         model=reader.required("BACKBURNER_MODEL", "the model of recipes that name none"),
         max_in_flight=reader.whole("BACKBURNER_MAX_IN_FLIGHT", 1000),
         submits_per_minute=reader.whole("BACKBURNER_SUBMITS_PER_MINUTE", profile.submits_per_minute),
@@ -86,6 +98,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
         sweep_every_s=reader.whole("BACKBURNER_SWEEP_EVERY_S", 3600),
         max_attempts=reader.whole("BACKBURNER_MAX_ATTEMPTS", 3),
         windows={**PROFILES[provider].windows, **reader.windows("BACKBURNER_CONTEXT_TOKENS")},
+        line_parameters=reader.names("BACKBURNER_LINE_PARAMETERS"),
         queue_protocol=reader.queue_protocol(),
     )
     reader.contradictions(settings, needs_key=needs_key)
@@ -124,6 +137,13 @@ class _Reader:
                 )
         return found
 
+    def names(self, name: str) -> frozenset[str]:
+        """Names of parameters, separated by commas."""
+        found = frozenset(filter(None, (item.strip() for item in (self.text(name) or "").split(","))))
+        if odd := sorted(item for item in found if item != "*" and not _PARAMETER.fullmatch(item)):
+            self.problems.append(f"{name} has {odd[0]!r}: write names of parameters, as tools, tool_choice")
+        return found
+
     def required(self, name: str, meaning: str) -> str:
         value = self.text(name)
         if value is None:
@@ -142,6 +162,18 @@ class _Reader:
             return Provider(value)
         self.problems.append(f"BACKBURNER_PROVIDER is {value!r}: one of {', '.join(Provider)}")
         return Provider.GENERIC
+
+    def key_store(self) -> KeyStore:
+        name = "BACKBURNER_API_KEY_STORE"
+        value = self.text(name)
+        if value is None:
+            secret = self.text("BACKBURNER_API_KEY_SECRET") or ""
+            is_parameter = secret.startswith(("/", "arn:aws:ssm:"))
+            return KeyStore.PARAMETER_STORE if is_parameter else KeyStore.SECRETS_MANAGER
+        if value in list(KeyStore):
+            return KeyStore(value)
+        self.problems.append(f"{name} is {value!r}: one of {', '.join(KeyStore)}")
+        return KeyStore.SECRETS_MANAGER
 
     def queue_protocol(self) -> QueueProtocol:
         value = self.text("BACKBURNER_QUEUE_PROTOCOL") or QueueProtocol.JSON

@@ -44,6 +44,8 @@ class LineStarter:
     pace: Pace
     profile: Profile
     project: str | None
+    line_parameters: frozenset[str]
+    """What lines may bring beside what they always may."""
     slots: asyncio.Semaphore
     lease_s: int
     max_attempts: int
@@ -170,7 +172,12 @@ class LineStarter:
         record, found = step.record, dict[int, Request]()
         recipe = parse(record.recipe_text)
         requests = Requests(
-            profile=self.profile, recipe=recipe, model=record.provider.model, project=self.project, job=record.job_id
+            profile=self.profile,
+            recipe=recipe,
+            model=record.provider.model,
+            project=self.project,
+            job=record.job_id,
+            also_allowed=self.line_parameters,
         )
         for line in block:
             try:
@@ -181,7 +188,7 @@ class LineStarter:
                 self._afford(request, recipe, len(raw[line.number]))
                 found[line.number] = request
             except BadLineError as error:
-                step.fail(line.number, error.custom_id, error.code, str(error))
+                step.fail(line.number, error.custom_id, error.code, str(error), param=error.param)
         return found
 
     def _afford(self, request: Request, recipe: Recipe, size_bytes: int) -> None:

@@ -86,10 +86,19 @@ class Step:
         """A line is to be begun, or begun again."""
         self.segment, self.is_changed = replace(self.segment, todo=[*self.segment.todo, line]), True
 
-    def fail(self, number: int, custom_id: str | None, reason: str, message: str, answer: Answer | None = None) -> None:
+    def fail(
+        self,
+        number: int,
+        custom_id: str | None,
+        reason: str,
+        message: str,
+        answer: Answer | None = None,
+        *,
+        param: str | None = None,
+    ) -> None:
         """A line has failed for good."""
         self.drop(number)
-        self.failed[number] = failed(number, custom_id, reason, message, answer)
+        self.failed[number] = failed(number, custom_id, reason, message, answer, param=param)
 
     def again(
         self, line: Todo, verdict: Verdict, custom_id: str | None, most: int, answer: Answer | None = None

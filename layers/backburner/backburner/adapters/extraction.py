@@ -1,6 +1,7 @@
 """Documents to text, each in a process of its own that can be killed: a hostile file takes nothing else along."""
 
 import asyncio
+import ctypes
 import math
 import os
 import signal
@@ -30,6 +31,7 @@ _KEPT = ("LD_LIBRARY_PATH", "PYTHONHOME")
 """Where the interpreter finds its own libraries: all that a child gets of our environment."""
 _OUT_OF_MEMORY = (signal.SIGABRT, signal.SIGKILL)
 """How a child ends whose allocation failed, or that the kernel chose."""
+_PR_SET_DUMPABLE = 4
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -61,6 +63,7 @@ class ChildExtractor:
 
     async def _run(self, name: str, source: IO[bytes], answer: IO[bytes]) -> int:
         """Let a child read and answer; how it ended. Raises `JobError` where it wants more than its bounds."""
+        hide_from_others()
         child = await asyncio.create_subprocess_exec(
             sys.executable or "python3", "-P", "-s", "-B", "-m", "backburner.extraction", self._bounds(name),
             stdin=source, stdout=answer, stderr=asyncio.subprocess.DEVNULL, env=_environment(), start_new_session=True,
@@ -98,6 +101,12 @@ class ChildExtractor:
             f"it takes more than {self.memory_bytes >> 20} MiB of memory to read: "
             "cut it up, or raise the functions' memory",
         )
+
+
+def hide_from_others() -> None:
+    """Keep other processes of this user from reading our memory and environment; those of root still can."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _environment() -> dict[str, str]:

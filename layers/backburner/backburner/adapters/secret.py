@@ -7,10 +7,10 @@ import threading
 import time
 import urllib.request
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from backburner.errors import ConfigError, RetryLaterError
-from backburner.settings import Settings
+from backburner.settings import KeyStore, Settings
 
 RENEW_S = 600.0
 """A token that ends sooner is replaced: longer than any call of a function takes."""
@@ -100,10 +100,13 @@ def api_key(settings: Settings) -> str:
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415
 
     try:
-        if name.startswith(("/", "arn:aws:ssm:")):
-            value = parameters.get_parameter(name, decrypt=True)
-        else:
-            value = parameters.get_secret(name)
+        match settings.api_key_store:
+            case KeyStore.PARAMETER_STORE:
+                value = parameters.get_parameter(name, decrypt=True)
+            case KeyStore.SECRETS_MANAGER:
+                value = parameters.get_secret(name)
+            case other:
+                assert_never(other)
     except GetParameterError as error:
         raise RetryLaterError(f"the secret {name} cannot be read: does it exist, may this function read it?") from error
     key = str(value).strip()

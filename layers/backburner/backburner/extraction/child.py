@@ -1,4 +1,4 @@
-"""What the child does: bind itself, read, answer.
+"""What the child does: bind and confine itself, read, answer.
 
 The answer is a line of JSON, `{"reason": null, "message": "", "size_bytes": n, "notes": []}`, and n bytes of UTF-8;
 or a reason of the contract, its message, and nothing behind it. A child that answers nothing died.
@@ -13,6 +13,7 @@ from typing import BinaryIO, NoReturn
 import msgspec
 
 from backburner.errors import JobError, Reason
+from backburner.extraction.confinement import confine
 
 MAX_TEXT_BYTES = 64 * 1024 * 1024
 """A longer text is refused."""
@@ -45,6 +46,7 @@ def main(arguments: list[str]) -> NoReturn:
     """Read standard input, answer, end; whatever a library prints goes to standard error."""
     bounds = msgspec.json.decode(arguments[0], type=Bounds)
     _bind(bounds)
+    confine()
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     header, text = _answer(sys.stdin.buffer, bounds.name)

@@ -4,6 +4,7 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from typing import IO
 
 from backburner.errors import JobError, Reason
 
@@ -42,10 +43,24 @@ class Package:
         return self._archive.namelist()
 
     @property
+    def infos(self) -> list[zipfile.ZipInfo]:
+        """What the list says of each file."""
+        return self._archive.infolist()
+
+    def open(self, info: zipfile.ZipInfo) -> IO[bytes]:
+        """A file to be unpacked piece by piece; `zipfile` raises where it is damaged or encrypted."""
+        return self._archive.open(info)
+
+    @property
     def declared_type(self) -> str | None:
         """The media type that OpenDocument and EPUB files say in their first member."""
         said = self._read("mimetype", _TYPE_BYTES)
         return said.decode("ascii", "replace").strip() if said else None
+
+    @property
+    def content_types(self) -> bytes:
+        """What an Office file says of the types of its parts, as XML."""
+        return self._read("[Content_Types].xml", _MANIFEST_BYTES)
 
     @property
     def is_encrypted(self) -> bool:

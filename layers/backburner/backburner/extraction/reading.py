@@ -14,6 +14,8 @@ MAX_PAGES = 5_000
 """Pages of a PDF, slides of a presentation."""
 _MOST_NESTED = 3
 """Mails in attachments in mails."""
+_MOST_EMBEDDED = 8
+"""Documents in documents in documents."""
 _HEAD_BYTES = 4096
 
 Read = Callable[[bytes, str], Extracted]
@@ -22,6 +24,8 @@ Read = Callable[[bytes, str], Extracted]
 
 def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     """The text of a document: Markdown where its format has structure, verbatim where it is text."""
+    if depth > _MOST_EMBEDDED:
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"documents in documents more than {_MOST_EMBEDDED} deep")
     kind = packed_format(body)
     if kind is None:
         kind = written_format(body[:_HEAD_BYTES].decode("latin-1"), name)
@@ -42,6 +46,15 @@ def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
             from backburner.extraction.mail import mail_text  # noqa: PLC0415
 
             return Extracted(mail_text(body, lambda part, called: inner(part, called).text))
+        case Format.DOCX:
+            from backburner.extraction.word.document import read_word  # noqa: PLC0415
+
+            _refuse_package(body, kind)
+            return read_word(body, inner)
+        case Format.FLAT_DOCX:
+            from backburner.extraction.word.document import read_flat_word  # noqa: PLC0415
+
+            return read_flat_word(body, inner)
         case Format.PDF:
             from backburner.extraction.pdf.reader import read_pdf  # noqa: PLC0415
 
@@ -96,4 +109,5 @@ def _encrypted(kind: Format) -> JobError:
 
 def _name(kind: Format) -> str:
     """What a format is called in messages."""
-    return {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text"}.get(kind, kind.name)
+    names = {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text", Format.FLAT_DOCX: "DOCX"}
+    return names.get(kind, kind.name)

@@ -1,6 +1,10 @@
 """XML of strangers: no entities, nothing from the network or the disk."""
 
 import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import IO, Literal
 
 from lxml import etree
 
@@ -9,21 +13,60 @@ from backburner.errors import JobError, Reason
 Element = etree._Element  # noqa: SLF001 - lxml's own name of its public class
 _ENTITY = re.compile(rb"<\0{0,3}!\0{0,3}E\0{0,3}N\0{0,3}T\0{0,3}I\0{0,3}T\0{0,3}Y")
 """A declaration, in UTF-8, UTF-16 or UTF-32. Office programs write none; they serve to blow a document up."""
+_ENTITY_BYTES = 32
+"""As long as such a declaration's beginning is in UTF-32."""
 
 
 def parse_xml(body: bytes, what: str) -> Element:
     """The root of an XML document. Raises `JobError` (`unreadable_document`), naming `what` it is part of."""
     if _ENTITY.search(body):
-        raise JobError(Reason.UNREADABLE_DOCUMENT, f"{what} that declares XML entities: save it again without them")
+        raise _entities(what)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, remove_pis=True, remove_comments=True
     )
     try:
         return etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise JobError(
-            Reason.UNREADABLE_DOCUMENT, f"{what} that is damaged: save it again and upload it again"
-        ) from error
+        raise _damaged(what) from error
+
+
+def stream_xml(file: IO[bytes], what: str, tags: Sequence[str]) -> Iterator[tuple[Literal["start", "end"], Element]]:
+    """The beginnings and ends of such elements, while the file is read; whoever asks clears what is done with.
+
+    Raises `JobError` as `parse_xml` does, also where the file cannot be unpacked.
+    """
+    events = etree.iterparse(
+        _Watched(file, what), events=("start", "end"), tag=tags, resolve_entities=False, no_network=True,
+        load_dtd=False, huge_tree=True, remove_pis=True, remove_comments=True,
+    )  # fmt: skip
+    try:
+        for event, element in events:
+            yield ("start" if event == "start" else "end"), element
+    except (etree.XMLSyntaxError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+        raise _damaged(what) from error
+
+
+class _Watched:
+    """A file of which no piece is parsed that declares entities."""
+
+    def __init__(self, file: IO[bytes], what: str) -> None:
+        self._file, self._what, self._end = file, what, b""
+
+    def read(self, size: int = -1) -> bytes:
+        """The next piece."""
+        piece = self._file.read(size)
+        if _ENTITY.search(self._end + piece):
+            raise _entities(self._what)
+        self._end = piece[-_ENTITY_BYTES:]
+        return piece
+
+
+def _entities(what: str) -> JobError:
+    return JobError(Reason.UNREADABLE_DOCUMENT, f"{what} that declares XML entities: save it again without them")
+
+
+def _damaged(what: str) -> JobError:
+    return JobError(Reason.UNREADABLE_DOCUMENT, f"{what} that is damaged: save it again and upload it again")
 
 
 def local_name(element: Element) -> str:

@@ -1,0 +1,1 @@
+"""Documents read by the project beside independent readers; writes nothing."""

@@ -1,0 +1,91 @@
+"""What all texts of one document share: its parts, its styles and lists, its notes, and what is missing from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from backburner.documents import Extracted
+from backburner.errors import JobError
+from backburner.extraction.markdown import missing
+from backburner.extraction.parts import Parts, Relation
+from backburner.extraction.word.numbering import Numbering
+from backburner.extraction.word.styles import Styles
+from backburner.extraction.xmltree import Element
+
+Read = Callable[[bytes, str], Extracted]
+"""How something within the document is read: bytes and name. Raises `JobError`."""
+_ENDINGS = {
+    "text/html": ".html",
+    "application/xhtml+xml": ".html",
+    "text/plain": ".txt",
+    "message/rfc822": ".eml",
+}
+
+
+@dataclass
+class Setting:
+    """One for each document."""
+
+    parts: Parts
+    main: str
+    styles: Styles
+    numbering: Numbering
+    inner: Read
+    notes: list[str] = field(default_factory=list)
+    """What could not be read, and where."""
+    references: dict[str, dict[str, int]] = field(default_factory=lambda: {"footnote": {}, "endnote": {}})
+    """Footnotes and endnotes in the order in which they are referred to, by their ids."""
+    comments: Callable[[str], str] = lambda _: ""
+    """A comment's text, by its id; "" where it is not to be shown."""
+    pictures: int = 0
+    _relations: dict[str, dict[str, Relation]] = field(default_factory=dict, repr=False)
+
+    def missing(self, note: str) -> str:
+        """A note of something that is missing, as it stands in the text."""
+        if note not in self.notes:
+            self.notes.append(note)
+        return missing(note)
+
+    def mark(self, kind: str, note_id: str) -> str:
+        """The mark of a footnote (`[^1]`) or an endnote (`[^e1]`), counted in the order of reading."""
+        numbers = self.references[kind]
+        number = numbers.setdefault(note_id, len(numbers) + 1)
+        return f"[^{number}]" if kind == "footnote" else f"[^e{number}]"
+
+    def relations(self, part: str) -> dict[str, Relation]:
+        """What a part refers to; a damaged list is noted."""
+        if part not in self._relations:
+            try:
+                self._relations[part] = self.parts.relations(part)
+            except JobError:
+                self.missing(f"references of {part}: damaged, what they lead to is missing")
+                self._relations[part] = {}
+        return self._relations[part]
+
+    def related(self, kind: str) -> tuple[str, Element] | None:
+        """The name and root of the part of a kind that the main part refers to; a damaged one is noted."""
+        for relation in self.relations(self.main).values():
+            if relation.kind == kind and not relation.is_external and self.parts.has(relation.target):
+                try:
+                    return relation.target, self.parts.tree(relation.target)
+                except JobError:
+                    self.missing(f"{kind}: damaged, not read")
+        return None
+
+    def read_part(self, relation: Relation | None, what: str) -> tuple[str, bool]:
+        """What stands in a part of another format, or a note of why it is not read; and whether it is."""
+        if relation is None or relation.is_external or not self.parts.has(relation.target):
+            return self.missing(f"{what}: it is not in the file"), False
+        try:
+            extracted = self.inner(self.parts.read(relation.target), _named(relation.target, self.parts))
+        except JobError as error:
+            return self.missing(f"{what}: not read ({error.reason})"), False
+        self.notes += [note for note in extracted.notes if note not in self.notes]
+        return extracted.text.strip(), True
+
+
+def _named(target: str, parts: Parts) -> str:
+    """The part's name, with an ending that says what its media type says. An archived web page is made as a mail is."""
+    name = target.rpartition("/")[2]
+    said = "message/rfc822" if name.lower().endswith((".mht", ".mhtml")) else parts.type_of(target)
+    ending = _ENDINGS.get(said, "")
+    return name if name.lower().endswith(ending) else name + ending

@@ -1,0 +1,18 @@
+"""What of a document cannot be read is said: in its run record, and at its place in the text."""
+
+import pytest
+
+from backburner.extraction.reading import read
+
+from . import losses
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_a_loss_is_said_in_the_notes_and_in_the_text(name: str) -> None:
+    """And the rest is read."""
+    make, says = losses.LOSSES[name]
+    extracted = read(make(), name)
+    assert any(says in note for note in extracted.notes), extracted.notes
+    assert all(f"[{note}]" in extracted.text for note in extracted.notes), extracted.text[-600:]
+    if losses.BEFORE in extracted.text:
+        assert losses.AFTER in extracted.text
