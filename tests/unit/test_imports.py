@@ -153,7 +153,16 @@ def test_importing_a_module_starts_nothing(path: Path) -> None:
     seen = _imports_of(_name(path))
     assert seen["made"] == []
     assert seen["threads"] == 1
-    assert not set(seen["modules"]) & {"openai", "httpx2", "jsonschema_rs", "lxml", "pypdf", "pypdfium2_raw", "xberg", "chardet"}
+    assert not set(seen["modules"]) & {
+        "openai",
+        "httpx2",
+        "jsonschema_rs",
+        "lxml",
+        "pypdf",
+        "pypdfium2_raw",
+        "xberg",
+        "chardet",
+    }
     if path in CORE:
         assert not set(seen["modules"]) & SDKS
 

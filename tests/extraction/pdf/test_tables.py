@@ -111,3 +111,9 @@ def test_a_grid_of_very_many_rules_is_a_drawing() -> None:
         for at in range(1_800)
     )
     assert "Name" in read(one(grid + cells()), "a.pdf").text
+
+
+def test_a_paragraph_below_a_table_is_none_of_its_rows() -> None:
+    """Although it ends before the last column begins."""
+    page = cells() + shown(65, 600, "All of this was paid in time.")
+    assert read(one(page), "a.pdf").text.strip().split("\n\n") == [AS_MARKDOWN, "All of this was paid in time."]

@@ -196,3 +196,9 @@ def test_words_of_ocr_are_all_there() -> None:
     content = "".join(f"BT 3 Tr /F2 12 Tf 1 0 0 1 60 {y} Tm <{codes}> Tj ET " for y, codes in pieces)
     made.page(content, fonts={"F2": font})
     assert "".join(text_of(made.bytes()).split()) == "bbbbbbbbA"
+
+
+def test_a_number_that_touches_its_text_begins_an_item() -> None:
+    """Some programs leave no gap behind it."""
+    items = ["1.Goods that are sold", "1.1Terms of others", "(a)Silence", "2.Warranty"]
+    assert text_of(one(lines(60, 700, items))).splitlines() == items

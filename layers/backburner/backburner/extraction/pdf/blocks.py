@@ -10,7 +10,11 @@ from backburner.extraction.pdf.lines import Line, joined
 from backburner.extraction.pdf.words import Cells
 
 _BULLET = re.compile(r"[•●○■□▪▫◦‣⁃∙·❖➢✓\u2212]\s*(?=\S)|[*\-–—\ufffd\uf000-\uf0ff]\s+(?=\S)|o\s+(?=[A-Z])")  # noqa: RUF001
-_NUMBER = re.compile(r"(?:\(?(?:\d{1,3}|[ivxlc]{1,5}|[a-zA-Z])[.)]|\d{1,3}(?:\.\d{1,3})+\.?|§\s?\d+|\[\d+\])\s+\S")
+_NUMBER = re.compile(
+    r"(?:\(?(?:\d{1,3}|[ivxlc]{1,5}|[a-zA-Z])[.)]|\d{1,3}(?:\.\d{1,3})+\.?|\u00a7\s?\d+|\[\d+\])\s+\S"
+    r"|(?:\d{1,3}\.|\d{1,3}(?:\.\d{1,3})+\.?|\([a-z\d]{1,3}\))[A-Z\u00c0-\u00de\u0410-\u042f]"
+)
+"""Some programs leave no gap between a number and its text."""
 _ENDS = re.compile(r"[.:;!?…。！？؟][\"'”’»)\]]*$")  # noqa: RUF001
 _BEGINS = re.compile(r"[\"'“‘«„(\[]*[A-Z\u00c0-\u00de\u0400-\u042f\d]")  # noqa: RUF001
 _LEADS = re.compile(r" \.\.\. \S{1,8}$")

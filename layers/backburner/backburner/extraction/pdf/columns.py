@@ -20,6 +20,7 @@ _MOST_GUTTERS = 60
 _HEADING = 1.12
 _SAME = 0.06
 _CLOSE = 1.6
+_SET_OFF = 1.3
 _PART = 2.5
 """Of the usual distance of rows: what is further apart is no single table."""
 _MARKER = re.compile(
@@ -90,9 +91,34 @@ def _all(rows: Rows) -> list[Word]:
 
 def _tables(band: Rows, gutter: Gutter, area: Area) -> list[Word | Rows] | None:
     """The parts of a band, tables in a word's place; None if there is no table among them."""
-    parts = _split_at_gaps(band)
-    tables = [table_of(part, [one.middle for one in _parallel(part, gutter)], rtl=area.rtl) for part in parts]
-    return [table or part for table, part in zip(tables, parts, strict=True)] if any(tables) else None
+    found: list[Word | Rows] = []
+    for part in _split_at_gaps(band):
+        core, *tail = _without_tail(part, gutter) if _table(part, gutter, area) else [part]
+        found += [_table(core, gutter, area) or core, *tail]
+    return found if any(isinstance(one, Word) for one in found) else None
+
+
+def _table(part: Rows, gutter: Gutter, area: Area) -> Word | None:
+    return table_of(part, [one.middle for one in _parallel(part, gutter)], rtl=area.rtl)
+
+
+def _without_tail(part: Rows, gutter: Gutter) -> Iterator[Rows]:
+    """A part, and apart from it the paragraph below: it is set off, or wider than the column that it would be in."""
+    tops = [max(word.top for word in row) for row in part]
+    steps = [above - below for above, below in pairwise(tops)]
+    most = _SET_OFF * statistics.median_low(steps) if steps else 0.0
+    sides = [[word.x1 for word in row if word.x1 <= gutter.middle] for row in part]
+    widest = max(
+        (max(side) for side, row in zip(sides, part, strict=True) if len(side) < len(row) and side), default=0.0
+    )
+    last = len(part)
+    while last > 1 and len(sides[last - 1]) == len(part[last - 1]):
+        if steps[last - 2] <= most and max(sides[last - 1]) <= widest:
+            break
+        last -= 1
+    yield part[:last]
+    if part[last:]:
+        yield part[last:]
 
 
 def _one_by_one(parts: list[Word | Rows], area: Area) -> Iterator[Region]:
