@@ -230,6 +230,8 @@ def _word_gap(chunk: _Chunk, text: str, gaps: list[float], characters: Character
 
 def _word(chunk: _Chunk, glyphs: list[Glyph], text: str, *, is_spaced: bool) -> Word:
     x0, x1 = glyphs[0][0], glyphs[-1][1]
+    if text.isascii() and x0 <= glyphs[-1][0] and text.isprintable():  # nearly all of them
+        return Word(text, x0, max(x0, x1), chunk.base, chunk.size, is_spaced)
     rtl = is_rtl(text)
     if rtl or x0 > glyphs[-1][0]:
         text = in_logical_order(glyphs, rtl=rtl)
