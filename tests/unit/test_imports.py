@@ -19,7 +19,9 @@ SDKS = {
     "aiobotocore", "aioboto3", "aws_lambda_powertools", "boto3", "botocore", "httpx", "httpx2", "mypy_boto3_s3",
     "mypy_boto3_sqs", "obstore", "openai", "requests", "s3transfer", "urllib3", "yandexcloud",
 }  # fmt: skip
-READERS = {"chardet", "email", "lxml", "olefile", "selectolax", "xberg", "xlrd", "zipfile"}
+READERS = {
+    "chardet", "email", "lxml", "olefile", "pypdf", "pypdfium2_raw", "selectolax", "xlrd", "zipfile",
+}  # fmt: skip
 """What meets files of strangers: in a child only."""
 EXCHANGED = "backburner.extraction.child"
 """All that a parent knows of the child."""

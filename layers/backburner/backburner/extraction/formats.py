@@ -1,33 +1,73 @@
 """What a document is, decided by its bytes; its name decides only between lookalikes."""
 
+import codecs
+import re
 from enum import StrEnum
 
-from backburner.documents import FLAT_OFFICE, is_html, is_mail, is_word_xml
+from backburner.documents import (
+    FLAT_OFFICE,
+    is_card,
+    is_html,
+    is_known_xml,
+    is_mail,
+    is_mailbox,
+    is_web_archive,
+    is_word_xml,
+)
 from backburner.errors import JobError, Reason
+from backburner.extraction.foreign import foreign_compound, foreign_file, foreign_package, foreign_text
+from backburner.extraction.mail.signed import is_envelope, unprinted
+from backburner.extraction.marks import marked
 from backburner.extraction.packages import Package
 
-READ = "text, Markdown, HTML, PDF, DOCX, PPTX, XLSX, XLSB, XLS, ODT, ODS, RTF, EPUB, EML and CSV are read"
+READ = (
+    "text, Markdown, CSV, HTML, MHTML, PDF, DOCX, DOC, RTF, ODT, PPTX, PPT, ODP, XLSX, XLSB, XLS, ODS, EPUB, FB2, EML, "
+    "MSG and mbox are read"
+)
 
 
 class Format(StrEnum):
-    """What is read, each with the media type that the library knows it by."""
+    """What is read, each with its media type."""
 
     TEXT = "text/plain"
     HTML = "text/html"
+    MHTML = "multipart/related"
+    CARDS = "text/calendar"
+    MARKUP = "application/xml"
+    EPUB = "application/epub+zip"
     MAIL = "message/rfc822"
-    RTF = "application/rtf"
+    MBOX = "application/mbox"
+    MSG = "application/vnd.ms-outlook"
+    TNEF = "application/ms-tnef"
+    SIGNED = "application/pkcs7-mime"
     PDF = "application/pdf"
+    RTF = "application/rtf"
     DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     FLAT_DOCX = "application/vnd.ms-word.document+xml"
-    PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-    XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    DOC = "application/msword"
     ODT = "application/vnd.oasis.opendocument.text"
-    EPUB = "application/epub+zip"
+    ODP = "application/vnd.oasis.opendocument.presentation"
+    ODG = "application/vnd.oasis.opendocument.graphics"
+    FODT = "application/vnd.oasis.opendocument.text-flat-xml"
+    PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+    PPT = "application/vnd.ms-powerpoint"
+    XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
     XLS = "application/vnd.ms-excel"
     ODS = "application/vnd.oasis.opendocument.spreadsheet"
 
 
+_OPEN_DOCUMENTS = {
+    f"application/vnd.oasis.opendocument.{kind}": format_
+    for format_, kinds in {
+        Format.ODT: ("text", "text-template", "text-master", "text-master-template", "text-web", "formula", "chart"),
+        Format.ODP: ("presentation", "presentation-template"),
+        Format.ODG: ("graphics", "graphics-template"),
+        Format.ODS: ("spreadsheet", "spreadsheet-template"),
+    }.items()
+    for kind in kinds
+}
+_FLAT = re.compile(r"<(?:\w+:)?document\b[^>]*urn:oasis:names:tc:opendocument:xmlns:office")
 _OFFICE_MAIN = (
     (b"sheet.binary.macroEnabled.main", Format.XLSB),
     (b"wordprocessingml.document.main", Format.DOCX),
@@ -48,53 +88,22 @@ _OFFICE_MAIN = (
 )
 """What the main part of an Office file is said to be, whatever its parts are called."""
 _OFFICE_PARTS = (("xl/workbook.bin", Format.XLSB), ("word/", Format.DOCX), ("ppt/", Format.PPTX), ("xl/", Format.XLSX))
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
-_XLS_STREAMS = tuple(f"{name}\0".encode("utf-16-le") for name in ("Workbook", "Book"))
-_OTHER_STREAMS = tuple(
-    name.encode("utf-16-le") for name in ("WordDocument", "PowerPoint Document", "EncryptedPackage", "__properties_v")
+_COMPOUNDS = (
+    ("WordDocument", Format.DOC),
+    ("PowerPoint Document", Format.PPT),
+    ("Workbook", Format.XLS),
+    ("Book", Format.XLS),
 )
-"""Streams of documents that may have a workbook embedded in them, or an encrypted one."""
+"""Streams that stand directly in the container of an old Office document."""
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OUTLOOK = "__properties_version1.0"
+_ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
+_TNEF = b"\x78\x9f\x3e\x22"
 _XLS_BARE = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08\x10\x00", b"\x09\x08\x08\x00")
 """How workbooks of Excel 2 to 4 begin, and newer ones without the container around them."""
 _HEAD_BYTES = 4096
 _PDF_BYTES = 1024
 """A PDF may have something before and behind it, so much; a text may only speak of one."""
-_OTHERS = (
-    (0, b"\x89PNG", "a picture (PNG)"),
-    (0, b"\xff\xd8\xff", "a picture (JPEG)"),
-    (0, b"GIF8", "a picture (GIF)"),
-    (0, b"BM", "a picture (BMP)"),
-    (0, b"II*\x00", "a picture (TIFF)"),
-    (0, b"MM\x00*", "a picture (TIFF)"),
-    (8, b"WEBP", "a picture (WebP)"),
-    (4, b"ftyphei", "a picture (HEIC)"),
-    (4, b"ftypavif", "a picture (AVIF)"),
-    (4, b"ftyp", "a film or sound (MP4)"),
-    (0, b"\x1aE\xdf\xa3", "a film (Matroska)"),
-    (8, b"AVI ", "a film (AVI)"),
-    (8, b"WAVE", "a sound (WAV)"),
-    (0, b"ID3", "a sound (MP3)"),
-    (0, b"\xff\xfb", "a sound (MP3)"),
-    (0, b"OggS", "a sound (Ogg)"),
-    (0, b"fLaC", "a sound (FLAC)"),
-    (0, b"\x1f\x8b", "an archive (gzip)"),
-    (0, b"BZh", "an archive (bzip2)"),
-    (0, b"\xfd7zXZ", "an archive (xz)"),
-    (0, b"7z\xbc\xaf", "an archive (7z)"),
-    (0, b"Rar!", "an archive (RAR)"),
-    (0, b"(\xb5/\xfd", "an archive (Zstandard)"),
-    (257, b"ustar", "an archive (tar)"),
-    (0, b"PK\x05\x06", "an empty archive (ZIP)"),
-    (0, b"\x7fELF", "a program"),
-    (0, b"MZ", "a program"),
-    (0, b"\xcf\xfa\xed\xfe", "a program"),
-    (0, b"\xca\xfe\xba\xbe", "a program"),
-    (0, b"\x00asm", "a program"),
-    (0, b"SQLite format 3", "a database (SQLite)"),
-    (0, b"PAR1", "a table (Parquet)"),
-)
-"""Where a mark stands, the mark, and what it says: asked only of what is no text, for some marks are plain letters."""
 
 
 def packed_format(body: bytes) -> Format | None:
@@ -102,7 +111,7 @@ def packed_format(body: bytes) -> Format | None:
 
     Raises `JobError` where it is one that is not read, saying what it is.
     """
-    head = body[:_HEAD_BYTES].lstrip()
+    head = body[:_HEAD_BYTES].removeprefix(codecs.BOM_UTF8).lstrip()
     if head.startswith(b"%PDF-") or (b"%PDF-" in body[:_PDF_BYTES] and b"startxref" in body[-_PDF_BYTES:]):
         return Format.PDF
     if head.startswith(b"{\\rtf"):
@@ -111,27 +120,40 @@ def packed_format(body: bytes) -> Format | None:
         return _of_package(Package(body))
     if body.startswith(_XLS_BARE):
         return Format.XLS
-    if body.startswith(_OLE):
-        if any(name in body for name in _XLS_STREAMS) and not any(name in body for name in _OTHER_STREAMS):
-            return Format.XLS
-        raise _ole(body)
-    return None
+    return _of_compound(body) if body.startswith(_OLE) else _packed_otherwise(body)
 
 
 def written_format(text: str, name: str) -> Format:
-    """The format of what is written in characters. Raises `JobError` where it is one that is not read."""
+    """The format of what is written in characters. Raises `JobError` where it is no text for people."""
     head = text[:_HEAD_BYTES].lstrip()
+    if what := foreign_text(head):
+        raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {READ}")
+    if _FLAT.search(head):
+        return Format.FODT
     if is_word_xml(head, name):
         return _of_word_xml(head)
-    if is_html(head, name):
-        return Format.HTML
-    return Format.MAIL if is_mail(head, name) else Format.TEXT
+    for is_kind, kind in _WRITTEN:
+        if is_kind(head, name):
+            return kind
+    if is_mailbox(text, name):
+        return Format.MBOX
+    return Format.MAIL if is_mail(text, name) else Format.TEXT
+
+
+_WRITTEN = (
+    (is_html, Format.HTML),
+    (is_web_archive, Format.MHTML),
+    (is_card, Format.CARDS),
+    (is_known_xml, Format.MARKUP),
+)
+"""In this order: a web archive is a mail, too."""
 
 
 def unsupported(body: bytes) -> JobError:
     """What to say of bytes that are neither text nor a format that is read."""
-    found = (what for place, mark, what in _OTHERS if body.startswith(mark, place))
-    return JobError(Reason.UNSUPPORTED_TYPE, f"{next(found, 'binary data of an unknown kind')}: {READ}")
+    if known := foreign_file(body):
+        return JobError(Reason.UNSUPPORTED_TYPE, f"{known}; {READ}")
+    return JobError(Reason.UNSUPPORTED_TYPE, f"{marked(body) or 'binary data of an unknown kind'}: {READ}")
 
 
 def _of_word_xml(head: str) -> Format:
@@ -142,20 +164,42 @@ def _of_word_xml(head: str) -> Format:
 
 
 def _of_package(package: Package) -> Format:
-    declared = (package.declared_type or "").removesuffix("-template")
-    if declared in (Format.ODT, Format.EPUB, Format.ODS):
-        return Format(declared)
+    declared = package.declared_type or package.manifest_type
+    if declared in _OPEN_DOCUMENTS:
+        return _OPEN_DOCUMENTS[declared]
+    if declared == Format.EPUB:
+        return Format.EPUB
     if any(name.lower() == "[content_types].xml" for name in package.names):
         kinds = (kind for mark, kind in _OFFICE_MAIN if mark in package.content_types)
         names = [name.replace("\\", "/").lstrip("/").lower() for name in package.names]
         folders = (kind for folder, kind in _OFFICE_PARTS if any(name.startswith(folder) for name in names))
         if kind := next(kinds, None) or next(folders, None):
             return kind
-    what = f"a file of the type {declared}" if declared else "an archive (ZIP)"
-    raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}: {READ}; upload its files one by one")
+    raise JobError(Reason.UNSUPPORTED_TYPE, f"{foreign_package(declared, package.names)}; {READ}")
 
 
-def _ole(body: bytes) -> JobError:
-    if _ENCRYPTED_OFFICE in body:
-        return JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted Office document: save it without a password")
-    return JobError(Reason.UNSUPPORTED_TYPE, f"an old Office document: save it as DOCX, PPTX, XLSX or PDF; {READ}")
+def _packed_otherwise(body: bytes) -> Format | None:
+    """What mail programs write besides letters. Raises `JobError` for what is known and not read."""
+    if body.startswith(_TNEF):
+        return Format.TNEF
+    if is_envelope(unprinted(body[:_HEAD_BYTES])):
+        return Format.SIGNED
+    if what := foreign_file(body, may_be_text=True):
+        raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {READ}")
+    return None
+
+
+def _of_compound(body: bytes) -> Format:
+    """What stands in the container of the old Office formats."""
+    from backburner.extraction.compound import Compound  # noqa: PLC0415 - its library is seldom needed
+
+    # A mail may have an encrypted document in it.
+    if _ENCRYPTED_OFFICE in body and _OUTLOOK.encode("utf-16-le") not in body:
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted Office document: save it without a password")
+    names = Compound(body).names
+    if _OUTLOOK in names:
+        return Format.MSG
+    kind = next((kind for stream, kind in _COMPOUNDS if stream in names), None)
+    if kind is None:
+        raise JobError(Reason.UNSUPPORTED_TYPE, f"{foreign_compound(names)}; {READ}")
+    return kind

@@ -1,158 +1,54 @@
 """From bytes to text, whatever the format. Raises `JobError` naming what is wrong and what to do about it."""
 
-from collections.abc import Callable
 from functools import partial
 
-from backburner.documents import Extracted, checked
+from backburner.documents import MAIL_HEAD_CHARS, Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.encodings import html_of, text_of
-from backburner.extraction.formats import Format, packed_format, unsupported, written_format
-from backburner.extraction.packages import Package
+from backburner.extraction.encodings import head_of
+from backburner.extraction.formats import Format, packed_format, written_format
 from backburner.extraction.plausibility import plausible
+from backburner.extraction.readers import read_as
 
-MAX_PAGES = 5_000
-"""Pages of a PDF, slides of a presentation."""
-_MOST_NESTED = 3
-"""Mails in attachments in mails."""
-_MOST_EMBEDDED = 8
-"""Documents in documents in documents."""
-_HEAD_BYTES = 4096
-_SPOKEN_AS_VOWEL = "AEFHILMNORSX"
-_END_BYTES = 65_536
-
-Read = Callable[[bytes, str], Extracted]
-"""How a reader has something read that is in its document, an attachment say: bytes and name. Raises `JobError`."""
+MAX_NESTED = 6
+"""Documents in documents: attachments of mails in attachments."""
+_NAMES = {
+    Format.TEXT: "text",
+    Format.HTML: "HTML page",
+    Format.MHTML: "web archive",
+    Format.CARDS: "calendar or address card",
+    Format.MARKUP: "XML document",
+    Format.MAIL: "mail",
+    Format.MSG: "mail",
+    Format.MBOX: "mailbox",
+    Format.SIGNED: "signed document",
+    Format.FLAT_DOCX: "DOCX",
+    Format.FODT: "flat OpenDocument file",
+}
+_SPOKEN_AS_VOWEL = frozenset("AEFHILMNORSXaeiou")
+_MAY_BE_SCANS = frozenset({Format.PDF, Format.PPTX, Format.DOCX})
 
 
 def read(body: bytes, name: str, depth: int = 0) -> Extracted:
     """The text of a document: Markdown where its format has structure, verbatim where it is text."""
-    if depth > _MOST_EMBEDDED:
-        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"documents in documents more than {_MOST_EMBEDDED} deep")
-    kind = packed_format(body)
-    if kind is None:
-        kind = written_format(body[:_HEAD_BYTES].decode("latin-1"), name)
-        if kind is Format.MAIL and depth >= _MOST_NESTED:
-            kind = Format.TEXT
-    extracted = plausible(_read(body, name, kind, partial(read, depth=depth + 1)), _named(kind))
+    if depth > MAX_NESTED:
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"documents nested deeper than {MAX_NESTED}: upload it by itself")
+    kind = packed_format(body) or written_format(head_of(body, MAIL_HEAD_CHARS), name)
+    extracted = plausible(read_as(kind, body, name, partial(read, depth=depth + 1)), _named(kind))
     if not extracted.text.strip():
         raise _empty(kind, len(body))
     return extracted
 
 
-def _read(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
-    """Each format's own reader, imported when it is needed: a child reads one document."""
-    match kind:
-        case Format.TEXT | Format.HTML:
-            return _written(body, name)
-        case Format.MAIL:
-            from backburner.extraction.mail import mail_text  # noqa: PLC0415
-
-            return Extracted(mail_text(body, lambda part, called: inner(part, called).text))
-        case Format.DOCX:
-            from backburner.extraction.word.document import read_word  # noqa: PLC0415
-
-            _refuse_package(body, kind)
-            return read_word(body, inner)
-        case Format.FLAT_DOCX:
-            from backburner.extraction.word.document import read_flat_word  # noqa: PLC0415
-
-            return read_flat_word(body, inner)
-        case Format.PDF:
-            _refuse_pdf(body)
-        case Format.RTF:
-            pass
-        case Format.PPTX | Format.XLSX | Format.XLSB | Format.XLS | Format.ODS:
-            return _slides_or_sheets(body, kind)
-        case _:
-            _refuse_package(body, kind)
-    return _by_library(body, kind)
-
-
-def _slides_or_sheets(body: bytes, kind: Format) -> Extracted:
-    if kind is Format.XLS:
-        from backburner.extraction.sheets.xls import read_xls  # noqa: PLC0415
-
-        return read_xls(body)
-    _refuse_package(body, kind)
-    if kind is Format.PPTX:
-        from backburner.extraction.slides.pptx import read_pptx  # noqa: PLC0415
-
-        return read_pptx(body)
-    if kind is Format.XLSB:
-        from backburner.extraction.sheets.xlsb import read_xlsb  # noqa: PLC0415
-
-        return read_xlsb(body)
-    if kind is Format.ODS:
-        from backburner.extraction.sheets.ods import read_ods  # noqa: PLC0415
-
-        return read_ods(body)
-    from backburner.extraction.sheets.xlsx import read_xlsx  # noqa: PLC0415
-
-    return read_xlsx(body)
-
-
-def _written(body: bytes, name: str) -> Extracted:
-    text = text_of(body)
-    if text is None:
-        raise unsupported(body)
-    if written_format(text, name) is Format.HTML:
-        return _by_library((html_of(body) or text).encode(), Format.HTML)
-    return Extracted(checked(text, len(body)))
-
-
-def _by_library(body: bytes, kind: Format) -> Extracted:
-    from backburner.extraction.library import read_by_library  # noqa: PLC0415
-
-    return read_by_library(body, kind)
-
-
-def _refuse_package(body: bytes, kind: Format) -> None:
-    """What need not be tried: encrypted, too many slides."""
-    package = Package(body)
-    if package.is_encrypted:
-        raise _encrypted(kind)
-    _refuse_pages(package.count("ppt/slides/"), "slides")
-
-
-def _refuse_pdf(body: bytes) -> None:
-    import xberg  # noqa: PLC0415
-
-    if b"%%EOF" not in body[-_END_BYTES:]:
-        raise JobError(Reason.UNREADABLE_DOCUMENT, "a PDF that ends in its middle: upload it again, whole")
-    try:
-        pages = xberg.pdf_page_count(body)
-    except (RuntimeError, xberg.XbergError) as error:
-        if b"/Encrypt" in body:
-            raise _encrypted(Format.PDF) from error
-        return  # damaged: so is the reading
-    _refuse_pages(pages, "pages")
-
-
-def _refuse_pages(pages: int, what: str) -> None:
-    if pages > MAX_PAGES:
-        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{pages} {what}, at most {MAX_PAGES} are read: cut it up")
-
-
 def _empty(kind: Format, size_bytes: int) -> JobError:
     """What to say of a document that holds no text."""
-    if kind in (Format.PDF, Format.PPTX, Format.DOCX):
+    if kind in _MAY_BE_SCANS:
         what = f"{_named(kind)} without text, probably a scan: run it through OCR and upload the result"
         return JobError(Reason.UNREADABLE_DOCUMENT, what)
     what = f"{_named(kind)} without text in its {size_bytes} bytes"
     return JobError(Reason.EMPTY_DOCUMENT, f"{what}; upload the document again")
 
 
-def _encrypted(kind: Format) -> JobError:
-    return JobError(Reason.UNREADABLE_DOCUMENT, f"an encrypted {_name(kind)}: save it without a password")
-
-
-def _name(kind: Format) -> str:
-    """What a format is called in messages."""
-    names = {Format.HTML: "HTML page", Format.MAIL: "mail", Format.TEXT: "text", Format.FLAT_DOCX: "DOCX"}
-    return names.get(kind, kind.name)
-
-
 def _named(kind: Format) -> str:
-    """The same with its article, as one says it: an XLSX, an HTML page, a PDF."""
-    name = _name(kind)
+    """What a format is called in messages, with its article as one says it: an XLSX, an HTML page, a PDF."""
+    name = _NAMES.get(kind, kind.name)
     return f"{'an' if name[0] in _SPOKEN_AS_VOWEL else 'a'} {name}"

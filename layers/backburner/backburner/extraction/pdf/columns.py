@@ -1,0 +1,266 @@
+"""The order in which a page is read: columns one after the other, what spans them before or behind, tables whole."""
+
+import re
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from backburner.extraction.pdf.borderless import table_of
+from backburner.extraction.pdf.lines import rows_of
+from backburner.extraction.pdf.words import Word
+
+_NARROWEST = 0.7
+"""Of the size of type: a gap between columns is at least so wide, and lasts for `_FEWEST_ROWS` rows."""
+_FEWEST_ROWS = 3
+_WIDE = 1.4
+"""A gap of this width is one if it lasts for two rows."""
+_MOST_DEEP = 12
+_MOST_GUTTERS = 60
+_HEADING = 1.12
+_SAME = 0.06
+_CLOSE = 1.6
+_SET_OFF = 1.3
+_PART = 2.5
+"""Of the usual distance of rows: what is further apart is no single table."""
+_MARKER = re.compile(
+    r"[\u2022\u25cf\u25cb\u25a0\u25a1\u25aa\u25ab\u25e6\u2023\u2043\u2219\u00b7\u2756\u27a2\u2610-\u2612\u2713*\u2013\u2014-]"
+    r"|\(?(?:\d{1,3}|[ivxlcIVXLC]{1,5}|[A-Za-z])[.)]|(?:\d{1,3}\.)+\d{0,3}\.?|\u00a7+|\[\d+\]|\^\d+\^|\[[ x]\]|\([ x]\)"
+)
+"""Bullets, numbers and boxes in front of an item: what follows them is no column of its own."""
+
+
+@dataclass(slots=True)
+class Gutter:
+    """White space that separates columns: from x0 to x1, in the rows from first to last."""
+
+    x0: float
+    x1: float
+    first: int
+    last: int
+
+    @property
+    def middle(self) -> float:
+        """Where to cut."""
+        return (self.x0 + self.x1) / 2
+
+
+Rows = list[list[Word]]
+
+
+@dataclass(frozen=True)
+class Area:
+    """What is cut into columns: how far to the right lines may go, and whether it is read from the right."""
+
+    right: float
+    rtl: bool
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class Region:
+    """Rows of text that are read one after the other, and how far to the right they may go."""
+
+    rows: Rows
+    right: float
+
+
+def regions(words: Sequence[Word], area: Area) -> Iterator[Region]:
+    """The parts of a page, or of a column, in the order of reading."""
+    rows = rows_of(words)
+    gutter = _best(rows) if area.depth < _MOST_DEEP else None
+    if gutter is None:
+        yield Region(rows, area.right)
+        return
+    inner = replace(area, depth=area.depth + 1)
+    band = rows[gutter.first : gutter.last + 1]
+    parts = _tables(band, gutter, area)
+    if parts is None:
+        gutter = _grown(gutter, rows)
+        band = rows[gutter.first : gutter.last + 1]
+    if gutter.first:
+        yield from regions(_all(rows[: gutter.first]), inner)
+    yield from _columns(band, gutter, inner) if parts is None else _one_by_one(parts, inner)
+    if gutter.last + 1 < len(rows):
+        yield from regions(_all(rows[gutter.last + 1 :]), inner)
+
+
+def _all(rows: Rows) -> list[Word]:
+    return [word for row in rows for word in row]
+
+
+def _tables(band: Rows, gutter: Gutter, area: Area) -> list[Word | Rows] | None:
+    """The parts of a band, tables in a word's place; None if there is no table among them."""
+    found: list[Word | Rows] = []
+    for part in _split_at_gaps(band):
+        core, *tail = _without_tail(part, gutter) if _table(part, gutter, area) else [part]
+        found += [_table(core, gutter, area) or core, *tail]
+    return found if any(isinstance(one, Word) for one in found) else None
+
+
+def _table(part: Rows, gutter: Gutter, area: Area) -> Word | None:
+    return table_of(part, [one.middle for one in _parallel(part, gutter)], rtl=area.rtl)
+
+
+def _without_tail(part: Rows, gutter: Gutter) -> Iterator[Rows]:
+    """A part, and apart from it the paragraph below: it is set off, or wider than the column that it would be in."""
+    tops = [max(word.top for word in row) for row in part]
+    steps = [above - below for above, below in pairwise(tops)]
+    most = _SET_OFF * statistics.median_low(steps) if steps else 0.0
+    sides = [[word.x1 for word in row if word.x1 <= gutter.middle] for row in part]
+    widest = max(
+        (max(side) for side, row in zip(sides, part, strict=True) if len(side) < len(row) and side), default=0.0
+    )
+    last = len(part)
+    while last > 1 and len(sides[last - 1]) == len(part[last - 1]):
+        if steps[last - 2] <= most and max(sides[last - 1]) <= widest:
+            break
+        last -= 1
+    yield part[:last]
+    if part[last:]:
+        yield part[last:]
+
+
+def _one_by_one(parts: list[Word | Rows], area: Area) -> Iterator[Region]:
+    for part in parts:
+        if isinstance(part, Word):
+            yield Region([[part]], area.right)
+        else:
+            yield from regions(_all(part), area)
+
+
+def _columns(band: Rows, gutter: Gutter, area: Area) -> Iterator[Region]:
+    for part in _split_at_headings(band, gutter):
+        words = _all(part)
+        left_side = [word for word in words if word.x1 <= gutter.middle]
+        right_side = [word for word in words if word.x1 > gutter.middle]
+        for side, limit in ((left_side, gutter.x0), (right_side, area.right)):
+            if side:
+                yield from regions(side, replace(area, right=limit))
+
+
+def _grown(gutter: Gutter, rows: Rows) -> Gutter:
+    """A gutter with the lines above it that belong to its left column: their paragraph goes on beside it."""
+    first = gutter.first
+    while first and all(word.x1 <= gutter.x0 for word in rows[first - 1]):
+        above, below = rows[first - 1][0], rows[first][0]
+        if abs(above.size - below.size) > _SAME * below.size or above.base - below.base > _CLOSE * below.size:
+            break
+        first -= 1
+    return replace(gutter, first=first)
+
+
+def _parallel(band: Rows, gutter: Gutter) -> list[Gutter]:
+    """All the gutters that run through most of a band."""
+    size = _size(band)
+    found = [one for one in _gutters(band, size) if one.last - one.first + 1 >= 0.75 * len(band)]
+    kept: list[Gutter] = []
+    for one in sorted(found, key=lambda one: (-(one.last - one.first), one.x0)):
+        if all(one.x1 <= other.x0 or one.x0 >= other.x1 for other in kept):
+            kept.append(one)
+    if not any(one.x0 < gutter.x1 and gutter.x0 < one.x1 for one in kept):
+        kept.append(replace(gutter, first=0, last=len(band) - 1))
+    return sorted(kept, key=lambda one: one.x0)
+
+
+def _split_at_gaps(band: Rows) -> list[Rows]:
+    """Parts of a band with much white space between them: one table ends, another begins."""
+    tops = [max(word.top for word in row) for row in band]
+    steps = [above - below for above, below in pairwise(tops)]
+    most = _PART * statistics.median_low(steps) if steps else 0.0
+    cuts = [at for at, step in enumerate(steps, 1) if step > most]
+    return [band[first:last] for first, last in pairwise([0, *cuts, len(band)])]
+
+
+def _split_at_headings(band: Rows, gutter: Gutter) -> Iterator[Rows]:
+    """Parts of a band, before each heading that stands in the left column with nothing beside it."""
+    size, part = _size(band), Rows()
+    for at, row in enumerate(band):
+        is_left = all(word.x1 <= gutter.middle for word in row)
+        is_large = max(word.size for word in row) >= _HEADING * size
+        if is_left and is_large and part and _is_alone(band, at, gutter):
+            yield part
+            part = []
+        part.append(row)
+    yield part
+
+
+def _is_alone(band: Rows, at: int, gutter: Gutter) -> bool:
+    """Whether the right side is empty for two lines around a row."""
+    size = _size(band)
+    top, bottom = max(word.top for word in band[at]) + size, min(word.bottom for word in band[at]) - size
+    near = (word for row in band[max(at - 3, 0) : at + 4] for word in row if word.x1 > gutter.middle)
+    return not any(word.bottom < top and word.top > bottom for word in near)
+
+
+def _best(rows: Rows) -> Gutter | None:
+    """The gutter through the most rows; of several the widest."""
+    if len(rows) == 1:
+        return None
+    found = _gutters(rows, _size(rows))
+    return max(found, key=lambda one: (one.last - one.first, one.x1 - one.x0), default=None)
+
+
+def _size(rows: Rows) -> float:
+    return statistics.median(word.size for row in rows for word in row if word.table is None or len(row) == 1)
+
+
+def _gutters(rows: Rows, size: float) -> list[Gutter]:
+    """White space that runs through rows, text on both sides of it."""
+    active: list[Gutter] = []
+    found: list[Gutter] = []
+    for at, row in enumerate(rows):
+        free = _free(row)
+        going: list[Gutter] = []
+        for gutter in active:
+            pieces = _pieces(gutter, free, _NARROWEST * size)
+            if pieces:
+                going += [Gutter(x0, x1, gutter.first, at) for x0, x1 in pieces]
+            else:
+                found.append(gutter)
+        for x0, x1 in free[1:-1]:
+            if x1 - x0 >= _NARROWEST * size and not any(one.x0 >= x0 and one.x1 <= x1 for one in going):
+                going.append(Gutter(x0, x1, at, at))
+        active = going[:_MOST_GUTTERS]
+    trimmed = (_trimmed(gutter, rows, size) for gutter in found + active)
+    return [gutter for gutter in trimmed if gutter is not None]
+
+
+def _free(row: Sequence[Word]) -> list[tuple[float, float]]:
+    """What no word of a row covers, from end to end."""
+    free: list[tuple[float, float]] = []
+    edge, is_leader = -1e9, False
+    for word in row:
+        # Dots lead to a number, a label to its field.
+        if word.x0 > edge and not (free and (word.is_tied or is_leader)):
+            free.append((edge, word.x0))
+        edge = max(edge, word.x1)
+        is_leader = not word.text.strip(".") and word.table is None
+    return [*free, (edge, 1e9)]
+
+
+def _pieces(gutter: Gutter, free: list[tuple[float, float]], least: float) -> list[tuple[float, float]]:
+    pieces = ((max(gutter.x0, x0), min(gutter.x1, x1)) for x0, x1 in free if x1 > gutter.x0 and x0 < gutter.x1)
+    return [(x0, x1) for x0, x1 in pieces if x1 - x0 >= least]
+
+
+def _trimmed(gutter: Gutter, rows: Rows, size: float) -> Gutter | None:
+    """A gutter without the headings at its end; None if it does not separate columns."""
+    sides = [_sides(row, gutter.middle) for row in rows[gutter.first : gutter.last + 1]]
+    while sides and not all(sides[-1]) and max(word.size for word in rows[gutter.last]) >= _HEADING * size:
+        sides.pop()
+        gutter = replace(gutter, last=gutter.last - 1)
+    left = [side[0] for side in sides if side[0] is not None]
+    right = [side[1] for side in sides if side[1] is not None]
+    width = gutter.x1 - gutter.x0
+    fewest = 2 if width >= _WIDE * size else _FEWEST_ROWS
+    if min(len(left), len(right)) < fewest:
+        return None
+    return None if all(_MARKER.fullmatch(word.text) for word in left) else gutter
+
+
+def _sides(row: Sequence[Word], middle: float) -> tuple[Word | None, Word | None]:
+    """The word before and the word behind a gutter."""
+    before = [word for word in row if word.x1 <= middle]
+    behind = [word for word in row if word.x1 > middle]
+    return (before[-1] if before else None), (behind[0] if behind else None)

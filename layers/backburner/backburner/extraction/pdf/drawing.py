@@ -1,0 +1,96 @@
+"""What is drawn on a page besides letters: the straight rules that tables are made of, and pictures."""
+
+from dataclasses import dataclass, field
+
+Matrix = tuple[float, float, float, float, float, float]
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+"""Left, bottom, right, top."""
+MOST_SEGMENTS = 20_000
+"""Of a page: what has more is a drawing, and no tables are looked for in the rest of it."""
+_LONGEST_PATH = 2_000
+_THIN = 3.0
+"""A filled box is a rule up to this thickness."""
+_STRAIGHT = 0.7
+_SHORTEST = 4.0
+
+
+@dataclass
+class Drawing:
+    """Rules and pictures, gathered object by object."""
+
+    horizontal: list[Box] = field(default_factory=list)
+    vertical: list[Box] = field(default_factory=list)
+    pictures: list[Box] = field(default_factory=list)
+    paths: int = 0
+    texts: int = 0
+    """Pieces of text, as many as operators drew."""
+    _segments: int = 0
+    _at: Point = (0.0, 0.0)
+    _begin: Point = (0.0, 0.0)
+    _path: list[tuple[Point, Point]] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is more than anybody wants to know."""
+        return self._segments > MOST_SEGMENTS
+
+    def wants(self, segments: int) -> bool:
+        """Whether to look at a path of so many segments."""
+        self.paths += 1
+        self._segments += min(segments, _LONGEST_PATH) + 1
+        return segments <= _LONGEST_PATH
+
+    @staticmethod
+    def within(inner: Matrix, outer: Matrix) -> Matrix:
+        """The matrix of something in the coordinates of what contains it, in those of the page."""
+        a, b, c, d, e, f = inner
+        k, m, n, o, p, q = outer
+        return a * k + b * n, a * m + b * o, c * k + d * n, c * m + d * o, e * k + f * n + p, e * m + f * o + q
+
+    def picture(self, matrix: Matrix) -> None:
+        """A picture fills the unit square of its matrix."""
+        corners = [_moved(corner, matrix) for corner in ((0, 0), (0, 1), (1, 0), (1, 1))]
+        xs, ys = zip(*corners, strict=True)
+        self.pictures.append((min(xs), min(ys), max(xs), max(ys)))
+
+    def move(self, point: Point, matrix: Matrix) -> None:
+        """A path goes on from here."""
+        self._at = self._begin = _moved(point, matrix)
+
+    def line(self, point: Point, matrix: Matrix, *, is_straight: bool) -> None:
+        """A path goes to here."""
+        to = _moved(point, matrix)
+        if is_straight:
+            self._path.append((self._at, to))
+        self._at = to
+
+    def close(self, _matrix: Matrix) -> None:
+        """A path returns to its beginning."""
+        self._path.append((self._at, self._begin))
+        self._at = self._begin
+
+    def end_path(self, *, is_filled: bool) -> None:
+        """Sort a path's lines; a thin filled box is one rule, not two."""
+        lines, self._path = self._path, []
+        if not lines:
+            return
+        if is_filled:
+            xs = [x for line in lines for x, _ in line]
+            ys = [y for line in lines for _, y in line]
+            left, bottom, right, top = min(xs), min(ys), max(xs), max(ys)
+            if top - bottom <= _THIN or right - left <= _THIN:
+                middle_x, middle_y = (left + right) / 2, (bottom + top) / 2
+                is_flat = right - left >= top - bottom
+                lines = [((left, middle_y), (right, middle_y)) if is_flat else ((middle_x, bottom), (middle_x, top))]
+        for (x0, y0), (x1, y1) in lines:
+            if abs(y1 - y0) <= _STRAIGHT and abs(x1 - x0) >= _SHORTEST:
+                self.horizontal.append((min(x0, x1), (y0 + y1) / 2, max(x0, x1), (y0 + y1) / 2))
+            elif abs(x1 - x0) <= _STRAIGHT and abs(y1 - y0) >= _SHORTEST:
+                self.vertical.append(((x0 + x1) / 2, min(y0, y1), (x0 + x1) / 2, max(y0, y1)))
+
+
+def _moved(point: Point, matrix: Matrix) -> Point:
+    x, y = point
+    a, b, c, d, e, f = matrix
+    return a * x + c * y + e, b * x + d * y + f

@@ -1,0 +1,86 @@
+"""Whether the text of a page is all that it shows: scans, drawings, and fonts that do not say what they mean."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from itertools import groupby
+
+from backburner.extraction.pdf.drawing import Box, Drawing
+from backburner.extraction.pdf.letters import UNREADABLE
+from backburner.extraction.pdf.words import Word
+
+_MOST_SCAN_CHARS = 100
+"""A page with a picture over most of it and no more characters than these is a scan with a stamp or number on it."""
+_MOST_MARGIN_CHARS = 400
+"""The same if they all stand at its head or foot."""
+_MARGIN = 0.12
+_COVERED = 0.6
+_SMALL_PICTURE = 0.002
+_LARGE_PICTURE = 0.3
+_FEW_PATHS = 20
+_MANY_UNREADABLE = 0.05
+
+
+class Fault(StrEnum):
+    """What is missing from a page."""
+
+    SCAN = "no text, probably a scan"
+    STAMPED_SCAN = "hardly any text over a picture, probably a scan"
+    PICTURE = "no text, only a picture"
+    DRAWING = "no text, only drawings"
+    UNREADABLE = "some of its characters cannot be read, its fonts do not say what they mean"
+    INCOMPLETE = "its text from OCR may lack words"
+    BROKEN = "damaged, not read"
+
+    @property
+    def is_scan(self) -> bool:
+        """Whether OCR would help."""
+        return self in (Fault.SCAN, Fault.STAMPED_SCAN, Fault.PICTURE, Fault.DRAWING)
+
+
+def fault_of(words: Sequence[Word], drawing: Drawing, box: Box, *, is_recognised: bool) -> Fault | None:
+    """What is missing from a page with these words; None if nothing is, or if it is blank.
+
+    A page `is_recognised` whose text is invisible: OCR has put it over the picture.
+    """
+    printed = sum(len(word.text) for word in words)
+    covered = _covered(drawing.pictures, box)
+    if not printed:
+        if covered > _SMALL_PICTURE:
+            return Fault.SCAN if covered > _LARGE_PICTURE else Fault.PICTURE
+        return Fault.DRAWING if drawing.paths > _FEW_PATHS else None
+    is_little = printed <= _MOST_SCAN_CHARS or (printed <= _MOST_MARGIN_CHARS and _is_in_margins(words, box))
+    if is_little and covered >= _COVERED and not is_recognised:
+        return Fault.STAMPED_SCAN
+    unreadable = sum(word.text.count(UNREADABLE) for word in words)
+    return Fault.UNREADABLE if unreadable > _MANY_UNREADABLE * printed else None
+
+
+def notes_of(faults: Iterable[tuple[int, Fault]]) -> Iterator[str]:
+    """Faults by the number of their page (from 1), neighbours together: `pages 2 to 4: no text, probably scans`."""
+    for fault, group in _runs(faults):
+        first, last = group[0], group[-1]
+        words = fault.value.replace("a scan", "scans").replace("a picture", "pictures") if last > first else fault.value
+        yield f"pages {first} to {last}: {words}" if last > first else f"page {first}: {words}"
+
+
+def _runs(faults: Iterable[tuple[int, Fault]]) -> Iterator[tuple[Fault, list[int]]]:
+    numbered = enumerate(sorted(faults, key=lambda fault: fault[0]))
+    for (fault, _), group in groupby(numbered, key=lambda item: (item[1][1], item[1][0] - item[0])):
+        yield fault, [page for _, (page, _) in group]
+
+
+def _covered(pictures: Sequence[Box], box: Box) -> float:
+    """Share of a page that pictures cover; overlaps count twice, which errs towards a note."""
+    left, bottom, right, top = box
+    whole = max((right - left) * (top - bottom), 1.0)
+    seen = (
+        max(min(x1, right) - max(x0, left), 0.0) * max(min(y1, top) - max(y0, bottom), 0.0)
+        for x0, y0, x1, y1 in pictures
+    )
+    return sum(seen) / whole
+
+
+def _is_in_margins(words: Sequence[Word], box: Box) -> bool:
+    _, bottom, _, top = box
+    margin = _MARGIN * (top - bottom)
+    return all(word.base > top - margin or word.base < bottom + margin for word in words)

@@ -1,0 +1,67 @@
+"""What a page is made of, through PDFium's C interface (`pypdfium2_raw`, untyped)."""
+
+import ctypes
+from collections.abc import Iterator
+from typing import Any
+
+import pypdfium2_raw as c  # type: ignore[import-untyped]
+
+from backburner.extraction.pdf.drawing import Drawing, Matrix
+
+_IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+_MOST_FORMS_DEEP = 12
+"""Form XObjects in form XObjects: what is drawn deeper is not looked at (its text is read all the same)."""
+
+
+def leaves(objects: Iterator[Any], depth: int = 0) -> Iterator[Any]:
+    """Objects, and those within form XObjects instead of these."""
+    for one in objects:
+        if c.FPDFPageObj_GetType(one) != c.FPDF_PAGEOBJ_FORM:
+            yield one
+        elif depth < _MOST_FORMS_DEEP:
+            count = c.FPDFFormObj_CountObjects(one)
+            yield from leaves((c.FPDFFormObj_GetObject(one, at) for at in range(max(count, 0))), depth + 1)
+
+
+def draw(objects: Iterator[Any], found: Drawing, matrix: Matrix = _IDENTITY, depth: int = 0) -> None:
+    """Note what is drawn, in the page's coordinates."""
+    for one in objects:
+        if found.is_full:
+            return
+        match c.FPDFPageObj_GetType(one):
+            case c.FPDF_PAGEOBJ_PATH:
+                _draw_path(one, found.within(_matrix(one), matrix), found)
+            case c.FPDF_PAGEOBJ_TEXT:
+                found.texts += 1
+            case c.FPDF_PAGEOBJ_IMAGE:
+                found.picture(found.within(_matrix(one), matrix))
+            case c.FPDF_PAGEOBJ_FORM if depth < _MOST_FORMS_DEEP:
+                inner = (c.FPDFFormObj_GetObject(one, at) for at in range(max(c.FPDFFormObj_CountObjects(one), 0)))
+                draw(inner, found, found.within(_matrix(one), matrix), depth + 1)
+
+
+def _draw_path(path: Any, matrix: Matrix, found: Drawing) -> None:
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
+    c.FPDFPath_GetDrawMode(path, fill, stroke)
+    count = c.FPDFPath_CountSegments(path)
+    if not (fill.value or stroke.value) or not found.wants(count):
+        return
+    x, y = ctypes.c_float(), ctypes.c_float()
+    for at in range(count):
+        segment = c.FPDFPath_GetPathSegment(path, at)
+        c.FPDFPathSegment_GetPoint(segment, x, y)
+        kind = c.FPDFPathSegment_GetType(segment)
+        point = x.value, y.value
+        if kind == c.FPDF_SEGMENT_MOVETO:
+            found.move(point, matrix)
+        else:
+            found.line(point, matrix, is_straight=kind == c.FPDF_SEGMENT_LINETO)
+        if c.FPDFPathSegment_GetClose(segment):
+            found.close(matrix)
+    found.end_path(is_filled=bool(fill.value))
+
+
+def _matrix(one: Any) -> Matrix:
+    matrix = c.FS_MATRIX()
+    c.FPDFPageObj_GetMatrix(one, matrix)
+    return matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f

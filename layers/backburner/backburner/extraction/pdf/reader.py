@@ -1,0 +1,199 @@
+"""A PDF as Markdown: pages in order, what is missing said in its place, attachments behind them."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from backburner.documents import Extracted
+from backburner.errors import JobError, Reason
+from backburner.extraction import markdown
+from backburner.extraction.pdf.attachments import attached
+from backburner.extraction.pdf.blocks import Block
+from backburner.extraction.pdf.legibility import Fault, notes_of
+from backburner.extraction.pdf.page import PageText, page_text
+from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecurityError, LockedError
+from backburner.extraction.pdf.second import damaged, is_readable, second_reading
+from backburner.extraction.pdf.whole import is_cut_off, trimmed, with_trailer
+from backburner.extraction.pdf.xfa import xfa_text
+from backburner.extraction.plausibility import plausible
+
+_HEADING = 1.15
+"""Type that is so much larger than most of a document is a heading."""
+_LONGEST_HEADING = 200
+_MOST_HEADING_LINES = 4
+_LEVELS = 4
+_XFA = "an XFA form, which only Adobe's programs show: print it to a PDF there"
+_XFA_VALUES = f"{_XFA}; here are the values of its fields"
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+@dataclass
+class _Reading:
+    """A document as far as it is read."""
+
+    pages: list[PageText] = field(default_factory=list)
+    attachments: list[tuple[str, bytes]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    xfa: str = ""
+
+
+def read_pdf(body: bytes, inner: Callable[[bytes, str], Extracted], most_pages: int) -> Extracted:
+    """The text of a PDF, with a note for each page and attachment that cannot be read. Raises `JobError`.
+
+    `inner` reads what is attached.
+    """
+    body = trimmed(body)
+    if is_cut_off(body):
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "a PDF that ends in its middle: upload it again, whole")
+    reading = _opened(body, most_pages) or _opened(with_trailer(body) or b"", most_pages) or _Reading()
+    _ask_second(body, reading)
+    _refuse_without_text(reading)
+    told = "\n".join(block.text for page in reading.pages for block in page.blocks)
+    plausible(Extracted(told), "a PDF")  # by its own words, ours are all readable
+    notes = list(notes_of((number, page.fault) for number, page in enumerate(reading.pages, 1) if page.fault))
+    files, file_notes = attached(reading.attachments, inner)
+    text = "\n\n".join([*_markdown(reading), *files]) + "\n"
+    return Extracted(text, (*reading.notes, *notes, *file_notes))
+
+
+def _opened(body: bytes, most_pages: int) -> _Reading | None:
+    """What PDFium makes of it; None if nothing. Raises `JobError` where it must not be read."""
+    try:
+        with Document(body) as document:
+            if document.pages > most_pages:
+                message = f"{document.pages} pages, at most {most_pages} are read: cut it up"
+                raise JobError(Reason.DOCUMENT_TOO_LARGE, message)
+            return _read(document)
+    except LockedError as error:
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted PDF: save it without a password") from error
+    except ForeignSecurityError as error:
+        message = "a PDF that a licence protects (digital rights management): save it without protection"
+        raise JobError(Reason.UNREADABLE_DOCUMENT, message) from error
+    except BrokenError:
+        return None
+
+
+def _read(document: Document) -> _Reading:
+    reading = _Reading()
+    for number in range(document.pages):
+        try:
+            with document.page(number) as page:
+                text = page_text(page)
+        except BrokenError:
+            text = PageText(fault=Fault.BROKEN)
+        reading.attachments += text.attachments
+        reading.pages.append(text)
+    reading.attachments[:0] = document.attachments()
+    if document.is_xfa and (document.is_shell or _is_shell(reading.pages)):
+        reading.xfa = xfa_text(document.xfa())
+        reading.notes.append(_XFA_VALUES if reading.xfa else _XFA)
+    return reading
+
+
+def _is_shell(pages: Sequence[PageText]) -> bool:
+    """Whether all that the pages say is that another program is needed."""
+    return len(pages) == 1 and any("Please wait" in block.text for block in pages[0].blocks)
+
+
+def _ask_second(body: bytes, reading: _Reading) -> None:
+    """Have another reader look at what this one failed on, or found nothing on."""
+    blank = [at for at, page in enumerate(reading.pages) if page.is_blank]
+    for at in damaged(body, blank) if blank else ():
+        reading.pages[at].fault = Fault.BROKEN
+    _complete(body, reading)
+    bad = [at for at, page in enumerate(reading.pages) if page.fault in (Fault.BROKEN, Fault.UNREADABLE)]
+    if bad or not reading.pages:
+        for number, text in sorted(second_reading(body, bad if reading.pages else None).items()):
+            reading.pages += [PageText(fault=Fault.BROKEN) for _ in range(number + 1 - len(reading.pages))]
+            if is_readable(text):
+                reading.pages[number] = _plain(text, reading.pages[number])
+    if not reading.pages:
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "a damaged PDF, without a page: save it again and upload it again")
+    if all(page.fault is Fault.BROKEN for page in reading.pages):
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "a damaged PDF: save it again and upload it again")
+
+
+def _complete(body: bytes, reading: _Reading) -> None:
+    """Take another reader's words where this one has left out some."""
+    lacking = [at for at, page in enumerate(reading.pages) if page.is_incomplete and page.fault is None]
+    told = second_reading(body, lacking) if lacking else {}
+    for at in lacking:
+        page = reading.pages[at]
+        text = told.get(at, "")
+        if not is_readable(text):
+            page.fault = Fault.INCOMPLETE
+        elif sum(map(len, text.split())) > page.printed:
+            reading.pages[at] = _plain(text, page)
+
+
+def _plain(text: str, page: PageText) -> PageText:
+    """A page with another reader's lines."""
+    blocks = [Block(line, 0.0) for line in text.splitlines() if line.strip()]
+    return replace(page, blocks=blocks, fault=None, printed=sum(map(len, text.split())))
+
+
+def _refuse_without_text(reading: _Reading) -> None:
+    """A document of scans is one without text, also with numbers or stamps on them."""
+    says = [page for page in reading.pages if page.printed or page.fault or page.remarks]
+    if reading.xfa or reading.attachments:
+        return
+    if not says:
+        raise JobError(Reason.EMPTY_DOCUMENT, "a PDF of nothing but blank pages; upload the document again")
+    if all(page.fault and page.fault.is_scan for page in says):
+        count = len(reading.pages)
+        pages = f"{count} pages" if count > 1 else "one page"
+        raise JobError(
+            Reason.UNREADABLE_DOCUMENT,
+            f"a PDF of {pages} without text, probably a scan: run it through OCR and upload the result",
+        )
+
+
+def _markdown(reading: _Reading) -> Iterator[str]:
+    levels = _levels(reading.pages)
+    for note in reading.notes:
+        yield markdown.missing(note)
+    if reading.xfa:
+        yield reading.xfa
+    for number, page in enumerate(reading.pages, 1):
+        if page.fault:
+            yield markdown.missing(f"page {number}: {page.fault}")
+        was_item = False
+        part: list[str] = []
+        for block in page.blocks:
+            text = _block(block, levels)
+            if block.is_item and was_item and part:
+                part[-1] += f"\n{text}"
+            elif text:
+                part.append(text)
+            was_item = block.is_item
+        yield from part
+        yield from page.remarks
+
+
+def _block(block: Block, levels: dict[float, int]) -> str:
+    if block.table is not None:
+        return markdown.table(block.table.rows).rstrip("\n")
+    level = levels.get(_rounded(block.size))
+    is_heading = block.lines <= _MOST_HEADING_LINES and len(block.text) <= _LONGEST_HEADING
+    if level and is_heading and not block.is_bullet and _LETTER.search(block.text):
+        return markdown.heading(level, block.text)
+    return block.text
+
+
+def _levels(pages: Sequence[PageText]) -> dict[float, int]:
+    """The level of headings for each size of type that is larger than most of the document."""
+    sizes: Counter[float] = Counter()
+    for page in pages:
+        for block in page.blocks:
+            if block.table is None and block.size:
+                sizes[_rounded(block.size)] += len(block.text)
+    if not sizes:
+        return {}
+    usual = max(sizes, key=lambda size: sizes[size])
+    larger = sorted((size for size in sizes if size >= _HEADING * usual), reverse=True)
+    return {size: min(level, _LEVELS) for level, size in enumerate(larger, 1)}
+
+
+def _rounded(size: float) -> float:
+    return round(size * 2) / 2

@@ -1,0 +1,231 @@
+"""What is missing from a document is said, and a file that cannot be read says truly why."""
+
+import re
+import zlib
+
+import pytest
+
+from backburner.documents import Extracted
+from backburner.errors import JobError, Reason
+from backburner.extraction.pdf.legibility import Fault, notes_of
+from backburner.extraction.reading import read
+
+from .made import LINE, Made, lines, one, shown
+
+FULL = "q 595 0 0 842 0 0 cm /I Do Q "
+SMALL = "q 60 0 0 60 100 600 cm /I Do Q "
+DRAWN = "".join(f"{x} 100 m {x + 5} 200 l S\n" for x in range(60))
+TEXT = lines(60, 780, [LINE] * 3)
+WHOLE = one(lines(60, 780, ["Sentinel words.", LINE]))
+
+
+def pages(*contents: str) -> Extracted:
+    """A document of pages with these contents, which may draw a picture."""
+    made = Made()
+    picture = made.picture()
+    for content in contents:
+        made.page(content, xobjects={"I": picture})
+    return read(made.bytes(), "a.pdf")
+
+
+def refused(body: bytes) -> tuple[Reason, str]:
+    """Why a document is refused."""
+    with pytest.raises(JobError) as error:
+        read(body, "a.pdf")
+    return error.value.reason, str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (FULL, "no text, probably a scan"),
+        ("".join(f"q 595 0 0 85 0 {y} cm /I Do Q " for y in range(0, 842, 85)), "no text, probably a scan"),
+        (SMALL, "no text, only a picture"),
+        (DRAWN, "no text, only drawings"),
+        (FULL + shown(280, 30, "Page 2 of 9"), "hardly any text over a picture, probably a scan"),
+        (FULL + shown(200, 400, "RECEIVED 5 March 2024"), "hardly any text over a picture, probably a scan"),
+        (
+            FULL + shown(40, 820, f"Case 1:20-cv-01234 {LINE}", 8) + shown(40, 20, f"{LINE} Page 2 of 30", 8),
+            "hardly any text over a picture, probably a scan",
+        ),
+    ],
+    ids=["scan", "strips", "picture", "drawing", "number", "stamp", "filing"],
+)
+def test_a_page_that_shows_more_than_it_says_is_named(content: str, said: str) -> None:
+    """In its place and in the notes, whatever is printed over it."""
+    extracted = pages(TEXT, content, TEXT)
+    assert extracted.notes == (f"page 2: {said}",)
+    before, after = extracted.text.split(f"\n\n[page 2: {said}]\n\n")
+    assert LINE in before
+    assert LINE in after
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "0.1 w q 0 0 595 842 re W* n Q",
+        SMALL + TEXT,
+        FULL + lines(60, 600, [LINE] * 3),
+        FULL + shown(60, 700, "ocr", more="3 Tr"),
+    ],
+    ids=["blank", "clipped", "logo", "background", "ocr"],
+)
+def test_a_page_that_lacks_nothing_is_not_named(content: str) -> None:
+    """Blank pages, logos, pictures behind a text, what OCR has read."""
+    assert pages(TEXT, content).notes == ()
+
+
+def test_neighbours_share_a_note() -> None:
+    """One line for many pages, in the order of the document."""
+    faults = [(number, Fault.SCAN) for number in (2, 3, 4, 7)] + [(5, Fault.BROKEN)]
+    assert list(notes_of(faults)) == [
+        "pages 2 to 4: no text, probably scans", "page 5: damaged, not read", "page 7: no text, probably a scan",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "contents", [[FULL], [FULL, FULL + shown(280, 30, "2"), ""], [DRAWN]], ids=["one", "numbers", "drawn"]
+)
+def test_a_document_of_scans_is_refused(contents: list[str]) -> None:
+    """Numbers and stamps on them are no text."""
+    made = Made()
+    picture = made.picture()
+    for content in contents:
+        made.page(content, xobjects={"I": picture})
+    reason, message = refused(made.bytes())
+    assert reason is Reason.UNREADABLE_DOCUMENT
+    assert "run it through OCR" in message
+
+
+def test_blank_pages_only_are_an_empty_document() -> None:
+    """OCR would not help."""
+    assert refused(one("")) == (
+        Reason.EMPTY_DOCUMENT, "a PDF of nothing but blank pages; upload the document again",
+    )  # fmt: skip
+
+
+def test_letters_without_a_meaning_are_told_from_such_that_tex_drew() -> None:
+    """Numbers of glyphs mean nothing; a font of TeX has no table either, but its codes are ASCII."""
+    reason, message = refused(glyphs("<000300240003004600520050005100030024>"))
+    assert reason is Reason.UNREADABLE_DOCUMENT
+    assert "a font or an encoding that does not say" in message
+    assert (
+        read(typed("(the o\x0ece is here and \x0bows there)"), "a.pdf").text == "the office is here and ffows there\n"
+    )
+
+
+def test_a_page_of_letters_without_a_meaning_is_named() -> None:
+    """Among others that can be read, with U+FFFD for each letter rather than another one."""
+    made = Made()
+    glyphs("<00240025>", made)
+    made.page("".join(shown(60, 800 - 14 * at, f"{at} {LINE}") for at in range(20)))
+    extracted = read(made.bytes(), "a.pdf")
+    named = "page 1: some of its characters cannot be read, its fonts do not say what they mean"
+    assert extracted.notes[0] == named
+    assert extracted.text.startswith(f"[{named}]\n\n\ufffd\ufffd\n\n")
+
+
+def glyphs(codes: str, made: Made | None = None) -> bytes:
+    """Text in numbers of glyphs, without a table of what they mean."""
+    made = made or Made()
+    inner = made.add(
+        "<</Type/Font/Subtype/CIDFontType2/BaseFont/ABCDEF+X/DW 500"
+        "/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>>>"
+    )
+    font = made.add(f"<</Type/Font/Subtype/Type0/BaseFont/ABCDEF+X/Encoding/Identity-H/DescendantFonts[{inner} 0 R]>>")
+    made.page(f"BT /F2 11 Tf 1 0 0 1 60 700 Tm {codes} Tj ET", fonts={"F2": font})
+    return made.bytes()
+
+
+def typed(text: str) -> bytes:
+    """Text in a font of pictures whose names mean nothing."""
+    made = Made()
+    shape = made.stream("500 0 0 0 450 700 d1 0 0 450 700 re f")
+    codes = sorted({ord(char) for char in text})
+    names = " ".join(f"{code} /a{code}" for code in codes)
+    shapes = " ".join(f"/a{code} {shape} 0 R" for code in codes)
+    font = made.add(
+        f"<</Type/Font/Subtype/Type3/FontBBox[0 0 500 700]/FontMatrix[.001 0 0 .001 0 0]/FirstChar 0/LastChar 127"
+        f"/Widths[{'500 ' * 128}]/Encoding<</Differences[{names}]>>/CharProcs<<{shapes}>>>>"
+    )
+    made.page(f"BT /F2 11 Tf 1 0 0 1 60 700 Tm {text} Tj ET", fonts={"F2": font})
+    return made.bytes()
+
+
+AROUND = {
+    "http": b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n" + WHOLE,
+    "mark": b"\xef\xbb\xbf" + WHOLE,
+    "zeros": WHOLE + bytes(5_000) + b"\n" * 300,
+    "page": WHOLE + b"<html><body>an error</body></html>" * 300,
+    "no end": WHOLE.replace(b"%%EOF\n", b""),
+    "wrong place": re.sub(rb"startxref\n\d+", b"startxref\n99999", WHOLE),
+    "no table": WHOLE[: WHOLE.index(b"xref\n0")] + b"%%EOF\n",
+    "wrong table": WHOLE.replace(b"00000 n ", b"00000 f "),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_what_is_around_a_whole_document_does_no_harm(name: str) -> None:
+    """Before and behind it, or in its table: the pages are there."""
+    assert read(AROUND[name], "a.pdf").text == f"Sentinel words.\n\n{LINE}\n"
+
+
+REVISION = b"9 0 obj\n<</Length 4000>>stream\nmuch more"
+REFUSED = {
+    "cut": (WHOLE[:500], Reason.UNREADABLE_DOCUMENT, "ends in its middle: upload it again, whole"),
+    "cut revision": (WHOLE + REVISION, Reason.UNREADABLE_DOCUMENT, "ends in its middle: upload it again, whole"),
+    "rubbish": (b"%PDF-1.7\nrubbish\n%%EOF\n", Reason.UNREADABLE_DOCUMENT, "damaged"),
+    "no pages": (re.sub(rb"/Count 1/Kids\[[^]]*\]", b"/Count 0/Kids[]", WHOLE), Reason.UNREADABLE_DOCUMENT, "damaged"),
+    "loop": (
+        re.sub(rb"/Count 1/Kids\[[^]]*\]", b"/Count 4/Kids[1 0 R 1 0 R]", WHOLE), Reason.UNREADABLE_DOCUMENT, "damaged",
+    ),
+    "pages": (WHOLE.replace(b"/Count 1", b"/Count 999999"), Reason.DOCUMENT_TOO_LARGE, "at most 5000"),
+    "licence": (
+        WHOLE.replace(b"/Root", b"/Encrypt<</Filter/FOPN_fLock/V 4/R 4>>/Root"), Reason.UNREADABLE_DOCUMENT, "licence",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refusal_names_the_true_cause(name: str) -> None:
+    """Cut off, damaged, protected, too large: each is told apart."""
+    body, reason, says = REFUSED[name]
+    found = refused(body)
+    assert found[0] is reason
+    assert says in found[1]
+
+
+def test_a_page_whose_content_is_lost_is_not_taken_for_a_blank_one() -> None:
+    """It was meant to show something."""
+    made = Made()
+    made.page(TEXT)
+    packed = zlib.compress(TEXT.encode())
+    content = made.stream(packed[:4] + b"\xff" * (len(packed) - 4), "/Filter/FlateDecode")
+    made.pages.append(made.add(f"<</Type/Page/Parent {made.tree} 0 R/MediaBox[0 0 595 842]/Contents {content} 0 R>>"))
+    assert read(made.bytes(), "a.pdf").notes == ("page 2: damaged, not read",)
+
+
+def test_the_newest_revision_counts() -> None:
+    """As a program saves that appends its changes."""
+    made = Made()
+    made.page(shown(60, 700, "old words"))
+    old = made.bytes()
+    number = next(number for number, body in made.objects.items() if b"old words" in body)
+    stream = shown(60, 700, "new words")
+    start = len(old)
+    changed = f"{number} 0 obj\n<</Length {len(stream)}>>stream\n{stream}\nendstream\nendobj\n"
+    previous = int(re.findall(rb"startxref\n(\d+)", old)[-1])
+    root = max(made.objects)
+    table = f"xref\n{number} 1\n{start:010} 00000 n \ntrailer\n<</Size {root + 1}/Root {root} 0 R/Prev {previous}>>\n"
+    end = f"startxref\n{start + len(changed)}\n%%EOF\n"
+    assert read(old + f"{changed}{table}{end}".encode(), "a.pdf").text == "new words\n"
+
+
+def test_a_form_that_contains_itself_comes_to_an_end() -> None:
+    """What else is on the page comes out."""
+    made = Made()
+    form = len(made.objects) + 1
+    made.stream("/X Do", f"/Type/XObject/Subtype/Form/BBox[0 0 600 800]/Resources<</XObject<</X {form} 0 R>>>>")
+    made.page("/X Do " + shown(60, 700, "fine"), xobjects={"X": form})
+    assert read(made.bytes(), "a.pdf").text == "fine\n"

@@ -1,0 +1,204 @@
+"""Letters, words, lines and columns come out as somebody reads them."""
+
+import textwrap
+
+import pytest
+
+from backburner.extraction.reading import read
+
+from .made import LINE, Made, lines, one, shown, turned
+
+PROSE = (
+    "The column goes on about trade and ports and the price of grain in the north, where ships lie in the harbour "
+    "until the ice is gone and the merchants have paid what they owe to the crews."
+)
+
+
+def text_of(body: bytes) -> str:
+    """The text of a PDF, as the child reads it."""
+    return read(body, "a.pdf").text.strip()
+
+
+def blocks(content: str, **options: object) -> list[str]:
+    """The paragraphs of a page with this content."""
+    return text_of(one(content, **options)).split("\n\n")
+
+
+def column(x: float, y: float, words: str, width: int = 30) -> str:
+    """A column of text."""
+    return lines(x, y, textwrap.wrap(words, width), 10, 12)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_turned_page_reads_as_an_upright_one(degrees: int) -> None:
+    """Whichever way its text is turned, and however a viewer shows it."""
+    down = {90: (1, 0), 180: (0, 1), 270: (-1, 0)}[degrees]
+    rows = "".join(
+        turned(degrees, 300 + 14 * at * down[0], 300 + 14 * at * down[1], f"Row {at}. {LINE}") for at in range(4)
+    )
+    expected = [f"Row {at}. {LINE}" for at in range(4)]
+    assert blocks(rows) == blocks(rows, entries=f"/Rotate {degrees}") == expected
+
+
+def test_text_in_other_directions_follows_the_rest() -> None:
+    """A stamp up the margin, one upside down, a watermark across the page."""
+    page = (
+        turned(90, 30, 200, "archive 1234") + turned(45, 200, 300, "DRAFT only") + turned(180, 500, 100, "upside down")
+    )
+    assert blocks(lines(60, 780, [LINE, LINE]) + page) == [LINE, LINE, "archive 1234", "upside down", "DRAFT only"]
+
+
+def test_text_that_nobody_sees_comes_out() -> None:
+    """Beyond the crop box, white on white, invisible as OCR leaves it, on a layer that is off."""
+    made = Made()
+    layer = made.add("<</Type/OCG/Name(Off)>>")
+    made.root["OCProperties"] = f"<</OCGs[{layer} 0 R]/D<</OFF[{layer} 0 R]>>>>"
+    content = (
+        f"1 1 1 rg {shown(60, 700, 'white')} /OC /M BDC {shown(60, 600, 'layer')} EMC "
+        f"{shown(60, 500, 'invisible', more='3 Tr')} {shown(560, 20, 'outside')}"
+    )
+    made.page(content, entries="/CropBox[50 50 500 800]", properties={"M": layer})
+    assert text_of(made.bytes()).split("\n\n") == ["white", "layer", "invisible", "outside"]
+
+
+def test_columns_are_read_one_after_the_other_and_headings_between_them() -> None:
+    """Three columns, a heading over all of them, three more; in the left column the heading of a part of two."""
+    parts = [(("AAA", "BBB", "CCC"), 770), (("DDD", "EEE", "FFF"), 570)]
+    page = shown(60, 810, "Title over all", 18) + shown(60, 610, "The second part, over all of the columns", 14)
+    for names, y in parts:
+        page += "".join(column(x, y, f"{name} {PROSE}") for name, x in zip(names, (40, 225, 410), strict=True))
+    told = [[f"{name} {PROSE}" for name in names] for names, _ in parts]
+    assert blocks(page) == ["# Title over all", *told[0], "## The second part, over all of the columns", *told[1]]
+
+
+def test_a_short_heading_over_two_columns_divides_them() -> None:
+    """Nothing stands beside it."""
+    page = shown(60, 600, "Second", 14)
+    for x, name in ((60, "left"), (320, "right")):
+        page += column(x, 780, f"{name} upper {PROSE}", 40) + column(x, 570, f"{name} lower {PROSE}", 40)
+    upper, lower = ([f"{side} {part} {PROSE}" for side in ("left", "right")] for part in ("upper", "lower"))
+    assert blocks(page) == [*upper, "# Second", *lower]
+
+
+def test_a_sidebar_is_read_apart() -> None:
+    """It does not come between the lines of the text."""
+    page = column(60, 780, PROSE, 60) + lines(450, 770, ["a note", "in the margin"], 8, 10)
+    assert blocks(page)[0] == PROSE
+
+
+def test_spaced_out_type_stays_a_word() -> None:
+    """Its letters stand further apart than other words."""
+    spaced = shown(60, 700, "LETTER SPACED", more="4 Tc") + shown(60, 600, "spread", more="2 Tc")
+    assert blocks(spaced) == ["LETTER SPACED", "spread"]
+
+
+def test_single_figures_stay_apart() -> None:
+    """Gaps between figures are no spaced-out type."""
+    assert blocks("".join(shown(60 + 14 * at, 700, figure) for at, figure in enumerate("123456"))) == ["1 2 3 4 5 6"]
+
+
+def test_raised_small_figures_are_superscripts() -> None:
+    """10 to the sixth is not 106; a lowered figure is a plain one; the mark of a note is told from the word."""
+    page = (
+        shown(60, 700, "area 10") + shown(97.4, 704, "6", 7) + shown(106, 700, "m") + shown(115.3, 704, "2", 7)
+        + shown(60, 600, "H") + shown(68, 598, "2", 7) + shown(72, 600, "O with note") + shown(127.8, 604, "12", 7)
+    )  # fmt: skip
+    assert blocks(page) == ["area 10^6^ m^2^", "H2O with note^12^"]
+
+
+def test_divided_words_are_joined() -> None:
+    """Not in front of capitals, figures, and words that complete a hyphen left hanging."""
+    written = ["an exam-", "ple, the North-", "South line, 1990-", "1995, pre-", "and postwar times"]
+    assert blocks(lines(60, 700, written)) == ["an example, the North-South line, 1990-1995, pre- and postwar times"]
+
+
+def test_ligatures_and_symbols_come_out_as_what_they_mean() -> None:
+    """Ligatures as letters; the bullet that Word takes from Symbol starts an item; a soft hyphen is gone."""
+    made = Made()
+    page = "BT /F2 11 Tf 1 0 0 1 60 700 Tm <0102030405> Tj 1 0 0 1 60 600 Tm <0607> Tj ET" + shown(72, 600, "an item")
+    codes = {1: "006F", 2: "FB03", 3: "0063", 4: "00AD", 5: "0065", 6: "F0B7", 7: "0020"}
+    made.page(page, fonts={"F2": made.mapped(codes)})
+    assert text_of(made.bytes()) == "office\n\n- an item"
+
+
+def test_letters_of_the_far_east_get_no_spaces() -> None:
+    """Not between them, and not where a line ends; vertical writing is read from the right."""
+    made = Made()
+    written = "\u5951\u7d04\u66f8\u3067\u3059"
+    font = made.mapped({at: f"{ord(char):04X}" for at, char in enumerate(written, 1)}, width=1000)
+    rows = [
+        f"BT /F2 12 Tf 1 0 0 1 60 {y} Tm <{row * 8}> Tj ET " for y, row in ((700, "0102030405"), (685, "0504030201"))
+    ]
+    stacked = "".join(f"BT /F2 12 Tf 1 0 0 1 300 {400 - 13 * at} Tm <{at:02}> Tj ET " for at in range(1, 6))
+    made.page("".join(rows), fonts={"F2": font})
+    made.page(stacked, fonts={"F2": font})
+    first, *rest = text_of(made.bytes()).split("\n\n")
+    assert first == written * 8 + written[::-1] * 8
+    assert "".join(rest) == written
+
+
+def test_text_from_the_right_comes_out_in_the_order_of_reading() -> None:
+    """Drawn as it looks, from the left, with figures, Latin words and brackets in it."""
+    made = Made()
+    letters = "\u05e9\u05dc\u05d5\u05dd"
+    font = made.mapped({at: f"{ord(char):04X}" for at, char in enumerate(letters, 1)})
+    page = (
+        "BT /F2 11 Tf 1 0 0 1 400 700 Tm <04030201> Tj ET" + shown(366, 700, "2024") + shown(318, 700, "ABC Ltd")
+        + "BT /F2 11 Tf 1 0 0 1 285 700 Tm <04030201> Tj ET"
+    )  # fmt: skip
+    made.page(page, fonts={"F2": font})
+    assert text_of(made.bytes()) == f"{letters} 2024 ABC Ltd {letters}"
+
+
+def test_lists_keep_their_marks() -> None:
+    """Bullets become dashes, numbers stay; a line that goes on belongs to its item."""
+    items = [
+        "\x95 first",
+        "\x95 second",
+        "1. one that goes on and on, until the line is full of it and it must be",
+        "broken here",
+        "2. two",
+        "1.1 Clause",
+        "(a) letter",
+    ]
+    made = Made()
+    made.page(lines(60, 700, items))
+    assert text_of(made.bytes()).splitlines() == ["- first", "- second", f"{items[2]} {items[3]}", *items[4:]]
+
+
+def test_headings_are_known_by_their_size() -> None:
+    """The larger, the higher; most of the text is none."""
+    page = shown(60, 800, "Report", 24) + shown(60, 760, "Chapter", 16) + column(60, 730, PROSE, 80)
+    assert blocks(page + shown(60, 600, "Another", 16) + column(60, 570, PROSE, 80)) == [
+        "# Report", "## Chapter", PROSE, "## Another", PROSE,
+    ]  # fmt: skip
+
+
+def test_dots_lead_to_their_page() -> None:
+    """A table of contents keeps the number beside its line."""
+    page = "".join(
+        shown(60, 700 - 16 * at, f"{name} {'. ' * 30}") + shown(500, 700 - 16 * at, str(at + 1))
+        for at, name in enumerate(("Trade", "Ports", "Annex"))
+    )
+    assert text_of(one(page)).replace("\n\n", "\n").splitlines() == ["Trade ... 1", "Ports ... 2", "Annex ... 3"]
+
+
+def test_words_that_a_program_declares_stand_for_what_is_drawn() -> None:
+    """A decorated initial, say."""
+    assert blocks(f"/Span<</ActualText(real words)>>BDC {shown(60, 700, 'xxxx')} EMC") == ["real words"]
+
+
+def test_words_of_ocr_are_all_there() -> None:
+    """They have no shape: PDFium leaves out words of one letter, and takes a line like the one above for its shadow."""
+    made = Made()
+    font = made.mapped({1: "0041", 2: "0062", 3: "0020"})
+    pieces = ((700, "0202030202"), (685, "0202030202"), (600, "01"))
+    content = "".join(f"BT 3 Tr /F2 12 Tf 1 0 0 1 60 {y} Tm <{codes}> Tj ET " for y, codes in pieces)
+    made.page(content, fonts={"F2": font})
+    assert "".join(text_of(made.bytes()).split()) == "bbbbbbbbA"
+
+
+def test_a_number_that_touches_its_text_begins_an_item() -> None:
+    """Some programs leave no gap behind it."""
+    items = ["1.Goods that are sold", "1.1Terms of others", "(a)Silence", "2.Warranty"]
+    assert text_of(one(lines(60, 700, items))).splitlines() == items
