@@ -116,6 +116,6 @@ LOSSES: dict[str, tuple[Callable[[], bytes], str]] = {
     "deck.pptx": (picture_slide, "slide 2"),
     "book.xlsx": (picture_sheet, "Map"),
     "report.docx": (embedded_object, "Visio"),
-    "report.odt": (embedded_drawing, "Object 1"),
+    "report.odt": (embedded_drawing, "embedded object"),
     "novel.epub": (missing_chapter, "html"),
 }

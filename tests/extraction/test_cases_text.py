@@ -145,3 +145,10 @@ def test_two_encodings_in_one_text_are_refused() -> None:
 def test_control_characters_say_nothing_of_letters() -> None:
     """The end mark of DOS, colours of a terminal."""
     assert text_of("Größe über alles, schöne Grüße".encode("cp1252") + b"\x1a").startswith("Größe über alles")
+
+
+@pytest.mark.parametrize("body", [bytes(range(128, 256)), bytes(range(32, 256)) * 3], ids=["high", "all"])
+def test_a_table_of_characters_is_no_text(body: bytes) -> None:
+    """No alphabet has so many letters: it would be read as that of DOS, frames and all."""
+    with pytest.raises(JobError, match="save it as UTF-8"):
+        read(body, "a.txt")

@@ -28,7 +28,6 @@ BINARY = {
     "word2": (b"\xdb\xa5\x2d\x00", "Word 2: open it in LibreOffice"),
     "write": (b"1\xbe\x00\x00\x00\xab", "Word for DOS or of Write"),
     "wk4": (b"\x00\x00\x1a\x00\x02\x10", "Lotus 1-2-3: open it in LibreOffice and save it as XLSX"),
-    "xls4": (b"\x09\x04\x06\x00\x00\x00", "Excel 4"),
     "hwp3": (b"HWP Document File V3.00 \x1a", r"Hangul \(HWP\)"),
     "lnk": (b"L\x00\x00\x00\x01\x14\x02\x00", "shortcut of Windows"),
     "bplist": (b"bplist00\xd1", "property list of Apple"),

@@ -13,6 +13,8 @@ from backburner.extraction.charsets.spelling import has_signs_only, oddness
 
 SAMPLE_BYTES = 200_000
 """So much of a long text is looked at for its encoding."""
+MAX_ALPHABET = 100
+"""Cyrillic has 66 letters, Arabic and Vietnamese fewer than 90 with their marks; DOS frames and signs come on top."""
 MAX_ODDNESS = 0.3
 """Beyond it nothing that was tried is the text's encoding."""
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
@@ -63,7 +65,7 @@ def guessed(body: bytes) -> str:
     if has_signs_only(western):
         return body.decode("cp1252", "replace")
     readings = _readings(sample)
-    if not readings or readings[0].odd > MAX_ODDNESS:
+    if not readings or readings[0].odd > MAX_ODDNESS or _is_character_table(readings[0].text, len(sample)):
         raise unknown()
     best = readings[0]
     if len(readings) > 1 and readings[1].likelihood > _doubtful_share(best.text) * best.likelihood:
@@ -83,6 +85,11 @@ def _is_capitals_of(other: _Reading, best: _Reading) -> bool:
     is_small = letters[0].islower() and sum(map(str.isupper, letters)) <= _MOST_OF_OTHER_CASE * len(letters)
     is_large = sum("\u0400" <= char < "\u0430" for char in others) >= (1 - _MOST_OF_OTHER_CASE) * len(others)
     return is_small and is_large and min(letters) >= "\u0370"
+
+
+def _is_character_table(text: str, size_bytes: int) -> bool:
+    """Whether a text has more different characters than any alphabet, a byte for each: binary data."""
+    return len(text) == size_bytes and len({char for char in text if char > "\x7f"}) > MAX_ALPHABET
 
 
 def unknown() -> JobError:
