@@ -40,9 +40,9 @@ def test_forms_show_what_is_in_them() -> None:
         "<select><option>Red<option selected>Blue</select><textarea>one\ntwo  three</textarea>"
         "<input type=submit value=Send><button>Reset</button></form>"
     )
-    assert text == "Name Bob [x] Paid [ ] Cash [ ] Red [x] Blue one\ntwo three Send Reset\n"
+    assert text == "Name Bob ☒ Paid ☐ Cash ☐ Red ☒ Blue one\ntwo three Send Reset\n"
     many = "".join(f"<option {'selected' if n == 7 else ''}>c{n}</option>" for n in range(200))
-    assert page(f"<select>{many}</select>") == "[x] c7 [199 other choices]\n"
+    assert page(f"<select>{many}</select>") == "☒ c7 [199 other choices]\n"
 
 
 def test_lists_keep_their_numbers() -> None:

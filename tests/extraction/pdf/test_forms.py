@@ -37,7 +37,7 @@ def test_fields_stand_beside_their_labels() -> None:
     ]
     labels = shown(60, 780, "Name:") + shown(60, 750, "Colour:")
     labels += "".join(shown(90, y, text) for y, text in ((712, "I agree"), (682, "I do not"), (652, "One")))
-    wanted = ["Name: Anna Smith", "Colour: Blue", "[x] I agree", "[ ] I do not", "(x) One"]
+    wanted = ["Name: Anna Smith", "Colour: Blue", "☒ I agree", "☐ I do not", "☒ One"]
     assert blocks(annotated(widgets, labels)) == wanted
 
 

@@ -16,7 +16,6 @@ SUPERSCRIPT, SUBSCRIPT, STRUCK = "^", "~", "~~"
 """Marks around a run: 10^6^ is not 106."""
 HIDDEN = "hidden text"
 """What no page shows is told to be that."""
-TICKED, UNTICKED = "☒", "☐"
 """Check boxes."""
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 MAX_HEADING_LEVEL = 6
+TICKED, UNTICKED = "☒", "☐"
+"""A box or a choice in a form, whatever the format."""
 
 
 def heading(level: int, text: str) -> str:

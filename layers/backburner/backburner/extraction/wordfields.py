@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from backburner.extraction.composition import TICKED, UNTICKED
+from backburner.extraction.markdown import TICKED, UNTICKED
 from backburner.extraction.symbols import symbol
 
 _LINK = re.compile(r'\s*HYPERLINK\s+"?([^"\s]+)"?', re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from backburner.extraction.composition import TICKED, UNTICKED
+from backburner.extraction.markdown import TICKED, UNTICKED
 from backburner.extraction.opendocument.names import children, name_of, value
 from backburner.extraction.xmltree import Element
 

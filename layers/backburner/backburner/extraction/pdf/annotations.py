@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from backburner.extraction.markdown import TICKED, UNTICKED
 from backburner.extraction.pdf.drawing import Box
 from backburner.extraction.pdf.words import Word, turned
 
 _LARGEST = 12.0
 _SMALLEST = 4.0
 _CHAR_WIDTH = 0.5
-_STATES = {"check box": ("[ ]", "[x]"), "radio button": ("( )", "(x)")}
+_STATES = dict.fromkeys(("check box", "radio button"), (UNTICKED, TICKED))
 _IN_PLACE = frozenset({"free text", "stamp", "field", "signature", "check box", "radio button"})
 _SILENT = frozenset({"link", "popup", "button", "widget", "redaction"})
 

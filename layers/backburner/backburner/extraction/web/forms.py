@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from selectolax.lexbor import LexborNode
 
+from backburner.extraction.markdown import TICKED, UNTICKED
+
 MAX_CHOICES = 20
 """A longer list of choices is given by what is chosen, and how many there are besides."""
 _UNSEEN = frozenset({"hidden", "password", "image", "file"})
@@ -16,7 +18,7 @@ def input_text(attributes: dict[str, str | None]) -> str:
     if kind in _UNSEEN:
         return attributes.get("alt") or ""
     if kind in _TICKED:
-        return "[x] " if "checked" in attributes else "[ ] "
+        return f"{TICKED if 'checked' in attributes else UNTICKED} "
     return attributes.get("value") or attributes.get("placeholder") or ""
 
 
@@ -34,7 +36,7 @@ def choice_text(select: LexborNode) -> str:
 def _choices(options: list[tuple[str, bool]]) -> Iterator[str]:
     for label, chosen in options:
         if chosen or len(options) <= MAX_CHOICES:
-            yield f"{'[x]' if chosen else '[ ]'} {label}"
+            yield f"{TICKED if chosen else UNTICKED} {label}"
     others = sum(not chosen for _, chosen in options)
     if len(options) > MAX_CHOICES and others:
         yield f"[{others} other choices]"

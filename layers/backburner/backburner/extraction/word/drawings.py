@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from backburner.errors import JobError
 from backburner.extraction.drawing import chart_text, diagram_text, drawing_text
+from backburner.extraction.markdown import TICKED, UNTICKED
 from backburner.extraction.word.blocks import Block
-from backburner.extraction.word.fields import TICKED, UNTICKED
 from backburner.extraction.word.names import DRAWING, number, relation_id, value, word
 from backburner.extraction.xmltree import Element, attribute, local_name
 

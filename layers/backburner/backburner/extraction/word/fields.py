@@ -3,11 +3,11 @@
 import re
 from dataclasses import dataclass, field
 
+from backburner.extraction.markdown import TICKED, UNTICKED
 from backburner.extraction.word.names import child, children, number, switch, value
 from backburner.extraction.word.symbols import symbol
 from backburner.extraction.xmltree import Element
 
-TICKED, UNTICKED = "☒", "☐"
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')
 _SWITCH = re.compile(r"\\\*\s*\S+|\\[a-zA-Z]+\s*\d*")
 _FRACTION = re.compile(r"\\f\s*\(([^();,]*)[;,]([^();,]*)\)", re.IGNORECASE)

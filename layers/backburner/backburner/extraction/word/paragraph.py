@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from backburner.extraction.markdown import TICKED, UNTICKED
 from backburner.extraction.word.blocks import Block
 from backburner.extraction.word.drawings import Drawings
-from backburner.extraction.word.fields import TICKED, UNTICKED, Field, without_result
+from backburner.extraction.word.fields import Field, without_result
 from backburner.extraction.word.formulas import formula_lines
 from backburner.extraction.word.names import DRAWING, MARKUP, MATH, child, relation_id, value, word
 from backburner.extraction.word.runs import ABOVE, BELOW, BOLD, HIDDEN, ITALIC, STRUCK, Piece, linked, marked
