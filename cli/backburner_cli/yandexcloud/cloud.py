@@ -64,7 +64,11 @@ def yandex_cloud(
         bundle = str(server.ca_bundle)
         storage = stack.enter_context(object_storage(server.endpoint, uploads.tell, ca_bundle=bundle))
         environment = _environment(server, storage, urls, provider)
-        with_key = {**environment, "OPENAI_API_KEY": provider.api_key}
+        with_key = {
+            **environment,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(Function.memory_mb),
+            "OPENAI_API_KEY": provider.api_key,
+        }
         code = server.folder / "code"  # gone with the server, also if this program is killed
         functions = stack.enter_context(_functions(checkout, code, with_key, progress))
 

@@ -1,6 +1,6 @@
 """How the core fits together over its ports: the functions put adapters in, the tests put fakes in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backburner.batches import Batches
 from backburner.cancel import Canceller
@@ -14,6 +14,7 @@ from backburner.inbox import Inbox
 from backburner.journal import Journal
 from backburner.ledger import Ledger
 from backburner.massive import Massive
+from backburner.memory import Memory
 from backburner.pacing import Pace
 from backburner.ports import Bucket, Clock, Extractor, Generator, Queue
 from backburner.segments import Segments
@@ -36,6 +37,8 @@ class Ports:
     generator: Generator
     extractor: Extractor
     clock: Clock
+    memory: Memory = field(default_factory=Memory)
+    """No port, but bounded from outside as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +86,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         pending=pending,
         clock=ports.clock,
     )
-    batches = Batches(bucket=ports.bucket, finisher=finisher)
+    batches = Batches(bucket=ports.bucket, finisher=finisher, memory=ports.memory)
     massive = Massive(
         bucket=ports.bucket,
         ledger=ledger,
@@ -96,6 +99,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         pending=pending,
         backlog=backlog,
         windows=settings.windows,
+        memory=ports.memory,
     )
     starter = Starter(
         bucket=ports.bucket,
@@ -108,6 +112,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         pending=pending,
         backlog=backlog,
         clock=ports.clock,
+        memory=ports.memory,
         profile=settings.profile,
         lease_s=settings.lease_s,
         max_attempts=settings.max_attempts,
@@ -127,6 +132,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         generator=ports.generator,
         clock=ports.clock,
         pace=pace,
+        memory=ports.memory,
         max_attempts=settings.max_attempts,
         deadline_s=settings.deadline_s,
     )
@@ -156,6 +162,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         collector=collector,
         starter=line_starter,
         scribe=scribe,
+        memory=ports.memory,
     )
     submitter = Submitter(
         bucket=ports.bucket,
@@ -168,6 +175,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         segments=segments,
         extractor=ports.extractor,
         governor=governor,
+        memory=ports.memory,
         provider_name=settings.provider,
         base_url=settings.base_url,
     )
@@ -185,6 +193,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         governor=governor,
         massive=massive,
         segments=segments,
+        memory=ports.memory,
         deadline_s=settings.deadline_s,
     )
     sweeper = Sweeper(

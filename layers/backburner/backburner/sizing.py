@@ -16,6 +16,8 @@ LEAST_ROOM_TOKENS = 500
 """With less room for its document a recipe cannot work."""
 SPARE = 0.9
 """Share of a window that an estimate may fill."""
+DEFAULT_WINDOW_TOKENS = 1_000_000
+"""What bounds a document where the window is not known: beyond it, a text goes to no model whole."""
 CAUTIOUS_TOKENS = 24_000
 """Size of a part where a provider says "too long" and its window is not known."""
 
@@ -67,6 +69,13 @@ def room_tokens(recipe: Recipe, window: int | None) -> int | None:
             Reason.INVALID_RECIPE, f"split: parts of {asked} tokens do not fit: {sum_of}, leaves {left} for each"
         )
     return left if asked is None else min(asked, left)
+
+
+def most_tokens(recipe: Recipe, window: int | None) -> int:
+    """The same, but never without a bound: where the window is not known, the largest windows there are."""
+    room = room_tokens(recipe, window)
+    most = int(DEFAULT_WINDOW_TOKENS * SPARE) if window is None else window
+    return most if room is None else min(room, most)
 
 
 def part_size(recipe: Recipe, room: int, chars_per_token: float) -> PartSize:

@@ -35,6 +35,8 @@ class Step:
     polls: int = 0
     completed: dict[int, bytes] = field(default_factory=dict)
     failed: dict[int, bytes] = field(default_factory=dict)
+    kept_bytes: int = 0
+    """Of finished lines that this process holds until they are written."""
     forgettable: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     """Generations that were started and stand in no record yet."""

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from backburner.batches import Batches
 from backburner.capacity import OUTPUT_WITHOUT_CAP_TOKENS, Denial, Reservation
-from backburner.documents import MAX_DOCUMENT_BYTES
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.generate import Starter
@@ -23,9 +22,10 @@ from backburner.governor import Governor
 from backburner.inbox import Current, Inbox
 from backburner.ledger import Ledger, Standing
 from backburner.massive import Massive
+from backburner.memory import Hold, Memory
 from backburner.messages import Message
 from backburner.pacing import LONGEST_DELAY_S
-from backburner.ports import Bucket, Extractor, TooLargeError
+from backburner.ports import Bucket, Extractor
 from backburner.recipes import Recipe, fingerprint, parse, source_text
 from backburner.records import Division, OpenRecord, ProviderRef, RecipeRef, Source, State, log_keys
 from backburner.segments import Segments
@@ -57,6 +57,7 @@ class Submitter:
     segments: Segments
     extractor: Extractor
     governor: Governor
+    memory: Memory
     provider_name: str
     base_url: str
 
@@ -66,10 +67,11 @@ class Submitter:
         `wanted` is a message for a run that nobody opened: if its job is still current and its run is not over, that
         run is opened even where an event would find nothing to do.
         """
-        try:
-            source = await self.bucket.get(key, MAX_DOCUMENT_BYTES)
-        except TooLargeError:
-            source = await self.bucket.head(key)
+        async with self.memory.for_document() as hold:
+            return await self._submit(key, wanted, hold)
+
+    async def _submit(self, key: str, wanted: Message | None, hold: Hold) -> Outcome:
+        source = await hold.document(self.bucket, key)
         current = await self.inbox.current(key, source, wanted.part_of if wanted else None)
         if current is None:
             return Outcome.GONE
@@ -77,9 +79,9 @@ class Submitter:
         run = _run_to_open(current, standing, wanted)
         if run is None or await self.ledger.open_record(current.job_id, run):
             return Outcome.KNOWN
-        return await self._open(self._record(current, standing, run), current, standing)
+        return await self._open(self._record(current, standing, run), current, standing, hold)
 
-    async def _open(self, record: OpenRecord, current: Current, standing: Standing) -> Outcome:
+    async def _open(self, record: OpenRecord, current: Current, standing: Standing, hold: Hold) -> Outcome:
         ticket = await self.starter.guard(record)
         try:
             recipe_text = _recipe_text(current)
@@ -90,7 +92,7 @@ class Submitter:
                 record = replace(record, output=current.whole.output)
                 mine = await self.segments.claim(record, current.source.body, standing)
                 return Outcome.CLAIMED if mine else Outcome.KNOWN
-            text = "" if division else await self._text(current)
+            text = "" if division else await self._text(current, hold)
             wants = self._reservation(recipe, text, current.model)
             if division is None and current.whole is None:
                 size = await self.massive.size(recipe, current.model, text)
@@ -146,12 +148,15 @@ class Submitter:
             return None
         return await self.massive.into_segments(record, current.source)
 
-    async def _text(self, current: Current) -> str:
-        source = current.source
-        if source.size_bytes > MAX_DOCUMENT_BYTES:
-            most_mb = MAX_DOCUMENT_BYTES // 1024 // 1024
-            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{source.size_bytes} bytes: at most {most_mb} MB are read")
-        return source.body.decode() if current.whole else await self.extractor.extract(source.body, current.place.key)
+    async def _text(self, current: Current, hold: Hold) -> str:
+        source, key = current.source, current.place.key
+        self.memory.must_fit(source.size_bytes)
+        if current.whole:
+            return source.body.decode()
+        await hold.before_reading(source.body, key)
+        text = await self.extractor.extract(source.body, key)
+        await hold.after_reading(len(text))
+        return text
 
     def _record(self, current: Current, standing: Standing, run: int) -> OpenRecord:
         source = current.source
