@@ -11,15 +11,15 @@ from rich.table import Table
 
 from backburner.audit import Auditor
 from backburner.books import at_once
+from backburner.keys import OPEN
 from backburner.records import OpenRecord, State, decode
-from backburner.sweep import OPEN
 from backburner_cli.office import Office, run
 from backburner_cli.terminal import err, out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from backburner.audit import Report
+    from backburner.findings import Report
     from backburner.ports import Stored
 
 MOST_SHOWN = 100

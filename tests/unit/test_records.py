@@ -208,4 +208,5 @@ def test_states_and_reasons_are_the_contracts() -> None:
         "unknown_recipe", "invalid_recipe", "empty_document", "unreadable_document", "unsupported_type",
         "document_too_large", "source_missing", "rejected_by_provider", "refused", "content_filter", "output_truncated",
         "empty_output", "schema_mismatch", "provider_failed", "deadline_exceeded", "lost", "cancelled", "over_budget",
+            "internal_error",
     }  # fmt: skip

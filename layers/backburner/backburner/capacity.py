@@ -4,6 +4,8 @@ Pure functions over the counters of `ledger/governor.json`; `now` is always the 
 under the name of its run, so reserving twice holds one and settling twice books once (ADR 8).
 """
 
+import math
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -14,6 +16,9 @@ BAD_CREATES_TO_CLOSE = 5
 PROBE_EVERY = timedelta(seconds=60)
 OUTPUT_WITHOUT_CAP_TOKENS = 4000
 """What is reserved for an output that no recipe caps."""
+MOST_UNREADABLE = 50
+_MOST = 10**15
+"""Tokens or money that a day can come to: more is an answer that lies."""
 _FULL_S = 15.0
 """A job for which there is no place is looked at again after this: longer than a tick stays for what is due soon."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,6 +74,8 @@ class Counters(msgspec.Struct, kw_only=True):
     """What generations of each model usually take: a moving average, learnt from those that ended."""
     chars_per_token: dict[str, float] = {}
     """How many characters of what each model was sent made a token: learnt likewise."""
+    unreadable: dict[str, str] = {}
+    """Objects that cannot be read, and why: by their keys, some of them where there are many."""
     unexplained: list[str] = []
     """Reservations for which the last sweep found no open record."""
 
@@ -177,8 +184,14 @@ def settle(counters: Counters, now: datetime, name: str, *, tokens: int, cost: f
 
 
 def _book(counters: Counters, tokens: int, cost: float) -> None:
-    counters.tokens += max(0, tokens)
-    counters.cost = round(counters.cost + max(0.0, cost), 9)
+    counters.tokens = min(_MOST, counters.tokens + max(0, tokens))
+    counters.cost = round(min(float(_MOST), counters.cost + (max(0.0, cost) if math.isfinite(cost) else _MOST)), 9)
+
+
+def note_unreadable(counters: Counters, found: Mapping[str, str], readable: Collection[str]) -> None:
+    """Keep the names of objects that a person must look at, no more than can be shown."""
+    kept = {key: why for key, why in counters.unreadable.items() if key not in readable} | dict(found)
+    counters.unreadable = dict(sorted(kept.items())[:MOST_UNREADABLE])
 
 
 def learn(counters: Counters, model: str, took_s: float, chars_per_token: float | None = None) -> None:

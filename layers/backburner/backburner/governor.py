@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from backburner import capacity
 from backburner.capacity import Counters, Denial, Limits, Reservation
 from backburner.errors import RetryLaterError
+from backburner.healing import healed
 from backburner.pacing import LONGEST_POLL_S, UNKNOWN_S
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError, Stored
 
@@ -181,6 +182,26 @@ class Governor:
                 return
         raise RetryLaterError(f"{KEY} is written by others all the time")
 
+    async def _heal(self, stored: Stored) -> tuple[Stored, Counters]:
+        """Put an object that cannot be read right, from what else the bucket says."""
+        logger.error("governor could not be read: it is made anew", extra={"key": KEY})
+        counters = await healed(self.bucket, stored.body, stored.read_at)
+        body = msgspec.json.format(msgspec.json.encode(counters), indent=2)
+        try:
+            await self.bucket.put(KEY, body, match=stored.etag, content_type="application/json")
+            again = await self.bucket.get(KEY)
+            if again is not None:
+                return again, msgspec.json.decode(again.body, type=Counters)
+        except (ConflictError, msgspec.DecodeError):
+            pass
+        raise RetryLaterError(f"{KEY} is put right by others")
+
+    async def unreadable(self, key: str, why: str) -> None:
+        """Say once that a person must look at an object."""
+        if key not in self.seen.unreadable:
+            logger.error("object cannot be read", extra={"key": key, "why": why})
+            await self._quietly(lambda counters, _: capacity.note_unreadable(counters, {key: why}, ()))
+
     async def _begin(self) -> Stored:
         """Write the object where there is none, so that its times are the store's from the first."""
         with contextlib.suppress(ConflictError):
@@ -194,7 +215,7 @@ class Governor:
         stored = await self.bucket.get(KEY) or await self._begin()
         try:
             counters = msgspec.json.decode(stored.body, type=Counters)
-        except msgspec.DecodeError as error:
-            raise RetryLaterError(f"{KEY} cannot be read ({error}): was it edited by hand?") from error
+        except (msgspec.DecodeError, RecursionError):
+            stored, counters = await self._heal(stored)
         self.seen = counters
         return counters, stored.etag, stored.read_at

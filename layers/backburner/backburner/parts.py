@@ -18,6 +18,7 @@ from backburner.memory import Memory
 from backburner.pacing import Pace
 from backburner.ports import Bucket, Clock, Extractor, Generator, Queue
 from backburner.segments import Segments
+from backburner.setbacks import Setbacks
 from backburner.settings import Settings
 from backburner.starting import LineStarter
 from backburner.steps import Scribe
@@ -210,6 +211,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         checker=checker,
         governor=governor,
         sweeper=sweeper,
+        setbacks=Setbacks(ledger=ledger, starter=starter, submitter=submitter, generator=ports.generator),
         journal=journal,
         pending=pending,
         backlog=backlog,

@@ -81,6 +81,15 @@ class Submitter:
             return Outcome.KNOWN
         return await self._open(self._record(current, standing, run), current, standing, hold)
 
+    async def give_up(self, key: str, wanted: Message, why: str) -> None:
+        """Fail the run that a message would open, and that could not be opened again and again."""
+        current = await self.inbox.current(key, await self.bucket.head(key), wanted.part_of)
+        if current is not None:
+            standing = await self.ledger.standing(current.place, current.job_id)
+            run = _run_to_open(current, standing, wanted)
+            if run is not None:
+                await self.finisher.fail(self._record(current, standing, run), Reason.INTERNAL_ERROR, why)
+
     async def _open(self, record: OpenRecord, current: Current, standing: Standing, hold: Hold) -> Outcome:
         ticket = await self.starter.guard(record)
         try:

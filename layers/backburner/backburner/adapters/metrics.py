@@ -1,14 +1,29 @@
 """Metrics for CloudWatch (DESIGN section 10), in the embedded format that its log agent reads; elsewhere nothing."""
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from backburner.census import Census
+from backburner.census import Census, alarms, take
 from backburner.journal import Line
+from backburner.parts import Parts
 from backburner.records import State
+from backburner.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 NAMESPACE = "Backburner"
+
+
+async def report(parts: Parts, settings: Settings) -> None:
+    """At the end of a tick: what it did, what is under way, and the alarms, as lines of the log too."""
+    census = await take(parts.bucket, parts.governor)
+    publish(parts.journal.ended, census=census)
+    logger.info("census", extra=asdict(census))
+    for name in alarms(census, deadline_s=settings.deadline_s, results_kept_s=settings.profile.results_kept_s):
+        logger.error("alarm", extra={"alarm": name, "see": f"docs/runbook.md#{name}"})
 
 
 def publish(lines: Sequence[Line], *, accepted: int = 0, census: Census | None = None) -> None:
