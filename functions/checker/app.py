@@ -46,9 +46,9 @@ async def _tick(ready: Connected, remaining_s: float) -> dict[str, int]:
             try:
                 await ready.parts.tick.run(tick_s)
             except BackburnerError:  # what stops the tick does not stop the alarms
-                await report(ready.parts, ready.settings)
+                await report(ready.parts, ready.settings, logger)
                 raise
-            await report(ready.parts, ready.settings)
+            await report(ready.parts, ready.settings, logger)
     except TimeoutError:
         logger.warning("tick cut short: its messages come back when their visibility ends")
     return dict(ready.parts.tick.counts)

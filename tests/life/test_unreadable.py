@@ -51,7 +51,7 @@ def tick_later(system, seconds=0.0):
 
     async def tick():
         await parts.tick.run(50.0)
-        await report(parts, system.settings)
+        await report(parts, system.settings, logging.getLogger("backburner.test"))
 
     system.run(tick())
 

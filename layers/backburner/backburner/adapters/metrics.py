@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from backburner.census import Census, alarms, take
 from backburner.journal import Line
@@ -12,12 +13,13 @@ from backburner.parts import Parts
 from backburner.records import State
 from backburner.settings import Settings
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
 
 NAMESPACE = "Backburner"
 
 
-async def report(parts: Parts, settings: Settings) -> None:
+async def report(parts: Parts, settings: Settings, logger: "Logger | logging.Logger") -> None:
     """At the end of a tick: what it did, what is under way, and the alarms, as lines of the log too."""
     census = await take(parts.bucket, parts.governor)
     publish(parts.journal.ended, census=census)
