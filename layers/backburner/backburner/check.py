@@ -9,7 +9,10 @@ import dataclasses
 import logging
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from backburner.answers import Answer, Generation, Trouble
+from backburner.capacity import Reservation
 from backburner.deadletters import envelope
 from backburner.errors import MessageError, Reason
 from backburner.finish import Finisher
@@ -202,7 +205,8 @@ class Checker:
                 self.memory.met_answer(len(answer.text))
                 await self.finisher.done(record, answer.text)
             case Act.ENLARGE if (cap := _doubled(record, recipe)) and record.attempt < self.starter.max_attempts:
-                ours = await self.starter.retry(held.but(enlarged_cap=cap), verdict)
+                larger = held.but(enlarged_cap=cap, wants=_enlarged(record, cap))
+                ours = await self.starter.retry(larger, verdict)
             case Act.SPLIT:
                 ours = await self.starter.divide(held, verdict)
             case Act.FAIL | Act.ENLARGE:
@@ -276,6 +280,13 @@ def _updated(held: Open, answer: Answer, received: Received) -> Open:
         return asked
     updated = dataclasses.replace(asked, record=seen(asked.record, answer))
     return updated.but(partial_text=answer.text or answer.refusal or held.record.partial_text)
+
+
+def _enlarged(record: OpenRecord, cap: int) -> Reservation | None:
+    """What it reserves with a doubled cap: half of that more than before."""
+    wants, more = record.wants, cap // 2
+    cost = record.price.of(0, more) if record.price else 0.0
+    return wants and replace(wants, tokens=wants.tokens + more, cost=wants.cost + cost)
 
 
 def _doubled(record: OpenRecord, recipe: Recipe) -> int | None:

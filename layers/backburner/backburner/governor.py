@@ -7,7 +7,7 @@ next. Times are compared by the store's clock, from the read that the swap is ba
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -19,13 +19,15 @@ from backburner import capacity
 from backburner.capacity import Counters, Denial, Limits, Reservation
 from backburner.errors import RetryLaterError
 from backburner.healing import healed
-from backburner.pacing import LONGEST_POLL_S, UNKNOWN_S
+from backburner.pacing import LONGEST_POLL_S, RANDOM, UNKNOWN_S
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError, Stored
 
 logger = logging.getLogger(__name__)
 
 KEY = "ledger/governor.json"
 _TRIES = 12
+CONTENTION = "contention"
+"""What a job waits for whose swap others won."""
 
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ class _Asked:
 class Governor:
     """The governor as one process sees it. Changes that are asked for at the same time go out in one swap.
 
-    `tries`: how often a swap that others won is tried again; 1 for submit, which then puts its job into the backlog.
+    `tries`: how often a swap is tried that others won; fewer in submit, which then puts its job into the backlog.
     """
 
     bucket: Bucket
@@ -85,10 +87,10 @@ class Governor:
                 )
             )
         except RetryLaterError:
-            return Denial(waiting_for="capacity", seconds=1)
+            return Denial(waiting_for=CONTENTION, seconds=1)
 
     async def extend(
-        self, name: str, held: Reservation, each: Reservation, most: int, *, tokens: int, cost: float
+        self, name: str, held: Reservation, wanted: Sequence[Reservation], *, tokens: int, cost: float
     ) -> tuple[int, Denial | None]:
         """Hold what a run has open and as many more as can be had. A swap lost to others grants none.
 
@@ -97,10 +99,10 @@ class Governor:
         held = replace(held, booked_tokens=tokens, booked_cost=cost)
         try:
             return await self.change(
-                lambda counters, now: capacity.extend(counters, self.limits, now, name, held=held, each=each, most=most)
+                lambda counters, now: capacity.extend(counters, self.limits, now, name, held=held, wanted=wanted)
             )
         except RetryLaterError:
-            return 0, Denial(waiting_for="capacity", seconds=1)
+            return 0, Denial(waiting_for=CONTENTION, seconds=1)
 
     async def release(self, name: str, used: Reservation) -> None:
         """Give a place back; a swap that is lost leaves it to the run's next step, or to the sweep."""
@@ -176,7 +178,7 @@ class Governor:
                     body = msgspec.json.format(after, indent=2)
                     await self.bucket.put(KEY, body, match=etag, content_type="application/json")
             except ConflictError:
-                await self.clock.sleep(0.05 * 2 ** min(attempt, 5))
+                await self.clock.sleep(0.05 * 2 ** min(attempt, 5) * RANDOM.uniform(0.5, 1.5))
             else:
                 self._asked = [other for other in self._asked if other not in batch]
                 return

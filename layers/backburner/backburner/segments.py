@@ -65,7 +65,7 @@ class Segments:
             record,
             state=State.WAITING,
             ticket=message.ticket,
-            waiting_for="capacity",
+            waiting_for="turn",
             segment=segment,
             wants=_each(record, segment),
         )
@@ -172,5 +172,5 @@ def _each(record: OpenRecord, segment: Segment) -> Reservation:
     recipe = parse(record.recipe_text)
     size_bytes = (segment.end_byte - segment.first_byte) // max(1, segment.count)
     inputs, outputs = line_tokens(size_bytes, recipe.max_output_tokens)
-    cost = (inputs * recipe.price.input + outputs * recipe.price.output) / 1_000_000 if recipe.price else 0.0
+    cost = recipe.price.of(inputs, outputs) if recipe.price else 0.0
     return Reservation(model=record.provider.model, tokens=inputs + outputs, cost=cost)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from backburner.capacity import OUTPUT_WITHOUT_CAP_TOKENS
 from backburner.errors import JobError, Reason
-from backburner.recipes import Recipe
+from backburner.recipes import MOST_TOKENS, Recipe
 
 CHARS_PER_TOKEN = 3.0
 LEAST_ROOM_TOKENS = 500
@@ -35,9 +35,11 @@ def estimate_tokens(text: str, chars_per_token: float = CHARS_PER_TOKEN) -> int:
     return int(len(text) / chars_per_token) + 1
 
 
-def line_tokens(size_bytes: int, cap: int | None) -> tuple[int, int]:
-    """About what a line of a batch takes in and gives: its bytes as characters, its own cap."""
-    return int(size_bytes / CHARS_PER_TOKEN) + 1, cap or OUTPUT_WITHOUT_CAP_TOKENS
+def line_tokens(size_bytes: int, cap: object, instructions: str = "") -> tuple[int, int]:
+    """About what a line of a batch takes in and gives: its bytes as characters, the instructions it gets, its cap."""
+    is_cap = isinstance(cap, int) and not isinstance(cap, bool) and cap > 0
+    inputs = int(size_bytes / CHARS_PER_TOKEN) + 1 + (estimate_tokens(instructions) if instructions else 0)
+    return inputs, min(cap, MOST_TOKENS) if is_cap and isinstance(cap, int) else OUTPUT_WITHOUT_CAP_TOKENS
 
 
 def window_of(windows: Mapping[str, int], model: str) -> int | None:

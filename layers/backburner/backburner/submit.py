@@ -142,7 +142,7 @@ class Submitter:
         limits, price = self.governor.limits, recipe.price
         if limits.daily_cost is not None and price is None:
             raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
-        cost = (inputs * price.input + outputs * price.output) / 1_000_000 if price else 0.0
+        cost = price.of(inputs, outputs) if price else 0.0
         if limits.daily_tokens is not None and inputs + outputs > limits.daily_tokens:
             raise JobError(
                 Reason.OVER_BUDGET, f"about {inputs + outputs} tokens, more than a whole day's {limits.daily_tokens}"

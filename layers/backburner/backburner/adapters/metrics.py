@@ -1,6 +1,5 @@
 """Metrics for CloudWatch (DESIGN section 10), in the embedded format that its log agent reads; elsewhere nothing."""
 
-import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +13,8 @@ from backburner.records import State
 from backburner.settings import Settings
 
 if TYPE_CHECKING:
+    import logging
+
     from aws_lambda_powertools import Logger
 
 NAMESPACE = "Backburner"
