@@ -251,7 +251,7 @@ def _denial(
     if behind_others and counters.others_wait:
         return Denial(waiting_for="turn", seconds=0)
     if counters.in_flight >= limits.max_in_flight:
-        return Denial(waiting_for="capacity", seconds=_FULL_S)
+        return Denial(waiting_for="capacity" if limits.max_in_flight else "turn", seconds=_FULL_S)
     if counters.submitted >= limits.submits_per_minute:
         return Denial(waiting_for="rate", seconds=(counters.minute + timedelta(minutes=1) - now).total_seconds())
     if _fits(limits, wanted, used(counters)):

@@ -58,7 +58,7 @@ class Swept:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Window:
+class Window:
     """What stands at the places of one page of the inbox."""
 
     records: Mapping[str, Stored]
@@ -68,6 +68,17 @@ class _Window:
         place = place_of(key)
         found = (self.records.get(record) for record in (place.run_record_key, place.error_record_key))
         return any(record.last_modified > document.last_modified for record in found if record)
+
+    def state_of(self, key: str, document: Stored) -> State | None:
+        """How the document ended as it stands: by the later of the records that are not older than it."""
+        place = place_of(key)
+        run, error = (self.records.get(record) for record in (place.run_record_key, place.error_record_key))
+        ended = [
+            (record.last_modified, state)
+            for record, state in ((error, State.FAILED), (run, State.DONE))
+            if record and record.last_modified >= document.last_modified
+        ]
+        return max(ended, key=lambda one: one[0])[1] if ended else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +107,7 @@ class Sweeper:
         swept = Swept()
         readable = await self._readable_again()
         under_way = _UnderWay(self, await self._open_records(swept), swept)
-        while page := await self._page(after):
+        while page := await self.page(after):
             after = await self._documents(page, under_way, swept, stop_at)
             if self.clock.monotonic() >= stop_at:
                 await self.governor.change(partial(_stop_at, after, swept.unreadable, readable))
@@ -158,7 +169,8 @@ class Sweeper:
             return False
         return stored is None or not key.startswith(OPEN) or open_run(key) is not None
 
-    async def _page(self, after: str) -> dict[str, Stored]:
+    async def page(self, after: str) -> dict[str, Stored]:
+        """The next documents behind a key."""
         page: dict[str, Stored] = {}
         async for key, stored in self.bucket.listed(INBOX, after):
             page[key] = stored
@@ -171,33 +183,38 @@ class Sweeper:
 
         Returns the last key that was looked at: the page's, or an earlier one where time ran out.
         """
-        window = await self._window(min(page).removeprefix(INBOX), max(page).removeprefix(INBOX))
+        window = await self.window(page)
         for key, document in page.items():
             if key.endswith("/"):
                 continue
             swept.documents += 1
             if document.age_s < OLD_ENOUGH_S or window.is_answered(key, document):
                 continue
-            await self.guarded(key, self._document(key, document, under_way, swept), swept)
-            if self.clock.monotonic() >= stop_at:
+            was_quick = await self.guarded(key, self._document(key, document, under_way, swept), swept)
+            if not was_quick and self.clock.monotonic() >= stop_at:
                 return key
         return max(page)
 
-    async def _document(self, key: str, document: Stored, under_way: "_UnderWay", swept: Swept) -> None:
-        if not await under_way.includes(key, document):
-            outcome = await self.submitter.submit(key)
-            swept.submitted += 1
-            logger.warning("upload without a record", extra={"key": key, "outcome": outcome})
+    async def _document(self, key: str, document: Stored, under_way: "_UnderWay", swept: Swept) -> bool:
+        """Submit a document, unless somebody works on it: then it cost next to nothing, and True is returned."""
+        if await under_way.includes(key, document):
+            return True
+        outcome = await self.submitter.submit(key)
+        swept.submitted += 1
+        logger.warning("upload without a record", extra={"key": key, "outcome": outcome})
+        return False
 
-    async def _window(self, first: str, last: str) -> _Window:
-        records: dict[str, Stored] = {}
-        for folder, suffix in (("results/", ".run.json"), ("failed/", ".error.json")):
-            async for key, stored in self.bucket.listed(folder, folder + first):
-                if key > f"{folder}{last}\U0010ffff":
+    async def window(self, page: Mapping[str, Stored]) -> Window:
+        """What stands at the places of a page."""
+        places, records = [place_of(key) for key in page], dict[str, Stored]()
+        for wanted in ({place.run_record_key for place in places}, {place.error_record_key for place in places}):
+            first, last = min(wanted), max(wanted)  # not those of the first and the last document: suffixes sort too
+            async for key, stored in self.bucket.listed(f"{first.partition('/')[0]}/", first[:-1]):
+                if key > last:
                     break
-                if key.endswith(suffix):
+                if key in wanted:
                     records[key] = stored
-        return _Window(records=records)
+        return Window(records=records)
 
     async def _wake(self, key: str) -> int:
         """A new message for a record that nobody has written for a day."""
