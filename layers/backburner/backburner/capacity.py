@@ -113,7 +113,7 @@ def room(counters: Counters, limits: Limits, now: datetime) -> int:
 
 
 def _affordable(counters: Counters, limits: Limits) -> int:
-    """How many more like those under way the day's budget takes, and one: who wants less may still fit."""
+    """How many more like those under way the day's budget takes. Who wants less is among the few that a tick tries."""
     held, (tokens, cost) = counters.reserved.values(), used(counters)
     places = max(1, counters.in_flight)
     found = [limits.max_in_flight]
@@ -123,7 +123,7 @@ def _affordable(counters: Counters, limits: Limits) -> int:
     ):
         if limit is not None and (reserved > 0 or spent >= limit):
             each = reserved / places
-            found.append(int(max(0.0, limit - spent) / each) + 1 if each else 1)
+            found.append(int(max(0.0, limit - spent) / each) if each else 0)
     return min(found)
 
 

@@ -49,10 +49,12 @@ class Collector:
 
         async def poll() -> None:
             while left and not self._is_over() and not self.memory.is_full(step.kept_bytes):
+                line = left.popleft()
+                if not await self.pace.turn(self.pace.until) or self.memory.is_full(step.kept_bytes):
+                    left.append(line)
+                    return
                 async with self.memory.for_answer():
-                    if not left or not await self.pace.turn(self.pace.until) or not left:
-                        return
-                    await self._poll(step, left.popleft(), recipe, age_s)
+                    await self._poll(step, line, recipe, age_s)
 
         while True:
             await asyncio.gather(*(poll() for _ in range(min(_AT_ONCE, len(left)))))
