@@ -162,6 +162,8 @@ class Tick:
         """Sweep if it is time. What stops it stops the sweep alone: the next tick goes on."""
         try:
             await self.sweeper.sweep_if_due(stop_at)
+        except RetryLaterError as error:
+            logger.warning("sweep broken off", extra={"error": str(error)})
         except Exception:
             logger.exception("sweep broken off")
 
