@@ -9,7 +9,10 @@ import dataclasses
 import logging
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from backburner.answers import Answer, Generation, Trouble
+from backburner.capacity import Reservation
 from backburner.deadletters import envelope
 from backburner.errors import MessageError, Reason
 from backburner.finish import Finisher
@@ -18,6 +21,7 @@ from backburner.governor import Governor
 from backburner.keys import place_of
 from backburner.ledger import Ledger, Open
 from backburner.massive import Massive
+from backburner.memory import Memory
 from backburner.messages import Message, decode
 from backburner.pacing import LONGEST_DELAY_S, Pace, hidden_s, next_poll_s, probe_s
 from backburner.ports import Clock, Generator, Queue, Received
@@ -59,6 +63,7 @@ class Checker:
     governor: Governor
     massive: Massive
     segments: Segments
+    memory: Memory
     deadline_s: int
 
     async def handle(self, queue: Queue, received: Received) -> None:
@@ -157,14 +162,20 @@ class Checker:
 
     async def _look(self, held: Open, received: Received) -> "_Next":
         """Ask the provider about a running generation and act on the verdict."""
-        record, age_s = held.record, held.generation_age_s
+        record = held.record
         if self.pace.is_held:
             return await self._later(held, received, probe_s())
         response_id = record.responses[-1].id
         await self.pace.turn()
         if record.cancelled_for is not None:
             await self.generator.cancel(response_id)
-        answer = await self.generator.retrieve(response_id)
+        async with self.memory.for_answer():
+            answer = await self.generator.retrieve(response_id)
+            return await self._judge(held, answer, received)
+
+    async def _judge(self, held: Open, answer: Answer, received: Received) -> "_Next":
+        """Act on what the provider says of a generation."""
+        record, age_s = held.record, held.generation_age_s
         recipe = parse(record.recipe_text)
         verdict = judge(
             answer,
@@ -191,9 +202,11 @@ class Checker:
                 ours = await self.starter.wait(unused, "provider", probe_s(verdict.after_s))
             case Act.COMMIT if isinstance(answer, Generation):
                 self._learn(answer, held)
+                self.memory.met_answer(len(answer.text))
                 await self.finisher.done(record, answer.text)
             case Act.ENLARGE if (cap := _doubled(record, recipe)) and record.attempt < self.starter.max_attempts:
-                ours = await self.starter.retry(held.but(enlarged_cap=cap), verdict)
+                larger = held.but(enlarged_cap=cap, wants=_enlarged(record, cap))
+                ours = await self.starter.retry(larger, verdict)
             case Act.SPLIT:
                 ours = await self.starter.divide(held, verdict)
             case Act.FAIL | Act.ENLARGE:
@@ -267,6 +280,13 @@ def _updated(held: Open, answer: Answer, received: Received) -> Open:
         return asked
     updated = dataclasses.replace(asked, record=seen(asked.record, answer))
     return updated.but(partial_text=answer.text or answer.refusal or held.record.partial_text)
+
+
+def _enlarged(record: OpenRecord, cap: int) -> Reservation | None:
+    """What it reserves with a doubled cap: half of that more than before."""
+    wants, more = record.wants, cap // 2
+    cost = record.price.of(0, more) if record.price else 0.0
+    return wants and replace(wants, tokens=wants.tokens + more, cost=wants.cost + cost)
 
 
 def _doubled(record: OpenRecord, recipe: Recipe) -> int | None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from backburner.capacity import EVERYTHING
 from backburner.errors import Reason
 from backburner.governor import Governor
 from backburner.lines import succeeded
+from backburner.memory import Memory
 from backburner.pacing import LONGEST_POLL_S, RANDOM, Pace
 from backburner.ports import Clock, Generator
 from backburner.recipes import Recipe, parse, schema_problem
@@ -33,34 +35,45 @@ class Collector:
     generator: Generator
     clock: Clock
     pace: Pace
+    memory: Memory
     max_attempts: int
     deadline_s: int
 
-    async def collect(self, step: Step) -> None:
-        """Look at every line that is due."""
-        recipe, age_s, at_once = parse(step.record.recipe_text), step.age_s(), asyncio.Semaphore(_AT_ONCE)
+    async def collect(self, step: Step) -> AsyncIterator[None]:
+        """Look at every line that is due; stop wherever so much has ended that it must be written first."""
+        recipe, age_s = parse(step.record.recipe_text), step.age_s()
         first_s = self.governor.first_poll_s(step.record.provider.model)
         due = [line for line in step.segment.started if _is_due(line, step.segment.polled_s, age_s, first_s)]
         RANDOM.shuffle(due)  # where time runs out, it is not always the same ones that are left
-        left = len(due)
+        left = deque(due)
 
-        async def poll(line: Started) -> None:
-            async with at_once:
-                if self._is_over():
+        async def poll() -> None:
+            while left and not self._is_over() and not self.memory.is_full(step.kept_bytes):
+                line = left.popleft()
+                if not await self.pace.turn(self.pace.until) or self.memory.is_full(step.kept_bytes):
+                    left.append(line)
                     return
-                if not await self.pace.turn(self.pace.until):
-                    return
-                if line.is_cancelled:
-                    await self.generator.cancel(line.id)
-                answer = await self.generator.retrieve(line.id)
-            nonlocal left
-            left -= 1
-            step.polls += 1
-            await self._judged(step, line, answer, recipe, age_s - line.at_s)
+                async with self.memory.for_answer():
+                    await self._poll(step, line, recipe, age_s)
 
-        await asyncio.gather(*map(poll, due))
+        while True:
+            await asyncio.gather(*(poll() for _ in range(min(_AT_ONCE, len(left)))))
+            if not left or not self.memory.is_full(step.kept_bytes):
+                break
+            yield
         if due and not left:
             step.segment, step.is_changed = replace(step.segment, polled_s=round(age_s, 1)), True
+
+    async def _poll(self, step: Step, line: Started, recipe: Recipe, age_s: float) -> None:
+        if line.is_cancelled:
+            await self.generator.cancel(line.id)
+        answer = await self.generator.retrieve(line.id)
+        step.polls += 1
+        await self._judged(step, line, answer, recipe, age_s - line.at_s)
+        size_bytes = len(step.completed.get(line.number, b"")) + len(step.failed.get(line.number, b""))
+        self.memory.met_answer(size_bytes)
+        self.memory.kept_bytes += size_bytes
+        step.kept_bytes += size_bytes
 
     async def cancel(self, step: Step) -> bool:
         """Stop what is under way; it is to do again for who takes the batch up. Whether the provider heard of all."""

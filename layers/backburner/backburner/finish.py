@@ -148,7 +148,8 @@ class Finisher:
         if record.division is not None:
             folder = work_folder(record.job_id)
             async for key, _ in self.bucket.listed(folder):
-                if int(key.removeprefix(folder).partition("/")[0]) <= record.run:
+                run = key.removeprefix(folder).partition("/")[0]
+                if run.isdecimal() and int(run) <= record.run:
                     await self.bucket.delete(key)
 
     async def _clear_up(self, record: OpenRecord, committed: RunRecord | ErrorRecord) -> None:

@@ -4,7 +4,7 @@ Order of effects, and what a crash before each costs:
   [the caller] guard, then the record `submitting` → create → the id on the pending queue → the record `running`.
 Before the create: nothing; the guard surfaces after the lease and another attempt is made, counted as a suspected
 orphan because nobody can tell. Between create and id: one generation, whose id is lost. After the id: nothing; the
-message that brings it is adopted.
+message that brings it is adopted. A queue that refuses the id costs nothing either: it is recorded under the guard.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from msgspec.structs import replace
 
 from backburner.answers import Generation, Trouble
 from backburner.capacity import EVERYTHING, Denial
-from backburner.documents import MAX_DOCUMENT_BYTES
-from backburner.errors import JobError, Reason
+from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.finish import Finisher
 from backburner.governor import Governor
 from backburner.ledger import Ledger, Open
 from backburner.massive import Massive
+from backburner.memory import Hold, Memory
 from backburner.pacing import LONGEST_DELAY_S, backoff_s, probe_s
 from backburner.ports import Bucket, Clock, Extractor, Generator, Queue, TooLargeError
 from backburner.profiles import Profile, request_body
@@ -51,6 +51,7 @@ class Starter:
     pending: Queue
     backlog: Queue
     clock: Clock
+    memory: Memory
     profile: Profile
     lease_s: int
     max_attempts: int
@@ -100,22 +101,33 @@ class Starter:
         record = held.record
         if await self.finisher.settled(record):
             return
+        if text is not None:  # whoever read it holds it
+            await self._create(held, text)
+            return
+        async with self.memory.for_document(record.source.size) as hold:
+            await self._read_and_create(held, hold)
+
+    async def _read_and_create(self, held: Open, hold: Hold) -> None:
+        record = held.record
         try:
-            text = await self._text(record) if text is None else text
+            text = await self._text(record, hold)
         except JobError as error:
             await self.end(held, error.reason, str(error))
             return
         if text is None:
             await self.finisher.supersede(record, None)
-            return
-        body = self._request(record, text)
+        else:
+            await self._create(held, text)
+
+    async def _create(self, held: Open, text: str) -> None:
+        body = self._request(held.record, text)
         held = held.but(sent_chars=len(text) + len(body["instructions"]))
         async with self.slots:
             answer = await self.generator.create(body, self.create_limit_s)
         if isinstance(answer, Generation):
             await self._started(held, answer)
         else:
-            await self._not_started(held, answer)
+            await self._not_started(held, answer, text)
 
     async def retry(self, held: Open, verdict: Verdict) -> bool:
         """A new attempt through the backlog; out of attempts: fail with its reason. False: another owner's."""
@@ -138,14 +150,17 @@ class Starter:
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
 
-    async def divide(self, held: Open, verdict: Verdict) -> bool:
+    async def divide(self, held: Open, verdict: Verdict, text: str | None = None) -> bool:
         """Cut what the provider called too long; what cannot be cut smaller fails. False: another owner's."""
         try:
-            text = await self._text(held.record)
-            if text is None:
-                await self.finisher.supersede(held.record, None)
-                return True
-            return await self.massive.divide(held, text)
+            if text is not None:
+                return await self.massive.divide(held, text)
+            async with self.memory.for_document(held.record.source.size) as hold:
+                text = await self._text(held.record, hold)
+                if text is not None:
+                    return await self.massive.divide(held, text)
+            await self.finisher.supersede(held.record, None)
+            return True  # noqa: TRY300 - what fails is told in one place
         except JobError as error:
             return await self.end(held, error.reason, f"{error} ({verdict.message})")
 
@@ -164,12 +179,25 @@ class Starter:
 
     async def _started(self, held: Open, generation: Generation) -> None:
         record = held.record
-        message = record.message(generation.id)
-        await self.pending.send(message.encode(), round(self.governor.first_poll_s(record.provider.model)))
+        ticket = await self._tell(record, generation)
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
-        if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
+        if await self.ledger.rewrite(held.as_running(generation, ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
         await self.governor.went_well(record.provider.model)
+
+    async def _tell(self, record: OpenRecord, generation: Generation) -> str:
+        """Send the id. Returns the ticket that drives the run from here: the guard's, if the queue refuses the id.
+
+        The guard lives and is the record's already, so the id may be recorded under it: it shows after the lease, and
+        finds a generation to look at where it would have had to start another one.
+        """
+        message = record.message(generation.id)
+        try:
+            await self.pending.send(message.encode(), round(self.governor.first_poll_s(record.provider.model)))
+        except RetryLaterError as error:
+            logger.warning("id not sent: the guard takes it", extra=log_keys(record) | {"error": str(error)})
+            return record.ticket
+        return message.ticket
 
     async def _cancel_unless_adopted(self, record: OpenRecord, response_id: str) -> None:
         """Another owner took the run over: if he has not our id, our generation is one too many (he counted it)."""
@@ -181,7 +209,7 @@ class Starter:
         logger.warning("generation cancelled: another owner", extra=log_keys(record) | {"response_id": response_id})
         await self.generator.cancel(response_id)
 
-    async def _not_started(self, held: Open, answer: Trouble) -> None:
+    async def _not_started(self, held: Open, answer: Trouble, text: str) -> None:
         verdict, record = judge(answer, Call.CREATE), held.record
         logger.warning(
             "create answered with trouble", extra=log_keys(record) | {"act": verdict.act, "status": answer.status}
@@ -199,7 +227,7 @@ class Starter:
             case Act.FAIL if record.enlarged_cap is not None:
                 await self.end(held, Reason.OUTPUT_TRUNCATED, f"the doubled cap was refused: {verdict.message}")
             case Act.SPLIT:
-                await self.divide(held, verdict)
+                await self.divide(held, verdict, text)
             case Act.FAIL:
                 await self.end(held, verdict.reason or Reason.REJECTED_BY_PROVIDER, verdict.message)
             case _:
@@ -217,20 +245,24 @@ class Starter:
             max_output_tokens=record.enlarged_cap or recipe.max_output_tokens,
         )
 
-    async def _text(self, record: OpenRecord) -> str | None:
+    async def _text(self, record: OpenRecord, hold: Hold) -> str | None:
         """The document's text; None if it is another document by now."""
+        source_key = record.source.key
+        self.memory.must_fit(record.source.size)
         try:
-            source_key = record.source.key
-            source = await self.bucket.get(source_key, MAX_DOCUMENT_BYTES)
-        except TooLargeError as error:
-            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{error.size_bytes} bytes") from error
+            source = await self.bucket.get(source_key, record.source.size)
+        except TooLargeError:
+            return None
         if source is None:
             raise JobError(Reason.SOURCE_MISSING, "the document was removed before its generation was started")
         if source.etag != record.source.etag:
             return None
         if record.place.is_part:
             return source.body.decode()
-        return (await self.extractor.extract(source.body, source_key)).text
+        await hold.before_reading(source.body, source_key)
+        text = (await self.extractor.extract(source.body, source_key)).text
+        await hold.after_reading(len(text))
+        return text
 
 
 def _unused(held: Open) -> Open:

@@ -14,7 +14,7 @@ from typing import Any, Generic
 import msgspec
 
 from backburner.answers import Generation
-from backburner.errors import RetryLaterError
+from backburner.errors import RetryLaterError, UnreadableError
 from backburner.keys import Place, open_key, superseded_key
 from backburner.ports import ABSENT, Bucket, ConflictError, Stored
 from backburner.records import (
@@ -30,6 +30,8 @@ from backburner.records import (
 )
 
 JSON = "application/json"
+NO_OPEN_RECORD = "not an open record: move it elsewhere"
+"""What is said of other objects that stand where open records do."""
 _TRIES = 5
 """How often a write that met a passing conflict (409) is put again before the message is left for later."""
 
@@ -133,8 +135,9 @@ class Ledger:
 
     async def open_record(self, job: str, run: int) -> Open | None:
         """The open record of a run, None where there is none."""
-        stored = await self.bucket.get(open_key(job, run))
-        return None if stored is None else _open(stored)
+        key = open_key(job, run)
+        stored = await self.bucket.get(key)
+        return None if stored is None else _open(stored, key)
 
     async def claim(self, record: OpenRecord) -> Open | None:
         """Put the open record of a run that has none; None if somebody else did."""
@@ -180,7 +183,7 @@ class Ledger:
                 etag = await self.put(key, record, match)
             except ConflictError:
                 stored = await self.bucket.get(key)
-                found = None if stored is None else _open(stored)
+                found = None if stored is None else _open(stored, key)
                 if found and found.record.nonce == record.nonce:
                     return found  # a repeated request met our own write
                 if (found.etag if found else ABSENT) != match:
@@ -205,12 +208,12 @@ def new_nonce() -> str:
     return secrets.token_hex(8)
 
 
-def _open(stored: Stored) -> Open:
-    return Open(_decoded(stored, OpenRecord, "an open record"), stored.etag, stored.age_s)
+def _open(stored: Stored, key: str) -> Open:
+    return Open(_decoded(stored, OpenRecord, key), stored.etag, stored.age_s)
 
 
-def _decoded(stored: Stored, kind: type[R], what: str) -> R:
+def _decoded(stored: Stored, kind: type[R], key: str) -> R:
     try:
         return decode(stored.body, kind)
-    except msgspec.DecodeError as error:
-        raise RetryLaterError(f"{what} cannot be read ({error}): was it edited by hand?") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UnreadableError(key, f"{key} cannot be read ({error}): was it edited by hand?") from error

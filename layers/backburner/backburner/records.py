@@ -149,6 +149,8 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     attempt: int = 0
     ticket: str
     waiting_for: str | None = None
+    setbacks: int = 0
+    """Exceptions that nobody foresaw; after some it fails as `internal_error`."""
     waits: int = 0
     """How often in a row it went back to waiting without a generation: spaces the next try."""
     recipe_text: str = ""
@@ -328,7 +330,7 @@ def cost_of(price: Price | None, usage: Usage) -> float | None:
     """What tokens cost; None without a price."""
     if price is None:
         return None
-    return round((usage.input_tokens * price.input + usage.output_tokens * price.output) / 1_000_000, 9)
+    return price.of(usage.input_tokens, usage.output_tokens)
 
 
 def _response(generation: Generation, response_id: str, attempt: int) -> Response:

@@ -37,6 +37,9 @@ class Started(msgspec.Struct, frozen=True, array_like=True):
     """Whether the line brought its whole request."""
     is_cancelled: bool = False
     """Recorded before the provider is asked."""
+    inputs: int = 0
+    outputs: int = 0
+    """Tokens reserved for it; 0 in records of an older version."""
 
 
 L = TypeVar("L", Todo, Started)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 from backburner.capacity import OUTPUT_WITHOUT_CAP_TOKENS
 from backburner.errors import JobError, Reason
-from backburner.recipes import Recipe
+from backburner.recipes import MOST_TOKENS, Recipe
 
 CHARS_PER_TOKEN = 3.0
 LEAST_ROOM_TOKENS = 500
 """With less room for its document a recipe cannot work."""
 SPARE = 0.9
 """Share of a window that an estimate may fill."""
+DEFAULT_WINDOW_TOKENS = 1_000_000
+"""What bounds a document where the window is not known: beyond it, a text goes to no model whole."""
 CAUTIOUS_TOKENS = 24_000
 """Size of a part where a provider says "too long" and its window is not known."""
 
@@ -33,9 +35,11 @@ def estimate_tokens(text: str, chars_per_token: float = CHARS_PER_TOKEN) -> int:
     return int(len(text) / chars_per_token) + 1
 
 
-def line_tokens(size_bytes: int, cap: int | None) -> tuple[int, int]:
-    """About what a line of a batch takes in and gives: its bytes as characters, its own cap."""
-    return int(size_bytes / CHARS_PER_TOKEN) + 1, cap or OUTPUT_WITHOUT_CAP_TOKENS
+def line_tokens(size_bytes: int, cap: object, instructions: str = "") -> tuple[int, int]:
+    """About what a line of a batch takes in and gives: its bytes as characters, the instructions it gets, its cap."""
+    is_cap = isinstance(cap, int) and not isinstance(cap, bool) and cap > 0
+    inputs = int(size_bytes / CHARS_PER_TOKEN) + 1 + (estimate_tokens(instructions) if instructions else 0)
+    return inputs, min(cap, MOST_TOKENS) if is_cap and isinstance(cap, int) else OUTPUT_WITHOUT_CAP_TOKENS
 
 
 def window_of(windows: Mapping[str, int], model: str) -> int | None:
@@ -67,6 +71,13 @@ def room_tokens(recipe: Recipe, window: int | None) -> int | None:
             Reason.INVALID_RECIPE, f"split: parts of {asked} tokens do not fit: {sum_of}, leaves {left} for each"
         )
     return left if asked is None else min(asked, left)
+
+
+def most_tokens(recipe: Recipe, window: int | None) -> int:
+    """The same, but never without a bound: where the window is not known, the largest windows there are."""
+    room = room_tokens(recipe, window)
+    most = int(DEFAULT_WINDOW_TOKENS * SPARE) if window is None else window
+    return most if room is None else min(room, most)
 
 
 def part_size(recipe: Recipe, room: int, chars_per_token: float) -> PartSize:

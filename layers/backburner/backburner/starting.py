@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from backburner.answers import Generation, Trouble
-from backburner.capacity import EVERYTHING, Denial
+from backburner.capacity import EVERYTHING, Denial, Reservation
 from backburner.errors import Reason, RetryLaterError
 from backburner.governor import Governor
 from backburner.lines import BadLineError, Request, Requests, custom_id_of, split_lines
@@ -68,24 +68,27 @@ class LineStarter:
     async def start(self, step: Step) -> float:
         """Create what is to do and may be tried by now. When to look again. Raises `TakenError`."""
         raw: Mapping[int, bytes] | None = None
+        blocks = 0
         granted, delay_s, paused = 0, _AGAIN_S, {EVERYTHING, step.record.provider.model}
         while (ready := self._ready(step)) and not step.must_stop and self.clock.monotonic() < self.pace.until:
             if not granted:
-                granted, denial = await self._places(step, min(_AT_A_TIME, len(ready)))
+                raw = await self._raw(step) if raw is None and self._has_budget else raw
+                granted, denial = await self._places(step, self._wanted(step, ready[:_AT_A_TIME], raw))
                 if not granted:
                     least_s = min(_FULL_S, max(_AGAIN_S, denial.seconds)) if denial else _AGAIN_S
                     delay_s = ask_again_s(step.held.age_s, least_s)
                     break
             if raw is None:
                 raw = await self._raw(step)
-            elif not await self._stands(step):
+            elif blocks and not await self._stands(step):
                 break
             block = ready[: min(BLOCK, granted)]
             granted -= len(block)
             await self._create_block(step, block, raw)
+            blocks += 1
             step.must_stop = step.must_stop or not paused.isdisjoint(self.governor.seen.pauses)
         if granted:  # not used: give them back
-            await self._places(step, 0)
+            await self._places(step, [])
         first_s = min((line.not_before_s for line in step.segment.todo), default=0.0) - step.age_s()
         return min(LONGEST_DELAY_S, max(delay_s, step.wait_s, first_s))
 
@@ -93,18 +96,49 @@ class LineStarter:
         age_s = step.age_s()
         return [line for line in step.segment.todo if line.not_before_s <= age_s]
 
-    async def _places(self, step: Step, most: int) -> tuple[int, Denial | None]:
+    @property
+    def _has_budget(self) -> bool:
+        return self.governor.limits.daily_tokens is not None or self.governor.limits.daily_cost is not None
+
+    def _wanted(self, step: Step, lines: list[Todo], raw: Mapping[int, bytes] | None) -> list[Reservation]:
+        """What each line reserves: with a budget what it really asks for, else its place is all that counts."""
+        if raw is None:
+            return [step.wants] * len(lines)
+        requests, found = self._reader(step), list[Reservation]()
+        for line in lines:
+            try:
+                request = requests.of(raw.get(line.number), line.cap)
+                inputs, outputs = self._asked(request, requests.recipe, len(raw[line.number]))
+            except BadLineError:  # it ends without a generation
+                inputs = outputs = 0
+            price = step.record.price
+            cost = price.of(inputs, outputs) if price else 0.0
+            found.append(replace(step.wants, tokens=inputs + outputs, cost=cost))
+        return found
+
+    @staticmethod
+    def _asked(request: Request, recipe: Recipe, size_bytes: int) -> tuple[int, int]:
+        """Tokens that a request may take in and give."""
+        instructions = "" if request.is_given else recipe.instructions
+        return line_tokens(size_bytes, request.body.get("max_output_tokens"), instructions)
+
+    async def _places(self, step: Step, wanted: list[Reservation]) -> tuple[int, Denial | None]:
         """Hold what is open, and as many more as can be had; the record says what it waits for."""
-        record = step.record
-        cost = cost_of(record.price, step.used) or 0.0
-        limits, each = self.governor.limits, step.wants  # what is dearer than a whole day is told by its line alone
-        each = replace(
-            each,
-            tokens=each.tokens if limits.daily_tokens is None else min(each.tokens, limits.daily_tokens),
-            cost=each.cost if limits.daily_cost is None else min(each.cost, limits.daily_cost),
-        )
+        record, limits = step.record, self.governor.limits
+        wanted = [
+            replace(  # what is dearer than a whole day is told by its line alone
+                each,
+                tokens=each.tokens if limits.daily_tokens is None else min(each.tokens, limits.daily_tokens),
+                cost=each.cost if limits.daily_cost is None else min(each.cost, limits.daily_cost),
+            )
+            for each in wanted
+        ]
         granted, denial = await self.governor.extend(
-            record.name, step.reservation, each, most, tokens=step.used.total_tokens, cost=cost
+            record.name,
+            step.reservation,
+            wanted,
+            tokens=step.used.total_tokens,
+            cost=cost_of(record.price, step.used) or 0.0,
         )
         if denial is not None and denial.waiting_for != record.waiting_for:
             step.held, step.is_changed = step.held.but(waiting_for=denial.waiting_for), True
@@ -114,7 +148,7 @@ class LineStarter:
         """What has ended makes room for others."""
         held = self.governor.seen.reserved.get(step.record.name)
         if held is not None and step.reservation.places < held.places:
-            await self._places(step, 0)
+            await self._places(step, [])
 
     async def _create_block(self, step: Step, block: list[Todo], raw: Mapping[int, bytes]) -> None:
         requests = self._requests(step, block, raw)
@@ -124,16 +158,20 @@ class LineStarter:
         else:
             await self.scribe.save(step, step.record.message(), self.lease_s)
             step.is_guarded = True
-        await asyncio.gather(*(self._create(step, line, requests[line.number]) for line in step.segment.creating))
+        await asyncio.gather(
+            *(self._create(step, line, requests[line.number], len(raw[line.number])) for line in step.segment.creating)
+        )
         step.is_changed = True
 
-    async def _create(self, step: Step, line: Todo, request: Request) -> None:
+    async def _create(self, step: Step, line: Todo, request: Request, size_bytes: int) -> None:
         async with self.slots:
             answer = await self.generator.create(request.body, self.create_limit_s)
         if isinstance(answer, Trouble):
             await self._not_created(step, line, request, answer)
             return
-        step.begin(_started(step, line, request, answer))
+        step.begin(
+            _started(step, line, request, answer, self._asked(request, parse(step.record.recipe_text), size_bytes))
+        )
         await self.governor.went_well(request.body["model"])
 
     async def _not_created(self, step: Step, line: Todo, request: Request, answer: Trouble) -> None:
@@ -169,37 +207,44 @@ class LineStarter:
 
     def _requests(self, step: Step, block: list[Todo], raw: Mapping[int, bytes]) -> dict[int, Request]:
         """What is to be sent for each line; lines that cannot be sent end here."""
-        record, found = step.record, dict[int, Request]()
-        recipe = parse(record.recipe_text)
-        requests = Requests(
-            profile=self.profile,
-            recipe=recipe,
-            model=record.provider.model,
-            project=self.project,
-            job=record.job_id,
-            also_allowed=self.line_parameters,
-        )
+        requests, found = self._reader(step), dict[int, Request]()
         for line in block:
             try:
                 if step.segment.is_oversized:
                     raise BadLineError("line_too_large", "longer than any request: nothing of it was read")  # noqa: TRY301
                 is_repeated = line.number in step.segment.repeated
                 request = requests.of(raw.get(line.number), line.cap, is_repeated=is_repeated)
-                self._afford(request, recipe, len(raw[line.number]))
+                self._afford(request, requests, len(raw[line.number]))
                 found[line.number] = request
             except BadLineError as error:
                 step.fail(line.number, error.custom_id, error.code, str(error), param=error.param)
         return found
 
-    def _afford(self, request: Request, recipe: Recipe, size_bytes: int) -> None:
-        """Raises `BadLineError` where a line alone is dearer than a whole day's budget."""
-        inputs, outputs = line_tokens(size_bytes, request.body.get("max_output_tokens"))
-        limits, price = self.governor.limits, recipe.price
+    def _reader(self, step: Step) -> Requests:
+        record = step.record
+        return Requests(
+            profile=self.profile,
+            recipe=parse(record.recipe_text),
+            model=record.provider.model,
+            project=self.project,
+            job=record.job_id,
+            also_allowed=self.line_parameters,
+        )
+
+    def _afford(self, request: Request, requests: Requests, size_bytes: int) -> None:
+        """Raises `BadLineError` where a line alone is dearer than a whole day's budget, or nobody knows its price."""
+        inputs, outputs = self._asked(request, requests.recipe, size_bytes)
+        limits, price = self.governor.limits, requests.recipe.price
         if limits.daily_tokens is not None and inputs + outputs > limits.daily_tokens:
             told = f"about {inputs + outputs} tokens, more than a whole day's {limits.daily_tokens}"
             raise BadLineError(Reason.OVER_BUDGET, told, request.custom_id)
-        cost = (inputs * price.input + outputs * price.output) / 1_000_000 if price else 0.0
-        if limits.daily_cost is not None and cost > limits.daily_cost:
+        if limits.daily_cost is None:
+            return
+        if price is None or request.body["model"] != requests.model:
+            told = f"BACKBURNER_DAILY_COST is set, and the recipe's price is that of {requests.model}: no other is run"
+            raise BadLineError("unknown_price", told, request.custom_id)
+        cost = price.of(inputs, outputs)
+        if cost > limits.daily_cost:
             told = f"about {cost:.4f}, more than a whole day's {limits.daily_cost}"
             raise BadLineError(Reason.OVER_BUDGET, told, request.custom_id)
 
@@ -220,7 +265,7 @@ class LineStarter:
         return there is not None and there.etag == step.segment.etag
 
 
-def _started(step: Step, line: Todo, request: Request, answer: Generation) -> Started:
+def _started(step: Step, line: Todo, request: Request, answer: Generation, asked: tuple[int, int]) -> Started:
     return Started(
         number=line.number,
         custom_id=request.custom_id,
@@ -229,4 +274,6 @@ def _started(step: Step, line: Todo, request: Request, answer: Generation) -> St
         at_s=round(step.age_s(), 1),
         cap=line.cap,
         is_given=request.is_given,
+        inputs=asked[0],
+        outputs=asked[1],
     )

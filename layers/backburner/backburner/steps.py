@@ -35,6 +35,8 @@ class Step:
     polls: int = 0
     completed: dict[int, bytes] = field(default_factory=dict)
     failed: dict[int, bytes] = field(default_factory=dict)
+    kept_bytes: int = 0
+    """Of finished lines that this process holds until they are written."""
     forgettable: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     """Generations that were started and stand in no record yet."""
@@ -65,8 +67,17 @@ class Step:
     @property
     def reservation(self) -> Reservation:
         """What is open now."""
-        places, each = len(self.segment.started) + len(self.segment.creating), self.wants
-        return replace(each, places=places, tokens=places * each.tokens, cost=places * each.cost)
+        each, price, started = self.wants, self.record.price, self.segment.started
+        creating = len(self.segment.creating)
+        told = [line for line in started if line.outputs]
+        others = len(started) - len(told) + creating
+        cost = sum(price.of(line.inputs, line.outputs) for line in told) if price else 0.0
+        return replace(
+            each,
+            places=len(started) + creating,
+            tokens=sum(line.inputs + line.outputs for line in told) + others * each.tokens,
+            cost=cost + others * each.cost,
+        )
 
     def age_s(self) -> float:
         """Since it was claimed: by the store's clock up to the last write, by ours since then."""
