@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from backburner.answers import Generation, Trouble, Usage
+from backburner.answers import Generation, Trouble, Usage, generation_of
 from support.fakes import Plan
 from support.system import System
 
@@ -472,3 +472,58 @@ def test_a_providers_words_stand_in_the_error_record_and_nowhere_else(status, ca
     assert "odd code of mine" not in logged
     holding = [key for key in system.bucket.objects if DIARY in system.bucket.body(key)]
     assert [key for key in holding if not key.startswith(("inbox/", "failed/", "ledger/work/"))] == []
+
+
+POISON = [
+    {"usage": {"input_tokens": 5, "output_tokens": 1e308, "total_tokens": 1e308}},
+    {"usage": {"input_tokens": 10**310, "output_tokens": -5, "total_tokens": 10**310}},
+    {"usage": {"input_tokens": "12", "output_tokens": "many"}},
+    {"created_at": 1e308, "completed_at": -1e308},
+    {"created_at": 1_900_000_000_000, "completed_at": 0},
+    {"error": {"code": "\ud83d", "message": ["\ud83d"]}, "model": "\ud83d"},
+    {"metadata": {"a": float("nan"), "b": "\ud83d", "c": 10**310}},
+    {"output": [{"type": {}}, {"type": "message", "content": [{"type": "output_text", "text": "half \ud83d"}]}]},
+]
+
+
+@pytest.mark.parametrize("poison", POISON, ids=range(len(POISON)))
+def test_poison_in_an_answer_ends_its_job_and_harms_no_other(poison):
+    """Of a document and of a line, with a price and a budget: everything ends, and the governor stays readable."""
+    system = System({"BACKBURNER_DAILY_COST": "1000", "BACKBURNER_DAILY_TOKENS": "1000000"})
+    system.bucket.upload("recipes/default.md", "---\nprice: {input: 1, output: 2}\n---\nDo it.")
+    message = {"type": "message", "content": [{"type": "output_text", "text": "fine"}]}
+    ended = generation_of({"id": "r", "status": "completed", "output": [message]} | poison, 1e308)
+    for document in ("text", "one"):
+        system.generator.plan(Plan(ending=ended), document=document)
+    system.process(KEY, "text")
+    system.process(BATCH, batch({"input": "one"}, {"input": "two"}))
+    system.process("inbox/b.txt", "healthy")
+    assert system.result("inbox/b.txt") == "In short: healthy"
+    assert len(read(system, "results/batch.jsonl.jsonl")) == 2
+    assert system.result(KEY)
+    assert 0 < governor(system)["cost"] < 1
+    assert governor(system)["usual_s"]["model-1"] <= 60
+    assert system.problems() == []
+
+
+def test_an_id_that_comes_back_after_the_attempt_was_given_back_is_noticed():
+    """It ended for want of money, so no attempt was used: the same id again is still no new generation."""
+    system = System()
+    system.generator.plan(Plan(runs_s=1.0, ending=Generation(id="", status="failed", error_code="insufficient_quota")))
+    system.generator.plan(Plan(create=Generation(id="resp_1", status="queued")))
+    system.process(KEY, "text")
+    record = system.run_record(KEY)
+    assert [response["id"] for response in record["responses"]] == ["resp_1", "resp_2"]
+    assert record["suspected_orphans"] == 1
+
+
+def test_the_first_look_comes_before_the_deadline():
+    """However long generations of that model usually take."""
+    system = System()
+    system.bucket.upload("ledger/governor.json", json.dumps({"usual_s": {"model-1": 90_000.0}}))
+    system.bucket.upload("recipes/default.md", "---\ndeadline: 60s\n---\nDo it.")
+    system.generator.default = Plan(runs_s=1e9)
+    system.upload(KEY, "text")
+    system.run(system.submit(KEY))
+    tick_for(system, 120)
+    assert system.error_record(KEY)["reason"] == "deadline_exceeded"

@@ -14,9 +14,10 @@ from backburner.adapters.responses import _seconds
 from backburner.answers import Generation, Trouble, Usage, generation_of, hint_s, trouble_of
 from backburner.capacity import Reservation
 from backburner.decisions import decide
+from backburner.judging import judged
 from backburner.lines import succeeded
 from backburner.pacing import backoff_s, next_poll_s, probe_s
-from backburner.recipes import Price
+from backburner.recipes import Price, parse
 from backburner.records import (
     OpenRecord,
     ProviderRef,
@@ -29,6 +30,7 @@ from backburner.records import (
     running,
     seen,
 )
+from backburner.segment import Started
 from backburner.verdicts import Call, judge
 
 FINITE = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -295,6 +297,9 @@ def test_whatever_is_answered_is_judged_and_its_record_reads_back(
         assert next_poll_s(10.0, decision.after_s) <= 300
         assert probe_s(decision.after_s) <= 300
         assert backoff_s(3, decision.after_s) <= 900
+    line = Started(1, "a", "r", 1, 0.0, sent_cap=100)
+    decision = judged(line, generation, call, parse("Do it."), age_s=9.0, deadline_s=60.0, most=3)
+    assert msgspec.json.encode(decision.message)
     record = seen(running(open_record(), generation, "t", NOON), generation)
     assert decode(encode(record), OpenRecord) == record
     assert isinstance(msgspec.json.decode(succeeded(1, "a", generation)), dict)

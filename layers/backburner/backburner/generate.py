@@ -10,6 +10,7 @@ message that brings it is adopted. The note comes first, since an id that is ano
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -181,16 +182,22 @@ class Starter:
             await self._not_started(held, repeated(generation))
             return
         message = record.message(generation.id)
-        first_look_s = 0.0 if generation.is_over else self.governor.first_poll_s(model)
+        first_look_s = 0.0 if generation.is_over else self._first_look_s(record)
         await self.pending.send(message.encode(), round(first_look_s))
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
         await self.governor.went_well(model)
 
+    def _first_look_s(self, record: OpenRecord) -> float:
+        """When to look first: never behind the deadline, and in time for what the provider does not keep."""
+        deadline_s = parse(record.recipe_text).deadline_s or math.inf
+        return min(self.governor.first_poll_s(record.provider.model), deadline_s, self.profile.longest_gap_s)
+
     async def _is_ours(self, record: OpenRecord, generation: Generation) -> bool:
         """Whether an answer to our create is about our create."""
-        if generation.job and self.profile.metadata and generation.job != record.job_id:
+        is_anothers = self.profile.metadata and generation.job not in ("", record.job_id)
+        if is_anothers or generation.id in record.response_ids:
             return False
         try:
             return await self.ledger.is_given_to(record, generation.id)
