@@ -89,7 +89,7 @@ def decide(
         stop=_STOPS.get(act, Stop.NOBODY),
         is_bad=act in (Act.WAIT, Act.AMBIGUOUS) or (is_refused and act is Act.RETRY),
     )
-    if is_refused and is_enlarged and act in (Act.FAIL, Act.SPLIT):
+    if is_enlarged and (act is Act.SPLIT or (is_refused and act is Act.FAIL)):  # with half the cap it was accepted
         told = f"the doubled cap was refused: {verdict.message}"
         return replace(decision, do=Do.FAIL, reason=Reason.OUTPUT_TRUNCATED, message=told)
     if decision.stop and call is Call.RETRIEVE and isinstance(answer, Trouble):

@@ -77,7 +77,7 @@ _EXPLAINED = {
     ErrorKind.QUOTA: "quota or billing is exhausted",
     ErrorKind.NO_STORE: "it keeps no responses: start it with its store (vLLM: VLLM_ENABLE_RESPONSES_API_STORE=1)",
     ErrorKind.NO_BACKGROUND: "it has no background mode",
-    ErrorKind.NO_ENDPOINT: "no Responses API answers at this address: check OPENAI_BASE_URL, which ends in /v1 as a rule",
+    ErrorKind.NO_ENDPOINT: "no Responses API answers at this address: check OPENAI_BASE_URL, as a rule it ends in /v1",
     ErrorKind.MODEL_DENIED: "this key may not use this model",
 }
 _QUOTABLE = frozenset({ErrorKind.QUOTA, ErrorKind.NO_STORE, ErrorKind.NO_BACKGROUND, ErrorKind.NO_ENDPOINT})
