@@ -60,7 +60,12 @@ def test_what_can_be_read_is_kept():
     """A pause, and what was learnt of a model, beside an entry that is nonsense."""
     system = System()
     system.process("inbox/done.txt", "text")
-    pause = {"why": "401", "since": "2031-05-17T12:00:00Z", "next_probe": "2031-05-17T12:01:00Z"}
+    pause = {
+        "why": "401",
+        "since": "2031-05-17T12:00:00Z",
+        "next_probe": "2031-05-17T12:01:00Z",
+        "any_call_lifts": True,
+    }
     state = governor(system) | {"pauses": {"m": pause, "n": {}}, "usual_s": {"m": 7.5, "n": None}, "cost": "?"}
     system.bucket.upload(KEY, json.dumps(state))
     system.run(system.tick())

@@ -23,6 +23,10 @@ _FULL_S = 15.0
 """A job for which there is no place is looked at again after this: longer than a tick stays for what is due soon."""
 _LONGEST_BUDGET_S = 3600.0
 """One whose day's budget is spent asks again within this: the operator may have raised it."""
+_LONGEST_TAKEN_S = 86_400.0
+"""A generation that is said to have taken longer teaches nothing about when to look at the next."""
+_FORGOTTEN_AFTER = timedelta(minutes=30)
+"""A pause that nobody has probed for so long past its time is nobody's: who waits asks every quarter of an hour."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,6 +51,8 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     since: datetime
     next_probe: datetime
+    any_call_lifts: bool = False
+    """Whether it ends with any call that the provider accepts; else with a create only."""
 
 
 class Counters(msgspec.Struct, kw_only=True):
@@ -212,19 +218,29 @@ def note_unreadable(counters: Counters, found: Mapping[str, str], readable: Coll
 
 
 def learn(counters: Counters, model: str, took_s: float, chars_per_token: float | None = None) -> None:
-    """Take one more generation into account, with a weight of a fifth."""
-    usual_s = counters.usual_s.get(model, took_s)
+    """Take one more generation into account, with a weight of a fifth: bounded, so that others soon outvote it."""
+    took_s = min(_LONGEST_TAKEN_S, max(0.0, took_s))
+    usual_s = min(_LONGEST_TAKEN_S, counters.usual_s.get(model, took_s))
     counters.usual_s[model] = round(usual_s + (took_s - usual_s) / 5, 1)
     if chars_per_token is not None:
-        known = counters.chars_per_token.get(model, chars_per_token)
-        ratio = known + (chars_per_token - known) / 5
-        counters.chars_per_token[model] = round(min(8.0, max(0.5, ratio)), 3)
+        told = _plausible(chars_per_token)
+        known = _plausible(counters.chars_per_token.get(model, told))
+        counters.chars_per_token[model] = round(known + (told - known) / 5, 3)
 
 
-def pause(counters: Counters, now: datetime, name: str, why: str) -> None:
-    """Create nothing more but one probe a minute; the first reason and time stay."""
-    since = counters.pauses[name].since if name in counters.pauses else now
-    counters.pauses[name] = Pause(why=why, since=since, next_probe=now + PROBE_EVERY)
+def _plausible(chars_per_token: float) -> float:
+    return min(8.0, max(0.5, chars_per_token))
+
+
+def pause(counters: Counters, now: datetime, name: str, why: str, *, any_call_lifts: bool = False) -> None:
+    """Create nothing more but one probe a minute; the first time stays, and so does what only a create can lift."""
+    before = counters.pauses.get(name)
+    counters.pauses[name] = Pause(
+        why=why,
+        since=before.since if before else now,
+        next_probe=now + PROBE_EVERY,
+        any_call_lifts=any_call_lifts and (before is None or before.any_call_lifts),
+    )
 
 
 def went_bad(counters: Counters, now: datetime, why: str) -> None:
@@ -234,11 +250,13 @@ def went_bad(counters: Counters, now: datetime, why: str) -> None:
         pause(counters, now, EVERYTHING, f"{counters.bad_creates} creates in a row failed, the last: {why}")
 
 
-def went_well(counters: Counters, model: str) -> None:
-    """A create succeeded: whatever was paused for it goes on."""
-    counters.bad_creates = 0
-    counters.pauses.pop(EVERYTHING, None)
-    counters.pauses.pop(model, None)
+def went_well(counters: Counters, model: str, *, is_create: bool = True) -> None:
+    """The provider accepted a call for a model: whatever was paused for the like of it goes on."""
+    if is_create:
+        counters.bad_creates = 0
+    for name in (EVERYTHING, model):
+        if name in counters.pauses and (is_create or counters.pauses[name].any_call_lifts):
+            del counters.pauses[name]
 
 
 def _denial(
@@ -274,7 +292,8 @@ def used(counters: Counters, *, reserved: bool = True) -> tuple[int, float]:
 
 
 def move_windows(counters: Counters, now: datetime) -> None:
-    """Begin a new minute, a new day."""
+    """Begin a new minute, a new day; forget the pauses for which nobody waits any more."""
+    counters.pauses = {name: held for name, held in counters.pauses.items() if now < held.next_probe + _FORGOTTEN_AFTER}
     minute, day = now.replace(second=0, microsecond=0), now.strftime("%Y-%m-%d")
     if minute > counters.minute:
         counters.minute, counters.submitted = minute, 0

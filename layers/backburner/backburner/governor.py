@@ -58,8 +58,9 @@ class Governor:
     _learnt: list[tuple[str, float, float | None]] = field(default_factory=list)
 
     async def counters(self) -> tuple[Counters, datetime]:
-        """The counters as they stand, and the store's time."""
+        """The counters as they stand now, and the store's time."""
         counters, _, now = await self._read()
+        capacity.move_windows(counters, now)
         return counters, now
 
     def budget_used(self, counters: Counters, now: datetime) -> float:
@@ -123,19 +124,23 @@ class Governor:
         usual_s = self.seen.usual_s.get(model)
         return UNKNOWN_S if usual_s is None else min(LONGEST_POLL_S, max(UNKNOWN_S, usual_s / 3))
 
-    async def pause(self, name: str, why: str) -> None:
-        """Create nothing more for a model, or for `EVERYTHING`, but one probe a minute."""
+    async def pause(self, name: str, why: str, *, any_call_lifts: bool = False) -> None:
+        """Create nothing more for a model, or for `EVERYTHING`, but one probe a minute. `why` is for everybody."""
         logger.error("provider paused", extra={"concerns": name, "why": why})
-        await self._quietly(lambda counters, now: capacity.pause(counters, now, name, why))
+        await self._quietly(
+            lambda counters, now: capacity.pause(counters, now, name, why, any_call_lifts=any_call_lifts)
+        )
 
     async def went_bad(self, why: str) -> None:
         """Count a create that was refused or ambiguous."""
         await self._quietly(lambda counters, now: capacity.went_bad(counters, now, why))
 
-    async def went_well(self, model: str) -> None:
-        """A create succeeded; costs nothing while there is no trouble."""
-        if self.seen.pauses or self.seen.bad_creates:
-            await self._quietly(lambda counters, _: capacity.went_well(counters, model))
+    async def went_well(self, model: str, *, is_create: bool = True) -> None:
+        """The provider accepted a call; costs nothing while there is no trouble."""
+        paused = [self.seen.pauses[name] for name in (capacity.EVERYTHING, model) if name in self.seen.pauses]
+        lifted = any(is_create or pause.any_call_lifts for pause in paused)
+        if lifted or (is_create and self.seen.bad_creates):
+            await self._quietly(lambda counters, _: capacity.went_well(counters, model, is_create=is_create))
 
     async def nobody_waits(self) -> None:
         """The backlog was found empty: new uploads need not go behind it."""

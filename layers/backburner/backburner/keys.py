@@ -114,3 +114,8 @@ def work_folder(job: str, run: int | None = None) -> str:
 def superseded_key(job: str, run: int) -> str:
     """Key of what became of a superseded run."""
     return f"ledger/superseded/{job}.{run}.json"
+
+
+def response_key(response_id: str) -> str:
+    """Key of the note which run a response id was given to."""
+    return f"ledger/responses/{hashlib.sha256(response_id.encode()).hexdigest()[:32]}"

@@ -15,7 +15,7 @@ import msgspec
 
 from backburner.answers import Generation
 from backburner.errors import RetryLaterError, UnreadableError
-from backburner.keys import Place, open_key, superseded_key
+from backburner.keys import Place, open_key, response_key, superseded_key
 from backburner.ports import ABSENT, Bucket, ConflictError, Stored
 from backburner.records import (
     ErrorRecord,
@@ -150,6 +150,19 @@ class Ledger:
     async def close(self, record: JobRecord) -> None:
         """Remove the open record: the run is over."""
         await self.bucket.delete(open_key(record.job_id, record.run))
+
+    async def is_given_to(self, record: OpenRecord, response_id: str) -> bool:
+        """Note that a response id was given to the attempt under way; False if another attempt or run has it already.
+
+        A gateway that caches answers gives one id to two creates, and the second would get the first one's text.
+        """
+        key, attempt = response_key(response_id), f"{record.name}.{record.attempt}".encode()
+        try:
+            await self.bucket.put(key, attempt, match=ABSENT, content_type="text/plain; charset=utf-8")
+        except ConflictError:
+            noted = await self.bucket.get(key)
+            return noted is None or noted.body == attempt
+        return True
 
     async def standing(self, place: Place, job: str) -> Standing:
         """What stands at a place, seen by one job."""

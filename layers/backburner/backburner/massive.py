@@ -29,7 +29,7 @@ from backburner.messages import Message, new_ticket
 from backburner.pacing import next_poll_s
 from backburner.ports import ABSENT, Bucket, ConflictError, Extractor, Queue, Stored
 from backburner.recipes import Recipe, parse
-from backburner.records import Division, OpenRecord, Part, PartEnd, State, log_keys
+from backburner.records import Division, OpenRecord, Part, PartEnd, State, booked, log_keys
 from backburner.shelf import Shelf, as_file, open_shelf
 from backburner.sizing import CHARS_PER_TOKEN, PartSize, most_tokens, part_size, smaller, window_of
 from backburner.weaving import BETWEEN, end_of, pieces, together, total
@@ -326,7 +326,8 @@ class Massive:
 
     async def _release(self, record: OpenRecord) -> None:
         if record.wants is not None:
-            used = replace(record.wants, tokens=record.own_usage.total_tokens, cost=record.cost or 0.0)
+            tokens, cost = booked(record, record.own_usage, record.responses)
+            used = replace(record.wants, tokens=tokens, cost=cost)
             await self.governor.release(record.name, used)
 
     async def _chars_per_token(self, model: str) -> float:

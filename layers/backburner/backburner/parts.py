@@ -70,7 +70,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         bucket=ports.bucket,
         clock=ports.clock,
         limits=Limits(
-            max_in_flight=settings.max_in_flight,
+            max_in_flight=min(settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second)),
             submits_per_minute=settings.submits_per_minute,
             daily_tokens=settings.daily_tokens,
             daily_cost=settings.daily_cost,

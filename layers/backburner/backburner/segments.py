@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from backburner.capacity import Reservation
 from backburner.collecting import Collector
+from backburner.decisions import ABSENT_LOOK_S
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.inbox import Inbox
@@ -129,6 +130,8 @@ class Segments:
         if started := step.segment.started:
             youngest_s = min(step.age_s() - line.at_s for line in started)
             polls_s = next_poll_s(max(0.0, youngest_s), round_s=len(started) / self.pace.per_second)
+            if any(line.absent_s is not None for line in started):
+                polls_s = min(polls_s, ABSENT_LOOK_S)
             delay_s = min(delay_s, polls_s) if step.segment.todo else polls_s
         if step.segment.is_over or (not started and not step.segment.todo):
             delay_s = 0.0

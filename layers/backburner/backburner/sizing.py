@@ -14,6 +14,8 @@ from backburner.recipes import MOST_TOKENS, Recipe
 CHARS_PER_TOKEN = 3.0
 LEAST_ROOM_TOKENS = 500
 """With less room for its document a recipe cannot work."""
+_OUTPUT_SHARE = 4
+"""An output without a cap is given at most this part of a window."""
 SPARE = 0.9
 """Share of a window that an estimate may fill."""
 DEFAULT_WINDOW_TOKENS = 1_000_000
@@ -52,6 +54,12 @@ def window_of(windows: Mapping[str, int], model: str) -> int | None:
     return windows[max(names, key=len)] if names else None
 
 
+def output_tokens(recipe: Recipe, window: int | None) -> int:
+    """What an answer may take of a window: the recipe's cap, else the usual, but of a small window only its share."""
+    usual = OUTPUT_WITHOUT_CAP_TOKENS if window is None else min(OUTPUT_WITHOUT_CAP_TOKENS, window // _OUTPUT_SHARE)
+    return recipe.max_output_tokens or usual
+
+
 def room_tokens(recipe: Recipe, window: int | None) -> int | None:
     """Tokens of a document that one generation takes; None where nothing bounds them.
 
@@ -60,15 +68,20 @@ def room_tokens(recipe: Recipe, window: int | None) -> int | None:
     asked = recipe.split.max_input_tokens if recipe.split else None
     if window is None:
         return asked
-    instructions = estimate_tokens(recipe.instructions)
-    output = recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS
+    instructions, output = estimate_tokens(recipe.instructions), output_tokens(recipe, window)
     left = int((window - instructions - output) * SPARE)
     sum_of = f"a window of {window} tokens, less {instructions} of instructions and {output} of output"
     if left < LEAST_ROOM_TOKENS:
-        raise JobError(Reason.INVALID_RECIPE, f"{sum_of}, leaves {max(0, left)} for a document: shorten the recipe")
+        lower = "lower its max_output_tokens" if recipe.max_output_tokens else "set a small max_output_tokens"
+        raise JobError(
+            Reason.INVALID_RECIPE,
+            f"{sum_of}, leaves {max(0, left)} for a document: {lower}, shorten its instructions, or take another model",
+        )
     if asked is not None and asked > window - instructions - output:
         raise JobError(
-            Reason.INVALID_RECIPE, f"split: parts of {asked} tokens do not fit: {sum_of}, leaves {left} for each"
+            Reason.INVALID_RECIPE,
+            f"split: parts of {asked} tokens do not fit: {sum_of}, leaves {left} for each: "
+            "lower max_input_tokens or max_output_tokens",
         )
     return left if asked is None else min(asked, left)
 
