@@ -72,7 +72,7 @@ BUGS = (
         "id sent after `running`",
         "generate.py",
         right="""\
-        await self.pending.send(message.encode(), round(self.governor.first_poll_s(record.provider.model)))
+        await self.pending.send(message.encode(), round(first_look_s))
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
@@ -82,18 +82,18 @@ BUGS = (
         if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
             return
-        await self.pending.send(message.encode(), round(self.governor.first_poll_s(record.provider.model)))
+        await self.pending.send(message.encode(), round(first_look_s))
 """,
     ),
     Bug(
         "provider's copy deleted before the commit",
         "check.py",
         right="""\
-                await self.finisher.done(record, answer.text)
+            await self.finisher.done(record, answer.text)
 """,
         wrong="""\
-                await self.generator.delete(answer.id)
-                await self.finisher.done(record, answer.text)
+            await self.generator.delete(answer.id)
+            await self.finisher.done(record, answer.text)
 """,
     ),
     Bug(
@@ -111,12 +111,12 @@ BUGS = (
         "verdicts.py",
         right="""\
         case "max_output_tokens":
-            return Verdict(act""",
+            return _cut_off(""",
         wrong="""\
         case "max_output_tokens" if answer.text:
             return Verdict(act=Act.COMMIT)
         case "max_output_tokens":
-            return Verdict(act""",
+            return _cut_off(""",
     ),
     Bug(
         "own 412 taken for defeat",
@@ -169,11 +169,11 @@ BUGS = (
         "local clock trusted",
         "check.py",
         right="""\
-        late = held.generation_age_s > (recipe.deadline_s or self.deadline_s)
+        late = held.generation_age_s > self._deadline_s(recipe)
 """,
         wrong="""\
         begun = record.submitted_at or record.uploaded_at
-        late = (self.clock.now() - begun).total_seconds() > (recipe.deadline_s or self.deadline_s)
+        late = (self.clock.now() - begun).total_seconds() > self._deadline_s(recipe)
 """,
     ),
 )

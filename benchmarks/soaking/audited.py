@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 
+import backburner.findings
 from backburner import audit
 from backburner.adapters.connect import connect
 
@@ -13,7 +14,7 @@ def audited(environment: Mapping[str, str]) -> tuple[str, list[str]]:
     Lines of the journal die with the tick that was to write them: they may be missing, until a repair rebuilds them.
     """
     os.environ.update(environment)
-    audit.OLD_ENOUGH_S = 0.0
+    audit.OLD_ENOUGH_S = backburner.findings.OLD_ENOUGH_S = 0.0
     ready = connect(environment, create_limit_s=30.0, swap_tries=12)
     tick = ready.parts.tick
     auditor = audit.Auditor(

@@ -9,10 +9,20 @@ from backburner_cli.standin.extract import summarise
 GOOD = "good"
 PASSING = (
     *("completed-empty:1", "failed-server-error:1", "failed-rate-limit:1", "failed-unknown-code:1"),
-    *("cancelled-by-provider:1", "unknown-status:1"),
+    "cancelled-by-provider:1",
     *("create-500:1", "create-500-after:1", "create-drop-after:1", "create-garbage-after:1", "create-slow-after:1"),
     *("create-429:1", "create-503:1"),
-    *("young-404:4", "retrieve-429:2", "retrieve-500:2", "retrieve-drop:2", "retrieve-slow:1"),
+    *(
+        "completed-at-once",
+        "young-404:4",
+        "retrieve-400:1",
+        "retrieve-404:2",
+        "retrieve-425:1",
+        "retrieve-429:2",
+        "retrieve-500:2",
+        "retrieve-drop:2",
+        "retrieve-slow:1",
+    ),
 )
 """Behaviours that end: the document is done in spite of them."""
 LASTING = {

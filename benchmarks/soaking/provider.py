@@ -14,7 +14,8 @@ from support import forks
 
 TIMING = Timing(queued_s=0.3, running_s=1.0, per_1000_tokens_s=0, slow_s=2.0, drip_every_s=0.001)
 _CREATE = "POST /v1/responses"
-_SERVER_ERROR, _UNAVAILABLE = 500, 503
+_BAD_REQUEST, _SERVER_ERROR = 400, 500
+_STARTED_NOTHING = (501, 503)
 
 
 @contextlib.contextmanager
@@ -90,8 +91,8 @@ def _is_wrong(reply: Reply) -> bool:
 
 
 def _is_ambiguous(reply: Reply) -> bool:
-    broken = reply.manner in ("drop", "drip") or isinstance(reply.body, str)
-    return broken or (reply.status >= _SERVER_ERROR and reply.status != _UNAVAILABLE)
+    broken = reply.manner in ("drop", "drip") or (isinstance(reply.body, str) and reply.status < _BAD_REQUEST)
+    return broken or (reply.status >= _SERVER_ERROR and reply.status not in _STARTED_NOTHING)
 
 
 def _manner(reply: Reply) -> str:

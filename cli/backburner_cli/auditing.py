@@ -10,18 +10,27 @@ import msgspec
 from rich.table import Table
 
 from backburner.audit import Auditor
-from backburner.books import at_once
-from backburner.records import OpenRecord, State, decode
-from backburner.sweep import OPEN
+from backburner.overview import Overseer
+from backburner.records import State
 from backburner_cli.office import Office, run
 from backburner_cli.terminal import err, out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from backburner.audit import Report
-    from backburner.ports import Stored
+    from backburner.findings import Report
 
+_LABELS = {
+    "documents": "documents in inbox/",
+    "documents_done": "  done",
+    "documents_failed": "  failed",
+    "documents_running": "  running",
+    "documents_waiting": "  waiting",
+    "documents_not_claimed_yet": "  not claimed yet",
+    "too_young_to_judge": "    younger than 15 minutes",
+    "waiting": "jobs, parts and segments waiting",
+}
+_SECTIONS = ("waiting", "places_in_use", "tokens_today", "last_sweep")
 MOST_SHOWN = 100
 """Findings that are listed one by one; --json has them all."""
 
@@ -57,21 +66,24 @@ async def _audited(office: Office, tell: Callable[[str, int], None], *, repair: 
 
 
 def _show(report: Report, *, repaired: bool) -> None:
-    table = Table("", "documents", title="Books", title_justify="left")
-    table.columns[1].justify = "right"
+    table = Table("", "older than 15 minutes", "younger", title="Books", title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
     for name in ("waiting", "running", "done", "failed"):
-        table.add_row(name, str(getattr(report, name)))
+        table.add_row(name, str(getattr(report, name)), str(report.young_states[name]))
     counted = report.waiting + report.running + report.done + report.failed
+    table.add_row("not claimed yet", "", str(report.young_states["unclaimed"]))
     table.add_section()
-    table.add_row("sum", str(counted))
-    table.add_row("objects in inbox/", str(report.objects))
+    table.add_row("sum", str(counted), str(report.young))
+    table.add_row("objects in inbox/", str(report.objects), str(report.young))
     table.add_section()
-    table.add_row("younger than 15 minutes", str(report.young))
-    table.add_row("open records", str(report.open_records))
-    table.add_row("messages, about", str(report.messages))
+    table.add_row("open records", str(report.open_records), "")
+    table.add_row("messages, about", str(report.messages), "")
     out.print(table)
     if report.balances:
         out.print("The books balance: nothing is lost.")
+        if unclaimed := report.young_states["unclaimed"]:
+            out.print(f"Too young to judge: {unclaimed} uploads of the last 15 minutes, whose events may still come.")
         return
     kinds = Counter(str(finding.kind) for finding in report.findings)
     out.print("The books do not balance: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
@@ -89,10 +101,12 @@ def status(environment: Mapping[str, str], *, as_json: bool) -> None:
     if as_json:
         _print_json(found)
         return
-    table = Table("", "", title="Under way", title_justify="left", show_header=False)
+    table = Table("", "", title="Status", title_justify="left", show_header=False)
     for name, value in found.items():
-        if name not in ("waiting_for", "pauses"):
-            table.add_row(name.replace("_", " "), "none" if value is None else str(value))
+        if name in _SECTIONS:
+            table.add_section()
+        if name not in ("waiting_for", "pauses", "unreadable"):
+            table.add_row(_LABELS.get(name, name.replace("_", " ")), "none" if value is None else str(value))
         if name == "waiting":
             for why, count in found["waiting_for"].items():
                 table.add_row(f"  for {why}", str(count))
@@ -103,36 +117,31 @@ def status(environment: Mapping[str, str], *, as_json: bool) -> None:
             f"Paused: {concerned}, since {pause['since']}: {pause['why']} (next probe {pause['next_probe']})",
             markup=False,
         )
+    for key, why in list(found["unreadable"].items())[:MOST_SHOWN]:
+        out.print(f"Cannot be read: {key}: {why}", markup=False)
     if found["dead_letters"]:
         out.print("backburner dead-letters shows what was given up on.")
 
 
 async def _status(office: Office) -> dict[str, Any]:
-    states, waiting_for = Counter[State](), Counter[str]()
-
-    async def look(item: tuple[str, Stored]) -> None:
-        stored = await office.cloud.bucket.get(item[0])
-        if stored is None:
-            return
-        try:
-            record = decode(stored.body, OpenRecord)
-        except msgspec.DecodeError:
-            return
-        states[record.state] += 1
-        if record.state is State.WAITING:
-            waiting_for[record.waiting_for or "its turn"] += 1
-
-    await at_once(office.cloud.bucket.listed(OPEN), look)
+    found = await Overseer(bucket=office.cloud.bucket, sweeper=office.parts.tick.sweeper).look()
     governor = office.parts.governor
     counters, now = await governor.counters()
     share = governor.budget_used(counters, now)
     settings, held = office.settings, counters.reserved.values()
     has_budget = settings.daily_tokens is not None or settings.daily_cost is not None
     return {
-        "waiting": states[State.WAITING],
-        "waiting_for": dict(waiting_for.most_common()),
-        "starting": states[State.SUBMITTING],
-        "running": states[State.RUNNING],
+        "documents": found.documents,
+        "documents_done": found.done,
+        "documents_failed": found.failed,
+        "documents_running": found.running,
+        "documents_waiting": found.waiting,
+        "documents_not_claimed_yet": found.unclaimed,
+        "too_young_to_judge": found.young,
+        "waiting": found.open[State.WAITING],
+        "waiting_for": dict(found.waiting_for.most_common()),
+        "starting": found.open[State.SUBMITTING],
+        "running": found.open[State.RUNNING],
         "places_in_use": counters.in_flight,
         "places": settings.max_in_flight,
         "pauses": [
@@ -147,6 +156,7 @@ async def _status(office: Office) -> dict[str, Any]:
         "daily_cost": settings.daily_cost,
         "budget_used": f"{share:.0%}" if has_budget else None,
         "last_sweep": counters.last_sweep and _told(counters.last_sweep),
+        "unreadable": found.unreadable,
         "dead_letters": await office.cloud.dead.count(),
     }
 

@@ -8,9 +8,8 @@ import msgspec
 
 from backburner.books import at_once, each_of
 from backburner.errors import Reason, RetryLaterError
-from backburner.keys import INBOX
+from backburner.keys import INBOX, OPEN
 from backburner.records import OpenRecord, decode
-from backburner.sweep import OPEN
 from backburner_cli.office import Office, run
 from backburner_cli.terminal import CommandError
 

@@ -11,7 +11,7 @@ from backburner_cli.standin import StandIn, Timing, serve
 
 REAL = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "BACKBURNER_MODEL")
 """A real provider takes the stand-in's place when all of these are set."""
-_ELSEWHERE = {
+ELSEWHERE = {
     "BACKBURNER_BUCKET": "local",
     "BACKBURNER_PENDING_QUEUE_URL": "http://local/pending",
     "BACKBURNER_BACKLOG_QUEUE_URL": "http://local/backlog",
@@ -57,7 +57,7 @@ def chosen_provider(
     if missing := [name for name in REAL if name not in given]:
         raise ProviderError(f"{', '.join(given)} set, but not {', '.join(missing)}: set all three, or none")
     try:
-        profile = from_env({**environment, **_ELSEWHERE}).provider
+        profile = from_env({**environment, **ELSEWHERE}).provider
     except ConfigError as error:
         raise ProviderError(str(error)) from error
     yield ChosenProvider(

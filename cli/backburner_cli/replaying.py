@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from backburner.books import ERROR_RECORD, at_once, each_of
 from backburner.deadletters import Kind, understand
+from backburner.errors import UnreadableError
 from backburner.keys import INBOX
 from backburner.records import ErrorRecord, decode
 from backburner.replay import Outcome, Replayer
@@ -139,13 +140,13 @@ class _Replay:
 
     async def _failed(self, item: tuple[str, Stored]) -> None:
         name = item[0]
-        stored = await self._office.cloud.bucket.get(name) if name.endswith(ERROR_RECORD) else None
-        if stored is None:
-            return
         try:
-            record = decode(stored.body, ErrorRecord)
-        except msgspec.DecodeError as error:
+            stored = await self._office.cloud.bucket.get(name) if name.endswith(ERROR_RECORD) else None
+            record = decode(stored.body, ErrorRecord) if stored else None
+        except (msgspec.DecodeError, UnreadableError) as error:
             self._out.print(f"{name}: left alone: it cannot be read ({error})", markup=False)
+            return
+        if record is None:
             return
         if not self._wanted.reasons or record.reason in self._wanted.reasons:
             await self._one(record.source.key)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from backburner_cli.localcloud import LocalCloud, local_cloud
 from backburner_cli.localcloud.cloud import CHECKOUT
+from backburner_cli.passing import passed_on, set_aside, unread
 from backburner_cli.provider import ChosenProvider, chosen_provider
 from backburner_cli.yandexcloud.cloud import yandex_cloud
 
@@ -33,7 +34,11 @@ def stay_on_yandex(out: Console, environment: Mapping[str, str]) -> None:
     """The same on the local Yandex Cloud."""
     with (
         chosen_provider(environment, "yandex") as provider,
-        yandex_cloud(provider, progress=lambda message: out.print(f"[dim]{message}[/]")) as cloud,
+        yandex_cloud(
+            provider,
+            progress=lambda message: out.print(f"[dim]{message}[/]"),
+            settings=_settings(out, environment),
+        ) as cloud,
     ):
         _upload_recipes(cloud.s3, cloud.bucket)
         _wait(out, cloud.environment, provider)
@@ -53,6 +58,16 @@ def _wait(out: Console, environment: Mapping[str, str], provider: ChosenProvider
         out.print("The provider is the local stand-in: its texts are extracts, not written by a language model.")
     out.print("Ctrl-C ends it and removes everything.")
     threading.Event().wait()
+
+
+def _settings(out: Console, environment: Mapping[str, str]) -> dict[str, str]:
+    """Those that the functions get; what they do not get is said."""
+    for said in [*unread(environment), *set_aside(environment)]:
+        out.print(said, markup=False, style="yellow")
+    found = passed_on(environment)
+    if found:
+        out.print("Settings of this environment: " + ", ".join(f"{name}={value}" for name, value in found.items()))
+    return found
 
 
 def _upload_recipes(s3: S3Client, bucket: str) -> None:
@@ -76,6 +91,7 @@ def running(out: Console, environment: Mapping[str, str]) -> Iterator[tuple[Loca
             model=provider.model,
             provider_profile=provider.profile,
             parameters=provider.parameters,
+            settings=_settings(out, environment),
             progress=progress,
         ) as cloud,
     ):

@@ -56,7 +56,8 @@ resource "yandex_function" "function" {
   execution_timeout  = "100"
   service_account_id = yandex_iam_service_account.function[each.key].id
   user_hash          = filesha256(var.package)
-  environment        = local.environment
+  # How much memory there is, under the name by which Lambda tells it.
+  environment = merge(local.environment, { AWS_LAMBDA_FUNCTION_MEMORY_SIZE = tostring(each.value.memory) })
 
   content {
     zip_filename = var.package

@@ -22,6 +22,17 @@ resource "yandex_storage_bucket" "documents" {
   }
 
   lifecycle_rule {
+    id      = "expire-notes-of-response-ids"
+    enabled = true
+    filter {
+      prefix = "ledger/responses/"
+    }
+    expiration {
+      days = var.superseded_days
+    }
+  }
+
+  lifecycle_rule {
     id      = "expire-what-failed-jobs-left"
     enabled = true
     filter {

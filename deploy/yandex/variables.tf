@@ -267,7 +267,7 @@ variable "work_days" {
 variable "superseded_days" {
   type        = number
   default     = 90
-  description = "Days that records of superseded runs are kept."
+  description = "Days that records of superseded runs, and notes of response ids, are kept."
   validation {
     condition     = var.superseded_days >= 30 && var.superseded_days <= 3650
     error_message = "30 to 3650."

@@ -1,14 +1,13 @@
 """A timer's tick: look at what is pending, write what is finished, start what waits."""
 
 import asyncio
-from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 from backburner.adapters.connect import Connected, connect
 from backburner.adapters.logs import function_logger, share_with_package
-from backburner.adapters.metrics import publish
-from backburner.census import alarms, take
+from backburner.adapters.metrics import report
+from backburner.errors import BackburnerError
 from backburner.events import require_timer
 from backburner.tick import TICK_S
 
@@ -44,13 +43,12 @@ async def _tick(ready: Connected, remaining_s: float) -> dict[str, int]:
     tick_s = max(1.0, min(TICK_S, remaining_s - CREATE_LIMIT_S - SPARE_S))
     try:
         async with asyncio.timeout(max(1.0, remaining_s - SPARE_S)):
-            await ready.parts.tick.run(tick_s)
-            census = await take(ready.parts.bucket, ready.parts.governor)
-            publish(ready.parts.journal.ended, census=census)
-            logger.info("census", extra=asdict(census))
-            kept_s = ready.settings.profile.results_kept_s
-            for name in alarms(census, deadline_s=ready.settings.deadline_s, results_kept_s=kept_s):
-                logger.error("alarm", extra={"alarm": name, "see": f"docs/runbook.md#{name}"})
+            try:
+                await ready.parts.tick.run(tick_s)
+            except BackburnerError:  # what stops the tick does not stop the alarms
+                await report(ready.parts, ready.settings, logger)
+                raise
+            await report(ready.parts, ready.settings, logger)
     except TimeoutError:
         logger.warning("tick cut short: its messages come back when their visibility ends")
     return dict(ready.parts.tick.counts)

@@ -12,6 +12,8 @@ from backburner.events import Broken, Record, Upload, uploads_in
 from backburner.submit import Outcome
 
 CREATE_LIMIT_S = 60.0
+SWAP_TRIES = 4
+"""Within half a second: sooner than the next tick, which starts what waits."""
 logger = function_logger("submit")
 
 
@@ -23,7 +25,7 @@ class SubmitError(Exception):
 def connected() -> Connected:
     """Settings and clients, made once per environment."""
     share_with_package(logger)
-    return connect(create_limit_s=CREATE_LIMIT_S, swap_tries=1)
+    return connect(create_limit_s=CREATE_LIMIT_S, swap_tries=SWAP_TRIES)
 
 
 def handler(event: Any, context: Any) -> dict[str, int]:

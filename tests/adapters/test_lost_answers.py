@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backburner.errors import RetryLaterError
+from backburner.errors import RetryLaterError, UnreadableError
 from backburner.keys import open_key
 from backburner.ledger import Ledger
 from backburner.ports import ABSENT, ConflictError, TooLargeError
@@ -110,6 +110,39 @@ def test_a_refusal_is_never_read_as_absent(wire: Wire, verb: str, status: int) -
     wire.proxy.rule = once(_is_read, s3_error(status, "AccessDenied"), times=9)
     with pytest.raises(RetryLaterError):
         asyncio.run(getattr(wire.bucket, verb)("inbox/a.txt"))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "remedy"),
+    [
+        (403, "AccessDenied", "list the bucket"),
+        (403, "InvalidObjectState", "archived"),
+        (400, "InvalidRequest", "SSE-C"),
+        (405, "MethodNotAllowed", "405 MethodNotAllowed"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["get", "head"])
+def test_an_object_that_alone_cannot_be_read_is_named(
+    wire: Wire, verb: str, status: int, code: str, remedy: str
+) -> None:
+    """Archived, encrypted with a key of its own, forbidden: its key comes along, and what to do."""
+    wire.proxy.rule = once(_is_read, s3_error(status, code), times=9)
+    with pytest.raises(UnreadableError, match=remedy if verb == "get" else "inbox/a.txt") as refused:
+        asyncio.run(getattr(wire.bucket, verb)("inbox/a.txt"))
+    assert refused.value.key == "inbox/a.txt"
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 503])
+def test_a_refusal_that_passes_concerns_no_object(wire: Wire, status: int) -> None:
+    """An outage must not look like thousands of damaged objects; nor does a list or a write that is forbidden."""
+    wire.proxy.rule = once(_is_read, s3_error(status, "SlowDown"), times=9)
+    with pytest.raises(RetryLaterError) as refused:
+        asyncio.run(wire.bucket.get("inbox/a.txt"))
+    assert not isinstance(refused.value, UnreadableError)
+    wire.proxy.rule = once(_is_put, s3_error(403, "AccessDenied"), times=9)
+    with pytest.raises(RetryLaterError) as refused:
+        asyncio.run(wire.bucket.put("k", b"x", match=ABSENT, content_type=TEXT))
+    assert not isinstance(refused.value, UnreadableError)
 
 
 def test_a_bucket_that_is_not_there_is_no_absent_object(wire: Wire) -> None:

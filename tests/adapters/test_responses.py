@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 
 from backburner.adapters.responses import ResponsesApi
 from backburner.answers import Answer, Generation, Trouble
-from backburner.errors import RetryLaterError
+from backburner.errors import ConfigError, RetryLaterError
 from backburner.verdicts import Act, Call, judge
 from backburner_cli.standin import Running, StandIn, Timing, serve
 from support.proxy import CUT, LOSE, Proxy, Say, once, serve_proxy
@@ -144,6 +145,9 @@ CREATES = {
     "create-422": (422, "invalid_request_error", Act.FAIL),
     "create-context-length": (400, "context_length_exceeded", Act.SPLIT),
     "create-context-length-422": (422, "context_length_exceeded", Act.SPLIT),
+    "create-too-long": (400, "BadRequestError", Act.SPLIT),
+    "no-store": (501, "invalid_request_error", Act.PAUSE),
+    "no-endpoint": (404, "", Act.PAUSE),
     "create-429": (429, "rate_limit_exceeded", Act.WAIT),
     "create-503": (503, "server_error", Act.WAIT),
     "create-500": (500, "server_error", Act.AMBIGUOUS),
@@ -217,6 +221,8 @@ RETRIEVES = {
     "retrieve-quota": (429, Act.PAUSE),
     "retrieve-429": (429, Act.POLL),
     "retrieve-500": (500, Act.POLL),
+    "retrieve-400": (400, Act.LOST),
+    "retrieve-425": (425, Act.POLL),
     "garbage": (None, Act.POLL),
 }
 
@@ -265,6 +271,9 @@ def test_a_retrieve_over_a_dead_connection_is_asked_once_more(provider: Provider
         ({"Retry-After": "nan"}, None),
         ({"Retry-After": "Sat, 17 May 1997 12:00:00 GMT"}, 0),
         ({"Retry-After": "Sat, 17 May 1997 12:00:00 -0000"}, None),
+        ({"Retry-After": "Sat, 17 May 2031 12:00:00 +9999999999999"}, None),
+        ({"Retry-After": "1, 2"}, None),
+        ({"Retry-After": "1e308"}, 10**8),
         ({}, None),
     ],
 )
@@ -367,19 +376,139 @@ def test_a_key_that_cannot_be_read_starts_nothing(provider: Provider) -> None:
     assert not answer.sent
 
 
-def test_a_key_that_was_changed_is_read_again(provider: Provider) -> None:
-    """After a 401 the next call asks for the key, and goes out with the new one."""
-    keys = iter(["old", "new"])
+def test_a_key_that_was_changed_is_read_anew_before_anybody_is_paused(provider: Provider) -> None:
+    """A warm function's old key is refused: the same call goes out with the new one, and so do all others at once."""
+    keys, current = list[str](), "old"
+
+    def key() -> str:
+        keys.append(current)
+        return current
+
     provider.proxy.rule = lambda request: Say(401, b"{}") if request.headers["authorization"].endswith("old") else None
 
     async def story(api: ResponsesApi) -> list[Answer]:
+        nonlocal current
         request = {"model": "stand-in", "input": DOCUMENT, "background": True}
-        return [await api.create(request, 5) for _ in range(3)]
+        refused = await api.create(request, 5)
+        current = "new"
+        return [refused, *await asyncio.gather(*(api.create(request, 5) for _ in range(3)))]
 
-    first, second, third = provider.ask(story, key=lambda: next(keys))
-    assert isinstance(first, Trouble)
-    assert isinstance(second, Generation)
-    assert isinstance(third, Generation)
+    refused, *accepted = provider.ask(story, key=key)
+    assert isinstance(refused, Trouble)
+    assert judge(refused, Call.CREATE).act is Act.PAUSE
+    assert all(isinstance(answer, Generation) for answer in accepted)
+    assert keys.count("new") == 1
+    assert len(provider.running.stand_in.generations) == 3
+
+
+def test_a_key_that_stays_refused_is_asked_for_once_more_only(provider: Provider) -> None:
+    """Nothing is sent again with the same key."""
+    provider.proxy.rule = lambda _: Say(401, b"{}")
+    answer = provider.create()
+    assert isinstance(answer, Trouble)
+    assert (answer.status, provider.posts) == (401, 1)
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-\u201cabc\u201d", "sk-\u0430bc", "sk-a\u00a0bc", "sk-a bc", "sk-abc\n", "sk\u200babc"]
+)
+@pytest.mark.parametrize("call", Call)
+def test_a_key_that_cannot_be_a_header_pauses_with_a_clear_word(provider: Provider, key: str, call: Call) -> None:
+    """A typographic quote, a Cyrillic letter, a space: no document fails for it, and the key itself is not told."""
+
+    async def story(api: ResponsesApi) -> Answer:
+        return await (api.retrieve("r") if call is Call.RETRIEVE else api.create({"model": "m", "input": "x"}, 5))
+
+    verdict = judge(provider.ask(story, key=lambda: key), call)
+    assert verdict.act is Act.PAUSE
+    assert "the provider's key cannot be sent" in verdict.brief
+    assert "U+" in verdict.brief
+    assert "abc" not in verdict.brief
+    assert provider.proxy.requests == []
+
+
+def test_an_empty_secret_pauses_with_a_clear_word(provider: Provider) -> None:
+    """As what reads the key says it."""
+
+    def key() -> str:
+        raise ConfigError("the secret k is empty: put the provider's key into it")
+
+    verdict = judge(provider.ask(lambda api: api.create({"model": "m", "input": "x"}, 5), key=key), Call.CREATE)
+    assert verdict.act is Act.PAUSE
+    assert "the secret k is empty" in verdict.brief
+
+
+def test_a_project_that_cannot_be_a_header_pauses_too() -> None:
+    """The folder id, typed with a Cyrillic letter."""
+
+    async def story() -> Answer:
+        api = ResponsesApi(
+            base_url="http://127.0.0.1:9/v1", api_key=lambda: "k", project="b1g\u0430", organization=None
+        )
+        return await api.create({"model": "m", "input": "x"}, 5)
+
+    verdict = judge(asyncio.run(story()), Call.CREATE)
+    assert verdict.act is Act.PAUSE
+    assert "OPENAI_PROJECT_ID" in verdict.brief
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "words"),
+    [
+        (b"The field `input` must be a string.", {"Content-Type": "text/plain"}, "The field `input` must be a string."),
+        ("Поле input задано неверно.".encode(), {"Content-Type": "text/plain"}, "Поле input задано неверно."),
+        (b"<html><body><h1>Request blocked</h1></body></html>", {"Content-Type": "text/html"}, "Request blocked"),
+        (b"", {}, "HTTP 400"),
+    ],
+)
+def test_a_refusal_keeps_its_words_whatever_its_type(
+    provider: Provider, content: bytes, headers: dict[str, str], words: str
+) -> None:
+    """Proxies and older servers answer in plain text."""
+    provider.proxy.rule = lambda _: Say(400, content, headers)
+    verdict = judge(provider.create(), Call.CREATE)
+    assert (verdict.act, words in verdict.message) == (Act.FAIL, True)
+
+
+def test_the_key_is_masked_in_what_a_provider_repeats(provider: Provider) -> None:
+    """Whatever form it has; the address that was called is told without a password in it."""
+    provider.proxy.rule = lambda request: Say(403, f'{{"message": "no: {request.headers["authorization"]}"}}'.encode())
+    answer = provider.ask(lambda api: api.create({"model": "m", "input": "x"}, 5), key=lambda: "my-own-key")
+    assert isinstance(answer, Trouble)
+    assert answer.message == "no: Bearer ***"
+    url = provider.proxy.url.replace("http://", "http://user:word@") + "/v1"
+    answer = provider.ask(lambda api: api.create({"model": "m", "input": "x"}, 5), url)
+    assert isinstance(answer, Trouble)
+    assert answer.url == f"POST {provider.proxy.url}/v1/responses"
+
+
+def test_an_error_in_an_answer_of_success_is_that_error(provider: Provider) -> None:
+    """As some gateways answer: too long is too long, anything else is ambiguous."""
+    long = b'{"error": {"code": "e", "message": "number of input tokens must be no more than 9, got 10"}, "output": []}'
+    provider.proxy.rule = lambda _: Say(200, long)
+    assert judge(provider.create(), Call.CREATE).act is Act.SPLIT
+    provider.proxy.rule = lambda _: Say(200, b'{"error": {"message": "something"}}')
+    assert judge(provider.create(), Call.CREATE).act is Act.AMBIGUOUS
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b'"created_at": ' + b"9" * 5000,
+        b'"usage": {"output_tokens": 1e308, "input_tokens": ' + b"9" * 310 + b"}",
+        b'"error": {"code": "\\ud83d"}',
+        b'"output": [{"type": {}}]',
+        b'"metadata": {"a": NaN, "b": "\\ud83d"}',
+        b'"model": "\xff\xfe"',
+    ],
+)
+def test_an_answer_with_poison_in_it_is_read_all_the_same(provider: Provider, more: bytes) -> None:
+    """Its id is not lost, so the generation is collected and not paid again."""
+    provider.proxy.rule = lambda _: Say(200, b'{"id": "r", "status": "queued", ' + more + b"}")
+    answer = provider.create()
+    assert isinstance(answer, Generation)
+    assert answer.id == "r"
+    assert msgspec.json.encode(answer)
 
 
 @pytest.mark.parametrize("response_id", ["a b", "a/b", "a?b#c", "ä%20", "resp_0" * 50])

@@ -42,17 +42,21 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
     """No process of the local cloud outlives the command, and no folder of its own."""
     with subprocess.Popen(
         [*COMMAND, "up", "--cloud", cloud],
-        env=environment(TMPDIR=str(tmp_path)),
+        env=environment(TMPDIR=str(tmp_path), BACKBURNER_DAILY_TOKENS="123456", BACKBURNER_DAYLY_COST="5"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as command:
+        said = []
         for line in command.stdout:
+            said.append(line.strip())
             if "Ctrl-C" in line:
                 break
         command.send_signal(signal.SIGINT)
         _, errors = command.communicate(timeout=30)
     assert command.returncode == 130
+    assert "export BACKBURNER_DAILY_TOKENS=123456" in said
+    assert "BACKBURNER_DAYLY_COST is no setting: did you mean BACKBURNER_DAILY_COST?" in said
     assert "nothing is left behind" in errors
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     assert str(tmp_path) not in subprocess.run(["ps", "axwwe"], capture_output=True, text=True, check=True).stdout

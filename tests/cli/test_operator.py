@@ -172,12 +172,16 @@ def test_status_shows_what_is_under_way(cloud):
     record = cloud.json(cloud.keys("ledger/open/")[0]) | {"state": "waiting", "waiting_for": "budget", "run": 2}
     cloud.s3.put_object(Bucket=BUCKET, Key=f"ledger/open/{record['job_id']}.2.json", Body=json.dumps(record))
     cloud.send("dead", "rubbish")
+    cloud.s3.put_object(Bucket=BUCKET, Key="inbox/just uploaded.txt", Body=b"text")
     shown = cloud.run("status", "--json", BACKBURNER_DAILY_TOKENS="1000000")
     assert shown.returncode == 0, shown.stderr
     figures = json.loads(shown.stdout)
     assert (figures["waiting"], figures["running"], figures["waiting_for"]) == (1, 1, {"budget": 1})
     assert (figures["dead_letters"], figures["tokens_today"], figures["budget_used"]) == (1, 40, "0%")
     assert figures["pauses"][0]["why"] == "no money"
+    documents = {name: figures[f"documents_{name}"] for name in ("done", "failed", "running", "not_claimed_yet")}
+    assert documents == {"done": 1, "failed": 1, "running": 1, "not_claimed_yet": 1}
+    assert (figures["documents"], figures["too_young_to_judge"], figures["unreadable"]) == (4, 1, {})
     table = cloud.run("status").stdout
     for word in ("for budget", "no money", "dead letters", "the whole provider"):
         assert word in table, word

@@ -16,7 +16,7 @@ from crashes.stage import REGION, Stage
 from support.proxy import serve_proxy
 
 NewStage = Callable[..., Stage]
-AT_ONCE = Timing(queued_s=0, running_s=0, per_1000_tokens_s=0, slow_s=0.2, drip_every_s=0.01)
+AT_ONCE = Timing(queued_s=0.05, running_s=0, per_1000_tokens_s=0, slow_s=0.2, drip_every_s=0.01)
 
 
 @pytest.fixture(autouse=True)

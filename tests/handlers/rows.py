@@ -55,6 +55,9 @@ def failed(behaviour: str, reason: str, creates: int = 1, **more: Any) -> Row:
 ROWS = [
     # It ends well.
     done("already-completed"),
+    done("completed-at-once"),
+    failed("completed-cut-off", "output_truncated", partial=True),
+    failed("completed-cut-off", "output_truncated", 2, front=CAP, partial=True),
     done("no-usage"),
     done("truncate-below-800", 2, front=CAP),
     done("never-ends-cancel-completes", front=DEADLINE),
@@ -77,10 +80,13 @@ ROWS = [
     failed("failed-context-length", "document_too_large", says="context_length_exceeded"),
     done("cancelled-by-provider:1", 2),
     failed("cancelled-by-provider", "provider_failed", 3, says="cancelled"),
-    failed("unknown-status", "provider_failed", 3, says="paused"),
+    failed("unknown-status", "deadline_exceeded", front=DEADLINE, says="paused"),
     failed("never-ends", "deadline_exceeded", front=DEADLINE),
     # A retrieve fails.
     done("young-404:1"),
+    done("retrieve-400"),
+    done("retrieve-404"),
+    done("retrieve-425"),
     done("retrieve-429"),
     done("retrieve-500"),
     done("retrieve-drop"),
@@ -95,6 +101,7 @@ ROWS = [
     failed("create-422", "rejected_by_provider", says="This request cannot be processed."),
     failed("create-context-length", "document_too_large"),
     failed("create-context-length-422", "document_too_large"),
+    failed("create-too-long", "document_too_large", says="maximum context length"),
     done("create-429", 3),
     done("create-503:3", 4),
     # A create may have started something.
@@ -113,8 +120,11 @@ PAUSES = [
     done("unauthorized:2", 3),
     done("quota-exhausted:2", 3),
     done("forbidden:2", 3),
+    done("no-store:2", 3),
+    done("no-endpoint:2", 3),
 ]
 LOST = [
-    done("lost:2", 2, orphans=1),
+    done("lost:2"),  # an absence that passes within two minutes is no loss
+    done("lost:3", 2, orphans=1),
     failed("lost", "lost", 3, orphans=3),
 ]

@@ -203,7 +203,7 @@ def test_a_pause_fails_nothing_and_creates_nothing(tables: Any, row: Row) -> Non
 
 @pytest.mark.parametrize("row", PAUSES + LOST, ids=lambda row: row.name)
 def test_a_pause_resumes_and_a_loss_is_counted(table: Any, row: Row) -> None:
-    """Healthy again: done. Not found after its first minute: retried as a suspected orphan, then `lost`."""
+    """Healthy again: done. Not found again and again: retried as a suspected orphan, then `lost`."""
     _check(table[row.key], row)
 
 

@@ -32,8 +32,8 @@ from .loading import context_for_a_tick_of, load
 from .shapes import SHAPES, TIMERS, s3_notification
 
 REGION = "eu-central-1"
-AT_ONCE = Timing(queued_s=0, running_s=0, per_1000_tokens_s=0, slow_s=0.3, drip_every_s=0.2)
-"""A provider that is done as soon as it is asked."""
+AT_ONCE = Timing(queued_s=0.05, running_s=0, per_1000_tokens_s=0, slow_s=0.3, drip_every_s=0.2)
+"""A provider that is done by the first look, and answers creates as background mode does: `queued`."""
 DOCUMENT = (
     "The harbour of Veldt moved 4200 containers in March. Most of them carried grain for the northern towns. "
     "The harbour master asked the council for 3 new cranes. The council will decide on 2031-05-17."

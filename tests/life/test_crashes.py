@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from backburner.answers import Generation, Trouble
-from support.fakes import Killed, Plan
+from backburner.errors import RetryLaterError
+from support.fakes import Effect, Killed, Plan
 from support.system import System
 
 KEY = "inbox/contract.txt"
@@ -150,3 +151,24 @@ def test_two_crashes_in_a_row_lose_nothing(moment: str) -> None:
             assert system.problems() == [], (one, two)
             orphans = system.run_record(KEY)["suspected_orphans"]
             assert len(system.generator.made) - 1 <= orphans <= 2, (one, two)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_queue_that_refuses_the_id_costs_no_second_generation(when: str) -> None:
+    """Whether the message is there all the same or not: the id stands in the record, under its guard, and is found."""
+    system = System()
+    system.upload(KEY, TEXT)
+    refused = 0
+
+    async def refuse(effect: Effect, moment: str) -> None:
+        nonlocal refused
+        if effect.name == "pending.send" and "response_id" in effect.key and moment == when:
+            refused += 1
+            raise RetryLaterError("the queue refused a message: InternalError")
+
+    system.world.hook = refuse
+    system.run(system.submit(KEY))
+    system.settle()
+    assert (refused, len(system.generator.made), system.generator.cancelled) == (1, 1, [])
+    assert system.run_record(KEY)["suspected_orphans"] == 0
+    assert system.problems() == []

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from backburner.answers import Trouble
+from backburner.answers import Generation, Trouble, Usage
 from support.fakes import Plan
 from support.system import System
 
@@ -77,6 +77,8 @@ def test_a_new_upload_goes_behind_those_that_wait():
 def test_a_daily_budget_of_tokens_is_kept_and_the_rest_goes_on_tomorrow():
     """Reserved before, booked after: what does not fit today waits for the next day by itself."""
     system = System({"BACKBURNER_DAILY_TOKENS": "9000"})
+    usage = Usage(input_tokens=100, output_tokens=4000, total_tokens=4100)
+    system.generator.default = Plan(ending=Generation(id="", status="completed", text="long", usage=usage))
     keys = upload_all(system, 4)
     for _ in range(30):
         system.run(system.tick())

@@ -37,6 +37,20 @@ MISBEHAVIOURS = (
     Plan(create=Trouble(status=None, sent=False)),
     Plan(create=Trouble(status=401)),
     Plan(forgets=True),
+    Plan(runs_s=0.0),
+    Plan(runs_s=0.0, forgets=True),
+    Plan(
+        runs_s=100.0,
+        retrieves=(
+            Trouble(status=400),
+            Generation(id="", status="expired"),
+            Trouble(status=425),
+            Trouble(status=None, is_garbled=True),
+            Trouble(status=410),
+        ),
+    ),
+    Plan(create=Trouble(status=501, param="store")),
+    Plan(create=Trouble(status=404, is_api_error=False)),
     Plan(retrieves=(Trouble(status=500), Trouble(status=429, retry_after_s=30.0), Trouble(status=404))),
 )
 

@@ -144,7 +144,7 @@ def test_a_window_that_is_set_meanwhile_fails_what_does_not_fit():
     """The parts were cut without it; the answers cannot be joined in it."""
     system = copying(split="{max_input_tokens: 200, merge: Join them.}")
     begin(system, LONG, TEXT)
-    system.settings = from_env(ENVIRONMENT | {"BACKBURNER_CONTEXT_TOKENS": "2000"})
+    system.settings = from_env(ENVIRONMENT | {"BACKBURNER_CONTEXT_TOKENS": "600"})
     system.settle()
     assert system.error_record(LONG)["reason"] == "invalid_recipe"
 

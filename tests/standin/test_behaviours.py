@@ -22,6 +22,7 @@ ENDINGS = {
     "completed-bad-schema": ("completed", None, None),
     "refusal": ("completed", None, None),
     "no-usage": ("completed", None, None),
+    "completed-cut-off": ("completed", None, None),
     "incomplete-max-tokens": ("incomplete", "max_output_tokens", None),
     "truncate-below": ("incomplete", "max_output_tokens", None),
     "incomplete-content-filter": ("incomplete", "content_filter", None),
@@ -44,6 +45,8 @@ REFUSED_CREATES = {
     "create-422": (422, None),
     "create-context-length": (400, "context_length_exceeded"),
     "create-context-length-422": (422, "context_length_exceeded"),
+    "create-too-long": (400, None),
+    "no-store": (501, None),
     "create-429": (429, "rate_limit_exceeded"),
     "create-503": (503, "server_error"),
     "create-500": (500, "server_error"),
@@ -51,6 +54,9 @@ REFUSED_CREATES = {
 WRONG_RETRIEVES = {
     "lost": (404, "not_found"),
     "young-404": (404, "not_found"),
+    "retrieve-400": (400, "invalid_value"),
+    "retrieve-404": (404, "not_found"),
+    "retrieve-425": (425, None),
     "retrieve-401": (401, "invalid_api_key"),
     "retrieve-403": (403, "permission_denied"),
     "retrieve-quota": (429, "insufficient_quota"),
@@ -59,6 +65,8 @@ WRONG_RETRIEVES = {
 }
 OTHERS = {
     "already-completed",
+    "completed-at-once",
+    "no-endpoint",
     "never-ends",
     "never-ends-cancel-completes",
     "retrieve-drop",
@@ -94,6 +102,12 @@ def test_what_completes_without_an_answer_has_none(world: World) -> None:
     assert world.finished("completed-blank").output_text.strip() == ""
     assert world.finished("refusal").output[0].content[0].type == "refusal"
     assert world.finished("no-usage").usage is None
+
+
+def test_what_is_cut_off_says_so_in_its_message_alone(world: World) -> None:
+    """The status of the whole is `completed`."""
+    over = world.finished("completed-cut-off")
+    assert (over.status, over.output[0].status) == ("completed", "incomplete")
 
 
 def test_a_bad_schema_answer_is_json_of_the_wrong_type(world: World) -> None:
@@ -226,6 +240,21 @@ def test_a_dripping_answer_arrives_byte_by_byte(world: World) -> None:
 def test_a_generation_can_be_over_in_the_answer_to_its_create(world: World) -> None:
     """Nothing needs to be polled."""
     assert world.create("already-completed").output_text
+
+
+def test_a_server_that_ignores_background_tells_its_text_once(world: World) -> None:
+    """In the answer to the create; every retrieve is 404."""
+    created = world.create("completed-at-once")
+    assert created.output_text
+    with pytest.raises(openai.NotFoundError):
+        world.sdk.responses.retrieve(created.id)
+
+
+def test_a_wrong_address_answers_with_a_page(world: World) -> None:
+    """No generation, and no error of an API."""
+    answer = world.post(model="stand-in/no-endpoint")
+    assert (answer.status_code, answer.text[:6]) == (404, "<html>")
+    assert world.stand_in.generations == ()
 
 
 def test_what_never_ends_can_be_cancelled(world: World) -> None:

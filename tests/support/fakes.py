@@ -545,13 +545,18 @@ class FakeGenerator:
             return Generation(id=made.id, status=status, created_at=created)
         if plan.ending is not None:
             return msgspec.structs.replace(plan.ending, id=made.id)
-        document = str(made.request.get("input", ""))
+        document, cap = str(made.request.get("input", "")), made.request.get("max_output_tokens")
+        outputs = 20 if cap is None else min(20, cap - 1)  # one that meets its cap was cut off
         return Generation(
             id=made.id,
             status="completed",
             text=self.text_of(document) if plan.text is None else plan.text,
             model=str(made.request.get("model", "")),
-            usage=Usage(input_tokens=len(document) // 4 + 1, output_tokens=20, total_tokens=len(document) // 4 + 21),
+            usage=Usage(
+                input_tokens=len(document) // 4 + 1,
+                output_tokens=outputs,
+                total_tokens=len(document) // 4 + 1 + outputs,
+            ),
             created_at=created,
             completed_at=int(created + plan.runs_s),
         )

@@ -128,11 +128,12 @@ def test_every_queue_is_under_the_tls_policy(of_type):
 
 
 def test_what_is_superseded_or_left_by_failed_jobs_goes_after_a_while_and_nothing_else_does(of_type):
-    """The expiries are for ledger/superseded/ and ledger/work/; unfinished uploads are given up after a week."""
+    """Superseded records, notes of response ids, what failed jobs left; unfinished uploads go after a week."""
     [bucket] = of_type("AWS::S3::Bucket").values()
     *expiries, unfinished = bucket["LifecycleConfiguration"]["Rules"]
     assert [(expiry["Prefix"], expiry["ExpirationInDays"]) for expiry in expiries] == [
         ("ledger/superseded/", {"Ref": "SupersededDays"}),
+        ("ledger/responses/", {"Ref": "SupersededDays"}),
         ("ledger/work/", {"Ref": "WorkDays"}),
     ]
     assert unfinished["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.capacity import Limits, learn
+from backburner.capacity import Counters, Limits, learn
 from backburner.governor import Governor
 from backburner.pacing import Pace, ask_again_s, backoff_s, next_poll_s, probe_s
+from backburner.profiles import PROFILES, Provider
 from support.fakes import FakeBucket, FakeClock, World
 
 HINTS = st.none() | st.floats(0, 10_000)
@@ -17,22 +18,41 @@ HINTS = st.none() | st.floats(0, 10_000)
 @given(st.floats(0, 10**7), HINTS)
 def test_the_next_poll_is_at_about_a_fifth_of_the_age(age_s: float, hint_s: float | None) -> None:
     """± 20 %, from 2 s, or the provider's hint where that is later."""
-    own = min(300.0, max(2.0, age_s / 5))
+    own, hint = min(300.0, max(2.0, age_s / 5)), min(300.0, hint_s or 0)
     polled = next_poll_s(age_s, hint_s)
-    assert polled >= max(0.8 * own, hint_s or 0)
-    assert polled <= max(1.2 * own, hint_s or 0)
+    assert polled >= max(0.8 * own, hint)
+    assert polled <= max(1.2 * own, hint)
 
 
-def test_polls_are_at_most_five_minutes_apart() -> None:
-    """However old the generation is."""
-    assert max(next_poll_s(10**6) for _ in range(200)) <= 300
+@pytest.mark.parametrize("hint_s", [None, 86_400.0, 1e308, 365 * 86_400.0])
+def test_polls_are_at_most_five_minutes_apart(hint_s: float | None) -> None:
+    """However old the generation is, and whatever the provider says."""
+    assert max(next_poll_s(10**6, hint_s) for _ in range(200)) <= 300
+
+
+@given(st.floats(0, 10**7), HINTS | st.just(1e308), st.floats(0, 5000), st.floats(2, 10**6), st.floats(-100, 10**6))
+def test_a_look_comes_before_the_deadline_and_before_the_provider_forgets(
+    age_s: float, hint_s: float | None, round_s: float, most_s: float, left_s: float
+) -> None:
+    """With fifty thousand in flight a round takes long: never longer than what has ended is kept."""
+    polled = next_poll_s(age_s, hint_s, round_s=round_s, most_s=most_s, left_s=left_s)
+    assert 1.6 <= polled <= max(2.0, min(most_s, max(300.0, 2 * round_s)))
+    assert polled <= max(2.0, left_s)
+
+
+@pytest.mark.parametrize("provider", Provider)
+def test_no_more_are_open_than_can_be_looked_at_in_time(provider: Provider) -> None:
+    """What a provider keeps for ten minutes is looked at every five."""
+    profile = PROFILES[provider]
+    assert profile.most_looked_after(50) / 50 <= profile.longest_gap_s <= (profile.results_kept_s or 600) / 2
+    assert PROFILES[Provider.GENERIC].longest_gap_s == 300
 
 
 @pytest.mark.parametrize("hint_s", [None, 0.0, 61.0, 50_000.0, 10.0**9])
 def test_what_is_waited_for_fits_a_queue(hint_s: float | None) -> None:
-    """A message can be hidden for 43,200 s at most, whatever the provider says; a probe comes once a minute at most."""
-    assert next_poll_s(10, hint_s) <= 43_200
-    assert max(60, min(hint_s or 0, 36_000)) == probe_s(hint_s)
+    """Whatever the provider says; a probe comes once a minute at most, and each five minutes at least."""
+    assert next_poll_s(10, hint_s) <= 300
+    assert max(60, min(hint_s or 0, 300)) == probe_s(hint_s)
 
 
 @given(st.integers(0, 10**6), HINTS | st.just(10.0**9))
@@ -75,6 +95,19 @@ def test_the_first_look_follows_what_generations_take() -> None:
     assert governor.first_poll_s("other") == 2.0
     assert taught("m", 30, times=100) == pytest.approx(10, rel=0.01)
     assert (taught("slow", 10**6), taught("fast", 0.0)) == (300, 2.0)
+
+
+@pytest.mark.parametrize("poison_s", [1e308, -1e308, 1.9e12])
+def test_what_is_learnt_is_bounded_and_outvoted(poison_s: float) -> None:
+    """One generation with impossible times makes nobody's look late."""
+    counters = Counters()
+    learn(counters, "m", poison_s, 1e308)
+    assert 0 <= counters.usual_s["m"] <= 86_400
+    assert counters.chars_per_token["m"] <= 8
+    for _ in range(50):
+        learn(counters, "m", 30.0, 3.0)
+    assert counters.usual_s["m"] == pytest.approx(30, abs=5)
+    assert counters.chars_per_token["m"] == pytest.approx(3, abs=0.1)
 
 
 @pytest.mark.parametrize("per_second", [1, 3, 50])

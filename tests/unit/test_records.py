@@ -209,4 +209,5 @@ def test_states_and_reasons_are_the_contracts() -> None:
         "unsupported_endpoint",
         "document_too_large", "source_missing", "rejected_by_provider", "refused", "content_filter", "output_truncated",
         "empty_output", "schema_mismatch", "provider_failed", "deadline_exceeded", "lost", "cancelled", "over_budget",
+            "internal_error",
     }  # fmt: skip

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.answers import Answer, Generation, Trouble
+from backburner.answers import Answer, Generation, Trouble, Usage
+from backburner.error_kinds import EXHAUSTED
 from backburner.errors import Reason
-from backburner.verdicts import EXHAUSTED, REJECTED, Act, Call, Verdict, judge
+from backburner.verdicts import REJECTED, Act, Call, Verdict, judge, loggable
 
 
 def _generation(status: str = "completed", **more: Any) -> Generation:
@@ -115,7 +116,7 @@ def test_a_404_after_our_cancel_starts_nothing_new(reason: Reason) -> None:
     assert _said(_trouble(404), cancelled_for=reason) == (Act.FAIL, reason)
 
 
-@pytest.mark.parametrize("status", [None, 429, 500, 502, 503, 504, 529])
+@pytest.mark.parametrize("status", [None, 302, 409, 418, 425, 429, 451, 500, 501, 502, 503, 504, 529])
 def test_trouble_on_a_retrieve_changes_nothing(status: int | None) -> None:
     """It runs on; Retry-After is honoured."""
     verdict = judge(_trouble(status, retry_after_s=7.0), Call.RETRIEVE)
@@ -172,11 +173,104 @@ def test_a_create_that_may_have_started_something_is_ambiguous(status: int | Non
 
 
 @pytest.mark.parametrize("status", [300, 402 + 16, 409, 425, 451])
-@pytest.mark.parametrize("call", Call)
-def test_anything_else_is_tried_again(call: Call, status: int) -> None:
+def test_any_other_refusal_of_a_create_is_tried_again(status: int) -> None:
     """With backoff."""
-    assert _said(_trouble(status), call) == (Act.RETRY, Reason.PROVIDER_FAILED)
-    assert _said(_generation("paused")) == (Act.RETRY, Reason.PROVIDER_FAILED)
+    assert _said(_trouble(status), Call.CREATE) == (Act.RETRY, Reason.PROVIDER_FAILED)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 410, 422])
+def test_an_absence_is_loss_only_once_it_is_believed(status: int) -> None:
+    """One odd answer about a generation that runs must not pay for another."""
+    assert _said(_trouble(status), young=True) == (Act.POLL, None)
+    assert _said(_trouble(status)) == (Act.LOST, Reason.LOST)
+    assert _said(_trouble(status), cancelled_for=Reason.DEADLINE_EXCEEDED) == (Act.FAIL, Reason.DEADLINE_EXCEEDED)
+
+
+@pytest.mark.parametrize("status", ["paused", "expired", "requires_action", "validating", "", "ЗАВЕРШЕНО"])
+def test_a_status_that_nobody_documented_is_looked_at_again(status: str) -> None:
+    """It may still end; at the deadline it is cancelled, and what it says then stands in the record, verbatim."""
+    assert _said(_generation(status)) == (Act.POLL, None)
+    verdict = judge(_generation(status), Call.RETRIEVE, cancelled_for=Reason.DEADLINE_EXCEEDED)
+    assert (verdict.act, verdict.reason) == (Act.FAIL, Reason.DEADLINE_EXCEEDED)
+    assert status in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("spelt", "act"),
+    [
+        ("COMPLETED", Act.COMMIT), (" Completed ", Act.COMMIT), ("In-Progress", Act.POLL), ("in progress", Act.POLL),
+        ("canceled", Act.RETRY), ("CANCELLED", Act.RETRY), ("FAILED", Act.RETRY),
+    ],
+)  # fmt: skip
+def test_a_status_is_known_however_it_is_spelt(spelt: str, act: Act) -> None:
+    """A finished text is not paid for again because of capital letters."""
+    assert judge(_generation(spelt, text="a"), Call.RETRIEVE).act is act
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"is_cut_off": True},
+        {"usage": Usage(input_tokens=9, output_tokens=400, total_tokens=409)},
+        {"usage": Usage(output_tokens=400), "text": ""},
+        {"incomplete_reason": "max_output_tokens"},
+    ],
+)
+def test_a_text_that_is_cut_off_is_not_complete(more: dict[str, Any]) -> None:
+    """Whatever the status says: a message that calls itself incomplete, or as many tokens as the cap that was sent."""
+    told = {"text": "half a"} | more
+    assert _said(_generation(**told), cap=400) == (Act.ENLARGE, Reason.OUTPUT_TRUNCATED)
+
+
+def test_a_text_below_its_cap_is_complete() -> None:
+    """So is one without a cap, however long."""
+    usage = Usage(output_tokens=399)
+    assert _said(_generation(text="a", usage=usage), cap=400) == (Act.COMMIT, None)
+    assert _said(_generation(text="a", usage=usage)) == (Act.COMMIT, None)
+
+
+@pytest.mark.parametrize(
+    "answer", [_trouble(None, is_garbled=True), _trouble(302), _trouble(425), _trouble(404), _trouble(400)]
+)
+def test_an_answer_that_never_says_anything_is_the_providers_failure(answer: Trouble) -> None:
+    """A day after the deadline; an outage, however long, is not."""
+    assert _said(answer, young=True) == (Act.POLL, None)
+    assert _said(answer, young=True, overdue=True) == (Act.FAIL, Reason.PROVIDER_FAILED)
+    for outage in (_trouble(None), _trouble(503), _trouble(429), _trouble(408)):
+        assert _said(outage, overdue=True) == (Act.POLL, None)
+
+
+@pytest.mark.parametrize("code", ["", "not_implemented"])
+def test_a_service_that_cannot_do_it_pauses(code: str) -> None:
+    """501 generated nothing and is about no document."""
+    assert _said(_trouble(501, code), Call.CREATE) == (Act.PAUSE, None)
+
+
+def test_an_address_without_an_api_pauses_and_is_named() -> None:
+    """Nothing is wrong with the documents: what everybody may read holds the address and the remedy."""
+    page = Trouble(status=404, message="HTTP 404", is_api_error=False, url="POST http://host/responses")
+    verdict = judge(page, Call.CREATE)
+    assert verdict.act is Act.PAUSE
+    assert "POST http://host/responses" in verdict.brief
+    assert "OPENAI_BASE_URL" in verdict.brief
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500])
+def test_what_everybody_may_read_holds_no_words_that_may_be_a_documents(status: int) -> None:
+    """The provider's message is for the error record; logs and pauses have status and code."""
+    answer = Trouble(status=status, code="some_code", message="no access for: My dear diary, today I")
+    verdict = judge(answer, Call.CREATE)
+    assert "diary" not in verdict.brief
+    assert f"HTTP {status} some_code" in verdict.brief
+    assert "My dear diary" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"), [("a_b.c-D", "a_b.c-D"), ("", ""), ("my diary", "(no word)"), ("é", "(no word)")]
+)
+def test_a_log_shows_codes_that_are_words(word: str, shown: str) -> None:
+    """Whatever a provider puts in the place of a code."""
+    assert loggable(word) == shown
 
 
 STATUSES = ["", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "paused"]
@@ -195,7 +289,7 @@ ALLOWED = {
     (Generation, Call.CREATE): {Act.POLL, Act.COMMIT, Act.RETRY, Act.ENLARGE, Act.FAIL, Act.PAUSE, Act.SPLIT},
     (Generation, Call.RETRIEVE): {Act.POLL, Act.COMMIT, Act.RETRY, Act.ENLARGE, Act.FAIL, Act.PAUSE, Act.SPLIT},
     (Trouble, Call.CREATE): {Act.WAIT, Act.AMBIGUOUS, Act.RETRY, Act.FAIL, Act.PAUSE, Act.PAUSE_MODEL, Act.SPLIT},
-    (Trouble, Call.RETRIEVE): {Act.POLL, Act.LOST, Act.RETRY, Act.PAUSE, Act.PAUSE_MODEL, Act.FAIL},
+    (Trouble, Call.RETRIEVE): {Act.POLL, Act.LOST, Act.PAUSE, Act.PAUSE_MODEL, Act.FAIL},
 }
 ENDING = {Act.RETRY, Act.ENLARGE, Act.LOST, Act.FAIL, Act.AMBIGUOUS, Act.SPLIT}
 
@@ -204,7 +298,8 @@ def _space() -> Iterator[tuple[Answer, Call, dict[str, Any]]]:
     for answer, call, problem, young, cancelled_for in product(
         [*GENERATIONS, *TROUBLES], Call, ["", "not JSON"], [False, True], CANCELLED
     ):
-        yield answer, call, {"schema_problem": problem, "young": young, "cancelled_for": cancelled_for}
+        told = {"schema_problem": problem, "young": young, "cancelled_for": cancelled_for}
+        yield answer, call, told | {"overdue": young and not problem}
 
 
 def test_every_answer_has_a_verdict_that_its_call_allows() -> None:

@@ -95,4 +95,4 @@ def test_what_fails_in_a_call_is_logged_in_one_line(new_world: NewYandexWorld) -
     structured = [json.loads(line) for line in world.logs() if line.startswith("{")]
     (failed,) = [line for line in structured if line["message"] == "upload failed"]
     assert (failed["level"], failed["key"]) == ("ERROR", "inbox/a.txt")
-    assert "RetryLaterError" in failed["exception"]
+    assert "UnreadableError" in failed["exception"]

@@ -13,7 +13,7 @@ from backburner_cli.localcloud.clients import Clients, clients_of
 from backburner_cli.localcloud.errors import LocalCloudError
 from backburner_cli.localcloud.server import REGION, running_server
 from backburner_cli.localcloud.stack import deploy, locate_code, upload_code
-from backburner_cli.localcloud.template import load_template
+from backburner_cli.localcloud.template import load_template, place_settings
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -43,7 +43,7 @@ class LocalCloud:
     clients: Clients
     outputs: Mapping[str, str]
     provider: Mapping[str, str]
-    """As its functions have it in their environment, without the key."""
+    """As its functions have it in their environment, without the key; and what else was set there."""
 
     @property
     def endpoint(self) -> str:
@@ -132,6 +132,7 @@ def local_cloud(
     model: str,
     provider_profile: str = "generic",
     parameters: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
     stack_name: str = "backburner",
     state: Path | None = None,
     port: int = 0,
@@ -141,9 +142,9 @@ def local_cloud(
 ) -> Iterator[LocalCloud]:
     """Deploy this checkout's template to a MiniStack of its own, and end it with the block.
 
-    `parameters` are further ones of the template. `state` is a folder to keep everything in from one run to the next
-    (then name a `port` as well: queues' addresses contain it); without it nothing is kept. `workers` bounds the
-    processes per function.
+    `parameters` are further ones of the template, `settings` further variables of its functions. `state` is a folder to
+    keep everything in from one run to the next (then name a `port` as well: queues' addresses contain it); without it
+    nothing is kept. `workers` bounds the processes per function.
     """
     python = ministack_python(checkout)
     dependencies = installed_dependencies(
@@ -161,9 +162,12 @@ def local_cloud(
             "Provider": provider_profile,
             **(parameters or {}),
         }
-        outputs = _deploy(clients, checkout, dependencies, stack_name, given)
+        template = load_template(checkout / "template.yaml")
+        given |= place_settings(template, settings or {})
+        outputs = _deploy(clients, checkout, dependencies, template, stack_name=stack_name, parameters=given)
         progress(f"The local cloud runs at {server.endpoint}.")
-        yield LocalCloud(clients=clients, outputs=outputs, provider=_provider_environment(given))
+        provider = _provider_environment(given) | dict(settings or {})
+        yield LocalCloud(clients=clients, outputs=outputs, provider=provider)
 
 
 def _provider_environment(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -182,7 +186,13 @@ def ministack_python(checkout: Path) -> Path:
 
 
 def _deploy(
-    clients: Clients, checkout: Path, dependencies: Path, stack_name: str, parameters: Mapping[str, str]
+    clients: Clients,
+    checkout: Path,
+    dependencies: Path,
+    template: Mapping[str, Any],
+    *,
+    stack_name: str,
+    parameters: Mapping[str, str],
 ) -> dict[str, str]:
     archives = {
         "functions/submit/": function_archive(checkout / "functions/submit"),
@@ -190,9 +200,8 @@ def _deploy(
         "layers/backburner/": layer_archive(checkout / "layers/backburner/backburner", dependencies),
     }
     addresses = upload_code(clients.get("s3"), archives)
-    template = locate_code(load_template(checkout / "template.yaml"), addresses.__getitem__)
     cloudformation: CloudFormationClient = clients.get("cloudformation")
-    return deploy(cloudformation, stack_name, template, parameters)
+    return deploy(cloudformation, stack_name, locate_code(template, addresses.__getitem__), parameters)
 
 
 def _keep_secret(clients: Clients, api_key: str) -> None:

@@ -1,5 +1,6 @@
 """CloudFormation's YAML as plain data: `!Ref X` becomes `{"Ref": "X"}`, as the JSON form has it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,23 @@ def load_template(path: Path) -> dict[str, Any]:
     """Read a template with its short forms written out."""
     template: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     return template
+
+
+def place_settings(template: dict[str, Any], settings: Mapping[str, str]) -> dict[str, str]:
+    """The template's parameters that give its functions these variables; where it has none, the variable is added."""
+    variables, found = template["Globals"]["Function"]["Environment"]["Variables"], dict[str, str]()
+    for name, value in settings.items():
+        match variables.get(name):
+            case {"Ref": str(parameter)} | {"Fn::If": [_, {"Ref": str(parameter)}, _]} if parameter in _own(template):
+                found[parameter] = value
+            case _:
+                variables[name] = value
+    return found
+
+
+def _own(template: dict[str, Any]) -> Mapping[str, Any]:
+    parameters: Mapping[str, Any] = template["Parameters"]
+    return parameters
 
 
 class _Loader(yaml.SafeLoader):

@@ -29,6 +29,8 @@ class Ending:
     error_code: str | None = None
     reason: str | None = None
     has_usage: bool = True
+    is_cut_off: bool = False
+    """Whether its message is called incomplete, whatever the status of the whole says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,25 @@ _HTML: Final = Reply(body="<html><body>It works!</body></html>", headers={"Conte
 _TOO_LONG: Final = "Your input exceeds the context window of this model. Please adjust your input and try again."
 _CAPPED: Final = Ending(status="incomplete", text="half", reason="max_output_tokens")
 
+_REFUSED: Final = error(400, "This request was refused.", "invalid_value")
+_EARLY: Final = error(425, "Too early.")
+_NOWHERE: Final = Reply(
+    status=404, body="<html><body>404 Not Found</body></html>", headers={"Content-Type": "text/html"}
+)
+_TOO_LONG_WORDS: Final = error(
+    400,
+    "This model's maximum context length is 8192 tokens. However, you requested 0 output tokens and your prompt "
+    "contains at least 8193 input tokens. Please reduce the length of the input prompt.",
+    param="input_tokens",
+    kind="BadRequestError",
+)
+_NO_STORE: Final = error(
+    501,
+    "`store=True` (default) is not supported. Please set `store=False` in Responses API or set "
+    "`VLLM_ENABLE_RESPONSES_API_STORE=1` in the env var when starting the vLLM server.",
+    param="store",
+)
+
 CONTEXT_LENGTH_EXCEEDED: Final = error(400, _TOO_LONG, "context_length_exceeded", param="input")
 UNAVAILABLE: Final = _server_error(503, "The server is overloaded or not ready yet.")
 
@@ -108,6 +129,10 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
             description="Is stopped by the content filter.",
             ending=Ending(status="incomplete", text="half", reason="content_filter"),
         ),
+        "completed-cut-off": Behaviour(
+            description="Completes with half a text, whose message is called incomplete.",
+            ending=Ending(text="half", is_cut_off=True),
+        ),
         "failed-rate-limit": _failing("Fails with rate_limit_exceeded.", "rate_limit_exceeded"),
         "failed-server-error": _failing("Fails with server_error.", "server_error"),
         "failed-unknown-code": _failing("Fails with a code that nobody knows.", "solar_flare"),
@@ -121,6 +146,11 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         ),
         # How long it takes.
         "already-completed": Behaviour(description="Is completed in the answer to its create.", duration="none"),
+        "completed-at-once": Behaviour(
+            description="Ignores `background`: completes in the answer to its create, and knows no retrieve (404).",
+            duration="none",
+            on_retrieve=_GONE,
+        ),
         "never-ends": Behaviour(description="Stays in_progress until it is cancelled.", duration="endless"),
         "never-ends-cancel-completes": Behaviour(
             description="Stays in_progress; once cancelled, reads completed.", duration="endless", cancel_completes=True
@@ -133,6 +163,9 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
             n_means="seconds",
             on_retrieve=_GONE,
         ),
+        "retrieve-400": Behaviour(description="Answers n retrieves with 400.", n=1, on_retrieve=_REFUSED),
+        "retrieve-404": Behaviour(description="Answers n retrieves with 404.", n=1, on_retrieve=_GONE),
+        "retrieve-425": Behaviour(description="Answers n retrieves with 425.", n=1, on_retrieve=_EARLY),
         "retrieve-401": Behaviour(description="Answers n retrieves with 401.", n=2, on_retrieve=_KEY),
         "retrieve-403": Behaviour(description="Answers n retrieves with 403.", n=2, on_retrieve=_DENIED),
         "retrieve-quota": Behaviour(description="Answers n retrieves: quota exhausted.", n=2, on_retrieve=_QUOTA),
@@ -160,6 +193,17 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
             description="Refuses the input as too long (400).", instead_of_create=CONTEXT_LENGTH_EXCEEDED
         ),
         "create-context-length-422": _refusing("The same as 422.", 422, _TOO_LONG, "context_length_exceeded"),
+        "create-too-long": Behaviour(
+            description="Refuses the input as too long as vLLM does, without a code.", instead_of_create=_TOO_LONG_WORDS
+        ),
+        "no-store": Behaviour(
+            description="Answers n creates as vLLM does without its store (501).", n=2, instead_of_create=_NO_STORE
+        ),
+        "no-endpoint": Behaviour(
+            description="Answers n creates with 404 and a page, as a wrong address does.",
+            n=2,
+            instead_of_create=_NOWHERE,
+        ),
         "create-429": Behaviour(description="Answers n creates with 429.", n=2, instead_of_create=_LIMITED),
         "create-503": Behaviour(description="Answers n creates with 503.", n=2, instead_of_create=UNAVAILABLE),
         "create-500": Behaviour(description="Answers n creates with 500.", n=2, instead_of_create=_server_error(500)),

@@ -181,7 +181,7 @@ def _message(text: str, ending: Ending, status: str) -> dict[str, Any]:
         content = {"type": "refusal", "refusal": text}
     return {
         "type": "message",
-        "status": "completed" if status == "completed" else "incomplete",
+        "status": "completed" if status == "completed" and not ending.is_cut_off else "incomplete",
         "role": "assistant",
         "content": [content],
     }

@@ -50,11 +50,15 @@ def yandex_cloud(
     provider: ChosenProvider,
     *,
     progress: Callable[[str], None],
+    settings: Mapping[str, str] | None = None,
     checkout: Path = CHECKOUT,
     timer_s: float = 60.0,
     retry_s: float = 30.0,
 ) -> Iterator[YandexCloud]:
-    """Run the zip of this checkout over a local S3 and SQS, and end it all with the block."""
+    """Run the zip of this checkout over a local S3 and SQS, and end it all with the block.
+
+    `settings` are further variables of the functions' environment.
+    """
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(_running(checkout, progress))
         clients = stack.enter_context(clients_of(server, REGION))
@@ -63,8 +67,12 @@ def yandex_cloud(
         uploads, timer = ObjectTrigger(prefix="inbox/"), Timer(every_s=timer_s)
         bundle = str(server.ca_bundle)
         storage = stack.enter_context(object_storage(server.endpoint, uploads.tell, ca_bundle=bundle))
-        environment = _environment(server, storage, urls, provider)
-        with_key = {**environment, "OPENAI_API_KEY": provider.api_key}
+        environment = _environment(server, storage, urls, provider) | dict(settings or {})
+        with_key = {
+            **environment,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(Function.memory_mb),
+            "OPENAI_API_KEY": provider.api_key,
+        }
         code = server.folder / "code"  # gone with the server, also if this program is killed
         functions = stack.enter_context(_functions(checkout, code, with_key, progress))
 

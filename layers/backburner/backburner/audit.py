@@ -1,28 +1,33 @@
 """The audit: proves from the bucket's own lists that nothing is lost (DESIGN section 1, promise 1).
 
-Work goes on while it reads, so whatever looks wrong is looked at once more at the end, and only what is wrong both
-times is reported. What is under way is not judged: a place with an open record may be between any two effects.
+Work goes on while it reads, so whatever looks wrong is looked at again, a moment apart, and only what is wrong every
+time is reported. What is under way is not judged: a place with an open record may be between any two effects.
 """
 
-from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
-from backburner.books import Books, Ended, Progress, Reader, Seen, Working, at_once, each_of
+from backburner.books import Books, Progress, Reader, Seen, at_once, each_of
+from backburner.errors import UnreadableError
+from backburner.findings import Finding, Kind, Report, judge, state_of
 from backburner.governor import Governor
 from backburner.journal import Journal, Line, line_of
-from backburner.keys import place_of, superseded_key
+from backburner.keys import OPEN, open_run, place_of, superseded_key
 from backburner.ledger import Ledger
 from backburner.ports import Bucket
 from backburner.records import ErrorRecord, JobRecord, RunRecord, State, SupersededRecord, decode
-from backburner.sweep import OLD_ENOUGH_S, SILENT_S, Sweeper
+from backburner.sweep import OLD_ENOUGH_S, Sweeper
 
 _OUTPUTS = ("md", "txt", "json", "jsonl")
 _MOST_LINES = 1000
 _FOREVER = float("inf")
+LOOKS_AGAIN = 2
+MOMENT_S = 1.0
+"""Between two looks: longer than an owner takes from one effect to the next."""
 
 
 class Counted(Protocol):
@@ -30,106 +35,6 @@ class Counted(Protocol):
 
     async def count(self) -> int:
         """All its messages; close to the truth, a minute late."""
-
-
-class Kind(StrEnum):
-    """What is wrong."""
-
-    LOST = "lost"  # an upload that nothing answers and nobody works on
-    UNREADABLE = "unreadable"  # a record that cannot be read, or that is not at its place
-    RESULT_WITHOUT_RECORD = "result_without_record"
-    RECORD_WITHOUT_RESULT = "record_without_result"
-    RESULT_CHANGED = "result_changed"  # the text is not the one that its record names
-    ERROR_BESIDE_RESULT = "error_beside_result"  # an error record that the result of the same version outdated
-    LEFTOVER = "leftover"  # an open record of a run that is over
-    SILENT = "silent"  # an open record that nobody has written for a day
-    MESSAGES_MISSING = "messages_missing"  # fewer messages than open records
-    RESERVED_FOR_NOTHING = "reserved_for_nothing"  # a reservation that no open record accounts for
-    NOT_RESERVED = "not_reserved"  # a generation under way that the governor does not count
-    JOURNAL_LINE_MISSING = "journal_line_missing"
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong; `key` is the object that shows it."""
-
-    kind: Kind
-    key: str
-    what: str
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """`objects` are those of the inbox older than 15 minutes, `young` the others, whatever became of them."""
-
-    objects: int
-    waiting: int
-    running: int
-    done: int
-    failed: int
-    young: int
-    open_records: int
-    messages: int
-    findings: list[Finding]
-
-    @property
-    def balances(self) -> bool:
-        """Whether `objects = waiting + running + done + failed`, and nothing else is wrong."""
-        return not self.findings and self.objects == self.waiting + self.running + self.done + self.failed
-
-
-def state_of(seen: Seen) -> State | None:
-    """The one state of a document as it stands now; None if nothing answers it and nobody works on it."""
-    working = [working.state for working in seen.working if working.source_etag == seen.etag]
-    if working:
-        return State.WAITING if set(working) == {State.WAITING} else State.RUNNING
-    done = seen.done if seen.done and seen.done.source_etag == seen.etag else None
-    failed = seen.failed if seen.failed and seen.failed.source_etag == seen.etag else None
-    if done is not None and (failed is None or _outdated(failed, done)):
-        return State.DONE
-    return State.FAILED if failed is not None else None
-
-
-def judge(key: str, seen: Seen, superseded: Container[str] = ()) -> list[Finding]:
-    """What is wrong at one place."""
-    found = [
-        *(_judged_open(key, seen, working, superseded) for working in seen.working),
-        *(() if seen.working else _judged_at_rest(key, seen)),
-        None
-        if seen.etag is None or seen.age_s < OLD_ENOUGH_S or state_of(seen)
-        else Finding(kind=Kind.LOST, key=key, what="neither an open record nor a record of this version"),
-    ]
-    return [finding for finding in found if finding]
-
-
-def _judged_open(key: str, seen: Seen, working: Working, superseded: Container[str]) -> Finding | None:
-    for ended in (seen.done, seen.failed):
-        if ended and ended.job == working.job and ended.run >= working.run and ended.age_s >= OLD_ENOUGH_S:
-            return Finding(kind=Kind.LEFTOVER, key=key, what=f"run {working.name} is over, its open record stands")
-    if working.name in superseded and working.silent_s >= OLD_ENOUGH_S:
-        return Finding(kind=Kind.LEFTOVER, key=key, what=f"run {working.name} is superseded, its open record stands")
-    if working.silent_s >= SILENT_S:
-        return Finding(kind=Kind.SILENT, key=key, what=f"{working.state} {working.name}: silent for more than a day")
-    return None
-
-
-def _judged_at_rest(key: str, seen: Seen) -> Iterable[Finding]:
-    done, failed = seen.done, seen.failed
-    if done is None:
-        return
-    if seen.text is None:
-        yield Finding(kind=Kind.RECORD_WITHOUT_RESULT, key=key, what=f"{done.result_key} is not there")
-    elif seen.text != done.result_etag:
-        yield Finding(kind=Kind.RESULT_CHANGED, key=key, what=f"{done.result_key} is not the text that was written")
-    if failed is not None and failed.source_etag == done.source_etag and _outdated(failed, done):
-        yield Finding(
-            kind=Kind.ERROR_BESIDE_RESULT, key=key, what=f"done by {done.name}, and the error of {failed.name} stands"
-        )
-
-
-def _outdated(failed: Ended, done: Ended) -> bool:
-    """Whether the result came after the failure."""
-    if done.replaced_error == failed.etag:
-        return True
-    return done.run > failed.run if done.job == failed.job else done.written >= failed.written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,33 +51,86 @@ class Auditor:
     progress: Progress = lambda _what, _count: None
 
     async def audit(self) -> Report:
-        """Read everything, look at what is wrong once more, and report."""
+        """Read everything, look at what is wrong again until it is certain, and report."""
         reader = Reader(bucket=self.bucket, progress=self.progress)
-        messages = await self._messages()
-        books = await reader.everything()
-        under_way = sum(len(seen.working) for seen in books.places.values())
-        suspects = [key for key, seen in books.places.items() if judge(key, seen, books.superseded)]
-        texts = set(books.texts) - _expected(books)
-        odd = await self._odd_reservations(books)
-        if suspects or texts or odd or messages < under_way:
-            self.progress("second look", len(suspects))
-            now = Books()
-            await reader.open_records(now)
-            messages = max(messages, await self._messages())
-            under_way = min(under_way, sum(len(seen.working) for seen in now.places.values()))
-            await self._look_again(reader, books, now, suspects)
-            texts = await self._orphans(reader, {text: books.texts[text] for text in texts}, now)
-            odd = {name: why for name, why in (await self._odd_reservations(now)).items() if name in odd}
-        found = [finding for key in suspects for finding in judge(key, books.places[key], books.superseded)]
+        doubts = _Doubts(messages=await self._messages(), books=await reader.everything())
+        books = doubts.books
+        for key, why in (await self.governor.counters())[0].unreadable.items():
+            if key not in books.unreadable and not await self.sweeper.is_readable(key):
+                books.unreadable[key] = why
+        doubts.under_way = _count(books)
+        doubts.places = [key for key, seen in books.places.items() if _judged(books, key, seen)]
+        hidden = {text for text in books.texts if f"{text.rpartition('.')[0]}.run.json" in books.unreadable}
+        doubts.texts = set(books.texts) - _expected(books) - hidden
+        doubts.odd = await self._odd_reservations(books)
+        for _ in range(LOOKS_AGAIN):
+            if not doubts.any:
+                break
+            self.progress("another look", len(doubts.places))
+            await self.sweeper.clock.sleep(MOMENT_S)  # what was between two effects has come to an end by then
+            await self._look_again(reader, doubts)
+        owners = await self._explain(books, doubts.places)
+        found = [finding for key in doubts.places for finding in _judged(books, key, books.places[key])]
+        owners |= books.unreadable.keys()
+        found = [finding for finding in found if finding.kind is not Kind.LOST or finding.key not in owners]
+        unwritten = await self._unwritten(reader, books)
         found += [Finding(kind=Kind.UNREADABLE, key=key, what=why) for key, why in books.unreadable.items()]
         found += [
-            Finding(kind=Kind.RESULT_WITHOUT_RECORD, key=text, what="no run record names it") for text in sorted(texts)
+            Finding(kind=Kind.RESULT_WITHOUT_RECORD, key=text, what="no run record names it")
+            for text in sorted(doubts.texts)
         ]
-        found += [Finding(kind=kind, key=f"ledger/open/{name}.json", what=what) for name, (kind, what) in odd.items()]
-        if messages < under_way:
-            what = f"about {messages} messages drive {under_way} open records; they are woken when silent for a day"
-            found.append(Finding(kind=Kind.MESSAGES_MISSING, key="ledger/open/", what=what))
-        return _report(books, messages, [*found, *await self._unwritten(reader, books)])
+        found += [Finding(kind=kind, key=f"{OPEN}{name}.json", what=what) for name, (kind, what) in doubts.odd.items()]
+        if doubts.lacks_messages:
+            what = (
+                f"about {doubts.messages} messages drive {doubts.under_way} open records; "
+                "they are woken when silent for a day"
+            )
+            found.append(Finding(kind=Kind.MESSAGES_MISSING, key=OPEN, what=what))
+        return _report(books, doubts.messages, [*found, *unwritten])
+
+    async def _look_again(self, reader: Reader, doubts: "_Doubts") -> None:
+        """Keep of what looks wrong only what is wrong this time too."""
+        books, now = doubts.books, Books()
+        await reader.open_records(now)
+        doubts.messages = max(doubts.messages, await self._messages())
+        doubts.under_way = min(doubts.under_way, _count(now))
+
+        async def look(key: str) -> None:
+            try:
+                books.places[key] = await reader.again(key, now.at(key).working)
+            except UnreadableError as error:
+                books.unreadable[error.key] = str(error)
+
+        await at_once(each_of(doubts.places), look)
+        doubts.places = [key for key in doubts.places if _judged(books, key, books.places[key])]
+        doubts.texts = await self._orphans(reader, {text: books.texts[text] for text in doubts.texts}, now)
+        odd = await self._odd_reservations(now)
+        doubts.odd = {
+            name: why for name, why in odd.items() if name in doubts.odd and await self._is_certain(name, now)
+        }
+        books.unreadable |= now.unreadable
+
+    async def _is_certain(self, name: str, now: Books) -> bool:
+        """Whether a record is as it was when its reservation was missed, and its run has not just been settled."""
+        for key, working in now.working():
+            if working.name == name:
+                held = await self.ledger.open_record(working.job, working.run)
+                standing = await self.ledger.standing(place_of(key), working.job)
+                return held is not None and held.etag == working.etag and not standing.is_over(working.run)
+        return True
+
+    async def _explain(self, books: Books, places: Iterable[str]) -> set[str]:
+        """The documents whose open record cannot be read: what is said of it names its document."""
+        runs = {run[0]: key for key in books.unreadable if (run := open_run(key))}
+        owners = set[str]()
+        for key in places if runs else ():
+            current = None
+            with suppress(UnreadableError):
+                current = await self.sweeper.submitter.inbox.current(key, await self.bucket.head(key))
+            if current is not None and current.job_id in runs:
+                owners.add(key)
+                books.unreadable[runs[current.job_id]] += f"; it is the record of {key}"
+        return owners
 
     async def repair(self, report: Report) -> Report:
         """Sweep from the start, submit what a report calls lost, rebuild the journal's lines, and audit again."""
@@ -180,7 +138,8 @@ class Auditor:
         await self.sweeper.sweep(_FOREVER)
         for finding in report.findings:
             if finding.kind is Kind.LOST:  # a record of an older version, newer than the document, hides it from sweeps
-                await self.sweeper.submitter.submit(finding.key)
+                with suppress(UnreadableError):  # the next audit names it
+                    await self.sweeper.submitter.submit(finding.key)
         await self.journal.flush()
         lines: list[Line] = []
 
@@ -196,18 +155,17 @@ class Auditor:
     async def _messages(self) -> int:
         return await self.pending.count() + await self.backlog.count()
 
-    async def _look_again(self, reader: Reader, books: Books, now: Books, suspects: list[str]) -> None:
-        async def look(key: str) -> None:
-            books.places[key] = await reader.again(key, now.at(key).working)
-
-        await at_once(each_of(suspects), look)
-
     async def _orphans(self, reader: Reader, texts: Mapping[str, str], now: Books) -> set[str]:
         """Results that no record names yet, are as they were, and that no run under way may have written."""
         orphans, expected, records = set[str](), _expected(now), Books()
 
         async def look(text: str) -> None:
-            stored = await self.bucket.head(text)
+            try:
+                stored = await self.bucket.head(text)
+            except UnreadableError as error:
+                expected.add(text)
+                now.unreadable[error.key] = str(error)
+                return
             await reader.done(records, f"{text.rpartition('.')[0]}.run.json")
             if stored is not None and stored.etag == texts[text] and text not in expected:
                 orphans.add(text)
@@ -222,7 +180,8 @@ class Auditor:
         """
         reserved = set((await self.governor.counters())[0].reserved)
         under_way = {working.name: working for _, working in books.working()}
-        nothing = reserved - set(under_way)
+        hidden = {key.removeprefix(OPEN).removesuffix(".json") for key in books.unreadable}
+        nothing = reserved - set(under_way) - hidden
         missing = {name for name, working in under_way.items() if working.reserves} - reserved
         return {
             name: (Kind.RESERVED_FOR_NOTHING, f"{name} holds a reservation and is not open") for name in nothing
@@ -233,7 +192,7 @@ class Auditor:
         missing = _over(books)
         is_there = False
         self.progress("journal", len(missing))
-        async for job, run in reader.journal():
+        async for job, run in reader.journal(books):
             is_there = True
             missing.pop(f"{job}.{run}", None)
         return [
@@ -248,6 +207,34 @@ class Auditor:
             return decode(stored.body, kinds[key.partition("/")[0]]) if stored else None
         except msgspec.DecodeError:
             return None
+
+
+@dataclass
+class _Doubts:
+    """What looks wrong so far."""
+
+    books: Books
+    messages: int
+    under_way: int = 0
+    places: list[str] = field(default_factory=list)
+    texts: set[str] = field(default_factory=set)
+    odd: dict[str, tuple[Kind, str]] = field(default_factory=dict)
+
+    @property
+    def lacks_messages(self) -> bool:
+        return self.messages < self.under_way
+
+    @property
+    def any(self) -> bool:
+        return bool(self.places or self.texts or self.odd) or self.lacks_messages
+
+
+def _count(books: Books) -> int:
+    return sum(len(seen.working) for seen in books.places.values())
+
+
+def _judged(books: Books, key: str, seen: Seen) -> list[Finding]:
+    return judge(key, seen, books.superseded, books.unreadable)
 
 
 def _expected(books: Books) -> set[str]:
@@ -274,14 +261,17 @@ def _over(books: Books) -> dict[str, str]:
 def _report(books: Books, messages: int, findings: list[Finding]) -> Report:
     documents = [seen for seen in books.places.values() if seen.etag is not None]
     states = [state_of(seen) for seen in documents if seen.age_s >= OLD_ENOUGH_S]
+    young = [state_of(seen) for seen in documents if seen.age_s < OLD_ENOUGH_S]
+    told = (State.WAITING, State.RUNNING, State.DONE, State.FAILED)
     return Report(
         objects=len(states),
         waiting=states.count(State.WAITING),
         running=states.count(State.RUNNING),
         done=states.count(State.DONE),
         failed=states.count(State.FAILED),
-        young=len(documents) - len(states),
-        open_records=sum(len(seen.working) for seen in books.places.values()),
+        young=len(young),
+        young_states={**{str(state): young.count(state) for state in told}, "unclaimed": young.count(None)},
+        open_records=_count(books),
         messages=messages,
         findings=findings,
     )

@@ -17,18 +17,21 @@ from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.finish import Finisher
 from backburner.keys import place_of
 from backburner.lines import MOST_LINE_BYTES, SUFFIX, custom_id_of, number_of, split_lines
-from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+from backburner.memory import Memory
+from backburner.ports import ABSENT, Bucket, ConflictError, Stored, TooLargeError
 from backburner.records import LineCounts, OpenRecord, Part
 from backburner.segment import Segment, Todo
 
 MOST_BYTES = 512 * 1024 * 1024
 MOST_LINES = 100_000
 SEGMENT_LINES = 1000
-SEGMENT_BYTES = 16 * 1024 * 1024
+SEGMENT_BYTES = 8 * 1024 * 1024
 """A segment is read into memory whole: it ends behind the line with which it has so many."""
 _RANGE_BYTES = 8 * 1024 * 1024
 _HEAD_BYTES = 64 * 1024
 _NAME = b'"custom_id"'
+_JOINED_BYTES = 4 * 1024 * 1024
+"""What became of a segment's lines is read whole up to this size, else in ranges of it."""
 _LOOKED_AT = 20
 """One of so many lines must have a custom_id, or a `.jsonl` is a document like any other."""
 
@@ -39,6 +42,7 @@ class Batches:
 
     bucket: Bucket
     finisher: Finisher
+    memory: Memory
 
     async def is_batch(self, key: str, source: Stored) -> bool:
         """Whether a document is one. Raises `JobError` where it is meant as one and is not written in lines."""
@@ -88,6 +92,10 @@ class Batches:
 
     async def finish(self, record: OpenRecord, parts: list[Part]) -> None:
         """Join what became of all lines: outputs to the result, errors apart, in the order of the input."""
+        async with self.memory.holding(self.memory.moderate_bytes):
+            await self._join(record, parts)
+
+    async def _join(self, record: OpenRecord, parts: list[Part]) -> None:
         with tempfile.TemporaryDirectory(prefix="backburner-") as folder:
             outputs, errors = Path(folder) / "outputs", Path(folder) / "errors"
             with outputs.open("wb") as good, errors.open("wb") as bad:
@@ -106,10 +114,7 @@ class Batches:
         completed = failed = 0
         first_error = (Reason.UNREADABLE_DOCUMENT, "no line of the batch succeeded")
         for part in parts:
-            stored = await self.bucket.get(place_of(part.key).result_key(SUFFIX[1:]))
-            if stored is None:
-                raise JobError(Reason.LOST, f"the lines of {part.key} are gone")
-            for line in stored.body.splitlines(keepends=True):
+            async for line in self._ended(part):
                 if number_of(line):
                     first_error = first_error if failed else _reason(line)
                     failed += 1
@@ -118,6 +123,27 @@ class Batches:
                     completed += 1
                     good.write(line)
         return LineCounts(total=completed + failed, completed=completed, failed=failed), first_error
+
+    async def _ended(self, part: Part) -> AsyncIterator[bytes]:
+        """What became of each line of a segment. Raises `JobError` where that is gone."""
+        key = place_of(part.key).result_key(SUFFIX[1:])
+        try:
+            stored = await self.bucket.get(key, _JOINED_BYTES)
+            lines = iter(()) if stored is None else iter(stored.body.splitlines(keepends=True))
+        except TooLargeError:
+            stored, lines = await self.bucket.head(key), iter(())
+        if stored is None:
+            raise JobError(Reason.LOST, f"the lines of {part.key} are gone")
+        for line in lines:
+            yield line
+        rest = b""
+        for first in range(0, 0 if stored.body else stored.size_bytes, _JOINED_BYTES):
+            last = min(first + _JOINED_BYTES, stored.size_bytes)
+            *whole, rest = (rest + await self._range(key, first, last, stored.etag)).split(b"\n")
+            for line in whole:
+                yield line + b"\n"
+        if rest:
+            yield rest
 
     async def _put_errors(self, key: str, errors: Path) -> None:
         there = await self.bucket.head(key)

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from backburner.errors import UnreadableError
 from backburner.journal import FOLDER as JOURNAL
-from backburner.keys import INBOX, Place, place_of
+from backburner.keys import INBOX, OPEN, Place, open_run, place_of
+from backburner.ledger import NO_OPEN_RECORD
 from backburner.ports import Bucket, Stored
 from backburner.records import ErrorRecord, JobRecord, OpenRecord, R, RunRecord, State, decode
-from backburner.sweep import OPEN
 
 T = TypeVar("T")
 Progress = Callable[[str, int], None]
@@ -54,6 +55,8 @@ class Working:
     state: State
     silent_s: float
     reserves: bool
+    etag: str = ""
+    """Its own."""
 
     @property
     def name(self) -> str:
@@ -107,7 +110,9 @@ class Reader:
         await self._each("results/", lambda key, stored: self._result(books, key, stored))
         await self._each("failed/", lambda key, stored: self._failure(books, key, stored))
         async for key, stored in self.bucket.listed(SUPERSEDED):
-            books.superseded[key.removeprefix(SUPERSEDED).removesuffix(".json")] = stored.age_s
+            name = key.removeprefix(SUPERSEDED).removesuffix(".json")
+            if open_run(f"{OPEN}{name}.json"):  # named alike
+                books.superseded[name] = stored.age_s
         for seen in books.places.values():
             if seen.done:
                 seen.text = books.texts.pop(seen.done.result_key, None)
@@ -118,6 +123,10 @@ class Reader:
         """All that is under way."""
 
         async def read(key: str, _: Stored) -> None:
+            if open_run(key) is None:
+                if not key.endswith("/"):  # a folder of somebody's console
+                    books.unreadable[key] = NO_OPEN_RECORD
+                return
             stored, record = await self._record(books, key, OpenRecord)
             if stored is None or record is None:
                 return
@@ -129,6 +138,7 @@ class Reader:
                 state=record.state,
                 silent_s=stored.age_s,
                 reserves=record.reserves,
+                etag=stored.etag,
             )
             seen.working = (*seen.working, working)
 
@@ -148,10 +158,14 @@ class Reader:
         seen.working = working
         return seen
 
-    async def journal(self) -> AsyncIterator[tuple[str, int]]:
+    async def journal(self, books: Books) -> AsyncIterator[tuple[str, int]]:
         """Job and run of every line; a line that cannot be read is passed over."""
         async for key, _ in self.bucket.listed(JOURNAL):
-            stored = await self.bucket.get(key)
+            try:
+                stored = await self.bucket.get(key)
+            except UnreadableError as error:
+                books.unreadable[key] = str(error)
+                continue
             for line in stored.body.splitlines() if stored else ():
                 try:
                     run = msgspec.json.decode(line, type=_Line)
@@ -186,13 +200,17 @@ class Reader:
     async def _record(
         self, books: Books, key: str, kind: type[R], stands_at: Callable[[Place], str] | None = None
     ) -> tuple[Stored | None, R | None]:
-        stored = await self.bucket.get(key)
+        try:
+            stored = await self.bucket.get(key)
+        except UnreadableError as error:
+            books.unreadable[key] = str(error)
+            return None, None
         if stored is None:
             return None, None
         try:
             record = decode(stored.body, kind)
             place = place_of(record.source.key)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             books.unreadable[key] = str(error)
             return stored, None
         if stands_at is not None and stands_at(place) != key:

@@ -4,6 +4,8 @@ Pure functions over the counters of `ledger/governor.json`; `now` is always the 
 under the name of its run, so reserving twice holds one and settling twice books once (ADR 8).
 """
 
+import math
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -14,8 +16,17 @@ BAD_CREATES_TO_CLOSE = 5
 PROBE_EVERY = timedelta(seconds=60)
 OUTPUT_WITHOUT_CAP_TOKENS = 4000
 """What is reserved for an output that no recipe caps."""
+MOST_UNREADABLE = 50
+_MOST = 10**15
+"""Tokens or money that a day can come to: more is an answer that lies."""
 _FULL_S = 15.0
 """A job for which there is no place is looked at again after this: longer than a tick stays for what is due soon."""
+_LONGEST_BUDGET_S = 3600.0
+"""One whose day's budget is spent asks again within this: the operator may have raised it."""
+_LONGEST_TAKEN_S = 86_400.0
+"""A generation that is said to have taken longer teaches nothing about when to look at the next."""
+_FORGOTTEN_AFTER = timedelta(minutes=30)
+"""A pause that nobody has probed for so long past its time is nobody's: who waits asks every quarter of an hour."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,6 +51,8 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     since: datetime
     next_probe: datetime
+    any_call_lifts: bool = False
+    """Whether it ends with any call that the provider accepts; else with a create only."""
 
 
 class Counters(msgspec.Struct, kw_only=True):
@@ -69,6 +82,8 @@ class Counters(msgspec.Struct, kw_only=True):
     """What generations of each model usually take: a moving average, learnt from those that ended."""
     chars_per_token: dict[str, float] = {}
     """How many characters of what each model was sent made a token: learnt likewise."""
+    unreadable: dict[str, str] = {}
+    """Objects that cannot be read, and why: by their keys, some of them where there are many."""
     unexplained: list[str] = []
     """Reservations for which the last sweep found no open record."""
 
@@ -100,7 +115,22 @@ def room(counters: Counters, limits: Limits, now: datetime) -> int:
     if pause := counters.pauses.get(EVERYTHING):
         return 1 if now >= pause.next_probe else 0
     free = min(limits.max_in_flight - counters.in_flight, limits.submits_per_minute - counters.submitted)
-    return max(0, free)
+    return max(0, min(free, _affordable(counters, limits)))
+
+
+def _affordable(counters: Counters, limits: Limits) -> int:
+    """How many more like those under way the day's budget takes. Who wants less is among the few that a tick tries."""
+    held, (tokens, cost) = counters.reserved.values(), used(counters)
+    places = max(1, counters.in_flight)
+    found = [limits.max_in_flight]
+    for limit, spent, reserved in (
+        (limits.daily_tokens, tokens, sum(each.tokens for each in held)),
+        (limits.daily_cost, cost, sum(each.cost for each in held)),
+    ):
+        if limit is not None and (reserved > 0 or spent >= limit):
+            each = reserved / places
+            found.append(int(max(0.0, limit - spent) / each) if each else 0)
+    return min(found)
 
 
 def reserve(
@@ -121,18 +151,18 @@ def reserve(
 
 
 def extend(
-    counters: Counters, limits: Limits, now: datetime, name: str, *, held: Reservation, each: Reservation, most: int
+    counters: Counters, limits: Limits, now: datetime, name: str, *, held: Reservation, wanted: Sequence[Reservation]
 ) -> tuple[int, Denial | None]:
-    """Hold what a run with many generations has open now, `held`, and as many more like `each` as can be had.
+    """Hold what a run with many generations has open now, `held`, and as many of those it wants as can be had.
 
-    What it has used since the last time is booked. Returns how many more, at most `most`, and why not all of them.
+    What it has used since the last time is booked. Returns how many more it may begin, and why not all of them.
     """
     move_windows(counters, now)
     before = counters.reserved.get(name)
     if before is not None:  # else it is the first time, or somebody has ended the run meanwhile
         _book(counters, held.booked_tokens - before.booked_tokens, held.booked_cost - before.booked_cost)
     counters.reserved[name] = held
-    for more in range(most):
+    for more, each in enumerate(wanted):
         denial = _denial(counters, limits, now, each, behind_others=False)
         if denial is not None:
             return more, denial
@@ -141,7 +171,7 @@ def extend(
         )
         counters.reserved[name] = held
         _granted(counters, now, each.model)
-    return most, None
+    return len(wanted), None
 
 
 def _granted(counters: Counters, now: datetime, model: str) -> None:
@@ -177,24 +207,40 @@ def settle(counters: Counters, now: datetime, name: str, *, tokens: int, cost: f
 
 
 def _book(counters: Counters, tokens: int, cost: float) -> None:
-    counters.tokens += max(0, tokens)
-    counters.cost = round(counters.cost + max(0.0, cost), 9)
+    counters.tokens = min(_MOST, counters.tokens + max(0, tokens))
+    counters.cost = round(min(float(_MOST), counters.cost + (max(0.0, cost) if math.isfinite(cost) else _MOST)), 9)
+
+
+def note_unreadable(counters: Counters, found: Mapping[str, str], readable: Collection[str]) -> None:
+    """Keep the names of objects that a person must look at, no more than can be shown."""
+    kept = {key: why for key, why in counters.unreadable.items() if key not in readable} | dict(found)
+    counters.unreadable = dict(sorted(kept.items())[:MOST_UNREADABLE])
 
 
 def learn(counters: Counters, model: str, took_s: float, chars_per_token: float | None = None) -> None:
-    """Take one more generation into account, with a weight of a fifth."""
-    usual_s = counters.usual_s.get(model, took_s)
+    """Take one more generation into account, with a weight of a fifth: bounded, so that others soon outvote it."""
+    took_s = min(_LONGEST_TAKEN_S, max(0.0, took_s))
+    usual_s = min(_LONGEST_TAKEN_S, counters.usual_s.get(model, took_s))
     counters.usual_s[model] = round(usual_s + (took_s - usual_s) / 5, 1)
     if chars_per_token is not None:
-        known = counters.chars_per_token.get(model, chars_per_token)
-        ratio = known + (chars_per_token - known) / 5
-        counters.chars_per_token[model] = round(min(8.0, max(0.5, ratio)), 3)
+        told = _plausible(chars_per_token)
+        known = _plausible(counters.chars_per_token.get(model, told))
+        counters.chars_per_token[model] = round(known + (told - known) / 5, 3)
 
 
-def pause(counters: Counters, now: datetime, name: str, why: str) -> None:
-    """Create nothing more but one probe a minute; the first reason and time stay."""
-    since = counters.pauses[name].since if name in counters.pauses else now
-    counters.pauses[name] = Pause(why=why, since=since, next_probe=now + PROBE_EVERY)
+def _plausible(chars_per_token: float) -> float:
+    return min(8.0, max(0.5, chars_per_token))
+
+
+def pause(counters: Counters, now: datetime, name: str, why: str, *, any_call_lifts: bool = False) -> None:
+    """Create nothing more but one probe a minute; the first time stays, and so does what only a create can lift."""
+    before = counters.pauses.get(name)
+    counters.pauses[name] = Pause(
+        why=why,
+        since=before.since if before else now,
+        next_probe=now + PROBE_EVERY,
+        any_call_lifts=any_call_lifts and (before is None or before.any_call_lifts),
+    )
 
 
 def went_bad(counters: Counters, now: datetime, why: str) -> None:
@@ -204,11 +250,13 @@ def went_bad(counters: Counters, now: datetime, why: str) -> None:
         pause(counters, now, EVERYTHING, f"{counters.bad_creates} creates in a row failed, the last: {why}")
 
 
-def went_well(counters: Counters, model: str) -> None:
-    """A create succeeded: whatever was paused for it goes on."""
-    counters.bad_creates = 0
-    counters.pauses.pop(EVERYTHING, None)
-    counters.pauses.pop(model, None)
+def went_well(counters: Counters, model: str, *, is_create: bool = True) -> None:
+    """The provider accepted a call for a model: whatever was paused for the like of it goes on."""
+    if is_create:
+        counters.bad_creates = 0
+    for name in (EVERYTHING, model):
+        if name in counters.pauses and (is_create or counters.pauses[name].any_call_lifts):
+            del counters.pauses[name]
 
 
 def _denial(
@@ -219,26 +267,33 @@ def _denial(
         if held is not None and now < held.next_probe:
             return Denial(waiting_for="provider", seconds=(held.next_probe - now).total_seconds())
     if behind_others and counters.others_wait:
-        return Denial(waiting_for="capacity", seconds=0)
+        return Denial(waiting_for="turn", seconds=0)
     if counters.in_flight >= limits.max_in_flight:
-        return Denial(waiting_for="capacity", seconds=_FULL_S)
+        return Denial(waiting_for="capacity" if limits.max_in_flight else "turn", seconds=_FULL_S)
     if counters.submitted >= limits.submits_per_minute:
         return Denial(waiting_for="rate", seconds=(counters.minute + timedelta(minutes=1) - now).total_seconds())
-    tokens, cost = used(counters)
-    over = (limits.daily_tokens is not None and tokens + wanted.tokens > limits.daily_tokens) or (
-        limits.daily_cost is not None and cost + wanted.cost > limits.daily_cost
+    if _fits(limits, wanted, used(counters)):
+        return None
+    is_spent = not _fits(limits, wanted, used(counters, reserved=False))
+    return Denial(waiting_for="budget", seconds=min(_LONGEST_BUDGET_S, _until_tomorrow(now)) if is_spent else _FULL_S)
+
+
+def _fits(limits: Limits, wanted: Reservation, day: tuple[int, float]) -> bool:
+    tokens, cost = day
+    return (limits.daily_tokens is None or tokens + wanted.tokens <= limits.daily_tokens) and (
+        limits.daily_cost is None or cost + wanted.cost <= limits.daily_cost
     )
-    return Denial(waiting_for="budget", seconds=_until_tomorrow(now)) if over else None
 
 
-def used(counters: Counters) -> tuple[int, float]:
-    """Tokens and money of the day: booked, owed, and reserved by what is under way."""
-    held = [*counters.reserved.values(), *counters.owed.values()]
+def used(counters: Counters, *, reserved: bool = True) -> tuple[int, float]:
+    """Tokens and money of the day: booked, owed, and, if wanted, reserved by what is under way."""
+    held = [*(counters.reserved.values() if reserved else ()), *counters.owed.values()]
     return counters.tokens + sum(each.tokens for each in held), counters.cost + sum(each.cost for each in held)
 
 
 def move_windows(counters: Counters, now: datetime) -> None:
-    """Begin a new minute, a new day."""
+    """Begin a new minute, a new day; forget the pauses for which nobody waits any more."""
+    counters.pauses = {name: held for name, held in counters.pauses.items() if now < held.next_probe + _FORGOTTEN_AFTER}
     minute, day = now.replace(second=0, microsecond=0), now.strftime("%Y-%m-%d")
     if minute > counters.minute:
         counters.minute, counters.submitted = minute, 0

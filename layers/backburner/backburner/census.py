@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from backburner.governor import Governor
+from backburner.keys import OPEN, open_run
 from backburner.ports import Bucket
 
-OPEN = "ledger/open/"
 _BUDGET_SHARE = 0.8
 _MOST = 20_000
 """Open records that one census looks at; beyond it the count says "at least"."""
@@ -21,6 +21,8 @@ class Census:
     paused: int
     budget_used: float
     """Share of the daily budget that is spent or reserved, the larger of tokens and cost; 0 without a budget."""
+    unreadable: int = 0
+    """Objects that a person must look at."""
 
 
 def alarms(census: Census, *, deadline_s: int, results_kept_s: int | None) -> list[str]:
@@ -32,6 +34,7 @@ def alarms(census: Census, *, deadline_s: int, results_kept_s: int | None) -> li
         "oldest-open-job": census.oldest_s > deadline_s,
         "results-end": results_kept_s is not None and census.oldest_s > results_kept_s / 2,
         "provider-paused": census.paused > 0,
+        "unreadable-objects": census.unreadable > 0,
         "budget": census.budget_used >= _BUDGET_SHARE,
     }
     return [name for name, is_raised in raised.items() if is_raised]
@@ -40,7 +43,9 @@ def alarms(census: Census, *, deadline_s: int, results_kept_s: int | None) -> li
 async def take(bucket: Bucket, governor: Governor) -> Census:
     """Count what is open now."""
     count, oldest_s = 0, 0.0
-    async for _, stored in bucket.listed(OPEN):
+    async for key, stored in bucket.listed(OPEN):
+        if open_run(key) is None:
+            continue
         count, oldest_s = count + 1, max(oldest_s, stored.age_s)
         if count >= _MOST:
             break
@@ -50,5 +55,6 @@ async def take(bucket: Bucket, governor: Governor) -> Census:
         running=counters.in_flight,
         oldest_s=oldest_s,
         paused=len(counters.pauses),
+        unreadable=len(counters.unreadable),
         budget_used=governor.budget_used(counters, now),
     )

@@ -7,10 +7,21 @@ message whose ticket is not the record's any more, and that one is deleted. The 
 
 import dataclasses
 import logging
+import math
 from dataclasses import dataclass
 
-from backburner.answers import Answer, Generation, Trouble
+from backburner.answers import Answer, Generation, absent
 from backburner.deadletters import envelope
+from backburner.decisions import (
+    ABSENT_LOOK_S,
+    OVERDUE_S,
+    Decision,
+    Do,
+    Stop,
+    absent_since,
+    decide,
+    is_believed,
+)
 from backburner.errors import MessageError, Reason
 from backburner.finish import Finisher
 from backburner.generate import Starter
@@ -18,20 +29,19 @@ from backburner.governor import Governor
 from backburner.keys import place_of
 from backburner.ledger import Ledger, Open
 from backburner.massive import Massive
+from backburner.memory import Memory
 from backburner.messages import Message, decode
 from backburner.pacing import LONGEST_DELAY_S, Pace, hidden_s, next_poll_s, probe_s
 from backburner.ports import Clock, Generator, Queue, Received
 from backburner.profiles import Profile
 from backburner.recipes import Recipe, parse, schema_problem
-from backburner.records import OpenRecord, State, log_keys, seen
+from backburner.records import LOST, UNKNOWN, OpenRecord, State, ended_unseen, log_keys, seen
 from backburner.segments import Segments
 from backburner.submit import Submitter
-from backburner.verdicts import Act, Call, Verdict, judge
+from backburner.verdicts import ABSENT, Act, Call, Verdict, judge
 
 logger = logging.getLogger(__name__)
 
-YOUNG_S = 60
-"""A 404 on a generation younger than this is not believed yet."""
 EARLY_S = 2.0
 """A message that came before the record that names it shows again after this."""
 _VOID_AT_RECEIVE = 3
@@ -59,6 +69,7 @@ class Checker:
     governor: Governor
     massive: Massive
     segments: Segments
+    memory: Memory
     deadline_s: int
 
     async def handle(self, queue: Queue, received: Received) -> None:
@@ -157,66 +168,97 @@ class Checker:
 
     async def _look(self, held: Open, received: Received) -> "_Next":
         """Ask the provider about a running generation and act on the verdict."""
-        record, age_s = held.record, held.generation_age_s
-        if self.pace.is_held:
+        record = held.record
+        if record.answer is None and self.pace.is_held:
             return await self._later(held, received, probe_s())
-        response_id = record.responses[-1].id
-        await self.pace.turn()
-        if record.cancelled_for is not None:
-            await self.generator.cancel(response_id)
-        answer = await self.generator.retrieve(response_id)
-        recipe = parse(record.recipe_text)
+        if record.answer is None:
+            await self.pace.turn()
+        async with self.memory.for_answer():
+            return await self._judge(held, await self._asked(record), received)
+
+    async def _judge(self, held: Open, answer: Answer, received: Received) -> "_Next":
+        """Act on what the provider says of a generation."""
+        record, recipe = held.record, parse(held.record.recipe_text)
+        cap, age_s = record.enlarged_cap or recipe.max_output_tokens, held.generation_age_s
         verdict = judge(
             answer,
             Call.RETRIEVE,
             schema_problem=_schema_problem(recipe, answer),
-            young=age_s < YOUNG_S,
+            young=not is_believed(age_s, record.absent_s),
             cancelled_for=record.cancelled_for,
+            cap=cap,
+            overdue=age_s > self._deadline_s(recipe) + OVERDUE_S,
         )
-        if verdict.act is Act.POLL:
-            return await self._not_yet(held, answer, verdict, recipe, received)
-        if verdict.act in (Act.PAUSE, Act.PAUSE_MODEL):
-            await self.starter.pause(record, verdict)
-            if isinstance(answer, Trouble):
-                self.pace.is_held = self.pace.is_held or verdict.act is Act.PAUSE
-                return await self._later(held, received, probe_s(verdict.after_s))
-        return await self._act(_updated(held, answer, received), answer, verdict, recipe)
+        decision = decide(
+            verdict,
+            answer,
+            Call.RETRIEVE,
+            attempt=record.attempt,
+            most=self.starter.max_attempts,
+            cap=cap,
+            is_enlarged=record.enlarged_cap is not None,
+        )
+        if decision.stop:
+            await self.starter.pause(record, decision, Call.RETRIEVE, answer)
+        if decision.do is not Do.LOOK:
+            return await self._act(_updated(held, answer, verdict, received), answer, decision)
+        if decision.stop:
+            self.pace.is_held = self.pace.is_held or decision.stop is Stop.EVERYBODY
+            return await self._later(held, received, probe_s(decision.after_s))
+        return await self._not_yet(held, answer, decision, recipe, received)
 
-    async def _act(self, held: Open, answer: Answer, verdict: Verdict, recipe: Recipe) -> "_Next":
-        """Carry out a verdict that ends this generation."""
+    async def _asked(self, record: OpenRecord) -> Answer:
+        """What the provider says of a generation: now, or at its create, if that was the end of it."""
+        if record.answer is not None:
+            return record.answer
+        response_id = record.responses[-1].id
+        if record.cancelled_for is not None:
+            await self.generator.cancel(response_id)
+        answer = await self.generator.retrieve(response_id)
+        if not isinstance(answer, Generation):
+            return answer
+        await self.governor.went_well(record.provider.model, is_create=False)
+        is_ours = not (answer.job and self.profile.metadata) or answer.job == record.job_id
+        return answer if is_ours else absent("the answer is about another job")
+
+    def _deadline_s(self, recipe: Recipe) -> float:
+        return recipe.deadline_s or self.deadline_s
+
+    async def _act(self, held: Open, answer: Answer, decision: Decision) -> "_Next":
+        """Carry out a decision that ends this generation."""
         record, ours = held.record, True
-        match verdict.act:
-            case Act.PAUSE:
-                unused = held.but(attempt=record.attempt - 1)
-                ours = await self.starter.wait(unused, "provider", probe_s(verdict.after_s))
-            case Act.COMMIT if isinstance(answer, Generation):
-                self._learn(answer, held)
-                await self.finisher.done(record, answer.text)
-            case Act.ENLARGE if (cap := _doubled(record, recipe)) and record.attempt < self.starter.max_attempts:
-                ours = await self.starter.retry(held.but(enlarged_cap=cap), verdict)
-            case Act.SPLIT:
-                ours = await self.starter.divide(held, verdict)
-            case Act.FAIL | Act.ENLARGE:
-                ours = await self.starter.end(held, verdict.reason or Reason.PROVIDER_FAILED, verdict.message)
-            case Act.LOST:
-                if await self.finisher.settled(record) is None:
-                    ours = await self.starter.retry(held.but(suspected_orphans=record.suspected_orphans + 1), verdict)
-            case _:
-                ours = await self.starter.retry(held, verdict)
+        if decision.do is Do.FINISH and isinstance(answer, Generation):
+            self._learn(answer, held)
+            self.memory.met_answer(len(answer.text))
+            await self.finisher.done(record, answer.text)
+        elif not decision.orphans or await self.finisher.settled(record) is None:
+            ours = await self.starter.carry_out(held, decision)
         return (None, self._forgettable(record.response_ids)) if ours else _TAKEN
 
     async def _not_yet(
-        self, held: Open, answer: Answer, verdict: Verdict, recipe: Recipe, received: Received
+        self, held: Open, answer: Answer, decision: Decision, recipe: Recipe, received: Received
     ) -> "_Next":
         """Postpone; past the deadline, and only on the provider's own word, cancel and look once more."""
-        record = held.record
-        late = held.generation_age_s > (recipe.deadline_s or self.deadline_s)
+        record, age_s = held.record, held.generation_age_s
+        late = held.generation_age_s > self._deadline_s(recipe)
         if late and isinstance(answer, Generation) and record.cancelled_for is None:
-            cancelling = held.but(cancelled_for=Reason.DEADLINE_EXCEEDED, ran_s=held.generation_age_s)
+            cancelling = held.but(cancelled_for=Reason.DEADLINE_EXCEEDED, ran_s=age_s)
             await self.ledger.rewrite(cancelling)
             return 0.0, frozenset()
-        round_s = self.governor.seen.in_flight / self.pace.per_second
-        return await self._later(held, received, next_poll_s(held.generation_age_s, verdict.after_s, round_s=round_s))
+        absent_s = absent_since(answer, age_s, record.absent_s)
+        if absent_s != record.absent_s:
+            mine = await self.ledger.rewrite(held.but(absent_s=absent_s, ran_s=age_s))
+            if mine is None:
+                return _TAKEN
+            held = mine
+        next_s = next_poll_s(
+            age_s,
+            decision.after_s,
+            round_s=self.governor.seen.in_flight / self.pace.per_second,
+            most_s=self.profile.longest_gap_s if absent_s is None else ABSENT_LOOK_S,
+            left_s=self._deadline_s(recipe) - age_s if record.cancelled_for is None and not late else math.inf,
+        )
+        return await self._later(held, received, next_s)
 
     async def _after(self, delay_s: float | None, held: Open, received: Received) -> "_Next":
         return _DELETE if delay_s is None else await self._later(held, received, delay_s)
@@ -235,9 +277,11 @@ class Checker:
         return _DELETE if renewed else _TAKEN
 
     def _learn(self, answer: Generation, held: Open) -> None:
+        """How long it took, by the provider's times where they can be true: never longer than we have waited."""
         took_s = held.generation_age_s
         if answer.created_at is not None and answer.completed_at is not None:
-            took_s = answer.completed_at - answer.created_at
+            told_s = float(answer.completed_at - answer.created_at)
+            took_s = told_s if 0 <= told_s <= took_s else took_s
         inputs = answer.usage.input_tokens if answer.usage else 0
         long_enough = inputs > 0 and held.record.sent_chars >= _TELLING_CHARS
         ratio = held.record.sent_chars / inputs if long_enough else None
@@ -255,22 +299,14 @@ _TAKEN: _Next = (EARLY_S, frozenset())
 
 
 def _schema_problem(recipe: Recipe, answer: Answer) -> str:
-    if isinstance(answer, Generation) and answer.status == "completed":
-        return schema_problem(recipe, answer.text)
-    return ""
+    return schema_problem(recipe, answer.text) if isinstance(answer, Generation) and answer.is_completed else ""
 
 
-def _updated(held: Open, answer: Answer, received: Received) -> Open:
+def _updated(held: Open, answer: Answer, verdict: Verdict, received: Received) -> Open:
     """The record with what the provider now says, and how often it was asked."""
     asked = held.but(polls=held.record.polls + received.receives)
     if not isinstance(answer, Generation):
-        return asked
+        status = LOST if verdict.act is Act.LOST or answer.status in ABSENT else UNKNOWN
+        return dataclasses.replace(asked, record=ended_unseen(asked.record, status))
     updated = dataclasses.replace(asked, record=seen(asked.record, answer))
     return updated.but(partial_text=answer.text or answer.refusal or held.record.partial_text)
-
-
-def _doubled(record: OpenRecord, recipe: Recipe) -> int | None:
-    """Twice the cap, once; None where there is no cap or it was doubled already."""
-    if record.enlarged_cap is not None or recipe.max_output_tokens is None:
-        return None
-    return recipe.max_output_tokens * 2

@@ -2,25 +2,26 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from backburner.answers import Answer, Generation, Trouble
+from backburner.answers import Answer, Generation, Trouble, absent
 from backburner.capacity import EVERYTHING
-from backburner.errors import Reason
+from backburner.decisions import ABSENT_LOOK_S, Do, Stop, absent_since, lifted_by_any
 from backburner.governor import Governor
-from backburner.lines import succeeded
+from backburner.judging import judged
+from backburner.memory import Memory
 from backburner.pacing import LONGEST_POLL_S, RANDOM, Pace
 from backburner.ports import Clock, Generator
-from backburner.recipes import Recipe, parse, schema_problem
+from backburner.recipes import Recipe, parse
 from backburner.segment import Started, Todo
 from backburner.steps import Step
-from backburner.verdicts import Act, Call, Verdict, judge
+from backburner.verdicts import ABSENT, Call
 
 _AT_ONCE = 64
-_YOUNG_S = 60
 _GROWTH = 1.2
 """Each poll of a line comes at this many times the age of the one before, until polls are five minutes apart."""
 
@@ -33,34 +34,45 @@ class Collector:
     generator: Generator
     clock: Clock
     pace: Pace
+    memory: Memory
     max_attempts: int
     deadline_s: int
 
-    async def collect(self, step: Step) -> None:
-        """Look at every line that is due."""
-        recipe, age_s, at_once = parse(step.record.recipe_text), step.age_s(), asyncio.Semaphore(_AT_ONCE)
+    async def collect(self, step: Step) -> AsyncIterator[None]:
+        """Look at every line that is due; stop wherever so much has ended that it must be written first."""
+        recipe, age_s = parse(step.record.recipe_text), step.age_s()
         first_s = self.governor.first_poll_s(step.record.provider.model)
         due = [line for line in step.segment.started if _is_due(line, step.segment.polled_s, age_s, first_s)]
         RANDOM.shuffle(due)  # where time runs out, it is not always the same ones that are left
-        left = len(due)
+        left = deque(due)
 
-        async def poll(line: Started) -> None:
-            async with at_once:
-                if self._is_over():
+        async def poll() -> None:
+            while left and not self._is_over() and not self.memory.is_full(step.kept_bytes):
+                line = left.popleft()
+                if not await self.pace.turn(self.pace.until) or self.memory.is_full(step.kept_bytes):
+                    left.append(line)
                     return
-                if not await self.pace.turn(self.pace.until):
-                    return
-                if line.is_cancelled:
-                    await self.generator.cancel(line.id)
-                answer = await self.generator.retrieve(line.id)
-            nonlocal left
-            left -= 1
-            step.polls += 1
-            await self._judged(step, line, answer, recipe, age_s - line.at_s)
+                async with self.memory.for_answer():
+                    await self._poll(step, line, recipe, age_s)
 
-        await asyncio.gather(*map(poll, due))
+        while True:
+            await asyncio.gather(*(poll() for _ in range(min(_AT_ONCE, len(left)))))
+            if not left or not self.memory.is_full(step.kept_bytes):
+                break
+            yield
         if due and not left:
             step.segment, step.is_changed = replace(step.segment, polled_s=round(age_s, 1)), True
+
+    async def _poll(self, step: Step, line: Started, recipe: Recipe, age_s: float) -> None:
+        if line.is_cancelled:
+            await self.generator.cancel(line.id)
+        answer = await self.generator.retrieve(line.id)
+        step.polls += 1
+        await self._judged(step, line, answer, recipe, age_s - line.at_s)
+        size_bytes = len(step.completed.get(line.number, b"")) + len(step.failed.get(line.number, b""))
+        self.memory.met_answer(size_bytes)
+        self.memory.kept_bytes += size_bytes
+        step.kept_bytes += size_bytes
 
     async def cancel(self, step: Step) -> bool:
         """Stop what is under way; it is to do again for who takes the batch up. Whether the provider heard of all."""
@@ -82,57 +94,51 @@ class Collector:
         return self.pace.is_held or self.clock.monotonic() > self.pace.until
 
     async def _judged(self, step: Step, line: Started, answer: Answer, recipe: Recipe, age_s: float) -> None:
-        verdict = judge(
+        model = step.record.provider.model
+        if isinstance(answer, Generation):
+            await self.governor.went_well(model, is_create=False)
+            if not line.is_given and answer.job not in ("", step.record.job_id):
+                answer = absent("the answer is about another job")
+        decision = judged(
+            line,
             answer,
             Call.RETRIEVE,
-            schema_problem=_schema_problem(recipe, line, answer),
-            young=age_s < _YOUNG_S,
-            cancelled_for=Reason.DEADLINE_EXCEEDED if line.is_cancelled else None,
+            recipe,
+            age_s=age_s,
+            deadline_s=recipe.deadline_s or self.deadline_s,
+            most=self.max_attempts,
         )
-        if verdict.act is Act.RETRY and _has_output(answer):
-            verdict = Verdict(act=Act.COMMIT)
-        if verdict.act is Act.POLL:
-            late = age_s > (recipe.deadline_s or self.deadline_s)
-            if late and isinstance(answer, Generation) and not line.is_cancelled:
-                _mark_cancelled(step, line)
-            return
-        if verdict.act in (Act.PAUSE, Act.PAUSE_MODEL):
-            everything = verdict.act is Act.PAUSE
-            await self.governor.pause(EVERYTHING if everything else step.record.provider.model, verdict.message)
-            if isinstance(answer, Trouble):
-                self.pace.is_held = self.pace.is_held or everything
-                return
-        step.spent(answer)
-        step.drop(line.number)
-        if isinstance(answer, Generation):
-            step.forgettable.append(line.id)
-        self._act(step, line, answer, verdict)
+        if decision.stop:
+            everybody = decision.stop is Stop.EVERYBODY
+            concerned, lifts = EVERYTHING if everybody else model, lifted_by_any(Call.RETRIEVE, answer)
+            await self.governor.pause(concerned, decision.brief, any_call_lifts=lifts)
+        if decision.do is not Do.LOOK:
+            step.conclude(line, decision, answer)
+        elif decision.stop:
+            self.pace.is_held = self.pace.is_held or everybody
+        else:
+            self._looked(step, line, answer, age_s, recipe)
 
-    def _act(self, step: Step, line: Started, answer: Answer, verdict: Verdict) -> None:
-        """What a verdict that ends a generation means for its line."""
-        cap = answer.body.get("max_output_tokens") if isinstance(answer, Generation) else None
-        used = Todo(line.number, line.attempt - 1, line.cap)
-        match verdict.act:
-            case Act.COMMIT if isinstance(answer, Generation):
-                step.completed[line.number] = succeeded(line.number, line.custom_id, answer)
-            case Act.PAUSE:
-                step.todo(used)
-            case Act.ENLARGE if isinstance(cap, int) and line.cap is None and line.attempt < self.max_attempts:
-                step.todo(Todo(line.number, line.attempt, cap * 2))
-            case Act.FAIL | Act.SPLIT | Act.ENLARGE:
-                reason = verdict.reason or Reason.PROVIDER_FAILED
-                step.fail(line.number, line.custom_id, reason, verdict.message, answer)
-            case _:
-                step.orphans += verdict.act is Act.LOST
-                step.again(used, verdict, line.custom_id, self.max_attempts, answer)
+    def _looked(self, step: Step, line: Started, answer: Answer, age_s: float, recipe: Recipe) -> None:
+        """Nothing has ended: what else must be known at the next look."""
+        late = age_s > (recipe.deadline_s or self.deadline_s)
+        seen = replace(
+            line,
+            absent_s=absent_since(answer, age_s, line.absent_s),
+            is_cancelled=line.is_cancelled or (late and isinstance(answer, Generation)),
+        )
+        if seen != line:
+            step.segment, step.is_changed = step.segment.with_started(seen), True
 
 
-_GONE = (404, 405, 409)
+_GONE = ABSENT | {409}
 """Answers to a cancel that say that there is nothing to cancel any more, or no cancelling at all."""
 
 
 def _is_due(line: Started, polled_s: float, age_s: float, first_s: float) -> bool:
     """Whether a line should have been polled once more since the last look."""
+    if line.absent_s is not None:
+        return age_s - polled_s >= ABSENT_LOOK_S
     return line.is_cancelled or _polls_by(age_s - line.at_s, first_s) > _polls_by(polled_s - line.at_s, first_s)
 
 
@@ -143,25 +149,3 @@ def _polls_by(line_s: float, first_s: float) -> int:
     linear_s = LONGEST_POLL_S / (_GROWTH - 1)
     grown = 1 + int(math.log(min(line_s, max(linear_s, first_s)) / first_s, _GROWTH))
     return grown + int(max(0.0, line_s - linear_s) / LONGEST_POLL_S)
-
-
-def _mark_cancelled(step: Step, line: Started) -> None:
-    marked = replace(line, is_cancelled=True)
-    started = [marked if each.number == line.number else each for each in step.segment.started]
-    step.segment, step.is_changed = replace(step.segment, started=started), True
-
-
-def _schema_problem(recipe: Recipe, line: Started, answer: Answer) -> str:
-    """Lines with a body of their own have a schema of their own, if any: the provider keeps it."""
-    if line.is_given or not isinstance(answer, Generation) or answer.status != "completed":
-        return ""
-    return schema_problem(recipe, answer.text)
-
-
-def _has_output(answer: Answer) -> bool:
-    """Whether a completed answer without text has something else to show: a call of a tool, say."""
-    if not isinstance(answer, Generation) or answer.status != "completed" or answer.text or answer.refusal:
-        return False
-    output = answer.body.get("output")
-    kinds = {item.get("type") for item in output if isinstance(item, Mapping)} if isinstance(output, list) else set()
-    return bool(kinds - {"message", "reasoning", None})

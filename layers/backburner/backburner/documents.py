@@ -21,6 +21,7 @@ _HEAD_CHARS = 4096
 FLAT_OFFICE = "http://schemas.microsoft.com/office/2006/xmlPackage"
 """The namespace of an Office document that is written as one XML file."""
 _WORD_2003 = "http://schemas.microsoft.com/office/word/2003/wordml"
+_LOOKED_AT_BYTES = 65_536
 _TEXT_NAMES = frozenset({".txt", ".text", ".md", ".markdown", ".csv", ".tsv", ".json", ".jsonl", ".log"})
 _HTML_NAMES = frozenset({".html", ".htm", ".xhtml"})
 _HTML_BEGINS = re.compile(
@@ -88,9 +89,19 @@ def plain_text(body: bytes, name: str) -> str | None:
     return checked(text, len(body))
 
 
+def looks_plain(body: bytes, name: str) -> bool:
+    """Whether a document begins as plain text does, so that no child will have to read it."""
+    mark, encoding = next(((mark, name) for mark, name in _BOMS if body.startswith(mark)), (b"", "utf-8"))
+    try:
+        head = codecs.getincrementaldecoder(encoding)().decode(body[len(mark) : _LOOKED_AT_BYTES])
+    except UnicodeDecodeError:
+        return False
+    return "\x00" not in head and not is_markup(head, name)
+
+
 def checked(text: str, size_bytes: int) -> str:
     """A text that holds something. Raises `JobError` where it is white space only."""
-    if not text.strip():
+    if not text or text.isspace():  # not `strip`: it copies
         raise JobError(Reason.EMPTY_DOCUMENT, f"no text in its {size_bytes} bytes; upload the document again")
     return text
 

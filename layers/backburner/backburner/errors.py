@@ -7,6 +7,7 @@ BackburnerError
 │   └── MessageError      a queue message that cannot be understood
 ├── JobError              this job fails for good, for a reason of the contract
 └── RetryLaterError       the store or a queue did not do its part: leave the message, try again
+    └── UnreadableError   one object cannot be read, and will not be until a person looks at it
 """
 
 from enum import StrEnum
@@ -34,6 +35,7 @@ class Reason(StrEnum):
     LOST = "lost"
     CANCELLED = "cancelled"
     OVER_BUDGET = "over_budget"
+    INTERNAL_ERROR = "internal_error"
 
 
 class BackburnerError(Exception):
@@ -66,3 +68,11 @@ class JobError(BackburnerError):
 
 class RetryLaterError(BackburnerError):
     """The bucket, a queue or a secret store refused or did not answer; nothing is decided by it."""
+
+
+class UnreadableError(RetryLaterError):
+    """One object, `key`, is damaged or may not be read: others are not concerned, and a person must look at it."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key

@@ -30,7 +30,7 @@ from backburner.records import (
     RunRecord,
     State,
     SupersededRecord,
-    cost_of,
+    booked,
     log_keys,
     shared,
 )
@@ -148,7 +148,8 @@ class Finisher:
         if record.division is not None:
             folder = work_folder(record.job_id)
             async for key, _ in self.bucket.listed(folder):
-                if int(key.removeprefix(folder).partition("/")[0]) <= record.run:
+                run = key.removeprefix(folder).partition("/")[0]
+                if run.isdecimal() and int(run) <= record.run:
                     await self.bucket.delete(key)
 
     async def _clear_up(self, record: OpenRecord, committed: RunRecord | ErrorRecord) -> None:
@@ -182,9 +183,8 @@ class Finisher:
         if (ended.job_id, ended.run) != (record.job_id, record.run):
             ended = record  # a later run's record stands there by now
         if record.wants is not None:
-            used = ended.own_usage  # its parts settle for themselves
-            cost = cost_of(record.price, used) or 0.0
-            await self.governor.settle(record.name, tokens=used.total_tokens, cost=cost)
+            tokens, cost = booked(record, ended.own_usage, ended.responses)  # its parts settle for themselves
+            await self.governor.settle(record.name, tokens=tokens, cost=cost)
 
     async def _put_text(self, record: OpenRecord, key: str, text: "_Text") -> str:
         there = await self.bucket.head(key)

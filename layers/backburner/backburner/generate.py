@@ -1,33 +1,37 @@
 """Starting one generation for a record that says `submitting` and is ours; and putting a run back to wait.
 
 Order of effects, and what a crash before each costs:
-  [the caller] guard, then the record `submitting` → create → the id on the pending queue → the record `running`.
+  [the caller] guard, then the record `submitting` → create → a note whose the id is → the id on the pending queue →
+  the record `running`.
 Before the create: nothing; the guard surfaces after the lease and another attempt is made, counted as a suspected
 orphan because nobody can tell. Between create and id: one generation, whose id is lost. After the id: nothing; the
-message that brings it is adopted.
+message that brings it is adopted. The note comes first, since an id that is another run's must never be adopted. A
+queue that refuses the id costs nothing either: it is recorded under the guard.
 """
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
 
-from backburner.answers import Generation, Trouble
-from backburner.capacity import EVERYTHING, Denial
-from backburner.documents import MAX_DOCUMENT_BYTES
-from backburner.errors import JobError, Reason
+from backburner.answers import Answer, Generation, Trouble, repeated
+from backburner.capacity import EVERYTHING, Denial, Reservation
+from backburner.decisions import Decision, Do, Stop, decide, lifted_by_any
+from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.finish import Finisher
 from backburner.governor import Governor
 from backburner.ledger import Ledger, Open
 from backburner.massive import Massive
+from backburner.memory import Hold, Memory
 from backburner.pacing import LONGEST_DELAY_S, backoff_s, probe_s
 from backburner.ports import Bucket, Clock, Extractor, Generator, Queue, TooLargeError
 from backburner.profiles import Profile, request_body
 from backburner.recipes import parse
-from backburner.records import OpenRecord, State, log_keys
-from backburner.verdicts import Act, Call, Verdict, judge
+from backburner.records import OpenRecord, State, booked, log_keys
+from backburner.verdicts import Call, judge, loggable
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +55,7 @@ class Starter:
     pending: Queue
     backlog: Queue
     clock: Clock
+    memory: Memory
     profile: Profile
     lease_s: int
     max_attempts: int
@@ -100,28 +105,49 @@ class Starter:
         record = held.record
         if await self.finisher.settled(record):
             return
+        if text is not None:  # whoever read it holds it
+            await self._create(held, text)
+            return
+        async with self.memory.for_document(record.source.size) as hold:
+            await self._read_and_create(held, hold)
+
+    async def _read_and_create(self, held: Open, hold: Hold) -> None:
+        record = held.record
         try:
-            text = await self._text(record) if text is None else text
+            text = await self._text(record, hold)
         except JobError as error:
             await self.end(held, error.reason, str(error))
             return
         if text is None:
             await self.finisher.supersede(record, None)
-            return
-        body = self._request(record, text)
+        else:
+            await self._create(held, text)
+
+    async def _create(self, held: Open, text: str) -> None:
+        body = self._request(held.record, text)
         held = held.but(sent_chars=len(text) + len(body["instructions"]))
         async with self.slots:
             answer = await self.generator.create(body, self.create_limit_s)
         if isinstance(answer, Generation):
-            await self._started(held, answer)
+            await self._started(held, answer, text)
         else:
-            await self._not_started(held, answer)
+            await self._not_started(held, answer, text)
 
-    async def retry(self, held: Open, verdict: Verdict) -> bool:
-        """A new attempt through the backlog; out of attempts: fail with its reason. False: another owner's."""
-        if held.record.attempt >= self.max_attempts:
-            return await self.end(held, verdict.reason or Reason.PROVIDER_FAILED, verdict.message)
-        return await self.wait(held, "retry", backoff_s(held.record.attempt - 1, verdict.after_s))
+    async def carry_out(self, held: Open, decision: Decision, text: str | None = None) -> bool:
+        """Do what follows where an attempt has ended without a result. False: another owner's."""
+        record = held.record
+        held = held.but(suspected_orphans=record.suspected_orphans + decision.orphans)
+        match decision.do:
+            case Do.AGAIN:
+                again = held.but(enlarged_cap=decision.cap or record.enlarged_cap, wants=_wants(record, decision.cap))
+                return await self.wait(again, "retry", backoff_s(record.attempt - 1, decision.after_s))
+            case Do.PUT_BACK:
+                backs_off_s = probe_s(decision.after_s) if decision.stop else backoff_s(record.waits, decision.after_s)
+                return await self.wait(held.but(attempt=record.attempt - 1), "provider", backs_off_s)
+            case Do.DIVIDE:
+                return await self.divide(held, decision.message, text)
+            case _:
+                return await self.end(held, decision.reason, decision.message)
 
     async def wait(self, held: Open, waiting_for: str, delay_s: float) -> bool:
         """Put a run back to wait: message before record. False: another owner's record stands, our message is void."""
@@ -133,26 +159,30 @@ class Starter:
         if await self.ledger.rewrite(waiting) is None:
             return False
         if record.wants is not None:
-            used = replace(record.wants, tokens=record.usage.total_tokens, cost=record.cost or 0.0)
+            tokens, cost = booked(record, record.usage, record.responses)
+            used = replace(record.wants, tokens=tokens, cost=cost)
             await self.governor.release(record.name, used)
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
 
-    async def divide(self, held: Open, verdict: Verdict) -> bool:
+    async def divide(self, held: Open, told: str, text: str | None = None) -> bool:
         """Cut what the provider called too long; what cannot be cut smaller fails. False: another owner's."""
         try:
-            text = await self._text(held.record)
-            if text is None:
-                await self.finisher.supersede(held.record, None)
-                return True
-            return await self.massive.divide(held, text)
+            if text is not None:
+                return await self.massive.divide(held, text)
+            async with self.memory.for_document(held.record.source.size) as hold:
+                text = await self._text(held.record, hold)
+                if text is not None:
+                    return await self.massive.divide(held, text)
+            await self.finisher.supersede(held.record, None)
+            return True  # noqa: TRY300 - what fails is told in one place
         except JobError as error:
-            return await self.end(held, error.reason, f"{error} ({verdict.message})")
+            return await self.end(held, error.reason, f"{error} ({told})")
 
-    async def pause(self, record: OpenRecord, verdict: Verdict) -> None:
-        """Pause what a verdict concerns: the provider, or one model of it."""
-        concerned = EVERYTHING if verdict.act is Act.PAUSE else record.provider.model
-        await self.governor.pause(concerned, verdict.message)
+    async def pause(self, record: OpenRecord, decision: Decision, call: Call, answer: Answer) -> None:
+        """Pause whom a decision concerns: everybody, or one model."""
+        concerned = EVERYTHING if decision.stop is Stop.EVERYBODY else record.provider.model
+        await self.governor.pause(concerned, decision.brief, any_call_lifts=lifted_by_any(call, answer))
 
     async def end(self, held: Open, reason: Reason, message: str) -> bool:
         """Fail a run that is still ours: the record is written once more first, so a stale owner fails nothing."""
@@ -162,14 +192,47 @@ class Starter:
         await self.finisher.fail(mine.record, reason, message)
         return True
 
-    async def _started(self, held: Open, generation: Generation) -> None:
-        record = held.record
-        message = record.message(generation.id)
-        await self.pending.send(message.encode(), round(self.governor.first_poll_s(record.provider.model)))
+    async def _started(self, held: Open, generation: Generation, text: str) -> None:
+        record, model = held.record, held.record.provider.model
+        if not await self._is_ours(record, generation):
+            await self._not_started(held, repeated(generation), text)
+            return
+        ticket = await self._tell(record, generation)
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
-        if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
+        if await self.ledger.rewrite(held.as_running(generation, ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
-        await self.governor.went_well(record.provider.model)
+        await self.governor.went_well(model)
+
+    def _first_look_s(self, record: OpenRecord) -> float:
+        """When to look first: never behind the deadline, and in time for what the provider does not keep."""
+        deadline_s = parse(record.recipe_text).deadline_s or math.inf
+        return min(self.governor.first_poll_s(record.provider.model), deadline_s, self.profile.longest_gap_s)
+
+    async def _is_ours(self, record: OpenRecord, generation: Generation) -> bool:
+        """Whether an answer to our create is about our create."""
+        is_anothers = self.profile.metadata and generation.job not in ("", record.job_id)
+        if is_anothers or generation.id in record.response_ids:
+            return False
+        try:
+            return await self.ledger.is_given_to(record, generation.id)
+        except RetryLaterError:  # an id at hand is worth more than the note
+            logger.warning("response id not noted", extra=log_keys(record) | {"response_id": generation.id})
+            return True
+
+    async def _tell(self, record: OpenRecord, generation: Generation) -> str:
+        """Send the id. Returns the ticket that drives the run from here: the guard's, if the queue refuses the id.
+
+        The guard lives and is the record's already, so the id may be recorded under it: it shows after the lease, and
+        finds a generation to look at where it would have had to start another one.
+        """
+        message = record.message(generation.id)
+        first_look_s = 0.0 if generation.is_over else self._first_look_s(record)
+        try:
+            await self.pending.send(message.encode(), round(first_look_s))
+        except RetryLaterError as error:
+            logger.warning("id not sent: the guard takes it", extra=log_keys(record) | {"error": str(error)})
+            return record.ticket
+        return message.ticket
 
     async def _cancel_unless_adopted(self, record: OpenRecord, response_id: str) -> None:
         """Another owner took the run over: if he has not our id, our generation is one too many (he counted it)."""
@@ -181,30 +244,23 @@ class Starter:
         logger.warning("generation cancelled: another owner", extra=log_keys(record) | {"response_id": response_id})
         await self.generator.cancel(response_id)
 
-    async def _not_started(self, held: Open, answer: Trouble) -> None:
-        verdict, record = judge(answer, Call.CREATE), held.record
-        logger.warning(
-            "create answered with trouble", extra=log_keys(record) | {"act": verdict.act, "status": answer.status}
+    async def _not_started(self, held: Open, answer: Trouble, text: str) -> None:
+        record, verdict = held.record, judge(answer, Call.CREATE)
+        decision = decide(
+            verdict,
+            answer,
+            Call.CREATE,
+            attempt=record.attempt,
+            most=self.max_attempts,
+            is_enlarged=record.enlarged_cap is not None,
         )
-        match verdict.act:
-            case Act.WAIT:
-                await self.governor.went_bad(verdict.message)
-                await self.wait(_unused(held), "provider", backoff_s(record.waits, verdict.after_s))
-            case Act.PAUSE | Act.PAUSE_MODEL:
-                await self.pause(record, verdict)
-                await self.wait(_unused(held), "provider", probe_s(verdict.after_s))
-            case Act.AMBIGUOUS:
-                await self.governor.went_bad(verdict.message)
-                await self.retry(held.but(suspected_orphans=record.suspected_orphans + 1), verdict)
-            case Act.FAIL if record.enlarged_cap is not None:
-                await self.end(held, Reason.OUTPUT_TRUNCATED, f"the doubled cap was refused: {verdict.message}")
-            case Act.SPLIT:
-                await self.divide(held, verdict)
-            case Act.FAIL:
-                await self.end(held, verdict.reason or Reason.REJECTED_BY_PROVIDER, verdict.message)
-            case _:
-                await self.governor.went_bad(verdict.message)
-                await self.retry(held, verdict)
+        told = {"act": verdict.act, "status": answer.status, "code": loggable(answer.code)}
+        logger.warning("create answered with trouble", extra=log_keys(record) | told)
+        if decision.stop:
+            await self.pause(record, decision, Call.CREATE, answer)
+        if decision.is_bad:
+            await self.governor.went_bad(decision.brief)
+        await self.carry_out(held, decision, text)
 
     def _request(self, record: OpenRecord, text: str) -> dict[str, Any]:
         recipe = parse(record.recipe_text)
@@ -217,22 +273,28 @@ class Starter:
             max_output_tokens=record.enlarged_cap or recipe.max_output_tokens,
         )
 
-    async def _text(self, record: OpenRecord) -> str | None:
+    async def _text(self, record: OpenRecord, hold: Hold) -> str | None:
         """The document's text; None if it is another document by now."""
+        source_key = record.source.key
+        self.memory.must_fit(record.source.size)
         try:
-            source_key = record.source.key
-            source = await self.bucket.get(source_key, MAX_DOCUMENT_BYTES)
-        except TooLargeError as error:
-            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{error.size_bytes} bytes") from error
+            source = await self.bucket.get(source_key, record.source.size)
+        except TooLargeError:
+            return None
         if source is None:
             raise JobError(Reason.SOURCE_MISSING, "the document was removed before its generation was started")
         if source.etag != record.source.etag:
             return None
         if record.place.is_part:
             return source.body.decode()
-        return (await self.extractor.extract(source.body, source_key)).text
+        await hold.before_reading(source.body, source_key)
+        text = (await self.extractor.extract(source.body, source_key)).text
+        await hold.after_reading(len(text))
+        return text
 
 
-def _unused(held: Open) -> Open:
-    """The create started nothing: the attempt is given back."""
-    return held.but(attempt=held.record.attempt - 1)
+def _wants(record: OpenRecord, cap: int | None) -> Reservation | None:
+    """What the next attempt reserves: with a doubled cap half of that more than before."""
+    wants, more = record.wants, (cap or 0) // 2
+    cost = record.price.of(0, more) if record.price else 0.0
+    return wants and replace(wants, tokens=wants.tokens + more, cost=wants.cost + cost)

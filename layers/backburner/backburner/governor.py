@@ -7,7 +7,7 @@ next. Times are compared by the store's clock, from the read that the swap is ba
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -18,13 +18,16 @@ from msgspec.structs import replace
 from backburner import capacity
 from backburner.capacity import Counters, Denial, Limits, Reservation
 from backburner.errors import RetryLaterError
-from backburner.pacing import LONGEST_POLL_S, UNKNOWN_S
+from backburner.healing import healed
+from backburner.pacing import LONGEST_POLL_S, RANDOM, UNKNOWN_S
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError, Stored
 
 logger = logging.getLogger(__name__)
 
 KEY = "ledger/governor.json"
 _TRIES = 12
+CONTENTION = "contention"
+"""What a job waits for whose swap others won."""
 
 T = TypeVar("T")
 
@@ -41,7 +44,7 @@ class _Asked:
 class Governor:
     """The governor as one process sees it. Changes that are asked for at the same time go out in one swap.
 
-    `tries`: how often a swap that others won is tried again; 1 for submit, which then puts its job into the backlog.
+    `tries`: how often a swap is tried that others won; fewer in submit, which then puts its job into the backlog.
     """
 
     bucket: Bucket
@@ -55,8 +58,9 @@ class Governor:
     _learnt: list[tuple[str, float, float | None]] = field(default_factory=list)
 
     async def counters(self) -> tuple[Counters, datetime]:
-        """The counters as they stand, and the store's time."""
+        """The counters as they stand now, and the store's time."""
         counters, _, now = await self._read()
+        capacity.move_windows(counters, now)
         return counters, now
 
     def budget_used(self, counters: Counters, now: datetime) -> float:
@@ -84,10 +88,10 @@ class Governor:
                 )
             )
         except RetryLaterError:
-            return Denial(waiting_for="capacity", seconds=1)
+            return Denial(waiting_for=CONTENTION, seconds=1)
 
     async def extend(
-        self, name: str, held: Reservation, each: Reservation, most: int, *, tokens: int, cost: float
+        self, name: str, held: Reservation, wanted: Sequence[Reservation], *, tokens: int, cost: float
     ) -> tuple[int, Denial | None]:
         """Hold what a run has open and as many more as can be had. A swap lost to others grants none.
 
@@ -96,10 +100,10 @@ class Governor:
         held = replace(held, booked_tokens=tokens, booked_cost=cost)
         try:
             return await self.change(
-                lambda counters, now: capacity.extend(counters, self.limits, now, name, held=held, each=each, most=most)
+                lambda counters, now: capacity.extend(counters, self.limits, now, name, held=held, wanted=wanted)
             )
         except RetryLaterError:
-            return 0, Denial(waiting_for="capacity", seconds=1)
+            return 0, Denial(waiting_for=CONTENTION, seconds=1)
 
     async def release(self, name: str, used: Reservation) -> None:
         """Give a place back; a swap that is lost leaves it to the run's next step, or to the sweep."""
@@ -120,19 +124,23 @@ class Governor:
         usual_s = self.seen.usual_s.get(model)
         return UNKNOWN_S if usual_s is None else min(LONGEST_POLL_S, max(UNKNOWN_S, usual_s / 3))
 
-    async def pause(self, name: str, why: str) -> None:
-        """Create nothing more for a model, or for `EVERYTHING`, but one probe a minute."""
+    async def pause(self, name: str, why: str, *, any_call_lifts: bool = False) -> None:
+        """Create nothing more for a model, or for `EVERYTHING`, but one probe a minute. `why` is for everybody."""
         logger.error("provider paused", extra={"concerns": name, "why": why})
-        await self._quietly(lambda counters, now: capacity.pause(counters, now, name, why))
+        await self._quietly(
+            lambda counters, now: capacity.pause(counters, now, name, why, any_call_lifts=any_call_lifts)
+        )
 
     async def went_bad(self, why: str) -> None:
         """Count a create that was refused or ambiguous."""
         await self._quietly(lambda counters, now: capacity.went_bad(counters, now, why))
 
-    async def went_well(self, model: str) -> None:
-        """A create succeeded; costs nothing while there is no trouble."""
-        if self.seen.pauses or self.seen.bad_creates:
-            await self._quietly(lambda counters, _: capacity.went_well(counters, model))
+    async def went_well(self, model: str, *, is_create: bool = True) -> None:
+        """The provider accepted a call; costs nothing while there is no trouble."""
+        paused = [self.seen.pauses[name] for name in (capacity.EVERYTHING, model) if name in self.seen.pauses]
+        lifted = any(is_create or pause.any_call_lifts for pause in paused)
+        if lifted or (is_create and self.seen.bad_creates):
+            await self._quietly(lambda counters, _: capacity.went_well(counters, model, is_create=is_create))
 
     async def nobody_waits(self) -> None:
         """The backlog was found empty: new uploads need not go behind it."""
@@ -175,11 +183,31 @@ class Governor:
                     body = msgspec.json.format(after, indent=2)
                     await self.bucket.put(KEY, body, match=etag, content_type="application/json")
             except ConflictError:
-                await self.clock.sleep(0.05 * 2 ** min(attempt, 5))
+                await self.clock.sleep(0.05 * 2 ** min(attempt, 5) * RANDOM.uniform(0.5, 1.5))
             else:
                 self._asked = [other for other in self._asked if other not in batch]
                 return
         raise RetryLaterError(f"{KEY} is written by others all the time")
+
+    async def _heal(self, stored: Stored) -> tuple[Stored, Counters]:
+        """Put an object that cannot be read right, from what else the bucket says."""
+        logger.error("governor could not be read: it is made anew", extra={"key": KEY})
+        counters = await healed(self.bucket, stored.body, stored.read_at)
+        body = msgspec.json.format(msgspec.json.encode(counters), indent=2)
+        try:
+            await self.bucket.put(KEY, body, match=stored.etag, content_type="application/json")
+            again = await self.bucket.get(KEY)
+            if again is not None:
+                return again, msgspec.json.decode(again.body, type=Counters)
+        except (ConflictError, msgspec.DecodeError):
+            pass
+        raise RetryLaterError(f"{KEY} is put right by others")
+
+    async def unreadable(self, key: str, why: str) -> None:
+        """Say once that a person must look at an object."""
+        if key not in self.seen.unreadable:
+            logger.error("object cannot be read", extra={"key": key, "why": why})
+            await self._quietly(lambda counters, _: capacity.note_unreadable(counters, {key: why}, ()))
 
     async def _begin(self) -> Stored:
         """Write the object where there is none, so that its times are the store's from the first."""
@@ -194,7 +222,7 @@ class Governor:
         stored = await self.bucket.get(KEY) or await self._begin()
         try:
             counters = msgspec.json.decode(stored.body, type=Counters)
-        except msgspec.DecodeError as error:
-            raise RetryLaterError(f"{KEY} cannot be read ({error}): was it edited by hand?") from error
+        except (msgspec.DecodeError, RecursionError):
+            stored, counters = await self._heal(stored)
         self.seen = counters
         return counters, stored.etag, stored.read_at

@@ -79,7 +79,7 @@ class Inbox:
     async def whole(self, name: str | None) -> OpenRecord | None:
         """The open record of the run that something is a part of; None if it is over."""
         job, _, run = (name or "").rpartition(".")
-        held = await self.ledger.open_record(job, int(run)) if run.isdigit() else None
+        held = await self.ledger.open_record(job, int(run)) if run.isdecimal() else None
         return held.record if held else None
 
     async def is_superseded(self, record: OpenRecord, standing: Standing) -> bool:

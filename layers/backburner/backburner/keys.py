@@ -7,11 +7,13 @@ import unicodedata
 from dataclasses import dataclass
 
 INBOX = "inbox/"
+OPEN = "ledger/open/"
 WORK = "ledger/work/"
 """Parts of documents under way: DESIGN section 7."""
 DEFAULT_RECIPE = "default"
 MAX_KEY_BYTES = 1024
 """S3's limit on a key, in UTF-8."""
+_OPEN_RECORD = re.compile(rf"{OPEN}([0-9a-f]{{32}})\.([1-9][0-9]{{0,8}})\.json")
 _MARK = re.compile(r"~[0-9a-f]{24}$")
 _RUN_RECORD = ".run.json"
 _ERROR_RECORD = ".error.json"
@@ -95,7 +97,13 @@ def job_id(bucket: str, key: str, etag: str, recipe_sha256: str, model: str) -> 
 
 def open_key(job: str, run: int) -> str:
     """Key of the open record of a run."""
-    return f"ledger/open/{job}.{run}.json"
+    return f"{OPEN}{job}.{run}.json"
+
+
+def open_run(key: str) -> tuple[str, int] | None:
+    """Job and run of an open record by its key; None for what somebody else put there."""
+    found = _OPEN_RECORD.fullmatch(key)
+    return (found[1], int(found[2])) if found else None
 
 
 def work_folder(job: str, run: int | None = None) -> str:
@@ -106,3 +114,8 @@ def work_folder(job: str, run: int | None = None) -> str:
 def superseded_key(job: str, run: int) -> str:
     """Key of what became of a superseded run."""
     return f"ledger/superseded/{job}.{run}.json"
+
+
+def response_key(response_id: str) -> str:
+    """Key of the note which run a response id was given to."""
+    return f"ledger/responses/{hashlib.sha256(response_id.encode()).hexdigest()[:32]}"

@@ -14,8 +14,8 @@ from typing import Any, Generic
 import msgspec
 
 from backburner.answers import Generation
-from backburner.errors import RetryLaterError
-from backburner.keys import Place, open_key, superseded_key
+from backburner.errors import RetryLaterError, UnreadableError
+from backburner.keys import Place, open_key, response_key, superseded_key
 from backburner.ports import ABSENT, Bucket, ConflictError, Stored
 from backburner.records import (
     ErrorRecord,
@@ -30,6 +30,8 @@ from backburner.records import (
 )
 
 JSON = "application/json"
+NO_OPEN_RECORD = "not an open record: move it elsewhere"
+"""What is said of other objects that stand where open records do."""
 _TRIES = 5
 """How often a write that met a passing conflict (409) is put again before the message is left for later."""
 
@@ -133,8 +135,9 @@ class Ledger:
 
     async def open_record(self, job: str, run: int) -> Open | None:
         """The open record of a run, None where there is none."""
-        stored = await self.bucket.get(open_key(job, run))
-        return None if stored is None else _open(stored)
+        key = open_key(job, run)
+        stored = await self.bucket.get(key)
+        return None if stored is None else _open(stored, key)
 
     async def claim(self, record: OpenRecord) -> Open | None:
         """Put the open record of a run that has none; None if somebody else did."""
@@ -147,6 +150,19 @@ class Ledger:
     async def close(self, record: JobRecord) -> None:
         """Remove the open record: the run is over."""
         await self.bucket.delete(open_key(record.job_id, record.run))
+
+    async def is_given_to(self, record: OpenRecord, response_id: str) -> bool:
+        """Note that a response id was given to the attempt under way; False if another attempt or run has it already.
+
+        A gateway that caches answers gives one id to two creates, and the second would get the first one's text.
+        """
+        key, attempt = response_key(response_id), f"{record.name}.{record.attempt}".encode()
+        try:
+            await self.bucket.put(key, attempt, match=ABSENT, content_type="text/plain; charset=utf-8")
+        except ConflictError:
+            noted = await self.bucket.get(key)
+            return noted is None or noted.body == attempt
+        return True
 
     async def standing(self, place: Place, job: str) -> Standing:
         """What stands at a place, seen by one job."""
@@ -180,7 +196,7 @@ class Ledger:
                 etag = await self.put(key, record, match)
             except ConflictError:
                 stored = await self.bucket.get(key)
-                found = None if stored is None else _open(stored)
+                found = None if stored is None else _open(stored, key)
                 if found and found.record.nonce == record.nonce:
                     return found  # a repeated request met our own write
                 if (found.etag if found else ABSENT) != match:
@@ -205,12 +221,12 @@ def new_nonce() -> str:
     return secrets.token_hex(8)
 
 
-def _open(stored: Stored) -> Open:
-    return Open(_decoded(stored, OpenRecord, "an open record"), stored.etag, stored.age_s)
+def _open(stored: Stored, key: str) -> Open:
+    return Open(_decoded(stored, OpenRecord, key), stored.etag, stored.age_s)
 
 
-def _decoded(stored: Stored, kind: type[R], what: str) -> R:
+def _decoded(stored: Stored, kind: type[R], key: str) -> R:
     try:
         return decode(stored.body, kind)
-    except msgspec.DecodeError as error:
-        raise RetryLaterError(f"{what} cannot be read ({error}): was it edited by hand?") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UnreadableError(key, f"{key} cannot be read ({error}): was it edited by hand?") from error

@@ -11,7 +11,7 @@ job. The run itself has no generation: its message looks after the parts until a
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -24,13 +24,15 @@ from backburner.governor import Governor
 from backburner.inbox import Inbox
 from backburner.keys import place_of, work_folder
 from backburner.ledger import Ledger, Open, Standing
+from backburner.memory import MEBIBYTE, Memory
 from backburner.messages import Message, new_ticket
 from backburner.pacing import next_poll_s
 from backburner.ports import ABSENT, Bucket, ConflictError, Extractor, Queue, Stored
 from backburner.recipes import Recipe, parse
-from backburner.records import Division, OpenRecord, Part, PartEnd, State, log_keys
-from backburner.sizing import CHARS_PER_TOKEN, PartSize, part_size, room_tokens, smaller, window_of
-from backburner.weaving import end_of, groups, join, total
+from backburner.records import Division, OpenRecord, Part, PartEnd, State, booked, log_keys
+from backburner.shelf import Shelf, as_file, open_shelf
+from backburner.sizing import CHARS_PER_TOKEN, PartSize, most_tokens, part_size, smaller, window_of
+from backburner.weaving import BETWEEN, end_of, pieces, together, total
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,10 @@ MOST_REFUSALS = 2
 _SOON_S = 1
 """The first look at a run in parts: its record is written meanwhile."""
 _LONGEST_LOOK_S = 60.0
+_AT_ONCE = 16
+"""Parts that are read or written at the same time: all are in memory then."""
+_QUOTABLE_BYTES = 4 * MEBIBYTE
+"""A joined text up to this size is kept where its run is superseded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +64,12 @@ class Massive:
     pending: Queue
     backlog: Queue
     windows: Mapping[str, int]
+    memory: Memory
 
     async def size(self, recipe: Recipe, model: str, text: str) -> PartSize | None:
         """How to cut a text, None if it goes out whole. Raises `JobError` where the recipe's limits cannot work."""
-        room = room_tokens(recipe, window_of(self.windows, model))
-        if room is None or len(text) <= room / 2:  # few enough whatever a token has
+        room = most_tokens(recipe, window_of(self.windows, model))
+        if len(text) <= room / 2:  # few enough whatever a token has
             return None
         ratio = await self._chars_per_token(model)
         return part_size(recipe, room, ratio) if len(text) > room * ratio else None
@@ -79,20 +86,24 @@ class Massive:
         spans = await self.extractor.cut(text, size.most_chars, size.overlap_chars)
         if len(spans) < 2:  # noqa: PLR2004 - one part is no part
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
-        texts = [text[span.first : span.last] for span in spans if text[span.own : span.last].strip()]
-        if len(texts) > MOST_PARTS:
+        spans = [span for span in spans if not text[span.own : span.last].isspace()]
+        if len(spans) > MOST_PARTS:
             raise JobError(
                 Reason.DOCUMENT_TOO_LARGE,
-                f"{len(text)} characters make {len(texts)} parts of {size.most_chars}: at most {MOST_PARTS} are run",
+                f"{len(text)} characters make {len(spans)} parts of {size.most_chars}: at most {MOST_PARTS} are run",
             )
-        logger.info("document cut", extra=log_keys(record) | {"parts": len(texts), "characters": len(text)})
-        return Division(levels=[await self._put(record, 0, texts)])
+        logger.info("document cut", extra=log_keys(record) | {"parts": len(spans), "characters": len(text)})
+
+        def part(number: int) -> bytes:
+            return text[spans[number].first : spans[number].last].encode()
+
+        return Division(levels=[await self._put(record, 0, len(spans), part)])
 
     async def into_segments(self, record: OpenRecord, source: Stored) -> Division:
         """The segments of a batch. Raises `JobError` where it is too large or empty."""
         described = await self.batches.segments(record.source.key, source)
         logger.info("batch cut", extra=log_keys(record) | {"segments": len(described)})
-        return Division(levels=[await self._put(record, 0, described)], is_batch=True)
+        return Division(levels=[await self._put(record, 0, len(described), described.__getitem__)], is_batch=True)
 
     async def left_by(self, standing: Standing, record: OpenRecord) -> Division | None:
         """The parts that the run before left, those that are done marked so; None if it left none."""
@@ -194,7 +205,7 @@ class Massive:
     async def _go_on(self, held: Open) -> float | None:
         """The last level has ended: fail, join, or begin the level that joins it."""
         record = await self._with_ends(held.record)
-        division, recipe = _division(record), parse(record.recipe_text)
+        division = _division(record)
         level = division.levels[-1]
         failed = next((end for end in record.parts or () if end.state is State.FAILED), None)
         if failed is not None:
@@ -208,14 +219,36 @@ class Massive:
         if division.is_batch:
             await self.batches.finish(record, level)
             return None
-        texts = await asyncio.gather(*(self._answer(record, part) for part in level))
-        if len(level) == 1 or recipe.concatenates:
-            await self.finisher.done(record, texts[0] if len(level) == 1 else join(texts, record.output))
+        if len(level) == 1:
+            await self.finisher.done(record, await self._answer(record, level[0]))
             return None
-        room = room_tokens(recipe, window_of(self.windows, record.provider.model))
-        size = (room or 0) * await self._chars_per_token(record.provider.model)
-        joined = await self._put(record, len(division.levels), groups(texts, int(size) or None))
-        return await self._rewrite(held, Division(levels=[*division.levels, joined]))
+        async with self.memory.holding(self.memory.moderate_bytes):
+            with open_shelf() as shelf:
+                return await self._join(held, record, shelf)
+
+    async def _join(self, held: Open, record: OpenRecord, shelf: Shelf) -> float | None:
+        """Join the answers of the last level, which are never in memory together; or begin the level that does."""
+        division, recipe = _division(record), parse(record.recipe_text)
+        level, chars = division.levels[-1], list[int]()
+        for first in range(0, len(level), _AT_ONCE):
+            block = level[first : first + _AT_ONCE]
+            for text in await asyncio.gather(*(self._answer(record, part) for part in block)):
+                shelf.put(len(chars), text.encode())
+                chars.append(len(text))
+        if recipe.concatenates:
+            texts = (text.decode() for text in shelf.in_order())
+            with as_file(piece.encode() for piece in pieces(texts, record.output)) as path:
+                is_short = path.stat().st_size <= _QUOTABLE_BYTES
+                await self.finisher.done(record, path.read_text(encoding="utf-8") if is_short else path)
+            return None
+        room = most_tokens(recipe, window_of(self.windows, record.provider.model))
+        groups = together(chars, int(room * await self._chars_per_token(record.provider.model)))
+
+        def joined(number: int) -> bytes:
+            return BETWEEN.encode().join(shelf.take(each) for each in groups[number])
+
+        parts = await self._put(record, len(division.levels), len(groups), joined)
+        return await self._rewrite(held, Division(levels=[*division.levels, parts]))
 
     async def _with_ends(self, record: OpenRecord) -> OpenRecord:
         """The record with what became of its parts, and with what all of it used."""
@@ -264,24 +297,28 @@ class Massive:
     async def _keys(self, record: OpenRecord) -> set[str]:
         return {key async for key, _ in self.bucket.listed(work_folder(record.job_id))}
 
-    async def _put(self, record: OpenRecord, level: int, texts: Sequence[str | bytes]) -> list[Part]:
-        """Write parts under a name that no other texts have."""
-        bodies = [text.encode() if isinstance(text, str) else text for text in texts]
-        mark = hashlib.sha256(b"\0".join(bodies)).hexdigest()[:12]
-        folder = f"{work_folder(record.job_id, record.run)}{mark}"
+    async def _put(self, record: OpenRecord, level: int, count: int, body: Callable[[int], bytes]) -> list[Part]:
+        """Write parts, each made as it is needed, under a name that no other texts have."""
+        digest = hashlib.sha256()
+        for number in range(count):
+            digest.update((b"\0" if number else b"") + body(number))
+        folder = f"{work_folder(record.job_id, record.run)}{digest.hexdigest()[:12]}"
+        at_once = asyncio.Semaphore(_AT_ONCE)
 
-        async def put(number: int, body: bytes) -> Part:
-            key = f"{folder}/{level}-{number:04d}"
-            try:
-                etag = await self.bucket.put(key, body, match=ABSENT, content_type="text/plain; charset=utf-8")
-            except ConflictError:
-                there = await self.bucket.head(key)
-                if there is None:
-                    raise RetryLaterError(f"{key} was neither written nor there") from None
-                etag = there.etag
+        async def put(number: int) -> Part:
+            key = f"{folder}/{level}-{number + 1:04d}"
+            async with at_once:
+                try:
+                    text = body(number)
+                    etag = await self.bucket.put(key, text, match=ABSENT, content_type="text/plain; charset=utf-8")
+                except ConflictError:
+                    there = await self.bucket.head(key)
+                    if there is None:
+                        raise RetryLaterError(f"{key} was neither written nor there") from None
+                    etag = there.etag
             return Part(key=key, etag=etag)
 
-        return list(await asyncio.gather(*(put(number, body) for number, body in enumerate(bodies, 1))))
+        return list(await asyncio.gather(*map(put, range(count))))
 
     def _jobs(self, record: OpenRecord) -> dict[str, str]:
         """The jobs of all parts, by their keys."""
@@ -289,7 +326,8 @@ class Massive:
 
     async def _release(self, record: OpenRecord) -> None:
         if record.wants is not None:
-            used = replace(record.wants, tokens=record.own_usage.total_tokens, cost=record.cost or 0.0)
+            tokens, cost = booked(record, record.own_usage, record.responses)
+            used = replace(record.wants, tokens=tokens, cost=cost)
             await self.governor.release(record.name, used)
 
     async def _chars_per_token(self, model: str) -> float:

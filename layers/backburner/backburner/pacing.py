@@ -21,13 +21,22 @@ RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
 """One for all, so that a test can have it always the same."""
 
 
-def next_poll_s(age_s: float, hint_s: float | None = None, *, round_s: float = 0.0) -> float:
+def next_poll_s(
+    age_s: float,
+    hint_s: float | None = None,
+    *,
+    round_s: float = 0.0,
+    most_s: float = LONGEST_HIDING_S,
+    left_s: float = math.inf,
+) -> float:
     """About a fifth of the generation's age, ±20 %, or the provider's hint where that is later.
 
-    At most 5 minutes; or twice `round_s`, what it takes to look at everything in flight once, where that is longer.
+    At most 5 minutes; or twice `round_s`, what it takes to look at everything in flight once, where that is longer, but
+    never more than `most_s`, for which the provider keeps what has ended; and not behind the deadline, `left_s` away.
     """
-    own = min(max(LONGEST_POLL_S, 2 * round_s), max(UNKNOWN_S, age_s / 5) * RANDOM.uniform(0.8, 1.2))
-    return min(LONGEST_HIDING_S, max(own, hint_s or 0.0))
+    longest_s = min(most_s, max(LONGEST_POLL_S, 2 * round_s))
+    own = max(UNKNOWN_S, age_s / 5) * RANDOM.uniform(0.8, 1.2)
+    return max(min(UNKNOWN_S, most_s), min(longest_s, max(own, hint_s or 0.0), max(UNKNOWN_S, left_s)))
 
 
 def ask_again_s(waited_s: float, least_s: float) -> float:
@@ -39,8 +48,8 @@ def ask_again_s(waited_s: float, least_s: float) -> float:
 
 
 def probe_s(hint_s: float | None = None) -> float:
-    """When to try a provider again that refuses everybody."""
-    return hidden_s(max(PROBE_S, hint_s or 0.0))
+    """When to try a provider again that refuses everybody: a minute, or its hint where that is a little later."""
+    return max(PROBE_S, min(LONGEST_POLL_S, hint_s or 0.0))
 
 
 def hidden_s(seconds: float) -> float:

@@ -1,6 +1,6 @@
 """How the core fits together over its ports: the functions put adapters in, the tests put fakes in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backburner.batches import Batches
 from backburner.cancel import Canceller
@@ -14,9 +14,11 @@ from backburner.inbox import Inbox
 from backburner.journal import Journal
 from backburner.ledger import Ledger
 from backburner.massive import Massive
+from backburner.memory import Memory
 from backburner.pacing import Pace
 from backburner.ports import Bucket, Clock, Extractor, Generator, Queue
 from backburner.segments import Segments
+from backburner.setbacks import Setbacks
 from backburner.settings import Settings
 from backburner.starting import LineStarter
 from backburner.steps import Scribe
@@ -36,6 +38,8 @@ class Ports:
     generator: Generator
     extractor: Extractor
     clock: Clock
+    memory: Memory = field(default_factory=Memory)
+    """No port, but bounded from outside as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +70,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         bucket=ports.bucket,
         clock=ports.clock,
         limits=Limits(
-            max_in_flight=settings.max_in_flight,
+            max_in_flight=min(settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second)),
             submits_per_minute=settings.submits_per_minute,
             daily_tokens=settings.daily_tokens,
             daily_cost=settings.daily_cost,
@@ -83,7 +87,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         pending=pending,
         clock=ports.clock,
     )
-    batches = Batches(bucket=ports.bucket, finisher=finisher)
+    batches = Batches(bucket=ports.bucket, finisher=finisher, memory=ports.memory)
     massive = Massive(
         bucket=ports.bucket,
         ledger=ledger,
@@ -96,6 +100,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         pending=pending,
         backlog=backlog,
         windows=settings.windows,
+        memory=ports.memory,
     )
     starter = Starter(
         bucket=ports.bucket,
@@ -108,6 +113,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         pending=pending,
         backlog=backlog,
         clock=ports.clock,
+        memory=ports.memory,
         profile=settings.profile,
         lease_s=settings.lease_s,
         max_attempts=settings.max_attempts,
@@ -127,6 +133,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         generator=ports.generator,
         clock=ports.clock,
         pace=pace,
+        memory=ports.memory,
         max_attempts=settings.max_attempts,
         deadline_s=settings.deadline_s,
     )
@@ -157,6 +164,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         collector=collector,
         starter=line_starter,
         scribe=scribe,
+        memory=ports.memory,
     )
     submitter = Submitter(
         bucket=ports.bucket,
@@ -169,6 +177,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         segments=segments,
         extractor=ports.extractor,
         governor=governor,
+        memory=ports.memory,
         provider_name=settings.provider,
         base_url=settings.base_url,
     )
@@ -186,6 +195,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         governor=governor,
         massive=massive,
         segments=segments,
+        memory=ports.memory,
         deadline_s=settings.deadline_s,
     )
     sweeper = Sweeper(
@@ -202,6 +212,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         checker=checker,
         governor=governor,
         sweeper=sweeper,
+        setbacks=Setbacks(ledger=ledger, starter=starter, submitter=submitter, generator=ports.generator),
         journal=journal,
         pending=pending,
         backlog=backlog,

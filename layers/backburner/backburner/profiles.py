@@ -28,6 +28,11 @@ _OPENAI_MODELS: Final = MappingProxyType(
 """As the vendor's model pages give them; of gpt-5 what its input may have."""
 
 
+_UNKNOWN_KEPT_S: Final = 600
+"""What is assumed where nothing is published: services that do not store keep what has ended for about ten minutes."""
+_MONTH_S: Final = 30 * 86_400
+
+
 @dataclass(frozen=True, kw_only=True)
 class Profile:
     """Quirks of one provider, as data."""
@@ -54,6 +59,15 @@ class Profile:
     windows: Mapping[str, int] = field(default_factory=lambda: _OPEN_MODELS)
     """Tokens that a model takes and gives in all, by how its name begins; one that is not here has no known bound."""
 
+    @property
+    def longest_gap_s(self) -> float:
+        """What may lie between two looks at most: half of the time for which what has ended is kept."""
+        return (self.results_kept_s or _UNKNOWN_KEPT_S) / 2
+
+    def most_looked_after(self, polls_per_second: int) -> int:
+        """Generations that may be open, so that each can be looked at in time: more would end unseen and be lost."""
+        return int(polls_per_second * self.longest_gap_s)
+
 
 PROFILES: Final = MappingProxyType(
     {
@@ -71,8 +85,10 @@ PROFILES: Final = MappingProxyType(
             model_uri="gpt://{project}/{model}",
             windows=MappingProxyType({**_OPEN_MODELS, "yandexgpt": 32_768, "aliceai-llm": 32_768}),
         ),
-        Provider.OPENAI: Profile(base_url="https://api.openai.com/v1", service_tier=True, windows=_OPENAI_MODELS),
-        Provider.AZURE: Profile(base_url=None),
+        Provider.OPENAI: Profile(
+            base_url="https://api.openai.com/v1", service_tier=True, results_kept_s=_MONTH_S, windows=_OPENAI_MODELS
+        ),
+        Provider.AZURE: Profile(base_url=None, results_kept_s=_MONTH_S),
         Provider.VLLM: Profile(base_url=None, deletes=False),
         Provider.GENERIC: Profile(base_url=None, store=False, metadata=False),
     }

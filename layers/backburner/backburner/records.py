@@ -1,12 +1,13 @@
 """The records of a job, field by field as DESIGN section 6 fixes them. JSON in the bucket; times RFC 3339 in UTC."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
 import msgspec
 
-from backburner.answers import Generation, Usage
+from backburner.answers import Generation, Usage, costs
 from backburner.capacity import Reservation
 from backburner.errors import Reason
 from backburner.keys import Place, place_of
@@ -15,6 +16,8 @@ from backburner.recipes import Price
 from backburner.segment import Segment
 
 VERSION = 1
+LOST, UNKNOWN = "lost", "unknown"
+"""Statuses that no provider gives: of a generation that is gone, and of one whose end it never told."""
 
 
 class State(StrEnum):
@@ -149,6 +152,8 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     attempt: int = 0
     ticket: str
     waiting_for: str | None = None
+    setbacks: int = 0
+    """Exceptions that nobody foresaw; after some it fails as `internal_error`."""
     waits: int = 0
     """How often in a row it went back to waiting without a generation: spaces the next try."""
     recipe_text: str = ""
@@ -179,6 +184,12 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     """How often the provider called it, or what it was cut from, too long."""
     sent_chars: int = 0
     """Characters that the generation under way was sent: with its usage they tell how many make a token."""
+    answer: Generation | None = None
+    """How the generation under way ended, where its create was answered with the end already."""
+    absent_s: float | None = None
+    """Seconds that its generation had been running when the provider first said that there is none, if it does."""
+    untold: int = 0
+    """Of a batch's lines: how many ended without a word about what they used."""
 
     @property
     def response_id(self) -> str | None:
@@ -313,6 +324,8 @@ def running(record: OpenRecord, generation: Generation, ticket: str, now: dateti
         waiting_for=None,
         waits=0,
         ran_s=0.0,
+        absent_s=None,
+        answer=msgspec.structs.replace(generation, body={}) if generation.is_over else None,
     )
 
 
@@ -324,11 +337,28 @@ def seen(record: OpenRecord, generation: Generation) -> OpenRecord:
     return msgspec.structs.replace(record, responses=responses, usage=usage, cost=cost_of(record.price, usage))
 
 
+def ended_unseen(record: OpenRecord, status: str) -> OpenRecord:
+    """The record of a run whose last generation ended without an answer that says how."""
+    if not record.responses:
+        return record
+    last = msgspec.structs.replace(record.responses[-1], status=status)
+    return msgspec.structs.replace(record, responses=[*record.responses[:-1], last])
+
+
+def booked(record: OpenRecord, used: Usage, responses: Sequence[Response]) -> tuple[int, float]:
+    """Tokens and money that count against the day's budget: what was told, and the estimate where nothing was."""
+    untold = record.untold + sum(
+        costs(response.status) and not (response.usage and response.usage.total_tokens) for response in responses
+    )
+    each = record.wants or Reservation(model="")
+    return used.total_tokens + untold * each.tokens, (cost_of(record.price, used) or 0.0) + untold * each.cost
+
+
 def cost_of(price: Price | None, usage: Usage) -> float | None:
     """What tokens cost; None without a price."""
     if price is None:
         return None
-    return round((usage.input_tokens * price.input + usage.output_tokens * price.output) / 1_000_000, 9)
+    return price.of(usage.input_tokens, usage.output_tokens)
 
 
 def _response(generation: Generation, response_id: str, attempt: int) -> Response:

@@ -37,6 +37,13 @@ class Started(msgspec.Struct, frozen=True, array_like=True):
     """Whether the line brought its whole request."""
     is_cancelled: bool = False
     """Recorded before the provider is asked."""
+    inputs: int = 0
+    outputs: int = 0
+    """Tokens reserved for it; 0 in records of an older version."""
+    sent_cap: int | None = None
+    """Bound on output tokens that its request held, if any: what the provider echoes may be its own."""
+    absent_s: float | None = None
+    """Its age when the provider first said that there is no such generation, if it still does."""
 
 
 L = TypeVar("L", Todo, Started)
@@ -79,6 +86,10 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         """A line is under way no more."""
         started = [line for line in self.started if line.number != number]
         return replace(self, started=started, creating=[line for line in self.creating if line.number != number])
+
+    def with_started(self, line: Started) -> "Segment":
+        """What is known of a line under way has changed."""
+        return replace(self, started=[line if each.number == line.number else each for each in self.started])
 
     def with_piece(self, key: str, completed: Iterable[int], failed: Iterable[int]) -> "Segment":
         """Lines have ended: the object with what became of them is written."""

@@ -16,15 +16,18 @@ from msgspec.structs import replace
 
 from backburner.capacity import Reservation
 from backburner.collecting import Collector
+from backburner.decisions import ABSENT_LOOK_S
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.inbox import Inbox
 from backburner.ledger import Ledger, Open, Standing
+from backburner.memory import Memory
 from backburner.pacing import LONGEST_DELAY_S, Pace, ask_again_s, next_poll_s
 from backburner.ports import Bucket, Clock, Generator, Queue
 from backburner.recipes import parse
 from backburner.records import LineCounts, OpenRecord, State
 from backburner.segment import Segment
+from backburner.shelf import Shelf, as_file, open_shelf
 from backburner.sizing import line_tokens
 from backburner.starting import LineStarter
 from backburner.steps import Scribe, Step, TakenError
@@ -49,6 +52,7 @@ class Segments:
     collector: Collector
     starter: LineStarter
     scribe: Scribe
+    memory: Memory
 
     async def claim(self, record: OpenRecord, description: bytes, standing: Standing) -> bool:
         """Open the run of a segment; False if somebody else opened it. It goes on where an earlier run stopped."""
@@ -62,7 +66,7 @@ class Segments:
             record,
             state=State.WAITING,
             ticket=message.ticket,
-            waiting_for="capacity",
+            waiting_for="turn",
             segment=segment,
             wants=_each(record, segment),
         )
@@ -77,13 +81,18 @@ class Segments:
             if await self.inbox.whole(record.part_of) is None:
                 return await self._abandon(step)
             await self.starter.count_dead(step)
-            await self.collector.collect(step)
+            async for _ in self.collector.collect(step):  # as much as memory takes at a time
+                await self.scribe.save(step)
+                self.memory.kept_bytes -= step.kept_bytes
+                step.kept_bytes = 0
             if record.cancelled_for is not None:
                 return await self._cancel(step, record.cancelled_for)
             return await self._go_on(step)
         except TakenError:
             await asyncio.gather(*(self.generator.cancel(response_id) for response_id in step.unrecorded))
             return _AGAIN_S
+        finally:
+            self.memory.kept_bytes -= step.kept_bytes
 
     async def _abandon(self, step: Step) -> float | None:
         """Its batch is over: stop what is under way, and end with it."""
@@ -121,6 +130,8 @@ class Segments:
         if started := step.segment.started:
             youngest_s = min(step.age_s() - line.at_s for line in started)
             polls_s = next_poll_s(max(0.0, youngest_s), round_s=len(started) / self.pace.per_second)
+            if any(line.absent_s is not None for line in started):
+                polls_s = min(polls_s, ABSENT_LOOK_S)
             delay_s = min(delay_s, polls_s) if step.segment.todo else polls_s
         if step.segment.is_over or (not started and not step.segment.todo):
             delay_s = 0.0
@@ -134,28 +145,29 @@ class Segments:
     async def _finish(self, step: Step) -> None:
         """Put the pieces together and end the run."""
         segment = step.segment
-        try:
-            lines = await self._lines(segment)
-        except JobError as error:
-            await self.finisher.fail(replace(step.record, segment=None), error.reason, str(error))
-            return
-        counts = LineCounts(total=len(lines), completed=len(lines) - len(segment.failed), failed=len(segment.failed))
-        text = b"".join(lines[number] for number in sorted(lines))
-        await self.finisher.done(replace(step.record, lines=counts), text)
+        failed = len(segment.failed)
+        counts = LineCounts(total=segment.completed + failed, completed=segment.completed, failed=failed)
+        async with self.memory.holding(self.memory.moderate_bytes):
+            with open_shelf() as shelf:
+                try:
+                    await self._take_down(segment, shelf)
+                except JobError as error:
+                    await self.finisher.fail(replace(step.record, segment=None), error.reason, str(error))
+                    return
+                with as_file(shelf.in_order()) as path:
+                    await self.finisher.done(replace(step.record, lines=counts), path)
 
-    async def _lines(self, segment: Segment) -> dict[int, bytes]:
-        """What became of each line. Raises `JobError` where that is not known any more."""
-        lines = dict[int, bytes]()
+    async def _take_down(self, segment: Segment, shelf: Shelf) -> None:
+        """Put what became of each line on a shelf. Raises `JobError` where that is not known any more."""
         for key in segment.pieces:
             piece = await self.bucket.get(key)
             if piece is None:
                 raise JobError(Reason.LOST, f"{key}, with lines that had ended, is gone")
             for line in piece.body.splitlines(keepends=True):
                 number, _, written = line.partition(b"\t")
-                lines[int(number)] = written
-        if len(lines) != segment.completed + len(segment.failed):
-            raise JobError(Reason.LOST, f"{len(lines)} lines were written, not what the record says")
-        return lines
+                shelf.put(int(number), written)
+        if len(shelf) != segment.completed + len(segment.failed):
+            raise JobError(Reason.LOST, f"{len(shelf)} lines were written, not what the record says")
 
 
 def _each(record: OpenRecord, segment: Segment) -> Reservation:
@@ -163,5 +175,5 @@ def _each(record: OpenRecord, segment: Segment) -> Reservation:
     recipe = parse(record.recipe_text)
     size_bytes = (segment.end_byte - segment.first_byte) // max(1, segment.count)
     inputs, outputs = line_tokens(size_bytes, recipe.max_output_tokens)
-    cost = (inputs * recipe.price.input + outputs * recipe.price.output) / 1_000_000 if recipe.price else 0.0
+    cost = recipe.price.of(inputs, outputs) if recipe.price else 0.0
     return Reservation(model=record.provider.model, tokens=inputs + outputs, cost=cost)

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from backburner.errors import ConfigError
@@ -105,6 +106,26 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
     if reader.problems:
         raise ConfigError("Settings that cannot work:\n- " + "\n- ".join(reader.problems))
     return settings
+
+
+def names() -> frozenset[str]:
+    """The name of every setting that is read."""
+    seen = _Seen()
+    with suppress(ConfigError):
+        from_env(seen)
+    return frozenset(seen.names)
+
+
+class _Seen(dict[str, str]):
+    """An environment without a variable, that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return default
 
 
 def _is_url(value: str) -> bool:

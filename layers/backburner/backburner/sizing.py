@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 from backburner.capacity import OUTPUT_WITHOUT_CAP_TOKENS
 from backburner.errors import JobError, Reason
-from backburner.recipes import Recipe
+from backburner.recipes import MOST_TOKENS, Recipe
 
 CHARS_PER_TOKEN = 3.0
 LEAST_ROOM_TOKENS = 500
 """With less room for its document a recipe cannot work."""
+_OUTPUT_SHARE = 4
+"""An output without a cap is given at most this part of a window."""
 SPARE = 0.9
 """Share of a window that an estimate may fill."""
+DEFAULT_WINDOW_TOKENS = 1_000_000
+"""What bounds a document where the window is not known: beyond it, a text goes to no model whole."""
 CAUTIOUS_TOKENS = 24_000
 """Size of a part where a provider says "too long" and its window is not known."""
 
@@ -33,9 +37,11 @@ def estimate_tokens(text: str, chars_per_token: float = CHARS_PER_TOKEN) -> int:
     return int(len(text) / chars_per_token) + 1
 
 
-def line_tokens(size_bytes: int, cap: int | None) -> tuple[int, int]:
-    """About what a line of a batch takes in and gives: its bytes as characters, its own cap."""
-    return int(size_bytes / CHARS_PER_TOKEN) + 1, cap or OUTPUT_WITHOUT_CAP_TOKENS
+def line_tokens(size_bytes: int, cap: object, instructions: str = "") -> tuple[int, int]:
+    """About what a line of a batch takes in and gives: its bytes as characters, the instructions it gets, its cap."""
+    is_cap = isinstance(cap, int) and not isinstance(cap, bool) and cap > 0
+    inputs = int(size_bytes / CHARS_PER_TOKEN) + 1 + (estimate_tokens(instructions) if instructions else 0)
+    return inputs, min(cap, MOST_TOKENS) if is_cap and isinstance(cap, int) else OUTPUT_WITHOUT_CAP_TOKENS
 
 
 def window_of(windows: Mapping[str, int], model: str) -> int | None:
@@ -48,6 +54,12 @@ def window_of(windows: Mapping[str, int], model: str) -> int | None:
     return windows[max(names, key=len)] if names else None
 
 
+def output_tokens(recipe: Recipe, window: int | None) -> int:
+    """What an answer may take of a window: the recipe's cap, else the usual, but of a small window only its share."""
+    usual = OUTPUT_WITHOUT_CAP_TOKENS if window is None else min(OUTPUT_WITHOUT_CAP_TOKENS, window // _OUTPUT_SHARE)
+    return recipe.max_output_tokens or usual
+
+
 def room_tokens(recipe: Recipe, window: int | None) -> int | None:
     """Tokens of a document that one generation takes; None where nothing bounds them.
 
@@ -56,17 +68,29 @@ def room_tokens(recipe: Recipe, window: int | None) -> int | None:
     asked = recipe.split.max_input_tokens if recipe.split else None
     if window is None:
         return asked
-    instructions = estimate_tokens(recipe.instructions)
-    output = recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS
+    instructions, output = estimate_tokens(recipe.instructions), output_tokens(recipe, window)
     left = int((window - instructions - output) * SPARE)
     sum_of = f"a window of {window} tokens, less {instructions} of instructions and {output} of output"
     if left < LEAST_ROOM_TOKENS:
-        raise JobError(Reason.INVALID_RECIPE, f"{sum_of}, leaves {max(0, left)} for a document: shorten the recipe")
+        lower = "lower its max_output_tokens" if recipe.max_output_tokens else "set a small max_output_tokens"
+        raise JobError(
+            Reason.INVALID_RECIPE,
+            f"{sum_of}, leaves {max(0, left)} for a document: {lower}, shorten its instructions, or take another model",
+        )
     if asked is not None and asked > window - instructions - output:
         raise JobError(
-            Reason.INVALID_RECIPE, f"split: parts of {asked} tokens do not fit: {sum_of}, leaves {left} for each"
+            Reason.INVALID_RECIPE,
+            f"split: parts of {asked} tokens do not fit: {sum_of}, leaves {left} for each: "
+            "lower max_input_tokens or max_output_tokens",
         )
     return left if asked is None else min(asked, left)
+
+
+def most_tokens(recipe: Recipe, window: int | None) -> int:
+    """The same, but never without a bound: where the window is not known, the largest windows there are."""
+    room = room_tokens(recipe, window)
+    most = int(DEFAULT_WINDOW_TOKENS * SPARE) if window is None else window
+    return most if room is None else min(room, most)
 
 
 def part_size(recipe: Recipe, room: int, chars_per_token: float) -> PartSize:

@@ -7,15 +7,14 @@ from msgspec.structs import replace
 
 from backburner.answers import Answer, Generation, Usage
 from backburner.capacity import Reservation
-from backburner.errors import Reason
+from backburner.decisions import Decision, Do
 from backburner.ledger import Ledger, Open, new_nonce
-from backburner.lines import failed
+from backburner.lines import failed, succeeded
 from backburner.messages import Message
 from backburner.pacing import backoff_s
 from backburner.ports import ABSENT, Bucket, Clock, Generator, Queue
-from backburner.records import OpenRecord, State, cost_of
+from backburner.records import OpenRecord, State, booked, cost_of
 from backburner.segment import Segment, Started, Todo
-from backburner.verdicts import Verdict
 
 
 class TakenError(Exception):
@@ -31,10 +30,14 @@ class Step:
     clock: Clock
     began_s: float
     usage: Usage = field(default_factory=Usage)
+    untold: int = 0
+    """Generations that ended without a word about what they used."""
     orphans: int = 0
     polls: int = 0
     completed: dict[int, bytes] = field(default_factory=dict)
     failed: dict[int, bytes] = field(default_factory=dict)
+    kept_bytes: int = 0
+    """Of finished lines that this process holds until they are written."""
     forgettable: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     """Generations that were started and stand in no record yet."""
@@ -63,10 +66,24 @@ class Step:
         return self.record.usage + self.usage
 
     @property
+    def booked(self) -> tuple[int, float]:
+        """Tokens and money that count against the day's budget so far."""
+        return booked(replace(self.record, untold=self.record.untold + self.untold), self.used, ())
+
+    @property
     def reservation(self) -> Reservation:
         """What is open now."""
-        places, each = len(self.segment.started) + len(self.segment.creating), self.wants
-        return replace(each, places=places, tokens=places * each.tokens, cost=places * each.cost)
+        each, price, started = self.wants, self.record.price, self.segment.started
+        creating = len(self.segment.creating)
+        told = [line for line in started if line.outputs]
+        others = len(started) - len(told) + creating
+        cost = sum(price.of(line.inputs, line.outputs) for line in told) if price else 0.0
+        return replace(
+            each,
+            places=len(started) + creating,
+            tokens=sum(line.inputs + line.outputs for line in told) + others * each.tokens,
+            cost=cost + others * each.cost,
+        )
 
     def age_s(self) -> float:
         """Since it was claimed: by the store's clock up to the last write, by ours since then."""
@@ -100,22 +117,36 @@ class Step:
         self.drop(number)
         self.failed[number] = failed(number, custom_id, reason, message, answer, param=param)
 
-    def again(
-        self, line: Todo, verdict: Verdict, custom_id: str | None, most: int, answer: Answer | None = None
-    ) -> None:
-        """An attempt was used: one more after a while, at most so many in all, or the end of the line."""
+    def carry_out(self, line: Todo, custom_id: str | None, decision: Decision, answer: Answer | None = None) -> None:
+        """Do what follows where an attempt has ended without a result; `line` as it was before the attempt."""
         self.drop(line.number)
-        if line.attempt + 1 < most:
-            not_before_s = round(self.age_s() + backoff_s(line.attempt, verdict.after_s), 1)
-            self.todo(Todo(line.number, line.attempt + 1, line.cap, not_before_s))
-        else:
-            reason = verdict.reason or Reason.PROVIDER_FAILED
-            self.fail(line.number, custom_id, reason, verdict.message, answer)
+        self.orphans += decision.orphans
+        match decision.do:
+            case Do.AGAIN:
+                not_before_s = round(self.age_s() + backoff_s(line.attempt, decision.after_s), 1)
+                self.todo(Todo(line.number, line.attempt + 1, decision.cap or line.cap, not_before_s))
+            case Do.PUT_BACK:
+                self.todo(line)
+            case _:
+                self.fail(line.number, custom_id, decision.reason, decision.message, answer)
+
+    def conclude(self, line: Started, decision: Decision, answer: Answer) -> None:
+        """A generation of a line has ended: its answer is a result, or what follows from it is done."""
+        self.spent(answer)
+        if isinstance(answer, Generation):
+            self.forgettable.append(line.id)
+        if decision.do is Do.FINISH and isinstance(answer, Generation):
+            self.drop(line.number)
+            self.completed[line.number] = succeeded(line.number, line.custom_id, answer)
+            return
+        before = Todo(line.number, line.attempt - 1, line.cap)
+        self.carry_out(before, line.custom_id, decision, answer)
 
     def spent(self, answer: Answer) -> None:
-        """Take down what a generation used."""
+        """Take down what a generation used, or that nobody told."""
         if isinstance(answer, Generation):
             self.usage += answer.usage or Usage()
+            self.untold += answer.has_used and not answer.tells_usage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +181,7 @@ class Scribe:
                 state=_state(step.segment),
                 usage=step.used,
                 cost=cost_of(record.price, step.used),
+                untold=record.untold + step.untold,
                 suspected_orphans=record.suspected_orphans + step.orphans,
                 polls=record.polls + step.polls,
                 submitted_at=record.submitted_at or (self.clock.now() if under_way else None),
@@ -160,7 +192,7 @@ class Scribe:
         if mine is None:
             raise TakenError
         step.held, step.began_s = mine, self.clock.monotonic()
-        step.usage, step.orphans, step.polls, step.is_changed = Usage(), 0, 0, False
+        step.usage, step.untold, step.orphans, step.polls, step.is_changed = Usage(), 0, 0, 0, False
         step.completed, step.failed, step.unrecorded = {}, {}, []
         forgettable, step.forgettable = step.forgettable, []
         if self.forgets:

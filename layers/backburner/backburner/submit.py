@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from backburner.batches import Batches
 from backburner.capacity import OUTPUT_WITHOUT_CAP_TOKENS, Denial, Reservation
-from backburner.documents import MAX_DOCUMENT_BYTES, Extracted
+from backburner.documents import Extracted
 from backburner.errors import JobError, Reason
 from backburner.finish import Finisher
 from backburner.generate import Starter
@@ -23,9 +23,10 @@ from backburner.governor import Governor
 from backburner.inbox import Current, Inbox
 from backburner.ledger import Ledger, Standing
 from backburner.massive import Massive
+from backburner.memory import Hold, Memory
 from backburner.messages import Message
 from backburner.pacing import LONGEST_DELAY_S
-from backburner.ports import Bucket, Extractor, TooLargeError
+from backburner.ports import Bucket, Extractor
 from backburner.recipes import Recipe, fingerprint, parse, source_text
 from backburner.records import Division, OpenRecord, ProviderRef, RecipeRef, Source, State, log_keys
 from backburner.segments import Segments
@@ -57,6 +58,7 @@ class Submitter:
     segments: Segments
     extractor: Extractor
     governor: Governor
+    memory: Memory
     provider_name: str
     base_url: str
 
@@ -66,10 +68,11 @@ class Submitter:
         `wanted` is a message for a run that nobody opened: if its job is still current and its run is not over, that
         run is opened even where an event would find nothing to do.
         """
-        try:
-            source = await self.bucket.get(key, MAX_DOCUMENT_BYTES)
-        except TooLargeError:
-            source = await self.bucket.head(key)
+        async with self.memory.for_document() as hold:
+            return await self._submit(key, wanted, hold)
+
+    async def _submit(self, key: str, wanted: Message | None, hold: Hold) -> Outcome:
+        source = await hold.document(self.bucket, key)
         current = await self.inbox.current(key, source, wanted.part_of if wanted else None)
         if current is None:
             return Outcome.GONE
@@ -77,9 +80,18 @@ class Submitter:
         run = _run_to_open(current, standing, wanted)
         if run is None or await self.ledger.open_record(current.job_id, run):
             return Outcome.KNOWN
-        return await self._open(self._record(current, standing, run), current, standing)
+        return await self._open(self._record(current, standing, run), current, standing, hold)
 
-    async def _open(self, record: OpenRecord, current: Current, standing: Standing) -> Outcome:
+    async def give_up(self, key: str, wanted: Message, why: str) -> None:
+        """Fail the run that a message would open, and that could not be opened again and again."""
+        current = await self.inbox.current(key, await self.bucket.head(key), wanted.part_of)
+        if current is not None:
+            standing = await self.ledger.standing(current.place, current.job_id)
+            run = _run_to_open(current, standing, wanted)
+            if run is not None:
+                await self.finisher.fail(self._record(current, standing, run), Reason.INTERNAL_ERROR, why)
+
+    async def _open(self, record: OpenRecord, current: Current, standing: Standing, hold: Hold) -> Outcome:
         ticket = await self.starter.guard(record)
         try:
             recipe_text = _recipe_text(current)
@@ -90,7 +102,7 @@ class Submitter:
                 record = replace(record, output=current.whole.output)
                 mine = await self.segments.claim(record, current.source.body, standing)
                 return Outcome.CLAIMED if mine else Outcome.KNOWN
-            extracted = Extracted("", standing.notes) if division else await self._extracted(current)
+            extracted = Extracted("", standing.notes) if division else await self._extracted(current, hold)
             text = extracted.text
             record = replace(record, source=replace(record.source, notes=list(extracted.notes)))
             wants = self._reservation(recipe, text, current.model)
@@ -133,7 +145,7 @@ class Submitter:
         limits, price = self.governor.limits, recipe.price
         if limits.daily_cost is not None and price is None:
             raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
-        cost = (inputs * price.input + outputs * price.output) / 1_000_000 if price else 0.0
+        cost = price.of(inputs, outputs) if price else 0.0
         if limits.daily_tokens is not None and inputs + outputs > limits.daily_tokens:
             raise JobError(
                 Reason.OVER_BUDGET, f"about {inputs + outputs} tokens, more than a whole day's {limits.daily_tokens}"
@@ -148,14 +160,15 @@ class Submitter:
             return None
         return await self.massive.into_segments(record, current.source)
 
-    async def _extracted(self, current: Current) -> Extracted:
-        source = current.source
-        if source.size_bytes > MAX_DOCUMENT_BYTES:
-            most_mb = MAX_DOCUMENT_BYTES // 1024 // 1024
-            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{source.size_bytes} bytes: at most {most_mb} MB are read")
+    async def _extracted(self, current: Current, hold: Hold) -> Extracted:
+        source, key = current.source, current.place.key
+        self.memory.must_fit(source.size_bytes)
         if current.whole:
             return Extracted(source.body.decode())
-        return await self.extractor.extract(source.body, current.place.key)
+        await hold.before_reading(source.body, key)
+        extracted = await self.extractor.extract(source.body, key)
+        await hold.after_reading(len(extracted.text))
+        return extracted
 
     def _record(self, current: Current, standing: Standing, run: int) -> OpenRecord:
         source = current.source

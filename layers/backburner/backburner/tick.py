@@ -5,12 +5,15 @@ import heapq
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from backburner.check import Checker
+from backburner.errors import BackburnerError, RetryLaterError, UnreadableError
 from backburner.governor import Governor
 from backburner.journal import Journal
 from backburner.ports import Clock, Queue, Received
+from backburner.setbacks import Setbacks
 from backburner.sweep import Sweeper
 
 logger = logging.getLogger(__name__)
@@ -25,6 +28,8 @@ MOST_IN_HAND = 500
 MOST_IN_BATCH = 10
 """Messages that one receive can bring (SQS, Message Queue)."""
 _RECEIVERS = 8
+UNREADABLE_S = 300
+"""When a message shows again whose record or document cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +93,7 @@ class Tick:
     checker: Checker
     governor: Governor
     sweeper: Sweeper
+    setbacks: Setbacks
     journal: Journal
     pending: WatchedQueue
     backlog: WatchedQueue
@@ -123,7 +129,7 @@ class Tick:
                     await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
                 if not in_hand and not self.pending.shows_within(SOON_S) and not self.backlog.shows_within(SOON_S):
                     break
-            await self.sweeper.sweep_if_due(stop_at)
+            await self._sweep(stop_at)
         except asyncio.CancelledError:
             for task in in_hand:  # out of time: what is cut off here comes back, as after a crash
                 task.cancel()
@@ -137,9 +143,29 @@ class Tick:
             try:
                 await self.checker.handle(queue, received)
                 self.counts["handled"] += 1
-            except Exception:
+            except UnreadableError as error:
+                self.counts["left"] += 1
+                await self._set_aside(queue, received, error)
+            except Exception as error:
                 self.counts["left"] += 1
                 logger.exception("message left to come back", extra={"receives": received.receives})
+                with suppress(BackburnerError):
+                    await self.setbacks.note(received, error)
+
+    async def _set_aside(self, queue: Queue, received: Received, error: UnreadableError) -> None:
+        """A person must look at an object first: it is named, and its message need not come back so soon."""
+        await self.governor.unreadable(error.key, str(error))
+        with suppress(RetryLaterError):
+            await queue.postpone(received, UNREADABLE_S)
+
+    async def _sweep(self, stop_at: float) -> None:
+        """Sweep if it is time. What stops it stops the sweep alone: the next tick goes on."""
+        try:
+            await self.sweeper.sweep_if_due(stop_at)
+        except RetryLaterError as error:
+            logger.warning("sweep broken off", extra={"error": str(error)})
+        except Exception:
+            logger.exception("sweep broken off")
 
     async def _most_in_hand(self) -> int:
         """No more than can be polled in half the visibility."""

@@ -1,37 +1,52 @@
 """Parts put together: their answers joined or grouped, what became of them, what they cost in all."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
 from backburner.ledger import Standing
 from backburner.records import ErrorRecord, OpenRecord, Part, PartEnd, RunRecord
 
-_BETWEEN = "\n\n"
+BETWEEN = "\n\n"
+"""What stands between two answers."""
 _LEAST_GROUP = 2
 
 
-def join(texts: Sequence[str], output: str) -> str:
+def join(texts: Iterable[str], output: str) -> str:
     """Answers one after the other: paragraphs of text, or the items of a JSON array."""
-    if output == "json":
-        return "[\n" + ",\n".join(map(_item, texts)) + "\n]\n"
-    return _BETWEEN.join(text.strip("\n") for text in texts) + "\n"
+    return "".join(pieces(texts, output))
+
+
+def pieces(texts: Iterable[str], output: str) -> Iterator[str]:
+    """The same, piece by piece: for answers that are not in memory together."""
+    begin, between, end = ("[\n", ",\n", "\n]\n") if output == "json" else ("", BETWEEN, "\n")
+    yield begin
+    for number, text in enumerate(texts):
+        yield between if number else ""
+        yield _item(text) if output == "json" else text.strip("\n")
+    yield end
 
 
 def groups(texts: Sequence[str], most_chars: int | None) -> list[str]:
     """Answers joined for the generations that merge them: as many together as fit, at least two, so that it ends."""
-    found: list[list[str]] = []
-    for text in texts:
-        room = most_chars is None or sum(map(len, found[-1] if found else ())) + len(text) <= most_chars
-        if found and (room or len(found[-1]) < _LEAST_GROUP):
-            found[-1].append(text)
+    return [BETWEEN.join(texts[number] for number in group) for group in together([*map(len, texts)], most_chars)]
+
+
+def together(sizes: Sequence[int], most_chars: int | None) -> list[range]:
+    """Which answers are one group, by the characters that each has."""
+    found: list[range] = []
+    for number, size in enumerate(sizes):
+        last = found[-1] if found else range(0)
+        has_room = most_chars is None or sum(sizes[each] for each in last) + size <= most_chars
+        if found and (has_room or len(last) < _LEAST_GROUP):
+            found[-1] = range(last.start, number + 1)
         else:
-            found.append([text])
+            found.append(range(number, number + 1))
     if len(found) > 1 and len(found[-1]) < _LEAST_GROUP:
         single = found.pop()
-        found[-1] += single
-    return [_BETWEEN.join(group) for group in found]
+        found[-1] = range(found[-1].start, single.stop)
+    return found
 
 
 def end_of(level: int, number: int, part: Part, standing: Standing) -> PartEnd | None:

@@ -15,13 +15,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from backburner.adapters.clock import SystemClock
-from backburner.adapters.extraction import DEFAULT_MEMORY_BYTES, ChildExtractor
+from backburner.adapters.extraction import ChildExtractor
 from backburner.adapters.queryprotocol import QueryLoader
 from backburner.adapters.queues import SqsQueue
 from backburner.adapters.responses import ResponsesApi
 from backburner.adapters.secret import ProviderKey
 from backburner.adapters.storage import S3Bucket
 from backburner.errors import ConfigError
+from backburner.memory import DEFAULT_LARGE_BYTES, MEBIBYTE, Memory
 from backburner.pacing import Pace
 from backburner.parts import Parts, Ports, assemble
 from backburner.ports import Generator
@@ -43,7 +44,7 @@ _IDLE_S = 3.0
 
 
 _OWN_MEMORY_MB = 256
-"""What a function needs beside the child that reads a document."""
+"""What a function needs beside a large document, or the child that reads one: itself, and `memory.OWN_BYTES`."""
 _LEAST_MEMORY_MB = 200
 
 
@@ -56,6 +57,7 @@ class Cloud:
     backlog: SqsQueue
     dead: SqsQueue
     extractor: ChildExtractor
+    memory: Memory
 
     def ports(self, generator: Generator) -> Ports:
         """The outside world, with a provider."""
@@ -67,6 +69,7 @@ class Cloud:
             generator=generator,
             extractor=self.extractor,
             clock=SystemClock(),
+            memory=self.memory,
         )
 
     def drop_connections(self) -> None:
@@ -103,6 +106,7 @@ def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
     """Make the clients; reaches nothing yet. Raises `ConfigError` where no region is known."""
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="backburner")
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")  # boto3 reads only the second
+    memory = Memory(large_bytes=_large_bytes(environment))
     session = boto3.session.Session(region_name=region, botocore_session=speaking(settings.queue_protocol))
     try:
         bucket = S3Bucket(client=session.client("s3", config=_NETWORK), name=settings.bucket, threads=threads)
@@ -114,7 +118,8 @@ def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
         pending=queue(url=settings.pending_queue_url),
         backlog=queue(url=settings.backlog_queue_url),
         dead=queue(url=settings.dead_queue_url),
-        extractor=ChildExtractor(memory_bytes=_memory_bytes(environment)),
+        extractor=ChildExtractor(memory_bytes=memory.large_bytes, slots=memory.large),
+        memory=memory,
     )
 
 
@@ -143,9 +148,9 @@ def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: floa
     return Connected(settings=settings, parts=parts, cloud=cloud, generator=generator, key=key)
 
 
-def _memory_bytes(environment: Mapping[str, str]) -> int:
-    """What a child may use: the function's memory less our own, where the cloud tells how much that is."""
+def _large_bytes(environment: Mapping[str, str]) -> int:
+    """What a child or a large document may use: the function's memory less our own, where the cloud tells it."""
     told_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
     if not told_mb.isdecimal():
-        return DEFAULT_MEMORY_BYTES
-    return max(_LEAST_MEMORY_MB, int(told_mb) - _OWN_MEMORY_MB) * 1024 * 1024
+        return DEFAULT_LARGE_BYTES
+    return max(_LEAST_MEMORY_MB, int(told_mb) - _OWN_MEMORY_MB) * MEBIBYTE

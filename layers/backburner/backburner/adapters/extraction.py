@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import Process
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -41,7 +41,7 @@ class ChildExtractor:
 
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     limit_s: float = DEFAULT_LIMIT_S
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHILDREN))
+    slots: AbstractAsyncContextManager[None, bool | None] = field(default_factory=lambda: asyncio.Semaphore(CHILDREN))
 
     async def extract(self, body: bytes, name: str) -> Extracted:
         """The document's text and notes. Raises `JobError`: what a child dies of is this document's fault."""

@@ -3,12 +3,30 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from backburner.census import Census
+from backburner.census import Census, alarms, take
 from backburner.journal import Line
+from backburner.parts import Parts
 from backburner.records import State
+from backburner.settings import Settings
+
+if TYPE_CHECKING:
+    import logging
+
+    from aws_lambda_powertools import Logger
 
 NAMESPACE = "Backburner"
+
+
+async def report(parts: Parts, settings: Settings, logger: "Logger | logging.Logger") -> None:
+    """At the end of a tick: what it did, what is under way, and the alarms, as lines of the log too."""
+    census = await take(parts.bucket, parts.governor)
+    publish(parts.journal.ended, census=census)
+    logger.info("census", extra=asdict(census))
+    for name in alarms(census, deadline_s=settings.deadline_s, results_kept_s=settings.profile.results_kept_s):
+        logger.error("alarm", extra={"alarm": name, "see": f"docs/runbook.md#{name}"})
 
 
 def publish(lines: Sequence[Line], *, accepted: int = 0, census: Census | None = None) -> None:

@@ -6,20 +6,25 @@ provider: what changes nothing there is asked once more, a create never.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+import unicodedata
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from backburner.answers import Answer, Trouble, generation_of, trouble_of
-from backburner.errors import BackburnerError
+from msgspec.structs import replace
+
+from backburner.answers import UNSENDABLE, UNUSABLE_KEY, Answer, Trouble, generation_of, hint_s, trouble_of, whole
+from backburner.errors import BackburnerError, ConfigError
 from backburner.pacing import Pace
 
 if TYPE_CHECKING:
+    from httpx2 import Response
     from openai import AsyncOpenAI
 
 logger = logging.getLogger(__name__)
@@ -28,6 +33,8 @@ CALL_LIMIT_S = 20.0
 """Bound on a whole call other than create."""
 _CONNECT_LIMIT_S = 5.0
 _BAD_REQUEST, _UNAUTHORIZED = 400, 401
+_MOST_WORDS = 50_000
+"""Of an answer that is no JSON: as much as is looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +50,7 @@ class ResponsesApi:
     """How fast creates may follow one another; the wait is not part of a create's limit."""
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
     _keys: list[str] = field(default_factory=list, repr=False)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def create(self, request: dict[str, Any], limit_s: float) -> Answer:
         """Start a generation, once."""
@@ -72,6 +80,8 @@ class ResponsesApi:
         if "client" not in self._cache:
             from openai import AsyncOpenAI, Timeout  # noqa: PLC0415 - an idle tick never pays for it
 
+            _require_header("OPENAI_PROJECT_ID", self.project or "")
+            _require_header("OPENAI_ORG_ID", self.organization or "")
             self._cache["client"] = AsyncOpenAI(
                 api_key=self._key,
                 base_url=self.base_url,
@@ -86,33 +96,64 @@ class ResponsesApi:
     async def _key(self) -> str:
         """The key, kept until the provider refuses it: it may have been changed since."""
         if not self._keys or not self.keeps_key:
-            self._keys.clear()
-            self._keys.append(await asyncio.to_thread(self.api_key))
+            key = await asyncio.to_thread(self.api_key)
+            _require_header("the provider's key", key)
+            self._keys[:] = [key]
         return self._keys[-1]
+
+    async def _is_changed(self, refused: str) -> bool:
+        """Read the key anew, once for all calls that the old one failed: whether it is another by now."""
+        async with self._reading:
+            if self._keys[-1:] == [refused]:
+                self._keys.clear()
+            return await self._key() != refused
 
     async def _call(
         self, call: Callable[[Any], Awaitable[Any]], limit_s: float = CALL_LIMIT_S, *, tries: int = 2
     ) -> Answer:
-        client = self._client()
-        from openai import APIConnectionError, APIStatusError, OpenAIError  # noqa: PLC0415
+        """Call, and once more with the new key where the old one is refused: a refused call has started nothing."""
+        now = asyncio.get_running_loop().time
+        until = now() + limit_s
+        answer, used = await self._called(call, limit_s, tries)
+        if isinstance(answer, Trouble) and answer.status == _UNAUTHORIZED and used and now() < until:
+            with contextlib.suppress(BackburnerError, TimeoutError):
+                async with asyncio.timeout(until - now()):
+                    is_changed = await self._is_changed(used)
+                if is_changed:
+                    answer, _ = await self._called(call, max(0.0, until - now()), tries)
+        return answer
+
+    async def _called(self, call: Callable[[Any], Awaitable[Any]], limit_s: float, tries: int) -> tuple[Answer, str]:
+        """One call, and the key that it was made with ("" where none went out)."""
+        from openai import APIStatusError, OpenAIError  # noqa: PLC0415
 
         try:
+            client = self._client()
             async with asyncio.timeout(limit_s):
                 response = (await _asked(lambda: call(client.responses), tries)).http_response
-        except TimeoutError:
-            return Trouble(status=None, message=f"no whole answer within {limit_s:g} s")
         except APIStatusError as error:
             response = error.response
-        except (APIConnectionError, BackburnerError) as error:
-            cause = error.__cause__ if isinstance(error, APIConnectionError) and error.__cause__ else error
-            return Trouble(status=None, sent=not _never_sent(cause), message=f"no answer: {type(cause).__name__}")
-        except OpenAIError as error:
-            return Trouble(status=None, message=f"no readable answer: {type(error).__name__}")
-        except (TypeError, ValueError) as error:
-            return Trouble(status=_BAD_REQUEST, message=f"the request cannot be sent: {type(error).__name__}")
-        if response.status_code == _UNAUTHORIZED:
-            self._keys.clear()  # it may have been changed: the next call asks for it again
-        return _answer(response.status_code, response.headers, response.content)
+        except TimeoutError:
+            return Trouble(status=None, message=f"no whole answer within {limit_s:g} s"), ""
+        except (OpenAIError, BackburnerError, TypeError, ValueError, RecursionError) as error:
+            return _unanswered(error), ""
+        used = response.request.headers.get("authorization", "").removeprefix("Bearer ")
+        return _answer(response, secrets=[used] if used else []), used
+
+
+def _unanswered(error: Exception) -> Trouble:
+    """A call that brought no answer: what is known of it."""
+    from openai import APIConnectionError, OpenAIError  # noqa: PLC0415
+
+    cause = error.__cause__ if isinstance(error, APIConnectionError) and error.__cause__ else error
+    if isinstance(cause, ConfigError):  # of the key: nothing is wrong with any document
+        return Trouble(status=_UNAUTHORIZED, sent=False, code=UNUSABLE_KEY, message=str(cause))
+    if isinstance(error, APIConnectionError | BackburnerError):
+        return Trouble(status=None, sent=not _never_sent(cause), message=f"no answer: {type(cause).__name__}")
+    if isinstance(error, OpenAIError):
+        return Trouble(status=None, message=f"no readable answer: {type(error).__name__}")
+    told = f"the request cannot be sent: {type(error).__name__}"
+    return Trouble(status=_BAD_REQUEST, code=UNSENDABLE, message=told)
 
 
 async def _asked(call: Callable[[], Awaitable[Any]], tries: int) -> Any:
@@ -147,25 +188,56 @@ def _sdk_arguments(request: dict[str, Any]) -> dict[str, Any]:
     return named | ({"extra_body": extra} if extra else {})
 
 
-def _answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
-    body = _json(content)
+def _answer(response: "Response", secrets: Collection[str]) -> Answer:
+    status, headers, body = response.status_code, response.headers, _read(response.content)
     retry_after_s = _seconds(headers.get("retry-after"))
     if not 200 <= status < 300:  # noqa: PLR2004
-        return trouble_of(status, body, retry_after_s)
+        return trouble_of(status, body, retry_after_s, url=_called_url(response), secrets=secrets)
     if not isinstance(body, dict):
-        return Trouble(status=None, message="the answer is no JSON object", retry_after_s=retry_after_s)
+        return _garbled("the answer is no JSON object", retry_after_s)
     milliseconds = _seconds(headers.get("openai-poll-after-ms"))
-    generation = generation_of(body, retry_after_s if milliseconds is None else milliseconds / 1000)
-    if not generation.id or not generation.status:
-        return Trouble(status=None, message="the answer names no response id or status", retry_after_s=retry_after_s)
-    return generation
+    after_s = retry_after_s if milliseconds is None else milliseconds / 1000
+    generation = generation_of(body, after_s, secrets=secrets)
+    if generation.id and generation.status:
+        return generation
+    if body.get("error"):  # of a gateway that puts errors into answers of success
+        error = trouble_of(status, body, retry_after_s, secrets=secrets)
+        return replace(error, status=None, is_garbled=True)
+    return _garbled("the answer names no response id or status", retry_after_s)
 
 
-def _json(content: bytes) -> Any:
+def _garbled(message: str, retry_after_s: float | None) -> Trouble:
+    """An answer of success that says nothing."""
+    return Trouble(status=None, message=message, is_garbled=True, retry_after_s=hint_s(retry_after_s))
+
+
+def _called_url(response: "Response") -> str:
+    """What was called, without anything that an address may hold in secret."""
+    url = response.request.url
+    return f"{response.request.method} {url.scheme}://{url.netloc.decode().rpartition('@')[2]}{url.path}"
+
+
+def _read(content: bytes) -> Any:
+    """JSON, whatever its numbers and letters; else the words themselves, as a proxy says them."""
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        text = content.decode(json.detect_encoding(content), errors="replace")
+    except (LookupError, ValueError):
         return None
+    try:
+        return json.loads(text, parse_int=whole)
+    except (ValueError, RecursionError):
+        return text[:_MOST_WORDS]
+
+
+def _require_header(what: str, value: str) -> None:
+    """Raises `ConfigError` where a value cannot be a header's, which no document is to blame for."""
+    for place, character in enumerate(value, 1):
+        if not ("!" <= character <= "~"):
+            code = f"U+{ord(character):04X} {unicodedata.name(character, 'without a name')}"
+            raise ConfigError(
+                f"{what} cannot be sent: its character {place} is {code}, and only ASCII without spaces can be. "
+                "Was it copied from a text that writes quotes or letters its own way? Put the right one in its place"
+            )
 
 
 def _seconds(value: str | None) -> float | None:
@@ -180,7 +252,7 @@ def _seconds(value: str | None) -> float | None:
         return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backburner.errors import RetryLaterError
+from backburner.errors import RetryLaterError, UnreadableError
 from backburner.ports import ABSENT, ConflictError, Stored, TooLargeError
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ T = TypeVar("T")
 _ABSENT_CODES = frozenset({"NoSuchKey", "404", "NotFound"})
 _CONFLICT_STATUS = frozenset({409, 412})
 _NOT_FOUND = 404
+_PASSING = frozenset({401, 404, 408, 409, 412, 416, 425, 429})
+"""Refusals of a read that say nothing about its object; 5xx neither."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,5 +175,18 @@ def _status(error: ClientError) -> int:
 
 def _refused(verb: str, key: str, error: ClientError) -> RetryLaterError:
     code, status = error.response["Error"].get("Code"), _status(error)
-    remedy = "; may this function list the bucket and use this prefix?" if status == 403 else ""  # noqa: PLR2004
-    return RetryLaterError(f"cannot {verb} {key}: {status} {code}{remedy}")
+    told = f"cannot {verb} {key}: {status} {code}{_remedy(status, code)}"
+    is_its_own = verb == "read" and 400 <= status < 500 and status not in _PASSING  # noqa: PLR2004
+    return UnreadableError(key, told) if is_its_own else RetryLaterError(told)
+
+
+def _remedy(status: int, code: str | None) -> str:
+    match status, code:
+        case 403, "InvalidObjectState":
+            return "; it is archived: restore it"
+        case 403, _:
+            return "; may this function list the bucket and use this prefix?"
+        case 400, _:
+            return "; is it encrypted with a key of its own (SSE-C)? Upload it without"
+        case _:
+            return ""

@@ -1,0 +1,53 @@
+"""A shelf: texts that together are too much for memory, kept in a file and taken out one at a time."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+class Shelf:
+    """Texts by their numbers, in a file that goes with the block that opened it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._places: dict[int, tuple[int, int]] = {}
+        self._end = 0
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def put(self, number: int, text: bytes) -> None:
+        """Keep a text; one that stands under the number already is replaced."""
+        self._file.seek(self._end)
+        self._file.write(text)
+        self._places[number] = (self._end, len(text))
+        self._end += len(text)
+
+    def take(self, number: int) -> bytes:
+        """A text that is kept."""
+        begin, size = self._places[number]
+        self._file.seek(begin)
+        return self._file.read(size)
+
+    def in_order(self) -> Iterator[bytes]:
+        """All texts by their numbers."""
+        return map(self.take, sorted(self._places))
+
+
+@contextmanager
+def open_shelf() -> Iterator[Shelf]:
+    """An empty shelf."""
+    with tempfile.TemporaryFile(prefix="backburner-") as file:
+        yield Shelf(file)
+
+
+@contextmanager
+def as_file(pieces: Iterable[bytes]) -> Iterator[Path]:
+    """A file of all pieces, for as long as the block runs."""
+    with tempfile.TemporaryDirectory(prefix="backburner-") as folder:
+        path = Path(folder) / "text"
+        with path.open("wb") as file:
+            file.writelines(pieces)
+        yield path

@@ -1,0 +1,33 @@
+"""Memory is bounded in bytes: measured in a process that has no more than the smallest function has."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        (("documents", "20", "3"), {"done": 3, "problems": []}),
+        (("batch", "1000", "200"), {"lines": {"total": 1000, "completed": 1000, "failed": 0}, "creates": 1000}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_is_heavy_is_handled_by_the_smallest_function(work, expected, tmp_path):
+    """All of it at once, and under a limit that the system enforces: everything ends, nothing is started twice."""
+    path = os.pathsep.join([str(TESTS), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-m", "support.heavy", *work],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path, "FOLDER": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout).items() >= expected.items()

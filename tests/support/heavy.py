@@ -1,0 +1,171 @@
+"""Heavy work in a process that may have no more memory than a small function: run by `tests/life/test_memory.py`.
+
+    export FOLDER=/tmp/heavy
+    python -m support.heavy documents 20 5        # five documents of 20 MB, with an emoji in each, at once
+    python -m support.heavy batch 2000 100        # a batch of 2,000 lines whose answers have 100 kB each
+
+What is large lies on disk here, where a bucket would keep it, so that all the memory counted is that of the code under
+test. Prints what became of everything as JSON.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import resource
+import shutil
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from backburner.memory import MEBIBYTE, Memory
+from backburner.parts import Parts, Ports, assemble
+from backburner.ports import Stored
+from support.fakes import FakeBucket, FakeClock, FakeExtractor, FakeGenerator, Plan
+from support.system import TICK_S, System
+
+FUNCTION_MB = 512
+"""The smallest function that may be deployed."""
+ITSELF_MB = 176
+"""Interpreter, libraries and connections of a real one; here they are there before the limit is set."""
+_LARGE = 64 * 1024
+
+
+@dataclass
+class DiskBucket(FakeBucket):
+    """A bucket whose large objects take no memory."""
+
+    folder: Path = field(kw_only=True)
+
+    async def put(self, key: str, body: bytes | Path, **rest: Any) -> str:
+        """A file is copied, never read whole."""
+        if isinstance(body, bytes):
+            return await super().put(key, body, **rest)
+        etag = await super().put(key, b"", **rest)
+        with body.open("rb") as file:
+            etag = hashlib.file_digest(file, "md5").hexdigest()
+        shutil.copy(body, self._path(key))
+        size_bytes = self._path(key).stat().st_size
+        self.objects[key] = replace(self.objects[key], etag=etag, size_bytes=size_bytes)
+        return etag
+
+    async def get(self, key: str, limit_bytes: int | None = None) -> Stored | None:
+        """The body comes from the disk."""
+        stored = await super().get(key, limit_bytes)
+        is_apart = stored is not None and not stored.body and stored.size_bytes
+        return replace(stored, body=self._path(key).read_bytes()) if stored and is_apart else stored
+
+    async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
+        """So does a range."""
+        block = await super().get_range(key, first, last, match)
+        if block or not self.objects[key].size_bytes:
+            return block
+        with self._path(key).open("rb") as file:
+            file.seek(first)
+            return file.read(last - first)
+
+    def upload(self, key: str, body: bytes | str, metadata: Any = None) -> str:
+        """What is large is put aside."""
+        etag = super().upload(key, body, metadata)
+        if len(body) > _LARGE:
+            self._path(key).write_bytes(self.objects[key].body)
+            self.objects[key] = replace(self.objects[key], body=b"")
+        return etag
+
+    def _path(self, key: str) -> Path:
+        return self.folder / hashlib.sha256(key.encode()).hexdigest()
+
+
+@dataclass
+class LeanGenerator(FakeGenerator):
+    """A provider that remembers how long its inputs were, and not what they said."""
+
+    sizes: list[int] = field(default_factory=list)
+
+    async def create(self, request: dict[str, Any], limit_s: float) -> Any:
+        """Start a generation."""
+        self.sizes.append(len(request["input"]))
+        json.dumps(request).encode()  # as it goes over the wire
+        return await super().create(request | {"input": request["input"][:20]}, limit_s)
+
+
+def _stage(**environment: str) -> System:
+    system = System({"BACKBURNER_PROVIDER": "generic", "OPENAI_BASE_URL": "http://provider/v1", **environment})
+    system.bucket = DiskBucket(system.world, folder=Path(os.environ["FOLDER"]))
+    system.generator = LeanGenerator(system.world)
+    return system
+
+
+def _function(system: System) -> Parts:
+    """A function of the smallest size."""
+    ports = Ports(
+        bucket=system.bucket,
+        pending=system.pending,
+        backlog=system.backlog,
+        dead=system.dead,
+        generator=system.generator,
+        extractor=FakeExtractor(),
+        clock=FakeClock(system.world),
+        memory=Memory(large_bytes=(FUNCTION_MB - 256) * MEBIBYTE),
+    )
+    return assemble(system.settings, ports, create_limit_s=30.0, swap_tries=12)
+
+
+def _bind() -> None:
+    """From here on, no more than such a function has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + (FUNCTION_MB - ITSELF_MB) * MEBIBYTE
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _settle(system: System) -> None:
+    checker = _function(system)
+    for _ in range(60):
+        system.run(checker.tick.run(TICK_S))
+        assert not checker.tick.counts["left"], "a message failed"
+        if not system.pending.messages and not system.backlog.messages:
+            return
+        system.world.later(60)
+    raise AssertionError("it does not end")
+
+
+def documents(size_mb: int, count: int) -> dict[str, Any]:
+    """Large plain texts, all in one event."""
+    system = _stage()
+    keys = [f"inbox/{number}.txt" for number in range(count)]
+    for key in keys:
+        text = f"{key} 🗄 " + "One more line of the minutes of a very long meeting.\n" * (size_mb * 20_000)
+        system.upload(key, text[: size_mb * 1_000_000])
+    del text
+    _bind()
+    submit = _function(system).submitter
+
+    async def event() -> None:
+        await asyncio.gather(*map(submit.submit, keys))
+
+    system.run(event())
+    _settle(system)
+    done = [key for key in keys if f"results/{key[6:]}.run.json" in system.bucket.objects]
+    assert isinstance(system.generator, LeanGenerator)
+    return {"done": len(done), "problems": system.problems(), "longest": max(system.generator.sizes)}
+
+
+def batch(lines: int, size_kb: int) -> dict[str, Any]:
+    """A batch whose answers are large."""
+    system = _stage(BACKBURNER_MAX_IN_FLIGHT="5000", BACKBURNER_SUBMITS_PER_MINUTE="5000")
+    system.generator.default = Plan(runs_s=1.0, text="word " * (size_kb * 200))
+    asked = [json.dumps({"custom_id": f"line-{number}", "input": f"question {number}"}) for number in range(lines)]
+    system.upload("inbox/many.jsonl", "\n".join(asked))
+    del asked
+    _bind()
+    system.run(_function(system).submitter.submit("inbox/many.jsonl"))
+    _settle(system)
+    record = system.run_record("inbox/many.jsonl")
+    size = system.bucket.objects["results/many.jsonl.jsonl"].size_bytes
+    return {"lines": record["lines"], "creates": len(system.generator.made), "result_bytes": size}
+
+
+if __name__ == "__main__":
+    name, first, second = sys.argv[1:]
+    sys.stdout.write(json.dumps({"documents": documents, "batch": batch}[name](int(first), int(second))))

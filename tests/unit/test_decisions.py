@@ -1,0 +1,98 @@
+"""What follows from a verdict, for documents and lines alike."""
+
+from typing import Any
+
+import pytest
+
+from backburner.answers import Answer, Generation, Trouble
+from backburner.decisions import Decision, Do, Stop, absent_since, decide, is_believed, lifted_by_any
+from backburner.errors import Reason
+from backburner.verdicts import Act, Call, Verdict
+
+ENDED, REFUSED = Generation(id="r", status="completed"), Trouble(status=500)
+
+
+def decided(act: Act, answer: Answer, call: Call, **more: Any) -> Decision:
+    """What is decided in the first of three attempts, if nothing else is said."""
+    verdict = Verdict(act=act, reason=Reason.EMPTY_OUTPUT, message="said", after_s=7.0)
+    return decide(verdict, answer, call, **{"attempt": 1, "most": 3} | more)
+
+
+@pytest.mark.parametrize(
+    ("act", "answer", "call", "told"),
+    [
+        (Act.POLL, REFUSED, Call.RETRIEVE, (Do.LOOK, 0, Stop.NOBODY, False)),
+        (Act.COMMIT, ENDED, Call.RETRIEVE, (Do.FINISH, 0, Stop.NOBODY, False)),
+        (Act.COMMIT, ENDED, Call.CREATE, (Do.FINISH, 0, Stop.NOBODY, False)),
+        (Act.RETRY, ENDED, Call.RETRIEVE, (Do.AGAIN, 0, Stop.NOBODY, False)),
+        (Act.RETRY, REFUSED, Call.CREATE, (Do.AGAIN, 0, Stop.NOBODY, True)),
+        (Act.RETRY, ENDED, Call.CREATE, (Do.AGAIN, 0, Stop.NOBODY, False)),
+        (Act.LOST, REFUSED, Call.RETRIEVE, (Do.AGAIN, 1, Stop.NOBODY, False)),
+        (Act.AMBIGUOUS, REFUSED, Call.CREATE, (Do.AGAIN, 1, Stop.NOBODY, True)),
+        (Act.WAIT, REFUSED, Call.CREATE, (Do.PUT_BACK, 0, Stop.NOBODY, True)),
+        (Act.PAUSE, REFUSED, Call.CREATE, (Do.PUT_BACK, 0, Stop.EVERYBODY, False)),
+        (Act.PAUSE_MODEL, REFUSED, Call.CREATE, (Do.PUT_BACK, 0, Stop.MODEL, False)),
+        (Act.PAUSE, REFUSED, Call.RETRIEVE, (Do.LOOK, 0, Stop.EVERYBODY, False)),
+        (Act.PAUSE_MODEL, REFUSED, Call.RETRIEVE, (Do.LOOK, 0, Stop.MODEL, False)),
+        (Act.PAUSE, ENDED, Call.RETRIEVE, (Do.PUT_BACK, 0, Stop.EVERYBODY, False)),
+        (Act.SPLIT, REFUSED, Call.CREATE, (Do.DIVIDE, 0, Stop.NOBODY, False)),
+        (Act.FAIL, REFUSED, Call.CREATE, (Do.FAIL, 0, Stop.NOBODY, False)),
+        (Act.ENLARGE, ENDED, Call.RETRIEVE, (Do.FAIL, 0, Stop.NOBODY, False)),
+    ],
+)
+def test_every_act_has_its_consequence(act: Act, answer: Answer, call: Call, told: tuple[Do, int, Stop, bool]) -> None:
+    """What is done, what is counted, whom it stops."""
+    decision = decided(act, answer, call)
+    assert (decision.do, decision.orphans, decision.stop, decision.is_bad) == told
+    assert (decision.message, decision.after_s) == ("said", 7.0)
+
+
+@pytest.mark.parametrize("act", [Act.RETRY, Act.LOST, Act.AMBIGUOUS])
+def test_out_of_attempts_it_fails_with_the_verdicts_reason(act: Act) -> None:
+    """What may still run is counted all the same."""
+    call = Call.CREATE if act is Act.AMBIGUOUS else Call.RETRIEVE
+    assert decided(act, REFUSED, call, attempt=2).do is Do.AGAIN
+    last = decided(act, REFUSED, call, attempt=3)
+    assert (last.do, last.reason, last.orphans) == (Do.FAIL, Reason.EMPTY_OUTPUT, int(act is not Act.RETRY))
+
+
+def test_a_cap_is_doubled_once_and_only_if_it_was_sent() -> None:
+    """Never the identical request."""
+    once = decided(Act.ENLARGE, ENDED, Call.RETRIEVE, cap=100)
+    assert (once.do, once.cap) == (Do.AGAIN, 200)
+    assert decided(Act.ENLARGE, ENDED, Call.RETRIEVE, cap=200, is_enlarged=True).do is Do.FAIL
+    assert decided(Act.ENLARGE, ENDED, Call.RETRIEVE, cap=100, attempt=3).do is Do.FAIL
+    assert decided(Act.ENLARGE, ENDED, Call.RETRIEVE).do is Do.FAIL
+
+
+@pytest.mark.parametrize(
+    ("act", "answer", "call"),
+    [(Act.FAIL, REFUSED, Call.CREATE), (Act.SPLIT, REFUSED, Call.CREATE), (Act.SPLIT, ENDED, Call.RETRIEVE)],
+)
+def test_a_doubled_cap_that_is_refused_leaves_a_truncated_answer(act: Act, answer: Answer, call: Call) -> None:
+    """The document is what it was when half the cap was accepted."""
+    decision = decided(act, answer, call, cap=200, is_enlarged=True)
+    assert (decision.do, decision.reason) == (Do.FAIL, Reason.OUTPUT_TRUNCATED)
+    assert "the doubled cap was refused: said" in decision.message
+
+
+def test_an_absence_is_believed_after_two_minutes_of_it() -> None:
+    """An answer in between begins anew, an outage in between changes nothing."""
+    gone, outage, alive = Trouble(status=404), Trouble(status=503), Generation(id="r", status="queued")
+    since = absent_since(gone, 30.0, None)
+    assert since == 30.0
+    assert not is_believed(149.9, since)
+    assert is_believed(150.0, since)
+    assert absent_since(outage, 60.0, since) == absent_since(gone, 60.0, since) == since
+    assert absent_since(alive, 60.0, since) is None
+    assert absent_since(outage, 60.0, None) is None
+    assert not is_believed(10**6, None)
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "lifted"),
+    [(Call.RETRIEVE, 401, True), (Call.RETRIEVE, 429, True), (Call.CREATE, 401, True), (Call.CREATE, 429, False)],
+)
+def test_what_a_retrieve_can_prove_it_lifts(call: Call, status: int, lifted: bool) -> None:  # noqa: FBT001
+    """The key, and whatever stopped a retrieve; not that there is money for a create."""
+    assert lifted_by_any(call, Trouble(status=status)) is lifted
