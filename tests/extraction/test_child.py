@@ -174,7 +174,7 @@ def test_a_parent_never_loads_the_libraries() -> None:
     """They cost a quarter of a second and 40 MB, and meet hostile files: only a child imports them."""
     probe = (
         "import sys, backburner.adapters.connect, backburner.extraction.child;"
-        "print([name for name in ('xberg', 'chardet') if name in sys.modules])"
+        "print([name for name in ('lxml', 'chardet', 'pypdfium2_raw') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
