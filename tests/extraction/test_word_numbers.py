@@ -4,7 +4,7 @@
 
 import pytest
 
-from backburner.extraction.word.numbers import padded_like, shown_number
+from backburner.extraction.listnumbers import padded_like, shown_number
 
 from .wordfiles import extracted, item, level, numbering, p, row, shown, styles, tbl
 
