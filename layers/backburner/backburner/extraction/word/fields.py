@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field
 
 from backburner.extraction.markdown import TICKED, UNTICKED
+from backburner.extraction.signfonts import symbol
 from backburner.extraction.word.names import child, children, number, switch, value
-from backburner.extraction.word.symbols import symbol
 from backburner.extraction.xmltree import Element
 
 _WORDS = re.compile(r'"([^"]*)"|(\S+)')

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from backburner.extraction.markdown import TICKED, UNTICKED
+from backburner.extraction.signfonts import is_symbol_font, symbol
 from backburner.extraction.word.blocks import Block
 from backburner.extraction.word.drawings import Drawings
 from backburner.extraction.word.fields import Field, without_result
@@ -11,7 +12,6 @@ from backburner.extraction.word.formulas import formula_lines
 from backburner.extraction.word.names import DRAWING, MARKUP, MATH, child, relation_id, value, word
 from backburner.extraction.word.runs import ABOVE, BELOW, BOLD, HIDDEN, ITALIC, STRUCK, Piece, linked, marked
 from backburner.extraction.word.styles import PLAIN, RunStyle, fonts_of, run_style
-from backburner.extraction.word.symbols import is_symbol_font, symbol
 from backburner.extraction.xmltree import Element, local_name
 
 if TYPE_CHECKING:

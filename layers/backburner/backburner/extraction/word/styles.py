@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from backburner.extraction.signfonts import is_symbol_font
 from backburner.extraction.word.names import child, children, is_on, number, value, word
-from backburner.extraction.word.symbols import is_symbol_font
 from backburner.extraction.xmltree import Element
 
 _HEADING_NAME = re.compile(r"heading\s?([1-9])", re.IGNORECASE)
