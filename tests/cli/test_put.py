@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.table import Table
+from rich.text import Text
 
 from backburner.answers import Usage
 from backburner.errors import Reason
 from backburner.records import ErrorRecord, ProviderRef, RecipeRef, RunRecord, Source, State
 from backburner_cli.put import PutError, keys_of
-from backburner_cli.terminal import printable
+from backburner_cli.terminal import out, printable
 from backburner_cli.watch import Upload, describe
 
 NOON = datetime(2031, 5, 17, 12, tzinfo=UTC)
@@ -58,6 +60,18 @@ def test_nothing_of_strangers_steers_the_terminal() -> None:
     assert printable("a\x1b[2Jb\rc\u202ed\x9b") == "a\\x1b[2Jb\\rc\\u202ed\\x9b"
     for text in ("Größe\n\tёж", "👩‍🚀 क्‍ष", "عربي"):
         assert printable(text) == text
+
+
+def test_whatever_a_command_prints_goes_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    """Tables too: keys and messages in them are other people's. The command's own colours stay."""
+    table = Table("key")
+    table.add_row(Text("a\x1b]0;title\x07"))
+    for shown in (table, Text("b\x1b[2J")):
+        out.print(shown)
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert "a\\x1b]0;title" in printed
+    assert "b\\x1b[2J" in printed
 
 
 def _record(
