@@ -53,6 +53,7 @@ def test_the_run_record_counts_lines_tokens_and_segments(system):
     record = system.run_record("inbox/priced/batch.jsonl")
     assert record["lines"] == {"total": 26, "completed": 25, "failed": 1}
     assert [part["lines"]["total"] for part in record["parts"]] == [10, 10, 6]
+    assert record["submitted_at"] == min(part["submitted_at"] for part in record["parts"]) is not None
     assert record["usage"]["total_tokens"] == sum(part["usage"]["total_tokens"] for part in record["parts"]) > 25 * 20
     assert record["cost"] == pytest.approx(sum(part["cost"] for part in record["parts"]))
     assert system.bucket.json("ledger/governor.json")["tokens"] == record["usage"]["total_tokens"]

@@ -242,6 +242,7 @@ class PartEnd(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     reason: Reason | None = None
     responses: list[str] = []
+    submitted_at: datetime | None = None
     usage: Usage = Usage()
     cost: float | None = None
     suspected_orphans: int = 0
@@ -286,6 +287,8 @@ class SupersededRecord(JobRecord, frozen=True, kw_only=True):
     """A run whose document or recipe was replaced meanwhile, with its text if there is one."""
 
     text: str | None = None
+    parts: list[PartEnd] | None = None
+    """What had become of its parts; what they used is in `usage` and was booked by themselves."""
 
 
 R = TypeVar("R", bound=JobRecord)

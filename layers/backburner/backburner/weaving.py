@@ -63,6 +63,7 @@ def end_of(level: int, number: int, part: Part, standing: Standing) -> PartEnd |
         state=ended.state,
         reason=ended.reason if isinstance(ended, ErrorRecord) else None,
         responses=[response.id for response in ended.responses],
+        submitted_at=ended.submitted_at,
         usage=ended.usage,
         cost=ended.cost,
         suspected_orphans=ended.suspected_orphans,
@@ -73,12 +74,17 @@ def end_of(level: int, number: int, part: Part, standing: Standing) -> PartEnd |
 
 
 def total(record: OpenRecord, ends: list[PartEnd]) -> OpenRecord:
-    """The record with its parts; usage, cost and doubts are the sum of its own and theirs, but for what is reused."""
+    """The record with its parts; usage, cost and doubts are the sum of its own and theirs, but for what is reused.
+
+    It was submitted when the first of them was.
+    """
     paid = [end for end in ends if not end.is_reused]
+    submitted = [at for at in (record.submitted_at, *(end.submitted_at for end in paid)) if at is not None]
     costs = [cost for cost in (record.cost, *(end.cost for end in paid)) if cost is not None]
     return replace(
         record,
         parts=ends,
+        submitted_at=min(submitted, default=None),
         usage=sum((end.usage for end in paid), record.usage),
         cost=round(sum(costs), 9) if costs or record.price else None,
         suspected_orphans=record.suspected_orphans + sum(end.suspected_orphans for end in paid),
