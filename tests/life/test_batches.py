@@ -181,22 +181,137 @@ def replay(system):
     system.settle()
 
 
+def cancel(system):
+    """Cancel the batch as the command does, and let everything end."""
+    system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 1))
+    system.settle()
+
+
+def sides(system):
+    """The names of the lines in the result, and the codes of those in the file of errors, by name."""
+    good = [each["custom_id"] for each in read(system, RESULT)] if RESULT in system.bucket.keys("") else []
+    bad = read(system, ERRORS) if ERRORS in system.bucket.keys("") else []
+    return good, {each["custom_id"]: each["error"]["code"] for each in bad}
+
+
+def tokens_booked(system):
+    return system.bucket.json("ledger/governor.json")["tokens"]
+
+
+def tokens_noted(system):
+    """What all lines of the journal say together."""
+    lines = [
+        json.loads(each)
+        for key in system.bucket.keys("ledger/journal/")
+        for each in system.bucket.body(key).splitlines()
+    ]
+    return sum(each["usage"]["total_tokens"] for each in lines)
+
+
 def test_a_cancelled_batch_keeps_what_is_done_and_a_replay_does_the_rest(system):
+    """Each line is in one of the two files; the run is done, and says how many were cancelled."""
     system.generator.plan(Plan(runs_s=1.0), times=6)
     system.generator.default = Plan(runs_s=100_000.0)
     system.upload(KEY, jsonl(*map(line, range(15))))
     system.run(system.submit(KEY))
     system.run(system.tick())
     assert len(system.generator.open) == 9
-    system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 1))
-    system.settle()
-    assert system.error_record(KEY)["reason"] == "cancelled"
+    cancel(system)
+    record = system.run_record(KEY)
+    assert (record["state"], record["lines"]) == ("done", {"total": 15, "completed": 6, "failed": 9})
+    good, bad = sides(system)
+    assert sorted(good + list(bad)) == sorted(f"id-{number}" for number in range(15))
+    assert (len(good), set(bad.values())) == (6, {"cancelled"})
+    assert record["resume"] is not None
     assert system.generator.open == []
     system.generator.default = Plan()
     replay(system)
-    assert len(read(system, RESULT)) == 15
+    assert sides(system) == ([f"id-{number}" for number in range(15)], {})
     assert len(system.generator.requests) == 15 + 9
     assert system.problems() == []
+    whole = system.run_record(KEY)
+    assert whole["run"] == 2
+    assert whole["kept_usage"] == record["usage"]
+    assert (
+        whole["usage"]["total_tokens"]
+        == tokens_booked(system)
+        == tokens_noted(system)
+        > record["usage"]["total_tokens"]
+    )
+
+
+@pytest.mark.parametrize("ticks", [0, 1])
+def test_a_batch_that_is_cancelled_before_any_line_is_done_fails_and_names_its_lines(system, ticks):
+    """Before its segments are opened, and while they run."""
+    system.generator.default = Plan(runs_s=100_000.0)
+    system.upload(KEY, jsonl(*map(line, range(15)), "rubbish"))
+    system.run(system.submit(KEY))
+    for _ in range(ticks):
+        system.run(system.tick())
+    cancel(system)
+    record = system.error_record(KEY)
+    assert (record["reason"], record["lines"]) == ("cancelled", {"total": 16, "completed": 0, "failed": 16})
+    _, bad = sides(system)
+    rubbish = "invalid_json_line" if ticks else "cancelled"
+    assert bad == {f"id-{number}": "cancelled" for number in range(15)} | {None: rubbish}
+    assert system.generator.open == []
+    assert system.problems() == []
+    assert [part["lines"] for part in record["parts"]] == (
+        [{"total": n, "completed": 0, "failed": n} for n in (10, 6)] if ticks else []
+    )
+    system.generator.default = Plan()
+    replay(system)
+    assert system.run_record(KEY)["lines"] == {"total": 16, "completed": 15, "failed": 1}
+    assert system.problems() == []
+
+
+def test_a_text_that_comes_after_all_is_the_lines_result(system):
+    """The provider had finished when it was told to cancel."""
+    system.generator.default = Plan(runs_s=100_000.0, cancel_completes=True)
+    system.upload(KEY, jsonl(*map(line, range(15))))
+    system.run(system.submit(KEY))
+    system.run(system.tick())
+    cancel(system)
+    assert sides(system) == ([f"id-{number}" for number in range(15)], {})
+    assert system.run_record(KEY)["usage"]["total_tokens"] == tokens_booked(system) > 0
+
+
+def test_a_replay_that_is_cancelled_keeps_what_earlier_runs_have_done(system):
+    """Also in a segment that it never came to; its usage is never less than what its lines used."""
+    system.generator.plan(Plan(runs_s=1.0), times=6)
+    system.generator.default = Plan(runs_s=100_000.0)
+    system.upload(KEY, jsonl(*map(line, range(15))))
+    system.run(system.submit(KEY))
+    system.run(system.tick())
+    cancel(system)
+    first = system.run_record(KEY)
+    parts = system.parts()
+    replayer = Replayer(
+        bucket=system.bucket, ledger=parts.submitter.ledger, inbox=parts.submitter.inbox, pending=system.pending
+    )
+    system.run(replayer.replay(KEY))
+    system.run(system.parts().tick.run(1.0))
+    system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 2))
+    system.settle()
+    record = system.run_record(KEY)
+    assert (record["run"], record["lines"]) == (2, first["lines"])
+    assert record["usage"]["total_tokens"] >= first["usage"]["total_tokens"] == tokens_noted(system)
+    good, bad = sides(system)
+    assert (len(good), set(bad.values())) == (6, {"cancelled"})
+    assert system.problems() == []
+
+
+def test_lines_of_a_batch_that_was_removed_are_cancelled_without_their_names(system):
+    """Nobody can read them any more; their numbers are known."""
+    system.upload(KEY, jsonl(*map(line, range(15))))
+    system.run(system.submit(KEY))
+    job = system.job(KEY)
+    system.bucket.remove(KEY)
+    system.run(system.parts().submitter.massive.canceller.cancel(job, 1))
+    system.settle()
+    assert [(each["custom_id"], each["error"]["line"]) for each in read(system, ERRORS)] == [
+        (None, number) for number in range(1, 16)
+    ]
 
 
 def test_troubles_of_lines_are_judged_as_those_of_documents(system):

@@ -14,7 +14,7 @@ from backburner.decisions import Decision, Do, Stop, decide, lifted_by_any
 from backburner.errors import Reason, RetryLaterError
 from backburner.governor import Governor
 from backburner.judging import judged
-from backburner.lines import BadLineError, Request, Requests, custom_id_of, split_lines
+from backburner.lines import CANCELLED_LINE, BadLineError, Request, Requests, custom_id_of, split_lines
 from backburner.pacing import LONGEST_DELAY_S, Pace, ask_again_s, backoff_s
 from backburner.ports import Bucket, Clock, ConflictError, Generator
 from backburner.profiles import Profile
@@ -70,6 +70,17 @@ class LineStarter:
         for line in step.segment.creating:
             decision = self._decision(line, died, Trouble(status=None))
             step.carry_out(line, custom_id_of(raw.get(line.number, b"")), decision)
+
+    async def cancel_rest(self, step: Step, reason: Reason) -> None:
+        """End what was never begun, or was to be begun again, as cancelled."""
+        if not step.segment.todo:
+            return
+        try:
+            raw = await self._raw(step)
+        except RetryLaterError:  # replaced: only the names are missing
+            raw = {}
+        for line in step.segment.todo:
+            step.fail(line.number, custom_id_of(raw.get(line.number, b"")), reason, CANCELLED_LINE)
 
     async def start(self, step: Step) -> float:
         """Create what is to do and may be tried by now. When to look again. Raises `TakenError`."""
