@@ -366,3 +366,74 @@ def test_a_batch_that_is_replaced_makes_way_and_leaves_no_generation_open(system
     assert system.generator.open == []
     assert system.problems() == []
     assert system.bucket.keys("ledger/work/") == []
+
+
+def ticks(system, count):
+    """Ticks a minute apart."""
+    for _ in range(count):
+        system.run(system.parts().tick.run(5.0))
+        system.world.later(60)
+
+
+def refused(system, *models):
+    """Let the provider refuse models; the others answer."""
+    create = type(system.generator).create
+
+    async def choosy(body, limit_s):
+        if body["model"] in models:
+            system.generator.requests.append(body)
+            return Trouble(status=403, code="model_not_allowed")
+        return await create(system.generator, body, limit_s)
+
+    return choosy
+
+
+def creates(system, *models):
+    return sum(request["model"] in models for request in system.generator.requests)
+
+
+def test_a_line_whose_own_model_is_refused_is_tried_ever_less_often_and_holds_up_no_other(system, monkeypatch):
+    """One probe a minute at most; the others are done at once, and it is too once the provider takes its model."""
+    monkeypatch.setattr(system.generator, "create", refused(system, "locked"))
+    system.upload(KEY, jsonl(line(0, model="locked"), *map(line, range(1, 25))))
+    system.run(system.submit(KEY))
+    ticks(system, 3)
+    assert creates(system, "model-1") == 24
+    ticks(system, 197)
+    assert 10 <= creates(system, "locked") <= 25
+    assert len(system.generator.requests) == 24 + creates(system, "locked")
+    assert set(system.bucket.json("ledger/governor.json")["pauses"]) <= {"locked"}
+    monkeypatch.undo()
+    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 10)
+    system.settle()
+    assert system.run_record(KEY)["lines"] == {"total": 25, "completed": 25, "failed": 0}
+    assert system.bucket.json("ledger/governor.json")["pauses"] == {}
+
+
+def test_many_lines_with_one_model_that_is_refused_send_one_probe_a_minute(system, monkeypatch):
+    """Not one for each line."""
+    monkeypatch.setattr(system.generator, "create", refused(system, "locked"))
+    system.upload(KEY, jsonl(*(line(number, model="locked") for number in range(40))))
+    system.run(system.submit(KEY))
+    ticks(system, 60)
+    assert creates(system, "locked") <= 4 * 4 + 60
+
+
+def test_lines_with_made_up_models_neither_swell_the_governor_nor_leave_pauses(system, monkeypatch):
+    """Long names, each of them refused; the one line that names a good model is done."""
+    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 100)
+    names = [f"{number:03d}".rjust(256, "m") for number in range(100)]
+    monkeypatch.setattr(system.generator, "create", refused(system, *names))
+    system.upload(KEY, jsonl(*(line(number, model=name) for number, name in enumerate(names)), line(100)))
+    system.run(system.submit(KEY))
+    ticks(system, 60)
+    assert creates(system, "model-1") == 1
+    assert creates(system, *names) <= 100 + 20 * 8 + 60
+    assert len(system.bucket.json("ledger/governor.json")["pauses"]) <= 20
+    assert len(system.bucket.body("ledger/governor.json")) < 32_768
+    cancel(system)
+    assert system.run_record(KEY)["lines"] == {"total": 101, "completed": 1, "failed": 100}
+    system.world.later(3600)
+    monkeypatch.undo()
+    system.process("inbox/another.txt", "text")
+    assert system.bucket.json("ledger/governor.json")["pauses"] == {}

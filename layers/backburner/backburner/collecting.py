@@ -143,7 +143,7 @@ class Collector:
         return self.pace.is_held or self.clock.monotonic() > self.pace.until
 
     async def _judged(self, step: Step, line: Started, answer: Answer, recipe: Recipe, age_s: float) -> None:
-        model = step.record.provider.model
+        model = line.model or step.record.provider.model
         if isinstance(answer, Generation):
             await self.governor.went_well(model, is_create=False)
             if not line.is_given and answer.job not in ("", step.record.job_id):
