@@ -10,16 +10,17 @@ from botocore.exceptions import ClientError
 
 from backburner.keys import Place, place_of, recipe_keys
 from backburner.recipes import fingerprint, model_in
-from backburner.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, decode
+from backburner.records import ErrorRecord, JobRecord, OpenRecord, PartEnd, RunRecord, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
 
 R = TypeVar("R", bound=JobRecord)
+_PARTS_TOLD = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +138,8 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
         "cost": "unknown: the recipe names no price" if record.cost is None else f"{record.cost:.6f}",
         "polls": record.polls,
     }
+    if record.parts and record.lines is None:
+        lines["of the parts"] = _of_parts(record.parts)
     if record.lines is not None and record.lines.failed:
         failed = f"{record.lines.failed} of {record.lines.total}: {record.place.errors_key}"
         lines["failed lines"] = failed
@@ -145,6 +148,13 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
     if isinstance(record, ErrorRecord):
         return lines | {"reason": record.reason, "message": record.message, "replay": record.replay}
     return lines | {"result": record.result_key}
+
+
+def _of_parts(parts: Sequence[PartEnd]) -> str:
+    """The generations of each part by id; of a few parts, where there are many."""
+    told = [f"{part.level}/{part.number} {', '.join(part.responses) or part.state}" for part in parts[:_PARTS_TOLD]]
+    more = len(parts) - len(told)
+    return "; ".join([*told, f"{more} more in its record"] if more else told)
 
 
 def _generations(record: RunRecord | ErrorRecord) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from backburner.answers import Usage
 from backburner.errors import Reason
-from backburner.records import ErrorRecord, ProviderRef, RecipeRef, RunRecord, Source, State
+from backburner.records import ErrorRecord, PartEnd, ProviderRef, RecipeRef, RunRecord, Source, State
 from backburner_cli.put import PutError, keys_of
 from backburner_cli.terminal import out, printable
 from backburner_cli.watch import Upload, describe
@@ -128,3 +128,16 @@ def test_what_is_shown_names_what_was_not_read() -> None:
         | {"source": Source(bucket="b", key="k", etag="e", size=1, last_modified=NOON, notes=["page 3: no text"])}
     )
     assert describe(noted)["not read"] == "page 3: no text"
+
+
+def test_what_is_shown_names_the_generations_of_each_part() -> None:
+    """By level and number; of a few parts where there are many."""
+    record = _record(RunRecord)
+    ends = [
+        PartEnd(level=0, number=number, job_id="j", run=1, state=State.DONE, responses=[f"resp_{number}"])
+        for number in range(1, 24)
+    ]
+    parts = RunRecord(**{name: getattr(record, name) for name in record.__struct_fields__} | {"parts": ends})
+    told = describe(parts)["of the parts"]
+    assert told.startswith("0/1 resp_1; 0/2 resp_2; ")
+    assert told.endswith("0/20 resp_20; 3 more in its record")

@@ -31,6 +31,7 @@ _FORKS.set_forkserver_preload(
 )
 _TARGETS = {"sendmessagebatch": "send", "changemessagevisibilitybatch": "postpone", "deletemessagebatch": "forget"}
 _PLACES = {
+    "ledger/responses/": "note",
     "ledger/open/": "open record",
     "ledger/superseded/": "superseded record",
     "inbox/": "document",

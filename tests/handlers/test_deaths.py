@@ -17,7 +17,7 @@ from .deaths import Moment, passage
 from .shapes import TIMERS, s3_notification
 from .world import World
 
-START = ["send", "put open record submitting", "create", "send id", "put open record running"]
+START = ["send", "put open record submitting", "create", "put note", "send id", "put open record running"]
 SUBMIT = [START[0], "put governor", *START[1:]]
 END = ["delete open record", "forget", "delete response", "put journal"]
 TICK = ["retrieve", "put result", "put run record", "put governor", *END]
@@ -117,6 +117,8 @@ NAMELESS = {
     _document("put open record submitting", "after"),
     _document("create", "before"),
     _document("create", "after"),
+    _document("put note", "before"),
+    _document("put note", "after"),
     _document("send id", "before"),
 }
 """Where nobody can tell whether a generation was started: each counts one."""

@@ -88,6 +88,7 @@ def test_the_run_record_tells_the_truth_in_every_field(world: World) -> None:
         "etag": world.etag(KEY),
         "size": head["ContentLength"],
         "last_modified": uploaded,
+        "notes": [],
     }
     assert (record["version"], record["run"], record["state"], record["parts"]) == (1, 1, "done", None)
     assert (record["recipe"]["name"], len(record["recipe"]["sha256"])) == ("notes", 64)

@@ -53,6 +53,7 @@ def test_the_run_record_counts_lines_tokens_and_segments(system):
     record = system.run_record("inbox/priced/batch.jsonl")
     assert record["lines"] == {"total": 26, "completed": 25, "failed": 1}
     assert [part["lines"]["total"] for part in record["parts"]] == [10, 10, 6]
+    assert record["submitted_at"] == min(part["submitted_at"] for part in record["parts"]) is not None
     assert record["usage"]["total_tokens"] == sum(part["usage"]["total_tokens"] for part in record["parts"]) > 25 * 20
     assert record["cost"] == pytest.approx(sum(part["cost"] for part in record["parts"]))
     assert system.bucket.json("ledger/governor.json")["tokens"] == record["usage"]["total_tokens"]
@@ -180,22 +181,137 @@ def replay(system):
     system.settle()
 
 
+def cancel(system):
+    """Cancel the batch as the command does, and let everything end."""
+    system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 1))
+    system.settle()
+
+
+def sides(system):
+    """The names of the lines in the result, and the codes of those in the file of errors, by name."""
+    good = [each["custom_id"] for each in read(system, RESULT)] if RESULT in system.bucket.keys("") else []
+    bad = read(system, ERRORS) if ERRORS in system.bucket.keys("") else []
+    return good, {each["custom_id"]: each["error"]["code"] for each in bad}
+
+
+def tokens_booked(system):
+    return system.bucket.json("ledger/governor.json")["tokens"]
+
+
+def tokens_noted(system):
+    """What all lines of the journal say together."""
+    lines = [
+        json.loads(each)
+        for key in system.bucket.keys("ledger/journal/")
+        for each in system.bucket.body(key).splitlines()
+    ]
+    return sum(each["usage"]["total_tokens"] for each in lines)
+
+
 def test_a_cancelled_batch_keeps_what_is_done_and_a_replay_does_the_rest(system):
+    """Each line is in one of the two files; the run is done, and says how many were cancelled."""
     system.generator.plan(Plan(runs_s=1.0), times=6)
     system.generator.default = Plan(runs_s=100_000.0)
     system.upload(KEY, jsonl(*map(line, range(15))))
     system.run(system.submit(KEY))
     system.run(system.tick())
     assert len(system.generator.open) == 9
-    system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 1))
-    system.settle()
-    assert system.error_record(KEY)["reason"] == "cancelled"
+    cancel(system)
+    record = system.run_record(KEY)
+    assert (record["state"], record["lines"]) == ("done", {"total": 15, "completed": 6, "failed": 9})
+    good, bad = sides(system)
+    assert sorted(good + list(bad)) == sorted(f"id-{number}" for number in range(15))
+    assert (len(good), set(bad.values())) == (6, {"cancelled"})
+    assert record["resume"] is not None
     assert system.generator.open == []
     system.generator.default = Plan()
     replay(system)
-    assert len(read(system, RESULT)) == 15
+    assert sides(system) == ([f"id-{number}" for number in range(15)], {})
     assert len(system.generator.requests) == 15 + 9
     assert system.problems() == []
+    whole = system.run_record(KEY)
+    assert whole["run"] == 2
+    assert whole["kept_usage"] == record["usage"]
+    assert (
+        whole["usage"]["total_tokens"]
+        == tokens_booked(system)
+        == tokens_noted(system)
+        > record["usage"]["total_tokens"]
+    )
+
+
+@pytest.mark.parametrize("ticks", [0, 1])
+def test_a_batch_that_is_cancelled_before_any_line_is_done_fails_and_names_its_lines(system, ticks):
+    """Before its segments are opened, and while they run."""
+    system.generator.default = Plan(runs_s=100_000.0)
+    system.upload(KEY, jsonl(*map(line, range(15)), "rubbish"))
+    system.run(system.submit(KEY))
+    for _ in range(ticks):
+        system.run(system.tick())
+    cancel(system)
+    record = system.error_record(KEY)
+    assert (record["reason"], record["lines"]) == ("cancelled", {"total": 16, "completed": 0, "failed": 16})
+    _, bad = sides(system)
+    rubbish = "invalid_json_line" if ticks else "cancelled"
+    assert bad == {f"id-{number}": "cancelled" for number in range(15)} | {None: rubbish}
+    assert system.generator.open == []
+    assert system.problems() == []
+    assert [part["lines"] for part in record["parts"]] == (
+        [{"total": n, "completed": 0, "failed": n} for n in (10, 6)] if ticks else []
+    )
+    system.generator.default = Plan()
+    replay(system)
+    assert system.run_record(KEY)["lines"] == {"total": 16, "completed": 15, "failed": 1}
+    assert system.problems() == []
+
+
+def test_a_text_that_comes_after_all_is_the_lines_result(system):
+    """The provider had finished when it was told to cancel."""
+    system.generator.default = Plan(runs_s=100_000.0, cancel_completes=True)
+    system.upload(KEY, jsonl(*map(line, range(15))))
+    system.run(system.submit(KEY))
+    system.run(system.tick())
+    cancel(system)
+    assert sides(system) == ([f"id-{number}" for number in range(15)], {})
+    assert system.run_record(KEY)["usage"]["total_tokens"] == tokens_booked(system) > 0
+
+
+def test_a_replay_that_is_cancelled_keeps_what_earlier_runs_have_done(system):
+    """Also in a segment that it never came to; its usage is never less than what its lines used."""
+    system.generator.plan(Plan(runs_s=1.0), times=6)
+    system.generator.default = Plan(runs_s=100_000.0)
+    system.upload(KEY, jsonl(*map(line, range(15))))
+    system.run(system.submit(KEY))
+    system.run(system.tick())
+    cancel(system)
+    first = system.run_record(KEY)
+    parts = system.parts()
+    replayer = Replayer(
+        bucket=system.bucket, ledger=parts.submitter.ledger, inbox=parts.submitter.inbox, pending=system.pending
+    )
+    system.run(replayer.replay(KEY))
+    system.run(system.parts().tick.run(1.0))
+    system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 2))
+    system.settle()
+    record = system.run_record(KEY)
+    assert (record["run"], record["lines"]) == (2, first["lines"])
+    assert record["usage"]["total_tokens"] >= first["usage"]["total_tokens"] == tokens_noted(system)
+    good, bad = sides(system)
+    assert (len(good), set(bad.values())) == (6, {"cancelled"})
+    assert system.problems() == []
+
+
+def test_lines_of_a_batch_that_was_removed_are_cancelled_without_their_names(system):
+    """Nobody can read them any more; their numbers are known."""
+    system.upload(KEY, jsonl(*map(line, range(15))))
+    system.run(system.submit(KEY))
+    job = system.job(KEY)
+    system.bucket.remove(KEY)
+    system.run(system.parts().submitter.massive.canceller.cancel(job, 1))
+    system.settle()
+    assert [(each["custom_id"], each["error"]["line"]) for each in read(system, ERRORS)] == [
+        (None, number) for number in range(1, 16)
+    ]
 
 
 def test_troubles_of_lines_are_judged_as_those_of_documents(system):
@@ -250,3 +366,74 @@ def test_a_batch_that_is_replaced_makes_way_and_leaves_no_generation_open(system
     assert system.generator.open == []
     assert system.problems() == []
     assert system.bucket.keys("ledger/work/") == []
+
+
+def ticks(system, count):
+    """Ticks a minute apart."""
+    for _ in range(count):
+        system.run(system.parts().tick.run(5.0))
+        system.world.later(60)
+
+
+def refused(system, *models):
+    """Let the provider refuse models; the others answer."""
+    create = type(system.generator).create
+
+    async def choosy(body, limit_s):
+        if body["model"] in models:
+            system.generator.requests.append(body)
+            return Trouble(status=403, code="model_not_allowed")
+        return await create(system.generator, body, limit_s)
+
+    return choosy
+
+
+def creates(system, *models):
+    return sum(request["model"] in models for request in system.generator.requests)
+
+
+def test_a_line_whose_own_model_is_refused_is_tried_ever_less_often_and_holds_up_no_other(system, monkeypatch):
+    """One probe a minute at most; the others are done at once, and it is too once the provider takes its model."""
+    monkeypatch.setattr(system.generator, "create", refused(system, "locked"))
+    system.upload(KEY, jsonl(line(0, model="locked"), *map(line, range(1, 25))))
+    system.run(system.submit(KEY))
+    ticks(system, 3)
+    assert creates(system, "model-1") == 24
+    ticks(system, 197)
+    assert 10 <= creates(system, "locked") <= 25
+    assert len(system.generator.requests) == 24 + creates(system, "locked")
+    assert set(system.bucket.json("ledger/governor.json")["pauses"]) <= {"locked"}
+    monkeypatch.undo()
+    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 10)
+    system.settle()
+    assert system.run_record(KEY)["lines"] == {"total": 25, "completed": 25, "failed": 0}
+    assert system.bucket.json("ledger/governor.json")["pauses"] == {}
+
+
+def test_many_lines_with_one_model_that_is_refused_send_one_probe_a_minute(system, monkeypatch):
+    """Not one for each line."""
+    monkeypatch.setattr(system.generator, "create", refused(system, "locked"))
+    system.upload(KEY, jsonl(*(line(number, model="locked") for number in range(40))))
+    system.run(system.submit(KEY))
+    ticks(system, 60)
+    assert creates(system, "locked") <= 4 * 4 + 60
+
+
+def test_lines_with_made_up_models_neither_swell_the_governor_nor_leave_pauses(system, monkeypatch):
+    """Long names, each of them refused; the one line that names a good model is done."""
+    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 100)
+    names = [f"{number:03d}".rjust(256, "m") for number in range(100)]
+    monkeypatch.setattr(system.generator, "create", refused(system, *names))
+    system.upload(KEY, jsonl(*(line(number, model=name) for number, name in enumerate(names)), line(100)))
+    system.run(system.submit(KEY))
+    ticks(system, 60)
+    assert creates(system, "model-1") == 1
+    assert creates(system, *names) <= 100 + 20 * 8 + 60
+    assert len(system.bucket.json("ledger/governor.json")["pauses"]) <= 20
+    assert len(system.bucket.body("ledger/governor.json")) < 32_768
+    cancel(system)
+    assert system.run_record(KEY)["lines"] == {"total": 101, "completed": 1, "failed": 100}
+    system.world.later(3600)
+    monkeypatch.undo()
+    system.process("inbox/another.txt", "text")
+    assert system.bucket.json("ledger/governor.json")["pauses"] == {}

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from backburner.answers import Generation, Trouble
+from backburner.answers import Generation, Trouble, Usage
 from support.fakes import Plan
 from support.system import System
 
@@ -58,6 +58,8 @@ def test_the_run_record_names_the_parts_and_adds_up_what_they_used(system):
     system.process(KEY, TEXT)
     record = system.run_record(KEY)
     assert [part["number"] for part in record["parts"]] == [1, 2, 3, 4, 5]
+    assert sorted(each for part in record["parts"] for each in part["responses"]) == sorted(system.generator.made)
+    assert record["submitted_at"] == min(part["submitted_at"] for part in record["parts"]) is not None
     assert record["usage"]["total_tokens"] == sum(part["usage"]["total_tokens"] for part in record["parts"]) > 0
     assert record["cost"] == pytest.approx(sum(part["cost"] for part in record["parts"]))
     assert record["polls"] == sum(part["polls"] for part in record["parts"])
@@ -218,3 +220,40 @@ def test_tokens_are_counted_as_the_model_counts_them(system):
     """What comes back tells how many characters make a token; later documents are cut by it."""
     system.process("inbox/one.txt", "x" * 8000)
     assert system.bucket.json("ledger/governor.json")["chars_per_token"]["model-1"] != 3.0
+
+
+_USED = Usage(input_tokens=50, output_tokens=7, total_tokens=57)
+
+
+def divided_while_running(system):
+    """A document that is called too long after a while, by an answer that tells what it used; a part of it is done."""
+    too_long = Generation(id="", status="failed", error_code="context_length_exceeded", usage=_USED)
+    system.generator.plan(Plan(ending=too_long, runs_s=5))
+    system.generator.plan(Plan(runs_s=1))
+    system.generator.default = Plan(runs_s=300)
+    system.bucket.upload("recipes/long.md", "Copy the document.")
+    system.upload(KEY, TEXT)
+    system.run(system.submit(KEY))
+    while not any(key.endswith(".run.json") for key in system.bucket.keys("ledger/work/")):
+        system.run(system.parts().tick.run(5.0))
+
+
+def used_in_all(system):
+    """Tokens that the records of all runs of documents that ended tell."""
+    keys = [key for key in system.bucket.keys("") if key.startswith(("results/", "failed/", "ledger/superseded/"))]
+    return sum(system.bucket.json(key)["usage"]["total_tokens"] for key in keys if key.endswith(".json"))
+
+
+@pytest.mark.parametrize("end", ["done", "cancelled", "superseded"])
+def test_a_run_that_is_divided_while_running_is_booked_once_however_it_ends(system, end):
+    """Its parts book what they used; the run books its own generation only, also where it is replaced or cancelled."""
+    divided_while_running(system)
+    if end == "cancelled":
+        system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 1))
+    if end == "superseded":
+        system.upload(KEY, "A short one.")
+    system.settle()
+    used = used_in_all(system)
+    assert used > _USED.total_tokens
+    assert system.bucket.json("ledger/governor.json")["tokens"] == used
+    assert system.problems() == []

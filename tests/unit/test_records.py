@@ -67,12 +67,12 @@ def test_every_record_has_what_they_share(record: JobRecord) -> None:
 
 def test_each_kind_has_its_own_fields() -> None:
     """Those of the contract, and the few that are ours."""
-    assert _fields(RUN).keys() - SHARED - {"nonce", "replaces", "lines", "resume"} == {
+    assert _fields(RUN).keys() - SHARED - {"nonce", "replaces", "lines", "resume", "kept_usage", "kept_cost"} == {
         "result_key",
         "result_etag",
         "parts",
     }
-    assert _fields(ERROR).keys() - SHARED - {"nonce", "parts", "lines", "resume"} == {
+    assert _fields(ERROR).keys() - SHARED - {"nonce", "parts", "lines", "resume", "kept_usage", "kept_cost"} == {
         "reason",
         "message",
         "partial_text",

@@ -16,11 +16,12 @@ from msgspec.structs import replace
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.finish import Finisher
 from backburner.keys import place_of
-from backburner.lines import MOST_LINE_BYTES, SUFFIX, custom_id_of, number_of, split_lines
+from backburner.lines import CANCELLED_LINE, MOST_LINE_BYTES, SUFFIX, custom_id_of, failed, number_of, split_lines
 from backburner.memory import Memory
 from backburner.ports import ABSENT, Bucket, ConflictError, Stored, TooLargeError
 from backburner.records import LineCounts, OpenRecord, Part
 from backburner.segment import Segment, Todo
+from backburner.shelf import open_shelf
 
 MOST_BYTES = 512 * 1024 * 1024
 MOST_LINES = 100_000
@@ -90,31 +91,38 @@ class Batches:
             raise JobError(Reason.EMPTY_DOCUMENT, "a batch without a line")
         return [msgspec.json.encode(segment) for segment in found]
 
-    async def finish(self, record: OpenRecord, parts: list[Part]) -> None:
-        """Join what became of all lines: outputs to the result, errors apart, in the order of the input."""
-        async with self.memory.holding(self.memory.moderate_bytes):
-            await self._join(record, parts)
+    async def finish(self, record: OpenRecord, parts: list[Part], cancelled_for: Reason | None = None) -> None:
+        """Join what became of all lines: outputs to the result, errors apart, in the order of the input.
 
-    async def _join(self, record: OpenRecord, parts: list[Part]) -> None:
+        Of a batch that was cancelled, lines that nobody came to are errors too, and it is done if any line is.
+        """
+        async with self.memory.holding(self.memory.moderate_bytes):
+            await self._join(record, parts, cancelled_for)
+
+    async def _join(self, record: OpenRecord, parts: list[Part], cancelled_for: Reason | None) -> None:
         with tempfile.TemporaryDirectory(prefix="backburner-") as folder:
             outputs, errors = Path(folder) / "outputs", Path(folder) / "errors"
             with outputs.open("wb") as good, errors.open("wb") as bad:
-                counts, first_error = await self._sorted_out(parts, good, bad)
+                counts, first_error = await self._sorted_out(parts, good, bad, cancelled_for)
             record = replace(record, lines=counts)
             if counts.failed:
                 await self._put_errors(record.place.errors_key, errors)
             if counts.completed:
                 await self.finisher.done(record, outputs)
+            elif cancelled_for:
+                await self.finisher.fail(record, cancelled_for, "cancelled before any of its lines was done")
             else:
                 await self.finisher.fail(record, *first_error)
 
     async def _sorted_out(
-        self, parts: list[Part], good: IO[bytes], bad: IO[bytes]
+        self, parts: list[Part], good: IO[bytes], bad: IO[bytes], cancelled_for: Reason | None
     ) -> tuple[LineCounts, tuple[Reason, str]]:
         completed = failed = 0
         first_error = (Reason.UNREADABLE_DOCUMENT, "no line of the batch succeeded")
         for part in parts:
-            async for line in self._ended(part):
+            left = await self._left(part) if cancelled_for else None
+            lines = self._cancelled(left, cancelled_for) if left and cancelled_for else self._ended(part)
+            async for line in lines:
                 if number_of(line):
                     first_error = first_error if failed else _reason(line)
                     failed += 1
@@ -144,6 +152,42 @@ class Batches:
                 yield line + b"\n"
         if rest:
             yield rest
+
+    async def _left(self, part: Part) -> Segment | None:
+        """A segment that has not ended with a result of all its lines, as it was left; None for one that has."""
+        standing = await self.finisher.ledger.standing(place_of(part.key), "")
+        done, error = standing.run, standing.error
+        if done is not None and (error is None or error.record.run < done.record.run):
+            return None
+        stored = await self.bucket.get(part.key)
+        if stored is None:
+            raise JobError(Reason.LOST, f"{part.key}, which describes a segment, is gone")
+        segment = msgspec.json.decode(stored.body, type=Segment)
+        resume = error.record.resume if error else None
+        return replace(segment, pieces=resume.segment.pieces) if resume and resume.segment else segment
+
+    async def _cancelled(self, segment: Segment, reason: Reason) -> AsyncIterator[bytes]:
+        """What became of each line of a segment that was left: it had ended, or was cancelled."""
+        with open_shelf() as shelf:
+            for key in segment.pieces:
+                piece = await self.bucket.get(key)
+                for line in piece.body.splitlines(keepends=True) if piece else ():
+                    numbered, _, written = line.partition(b"\t")
+                    shelf.put(int(numbered), written)
+            raw = await self._raw(segment)
+            for todo in segment.todo:
+                number = todo.number
+                custom_id = custom_id_of(raw.get(number, b""))
+                yield shelf.take(number) if number in shelf else failed(number, custom_id, reason, CANCELLED_LINE)
+
+    async def _raw(self, segment: Segment) -> dict[int, bytes]:
+        """The lines of a segment by their numbers; empty if they are not there any more."""
+        try:
+            there = not segment.is_oversized
+            block = await self._range(segment.key, segment.first_byte, segment.end_byte, segment.etag) if there else b""
+        except RetryLaterError:  # replaced, or removed: only their names are missing
+            block = b""
+        return dict(enumerate(split_lines(block), segment.first_line)) if block else {}
 
     async def _put_errors(self, key: str, errors: Path) -> None:
         there = await self.bucket.head(key)

@@ -17,6 +17,8 @@ PROBE_EVERY = timedelta(seconds=60)
 OUTPUT_WITHOUT_CAP_TOKENS = 4000
 """What is reserved for an output that no recipe caps."""
 MOST_UNREADABLE = 50
+MOST_PAUSES = 20
+"""Lines of a batch may name any model, so there may be any number that the provider refuses: as many are remembered."""
 _MOST = 10**15
 """Tokens or money that a day can come to: more is an answer that lies."""
 _FULL_S = 15.0
@@ -233,8 +235,13 @@ def _plausible(chars_per_token: float) -> float:
 
 
 def pause(counters: Counters, now: datetime, name: str, why: str, *, any_call_lifts: bool = False) -> None:
-    """Create nothing more but one probe a minute; the first time stays, and so does what only a create can lift."""
+    """Create nothing more but one probe a minute; the first time stays, and so does what only a create can lift.
+
+    Beyond so many models none is noted: whoever was refused waits by itself.
+    """
     before = counters.pauses.get(name)
+    if before is None and name != EVERYTHING and len(counters.pauses) >= MOST_PAUSES:
+        return
     counters.pauses[name] = Pause(
         why=why,
         since=before.since if before else now,

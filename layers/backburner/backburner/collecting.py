@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from backburner.answers import Answer, Generation, Trouble, absent
 from backburner.capacity import EVERYTHING
 from backburner.decisions import ABSENT_LOOK_S, Do, Stop, absent_since, lifted_by_any
+from backburner.errors import Reason
 from backburner.governor import Governor
 from backburner.judging import judged
 from backburner.memory import Memory
@@ -69,6 +70,54 @@ class Collector:
         answer = await self.generator.retrieve(line.id)
         step.polls += 1
         await self._judged(step, line, answer, recipe, age_s - line.at_s)
+        self._keep(step, line)
+
+    async def stop(self, step: Step, reason: Reason) -> AsyncIterator[None]:
+        """Cancel what is under way, and end each line with what the provider says then; stop wherever to write that.
+
+        A text that came after all is a result. Lines that the provider has not heard of stay under way.
+        """
+        recipe, under_way = parse(step.record.recipe_text), list(step.segment.started)
+        for first in range(0, len(under_way), _AT_ONCE):
+            block = under_way[first : first + _AT_ONCE]
+            await asyncio.gather(*(self._stop(step, line, recipe, reason) for line in block))
+            yield
+
+    async def _stop(self, step: Step, line: Started, recipe: Recipe, reason: Reason) -> None:
+        if not await self.pace.turn(self.pace.until):
+            return
+        async with self.memory.for_answer():
+            answer = await self._last_word(step, line)
+            if answer is None:
+                return
+            age_s, deadline_s = step.age_s() - line.at_s, recipe.deadline_s or self.deadline_s
+            decision = judged(
+                line, answer, Call.RETRIEVE, recipe, age_s=age_s, deadline_s=deadline_s, most=self.max_attempts
+            )
+            if decision.do is Do.FINISH:
+                step.conclude(line, decision, answer)
+            else:
+                step.end_cancelled(line, reason, answer)
+            self._keep(step, line)
+
+    async def _last_word(self, step: Step, line: Started) -> Answer | None:
+        """What a generation ended with that was cancelled; None where that is to be asked again."""
+        answer = await self.generator.cancel(line.id)
+        if isinstance(answer, Trouble) and answer.status not in _GONE:
+            return None
+        if isinstance(answer, Generation) and answer.is_over:
+            return answer
+        step.polls += 1
+        told = await self.generator.retrieve(line.id)
+        if isinstance(told, Trouble):
+            return told if told.status in ABSENT else None
+        if told.is_over or line.is_cancelled or isinstance(answer, Trouble):
+            return told
+        step.segment, step.is_changed = step.segment.with_started(replace(line, is_cancelled=True)), True
+        return None
+
+    def _keep(self, step: Step, line: Started) -> None:
+        """Count what a line has ended with, until it is written."""
         size_bytes = len(step.completed.get(line.number, b"")) + len(step.failed.get(line.number, b""))
         self.memory.met_answer(size_bytes)
         self.memory.kept_bytes += size_bytes
@@ -94,7 +143,7 @@ class Collector:
         return self.pace.is_held or self.clock.monotonic() > self.pace.until
 
     async def _judged(self, step: Step, line: Started, answer: Answer, recipe: Recipe, age_s: float) -> None:
-        model = step.record.provider.model
+        model = line.model or step.record.provider.model
         if isinstance(answer, Generation):
             await self.governor.went_well(model, is_create=False)
             if not line.is_given and answer.job not in ("", step.record.job_id):

@@ -109,7 +109,8 @@ class Finisher:
         Once the superseded record stands, an event opens the next run; what came before it may have been turned away
         because this run was open, so the place is looked at once more, and a message starts what it lacks.
         """
-        aside = SupersededRecord(**self._ended(record, State.SUPERSEDED, new_nonce()), text=text)
+        ended = self._ended(record, State.SUPERSEDED, new_nonce())
+        aside = SupersededRecord(**ended, text=text, parts=record.parts)
         stands = await self.ledger.set_aside(aside)
         if stands.nonce == aside.nonce:
             await self.journal.note(aside)

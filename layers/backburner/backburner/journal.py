@@ -23,7 +23,7 @@ _MOST_LINES = 1000
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the journal: what became of one run."""
+    """A line of the journal: what became of one run, and what it used itself, so that lines can be added up."""
 
     job_id: str
     run: int
@@ -90,8 +90,8 @@ def line_of(record: JobRecord) -> Line:
         result_key=record.result_key if isinstance(record, RunRecord) else None,
         recipe=record.recipe.name,
         model=record.provider.model,
-        usage=record.usage,
-        cost=record.cost,
+        usage=record.kept_usage.subtracted_from(record.usage),
+        cost=None if record.cost is None else round(record.cost - (record.kept_cost or 0.0), 9),
         suspected_orphans=record.suspected_orphans,
         polls=record.polls,
         uploaded_at=record.uploaded_at,

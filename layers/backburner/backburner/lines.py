@@ -26,6 +26,7 @@ CHAT_LINES = (
     f"lines for {CHAT_URL} are not run: turn each into a request for {URL} (messages become input), as "
     "docs/batches.md shows"
 )
+CANCELLED_LINE = "cancelled with its batch before it was done: a replay runs it"
 MAX_DEPTH = 100
 """Of objects and lists in a body: what encodes a request gives up at about 900."""
 MAX_MODEL_CHARS = 256

@@ -187,7 +187,12 @@ class Massive:
         return await self.ledger.open_record(self._jobs(record)[part.key], part.run) is not None
 
     async def _stop(self, held: Open, missing: Sequence[Part], *, superseded: bool) -> float | None:
-        """Open nothing more, cancel what is under way, and end the run once that has ended."""
+        """Open nothing more, cancel what is under way, and end the run once that has ended.
+
+        The record, `is_stopping` → the wish in each part's record → ... → [all have ended] of a batch the lines that
+        failed, its result, the record that ends it. A crash in between brings the message back: the wish is recorded
+        once, and lines are sorted anew from what the segments left.
+        """
         record, division = held.record, _division(held.record)
         if not division.is_stopping:
             return await self._rewrite(held, replace(division, is_stopping=True))
@@ -196,10 +201,16 @@ class Massive:
         if under_way:
             return min(_LONGEST_LOOK_S, next_poll_s(held.age_s))
         ended = await self._with_ends(record)
+        reason = record.cancelled_for or Reason.CANCELLED
         if superseded:
             await self.finisher.supersede(ended, None)
+        elif not division.is_batch:
+            await self.finisher.fail(ended, reason, "cancelled while in parts")
         else:
-            await self.finisher.fail(ended, record.cancelled_for or Reason.CANCELLED, "cancelled while in parts")
+            try:
+                await self.batches.finish(ended, division.levels[-1], cancelled_for=reason)
+            except JobError as error:
+                await self.finisher.fail(ended, error.reason, str(error))
         return None
 
     async def _go_on(self, held: Open) -> float | None:
@@ -260,7 +271,7 @@ class Massive:
             ends += [
                 end
                 for number, (part, standing) in enumerate(zip(parts, standings, strict=True), 1)
-                if (end := end_of(level, number, part, standing))
+                if (end := _end_of(level, number, part, standing, is_batch=division.is_batch))
             ]
         return total(record, ends)
 
@@ -333,6 +344,12 @@ class Massive:
     async def _chars_per_token(self, model: str) -> float:
         counters, _ = await self.governor.counters()
         return counters.chars_per_token.get(model, CHARS_PER_TOKEN)
+
+
+def _end_of(level: int, number: int, part: Part, standing: Standing, *, is_batch: bool) -> PartEnd | None:
+    """What became of a part; of a segment that this run has not come to, what an earlier one left."""
+    ended = end_of(level, number, part, standing)
+    return end_of(level, number, replace(part, is_reused=True), standing) if ended is None and is_batch else ended
 
 
 def _division(record: OpenRecord) -> Division:

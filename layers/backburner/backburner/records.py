@@ -73,7 +73,10 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What all records share. Counters and money are of this run: all its attempts together."""
+    """What all records share. Counters and money are of this run: all its attempts together.
+
+    Of a batch that was replayed, `usage` and `cost` count also what its earlier runs used, since its lines are theirs.
+    """
 
     version: int = VERSION
     job_id: str
@@ -85,6 +88,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     responses: list[Response] = []
     usage: Usage = Usage()
     cost: float | None = None
+    kept_usage: Usage = Usage()
+    kept_cost: float | None = None
+    """Of `usage` and `cost`: what earlier runs of a batch used, whose finished lines this one has kept."""
     suspected_orphans: int = 0
     polls: int = 0
     uploaded_at: datetime
@@ -242,13 +248,16 @@ class PartEnd(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     reason: Reason | None = None
     responses: list[str] = []
+    submitted_at: datetime | None = None
     usage: Usage = Usage()
     cost: float | None = None
+    kept_usage: Usage = Usage()
+    kept_cost: float | None = None
     suspected_orphans: int = 0
     polls: int = 0
     lines: LineCounts | None = None
     is_reused: bool = False
-    """Finished by an earlier run, whose record counts what it cost."""
+    """Finished by an earlier run. Its usage is not in the record's but for a batch, where it is in `kept_usage` too."""
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,6 +295,8 @@ class SupersededRecord(JobRecord, frozen=True, kw_only=True):
     """A run whose document or recipe was replaced meanwhile, with its text if there is one."""
 
     text: str | None = None
+    parts: list[PartEnd] | None = None
+    """What had become of its parts; what they used is in `usage` and was booked by themselves."""
 
 
 R = TypeVar("R", bound=JobRecord)
@@ -347,6 +358,7 @@ def ended_unseen(record: OpenRecord, status: str) -> OpenRecord:
 
 def booked(record: OpenRecord, used: Usage, responses: Sequence[Response]) -> tuple[int, float]:
     """Tokens and money that count against the day's budget: what was told, and the estimate where nothing was."""
+    used = record.kept_usage.subtracted_from(used)
     untold = record.untold + sum(
         costs(response.status) and not (response.usage and response.usage.total_tokens) for response in responses
     )

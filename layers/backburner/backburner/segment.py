@@ -21,6 +21,8 @@ class Todo(msgspec.Struct, frozen=True, array_like=True):
     """Doubled bound on output tokens, after an answer that was cut off."""
     not_before_s: float = 0.0
     """Age before which it is not tried again."""
+    refusals: int = 0
+    """How often in a row the provider refused the model that it names itself."""
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True):
@@ -44,6 +46,8 @@ class Started(msgspec.Struct, frozen=True, array_like=True):
     """Bound on output tokens that its request held, if any: what the provider echoes may be its own."""
     absent_s: float | None = None
     """Its age when the provider first said that there is no such generation, if it still does."""
+    model: str = ""
+    """What it names itself, where that is not the batch's model."""
 
 
 L = TypeVar("L", Todo, Started)

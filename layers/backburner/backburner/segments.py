@@ -57,9 +57,17 @@ class Segments:
     async def claim(self, record: OpenRecord, description: bytes, standing: Standing) -> bool:
         """Open the run of a segment; False if somebody else opened it. It goes on where an earlier run stopped."""
         segment = msgspec.json.decode(description, type=Segment)
-        for held in (standing.run, standing.error):
-            left = held.record.resume if held and held.record.job_id == record.job_id else None
-            segment = left.segment.again() if left and left.segment else segment
+        before = [held.record for held in (standing.run, standing.error) if held]
+        for earlier in sorted(before, key=lambda each: each.run):
+            if earlier.job_id == record.job_id and earlier.resume and earlier.resume.segment:
+                segment = earlier.resume.segment.again()
+                record = replace(
+                    record,
+                    usage=earlier.usage,
+                    cost=earlier.cost,
+                    kept_usage=earlier.usage,
+                    kept_cost=earlier.cost,
+                )
         message = record.message()
         await self.pending.send(message.encode(), _SOON_S)
         waiting = replace(
@@ -82,9 +90,7 @@ class Segments:
                 return await self._abandon(step)
             await self.starter.count_dead(step)
             async for _ in self.collector.collect(step):  # as much as memory takes at a time
-                await self.scribe.save(step)
-                self.memory.kept_bytes -= step.kept_bytes
-                step.kept_bytes = 0
+                await self._save(step)
             if record.cancelled_for is not None:
                 return await self._cancel(step, record.cancelled_for)
             return await self._go_on(step)
@@ -104,12 +110,25 @@ class Segments:
         return None
 
     async def _cancel(self, step: Step, reason: Reason) -> float | None:
-        all_stopped = await self.collector.cancel(step)
-        await self.scribe.save(step)
-        if not all_stopped:
+        """Stop it, so that each line has ended.
+
+        What runs is cancelled → a piece with how that ended → the record → a piece with all that was not begun →
+        the record → the lines together, its end. A crash in between brings its message back, and it goes on from there.
+        """
+        async for _ in self.collector.stop(step, reason):
+            await self._save(step)
+        if step.segment.started:
             return _HELD_S
-        await self.finisher.fail(step.record, reason, "cancelled with its batch")
+        await self.starter.cancel_rest(step, reason)
+        await self._save(step)
+        await self._finish(step)
         return None
+
+    async def _save(self, step: Step) -> None:
+        """Write what has changed; finished lines are not in memory any more."""
+        await self.scribe.save(step)
+        self.memory.kept_bytes -= step.kept_bytes
+        step.kept_bytes = 0
 
     async def _go_on(self, step: Step) -> float | None:
         """Create what is to do, if it is this segment's turn; write what has changed, or end the run."""

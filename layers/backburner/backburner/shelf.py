@@ -18,6 +18,9 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._places)
 
+    def __contains__(self, number: int) -> bool:
+        return number in self._places
+
     def put(self, number: int, text: bytes) -> None:
         """Keep a text; one that stands under the number already is replaced."""
         self._file.seek(self._end)

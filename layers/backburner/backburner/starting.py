@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from backburner.answers import Answer, Generation, Trouble, repeated
-from backburner.capacity import EVERYTHING, Denial, Reservation
+from backburner.capacity import EVERYTHING, MOST_PAUSES, Denial, Reservation
 from backburner.decisions import Decision, Do, Stop, decide, lifted_by_any
 from backburner.errors import Reason, RetryLaterError
 from backburner.governor import Governor
 from backburner.judging import judged
-from backburner.lines import BadLineError, Request, Requests, custom_id_of, split_lines
+from backburner.lines import CANCELLED_LINE, BadLineError, Request, Requests, custom_id_of, split_lines
 from backburner.pacing import LONGEST_DELAY_S, Pace, ask_again_s, backoff_s
 from backburner.ports import Bucket, Clock, ConflictError, Generator
 from backburner.profiles import Profile
@@ -33,6 +33,11 @@ _AT_A_TIME = 256
 """Places that are asked for at once."""
 _AGAIN_S = 2.0
 _FULL_S = 15.0
+_PROBE_S = 60.0
+"""A line whose own model is refused waits so long, then twice as long, up to a quarter of an hour."""
+_MOST_DOUBLINGS = 4
+_UNTOLD = "*untold"
+"""Stands for all models that are refused and have no pause of their own."""
 _MOST_GIVEN = 50_000
 
 
@@ -71,12 +76,28 @@ class LineStarter:
             decision = self._decision(line, died, Trouble(status=None))
             step.carry_out(line, custom_id_of(raw.get(line.number, b"")), decision)
 
+    async def cancel_rest(self, step: Step, reason: Reason) -> None:
+        """End what was never begun, or was to be begun again, as cancelled."""
+        if not step.segment.todo:
+            return
+        try:
+            raw = await self._raw(step)
+        except RetryLaterError:  # replaced: only the names are missing
+            raw = {}
+        for line in step.segment.todo:
+            step.fail(line.number, custom_id_of(raw.get(line.number, b"")), reason, CANCELLED_LINE)
+
     async def start(self, step: Step) -> float:
         """Create what is to do and may be tried by now. When to look again. Raises `TakenError`."""
         raw: Mapping[int, bytes] | None = None
         blocks = 0
         granted, delay_s, paused = 0, _AGAIN_S, {EVERYTHING, step.record.provider.model}
+        refused: set[str] = set()
         while (ready := self._ready(step)) and not step.must_stop and self.clock.monotonic() < self.pace.until:
+            if not self._refused(step) <= refused:
+                refused, raw = self._refused(step), await self._raw(step) if raw is None else raw
+                await self._hold_back(step, raw)
+                continue
             if not granted:
                 raw = await self._raw(step) if raw is None and self._has_budget else raw
                 granted, denial = await self._places(step, self._wanted(step, ready[:_AT_A_TIME], raw))
@@ -102,6 +123,31 @@ class LineStarter:
         age_s = step.age_s()
         return [line for line in step.segment.todo if line.not_before_s <= age_s]
 
+    def _refused(self, step: Step) -> set[str]:
+        """Models that are paused, but for the batch's own."""
+        return self.governor.seen.pauses.keys() - {EVERYTHING, step.record.provider.model}
+
+    async def _hold_back(self, step: Step, raw: Mapping[int, bytes]) -> None:
+        """Of the lines that name a model which is paused only one tries it, and only when it may be tried.
+
+        Where more models are refused than pauses are kept, one line at a time tries any of the others.
+        """
+        counters, now = await self.governor.counters()
+        refused = {name: counters.pauses[name] for name in self._refused(step) if name in counters.pauses}
+        requests, tried, age_s, todo = self._reader(step), set[str](), step.age_s(), list[Todo]()
+        for line in step.segment.todo:
+            model = _model_of(requests, raw.get(line.number), line) if line.not_before_s <= age_s else ""
+            is_untold = model and line.refusals and model not in refused and len(counters.pauses) >= MOST_PAUSES
+            model = _UNTOLD if is_untold else model
+            left_s = (refused[model].next_probe - now).total_seconds() if model in refused else 0.0
+            if model in tried or left_s > 0:
+                todo.append(replace(line, not_before_s=round(age_s + max(left_s, _PROBE_S), 1)))
+                continue
+            tried |= {model} & {_UNTOLD, *refused}
+            todo.append(line)
+        if todo != step.segment.todo:
+            step.segment, step.is_changed = replace(step.segment, todo=todo), True
+
     @property
     def _has_budget(self) -> bool:
         return self.governor.limits.daily_tokens is not None or self.governor.limits.daily_cost is not None
@@ -112,14 +158,16 @@ class LineStarter:
             return [step.wants] * len(lines)
         requests, found = self._reader(step), list[Reservation]()
         for line in lines:
+            model = step.wants.model
             try:
                 request = requests.of(raw.get(line.number), line.cap)
                 inputs, outputs = self._asked(request, requests.recipe, len(raw[line.number]))
+                model = request.body["model"]
             except BadLineError:  # it ends without a generation
                 inputs = outputs = 0
             price = step.record.price
             cost = price.of(inputs, outputs) if price else 0.0
-            found.append(replace(step.wants, tokens=inputs + outputs, cost=cost))
+            found.append(replace(step.wants, model=model, tokens=inputs + outputs, cost=cost))
         return found
 
     @staticmethod
@@ -220,17 +268,21 @@ class LineStarter:
             await self._pause(step, decision, request, answer)
         if decision.is_bad:
             await self.governor.went_bad(decision.brief)
-        if decision.do is Do.PUT_BACK:
+        if decision.stop is Stop.MODEL and request.body["model"] != step.record.provider.model:
+            refusals = line.refusals + 1
+            not_before_s = round(step.age_s() + _PROBE_S * 2 ** min(refusals - 1, _MOST_DOUBLINGS), 1)
+            line = replace(line, refusals=refusals, not_before_s=not_before_s)
+        elif decision.do is Do.PUT_BACK:
             backs_off_s = _AGAIN_S if decision.stop else backoff_s(1, decision.after_s)
             step.must_stop, step.wait_s = True, max(step.wait_s, backs_off_s)
         step.carry_out(line, request.custom_id, decision)
 
     async def _pause(self, step: Step, decision: Decision, request: Request, answer: Answer) -> None:
-        """Pause whom a decision concerns, and create nothing more in this look: the provider wants nothing now."""
+        """Pause whom a decision concerns, and create nothing more in this look where that is the batch itself."""
         concerned = EVERYTHING if decision.stop is Stop.EVERYBODY else request.body["model"]
         lifts = lifted_by_any(Call.CREATE, answer)
         await self.governor.pause(concerned, decision.brief, any_call_lifts=lifts)
-        step.must_stop = True
+        step.must_stop = step.must_stop or concerned in (EVERYTHING, step.record.provider.model)
 
     def _requests(self, step: Step, block: list[Todo], raw: Mapping[int, bytes]) -> dict[int, Request]:
         """What is to be sent for each line; lines that cannot be sent end here."""
@@ -304,7 +356,16 @@ def _started(step: Step, line: Todo, request: Request, answer: Generation, asked
         inputs=asked[0],
         outputs=asked[1],
         sent_cap=_whole(request.body.get("max_output_tokens")),
+        model="" if request.body["model"] == step.record.provider.model else request.body["model"],
     )
+
+
+def _model_of(requests: Requests, raw: bytes | None, line: Todo) -> str:
+    """The model that a line would be sent to; "" where it cannot be sent."""
+    try:
+        return str(requests.of(raw, line.cap).body["model"])
+    except BadLineError:
+        return ""
 
 
 def _whole(value: object) -> int | None:

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from backburner.answers import Answer, Generation, Usage
 from backburner.capacity import Reservation
 from backburner.decisions import Decision, Do
+from backburner.errors import Reason
 from backburner.ledger import Ledger, Open, new_nonce
-from backburner.lines import failed, succeeded
+from backburner.lines import CANCELLED_LINE, failed, succeeded
 from backburner.messages import Message
 from backburner.pacing import backoff_s
 from backburner.ports import ABSENT, Bucket, Clock, Generator, Queue
@@ -141,6 +142,13 @@ class Step:
             return
         before = Todo(line.number, line.attempt - 1, line.cap)
         self.carry_out(before, line.custom_id, decision, answer)
+
+    def end_cancelled(self, line: Started, reason: Reason, answer: Answer) -> None:
+        """A line was cancelled with its batch; what its generation used is told all the same."""
+        self.spent(answer)
+        if isinstance(answer, Generation):
+            self.forgettable.append(line.id)
+        self.fail(line.number, line.custom_id, reason, CANCELLED_LINE, answer)
 
     def spent(self, answer: Answer) -> None:
         """Take down what a generation used, or that nobody told."""

@@ -52,6 +52,7 @@ def together(sizes: Sequence[int], most_chars: int | None) -> list[range]:
 def end_of(level: int, number: int, part: Part, standing: Standing) -> PartEnd | None:
     """What became of a part, None if it has not ended."""
     ends: list[RunRecord | ErrorRecord] = [held.record for held in (standing.run, standing.error) if held]
+    ends.sort(key=lambda end: end.run, reverse=True)
     ended = next((end for end in ends if part.is_reused or end.run >= part.run), None)
     if ended is None:
         return None
@@ -63,8 +64,11 @@ def end_of(level: int, number: int, part: Part, standing: Standing) -> PartEnd |
         state=ended.state,
         reason=ended.reason if isinstance(ended, ErrorRecord) else None,
         responses=[response.id for response in ended.responses],
+        submitted_at=ended.submitted_at,
         usage=ended.usage,
         cost=ended.cost,
+        kept_usage=ended.kept_usage,
+        kept_cost=ended.kept_cost,
         suspected_orphans=ended.suspected_orphans,
         polls=ended.polls,
         lines=ended.lines,
@@ -73,17 +77,31 @@ def end_of(level: int, number: int, part: Part, standing: Standing) -> PartEnd |
 
 
 def total(record: OpenRecord, ends: list[PartEnd]) -> OpenRecord:
-    """The record with its parts; usage, cost and doubts are the sum of its own and theirs, but for what is reused."""
-    paid = [end for end in ends if not end.is_reused]
-    costs = [cost for cost in (record.cost, *(end.cost for end in paid)) if cost is not None]
+    """The record with its parts; usage, cost and doubts are the sum of its own and theirs, but for what is reused.
+
+    Lines of a batch stand in its result whichever run paid for them, so there it is the sum of all, and what earlier
+    runs paid is told apart. It was submitted when the first of its parts was.
+    """
+    is_batch = record.division is not None and record.division.is_batch
+    own = [end for end in ends if not end.is_reused]
+    reused = [end for end in ends if end.is_reused] if is_batch else []
+    submitted = [at for at in (record.submitted_at, *(end.submitted_at for end in own)) if at is not None]
     return replace(
         record,
         parts=ends,
-        usage=sum((end.usage for end in paid), record.usage),
-        cost=round(sum(costs), 9) if costs or record.price else None,
-        suspected_orphans=record.suspected_orphans + sum(end.suspected_orphans for end in paid),
-        polls=record.polls + sum(end.polls for end in paid),
+        submitted_at=min(submitted, default=None),
+        usage=sum((end.usage for end in (*own, *reused)), record.usage),
+        cost=_sum(record.cost, *(end.cost for end in (*own, *reused)), is_known=record.price is not None),
+        kept_usage=sum((*(end.kept_usage for end in own), *(end.usage for end in reused)), record.kept_usage),
+        kept_cost=_sum(record.kept_cost, *(end.kept_cost for end in own), *(end.cost for end in reused)),
+        suspected_orphans=record.suspected_orphans + sum(end.suspected_orphans for end in own),
+        polls=record.polls + sum(end.polls for end in own),
     )
+
+
+def _sum(*costs: float | None, is_known: bool = False) -> float | None:
+    known = [cost for cost in costs if cost is not None]
+    return round(sum(known), 9) if known or is_known else None
 
 
 def _item(text: str) -> str:
