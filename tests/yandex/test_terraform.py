@@ -42,7 +42,7 @@ LONGEST = {
 }
 """The longest value that each expression can have, by the variables' own validations."""
 LONGEST_SECRETS = {"AWS_ACCESS_KEY_ID": 25, "AWS_SECRET_ACCESS_KEY": 40, "OPENAI_API_KEY": 256}
-NOT_HERE = {"BACKBURNER_API_KEY_SECRET", "OPENAI_API_KEY", "OPENAI_ORG_ID"}
+NOT_HERE = {"BACKBURNER_API_KEY_SECRET", "BACKBURNER_API_KEY_STORE", "OPENAI_API_KEY", "OPENAI_ORG_ID"}
 """Secrets come from Lockbox; an organisation is of no use with the providers that are reached from here."""
 
 
