@@ -437,3 +437,39 @@ def test_lines_with_made_up_models_neither_swell_the_governor_nor_leave_pauses(s
     monkeypatch.undo()
     system.process("inbox/another.txt", "text")
     assert system.bucket.json("ledger/governor.json")["pauses"] == {}
+
+
+def half_way(effect=None, moment="before"):
+    """A batch that is cancelled while half of it runs; `effect` counts from the cancel, and kills who does it."""
+    system = System()
+    system.generator.plan(Plan(runs_s=1.0), times=4)
+    system.generator.default = Plan(runs_s=100_000.0)
+    system.upload(KEY, jsonl(*map(line, range(8))))
+    system.run(system.submit(KEY))
+    system.run(system.parts().tick.run(8.0))
+    first = len(system.world.effects)
+    if effect is not None:
+        system.world.kill_at(first + effect, moment)
+    system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 1))
+    system.settle()
+    return system, len(system.world.effects) - first
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_crash_at_any_effect_of_cancelling_keeps_every_line_in_one_file(monkeypatch, moment):
+    """Once the wish stands; and what was used is booked once."""
+    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 4)
+    expected, count = half_way()
+    good, bad = sides(expected)
+    assert (len(good), len(bad)) == (4, 4)
+    assert count > 40
+    for number in range(3, count, 3):
+        system, _ = half_way(number, moment)
+        where = f"{moment} effect {number}"
+        assert system.problems() == [], where
+        after, errors = sides(system)
+        assert sorted([*after, *errors]) == [f"id-{number}" for number in range(8)], where
+        assert after == good, where
+        record = system.run_record(KEY)
+        assert record["lines"] == {"total": 8, "completed": 4, "failed": 4}, where
+        assert record["usage"]["total_tokens"] == tokens_booked(system), where

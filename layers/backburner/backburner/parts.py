@@ -144,6 +144,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         scribe=scribe,
         clock=ports.clock,
         pace=pace,
+        memory=ports.memory,
         profile=settings.profile,
         project=settings.project,
         line_parameters=settings.line_parameters,

@@ -15,6 +15,7 @@ from backburner.errors import Reason, RetryLaterError
 from backburner.governor import Governor
 from backburner.judging import judged
 from backburner.lines import CANCELLED_LINE, BadLineError, Request, Requests, custom_id_of, split_lines
+from backburner.memory import Memory
 from backburner.pacing import LONGEST_DELAY_S, Pace, ask_again_s, backoff_s
 from backburner.ports import Bucket, Clock, ConflictError, Generator
 from backburner.profiles import Profile
@@ -51,6 +52,7 @@ class LineStarter:
     scribe: Scribe
     clock: Clock
     pace: Pace
+    memory: Memory
     profile: Profile
     project: str | None
     line_parameters: frozenset[str]
@@ -213,7 +215,7 @@ class LineStarter:
         step.is_changed = True
 
     async def _create(self, step: Step, line: Todo, request: Request, size_bytes: int) -> None:
-        async with self.slots:
+        async with self.memory.for_answer(), self.slots:  # documents too have their bytes before their place
             answer = await self.generator.create(request.body, self.create_limit_s)
         if isinstance(answer, Generation) and not self._is_ours(step, request, answer):
             answer = repeated(answer)
@@ -234,6 +236,7 @@ class LineStarter:
         if decision.stop:
             await self._pause(step, decision, request, answer)
         step.conclude(line, decision, answer)
+        self.memory.met_answer(len(step.completed.get(line.number, b"")))
 
     def _is_ours(self, step: Step, request: Request, answer: Generation) -> bool:
         """Whether an answer to a create is about this create: as far as this process can know.
