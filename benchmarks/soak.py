@@ -25,6 +25,7 @@ from soaking.audited import audited  # noqa: E402
 from soaking.cloud import Cloud, running_cloud  # noqa: E402
 from soaking.documents import planned, recipes  # noqa: E402
 from soaking.driver import Driver, StuckError  # noqa: E402
+from soaking.poison import poisoned  # noqa: E402
 from soaking.provider import running_provider  # noqa: E402
 from soaking.verdict import Findings, Truth  # noqa: E402
 from soaking.workers import OVERLONG, RAISED, Worker, new_gauges  # noqa: E402
@@ -71,7 +72,7 @@ def _soak(options: argparse.Namespace, out: Console, cloud: Cloud, urls: tuple[s
     environment = {**cloud.environment, **SETTINGS, "OPENAI_BASE_URL": base_url}
     gauges = new_gauges(options.workers)
     workers = [Worker(row, gauges, environment, str(logs / f"{row}.log")) for row in range(options.workers)]
-    documents = planned(options.jobs, chance)
+    documents = poisoned(planned(options.jobs, chance), chance)
     driver = Driver(cloud, control_url, documents, workers, gauges, chance, options.kill_every, say)
     problems = []
     try:
@@ -87,8 +88,8 @@ def _soak(options: argparse.Namespace, out: Console, cloud: Cloud, urls: tuple[s
     took_s = time.monotonic() - began
     state = driver.state()
     allowed = state["ambiguous"] + driver.crashed_creates + gauges.total(RAISED) + gauges.total(OVERLONG)
-    findings = Truth(cloud, documents[: driver.uploaded], state, driver.noted, allowed).check()
-    books, wrong = audited(environment)
+    findings = Truth(cloud, documents[: driver.uploaded], state, driver.noted, allowed, driver.strays).check()
+    books, wrong = audited(environment, driver.strays.values())
     out.print(f"audit: {books}", highlight=False)
     findings.problems += problems + wrong
     _report(out, driver, state["faults"], findings)

@@ -1,17 +1,19 @@
 """The product's own audit, of the bucket that the soak leaves behind."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import backburner.findings
 from backburner import audit
 from backburner.adapters.connect import connect
+from soaking.poison import Stray
 
 
-def audited(environment: Mapping[str, str]) -> tuple[str, list[str]]:
+def audited(environment: Mapping[str, str], strays: Iterable[Stray]) -> tuple[str, list[str]]:
     """What the audit counts, and what it finds wrong. No document is too young for it here.
 
-    Lines of the journal die with the tick that was to write them: they may be missing, until a repair rebuilds them.
+    It must name the strays, and nothing else. Lines of the journal die with the tick that was to write them: they may
+    be missing, until a repair rebuilds them.
     """
     os.environ.update(environment)
     audit.OLD_ENOUGH_S = backburner.findings.OLD_ENOUGH_S = 0.0
@@ -32,8 +34,13 @@ def audited(environment: Mapping[str, str]) -> tuple[str, list[str]]:
     counted = f"{report.objects} objects = {report.waiting} waiting + {report.running} running"
     findings = [finding for finding in before.findings if finding.kind is not audit.Kind.JOURNAL_LINE_MISSING]
     rebuilt = len(before.findings) - len(findings)
-    wrong = [f"audit, {finding.kind}: {finding.key}, {finding.what}" for finding in [*findings, *report.findings]]
-    if not report.balances and not wrong:
-        wrong = ["audit: the books do not balance"]
+    expected = {stray.key for stray in strays if stray.named}
+    odd = [finding for finding in [*findings, *report.findings] if finding.key not in expected]
+    wrong = [f"audit, {finding.kind}: {finding.key}, {finding.what}" for finding in odd]
+    named = {finding.key for finding in report.findings if finding.kind is audit.Kind.UNREADABLE}
+    wrong += [f"audit: {key} cannot be read, and is not named" for key in sorted(expected - named)]
+    if report.objects != report.waiting + report.running + report.done + report.failed:
+        wrong.append("audit: the books do not balance")
     ended = f"{report.done} done + {report.failed} failed"
-    return f"{counted} + {ended}; {rebuilt} lines of the journal died with their ticks and were rebuilt", wrong
+    died = f"{rebuilt} lines of the journal died with their ticks and were rebuilt"
+    return f"{counted} + {ended}; {len(named)} unreadable; {died}", wrong

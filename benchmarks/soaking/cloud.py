@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Cloud:
 
     def put(self, key: str, text: str) -> str:
         """Put an object; its ETag."""
-        etag: str = self.s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode())["ETag"]
+        etag: str = self.s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode(errors="surrogateescape"))["ETag"]
         return etag.strip('"')
 
     def get(self, key: str) -> bytes | None:
@@ -65,10 +65,10 @@ class Cloud:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
         return {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", [])}
 
-    def count_open(self, most: int = 1000) -> int:
-        """How many jobs are not over, up to `most`."""
-        page = self.s3.list_objects_v2(Bucket=BUCKET, Prefix="ledger/open/", MaxKeys=most)
-        return int(page["KeyCount"])
+    def count_open(self, strays: Collection[str]) -> int:
+        """How many jobs are not over, up to about a thousand."""
+        page = self.s3.list_objects_v2(Bucket=BUCKET, Prefix="ledger/open/")
+        return sum(item["Key"] not in strays for item in page.get("Contents", []))
 
     def count_messages(self, queue: str) -> int:
         """How many messages there are in a queue, visible or not."""

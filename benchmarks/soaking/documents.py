@@ -1,9 +1,12 @@
 """What the soak uploads: documents in folders whose recipes name a model that misbehaves, and how each must end."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from backburner.errors import Reason
+from backburner.keys import place_of
 from backburner_cli.standin.extract import summarise
 
 GOOD = "good"
@@ -33,7 +36,13 @@ LASTING = {
     "refusal": Reason.REFUSED,
 }
 """Behaviours that fail a document for good, and the reason it must fail with."""
+ODD = (
+    *("odd-usage", "odd-numbers", "odd-times", "odd-text", "odd-spelling", "odd-code:1", "same-id:1"),
+    *("retrieve-validating:1", "retrieve-next-day:1"),
+)
+"""Odd answers: the document is done in spite of them."""
 _PASSING_SHARE, _LASTING_SHARE = 0.27, 0.03
+_DEADLINES = {"retrieve-next-day": "deadline: 60s\n"}
 _PLACES = ("Veldt", "Ostrava", "Kerch", "Lübeck", "Выборг", "大阪")
 
 
@@ -58,15 +67,35 @@ class Document:
         return self.text
 
     @property
-    def expected_text(self) -> str | None:
-        """The result that must stand; None where the document must fail."""
-        return None if self.behaviour in LASTING else summarise(self.text)
+    def changes(self) -> bool:
+        """Whether it may be overwritten while it is under way."""
+        return True
+
+    def wrong(self, record: Mapping[str, Any], bodies: Mapping[str, bytes | None]) -> str:
+        """What is not as it must be, of how it ended; "" if nothing is."""
+        if record.get("reason") != LASTING.get(self.behaviour):
+            return f"ended with {record.get('reason')}"
+        is_done = self.behaviour not in LASTING
+        return "another text" if is_done and self.result(record, bodies) != summarise(self.text) else ""
+
+    def result(self, record: Mapping[str, Any], bodies: Mapping[str, bytes | None]) -> str:
+        """Its result."""
+        return (bodies.get(record["result_key"]) or b"").decode()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What may stand at its place below `results/`."""
+        place = place_of(self.key)
+        return place.run_record_key, place.result_key("md")
 
 
 def recipes() -> dict[str, str]:
     """The recipes of all folders, by their keys."""
-    models = {GOOD: "stand-in"} | {folder_of(name): f"stand-in/{name}" for name in (*PASSING, *LASTING)}
-    return {f"recipes/{name}.md": f"---\nmodel: {model}\n---\nSummarise." for name, model in models.items()}
+    models = {GOOD: "stand-in"} | {folder_of(name): f"stand-in/{name}" for name in (*PASSING, *LASTING, *ODD)}
+    return {
+        f"recipes/{name}.md": f"---\nmodel: {model}\n{_DEADLINES.get(name, '')}---\nSummarise."
+        for name, model in models.items()
+    }
 
 
 def folder_of(behaviour: str) -> str:
@@ -84,4 +113,9 @@ def planned(jobs: int, chance: random.Random) -> list[Document]:
         elif roll < _PASSING_SHARE + _LASTING_SHARE:
             behaviours[index] = list(LASTING)[index % len(LASTING)]
     chance.shuffle(behaviours)
-    return [Document(f"inbox/{folder_of(name)}/report {n:05}.txt", name) for n, name in enumerate(behaviours)]
+    return [document_of(name, number) for number, name in enumerate(behaviours)]
+
+
+def document_of(behaviour: str, number: int) -> Document:
+    """A document of a behaviour."""
+    return Document(f"inbox/{folder_of(behaviour)}/report {number:05}.txt", behaviour)

@@ -18,6 +18,7 @@ from urllib.parse import quote_plus
 from backburner.keys import place_of
 from soaking.cloud import BUCKET, Cloud
 from soaking.documents import Document
+from soaking.poison import Stray, stray
 from soaking.workers import Gauges, Worker, resident_mb
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,7 @@ _TELL_EVERY_S = 10.0
 _SWEEP_EVERY_S = "5"
 """At the end, where two sweeps are waited for."""
 _DELIVERIES = 3
+_STRAY, _STRAY_EVERY = "object that is none of ours", 100
 _LOST, _DUPLICATED, _LATE, _OVERWRITTEN = 0.02, 0.12, 0.08, 0.05
 
 
@@ -55,6 +57,8 @@ class Driver:
     crashed_creates: int = 0
     noted: dict[tuple[str, int], Any] = field(default_factory=dict)
     uploaded: int = 0
+    strays: dict[str, Stray] = field(default_factory=dict)
+    """What was put where it does not belong, by key."""
     handled: Counter[str] = field(default_factory=Counter)
     _timeline: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _events: list[tuple[float, int, str, int]] = field(default_factory=list)
@@ -138,12 +142,20 @@ class Driver:
         batch = self.documents[self.uploaded : self.uploaded + min(25, max(0, room))]
         for document in batch:
             self._put(document)
-            if self.chance.random() < _OVERWRITTEN:
+            if document.changes and self.chance.random() < _OVERWRITTEN:
                 self._at(self.chance.uniform(0.5, 30), lambda document=document: self._overwrite(document))
         self.uploaded += len(batch)
+        if self.uploaded > self.injected[_STRAY] * _STRAY_EVERY:
+            self._go_astray()
         self._open += len(batch)
         if self.uploaded < len(self.documents):
             self._at(0.5, self._upload_some)
+
+    def _go_astray(self) -> None:
+        one = stray(self.injected[_STRAY])
+        self.strays[one.key] = one
+        self.cloud.put(one.key, one.text)
+        self.injected[_STRAY] += 1
 
     def _put(self, document: Document) -> None:
         document.etag = self.cloud.put(document.key, document.rewrite())
@@ -207,7 +219,7 @@ class Driver:
         urllib.request.urlopen(request).close()  # noqa: S310 - our own server
 
     def _look(self) -> None:
-        self._open = self.cloud.count_open()
+        self._open = self.cloud.count_open(self.strays)
         if (now := time.monotonic()) >= self._told_at + _TELL_EVERY_S:
             self._told_at = now
             worker = max(worker.memory_mb for worker in self.workers)
@@ -252,7 +264,11 @@ class Driver:
     def _is_at_rest(self) -> bool:
         if self._events or any(worker.job and worker.job[0] == "submit" for worker in self.workers):
             return False
-        if self.cloud.count_messages("pending") or self.cloud.count_messages("backlog") or self.cloud.count_open(1):
+        if (
+            self.cloud.count_messages("pending")
+            or self.cloud.count_messages("backlog")
+            or self.cloud.count_open(self.strays)
+        ):
             return False
         records = self.cloud.listed("results/").keys() | self.cloud.listed("failed/").keys()
         places = [place_of(document.key) for document in self.documents[: self.uploaded]]

@@ -13,6 +13,8 @@ from backburner_cli.standin.replies import Reply
 from support import forks
 
 TIMING = Timing(queued_s=0.3, running_s=1.0, per_1000_tokens_s=0, slow_s=2.0, drip_every_s=0.001)
+_CONTEXT_TOKENS = 4_000_000
+"""Holds a text of 20 MB that the product has cut, and would hold more."""
 _CREATE = "POST /v1/responses"
 _BAD_REQUEST, _SERVER_ERROR = 400, 500
 _STARTED_NOTHING = (501, 503)
@@ -35,7 +37,7 @@ def running_provider() -> Iterator[tuple[str, str]]:
 def main(to_parent: Connection) -> None:
     """Serve until the parent closes its end, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with serve(CountingStandIn("openai", timing=TIMING, remembers=False)) as running:
+    with serve(CountingStandIn("openai", timing=TIMING, context_tokens=_CONTEXT_TOKENS, remembers=False)) as running:
         to_parent.send((running.base_url, running.control_url))
         to_parent.poll(None)
 
@@ -59,7 +61,9 @@ class CountingStandIn(StandIn):
     def create(self, body: dict[str, Any]) -> Reply:
         """Count creates that are answered wrongly."""
         reply = super().create(body)
-        if _is_wrong(reply):
+        if _is_anothers(reply, body):
+            self._count("create: another's generation", ambiguous=True)
+        elif _is_wrong(reply):
             self._count(f"create: {_manner(reply)}", ambiguous=_is_ambiguous(reply))
         return reply
 
@@ -87,7 +91,12 @@ class CountingStandIn(StandIn):
 
 
 def _is_wrong(reply: Reply) -> bool:
-    return reply.status >= 400 or reply.manner != "whole" or isinstance(reply.body, str)  # noqa: PLR2004
+    return bool(reply.status >= _BAD_REQUEST or reply.manner != "whole" or isinstance(reply.body, str) or reply.altered)
+
+
+def _is_anothers(reply: Reply, asked: dict[str, Any]) -> bool:
+    told = reply.body.get("metadata") if isinstance(reply.body, dict) else None
+    return told is not None and told != (asked.get("metadata") or {})
 
 
 def _is_ambiguous(reply: Reply) -> bool:
@@ -97,6 +106,8 @@ def _is_ambiguous(reply: Reply) -> bool:
 
 def _manner(reply: Reply) -> str:
     names = {"drop": "connection closed", "drip": "a byte at a time", "slow": "slow"}
+    if reply.altered:
+        return "odd fields"
     if reply.manner in names:
         return names[reply.manner]
     return "a page of HTML" if isinstance(reply.body, str) else str(reply.status)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from backburner.keys import place_of
 from soaking.cloud import Cloud
 from soaking.documents import Document
+
+_LINES = "lines of batches"
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Truth:
     provider: Any
     noted: Mapping[tuple[str, int], Any]
     allowed: int
+    strays: Container[str] = ()
 
     def check(self) -> Findings:
         """Hold everything against everything."""
@@ -42,16 +45,17 @@ class Truth:
         for document in self.documents:
             self._document(document, bodies, results, found)
         records = [json.loads(body) for key, body in bodies.items() if body and _is_record(key)]
-        self._orphans(records, found)
+        self._orphans(records, set(_ids_of_lines(bodies)), found)
         self._journal(bodies, found)
         self._rest(bodies, found)
-        expected = {bodies_key for document in self.documents for bodies_key in _outputs(document)}
-        found.problems += [f"nobody's: {key}" for key in results if key not in expected]
+        expected = {bodies_key for document in self.documents for bodies_key in document.outputs}
+        found.problems += [f"nobody's: {key}" for key in results if key not in expected and key not in self.strays]
         return found
 
     def _keys(self) -> list[str]:
         folders = ("results/", "failed/", "ledger/")
-        return [key for folder in folders for key in self.cloud.listed(folder)]
+        keys = [key for folder in folders for key in self.cloud.listed(folder)]
+        return [key for key in keys if key not in self.strays]
 
     def _document(
         self, document: Document, bodies: Mapping[str, bytes | None], results: Mapping[str, str], found: Findings
@@ -66,20 +70,30 @@ class Truth:
         found.ends["done" if run else f"failed: {record['reason']}"] += 1
         if run and results.get(run["result_key"]) != run["result_etag"]:
             found.problems.append(f"another text than its record names: {document.key}")
-        text = (bodies.get(run["result_key"]) or b"").decode() if run else None
-        if text != document.expected_text:
-            found.problems.append(f"not as it must end: {document.key}, {record.get('reason', 'another text')}")
+        if wrong := document.wrong(record, bodies):
+            found.problems.append(f"not as it must end: {document.key}, {wrong}")
 
-    def _orphans(self, standing: list[Any], found: Findings) -> None:
-        """For each job, more generations than the records know of only where they are counted."""
+    def _orphans(self, standing: list[Any], lines: set[str], found: Findings) -> None:
+        """For each job, more generations than the records know of only where they are counted.
+
+        A document's parts are jobs of their own. Those of batches count as one: a line need not name its job.
+        """
         records = dict(self.noted) | {(record["job_id"], record["run"]): record for record in standing}
-        counted, known = Counter[str](), defaultdict[str, set[str]](set)
+        counted, known = Counter[str](), defaultdict[str, set[str]](set, {_LINES: lines})
+        segments = set[str]()
         for (job, _), record in records.items():
             counted[job] += record["suspected_orphans"]
             known[job] |= {response["id"] for response in record["responses"]}
+            for part in record.get("parts") or ():
+                one = _LINES if part["lines"] else part["job_id"]
+                segments |= {part["job_id"]} if part["lines"] else set()
+                counted[job] -= part["suspected_orphans"]
+                counted[one] += part["suspected_orphans"]
+                known[one] |= set(part["responses"])
         orphans = Counter[str]()
         for generation in self.provider["generations"]:
-            job = generation["metadata"]["job_id"]
+            job = generation["metadata"].get("job_id", _LINES)
+            job = _LINES if job in segments else job
             is_told = generation["deleted"] or generation["cancelled"] or generation["id"] in known[job]
             orphans[job] += not is_told
         found.orphans, found.counted = orphans.total(), counted.total()
@@ -107,19 +121,28 @@ class Truth:
     def _rest(self, bodies: Mapping[str, bytes | None], found: Findings) -> None:
         governor = _json(bodies.get("ledger/governor.json")) or {"reserved": {}}
         found.problems += [f"reserved: {name}" for name in governor["reserved"]]
-        found.problems += [f"left over: {key}" for key in bodies if key.startswith(("ledger/open/", "ledger/work/"))]
+        kept = {f"ledger/work/{run['job_id']}" for run in self._batches(bodies)}  # a replay goes on with it
+        left = [key for key in bodies if key.startswith(("ledger/open/", "ledger/work/"))]
+        found.problems += [f"left over: {key}" for key in left if key.partition(".")[0] not in kept]
         if dead := self.cloud.count_messages("dead"):
             found.problems.append(f"{dead} dead letters")
         found.ends["superseded runs"] = sum(key.startswith("ledger/superseded/") for key in bodies)
 
+    def _batches(self, bodies: Mapping[str, bytes | None]) -> list[Any]:
+        records = (_json(bodies.get(place_of(document.key).run_record_key)) for document in self.documents)
+        return [record for record in records if record and record["lines"]]
+
+
+def _ids_of_lines(bodies: Mapping[str, bytes | None]) -> Iterator[str]:
+    """The generations that the files of answers and errors tell of."""
+    for key, body in bodies.items():
+        for line in body.splitlines() if body and key.endswith(".jsonl") and not key.startswith("ledger/") else ():
+            if response := json.loads(line)["response"]:
+                yield response["request_id"]
+
 
 def _is_record(key: str) -> bool:
     return key.endswith((".run.json", ".error.json")) or key.startswith("ledger/superseded/")
-
-
-def _outputs(document: Document) -> tuple[str, str]:
-    place = place_of(document.key)
-    return place.run_record_key, place.result_key("md")
 
 
 def _json(body: bytes | None) -> Any:

@@ -1,7 +1,7 @@
 """The real handlers in worker processes that keep warm, as a cloud's environments do, until somebody kills them.
 
-Each worker tells, through memory that outlives it, how many submits and takeovers it has under way: only those can have
-a create under way when it dies, so their number bounds what a death may cost.
+Each worker tells, through memory that outlives it, how many submits, takeovers and lines of batches it has under way:
+only those can have a create under way when it dies, so their number bounds what a death may cost.
 """
 
 import functools
@@ -123,25 +123,28 @@ def _serve(pipe: Connection, environment: dict[str, str], log: str, gauges_at: t
 def _instrument(gauges: Gauges, row: int, lease_s: float) -> None:
     from backburner import sweep  # noqa: PLC0415 - in the forked process only
     from backburner.generate import Starter  # noqa: PLC0415
+    from backburner.segments import Segments  # noqa: PLC0415
+    from backburner.starting import BLOCK  # noqa: PLC0415
     from backburner.submit import Submitter  # noqa: PLC0415
 
     sweep.OLD_ENOUGH_S = OLD_ENOUGH_S
 
-    def watched(method: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(method: Callable[..., Any], creates: int = 1) -> Callable[..., Any]:
         @functools.wraps(method)
         async def call(*args: Any, **keywords: Any) -> Any:
-            gauges.add(row, UNDER_WAY, 1)
+            gauges.add(row, UNDER_WAY, creates)
             began = time.monotonic()
             try:
                 return await method(*args, **keywords)
             except BaseException:
-                gauges.add(row, RAISED, 1)
+                gauges.add(row, RAISED, creates)
                 raise
             finally:
-                gauges.add(row, UNDER_WAY, -1)
-                gauges.add(row, OVERLONG, int(time.monotonic() - began >= lease_s - 1))
+                gauges.add(row, UNDER_WAY, -creates)
+                gauges.add(row, OVERLONG, creates * int(time.monotonic() - began >= lease_s - 1))
 
         return call
 
     Submitter.submit = watched(Submitter.submit)  # type: ignore[method-assign]
     Starter.start_again = watched(Starter.start_again)  # type: ignore[method-assign]
+    Segments.look = watched(Segments.look, BLOCK)  # type: ignore[method-assign]

@@ -33,6 +33,8 @@ ENDINGS = {
     "failed-context-length": ("failed", None, "context_length_exceeded"),
     "cancelled-by-provider": ("cancelled", None, None),
     "unknown-status": ("paused", None, None),
+    "odd-spelling": ("COMPLETED", None, None),
+    "odd-code": ("failed", None, "\ud800"),
 }
 REFUSED_CREATES = {
     "unauthorized": (401, "invalid_api_key"),
@@ -61,9 +63,16 @@ WRONG_RETRIEVES = {
     "retrieve-403": (403, "permission_denied"),
     "retrieve-quota": (429, "insufficient_quota"),
     "retrieve-429": (429, "rate_limit_exceeded"),
+    "retrieve-next-day": (429, "rate_limit_exceeded"),
     "retrieve-500": (500, "server_error"),
 }
 OTHERS = {
+    "odd-usage",
+    "odd-numbers",
+    "odd-times",
+    "odd-text",
+    "retrieve-validating",
+    "same-id",
     "already-completed",
     "completed-at-once",
     "no-endpoint",
@@ -152,7 +161,7 @@ def test_wrong_retrieves(world: World, error_of: Any, name: str) -> None:
     created = world.create(name)
     answer = world.http.get(f"/responses/{created.id}")
     assert error_of(answer)[:2] == WRONG_RETRIEVES[name]
-    assert ("retry-after" in answer.headers) == (name == "retrieve-429")
+    assert ("retry-after" in answer.headers) == (name in {"retrieve-429", "retrieve-next-day"})
     assert world.stand_in.status_of(created.id) == "queued"
 
 
@@ -203,6 +212,48 @@ def test_a_hint_comes_with_the_right_answer(world: World) -> None:
     """The provider names the time of the next poll beside the object."""
     answer = world.http.get(f"/responses/{world.create('retrieve-hint').id}")
     assert (answer.json()["status"], answer.headers["openai-poll-after-ms"]) == ("queued", "3000")
+
+
+ODD = {
+    "odd-usage": ("usage", {"input_tokens": "12", "output_tokens": -5, "total_tokens": 1e308}),
+    "odd-numbers": ("created_at", 10**310),
+    "odd-times": ("created_at", 1_999_999_999_999),
+    "odd-text": ("model", "\ud800"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_answers_have_the_right_text(world: World, name: str) -> None:
+    """Create and retrieve tell fields that nobody expects; the generation itself is as usual."""
+    field, value = ODD[name]
+    created = world.post(model=f"stand-in/{name}").json()
+    world.later()
+    over = world.http.get(f"/responses/{created['id']}").json()
+    assert (created[field], over[field]) == (value, value)
+    assert (over["status"], over["output"][0]["status"]) == ("completed", "completed")
+    assert over["output"][0]["content"][0]["text"] == world.finished().output_text
+
+
+def test_an_odd_spelling_is_a_whole_answer(world: World) -> None:
+    """Text and usage are there, under a status that only looks unknown."""
+    over = world.http.get(f"/responses/{world.finished('odd-spelling').id}").json()
+    assert (over["output"][0]["status"], over["usage"]["output_tokens"] > 0) == ("completed", True)
+
+
+def test_a_status_that_nobody_documented_passes(world: World) -> None:
+    """Once, though it is completed already; then the answer is shown."""
+    path = f"/responses/{world.create('retrieve-validating').id}"
+    world.later()
+    first, second = (world.http.get(path).json() for _ in range(2))
+    assert (first["status"], first["output"], second["status"]) == ("validating", [], "completed")
+
+
+def test_a_cache_answers_a_create_with_anothers_generation(world: World) -> None:
+    """Nothing is started; the next create of the same input is answered rightly."""
+    other = world.create("odd-times", "A.")
+    again = [world.post(model="stand-in/same-id", input="B.").json()["id"] for _ in range(2)]
+    assert again[0] == other.id
+    assert [one.id for one in world.stand_in.generations] == [other.id, again[1]]
 
 
 def test_garbage_is_200_and_not_json(world: World) -> None:

@@ -45,6 +45,8 @@ class Behaviour:
     """The answer to a create that starts nothing."""
     after_create: Reply | None = None
     """The answer to a create that did start a generation."""
+    answers_with_another: bool = False
+    """A create is answered with the newest generation there is, as a cache would, and starts nothing."""
     on_retrieve: Reply | None = None
     ending: Ending | None = None
     duration: Literal["usual", "none", "endless"] = "usual"
@@ -67,6 +69,10 @@ def _server_error(status: int, message: str = "The server had an error while pro
 
 def _failing(description: str, code: str) -> Behaviour:
     return Behaviour(description=description, ending=Ending(status="failed", text="none", error_code=code))
+
+
+def _altering(description: str, **altered: object) -> Behaviour:
+    return Behaviour(description=description, after_create=Reply(altered=altered), on_retrieve=Reply(altered=altered))
 
 
 def _refusing(description: str, status: int, message: str, code: str | None = None) -> Behaviour:
@@ -96,6 +102,8 @@ _TOO_LONG_WORDS: Final = error(
     param="input_tokens",
     kind="BadRequestError",
 )
+_NEXT_DAY: Final = error(429, "Come back tomorrow.", "rate_limit_exceeded", headers={"Retry-After": "86400"})
+_VALIDATING: Final = Reply(altered={"status": "validating", "output": [], "usage": None})
 _NO_STORE: Final = error(
     501,
     "`store=True` (default) is not supported. Please set `store=False` in Responses API or set "
@@ -144,6 +152,38 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         "unknown-status": Behaviour(
             description="Ends with the status `paused`.", ending=Ending(status="paused", text="none")
         ),
+        # Odd answers, whose text is right.
+        "odd-usage": _altering(
+            "Tells usage that is text, negative, and beyond anything.",
+            usage={"input_tokens": "12", "output_tokens": -5, "total_tokens": 1e308},
+        ),
+        "odd-numbers": _altering(
+            "Tells whole numbers of 310 digits and floats near the largest.",
+            created_at=10**310,
+            completed_at=-1e308,
+            max_output_tokens=10**310,
+            temperature=1e308,
+            usage={
+                "input_tokens": 10**310,
+                "output_tokens": 1e308,
+                "output_tokens_details": {"reasoning_tokens": -1e308},
+            },
+        ),
+        "odd-times": _altering(
+            "Tells its times in milliseconds, and in the future.",
+            created_at=1_999_999_999_999,
+            completed_at=1_999_999_000_000,
+        ),
+        "odd-text": _altering(
+            "Tells half characters in every field that is not its answer.",
+            model="\ud800",
+            instructions="\udfff",
+            service_tier="\ud83d",
+            user="\udc00\ud800",
+            reasoning={"\ud800": "\udfff"},
+        ),
+        "odd-spelling": Behaviour(description="Completes as `COMPLETED`.", ending=Ending(status="COMPLETED")),
+        "odd-code": _failing("Fails with half a character as its code.", "\ud800"),
         # How long it takes.
         "already-completed": Behaviour(description="Is completed in the answer to its create.", duration="none"),
         "completed-at-once": Behaviour(
@@ -170,6 +210,12 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         "retrieve-403": Behaviour(description="Answers n retrieves with 403.", n=2, on_retrieve=_DENIED),
         "retrieve-quota": Behaviour(description="Answers n retrieves: quota exhausted.", n=2, on_retrieve=_QUOTA),
         "retrieve-429": Behaviour(description="Answers n retrieves with 429, Retry-After.", n=2, on_retrieve=_LIMITED),
+        "retrieve-next-day": Behaviour(
+            description="Answers n retrieves with 429, Retry-After in a day.", n=1, on_retrieve=_NEXT_DAY
+        ),
+        "retrieve-validating": Behaviour(
+            description="Answers n retrieves with the status `validating`.", n=1, on_retrieve=_VALIDATING
+        ),
         "retrieve-500": Behaviour(description="Answers n retrieves with 500.", n=2, on_retrieve=_server_error(500)),
         "retrieve-drop": Behaviour(
             description="Closes the connection on n retrieves.", n=2, on_retrieve=Reply(manner="drop")
@@ -181,6 +227,9 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         ),
         "garbage": Behaviour(description="Answers every retrieve with 200 and a page of HTML.", on_retrieve=_HTML),
         # How a create is answered: nothing is started.
+        "same-id": Behaviour(
+            description="Answers n creates with another's generation.", n=1, answers_with_another=True
+        ),
         "unauthorized": Behaviour(description="Refuses the key (401).", instead_of_create=_KEY),
         "quota-exhausted": Behaviour(description="Says the quota is exhausted (429).", instead_of_create=_QUOTA),
         "forbidden": Behaviour(description="Refuses the model to this key (403).", instead_of_create=_DENIED),

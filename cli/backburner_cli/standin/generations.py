@@ -118,7 +118,7 @@ def compose(request: dict[str, Any], text: str, ending: Ending | None) -> Outcom
         error=error or None,
         incomplete_details={"reason": reason} if status == "incomplete" else None,
         usage=count_usage(request, text, written)
-        if ending.has_usage and status in {"completed", "incomplete"}
+        if ending.has_usage and status.lower() in {"completed", "incomplete"}
         else None,
     )
 
@@ -181,7 +181,7 @@ def _message(text: str, ending: Ending, status: str) -> dict[str, Any]:
         content = {"type": "refusal", "refusal": text}
     return {
         "type": "message",
-        "status": "completed" if status == "completed" and not ending.is_cut_off else "incomplete",
+        "status": "completed" if status.lower() == "completed" and not ending.is_cut_off else "incomplete",
         "role": "assistant",
         "content": [content],
     }

@@ -185,6 +185,8 @@ class StandIn:
             chosen = self._turns.for_create(named, sha256, body.get("max_output_tokens"))
         if chosen.behaviour.instead_of_create:
             return chosen.behaviour.instead_of_create
+        if chosen.behaviour.answers_with_another and (another := self._newest()):
+            return Reply(body=another.view(self._clock()))
         made = self._generation(body, text, sha256, tokens, chosen)
         with self._lock:
             self._generations[made.id] = self._open[made.id] = made
@@ -226,6 +228,10 @@ class StandIn:
             self._open.pop(response_id, None)
         return Reply(body={"id": response_id, "object": "response", "deleted": True})
 
+    def _newest(self) -> Generation | None:
+        with self._lock:
+            return next(reversed(self._generations.values()), None)
+
     def _find(self, response_id: str) -> Generation:
         with self._lock:
             made = self._generations.get(response_id)
@@ -261,6 +267,6 @@ class StandIn:
 
 
 def _told(wrong: Reply | None, truth: dict[str, Any]) -> Reply:
-    """Return the reply of a behaviour, with the right answer where it brings none of its own."""
+    """Return the reply of a behaviour, with the right answer, altered or not, where it brings none of its own."""
     reply = wrong or Reply()
-    return replace(reply, body=truth) if reply.body is None else reply
+    return replace(reply, body=truth | dict(reply.altered)) if reply.body is None else reply

@@ -14,6 +14,8 @@ class Reply:
 
     status: int = 200
     body: dict[str, Any] | str | None = None
+    altered: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the right answer that are told with another value."""
     headers: Mapping[str, str] = field(default_factory=dict)
     manner: Manner = "whole"
 
