@@ -5,6 +5,8 @@ ARCH ?= arm64
 # Two by default: the tests of the local cloud start a server and workers of their own.
 TEST_WORKERS ?= 2
 PYTEST_ARGS ?=
+FUZZ_MINUTES ?= 10
+FUZZ_MODULES ?=
 
 BIN := .venv/bin
 UV := "$(CURDIR)/$(BIN)/uv"
@@ -23,7 +25,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo up test soak bench-batch documents-check rich-documents plant-bugs check check-format check-lint check-types check-template \
+.PHONY: help setup demo up test soak bench-batch documents-check rich-documents plant-bugs fuzz check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -69,6 +71,9 @@ rich-documents: setup ## Write the tests' rich document anew in every format; ne
 
 plant-bugs: setup ## Plant twelve classic bugs, one at a time, and see which test catches each
 	$(BIN)/python scripts/plant_bugs.py
+
+fuzz: setup ## Fuzz each module of tests/fuzz for FUZZ_MINUTES (10); FUZZ_MODULES="lines keys" for some of them
+	$(BIN)/python scripts/fuzz.py --minutes $(FUZZ_MINUTES) $(FUZZ_MODULES)
 
 # The tests come last: what they say at their end is the last word.
 check: setup check-format check-lint check-types check-template check-terraform check-requirements test ## Everything that must hold before a merge

@@ -1,86 +1,11 @@
 """Answers are read without trusting them: whatever a provider sends becomes a value, and nothing is raised."""
 
 import json
-import math
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from backburner.adapters.responses import _seconds
-from backburner.answers import Generation, Trouble, Usage, generation_of, hint_s, trouble_of
-from backburner.capacity import Reservation
-from backburner.decisions import decide
-from backburner.judging import judged
-from backburner.lines import succeeded
-from backburner.pacing import backoff_s, next_poll_s, probe_s
-from backburner.recipes import Price, parse
-from backburner.records import (
-    OpenRecord,
-    ProviderRef,
-    RecipeRef,
-    Source,
-    State,
-    booked,
-    decode,
-    encode,
-    running,
-    seen,
-)
-from backburner.segment import Started
-from backburner.verdicts import Call, judge
-
-FINITE = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-NAMES = st.sampled_from(
-    ["id", "status", "output", "type", "content", "text", "refusal", "model", "usage", "input_tokens", "output_tokens",
-     "total_tokens", "error", "code", "message", "incomplete_details", "reason", "created_at", "completed_at"]
-)  # fmt: skip
-WORDS = st.sampled_from(["message", "output_text", "refusal", "completed", "resp_1", "429", "server_error"])
-
-
-def _json(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.recursive(
-        leaves | WORDS,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=5),
-        max_leaves=25,
-    )
-
-
-HINTS = [
-    "86400",
-    "1e308",
-    "-1e308",
-    "inf",
-    "nan",
-    "9" * 5000,
-    "Sat, 17 May 2031 12:00:00 +9999999999999",
-    "1, 2",
-    "\x00",
-]
-NOON = datetime(2031, 5, 17, 12, 0, tzinfo=UTC)
-
-
-def open_record() -> OpenRecord:
-    """One that waits for its answer, at a price."""
-    source = Source(bucket="b", key="inbox/a.txt", etag="e", size=1, last_modified=NOON)
-    return OpenRecord(
-        job_id="0" * 32,
-        run=1,
-        state=State.SUBMITTING,
-        source=source,
-        recipe=RecipeRef(name="default", sha256=""),
-        provider=ProviderRef(profile="openai", base_url="http://host/v1", model="m"),
-        uploaded_at=NOON,
-        ticket="",
-        price=Price(input=1.0, output=2.0),
-        wants=Reservation(model="m", tokens=1000, cost=0.5),
-    )
-
-
-BODY = st.dictionaries(NAMES, _json(FINITE), max_size=12)
+from backburner.answers import Generation, Trouble, Usage, generation_of, trouble_of
 
 
 def _message(*parts: dict[str, Any]) -> dict[str, Any]:
@@ -271,68 +196,6 @@ def test_a_time_is_unix_seconds(told: Any, seconds: int | None) -> None:
     """Milliseconds are taken for what they are; what can be no time is none."""
     read = generation_of({"created_at": told, "completed_at": told})
     assert (read.created_at, read.completed_at) == (seconds, seconds)
-
-
-ODD = (
-    FINITE
-    | st.floats()
-    | st.integers(-(10**400), 10**400)
-    | st.text(st.characters(codec=None, categories=("Cs", "L", "N", "P", "Cc")), max_size=5)
-)
-
-
-@given(st.dictionaries(NAMES, _json(ODD), max_size=12), st.floats() | st.none(), st.sampled_from(Call), st.booleans())
-def test_whatever_is_answered_is_judged_and_its_record_reads_back(
-    body: dict[str, Any],
-    hint: float | None,
-    call: Call,
-    young: bool,  # noqa: FBT001
-) -> None:
-    """Odd JSON of any kind: never an exception, always a verdict and a decision, every record encodes and decodes."""
-    generation = generation_of(body, hint)
-    for answer in (generation, trouble_of(400, body, hint), trouble_of(404, body.get("error"), hint)):
-        verdict = judge(answer, call, young=young, cap=100)
-        decision = decide(verdict, answer, call, attempt=1, most=3, cap=100)
-        assert decision.message.encode() + decision.brief.encode() is not None
-        assert next_poll_s(10.0, decision.after_s) <= 300
-        assert probe_s(decision.after_s) <= 300
-        assert backoff_s(3, decision.after_s) <= 900
-    line = Started(1, "a", "r", 1, 0.0, sent_cap=100)
-    decision = judged(line, generation, call, parse("Do it."), age_s=9.0, deadline_s=60.0, most=3)
-    assert msgspec.json.encode(decision.message)
-    record = seen(running(open_record(), generation, "t", NOON), generation)
-    assert decode(encode(record), OpenRecord) == record
-    assert isinstance(msgspec.json.decode(succeeded(1, "a", generation)), dict)
-    tokens, cost = booked(record, record.usage, record.responses)
-    assert 0 <= tokens < 10**14
-    assert 0 <= cost < 10**9
-
-
-@given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: raw.decode("latin-1")) | st.sampled_from(HINTS))
-def test_no_header_is_too_odd(header: str) -> None:
-    """`Retry-After` holds seconds that can be waited for, a date, or nothing."""
-    seconds = _seconds(header)
-    assert seconds is None or math.isfinite(seconds)
-    assert hint_s(seconds) is None or 0 <= (hint_s(seconds) or 0) <= 10**8
-
-
-@given(BODY)
-def test_any_object_is_a_generation(body: dict[str, Any]) -> None:
-    """Finite JSON of any shape: every field has its type, and what is unknown is empty."""
-    read = generation_of(body)
-    for value in (read.id, read.status, read.text, read.refusal, read.error_code, read.error_message):
-        assert isinstance(value, str)
-    for number in (read.created_at, read.completed_at):
-        assert number is None or type(number) is int
-    assert read.usage is None or isinstance(read.usage, Usage)
-
-
-@given(_json(FINITE), st.integers(300, 599))
-def test_any_error_is_trouble(body: Any, status: int) -> None:
-    """With its status, and some message."""
-    read = trouble_of(status, body)
-    assert read.status == status
-    assert read.message
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])

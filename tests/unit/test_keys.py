@@ -4,70 +4,8 @@ import hashlib
 import unicodedata
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from backburner.keys import INBOX, job_id, open_key, place_of, recipe_keys, superseded_key
-
-OUTPUTS = ("md", "txt", "json")
-HEX = "~" + "0123456789abcdef01234567"
-FRAGMENTS = [
-    ".run", ".run.json", ".error", ".error.json", ".json", ".md", ".txt", "~", HEX, HEX[:-1], "..", "/", "//", " ", "+",
-    "%20", "%", "\n", "🐘", "é", "e\u0301", "a", "b", "report.pdf", "\\", '"', "\u0000", "x" * 900, "é" * 480,
-    "🧵" * 240,
-]  # fmt: skip
-STEMS = (
-    st.lists(st.sampled_from(FRAGMENTS) | st.text(st.characters(codec="utf-8"), max_size=3), min_size=1, max_size=5)
-    .map("".join)
-    .filter(lambda stem: len((INBOX + stem).encode()) <= 1024)
-)
-LONG = st.builds(
-    lambda character, room, end: (character * room)[: room // len(character.encode())] + end,
-    st.sampled_from(["x", "é", "🧵"]),
-    st.integers(970, 1000),
-    st.sampled_from(["", ".run", HEX, "a", "b", ".j", "\n"]),
-).filter(lambda stem: 1000 - 60 <= len((INBOX + stem).encode()) <= 1024)
-
-
-def _outputs(key: str) -> dict[str, str]:
-    """Every key that may be written for a document, by what it is."""
-    place = place_of(key)
-    results = {output: place.result_key(output) for output in OUTPUTS}
-    return {**results, "run": place.run_record_key, "error": place.error_record_key}
-
-
-@given(st.sets(STEMS | LONG, min_size=2, max_size=12))
-@example({"a", "a.run", "a.run.json", "a" + HEX, "a" + HEX + "\n", "a.run" + HEX})
-@example({"x" * 1018, "x" * 1017, "x" * 1018 + "", "x" * 1000 + ".run", "x" * 1003})
-def test_no_two_documents_share_an_output(stems: set[str]) -> None:
-    """Not a result, not a record, in no mixture of them; and one document's own five are five."""
-    written = [output for stem in stems for output in _outputs(INBOX + stem).values()]
-    assert len(set(written)) == len(written) == 5 * len(stems)
-
-
-@given(STEMS | LONG, st.sampled_from(["md", "txt", "json", "run", "error"]))
-def test_a_marked_output_meets_no_plain_one(stem: str, kind: str) -> None:
-    """A document that is called like another one's output, marked or not, does not get that output."""
-    key = INBOX + stem
-    output = _outputs(key)[kind]
-    stolen = output.split("/", 1)[1]
-    for suffix in ("", ".md", ".txt", ".json", ".run.json", ".error.json", ".run"):
-        twin = INBOX + stolen.removesuffix(suffix)
-        if twin != key and len(twin.encode()) <= 1024 and not twin.endswith("/"):
-            assert not set(_outputs(twin).values()) & set(_outputs(key).values())
-
-
-@given(STEMS | LONG)
-def test_outputs_fit_and_stand_where_they_belong(stem: str) -> None:
-    """At most 1,024 bytes of UTF-8, in their folder, with their ending; a result never looks like a run record."""
-    outputs = _outputs(INBOX + stem)
-    assert all(len(key.encode()) <= 1024 for key in outputs.values())
-    assert all(outputs[name].startswith("results/") and outputs[name].endswith(f".{name}") for name in OUTPUTS)
-    assert outputs["run"].startswith("results/")
-    assert outputs["run"].endswith(".run.json")
-    assert outputs["error"].startswith("failed/")
-    assert outputs["error"].endswith(".error.json")
-    assert not any(outputs[name].endswith(".run.json") for name in OUTPUTS)
+from backburner.keys import job_id, open_key, place_of, recipe_keys, superseded_key
 
 
 @pytest.mark.parametrize(
@@ -128,12 +66,6 @@ def test_a_job_id_is_computed_as_the_contract_says() -> None:
     expected = "fdfb80328830f658f63d949aa08703e7"
     assert hashlib.sha256(identity.encode()).hexdigest()[:32] == expected
     assert job_id("b", "inbox/é.txt", "0123", "", "gpt://f/m") == expected
-
-
-@given(st.lists(st.tuples(*[st.text(max_size=3)] * 5), min_size=2, max_size=8, unique=True))
-def test_another_five_are_another_job(identities: list[tuple[str, str, str, str, str]]) -> None:
-    """Nothing can be moved from one field into the next."""
-    assert len({job_id(*identity) for identity in identities}) == len(identities)
 
 
 def test_ledger_keys() -> None:

@@ -118,6 +118,14 @@ def test_a_line_that_nests_too_deep_is_an_error_of_its_own(depth):
         requests().of(nested(depth))
 
 
+@pytest.mark.parametrize("depth", [101, 500, 900])
+def test_an_input_without_a_body_that_nests_too_deep_is_an_error_of_its_own(depth):
+    """The same bound: it is encoded as any other request is."""
+    with pytest.raises(BadLineError) as refused:
+        requests().of(f'{{"custom_id": "a", "input": {"[" * depth}1{"]" * depth}}}'.encode())
+    assert (refused.value.code, refused.value.custom_id, refused.value.param) == ("invalid_request", "a", "input")
+
+
 def test_a_line_nests_as_far_as_any_request_needs():
     """And what is let through can be sent."""
     assert json.dumps(requests().of(nested(90)).body)

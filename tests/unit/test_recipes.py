@@ -1,12 +1,9 @@
 """A recipe is read strictly and bounded: what it may say is used, what it may not is refused by name."""
 
-import contextlib
 import hashlib
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backburner.errors import JobError, Reason
 from backburner.recipes import (
@@ -276,30 +273,6 @@ def test_without_a_schema_everything_fits() -> None:
 def test_an_answer_that_is_no_json_at_all_does_not_fit(answer: str) -> None:
     """A model that repeats itself must not stop the checker for good, nor `NaN` become a result nobody can read."""
     assert schema_problem(parse(_recipe(SCHEMA)), answer)
-
-
-@given(st.text(max_size=60))
-def test_any_text_is_a_recipe_or_a_job_error(text: str) -> None:
-    """Nothing else is raised, whatever somebody uploads."""
-    with contextlib.suppress(JobError):
-        parse(text)
-
-
-YAML_BITS = st.lists(
-    st.sampled_from(
-        [*KEYS, ": ", "\n", "- ", "{", "}", "[", "]", ", ", "'", '"', "|", ">", "? ", "!!set ", "!!omap ", "1", "0.5",
-         "-1", ".nan", "null", "true", "2031-05-17", "6h", "a", "concat", "max_input_tokens", "input", "output", "type",
-         "object", "  ", "#", "%", "\t", "---", "<<", "=", "~", "&a ", "*a", "é"]
-    ),
-    max_size=25,
-).map("".join)  # fmt: skip
-
-
-@given(YAML_BITS)
-def test_any_front_matter_is_read_or_a_job_error(front: str) -> None:
-    """Made of the words and signs that mean something there."""
-    with contextlib.suppress(JobError):
-        parse(_recipe(front))
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ CHAT_LINES = (
 )
 CANCELLED_LINE = "cancelled with its batch before it was done: a replay runs it"
 MAX_DEPTH = 100
-"""Of objects and lists in a body: what encodes a request gives up at about 900."""
+"""Of objects and lists in a body or an input: what encodes a request gives up at about 900."""
 MAX_MODEL_CHARS = 256
 MAX_TOKENS = 1_000_000_000
 MOST_LINE_BYTES = 4 * 1024 * 1024
@@ -148,6 +148,8 @@ def _parsed(raw: bytes) -> _Line:
         raise BadLineError("invalid_json_line", f"not a line of a batch: {error}", custom_id) from error
     if not line.custom_id:
         raise BadLineError("missing_required_parameter", "its custom_id is empty")
+    if _is_deeper(line.input, MAX_DEPTH):
+        raise BadLineError("invalid_request", f"its input nests deeper than {MAX_DEPTH}", custom_id, "input")
     if line.body is None:
         return line
     if line.url == CHAT_URL or (line.url == URL and "messages" in line.body):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -121,8 +122,8 @@ class _StrictLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        names = [key.value for key, _ in node.value]
-        if twice := sorted({str(name) for name in names if names.count(name) > 1}):
+        times = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        if twice := sorted(name for name, count in times.items() if count > 1):
             raise yaml.YAMLError(f"{', '.join(twice)} stands there twice")
         return super().construct_mapping(node, deep)
 
