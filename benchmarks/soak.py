@@ -3,7 +3,8 @@
     soak.py --jobs 5000 --minutes 30 --workers 4 --seed 1
 
 The bucket and the queues are MiniStack's, the provider is the stand-in; handlers run in processes that are killed at
-random. Exits 1 if anything does not hold.
+random. Three of a hundred documents are poison, and beside each hundred lies an object that is none of ours. Exits 1 if
+anything does not hold.
 """
 
 import argparse

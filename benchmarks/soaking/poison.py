@@ -16,6 +16,7 @@ from backburner_cli.standin.extract import NOTICE, summarise
 from soaking.documents import GOOD, ODD, Document, document_of
 
 PER_HUNDRED = 3
+KINDS = frozenset({"too-large", "massive", "lines", *ODD})
 _MOST_HUGE = 3
 """Of each kind: what is uploaded stays in the cloud's memory."""
 _TOO_LARGE_BYTES = 33 * 1024 * 1024

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backburner.keys import place_of
+from soaking import poison
 from soaking.cloud import Cloud
-from soaking.documents import Document
+from soaking.documents import Document, folder_of
 
 _LINES = "lines of batches"
 
@@ -70,6 +71,8 @@ class Truth:
         found.ends["done" if run else f"failed: {record['reason']}"] += 1
         if run and results.get(run["result_key"]) != run["result_etag"]:
             found.problems.append(f"another text than its record names: {document.key}")
+        if document.behaviour in poison.KINDS:
+            found.ends[f"poison: {folder_of(document.behaviour)}, {record['state']}"] += 1
         if wrong := document.wrong(record, bodies):
             found.problems.append(f"not as it must end: {document.key}, {wrong}")
 
