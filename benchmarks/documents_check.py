@@ -66,7 +66,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 def main() -> int:
     """Check a folder; the exit code is 1 if any document differs without a note."""
-    options, out, err = _options(), Console(soft_wrap=True), Console(stderr=True)
+    options, out, err = _options(), Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
     here, lacking = readers_here()
     for reader in lacking:
         err.print(f"{reader.name} is not on this machine and is not asked: apt-get install {reader.package}")
