@@ -25,7 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 from backburner.adapters.extraction import ChildExtractor
-from backburner.documents import MAX_DOCUMENT_BYTES
+from backburner.documents.plain_text import MAX_DOCUMENT_BYTES
 from backburner.errors import JobError
 from reading.comparing import Agreement, compare
 from reading.independent import Reader, readers_here

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterable, Mapping
 
-import backburner.findings
-from backburner import audit
+import backburner.maintenance.findings
 from backburner.adapters.connect import connect
+from backburner.maintenance import audit
 from soaking.poison import Stray
 
 
@@ -16,7 +16,7 @@ def audited(environment: Mapping[str, str], strays: Iterable[Stray]) -> tuple[st
     be missing, until a repair rebuilds them.
     """
     os.environ.update(environment)
-    audit.OLD_ENOUGH_S = backburner.findings.OLD_ENOUGH_S = 0.0
+    audit.OLD_ENOUGH_S = backburner.maintenance.findings.OLD_ENOUGH_S = 0.0
     ready = connect(environment, create_limit_s=30.0, swap_tries=12)
     tick = ready.parts.tick
     auditor = audit.Auditor(

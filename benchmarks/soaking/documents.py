@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backburner.errors import Reason
-from backburner.keys import place_of
+from backburner.ledger.keys import place_of
 from backburner_cli.standin.extract import summarise
 
 GOOD = "good"

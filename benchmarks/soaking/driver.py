@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-from backburner.keys import place_of
+from backburner.ledger.keys import place_of
 from soaking.cloud import BUCKET, Cloud
 from soaking.documents import Document
 from soaking.poison import Stray, stray

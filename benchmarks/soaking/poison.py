@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backburner.errors import Reason
-from backburner.keys import INBOX, OPEN, place_of
+from backburner.ledger.keys import INBOX, OPEN, place_of
 from backburner_cli.standin.extract import NOTICE, summarise
 from soaking.documents import GOOD, ODD, Document, document_of
 

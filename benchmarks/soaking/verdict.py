@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from backburner.keys import place_of
+from backburner.ledger.keys import place_of
 from soaking import poison
 from soaking.cloud import Cloud
 from soaking.documents import Document, folder_of

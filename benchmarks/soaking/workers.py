@@ -121,11 +121,11 @@ def _serve(pipe: Connection, environment: dict[str, str], log: str, gauges_at: t
 
 
 def _instrument(gauges: Gauges, row: int, lease_s: float) -> None:
-    from backburner import sweep  # noqa: PLC0415 - in the forked process only
-    from backburner.generate import Starter  # noqa: PLC0415
-    from backburner.segments import Segments  # noqa: PLC0415
-    from backburner.starting import BLOCK  # noqa: PLC0415
-    from backburner.submit import Submitter  # noqa: PLC0415
+    from backburner.batch.create_lines import BLOCK  # noqa: PLC0415
+    from backburner.batch.runner import Segments  # noqa: PLC0415
+    from backburner.jobs.start import Starter  # noqa: PLC0415
+    from backburner.jobs.submit import Submitter  # noqa: PLC0415
+    from backburner.maintenance import sweep  # noqa: PLC0415 - in the forked process only
 
     sweep.OLD_ENOUGH_S = OLD_ENOUGH_S
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rich.table import Table
 
-from backburner.audit import Auditor
-from backburner.overview import Overseer
-from backburner.records import State
+from backburner.ledger.records import State
+from backburner.maintenance.audit import Auditor
+from backburner.maintenance.overview import Overseer
 from backburner_cli.office import Office, run
 from backburner_cli.terminal import err, out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from backburner.findings import Report
+    from backburner.maintenance.findings import Report
 
 _LABELS = {
     "documents": "documents in inbox/",

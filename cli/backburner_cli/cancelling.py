@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from backburner.books import at_once, each_of
 from backburner.errors import Reason, RetryLaterError
-from backburner.keys import INBOX, OPEN
-from backburner.records import OpenRecord, decode
+from backburner.ledger.keys import INBOX, OPEN
+from backburner.ledger.records import OpenRecord, decode
+from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.office import Office, run
 from backburner_cli.terminal import CommandError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.panel import Panel
 from rich.table import Table
 
-from backburner.records import ErrorRecord, OpenRecord, RunRecord, State, encode
+from backburner.ledger.records import ErrorRecord, OpenRecord, RunRecord, State, encode
 from backburner_cli.localcloud import LocalCloud, LocalCloudError
 from backburner_cli.up import running
 from backburner_cli.watch import Upload, Watcher, describe

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError
 
 from backburner.adapters.connect import Cloud, reach
-from backburner.answers import Answer, Trouble
-from backburner.cancel import Canceller
 from backburner.errors import BackburnerError, ConfigError
-from backburner.inbox import Inbox
-from backburner.ledger import Ledger
-from backburner.parts import Parts, assemble
+from backburner.ledger.ledger import Ledger
+from backburner.outcome.cancel import Canceller
+from backburner.outcome.current import Inbox
+from backburner.provider.answers import Answer, Trouble
 from backburner.settings import Settings, from_env
+from backburner.wiring import Parts, assemble
 from backburner_cli.terminal import CommandError, reach_remedy
 
 T = TypeVar("T")

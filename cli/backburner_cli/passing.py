@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from backburner import settings
 from backburner.errors import ConfigError
-from backburner.profiles import Provider
+from backburner.provider.profiles import Provider
 from backburner_cli.provider import ELSEWHERE, REAL, ProviderError
 
 _OURS = "BACKBURNER_"

@@ -11,8 +11,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backburner.errors import ConfigError
-from backburner.profiles import resolve_model
-from backburner.records import ErrorRecord, RunRecord
+from backburner.ledger.records import ErrorRecord, RunRecord
+from backburner.provider.profiles import resolve_model
 from backburner.settings import from_env
 from backburner_cli.terminal import printable, reach_remedy
 from backburner_cli.watch import Upload, Watcher, describe

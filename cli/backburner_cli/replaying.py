@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.markup import escape
 
-from backburner.books import ERROR_RECORD, at_once, each_of
-from backburner.deadletters import Kind, understand
 from backburner.errors import UnreadableError
-from backburner.keys import INBOX
-from backburner.records import ErrorRecord, decode
-from backburner.replay import Outcome, Replayer
+from backburner.jobs.replay import Outcome, Replayer
+from backburner.ledger.keys import INBOX
+from backburner.ledger.records import ErrorRecord, decode
+from backburner.maintenance.dead_letters import Kind, understand
+from backburner.maintenance.snapshot import ERROR_RECORD, at_once, each_of
 from backburner.tick import MOST_IN_BATCH
 from backburner_cli.office import Office, run
 from backburner_cli.terminal import CommandError, out
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from backburner.deadletters import DeadLetter
     from backburner.errors import Reason
+    from backburner.maintenance.dead_letters import DeadLetter
     from backburner.ports import Queue, Received, Stored
 
 HOLD_S = 120

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from backburner.keys import Place, place_of, recipe_keys
-from backburner.recipes import fingerprint, model_in
-from backburner.records import ErrorRecord, JobRecord, OpenRecord, PartEnd, RunRecord, decode
+from backburner.documents.recipes import fingerprint, model_in
+from backburner.ledger.keys import Place, place_of, recipe_keys
+from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, PartEnd, RunRecord, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

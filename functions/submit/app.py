@@ -9,7 +9,7 @@ from backburner.adapters.logs import function_logger, share_with_package
 from backburner.adapters.metrics import publish
 from backburner.errors import BackburnerError
 from backburner.events import Broken, Record, Upload, uploads_in
-from backburner.submit import Outcome
+from backburner.jobs.submit import Outcome
 
 CREATE_LIMIT_S = 60.0
 SWAP_TRIES = 4

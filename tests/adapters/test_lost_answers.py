@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from backburner.errors import RetryLaterError, UnreadableError
-from backburner.keys import open_key
-from backburner.ledger import Ledger
+from backburner.ledger.keys import open_key
+from backburner.ledger.ledger import Ledger
+from backburner.ledger.records import OpenRecord, ProviderRef, RecipeRef, Source, State
 from backburner.ports import ABSENT, ConflictError, TooLargeError
-from backburner.records import OpenRecord, ProviderRef, RecipeRef, Source, State
 from support.proxy import CUT, HALVE, LOSE, Request, Say, once, s3_error
 
 from .conftest import Wire

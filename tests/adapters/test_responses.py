@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from backburner.adapters.responses import ResponsesApi
-from backburner.answers import Answer, Generation, Trouble
 from backburner.errors import ConfigError, RetryLaterError
-from backburner.verdicts import Act, Call, judge
+from backburner.provider.answers import Answer, Generation, Trouble
+from backburner.provider.verdicts import Act, Call, judge
 from backburner_cli.standin import Running, StandIn, Timing, serve
 from support.proxy import CUT, LOSE, Proxy, Say, once, serve_proxy
 

@@ -19,7 +19,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
-from backburner.messages import Message, decode
+from backburner.ledger.messages import Message, decode
 from support.fakes import Plan
 from support.system import BUCKET, System
 

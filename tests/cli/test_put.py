@@ -8,9 +8,9 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from backburner.answers import Usage
 from backburner.errors import Reason
-from backburner.records import ErrorRecord, PartEnd, ProviderRef, RecipeRef, RunRecord, Source, State
+from backburner.ledger.records import ErrorRecord, PartEnd, ProviderRef, RecipeRef, RunRecord, Source, State
+from backburner.provider.answers import Usage
 from backburner_cli.put import PutError, keys_of
 from backburner_cli.terminal import out, printable
 from backburner_cli.watch import Upload, describe

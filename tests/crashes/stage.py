@@ -24,7 +24,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
-from backburner.keys import place_of
+from backburner.ledger.keys import place_of
 from backburner_cli.standin import Running
 from backburner_cli.standin.extract import summarise
 from crashes.effects import Fate, operation_of

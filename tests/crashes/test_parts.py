@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable
 from signal import SIGKILL
 
-from backburner.cutting import cut
-from backburner.weaving import groups
+from backburner.documents.chunking import cut
+from backburner.split.merge import groups
 from backburner_cli.standin.extract import summarise
 from crashes.conftest import NewStage
 from crashes.effects import Fate, Moment, Point

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from backburner import sweep
-from backburner.ledger import Ledger, Open
-from backburner.sweep import OLD_ENOUGH_S
+from backburner.ledger.ledger import Ledger, Open
+from backburner.maintenance import sweep
+from backburner.maintenance.sweep import OLD_ENOUGH_S
 from support.system import System
 
 JOBS, PAGE = 200, 20

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from backburner.adapters.extraction import ChildExtractor
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 
 Extract = Callable[[bytes, str], str]

@@ -2,7 +2,7 @@
 
 import base64
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.extraction.reading import read
 
 HEAD = "Subject: s\nFrom: a@x.org\n\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backburner.documents import Extracted, plain_text
+from backburner.documents.plain_text import Extracted, plain_text
 from backburner.extraction.reading import read
 
 CASES = Path(__file__).parent / "cases"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.reading import read
 

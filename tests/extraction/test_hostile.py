@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from backburner.documents import MAX_DOCUMENT_BYTES
+from backburner.documents.plain_text import MAX_DOCUMENT_BYTES
 from backburner.errors import Reason
 
 from . import corpus

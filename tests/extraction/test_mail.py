@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from backburner.documents import Extracted, plain_text
+from backburner.documents.plain_text import Extracted, plain_text
 from backburner.extraction.reading import read
 
 from .mails import B64, HEAD, PAGE, PLAIN, QP, TOP, attached, mail, many, named, opened, part

@@ -5,7 +5,7 @@ import codecs
 
 import pytest
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.mail.message import read_message
 from backburner.extraction.reading import read

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.extraction.mail.mbox import messages
 from backburner.extraction.mail.message import read_message
 from backburner.extraction.markdown import missing

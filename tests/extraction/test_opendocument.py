@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.documents import Extracted, plain_text
+from backburner.documents.plain_text import Extracted, plain_text
 from backburner.errors import JobError, Reason
 from backburner.extraction.opendocument import read_flat
 from backburner.extraction.reading import read

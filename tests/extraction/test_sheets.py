@@ -8,7 +8,7 @@ import pytest
 from openpyxl import Workbook
 from openpyxl.comments import Comment
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.reading import read
 

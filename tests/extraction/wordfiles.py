@@ -1,6 +1,6 @@
 """Word files made here, element by element, as Word and other programs write them."""
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.extraction.reading import read
 
 from . import corpus

@@ -11,16 +11,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backburner.adapters.responses import _answer
-from backburner.answers import Answer, Generation, Trouble, Usage, generation_of, trouble_of
-from backburner.batches import _reason
-from backburner.capacity import Reservation
-from backburner.decisions import decide
+from backburner.batch.line_verdicts import judged
+from backburner.batch.lines import failed, number_of, succeeded
+from backburner.batch.segmenter import _reason
+from backburner.capacity.limits import Reservation
+from backburner.capacity.timing import backoff_s, next_poll_s, probe_s
+from backburner.documents.recipes import Price, parse
 from backburner.errors import Reason
-from backburner.judging import judged
-from backburner.lines import failed, number_of, succeeded
-from backburner.pacing import backoff_s, next_poll_s, probe_s
-from backburner.recipes import Price, parse
-from backburner.records import (
+from backburner.ledger.records import (
     OpenRecord,
     ProviderRef,
     RecipeRef,
@@ -32,8 +30,10 @@ from backburner.records import (
     running,
     seen,
 )
-from backburner.segment import Started
-from backburner.verdicts import Call, judge
+from backburner.ledger.segment_state import Started
+from backburner.outcome.decisions import decide
+from backburner.provider.answers import Answer, Generation, Trouble, Usage, generation_of, trouble_of
+from backburner.provider.verdicts import Call, judge
 
 from .drawing import fuzzed
 from .values import DEPTHS, FINITE, HALF, NUMBERS, mutated, nested, spelt, values

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backburner.adapters.responses import _answer, _require_header, _seconds
-from backburner.answers import Generation, hint_s
+from backburner.capacity.timing import LONGEST_HIDING_S, backoff_s, hidden_s, next_poll_s, probe_s
 from backburner.errors import ConfigError
-from backburner.pacing import LONGEST_HIDING_S, backoff_s, hidden_s, next_poll_s, probe_s
+from backburner.provider.answers import Generation, hint_s
 
 from .drawing import fuzzed
 

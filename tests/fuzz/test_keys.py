@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backburner.keys import (
+from backburner.ledger.keys import (
     INBOX,
     MAX_KEY_BYTES,
     WORK,

@@ -7,22 +7,22 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backburner.batches import Batches, _reason
+from backburner.batch.lines import BadLineError, Request, Requests, custom_id_of, failed, number_of, split_lines
+from backburner.batch.parameters import OURS
+from backburner.batch.segmenter import Batches, _reason
+from backburner.documents.recipes import MOST_TOKENS, parse
+from backburner.documents.tokens import line_tokens
 from backburner.errors import JobError, Reason
-from backburner.lines import BadLineError, Request, Requests, custom_id_of, failed, number_of, split_lines
-from backburner.memory import Memory
-from backburner.parameters import OURS
-from backburner.profiles import PROFILES
-from backburner.recipes import MOST_TOKENS, parse
-from backburner.segment import Segment, Started
-from backburner.sizing import line_tokens
+from backburner.ledger.segment_state import Segment, Started
+from backburner.memory.budget import Memory
+from backburner.provider.profiles import PROFILES
 from support.fakes import FakeBucket, World
 
 from .drawing import fuzzed
 from .values import DEPTHS, HALF, NUMBERS, mutated, nested, spelt, values
 
 if TYPE_CHECKING:
-    from backburner.finish import Finisher
+    from backburner.outcome.finish import Finisher
 
 NAMES = [
     "custom_id", "method", "url", "body", "input", "model", "max_output_tokens", "metadata", "messages", "prompt",

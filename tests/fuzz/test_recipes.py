@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from backburner.documents.recipes import Recipe, merge_text, model_in, parse, part_text, schema_problem, source_text
+from backburner.documents.tokens import most_tokens
 from backburner.errors import JobError, Reason
-from backburner.profiles import PROFILES, request_body
-from backburner.recipes import Recipe, merge_text, model_in, parse, part_text, schema_problem, source_text
-from backburner.sizing import most_tokens
+from backburner.provider.profiles import PROFILES, request_body
 
 from .drawing import fuzzed
 from .values import NUMBERS, mutated, nested, spelt, values

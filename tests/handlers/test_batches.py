@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backburner.replay import Outcome, Replayer
+from backburner.jobs.replay import Outcome, Replayer
 
 from .conftest import NewWorld
 from .world import World
@@ -92,7 +92,7 @@ def _replay(world: World) -> Outcome:
 
 def test_a_batch_of_good_and_bad_lines_and_its_replay(new_world: NewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both forms of a line; what is wrong is said of its line alone; a replay sends what failed and nothing else."""
-    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 100)
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 100)
     world = new_world(BACKBURNER_POLLS_PER_SECOND="500")
     world.recipe("orders", "max_output_tokens: 300", INSTRUCTIONS)
     lines = [_line(number) for number in range(1, LINES + 1)]

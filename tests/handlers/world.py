@@ -25,7 +25,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
-from backburner.keys import place_of
+from backburner.ledger.keys import place_of
 from backburner_cli.standin import Received, Running, StandIn, Timing
 
 from .loading import context_for_a_tick_of, load

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from backburner.audit import Auditor, Kind
-from backburner.keys import place_of
-from backburner.ledger import Ledger
+from backburner.ledger.keys import place_of
+from backburner.ledger.ledger import Ledger
+from backburner.maintenance.audit import Auditor, Kind
 from support.fakes import FakeQueue, Plan
 from support.system import System
 

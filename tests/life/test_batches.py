@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from backburner import starting
-from backburner.answers import Generation, Trouble
-from backburner.replay import Replayer
+from backburner.batch import create_lines as starting
+from backburner.jobs.replay import Replayer
+from backburner.provider.answers import Generation, Trouble
 from support.fakes import Plan
 from support.system import System
 
@@ -29,7 +29,7 @@ def read(system, key):
 
 @pytest.fixture
 def system(monkeypatch):
-    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 10)
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 10)
     monkeypatch.setattr(starting, "BLOCK", 4)
     return System()
 
@@ -140,7 +140,7 @@ def test_a_batch_of_chat_completions_has_a_reason_of_its_own(system):
 
 
 def test_lines_share_what_may_be_in_flight(monkeypatch):
-    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 10)
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 10)
     system, seen = System({"BACKBURNER_MAX_IN_FLIGHT": "3"}), []
 
     async def hook(effect, moment):
@@ -404,7 +404,7 @@ def test_a_line_whose_own_model_is_refused_is_tried_ever_less_often_and_holds_up
     assert len(system.generator.requests) == 24 + creates(system, "locked")
     assert set(system.bucket.json("ledger/governor.json")["pauses"]) <= {"locked"}
     monkeypatch.undo()
-    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 10)
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 10)
     system.settle()
     assert system.run_record(KEY)["lines"] == {"total": 25, "completed": 25, "failed": 0}
     assert system.bucket.json("ledger/governor.json")["pauses"] == {}
@@ -421,7 +421,7 @@ def test_many_lines_with_one_model_that_is_refused_send_one_probe_a_minute(syste
 
 def test_lines_with_made_up_models_neither_swell_the_governor_nor_leave_pauses(system, monkeypatch):
     """Long names, each of them refused; the one line that names a good model is done."""
-    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 100)
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 100)
     names = [f"{number:03d}".rjust(256, "m") for number in range(100)]
     monkeypatch.setattr(system.generator, "create", refused(system, *names))
     system.upload(KEY, jsonl(*(line(number, model=name) for number, name in enumerate(names)), line(100)))
@@ -458,7 +458,7 @@ def half_way(effect=None, moment="before"):
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_at_any_effect_of_cancelling_keeps_every_line_in_one_file(monkeypatch, moment):
     """Once the wish stands; and what was used is booked once."""
-    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 4)
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 4)
     expected, count = half_way()
     good, bad = sides(expected)
     assert (len(good), len(bad)) == (4, 4)

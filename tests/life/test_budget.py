@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from backburner.answers import Generation, Usage
-from backburner.capacity import Counters, Limits, Reservation, reserve, room
-from backburner.governor import CONTENTION
+from backburner.capacity.governor import CONTENTION
+from backburner.capacity.limits import Counters, Limits, Reservation, reserve, room
 from backburner.ports import ConflictError
+from backburner.provider.answers import Generation, Usage
 from support.fakes import START, Plan
 from support.system import System
 

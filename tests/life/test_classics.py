@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from backburner.answers import Generation, Usage
 from backburner.ports import ConflictError
+from backburner.provider.answers import Generation, Usage
 from support.fakes import Plan
 from support.system import System
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from backburner.answers import Generation, Trouble
 from backburner.errors import RetryLaterError
+from backburner.provider.answers import Generation, Trouble
 from support.fakes import Effect, Killed, Plan
 from support.system import System
 

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from backburner.answers import Generation, Trouble, Usage
+from backburner.provider.answers import Generation, Trouble, Usage
 from support.fakes import Plan
 from support.system import System
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from backburner.answers import Generation, Usage
-from backburner.recipes import Price
-from backburner.records import cost_of
+from backburner.documents.recipes import Price
+from backburner.ledger.records import cost_of
+from backburner.provider.answers import Generation, Usage
 from support.fakes import Plan
 from support.system import System
 

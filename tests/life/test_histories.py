@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from backburner.answers import Generation, Trouble
 from backburner.errors import RetryLaterError
+from backburner.provider.answers import Generation, Trouble
 from support.fakes import Effect, Killed, Moment, Plan
 from support.system import System
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from backburner.cutting import cut
-from backburner.keys import place_of
+from backburner.documents.chunking import cut
+from backburner.ledger.keys import place_of
 from life.test_histories import MISBEHAVIOURS, History, ends_well
 from support.fakes import FakeGenerator, Plan
 
@@ -70,8 +70,8 @@ def wrong(history: History) -> list[str]:
 @pytest.mark.parametrize("block", range(4))
 def test_random_histories_of_long_documents_end_well(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As those of short ones; and no part or line is missing, twice, or out of order."""
-    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 3)
-    monkeypatch.setattr("backburner.starting.BLOCK", 2)
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 3)
+    monkeypatch.setattr("backburner.batch.create_lines.BLOCK", 2)
     for seed in range(block * HISTORIES_PER_TEST, (block + 1) * HISTORIES_PER_TEST):
         keys = ("inbox/r/d0.txt", "inbox/r/b1.jsonl", "inbox/r/d2.txt")
         history = LongHistory(seed, texts=body_of, keys=keys, recipe=SPLIT)

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from backburner.answers import Trouble
-from backburner.replay import Replayer
+from backburner.jobs.replay import Replayer
+from backburner.provider.answers import Trouble
 from backburner.settings import from_env
 from life.test_batches import ERRORS, RESULT, jsonl, line, read
 from life.test_batches import KEY as BATCH
@@ -248,8 +248,8 @@ def test_a_cancel_that_the_provider_does_not_hear_is_tried_again(monkeypatch):
 
 def test_a_mark_of_utf_8_and_a_line_beyond_all_bounds(monkeypatch):
     """The first line is read without its mark; what is too long is never read, and its neighbours are."""
-    monkeypatch.setattr("backburner.batches.MOST_LINE_BYTES", 1000)
-    monkeypatch.setattr("backburner.batches._RANGE_BYTES", 300)
+    monkeypatch.setattr("backburner.batch.segmenter.MOST_LINE_BYTES", 1000)
+    monkeypatch.setattr("backburner.batch.segmenter._RANGE_BYTES", 300)
     system = System()
     system.process(BATCH, "\ufeff" + jsonl(line(0), line(1, input="x" * 5000), line(2)))
     assert [answer["custom_id"] for answer in read(system, RESULT)] == ["id-0", "id-2"]
@@ -259,7 +259,7 @@ def test_a_mark_of_utf_8_and_a_line_beyond_all_bounds(monkeypatch):
 
 def test_a_tick_ends_in_time_however_many_lines_are_under_way(monkeypatch):
     """At ten polls a second, more than a thousand lines cannot all be looked at in one."""
-    monkeypatch.setattr("backburner.batches.SEGMENT_LINES", 64)
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 64)
     system = System(
         {
             "BACKBURNER_MAX_IN_FLIGHT": "100000",

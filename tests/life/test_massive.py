@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from backburner.answers import Generation, Trouble, Usage
+from backburner.provider.answers import Generation, Trouble, Usage
 from support.fakes import Plan
 from support.system import System
 

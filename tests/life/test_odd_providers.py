@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from backburner.answers import Generation, Trouble, Usage, generation_of
+from backburner.provider.answers import Generation, Trouble, Usage, generation_of
 from support.fakes import Plan
 from support.system import System
 

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from backburner.findings import Kind
-from backburner.overview import Overseer
+from backburner.maintenance.findings import Kind
+from backburner.maintenance.overview import Overseer
 from life.test_audit import audit, auditor
 from support.fakes import DEAD, Killed, Plan
 from support.system import System
@@ -71,7 +71,7 @@ def test_a_document_in_parts_is_one_and_its_parts_are_open_records():
 
 def test_names_that_sort_otherwise_with_their_suffix_are_found(monkeypatch):
     """Results are listed page by page, and a stem may be the beginning of another."""
-    monkeypatch.setattr("backburner.sweep.PAGE", 2)
+    monkeypatch.setattr("backburner.maintenance.sweep.PAGE", 2)
     system = System()
     keys = [
         "inbox/a",

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from backburner.messages import Message, new_ticket
-from backburner.replay import Outcome, Replayer
+from backburner.jobs.replay import Outcome, Replayer
+from backburner.ledger.messages import Message, new_ticket
 from support.fakes import Plan
 from support.system import System
 

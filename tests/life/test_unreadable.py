@@ -7,8 +7,8 @@ import pytest
 
 from backburner.adapters.metrics import report
 from backburner.errors import UnreadableError
-from backburner.findings import Kind
-from backburner.keys import place_of
+from backburner.ledger.keys import place_of
+from backburner.maintenance.findings import Kind
 from life.test_audit import auditor, kinds
 from support.fakes import Plan
 from support.system import System

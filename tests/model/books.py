@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backburner.keys import place_of
+from backburner.ledger.keys import place_of
 from support.fakes import FakeBucket, FakeGenerator, Made
 from support.system import System
 

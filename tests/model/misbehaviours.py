@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from backburner.answers import Generation, Trouble, Usage
+from backburner.provider.answers import Generation, Trouble, Usage
 from support.fakes import Plan
 
 _USED: Final = Usage(input_tokens=11, output_tokens=7, total_tokens=18)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from backburner.answers import Trouble
+from backburner.provider.answers import Trouble
 from support.fakes import Killed, Plan
 from support.system import System
 

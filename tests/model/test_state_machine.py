@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from backburner.parts import Parts, Ports, assemble
+from backburner.wiring import Parts, Ports, assemble
 from model.books import Truth, WatchedBucket
 from model.misbehaviours import AMBIGUOUS, FORGETFUL, MISBEHAVIOURS, RECIPES
 from model.stage import Fault, Stage

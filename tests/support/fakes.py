@@ -54,11 +54,11 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from backburner.answers import Answer, Generation, Trouble, Usage
-from backburner.cutting import cut
-from backburner.documents import Extracted, Span, plain_text
+from backburner.documents.chunking import cut
+from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ports import ABSENT, ConflictError, Received, Stored, TooLargeError
+from backburner.provider.answers import Answer, Generation, Trouble, Usage
 
 T = TypeVar("T")
 Moment = Literal["before", "after"]

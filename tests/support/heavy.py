@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backburner.memory import MEBIBYTE, Memory
-from backburner.parts import Parts, Ports, assemble
+from backburner.memory.budget import MEBIBYTE, Memory
 from backburner.ports import Stored
+from backburner.wiring import Parts, Ports, assemble
 from support.fakes import FakeBucket, FakeClock, FakeExtractor, FakeGenerator, Plan
 from support.system import TICK_S, System
 

@@ -12,11 +12,11 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from backburner import pacing
-from backburner.keys import job_id, place_of
-from backburner.parts import Parts, Ports, assemble
-from backburner.recipes import fingerprint
+from backburner.capacity import timing as pacing
+from backburner.documents.recipes import fingerprint
+from backburner.ledger.keys import job_id, place_of
 from backburner.settings import from_env
+from backburner.wiring import Parts, Ports, assemble
 from support.fakes import FakeBucket, FakeClock, FakeExtractor, FakeGenerator, FakeQueue, World
 
 T = TypeVar("T")

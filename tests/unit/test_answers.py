@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backburner.answers import Generation, Trouble, Usage, generation_of, trouble_of
+from backburner.provider.answers import Generation, Trouble, Usage, generation_of, trouble_of
 
 
 def _message(*parts: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from backburner.census import Census, alarms
-from backburner.profiles import PROFILES, Provider
+from backburner.maintenance.health import Census, alarms
+from backburner.provider.profiles import PROFILES, Provider
 from support.system import System
 
 QUIET = {"waiting": 1, "running": 1, "oldest_s": 10.0, "paused": 0, "budget_used": 0.1}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.cutting import cut
-from backburner.documents import Span
+from backburner.documents.chunking import cut
+from backburner.documents.plain_text import Span
 
 ENDS = "。！？．।॥؟۔։、，；：\u200b\"'”’»›)]}」』）】*_"
 PIECES = st.sampled_from(

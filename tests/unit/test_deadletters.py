@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.deadletters import DeadLetter, Kind, envelope, understand
-from backburner.messages import Message
+from backburner.ledger.messages import Message
+from backburner.ledger.messages import dead_letter
+from backburner.maintenance.dead_letters import DeadLetter, Kind, understand
 from support.system import System
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -50,8 +51,8 @@ RAISED = {
     ("body", "kind", "keys"),
     [
         (MESSAGE, Kind.REDRIVEN, ("inbox/отчёт.txt",)),
-        (envelope("not a message", "pending", "rubbish", NOON), Kind.NOT_UNDERSTOOD, ()),
-        (envelope("not a message", "backlog", sample("aws/s3-put.json"), NOON), Kind.NOT_UNDERSTOOD, ("S3",)),
+        (dead_letter("not a message", "pending", "rubbish", NOON), Kind.NOT_UNDERSTOOD, ()),
+        (dead_letter("not a message", "backlog", sample("aws/s3-put.json"), NOON), Kind.NOT_UNDERSTOOD, ("S3",)),
         (destination("aws/s3-put.json", **RAISED), Kind.FAILED_CALL, ("S3",)),
         (destination("aws/s3-put.json"), Kind.FAILED_CALL, ("S3",)),
         (destination("aws/eventbridge-schedule.json", **RAISED), Kind.TICK, ()),
@@ -91,7 +92,7 @@ def test_every_shape_is_understood(body, kind, keys):
 @pytest.mark.parametrize(
     ("body", "at"),
     [
-        (envelope("why", "pending", "x", NOON), NOON),
+        (dead_letter("why", "pending", "x", NOON), NOON),
         (destination("aws/s3-put.json"), datetime(2026, 11, 19, 14, 20, 47, 333_000, UTC)),
         (sample("aws/s3-put.json"), datetime(2026, 11, 19, 14, 17, 47, 847_000, UTC)),
         (sample("aws/eventbridge-schedule.json"), datetime(2026, 11, 19, 2, 8, 48, tzinfo=UTC)),
@@ -120,10 +121,10 @@ def test_a_key_that_comes_twice_is_named_once():
 def test_the_checkers_envelope_fits_a_queue_whatever_it_holds():
     """Escaping makes text longer; a queue takes 256 KB."""
     for body in ('"' * 300_000, "\x00" * 300_000, "😀" * 300_000, "\udc00" * 300_000):
-        assert len(envelope("why", "pending", body, NOON).encode()) < 256 * 1024
+        assert len(dead_letter("why", "pending", body, NOON).encode()) < 256 * 1024
 
 
-def test_the_checker_puts_what_it_does_not_understand_into_an_envelope():
+def test_the_checker_puts_what_it_does_not_understand_into_an_dead_letter():
     """At once, with the reason, the queue it was on, its body and the time."""
     system = System()
     system.run(system.backlog.send("not ours", 0))
@@ -149,7 +150,7 @@ def names_in(value):
 
 KNOWN = [
     destination("aws/s3-put.json", **RAISED),
-    envelope("why", "pending", "body", NOON),
+    dead_letter("why", "pending", "body", NOON),
     MESSAGE,
     *(path.read_text() for path in EVENTS.rglob("*.json")),
 ]

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from backburner.answers import Answer, Generation, Trouble
-from backburner.decisions import Decision, Do, Stop, absent_since, decide, is_believed, lifted_by_any
 from backburner.errors import Reason
-from backburner.verdicts import Act, Call, Verdict
+from backburner.outcome.decisions import Decision, Do, Stop, absent_since, decide, is_believed, lifted_by_any
+from backburner.provider.answers import Answer, Generation, Trouble
+from backburner.provider.verdicts import Act, Call, Verdict
 
 ENDED, REFUSED = Generation(id="r", status="completed"), Trouble(status=500)
 

@@ -8,10 +8,10 @@ from urllib.parse import unquote
 
 import pytest
 
+from backburner.documents.recipes import RESERVED_EXTRA, FrontMatter
 from backburner.errors import Reason
-from backburner.profiles import PROFILES, Profile, Provider
-from backburner.recipes import RESERVED_EXTRA, FrontMatter
-from backburner.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, State, SupersededRecord, decode
+from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, State, SupersededRecord, decode
+from backburner.provider.profiles import PROFILES, Profile, Provider
 from backburner.settings import Settings, from_env
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from backburner.answers import generation_of, trouble_of
-from backburner.error_kinds import ErrorKind, kind_of
 from backburner.errors import Reason
-from backburner.verdicts import Act, Call, judge
+from backburner.provider.answers import generation_of, trouble_of
+from backburner.provider.error_kinds import ErrorKind, kind_of
+from backburner.provider.verdicts import Act, Call, judge
 
 
 def _error(message: str, **more: Any) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from backburner.answers import Generation, Trouble
 from backburner.ports import ABSENT
+from backburner.provider.answers import Generation, Trouble
 from support.fakes import DEAD, FakeBucket, FakeClock, FakeGenerator, FakeQueue, Killed, Plan, World
 
 

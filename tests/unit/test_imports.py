@@ -116,7 +116,7 @@ def test_the_child_knows_nothing_of_clouds_and_jobs(path: Path) -> None:
     imported = set(_imported(path))
     assert not {name.partition(".")[0] for name in imported} & SDKS
     ours = {name for name in imported if name.startswith("backburner.")}
-    allowed = ("backburner.errors", "backburner.documents", "backburner.extraction")
+    allowed = ("backburner.errors", "backburner.documents.plain_text", "backburner.extraction")
     assert all(name.startswith(allowed) for name in ours)
 
 

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from backburner.keys import job_id, open_key, place_of, recipe_keys, superseded_key
+from backburner.ledger.keys import job_id, open_key, place_of, recipe_keys, superseded_key
 
 
 @pytest.mark.parametrize(

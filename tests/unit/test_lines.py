@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from backburner.answers import Generation
-from backburner.lines import BadLineError, Requests, failed, number_of, split_lines, succeeded
-from backburner.profiles import PROFILES, Provider
-from backburner.recipes import parse
+from backburner.batch.lines import BadLineError, Requests, failed, number_of, split_lines, succeeded
+from backburner.documents.recipes import parse
+from backburner.provider.answers import Generation
+from backburner.provider.profiles import PROFILES, Provider
 
 GIVEN = {"custom_id": "a", "method": "POST", "url": "/v1/responses", "body": {"model": "m-1", "input": "text"}}
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from backburner.errors import JobError, Reason
-from backburner.memory import FACTOR, MEBIBYTE, SMALL_BYTES, Memory, Purse
+from backburner.memory.budget import FACTOR, MEBIBYTE, SMALL_BYTES, Memory, Purse
 from support.fakes import FakeBucket, World
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backburner.errors import MessageError
-from backburner.messages import Message, decode, new_ticket
+from backburner.ledger.messages import Message, decode, new_ticket
 
 TEXT = st.text(st.characters(codec="utf-8"))
 MESSAGES = st.builds(

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.capacity import Counters, Limits, learn
-from backburner.governor import Governor
-from backburner.pacing import Pace, ask_again_s, backoff_s, next_poll_s, probe_s
-from backburner.profiles import PROFILES, Provider
+from backburner.capacity.governor import Governor
+from backburner.capacity.limits import Counters, Limits, learn
+from backburner.capacity.timing import Pace, ask_again_s, backoff_s, next_poll_s, probe_s
+from backburner.provider.profiles import PROFILES, Provider
 from support.fakes import FakeBucket, FakeClock, World
 
 HINTS = st.none() | st.floats(0, 10_000)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.profiles import PROFILES, Provider, request_body, resolve_model
-from backburner.recipes import Recipe, parse
+from backburner.documents.recipes import Recipe, parse
+from backburner.provider.profiles import PROFILES, Provider, request_body, resolve_model
 
 FULL = parse("""---
 max_output_tokens: 100

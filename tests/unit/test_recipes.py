@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from backburner.errors import JobError, Reason
-from backburner.recipes import (
+from backburner.documents.recipes import (
     BUILT_IN_DEFAULT,
     MAX_RECIPE_BYTES,
     RESERVED_EXTRA,
@@ -19,6 +18,7 @@ from backburner.recipes import (
     schema_problem,
     source_text,
 )
+from backburner.errors import JobError, Reason
 
 KEYS = (
     "model", "max_output_tokens", "temperature", "top_p", "reasoning_effort", "service_tier", "output", "schema",

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.answers import Generation, Usage
+from backburner.documents.recipes import Price
 from backburner.errors import Reason
-from backburner.recipes import Price
-from backburner.records import (
+from backburner.ledger.records import (
     ErrorRecord,
     JobRecord,
     OpenRecord,
@@ -29,6 +28,7 @@ from backburner.records import (
     seen,
     shared,
 )
+from backburner.provider.answers import Generation, Usage
 
 WHEN = datetime(2031, 5, 17, 12, 0, 0, tzinfo=UTC)
 SHARED = {

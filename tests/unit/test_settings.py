@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backburner.errors import ConfigError
-from backburner.profiles import PROFILES, Provider
+from backburner.provider.profiles import PROFILES, Provider
 from backburner.settings import KeyStore, Settings, from_env
 
 SECRET = "sk-very-secret-4711"

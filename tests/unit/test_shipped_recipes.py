@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backburner.profiles import PROFILES, Provider, request_body, resolve_model
-from backburner.recipes import Recipe, parse, schema_problem, source_text
+from backburner.documents.recipes import Recipe, parse, schema_problem, source_text
+from backburner.provider.profiles import PROFILES, Provider, request_body, resolve_model
 from backburner_cli.standin.profiles import PROFILES as STAND_IN_PROFILES
 from backburner_cli.standin.strictness import check
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backburner.documents.recipes import parse
+from backburner.documents.tokens import part_size, room_tokens, smaller, window_of
 from backburner.errors import JobError, Reason
-from backburner.profiles import PROFILES, Provider
-from backburner.recipes import parse
-from backburner.sizing import part_size, room_tokens, smaller, window_of
+from backburner.provider.profiles import PROFILES, Provider
 
 
 def recipe(front: str = ""):

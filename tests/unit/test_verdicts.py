@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.answers import Answer, Generation, Trouble, Usage
-from backburner.error_kinds import EXHAUSTED
 from backburner.errors import Reason
-from backburner.verdicts import REJECTED, Act, Call, Verdict, judge, loggable
+from backburner.provider.answers import Answer, Generation, Trouble, Usage
+from backburner.provider.error_kinds import EXHAUSTED
+from backburner.provider.verdicts import REJECTED, Act, Call, Verdict, judge, loggable
 
 
 def _generation(status: str = "completed", **more: Any) -> Generation:

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.weaving import groups, join
+from backburner.split.merge import groups, join
 
 texts = st.lists(st.text(min_size=1, max_size=20).map(lambda text: text.replace("\n", " ")), min_size=2, max_size=40)
 

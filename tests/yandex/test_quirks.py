@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import boto3
 
 from backburner.adapters.storage import S3Bucket
-from backburner.deadletters import Kind, understand
+from backburner.maintenance.dead_letters import Kind, understand
 from backburner_cli.yandexcloud.events import object_event
 from support.proxy import serve_proxy
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from backburner.deadletters import Kind, understand
+from backburner.maintenance.dead_letters import Kind, understand
 from backburner_cli.provider import chosen_provider
 from backburner_cli.yandexcloud.cloud import yandex_cloud
 from backburner_cli.yandexcloud.events import CREATE, DELETE

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from backburner.errors import UnknownEventError
-from backburner.keys import INBOX
+from backburner.ledger.keys import INBOX
 
 SHAPES = (
     "an S3 notification (Records[].s3), an EventBridge 'Object Created' (detail.object), "

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from backburner.answers import Answer
-from backburner.documents import Extracted, Span
+from backburner.documents.plain_text import Extracted, Span
+from backburner.provider.answers import Answer
 
 ABSENT: Final = "*"
 """The ETag to match where nothing may stand yet (`If-None-Match: *`)."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from backburner.errors import ConfigError
-from backburner.profiles import PROFILES, Profile, Provider
+from backburner.provider.profiles import PROFILES, Profile, Provider
 
 _MOST_DIGITS = 18
 _PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,63}")

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from backburner.check import Checker
+from backburner.capacity.governor import Governor
 from backburner.errors import BackburnerError, RetryLaterError, UnreadableError
-from backburner.governor import Governor
-from backburner.journal import Journal
+from backburner.jobs.check import Checker
+from backburner.jobs.setbacks import Setbacks
+from backburner.ledger.journal import Journal
+from backburner.maintenance.sweep import Sweeper
 from backburner.ports import Clock, Queue, Received
-from backburner.setbacks import Setbacks
-from backburner.sweep import Sweeper
 
 logger = logging.getLogger(__name__)
 

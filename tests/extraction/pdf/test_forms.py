@@ -2,7 +2,7 @@
 
 import pytest
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.extraction.reading import read
 

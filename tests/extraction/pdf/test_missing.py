@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.pdf.legibility import Fault, notes_of
 from backburner.extraction.reading import read

@@ -21,12 +21,12 @@ from backburner.adapters.queues import SqsQueue
 from backburner.adapters.responses import ResponsesApi
 from backburner.adapters.secret import ProviderKey
 from backburner.adapters.storage import S3Bucket
+from backburner.capacity.timing import Pace
 from backburner.errors import ConfigError
-from backburner.memory import DEFAULT_LARGE_BYTES, MEBIBYTE, Memory
-from backburner.pacing import Pace
-from backburner.parts import Parts, Ports, assemble
+from backburner.memory.budget import DEFAULT_LARGE_BYTES, MEBIBYTE, Memory
 from backburner.ports import Generator
 from backburner.settings import QueueProtocol, Settings, from_env
+from backburner.wiring import Parts, Ports, assemble
 
 T = TypeVar("T")
 _THREADS = 32

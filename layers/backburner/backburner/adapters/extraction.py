@@ -15,8 +15,8 @@ from typing import IO
 
 import msgspec
 
-from backburner.cutting import cut
-from backburner.documents import Extracted, Span, plain_text
+from backburner.documents.chunking import cut
+from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.extraction.child import Bounds, Header
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from backburner.census import Census, alarms, take
-from backburner.journal import Line
-from backburner.parts import Parts
-from backburner.records import State
+from backburner.ledger.journal import Line
+from backburner.ledger.records import State
+from backburner.maintenance.health import Census, alarms, take
 from backburner.settings import Settings
+from backburner.wiring import Parts
 
 if TYPE_CHECKING:
     import logging

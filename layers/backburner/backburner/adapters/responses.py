@@ -19,9 +19,18 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from backburner.answers import UNSENDABLE, UNUSABLE_KEY, Answer, Trouble, generation_of, hint_s, trouble_of, whole
+from backburner.capacity.timing import Pace
 from backburner.errors import BackburnerError, ConfigError
-from backburner.pacing import Pace
+from backburner.provider.answers import (
+    UNSENDABLE,
+    UNUSABLE_KEY,
+    Answer,
+    Trouble,
+    generation_of,
+    hint_s,
+    trouble_of,
+    whole,
+)
 
 if TYPE_CHECKING:
     from httpx2 import Response

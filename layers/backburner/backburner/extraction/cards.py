@@ -4,7 +4,7 @@ import quopri
 import re
 from collections.abc import Iterator
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.extraction.encodings import decoded, text_of
 from backburner.extraction.markdown import missing

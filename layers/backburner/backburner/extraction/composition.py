@@ -6,7 +6,7 @@ Paragraphs, headings, items and tables are blocks; footnotes stand behind the te
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.markdown import missing
 

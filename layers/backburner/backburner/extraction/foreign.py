@@ -4,7 +4,7 @@ import re
 import struct
 from collections.abc import Collection
 
-from backburner.documents import FOREIGN_TEXTS
+from backburner.documents.plain_text import FOREIGN_TEXTS
 
 _ONE_BY_ONE = "unpack it and upload its files one by one"
 _AS_DOCX = "open it in LibreOffice and save it as DOCX or PDF"

@@ -4,7 +4,7 @@ import codecs
 import re
 from enum import StrEnum
 
-from backburner.documents import (
+from backburner.documents.plain_text import (
     FLAT_OFFICE,
     is_card,
     is_html,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.encodings import declared_charset, decoded
 from backburner.extraction.markdown import heading, missing, table

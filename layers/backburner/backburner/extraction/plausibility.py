@@ -7,7 +7,7 @@ replacement characters, private-use characters, or next to nothing. That must ne
 import re
 from dataclasses import replace
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 
 MAX_UNREADABLE_SHARE = 0.3

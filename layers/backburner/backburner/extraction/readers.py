@@ -4,7 +4,7 @@
 
 from collections.abc import Callable
 
-from backburner.documents import Extracted, checked
+from backburner.documents.plain_text import Extracted, checked
 from backburner.errors import JobError, Reason
 from backburner.extraction.encodings import declared_charset, decoded, head_of, text_of
 from backburner.extraction.formats import Format, unsupported, written_format

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from backburner.documents import MAIL_HEAD_CHARS, Extracted
+from backburner.documents.plain_text import MAIL_HEAD_CHARS, Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.encodings import head_of
 from backburner.extraction.formats import Format, packed_format, written_format

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.extraction.composition import Block, Composition, joined, whole
 from backburner.extraction.compound import DAMAGED, Compound, damaged
 from backburner.extraction.doc.beside import Beside

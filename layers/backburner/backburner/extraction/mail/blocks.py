@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import unquote
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.formats import READ
 from backburner.extraction.markdown import heading, missing

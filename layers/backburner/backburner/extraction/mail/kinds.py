@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.extraction.formats import Format
 from backburner.extraction.mail.blocks import Read
 

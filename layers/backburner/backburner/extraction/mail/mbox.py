@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.extraction.mail.blocks import FIRST_LEVEL, Block, Read, composed, within
 from backburner.extraction.mail.headers import parsed
 from backburner.extraction.mail.message import message_blocks, read_message

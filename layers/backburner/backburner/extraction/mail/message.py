@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.extraction.mail import bodies, embedded, signed
 from backburner.extraction.mail.blocks import (

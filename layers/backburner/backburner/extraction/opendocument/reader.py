@@ -1,6 +1,6 @@
 """OpenDocument to Markdown."""
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.composition import Block, Composition, joined, whole
 from backburner.extraction.opendocument import frames, paragraphs

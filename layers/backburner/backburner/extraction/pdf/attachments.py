@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.extraction import markdown
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.composition import Block, Composition, comment, joined, whole
 from backburner.extraction.compound import DAMAGED, Compound, damaged

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.composition import HIDDEN, Block, Composition, whole
 from backburner.extraction.rtf import vocabulary as words

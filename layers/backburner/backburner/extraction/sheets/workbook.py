@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.markdown import heading, missing
 from backburner.extraction.sheets.grid import Output, Row, write_rows

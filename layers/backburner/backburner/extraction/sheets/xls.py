@@ -9,7 +9,7 @@ import xlrd
 from xlrd.biffh import XLRDError, error_text_from_code
 from xlrd.compdoc import CompDocError
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.markdown import cell
 from backburner.extraction.sheets.biff import Listed, besides, listed_sheets

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.extraction.graphics import related
 from backburner.extraction.markdown import cell

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.markdown import heading, missing
 from backburner.extraction.parts import Parts, packed_parts

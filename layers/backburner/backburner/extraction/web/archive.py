@@ -3,7 +3,7 @@
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.web.html import markdown_of
 from backburner.extraction.web.pages import page_of

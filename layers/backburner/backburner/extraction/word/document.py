@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from backburner.documents import Extracted
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.parts import Parts, flat_parts, packed_parts
 from backburner.extraction.word.blocks import Block, Cell, Page

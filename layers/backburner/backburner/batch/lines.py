@@ -1,0 +1,246 @@
+"""Lines of a batch: OpenAI Batch JSONL in, that API's output format out (DESIGN section 7).
+
+A line has a `custom_id` and either a whole request (`method`, `url`, `body`) or only an `input`, which then runs under
+the folder's recipe. What is wrong with a line is said of that line alone, with its number, counted from 1.
+"""
+
+import codecs
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from backburner.batch.parameters import OURS, not_allowed
+from backburner.documents.recipes import Recipe
+from backburner.errors import Reason
+from backburner.provider.answers import Answer, Generation
+from backburner.provider.profiles import Profile, request_body, resolve_model
+
+SUFFIX = ".jsonl"
+URL = "/v1/responses"
+CHAT_URL = "/v1/chat/completions"
+CHAT_LINES = (
+    f"lines for {CHAT_URL} are not run: turn each into a request for {URL} (messages become input), as "
+    "docs/batches.md shows"
+)
+CANCELLED_LINE = "cancelled with its batch before it was done: a replay runs it"
+MAX_DEPTH = 100
+"""Of objects and lists in a body or an input: what encodes a request gives up at about 900."""
+MAX_MODEL_CHARS = 256
+MAX_TOKENS = 1_000_000_000
+MOST_LINE_BYTES = 4 * 1024 * 1024
+"""A longer line is an error of its own: no request needs so much, and a segment is held in memory."""
+_OK = 200
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class BadLineError(Exception):
+    """One line that cannot become a request. `code`, message and `param` go into the file of errors."""
+
+    def __init__(self, code: str, message: str, custom_id: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.custom_id, self.param = code, custom_id, param
+
+
+class _Line(msgspec.Struct, frozen=True, kw_only=True):
+    custom_id: str
+    method: str = "POST"
+    url: str = URL
+    body: dict[str, Any] | None = None
+    input: str | list[Any] | None = None
+
+
+class _Named(msgspec.Struct, frozen=True, kw_only=True):
+    custom_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One line that can be run: the body of `POST /responses`; `is_given` where the line brought it whole."""
+
+    custom_id: str
+    body: dict[str, Any]
+    is_given: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """How lines become requests: what each needs of provider and recipe."""
+
+    profile: Profile
+    recipe: Recipe
+    model: str
+    project: str | None
+    job: str
+    also_allowed: frozenset[str] = frozenset()
+    """Parameters that the operator lets lines bring beside those of `parameters.ALLOWED`."""
+
+    def of(self, raw: bytes | None, cap: int | None = None, *, is_repeated: bool = False) -> Request:
+        """The request of a line; `cap` replaces its own bound on output tokens.
+
+        Raises `BadLineError`; also where the line is gone (None), or an earlier one has its custom_id.
+        """
+        if raw is None:
+            raise BadLineError(Reason.SOURCE_MISSING, "the batch was removed before this line was started")
+        line = _parsed(raw.removeprefix(codecs.BOM_UTF8))
+        if is_repeated:
+            raise BadLineError("duplicate_custom_id", "an earlier line has this custom_id", line.custom_id)
+        if line.body is None:
+            body = self._by_recipe(line, cap)
+        else:
+            body = self._as_given(line.body, line.custom_id)
+            body |= {"max_output_tokens": cap} if cap else {}
+        return Request(custom_id=line.custom_id, body=body, is_given=line.body is not None)
+
+    def _by_recipe(self, line: _Line, cap: int | None) -> dict[str, Any]:
+        if line.input is None or not line.input:
+            raise BadLineError("missing_required_parameter", "it has neither a body nor an input", line.custom_id)
+        self._check_parameters({"input": line.input}, line.custom_id)
+        cap = cap or self.recipe.max_output_tokens
+        body = request_body(self.profile, self.recipe, model=self.model, job=self.job, text="", max_output_tokens=cap)
+        return body | {"input": line.input}
+
+    def _as_given(self, given: dict[str, Any], custom_id: str) -> dict[str, Any]:
+        self._check_parameters(given, custom_id)
+        if not given.get("input") and not given.get("prompt"):
+            raise BadLineError("missing_required_parameter", "its body has no input", custom_id, "input")
+        if given.get("stream"):
+            raise BadLineError("invalid_request", "its body asks for a stream: leave `stream` out", custom_id, "stream")
+        model = given.get("model", self.model)
+        if not isinstance(model, str) or not model or len(model) > MAX_MODEL_CHARS:
+            told = f"its body's model is not a name of at most {MAX_MODEL_CHARS} characters"
+            raise BadLineError("invalid_request", told, custom_id, "model")
+        bound = given.get("max_output_tokens")
+        if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool) or not 0 < bound < MAX_TOKENS):
+            told = f"max_output_tokens is {str(bound)[:40]!r}: a whole number above 0"
+            raise BadLineError("invalid_request", told, custom_id, "max_output_tokens")
+        left_out = OURS | ({"metadata"} if not self.profile.metadata else set())
+        body = {name: value for name, value in given.items() if name not in left_out}
+        body |= {"model": resolve_model(self.profile, model, self.project), "background": True}
+        return body | ({"store": True} if self.profile.store else {})
+
+    def _check_parameters(self, body: dict[str, Any], custom_id: str) -> None:
+        name = not_allowed(body, self.also_allowed)
+        if name is not None:
+            told = f"a line may not bring {name[:80]!r}: the operator allows it with BACKBURNER_LINE_PARAMETERS"
+            raise BadLineError("parameter_not_allowed", told, custom_id, name[:80])
+
+
+def custom_id_of(raw: bytes) -> str | None:
+    """Only the name of a line; None where it has none."""
+    try:
+        return msgspec.json.decode(raw.removeprefix(codecs.BOM_UTF8), type=_Named).custom_id
+    except _NOT_JSON:
+        return None
+
+
+def _parsed(raw: bytes) -> _Line:
+    custom_id = custom_id_of(raw)
+    if len(raw) > MOST_LINE_BYTES:
+        raise BadLineError("line_too_large", f"{len(raw)} bytes: at most {MOST_LINE_BYTES} are read", custom_id)
+    try:
+        line = msgspec.json.decode(raw, type=_Line)
+        raw.decode()
+    except _NOT_JSON as error:
+        raise BadLineError("invalid_json_line", f"not a line of a batch: {error}", custom_id) from error
+    if not line.custom_id:
+        raise BadLineError("missing_required_parameter", "its custom_id is empty")
+    if _is_deeper(line.input, MAX_DEPTH):
+        raise BadLineError("invalid_request", f"its input nests deeper than {MAX_DEPTH}", custom_id, "input")
+    if line.body is None:
+        return line
+    if line.url == CHAT_URL or (line.url == URL and "messages" in line.body):
+        raise BadLineError(Reason.UNSUPPORTED_ENDPOINT, CHAT_LINES, custom_id, "url")
+    if line.url != URL:
+        raise BadLineError("invalid_url", f"url {line.url[:80]!r}: only {URL} is run", custom_id, "url")
+    if line.method != "POST":
+        raise BadLineError("invalid_method", f"method {line.method[:80]!r}: only POST is run", custom_id, "method")
+    if _is_deeper(line.body, MAX_DEPTH):
+        raise BadLineError("invalid_request", f"its body nests deeper than {MAX_DEPTH}", custom_id, "body")
+    return line
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    """Whether objects and lists stand in each other more than `most` deep; without recursion."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def succeeded(number: int, custom_id: str, answer: Generation) -> bytes:
+    """The output line of a request that was answered."""
+    return _written(
+        {
+            "id": _request_id(number, custom_id, answer.id),
+            "custom_id": custom_id,
+            "response": {"status_code": _OK, "request_id": answer.id, "body": answer.body},
+            "error": None,
+        }
+    )
+
+
+def failed(
+    number: int,
+    custom_id: str | None,
+    code: str | Reason,
+    message: str,
+    answer: Answer | None = None,
+    *,
+    param: str | None = None,
+) -> bytes:
+    """The error line of a request that was not; with the response, if there is one to show.
+
+    Its status code is null: 200 would tell a program that reads only this field of a success.
+    """
+    body = answer.body if isinstance(answer, Generation) else None
+    request_id = answer.id if isinstance(answer, Generation) else ""
+    return _written(
+        {
+            "id": _request_id(number, custom_id or "", request_id),
+            "custom_id": custom_id,
+            "response": {"status_code": None, "request_id": request_id, "body": body} if body else None,
+            "error": {"code": str(code), "message": message, "param": param, "line": number},
+        }
+    )
+
+
+def number_of(written: bytes) -> int:
+    """The number of the input line that an error line is about; 0 for one that succeeded."""
+    error = msgspec.json.decode(written, type=_Written).error
+    return 0 if error is None else error.line
+
+
+class _Error(msgspec.Struct, frozen=True):
+    line: int
+
+
+class _Written(msgspec.Struct, frozen=True):
+    error: _Error | None = None
+
+
+def split_lines(block: bytes) -> Iterator[bytes]:
+    """The lines of a block without their ends, be they of Unix or of Windows."""
+    for line in block.split(b"\n"):
+        yield line.removesuffix(b"\r")
+
+
+def _request_id(number: int, custom_id: str, response_id: str) -> str:
+    return "batch_req_" + hashlib.sha256(f"{number}\0{custom_id}\0{response_id}".encode()).hexdigest()[:32]
+
+
+def _written(line: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(line) + b"\n"
+    except (UnicodeEncodeError, OverflowError):  # half a character, or a number of more than 64 bits, in an answer
+        return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"

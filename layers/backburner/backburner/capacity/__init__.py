@@ -1,0 +1,1 @@
+"""How much may run at once, what a day may cost, when to look again. Writes `ledger/governor.json`."""

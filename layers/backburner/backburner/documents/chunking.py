@@ -1,0 +1,92 @@
+"""Where to cut a long text: at headings, paragraphs, lines, sentences, words, in this order of liking.
+
+Every character is in exactly one part's own stretch. What stands between two white spaces is cut only where it alone
+is longer than a part, or behind a mark that ends a sentence or clause in a script without spaces; and then no letter is
+torn from its accents.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from backburner.documents.plain_text import Span
+
+_CLOSING = "\"'”’»›)\\]}」』）】*_"
+_ENDS = "。！？．।॥؟۔։"
+_HEADING = r"(?<=\n)(?=#{1,6}[ \t])"
+_PARAGRAPH = r"\n(?:[ \t]*\r?\n)+"
+_LINE = r"(?<=\n)|(?<=\r)(?!\n)|(?<=\f)"
+_SENTENCE = rf"[.!?…][{_CLOSING}]{{0,3}}\s+|[{_ENDS}][{_CLOSING}]{{0,3}}\s*"
+_WORD = r"(?<=\s)(?!(?<=\r)\n)"
+_CLAUSE = rf"[、，；：{_ENDS}\u200b]"
+_LEVELS = tuple(map(re.compile, (_HEADING, _PARAGRAPH, _LINE, _SENTENCE, _WORD)))
+"""A part may end where a match ends; best first."""
+_LAST_RESORTS = tuple(map(re.compile, (_WORD, _CLAUSE)))
+_BEGINS = tuple(map(re.compile, (f"{_PARAGRAPH}|{_LINE}|{_SENTENCE}", r"(?<=\s)(?=\S)", _CLAUSE)))
+"""An overlap may begin where a match ends; best first."""
+_AHEAD = 8
+"""Characters that the patterns look at behind the end of a match."""
+_MOST_MARKS = 64
+"""Marks on one letter; more are no writing."""
+_JOINED = frozenset(["\u200d", "\ufe0e", "\ufe0f", "\u20e3", *map(chr, range(0x1F3FB, 0x1F400))])
+"""Characters that belong to the one before without being accents: what emoji are joined and coloured with."""
+
+
+def cut(text: str, most_chars: int, overlap_chars: int) -> list[Span]:
+    """Spans in order, each of at most `most_chars` characters, together every character once besides the overlap.
+
+    A part repeats at most `overlap_chars` of what stands before it, from the beginning of a sentence, else of a word;
+    nothing where none begins so near. Raises `ValueError` unless 0 <= 2 * overlap_chars < most_chars.
+    """
+    if not 0 <= 2 * overlap_chars < most_chars:
+        raise ValueError(f"an overlap of {overlap_chars} characters in parts of {most_chars}")
+    return list(_spans(text, most_chars, overlap_chars))
+
+
+def _spans(text: str, most_chars: int, overlap_chars: int) -> Iterator[Span]:
+    own = 0
+    while own < len(text):
+        first = _overlap_begin(text, own, max(0, own - overlap_chars))
+        last = _end(text, own, first + most_chars)
+        if last is None:  # one word fills it: all the room is its own
+            first, most = own, own + most_chars
+            last = _end(text, own, most) or _between_letters(text, own, most)
+        yield Span(first=first, last=last, own=own)
+        own = last
+
+
+def _end(text: str, own: int, most: int) -> int | None:
+    """Where a part ends: the best boundary in its last half, else the last one at all. None: there is none."""
+    if most >= len(text):
+        return len(text)
+    middle = (own + most) // 2
+    for level in _LEVELS:
+        if found := _last(level, text, middle, most):
+            return found
+    if text[most].isspace() and text[most - 1 : most + 1] != "\r\n":
+        return most
+    return next((found for level in _LAST_RESORTS if (found := _last(level, text, own, most))), None)
+
+
+def _last(level: re.Pattern[str], text: str, after: int, most: int) -> int | None:
+    """The last place behind `after`, and at most `most`, where a match ends."""
+    ends = (match.end() for match in level.finditer(text, after, min(len(text), most + _AHEAD)))
+    return max((end for end in ends if after < end <= most), default=None)
+
+
+def _overlap_begin(text: str, own: int, earliest: int) -> int:
+    """The first place from `earliest` on where a sentence or at least a word begins; `own` if there is none."""
+    for level in _BEGINS:
+        for match in level.finditer(text, max(0, earliest - 1), own):
+            if earliest <= match.end() < own:
+                return match.end()
+    return own
+
+
+def _between_letters(text: str, own: int, most: int) -> int:
+    """The last place that tears no letter from its accents, and no pair of CR and LF."""
+    for place in range(most, max(own, most - _MOST_MARKS), -1):
+        joined = unicodedata.combining(text[place]) or text[place] in _JOINED or text[place - 1] == "\u200d"
+        if not joined and text[place - 1 : place + 1] != "\r\n":
+            return place
+    return most

@@ -1,0 +1,108 @@
+"""How long is too long: tokens are estimated from characters, and a model's window bounds what a document may have.
+
+How many characters make a token is learnt per model from the usage that comes back; until then it is three, which is
+rather too few for most languages.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backburner.documents.recipes import MOST_TOKENS, Recipe
+from backburner.errors import JobError, Reason
+
+CHARS_PER_TOKEN = 3.0
+OUTPUT_WITHOUT_CAP_TOKENS = 4000
+"""What is reserved for an output that no recipe caps."""
+LEAST_ROOM_TOKENS = 500
+"""With less room for its document a recipe cannot work."""
+_OUTPUT_SHARE = 4
+"""An output without a cap is given at most this part of a window."""
+SPARE = 0.9
+"""Share of a window that an estimate may fill."""
+DEFAULT_WINDOW_TOKENS = 1_000_000
+"""What bounds a document where the window is not known: beyond it, a text goes to no model whole."""
+CAUTIOUS_TOKENS = 24_000
+"""Size of a part where a provider says "too long" and its window is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartSize:
+    """Of what a document is cut into, in characters."""
+
+    most_chars: int
+    overlap_chars: int
+
+
+def estimate_tokens(text: str, chars_per_token: float = CHARS_PER_TOKEN) -> int:
+    """Tokens of a text."""
+    return int(len(text) / chars_per_token) + 1
+
+
+def line_tokens(size_bytes: int, cap: object, instructions: str = "") -> tuple[int, int]:
+    """About what a line of a batch takes in and gives: its bytes as characters, the instructions it gets, its cap."""
+    is_cap = isinstance(cap, int) and not isinstance(cap, bool) and cap > 0
+    inputs = int(size_bytes / CHARS_PER_TOKEN) + 1 + (estimate_tokens(instructions) if instructions else 0)
+    return inputs, min(cap, MOST_TOKENS) if is_cap and isinstance(cap, int) else OUTPUT_WITHOUT_CAP_TOKENS
+
+
+def window_of(windows: Mapping[str, int], model: str) -> int | None:
+    """The context window of a model in tokens; None where the table knows none.
+
+    A name in the table stands for every model that one segment of whose name begins with it; the longest name wins.
+    """
+    segments = model.split("/")
+    names = [name for name in windows if any(segment.startswith(name) for segment in segments) or name == "*"]
+    return windows[max(names, key=len)] if names else None
+
+
+def output_tokens(recipe: Recipe, window: int | None) -> int:
+    """What an answer may take of a window: the recipe's cap, else the usual, but of a small window only its share."""
+    usual = OUTPUT_WITHOUT_CAP_TOKENS if window is None else min(OUTPUT_WITHOUT_CAP_TOKENS, window // _OUTPUT_SHARE)
+    return recipe.max_output_tokens or usual
+
+
+def room_tokens(recipe: Recipe, window: int | None) -> int | None:
+    """Tokens of a document that one generation takes; None where nothing bounds them.
+
+    Raises `JobError` (`invalid_recipe`), with the numbers, where the recipe's limits cannot work together.
+    """
+    asked = recipe.split.max_input_tokens if recipe.split else None
+    if window is None:
+        return asked
+    instructions, output = estimate_tokens(recipe.instructions), output_tokens(recipe, window)
+    left = int((window - instructions - output) * SPARE)
+    sum_of = f"a window of {window} tokens, less {instructions} of instructions and {output} of output"
+    if left < LEAST_ROOM_TOKENS:
+        lower = "lower its max_output_tokens" if recipe.max_output_tokens else "set a small max_output_tokens"
+        raise JobError(
+            Reason.INVALID_RECIPE,
+            f"{sum_of}, leaves {max(0, left)} for a document: {lower}, shorten its instructions, or take another model",
+        )
+    if asked is not None and asked > window - instructions - output:
+        raise JobError(
+            Reason.INVALID_RECIPE,
+            f"split: parts of {asked} tokens do not fit: {sum_of}, leaves {left} for each: "
+            "lower max_input_tokens or max_output_tokens",
+        )
+    return left if asked is None else min(asked, left)
+
+
+def most_tokens(recipe: Recipe, window: int | None) -> int:
+    """The same, but never without a bound: where the window is not known, the largest windows there are."""
+    room = room_tokens(recipe, window)
+    most = int(DEFAULT_WINDOW_TOKENS * SPARE) if window is None else window
+    return most if room is None else min(room, most)
+
+
+def part_size(recipe: Recipe, room: int, chars_per_token: float) -> PartSize:
+    """How a document is cut that does not fit in so many tokens."""
+    overlap = recipe.split.overlap_tokens if recipe.split else 0
+    most_chars = max(2, int(room * chars_per_token))
+    return PartSize(most_chars=most_chars, overlap_chars=min(int(overlap * chars_per_token), (most_chars - 1) // 2))
+
+
+def smaller(recipe: Recipe, text: str, refusals: int, chars_per_token: float) -> PartSize:
+    """How a text is cut that the provider called too long, by the count of times that it did."""
+    guess = part_size(recipe, CAUTIOUS_TOKENS, chars_per_token)
+    most_chars = max(2, min(len(text) // 2 + 1, guess.most_chars) if refusals == 1 else len(text) // 4 + 1)
+    return PartSize(most_chars=most_chars, overlap_chars=min(guess.overlap_chars, most_chars // 4))

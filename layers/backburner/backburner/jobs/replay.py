@@ -1,0 +1,76 @@
+"""Replay: one message for the next run of what a document now is; the checker does the rest.
+
+Nothing but the message is written. A message for a run opens that run or is void: it is void once the run is open (its
+ticket is not the record's) and once the run is over. So any number of replays before that, by anybody, make one run.
+"""
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+
+from backburner.ledger.ledger import Ledger, Standing
+from backburner.ledger.messages import Message, new_ticket
+from backburner.outcome.current import Inbox
+from backburner.ports import Bucket, Queue
+
+logger = logging.getLogger(__name__)
+
+
+class Outcome(StrEnum):
+    """What became of a replay."""
+
+    REPLAYED = "replayed"  # the message for the next run of its job is sent
+    NEW_VERSION = "new_version"  # the same, and it is another job: bytes, recipe or model are not what they were
+    RUNNING = "running"  # its job is open already: left alone
+    DONE = "done"  # its job is done: left alone
+    SOURCE_MISSING = "source_missing"  # the document is not in the inbox any more
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a replay would do; `message` is there only if it would do something."""
+
+    outcome: Outcome
+    message: Message | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayer:
+    """Runs documents again, each once however often it is asked."""
+
+    bucket: Bucket
+    ledger: Ledger
+    inbox: Inbox
+    pending: Queue
+
+    async def replay(self, key: str, *, rerun: bool = False) -> Outcome:
+        """Send the message for a document's next run, unless its job is open; a job that is done only with `rerun`."""
+        plan = await self.plan(key, rerun=rerun)
+        if plan.message is not None:
+            await self.pending.send(plan.message.encode(), 0)
+            logger.info("replayed", extra={"job_id": plan.message.job, "run": plan.message.run, "key": key})
+        return plan.outcome
+
+    async def plan(self, key: str, *, rerun: bool = False) -> Plan:
+        """Say what `replay` would do now. Raises `ValueError` for a key that is not in the inbox."""
+        current = await self.inbox.current(key, await self.bucket.head(key))
+        if current is None:
+            return Plan(outcome=Outcome.SOURCE_MISSING)
+        standing = await self.ledger.standing(current.place, current.job_id)
+        run = standing.last_run + 1
+        if await self.ledger.open_record(current.job_id, run):
+            return Plan(outcome=Outcome.RUNNING)
+        if _is_done(standing) and not rerun:
+            return Plan(outcome=Outcome.DONE)
+        return Plan(
+            outcome=Outcome.NEW_VERSION if run == 1 and standing.etags else Outcome.REPLAYED,
+            message=Message(job=current.job_id, run=run, key=key, ticket=new_ticket()),
+        )
+
+
+def _is_done(standing: Standing) -> bool:
+    """Whether the job's last run that is over left the result that stands there."""
+    done = standing.run.record if standing.run else None
+    if done is not None and done.lines is not None and done.lines.failed:
+        return False  # its failed lines can be run again
+    return done is not None and (done.job_id, done.run) == (standing.job, standing.last_run)

@@ -1,0 +1,64 @@
+"""Exceptions that nobody foresaw: after some of them a job fails by name, where it would be tried for ever.
+
+A store, a queue or a provider that refuses is no such exception: there is nothing wrong with the job then. The count
+stands in the open record, under the ticket that it has; of a message without one, its receives are the count.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from backburner.errors import BackburnerError, Reason
+from backburner.jobs.start import Starter
+from backburner.jobs.submit import Submitter
+from backburner.ledger.ledger import Ledger, Open
+from backburner.ledger.messages import decode
+from backburner.ledger.records import State, log_keys
+from backburner.ports import Generator, Received
+
+logger = logging.getLogger(__name__)
+
+MOST_SETBACKS = 5
+"""With the visibility of a message between two of them: about ten minutes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setbacks:
+    """Counts them, and ends the job."""
+
+    ledger: Ledger
+    starter: Starter
+    submitter: Submitter
+    generator: Generator
+
+    async def note(self, received: Received, error: Exception) -> None:
+        """Count one. Raises `RetryLaterError` where the store refuses: then it is not counted."""
+        if isinstance(error, BackburnerError):
+            return
+        message = decode(received.body)
+        held = await self.ledger.open_record(message.job, message.run)
+        if held is None:
+            if received.receives >= MOST_SETBACKS:
+                await self.submitter.give_up(message.key, message, told(error, received.receives))
+        elif held.record.ticket == message.ticket:
+            await self._count(held, error)
+
+    async def _count(self, held: Open, error: Exception) -> None:
+        record, count = held.record, held.record.setbacks + 1
+        has_age = record.state is State.RUNNING or record.segment is not None
+        ran_s = held.generation_age_s if has_age else record.ran_s
+        mine = await self.ledger.rewrite(held.but(setbacks=count, ran_s=ran_s))
+        if mine is None or count < MOST_SETBACKS:
+            return
+        logger.error("job given up", extra=log_keys(record) | {"error": type(error).__name__})
+        if await self.starter.end(mine, Reason.INTERNAL_ERROR, told(error, count)):
+            under_way = [line.id for line in record.segment.started] if record.segment else [record.response_id]
+            await asyncio.gather(*(self.generator.cancel(each) for each in under_way if each))
+
+
+def told(error: Exception, count: int) -> str:
+    """What an error record says of it: the exception's class, and nothing that could be of the document."""
+    return (
+        f"{type(error).__name__}: Backburner itself failed on this document, {count} times. The checker's log has the "
+        "traceback: report it"
+    )

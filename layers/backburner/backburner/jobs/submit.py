@@ -1,0 +1,206 @@
+"""An upload becomes a job: DESIGN section 6, "Submit".
+
+Order of effects, and what a crash before each costs:
+  document and recipe read → guard → reservation → claim `submitting` → [generate.py] create → id → `running`.
+Before the guard: nothing is there yet; the trigger delivers the event again. Between guard and claim: the guard
+surfaces after the lease and is treated as the event. After the claim: the guard takes over. A
+reservation stands under the run's name, so the next to come by finds it.
+"""
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+
+from msgspec.structs import replace
+
+from backburner.batch.runner import Segments
+from backburner.batch.segmenter import Batches
+from backburner.capacity.governor import Governor
+from backburner.capacity.limits import Denial, Reservation
+from backburner.capacity.timing import LONGEST_DELAY_S
+from backburner.documents.plain_text import Extracted
+from backburner.documents.recipes import Recipe, fingerprint, parse, source_text
+from backburner.documents.tokens import OUTPUT_WITHOUT_CAP_TOKENS, estimate_tokens
+from backburner.errors import JobError, Reason
+from backburner.jobs.start import Starter
+from backburner.ledger.ledger import Ledger, Standing
+from backburner.ledger.messages import Message
+from backburner.ledger.records import Division, OpenRecord, ProviderRef, RecipeRef, Source, State, log_keys
+from backburner.memory.budget import Hold, Memory
+from backburner.outcome.current import Current, Inbox
+from backburner.outcome.finish import Finisher
+from backburner.ports import Bucket, Extractor
+from backburner.split.parent import Massive
+
+logger = logging.getLogger(__name__)
+
+
+class Outcome(StrEnum):
+    """What became of an upload event."""
+
+    GONE = "gone"  # the object is not there any more
+    KNOWN = "known"  # its job is open or over already
+    CLAIMED = "claimed"  # a job was opened
+    FAILED = "failed"  # it cannot become a job; the error record says why
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitter:
+    """Turns uploads into jobs; the same event any number of times makes one."""
+
+    bucket: Bucket
+    ledger: Ledger
+    inbox: Inbox
+    starter: Starter
+    finisher: Finisher
+    massive: Massive
+    batches: Batches
+    segments: Segments
+    extractor: Extractor
+    governor: Governor
+    memory: Memory
+    provider_name: str
+    base_url: str
+
+    async def submit(self, key: str, wanted: Message | None = None) -> Outcome:
+        """Open the job of the document as it stands now.
+
+        `wanted` is a message for a run that nobody opened: if its job is still current and its run is not over, that
+        run is opened even where an event would find nothing to do.
+        """
+        async with self.memory.for_document() as hold:
+            return await self._submit(key, wanted, hold)
+
+    async def _submit(self, key: str, wanted: Message | None, hold: Hold) -> Outcome:
+        source = await hold.document(self.bucket, key)
+        current = await self.inbox.current(key, source, wanted.part_of if wanted else None)
+        if current is None:
+            return Outcome.GONE
+        standing = await self.ledger.standing(current.place, current.job_id)
+        run = _run_to_open(current, standing, wanted)
+        if run is None or await self.ledger.open_record(current.job_id, run):
+            return Outcome.KNOWN
+        return await self._open(self._record(current, standing, run), current, standing, hold)
+
+    async def give_up(self, key: str, wanted: Message, why: str) -> None:
+        """Fail the run that a message would open, and that could not be opened again and again."""
+        current = await self.inbox.current(key, await self.bucket.head(key), wanted.part_of)
+        if current is not None:
+            standing = await self.ledger.standing(current.place, current.job_id)
+            run = _run_to_open(current, standing, wanted)
+            if run is not None:
+                await self.finisher.fail(self._record(current, standing, run), Reason.INTERNAL_ERROR, why)
+
+    async def _open(self, record: OpenRecord, current: Current, standing: Standing, hold: Hold) -> Outcome:
+        ticket = await self.starter.guard(record)
+        try:
+            recipe_text = _recipe_text(current)
+            recipe = parse(recipe_text)
+            record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price)
+            division = await self.massive.left_by(standing, record) or await self._batch(record, current)
+            if current.whole and current.whole.division and current.whole.division.is_batch:
+                record = replace(record, output=current.whole.output)
+                mine = await self.segments.claim(record, current.source.body, standing)
+                return Outcome.CLAIMED if mine else Outcome.KNOWN
+            extracted = Extracted("", standing.notes) if division else await self._extracted(current, hold)
+            text = extracted.text
+            record = replace(record, source=replace(record.source, notes=list(extracted.notes)))
+            wants = self._reservation(recipe, text, current.model)
+            if division is None and current.whole is None:
+                size = await self.massive.size(recipe, current.model, text)
+                division = await self.massive.cut(record, text, size) if size else None
+        except JobError as error:
+            await self.finisher.fail(record, error.reason, str(error))
+            return Outcome.FAILED
+        if division is not None:
+            record = replace(record, output="jsonl") if division.is_batch else record
+            return Outcome.CLAIMED if await self.massive.claim(record, division) else Outcome.KNOWN
+        wants = replace(wants, holder=ticket)
+        record = replace(record, wants=wants)
+        behind_others = current.whole is None  # a part has waited in the backlog already
+        denial = await self.governor.reserve(record.name, wants, behind_others=behind_others)
+        if denial is not None:
+            return await self._queue_up(record, denial)
+        held = await self.ledger.claim(replace(record, ticket=ticket, attempt=1))
+        if held is None:
+            return Outcome.KNOWN
+        logger.info("job claimed", extra=log_keys(record) | {"recipe": current.place.recipe})
+        await self.starter.start(held, text)
+        return Outcome.CLAIMED
+
+    async def _queue_up(self, record: OpenRecord, denial: Denial) -> Outcome:
+        """Claim as waiting: the checker starts it as soon as the governor lets it."""
+        message = record.message()
+        await self.starter.backlog.send(message.encode(), round(min(LONGEST_DELAY_S, denial.seconds)))
+        waiting = replace(record, state=State.WAITING, ticket=message.ticket, waiting_for=denial.waiting_for)
+        if await self.ledger.claim(waiting) is None:
+            return Outcome.KNOWN
+        logger.info("job waits", extra=log_keys(record) | {"waiting_for": denial.waiting_for})
+        return Outcome.CLAIMED
+
+    def _reservation(self, recipe: Recipe, text: str, model: str) -> Reservation:
+        """What one generation may use. Raises `JobError` where it can never be afforded."""
+        inputs = estimate_tokens(recipe.instructions) + estimate_tokens(text)
+        outputs = recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS
+        limits, price = self.governor.limits, recipe.price
+        if limits.daily_cost is not None and price is None:
+            raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
+        cost = price.of(inputs, outputs) if price else 0.0
+        if limits.daily_tokens is not None and inputs + outputs > limits.daily_tokens:
+            raise JobError(
+                Reason.OVER_BUDGET, f"about {inputs + outputs} tokens, more than a whole day's {limits.daily_tokens}"
+            )
+        if limits.daily_cost is not None and cost > limits.daily_cost:
+            raise JobError(Reason.OVER_BUDGET, f"about {cost:.4f}, more than a whole day's {limits.daily_cost}")
+        return Reservation(model=model, tokens=inputs + outputs, cost=cost)
+
+    async def _batch(self, record: OpenRecord, current: Current) -> Division | None:
+        """The segments of a document that is a batch."""
+        if current.whole is not None or not await self.batches.is_batch(record.source.key, current.source):
+            return None
+        return await self.massive.into_segments(record, current.source)
+
+    async def _extracted(self, current: Current, hold: Hold) -> Extracted:
+        source, key = current.source, current.place.key
+        self.memory.must_fit(source.size_bytes)
+        if current.whole:
+            return Extracted(source.body.decode())
+        await hold.before_reading(source.body, key)
+        extracted = await self.extractor.extract(source.body, key)
+        await hold.after_reading(len(extracted.text))
+        return extracted
+
+    def _record(self, current: Current, standing: Standing, run: int) -> OpenRecord:
+        source = current.source
+        return OpenRecord(
+            job_id=current.job_id,
+            run=run,
+            state=State.SUBMITTING,
+            source=Source(
+                bucket=self.inbox.bucket_name,
+                key=current.place.key,
+                etag=source.etag,
+                size=source.size_bytes,
+                last_modified=source.last_modified,
+            ),
+            recipe=RecipeRef(name=current.place.recipe, sha256=fingerprint(current.recipe)),
+            provider=ProviderRef(profile=self.provider_name, base_url=self.base_url, model=current.model),
+            uploaded_at=source.last_modified,
+            ticket="",
+            stood_at_place=standing.etags,
+            part_of=current.whole.name if current.whole else None,
+            refusals=current.whole.refusals if current.whole else 0,
+        )
+
+
+def _recipe_text(current: Current) -> str:
+    """A part's recipe is its document's, and a little longer: it was checked there."""
+    if current.whole is not None:
+        return (current.recipe or b"").decode()
+    return source_text(current.place.recipe, current.recipe)
+
+
+def _run_to_open(current: Current, standing: Standing, wanted: Message | None) -> int | None:
+    if wanted is not None and wanted.job == current.job_id and not standing.is_over(wanted.run):
+        return standing.last_run + 1
+    return standing.run_for_event(current.source.last_modified)

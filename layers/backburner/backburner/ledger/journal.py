@@ -1,0 +1,107 @@
+"""The journal: one line per run that this process ended, written in one object when its tick ends.
+
+An index for reports, never the truth: a tick that dies leaves its lines out, and they are rebuilt from the records.
+"""
+
+import logging
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from backburner.errors import Reason, RetryLaterError
+from backburner.ledger.records import ErrorRecord, JobRecord, RunRecord, State
+from backburner.ports import ABSENT, Bucket, Clock, ConflictError
+from backburner.provider.answers import Usage
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "ledger/journal/"
+_MOST_LINES = 1000
+"""A long tick writes what it has when so many lines have come together."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the journal: what became of one run, and what it used itself, so that lines can be added up."""
+
+    job_id: str
+    run: int
+    key: str
+    state: State
+    reason: Reason | None
+    result_key: str | None
+    recipe: str
+    model: str
+    usage: Usage
+    cost: float | None
+    suspected_orphans: int
+    polls: int
+    uploaded_at: datetime
+    finished_at: datetime | None
+    result_lag_s: float | None
+    """From the provider's `completed_at` to the commit, over two clocks: a figure for people."""
+
+
+@dataclass(kw_only=True)
+class Journal:
+    """Collects lines and writes them. `ended` keeps them all until somebody clears it: metrics are made of them."""
+
+    bucket: Bucket
+    clock: Clock
+    ended: list[Line] = field(default_factory=list)
+    _unwritten: list[Line] = field(default_factory=list)
+
+    async def note(self, record: JobRecord) -> None:
+        """Take down a run that was just ended, by the one whose commit it was."""
+        line = line_of(record)
+        self.ended.append(line)
+        self._unwritten.append(line)
+        if len(self._unwritten) >= _MOST_LINES:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what was noted. A store that refuses loses lines of the index, and no job."""
+        lines, self._unwritten = self._unwritten, []
+        if not lines:
+            return
+        try:
+            await self.write(lines)
+        except (ConflictError, RetryLaterError) as error:
+            logger.warning("journal not written", extra={"lines": len(lines), "error": str(error)})
+
+    async def write(self, lines: list[Line]) -> str:
+        """Write lines under a name that nobody used; the key."""
+        now = self.clock.now()
+        key = f"{FOLDER}{now:%Y-%m-%d}/{now:%H%M%S}-{secrets.token_hex(6)}.jsonl"
+        body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+        await self.bucket.put(key, body, match=ABSENT, content_type="application/x-ndjson")
+        return key
+
+
+def line_of(record: JobRecord) -> Line:
+    """The journal's line about a run that is over."""
+    return Line(
+        job_id=record.job_id,
+        run=record.run,
+        key=record.source.key,
+        state=record.state,
+        reason=record.reason if isinstance(record, ErrorRecord) else None,
+        result_key=record.result_key if isinstance(record, RunRecord) else None,
+        recipe=record.recipe.name,
+        model=record.provider.model,
+        usage=record.kept_usage.subtracted_from(record.usage),
+        cost=None if record.cost is None else round(record.cost - (record.kept_cost or 0.0), 9),
+        suspected_orphans=record.suspected_orphans,
+        polls=record.polls,
+        uploaded_at=record.uploaded_at,
+        finished_at=record.finished_at,
+        result_lag_s=_lag_s(record),
+    )
+
+
+def _lag_s(record: JobRecord) -> float | None:
+    completed_at = record.responses[-1].completed_at if record.responses else None
+    if completed_at is None or record.finished_at is None or record.state is not State.DONE:
+        return None
+    return max(0.0, (record.finished_at - completed_at).total_seconds())

@@ -1,0 +1,232 @@
+"""The ledger: one open record per run, written only by who owns it, and what stands at a document's place.
+
+Own the record or stop (DESIGN section 6): a claim is a put where nothing stands, every later write a put on the ETag
+last read, with a fresh nonce. A conflict is answered by reading: it may be our own write whose answer was lost.
+"""
+
+import asyncio
+import dataclasses
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic
+
+import msgspec
+
+from backburner.errors import RetryLaterError, UnreadableError
+from backburner.ledger.keys import Place, open_key, response_key, superseded_key
+from backburner.ledger.records import (
+    ErrorRecord,
+    JobRecord,
+    OpenRecord,
+    R,
+    RunRecord,
+    SupersededRecord,
+    decode,
+    encode,
+    running,
+)
+from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+from backburner.provider.answers import Generation
+
+JSON = "application/json"
+NO_OPEN_RECORD = "not an open record: move it elsewhere"
+"""What is said of other objects that stand where open records do."""
+_TRIES = 5
+"""How often a write that met a passing conflict (409) is put again before the message is left for later."""
+
+
+@dataclass(frozen=True)
+class Held(Generic[R]):
+    """A record as read or written, with the ETag that a later write must meet."""
+
+    record: R
+    etag: str
+
+
+@dataclass(frozen=True)
+class Open(Held[OpenRecord]):
+    """An open record in our hands; `age_s` is how long ago it was written when we read it, by the store's clock."""
+
+    age_s: float
+
+    def but(self, **changes: Any) -> "Open":
+        """The same hold with fields that the next write will change."""
+        return dataclasses.replace(self, record=msgspec.structs.replace(self.record, **changes))
+
+    def as_running(self, generation: Generation, ticket: str, now: datetime) -> "Open":
+        """The same hold, to be written as running."""
+        return dataclasses.replace(self, record=running(self.record, generation, ticket, now))
+
+    @property
+    def generation_age_s(self) -> float:
+        """Seconds since its generation was recorded as running, by the store's clock."""
+        return self.record.ran_s + self.age_s
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands at a place, and the last superseded run of one job: together they say which runs are over."""
+
+    job: str
+    run: Held[RunRecord] | None
+    error: Held[ErrorRecord] | None
+    superseded_run: int
+
+    @property
+    def etags(self) -> list[str]:
+        """Of the records at the place."""
+        return [held.etag for held in (self.run, self.error) if held]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be read of the document, as the job's last run found."""
+        held = [held.record for held in (self.run, self.error) if held and held.record.job_id == self.job]
+        return tuple(max(held, key=lambda record: record.run).source.notes) if held else ()
+
+    @property
+    def last_run(self) -> int:
+        """The job's last run that is over; 0 if none is."""
+        return max(self._done_run, self._failed_run, self.superseded_run)
+
+    @property
+    def _done_run(self) -> int:
+        return self.run.record.run if self.run and self.run.record.job_id == self.job else 0
+
+    @property
+    def _failed_run(self) -> int:
+        return self.error.record.run if self.error and self.error.record.job_id == self.job else 0
+
+    def is_over(self, run: int) -> bool:
+        """Whether a run of the job is over."""
+        return run <= self.last_run
+
+    def run_for_event(self, last_modified: datetime) -> int | None:
+        """The run that an upload event opens, None if there is nothing to do: DESIGN section 3.
+
+        Run 1, or the next if the last was superseded, or failed and the object was uploaded again since: both times are
+        the store's own.
+        """
+        last = self.last_run
+        if last == self.superseded_run:
+            return last + 1
+        if last == self._done_run or self.error is None:
+            return None
+        return last + 1 if last_modified > self.error.record.source.last_modified else None
+
+    def is_done(self, run: int) -> bool:
+        """Whether a run of the job is over by the run record at the place: its own, or a later run's."""
+        return 0 < run <= self._done_run
+
+    def committed_by(self, record: JobRecord) -> bool:
+        """Whether the run record at the place is this run's."""
+        return bool(self.run and (self.run.record.job_id, self.run.record.run) == (record.job_id, record.run))
+
+    def knows(self, response_id: str) -> bool:
+        """Whether a record at the place accounts for a generation."""
+        return any(response_id in held.record.response_ids for held in (self.run, self.error) if held)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Reads and writes records in the bucket."""
+
+    bucket: Bucket
+
+    async def open_record(self, job: str, run: int) -> Open | None:
+        """The open record of a run, None where there is none."""
+        key = open_key(job, run)
+        stored = await self.bucket.get(key)
+        return None if stored is None else _open(stored, key)
+
+    async def claim(self, record: OpenRecord) -> Open | None:
+        """Put the open record of a run that has none; None if somebody else did."""
+        return await self._own(record, ABSENT)
+
+    async def rewrite(self, held: Open) -> Open | None:
+        """Write an open record that is held; None if it is another owner's by now."""
+        return await self._own(held.record, held.etag)
+
+    async def close(self, record: JobRecord) -> None:
+        """Remove the open record: the run is over."""
+        await self.bucket.delete(open_key(record.job_id, record.run))
+
+    async def is_given_to(self, record: OpenRecord, response_id: str) -> bool:
+        """Note that a response id was given to the attempt under way; False if another attempt or run has it already.
+
+        A gateway that caches answers gives one id to two creates, and the second would get the first one's text.
+        """
+        key, attempt = response_key(response_id), f"{record.name}.{record.attempt}".encode()
+        try:
+            await self.bucket.put(key, attempt, match=ABSENT, content_type="text/plain; charset=utf-8")
+        except ConflictError:
+            noted = await self.bucket.get(key)
+            return noted is None or noted.body == attempt
+        return True
+
+    async def standing(self, place: Place, job: str) -> Standing:
+        """What stands at a place, seen by one job."""
+        run, error, superseded = await asyncio.gather(
+            self._read(place.run_record_key, RunRecord),
+            self._read(place.error_record_key, ErrorRecord),
+            self._superseded_run(job),
+        )
+        return Standing(job, run, error, superseded)
+
+    async def put(self, key: str, record: JobRecord, match: str) -> str:
+        """Put a record on condition; its new ETag. Raises `ConflictError`."""
+        return await self.bucket.put(key, encode(record), match=match, content_type=JSON)
+
+    async def set_aside(self, record: SupersededRecord) -> SupersededRecord:
+        """Keep what became of a superseded run; the first to say so is believed. Returns what stands."""
+        key = superseded_key(record.job_id, record.run)
+        try:
+            await self.put(key, record, ABSENT)
+        except ConflictError:
+            stands = await self._read(key, SupersededRecord)
+            if stands is None:
+                raise RetryLaterError("the superseded record was neither written nor there") from None
+            return stands.record
+        return record
+
+    async def _own(self, record: OpenRecord, match: str) -> Open | None:
+        key, record = open_key(record.job_id, record.run), msgspec.structs.replace(record, nonce=new_nonce())
+        for _ in range(_TRIES):
+            try:
+                etag = await self.put(key, record, match)
+            except ConflictError:
+                stored = await self.bucket.get(key)
+                found = None if stored is None else _open(stored, key)
+                if found and found.record.nonce == record.nonce:
+                    return found  # a repeated request met our own write
+                if (found.etag if found else ABSENT) != match:
+                    return None
+            else:
+                return Open(record, etag, age_s=0.0)
+        raise RetryLaterError(f"{key} answers with conflicts although nobody else writes it")
+
+    async def _read(self, key: str, kind: type[R]) -> Held[R] | None:
+        stored = await self.bucket.get(key)
+        return None if stored is None else Held(_decoded(stored, kind, key), stored.etag)
+
+    async def _superseded_run(self, job: str) -> int:
+        run = 0
+        while await self.bucket.head(superseded_key(job, run + 1)):
+            run += 1
+        return run
+
+
+def new_nonce() -> str:
+    """A mark nobody wrote before."""
+    return secrets.token_hex(8)
+
+
+def _open(stored: Stored, key: str) -> Open:
+    return Open(_decoded(stored, OpenRecord, key), stored.etag, stored.age_s)
+
+
+def _decoded(stored: Stored, kind: type[R], key: str) -> R:
+    try:
+        return decode(stored.body, kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UnreadableError(key, f"{key} cannot be read ({error}): was it edited by hand?") from error

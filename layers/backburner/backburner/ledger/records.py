@@ -1,0 +1,395 @@
+"""The records of a job, field by field as DESIGN section 6 fixes them. JSON in the bucket; times RFC 3339 in UTC."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from backburner.capacity.limits import Reservation
+from backburner.documents.recipes import Price
+from backburner.errors import Reason
+from backburner.ledger.keys import Place, place_of
+from backburner.ledger.messages import Message, new_ticket
+from backburner.ledger.segment_state import Segment
+from backburner.provider.answers import Generation, Usage, costs
+
+VERSION = 1
+LOST, UNKNOWN = "lost", "unknown"
+"""Statuses that no provider gives: of a generation that is gone, and of one whose end it never told."""
+
+
+class State(StrEnum):
+    """Where a run stands."""
+
+    WAITING = "waiting"
+    SUBMITTING = "submitting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """The document as it was claimed; `size` in bytes, `last_modified` by the store's clock."""
+
+    bucket: str
+    key: str
+    etag: str
+    size: int
+    last_modified: datetime
+    notes: list[str] = []
+    """What of it could not be read, and where: "page 3: no text, probably a scan". Empty where everything was."""
+
+
+class RecipeRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Which recipe, and which version of it ("" for one that has no file)."""
+
+    name: str
+    sha256: str
+
+
+class ProviderRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was asked."""
+
+    profile: str
+    base_url: str
+    model: str
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """One generation that was started, as last seen."""
+
+    id: str
+    attempt: int
+    status: str
+    model: str | None = None
+    usage: Usage | None = None
+    error: dict[str, str] | None = None
+    incomplete_details: dict[str, str] | None = None
+    created_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What all records share. Counters and money are of this run: all its attempts together.
+
+    Of a batch that was replayed, `usage` and `cost` count also what its earlier runs used, since its lines are theirs.
+    """
+
+    version: int = VERSION
+    job_id: str
+    run: int
+    state: State
+    source: Source
+    recipe: RecipeRef
+    provider: ProviderRef
+    responses: list[Response] = []
+    usage: Usage = Usage()
+    cost: float | None = None
+    kept_usage: Usage = Usage()
+    kept_cost: float | None = None
+    """Of `usage` and `cost`: what earlier runs of a batch used, whose finished lines this one has kept."""
+    suspected_orphans: int = 0
+    polls: int = 0
+    uploaded_at: datetime
+    submitted_at: datetime | None = None
+    finished_at: datetime | None = None
+    nonce: str = ""
+    """Of the last write, so that a writer whose answer was lost knows its own."""
+
+    @property
+    def place(self) -> Place:
+        """Where its outputs stand."""
+        return place_of(self.source.key)
+
+    @property
+    def name(self) -> str:
+        """Of its run: `<job_id>.<run>`."""
+        return f"{self.job_id}.{self.run}"
+
+    @property
+    def own_usage(self) -> Usage:
+        """What its own generations used, without those of its parts."""
+        parts: list[PartEnd] = getattr(self, "parts", None) or []
+        return sum((part.usage for part in parts if not part.is_reused), Usage()).subtracted_from(self.usage)
+
+    @property
+    def response_ids(self) -> set[str]:
+        """Every generation it knows of."""
+        return {response.id for response in self.responses}
+
+
+class LineCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a batch: `total` is `completed` and `failed` together."""
+
+    total: int
+    completed: int
+    failed: int
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of a document, or what joins some of them: a job of its own, whose document is the object at `key`."""
+
+    key: str
+    etag: str
+    run: int = 1
+    """Of its job; a replay counts on for the parts that failed."""
+    is_reused: bool = False
+    """Finished by an earlier run."""
+
+
+class Division(msgspec.Struct, frozen=True, kw_only=True):
+    """A document in parts: level 0 has the parts, each further level what joins those of the level before."""
+
+    levels: list[list[Part]]
+    opened: bool = False
+    """Whether every part of the last level has been sent its message."""
+    is_batch: bool = False
+    """Whether its parts are segments of lines."""
+    is_stopping: bool = False
+    """No part is opened any more: the run ends as soon as those under way have."""
+
+
+class OpenRecord(JobRecord, frozen=True, kw_only=True):
+    """A run that is not over. `attempt` counts the generations begun, the one under way included."""
+
+    attempt: int = 0
+    ticket: str
+    waiting_for: str | None = None
+    setbacks: int = 0
+    """Exceptions that nobody foresaw; after some it fails as `internal_error`."""
+    waits: int = 0
+    """How often in a row it went back to waiting without a generation: spaces the next try."""
+    recipe_text: str = ""
+    """The recipe it was claimed with, which it keeps."""
+    output: str = "md"
+    price: Price | None = None
+    enlarged_cap: int | None = None
+    """Cap of output tokens after a truncated answer; None while the recipe's own serves."""
+    partial_text: str | None = None
+    cancelled_for: Reason | None = None
+    """Set before the provider is asked to cancel."""
+    ran_s: float = 0.0
+    """Seconds that its generation had been running when the record was written again, by the store's clock."""
+    wants: Reservation | None = None
+    """What it reserves at the governor for each attempt; None until it may start at all."""
+    stood_at_place: list[str] = []
+    """ETags of the run and error record that stood at its place when it was claimed."""
+    part_of: str | None = None
+    """`<job_id>.<run>` of the run that it is a part of."""
+    division: Division | None = None
+    """Its parts, once it has been cut: it has no generation of its own then."""
+    parts: list["PartEnd"] | None = None
+    """What became of its parts, when it ends."""
+    segment: Segment | None = None
+    """The lines of a batch that it runs; it has many generations then, and no list of them."""
+    lines: LineCounts | None = None
+    refusals: int = 0
+    """How often the provider called it, or what it was cut from, too long."""
+    sent_chars: int = 0
+    """Characters that the generation under way was sent: with its usage they tell how many make a token."""
+    answer: Generation | None = None
+    """How the generation under way ended, where its create was answered with the end already."""
+    absent_s: float | None = None
+    """Seconds that its generation had been running when the provider first said that there is none, if it does."""
+    untold: int = 0
+    """Of a batch's lines: how many ended without a word about what they used."""
+
+    @property
+    def response_id(self) -> str | None:
+        """The generation that is under way, as far as it is known."""
+        return self.responses[-1].id if self.state is State.RUNNING and self.responses else None
+
+    @property
+    def resume(self) -> "Resume | None":
+        """What it leaves to the next run; None if that begins from the start."""
+        is_whole = self.division is None and self.segment is None
+        return None if is_whole else Resume(division=self.division, segment=self.segment)
+
+    @property
+    def reserves(self) -> bool:
+        """Whether the governor must hold a place for it."""
+        is_one = self.division is None and self.segment is None
+        return self.wants is not None and self.state is not State.WAITING and is_one
+
+    def message(self, response_id: str | None = None) -> Message:
+        """A message for its next step, under a fresh ticket; with the id of a generation, once there is one."""
+        return Message(
+            job=self.job_id,
+            run=self.run,
+            key=self.source.key,
+            ticket=new_ticket(),
+            follows=self.ticket or None,
+            response_id=response_id,
+            attempt=None if response_id is None else self.attempt,
+            part_of=self.part_of,
+        )
+
+
+class Replaced(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run record found at its place and takes away once it stands."""
+
+    result_key: str | None = None
+    error_etag: str | None = None
+    errors_key: str | None = None
+    """File of the lines that failed, of a batch that stood there; kept if this run has written it anew."""
+
+
+class PartEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one part: as a run or error record tells it of a document that was cut."""
+
+    level: int
+    """0: a part of the document; above: what joined those below."""
+    number: int
+    job_id: str
+    run: int
+    state: State
+    reason: Reason | None = None
+    responses: list[str] = []
+    submitted_at: datetime | None = None
+    usage: Usage = Usage()
+    cost: float | None = None
+    kept_usage: Usage = Usage()
+    kept_cost: float | None = None
+    suspected_orphans: int = 0
+    polls: int = 0
+    lines: LineCounts | None = None
+    is_reused: bool = False
+    """Finished by an earlier run. Its usage is not in the record's but for a batch, where it is in `kept_usage` too."""
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay goes on with: the parts and lines that are done stay done."""
+
+    division: Division | None = None
+    segment: Segment | None = None
+
+
+class RunRecord(JobRecord, frozen=True, kw_only=True):
+    """A finished run. `parts` is null for a document that went out whole."""
+
+    result_key: str
+    result_etag: str
+    parts: list[PartEnd] | None = None
+    lines: LineCounts | None = None
+    resume: Resume | None = None
+    """Of a batch in which lines failed: what a replay goes on with."""
+    replaces: Replaced = Replaced()
+
+
+class ErrorRecord(JobRecord, frozen=True, kw_only=True):
+    """A run that failed for good. `replay` says how to try again."""
+
+    reason: Reason
+    message: str
+    partial_text: str | None = None
+    parts: list[PartEnd] | None = None
+    lines: LineCounts | None = None
+    resume: Resume | None = None
+    replay: str
+
+
+class SupersededRecord(JobRecord, frozen=True, kw_only=True):
+    """A run whose document or recipe was replaced meanwhile, with its text if there is one."""
+
+    text: str | None = None
+    parts: list[PartEnd] | None = None
+    """What had become of its parts; what they used is in `usage` and was booked by themselves."""
+
+
+R = TypeVar("R", bound=JobRecord)
+_SHARED = JobRecord.__struct_fields__
+
+
+def encode(record: JobRecord) -> bytes:
+    """Indented, because people read them."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def decode(body: bytes, kind: type[R]) -> R:
+    """Read a record; unknown fields, a later version's, are passed over. Raises `msgspec.DecodeError`."""
+    return msgspec.json.decode(body, type=kind)
+
+
+def shared(record: JobRecord) -> dict[str, Any]:
+    """The fields that every kind of record has, to make another kind from."""
+    return {name: getattr(record, name) for name in _SHARED}
+
+
+def log_keys(record: JobRecord) -> dict[str, object]:
+    """What every log line about a job says of it; never a word of its text."""
+    last = record.responses[-1].id if record.responses else None
+    return {"job_id": record.job_id, "run": record.run, "key": record.source.key, "response_id": last}
+
+
+def running(record: OpenRecord, generation: Generation, ticket: str, now: datetime) -> OpenRecord:
+    """The record of a run whose generation was started."""
+    return msgspec.structs.replace(
+        record,
+        state=State.RUNNING,
+        ticket=ticket,
+        responses=[*record.responses, _response(generation, generation.id, record.attempt)],
+        submitted_at=record.submitted_at or now,
+        waiting_for=None,
+        waits=0,
+        ran_s=0.0,
+        absent_s=None,
+        answer=msgspec.structs.replace(generation, body={}) if generation.is_over else None,
+    )
+
+
+def seen(record: OpenRecord, generation: Generation) -> OpenRecord:
+    """The record with the last generation as it now stands; tokens and cost are counted once per response id."""
+    last = record.responses[-1]
+    responses = [*record.responses[:-1], _response(generation, last.id, last.attempt)]
+    usage = sum((response.usage for response in responses if response.usage), Usage())
+    return msgspec.structs.replace(record, responses=responses, usage=usage, cost=cost_of(record.price, usage))
+
+
+def ended_unseen(record: OpenRecord, status: str) -> OpenRecord:
+    """The record of a run whose last generation ended without an answer that says how."""
+    if not record.responses:
+        return record
+    last = msgspec.structs.replace(record.responses[-1], status=status)
+    return msgspec.structs.replace(record, responses=[*record.responses[:-1], last])
+
+
+def booked(record: OpenRecord, used: Usage, responses: Sequence[Response]) -> tuple[int, float]:
+    """Tokens and money that count against the day's budget: what was told, and the estimate where nothing was."""
+    used = record.kept_usage.subtracted_from(used)
+    untold = record.untold + sum(
+        costs(response.status) and not (response.usage and response.usage.total_tokens) for response in responses
+    )
+    each = record.wants or Reservation(model="")
+    return used.total_tokens + untold * each.tokens, (cost_of(record.price, used) or 0.0) + untold * each.cost
+
+
+def cost_of(price: Price | None, usage: Usage) -> float | None:
+    """What tokens cost; None without a price."""
+    if price is None:
+        return None
+    return price.of(usage.input_tokens, usage.output_tokens)
+
+
+def _response(generation: Generation, response_id: str, attempt: int) -> Response:
+    error = {"code": generation.error_code, "message": generation.error_message}
+    return Response(
+        id=response_id,
+        attempt=attempt,
+        status=generation.status,
+        model=generation.model,
+        usage=generation.usage,
+        error=error if any(error.values()) else None,
+        incomplete_details={"reason": generation.incomplete_reason} if generation.incomplete_reason else None,
+        created_at=_utc(generation.created_at),
+        completed_at=_utc(generation.completed_at),
+    )
+
+
+def _utc(unix: int | None) -> datetime | None:
+    try:
+        return None if unix is None else datetime.fromtimestamp(unix, tz=UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -1,0 +1,277 @@
+"""The audit: proves from the bucket's own lists that nothing is lost (DESIGN section 1, promise 1).
+
+Work goes on while it reads, so whatever looks wrong is looked at again, a moment apart, and only what is wrong every
+time is reported. What is under way is not judged: a place with an open record may be between any two effects.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from backburner.capacity.governor import Governor
+from backburner.errors import UnreadableError
+from backburner.ledger.journal import Journal, Line, line_of
+from backburner.ledger.keys import OPEN, open_run, place_of, superseded_key
+from backburner.ledger.ledger import Ledger
+from backburner.ledger.records import ErrorRecord, JobRecord, RunRecord, State, SupersededRecord, decode
+from backburner.maintenance.findings import Finding, Kind, Report, judge, state_of
+from backburner.maintenance.snapshot import Books, Progress, Reader, Seen, at_once, each_of
+from backburner.maintenance.sweep import OLD_ENOUGH_S, Sweeper
+from backburner.ports import Bucket
+
+_OUTPUTS = ("md", "txt", "json", "jsonl")
+_MOST_LINES = 1000
+_FOREVER = float("inf")
+LOOKS_AGAIN = 2
+MOMENT_S = 1.0
+"""Between two looks: longer than an owner takes from one effect to the next."""
+
+
+class Counted(Protocol):
+    """A queue that can say about how many messages it holds, in hand and delayed ones included."""
+
+    async def count(self) -> int:
+        """All its messages; close to the truth, a minute late."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auditor:
+    """Audits a bucket in any state and of any size, while work goes on."""
+
+    bucket: Bucket
+    ledger: Ledger
+    governor: Governor
+    sweeper: Sweeper
+    journal: Journal
+    pending: Counted
+    backlog: Counted
+    progress: Progress = lambda _what, _count: None
+
+    async def audit(self) -> Report:
+        """Read everything, look at what is wrong again until it is certain, and report."""
+        reader = Reader(bucket=self.bucket, progress=self.progress)
+        doubts = _Doubts(messages=await self._messages(), books=await reader.everything())
+        books = doubts.books
+        for key, why in (await self.governor.counters())[0].unreadable.items():
+            if key not in books.unreadable and not await self.sweeper.is_readable(key):
+                books.unreadable[key] = why
+        doubts.under_way = _count(books)
+        doubts.places = [key for key, seen in books.places.items() if _judged(books, key, seen)]
+        hidden = {text for text in books.texts if f"{text.rpartition('.')[0]}.run.json" in books.unreadable}
+        doubts.texts = set(books.texts) - _expected(books) - hidden
+        doubts.odd = await self._odd_reservations(books)
+        for _ in range(LOOKS_AGAIN):
+            if not doubts.any:
+                break
+            self.progress("another look", len(doubts.places))
+            await self.sweeper.clock.sleep(MOMENT_S)  # what was between two effects has come to an end by then
+            await self._look_again(reader, doubts)
+        owners = await self._explain(books, doubts.places)
+        found = [finding for key in doubts.places for finding in _judged(books, key, books.places[key])]
+        owners |= books.unreadable.keys()
+        found = [finding for finding in found if finding.kind is not Kind.LOST or finding.key not in owners]
+        unwritten = await self._unwritten(reader, books)
+        found += [Finding(kind=Kind.UNREADABLE, key=key, what=why) for key, why in books.unreadable.items()]
+        found += [
+            Finding(kind=Kind.RESULT_WITHOUT_RECORD, key=text, what="no run record names it")
+            for text in sorted(doubts.texts)
+        ]
+        found += [Finding(kind=kind, key=f"{OPEN}{name}.json", what=what) for name, (kind, what) in doubts.odd.items()]
+        if doubts.lacks_messages:
+            what = (
+                f"about {doubts.messages} messages drive {doubts.under_way} open records; "
+                "they are woken when silent for a day"
+            )
+            found.append(Finding(kind=Kind.MESSAGES_MISSING, key=OPEN, what=what))
+        return _report(books, doubts.messages, [*found, *unwritten])
+
+    async def _look_again(self, reader: Reader, doubts: "_Doubts") -> None:
+        """Keep of what looks wrong only what is wrong this time too."""
+        books, now = doubts.books, Books()
+        await reader.open_records(now)
+        doubts.messages = max(doubts.messages, await self._messages())
+        doubts.under_way = min(doubts.under_way, _count(now))
+
+        async def look(key: str) -> None:
+            try:
+                books.places[key] = await reader.again(key, now.at(key).working)
+            except UnreadableError as error:
+                books.unreadable[error.key] = str(error)
+
+        await at_once(each_of(doubts.places), look)
+        doubts.places = [key for key in doubts.places if _judged(books, key, books.places[key])]
+        doubts.texts = await self._orphans(reader, {text: books.texts[text] for text in doubts.texts}, now)
+        odd = await self._odd_reservations(now)
+        doubts.odd = {
+            name: why for name, why in odd.items() if name in doubts.odd and await self._is_certain(name, now)
+        }
+        books.unreadable |= now.unreadable
+
+    async def _is_certain(self, name: str, now: Books) -> bool:
+        """Whether a record is as it was when its reservation was missed, and its run has not just been settled."""
+        for key, working in now.working():
+            if working.name == name:
+                held = await self.ledger.open_record(working.job, working.run)
+                standing = await self.ledger.standing(place_of(key), working.job)
+                return held is not None and held.etag == working.etag and not standing.is_over(working.run)
+        return True
+
+    async def _explain(self, books: Books, places: Iterable[str]) -> set[str]:
+        """The documents whose open record cannot be read: what is said of it names its document."""
+        runs = {run[0]: key for key in books.unreadable if (run := open_run(key))}
+        owners = set[str]()
+        for key in places if runs else ():
+            current = None
+            with suppress(UnreadableError):
+                current = await self.sweeper.submitter.inbox.current(key, await self.bucket.head(key))
+            if current is not None and current.job_id in runs:
+                owners.add(key)
+                books.unreadable[runs[current.job_id]] += f"; it is the record of {key}"
+        return owners
+
+    async def repair(self, report: Report) -> Report:
+        """Sweep from the start, submit what a report calls lost, rebuild the journal's lines, and audit again."""
+        self.progress("sweep", 0)
+        await self.sweeper.sweep(_FOREVER)
+        for finding in report.findings:
+            if finding.kind is Kind.LOST:  # a record of an older version, newer than the document, hides it from sweeps
+                with suppress(UnreadableError):  # the next audit names it
+                    await self.sweeper.submitter.submit(finding.key)
+        await self.journal.flush()
+        lines: list[Line] = []
+
+        async def rebuild(finding: Finding) -> None:
+            if finding.kind is Kind.JOURNAL_LINE_MISSING and (record := await self._ended(finding.key)):
+                lines.append(line_of(record))
+
+        await at_once(each_of(report.findings), rebuild)
+        for first in range(0, len(lines), _MOST_LINES):
+            await self.journal.write(lines[first : first + _MOST_LINES])
+        return await self.audit()
+
+    async def _messages(self) -> int:
+        return await self.pending.count() + await self.backlog.count()
+
+    async def _orphans(self, reader: Reader, texts: Mapping[str, str], now: Books) -> set[str]:
+        """Results that no record names yet, are as they were, and that no run under way may have written."""
+        orphans, expected, records = set[str](), _expected(now), Books()
+
+        async def look(text: str) -> None:
+            try:
+                stored = await self.bucket.head(text)
+            except UnreadableError as error:
+                expected.add(text)
+                now.unreadable[error.key] = str(error)
+                return
+            await reader.done(records, f"{text.rpartition('.')[0]}.run.json")
+            if stored is not None and stored.etag == texts[text] and text not in expected:
+                orphans.add(text)
+
+        await at_once(each_of(texts), look)
+        return orphans - {seen.done.result_key for seen in records.places.values() if seen.done}
+
+    async def _odd_reservations(self, books: Books) -> dict[str, tuple[Kind, str]]:
+        """Where the governor and the open records contradict each other, by the name of the run.
+
+        A job that waits may still hold its reservation: it is given back with the job's next step.
+        """
+        reserved = set((await self.governor.counters())[0].reserved)
+        under_way = {working.name: working for _, working in books.working()}
+        hidden = {key.removeprefix(OPEN).removesuffix(".json") for key in books.unreadable}
+        nothing = reserved - set(under_way) - hidden
+        missing = {name for name, working in under_way.items() if working.reserves} - reserved
+        return {
+            name: (Kind.RESERVED_FOR_NOTHING, f"{name} holds a reservation and is not open") for name in nothing
+        } | {name: (Kind.NOT_RESERVED, f"{name} runs without a reservation") for name in missing}
+
+    async def _unwritten(self, reader: Reader, books: Books) -> list[Finding]:
+        """Runs that are over and in no line of the journal, if there is a journal at all."""
+        missing = _over(books)
+        is_there = False
+        self.progress("journal", len(missing))
+        async for job, run in reader.journal(books):
+            is_there = True
+            missing.pop(f"{job}.{run}", None)
+        return [
+            Finding(kind=Kind.JOURNAL_LINE_MISSING, key=key, what=f"the journal has no line about {name}")
+            for name, key in (missing.items() if is_there else ())
+        ]
+
+    async def _ended(self, key: str) -> JobRecord | None:
+        kinds: dict[str, type[JobRecord]] = {"results": RunRecord, "failed": ErrorRecord, "ledger": SupersededRecord}
+        stored = await self.bucket.get(key)
+        try:
+            return decode(stored.body, kinds[key.partition("/")[0]]) if stored else None
+        except msgspec.DecodeError:
+            return None
+
+
+@dataclass
+class _Doubts:
+    """What looks wrong so far."""
+
+    books: Books
+    messages: int
+    under_way: int = 0
+    places: list[str] = field(default_factory=list)
+    texts: set[str] = field(default_factory=set)
+    odd: dict[str, tuple[Kind, str]] = field(default_factory=dict)
+
+    @property
+    def lacks_messages(self) -> bool:
+        return self.messages < self.under_way
+
+    @property
+    def any(self) -> bool:
+        return bool(self.places or self.texts or self.odd) or self.lacks_messages
+
+
+def _count(books: Books) -> int:
+    return sum(len(seen.working) for seen in books.places.values())
+
+
+def _judged(books: Books, key: str, seen: Seen) -> list[Finding]:
+    return judge(key, seen, books.superseded, books.unreadable)
+
+
+def _expected(books: Books) -> set[str]:
+    """Where runs under way may have put a text whose record is still to come."""
+    keys = {key for key, _ in books.working()}
+    return {place_of(key).result_key(output) for key in keys for output in _OUTPUTS}
+
+
+def _over(books: Books) -> dict[str, str]:
+    """The records of runs that ended more than 15 minutes ago: their keys, by the name of the run."""
+    over: dict[str, str] = {}
+    for key, seen in books.places.items():
+        if seen.done and seen.done.age_s >= OLD_ENOUGH_S:
+            over[seen.done.name] = place_of(key).run_record_key
+        if seen.failed and seen.failed.age_s >= OLD_ENOUGH_S:
+            over[seen.failed.name] = place_of(key).error_record_key
+    for name, age_s in books.superseded.items():
+        job, _, run = name.rpartition(".")
+        if age_s >= OLD_ENOUGH_S:
+            over[name] = superseded_key(job, int(run))
+    return over
+
+
+def _report(books: Books, messages: int, findings: list[Finding]) -> Report:
+    documents = [seen for seen in books.places.values() if seen.etag is not None]
+    states = [state_of(seen) for seen in documents if seen.age_s >= OLD_ENOUGH_S]
+    young = [state_of(seen) for seen in documents if seen.age_s < OLD_ENOUGH_S]
+    told = (State.WAITING, State.RUNNING, State.DONE, State.FAILED)
+    return Report(
+        objects=len(states),
+        waiting=states.count(State.WAITING),
+        running=states.count(State.RUNNING),
+        done=states.count(State.DONE),
+        failed=states.count(State.FAILED),
+        young=len(young),
+        young_states={**{str(state): young.count(state) for state in told}, "unclaimed": young.count(None)},
+        open_records=_count(books),
+        messages=messages,
+        findings=findings,
+    )

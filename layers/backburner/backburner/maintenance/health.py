@@ -1,0 +1,60 @@
+"""What is under way at the end of a tick: the figures that alarms watch, from one listing and the governor."""
+
+from dataclasses import dataclass
+
+from backburner.capacity.governor import Governor
+from backburner.ledger.keys import OPEN, open_run
+from backburner.ports import Bucket
+
+_BUDGET_SHARE = 0.8
+_MOST = 20_000
+"""Open records that one census looks at; beyond it the count says "at least"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Census:
+    """Counts of open jobs; `oldest_s` is the longest that one has gone without a step, by the store's clock."""
+
+    waiting: int
+    running: int
+    oldest_s: float
+    paused: int
+    budget_used: float
+    """Share of the daily budget that is spent or reserved, the larger of tokens and cost; 0 without a budget."""
+    unreadable: int = 0
+    """Objects that a person must look at."""
+
+
+def alarms(census: Census, *, deadline_s: int, results_kept_s: int | None) -> list[str]:
+    """What somebody must look at, by the names of the runbook's paragraphs.
+
+    Half the time that results are kept is left when the second one begins: what is collected late is not yet lost.
+    """
+    raised = {
+        "oldest-open-job": census.oldest_s > deadline_s,
+        "results-end": results_kept_s is not None and census.oldest_s > results_kept_s / 2,
+        "provider-paused": census.paused > 0,
+        "unreadable-objects": census.unreadable > 0,
+        "budget": census.budget_used >= _BUDGET_SHARE,
+    }
+    return [name for name, is_raised in raised.items() if is_raised]
+
+
+async def take(bucket: Bucket, governor: Governor) -> Census:
+    """Count what is open now."""
+    count, oldest_s = 0, 0.0
+    async for key, stored in bucket.listed(OPEN):
+        if open_run(key) is None:
+            continue
+        count, oldest_s = count + 1, max(oldest_s, stored.age_s)
+        if count >= _MOST:
+            break
+    counters, now = await governor.counters()
+    return Census(
+        waiting=max(0, count - len(counters.reserved)),
+        running=counters.in_flight,
+        oldest_s=oldest_s,
+        paused=len(counters.pauses),
+        unreadable=len(counters.unreadable),
+        budget_used=governor.budget_used(counters, now),
+    )

@@ -1,0 +1,313 @@
+"""The sweep: what events, messages and counters may have lost is found again from the bucket's own lists.
+
+It goes through the inbox a page at a time and can stop after any page: the place is kept with the governor, so a bucket
+of any size is swept over as many ticks as it takes. Two sweeps at once do nothing twice: a submit is idempotent, and a
+message under a new ticket makes the old one void. What cannot be read stops nobody: it is named, and passed over.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from backburner.capacity.governor import Governor
+from backburner.capacity.limits import Counters, Reservation, note_unreadable
+from backburner.errors import RetryLaterError, UnreadableError
+from backburner.jobs.submit import Submitter
+from backburner.ledger.keys import INBOX, OPEN, open_run, place_of
+from backburner.ledger.ledger import NO_OPEN_RECORD, Ledger, Open
+from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, State, decode, log_keys
+from backburner.ports import Bucket, Clock, Queue, Stored, TooLargeError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+OLD_ENOUGH_S = 900.0
+"""An upload younger than this still has its event coming (DESIGN section 1)."""
+SILENT_S = 86_400.0
+"""An open record that nobody has written for so long gets a new message."""
+PAGE = 1000
+_READS_AT_ONCE = 32
+_MOST_RECORD_BYTES = 16 * 1024 * 1024
+_KINDS: tuple[tuple[str, type[JobRecord]], ...] = (
+    (".run.json", RunRecord),
+    (".error.json", ErrorRecord),
+    (".json", OpenRecord),
+)
+
+
+@dataclass
+class Swept:
+    """What a sweep found and did, by number."""
+
+    documents: int = 0
+    submitted: int = 0
+    woken: int = 0
+    released: int = 0
+    left: int = 0
+    """What the store or a queue did not take just now: the next sweep does it."""
+    complete: bool = False
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Why, by the key of the object that a person must look at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """What stands at the places of one page of the inbox."""
+
+    records: Mapping[str, Stored]
+
+    def is_answered(self, key: str, document: Stored) -> bool:
+        """Whether a run or error record newer than the document stands at its place."""
+        place = place_of(key)
+        found = (self.records.get(record) for record in (place.run_record_key, place.error_record_key))
+        return any(record.last_modified > document.last_modified for record in found if record)
+
+    def state_of(self, key: str, document: Stored) -> State | None:
+        """How the document ended as it stands: by the later of the records that are not older than it."""
+        place = place_of(key)
+        run, error = (self.records.get(record) for record in (place.run_record_key, place.error_record_key))
+        ended = [
+            (record.last_modified, state)
+            for record, state in ((error, State.FAILED), (run, State.DONE))
+            if record and record.last_modified >= document.last_modified
+        ]
+        return max(ended, key=lambda one: one[0])[1] if ended else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweeper:
+    """Sweeps when `every_s` have passed since the last sweep ended, by the store's clock."""
+
+    bucket: Bucket
+    ledger: Ledger
+    governor: Governor
+    submitter: Submitter
+    pending: Queue
+    backlog: Queue
+    clock: Clock
+    every_s: int
+
+    async def sweep_if_due(self, stop_at: float) -> Swept | None:
+        """Sweep until `stop_at` on the monotonic clock, or to the end; None if none is due."""
+        counters, now = await self.governor.counters()
+        last, resumed = counters.last_sweep, counters.sweep_cursor != ""
+        if not resumed and last is not None and (now - last) < timedelta(seconds=self.every_s):
+            return None
+        return await self.sweep(stop_at, after=counters.sweep_cursor)
+
+    async def sweep(self, stop_at: float, after: str = "") -> Swept:
+        """Sweep the inbox from a key on, then the open records and the reservations."""
+        swept = Swept()
+        readable = await self._readable_again()
+        under_way = _UnderWay(self, await self._open_records(swept), swept)
+        while page := await self.page(after):
+            after = await self._documents(page, under_way, swept, stop_at)
+            if self.clock.monotonic() >= stop_at:
+                await self.governor.change(partial(_stop_at, after, swept.unreadable, readable))
+                return swept
+        open_records = await self._open_records(swept)
+        for key, stored in open_records.items():
+            if stored.age_s >= SILENT_S:
+                swept.woken += await self.guarded(key, self._wake(key), swept) or 0
+        swept.released = await self._reservations(open_records, under_way, readable)
+        swept.complete = True
+        logger.info("swept", extra=vars(swept) | {"unreadable": len(swept.unreadable)})
+        return swept
+
+    async def guarded(self, key: str, work: Awaitable[T], swept: Swept) -> T | None:
+        """Do what concerns one object alone: whatever is wrong with it, the sweep goes on. None where it failed."""
+        try:
+            return await work
+        except UnreadableError as error:
+            self._note(error.key, str(error), swept)
+        except RetryLaterError as error:
+            swept.left += 1
+            logger.warning("left to the next sweep", extra={"key": key, "error": str(error)})
+        except Exception as error:
+            logger.exception("sweep passes an object over", extra={"key": key})
+            self._note(key, type(error).__name__, swept)
+        return None
+
+    def _note(self, key: str, why: str, swept: Swept) -> None:
+        """Say it once: not again where the last sweep said it."""
+        if key not in swept.unreadable and key not in self.governor.seen.unreadable:
+            logger.error("object cannot be read", extra={"key": key, "why": why})
+        swept.unreadable[key] = why
+
+    async def _open_records(self, swept: Swept) -> dict[str, Stored]:
+        """What stands below `ledger/open/`; what is no open record is named, but for a folder of somebody's console."""
+        found: dict[str, Stored] = {}
+        async for key, stored in self.bucket.listed(OPEN):
+            if open_run(key) is not None:
+                found[key] = stored
+            elif not key.endswith("/"):
+                self._note(key, NO_OPEN_RECORD, swept)
+        return found
+
+    async def _readable_again(self) -> set[str]:
+        """Of the objects that were named before: those that can be read by now, or are gone."""
+        counters, _ = await self.governor.counters()
+        return {key for key in counters.unreadable if await self.is_readable(key)}
+
+    async def is_readable(self, key: str) -> bool:
+        """Whether an object can be read, and is what its key says; or is gone."""
+        kind = None if key.startswith(INBOX) else next((kind for end, kind in _KINDS if key.endswith(end)), None)
+        try:
+            stored = await self.bucket.get(key, _MOST_RECORD_BYTES if kind else 0)
+            if stored is not None and kind is not None:
+                decode(stored.body, kind)
+        except TooLargeError:  # it would have been read
+            return not key.startswith(OPEN)
+        except (RetryLaterError, msgspec.DecodeError, RecursionError):
+            return False
+        return stored is None or not key.startswith(OPEN) or open_run(key) is not None
+
+    async def page(self, after: str) -> dict[str, Stored]:
+        """The next documents behind a key."""
+        page: dict[str, Stored] = {}
+        async for key, stored in self.bucket.listed(INBOX, after):
+            page[key] = stored
+            if len(page) >= PAGE:
+                break
+        return page
+
+    async def _documents(self, page: Mapping[str, Stored], under_way: "_UnderWay", swept: Swept, stop_at: float) -> str:
+        """Treat every document that nothing answers and nobody works on as if its event had just come.
+
+        Returns the last key that was looked at: the page's, or an earlier one where time ran out.
+        """
+        window = await self.window(page)
+        for key, document in page.items():
+            if key.endswith("/"):
+                continue
+            swept.documents += 1
+            if document.age_s < OLD_ENOUGH_S or window.is_answered(key, document):
+                continue
+            was_quick = await self.guarded(key, self._document(key, document, under_way, swept), swept)
+            if not was_quick and self.clock.monotonic() >= stop_at:
+                return key
+        return max(page)
+
+    async def _document(self, key: str, document: Stored, under_way: "_UnderWay", swept: Swept) -> bool:
+        """Submit a document, unless somebody works on it: then it cost next to nothing, and True is returned."""
+        if await under_way.includes(key, document):
+            return True
+        outcome = await self.submitter.submit(key)
+        swept.submitted += 1
+        logger.warning("upload without a record", extra={"key": key, "outcome": outcome})
+        return False
+
+    async def window(self, page: Mapping[str, Stored]) -> Window:
+        """What stands at the places of a page."""
+        places, records = [place_of(key) for key in page], dict[str, Stored]()
+        for wanted in ({place.run_record_key for place in places}, {place.error_record_key for place in places}):
+            first, last = min(wanted), max(wanted)  # not those of the first and the last document: suffixes sort too
+            async for key, stored in self.bucket.listed(f"{first.partition('/')[0]}/", first[:-1]):
+                if key > last:
+                    break
+                if key in wanted:
+                    records[key] = stored
+        return Window(records=records)
+
+    async def _wake(self, key: str) -> int:
+        """A new message for a record that nobody has written for a day."""
+        held = await self.ledger.open_record(*_run(key))
+        if held is None:
+            return 0
+        record = held.record
+        message = record.message(record.response_id)
+        await (self.backlog if record.state is State.WAITING else self.pending).send(message.encode(), 0)
+        ran_s = held.generation_age_s if record.state is State.RUNNING else 0.0
+        division = record.division and replace(record.division, opened=False)  # parts that were lost are opened again
+        await self.ledger.rewrite(held.but(ticket=message.ticket, ran_s=ran_s, division=division))
+        logger.warning("silent job woken", extra=log_keys(record) | {"state": record.state})
+        return 1
+
+    async def _reservations(
+        self, open_records: Mapping[str, Stored], under_way: "_UnderWay", readable: Collection[str]
+    ) -> int:
+        """Put the governor's reservations right, where two sweeps in a row say the same of them."""
+        names = {key.removeprefix(OPEN).removesuffix(".json") for key in open_records}
+        counters, _ = await self.governor.counters()
+        missing = await under_way.reservations() if counters.last_sweep is None else {}
+
+        def put_right(counters: Counters, now: datetime) -> int:
+            note_unreadable(counters, under_way.swept.unreadable, readable)
+            return _put_right(counters, now, names, missing)
+
+        return await self.governor.change(put_right)
+
+
+@dataclass
+class _UnderWay:
+    """The jobs under way: their names from one listing; their records only if a name does not tell."""
+
+    sweeper: Sweeper
+    open_records: Mapping[str, Stored]
+    swept: Swept
+    recipes: dict[str, bytes | None] = field(default_factory=dict)
+    _sources: set[tuple[str, str]] | None = None
+
+    def __post_init__(self) -> None:
+        """Know the jobs by their ids."""
+        self.jobs = {_run(key)[0] for key in self.open_records}
+
+    async def includes(self, key: str, document: Stored) -> bool:
+        """Whether somebody works on this version of a document: as its job is now, or under an older recipe."""
+        place, inbox = place_of(key), self.sweeper.submitter.inbox
+        if place.recipe not in self.recipes:
+            self.recipes[place.recipe] = await inbox.recipe(place.recipe)
+        if inbox.job_of(place, document, self.recipes[place.recipe]).job_id in self.jobs:
+            return True
+        if self._sources is None:
+            found = await self._read()
+            self._sources = {(held.record.source.key, held.record.source.etag) for held in found}
+        return (key, document.etag) in self._sources
+
+    async def reservations(self) -> dict[str, Reservation]:
+        """What the generations under way must have reserved."""
+        return {
+            held.record.name: held.record.wants
+            for held in await self._read()
+            if held.record.wants is not None and held.record.reserves
+        }
+
+    async def _read(self) -> list[Open]:
+        at_once = asyncio.Semaphore(_READS_AT_ONCE)
+
+        async def read(key: str) -> Open | None:
+            async with at_once:
+                return await self.sweeper.guarded(key, self.sweeper.ledger.open_record(*_run(key)), self.swept)
+
+        return [held for held in await asyncio.gather(*map(read, self.open_records)) if held is not None]
+
+
+def _run(key: str) -> tuple[str, int]:
+    """Job and run of an open record."""
+    run = open_run(key)
+    assert run is not None, "not an open record"
+    return run
+
+
+def _stop_at(here: str, found: Mapping[str, str], readable: Collection[str], counters: Counters, _: datetime) -> None:
+    counters.sweep_cursor = here
+    note_unreadable(counters, found, readable)
+
+
+def _put_right(counters: Counters, now: datetime, names: set[str], missing: Mapping[str, Reservation]) -> int:
+    unexplained = [name for name in counters.reserved | counters.owed if name not in names]
+    gone = [name for name in unexplained if name in counters.unexplained]
+    for name in gone:
+        counters.reserved.pop(name, None)
+        counters.owed.pop(name, None)
+    counters.reserved |= {name: wanted for name, wanted in missing.items() if name not in counters.reserved}
+    counters.unexplained = [name for name in unexplained if name not in gone]
+    counters.last_sweep, counters.sweep_cursor = now, ""
+    return len(gone)

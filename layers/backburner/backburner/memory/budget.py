@@ -1,0 +1,227 @@
+"""What one process may have in hand, in bytes: what is large waits before it is read, so that a burst kills nobody.
+
+Two purses. `own_bytes` is shared by everything of moderate size: small documents, answers, what is being joined. The
+large place, of `large_bytes`, belongs to one at a time: a large document, or the child that reads one. Nobody who has
+the large place waits for the purse, so nobody waits for ever.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from backburner.documents.plain_text import MAX_DOCUMENT_BYTES, looks_plain
+from backburner.errors import JobError, Reason, RetryLaterError
+from backburner.ports import Bucket, Stored, TooLargeError
+
+MEBIBYTE = 1024 * 1024
+OWN_BYTES = 64 * MEBIBYTE
+DEFAULT_LARGE_BYTES = 400 * MEBIBYTE
+"""Fits a function of 768 MB."""
+SMALL_BYTES = 256 * 1024
+"""A document up to this size is read at the first call; a larger one first tells its size."""
+FACTOR = 10
+"""Bytes in memory for each byte of a moderate document that goes out whole: its text, the request, its encoding."""
+LARGE_FACTOR = 8
+"""The same for one that is cut; a single emoji makes four bytes of each character of a text."""
+PIECE_BYTES = 4 * MEBIBYTE
+"""Finished lines of one segment are written when they have so many bytes."""
+LEAST_PIECE_BYTES = 256 * 1024
+_FIRST_ANSWER_BYTES = 128 * 1024
+_ANSWER_FACTOR = 8
+_TRIES = 3
+
+_has_large: ContextVar[bool] = ContextVar("has_large", default=False)
+_has_own: ContextVar[bool] = ContextVar("has_own", default=False)
+
+
+class Purse:
+    """So many bytes; who wants more than are free waits his turn. Nobody may want more than there are."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = self.free_bytes = size_bytes
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def take(self, size_bytes: int) -> None:
+        """Wait until so many bytes are free, and take them."""
+        if not self._waiting and size_bytes <= self.free_bytes:
+            self.free_bytes -= size_bytes
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size_bytes, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give(size_bytes)
+            raise
+
+    def overdraw(self, size_bytes: int) -> None:
+        """Take without waiting: for who has some already and would else wait for himself."""
+        self.free_bytes -= size_bytes
+
+    def give(self, size_bytes: int) -> None:
+        """Give bytes back."""
+        self.free_bytes += size_bytes
+        while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= self.free_bytes):
+            wanted, turn = self._waiting.popleft()
+            if not turn.done():
+                self.free_bytes -= wanted
+                turn.set_result(None)
+
+
+class LargePlace:
+    """The one large place, as a context; who has it already walks in."""
+
+    def __init__(self) -> None:
+        self._purse = Purse(1)
+        self._entered: ContextVar[tuple[bool, ...]] = ContextVar("entered", default=())
+
+    async def __aenter__(self) -> None:
+        """Wait for it."""
+        mine = not _has_large.get()
+        if mine:
+            await self._purse.take(1)
+            _has_large.set(True)
+        self._entered.set((*self._entered.get(), mine))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave it, unless it was walked into."""
+        *before, mine = self._entered.get()
+        self._entered.set(tuple(before))
+        if mine:
+            _has_large.set(False)
+            self._purse.give(1)
+
+
+@dataclass(kw_only=True)
+class Memory:
+    """The budget of one process; `large_bytes` is what its memory leaves beside interpreter and libraries."""
+
+    large_bytes: int = DEFAULT_LARGE_BYTES
+    own: Purse = field(default_factory=lambda: Purse(OWN_BYTES))
+    large: LargePlace = field(default_factory=LargePlace)
+    kept_bytes: int = 0
+    """Finished lines that are not written yet."""
+    _largest_answer_bytes: int = _FIRST_ANSWER_BYTES
+
+    @property
+    def most_document_bytes(self) -> int:
+        """The largest document that is read at all."""
+        return min(MAX_DOCUMENT_BYTES, self.large_bytes // LARGE_FACTOR)
+
+    @property
+    def moderate_bytes(self) -> int:
+        """The most that one may have of the purse that all share."""
+        return self.own.size_bytes // 4
+
+    def must_fit(self, size_bytes: int) -> None:
+        """Raises `JobError` (`document_too_large`) for a document that is never read."""
+        if size_bytes > self.most_document_bytes:
+            most = f"at most {self.most_document_bytes // MEBIBYTE} MB are read"
+            by_memory = self.most_document_bytes < MAX_DOCUMENT_BYTES
+            remedy = "cut it up, or raise the functions' memory" if by_memory else "cut it up"
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{size_bytes} bytes: {most}; {remedy}")
+
+    @asynccontextmanager
+    async def holding(self, size_bytes: int) -> AsyncIterator["Hold"]:
+        """Have so many bytes in hand, at most `moderate_bytes` of them, until the block ends."""
+        size_bytes, outer = min(size_bytes, self.moderate_bytes), _has_own.get()
+        if outer:
+            self.own.overdraw(size_bytes)
+        else:
+            await self.own.take(size_bytes)
+        hold = Hold(self, size_bytes, is_inner=outer)
+        _has_own.set(True)
+        try:
+            yield hold
+        finally:
+            _has_own.set(outer)
+            await hold.end()
+
+    @asynccontextmanager
+    async def for_document(self, size_bytes: int = SMALL_BYTES) -> AsyncIterator["Hold"]:
+        """Have a document in hand: of a known size, or a small one of which more is learnt."""
+        async with self.holding(size_bytes * FACTOR) as hold:
+            if size_bytes * FACTOR > self.moderate_bytes:
+                await hold.become_large()
+            yield hold
+
+    @asynccontextmanager
+    async def for_answer(self) -> AsyncIterator["Hold"]:
+        """Have an answer in hand, whose size is told only by those before it."""
+        async with self.holding(_ANSWER_FACTOR * self._largest_answer_bytes) as hold:
+            yield hold
+
+    def met_answer(self, size_bytes: int) -> None:
+        """Learn how large answers are."""
+        self._largest_answer_bytes = max(self._largest_answer_bytes, size_bytes)
+
+    def is_full(self, size_bytes: int) -> bool:
+        """Whether so many bytes of finished lines must be written now."""
+        much = self.kept_bytes > self.own.size_bytes // 2
+        return size_bytes >= PIECE_BYTES or (much and size_bytes >= LEAST_PIECE_BYTES)
+
+
+class Hold:
+    """What somebody has in hand."""
+
+    def __init__(self, memory: Memory, own_bytes: int, *, is_inner: bool) -> None:
+        self._memory, self._own_bytes, self._is_large, self._is_inner = memory, own_bytes, False, is_inner
+
+    async def become_large(self) -> None:
+        """Wait for the large place, and keep it to the end or until what was read turns out to be moderate."""
+        if not self._is_large:
+            await self._memory.large.__aenter__()
+            self._is_large = True
+
+    async def document(self, bucket: Bucket, key: str) -> Stored | None:
+        """Read a document whose size nobody knows; without its body where it is too large to be read."""
+        limit_bytes = SMALL_BYTES
+        for _ in range(_TRIES):
+            try:
+                return await bucket.get(key, limit_bytes)
+            except TooLargeError as error:
+                limit_bytes = error.size_bytes
+            if limit_bytes * FACTOR > self._memory.moderate_bytes:
+                await self.become_large()
+            else:
+                await self._grow(limit_bytes * FACTOR)
+            if limit_bytes > self._memory.most_document_bytes:
+                return await bucket.head(key)
+        raise RetryLaterError(f"{key} grows all the time")
+
+    async def before_reading(self, body: bytes, name: str) -> None:
+        """Wait for the large place, where a child will read a document: what it makes of it may be much larger."""
+        if not looks_plain(body, name):
+            await self.become_large()
+
+    async def after_reading(self, text_chars: int) -> None:
+        """Give the large place back, where the text is moderate after all."""
+        if self._is_large and text_chars * FACTOR <= self._memory.moderate_bytes:
+            self._is_large = False
+            await self._memory.large.__aexit__(None, None, None)
+
+    async def _grow(self, size_bytes: int) -> None:
+        """Have more, while nothing is in hand yet."""
+        own = self._memory.own
+        own.give(self._own_bytes)
+        self._own_bytes = 0
+        if self._is_inner or self._is_large:
+            own.overdraw(size_bytes)
+        else:
+            await own.take(size_bytes)
+        self._own_bytes = size_bytes
+
+    async def end(self) -> None:
+        """Have nothing any more."""
+        self._memory.own.give(self._own_bytes)
+        self._own_bytes = 0
+        if self._is_large:
+            self._is_large = False
+            await self._memory.large.__aexit__(None, None, None)

@@ -1,0 +1,1 @@
+"""How a run ends: what follows from a verdict, commit, failure, cancelling, superseding. Writes `results/` and `failed/`."""

@@ -1,0 +1,48 @@
+"""Cancelling a run: the wish is recorded first, and whoever handles its message acts on it."""
+
+from dataclasses import dataclass
+
+from backburner.errors import Reason, RetryLaterError
+from backburner.ledger.ledger import Ledger, Open
+from backburner.ledger.records import State
+from backburner.ports import Queue
+
+_TRIES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canceller:
+    """Records that a run is to be cancelled."""
+
+    ledger: Ledger
+    pending: Queue
+
+    async def cancel(self, job: str, run: int) -> State | Reason | None:
+        """Record the wish. The state the run was in, why it is being cancelled already, or None if it is over.
+
+        Raises `RetryLaterError` where its record is written by others all the time.
+        """
+        for _ in range(_TRIES):
+            held = await self.ledger.open_record(job, run)
+            if held is None:
+                return None
+            if held.record.cancelled_for is not None:
+                return held.record.cancelled_for
+            if await self.ledger.rewrite(await self._cancelled(held)) is not None:
+                return held.record.state
+        raise RetryLaterError("its record is being written all the time")
+
+    async def _cancelled(self, held: Open) -> Open:
+        """The record with the wish in it; message before record, so that the checker looks at once.
+
+        While a generation is being started the record keeps its ticket: whoever starts it has its message, and the
+        guard's is still to come.
+        """
+        record = held.record
+        wish = held.but(cancelled_for=Reason.CANCELLED)
+        if record.state is State.SUBMITTING:
+            return wish
+        message = record.message(record.response_id)
+        await self.pending.send(message.encode(), 0)
+        ran_s = held.generation_age_s if record.state is State.RUNNING else 0.0
+        return wish.but(ticket=message.ticket, ran_s=ran_s)

@@ -1,0 +1,1 @@
+"""Answers of providers and what they mean, profile by profile. Pure functions: writes nothing."""

@@ -1,0 +1,141 @@
+"""How providers differ: one table (DESIGN section 8), and the request body that follows from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from backburner.documents.recipes import Recipe
+
+
+class Provider(StrEnum):
+    """Names of `BACKBURNER_PROVIDER`."""
+
+    YANDEX = "yandex"
+    OPENAI = "openai"
+    AZURE = "azure"
+    VLLM = "vllm"
+    GENERIC = "generic"
+
+
+_OPEN_MODELS: Final = MappingProxyType({"gpt-oss-": 131_072, "gemma-3-": 131_072, "qwen3-235b-": 262_144})
+"""Windows that the models' own cards give, whoever serves them."""
+_OPENAI_MODELS: Final = MappingProxyType(
+    {"gpt-4o": 128_000, "gpt-4.1": 1_047_576, "gpt-5": 272_000, "o3": 200_000, "o4-mini": 200_000}
+)
+"""As the vendor's model pages give them; of gpt-5 what its input may have."""
+
+
+_UNKNOWN_KEPT_S: Final = 600
+"""What is assumed where nothing is published: services that do not store keep what has ended for about ten minutes."""
+_MONTH_S: Final = 30 * 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Quirks of one provider, as data."""
+
+    base_url: str | None
+    """Where its one public endpoint is; None where every user has another."""
+    needs_project: bool = False
+    store: bool = True
+    metadata: bool = True
+    reasoning: bool = True
+    service_tier: bool = False
+    deletes: bool = True
+    takes_iam_token: bool = False
+    """Whether the token of a function's own service account serves as the key."""
+    submits_per_minute: int = 600
+    polls_per_second: int = 50
+    """Both: the governor's limits where none are set, from the published quotas."""
+    creates_per_second: int | None = None
+    """Creates that one process begins in a second; None is no limit."""
+    results_kept_s: int | None = None
+    """How long an ended generation can be collected, by the shortest time that is published; None: not known."""
+    model_uri: str = "{model}"
+    """How a short model name becomes the provider's; `{project}` is `OPENAI_PROJECT_ID`."""
+    windows: Mapping[str, int] = field(default_factory=lambda: _OPEN_MODELS)
+    """Tokens that a model takes and gives in all, by how its name begins; one that is not here has no known bound."""
+
+    @property
+    def longest_gap_s(self) -> float:
+        """What may lie between two looks at most: half of the time for which what has ended is kept."""
+        return (self.results_kept_s or _UNKNOWN_KEPT_S) / 2
+
+    def most_looked_after(self, polls_per_second: int) -> int:
+        """Generations that may be open, so that each can be looked at in time: more would end unseen and be lost."""
+        return int(polls_per_second * self.longest_gap_s)
+
+
+PROFILES: Final = MappingProxyType(
+    {
+        Provider.YANDEX: Profile(
+            base_url="https://ai.api.cloud.yandex.net/v1",
+            needs_project=True,
+            store=False,
+            metadata=False,
+            reasoning=False,
+            takes_iam_token=True,
+            submits_per_minute=83,
+            polls_per_second=50,
+            creates_per_second=10,
+            results_kept_s=3 * 86_400,
+            model_uri="gpt://{project}/{model}",
+            windows=MappingProxyType({**_OPEN_MODELS, "yandexgpt": 32_768, "aliceai-llm": 32_768}),
+        ),
+        Provider.OPENAI: Profile(
+            base_url="https://api.openai.com/v1", service_tier=True, results_kept_s=_MONTH_S, windows=_OPENAI_MODELS
+        ),
+        Provider.AZURE: Profile(base_url=None, results_kept_s=_MONTH_S),
+        Provider.VLLM: Profile(base_url=None, deletes=False),
+        Provider.GENERIC: Profile(base_url=None, store=False, metadata=False),
+    }
+)
+
+
+def resolve_model(profile: Profile, model: str, project: str | None) -> str:
+    """The provider's name of a model; one that is a URI already stays as it is."""
+    return model if "://" in model else profile.model_uri.format(model=model, project=project)
+
+
+def request_body(
+    profile: Profile, recipe: "Recipe", *, model: str, job: str, text: str, max_output_tokens: int | None
+) -> dict[str, Any]:
+    """The body of `POST /responses`. The document is only ever `input`; nothing of it is interpreted."""
+    body: dict[str, Any] = {"model": model, "instructions": recipe.instructions, "input": text, "background": True}
+    optional = {
+        "store": True if profile.store else None,
+        "metadata": {"job_id": job} if profile.metadata else None,
+        "max_output_tokens": max_output_tokens,
+        "temperature": recipe.temperature,
+        "top_p": recipe.top_p,
+        "reasoning": {"effort": recipe.reasoning_effort} if profile.reasoning and recipe.reasoning_effort else None,
+        "service_tier": recipe.service_tier if profile.service_tier else None,
+        "text": {"format": _json_schema(recipe)} if recipe.schema is not None else None,
+    }
+    return recipe.extra | body | {name: value for name, value in optional.items() if value is not None}
+
+
+def _json_schema(recipe: "Recipe") -> dict[str, Any]:
+    strict = _is_closed(recipe.schema) and _allows_strict(recipe.schema)
+    return {"type": "json_schema", "name": "answer", "schema": recipe.schema} | ({"strict": True} if strict else {})
+
+
+def _allows_strict(schema: object) -> bool:
+    """Whether strict mode takes a schema: every object closed and all its properties required."""
+    if isinstance(schema, list):
+        return all(map(_allows_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    kind = schema.get("type")
+    is_object = "object" in (kind if isinstance(kind, list) else [kind]) or isinstance(schema.get("properties"), dict)
+    return (not is_object or _is_closed(schema)) and all(map(_allows_strict, schema.values()))
+
+
+def _is_closed(schema: object) -> bool:
+    """Whether it is an object with nothing but its properties, all of them required."""
+    if not isinstance(schema, dict) or schema.get("additionalProperties") is not False:
+        return False
+    return set(schema.get("properties") or ()) == set(schema.get("required") or ())

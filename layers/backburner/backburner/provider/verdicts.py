@@ -1,0 +1,267 @@
+"""The verdict on every answer: DESIGN section 6's table as one total function."""
+
+import re
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import assert_never
+
+from backburner.errors import Reason
+from backburner.provider.answers import OURS, Answer, Generation, Trouble
+from backburner.provider.error_kinds import ErrorKind, kind_of
+
+
+class Call(StrEnum):
+    """What was asked."""
+
+    CREATE = "create"
+    RETRIEVE = "retrieve"
+
+
+class Act(StrEnum):
+    """What to do about an answer."""
+
+    POLL = "poll"  # nothing is decided yet: look again later
+    COMMIT = "commit"  # its text is the result
+    RETRY = "retry"  # a new generation through the backlog; out of attempts: fail with the reason
+    ENLARGE = "enlarge"  # the same once more with a doubled cap, else fail
+    LOST = "lost"  # like retry, and the old generation may still run somewhere
+    FAIL = "fail"  # for good
+    PAUSE = "pause"  # the provider refuses everybody: nothing is failed, try once a minute
+    PAUSE_MODEL = "pause_model"  # the same, for its model only
+    WAIT = "wait"  # create only: nothing was started, no attempt is used
+    AMBIGUOUS = "ambiguous"  # create only: perhaps started, its id unknown
+    SPLIT = "split"  # the document is too long for the model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """`reason` is the one to fail with, now or when attempts run out; `after_s` the provider's own hint.
+
+    `message` holds the provider's own words, for the error record alone. `brief` holds none but what is known to be
+    about nobody's document: for logs, and for what everybody may read of a pause.
+    """
+
+    act: Act
+    reason: Reason | None = None
+    message: str = ""
+    brief: str = field(default="", compare=False)
+    after_s: float | None = None
+
+
+REJECTED = frozenset(
+    {
+        "invalid_prompt",
+        "invalid_request_error",
+        "invalid_request",
+        "bio_policy",
+        "misalignment_policy_violation",
+        "data_residency_mismatch",
+        "image_content_policy_violation",
+    }
+)
+"""Codes of a `failed` generation that the same request would meet again (openai 3.54 `ResponseError.code`)."""
+
+ABSENT = frozenset({400, 404, 405, 410, 422})
+"""Statuses of a retrieve which say that there is no such generation: believed only once they are repeated."""
+UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN = 401, 402, 403
+_TIMED_OUT, _TOO_MANY, _SERVER_ERROR, _NOT_IMPLEMENTED, _UNAVAILABLE = 408, 429, 500, 501, 503
+_REJECTING = frozenset({400, 404, 405, 413, 422})
+_STOPPING_STATUSES: dict[int | None, Act] = {
+    UNAUTHORIZED: Act.PAUSE,
+    _PAYMENT_REQUIRED: Act.PAUSE,
+    _FORBIDDEN: Act.PAUSE_MODEL,
+}
+_STOPPING = frozenset({ErrorKind.NO_STORE, ErrorKind.NO_ENDPOINT})
+_MOST_BRIEF_CHARS = 300
+_EXPLAINED = {
+    ErrorKind.QUOTA: "quota or billing is exhausted",
+    ErrorKind.NO_STORE: "it keeps no responses: start it with its store (vLLM: VLLM_ENABLE_RESPONSES_API_STORE=1)",
+    ErrorKind.NO_BACKGROUND: "it has no background mode",
+    ErrorKind.NO_ENDPOINT: "no Responses API answers at this address: check OPENAI_BASE_URL, as a rule it ends in /v1",
+    ErrorKind.MODEL_DENIED: "this key may not use this model",
+}
+_QUOTABLE = frozenset({ErrorKind.QUOTA, ErrorKind.NO_STORE, ErrorKind.NO_BACKGROUND, ErrorKind.NO_ENDPOINT})
+"""Kinds whose words are the service's own, whatever was sent."""
+
+
+def judge(
+    answer: Answer,
+    call: Call,
+    *,
+    schema_problem: str = "",
+    young: bool = False,
+    cancelled_for: Reason | None = None,
+    cap: int | None = None,
+    overdue: bool = False,
+) -> Verdict:
+    """Say what an answer means.
+
+    `schema_problem` is why the text does not fit the recipe's schema ("" if it does or there is none); `young`: an
+    absence is not believed yet; `cancelled_for`: why we asked the provider to cancel, as the record says, if we did;
+    `cap`: the bound on output tokens that was sent; `overdue`: the generation's deadline passed a day ago.
+    """
+    kind = kind_of(answer)
+    verdict = _judged(answer, call, kind, schema_problem, young=young, cancelled_for=cancelled_for, cap=cap)
+    if overdue and verdict.act is Act.POLL and isinstance(answer, Trouble) and _is_answer(answer):
+        verdict = replace(
+            verdict, act=Act.FAIL, reason=Reason.PROVIDER_FAILED, message=f"never readable: {_said(answer)}"
+        )
+    return replace(verdict, brief=_brief(answer, kind))
+
+
+def _judged(
+    answer: Answer,
+    call: Call,
+    kind: ErrorKind,
+    schema_problem: str,
+    *,
+    young: bool,
+    cancelled_for: Reason | None,
+    cap: int | None,
+) -> Verdict:
+    if stop := _stop(answer, call, kind):
+        return Verdict(act=stop, message=_said(answer), after_s=_hint(answer))
+    match answer:
+        case Generation():
+            return _of_generation(answer, kind, schema_problem, cancelled_for, cap)
+        case Trouble():
+            if call is Call.CREATE:
+                return _of_create(answer, kind)
+            return _of_retrieve(answer, young=young, cancelled_for=cancelled_for)
+        case _:
+            assert_never(answer)
+
+
+def _stop(answer: Answer, call: Call, kind: ErrorKind) -> Act | None:
+    """Whether an answer stops everybody, or everybody with this model: nothing is wrong with the document."""
+    if isinstance(answer, Generation):
+        return Act.PAUSE if answer.known_status == "failed" and kind is ErrorKind.QUOTA else None
+    is_create = call is Call.CREATE
+    if kind is ErrorKind.MODEL_DENIED or (is_create and kind is ErrorKind.NO_BACKGROUND):
+        return Act.PAUSE_MODEL
+    if kind is ErrorKind.QUOTA or (is_create and kind in _STOPPING):
+        return Act.PAUSE
+    if is_create and answer.status == _NOT_IMPLEMENTED:
+        return Act.PAUSE
+    return _STOPPING_STATUSES.get(answer.status)
+
+
+def _of_generation(
+    answer: Generation, kind: ErrorKind, schema_problem: str, cancelled_for: Reason | None, cap: int | None
+) -> Verdict:
+    match answer.known_status:
+        case "completed" if cancelled_for is not Reason.CANCELLED:
+            return _of_completed(answer, schema_problem, cap)
+        case _ if cancelled_for is not None:
+            told = f"cancelled; the provider said {answer.status!r}"
+            return Verdict(act=Act.FAIL, reason=cancelled_for, message=told)
+        case "incomplete":
+            return _of_incomplete(answer)
+        case "failed":
+            return _of_failed(answer, kind)
+        case "cancelled":
+            told = f"the provider said {answer.status!r}"
+            return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=told)
+        case _:  # queued, in progress, or a word that nobody documented: it may still end
+            return Verdict(act=Act.POLL, after_s=answer.poll_after_s)
+
+
+def _of_completed(answer: Generation, schema_problem: str, cap: int | None) -> Verdict:
+    if answer.refusal:
+        return Verdict(act=Act.FAIL, reason=Reason.REFUSED, message="the model refused: see partial_text")
+    if answer.incomplete_reason:
+        return _of_incomplete(answer)
+    if answer.is_cut_off or (cap is not None and answer.usage is not None and answer.usage.output_tokens == cap):
+        return _cut_off("called completed, and yet cut off")
+    if not answer.text.strip():
+        return Verdict(act=Act.RETRY, reason=Reason.EMPTY_OUTPUT, message="completed without any text")
+    if schema_problem:
+        return Verdict(act=Act.RETRY, reason=Reason.SCHEMA_MISMATCH, message=schema_problem)
+    return Verdict(act=Act.COMMIT)
+
+
+def _cut_off(message: str) -> Verdict:
+    return Verdict(act=Act.ENLARGE, reason=Reason.OUTPUT_TRUNCATED, message=message)
+
+
+def _of_incomplete(answer: Generation) -> Verdict:
+    match answer.incomplete_reason:
+        case "max_output_tokens":
+            return _cut_off("the output met its cap of tokens")
+        case "content_filter":
+            return Verdict(act=Act.FAIL, reason=Reason.CONTENT_FILTER, message="stopped by the provider's filter")
+        case other:
+            return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=f"incomplete, {other or 'no reason'}")
+
+
+def _of_failed(answer: Generation, kind: ErrorKind) -> Verdict:
+    if kind is ErrorKind.TOO_LONG:
+        return Verdict(act=Act.SPLIT, reason=Reason.DOCUMENT_TOO_LARGE, message=_said(answer))
+    if answer.error_code in REJECTED:
+        return Verdict(act=Act.FAIL, reason=Reason.REJECTED_BY_PROVIDER, message=_said(answer))
+    return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=_said(answer), after_s=answer.poll_after_s)
+
+
+def _of_retrieve(answer: Trouble, *, young: bool, cancelled_for: Reason | None) -> Verdict:
+    message, after_s = _said(answer), answer.retry_after_s
+    if answer.status not in ABSENT:
+        return Verdict(act=Act.POLL, message=message, after_s=after_s)
+    if cancelled_for is not None:
+        return Verdict(act=Act.FAIL, reason=cancelled_for, message=message)
+    if young:
+        return Verdict(act=Act.POLL, message=message)
+    return Verdict(act=Act.LOST, reason=Reason.LOST, message=message)
+
+
+def _of_create(answer: Trouble, kind: ErrorKind) -> Verdict:
+    message, after_s, status = _said(answer), answer.retry_after_s, answer.status
+    if kind is ErrorKind.TOO_LONG:
+        return Verdict(act=Act.SPLIT, reason=Reason.DOCUMENT_TOO_LARGE, message=message)
+    if kind is ErrorKind.RATE or not answer.sent or status in (_TOO_MANY, _UNAVAILABLE):
+        return Verdict(act=Act.WAIT, message=message, after_s=after_s)
+    if status in _REJECTING:
+        return Verdict(act=Act.FAIL, reason=Reason.REJECTED_BY_PROVIDER, message=message)
+    if status is None or status >= _SERVER_ERROR:
+        return Verdict(act=Act.AMBIGUOUS, reason=Reason.PROVIDER_FAILED, message=message, after_s=after_s)
+    return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=message, after_s=after_s)
+
+
+def _is_answer(answer: Trouble) -> bool:
+    """Whether the provider answered at all: an outage, however long, decides nothing."""
+    if answer.is_garbled:
+        return True
+    return answer.status is not None and answer.status < _SERVER_ERROR and answer.status not in (_TIMED_OUT, _TOO_MANY)
+
+
+def _said(answer: Answer) -> str:
+    """The provider's own words, code first, for the record."""
+    if isinstance(answer, Generation):
+        head, tail = answer.error_code, answer.error_message
+    else:
+        head, tail = _head(answer), answer.message
+    return ": ".join(part for part in (head, tail) if part) or "no reason given"
+
+
+def _head(answer: Trouble) -> str:
+    return f"HTTP {answer.status} {answer.code}".rstrip() if answer.status else answer.code
+
+
+def _brief(answer: Answer, kind: ErrorKind) -> str:
+    """What an answer was, without a word that may be the document's."""
+    if isinstance(answer, Generation):
+        return " ".join(filter(None, (loggable(answer.status), loggable(answer.error_code), _EXPLAINED.get(kind, ""))))
+    code = loggable(answer.code)
+    nothing = "no generation in an answer of success" if answer.is_garbled else "no answer"
+    head = " ".join(filter(None, (f"HTTP {answer.status}" if answer.status else nothing, code)))
+    explained, called = _EXPLAINED.get(kind, ""), answer.url if kind is ErrorKind.NO_ENDPOINT else ""
+    words = answer.message if kind in _QUOTABLE or code in OURS else ""
+    return ": ".join(filter(None, (head, called, explained, words)))[:_MOST_BRIEF_CHARS]
+
+
+def loggable(word: str) -> str:
+    """A code or a status as logs may show it: a word, or the remark that it was none."""
+    return word if not word or re.fullmatch(r"[\w.:-]{1,64}", word, re.ASCII) else "(no word)"
+
+
+def _hint(answer: Answer) -> float | None:
+    return answer.retry_after_s if isinstance(answer, Trouble) else answer.poll_after_s

@@ -1,0 +1,117 @@
+"""Parts put together: their answers joined or grouped, what became of them, what they cost in all."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from backburner.ledger.ledger import Standing
+from backburner.ledger.records import ErrorRecord, OpenRecord, Part, PartEnd, RunRecord
+
+BETWEEN = "\n\n"
+"""What stands between two answers."""
+_LEAST_GROUP = 2
+
+
+def join(texts: Iterable[str], output: str) -> str:
+    """Answers one after the other: paragraphs of text, or the items of a JSON array."""
+    return "".join(pieces(texts, output))
+
+
+def pieces(texts: Iterable[str], output: str) -> Iterator[str]:
+    """The same, piece by piece: for answers that are not in memory together."""
+    begin, between, end = ("[\n", ",\n", "\n]\n") if output == "json" else ("", BETWEEN, "\n")
+    yield begin
+    for number, text in enumerate(texts):
+        yield between if number else ""
+        yield _item(text) if output == "json" else text.strip("\n")
+    yield end
+
+
+def groups(texts: Sequence[str], most_chars: int | None) -> list[str]:
+    """Answers joined for the generations that merge them: as many together as fit, at least two, so that it ends."""
+    return [BETWEEN.join(texts[number] for number in group) for group in together([*map(len, texts)], most_chars)]
+
+
+def together(sizes: Sequence[int], most_chars: int | None) -> list[range]:
+    """Which answers are one group, by the characters that each has."""
+    found: list[range] = []
+    for number, size in enumerate(sizes):
+        last = found[-1] if found else range(0)
+        has_room = most_chars is None or sum(sizes[each] for each in last) + size <= most_chars
+        if found and (has_room or len(last) < _LEAST_GROUP):
+            found[-1] = range(last.start, number + 1)
+        else:
+            found.append(range(number, number + 1))
+    if len(found) > 1 and len(found[-1]) < _LEAST_GROUP:
+        single = found.pop()
+        found[-1] = range(found[-1].start, single.stop)
+    return found
+
+
+def end_of(level: int, number: int, part: Part, standing: Standing) -> PartEnd | None:
+    """What became of a part, None if it has not ended."""
+    ends: list[RunRecord | ErrorRecord] = [held.record for held in (standing.run, standing.error) if held]
+    ends.sort(key=lambda end: end.run, reverse=True)
+    ended = next((end for end in ends if part.is_reused or end.run >= part.run), None)
+    if ended is None:
+        return None
+    return PartEnd(
+        level=level,
+        number=number,
+        job_id=ended.job_id,
+        run=ended.run,
+        state=ended.state,
+        reason=ended.reason if isinstance(ended, ErrorRecord) else None,
+        responses=[response.id for response in ended.responses],
+        submitted_at=ended.submitted_at,
+        usage=ended.usage,
+        cost=ended.cost,
+        kept_usage=ended.kept_usage,
+        kept_cost=ended.kept_cost,
+        suspected_orphans=ended.suspected_orphans,
+        polls=ended.polls,
+        lines=ended.lines,
+        is_reused=part.is_reused,
+    )
+
+
+def total(record: OpenRecord, ends: list[PartEnd]) -> OpenRecord:
+    """The record with its parts; usage, cost and doubts are the sum of its own and theirs, but for what is reused.
+
+    Lines of a batch stand in its result whichever run paid for them, so there it is the sum of all, and what earlier
+    runs paid is told apart. It was submitted when the first of its parts was.
+    """
+    is_batch = record.division is not None and record.division.is_batch
+    own = [end for end in ends if not end.is_reused]
+    reused = [end for end in ends if end.is_reused] if is_batch else []
+    submitted = [at for at in (record.submitted_at, *(end.submitted_at for end in own)) if at is not None]
+    return replace(
+        record,
+        parts=ends,
+        submitted_at=min(submitted, default=None),
+        usage=sum((end.usage for end in (*own, *reused)), record.usage),
+        cost=_sum(record.cost, *(end.cost for end in (*own, *reused)), is_known=record.price is not None),
+        kept_usage=sum((*(end.kept_usage for end in own), *(end.usage for end in reused)), record.kept_usage),
+        kept_cost=_sum(record.kept_cost, *(end.kept_cost for end in own), *(end.cost for end in reused)),
+        suspected_orphans=record.suspected_orphans + sum(end.suspected_orphans for end in own),
+        polls=record.polls + sum(end.polls for end in own),
+    )
+
+
+def _sum(*costs: float | None, is_known: bool = False) -> float | None:
+    known = [cost for cost in costs if cost is not None]
+    return round(sum(known), 9) if known or is_known else None
+
+
+def _item(text: str) -> str:
+    """An answer as it came, if it is JSON; else as a string."""
+    try:
+        json.loads(text, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        return json.dumps(text, ensure_ascii=False)
+    return text.strip()
+
+
+def _no_json(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
