@@ -49,10 +49,10 @@ LEASE_S = int(SETTINGS["BACKBURNER_LEASE_S"])
 TICK_S = 50.0
 VISIBILITY_S = 120
 """As in the template."""
-MOST_MB = 512
-MOST_S3_CALLS = 0.2
+MAX_MB = 512
+MAX_S3_CALLS = 0.2
 """Of both handlers, for each line."""
-_MOST_SHOWN = 20
+_MAX_SHOWN = 20
 
 
 def main() -> int:
@@ -91,11 +91,11 @@ def _bench(options: argparse.Namespace, out: Console, cloud: Cloud, urls: tuple[
     calls += Counter({f"provider {request}": number for request, number in asked.items()})
     _report(out, options.lines, (ended - began).total_seconds(), told, calls)
     wrong = _wrong(options.lines, record, cloud, logs)
-    wrong += [f"{name} took {one.peak_mb:.0f} MB" for name, one in told.items() if one.peak_mb >= MOST_MB]
+    wrong += [f"{name} took {one.peak_mb:.0f} MB" for name, one in told.items() if one.peak_mb >= MAX_MB]
     s3_calls = sum(number for name, number in calls.items() if name.startswith("s3 ")) / options.lines
-    if s3_calls > MOST_S3_CALLS:
-        wrong.append(f"{s3_calls:.3f} calls of S3 for each line, more than {MOST_S3_CALLS}")
-    for problem in wrong[:_MOST_SHOWN]:
+    if s3_calls > MAX_S3_CALLS:
+        wrong.append(f"{s3_calls:.3f} calls of S3 for each line, more than {MAX_S3_CALLS}")
+    for problem in wrong[:_MAX_SHOWN]:
         out.print(f"[red]{problem}[/]", highlight=False)
     out.print(f"[red]{len(wrong)} things do not hold[/]" if wrong else "[green]all holds[/]")
     return wrong

@@ -44,7 +44,7 @@ SETTINGS = {
     "OPENAI_API_KEY": "key-of-a-soak",
     "POWERTOOLS_LOG_LEVEL": "WARNING",
 }
-_MOST_SHOWN = 20
+_MAX_SHOWN = 20
 
 
 def main() -> int:
@@ -122,7 +122,7 @@ def _report(out: Console, driver: Driver, provider_faults: Mapping[str, int], fi
     table.add_row("orphans that happened", str(findings.orphans))
     table.add_row("orphans counted", str(findings.counted))
     out.print(table)
-    for problem in findings.problems[:_MOST_SHOWN]:
+    for problem in findings.problems[:_MAX_SHOWN]:
         out.print(f"[red]{problem}[/]", highlight=False)
     verdict = f"[red]{len(findings.problems)} things do not hold[/]" if findings.problems else "[green]all holds[/]"
     out.print(verdict)

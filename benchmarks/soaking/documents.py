@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backburner.errors import Reason
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from backburner_cli.standin.extract import summarise
 
 GOOD = "good"
@@ -85,7 +85,7 @@ class Document:
     @property
     def outputs(self) -> tuple[str, ...]:
         """What may stand at its place below `results/`."""
-        place = place_of(self.key)
+        place = output_location(self.key)
         return place.run_record_key, place.result_key("md")
 
 

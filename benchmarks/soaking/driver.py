@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from soaking.cloud import BUCKET, Cloud
 from soaking.documents import Document
 from soaking.poison import Stray, stray
@@ -24,7 +24,7 @@ from soaking.workers import Gauges, Worker, resident_mb
 ROOT = Path(__file__).parents[2]
 TIMER = json.loads((ROOT / "events/aws/eventbridge-schedule.json").read_text())
 _S3_PUT = (ROOT / "events/aws/s3-put.json").read_text()
-MOST_OPEN = 300
+MAX_OPEN = 300
 """Documents are uploaded while fewer jobs than this are open, those included whose event waits for a worker."""
 TICK_S = 5.0
 OUTAGE_S = 60.0
@@ -121,15 +121,15 @@ class Driver:
         assert worker.job is not None
         function, event, tries = worker.job
         try:
-            went_well, answer = worker.pipe.recv()
+            call_accepted, answer = worker.pipe.recv()
         except (EOFError, ConnectionResetError):
             self.say(f"a {function} died by itself: {worker.process.exitcode}")
-            went_well, answer = False, "died"
+            call_accepted, answer = False, "died"
             self.handled[f"{function} died by itself"] += 1
             self.crashed_creates += worker.kill()
         worker.job = None
-        self.handled[function if went_well else f"{function} raised"] += 1
-        if not went_well:
+        self.handled[function if call_accepted else f"{function} raised"] += 1
+        if not call_accepted:
             self.say(f"{function} raised: {answer}")
             self._again(function, event, tries)
 
@@ -138,7 +138,7 @@ class Driver:
     def _upload_some(self) -> None:
         now = time.monotonic()
         unheard = sum(due <= now for due, *_ in self._events)
-        room = 0 if self._peace else MOST_OPEN - self._open - unheard
+        room = 0 if self._peace else MAX_OPEN - self._open - unheard
         batch = self.documents[self.uploaded : self.uploaded + min(25, max(0, room))]
         for document in batch:
             self._put(document)
@@ -186,7 +186,7 @@ class Driver:
         self._at(1.5, lambda: self._note(document))
 
     def _note(self, document: Document) -> None:
-        place = place_of(document.key)
+        place = output_location(document.key)
         for key in (place.run_record_key, place.error_record_key):
             if body := self.cloud.get(key):
                 record = json.loads(body)
@@ -271,7 +271,7 @@ class Driver:
         ):
             return False
         records = self.cloud.listed("results/").keys() | self.cloud.listed("failed/").keys()
-        places = [place_of(document.key) for document in self.documents[: self.uploaded]]
+        places = [output_location(document.key) for document in self.documents[: self.uploaded]]
         return all(place.run_record_key in records or place.error_record_key in records for place in places)
 
     def _last_sweep(self) -> Any:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from backburner.errors import Reason
-from backburner.ledger.keys import INBOX, OPEN, place_of
+from backburner.ledger.keys import INBOX, OPEN, output_location
 from backburner_cli.standin.extract import NOTICE, summarise
 from soaking.documents import GOOD, ODD, Document, document_of
 
 PER_HUNDRED = 3
 KINDS = frozenset({"too-large", "massive", "lines", *ODD})
-_MOST_HUGE = 3
+_MAX_HUGE = 3
 """Of each kind: what is uploaded stays in the cloud's memory."""
 _TOO_LARGE_BYTES = 33 * 1024 * 1024
 _MASSIVE_BYTES = 20_000_000
@@ -50,7 +50,7 @@ class TooLarge(Poison):
         return "" if ended == (Reason.DOCUMENT_TOO_LARGE, 0) else f"ended with {ended}"
 
 
-class Massive(Poison):
+class ParentRuns(Poison):
     """A text beyond any window."""
 
     def rewrite(self) -> str:
@@ -91,7 +91,7 @@ class Batch(Poison):
     def wrong(self, record: Mapping[str, Any], bodies: Bodies) -> str:
         """Each line ends in one of the two files, in order, with its own answer or its own error."""
         results = [json.loads(line) for line in self.result(record, bodies).splitlines()]
-        errors = [json.loads(line) for line in (bodies.get(place_of(self.key).errors_key) or b"").splitlines()]
+        errors = [json.loads(line) for line in (bodies.get(output_location(self.key).errors_key) or b"").splitlines()]
         answered = [
             (line["custom_id"], line["response"]["body"]["output"][0]["content"][0]["text"]) for line in results
         ]
@@ -106,7 +106,7 @@ class Batch(Poison):
     @property
     def outputs(self) -> tuple[str, ...]:
         """With the file of answers."""
-        place = place_of(self.key)
+        place = output_location(self.key)
         return place.run_record_key, place.result_key("jsonl")
 
 
@@ -161,7 +161,7 @@ def poisoned(documents: Sequence[Document], chance: random.Random) -> list[Docum
     """The documents, three of a hundred replaced."""
     found = list(documents)
     numbers = chance.sample(range(len(found)), len(found) * PER_HUNDRED // 100)
-    few = min(_MOST_HUGE, 1 + len(found) // 1000)
+    few = min(_MAX_HUGE, 1 + len(found) // 1000)
     kinds = [*("too-large", "massive") * few, *itertools.islice(itertools.cycle(("lines", *ODD)), len(numbers))]
     for number, kind in zip(numbers, kinds, strict=False):
         found[number] = _poison(kind, number)
@@ -173,7 +173,7 @@ def _poison(kind: str, number: int) -> Document:
         case "too-large":
             return TooLarge(f"{INBOX}{GOOD}/too large {number:05}.txt", kind)
         case "massive":
-            return Massive(f"{INBOX}{GOOD}/massive {number:05}.txt", kind)
+            return ParentRuns(f"{INBOX}{GOOD}/massive {number:05}.txt", kind)
         case "lines":
             return Batch(f"{INBOX}{GOOD}/lines {number:05}.jsonl", kind)
     return document_of(kind, number)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from soaking import poison
 from soaking.cloud import Cloud
 from soaking.documents import Document, folder_of
@@ -61,7 +61,7 @@ class Truth:
     def _document(
         self, document: Document, bodies: Mapping[str, bytes | None], results: Mapping[str, str], found: Findings
     ) -> None:
-        place = place_of(document.key)
+        place = output_location(document.key)
         run, error = _json(bodies.get(place.run_record_key)), _json(bodies.get(place.error_record_key))
         record = run or error
         if record is None or record["source"]["etag"] != document.etag or (run and error):
@@ -76,12 +76,12 @@ class Truth:
         if wrong := document.wrong(record, bodies):
             found.problems.append(f"not as it must end: {document.key}, {wrong}")
 
-    def _orphans(self, standing: list[Any], lines: set[str], found: Findings) -> None:
+    def _orphans(self, committed: list[Any], lines: set[str], found: Findings) -> None:
         """For each job, more generations than the records know of only where they are counted.
 
         A document's parts are jobs of their own. Those of batches count as one: a line need not name its job.
         """
-        records = dict(self.noted) | {(record["job_id"], record["run"]): record for record in standing}
+        records = dict(self.noted) | {(record["job_id"], record["run"]): record for record in committed}
         counted, known = Counter[str](), defaultdict[str, set[str]](set, {_LINES: lines})
         segments = set[str]()
         for (job, _), record in records.items():
@@ -132,7 +132,7 @@ class Truth:
         found.ends["superseded runs"] = sum(key.startswith("ledger/superseded/") for key in bodies)
 
     def _batches(self, bodies: Mapping[str, bytes | None]) -> list[Any]:
-        records = (_json(bodies.get(place_of(document.key).run_record_key)) for document in self.documents)
+        records = (_json(bodies.get(output_location(document.key).run_record_key)) for document in self.documents)
         return [record for record in records if record and record["lines"]]
 
 

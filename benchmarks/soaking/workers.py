@@ -122,7 +122,7 @@ def _serve(pipe: Connection, environment: dict[str, str], log: str, gauges_at: t
 
 def _instrument(gauges: Gauges, row: int, lease_s: float) -> None:
     from backburner.batch.create_lines import BLOCK  # noqa: PLC0415
-    from backburner.batch.runner import Segments  # noqa: PLC0415
+    from backburner.batch.runner import SegmentRunner  # noqa: PLC0415
     from backburner.jobs.start import Starter  # noqa: PLC0415
     from backburner.jobs.submit import Submitter  # noqa: PLC0415
     from backburner.maintenance import sweep  # noqa: PLC0415 - in the forked process only
@@ -147,4 +147,4 @@ def _instrument(gauges: Gauges, row: int, lease_s: float) -> None:
 
     Submitter.submit = watched(Submitter.submit)  # type: ignore[method-assign]
     Starter.start_again = watched(Starter.start_again)  # type: ignore[method-assign]
-    Segments.look = watched(Segments.look, BLOCK)  # type: ignore[method-assign]
+    SegmentRunner.look = watched(SegmentRunner.look, BLOCK)  # type: ignore[method-assign]

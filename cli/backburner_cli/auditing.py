@@ -12,7 +12,7 @@ from rich.table import Table
 from backburner.ledger.records import State
 from backburner.maintenance.audit import Auditor
 from backburner.maintenance.overview import Overseer
-from backburner_cli.office import Office, run
+from backburner_cli.office import OperatorSession, run
 from backburner_cli.terminal import err, out
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _LABELS = {
     "waiting": "jobs, parts and segments waiting",
 }
 _SECTIONS = ("waiting", "places_in_use", "tokens_today", "last_sweep")
-MOST_SHOWN = 100
+MAX_SHOWN = 100
 """Findings that are listed one by one; --json has them all."""
 
 
@@ -50,7 +50,7 @@ def audit(environment: Mapping[str, str], *, repair: bool, as_json: bool) -> boo
     return report.balances
 
 
-async def _audited(office: Office, tell: Callable[[str, int], None], *, repair: bool) -> Report:
+async def _audited(office: OperatorSession, tell: Callable[[str, int], None], *, repair: bool) -> Report:
     auditor = Auditor(
         bucket=office.cloud.bucket,
         ledger=office.ledger,
@@ -66,7 +66,7 @@ async def _audited(office: Office, tell: Callable[[str, int], None], *, repair: 
 
 
 def _show(report: Report, *, repaired: bool) -> None:
-    table = Table("", "older than 15 minutes", "younger", title="Books", title_justify="left")
+    table = Table("", "older than 15 minutes", "younger", title="Snapshot", title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
     for name in ("waiting", "running", "done", "failed"):
@@ -87,10 +87,10 @@ def _show(report: Report, *, repaired: bool) -> None:
         return
     kinds = Counter(str(finding.kind) for finding in report.findings)
     out.print("The books do not balance: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
-    for finding in report.findings[:MOST_SHOWN]:
+    for finding in report.findings[:MAX_SHOWN]:
         out.print(f"  {finding.kind:22} {finding.key}: {finding.what}", markup=False)
-    if len(report.findings) > MOST_SHOWN:
-        out.print(f"  … and {len(report.findings) - MOST_SHOWN} more: --json lists them all")
+    if len(report.findings) > MAX_SHOWN:
+        out.print(f"  … and {len(report.findings) - MAX_SHOWN} more: --json lists them all")
     if not repaired:
         out.print("backburner audit --repair mends what can be mended; docs/runbook.md explains the rest.")
 
@@ -117,13 +117,13 @@ def status(environment: Mapping[str, str], *, as_json: bool) -> None:
             f"Paused: {concerned}, since {pause['since']}: {pause['why']} (next probe {pause['next_probe']})",
             markup=False,
         )
-    for key, why in list(found["unreadable"].items())[:MOST_SHOWN]:
+    for key, why in list(found["unreadable"].items())[:MAX_SHOWN]:
         out.print(f"Cannot be read: {key}: {why}", markup=False)
     if found["dead_letters"]:
         out.print("backburner dead-letters shows what was given up on.")
 
 
-async def _status(office: Office) -> dict[str, Any]:
+async def _status(office: OperatorSession) -> dict[str, Any]:
     found = await Overseer(bucket=office.cloud.bucket, sweeper=office.parts.tick.sweeper).look()
     governor = office.parts.governor
     counters, now = await governor.counters()

@@ -10,7 +10,7 @@ from backburner.errors import Reason, RetryLaterError
 from backburner.ledger.keys import INBOX, OPEN
 from backburner.ledger.records import OpenRecord, decode
 from backburner.maintenance.snapshot import at_once, each_of
-from backburner_cli.office import Office, run
+from backburner_cli.office import OperatorSession, run
 from backburner_cli.terminal import CommandError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def cancel(out: Console, environment: Mapping[str, str], keys: Sequence[str]) ->
     return run(environment, lambda office: _cancel(office, out, set(keys)))
 
 
-async def _cancel(office: Office, out: Console, keys: set[str]) -> bool:
+async def _cancel(office: OperatorSession, out: Console, keys: set[str]) -> bool:
     jobs: list[tuple[str, str, int]] = []
 
     async def find(item: tuple[str, Stored]) -> None:
@@ -52,7 +52,7 @@ async def _cancel(office: Office, out: Console, keys: set[str]) -> bool:
     return not without
 
 
-async def _stop(office: Office, job: str, run_number: int) -> str:
+async def _stop(office: OperatorSession, job: str, run_number: int) -> str:
     try:
         found = await office.canceller.cancel(job, run_number)
     except RetryLaterError as error:

@@ -13,10 +13,10 @@ from backburner.adapters.connect import Cloud, reach
 from backburner.errors import BackburnerError, ConfigError
 from backburner.ledger.ledger import Ledger
 from backburner.outcome.cancel import Canceller
-from backburner.outcome.current import Inbox
-from backburner.provider.answers import Answer, Trouble
+from backburner.outcome.current import CurrentJobs
+from backburner.provider.answers import Answer, FailedCall
 from backburner.settings import Settings, from_env
-from backburner.wiring import Parts, assemble
+from backburner.wiring import Core, assemble
 from backburner_cli.terminal import CommandError, reach_remedy
 
 T = TypeVar("T")
@@ -44,16 +44,16 @@ class NoProvider:
         return _REFUSED
 
 
-_REFUSED = Trouble(status=503, sent=False, message="an operator's command asks the provider nothing")
+_REFUSED = FailedCall(status=503, sent=False, message="an operator's command asks the provider nothing")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Office:
+class OperatorSession:
     """Bucket, queues and the core over them. What it opens waits in the backlog until the checker starts it."""
 
     settings: Settings
     cloud: Cloud
-    parts: Parts
+    parts: Core
 
     @property
     def ledger(self) -> Ledger:
@@ -61,17 +61,17 @@ class Office:
         return self.parts.submitter.ledger
 
     @property
-    def inbox(self) -> Inbox:
+    def inbox(self) -> CurrentJobs:
         """The documents."""
         return self.parts.submitter.inbox
 
     @property
     def canceller(self) -> Canceller:
         """Who cancels runs."""
-        return self.parts.submitter.massive.canceller
+        return self.parts.submitter.parent_runs.canceller
 
 
-def run(environment: Mapping[str, str], work: Callable[[Office], Awaitable[T]]) -> T:
+def run(environment: Mapping[str, str], work: Callable[[OperatorSession], Awaitable[T]]) -> T:
     """Do something with bucket and queues. Raises `CommandError` with the remedy where they cannot be reached."""
     logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command says what it does itself
 
@@ -88,9 +88,9 @@ def run(environment: Mapping[str, str], work: Callable[[Office], Awaitable[T]]) 
         raise CommandError(f"{error} Set AWS_REGION, AWS_ENDPOINT_URL and credentials; {_PRINTED}.") from error
 
 
-def _open(environment: Mapping[str, str]) -> Office:
+def _open(environment: Mapping[str, str]) -> OperatorSession:
     settings = from_env(environment, needs_key=False)
     cloud = reach(settings, environment)
     nothing_starts_here = dataclasses.replace(settings, max_in_flight=0)
     parts = assemble(nothing_starts_here, cloud.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
-    return Office(settings=settings, cloud=cloud, parts=parts)
+    return OperatorSession(settings=settings, cloud=cloud, parts=parts)

@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backburner.errors import ConfigError
+from backburner.ledger.keys import INBOX
 from backburner.ledger.records import ErrorRecord, RunRecord
 from backburner.provider.profiles import resolve_model
 from backburner.settings import from_env
@@ -63,7 +64,7 @@ def keys_of(files: Sequence[Path], recipe: str, here: Path) -> dict[str, Path]:
         name = path.relative_to(common if path in elsewhere else here).as_posix()
         # Directly in inbox/, a folder would be taken for the name of a recipe.
         folder = recipe or ("default" if "/" in name else "")
-        key = f"inbox/{folder}/{name}" if folder else f"inbox/{name}"
+        key = f"{INBOX}{folder}/{name}" if folder else f"{INBOX}{name}"
         try:
             key.encode()
         except UnicodeEncodeError:

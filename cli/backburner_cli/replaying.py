@@ -14,12 +14,12 @@ from rich.markup import escape
 
 from backburner.errors import UnreadableError
 from backburner.jobs.replay import Outcome, Replayer
-from backburner.ledger.keys import INBOX
+from backburner.ledger.keys import ERROR_RECORD, FAILED, INBOX
 from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.dead_letters import Kind, understand
-from backburner.maintenance.snapshot import ERROR_RECORD, at_once, each_of
-from backburner.tick import MOST_IN_BATCH
-from backburner_cli.office import Office, run
+from backburner.maintenance.snapshot import at_once, each_of
+from backburner.tick import MAX_IN_BATCH
+from backburner_cli.office import OperatorSession, run
 from backburner_cli.terminal import CommandError, out
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 HOLD_S = 120
 """How long a dead letter stays hidden from others if this command dies with it in hand."""
-MOST_LETTERS = 10_000
+MAX_LETTERS = 10_000
 _SAID = {
     Outcome.REPLAYED: "replayed: the checker starts its next run",
     Outcome.NEW_VERSION: "replayed as a new job: bytes, recipe or model changed",
@@ -61,7 +61,7 @@ async def letters_in(queue: Queue) -> AsyncIterator[dict[Received, DeadLetter]]:
     """All dead letters, in hand; those that are still in the mapping at the end are given back."""
     held: dict[Received, DeadLetter] = {}
     try:
-        while len(held) < MOST_LETTERS and (batch := await queue.receive(MOST_IN_BATCH, 1)):
+        while len(held) < MAX_LETTERS and (batch := await queue.receive(MAX_IN_BATCH, 1)):
             held |= {received: understand(received.body) for received in batch}
             await at_once(each_of(batch), lambda received: queue.postpone(received, HOLD_S))
         yield held
@@ -87,7 +87,7 @@ def show_letters(environment: Mapping[str, str], *, as_json: bool) -> None:
     out.print("When their cause is gone: backburner replay --dead")
 
 
-async def _letters(office: Office) -> list[DeadLetter]:
+async def _letters(office: OperatorSession) -> list[DeadLetter]:
     async with letters_in(office.cloud.dead) as held:
         return [held[received] for received in sorted(held, key=lambda received: -received.age_s)]
 
@@ -103,7 +103,7 @@ def replay(out: Console, environment: Mapping[str, str], wanted: Wanted) -> bool
 class _Replay:
     """One call of the command."""
 
-    def __init__(self, office: Office, out: Console, wanted: Wanted) -> None:
+    def __init__(self, office: OperatorSession, out: Console, wanted: Wanted) -> None:
         self._office, self._out, self._wanted = office, out, wanted
         self._replayer = Replayer(
             bucket=office.cloud.bucket, ledger=office.ledger, inbox=office.inbox, pending=office.cloud.pending
@@ -115,7 +115,7 @@ class _Replay:
         await at_once(each_of(dict.fromkeys(self._wanted.keys)), lambda key: self._one(key, rerun=self._wanted.rerun))
         are_there = Outcome.SOURCE_MISSING not in self._outcomes.values()
         if self._wanted.failed:
-            await at_once(self._office.cloud.bucket.listed("failed/"), self._failed)
+            await at_once(self._office.cloud.bucket.listed(FAILED), self._failed)
         if self._wanted.dead:
             await self._dead()
         counts = Counter(self._outcomes.values())

@@ -7,6 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from backburner.ledger.keys import RECIPES
 from backburner_cli.localcloud import LocalCloud, local_cloud
 from backburner_cli.localcloud.cloud import CHECKOUT
 from backburner_cli.passing import passed_on, set_aside, unread
@@ -73,7 +74,7 @@ def _settings(out: Console, environment: Mapping[str, str]) -> dict[str, str]:
 def _upload_recipes(s3: S3Client, bucket: str) -> None:
     """Those that ship."""
     for recipe in sorted((CHECKOUT / "recipes").glob("*.md")):
-        s3.put_object(Bucket=bucket, Key=f"recipes/{recipe.name}", Body=recipe.read_bytes())
+        s3.put_object(Bucket=bucket, Key=f"{RECIPES}{recipe.name}", Body=recipe.read_bytes())
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import ClientError
 
 from backburner.documents.recipes import fingerprint, model_in
-from backburner.ledger.keys import Place, place_of, recipe_keys
+from backburner.ledger.keys import OPEN, OutputLocation, output_location, recipe_keys
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, PartEnd, RunRecord, decode
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Watcher:
 
     def upload(self, key: str, document: Path | bytes, model: str | None = None) -> Upload:
         """Put a document into the inbox. `model` is the one of recipes that name none, if it is known."""
-        place = place_of(key)
+        place = output_location(key)
         recipe = self._recipe(place.recipe)
         stood = frozenset(record.name for record in self._records(place))
         if isinstance(document, bytes):
@@ -80,7 +80,7 @@ class Watcher:
 
     def ended(self, upload: Upload) -> RunRecord | ErrorRecord | None:
         """The run or error record of an upload, whichever came later; None while it is under way."""
-        records = [record for record in self._records(place_of(upload.key)) if upload.is_outcome(record)]
+        records = [record for record in self._records(output_location(upload.key)) if upload.is_outcome(record)]
         return max(records, key=lambda record: record.run, default=None)
 
     def is_current(self, upload: Upload) -> bool:
@@ -95,7 +95,7 @@ class Watcher:
 
     def open_records(self) -> Iterator[OpenRecord]:
         """Every job that is under way."""
-        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix="ledger/open/"):
+        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=OPEN):
             for item in page.get("Contents", []):
                 record = self._read(item["Key"], OpenRecord)
                 if record is not None:
@@ -105,7 +105,7 @@ class Watcher:
         """An object as text."""
         return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
 
-    def _records(self, place: Place) -> Iterator[RunRecord | ErrorRecord]:
+    def _records(self, place: OutputLocation) -> Iterator[RunRecord | ErrorRecord]:
         for record in (self._read(place.run_record_key, RunRecord), self._read(place.error_record_key, ErrorRecord)):
             if record is not None:
                 yield record

@@ -66,11 +66,11 @@ def test_a_rewrite_whose_answer_was_lost_is_ours(wire: Wire, wrong: Any) -> None
         held = await ledger.claim(RECORD)
         assert held is not None
         wire.proxy.rule = once(_is_put, wrong)
-        again = await ledger.rewrite(held.but(state=State.RUNNING, ticket="u"))
+        again = await ledger.rewrite(held.with_changes(state=State.RUNNING, ticket="u"))
         assert again is not None
         assert (again.record.state, again.record.ticket) == (State.RUNNING, "u")
-        assert await ledger.rewrite(again.but(ticket="v")) is not None
-        assert await ledger.rewrite(held.but(ticket="w")) is None
+        assert await ledger.rewrite(again.with_changes(ticket="v")) is not None
+        assert await ledger.rewrite(held.with_changes(ticket="w")) is None
         last = await ledger.open_record(RECORD.job_id, 1)
         assert last is not None
         assert last.record.ticket == "v"

@@ -13,7 +13,7 @@ import pytest
 
 from backburner.adapters.responses import ResponsesApi
 from backburner.errors import ConfigError, RetryLaterError
-from backburner.provider.answers import Answer, Generation, Trouble
+from backburner.provider.answers import Answer, FailedCall, Generation
 from backburner.provider.verdicts import Act, Call, judge
 from backburner_cli.standin import Running, StandIn, Timing, serve
 from support.proxy import CUT, LOSE, Proxy, Say, once, serve_proxy
@@ -108,7 +108,7 @@ def test_a_generation_from_its_create_to_its_end(provider: Provider) -> None:
     created, ended, _, gone = provider.ask(story)
     assert isinstance(created, Generation)
     assert isinstance(ended, Generation)
-    assert isinstance(gone, Trouble)
+    assert isinstance(gone, FailedCall)
     assert (ended.id, ended.status, gone.status) == (created.id, "completed", 404)
     assert ended.text
     assert ended.usage is not None
@@ -165,7 +165,7 @@ def test_a_create_is_sent_once_however_it_fails(provider: Provider, behaviour: s
     began = time.monotonic()
     answer = provider.create(f"stand-in/{behaviour}", limit_s=LIMIT_S)
     assert time.monotonic() - began < LIMIT_S + 1.5
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert (answer.status, answer.code, answer.sent) == (status, code, True)
     assert judge(answer, Call.CREATE).act is act
     assert provider.posts == 1
@@ -177,7 +177,7 @@ def test_a_create_without_a_usable_answer_was_perhaps_sent(provider: Provider, a
     """Nothing came back that names a generation: one POST, and the answer is ambiguous."""
     provider.proxy.rule = lambda _: act
     answer = provider.create()
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert (answer.status, answer.sent) == (None, True)
     assert judge(answer, Call.CREATE).act is Act.AMBIGUOUS
     assert provider.posts == 1
@@ -189,7 +189,7 @@ def test_a_refused_connection_was_never_sent(provider: Provider) -> None:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
         answer = provider.ask(lambda api: api.create({"model": "m", "input": "x", "background": True}, 5), url)
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert (answer.status, answer.sent) == (None, False)
     assert judge(answer, Call.CREATE).act is Act.WAIT
 
@@ -209,7 +209,7 @@ def test_a_provider_that_never_answers_is_left_at_the_limit(provider: Provider) 
     finally:
         let_go.set()
     assert 0.3 <= time.monotonic() - began < 1.5
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert (answer.status, answer.sent) == (None, True)
     assert provider.posts == 1
 
@@ -239,7 +239,7 @@ def test_a_retrieve_that_fails_is_an_answer(provider: Provider, behaviour: str) 
 
     answer = provider.ask(story)
     status, act = RETRIEVES[behaviour]
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert answer.status == status
     assert judge(answer, Call.RETRIEVE).act is act
     assert sum(request.method == "GET" for request in provider.proxy.requests) == 1
@@ -281,7 +281,7 @@ def test_a_hint_of_the_provider_is_read(provider: Provider, headers: dict[str, s
     """`Retry-After` in seconds or as a date; what cannot be read is no hint."""
     provider.proxy.rule = lambda _: Say(429, b"{}", headers)
     answer = provider.create()
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert answer.retry_after_s == expected_s
 
 
@@ -289,7 +289,7 @@ def test_a_hint_without_end_is_no_hint(provider: Provider) -> None:
     """Whatever comes back can be rounded to seconds and waited for."""
     provider.proxy.rule = lambda _: Say(429, b"{}", {"Retry-After": "inf"})
     answer = provider.create()
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert answer.retry_after_s is None or answer.retry_after_s < 10**9
 
 
@@ -333,7 +333,7 @@ def test_an_error_without_a_shape_is_known_by_its_status(provider: Provider, bod
     """Gateways answer with pages, with nothing, with anything."""
     provider.proxy.rule = lambda _: Say(502, body)
     answer = provider.create()
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert answer.status == 502
     assert answer.message
 
@@ -354,14 +354,14 @@ def test_numbers_and_nesting_beyond_reason_are_answers_too(provider: Provider, v
     async def story(api: ResponsesApi) -> Answer:
         return await (api.retrieve("r") if verb == "retrieve" else api.create({"model": "m", "input": "x"}, 5))
 
-    assert isinstance(provider.ask(story), Generation | Trouble)
+    assert isinstance(provider.ask(story), Generation | FailedCall)
 
 
 @pytest.mark.parametrize("more", [{"temperature": float("nan")}, {"tools": [{"name": "\ud800"}]}])
 def test_a_request_that_cannot_be_sent_is_an_answer(provider: Provider, more: dict[str, Any]) -> None:
     """What a recipe can hold and JSON cannot fails the job, not the process."""
     answer = provider.create(**more)
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert provider.posts == 0
 
 
@@ -372,7 +372,7 @@ def test_a_key_that_cannot_be_read_starts_nothing(provider: Provider) -> None:
         raise RetryLaterError("the secret store does not answer")
 
     answer = provider.ask(lambda api: api.create({"model": "m", "input": "x"}, 5), key=key)
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert not answer.sent
 
 
@@ -394,7 +394,7 @@ def test_a_key_that_was_changed_is_read_anew_before_anybody_is_paused(provider: 
         return [refused, *await asyncio.gather(*(api.create(request, 5) for _ in range(3)))]
 
     refused, *accepted = provider.ask(story, key=key)
-    assert isinstance(refused, Trouble)
+    assert isinstance(refused, FailedCall)
     assert judge(refused, Call.CREATE).act is Act.PAUSE
     assert all(isinstance(answer, Generation) for answer in accepted)
     assert keys.count("new") == 1
@@ -405,7 +405,7 @@ def test_a_key_that_stays_refused_is_asked_for_once_more_only(provider: Provider
     """Nothing is sent again with the same key."""
     provider.proxy.rule = lambda _: Say(401, b"{}")
     answer = provider.create()
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert (answer.status, provider.posts) == (401, 1)
 
 
@@ -474,11 +474,11 @@ def test_the_key_is_masked_in_what_a_provider_repeats(provider: Provider) -> Non
     """Whatever form it has; the address that was called is told without a password in it."""
     provider.proxy.rule = lambda request: Say(403, f'{{"message": "no: {request.headers["authorization"]}"}}'.encode())
     answer = provider.ask(lambda api: api.create({"model": "m", "input": "x"}, 5), key=lambda: "my-own-key")
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert answer.message == "no: Bearer ***"
     url = provider.proxy.url.replace("http://", "http://user:word@") + "/v1"
     answer = provider.ask(lambda api: api.create({"model": "m", "input": "x"}, 5), url)
-    assert isinstance(answer, Trouble)
+    assert isinstance(answer, FailedCall)
     assert answer.url == f"POST {provider.proxy.url}/v1/responses"
 
 
@@ -514,7 +514,7 @@ def test_an_answer_with_poison_in_it_is_read_all_the_same(provider: Provider, mo
 @pytest.mark.parametrize("response_id", ["a b", "a/b", "a?b#c", "ä%20", "resp_0" * 50])
 def test_an_id_is_never_parsed(provider: Provider, response_id: str) -> None:
     """Any string names a generation: it goes out as one segment of the path."""
-    assert isinstance(provider.ask(lambda api: api.retrieve(response_id)), Trouble)
+    assert isinstance(provider.ask(lambda api: api.retrieve(response_id)), FailedCall)
     (request,) = provider.proxy.requests
     assert request.path.startswith("/v1/responses/")
     assert request.path.count("/") == 3

@@ -24,7 +24,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from backburner_cli.standin import Running
 from backburner_cli.standin.extract import summarise
 from crashes.effects import Fate, operation_of
@@ -38,7 +38,7 @@ _LIMIT_S = 60
 _MINUTE_S = 60
 _TICK_S, _HURRIED_TICK_S = 1.0, 3.0
 _POLL_S = 0.1
-_MOST_TICKS = 30
+_MAX_TICKS = 30
 _numbers = itertools.count()
 
 
@@ -169,20 +169,20 @@ class Stage:
         self._empty()
         for _ in range(2):
             self.forget_the_last_sweep()
-            for _ in range(_MOST_TICKS):
+            for _ in range(_MAX_TICKS):
                 assert self.run("checker") == 0
                 if self.json("ledger/governor.json")["sweep_cursor"] == "":
                     break
         self._empty()
 
     def _empty(self) -> None:
-        for _ in range(_MOST_TICKS):
+        for _ in range(_MAX_TICKS):
             if not self.messages("pending") and not self.messages("backlog"):
                 return
             self.age("ledger/open/", 5)
             self.due()
             assert self.run("checker") == 0
-        raise AssertionError(f"after {_MOST_TICKS} ticks: {self.messages('pending')}, {self.messages('backlog')}")
+        raise AssertionError(f"after {_MAX_TICKS} ticks: {self.messages('pending')}, {self.messages('backlog')}")
 
     def forget_the_last_sweep(self) -> None:
         """Let the last sweep be long ago: its time stands in an object."""
@@ -211,7 +211,7 @@ class Stage:
 
     def run_record(self, key: str) -> Any:
         """The run record at a document's place, None where there is none."""
-        return self.json(place_of(key).run_record_key)
+        return self.json(output_location(key).run_record_key)
 
     def made(self, key: str) -> list[str]:
         """The ids of the generations that were started for a document, as the provider knows them."""

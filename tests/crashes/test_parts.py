@@ -20,7 +20,7 @@ KINDS = (
     *("put result", "send to backlog", "send to pending", "put open record running", "put open record submitting"),
     *("create", "put run record", "delete open record"),
 )
-MOST_TOKENS, CHARS_PER_TOKEN = 40, 3
+MAX_TOKENS, CHARS_PER_TOKEN = 40, 3
 ALIVE = "nobody dies"
 
 
@@ -37,14 +37,14 @@ def lines_of(key: str) -> str:
 
 def parts_of(text: str) -> list[str]:
     """What a document is cut into."""
-    return [text[span.first : span.last] for span in cut(text, MOST_TOKENS * CHARS_PER_TOKEN, 0)]
+    return [text[span.first : span.last] for span in cut(text, MAX_TOKENS * CHARS_PER_TOKEN, 0)]
 
 
 def merged(text: str) -> str:
     """The answers, joined by twos, or by as many as are left, until there is one."""
     texts = [summarise(part) for part in parts_of(text)]
     while len(texts) > 1:
-        texts = [summarise(group) for group in groups(texts, MOST_TOKENS * CHARS_PER_TOKEN)]
+        texts = [summarise(group) for group in groups(texts, MAX_TOKENS * CHARS_PER_TOKEN)]
     return texts[0]
 
 
@@ -92,7 +92,7 @@ def test_a_document_in_parts(new_stage: NewStage) -> None:
     """Every part reaches the provider, one answer comes of it, and for each create that was cut off one is counted."""
     stage = new_stage()
     stage.hurries, stage.expected = True, merged
-    front = f"split: {{max_input_tokens: {MOST_TOKENS}, merge: Join them.}}"
+    front = f"split: {{max_input_tokens: {MAX_TOKENS}, merge: Join them.}}"
     stage.s3.put_object(Bucket=stage.bucket, Key="recipes/parts.md", Body=f"---\n{front}\n---\nNote it.".encode())
     assert _dies_everywhere(stage, "parts", ".txt", text_of) > 5
     _ends_well(stage)

@@ -28,7 +28,7 @@ ENCODINGS = {
 }  # fmt: skip
 LENGTHS = (60, 400, 4000)
 """Of 60 characters some are refused, since two readings are likely; of 400 and more nearly none may be."""
-MOST_REFUSED = {60: 9, 400: 0, 4000: 0}
+MAX_REFUSED = {60: 9, 400: 0, 4000: 0}
 
 
 def passage(language: str, characters: int) -> str:
@@ -63,4 +63,4 @@ def test_every_encoding_is_found_or_refused(length: int) -> None:
     found = {case: verdict(*case) for case in cases() if case[2] == length}
     assert not [case for case, was in found.items() if was not in ("right", "refused")]
     refused = [case for case, was in found.items() if was == "refused"]
-    assert len(refused) <= MOST_REFUSED[length], refused
+    assert len(refused) <= MAX_REFUSED[length], refused

@@ -32,7 +32,7 @@ from backburner.ledger.records import (
 )
 from backburner.ledger.segment_state import Started
 from backburner.outcome.decisions import decide
-from backburner.provider.answers import Answer, Generation, Trouble, Usage, generation_of, trouble_of
+from backburner.provider.answers import Answer, FailedCall, Generation, Usage, generation_of, trouble_of
 from backburner.provider.verdicts import Call, judge
 
 from .drawing import fuzzed
@@ -88,7 +88,7 @@ def open_record() -> OpenRecord:
         uploaded_at=NOON,
         ticket="",
         price=Price(input=1.0, output=2.0),
-        wants=Reservation(model="m", tokens=1000, cost=0.5),
+        reservation=Reservation(model="m", tokens=1000, cost=0.5),
     )
 
 
@@ -222,7 +222,7 @@ def test_any_depth_is_an_answer(depth: int, kind: str, name: str) -> None:
 def test_any_error_is_trouble(body: Any, status: int) -> None:
     """With its status, and some message."""
     read = trouble_of(status, body)
-    assert isinstance(read, Trouble)
+    assert isinstance(read, FailedCall)
     assert read.status == status
     assert read.message
 

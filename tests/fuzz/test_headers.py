@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backburner.adapters.responses import _answer, _require_header, _seconds
-from backburner.capacity.timing import LONGEST_HIDING_S, backoff_s, hidden_s, next_poll_s, probe_s
+from backburner.capacity.timing import MAX_HIDING_S, backoff_s, hidden_s, next_poll_s, probe_s
 from backburner.errors import ConfigError
 from backburner.provider.answers import Generation, hint_s
 
@@ -32,7 +32,7 @@ def _can_be_waited_for(seconds: float | None) -> None:
     assert 0 < next_poll_s(10.0, hint) <= 300
     assert 60 <= probe_s(hint) <= 300
     assert 0 < backoff_s(3, hint) <= 900
-    assert 1 <= hidden_s(hint or 0.0) <= LONGEST_HIDING_S
+    assert 1 <= hidden_s(hint or 0.0) <= MAX_HIDING_S
 
 
 @fuzzed

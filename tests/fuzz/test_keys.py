@@ -10,7 +10,7 @@ from backburner.ledger.keys import (
     job_id,
     open_key,
     open_run,
-    place_of,
+    output_location,
     recipe_keys,
     response_key,
     superseded_key,
@@ -42,7 +42,7 @@ HEX_32 = st.text("0123456789abcdef", min_size=32, max_size=32)
 
 def _outputs(key: str) -> dict[str, str]:
     """Every key that may be written for a document, by what it is."""
-    place = place_of(key)
+    place = output_location(key)
     results = {output: place.result_key(output) for output in OUTPUTS}
     records = {"run": place.run_record_key, "error": place.error_record_key, "errors": place.errors_key}
     return results | records
@@ -95,7 +95,7 @@ def test_outputs_fit_and_stand_where_they_belong(stem: str) -> None:
 @given(STEMS | LONG)
 def test_a_place_keeps_its_key(stem: str) -> None:
     """From the place of a document its key comes back; its recipe is looked for under keys that can be written."""
-    place = place_of(INBOX + stem)
+    place = output_location(INBOX + stem)
     assert INBOX + place.stem == place.key == INBOX + stem
     assert not place.is_part
     assert all(key.encode() for key in recipe_keys(place.recipe))
@@ -106,7 +106,7 @@ def test_a_place_keeps_its_key(stem: str) -> None:
 def test_a_part_stays_in_the_folder_of_its_run(job: str, run: int, number: int) -> None:
     """Nothing of it is a result, whatever it is called."""
     key = f"{work_folder(job, run)}{number}.txt"
-    place = place_of(key)
+    place = output_location(key)
     assert place.is_part
     assert key.startswith(work_folder(job))
     outputs = _outputs(key)

@@ -22,7 +22,7 @@ _TOLD = re.compile(r"part (\d+) of \d+")
 
 
 @dataclass(frozen=True)
-class Massive:
+class ParentRuns:
     """A document whose numbered sentences all match `number`, and no other document's do."""
 
     key: str
@@ -41,10 +41,10 @@ def _sentences(count: int, name: str = "Entry") -> str:
     )
 
 
-TEXT = Massive(
+TEXT = ParentRuns(
     "inbox/text/ledger.txt", lambda: _sentences(TEXT.count), 70_000, re.compile(r"Entry (\d{6}): the"), 73_000
 )
-PAPER = Massive(
+PAPER = ParentRuns(
     "inbox/paper/report.pdf", lambda: corpus.pdf(PAPER.count), 2_500, re.compile(r"page (\d+) of the report\."), 300
 )
 
@@ -73,23 +73,23 @@ def _joined(parts: Sequence[Generation]) -> str:
 
 def test_massive_documents_reach_the_provider_whole_and_in_order(world: World) -> None:
     """Five megabytes of text and a PDF of 300 pages: each sentence is in one part, and may begin the next."""
-    for massive in (TEXT, PAPER):
-        split = f"split: {{max_input_tokens: {massive.most_tokens}, overlap_tokens: {OVERLAP_TOKENS}}}"
-        world.recipe(massive.key.split("/")[1], split)
-        world.upload(massive.key, massive.make())
+    for parent_runs in (TEXT, PAPER):
+        split = f"split: {{max_input_tokens: {parent_runs.most_tokens}, overlap_tokens: {OVERLAP_TOKENS}}}"
+        world.recipe(parent_runs.key.split("/")[1], split)
+        world.upload(parent_runs.key, parent_runs.make())
     world.submit(TEXT.key, PAPER.key)
     world.settle()
     assert world.problems() == []
     assert world.keys("ledger/work/") == []
     assert "".join(_own(_parts(world, TEXT.number))) == TEXT.make()
-    for massive, most_parts in ((TEXT, 30), (PAPER, 10)):
-        parts = _parts(world, massive.number)
+    for parent_runs, most_parts in ((TEXT, 30), (PAPER, 10)):
+        parts = _parts(world, parent_runs.number)
         assert 5 <= len(parts) <= most_parts
-        assert max(len(str(part.input)) for part in parts) <= massive.most_tokens * _CHARS_PER_TOKEN
-        numbers = [int(number) for text in _own(parts) for number in massive.number.findall(text)]
-        assert numbers == list(range(massive.count))
-        assert world.result(massive.key) == _joined(parts)
-        _check_record(world.run_record(massive.key), parts)
+        assert max(len(str(part.input)) for part in parts) <= parent_runs.most_tokens * _CHARS_PER_TOKEN
+        numbers = [int(number) for text in _own(parts) for number in parent_runs.number.findall(text)]
+        assert numbers == list(range(parent_runs.count))
+        assert world.result(parent_runs.key) == _joined(parts)
+        _check_record(world.run_record(parent_runs.key), parts)
 
 
 def _check_record(record: dict[str, Any], parts: Sequence[Generation]) -> None:

@@ -25,7 +25,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from backburner_cli.standin import Received, Running, StandIn, Timing
 
 from .loading import context_for_a_tick_of, load
@@ -39,8 +39,8 @@ DOCUMENT = (
     "The harbour master asked the council for 3 new cranes. The council will decide on 2031-05-17."
 )
 PENDING, BACKLOG, DEAD = "pending", "backlog", "dead"
-_MOST_RECEIVES = 1000
-_MOST_TICKS = 60
+_MAX_RECEIVES = 1000
+_MAX_TICKS = 60
 _numbers = itertools.count()
 
 
@@ -90,7 +90,7 @@ class World:
         self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": self.region})
         dead = self._queue(DEAD, {})
         arn = self.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": _MOST_RECEIVES})}
+        redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": _MAX_RECEIVES})}
         self.queues = {name: self._queue(name, redrive) for name in (PENDING, BACKLOG)} | {DEAD: dead}
         self.environment = {
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -164,7 +164,7 @@ class World:
         counts: dict[str, int] = self.app("checker").handler(TIMERS[timer], context_for_a_tick_of(seconds))
         return counts
 
-    def settle(self, step_s: float = 130.0, most_ticks: int = _MOST_TICKS) -> None:
+    def settle(self, step_s: float = 130.0, most_ticks: int = _MAX_TICKS) -> None:
         """Tick, `step_s` of the store's time apart, until the queues are empty. Raises `AssertionError` if never."""
         for _ in range(most_ticks):
             self.later(step_s)
@@ -224,15 +224,15 @@ class World:
 
     def result(self, key: str, output: str = "md") -> str | None:
         """The text at a document's place."""
-        return self.text(place_of(key).result_key(output))
+        return self.text(output_location(key).result_key(output))
 
     def run_record(self, key: str) -> Any:
         """The run record at a document's place, None where there is none."""
-        return _json(self.text(place_of(key).run_record_key))
+        return _json(self.text(output_location(key).run_record_key))
 
     def error_record(self, key: str) -> Any:
         """The error record at a document's place, None where there is none."""
-        return _json(self.text(place_of(key).error_record_key))
+        return _json(self.text(output_location(key).error_record_key))
 
     def open_records(self, key: str | None = None) -> list[Any]:
         """Open records, all or a document's."""

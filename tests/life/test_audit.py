@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from backburner.ledger.ledger import Ledger
 from backburner.maintenance.audit import Auditor, Kind
 from support.fakes import FakeQueue, Plan
@@ -203,7 +203,7 @@ def test_a_document_that_changed_without_an_event_is_lost():
 def test_results_and_records_must_fit(wrong, kind):
     """What somebody removed, changed, added or edited by hand."""
     system = at_rest()
-    wrong(system.bucket, place_of(KEY))
+    wrong(system.bucket, output_location(KEY))
     report = audit(system)
     assert kinds(report) == [kind]
     assert report.done == 1
@@ -213,7 +213,7 @@ def test_results_and_records_must_fit(wrong, kind):
 def test_a_result_whose_record_is_gone_leaves_its_document_lost():
     """Two findings, and the sweep runs it again: nothing else says that the text is whole."""
     system = at_rest()
-    system.bucket.remove(place_of(KEY).run_record_key)
+    system.bucket.remove(output_location(KEY).run_record_key)
     assert sorted(kinds(audit(system))) == [Kind.LOST, Kind.RESULT_WITHOUT_RECORD]
     repair(system)
     system.settle()
@@ -229,9 +229,9 @@ def test_an_error_record_beside_a_later_result_is_found():
     error = system.error_record(KEY)
     system.world.later(5)
     system.process(KEY, "text")
-    system.bucket.upload(place_of(KEY).error_record_key, json.dumps(error))
-    edit(system, place_of(KEY).error_record_key, run=1)
-    edit(system, place_of(KEY).run_record_key, run=2)
+    system.bucket.upload(output_location(KEY).error_record_key, json.dumps(error))
+    edit(system, output_location(KEY).error_record_key, run=1)
+    edit(system, output_location(KEY).run_record_key, run=2)
     system.world.later(OLD_S)
     report = audit(system)
     assert kinds(report) == [Kind.ERROR_BESIDE_RESULT]
@@ -325,10 +325,12 @@ def test_a_large_bucket_is_read_with_few_calls_at_once_and_says_how_far_it_is():
     for number in range(1500):
         key = f"inbox/{number}.txt"
         system.upload(key, "text")
-        name = place_of(key).result_key("md")
+        name = output_location(key).result_key("md")
         etag = system.upload(name, "result")
         changes = {"source": record["source"] | {"key": key}, "result_key": name, "result_etag": etag, "run": 1}
-        system.bucket.upload(place_of(key).run_record_key, json.dumps(record | changes | {"job_id": f"{number:032}"}))
+        system.bucket.upload(
+            output_location(key).run_record_key, json.dumps(record | changes | {"job_id": f"{number:032}"})
+        )
     for key in system.bucket.keys("ledger/journal/"):
         system.bucket.remove(key)
     at_once = most = 0

@@ -6,7 +6,7 @@ import pytest
 
 from backburner.batch import create_lines as starting
 from backburner.jobs.replay import Replayer
-from backburner.provider.answers import Generation, Trouble
+from backburner.provider.answers import FailedCall, Generation
 from support.fakes import Plan
 from support.system import System
 
@@ -183,7 +183,7 @@ def replay(system):
 
 def cancel(system):
     """Cancel the batch as the command does, and let everything end."""
-    system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 1))
+    system.run(system.parts().submitter.parent_runs.canceller.cancel(system.job(KEY), 1))
     system.settle()
 
 
@@ -291,7 +291,7 @@ def test_a_replay_that_is_cancelled_keeps_what_earlier_runs_have_done(system):
     )
     system.run(replayer.replay(KEY))
     system.run(system.parts().tick.run(1.0))
-    system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 2))
+    system.run(system.parts().submitter.parent_runs.canceller.cancel(system.job(KEY), 2))
     system.settle()
     record = system.run_record(KEY)
     assert (record["run"], record["lines"]) == (2, first["lines"])
@@ -307,7 +307,7 @@ def test_lines_of_a_batch_that_was_removed_are_cancelled_without_their_names(sys
     system.run(system.submit(KEY))
     job = system.job(KEY)
     system.bucket.remove(KEY)
-    system.run(system.parts().submitter.massive.canceller.cancel(job, 1))
+    system.run(system.parts().submitter.parent_runs.canceller.cancel(job, 1))
     system.settle()
     assert [(each["custom_id"], each["error"]["line"]) for each in read(system, ERRORS)] == [
         (None, number) for number in range(1, 16)
@@ -316,12 +316,12 @@ def test_lines_of_a_batch_that_was_removed_are_cancelled_without_their_names(sys
 
 def test_troubles_of_lines_are_judged_as_those_of_documents(system):
     plans = {
-        "line 0": Plan(create=Trouble(status=500)),
-        "line 1": Plan(create=Trouble(status=429)),
+        "line 0": Plan(create=FailedCall(status=500)),
+        "line 1": Plan(create=FailedCall(status=429)),
         "line 2": Plan(text=""),
         "line 3": Plan(ending=Generation(id="", status="failed", error_code="server_error")),
         "line 4": Plan(ending=Generation(id="", status="incomplete", incomplete_reason="max_output_tokens")),
-        "line 5": Plan(create=Trouble(status=400, code="context_length_exceeded")),
+        "line 5": Plan(create=FailedCall(status=400, code="context_length_exceeded")),
         "line 6": Plan(ending=Generation(id="", status="incomplete", incomplete_reason="content_filter")),
         "line 7": Plan(forgets=True),
     }
@@ -382,7 +382,7 @@ def refused(system, *models):
     async def choosy(body, limit_s):
         if body["model"] in models:
             system.generator.requests.append(body)
-            return Trouble(status=403, code="model_not_allowed")
+            return FailedCall(status=403, code="model_not_allowed")
         return await create(system.generator, body, limit_s)
 
     return choosy
@@ -450,7 +450,7 @@ def half_way(effect=None, moment="before"):
     first = len(system.world.effects)
     if effect is not None:
         system.world.kill_at(first + effect, moment)
-    system.run(system.parts().submitter.massive.canceller.cancel(system.job(KEY), 1))
+    system.run(system.parts().submitter.parent_runs.canceller.cancel(system.job(KEY), 1))
     system.settle()
     return system, len(system.world.effects) - first
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from backburner.errors import RetryLaterError
-from backburner.provider.answers import Generation, Trouble
+from backburner.provider.answers import FailedCall, Generation
 from support.fakes import Effect, Killed, Plan
 from support.system import System
 
@@ -55,7 +55,7 @@ def _with_a_part_that_fails(system: System) -> None:
 
 def _called_too_long(system: System) -> None:
     system.upload(KEY, TEXT)
-    system.generator.plan(Plan(create=Trouble(status=400, code="context_length_exceeded")), document=TEXT, times=9)
+    system.generator.plan(Plan(create=FailedCall(status=400, code="context_length_exceeded")), document=TEXT, times=9)
 
 
 def _a_batch(system: System) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from backburner.provider.answers import Generation, Trouble, Usage
+from backburner.provider.answers import FailedCall, Generation, Usage
 from support.fakes import Plan
 from support.system import System
 
@@ -111,7 +111,7 @@ def test_a_cost_budget_needs_a_price():
     assert system.run_record("inbox/a.txt")["cost"] == governor(system)["cost"] > 0
 
 
-@pytest.mark.parametrize("trouble", [Trouble(status=401), Trouble(status=429, code="insufficient_quota")])
+@pytest.mark.parametrize("trouble", [FailedCall(status=401), FailedCall(status=429, code="insufficient_quota")])
 def test_a_provider_that_refuses_everybody_is_probed_once_a_minute(trouble):
     """Nothing is failed, next to nothing is asked, the state says why; and it resumes by itself."""
     system = System()
@@ -136,7 +136,7 @@ def test_a_forbidden_model_stops_only_itself():
     system = System()
     system.upload("recipes/dear.md", "---\nmodel: dear\n---\nDo it.")
     system.upload("inbox/dear/a.txt", "dear")
-    system.generator.plan(Plan(create=Trouble(status=403)), document="dear", times=3)
+    system.generator.plan(Plan(create=FailedCall(status=403)), document="dear", times=3)
     system.run(system.submit("inbox/dear/a.txt"))
     assert list(governor(system)["pauses"]) == ["dear"]
     system.upload("inbox/b.txt", "cheap")
@@ -150,7 +150,7 @@ def test_a_forbidden_model_stops_only_itself():
 def test_five_bad_creates_in_a_row_close_the_tap():
     """Then one probe a minute, each time another job, until one succeeds."""
     system = System({"BACKBURNER_MAX_ATTEMPTS": "3"})
-    system.generator.default = Plan(create=Trouble(status=500, message="down"))
+    system.generator.default = Plan(create=FailedCall(status=500, message="down"))
     keys = upload_all(system, 40)
     for _ in range(6):
         system.run(system.tick())

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from backburner.errors import RetryLaterError
-from backburner.provider.answers import Generation, Trouble
+from backburner.provider.answers import FailedCall, Generation
 from support.fakes import Effect, Killed, Moment, Plan
 from support.system import System
 
@@ -22,7 +22,7 @@ HISTORIES_PER_TEST = 40
 FAULTS_S = 900
 KILL_CHANCE = 0.004
 SLOW_CHANCE = 0.01
-_MOST_DELIVERIES = 10
+_MAX_DELIVERIES = 10
 RECIPE = "recipes/r.md"
 MISBEHAVIOURS = (
     Plan(),
@@ -30,28 +30,28 @@ MISBEHAVIOURS = (
     Plan(text=""),
     Plan(ending=Generation(id="", status="failed", error_code="server_error")),
     Plan(ending=Generation(id="", status="cancelled")),
-    Plan(create=Trouble(status=500, message="?")),
-    Plan(create=Trouble(status=500, message="?"), starts=True),
-    Plan(create=Trouble(status=None, message="reset"), starts=True),
-    Plan(create=Trouble(status=429, retry_after_s=20.0)),
-    Plan(create=Trouble(status=None, sent=False)),
-    Plan(create=Trouble(status=401)),
+    Plan(create=FailedCall(status=500, message="?")),
+    Plan(create=FailedCall(status=500, message="?"), starts=True),
+    Plan(create=FailedCall(status=None, message="reset"), starts=True),
+    Plan(create=FailedCall(status=429, retry_after_s=20.0)),
+    Plan(create=FailedCall(status=None, sent=False)),
+    Plan(create=FailedCall(status=401)),
     Plan(forgets=True),
     Plan(runs_s=0.0),
     Plan(runs_s=0.0, forgets=True),
     Plan(
         runs_s=100.0,
         retrieves=(
-            Trouble(status=400),
+            FailedCall(status=400),
             Generation(id="", status="expired"),
-            Trouble(status=425),
-            Trouble(status=None, is_garbled=True),
-            Trouble(status=410),
+            FailedCall(status=425),
+            FailedCall(status=None, is_garbled=True),
+            FailedCall(status=410),
         ),
     ),
-    Plan(create=Trouble(status=501, param="store")),
-    Plan(create=Trouble(status=404, is_api_error=False)),
-    Plan(retrieves=(Trouble(status=500), Trouble(status=429, retry_after_s=30.0), Trouble(status=404))),
+    Plan(create=FailedCall(status=501, param="store")),
+    Plan(create=FailedCall(status=404, is_api_error=False)),
+    Plan(retrieves=(FailedCall(status=500), FailedCall(status=429, retry_after_s=30.0), FailedCall(status=404))),
 )
 
 
@@ -126,7 +126,7 @@ class History:
 
     async def _event(self, key: str) -> None:
         """An event is delivered again until its submit lived to the end, as both clouds' triggers do."""
-        for _ in range(_MOST_DELIVERIES):
+        for _ in range(_MAX_DELIVERIES):
             with contextlib.suppress(RetryLaterError):
                 if not getattr(await self.system.submit(key, skew_s=self.rng.uniform(-300, 300)), "is_dead", False):
                     return

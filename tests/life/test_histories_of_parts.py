@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import pytest
 
 from backburner.documents.chunking import cut
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from life.test_histories import MISBEHAVIOURS, History, ends_well
 from support.fakes import FakeGenerator, Plan
 
 HISTORIES_PER_TEST = 15
-MOST_TOKENS = 20
+MAX_TOKENS = 20
 LINES = 5
-SPLIT = f"---\nsplit: {{max_input_tokens: {MOST_TOKENS}}}\n---\nDo it."
+SPLIT = f"---\nsplit: {{max_input_tokens: {MAX_TOKENS}}}\n---\nDo it."
 _MISBEHAVING = 3
 """Parts or lines of a document that go wrong once."""
 
@@ -30,7 +30,7 @@ def pieces_of(key: str, text: str) -> list[str]:
     """What reaches the provider of a document, in order."""
     if key.endswith(".jsonl"):
         return [json.loads(line)["input"] for line in text.splitlines()]
-    return [text[span.first : span.last] for span in cut(text, MOST_TOKENS * 3, 0)]
+    return [text[span.first : span.last] for span in cut(text, MAX_TOKENS * 3, 0)]
 
 
 @dataclass
@@ -47,7 +47,7 @@ def wrong(history: History) -> list[str]:
     """Results that do not hold an answer to every piece of their document, each once and in order."""
     system, found = history.system, list[str]()
     for key in system.bucket.keys("inbox/"):
-        place = place_of(key)
+        place = output_location(key)
         if place.run_record_key not in system.bucket.objects:
             continue
         record = system.run_record(key)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from backburner.jobs.replay import Replayer
-from backburner.provider.answers import Trouble
+from backburner.provider.answers import FailedCall
 from backburner.settings import from_env
 from life.test_batches import ERRORS, RESULT, jsonl, line, read
 from life.test_batches import KEY as BATCH
@@ -161,7 +161,7 @@ def test_more_parts_than_a_record_can_name_are_refused_before_any_is_written():
 def test_an_outage_closes_the_tap_for_a_batch_after_one_block():
     """Every create that answers 500 may be paid for."""
     system = System()
-    system.generator.default = Plan(create=Trouble(status=500))
+    system.generator.default = Plan(create=FailedCall(status=500))
     begin(system, BATCH, jsonl(*map(line, range(300))))
     system.run(system.tick())
     assert len(system.generator.requests) <= 33
@@ -170,7 +170,7 @@ def test_an_outage_closes_the_tap_for_a_batch_after_one_block():
 def test_a_provider_that_is_busy_is_left_alone_as_long_as_it_asks():
     """429 with Retry-After, on one line of a batch."""
     system = System()
-    system.generator.plan(Plan(create=Trouble(status=429, retry_after_s=300.0)))
+    system.generator.plan(Plan(create=FailedCall(status=429, retry_after_s=300.0)))
     begin(system, BATCH, jsonl(line(0)))
     system.run(system.tick())
     system.world.later(200)
@@ -235,11 +235,11 @@ def test_a_cancel_that_the_provider_does_not_hear_is_tried_again(monkeypatch):
     async def busy(response_id):
         if len(refused) < 4:
             refused.append(response_id)
-            return Trouble(status=429, retry_after_s=5.0)
+            return FailedCall(status=429, retry_after_s=5.0)
         return await cancel(response_id)
 
     monkeypatch.setattr(system.generator, "cancel", busy)
-    system.run(system.parts().submitter.massive.canceller.cancel(system.job(BATCH), 1))
+    system.run(system.parts().submitter.parent_runs.canceller.cancel(system.job(BATCH), 1))
     system.settle()
     assert len(refused) == 4
     assert system.generator.open == []

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from backburner.provider.answers import Generation, Trouble, Usage, generation_of
+from backburner.provider.answers import FailedCall, Generation, Usage, generation_of
 from support.fakes import Plan
 from support.system import System
 
@@ -105,14 +105,14 @@ def test_any_end_that_a_create_tells_is_an_end(more, reason, creates):
 # What a retrieve says while the generation runs.
 
 ODD = {
-    "400": Trouble(status=400),
-    "404": Trouble(status=404, code="not_found"),
-    "405": Trouble(status=405),
-    "409": Trouble(status=409),
-    "410": Trouble(status=410),
-    "425": Trouble(status=425),
-    "302": Trouble(status=302),
-    "a page": Trouble(status=None, is_garbled=True),
+    "400": FailedCall(status=400),
+    "404": FailedCall(status=404, code="not_found"),
+    "405": FailedCall(status=405),
+    "409": FailedCall(status=409),
+    "410": FailedCall(status=410),
+    "425": FailedCall(status=425),
+    "302": FailedCall(status=302),
+    "a page": FailedCall(status=None, is_garbled=True),
     "expired": Generation(id="", status="expired"),
     "requires_action": Generation(id="", status="requires_action"),
     "validating": Generation(id="", status="validating"),
@@ -154,7 +154,7 @@ def test_an_absence_that_lasts_is_a_loss_that_the_record_tells():
 
 def test_absences_that_are_far_apart_are_no_loss():
     """Two 404s with an answer between them say nothing, however long the generation runs."""
-    gone, alive = Trouble(status=404), Generation(id="", status="in_progress")
+    gone, alive = FailedCall(status=404), Generation(id="", status="in_progress")
     system = System()
     system.generator.default = Plan(runs_s=3000.0, retrieves=(gone, alive) * 8)
     system.upload(KEY, "text")
@@ -181,13 +181,13 @@ def test_a_status_that_nobody_knows_ends_at_the_deadline_verbatim():
     assert len(system.generator.requests) == 3
 
 
-@pytest.mark.parametrize("page", [Trouble(status=None, is_garbled=True), Trouble(status=302)])
+@pytest.mark.parametrize("page", [FailedCall(status=None, is_garbled=True), FailedCall(status=302)])
 def test_a_page_of_html_for_ever_ends_a_day_after_the_deadline(page):
     """It is the provider's failure; an outage of any length is not."""
     system = System({"BACKBURNER_DEADLINE_S": "600"})
     system.generator.plan(Plan(retrieves=(page,) * 10_000), document="text")
     system.generator.plan(Plan(retrieves=(page,) * 10_000), document="one")
-    system.generator.plan(Plan(retrieves=(Trouble(status=503),) * 10_000), document="outage")
+    system.generator.plan(Plan(retrieves=(FailedCall(status=503),) * 10_000), document="outage")
     system.upload(KEY, "text")
     system.upload("inbox/b.txt", "outage")
     system.upload(BATCH, batch({"input": "one"}, {"input": "two"}))
@@ -207,7 +207,7 @@ def test_a_page_of_html_for_ever_ends_a_day_after_the_deadline(page):
 def test_a_hint_hides_nothing_beyond_its_deadline(hint_s):
     """`Retry-After` of a day on one retrieve: a deadline of ten minutes is kept, and what has ended is collected."""
     system = System({"BACKBURNER_DEADLINE_S": "600"})
-    late = Trouble(status=429, retry_after_s=hint_s)
+    late = FailedCall(status=429, retry_after_s=hint_s)
     system.generator.plan(Plan(runs_s=1e9, retrieves=(late, late)), document="text")
     system.generator.plan(Plan(runs_s=20.0, retrieves=(late,)), document="quick")
     system.upload(KEY, "text")
@@ -291,7 +291,7 @@ def test_a_store_that_is_off_pauses_and_counts_nothing():
     system = System()
     words = "`store=True` (default) is not supported. Set `VLLM_ENABLE_RESPONSES_API_STORE=1`."
     system.generator.default = Plan(
-        create=Trouble(status=501, code="invalid_request_error", param="store", message=words)
+        create=FailedCall(status=501, code="invalid_request_error", param="store", message=words)
     )
     system.upload(KEY, "text")
     system.run(system.submit(KEY))
@@ -308,7 +308,7 @@ def test_a_store_that_is_off_pauses_and_counts_nothing():
 def test_an_address_without_an_api_fails_no_document():
     """A base URL without `/v1`: everything waits, and the pause names the address."""
     system = System()
-    nowhere = Trouble(status=404, is_api_error=False, url="POST http://host:8000/responses")
+    nowhere = FailedCall(status=404, is_api_error=False, url="POST http://host:8000/responses")
     system.generator.default = Plan(create=nowhere)
     for number in range(5):
         system.upload(f"inbox/{number}.txt", f"text {number}")
@@ -324,7 +324,7 @@ def test_an_address_without_an_api_fails_no_document():
 @pytest.mark.parametrize("call", ["create", "retrieve"])
 def test_a_refused_key_is_forgiven_by_any_call_that_is_accepted(call):
     """With nothing that waits no create would ever come: the alarm ends with the first retrieve that goes through."""
-    system, refused = System(), Trouble(status=401)
+    system, refused = System(), FailedCall(status=401)
     system.generator.plan(Plan(runs_s=500.0, retrieves=(refused,) * 2 if call == "retrieve" else ()), document="text")
     system.upload(KEY, "text")
     system.run(system.submit(KEY))
@@ -348,7 +348,7 @@ def test_a_pause_for_money_is_not_forgiven_by_a_retrieve():
     system.generator.plan(Plan(runs_s=500.0), document="text")
     system.upload(KEY, "text")
     system.run(system.submit(KEY))
-    system.generator.default = Plan(create=Trouble(status=429, code="insufficient_quota"))
+    system.generator.default = Plan(create=FailedCall(status=429, code="insufficient_quota"))
     system.upload("inbox/b.txt", "other")
     system.run(system.submit("inbox/b.txt"))
     tick_for(system, 180)
@@ -359,7 +359,7 @@ def test_a_pause_for_money_is_not_forgiven_by_a_retrieve():
 def test_a_pause_for_which_nobody_waits_ends():
     """The job that met it is gone: nobody probes any more, and the alarm does not go on for ever."""
     system = System()
-    system.generator.plan(Plan(create=Trouble(status=403)))
+    system.generator.plan(Plan(create=FailedCall(status=403)))
     system.upload(KEY, "text")
     system.run(system.submit(KEY))
     system.bucket.remove(KEY)
@@ -413,7 +413,7 @@ def test_a_doubled_cap_that_does_not_fit_the_window_is_no_document_that_is_too_l
     system.bucket.upload("recipes/default.md", "---\nmax_output_tokens: 100\n---\nDo it.")
     cut = Generation(id="", status="incomplete", text="half a", incomplete_reason="max_output_tokens")
     system.generator.plan(Plan(ending=cut))
-    system.generator.plan(Plan(create=Trouble(status=400, code="context_length_exceeded")))
+    system.generator.plan(Plan(create=FailedCall(status=400, code="context_length_exceeded")))
     system.process(KEY, "text")
     error = system.error_record(KEY)
     assert (error["reason"], error["partial_text"]) == ("output_truncated", "half a")
@@ -425,7 +425,7 @@ def test_vllms_too_long_is_cut_smaller_and_sent_once_more():
     words = (
         "This model's maximum context length is 8192 tokens. However, your prompt contains at least 9000 input tokens."
     )
-    long = Trouble(status=400, code="BadRequestError", param="input_tokens", message=words)
+    long = FailedCall(status=400, code="BadRequestError", param="input_tokens", message=words)
     text = "A sentence about harbours. " * 40
     system.generator.plan(Plan(create=long), document=text)
     system.process(KEY, text)
@@ -458,7 +458,7 @@ DIARY = "My dear diary"
 def test_a_providers_words_stand_in_the_error_record_and_nowhere_else(status, caplog):
     """It repeats the document and the key: neither is logged, nor shown to whoever may read the governor."""
     caplog.set_level(logging.DEBUG)
-    said = Trouble(status=status, code="odd code of mine", message=f"{DIARY}, refused")
+    said = FailedCall(status=status, code="odd code of mine", message=f"{DIARY}, refused")
     system = System()
     for document in (DIARY, "one", "two"):
         system.generator.plan(Plan(create=said), document=document, times=9)

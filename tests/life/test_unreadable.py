@@ -7,7 +7,7 @@ import pytest
 
 from backburner.adapters.metrics import report
 from backburner.errors import UnreadableError
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from backburner.maintenance.findings import Kind
 from life.test_audit import auditor, kinds
 from support.fakes import Plan
@@ -126,7 +126,7 @@ def test_a_damaged_record_at_a_place_stops_only_its_document(body):
     """Whatever it holds: its document is neither lost nor paid again until somebody has looked."""
     system = System()
     system.process("inbox/a.txt", "text")
-    record = place_of("inbox/a.txt").run_record_key
+    record = output_location("inbox/a.txt").run_record_key
     system.bucket.upload(record, body)
     system.upload("inbox/a.txt", "another text")
     system.upload("inbox/b.txt", "text")
@@ -145,7 +145,7 @@ def test_a_forbidden_record_or_journal_does_not_stop_an_audit():
     for key in ("inbox/a.txt", "inbox/b.txt"):
         system.process(key, key)
     (journal, *_) = system.bucket.keys("ledger/journal/")
-    record = place_of("inbox/a.txt").run_record_key
+    record = output_location("inbox/a.txt").run_record_key
     system.world.later(OLD_S)
     forbid(system, record, journal)
     report = audited(system)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from support.fakes import FakeBucket, FakeGenerator, Made
 from support.system import System
 
@@ -126,7 +126,8 @@ class Truth:
         if not key.startswith("inbox/"):
             return False
         done, failed = (
-            self.bucket.objects.get(place) for place in (place_of(key).run_record_key, place_of(key).error_record_key)
+            self.bucket.objects.get(place)
+            for place in (output_location(key).run_record_key, output_location(key).error_record_key)
         )
         if done is None or failed is None:
             return False
@@ -216,7 +217,7 @@ class Truth:
 
     def is_done(self, key: str, job: str) -> bool:
         """Whether a job's result stands at its place, whole."""
-        record = self.bucket.objects.get(place_of(key).run_record_key)
+        record = self.bucket.objects.get(output_location(key).run_record_key)
         if record is None or (found := json.loads(record.body))["job_id"] != job:
             return False
         result = self.bucket.objects.get(found["result_key"])

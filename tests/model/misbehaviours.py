@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from backburner.provider.answers import Generation, Trouble, Usage
+from backburner.provider.answers import FailedCall, Generation, Usage
 from support.fakes import Plan
 
 _USED: Final = Usage(input_tokens=11, output_tokens=7, total_tokens=18)
@@ -32,29 +32,33 @@ MISBEHAVIOURS: Final[dict[str, Plan]] = {
     "too long while running": _ends("failed", error_code="context_length_exceeded"),
     "cancelled by the provider": _ends("cancelled"),
     "a status nobody knows": _ends("paused", text="half a"),
-    "ambiguous": Plan(create=Trouble(status=500, message="?")),
-    "ambiguous, and started": Plan(create=Trouble(status=502, message="?"), starts=True),
-    "time-out, and started": Plan(create=Trouble(status=None, message="reset"), starts=True),
-    "busy": Plan(create=Trouble(status=429, retry_after_s=20.0)),
-    "unavailable": Plan(create=Trouble(status=503)),
-    "never sent": Plan(create=Trouble(status=None, sent=False)),
-    "unauthorized": Plan(create=Trouble(status=401)),
-    "quota": Plan(create=Trouble(status=429, code="insufficient_quota")),
-    "forbidden": Plan(create=Trouble(status=403)),
-    "bad request": Plan(create=Trouble(status=400, code="invalid_request_error")),
-    "too long": Plan(create=Trouble(status=400, code="context_length_exceeded")),
-    "teapot": Plan(create=Trouble(status=418)),
+    "ambiguous": Plan(create=FailedCall(status=500, message="?")),
+    "ambiguous, and started": Plan(create=FailedCall(status=502, message="?"), starts=True),
+    "time-out, and started": Plan(create=FailedCall(status=None, message="reset"), starts=True),
+    "busy": Plan(create=FailedCall(status=429, retry_after_s=20.0)),
+    "unavailable": Plan(create=FailedCall(status=503)),
+    "never sent": Plan(create=FailedCall(status=None, sent=False)),
+    "unauthorized": Plan(create=FailedCall(status=401)),
+    "quota": Plan(create=FailedCall(status=429, code="insufficient_quota")),
+    "forbidden": Plan(create=FailedCall(status=403)),
+    "bad request": Plan(create=FailedCall(status=400, code="invalid_request_error")),
+    "too long": Plan(create=FailedCall(status=400, code="context_length_exceeded")),
+    "teapot": Plan(create=FailedCall(status=418)),
     "forgets": Plan(forgets=True),
-    "forgets for a while": Plan(runs_s=100.0, retrieves=(Trouble(status=404),) * 3),
+    "forgets for a while": Plan(runs_s=100.0, retrieves=(FailedCall(status=404),) * 3),
     "down while running": Plan(
-        runs_s=70.0, retrieves=(Trouble(status=500), Trouble(status=429, retry_after_s=30.0), Trouble(status=None))
+        runs_s=70.0,
+        retrieves=(FailedCall(status=500), FailedCall(status=429, retry_after_s=30.0), FailedCall(status=None)),
     ),
-    "unauthorized while running": Plan(retrieves=(Trouble(status=401),)),
-    "forbidden while running": Plan(retrieves=(Trouble(status=403),)),
+    "unauthorized while running": Plan(retrieves=(FailedCall(status=401),)),
+    "forbidden while running": Plan(retrieves=(FailedCall(status=403),)),
     "done, then forgotten": Plan(
         runs_s=1.0,
         text="told once",
-        retrieves=(Generation(id="", status="completed", text="told once", usage=_USED), *(Trouble(status=404),) * 5),
+        retrieves=(
+            Generation(id="", status="completed", text="told once", usage=_USED),
+            *(FailedCall(status=404),) * 5,
+        ),
     ),
 }
 AMBIGUOUS: Final = frozenset({"ambiguous", "ambiguous, and started", "time-out, and started"})

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from backburner.provider.answers import Trouble
+from backburner.provider.answers import FailedCall
 from support.fakes import Killed, Plan
 from support.system import System
 
@@ -64,7 +64,7 @@ def test_a_place_that_a_waiting_job_kept_holds_up_nobody():
     """Its process died between the record and the release: with one place in all, that job itself must get it."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.upload(KEY, "text")
-    system.generator.plan(Plan(create=Trouble(status=429)))
+    system.generator.plan(Plan(create=FailedCall(status=429)))
     deaths = dies_after_writing(system, "ledger/open/", state="waiting")
     system.run(system.submit(KEY))
     assert deaths
@@ -104,7 +104,7 @@ def test_who_loses_the_record_leaves_its_message_alone():
     """
     system = System({"BACKBURNER_DAILY_TOKENS": "9000", "BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.upload(KEY, "text")
-    system.generator.plan(Plan(create=Trouble(status=429)))
+    system.generator.plan(Plan(create=FailedCall(status=429)))
     system.run(system.submit(KEY))
     system.world.later(10)
     govern(system, tokens=9000)
@@ -143,7 +143,7 @@ def test_a_place_is_given_back_by_its_holder_only():
     """
     system = System()
     system.upload(KEY, "text")
-    system.generator.plan(Plan(create=Trouble(status=500)))
+    system.generator.plan(Plan(create=FailedCall(status=500)))
     system.generator.default = Plan(runs_s=100.0)
 
     async def hook(effect, moment):

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from backburner.wiring import Parts, Ports, assemble
+from backburner.wiring import Core, Ports, assemble
 from model.books import Truth, WatchedBucket
 from model.misbehaviours import AMBIGUOUS, FORGETFUL, MISBEHAVIOURS, RECIPES
 from model.stage import Fault, Stage
@@ -92,7 +92,7 @@ class StagedSystem(System):
         """On the stage."""
         return self.stage.run(story)
 
-    def machine(self, swap_tries: int) -> Parts:
+    def machine(self, swap_tries: int) -> Core:
         """A function's own parts."""
         ports = Ports(
             bucket=self.bucket,

@@ -58,14 +58,14 @@ from backburner.documents.chunking import cut
 from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ports import ABSENT, ConflictError, Received, Stored, TooLargeError
-from backburner.provider.answers import Answer, Generation, Trouble, Usage
+from backburner.provider.answers import Answer, FailedCall, Generation, Usage
 
 T = TypeVar("T")
 Moment = Literal["before", "after"]
 START: Final = datetime(2031, 5, 17, 12, 0, 0, tzinfo=UTC)
-LONGEST_DELAY_S: Final = 900
-LONGEST_VISIBILITY_S: Final = 43_200
-MOST_AT_ONCE: Final = 10
+MAX_DELAY_S: Final = 900
+MAX_VISIBILITY_S: Final = 43_200
+MAX_AT_ONCE: Final = 10
 MAX_KEY_BYTES: Final = 1024
 
 
@@ -343,14 +343,14 @@ class FakeQueue:
     async def send(self, body: str, delay_s: int) -> None:
         """Make a message. A delay that a queue does not take is refused."""
         async with self.world.effect(f"{self.name}.send", body):
-            if not (isinstance(delay_s, int) and 0 <= delay_s <= LONGEST_DELAY_S):
+            if not (isinstance(delay_s, int) and 0 <= delay_s <= MAX_DELAY_S):
                 raise RetryLaterError(f"a delay of {delay_s} s")
             now = self.world.seconds
             self.messages.append(FakeMessage(body, now, now + delay_s))
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
         """Take messages that show, waiting for the first."""
-        assert 1 <= most <= MOST_AT_ONCE
+        assert 1 <= most <= MAX_AT_ONCE
         await self._first(self.world.seconds + wait_s)
         async with self.world.effect(f"{self.name}.receive", ""):
             return [self._take(message) for message in self._showing()[:most]]
@@ -358,7 +358,7 @@ class FakeQueue:
     async def postpone(self, message: Received, delay_s: int) -> None:
         """Hide a message in hand for longer. A delay that a queue does not take is refused."""
         async with self.world.effect(f"{self.name}.postpone", message.body):
-            if not (isinstance(delay_s, int) and 0 <= delay_s <= LONGEST_VISIBILITY_S):
+            if not (isinstance(delay_s, int) and 0 <= delay_s <= MAX_VISIBILITY_S):
                 raise RetryLaterError(f"a delay of {delay_s} s")
             for there in self._in_hand(message):
                 there.shows_s = self.world.seconds + delay_s
@@ -562,4 +562,4 @@ class FakeGenerator:
         )
 
 
-_NOT_FOUND: Final = Trouble(status=404, code="not_found", message="Response not found.")
+_NOT_FOUND: Final = FailedCall(status=404, code="not_found", message="Response not found.")

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backburner.memory.budget import MEBIBYTE, Memory
+from backburner.memory.budget import MEBIBYTE, MemoryBudget
 from backburner.ports import Stored
-from backburner.wiring import Parts, Ports, assemble
+from backburner.wiring import Core, Ports, assemble
 from support.fakes import FakeBucket, FakeClock, FakeExtractor, FakeGenerator, Plan
 from support.system import TICK_S, System
 
@@ -97,7 +97,7 @@ def _stage(**environment: str) -> System:
     return system
 
 
-def _function(system: System) -> Parts:
+def _function(system: System) -> Core:
     """A function of the smallest size."""
     ports = Ports(
         bucket=system.bucket,
@@ -107,7 +107,7 @@ def _function(system: System) -> Parts:
         generator=system.generator,
         extractor=FakeExtractor(),
         clock=FakeClock(system.world),
-        memory=Memory(large_bytes=(FUNCTION_MB - 256) * MEBIBYTE),
+        memory=MemoryBudget(large_bytes=(FUNCTION_MB - 256) * MEBIBYTE),
     )
     return assemble(system.settings, ports, create_limit_s=30.0, swap_tries=12)
 

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 from backburner.capacity import timing as pacing
 from backburner.documents.recipes import fingerprint
-from backburner.ledger.keys import job_id, place_of
+from backburner.ledger.keys import job_id, output_location
 from backburner.settings import from_env
-from backburner.wiring import Parts, Ports, assemble
+from backburner.wiring import Core, Ports, assemble
 from support.fakes import FakeBucket, FakeClock, FakeExtractor, FakeGenerator, FakeQueue, World
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class System:
         self.dead = FakeQueue(self.world, "dead")
         self.generator = FakeGenerator(self.world)
 
-    def parts(self, skew_s: float = 0.0) -> Parts:
+    def parts(self, skew_s: float = 0.0) -> Core:
         """A function's own parts, on a machine whose clock may be wrong."""
         ports = Ports(
             bucket=self.bucket,
@@ -111,23 +111,23 @@ class System:
 
     def job(self, key: str) -> str:
         """The id of the job that a document makes as it stands now, under the model of the environment."""
-        place = place_of(key)
+        place = output_location(key)
         recipe = self.bucket.objects.get(f"recipes/{place.recipe}.md")
         etag = self.bucket.objects[key].etag
         return job_id(BUCKET, key, etag, fingerprint(recipe.body if recipe else None), self.settings.model)
 
     def result(self, key: str) -> str:
         """The text that stands at a document's place, if its recipe's output is md."""
-        return self.bucket.body(place_of(key).result_key("md"))
+        return self.bucket.body(output_location(key).result_key("md"))
 
     def run_record(self, key: str) -> dict[str, Any]:
         """The run record at a document's place."""
-        record: dict[str, Any] = self.bucket.json(place_of(key).run_record_key)
+        record: dict[str, Any] = self.bucket.json(output_location(key).run_record_key)
         return record
 
     def error_record(self, key: str) -> dict[str, Any]:
         """The error record at a document's place."""
-        record: dict[str, Any] = self.bucket.json(place_of(key).error_record_key)
+        record: dict[str, Any] = self.bucket.json(output_location(key).error_record_key)
         return record
 
     def problems(self) -> list[str]:
@@ -137,7 +137,7 @@ class System:
             f"reserved: {name}" for name in (self._record("ledger/governor.json") or {"reserved": ()})["reserved"]
         ]
         for key in self.bucket.keys("inbox/"):
-            place, etag = place_of(key), self.bucket.objects[key].etag
+            place, etag = output_location(key), self.bucket.objects[key].etag
             run = self._record(place.run_record_key)
             error = self._record(place.error_record_key)
             if run and run["source"]["etag"] == etag:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backburner.provider.answers import Generation, Trouble, Usage, generation_of, trouble_of
+from backburner.provider.answers import FailedCall, Generation, Usage, generation_of, trouble_of
 
 
 def _message(*parts: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def test_usage_adds_up() -> None:
 )
 def test_an_error_is_read_in_every_shape(body: Any, code: str, message: str) -> None:
     """The API's own, vLLM's with a number as its code, and flat as gateways send it."""
-    assert trouble_of(418, body, 7.0) == Trouble(status=418, code=code, message=message, retry_after_s=7.0)
+    assert trouble_of(418, body, 7.0) == FailedCall(status=418, code=code, message=message, retry_after_s=7.0)
 
 
 @pytest.mark.parametrize(

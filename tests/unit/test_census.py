@@ -2,7 +2,7 @@
 
 import pytest
 
-from backburner.maintenance.health import Census, alarms
+from backburner.maintenance.health import Health, alarms
 from backburner.provider.profiles import PROFILES, Provider
 from support.system import System
 
@@ -23,14 +23,14 @@ KEPT_S = PROFILES[Provider.YANDEX].results_kept_s
 )
 def test_alarms_are_named_like_the_runbooks_paragraphs(change, raised):
     """Each for its own cause."""
-    assert alarms(Census(**QUIET | change), deadline_s=DAY_S, results_kept_s=KEPT_S) == raised
+    assert alarms(Health(**QUIET | change), deadline_s=DAY_S, results_kept_s=KEPT_S) == raised
 
 
 def test_half_the_time_is_left_when_results_are_about_to_end():
     """Three days is the shorter of the two times that the vendor publishes; elsewhere none is known."""
     assert KEPT_S == 3 * DAY_S
-    assert alarms(Census(**QUIET | {"oldest_s": 2.9 * DAY_S}), deadline_s=7 * DAY_S, results_kept_s=None) == []
-    late = Census(**QUIET | {"oldest_s": KEPT_S / 2 + 1})
+    assert alarms(Health(**QUIET | {"oldest_s": 2.9 * DAY_S}), deadline_s=7 * DAY_S, results_kept_s=None) == []
+    late = Health(**QUIET | {"oldest_s": KEPT_S / 2 + 1})
     assert alarms(late, deadline_s=7 * DAY_S, results_kept_s=KEPT_S) == ["results-end"]
 
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.ledger.messages import Message
-from backburner.ledger.messages import dead_letter
+from backburner.ledger.messages import Message, dead_letter
 from backburner.maintenance.dead_letters import DeadLetter, Kind, understand
 from support.system import System
 

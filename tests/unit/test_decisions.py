@@ -6,10 +6,10 @@ import pytest
 
 from backburner.errors import Reason
 from backburner.outcome.decisions import Decision, Do, Stop, absent_since, decide, is_believed, lifted_by_any
-from backburner.provider.answers import Answer, Generation, Trouble
+from backburner.provider.answers import Answer, FailedCall, Generation
 from backburner.provider.verdicts import Act, Call, Verdict
 
-ENDED, REFUSED = Generation(id="r", status="completed"), Trouble(status=500)
+ENDED, REFUSED = Generation(id="r", status="completed"), FailedCall(status=500)
 
 
 def decided(act: Act, answer: Answer, call: Call, **more: Any) -> Decision:
@@ -78,7 +78,7 @@ def test_a_doubled_cap_that_is_refused_leaves_a_truncated_answer(act: Act, answe
 
 def test_an_absence_is_believed_after_two_minutes_of_it() -> None:
     """An answer in between begins anew, an outage in between changes nothing."""
-    gone, outage, alive = Trouble(status=404), Trouble(status=503), Generation(id="r", status="queued")
+    gone, outage, alive = FailedCall(status=404), FailedCall(status=503), Generation(id="r", status="queued")
     since = absent_since(gone, 30.0, None)
     assert since == 30.0
     assert not is_believed(149.9, since)
@@ -95,4 +95,4 @@ def test_an_absence_is_believed_after_two_minutes_of_it() -> None:
 )
 def test_what_a_retrieve_can_prove_it_lifts(call: Call, status: int, lifted: bool) -> None:  # noqa: FBT001
     """The key, and whatever stopped a retrieve; not that there is money for a create."""
-    assert lifted_by_any(call, Trouble(status=status)) is lifted
+    assert lifted_by_any(call, FailedCall(status=status)) is lifted

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+import msgspec
 import pytest
 
 from backburner.documents.recipes import RESERVED_EXTRA, FrontMatter
@@ -195,7 +196,7 @@ def test_the_examples_of_records_are_records():
     assert [example["state"] for example in examples] == list(KINDS)
     for example in examples:
         kind = KINDS[State(example["state"])]
-        assert list(example) == list(kind.__struct_fields__)
+        assert list(example) == [field.encode_name for field in msgspec.structs.fields(kind)]
         assert decode(json.dumps(example).encode(), kind).job_id == example["job_id"]
 
 
@@ -204,4 +205,4 @@ def test_every_field_of_a_record_is_documented(kind):
     """In the first column of one of the tables in docs/run-records.md."""
     lines = (ROOT / "docs/run-records.md").read_text(encoding="utf-8").splitlines()
     documented = {name for line in lines if line.startswith("| `") for name in names_in(line.split(" | ")[0])}
-    assert set(kind.__struct_fields__) <= documented
+    assert {field.encode_name for field in msgspec.structs.fields(kind)} <= documented

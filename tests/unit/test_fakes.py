@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from backburner.ports import ABSENT
-from backburner.provider.answers import Generation, Trouble
+from backburner.provider.answers import FailedCall, Generation
 from support.fakes import DEAD, FakeBucket, FakeClock, FakeGenerator, FakeQueue, Killed, Plan, World
 
 
@@ -61,12 +61,12 @@ def test_a_generator_follows_its_plans() -> None:
     """One plan for each create; what starts can be cancelled; what ended reads as planned."""
     world = World()
     generator = FakeGenerator(world)
-    generator.plan(Plan(create=Trouble(status=500), starts=True))
+    generator.plan(Plan(create=FailedCall(status=500), starts=True))
     generator.plan(Plan(ending=Generation(id="", status="failed", error_code="server_error")), document="b")
 
     async def story() -> list[str]:
         lost = await generator.create({"input": "a"}, 10)
-        assert lost == Trouble(status=500)
+        assert lost == FailedCall(status=500)
         await generator.create({"input": "b"}, 10)
         await generator.create({"input": "c"}, 10)
         await generator.cancel("resp_3")

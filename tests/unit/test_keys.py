@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from backburner.ledger.keys import job_id, open_key, place_of, recipe_keys, superseded_key
+from backburner.ledger.keys import job_id, open_key, output_location, recipe_keys, superseded_key
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,13 @@ from backburner.ledger.keys import job_id, open_key, place_of, recipe_keys, supe
 )
 def test_ordinary_outputs_are_the_documents_key_and_an_ending(key: str, result: str, record: str) -> None:
     """The path keeps its own extension and its spelling."""
-    assert (place_of(key).result_key("md"), place_of(key).run_record_key) == (result, record)
+    assert (output_location(key).result_key("md"), output_location(key).run_record_key) == (result, record)
 
 
 def test_a_mark_is_a_hash_of_the_whole_key() -> None:
     """Computed by hand: `x.run` with output json would be taken for the run record of `x`."""
     digest = hashlib.sha256(b"inbox/s/x.run").hexdigest()[:24]
-    assert place_of("inbox/s/x.run").result_key("json") == f"results/s/x.run~{digest}.json"
+    assert output_location("inbox/s/x.run").result_key("json") == f"results/s/x.run~{digest}.json"
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_a_mark_is_a_hash_of_the_whole_key() -> None:
 )
 def test_a_folder_names_a_recipe(key: str, recipe: str) -> None:
     """In NFC, case kept; a file directly in the inbox has the default."""
-    assert place_of(key).recipe == recipe
-    assert unicodedata.is_normalized("NFC", place_of(key).recipe)
+    assert output_location(key).recipe == recipe
+    assert unicodedata.is_normalized("NFC", output_location(key).recipe)
 
 
 def test_a_recipe_is_found_in_both_normal_forms() -> None:
@@ -57,7 +57,7 @@ def test_a_recipe_is_found_in_both_normal_forms() -> None:
 def test_nothing_else_has_a_place(key: str) -> None:
     """What is not in the inbox is no document."""
     with pytest.raises(ValueError, match="is not in inbox/"):
-        place_of(key)
+        output_location(key)
 
 
 def test_a_job_id_is_computed_as_the_contract_says() -> None:

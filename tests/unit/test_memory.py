@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from backburner.errors import JobError, Reason
-from backburner.memory.budget import FACTOR, MEBIBYTE, SMALL_BYTES, Memory, Purse
+from backburner.memory.budget import FACTOR, MEBIBYTE, SMALL_BYTES, ByteBudget, MemoryBudget
 from support.fakes import FakeBucket, World
 
 
@@ -14,7 +14,7 @@ def test_who_wants_more_than_is_free_waits_in_turn():
     order = []
 
     async def story():
-        purse = Purse(10)
+        purse = ByteBudget(10)
         await purse.take(6)
 
         async def want(size):
@@ -37,7 +37,7 @@ def test_who_gives_up_waiting_takes_nothing(is_granted):
     """Also where he was granted it in the same moment."""
 
     async def story():
-        purse = Purse(10)
+        purse = ByteBudget(10)
         await purse.take(10)
         waiting = asyncio.create_task(purse.take(4))
         await asyncio.sleep(0)
@@ -58,7 +58,7 @@ def test_the_large_place_is_ones_own_and_may_be_walked_into_again():
 
     async def story():
         nonlocal inside, most
-        memory = Memory(large_bytes=256 * MEBIBYTE)
+        memory = MemoryBudget(large_bytes=256 * MEBIBYTE)
 
         async def work():
             nonlocal inside, most
@@ -81,7 +81,7 @@ def test_who_holds_something_never_waits_for_more_of_the_same():
     """An answer in hand, and then the document that it was about."""
 
     async def story():
-        memory = Memory()
+        memory = MemoryBudget()
         many = memory.holding(10**12), memory.holding(10**12), memory.holding(10**12), memory.holding(10**12)
         large = memory.for_document(20 * MEBIBYTE)
         async with asyncio.timeout(1), many[0], many[1], many[2], many[3], memory.for_document(), large:
@@ -94,7 +94,7 @@ def test_who_holds_something_never_waits_for_more_of_the_same():
 @pytest.mark.parametrize(("large_mb", "most_mb"), [(200, 25), (256, 32), (5000, 32)])
 def test_what_cannot_fit_is_refused_with_the_remedy(large_mb, most_mb):
     """By the memory of the function, at most 32 MB."""
-    memory = Memory(large_bytes=large_mb * MEBIBYTE)
+    memory = MemoryBudget(large_bytes=large_mb * MEBIBYTE)
     memory.must_fit(most_mb * MEBIBYTE)
     with pytest.raises(JobError, match="raise the functions' memory" if most_mb < 32 else "cut it up$") as refused:
         memory.must_fit(most_mb * MEBIBYTE + 1)
@@ -108,7 +108,7 @@ def test_what_cannot_fit_is_refused_with_the_remedy(large_mb, most_mb):
 def test_a_small_document_costs_one_call(size, gets, has_body):
     """A larger one first tells its size; one that is too large is never read."""
     world = World()
-    bucket, memory = FakeBucket(world), Memory()
+    bucket, memory = FakeBucket(world), MemoryBudget()
     bucket.upload("inbox/a.txt", b"a" * size)
 
     async def story():

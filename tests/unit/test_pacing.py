@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Counters, Limits, learn
 from backburner.capacity.timing import Pace, ask_again_s, backoff_s, next_poll_s, probe_s
+from backburner.ledger.keys import GOVERNOR
+from backburner.maintenance.governor_rebuild import rebuilt_counters
 from backburner.provider.profiles import PROFILES, Provider
 from support.fakes import FakeBucket, FakeClock, World
 
@@ -82,7 +84,11 @@ def test_the_first_look_follows_what_generations_take() -> None:
     """A third of the usual, per model; 2 s while unknown, never more than 5 minutes."""
     world = World()
     governor = Governor(
-        bucket=FakeBucket(world), clock=FakeClock(world), limits=Limits(max_in_flight=1, submits_per_minute=1)
+        bucket=FakeBucket(world),
+        key=GOVERNOR,
+        clock=FakeClock(world),
+        limits=Limits(max_in_flight=1, submits_per_minute=1),
+        rebuild=rebuilt_counters,
     )
 
     def taught(model: str, took_s: float, times: int = 1) -> float:

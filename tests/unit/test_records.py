@@ -185,10 +185,12 @@ def test_a_log_line_says_which_job_and_nothing_of_its_text() -> None:
 
 def test_a_record_that_runs_says_since_when_and_under_which_ticket() -> None:
     """What it waited for is over; the first create's time stays."""
-    waiting = msgspec.structs.replace(OPEN, state=State.WAITING, waiting_for="provider", waits=3, ran_s=9.0)
+    waiting = msgspec.structs.replace(
+        OPEN, state=State.WAITING, waiting_for="provider", waits=3, elapsed_before_write_s=9.0
+    )
     first = running(waiting, _generation(), "u", WHEN)
     assert (first.state, first.ticket, first.submitted_at) == (State.RUNNING, "u", WHEN)
-    assert (first.waiting_for, first.waits, first.ran_s) == (None, 0, 0.0)
+    assert (first.waiting_for, first.waits, first.elapsed_before_write_s) == (None, 0, 0.0)
     assert running(first, _generation("r2"), "v", WHEN.replace(year=2032)).submitted_at == WHEN
 
 

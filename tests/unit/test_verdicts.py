@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backburner.errors import Reason
-from backburner.provider.answers import Answer, Generation, Trouble, Usage
+from backburner.provider.answers import Answer, FailedCall, Generation, Usage
 from backburner.provider.error_kinds import EXHAUSTED
 from backburner.provider.verdicts import REJECTED, Act, Call, Verdict, judge, loggable
 
@@ -18,8 +18,8 @@ def _generation(status: str = "completed", **more: Any) -> Generation:
     return Generation(id="r", status=status, **more)
 
 
-def _trouble(status: int | None, code: str = "", **more: Any) -> Trouble:
-    return Trouble(status=status, code=code, message="said", **more)
+def _trouble(status: int | None, code: str = "", **more: Any) -> FailedCall:
+    return FailedCall(status=status, code=code, message="said", **more)
 
 
 def _said(answer: Answer, call: Call = Call.RETRIEVE, **more: Any) -> tuple[Act, Reason | None]:
@@ -161,7 +161,7 @@ def test_a_refused_create_fails(status: int) -> None:
 
 
 @pytest.mark.parametrize("answer", [_trouble(429), _trouble(503), _trouble(None, sent=False)])
-def test_a_create_that_started_nothing_waits(answer: Trouble) -> None:
+def test_a_create_that_started_nothing_waits(answer: FailedCall) -> None:
     """No attempt is used."""
     assert _said(answer, Call.CREATE) == (Act.WAIT, None)
 
@@ -232,7 +232,7 @@ def test_a_text_below_its_cap_is_complete() -> None:
 @pytest.mark.parametrize(
     "answer", [_trouble(None, is_garbled=True), _trouble(302), _trouble(425), _trouble(404), _trouble(400)]
 )
-def test_an_answer_that_never_says_anything_is_the_providers_failure(answer: Trouble) -> None:
+def test_an_answer_that_never_says_anything_is_the_providers_failure(answer: FailedCall) -> None:
     """A day after the deadline; an outage, however long, is not."""
     assert _said(answer, young=True) == (Act.POLL, None)
     assert _said(answer, young=True, overdue=True) == (Act.FAIL, Reason.PROVIDER_FAILED)
@@ -248,7 +248,7 @@ def test_a_service_that_cannot_do_it_pauses(code: str) -> None:
 
 def test_an_address_without_an_api_pauses_and_is_named() -> None:
     """Nothing is wrong with the documents: what everybody may read holds the address and the remedy."""
-    page = Trouble(status=404, message="HTTP 404", is_api_error=False, url="POST http://host/responses")
+    page = FailedCall(status=404, message="HTTP 404", is_api_error=False, url="POST http://host/responses")
     verdict = judge(page, Call.CREATE)
     assert verdict.act is Act.PAUSE
     assert "POST http://host/responses" in verdict.brief
@@ -258,7 +258,7 @@ def test_an_address_without_an_api_pauses_and_is_named() -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500])
 def test_what_everybody_may_read_holds_no_words_that_may_be_a_documents(status: int) -> None:
     """The provider's message is for the error record; logs and pauses have status and code."""
-    answer = Trouble(status=status, code="some_code", message="no access for: My dear diary, today I")
+    answer = FailedCall(status=status, code="some_code", message="no access for: My dear diary, today I")
     verdict = judge(answer, Call.CREATE)
     assert "diary" not in verdict.brief
     assert f"HTTP {status} some_code" in verdict.brief
@@ -288,8 +288,8 @@ CANCELLED = [None, Reason.DEADLINE_EXCEEDED, Reason.CANCELLED]
 ALLOWED = {
     (Generation, Call.CREATE): {Act.POLL, Act.COMMIT, Act.RETRY, Act.ENLARGE, Act.FAIL, Act.PAUSE, Act.SPLIT},
     (Generation, Call.RETRIEVE): {Act.POLL, Act.COMMIT, Act.RETRY, Act.ENLARGE, Act.FAIL, Act.PAUSE, Act.SPLIT},
-    (Trouble, Call.CREATE): {Act.WAIT, Act.AMBIGUOUS, Act.RETRY, Act.FAIL, Act.PAUSE, Act.PAUSE_MODEL, Act.SPLIT},
-    (Trouble, Call.RETRIEVE): {Act.POLL, Act.LOST, Act.PAUSE, Act.PAUSE_MODEL, Act.FAIL},
+    (FailedCall, Call.CREATE): {Act.WAIT, Act.AMBIGUOUS, Act.RETRY, Act.FAIL, Act.PAUSE, Act.PAUSE_MODEL, Act.SPLIT},
+    (FailedCall, Call.RETRIEVE): {Act.POLL, Act.LOST, Act.PAUSE, Act.PAUSE_MODEL, Act.FAIL},
 }
 ENDING = {Act.RETRY, Act.ENLARGE, Act.LOST, Act.FAIL, Act.AMBIGUOUS, Act.SPLIT}
 
@@ -315,13 +315,13 @@ def test_every_answer_has_a_verdict_that_its_call_allows() -> None:
             assert not answer.refusal
             assert not told["schema_problem"]
             assert told["cancelled_for"] is not Reason.CANCELLED
-        if isinstance(answer, Trouble) and (answer.status in (401, 402) or answer.code in EXHAUSTED):
+        if isinstance(answer, FailedCall) and (answer.status in (401, 402) or answer.code in EXHAUSTED):
             assert verdict.act is Act.PAUSE, (answer, call, told)
 
 
 @given(
     st.builds(Generation, id=st.text(), status=st.text(), text=st.text(), error_code=st.text())
-    | st.builds(Trouble, status=st.none() | st.integers(), sent=st.booleans(), code=st.text(), message=st.text()),
+    | st.builds(FailedCall, status=st.none() | st.integers(), sent=st.booleans(), code=st.text(), message=st.text()),
     st.sampled_from(Call),
 )
 def test_an_answer_nobody_thought_of_has_a_verdict_too(answer: Answer, call: Call) -> None:

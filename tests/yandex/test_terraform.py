@@ -20,7 +20,7 @@ TEXT = "\n".join(TEXTS.values())
 ENVIRONMENT_BYTES = 4096
 INLINE_ZIP_BYTES = 3_500_000
 ID, QUEUE = "x" * 20, f"https://message-queue.api.cloud.yandex.net/{'b' * 20}/{'d' * 20}/{'n' * 40}"
-LONGEST = {
+MAX = {
     "var.context_tokens": "x" * 256,
     "var.line_parameters": "x" * 256,
     "var.bucket": "b" * 63,
@@ -112,7 +112,7 @@ def test_the_functions_get_every_setting_and_nothing_else() -> None:
 def test_the_environment_fits_into_4_kb() -> None:
     """Names, values and secrets, at their longest; an expression whose longest value is not known fails here."""
     values = {
-        name: LONGEST[value[2:-1]] if value.startswith("${") else value
+        name: MAX[value[2:-1]] if value.startswith("${") else value
         for name, value in local_values(TEXTS)["settings"].items()
     }
     size = sum(len(name) + len(value) for name, value in values.items())

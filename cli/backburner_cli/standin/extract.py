@@ -15,8 +15,8 @@ NOTICE: Final = "[Extract by the local stand-in, not written by a language model
 """The last line of every text that the stand-in writes. It fits into the smallest cap the API allows (16 tokens)."""
 
 _BYTES_PER_TOKEN: Final = 4
-_LONGEST_SENTENCE: Final = 400
-_FEWEST, _MOST, _SENTENCES_PER_PICK = 3, 10, 10
+_MAX_SENTENCE: Final = 400
+_FEWEST, _MAX, _SENTENCES_PER_PICK = 3, 10, 10
 _SHORTEST_WORD: Final = 4
 _SENTENCE_END: Final = re.compile(
     r"(?<=[.!?…])[\"'»”)\]]*\s+|(?<=[。！？])"  # noqa: RUF001 - full-width marks end sentences too
@@ -43,9 +43,9 @@ def sentences(text: str) -> list[str]:
 
 def _bounded(sentence: str) -> list[str]:
     parts = []
-    while len(sentence) > _LONGEST_SENTENCE:
-        space = sentence.rfind(" ", 0, _LONGEST_SENTENCE)
-        end = space if space > 0 else _LONGEST_SENTENCE
+    while len(sentence) > _MAX_SENTENCE:
+        space = sentence.rfind(" ", 0, _MAX_SENTENCE)
+        end = space if space > 0 else _MAX_SENTENCE
         parts.append(sentence[:end])
         sentence = sentence[end:].lstrip()
     return [*parts, sentence] if sentence else parts
@@ -66,7 +66,7 @@ def informative(candidates: Sequence[str]) -> list[str]:
         return math.log1p(frequency[word]) * math.log1p(len(unique) / shared[word])
 
     scores = [sum(map(weight, sorted(found))) / math.sqrt(1 + len(found)) for found in words]
-    wanted = min(_MOST, max(_FEWEST, len(unique) // _SENTENCES_PER_PICK))
+    wanted = min(_MAX, max(_FEWEST, len(unique) // _SENTENCES_PER_PICK))
     best = islice(sorted(range(len(unique)), key=lambda i: (-scores[i], i)), wanted)
     return [unique[i] for i in sorted(best)]
 

@@ -82,7 +82,7 @@ _FORMATS: Final[dict[str, dict[str, Rule]]] = {
         "strict": _rule("boolean null"),
     },
 }
-_MOST_PAIRS, _LONGEST_KEY, _LONGEST_VALUE = 16, 64, 512
+_MAX_PAIRS, _MAX_KEY, _MAX_VALUE = 16, 64, 512
 
 
 def check(body: dict[str, Any], profile: Profile) -> None:
@@ -150,13 +150,13 @@ def _value(value: Any, rule: Rule, param: str) -> None:
 
 
 def _metadata(metadata: dict[str, Any]) -> None:
-    if len(metadata) > _MOST_PAIRS:
+    if len(metadata) > _MAX_PAIRS:
         raise refuse("Invalid 'metadata': at most 16 pairs.", "object_above_max_properties", param="metadata")
     for key, value in metadata.items():
-        _value(value, _rule("string"), f"metadata.{key[:_LONGEST_KEY]}")
-        if len(key) > _LONGEST_KEY:
+        _value(value, _rule("string"), f"metadata.{key[:_MAX_KEY]}")
+        if len(key) > _MAX_KEY:
             raise refuse("Invalid 'metadata': keys have at most 64 characters.", "invalid_value", param="metadata")
-        if len(value) > _LONGEST_VALUE:
+        if len(value) > _MAX_VALUE:
             message = f"Invalid 'metadata.{key}': string too long. Expected at most 512 characters."
             raise refuse(message, "string_above_max_length", param=f"metadata.{key}")
 

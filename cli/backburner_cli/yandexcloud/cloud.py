@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from backburner.ledger.keys import INBOX
 from backburner_cli.localcloud.bundle import installed_dependencies
 from backburner_cli.localcloud.clients import clients_of
 from backburner_cli.localcloud.cloud import CHECKOUT, ministack_python
@@ -31,7 +32,7 @@ REGION = "ru-central1"
 BUCKET = "backburner-local"
 _QUEUES = ("pending", "backlog", "dead")
 _LIFE = {"MessageRetentionPeriod": "1209600", "VisibilityTimeout": "120"}
-_MOST_RECEIVES = 1000
+_MAX_RECEIVES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ def yandex_cloud(
         clients = stack.enter_context(clients_of(server, REGION))
         urls = _queues(clients.get("sqs"))
         clients.get("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        uploads, timer = ObjectTrigger(prefix="inbox/"), Timer(every_s=timer_s)
+        uploads, timer = ObjectTrigger(prefix=INBOX), Timer(every_s=timer_s)
         bundle = str(server.ca_bundle)
         storage = stack.enter_context(object_storage(server.endpoint, uploads.tell, ca_bundle=bundle))
         environment = _environment(server, storage, urls, provider) | dict(settings or {})
@@ -104,7 +105,7 @@ def _queues(sqs: Any) -> dict[str, str]:
     """Three queues, as Terraform makes them; their addresses are only ever taken as they are given."""
     dead = sqs.create_queue(QueueName="backburner-dead", Attributes=_LIFE)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": _MOST_RECEIVES})}
+    redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": _MAX_RECEIVES})}
     urls = {
         name: sqs.create_queue(QueueName=f"backburner-{name}", Attributes={**_LIFE, **redrive})["QueueUrl"]
         for name in _QUEUES[:2]

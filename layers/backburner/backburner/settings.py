@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from backburner.errors import ConfigError
 from backburner.provider.profiles import PROFILES, Profile, Provider
 
-_MOST_DIGITS = 18
+_MAX_DIGITS = 18
 _PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,63}")
 N = TypeVar("N", int, float)
 
@@ -205,7 +205,7 @@ class _Reader:
 
     def whole(self, name: str, default: int, at_most: int | None = None) -> int:
         value = self.text(name)
-        is_number = value is not None and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS
+        is_number = value is not None and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS
         number = default if value is None else int(value) if is_number else 0
         if number < 1 or (at_most and number > at_most):
             limits = f"from 1 to {at_most}" if at_most else "above 0"

@@ -22,10 +22,10 @@ TICK_S = 50.0
 """A tick's longest life; the timer fires each minute."""
 SOON_S = 10.0
 """A tick stays for what falls due within this."""
-MOST_AT_ONCE = 64
+MAX_AT_ONCE = 64
 """Messages handled at the same time: bounds the memory that answers take."""
-MOST_IN_HAND = 500
-MOST_IN_BATCH = 10
+MAX_IN_HAND = 500
+MAX_IN_BATCH = 10
 """Messages that one receive can bring (SQS, Message Queue)."""
 _RECEIVERS = 8
 UNREADABLE_S = 300
@@ -79,10 +79,10 @@ class _Inflow:
 
     async def receive(self, most: int) -> list[Received]:
         """At most `most` messages, none if that is 0."""
-        calls = [min(MOST_IN_BATCH, most - taken) for taken in range(0, most, MOST_IN_BATCH)][: self.receivers]
+        calls = [min(MAX_IN_BATCH, most - taken) for taken in range(0, most, MAX_IN_BATCH)][: self.receivers]
         batches = await asyncio.gather(*(self.queue.receive(call, 1) for call in calls))
         received = [message for batch in batches for message in batch]
-        self.receivers = _RECEIVERS if len(received) >= self.receivers * MOST_IN_BATCH else 1
+        self.receivers = _RECEIVERS if len(received) >= self.receivers * MAX_IN_BATCH else 1
         return received
 
 
@@ -109,17 +109,17 @@ class Tick:
         """
         stop_at, most = self.clock.monotonic() + seconds, await self._most_in_hand()
         self.checker.pace.is_held, self.checker.pace.until = False, stop_at
-        at_once, in_hand = asyncio.Semaphore(MOST_AT_ONCE), set[asyncio.Task[None]]()
+        at_once, in_hand = asyncio.Semaphore(MAX_AT_ONCE), set[asyncio.Task[None]]()
         pending, backlog = _Inflow(self.pending), _Inflow(self.backlog)
-        sample = MOST_IN_BATCH  # even without room: a job that waits may hold a place since a crash
+        sample = MAX_IN_BATCH  # even without room: a job that waits may hold a place since a crash
         try:
             while self.clock.monotonic() < stop_at:
                 room = await self.governor.room()
-                rounds = (pending.receive(MOST_IN_HAND), backlog.receive(max(room, sample)))
+                rounds = (pending.receive(MAX_IN_HAND), backlog.receive(max(room, sample)))
                 sample = 0
                 batches = await asyncio.gather(*rounds)
                 if room and not batches[1]:
-                    await self.governor.nobody_waits()
+                    await self.governor.backlog_is_empty()
                 for inflow, batch in zip((pending, backlog), batches, strict=True):
                     for received in sorted(batch, key=lambda one: -one.age_s):  # results are not kept for ever
                         task = asyncio.create_task(self._handle(inflow.queue, received, at_once))
@@ -170,4 +170,4 @@ class Tick:
     async def _most_in_hand(self) -> int:
         """No more than can be polled in half the visibility."""
         bound = self.polls_per_second * await self.pending.visibility_s() // 2
-        return max(MOST_IN_BATCH, min(MOST_IN_HAND, bound))
+        return max(MAX_IN_BATCH, min(MAX_IN_HAND, bound))

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from backburner.batch.checkpoint import Scribe
-from backburner.batch.create_lines import LineStarter
-from backburner.batch.poll_lines import Collector
-from backburner.batch.runner import Segments
-from backburner.batch.segmenter import Batches
+from backburner.batch.checkpoint import Checkpointer
+from backburner.batch.create_lines import LineCreator
+from backburner.batch.poll_lines import LinePoller
+from backburner.batch.runner import SegmentRunner
+from backburner.batch.segmenter import Segmenter
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Limits
 from backburner.capacity.timing import Pace
@@ -15,15 +15,17 @@ from backburner.jobs.setbacks import Setbacks
 from backburner.jobs.start import Starter
 from backburner.jobs.submit import Submitter
 from backburner.ledger.journal import Journal
+from backburner.ledger.keys import GOVERNOR
 from backburner.ledger.ledger import Ledger
+from backburner.maintenance.governor_rebuild import rebuilt_counters
 from backburner.maintenance.sweep import Sweeper
-from backburner.memory.budget import Memory
+from backburner.memory.budget import MemoryBudget
 from backburner.outcome.cancel import Canceller
-from backburner.outcome.current import Inbox
+from backburner.outcome.current import CurrentJobs
 from backburner.outcome.finish import Finisher
 from backburner.ports import Bucket, Clock, Extractor, Generator, Queue
 from backburner.settings import Settings
-from backburner.split.parent import Massive
+from backburner.split.parent import ParentRuns
 from backburner.tick import Tick, WatchedQueue
 
 
@@ -38,12 +40,12 @@ class Ports:
     generator: Generator
     extractor: Extractor
     clock: Clock
-    memory: Memory = field(default_factory=Memory)
+    memory: MemoryBudget = field(default_factory=MemoryBudget)
     """No port, but bounded from outside as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class Core:
     """What the two functions run."""
 
     submitter: Submitter
@@ -53,12 +55,12 @@ class Parts:
     bucket: Bucket
 
 
-def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tries: int) -> Parts:
+def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tries: int) -> Core:
     """Put the core together; reaches nothing yet. `swap_tries`: how long to insist on the governor."""
     pending = WatchedQueue(queue=ports.pending, clock=ports.clock)
     backlog = WatchedQueue(queue=ports.backlog, clock=ports.clock)
     ledger = Ledger(ports.bucket)
-    inbox = Inbox(
+    inbox = CurrentJobs(
         bucket=ports.bucket,
         ledger=ledger,
         bucket_name=settings.bucket,
@@ -68,6 +70,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
     )
     governor = Governor(
         bucket=ports.bucket,
+        key=GOVERNOR,
         clock=ports.clock,
         limits=Limits(
             max_in_flight=min(settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second)),
@@ -75,6 +78,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
             daily_tokens=settings.daily_tokens,
             daily_cost=settings.daily_cost,
         ),
+        rebuild=rebuilt_counters,
         tries=swap_tries,
     )
     journal = Journal(bucket=ports.bucket, clock=ports.clock)
@@ -87,8 +91,8 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         pending=pending,
         clock=ports.clock,
     )
-    batches = Batches(bucket=ports.bucket, finisher=finisher, memory=ports.memory)
-    massive = Massive(
+    batches = Segmenter(bucket=ports.bucket, finisher=finisher, memory=ports.memory)
+    parent_runs = ParentRuns(
         bucket=ports.bucket,
         ledger=ledger,
         inbox=inbox,
@@ -109,7 +113,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         governor=governor,
         generator=ports.generator,
         extractor=ports.extractor,
-        massive=massive,
+        parent_runs=parent_runs,
         pending=pending,
         backlog=backlog,
         clock=ports.clock,
@@ -120,7 +124,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         create_limit_s=create_limit_s,
     )
     pace = Pace(settings.polls_per_second, ports.clock)
-    scribe = Scribe(
+    checkpointer = Checkpointer(
         bucket=ports.bucket,
         ledger=ledger,
         generator=ports.generator,
@@ -128,7 +132,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         clock=ports.clock,
         forgets=settings.profile.deletes,
     )
-    collector = Collector(
+    collector = LinePoller(
         governor=governor,
         generator=ports.generator,
         clock=ports.clock,
@@ -137,11 +141,11 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         max_attempts=settings.max_attempts,
         deadline_s=settings.deadline_s,
     )
-    line_starter = LineStarter(
+    line_starter = LineCreator(
         bucket=ports.bucket,
         governor=governor,
         generator=ports.generator,
-        scribe=scribe,
+        checkpointer=checkpointer,
         clock=ports.clock,
         pace=pace,
         memory=ports.memory,
@@ -153,7 +157,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         max_attempts=settings.max_attempts,
         create_limit_s=create_limit_s,
     )
-    segments = Segments(
+    segments = SegmentRunner(
         bucket=ports.bucket,
         ledger=ledger,
         inbox=inbox,
@@ -164,7 +168,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         pace=pace,
         collector=collector,
         starter=line_starter,
-        scribe=scribe,
+        checkpointer=checkpointer,
         memory=ports.memory,
     )
     submitter = Submitter(
@@ -173,7 +177,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         inbox=inbox,
         starter=starter,
         finisher=finisher,
-        massive=massive,
+        parent_runs=parent_runs,
         batches=batches,
         segments=segments,
         extractor=ports.extractor,
@@ -194,7 +198,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         profile=settings.profile,
         pace=pace,
         governor=governor,
-        massive=massive,
+        parent_runs=parent_runs,
         segments=segments,
         memory=ports.memory,
         deadline_s=settings.deadline_s,
@@ -220,4 +224,4 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         clock=ports.clock,
         polls_per_second=settings.polls_per_second,
     )
-    return Parts(submitter=submitter, tick=tick, journal=journal, governor=governor, bucket=ports.bucket)
+    return Core(submitter=submitter, tick=tick, journal=journal, governor=governor, bucket=ports.bucket)

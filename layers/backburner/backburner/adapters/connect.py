@@ -23,10 +23,10 @@ from backburner.adapters.secret import ProviderKey
 from backburner.adapters.storage import S3Bucket
 from backburner.capacity.timing import Pace
 from backburner.errors import ConfigError
-from backburner.memory.budget import DEFAULT_LARGE_BYTES, MEBIBYTE, Memory
+from backburner.memory.budget import DEFAULT_LARGE_BYTES, MEBIBYTE, MemoryBudget
 from backburner.ports import Generator
 from backburner.settings import QueueProtocol, Settings, from_env
-from backburner.wiring import Parts, Ports, assemble
+from backburner.wiring import Core, Ports, assemble
 
 T = TypeVar("T")
 _THREADS = 32
@@ -57,7 +57,7 @@ class Cloud:
     backlog: SqsQueue
     dead: SqsQueue
     extractor: ChildExtractor
-    memory: Memory
+    memory: MemoryBudget
 
     def ports(self, generator: Generator) -> Ports:
         """The outside world, with a provider."""
@@ -83,7 +83,7 @@ class Connected:
     """A function's parts, and the loop they run in: kept, since pooled connections belong to their loop."""
 
     settings: Settings
-    parts: Parts
+    parts: Core
     cloud: Cloud
     generator: ResponsesApi
     key: ProviderKey
@@ -106,7 +106,7 @@ def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
     """Make the clients; reaches nothing yet. Raises `ConfigError` where no region is known."""
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="backburner")
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")  # boto3 reads only the second
-    memory = Memory(large_bytes=_large_bytes(environment))
+    memory = MemoryBudget(large_bytes=_large_bytes(environment))
     session = boto3.session.Session(region_name=region, botocore_session=speaking(settings.queue_protocol))
     try:
         bucket = S3Bucket(client=session.client("s3", config=_NETWORK), name=settings.bucket, threads=threads)

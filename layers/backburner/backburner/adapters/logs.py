@@ -8,7 +8,7 @@ from aws_lambda_powertools.logging.utils import copy_config_to_registered_logger
 
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 """Cloud Logging and Lambda know TRACE, DEBUG, INFO, WARN, ERROR and FATAL."""
-_MOST_TRACE_CHARACTERS = 12_000
+_MAX_TRACE_CHARACTERS = 12_000
 """Cloud Logging takes a line of up to 64 KB; escaped, and beside all other keys, this much of a traceback fits."""
 
 
@@ -23,7 +23,7 @@ class CloudFormatter(LambdaPowertoolsFormatter):
         level, trace = log.get("level"), log.get("exception")
         log["level"] = _LEVELS.get(level, level)
         if isinstance(trace, str):
-            log["exception"] = trace[-_MOST_TRACE_CHARACTERS:]  # the error itself stands at the end
+            log["exception"] = trace[-_MAX_TRACE_CHARACTERS:]  # the error itself stands at the end
         return super().serialize(log)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from backburner.ledger.journal import Line
 from backburner.ledger.records import State
-from backburner.maintenance.health import Census, alarms, take
+from backburner.maintenance.health import Health, alarms, take
 from backburner.settings import Settings
-from backburner.wiring import Parts
+from backburner.wiring import Core
 
 if TYPE_CHECKING:
     import logging
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NAMESPACE = "Backburner"
 
 
-async def report(parts: Parts, settings: Settings, logger: "Logger | logging.Logger") -> None:
+async def report(parts: Core, settings: Settings, logger: "Logger | logging.Logger") -> None:
     """At the end of a tick: what it did, what is under way, and the alarms, as lines of the log too."""
     census = await take(parts.bucket, parts.governor)
     publish(parts.journal.ended, census=census)
@@ -29,7 +29,7 @@ async def report(parts: Parts, settings: Settings, logger: "Logger | logging.Log
         logger.error("alarm", extra={"alarm": name, "see": f"docs/runbook.md#{name}"})
 
 
-def publish(lines: Sequence[Line], *, accepted: int = 0, census: Census | None = None) -> None:
+def publish(lines: Sequence[Line], *, accepted: int = 0, census: Health | None = None) -> None:
     """Print what a function's call did, if it runs on Lambda; the dimension `service` is the function's name."""
     service = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
     if service is None:
@@ -66,7 +66,7 @@ def _counts(lines: Sequence[Line], accepted: int) -> dict[str, float]:
     return {name: value for name, value in counts.items() if value}
 
 
-def _gauges(census: Census) -> dict[str, float]:
+def _gauges(census: Health) -> dict[str, float]:
     return {
         "JobsWaiting": census.waiting,
         "JobsRunning": census.running,

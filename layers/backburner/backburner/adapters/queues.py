@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 T = TypeVar("T")
-_MOST_IN_BATCH = 10
-_MOST_BATCH_BYTES = 200_000
+_MAX_IN_BATCH = 10
+_MAX_BATCH_BYTES = 200_000
 """Below the 256 KB that one batch of sends may have in all."""
-_LONGEST_HIDING_S = 43_200
+_MAX_HIDING_S = 43_200
 _LINGER_S = 0.01
 """How long a first entry waits for company."""
 _NOT_IN_HAND = frozenset(
@@ -57,10 +57,10 @@ class _Batch:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         size = len(entry.get("MessageBody", "").encode())
-        if self._size() + size > _MOST_BATCH_BYTES:
+        if self._size() + size > _MAX_BATCH_BYTES:
             self._flush()
         self._waiting.append((entry, done))
-        if len(self._waiting) >= _MOST_IN_BATCH:
+        if len(self._waiting) >= _MAX_IN_BATCH:
             self._flush()
         elif self._timer is None:
             self._timer = loop.call_later(_LINGER_S, self._flush)
@@ -144,7 +144,7 @@ class SqsQueue:
 
     async def postpone(self, message: Received, delay_s: int) -> None:
         """Hide a message in hand for longer. Raises `RetryLaterError` for a delay that no queue takes."""
-        if not 0 <= delay_s <= _LONGEST_HIDING_S:
+        if not 0 <= delay_s <= _MAX_HIDING_S:
             raise RetryLaterError(f"a message cannot be hidden for {delay_s} s")
         entry = {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay_s}
         await self._batch("change_message_visibility_batch").add(entry, tolerated=_NOT_IN_HAND)

@@ -25,7 +25,7 @@ from backburner.provider.answers import (
     UNSENDABLE,
     UNUSABLE_KEY,
     Answer,
-    Trouble,
+    FailedCall,
     generation_of,
     hint_s,
     trouble_of,
@@ -42,7 +42,7 @@ CALL_LIMIT_S = 20.0
 """Bound on a whole call other than create."""
 _CONNECT_LIMIT_S = 5.0
 _BAD_REQUEST, _UNAUTHORIZED = 400, 401
-_MOST_WORDS = 50_000
+_MAX_WORDS = 50_000
 """Of an answer that is no JSON: as much as is looked at."""
 
 
@@ -124,7 +124,7 @@ class ResponsesApi:
         now = asyncio.get_running_loop().time
         until = now() + limit_s
         answer, used = await self._called(call, limit_s, tries)
-        if isinstance(answer, Trouble) and answer.status == _UNAUTHORIZED and used and now() < until:
+        if isinstance(answer, FailedCall) and answer.status == _UNAUTHORIZED and used and now() < until:
             with contextlib.suppress(BackburnerError, TimeoutError):
                 async with asyncio.timeout(until - now()):
                     is_changed = await self._is_changed(used)
@@ -143,26 +143,26 @@ class ResponsesApi:
         except APIStatusError as error:
             response = error.response
         except TimeoutError:
-            return Trouble(status=None, message=f"no whole answer within {limit_s:g} s"), ""
+            return FailedCall(status=None, message=f"no whole answer within {limit_s:g} s"), ""
         except (OpenAIError, BackburnerError, TypeError, ValueError, RecursionError) as error:
             return _unanswered(error), ""
         used = response.request.headers.get("authorization", "").removeprefix("Bearer ")
         return _answer(response, secrets=[used] if used else []), used
 
 
-def _unanswered(error: Exception) -> Trouble:
+def _unanswered(error: Exception) -> FailedCall:
     """A call that brought no answer: what is known of it."""
     from openai import APIConnectionError, OpenAIError  # noqa: PLC0415
 
     cause = error.__cause__ if isinstance(error, APIConnectionError) and error.__cause__ else error
     if isinstance(cause, ConfigError):  # of the key: nothing is wrong with any document
-        return Trouble(status=_UNAUTHORIZED, sent=False, code=UNUSABLE_KEY, message=str(cause))
+        return FailedCall(status=_UNAUTHORIZED, sent=False, code=UNUSABLE_KEY, message=str(cause))
     if isinstance(error, APIConnectionError | BackburnerError):
-        return Trouble(status=None, sent=not _never_sent(cause), message=f"no answer: {type(cause).__name__}")
+        return FailedCall(status=None, sent=not _never_sent(cause), message=f"no answer: {type(cause).__name__}")
     if isinstance(error, OpenAIError):
-        return Trouble(status=None, message=f"no readable answer: {type(error).__name__}")
+        return FailedCall(status=None, message=f"no readable answer: {type(error).__name__}")
     told = f"the request cannot be sent: {type(error).__name__}"
-    return Trouble(status=_BAD_REQUEST, code=UNSENDABLE, message=told)
+    return FailedCall(status=_BAD_REQUEST, code=UNSENDABLE, message=told)
 
 
 async def _asked(call: Callable[[], Awaitable[Any]], tries: int) -> Any:
@@ -215,9 +215,9 @@ def _answer(response: "Response", secrets: Collection[str]) -> Answer:
     return _garbled("the answer names no response id or status", retry_after_s)
 
 
-def _garbled(message: str, retry_after_s: float | None) -> Trouble:
+def _garbled(message: str, retry_after_s: float | None) -> FailedCall:
     """An answer of success that says nothing."""
-    return Trouble(status=None, message=message, is_garbled=True, retry_after_s=hint_s(retry_after_s))
+    return FailedCall(status=None, message=message, is_garbled=True, retry_after_s=hint_s(retry_after_s))
 
 
 def _called_url(response: "Response") -> str:
@@ -235,7 +235,7 @@ def _read(content: bytes) -> Any:
     try:
         return json.loads(text, parse_int=whole)
     except (ValueError, RecursionError):
-        return text[:_MOST_WORDS]
+        return text[:_MAX_WORDS]
 
 
 def _require_header(what: str, value: str) -> None:

@@ -23,7 +23,7 @@ class TakenError(Exception):
 
 
 @dataclass(kw_only=True)
-class Step:
+class SegmentVisit:
     """One look at a segment. `began_s`: on the clock's monotonic time, when the record was read or last written."""
 
     held: Open
@@ -56,10 +56,10 @@ class Step:
         return self.held.record
 
     @property
-    def wants(self) -> Reservation:
+    def line_reservation(self) -> Reservation:
         """What one line reserves."""
-        assert self.record.wants is not None, "a segment without a reservation"
-        return self.record.wants
+        assert self.record.reservation is not None, "a segment without a reservation"
+        return self.record.reservation
 
     @property
     def used(self) -> Usage:
@@ -74,14 +74,14 @@ class Step:
     @property
     def reservation(self) -> Reservation:
         """What is open now."""
-        each, price, started = self.wants, self.record.price, self.segment.started
+        each, price, started = self.line_reservation, self.record.price, self.segment.started
         creating = len(self.segment.creating)
         told = [line for line in started if line.outputs]
         others = len(started) - len(told) + creating
         cost = sum(price.of(line.inputs, line.outputs) for line in told) if price else 0.0
         return replace(
             each,
-            places=len(started) + creating,
+            slots=len(started) + creating,
             tokens=sum(line.inputs + line.outputs for line in told) + others * each.tokens,
             cost=cost + others * each.cost,
         )
@@ -158,7 +158,7 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scribe:
+class Checkpointer:
     """Writes what a look has changed: the piece first, then the record that names it, then the provider may forget."""
 
     bucket: Bucket
@@ -168,41 +168,41 @@ class Scribe:
     clock: Clock
     forgets: bool
 
-    async def save(self, step: Step, next_message: Message | None = None, delay_s: int = 0) -> None:
+    async def save(self, visit: SegmentVisit, next_message: Message | None = None, delay_s: int = 0) -> None:
         """Write; under a new message, which is sent before, if there is one. Raises `TakenError`."""
-        record = step.record
-        if step.completed or step.failed:
-            lines = step.completed | step.failed
+        record = visit.record
+        if visit.completed or visit.failed:
+            lines = visit.completed | visit.failed
             body = b"".join(b"%d\t%s" % (number, lines[number]) for number in sorted(lines))
-            key = f"{record.source.key}.{len(step.segment.pieces):04d}-{new_nonce()}.jsonl"
+            key = f"{record.source.key}.{len(visit.segment.pieces):04d}-{new_nonce()}.jsonl"
             await self.bucket.put(key, body, match=ABSENT, content_type="application/x-ndjson")
-            step.segment = step.segment.with_piece(key, step.completed, step.failed)
+            visit.segment = visit.segment.with_piece(key, visit.completed, visit.failed)
         ticket = record.ticket
         if next_message is not None:
             await self.pending.send(next_message.encode(), delay_s)
             ticket = next_message.ticket
-        under_way = step.segment.creating or step.segment.started
+        under_way = visit.segment.creating or visit.segment.started
         mine = await self.ledger.rewrite(
-            step.held.but(
+            visit.held.with_changes(
                 ticket=ticket,
-                segment=step.segment,
-                state=_state(step.segment),
-                usage=step.used,
-                cost=cost_of(record.price, step.used),
-                untold=record.untold + step.untold,
-                suspected_orphans=record.suspected_orphans + step.orphans,
-                polls=record.polls + step.polls,
+                segment=visit.segment,
+                state=_state(visit.segment),
+                usage=visit.used,
+                cost=cost_of(record.price, visit.used),
+                untold=record.untold + visit.untold,
+                suspected_orphans=record.suspected_orphans + visit.orphans,
+                polls=record.polls + visit.polls,
                 submitted_at=record.submitted_at or (self.clock.now() if under_way else None),
                 waiting_for=None if under_way else record.waiting_for,
-                ran_s=step.age_s(),
+                elapsed_before_write_s=visit.age_s(),
             )
         )
         if mine is None:
             raise TakenError
-        step.held, step.began_s = mine, self.clock.monotonic()
-        step.usage, step.untold, step.orphans, step.polls, step.is_changed = Usage(), 0, 0, 0, False
-        step.completed, step.failed, step.unrecorded = {}, {}, []
-        forgettable, step.forgettable = step.forgettable, []
+        visit.held, visit.began_s = mine, self.clock.monotonic()
+        visit.usage, visit.untold, visit.orphans, visit.polls, visit.is_changed = Usage(), 0, 0, 0, False
+        visit.completed, visit.failed, visit.unrecorded = {}, {}, []
+        forgettable, visit.forgettable = visit.forgettable, []
         if self.forgets:
             await asyncio.gather(*(self.generator.delete(response_id) for response_id in forgettable))
 

@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from backburner.batch.checkpoint import Scribe, Step
+from backburner.batch.checkpoint import Checkpointer, SegmentVisit
 from backburner.batch.line_verdicts import judged
 from backburner.batch.lines import CANCELLED_LINE, BadLineError, Request, Requests, custom_id_of, split_lines
 from backburner.capacity.governor import Governor
-from backburner.capacity.limits import EVERYTHING, MOST_PAUSES, Denial, Reservation
-from backburner.capacity.timing import LONGEST_DELAY_S, Pace, ask_again_s, backoff_s
+from backburner.capacity.limits import ALL_MODELS, MAX_PAUSES, Denial, Reservation
+from backburner.capacity.timing import MAX_DELAY_S, Pace, ask_again_s, backoff_s
 from backburner.documents.recipes import Recipe, parse
 from backburner.documents.tokens import line_tokens
 from backburner.errors import Reason, RetryLaterError
 from backburner.ledger.records import log_keys
 from backburner.ledger.segment_state import Started, Todo
-from backburner.memory.budget import Memory
+from backburner.memory.budget import MemoryBudget
 from backburner.outcome.decisions import Decision, Do, Stop, decide, lifted_by_any
 from backburner.ports import Bucket, Clock, ConflictError, Generator
-from backburner.provider.answers import Answer, Generation, Trouble, repeated
+from backburner.provider.answers import Answer, FailedCall, Generation, repeated
 from backburner.provider.profiles import Profile
 from backburner.provider.verdicts import Act, Call, Verdict, judge, loggable
 
@@ -36,23 +36,23 @@ _AGAIN_S = 2.0
 _FULL_S = 15.0
 _PROBE_S = 60.0
 """A line whose own model is refused waits so long, then twice as long, up to a quarter of an hour."""
-_MOST_DOUBLINGS = 4
+_MAX_DOUBLINGS = 4
 _UNTOLD = "*untold"
 """Stands for all models that are refused and have no pause of their own."""
-_MOST_GIVEN = 50_000
+_MAX_GIVEN = 50_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class LineStarter:
+class LineCreator:
     """Creates the generations of lines; one segment at a time in one process."""
 
     bucket: Bucket
     governor: Governor
     generator: Generator
-    scribe: Scribe
+    checkpointer: Checkpointer
     clock: Clock
     pace: Pace
-    memory: Memory
+    memory: MemoryBudget
     profile: Profile
     project: str | None
     line_parameters: frozenset[str]
@@ -65,81 +65,81 @@ class LineStarter:
     """The response ids that this process has got of late."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def count_dead(self, step: Step) -> None:
+    async def count_dead(self, visit: SegmentVisit) -> None:
         """Creates whose process died: each may have started a generation that nobody knows."""
-        if not step.segment.creating:
+        if not visit.segment.creating:
             return
         try:
-            raw = await self._raw(step)
+            raw = await self._raw(visit)
         except RetryLaterError:  # replaced: only the names are missing
             raw = {}
         died = Verdict(act=Act.LOST, reason=Reason.LOST, message="the process that began it died")
-        for line in step.segment.creating:
-            decision = self._decision(line, died, Trouble(status=None))
-            step.carry_out(line, custom_id_of(raw.get(line.number, b"")), decision)
+        for line in visit.segment.creating:
+            decision = self._decision(line, died, FailedCall(status=None))
+            visit.carry_out(line, custom_id_of(raw.get(line.number, b"")), decision)
 
-    async def cancel_rest(self, step: Step, reason: Reason) -> None:
+    async def cancel_rest(self, visit: SegmentVisit, reason: Reason) -> None:
         """End what was never begun, or was to be begun again, as cancelled."""
-        if not step.segment.todo:
+        if not visit.segment.todo:
             return
         try:
-            raw = await self._raw(step)
+            raw = await self._raw(visit)
         except RetryLaterError:  # replaced: only the names are missing
             raw = {}
-        for line in step.segment.todo:
-            step.fail(line.number, custom_id_of(raw.get(line.number, b"")), reason, CANCELLED_LINE)
+        for line in visit.segment.todo:
+            visit.fail(line.number, custom_id_of(raw.get(line.number, b"")), reason, CANCELLED_LINE)
 
-    async def start(self, step: Step) -> float:
+    async def start(self, visit: SegmentVisit) -> float:
         """Create what is to do and may be tried by now. When to look again. Raises `TakenError`."""
         raw: Mapping[int, bytes] | None = None
         blocks = 0
-        granted, delay_s, paused = 0, _AGAIN_S, {EVERYTHING, step.record.provider.model}
+        granted, delay_s, paused = 0, _AGAIN_S, {ALL_MODELS, visit.record.provider.model}
         refused: set[str] = set()
-        while (ready := self._ready(step)) and not step.must_stop and self.clock.monotonic() < self.pace.until:
-            if not self._refused(step) <= refused:
-                refused, raw = self._refused(step), await self._raw(step) if raw is None else raw
-                await self._hold_back(step, raw)
+        while (ready := self._ready(visit)) and not visit.must_stop and self.clock.monotonic() < self.pace.until:
+            if not self._refused(visit) <= refused:
+                refused, raw = self._refused(visit), await self._raw(visit) if raw is None else raw
+                await self._hold_back(visit, raw)
                 continue
             if not granted:
-                raw = await self._raw(step) if raw is None and self._has_budget else raw
-                granted, denial = await self._places(step, self._wanted(step, ready[:_AT_A_TIME], raw))
+                raw = await self._raw(visit) if raw is None and self._has_budget else raw
+                granted, denial = await self._places(visit, self._wanted(visit, ready[:_AT_A_TIME], raw))
                 if not granted:
                     least_s = min(_FULL_S, max(_AGAIN_S, denial.seconds)) if denial else _AGAIN_S
-                    delay_s = ask_again_s(step.held.age_s, least_s)
+                    delay_s = ask_again_s(visit.held.age_s, least_s)
                     break
             if raw is None:
-                raw = await self._raw(step)
-            elif blocks and not await self._stands(step):
+                raw = await self._raw(visit)
+            elif blocks and not await self._stands(visit):
                 break
             block = ready[: min(BLOCK, granted)]
             granted -= len(block)
-            await self._create_block(step, block, raw)
+            await self._create_block(visit, block, raw)
             blocks += 1
-            step.must_stop = step.must_stop or not paused.isdisjoint(self.governor.seen.pauses)
+            visit.must_stop = visit.must_stop or not paused.isdisjoint(self.governor.seen.pauses)
         if granted:  # not used: give them back
-            await self._places(step, [])
-        first_s = min((line.not_before_s for line in step.segment.todo), default=0.0) - step.age_s()
-        return min(LONGEST_DELAY_S, max(delay_s, step.wait_s, first_s))
+            await self._places(visit, [])
+        first_s = min((line.not_before_s for line in visit.segment.todo), default=0.0) - visit.age_s()
+        return min(MAX_DELAY_S, max(delay_s, visit.wait_s, first_s))
 
-    def _ready(self, step: Step) -> list[Todo]:
-        age_s = step.age_s()
-        return [line for line in step.segment.todo if line.not_before_s <= age_s]
+    def _ready(self, visit: SegmentVisit) -> list[Todo]:
+        age_s = visit.age_s()
+        return [line for line in visit.segment.todo if line.not_before_s <= age_s]
 
-    def _refused(self, step: Step) -> set[str]:
+    def _refused(self, visit: SegmentVisit) -> set[str]:
         """Models that are paused, but for the batch's own."""
-        return self.governor.seen.pauses.keys() - {EVERYTHING, step.record.provider.model}
+        return self.governor.seen.pauses.keys() - {ALL_MODELS, visit.record.provider.model}
 
-    async def _hold_back(self, step: Step, raw: Mapping[int, bytes]) -> None:
+    async def _hold_back(self, visit: SegmentVisit, raw: Mapping[int, bytes]) -> None:
         """Of the lines that name a model which is paused only one tries it, and only when it may be tried.
 
         Where more models are refused than pauses are kept, one line at a time tries any of the others.
         """
         counters, now = await self.governor.counters()
-        refused = {name: counters.pauses[name] for name in self._refused(step) if name in counters.pauses}
-        requests, tried, age_s, todo = self._reader(step), set[str](), step.age_s(), list[Todo]()
-        for line in step.segment.todo:
+        refused = {name: counters.pauses[name] for name in self._refused(visit) if name in counters.pauses}
+        requests, tried, age_s, todo = self._reader(visit), set[str](), visit.age_s(), list[Todo]()
+        for line in visit.segment.todo:
             model = _model_of(requests, raw.get(line.number), line) if line.not_before_s <= age_s else ""
-            is_untold = model and line.refusals and model not in refused and len(counters.pauses) >= MOST_PAUSES
+            is_untold = model and line.refusals and model not in refused and len(counters.pauses) >= MAX_PAUSES
             model = _UNTOLD if is_untold else model
             left_s = (refused[model].next_probe - now).total_seconds() if model in refused else 0.0
             if model in tried or left_s > 0:
@@ -147,29 +147,29 @@ class LineStarter:
                 continue
             tried |= {model} & {_UNTOLD, *refused}
             todo.append(line)
-        if todo != step.segment.todo:
-            step.segment, step.is_changed = replace(step.segment, todo=todo), True
+        if todo != visit.segment.todo:
+            visit.segment, visit.is_changed = replace(visit.segment, todo=todo), True
 
     @property
     def _has_budget(self) -> bool:
         return self.governor.limits.daily_tokens is not None or self.governor.limits.daily_cost is not None
 
-    def _wanted(self, step: Step, lines: list[Todo], raw: Mapping[int, bytes] | None) -> list[Reservation]:
+    def _wanted(self, visit: SegmentVisit, lines: list[Todo], raw: Mapping[int, bytes] | None) -> list[Reservation]:
         """What each line reserves: with a budget what it really asks for, else its place is all that counts."""
         if raw is None:
-            return [step.wants] * len(lines)
-        requests, found = self._reader(step), list[Reservation]()
+            return [visit.reservation] * len(lines)
+        requests, found = self._reader(visit), list[Reservation]()
         for line in lines:
-            model = step.wants.model
+            model = visit.reservation.model
             try:
                 request = requests.of(raw.get(line.number), line.cap)
                 inputs, outputs = self._asked(request, requests.recipe, len(raw[line.number]))
                 model = request.body["model"]
             except BadLineError:  # it ends without a generation
                 inputs = outputs = 0
-            price = step.record.price
+            price = visit.record.price
             cost = price.of(inputs, outputs) if price else 0.0
-            found.append(replace(step.wants, model=model, tokens=inputs + outputs, cost=cost))
+            found.append(replace(visit.reservation, model=model, tokens=inputs + outputs, cost=cost))
         return found
 
     @staticmethod
@@ -178,10 +178,10 @@ class LineStarter:
         instructions = "" if request.is_given else recipe.instructions
         return line_tokens(size_bytes, request.body.get("max_output_tokens"), instructions)
 
-    async def _places(self, step: Step, wanted: list[Reservation]) -> tuple[int, Denial | None]:
+    async def _places(self, visit: SegmentVisit, wanted: list[Reservation]) -> tuple[int, Denial | None]:
         """Hold what is open, and as many more as can be had; the record says what it waits for."""
-        record, limits = step.record, self.governor.limits
-        tokens, cost = step.booked
+        record, limits = visit.record, self.governor.limits
+        tokens, cost = visit.booked
         wanted = [
             replace(  # what is dearer than a whole day is told by its line alone
                 each,
@@ -190,69 +190,72 @@ class LineStarter:
             )
             for each in wanted
         ]
-        granted, denial = await self.governor.extend(record.name, step.reservation, wanted, tokens=tokens, cost=cost)
+        granted, denial = await self.governor.extend(record.name, visit.reservation, wanted, tokens=tokens, cost=cost)
         if denial is not None and denial.waiting_for != record.waiting_for:
-            step.held, step.is_changed = step.held.but(waiting_for=denial.waiting_for), True
+            visit.held, visit.is_changed = visit.held.with_changes(waiting_for=denial.waiting_for), True
         return granted, denial
 
-    async def give_back(self, step: Step) -> None:
+    async def give_back(self, visit: SegmentVisit) -> None:
         """What has ended makes room for others."""
-        held = self.governor.seen.reserved.get(step.record.name)
-        if held is not None and step.reservation.places < held.places:
-            await self._places(step, [])
+        held = self.governor.seen.reserved.get(visit.record.name)
+        if held is not None and visit.reservation.slots < held.slots:
+            await self._places(visit, [])
 
-    async def _create_block(self, step: Step, block: list[Todo], raw: Mapping[int, bytes]) -> None:
-        requests = self._requests(step, block, raw)
-        step.segment = step.segment.begun([line for line in block if line.number in requests])
-        if step.is_guarded:
-            await self.scribe.save(step)
+    async def _create_block(self, visit: SegmentVisit, block: list[Todo], raw: Mapping[int, bytes]) -> None:
+        requests = self._requests(visit, block, raw)
+        visit.segment = visit.segment.begun([line for line in block if line.number in requests])
+        if visit.is_guarded:
+            await self.checkpointer.save(visit)
         else:
-            await self.scribe.save(step, step.record.message(), self.lease_s)
-            step.is_guarded = True
+            await self.checkpointer.save(visit, visit.record.message(), self.lease_s)
+            visit.is_guarded = True
         await asyncio.gather(
-            *(self._create(step, line, requests[line.number], len(raw[line.number])) for line in step.segment.creating)
+            *(
+                self._create(visit, line, requests[line.number], len(raw[line.number]))
+                for line in visit.segment.creating
+            )
         )
-        step.is_changed = True
+        visit.is_changed = True
 
-    async def _create(self, step: Step, line: Todo, request: Request, size_bytes: int) -> None:
+    async def _create(self, visit: SegmentVisit, line: Todo, request: Request, size_bytes: int) -> None:
         async with self.memory.for_answer(), self.slots:  # documents too have their bytes before their place
             answer = await self.generator.create(request.body, self.create_limit_s)
-        if isinstance(answer, Generation) and not self._is_ours(step, request, answer):
+        if isinstance(answer, Generation) and not self._is_ours(visit, request, answer):
             answer = repeated(answer)
-        if isinstance(answer, Trouble):
-            await self._not_created(step, line, request, answer)
+        if isinstance(answer, FailedCall):
+            await self._not_created(visit, line, request, answer)
             return
-        asked = self._asked(request, parse(step.record.recipe_text), size_bytes)
-        started = _started(step, line, request, answer, asked)
-        step.begin(started)
-        await self.governor.went_well(request.body["model"])
+        asked = self._asked(request, parse(visit.record.recipe_text), size_bytes)
+        started = _started(visit, line, request, answer, asked)
+        visit.begin(started)
+        await self.governor.call_accepted(request.body["model"])
         if answer.is_over:
-            await self._ended(step, started, request, answer)
+            await self._ended(visit, started, request, answer)
 
-    async def _ended(self, step: Step, line: Started, request: Request, answer: Generation) -> None:
+    async def _ended(self, visit: SegmentVisit, line: Started, request: Request, answer: Generation) -> None:
         """A create that was answered with the end already: it may be all that this server ever tells of it."""
-        recipe = parse(step.record.recipe_text)
+        recipe = parse(visit.record.recipe_text)
         decision = judged(line, answer, Call.CREATE, recipe, age_s=0.0, deadline_s=math.inf, most=self.max_attempts)
         if decision.stop:
-            await self._pause(step, decision, request, answer)
-        step.conclude(line, decision, answer)
-        self.memory.met_answer(len(step.completed.get(line.number, b"")))
+            await self._pause(visit, decision, request, answer)
+        visit.conclude(line, decision, answer)
+        self.memory.met_answer(len(visit.completed.get(line.number, b"")))
 
-    def _is_ours(self, step: Step, request: Request, answer: Generation) -> bool:
+    def _is_ours(self, visit: SegmentVisit, request: Request, answer: Generation) -> bool:
         """Whether an answer to a create is about this create: as far as this process can know.
 
         A note for each id, as documents have it, would be an object for each line.
         """
-        if not request.is_given and self.profile.metadata and answer.job not in ("", step.record.job_id):
+        if not request.is_given and self.profile.metadata and answer.job not in ("", visit.record.job_id):
             return False
-        if answer.id in self.given or any(line.id == answer.id for line in step.segment.started):
+        if answer.id in self.given or any(line.id == answer.id for line in visit.segment.started):
             return False
         self.given[answer.id] = None
-        if len(self.given) > _MOST_GIVEN:
+        if len(self.given) > _MAX_GIVEN:
             del self.given[next(iter(self.given))]
         return True
 
-    def _decision(self, line: Todo, verdict: Verdict, answer: Trouble) -> Decision:
+    def _decision(self, line: Todo, verdict: Verdict, answer: FailedCall) -> Decision:
         return decide(
             verdict,
             answer,
@@ -262,48 +265,48 @@ class LineStarter:
             is_enlarged=line.cap is not None,
         )
 
-    async def _not_created(self, step: Step, line: Todo, request: Request, answer: Trouble) -> None:
+    async def _not_created(self, visit: SegmentVisit, line: Todo, request: Request, answer: FailedCall) -> None:
         verdict = judge(answer, Call.CREATE)
         decision = self._decision(line, verdict, answer)
         told = {"act": verdict.act, "status": answer.status, "code": loggable(answer.code), "line": line.number}
-        logger.warning("create answered with trouble", extra=log_keys(step.record) | told)
+        logger.warning("create answered with trouble", extra=log_keys(visit.record) | told)
         if decision.stop:
-            await self._pause(step, decision, request, answer)
+            await self._pause(visit, decision, request, answer)
         if decision.is_bad:
-            await self.governor.went_bad(decision.brief)
-        if decision.stop is Stop.MODEL and request.body["model"] != step.record.provider.model:
+            await self.governor.create_failed(decision.brief)
+        if decision.stop is Stop.MODEL and request.body["model"] != visit.record.provider.model:
             refusals = line.refusals + 1
-            not_before_s = round(step.age_s() + _PROBE_S * 2 ** min(refusals - 1, _MOST_DOUBLINGS), 1)
+            not_before_s = round(visit.age_s() + _PROBE_S * 2 ** min(refusals - 1, _MAX_DOUBLINGS), 1)
             line = replace(line, refusals=refusals, not_before_s=not_before_s)
         elif decision.do is Do.PUT_BACK:
             backs_off_s = _AGAIN_S if decision.stop else backoff_s(1, decision.after_s)
-            step.must_stop, step.wait_s = True, max(step.wait_s, backs_off_s)
-        step.carry_out(line, request.custom_id, decision)
+            visit.must_stop, visit.wait_s = True, max(visit.wait_s, backs_off_s)
+        visit.carry_out(line, request.custom_id, decision)
 
-    async def _pause(self, step: Step, decision: Decision, request: Request, answer: Answer) -> None:
+    async def _pause(self, visit: SegmentVisit, decision: Decision, request: Request, answer: Answer) -> None:
         """Pause whom a decision concerns, and create nothing more in this look where that is the batch itself."""
-        concerned = EVERYTHING if decision.stop is Stop.EVERYBODY else request.body["model"]
+        concerned = ALL_MODELS if decision.stop is Stop.EVERYBODY else request.body["model"]
         lifts = lifted_by_any(Call.CREATE, answer)
         await self.governor.pause(concerned, decision.brief, any_call_lifts=lifts)
-        step.must_stop = step.must_stop or concerned in (EVERYTHING, step.record.provider.model)
+        visit.must_stop = visit.must_stop or concerned in (ALL_MODELS, visit.record.provider.model)
 
-    def _requests(self, step: Step, block: list[Todo], raw: Mapping[int, bytes]) -> dict[int, Request]:
+    def _requests(self, visit: SegmentVisit, block: list[Todo], raw: Mapping[int, bytes]) -> dict[int, Request]:
         """What is to be sent for each line; lines that cannot be sent end here."""
-        requests, found = self._reader(step), dict[int, Request]()
+        requests, found = self._reader(visit), dict[int, Request]()
         for line in block:
             try:
-                if step.segment.is_oversized:
+                if visit.segment.is_oversized:
                     raise BadLineError("line_too_large", "longer than any request: nothing of it was read")  # noqa: TRY301
-                is_repeated = line.number in step.segment.repeated
+                is_repeated = line.number in visit.segment.repeated
                 request = requests.of(raw.get(line.number), line.cap, is_repeated=is_repeated)
                 self._afford(request, requests, len(raw[line.number]))
                 found[line.number] = request
             except BadLineError as error:
-                step.fail(line.number, error.custom_id, error.code, str(error), param=error.param)
+                visit.fail(line.number, error.custom_id, error.code, str(error), param=error.param)
         return found
 
-    def _reader(self, step: Step) -> Requests:
-        record = step.record
+    def _reader(self, visit: SegmentVisit) -> Requests:
+        record = visit.record
         return Requests(
             profile=self.profile,
             recipe=parse(record.recipe_text),
@@ -330,9 +333,9 @@ class LineStarter:
             told = f"about {cost:.4f}, more than a whole day's {limits.daily_cost}"
             raise BadLineError(Reason.OVER_BUDGET, told, request.custom_id)
 
-    async def _raw(self, step: Step) -> dict[int, bytes]:
+    async def _raw(self, visit: SegmentVisit) -> dict[int, bytes]:
         """The lines by their numbers; empty if the batch is not there any more."""
-        segment = step.segment
+        segment = visit.segment
         if segment.is_oversized:
             return {}
         try:
@@ -341,25 +344,25 @@ class LineStarter:
             raise RetryLaterError(f"{segment.key} was replaced") from error
         return {} if block is None else dict(enumerate(split_lines(block), segment.first_line))
 
-    async def _stands(self, step: Step) -> bool:
+    async def _stands(self, visit: SegmentVisit) -> bool:
         """Whether the batch is still the one that the lines were read from."""
-        there = await self.bucket.head(step.segment.key)
-        return there is not None and there.etag == step.segment.etag
+        there = await self.bucket.head(visit.segment.key)
+        return there is not None and there.etag == visit.segment.etag
 
 
-def _started(step: Step, line: Todo, request: Request, answer: Generation, asked: tuple[int, int]) -> Started:
+def _started(visit: SegmentVisit, line: Todo, request: Request, answer: Generation, asked: tuple[int, int]) -> Started:
     return Started(
         number=line.number,
         custom_id=request.custom_id,
         id=answer.id,
         attempt=line.attempt + 1,
-        at_s=round(step.age_s(), 1),
+        at_s=round(visit.age_s(), 1),
         cap=line.cap,
         is_given=request.is_given,
         inputs=asked[0],
         outputs=asked[1],
         sent_cap=_whole(request.body.get("max_output_tokens")),
-        model="" if request.body["model"] == step.record.provider.model else request.body["model"],
+        model="" if request.body["model"] == visit.record.provider.model else request.body["model"],
     )
 
 

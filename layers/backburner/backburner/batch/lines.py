@@ -31,7 +31,7 @@ MAX_DEPTH = 100
 """Of objects and lists in a body or an input: what encodes a request gives up at about 900."""
 MAX_MODEL_CHARS = 256
 MAX_TOKENS = 1_000_000_000
-MOST_LINE_BYTES = 4 * 1024 * 1024
+MAX_LINE_BYTES = 4 * 1024 * 1024
 """A longer line is an error of its own: no request needs so much, and a segment is held in memory."""
 _OK = 200
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -139,8 +139,8 @@ def custom_id_of(raw: bytes) -> str | None:
 
 def _parsed(raw: bytes) -> _Line:
     custom_id = custom_id_of(raw)
-    if len(raw) > MOST_LINE_BYTES:
-        raise BadLineError("line_too_large", f"{len(raw)} bytes: at most {MOST_LINE_BYTES} are read", custom_id)
+    if len(raw) > MAX_LINE_BYTES:
+        raise BadLineError("line_too_large", f"{len(raw)} bytes: at most {MAX_LINE_BYTES} are read", custom_id)
     try:
         line = msgspec.json.decode(raw, type=_Line)
         raw.decode()

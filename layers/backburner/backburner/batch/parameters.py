@@ -21,7 +21,7 @@ DEFAULTS: dict[str, Any] = {"truncation": "disabled", "include": [], "tools": []
 """Parameters that only this value is allowed of: the API's own default, which many programs write out."""
 REFERENCES = frozenset({"file_id", "item_reference"})
 """What an input may name that lies in the account: a file by its id, an item of another response."""
-EVERYTHING = "*"
+ALL_MODELS = "*"
 """In the operator's setting: whatever the API takes."""
 
 
@@ -30,7 +30,7 @@ def not_allowed(body: dict[str, Any], also: frozenset[str]) -> str | None:
 
     `also`: what the operator allows beside, by BACKBURNER_LINE_PARAMETERS.
     """
-    if EVERYTHING in also:
+    if ALL_MODELS in also:
         return None
     known = ALLOWED | OURS | also
     for name, value in body.items():

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from backburner.batch.checkpoint import Step
+from backburner.batch.checkpoint import SegmentVisit
 from backburner.batch.line_verdicts import judged
 from backburner.capacity.governor import Governor
-from backburner.capacity.limits import EVERYTHING
-from backburner.capacity.timing import LONGEST_POLL_S, RANDOM, Pace
+from backburner.capacity.limits import ALL_MODELS
+from backburner.capacity.timing import MAX_POLL_S, RANDOM, Pace
 from backburner.documents.recipes import Recipe, parse
 from backburner.errors import Reason
 from backburner.ledger.segment_state import Started, Todo
-from backburner.memory.budget import Memory
+from backburner.memory.budget import MemoryBudget
 from backburner.outcome.decisions import ABSENT_LOOK_S, Do, Stop, absent_since, lifted_by_any
 from backburner.ports import Clock, Generator
-from backburner.provider.answers import Answer, Generation, Trouble, absent
+from backburner.provider.answers import Answer, FailedCall, Generation, absent
 from backburner.provider.verdicts import ABSENT, Call
 
 _AT_ONCE = 64
@@ -28,125 +28,125 @@ _GROWTH = 1.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Collector:
+class LinePoller:
     """Polls lines. `deadline_s` bounds a generation where the recipe does not."""
 
     governor: Governor
     generator: Generator
     clock: Clock
     pace: Pace
-    memory: Memory
+    memory: MemoryBudget
     max_attempts: int
     deadline_s: int
 
-    async def collect(self, step: Step) -> AsyncIterator[None]:
+    async def collect(self, visit: SegmentVisit) -> AsyncIterator[None]:
         """Look at every line that is due; stop wherever so much has ended that it must be written first."""
-        recipe, age_s = parse(step.record.recipe_text), step.age_s()
-        first_s = self.governor.first_poll_s(step.record.provider.model)
-        due = [line for line in step.segment.started if _is_due(line, step.segment.polled_s, age_s, first_s)]
+        recipe, age_s = parse(visit.record.recipe_text), visit.age_s()
+        first_s = self.governor.first_poll_s(visit.record.provider.model)
+        due = [line for line in visit.segment.started if _is_due(line, visit.segment.polled_s, age_s, first_s)]
         RANDOM.shuffle(due)  # where time runs out, it is not always the same ones that are left
         left = deque(due)
 
         async def poll() -> None:
-            while left and not self._is_over() and not self.memory.is_full(step.kept_bytes):
+            while left and not self._is_over() and not self.memory.is_full(visit.kept_bytes):
                 line = left.popleft()
-                if not await self.pace.turn(self.pace.until) or self.memory.is_full(step.kept_bytes):
+                if not await self.pace.turn(self.pace.until) or self.memory.is_full(visit.kept_bytes):
                     left.append(line)
                     return
                 async with self.memory.for_answer():
-                    await self._poll(step, line, recipe, age_s)
+                    await self._poll(visit, line, recipe, age_s)
 
         while True:
             await asyncio.gather(*(poll() for _ in range(min(_AT_ONCE, len(left)))))
-            if not left or not self.memory.is_full(step.kept_bytes):
+            if not left or not self.memory.is_full(visit.kept_bytes):
                 break
             yield
         if due and not left:
-            step.segment, step.is_changed = replace(step.segment, polled_s=round(age_s, 1)), True
+            visit.segment, visit.is_changed = replace(visit.segment, polled_s=round(age_s, 1)), True
 
-    async def _poll(self, step: Step, line: Started, recipe: Recipe, age_s: float) -> None:
+    async def _poll(self, visit: SegmentVisit, line: Started, recipe: Recipe, age_s: float) -> None:
         if line.is_cancelled:
             await self.generator.cancel(line.id)
         answer = await self.generator.retrieve(line.id)
-        step.polls += 1
-        await self._judged(step, line, answer, recipe, age_s - line.at_s)
-        self._keep(step, line)
+        visit.polls += 1
+        await self._judged(visit, line, answer, recipe, age_s - line.at_s)
+        self._keep(visit, line)
 
-    async def stop(self, step: Step, reason: Reason) -> AsyncIterator[None]:
+    async def stop(self, visit: SegmentVisit, reason: Reason) -> AsyncIterator[None]:
         """Cancel what is under way, and end each line with what the provider says then; stop wherever to write that.
 
         A text that came after all is a result. Lines that the provider has not heard of stay under way.
         """
-        recipe, under_way = parse(step.record.recipe_text), list(step.segment.started)
+        recipe, under_way = parse(visit.record.recipe_text), list(visit.segment.started)
         for first in range(0, len(under_way), _AT_ONCE):
             block = under_way[first : first + _AT_ONCE]
-            await asyncio.gather(*(self._stop(step, line, recipe, reason) for line in block))
+            await asyncio.gather(*(self._stop(visit, line, recipe, reason) for line in block))
             yield
 
-    async def _stop(self, step: Step, line: Started, recipe: Recipe, reason: Reason) -> None:
+    async def _stop(self, visit: SegmentVisit, line: Started, recipe: Recipe, reason: Reason) -> None:
         if not await self.pace.turn(self.pace.until):
             return
         async with self.memory.for_answer():
-            answer = await self._last_word(step, line)
+            answer = await self._last_word(visit, line)
             if answer is None:
                 return
-            age_s, deadline_s = step.age_s() - line.at_s, recipe.deadline_s or self.deadline_s
+            age_s, deadline_s = visit.age_s() - line.at_s, recipe.deadline_s or self.deadline_s
             decision = judged(
                 line, answer, Call.RETRIEVE, recipe, age_s=age_s, deadline_s=deadline_s, most=self.max_attempts
             )
             if decision.do is Do.FINISH:
-                step.conclude(line, decision, answer)
+                visit.conclude(line, decision, answer)
             else:
-                step.end_cancelled(line, reason, answer)
-            self._keep(step, line)
+                visit.end_cancelled(line, reason, answer)
+            self._keep(visit, line)
 
-    async def _last_word(self, step: Step, line: Started) -> Answer | None:
+    async def _last_word(self, visit: SegmentVisit, line: Started) -> Answer | None:
         """What a generation ended with that was cancelled; None where that is to be asked again."""
         answer = await self.generator.cancel(line.id)
-        if isinstance(answer, Trouble) and answer.status not in _GONE:
+        if isinstance(answer, FailedCall) and answer.status not in _GONE:
             return None
         if isinstance(answer, Generation) and answer.is_over:
             return answer
-        step.polls += 1
+        visit.polls += 1
         told = await self.generator.retrieve(line.id)
-        if isinstance(told, Trouble):
+        if isinstance(told, FailedCall):
             return told if told.status in ABSENT else None
-        if told.is_over or line.is_cancelled or isinstance(answer, Trouble):
+        if told.is_over or line.is_cancelled or isinstance(answer, FailedCall):
             return told
-        step.segment, step.is_changed = step.segment.with_started(replace(line, is_cancelled=True)), True
+        visit.segment, visit.is_changed = visit.segment.with_started(replace(line, is_cancelled=True)), True
         return None
 
-    def _keep(self, step: Step, line: Started) -> None:
+    def _keep(self, visit: SegmentVisit, line: Started) -> None:
         """Count what a line has ended with, until it is written."""
-        size_bytes = len(step.completed.get(line.number, b"")) + len(step.failed.get(line.number, b""))
+        size_bytes = len(visit.completed.get(line.number, b"")) + len(visit.failed.get(line.number, b""))
         self.memory.met_answer(size_bytes)
         self.memory.kept_bytes += size_bytes
-        step.kept_bytes += size_bytes
+        visit.kept_bytes += size_bytes
 
-    async def cancel(self, step: Step) -> bool:
+    async def cancel(self, visit: SegmentVisit) -> bool:
         """Stop what is under way; it is to do again for who takes the batch up. Whether the provider heard of all."""
 
         async def cancel(line: Started) -> None:
             if not await self.pace.turn(self.pace.until):
                 return
             answer = await self.generator.cancel(line.id)
-            if isinstance(answer, Trouble) and answer.status not in _GONE:
+            if isinstance(answer, FailedCall) and answer.status not in _GONE:
                 return
-            step.spent(answer)
-            step.drop(line.number)
-            step.todo(Todo(line.number, 0, line.cap))
+            visit.spent(answer)
+            visit.drop(line.number)
+            visit.todo(Todo(line.number, 0, line.cap))
 
-        await asyncio.gather(*map(cancel, step.segment.started))
-        return not step.segment.started
+        await asyncio.gather(*map(cancel, visit.segment.started))
+        return not visit.segment.started
 
     def _is_over(self) -> bool:
         return self.pace.is_held or self.clock.monotonic() > self.pace.until
 
-    async def _judged(self, step: Step, line: Started, answer: Answer, recipe: Recipe, age_s: float) -> None:
-        model = line.model or step.record.provider.model
+    async def _judged(self, visit: SegmentVisit, line: Started, answer: Answer, recipe: Recipe, age_s: float) -> None:
+        model = line.model or visit.record.provider.model
         if isinstance(answer, Generation):
-            await self.governor.went_well(model, is_create=False)
-            if not line.is_given and answer.job not in ("", step.record.job_id):
+            await self.governor.call_accepted(model, is_create=False)
+            if not line.is_given and answer.job not in ("", visit.record.job_id):
                 answer = absent("the answer is about another job")
         decision = judged(
             line,
@@ -159,16 +159,16 @@ class Collector:
         )
         if decision.stop:
             everybody = decision.stop is Stop.EVERYBODY
-            concerned, lifts = EVERYTHING if everybody else model, lifted_by_any(Call.RETRIEVE, answer)
+            concerned, lifts = ALL_MODELS if everybody else model, lifted_by_any(Call.RETRIEVE, answer)
             await self.governor.pause(concerned, decision.brief, any_call_lifts=lifts)
         if decision.do is not Do.LOOK:
-            step.conclude(line, decision, answer)
+            visit.conclude(line, decision, answer)
         elif decision.stop:
             self.pace.is_held = self.pace.is_held or everybody
         else:
-            self._looked(step, line, answer, age_s, recipe)
+            self._looked(visit, line, answer, age_s, recipe)
 
-    def _looked(self, step: Step, line: Started, answer: Answer, age_s: float, recipe: Recipe) -> None:
+    def _looked(self, visit: SegmentVisit, line: Started, answer: Answer, age_s: float, recipe: Recipe) -> None:
         """Nothing has ended: what else must be known at the next look."""
         late = age_s > (recipe.deadline_s or self.deadline_s)
         seen = replace(
@@ -177,7 +177,7 @@ class Collector:
             is_cancelled=line.is_cancelled or (late and isinstance(answer, Generation)),
         )
         if seen != line:
-            step.segment, step.is_changed = step.segment.with_started(seen), True
+            visit.segment, visit.is_changed = visit.segment.with_started(seen), True
 
 
 _GONE = ABSENT | {409}
@@ -195,6 +195,6 @@ def _polls_by(line_s: float, first_s: float) -> int:
     """How many polls a line has had by an age: the first at `first_s`, then ever further apart."""
     if line_s < first_s:
         return 0
-    linear_s = LONGEST_POLL_S / (_GROWTH - 1)
+    linear_s = MAX_POLL_S / (_GROWTH - 1)
     grown = 1 + int(math.log(min(line_s, max(linear_s, first_s)) / first_s, _GROWTH))
-    return grown + int(max(0.0, line_s - linear_s) / LONGEST_POLL_S)
+    return grown + int(max(0.0, line_s - linear_s) / MAX_POLL_S)

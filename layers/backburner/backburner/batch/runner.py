@@ -14,20 +14,20 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
-from backburner.batch.checkpoint import Scribe, Step, TakenError
-from backburner.batch.create_lines import LineStarter
-from backburner.batch.poll_lines import Collector
+from backburner.batch.checkpoint import Checkpointer, SegmentVisit, TakenError
+from backburner.batch.create_lines import LineCreator
+from backburner.batch.poll_lines import LinePoller
 from backburner.capacity.limits import Reservation
-from backburner.capacity.timing import LONGEST_DELAY_S, Pace, ask_again_s, next_poll_s
+from backburner.capacity.timing import MAX_DELAY_S, Pace, ask_again_s, next_poll_s
 from backburner.documents.recipes import parse
 from backburner.documents.tokens import line_tokens
 from backburner.errors import JobError, Reason
-from backburner.ledger.ledger import Ledger, Open, Standing
+from backburner.ledger.ledger import Committed, Ledger, Open
 from backburner.ledger.records import LineCounts, OpenRecord, State
 from backburner.ledger.segment_state import Segment
-from backburner.memory.budget import Memory
-from backburner.memory.spool import Shelf, as_file, open_shelf
-from backburner.outcome.current import Inbox
+from backburner.memory.budget import MemoryBudget
+from backburner.memory.spool import Spool, as_file, open_spool
+from backburner.outcome.current import CurrentJobs
 from backburner.outcome.decisions import ABSENT_LOOK_S
 from backburner.outcome.finish import Finisher
 from backburner.ports import Bucket, Clock, Generator, Queue
@@ -38,26 +38,26 @@ _HELD_S = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segments:
+class SegmentRunner:
     """Looks after segments."""
 
     bucket: Bucket
     ledger: Ledger
-    inbox: Inbox
+    inbox: CurrentJobs
     finisher: Finisher
     generator: Generator
     pending: Queue
     clock: Clock
     pace: Pace
-    collector: Collector
-    starter: LineStarter
-    scribe: Scribe
-    memory: Memory
+    collector: LinePoller
+    starter: LineCreator
+    checkpointer: Checkpointer
+    memory: MemoryBudget
 
-    async def claim(self, record: OpenRecord, description: bytes, standing: Standing) -> bool:
+    async def claim(self, record: OpenRecord, description: bytes, committed: Committed) -> bool:
         """Open the run of a segment; False if somebody else opened it. It goes on where an earlier run stopped."""
         segment = msgspec.json.decode(description, type=Segment)
-        before = [held.record for held in (standing.run, standing.error) if held]
+        before = [held.record for held in (committed.run, committed.error) if held]
         for earlier in sorted(before, key=lambda each: each.run):
             if earlier.job_id == record.job_id and earlier.resume and earlier.resume.segment:
                 segment = earlier.resume.segment.again()
@@ -76,7 +76,7 @@ class Segments:
             ticket=message.ticket,
             waiting_for="turn",
             segment=segment,
-            wants=_each(record, segment),
+            reservation=_each(record, segment),
         )
         return await self.ledger.claim(waiting) is not None
 
@@ -84,99 +84,99 @@ class Segments:
         """Do what can be done now. In how many seconds to look again, under the message in hand; None: delete it."""
         record = held.record
         assert record.segment is not None, "not a segment"
-        step = Step(held=held, segment=record.segment, clock=self.clock, began_s=self.clock.monotonic())
+        visit = SegmentVisit(held=held, segment=record.segment, clock=self.clock, began_s=self.clock.monotonic())
         try:
-            if await self.inbox.whole(record.part_of) is None:
-                return await self._abandon(step)
-            await self.starter.count_dead(step)
-            async for _ in self.collector.collect(step):  # as much as memory takes at a time
-                await self._save(step)
+            if await self.inbox.parent(record.part_of) is None:
+                return await self._abandon(visit)
+            await self.starter.count_dead(visit)
+            async for _ in self.collector.collect(visit):  # as much as memory takes at a time
+                await self._save(visit)
             if record.cancelled_for is not None:
-                return await self._cancel(step, record.cancelled_for)
-            return await self._go_on(step)
+                return await self._cancel(visit, record.cancelled_for)
+            return await self._go_on(visit)
         except TakenError:
-            await asyncio.gather(*(self.generator.cancel(response_id) for response_id in step.unrecorded))
+            await asyncio.gather(*(self.generator.cancel(response_id) for response_id in visit.unrecorded))
             return _AGAIN_S
         finally:
-            self.memory.kept_bytes -= step.kept_bytes
+            self.memory.kept_bytes -= visit.kept_bytes
 
-    async def _abandon(self, step: Step) -> float | None:
+    async def _abandon(self, visit: SegmentVisit) -> float | None:
         """Its batch is over: stop what is under way, and end with it."""
-        all_stopped = await self.collector.cancel(step)
-        await self.scribe.save(step)
+        all_stopped = await self.collector.cancel(visit)
+        await self.checkpointer.save(visit)
         if not all_stopped:
             return _HELD_S
-        await self.finisher.settled(step.record)
+        await self.finisher.settled(visit.record)
         return None
 
-    async def _cancel(self, step: Step, reason: Reason) -> float | None:
+    async def _cancel(self, visit: SegmentVisit, reason: Reason) -> float | None:
         """Stop it, so that each line has ended.
 
         What runs is cancelled → a piece with how that ended → the record → a piece with all that was not begun →
         the record → the lines together, its end. A crash in between brings its message back, and it goes on from there.
         """
-        async for _ in self.collector.stop(step, reason):
-            await self._save(step)
-        if step.segment.started:
+        async for _ in self.collector.stop(visit, reason):
+            await self._save(visit)
+        if visit.segment.started:
             return _HELD_S
-        await self.starter.cancel_rest(step, reason)
-        await self._save(step)
-        await self._finish(step)
+        await self.starter.cancel_rest(visit, reason)
+        await self._save(visit)
+        await self._finish(visit)
         return None
 
-    async def _save(self, step: Step) -> None:
+    async def _save(self, visit: SegmentVisit) -> None:
         """Write what has changed; finished lines are not in memory any more."""
-        await self.scribe.save(step)
-        self.memory.kept_bytes -= step.kept_bytes
-        step.kept_bytes = 0
+        await self.checkpointer.save(visit)
+        self.memory.kept_bytes -= visit.kept_bytes
+        visit.kept_bytes = 0
 
-    async def _go_on(self, step: Step) -> float | None:
+    async def _go_on(self, visit: SegmentVisit) -> float | None:
         """Create what is to do, if it is this segment's turn; write what has changed, or end the run."""
         turn = self.starter.turn
-        if step.segment.todo and not turn.locked() and not self.pace.is_held:
+        if visit.segment.todo and not turn.locked() and not self.pace.is_held:
             async with turn:  # until the last ids are recorded
-                return await self._save_for_later(step, await self.starter.start(step))
-        await self.starter.give_back(step)
-        if step.segment.is_over and not (step.completed or step.failed):
-            await self._finish(step)
+                return await self._save_for_later(visit, await self.starter.start(visit))
+        await self.starter.give_back(visit)
+        if visit.segment.is_over and not (visit.completed or visit.failed):
+            await self._finish(visit)
             return None
         return await self._save_for_later(
-            step, _HELD_S if self.pace.is_held else ask_again_s(step.held.age_s, _AGAIN_S)
+            visit, _HELD_S if self.pace.is_held else ask_again_s(visit.held.age_s, _AGAIN_S)
         )
 
-    async def _save_for_later(self, step: Step, delay_s: float) -> float | None:
+    async def _save_for_later(self, visit: SegmentVisit, delay_s: float) -> float | None:
         """Write what has changed. In how many seconds to look again, None if another message does."""
-        if started := step.segment.started:
-            youngest_s = min(step.age_s() - line.at_s for line in started)
+        if started := visit.segment.started:
+            youngest_s = min(visit.age_s() - line.at_s for line in started)
             polls_s = next_poll_s(max(0.0, youngest_s), round_s=len(started) / self.pace.per_second)
             if any(line.absent_s is not None for line in started):
                 polls_s = min(polls_s, ABSENT_LOOK_S)
-            delay_s = min(delay_s, polls_s) if step.segment.todo else polls_s
-        if step.segment.is_over or (not started and not step.segment.todo):
+            delay_s = min(delay_s, polls_s) if visit.segment.todo else polls_s
+        if visit.segment.is_over or (not started and not visit.segment.todo):
             delay_s = 0.0
-        if step.is_guarded:  # the message in hand is not its message any more, and the guard is for the dead
-            await self.scribe.save(step, step.record.message(), round(min(delay_s, LONGEST_DELAY_S)))
+        if visit.is_guarded:  # the message in hand is not its message any more, and the guard is for the dead
+            await self.checkpointer.save(visit, visit.record.message(), round(min(delay_s, MAX_DELAY_S)))
             return None
-        if step.is_changed or step.completed or step.failed:
-            await self.scribe.save(step)
+        if visit.is_changed or visit.completed or visit.failed:
+            await self.checkpointer.save(visit)
         return delay_s
 
-    async def _finish(self, step: Step) -> None:
+    async def _finish(self, visit: SegmentVisit) -> None:
         """Put the pieces together and end the run."""
-        segment = step.segment
+        segment = visit.segment
         failed = len(segment.failed)
         counts = LineCounts(total=segment.completed + failed, completed=segment.completed, failed=failed)
         async with self.memory.holding(self.memory.moderate_bytes):
-            with open_shelf() as shelf:
+            with open_spool() as shelf:
                 try:
                     await self._take_down(segment, shelf)
                 except JobError as error:
-                    await self.finisher.fail(replace(step.record, segment=None), error.reason, str(error))
+                    await self.finisher.fail(replace(visit.record, segment=None), error.reason, str(error))
                     return
                 with as_file(shelf.in_order()) as path:
-                    await self.finisher.done(replace(step.record, lines=counts), path)
+                    await self.finisher.done(replace(visit.record, lines=counts), path)
 
-    async def _take_down(self, segment: Segment, shelf: Shelf) -> None:
+    async def _take_down(self, segment: Segment, shelf: Spool) -> None:
         """Put what became of each line on a shelf. Raises `JobError` where that is not known any more."""
         for key in segment.pieces:
             piece = await self.bucket.get(key)

@@ -13,18 +13,18 @@ from typing import IO
 import msgspec
 from msgspec.structs import replace
 
-from backburner.batch.lines import CANCELLED_LINE, MOST_LINE_BYTES, SUFFIX, custom_id_of, failed, number_of, split_lines
+from backburner.batch.lines import CANCELLED_LINE, MAX_LINE_BYTES, SUFFIX, custom_id_of, failed, number_of, split_lines
 from backburner.errors import JobError, Reason, RetryLaterError
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from backburner.ledger.records import LineCounts, OpenRecord, Part
 from backburner.ledger.segment_state import Segment, Todo
-from backburner.memory.budget import Memory
-from backburner.memory.spool import open_shelf
+from backburner.memory.budget import MemoryBudget
+from backburner.memory.spool import open_spool
 from backburner.outcome.finish import Finisher
 from backburner.ports import ABSENT, Bucket, ConflictError, Stored, TooLargeError
 
-MOST_BYTES = 512 * 1024 * 1024
-MOST_LINES = 100_000
+MAX_BYTES = 512 * 1024 * 1024
+MAX_LINES = 100_000
 SEGMENT_LINES = 1000
 SEGMENT_BYTES = 8 * 1024 * 1024
 """A segment is read into memory whole: it ends behind the line with which it has so many."""
@@ -38,12 +38,12 @@ _LOOKED_AT = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batches:
+class Segmenter:
     """Finds the lines of a batch, and joins what became of them."""
 
     bucket: Bucket
     finisher: Finisher
-    memory: Memory
+    memory: MemoryBudget
 
     async def is_batch(self, key: str, source: Stored) -> bool:
         """Whether a document is one. Raises `JobError` where it is meant as one and is not written in lines."""
@@ -59,15 +59,15 @@ class Batches:
 
     async def segments(self, key: str, source: Stored) -> list[bytes]:
         """The segments of a batch, each as the object that describes it. Raises `JobError` where it is too large."""
-        if source.size_bytes > MOST_BYTES:
-            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{source.size_bytes} bytes: a batch has at most {MOST_BYTES}")
+        if source.size_bytes > MAX_BYTES:
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{source.size_bytes} bytes: a batch has at most {MAX_BYTES}")
         found, seen = list[Segment](), set[int]()
         now = _Open(first_line=1, first_byte=0)
         number, end = 0, 0
         async for line, behind in self._lines(key, source):
             number, before, end = number + 1, end, behind
-            if number > MOST_LINES:
-                raise JobError(Reason.DOCUMENT_TOO_LARGE, f"more than {MOST_LINES} lines: cut it into several batches")
+            if number > MAX_LINES:
+                raise JobError(Reason.DOCUMENT_TOO_LARGE, f"more than {MAX_LINES} lines: cut it into several batches")
             custom_id = custom_id_of(line) if line is not None else None
             name = hash(custom_id) if custom_id is not None else None
             if line is None:
@@ -134,7 +134,7 @@ class Batches:
 
     async def _ended(self, part: Part) -> AsyncIterator[bytes]:
         """What became of each line of a segment. Raises `JobError` where that is gone."""
-        key = place_of(part.key).result_key(SUFFIX[1:])
+        key = output_location(part.key).result_key(SUFFIX[1:])
         try:
             stored = await self.bucket.get(key, _JOINED_BYTES)
             lines = iter(()) if stored is None else iter(stored.body.splitlines(keepends=True))
@@ -155,8 +155,8 @@ class Batches:
 
     async def _left(self, part: Part) -> Segment | None:
         """A segment that has not ended with a result of all its lines, as it was left; None for one that has."""
-        standing = await self.finisher.ledger.standing(place_of(part.key), "")
-        done, error = standing.run, standing.error
+        committed = await self.finisher.ledger.committed(output_location(part.key), "")
+        done, error = committed.run, committed.error
         if done is not None and (error is None or error.record.run < done.record.run):
             return None
         stored = await self.bucket.get(part.key)
@@ -168,7 +168,7 @@ class Batches:
 
     async def _cancelled(self, segment: Segment, reason: Reason) -> AsyncIterator[bytes]:
         """What became of each line of a segment that was left: it had ended, or was cancelled."""
-        with open_shelf() as shelf:
+        with open_spool() as shelf:
             for key in segment.pieces:
                 piece = await self.bucket.get(key)
                 for line in piece.body.splitlines(keepends=True) if piece else ():
@@ -207,9 +207,9 @@ class Batches:
             rest = lines.pop()
             for line in lines:
                 at += dropped + len(line) + 1
-                yield (None if dropped or len(line) > MOST_LINE_BYTES else line.removesuffix(b"\r")), at
+                yield (None if dropped or len(line) > MAX_LINE_BYTES else line.removesuffix(b"\r")), at
                 dropped = 0
-            if len(rest) > MOST_LINE_BYTES or dropped:
+            if len(rest) > MAX_LINE_BYTES or dropped:
                 dropped, rest = dropped + len(rest), b""
         if rest or dropped:
             yield (None if dropped else rest), at + dropped + len(rest)

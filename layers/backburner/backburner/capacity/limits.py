@@ -10,20 +10,20 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-EVERYTHING = "*"
+ALL_MODELS = "*"
 """Name of a pause that concerns the whole provider; others are named by their model."""
 BAD_CREATES_TO_CLOSE = 5
 PROBE_EVERY = timedelta(seconds=60)
-MOST_UNREADABLE = 50
-MOST_PAUSES = 20
+MAX_UNREADABLE = 50
+MAX_PAUSES = 20
 """Lines of a batch may name any model, so there may be any number that the provider refuses: as many are remembered."""
-_MOST = 10**15
+_MAX = 10**15
 """Tokens or money that a day can come to: more is an answer that lies."""
 _FULL_S = 15.0
 """A job for which there is no place is looked at again after this: longer than a tick stays for what is due soon."""
-_LONGEST_BUDGET_S = 3600.0
+_MAX_BUDGET_S = 3600.0
 """One whose day's budget is spent asks again within this: the operator may have raised it."""
-_LONGEST_TAKEN_S = 86_400.0
+_MAX_TAKEN_S = 86_400.0
 """A generation that is said to have taken longer teaches nothing about when to look at the next."""
 _FORGOTTEN_AFTER = timedelta(minutes=30)
 """A pause that nobody has probed for so long past its time is nobody's: who waits asks every quarter of an hour."""
@@ -34,7 +34,7 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     """What one run may use: so many generations at a time, so many tokens, so much money."""
 
     model: str
-    places: int = 1
+    slots: int = msgspec.field(default=1, name="places")
     """1; of a batch's lines as many as are open."""
     tokens: int = 0
     cost: float = 0.0
@@ -61,7 +61,7 @@ class Counters(msgspec.Struct, kw_only=True):
     version: int = 1
     reserved: dict[str, Reservation] = {}
     """By `<job_id>.<run>`: the generations in flight."""
-    owed: dict[str, Reservation] = {}
+    unsettled: dict[str, Reservation] = msgspec.field(default_factory=dict, name="owed")
     """By `<job_id>.<run>`: what earlier attempts of runs that wait again have used; booked with their end."""
     minute: datetime = _EPOCH
     submitted: int = 0
@@ -90,7 +90,7 @@ class Counters(msgspec.Struct, kw_only=True):
     @property
     def in_flight(self) -> int:
         """Generations that are open, as far as anybody knows."""
-        return sum(held.places for held in self.reserved.values())
+        return sum(held.slots for held in self.reserved.values())
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +112,7 @@ class Denial(msgspec.Struct, frozen=True, kw_only=True):
 def room(counters: Counters, limits: Limits, now: datetime) -> int:
     """How many reservations could be granted now."""
     move_windows(counters, now)
-    if pause := counters.pauses.get(EVERYTHING):
+    if pause := counters.pauses.get(ALL_MODELS):
         return 1 if now >= pause.next_probe else 0
     free = min(limits.max_in_flight - counters.in_flight, limits.submits_per_minute - counters.submitted)
     return max(0, min(free, _affordable(counters, limits)))
@@ -121,14 +121,14 @@ def room(counters: Counters, limits: Limits, now: datetime) -> int:
 def _affordable(counters: Counters, limits: Limits) -> int:
     """How many more like those under way the day's budget takes. Who wants less is among the few that a tick tries."""
     held, (tokens, cost) = counters.reserved.values(), used(counters)
-    places = max(1, counters.in_flight)
+    slots = max(1, counters.in_flight)
     found = [limits.max_in_flight]
     for limit, spent, reserved in (
         (limits.daily_tokens, tokens, sum(each.tokens for each in held)),
         (limits.daily_cost, cost, sum(each.cost for each in held)),
     ):
         if limit is not None and (reserved > 0 or spent >= limit):
-            each = reserved / places
+            each = reserved / slots
             found.append(int(max(0.0, limit - spent) / each) if each else 0)
     return min(found)
 
@@ -167,7 +167,7 @@ def extend(
         if denial is not None:
             return more, denial
         held = msgspec.structs.replace(
-            held, places=held.places + 1, tokens=held.tokens + each.tokens, cost=held.cost + each.cost
+            held, slots=held.slots + 1, tokens=held.tokens + each.tokens, cost=held.cost + each.cost
         )
         counters.reserved[name] = held
         _granted(counters, now, each.model)
@@ -177,7 +177,7 @@ def extend(
 def _granted(counters: Counters, now: datetime, model: str) -> None:
     """One more generation is started; where it is a probe, the next is a while away."""
     counters.submitted += 1
-    for key in (EVERYTHING, model):
+    for key in (ALL_MODELS, model):
         if pause := counters.pauses.get(key):
             counters.pauses[key] = msgspec.structs.replace(pause, next_probe=now + PROBE_EVERY)
 
@@ -190,13 +190,13 @@ def release(counters: Counters, name: str, used: Reservation) -> None:
     if name in counters.reserved and counters.reserved[name].holder == used.holder:
         del counters.reserved[name]
         if used.tokens or used.cost:
-            counters.owed[name] = used
+            counters.unsettled[name] = used
 
 
 def settle(counters: Counters, now: datetime, name: str, *, tokens: int, cost: float) -> None:
     """Book what an ended run used, once: only while it has a reservation or a bill."""
     move_windows(counters, now)
-    held = [counters.reserved.pop(name, None), counters.owed.pop(name, None)]
+    held = [counters.reserved.pop(name, None), counters.unsettled.pop(name, None)]
     if any(held):
         booked = [each for each in held if each]
         _book(
@@ -207,20 +207,20 @@ def settle(counters: Counters, now: datetime, name: str, *, tokens: int, cost: f
 
 
 def _book(counters: Counters, tokens: int, cost: float) -> None:
-    counters.tokens = min(_MOST, counters.tokens + max(0, tokens))
-    counters.cost = round(min(float(_MOST), counters.cost + (max(0.0, cost) if math.isfinite(cost) else _MOST)), 9)
+    counters.tokens = min(_MAX, counters.tokens + max(0, tokens))
+    counters.cost = round(min(float(_MAX), counters.cost + (max(0.0, cost) if math.isfinite(cost) else _MAX)), 9)
 
 
 def note_unreadable(counters: Counters, found: Mapping[str, str], readable: Collection[str]) -> None:
     """Keep the names of objects that a person must look at, no more than can be shown."""
     kept = {key: why for key, why in counters.unreadable.items() if key not in readable} | dict(found)
-    counters.unreadable = dict(sorted(kept.items())[:MOST_UNREADABLE])
+    counters.unreadable = dict(sorted(kept.items())[:MAX_UNREADABLE])
 
 
 def learn(counters: Counters, model: str, took_s: float, chars_per_token: float | None = None) -> None:
     """Take one more generation into account, with a weight of a fifth: bounded, so that others soon outvote it."""
-    took_s = min(_LONGEST_TAKEN_S, max(0.0, took_s))
-    usual_s = min(_LONGEST_TAKEN_S, counters.usual_s.get(model, took_s))
+    took_s = min(_MAX_TAKEN_S, max(0.0, took_s))
+    usual_s = min(_MAX_TAKEN_S, counters.usual_s.get(model, took_s))
     counters.usual_s[model] = round(usual_s + (took_s - usual_s) / 5, 1)
     if chars_per_token is not None:
         told = _plausible(chars_per_token)
@@ -238,7 +238,7 @@ def pause(counters: Counters, now: datetime, name: str, why: str, *, any_call_li
     Beyond so many models none is noted: whoever was refused waits by itself.
     """
     before = counters.pauses.get(name)
-    if before is None and name != EVERYTHING and len(counters.pauses) >= MOST_PAUSES:
+    if before is None and name != ALL_MODELS and len(counters.pauses) >= MAX_PAUSES:
         return
     counters.pauses[name] = Pause(
         why=why,
@@ -248,18 +248,18 @@ def pause(counters: Counters, now: datetime, name: str, why: str, *, any_call_li
     )
 
 
-def went_bad(counters: Counters, now: datetime, why: str) -> None:
+def create_failed(counters: Counters, now: datetime, why: str) -> None:
     """Count a create that was refused or ambiguous; so many in a row close the tap."""
     counters.bad_creates += 1
     if counters.bad_creates >= BAD_CREATES_TO_CLOSE:
-        pause(counters, now, EVERYTHING, f"{counters.bad_creates} creates in a row failed, the last: {why}")
+        pause(counters, now, ALL_MODELS, f"{counters.bad_creates} creates in a row failed, the last: {why}")
 
 
-def went_well(counters: Counters, model: str, *, is_create: bool = True) -> None:
+def call_accepted(counters: Counters, model: str, *, is_create: bool = True) -> None:
     """The provider accepted a call for a model: whatever was paused for the like of it goes on."""
     if is_create:
         counters.bad_creates = 0
-    for name in (EVERYTHING, model):
+    for name in (ALL_MODELS, model):
         if name in counters.pauses and (is_create or counters.pauses[name].any_call_lifts):
             del counters.pauses[name]
 
@@ -267,7 +267,7 @@ def went_well(counters: Counters, model: str, *, is_create: bool = True) -> None
 def _denial(
     counters: Counters, limits: Limits, now: datetime, wanted: Reservation, *, behind_others: bool
 ) -> Denial | None:
-    for key in (EVERYTHING, wanted.model):
+    for key in (ALL_MODELS, wanted.model):
         held = counters.pauses.get(key)
         if held is not None and now < held.next_probe:
             return Denial(waiting_for="provider", seconds=(held.next_probe - now).total_seconds())
@@ -280,7 +280,7 @@ def _denial(
     if _fits(limits, wanted, used(counters)):
         return None
     is_spent = not _fits(limits, wanted, used(counters, reserved=False))
-    return Denial(waiting_for="budget", seconds=min(_LONGEST_BUDGET_S, _until_tomorrow(now)) if is_spent else _FULL_S)
+    return Denial(waiting_for="budget", seconds=min(_MAX_BUDGET_S, _until_tomorrow(now)) if is_spent else _FULL_S)
 
 
 def _fits(limits: Limits, wanted: Reservation, day: tuple[int, float]) -> bool:
@@ -292,7 +292,7 @@ def _fits(limits: Limits, wanted: Reservation, day: tuple[int, float]) -> bool:
 
 def used(counters: Counters, *, reserved: bool = True) -> tuple[int, float]:
     """Tokens and money of the day: booked, owed, and, if wanted, reserved by what is under way."""
-    held = [*(counters.reserved.values() if reserved else ()), *counters.owed.values()]
+    held = [*(counters.reserved.values() if reserved else ()), *counters.unsettled.values()]
     return counters.tokens + sum(each.tokens for each in held), counters.cost + sum(each.cost for each in held)
 
 
@@ -306,7 +306,7 @@ def move_windows(counters: Counters, now: datetime) -> None:
         counters.day, counters.tokens, counters.cost = day, 0, 0.0
 
 
-def nobody_waits(counters: Counters, _now: datetime) -> None:
+def backlog_is_empty(counters: Counters, _now: datetime) -> None:
     """The backlog is empty: a new upload need not go behind it."""
     counters.others_wait = False
 

@@ -8,12 +8,12 @@ from backburner.ports import Clock
 
 UNKNOWN_S = 2.0
 """First look at a generation of a model whose usual duration is not known yet."""
-LONGEST_POLL_S = 300.0
-LONGEST_DELAY_S = 900.0
+MAX_POLL_S = 300.0
+MAX_DELAY_S = 900.0
 """The longest delay of a queue message (SQS, Message Queue)."""
-LONGEST_HIDING_S = 36_000.0
+MAX_HIDING_S = 36_000.0
 """A message in hand is hidden at most this long, below the 12 hours that a queue allows."""
-LONGEST_WAIT_S = 120.0
+MAX_WAIT_S = 120.0
 """A segment of a batch asks for places at least this often."""
 PROBE_S = 60.0
 """A provider that refuses everybody is tried again this often."""
@@ -26,7 +26,7 @@ def next_poll_s(
     hint_s: float | None = None,
     *,
     round_s: float = 0.0,
-    most_s: float = LONGEST_HIDING_S,
+    most_s: float = MAX_HIDING_S,
     left_s: float = math.inf,
 ) -> float:
     """About a fifth of the generation's age, ±20 %, or the provider's hint where that is later.
@@ -34,7 +34,7 @@ def next_poll_s(
     At most 5 minutes; or twice `round_s`, what it takes to look at everything in flight once, where that is longer, but
     never more than `most_s`, for which the provider keeps what has ended; and not behind the deadline, `left_s` away.
     """
-    longest_s = min(most_s, max(LONGEST_POLL_S, 2 * round_s))
+    longest_s = min(most_s, max(MAX_POLL_S, 2 * round_s))
     own = max(UNKNOWN_S, age_s / 5) * RANDOM.uniform(0.8, 1.2)
     return max(min(UNKNOWN_S, most_s), min(longest_s, max(own, hint_s or 0.0), max(UNKNOWN_S, left_s)))
 
@@ -44,23 +44,23 @@ def ask_again_s(waited_s: float, least_s: float) -> float:
 
     A hundred segments of a batch may wait at once, and each time costs calls of the store.
     """
-    return max(least_s, min(LONGEST_WAIT_S, waited_s / 5 * RANDOM.uniform(0.8, 1.2)))
+    return max(least_s, min(MAX_WAIT_S, waited_s / 5 * RANDOM.uniform(0.8, 1.2)))
 
 
 def probe_s(hint_s: float | None = None) -> float:
     """When to try a provider again that refuses everybody: a minute, or its hint where that is a little later."""
-    return max(PROBE_S, min(LONGEST_POLL_S, hint_s or 0.0))
+    return max(PROBE_S, min(MAX_POLL_S, hint_s or 0.0))
 
 
 def hidden_s(seconds: float) -> float:
     """How long to hide a message that is to show after so many seconds."""
-    return min(LONGEST_HIDING_S, max(1.0, seconds))
+    return min(MAX_HIDING_S, max(1.0, seconds))
 
 
 def backoff_s(tries: int, hint_s: float | None = None) -> float:
     """2 s, doubled with each try in a row, ±20 %, or the provider's hint where that is later; at most 900 s."""
     own = UNKNOWN_S * float(2 ** min(tries, 10)) * RANDOM.uniform(0.8, 1.2)
-    return min(LONGEST_DELAY_S, max(own, hint_s or 0.0))
+    return min(MAX_DELAY_S, max(own, hint_s or 0.0))
 
 
 class Pace:

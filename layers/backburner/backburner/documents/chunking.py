@@ -26,7 +26,7 @@ _BEGINS = tuple(map(re.compile, (f"{_PARAGRAPH}|{_LINE}|{_SENTENCE}", r"(?<=\s)(
 """An overlap may begin where a match ends; best first."""
 _AHEAD = 8
 """Characters that the patterns look at behind the end of a match."""
-_MOST_MARKS = 64
+_MAX_MARKS = 64
 """Marks on one letter; more are no writing."""
 _JOINED = frozenset(["\u200d", "\ufe0e", "\ufe0f", "\u20e3", *map(chr, range(0x1F3FB, 0x1F400))])
 """Characters that belong to the one before without being accents: what emoji are joined and coloured with."""
@@ -85,7 +85,7 @@ def _overlap_begin(text: str, own: int, earliest: int) -> int:
 
 def _between_letters(text: str, own: int, most: int) -> int:
     """The last place that tears no letter from its accents, and no pair of CR and LF."""
-    for place in range(most, max(own, most - _MOST_MARKS), -1):
+    for place in range(most, max(own, most - _MAX_MARKS), -1):
         joined = unicodedata.combining(text[place]) or text[place] in _JOINED or text[place - 1] == "\u200d"
         if not joined and text[place - 1 : place + 1] != "\r\n":
             return place

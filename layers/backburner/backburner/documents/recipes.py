@@ -45,8 +45,8 @@ _FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-MOST_TOKENS = 10**15
-MOST_COST = 1e12
+MAX_TOKENS = 10**15
+MAX_COST = 1e12
 """More is no cost, but an answer that lies."""
 Tokens = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
 Money = Annotated[float, msgspec.Meta(ge=0)]
@@ -60,8 +60,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def of(self, inputs: int, outputs: int) -> float:
         """What so many tokens cost: never less than nothing, and always a number that can be written."""
-        inputs, outputs = (min(MOST_TOKENS, max(0, tokens)) for tokens in (inputs, outputs))
-        return round(min(MOST_COST, (inputs * self.input + outputs * self.output) / 1_000_000), 9)
+        inputs, outputs = (min(MAX_TOKENS, max(0, tokens)) for tokens in (inputs, outputs))
+        return round(min(MAX_COST, (inputs * self.input + outputs * self.output) / 1_000_000), 9)
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ rather too few for most languages.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backburner.documents.recipes import MOST_TOKENS, Recipe
+from backburner.documents.recipes import MAX_TOKENS, Recipe
 from backburner.errors import JobError, Reason
 
 CHARS_PER_TOKEN = 3.0
@@ -42,7 +42,7 @@ def line_tokens(size_bytes: int, cap: object, instructions: str = "") -> tuple[i
     """About what a line of a batch takes in and gives: its bytes as characters, the instructions it gets, its cap."""
     is_cap = isinstance(cap, int) and not isinstance(cap, bool) and cap > 0
     inputs = int(size_bytes / CHARS_PER_TOKEN) + 1 + (estimate_tokens(instructions) if instructions else 0)
-    return inputs, min(cap, MOST_TOKENS) if is_cap and isinstance(cap, int) else OUTPUT_WITHOUT_CAP_TOKENS
+    return inputs, min(cap, MAX_TOKENS) if is_cap and isinstance(cap, int) else OUTPUT_WITHOUT_CAP_TOKENS
 
 
 def window_of(windows: Mapping[str, int], model: str) -> int | None:

@@ -21,7 +21,7 @@ MAX_NOTES = 100
 """Notes of one document that its record carries."""
 MAX_NOTE_CHARS = 300
 _HEADER_BYTES = 262_144
-_MOST_FILES = 64
+_MAX_FILES = 64
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -85,7 +85,7 @@ def _bind(bounds: Bounds) -> None:
         (resource.RLIMIT_DATA, bounds.memory_bytes),
         (resource.RLIMIT_CPU, bounds.cpu_s),
         (resource.RLIMIT_FSIZE, MAX_TEXT_BYTES + _HEADER_BYTES),
-        (resource.RLIMIT_NOFILE, _MOST_FILES),
+        (resource.RLIMIT_NOFILE, _MAX_FILES),
         (resource.RLIMIT_CORE, 0),
     ):
         soft, hard = resource.getrlimit(kind)

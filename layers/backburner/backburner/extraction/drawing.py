@@ -12,7 +12,7 @@ from backburner.extraction.xmltree import Element, attribute, local_name
 
 _AXES = {"catAx": "category axis", "valAx": "value axis", "dateAx": "date axis", "serAx": "series axis"}
 _CACHES = ("strCache", "numCache", "strLit", "numLit", "multiLvlStrCache")
-_MOST_POINTS = 1_000_000
+_MAX_POINTS = 1_000_000
 """Of a series; an index beyond it is a mistake or an attack."""
 _CODE_LITERALS = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 _DAY_ZERO, _DAY_ZERO_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 - a cell knows no zone
@@ -161,7 +161,7 @@ def _points(cache: Element) -> list[str]:
     for place, point in enumerate(one for one in cache if local_name(one) == "pt"):
         index = _number(attribute(point, "idx"), place)
         text = point.text if len(point) == 0 else "".join(value.text or "" for value in _named(point, "v"))
-        if 0 <= index < _MOST_POINTS:
+        if 0 <= index < _MAX_POINTS:
             found[index] = " ".join((text or "").split())
     return [found.get(index, "") for index in range(max(found, default=-1) + 1)]
 

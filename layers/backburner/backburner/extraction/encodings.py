@@ -17,16 +17,16 @@ _DECLARED = re.compile(
     rb"""<(?:meta\b[^>]*?|\?xml\b[^>]*?en)c(?:harset|oding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
 )
 _CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x19\x1c-\x1f]|\x00+")
-_MOST_CONTROLS = 0.01
+_MAX_CONTROLS = 0.01
 """Share of control characters beyond which bytes are no text; a run of NULs, as a crash leaves in a log, is one."""
 _NULS = re.compile("\x00+")
 _SEVEN_BIT = ("iso2022", "hz", "utf-7")
 _PAIRED = frozenset({"cp932", "euc_jp", "cp949", "gb18030", "cp950", "big5hkscs", "johab"})
-_MOST_BY_CHANCE = 3
+_MAX_BY_CHANCE = 3
 """Characters of two bytes each that may happen to be valid UTF-8 too."""
 _MIXED_GOOD = 10
 """So many characters are no UTF-8 by chance."""
-_MOST_BAD_DECLARED = 0.3
+_MAX_BAD_DECLARED = 0.3
 
 
 def text_of(body: bytes) -> str | None:
@@ -77,7 +77,7 @@ def decoded(body: bytes, declared: str | None) -> str:
     try:
         text = _undeclared(body)
     except JobError:
-        if found is None or found.bad > _MOST_BAD_DECLARED * (found.good + found.bad):
+        if found is None or found.bad > _MAX_BAD_DECLARED * (found.good + found.bad):
             raise
         return _without_nuls(found.text)
     if text is None:
@@ -116,7 +116,7 @@ def _declared(body: bytes, codec: str) -> Decoding | None:
 def _is_chance(text: str) -> bool:
     """Whether two-byte characters may be valid UTF-8 only by chance."""
     beyond = [char for char in text if char > "\x7f"]
-    return len(beyond) <= _MOST_BY_CHANCE and max(beyond) < "\u0800"
+    return len(beyond) <= _MAX_BY_CHANCE and max(beyond) < "\u0800"
 
 
 def _undeclared(body: bytes) -> str | None:
@@ -140,7 +140,7 @@ def _undeclared(body: bytes) -> str | None:
 
 def _has_too_many_controls(body: bytes) -> bool:
     nuls = body.count(0)
-    return sum(1 for _ in _CONTROLS.finditer(body)) > _MOST_CONTROLS * (len(body) - nuls)
+    return sum(1 for _ in _CONTROLS.finditer(body)) > _MAX_CONTROLS * (len(body) - nuls)
 
 
 def _without_nuls(text: str) -> str:

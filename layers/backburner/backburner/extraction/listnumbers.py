@@ -5,21 +5,21 @@
 from collections.abc import Callable
 from functools import partial
 
-MOST = 1_000_000
+MAX = 1_000_000
 """Word itself stops at 32,767; larger ones are shown in digits."""
 _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"),
     (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
 )  # fmt: skip
-_MOST_ROMAN = 32_767
-_MOST_REPEATED = 780
+_MAX_ROMAN = 32_767
+_MAX_REPEATED = 780
 """What letters count to: zzz… at thirty letters."""
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
 _RUSSIAN = "абвгдежзиклмнопрстуфхцчшщыэюя"
 _HEBREW = "אבגדהוזחטיכלמנסעפצקרשת"
 _HEBREW_HUNDREDS = ((400, "ת"), (300, "ש"), (200, "ר"), (100, "ק"))
 _HEBREW_TENS, _HEBREW_ONES = " יכלמנסעפצ", " אבגדהוזחט"
-_MOST_HEBREW = 1000
+_MAX_HEBREW = 1000
 _ARABIC = "أبتثجحخدذرزسشصضطظعغفقكلمنهوي"
 _ABJAD = "أبجدهوزحطيكلمنسعفصقرشتثخذضظغ"
 _THAI = "กขคงจฉชซฌญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรลวศษสหฬอฮ"
@@ -66,7 +66,7 @@ def shown_number(number: int, form: str, language: str = "en") -> str:
     if form in ("ordinal", "cardinalText", "ordinalText"):
         return _worded(number, form, language.partition("-")[0].lower())
     found = _FORMS.get(form)
-    return found(number) if found and abs(number) <= MOST else str(number)
+    return found(number) if found and abs(number) <= MAX else str(number)
 
 
 def padded_like(number: int, example: str) -> str:
@@ -76,7 +76,7 @@ def padded_like(number: int, example: str) -> str:
 
 
 def _roman(number: int) -> str:
-    if not 0 < number <= _MOST_ROMAN:
+    if not 0 < number <= _MAX_ROMAN:
         return str(number)
     shown = []
     for value, letters in _ROMAN:
@@ -87,7 +87,7 @@ def _roman(number: int) -> str:
 
 def _lettered(letters: str, number: int) -> str:
     """As Word counts behind the last letter: z, aa, bb, cc."""
-    if not 0 < number <= _MOST_REPEATED:
+    if not 0 < number <= _MAX_REPEATED:
         return str(number)
     times, place = divmod(number - 1, len(letters))
     return letters[place] * (times + 1)
@@ -137,7 +137,7 @@ def _korean(number: int) -> str:
 
 def _hebrew(number: int) -> str:
     """By the letters' values; 15 and 16 are written 9 + 6 and 9 + 7."""
-    if not 0 < number < _MOST_HEBREW:
+    if not 0 < number < _MAX_HEBREW:
         return str(number)
     shown = ""
     for value, letter in _HEBREW_HUNDREDS:
@@ -151,7 +151,7 @@ def _hebrew(number: int) -> str:
 def _worded(number: int, form: str, language: str) -> str:
     if form == "ordinal":
         return f"{number}{_ordinal_end(number, language)}"
-    if language != "en" or not 0 <= number < MOST:
+    if language != "en" or not 0 <= number < MAX:
         return str(number)
     words = _words(number)
     if form == "ordinalText":

@@ -16,7 +16,7 @@ _ENTITY = re.compile(rb"<\0{0,3}!\0{0,3}E\0{0,3}N\0{0,3}T\0{0,3}I\0{0,3}T\0{0,3}
 _ENTITY_BYTES = 32
 """As long as such a declaration's beginning is in UTF-32."""
 
-_MOST_DIGITS = 9
+_MAX_DIGITS = 9
 
 
 def parse_xml(body: bytes, what: str) -> Element:
@@ -98,4 +98,4 @@ def attribute(element: Element, name: str) -> str | None:
 
 def whole_number(text: str | None, *, otherwise: int = 0) -> int:
     """The value of an attribute that counts something; `otherwise` where it is missing or says anything else."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else otherwise
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else otherwise

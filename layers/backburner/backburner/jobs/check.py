@@ -10,18 +10,18 @@ import logging
 import math
 from dataclasses import dataclass
 
-from backburner.batch.runner import Segments
+from backburner.batch.runner import SegmentRunner
 from backburner.capacity.governor import Governor
-from backburner.capacity.timing import LONGEST_DELAY_S, Pace, hidden_s, next_poll_s, probe_s
+from backburner.capacity.timing import MAX_DELAY_S, Pace, hidden_s, next_poll_s, probe_s
 from backburner.documents.recipes import Recipe, parse, schema_problem
 from backburner.errors import MessageError, Reason
 from backburner.jobs.start import Starter
 from backburner.jobs.submit import Submitter
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messages import Message, dead_letter, decode
 from backburner.ledger.records import LOST, UNKNOWN, OpenRecord, State, ended_unseen, log_keys, seen
-from backburner.memory.budget import Memory
+from backburner.memory.budget import MemoryBudget
 from backburner.outcome.decisions import (
     ABSENT_LOOK_S,
     OVERDUE_S,
@@ -37,7 +37,7 @@ from backburner.ports import Clock, Generator, Queue, Received
 from backburner.provider.answers import Answer, Generation, absent
 from backburner.provider.profiles import Profile
 from backburner.provider.verdicts import ABSENT, Act, Call, Verdict, judge
-from backburner.split.parent import Massive
+from backburner.split.parent import ParentRuns
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ EARLY_S = 2.0
 _VOID_AT_RECEIVE = 3
 _TELLING_CHARS = 1000
 """An input shorter than this says little about how many characters make a token."""
-MOST_RECEIVES = 500
+MAX_RECEIVES = 500
 OLDEST_S = 7 * 86_400
 """A message that was received that often or is that old is replaced, long before redrive or retention would take it."""
 
@@ -66,9 +66,9 @@ class Checker:
     profile: Profile
     pace: Pace
     governor: Governor
-    massive: Massive
-    segments: Segments
-    memory: Memory
+    parent_runs: ParentRuns
+    segments: SegmentRunner
+    memory: MemoryBudget
     deadline_s: int
 
     async def handle(self, queue: Queue, received: Received) -> None:
@@ -104,7 +104,7 @@ class Checker:
         match held.record.state:
             case State.SUBMITTING | State.WAITING if held.record.cancelled_for is not None:
                 perhaps = held.record.suspected_orphans + (held.record.state is State.SUBMITTING)
-                ended = held.but(suspected_orphans=perhaps)
+                ended = held.with_changes(suspected_orphans=perhaps)
                 why = "cancelled before it was known to be started"
                 ours = await self.starter.end(ended, held.record.cancelled_for, why)
             case State.SUBMITTING:
@@ -115,7 +115,7 @@ class Checker:
             case _ if held.record.division is None:
                 return await self._look(held, received)
             case _:
-                return await self._after(await self.massive.look(held), held, received)
+                return await self._after(await self.parent_runs.look(held), held, received)
         return _DELETE if ours else _TAKEN
 
     async def _unrecorded(self, message: Message, received: Received) -> "_Next":
@@ -124,8 +124,8 @@ class Checker:
         Whoever sent the message may be about to claim, and then it is his record's one message: it is kept until a
         lease has passed since it was first seen, unless the run is open under another ticket, or over.
         """
-        standing = await self.ledger.standing(place_of(message.key), message.job)
-        if not standing.is_over(message.run):
+        committed = await self.ledger.committed(output_location(message.key), message.job)
+        if not committed.is_over(message.run):
             await self.submitter.submit(message.key, message)
             opened = await self.ledger.open_record(message.job, message.run)
             is_its = opened is None or opened.record.ticket == message.ticket
@@ -133,7 +133,7 @@ class Checker:
                 return self._until_void(received), frozenset()
         if message.response_id is None:
             return _DELETE
-        if standing.knows(message.response_id):
+        if committed.knows(message.response_id):
             return None, self._forgettable({message.response_id})
         await self.generator.cancel(message.response_id)
         return _DELETE
@@ -216,7 +216,7 @@ class Checker:
         answer = await self.generator.retrieve(response_id)
         if not isinstance(answer, Generation):
             return answer
-        await self.governor.went_well(record.provider.model, is_create=False)
+        await self.governor.call_accepted(record.provider.model, is_create=False)
         is_ours = not (answer.job and self.profile.metadata) or answer.job == record.job_id
         return answer if is_ours else absent("the answer is about another job")
 
@@ -241,12 +241,12 @@ class Checker:
         record, age_s = held.record, held.generation_age_s
         late = held.generation_age_s > self._deadline_s(recipe)
         if late and isinstance(answer, Generation) and record.cancelled_for is None:
-            cancelling = held.but(cancelled_for=Reason.DEADLINE_EXCEEDED, ran_s=age_s)
+            cancelling = held.with_changes(cancelled_for=Reason.DEADLINE_EXCEEDED, elapsed_before_write_s=age_s)
             await self.ledger.rewrite(cancelling)
             return 0.0, frozenset()
         absent_s = absent_since(answer, age_s, record.absent_s)
         if absent_s != record.absent_s:
-            mine = await self.ledger.rewrite(held.but(absent_s=absent_s, ran_s=age_s))
+            mine = await self.ledger.rewrite(held.with_changes(absent_s=absent_s, elapsed_before_write_s=age_s))
             if mine is None:
                 return _TAKEN
             held = mine
@@ -264,15 +264,17 @@ class Checker:
 
     async def _later(self, held: Open, received: Received, delay_s: float) -> "_Next":
         """Look again after a while; with a fresh message before redrive or retention takes the old one."""
-        if received.receives < MOST_RECEIVES and received.age_s < OLDEST_S:
+        if received.receives < MAX_RECEIVES and received.age_s < OLDEST_S:
             return delay_s, frozenset()
         record, is_running = held.record, held.record.state is State.RUNNING
         fresh = record.message(record.response_id)
         queue = self.pending if is_running else self.starter.backlog
-        await queue.send(fresh.encode(), round(min(delay_s, LONGEST_DELAY_S)))
-        ran_s = held.generation_age_s if is_running else 0.0
+        await queue.send(fresh.encode(), round(min(delay_s, MAX_DELAY_S)))
+        elapsed_before_write_s = held.generation_age_s if is_running else 0.0
         polls = record.polls + (received.receives if record.response_id else 0)
-        renewed = await self.ledger.rewrite(held.but(ticket=fresh.ticket, ran_s=ran_s, polls=polls))
+        renewed = await self.ledger.rewrite(
+            held.with_changes(ticket=fresh.ticket, elapsed_before_write_s=elapsed_before_write_s, polls=polls)
+        )
         return _DELETE if renewed else _TAKEN
 
     def _learn(self, answer: Generation, held: Open) -> None:
@@ -303,9 +305,9 @@ def _schema_problem(recipe: Recipe, answer: Answer) -> str:
 
 def _updated(held: Open, answer: Answer, verdict: Verdict, received: Received) -> Open:
     """The record with what the provider now says, and how often it was asked."""
-    asked = held.but(polls=held.record.polls + received.receives)
+    asked = held.with_changes(polls=held.record.polls + received.receives)
     if not isinstance(answer, Generation):
         status = LOST if verdict.act is Act.LOST or answer.status in ABSENT else UNKNOWN
         return dataclasses.replace(asked, record=ended_unseen(asked.record, status))
     updated = dataclasses.replace(asked, record=seen(asked.record, answer))
-    return updated.but(partial_text=answer.text or answer.refusal or held.record.partial_text)
+    return updated.with_changes(partial_text=answer.text or answer.refusal or held.record.partial_text)

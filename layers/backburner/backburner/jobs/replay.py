@@ -8,9 +8,9 @@ import logging
 from dataclasses import dataclass
 from enum import StrEnum
 
-from backburner.ledger.ledger import Ledger, Standing
+from backburner.ledger.ledger import Committed, Ledger
 from backburner.ledger.messages import Message, new_ticket
-from backburner.outcome.current import Inbox
+from backburner.outcome.current import CurrentJobs
 from backburner.ports import Bucket, Queue
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Replayer:
 
     bucket: Bucket
     ledger: Ledger
-    inbox: Inbox
+    inbox: CurrentJobs
     pending: Queue
 
     async def replay(self, key: str, *, rerun: bool = False) -> Outcome:
@@ -56,21 +56,21 @@ class Replayer:
         current = await self.inbox.current(key, await self.bucket.head(key))
         if current is None:
             return Plan(outcome=Outcome.SOURCE_MISSING)
-        standing = await self.ledger.standing(current.place, current.job_id)
-        run = standing.last_run + 1
+        committed = await self.ledger.committed(current.place, current.job_id)
+        run = committed.last_run + 1
         if await self.ledger.open_record(current.job_id, run):
             return Plan(outcome=Outcome.RUNNING)
-        if _is_done(standing) and not rerun:
+        if _is_done(committed) and not rerun:
             return Plan(outcome=Outcome.DONE)
         return Plan(
-            outcome=Outcome.NEW_VERSION if run == 1 and standing.etags else Outcome.REPLAYED,
+            outcome=Outcome.NEW_VERSION if run == 1 and committed.etags else Outcome.REPLAYED,
             message=Message(job=current.job_id, run=run, key=key, ticket=new_ticket()),
         )
 
 
-def _is_done(standing: Standing) -> bool:
+def _is_done(committed: Committed) -> bool:
     """Whether the job's last run that is over left the result that stands there."""
-    done = standing.run.record if standing.run else None
+    done = committed.run.record if committed.run else None
     if done is not None and done.lines is not None and done.lines.failed:
         return False  # its failed lines can be run again
-    return done is not None and (done.job_id, done.run) == (standing.job, standing.last_run)
+    return done is not None and (done.job_id, done.run) == (committed.job, committed.last_run)

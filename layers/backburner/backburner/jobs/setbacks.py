@@ -18,7 +18,7 @@ from backburner.ports import Generator, Received
 
 logger = logging.getLogger(__name__)
 
-MOST_SETBACKS = 5
+MAX_SETBACKS = 5
 """With the visibility of a message between two of them: about ten minutes."""
 
 
@@ -38,7 +38,7 @@ class Setbacks:
         message = decode(received.body)
         held = await self.ledger.open_record(message.job, message.run)
         if held is None:
-            if received.receives >= MOST_SETBACKS:
+            if received.receives >= MAX_SETBACKS:
                 await self.submitter.give_up(message.key, message, told(error, received.receives))
         elif held.record.ticket == message.ticket:
             await self._count(held, error)
@@ -46,9 +46,11 @@ class Setbacks:
     async def _count(self, held: Open, error: Exception) -> None:
         record, count = held.record, held.record.setbacks + 1
         has_age = record.state is State.RUNNING or record.segment is not None
-        ran_s = held.generation_age_s if has_age else record.ran_s
-        mine = await self.ledger.rewrite(held.but(setbacks=count, ran_s=ran_s))
-        if mine is None or count < MOST_SETBACKS:
+        elapsed_before_write_s = held.generation_age_s if has_age else record.elapsed_before_write_s
+        mine = await self.ledger.rewrite(
+            held.with_changes(setbacks=count, elapsed_before_write_s=elapsed_before_write_s)
+        )
+        if mine is None or count < MAX_SETBACKS:
             return
         logger.error("job given up", extra=log_keys(record) | {"error": type(error).__name__})
         if await self.starter.end(mine, Reason.INTERNAL_ERROR, told(error, count)):

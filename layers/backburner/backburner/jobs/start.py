@@ -18,26 +18,26 @@ from typing import Any
 from msgspec.structs import replace
 
 from backburner.capacity.governor import Governor
-from backburner.capacity.limits import EVERYTHING, Denial, Reservation
-from backburner.capacity.timing import LONGEST_DELAY_S, backoff_s, probe_s
+from backburner.capacity.limits import ALL_MODELS, Denial, Reservation
+from backburner.capacity.timing import MAX_DELAY_S, backoff_s, probe_s
 from backburner.documents.recipes import parse
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.records import OpenRecord, State, booked, log_keys
-from backburner.memory.budget import Hold, Memory
+from backburner.memory.budget import Hold, MemoryBudget
 from backburner.outcome.decisions import Decision, Do, Stop, decide, lifted_by_any
 from backburner.outcome.finish import Finisher
 from backburner.ports import Bucket, Clock, Extractor, Generator, Queue, TooLargeError
-from backburner.provider.answers import Answer, Generation, Trouble, repeated
+from backburner.provider.answers import Answer, FailedCall, Generation, repeated
 from backburner.provider.profiles import Profile, request_body
 from backburner.provider.verdicts import Call, judge, loggable
-from backburner.split.parent import Massive
+from backburner.split.parent import ParentRuns
 
 logger = logging.getLogger(__name__)
 
 _TAKEN = Denial(waiting_for="retry", seconds=2.0)
 """The record was another owner's: its message may still be the one that drives it, so it is looked at again."""
-MOST_CREATES = 32
+MAX_CREATES = 32
 """Creates under way in one process, so the most generations that its death can leave nameless (DESIGN section 1)."""
 
 
@@ -51,16 +51,16 @@ class Starter:
     governor: Governor
     generator: Generator
     extractor: Extractor
-    massive: Massive
+    parent_runs: ParentRuns
     pending: Queue
     backlog: Queue
     clock: Clock
-    memory: Memory
+    memory: MemoryBudget
     profile: Profile
     lease_s: int
     max_attempts: int
     create_limit_s: float
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_CREATES))
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CREATES))
 
     async def guard(self, record: OpenRecord) -> str:
         """Send the message that takes over if this process dies: due after the lease. Returns its ticket."""
@@ -71,24 +71,24 @@ class Starter:
     async def start_waiting(self, held: Open) -> Denial | None:
         """Start a run that waits, if the governor lets it; the record says what it waits for."""
         record = held.record
-        if record.wants is None:
+        if record.reservation is None:
             return None if await self.start_again(held) else _TAKEN
-        wants = replace(record.wants, holder=record.ticket)
-        denial = await self.governor.reserve(record.name, wants, behind_others=False)
+        reservation = replace(record.reservation, holder=record.ticket)
+        denial = await self.governor.reserve(record.name, reservation, behind_others=False)
         if denial is None:
-            return None if await self.start_again(held.but(wants=wants)) else _TAKEN
+            return None if await self.start_again(held.with_changes(reservation=reservation)) else _TAKEN
         if denial.waiting_for != record.waiting_for:
-            await self.ledger.rewrite(held.but(waiting_for=denial.waiting_for))
+            await self.ledger.rewrite(held.with_changes(waiting_for=denial.waiting_for))
         return denial
 
     async def start_again(self, held: Open, *, orphans: int = 0) -> bool:
         """The next attempt of a run whose message is in hand: guard, `submitting`, create. False: another owner's."""
         record = held.record
-        counted = held.but(suspected_orphans=record.suspected_orphans + orphans)
+        counted = held.with_changes(suspected_orphans=record.suspected_orphans + orphans)
         if record.attempt >= self.max_attempts:
             died = f"the process that began attempt {record.attempt} died before it could tell its end"
             return await self.end(counted, Reason.LOST, died)
-        taken = counted.but(
+        taken = counted.with_changes(
             state=State.SUBMITTING,
             attempt=record.attempt + 1,
             ticket=await self.guard(record),
@@ -125,7 +125,7 @@ class Starter:
 
     async def _create(self, held: Open, text: str) -> None:
         body = self._request(held.record, text)
-        held = held.but(sent_chars=len(text) + len(body["instructions"]))
+        held = held.with_changes(sent_chars=len(text) + len(body["instructions"]))
         async with self.slots:
             answer = await self.generator.create(body, self.create_limit_s)
         if isinstance(answer, Generation):
@@ -136,14 +136,16 @@ class Starter:
     async def carry_out(self, held: Open, decision: Decision, text: str | None = None) -> bool:
         """Do what follows where an attempt has ended without a result. False: another owner's."""
         record = held.record
-        held = held.but(suspected_orphans=record.suspected_orphans + decision.orphans)
+        held = held.with_changes(suspected_orphans=record.suspected_orphans + decision.orphans)
         match decision.do:
             case Do.AGAIN:
-                again = held.but(enlarged_cap=decision.cap or record.enlarged_cap, wants=_wants(record, decision.cap))
+                again = held.with_changes(
+                    enlarged_cap=decision.cap or record.enlarged_cap, reservation=_reservation(record, decision.cap)
+                )
                 return await self.wait(again, "retry", backoff_s(record.attempt - 1, decision.after_s))
             case Do.PUT_BACK:
                 backs_off_s = probe_s(decision.after_s) if decision.stop else backoff_s(record.waits, decision.after_s)
-                return await self.wait(held.but(attempt=record.attempt - 1), "provider", backs_off_s)
+                return await self.wait(held.with_changes(attempt=record.attempt - 1), "provider", backs_off_s)
             case Do.DIVIDE:
                 return await self.divide(held, decision.message, text)
             case _:
@@ -153,14 +155,16 @@ class Starter:
         """Put a run back to wait: message before record. False: another owner's record stands, our message is void."""
         record = held.record
         message = record.message()
-        delay_s = min(delay_s, LONGEST_DELAY_S)
+        delay_s = min(delay_s, MAX_DELAY_S)
         await self.backlog.send(message.encode(), round(delay_s))
-        waiting = held.but(state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1)
+        waiting = held.with_changes(
+            state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1
+        )
         if await self.ledger.rewrite(waiting) is None:
             return False
-        if record.wants is not None:
+        if record.reservation is not None:
             tokens, cost = booked(record, record.usage, record.responses)
-            used = replace(record.wants, tokens=tokens, cost=cost)
+            used = replace(record.reservation, tokens=tokens, cost=cost)
             await self.governor.release(record.name, used)
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
@@ -169,11 +173,11 @@ class Starter:
         """Cut what the provider called too long; what cannot be cut smaller fails. False: another owner's."""
         try:
             if text is not None:
-                return await self.massive.divide(held, text)
+                return await self.parent_runs.divide(held, text)
             async with self.memory.for_document(held.record.source.size) as hold:
                 text = await self._text(held.record, hold)
                 if text is not None:
-                    return await self.massive.divide(held, text)
+                    return await self.parent_runs.divide(held, text)
             await self.finisher.supersede(held.record, None)
             return True  # noqa: TRY300 - what fails is told in one place
         except JobError as error:
@@ -181,7 +185,7 @@ class Starter:
 
     async def pause(self, record: OpenRecord, decision: Decision, call: Call, answer: Answer) -> None:
         """Pause whom a decision concerns: everybody, or one model."""
-        concerned = EVERYTHING if decision.stop is Stop.EVERYBODY else record.provider.model
+        concerned = ALL_MODELS if decision.stop is Stop.EVERYBODY else record.provider.model
         await self.governor.pause(concerned, decision.brief, any_call_lifts=lifted_by_any(call, answer))
 
     async def end(self, held: Open, reason: Reason, message: str) -> bool:
@@ -201,7 +205,7 @@ class Starter:
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
-        await self.governor.went_well(model)
+        await self.governor.call_accepted(model)
 
     def _first_look_s(self, record: OpenRecord) -> float:
         """When to look first: never behind the deadline, and in time for what the provider does not keep."""
@@ -239,12 +243,12 @@ class Starter:
         theirs = await self.ledger.open_record(record.job_id, record.run)
         if theirs is not None and response_id in theirs.record.response_ids:
             return
-        if (await self.ledger.standing(record.place, record.job_id)).knows(response_id):
+        if (await self.ledger.committed(record.place, record.job_id)).knows(response_id):
             return
         logger.warning("generation cancelled: another owner", extra=log_keys(record) | {"response_id": response_id})
         await self.generator.cancel(response_id)
 
-    async def _not_started(self, held: Open, answer: Trouble, text: str) -> None:
+    async def _not_started(self, held: Open, answer: FailedCall, text: str) -> None:
         record, verdict = held.record, judge(answer, Call.CREATE)
         decision = decide(
             verdict,
@@ -259,7 +263,7 @@ class Starter:
         if decision.stop:
             await self.pause(record, decision, Call.CREATE, answer)
         if decision.is_bad:
-            await self.governor.went_bad(decision.brief)
+            await self.governor.create_failed(decision.brief)
         await self.carry_out(held, decision, text)
 
     def _request(self, record: OpenRecord, text: str) -> dict[str, Any]:
@@ -293,8 +297,8 @@ class Starter:
         return text
 
 
-def _wants(record: OpenRecord, cap: int | None) -> Reservation | None:
+def _reservation(record: OpenRecord, cap: int | None) -> Reservation | None:
     """What the next attempt reserves: with a doubled cap half of that more than before."""
-    wants, more = record.wants, (cap or 0) // 2
+    reservation, more = record.reservation, (cap or 0) // 2
     cost = record.price.of(0, more) if record.price else 0.0
-    return wants and replace(wants, tokens=wants.tokens + more, cost=wants.cost + cost)
+    return reservation and replace(reservation, tokens=reservation.tokens + more, cost=reservation.cost + cost)

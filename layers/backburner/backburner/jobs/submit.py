@@ -13,24 +13,24 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
-from backburner.batch.runner import Segments
-from backburner.batch.segmenter import Batches
+from backburner.batch.runner import SegmentRunner
+from backburner.batch.segmenter import Segmenter
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Denial, Reservation
-from backburner.capacity.timing import LONGEST_DELAY_S
+from backburner.capacity.timing import MAX_DELAY_S
 from backburner.documents.plain_text import Extracted
 from backburner.documents.recipes import Recipe, fingerprint, parse, source_text
 from backburner.documents.tokens import OUTPUT_WITHOUT_CAP_TOKENS, estimate_tokens
 from backburner.errors import JobError, Reason
 from backburner.jobs.start import Starter
-from backburner.ledger.ledger import Ledger, Standing
+from backburner.ledger.ledger import Committed, Ledger
 from backburner.ledger.messages import Message
 from backburner.ledger.records import Division, OpenRecord, ProviderRef, RecipeRef, Source, State, log_keys
-from backburner.memory.budget import Hold, Memory
-from backburner.outcome.current import Current, Inbox
+from backburner.memory.budget import Hold, MemoryBudget
+from backburner.outcome.current import CurrentJob, CurrentJobs
 from backburner.outcome.finish import Finisher
 from backburner.ports import Bucket, Extractor
-from backburner.split.parent import Massive
+from backburner.split.parent import ParentRuns
 
 logger = logging.getLogger(__name__)
 
@@ -50,15 +50,15 @@ class Submitter:
 
     bucket: Bucket
     ledger: Ledger
-    inbox: Inbox
+    inbox: CurrentJobs
     starter: Starter
     finisher: Finisher
-    massive: Massive
-    batches: Batches
-    segments: Segments
+    parent_runs: ParentRuns
+    batches: Segmenter
+    segments: SegmentRunner
     extractor: Extractor
     governor: Governor
-    memory: Memory
+    memory: MemoryBudget
     provider_name: str
     base_url: str
 
@@ -76,49 +76,49 @@ class Submitter:
         current = await self.inbox.current(key, source, wanted.part_of if wanted else None)
         if current is None:
             return Outcome.GONE
-        standing = await self.ledger.standing(current.place, current.job_id)
-        run = _run_to_open(current, standing, wanted)
+        committed = await self.ledger.committed(current.place, current.job_id)
+        run = _run_to_open(current, committed, wanted)
         if run is None or await self.ledger.open_record(current.job_id, run):
             return Outcome.KNOWN
-        return await self._open(self._record(current, standing, run), current, standing, hold)
+        return await self._open(self._record(current, committed, run), current, committed, hold)
 
     async def give_up(self, key: str, wanted: Message, why: str) -> None:
         """Fail the run that a message would open, and that could not be opened again and again."""
         current = await self.inbox.current(key, await self.bucket.head(key), wanted.part_of)
         if current is not None:
-            standing = await self.ledger.standing(current.place, current.job_id)
-            run = _run_to_open(current, standing, wanted)
+            committed = await self.ledger.committed(current.place, current.job_id)
+            run = _run_to_open(current, committed, wanted)
             if run is not None:
-                await self.finisher.fail(self._record(current, standing, run), Reason.INTERNAL_ERROR, why)
+                await self.finisher.fail(self._record(current, committed, run), Reason.INTERNAL_ERROR, why)
 
-    async def _open(self, record: OpenRecord, current: Current, standing: Standing, hold: Hold) -> Outcome:
+    async def _open(self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold) -> Outcome:
         ticket = await self.starter.guard(record)
         try:
             recipe_text = _recipe_text(current)
             recipe = parse(recipe_text)
             record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price)
-            division = await self.massive.left_by(standing, record) or await self._batch(record, current)
-            if current.whole and current.whole.division and current.whole.division.is_batch:
-                record = replace(record, output=current.whole.output)
-                mine = await self.segments.claim(record, current.source.body, standing)
+            division = await self.parent_runs.resumable_parts(committed, record) or await self._batch(record, current)
+            if current.parent and current.parent.division and current.parent.division.is_batch:
+                record = replace(record, output=current.parent.output)
+                mine = await self.segments.claim(record, current.source.body, committed)
                 return Outcome.CLAIMED if mine else Outcome.KNOWN
-            extracted = Extracted("", standing.notes) if division else await self._extracted(current, hold)
+            extracted = Extracted("", committed.notes) if division else await self._extracted(current, hold)
             text = extracted.text
             record = replace(record, source=replace(record.source, notes=list(extracted.notes)))
-            wants = self._reservation(recipe, text, current.model)
-            if division is None and current.whole is None:
-                size = await self.massive.size(recipe, current.model, text)
-                division = await self.massive.cut(record, text, size) if size else None
+            reservation = self._reservation(recipe, text, current.model)
+            if division is None and current.parent is None:
+                size = await self.parent_runs.size(recipe, current.model, text)
+                division = await self.parent_runs.cut(record, text, size) if size else None
         except JobError as error:
             await self.finisher.fail(record, error.reason, str(error))
             return Outcome.FAILED
         if division is not None:
             record = replace(record, output="jsonl") if division.is_batch else record
-            return Outcome.CLAIMED if await self.massive.claim(record, division) else Outcome.KNOWN
-        wants = replace(wants, holder=ticket)
-        record = replace(record, wants=wants)
-        behind_others = current.whole is None  # a part has waited in the backlog already
-        denial = await self.governor.reserve(record.name, wants, behind_others=behind_others)
+            return Outcome.CLAIMED if await self.parent_runs.claim(record, division) else Outcome.KNOWN
+        reservation = replace(reservation, holder=ticket)
+        record = replace(record, reservation=reservation)
+        behind_others = current.parent is None  # a part has waited in the backlog already
+        denial = await self.governor.reserve(record.name, reservation, behind_others=behind_others)
         if denial is not None:
             return await self._queue_up(record, denial)
         held = await self.ledger.claim(replace(record, ticket=ticket, attempt=1))
@@ -131,7 +131,7 @@ class Submitter:
     async def _queue_up(self, record: OpenRecord, denial: Denial) -> Outcome:
         """Claim as waiting: the checker starts it as soon as the governor lets it."""
         message = record.message()
-        await self.starter.backlog.send(message.encode(), round(min(LONGEST_DELAY_S, denial.seconds)))
+        await self.starter.backlog.send(message.encode(), round(min(MAX_DELAY_S, denial.seconds)))
         waiting = replace(record, state=State.WAITING, ticket=message.ticket, waiting_for=denial.waiting_for)
         if await self.ledger.claim(waiting) is None:
             return Outcome.KNOWN
@@ -154,23 +154,23 @@ class Submitter:
             raise JobError(Reason.OVER_BUDGET, f"about {cost:.4f}, more than a whole day's {limits.daily_cost}")
         return Reservation(model=model, tokens=inputs + outputs, cost=cost)
 
-    async def _batch(self, record: OpenRecord, current: Current) -> Division | None:
+    async def _batch(self, record: OpenRecord, current: CurrentJob) -> Division | None:
         """The segments of a document that is a batch."""
-        if current.whole is not None or not await self.batches.is_batch(record.source.key, current.source):
+        if current.parent is not None or not await self.batches.is_batch(record.source.key, current.source):
             return None
-        return await self.massive.into_segments(record, current.source)
+        return await self.parent_runs.into_segments(record, current.source)
 
-    async def _extracted(self, current: Current, hold: Hold) -> Extracted:
+    async def _extracted(self, current: CurrentJob, hold: Hold) -> Extracted:
         source, key = current.source, current.place.key
         self.memory.must_fit(source.size_bytes)
-        if current.whole:
+        if current.parent:
             return Extracted(source.body.decode())
         await hold.before_reading(source.body, key)
         extracted = await self.extractor.extract(source.body, key)
         await hold.after_reading(len(extracted.text))
         return extracted
 
-    def _record(self, current: Current, standing: Standing, run: int) -> OpenRecord:
+    def _record(self, current: CurrentJob, committed: Committed, run: int) -> OpenRecord:
         source = current.source
         return OpenRecord(
             job_id=current.job_id,
@@ -187,20 +187,20 @@ class Submitter:
             provider=ProviderRef(profile=self.provider_name, base_url=self.base_url, model=current.model),
             uploaded_at=source.last_modified,
             ticket="",
-            stood_at_place=standing.etags,
-            part_of=current.whole.name if current.whole else None,
-            refusals=current.whole.refusals if current.whole else 0,
+            committed_at_claim=committed.etags,
+            part_of=current.parent.name if current.parent else None,
+            context_overflows=current.parent.context_overflows if current.parent else 0,
         )
 
 
-def _recipe_text(current: Current) -> str:
+def _recipe_text(current: CurrentJob) -> str:
     """A part's recipe is its document's, and a little longer: it was checked there."""
-    if current.whole is not None:
+    if current.parent is not None:
         return (current.recipe or b"").decode()
     return source_text(current.place.recipe, current.recipe)
 
 
-def _run_to_open(current: Current, standing: Standing, wanted: Message | None) -> int | None:
-    if wanted is not None and wanted.job == current.job_id and not standing.is_over(wanted.run):
-        return standing.last_run + 1
-    return standing.run_for_event(current.source.last_modified)
+def _run_to_open(current: CurrentJob, committed: Committed, wanted: Message | None) -> int | None:
+    if wanted is not None and wanted.job == current.job_id and not committed.is_over(wanted.run):
+        return committed.last_run + 1
+    return committed.run_for_event(current.source.last_modified)

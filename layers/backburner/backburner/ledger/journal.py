@@ -11,14 +11,14 @@ from datetime import datetime
 import msgspec
 
 from backburner.errors import Reason, RetryLaterError
+from backburner.ledger.keys import JOURNAL
 from backburner.ledger.records import ErrorRecord, JobRecord, RunRecord, State
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError
 from backburner.provider.answers import Usage
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "ledger/journal/"
-_MOST_LINES = 1000
+_MAX_LINES = 1000
 """A long tick writes what it has when so many lines have come together."""
 
 
@@ -57,7 +57,7 @@ class Journal:
         line = line_of(record)
         self.ended.append(line)
         self._unwritten.append(line)
-        if len(self._unwritten) >= _MOST_LINES:
+        if len(self._unwritten) >= _MAX_LINES:
             await self.flush()
 
     async def flush(self) -> None:
@@ -73,7 +73,7 @@ class Journal:
     async def write(self, lines: list[Line]) -> str:
         """Write lines under a name that nobody used; the key."""
         now = self.clock.now()
-        key = f"{FOLDER}{now:%Y-%m-%d}/{now:%H%M%S}-{secrets.token_hex(6)}.jsonl"
+        key = f"{JOURNAL}{now:%Y-%m-%d}/{now:%H%M%S}-{secrets.token_hex(6)}.jsonl"
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         await self.bucket.put(key, body, match=ABSENT, content_type="application/x-ndjson")
         return key

@@ -7,20 +7,28 @@ import unicodedata
 from dataclasses import dataclass
 
 INBOX = "inbox/"
+RECIPES = "recipes/"
+RESULTS = "results/"
+FAILED = "failed/"
 OPEN = "ledger/open/"
 WORK = "ledger/work/"
 """Parts of documents under way: DESIGN section 7."""
+SUPERSEDED = "ledger/superseded/"
+RESPONSES = "ledger/responses/"
+JOURNAL = "ledger/journal/"
+GOVERNOR = "ledger/governor.json"
+RUN_RECORD = ".run.json"
+ERROR_RECORD = ".error.json"
+FAILED_LINES = ".errors.jsonl"
 DEFAULT_RECIPE = "default"
 MAX_KEY_BYTES = 1024
 """S3's limit on a key, in UTF-8."""
 _OPEN_RECORD = re.compile(rf"{OPEN}([0-9a-f]{{32}})\.([1-9][0-9]{{0,8}})\.json")
 _MARK = re.compile(r"~[0-9a-f]{24}$")
-_RUN_RECORD = ".run.json"
-_ERROR_RECORD = ".error.json"
 
 
 @dataclass(frozen=True)
-class Place:
+class OutputLocation:
     """Where one document's outputs stand, and the recipe its folder names."""
 
     key: str
@@ -32,22 +40,22 @@ class Place:
     def result_key(self, output: str) -> str:
         """Key of the finished text; `output` is md, txt or json, of a batch jsonl."""
         key = self._output(self._results, f".{output}")
-        return self._output(self._results, f".{output}", mark=True) if key.endswith(_RUN_RECORD) else key
+        return self._output(self._results, f".{output}", mark=True) if key.endswith(RUN_RECORD) else key
 
     @property
     def run_record_key(self) -> str:
         """Key of the run record."""
-        return self._output(self._results, _RUN_RECORD)
+        return self._output(self._results, RUN_RECORD)
 
     @property
     def error_record_key(self) -> str:
         """Key of the error record."""
-        return self._output("" if self.is_part else "failed/", _ERROR_RECORD)
+        return self._output("" if self.is_part else FAILED, ERROR_RECORD)
 
     @property
     def errors_key(self) -> str:
         """Key of the lines of a batch that failed."""
-        return self._output("" if self.is_part else "failed/", ".errors.jsonl")
+        return self._output("" if self.is_part else FAILED, FAILED_LINES)
 
     @property
     def is_part(self) -> bool:
@@ -56,7 +64,7 @@ class Place:
 
     @property
     def _results(self) -> str:
-        return "" if self.is_part else "results/"
+        return "" if self.is_part else RESULTS
 
     def _output(self, folder: str, suffix: str, *, mark: bool = False) -> str:
         """A key that no other document's output has.
@@ -72,21 +80,21 @@ class Place:
         return f"{folder}{raw[: room - len(digest)].decode(errors='ignore')}{digest}{suffix}"
 
 
-def place_of(key: str) -> Place:
+def output_location(key: str) -> OutputLocation:
     """The place of a document or of a part. A file directly in `inbox/` has the recipe `default`."""
     if key.startswith(WORK):
-        return Place(key=key, recipe="", stem=key)
+        return OutputLocation(key=key, recipe="", stem=key)
     if not key.startswith(INBOX):
         msg = f"{key!r} is not in {INBOX}"
         raise ValueError(msg)
     stem = key.removeprefix(INBOX)
     folder, slash, _ = stem.partition("/")
-    return Place(key=key, recipe=unicodedata.normalize("NFC", folder) if slash else DEFAULT_RECIPE, stem=stem)
+    return OutputLocation(key=key, recipe=unicodedata.normalize("NFC", folder) if slash else DEFAULT_RECIPE, stem=stem)
 
 
 def recipe_keys(recipe: str) -> list[str]:
     """Keys under which a recipe of this (NFC) name may have been uploaded: names compare in NFC, keys do not."""
-    return [f"recipes/{name}.md" for name in dict.fromkeys((recipe, unicodedata.normalize("NFD", recipe)))]
+    return [f"{RECIPES}{name}.md" for name in dict.fromkeys((recipe, unicodedata.normalize("NFD", recipe)))]
 
 
 def job_id(bucket: str, key: str, etag: str, recipe_sha256: str, model: str) -> str:
@@ -113,9 +121,9 @@ def work_folder(job: str, run: int | None = None) -> str:
 
 def superseded_key(job: str, run: int) -> str:
     """Key of what became of a superseded run."""
-    return f"ledger/superseded/{job}.{run}.json"
+    return f"{SUPERSEDED}{job}.{run}.json"
 
 
 def response_key(response_id: str) -> str:
     """Key of the note which run a response id was given to."""
-    return f"ledger/responses/{hashlib.sha256(response_id.encode()).hexdigest()[:32]}"
+    return f"{RESPONSES}{hashlib.sha256(response_id.encode()).hexdigest()[:32]}"

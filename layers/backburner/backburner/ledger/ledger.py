@@ -14,7 +14,7 @@ from typing import Any, Generic
 import msgspec
 
 from backburner.errors import RetryLaterError, UnreadableError
-from backburner.ledger.keys import Place, open_key, response_key, superseded_key
+from backburner.ledger.keys import OutputLocation, open_key, response_key, superseded_key
 from backburner.ledger.records import (
     ErrorRecord,
     JobRecord,
@@ -50,7 +50,7 @@ class Open(Held[OpenRecord]):
 
     age_s: float
 
-    def but(self, **changes: Any) -> "Open":
+    def with_changes(self, **changes: Any) -> "Open":
         """The same hold with fields that the next write will change."""
         return dataclasses.replace(self, record=msgspec.structs.replace(self.record, **changes))
 
@@ -61,11 +61,11 @@ class Open(Held[OpenRecord]):
     @property
     def generation_age_s(self) -> float:
         """Seconds since its generation was recorded as running, by the store's clock."""
-        return self.record.ran_s + self.age_s
+        return self.record.elapsed_before_write_s + self.age_s
 
 
 @dataclass(frozen=True)
-class Standing:
+class Committed:
     """What stands at a place, and the last superseded run of one job: together they say which runs are over."""
 
     job: str
@@ -164,14 +164,14 @@ class Ledger:
             return noted is None or noted.body == attempt
         return True
 
-    async def standing(self, place: Place, job: str) -> Standing:
+    async def committed(self, place: OutputLocation, job: str) -> Committed:
         """What stands at a place, seen by one job."""
         run, error, superseded = await asyncio.gather(
             self._read(place.run_record_key, RunRecord),
             self._read(place.error_record_key, ErrorRecord),
             self._superseded_run(job),
         )
-        return Standing(job, run, error, superseded)
+        return Committed(job, run, error, superseded)
 
     async def put(self, key: str, record: JobRecord, match: str) -> str:
         """Put a record on condition; its new ETag. Raises `ConflictError`."""

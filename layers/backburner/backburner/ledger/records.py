@@ -10,7 +10,7 @@ import msgspec
 from backburner.capacity.limits import Reservation
 from backburner.documents.recipes import Price
 from backburner.errors import Reason
-from backburner.ledger.keys import Place, place_of
+from backburner.ledger.keys import OutputLocation, output_location
 from backburner.ledger.messages import Message, new_ticket
 from backburner.ledger.segment_state import Segment
 from backburner.provider.answers import Generation, Usage, costs
@@ -100,9 +100,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last write, so that a writer whose answer was lost knows its own."""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> OutputLocation:
         """Where its outputs stand."""
-        return place_of(self.source.key)
+        return output_location(self.source.key)
 
     @property
     def name(self) -> str:
@@ -171,11 +171,11 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     partial_text: str | None = None
     cancelled_for: Reason | None = None
     """Set before the provider is asked to cancel."""
-    ran_s: float = 0.0
+    elapsed_before_write_s: float = msgspec.field(default=0.0, name="ran_s")
     """Seconds that its generation had been running when the record was written again, by the store's clock."""
-    wants: Reservation | None = None
+    reservation: Reservation | None = msgspec.field(default=None, name="wants")
     """What it reserves at the governor for each attempt; None until it may start at all."""
-    stood_at_place: list[str] = []
+    committed_at_claim: list[str] = msgspec.field(default_factory=list, name="stood_at_place")
     """ETags of the run and error record that stood at its place when it was claimed."""
     part_of: str | None = None
     """`<job_id>.<run>` of the run that it is a part of."""
@@ -186,7 +186,7 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     segment: Segment | None = None
     """The lines of a batch that it runs; it has many generations then, and no list of them."""
     lines: LineCounts | None = None
-    refusals: int = 0
+    context_overflows: int = msgspec.field(default=0, name="refusals")
     """How often the provider called it, or what it was cut from, too long."""
     sent_chars: int = 0
     """Characters that the generation under way was sent: with its usage they tell how many make a token."""
@@ -205,14 +205,14 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     @property
     def resume(self) -> "Resume | None":
         """What it leaves to the next run; None if that begins from the start."""
-        is_whole = self.division is None and self.segment is None
-        return None if is_whole else Resume(division=self.division, segment=self.segment)
+        is_undivided = self.division is None and self.segment is None
+        return None if is_undivided else Resume(division=self.division, segment=self.segment)
 
     @property
     def reserves(self) -> bool:
         """Whether the governor must hold a place for it."""
         is_one = self.division is None and self.segment is None
-        return self.wants is not None and self.state is not State.WAITING and is_one
+        return self.reservation is not None and self.state is not State.WAITING and is_one
 
     def message(self, response_id: str | None = None) -> Message:
         """A message for its next step, under a fresh ticket; with the id of a generation, once there is one."""
@@ -334,7 +334,7 @@ def running(record: OpenRecord, generation: Generation, ticket: str, now: dateti
         submitted_at=record.submitted_at or now,
         waiting_for=None,
         waits=0,
-        ran_s=0.0,
+        elapsed_before_write_s=0.0,
         absent_s=None,
         answer=msgspec.structs.replace(generation, body={}) if generation.is_over else None,
     )
@@ -362,7 +362,7 @@ def booked(record: OpenRecord, used: Usage, responses: Sequence[Response]) -> tu
     untold = record.untold + sum(
         costs(response.status) and not (response.usage and response.usage.total_tokens) for response in responses
     )
-    each = record.wants or Reservation(model="")
+    each = record.reservation or Reservation(model="")
     return used.total_tokens + untold * each.tokens, (cost_of(record.price, used) or 0.0) + untold * each.cost
 
 

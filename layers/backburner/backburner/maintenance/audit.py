@@ -14,16 +14,16 @@ import msgspec
 from backburner.capacity.governor import Governor
 from backburner.errors import UnreadableError
 from backburner.ledger.journal import Journal, Line, line_of
-from backburner.ledger.keys import OPEN, open_run, place_of, superseded_key
+from backburner.ledger.keys import OPEN, RUN_RECORD, open_run, output_location, superseded_key
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.records import ErrorRecord, JobRecord, RunRecord, State, SupersededRecord, decode
 from backburner.maintenance.findings import Finding, Kind, Report, judge, state_of
-from backburner.maintenance.snapshot import Books, Progress, Reader, Seen, at_once, each_of
+from backburner.maintenance.snapshot import LocationState, Progress, Snapshot, SnapshotReader, at_once, each_of
 from backburner.maintenance.sweep import OLD_ENOUGH_S, Sweeper
 from backburner.ports import Bucket
 
 _OUTPUTS = ("md", "txt", "json", "jsonl")
-_MOST_LINES = 1000
+_MAX_LINES = 1000
 _FOREVER = float("inf")
 LOOKS_AGAIN = 2
 MOMENT_S = 1.0
@@ -52,29 +52,29 @@ class Auditor:
 
     async def audit(self) -> Report:
         """Read everything, look at what is wrong again until it is certain, and report."""
-        reader = Reader(bucket=self.bucket, progress=self.progress)
-        doubts = _Doubts(messages=await self._messages(), books=await reader.everything())
-        books = doubts.books
+        reader = SnapshotReader(bucket=self.bucket, progress=self.progress)
+        doubts = _Doubts(messages=await self._messages(), snapshot=await reader.everything())
+        snapshot = doubts.snapshot
         for key, why in (await self.governor.counters())[0].unreadable.items():
-            if key not in books.unreadable and not await self.sweeper.is_readable(key):
-                books.unreadable[key] = why
-        doubts.under_way = _count(books)
-        doubts.places = [key for key, seen in books.places.items() if _judged(books, key, seen)]
-        hidden = {text for text in books.texts if f"{text.rpartition('.')[0]}.run.json" in books.unreadable}
-        doubts.texts = set(books.texts) - _expected(books) - hidden
-        doubts.odd = await self._odd_reservations(books)
+            if key not in snapshot.unreadable and not await self.sweeper.is_readable(key):
+                snapshot.unreadable[key] = why
+        doubts.under_way = _count(snapshot)
+        doubts.locations = [key for key, seen in snapshot.locations.items() if _judged(snapshot, key, seen)]
+        hidden = {text for text in snapshot.texts if f"{text.rpartition('.')[0]}{RUN_RECORD}" in snapshot.unreadable}
+        doubts.texts = set(snapshot.texts) - _expected(snapshot) - hidden
+        doubts.odd = await self._odd_reservations(snapshot)
         for _ in range(LOOKS_AGAIN):
             if not doubts.any:
                 break
-            self.progress("another look", len(doubts.places))
+            self.progress("another look", len(doubts.locations))
             await self.sweeper.clock.sleep(MOMENT_S)  # what was between two effects has come to an end by then
             await self._look_again(reader, doubts)
-        owners = await self._explain(books, doubts.places)
-        found = [finding for key in doubts.places for finding in _judged(books, key, books.places[key])]
-        owners |= books.unreadable.keys()
+        owners = await self._explain(snapshot, doubts.locations)
+        found = [finding for key in doubts.locations for finding in _judged(snapshot, key, snapshot.locations[key])]
+        owners |= snapshot.unreadable.keys()
         found = [finding for finding in found if finding.kind is not Kind.LOST or finding.key not in owners]
-        unwritten = await self._unwritten(reader, books)
-        found += [Finding(kind=Kind.UNREADABLE, key=key, what=why) for key, why in books.unreadable.items()]
+        unwritten = await self._unwritten(reader, snapshot)
+        found += [Finding(kind=Kind.UNREADABLE, key=key, what=why) for key, why in snapshot.unreadable.items()]
         found += [
             Finding(kind=Kind.RESULT_WITHOUT_RECORD, key=text, what="no run record names it")
             for text in sorted(doubts.texts)
@@ -86,50 +86,50 @@ class Auditor:
                 "they are woken when silent for a day"
             )
             found.append(Finding(kind=Kind.MESSAGES_MISSING, key=OPEN, what=what))
-        return _report(books, doubts.messages, [*found, *unwritten])
+        return _report(snapshot, doubts.messages, [*found, *unwritten])
 
-    async def _look_again(self, reader: Reader, doubts: "_Doubts") -> None:
+    async def _look_again(self, reader: SnapshotReader, doubts: "_Doubts") -> None:
         """Keep of what looks wrong only what is wrong this time too."""
-        books, now = doubts.books, Books()
+        snapshot, now = doubts.snapshot, Snapshot()
         await reader.open_records(now)
         doubts.messages = max(doubts.messages, await self._messages())
         doubts.under_way = min(doubts.under_way, _count(now))
 
         async def look(key: str) -> None:
             try:
-                books.places[key] = await reader.again(key, now.at(key).working)
+                snapshot.locations[key] = await reader.again(key, now.at(key).working)
             except UnreadableError as error:
-                books.unreadable[error.key] = str(error)
+                snapshot.unreadable[error.key] = str(error)
 
-        await at_once(each_of(doubts.places), look)
-        doubts.places = [key for key in doubts.places if _judged(books, key, books.places[key])]
-        doubts.texts = await self._orphans(reader, {text: books.texts[text] for text in doubts.texts}, now)
+        await at_once(each_of(doubts.locations), look)
+        doubts.locations = [key for key in doubts.locations if _judged(snapshot, key, snapshot.locations[key])]
+        doubts.texts = await self._orphans(reader, {text: snapshot.texts[text] for text in doubts.texts}, now)
         odd = await self._odd_reservations(now)
         doubts.odd = {
             name: why for name, why in odd.items() if name in doubts.odd and await self._is_certain(name, now)
         }
-        books.unreadable |= now.unreadable
+        snapshot.unreadable |= now.unreadable
 
-    async def _is_certain(self, name: str, now: Books) -> bool:
+    async def _is_certain(self, name: str, now: Snapshot) -> bool:
         """Whether a record is as it was when its reservation was missed, and its run has not just been settled."""
         for key, working in now.working():
             if working.name == name:
                 held = await self.ledger.open_record(working.job, working.run)
-                standing = await self.ledger.standing(place_of(key), working.job)
-                return held is not None and held.etag == working.etag and not standing.is_over(working.run)
+                committed = await self.ledger.committed(output_location(key), working.job)
+                return held is not None and held.etag == working.etag and not committed.is_over(working.run)
         return True
 
-    async def _explain(self, books: Books, places: Iterable[str]) -> set[str]:
+    async def _explain(self, snapshot: Snapshot, locations: Iterable[str]) -> set[str]:
         """The documents whose open record cannot be read: what is said of it names its document."""
-        runs = {run[0]: key for key in books.unreadable if (run := open_run(key))}
+        runs = {run[0]: key for key in snapshot.unreadable if (run := open_run(key))}
         owners = set[str]()
-        for key in places if runs else ():
+        for key in locations if runs else ():
             current = None
             with suppress(UnreadableError):
                 current = await self.sweeper.submitter.inbox.current(key, await self.bucket.head(key))
             if current is not None and current.job_id in runs:
                 owners.add(key)
-                books.unreadable[runs[current.job_id]] += f"; it is the record of {key}"
+                snapshot.unreadable[runs[current.job_id]] += f"; it is the record of {key}"
         return owners
 
     async def repair(self, report: Report) -> Report:
@@ -148,16 +148,16 @@ class Auditor:
                 lines.append(line_of(record))
 
         await at_once(each_of(report.findings), rebuild)
-        for first in range(0, len(lines), _MOST_LINES):
-            await self.journal.write(lines[first : first + _MOST_LINES])
+        for first in range(0, len(lines), _MAX_LINES):
+            await self.journal.write(lines[first : first + _MAX_LINES])
         return await self.audit()
 
     async def _messages(self) -> int:
         return await self.pending.count() + await self.backlog.count()
 
-    async def _orphans(self, reader: Reader, texts: Mapping[str, str], now: Books) -> set[str]:
+    async def _orphans(self, reader: SnapshotReader, texts: Mapping[str, str], now: Snapshot) -> set[str]:
         """Results that no record names yet, are as they were, and that no run under way may have written."""
-        orphans, expected, records = set[str](), _expected(now), Books()
+        orphans, expected, records = set[str](), _expected(now), Snapshot()
 
         async def look(text: str) -> None:
             try:
@@ -166,33 +166,33 @@ class Auditor:
                 expected.add(text)
                 now.unreadable[error.key] = str(error)
                 return
-            await reader.done(records, f"{text.rpartition('.')[0]}.run.json")
+            await reader.done(records, f"{text.rpartition('.')[0]}{RUN_RECORD}")
             if stored is not None and stored.etag == texts[text] and text not in expected:
                 orphans.add(text)
 
         await at_once(each_of(texts), look)
-        return orphans - {seen.done.result_key for seen in records.places.values() if seen.done}
+        return orphans - {seen.done.result_key for seen in records.locations.values() if seen.done}
 
-    async def _odd_reservations(self, books: Books) -> dict[str, tuple[Kind, str]]:
+    async def _odd_reservations(self, snapshot: Snapshot) -> dict[str, tuple[Kind, str]]:
         """Where the governor and the open records contradict each other, by the name of the run.
 
         A job that waits may still hold its reservation: it is given back with the job's next step.
         """
         reserved = set((await self.governor.counters())[0].reserved)
-        under_way = {working.name: working for _, working in books.working()}
-        hidden = {key.removeprefix(OPEN).removesuffix(".json") for key in books.unreadable}
+        under_way = {working.name: working for _, working in snapshot.working()}
+        hidden = {key.removeprefix(OPEN).removesuffix(".json") for key in snapshot.unreadable}
         nothing = reserved - set(under_way) - hidden
         missing = {name for name, working in under_way.items() if working.reserves} - reserved
         return {
             name: (Kind.RESERVED_FOR_NOTHING, f"{name} holds a reservation and is not open") for name in nothing
         } | {name: (Kind.NOT_RESERVED, f"{name} runs without a reservation") for name in missing}
 
-    async def _unwritten(self, reader: Reader, books: Books) -> list[Finding]:
+    async def _unwritten(self, reader: SnapshotReader, snapshot: Snapshot) -> list[Finding]:
         """Runs that are over and in no line of the journal, if there is a journal at all."""
-        missing = _over(books)
+        missing = _over(snapshot)
         is_there = False
         self.progress("journal", len(missing))
-        async for job, run in reader.journal(books):
+        async for job, run in reader.journal(snapshot):
             is_there = True
             missing.pop(f"{job}.{run}", None)
         return [
@@ -213,10 +213,10 @@ class Auditor:
 class _Doubts:
     """What looks wrong so far."""
 
-    books: Books
+    snapshot: Snapshot
     messages: int
     under_way: int = 0
-    places: list[str] = field(default_factory=list)
+    locations: list[str] = field(default_factory=list)
     texts: set[str] = field(default_factory=set)
     odd: dict[str, tuple[Kind, str]] = field(default_factory=dict)
 
@@ -226,40 +226,40 @@ class _Doubts:
 
     @property
     def any(self) -> bool:
-        return bool(self.places or self.texts or self.odd) or self.lacks_messages
+        return bool(self.locations or self.texts or self.odd) or self.lacks_messages
 
 
-def _count(books: Books) -> int:
-    return sum(len(seen.working) for seen in books.places.values())
+def _count(snapshot: Snapshot) -> int:
+    return sum(len(seen.working) for seen in snapshot.locations.values())
 
 
-def _judged(books: Books, key: str, seen: Seen) -> list[Finding]:
-    return judge(key, seen, books.superseded, books.unreadable)
+def _judged(snapshot: Snapshot, key: str, seen: LocationState) -> list[Finding]:
+    return judge(key, seen, snapshot.superseded, snapshot.unreadable)
 
 
-def _expected(books: Books) -> set[str]:
+def _expected(snapshot: Snapshot) -> set[str]:
     """Where runs under way may have put a text whose record is still to come."""
-    keys = {key for key, _ in books.working()}
-    return {place_of(key).result_key(output) for key in keys for output in _OUTPUTS}
+    keys = {key for key, _ in snapshot.working()}
+    return {output_location(key).result_key(output) for key in keys for output in _OUTPUTS}
 
 
-def _over(books: Books) -> dict[str, str]:
+def _over(snapshot: Snapshot) -> dict[str, str]:
     """The records of runs that ended more than 15 minutes ago: their keys, by the name of the run."""
     over: dict[str, str] = {}
-    for key, seen in books.places.items():
+    for key, seen in snapshot.locations.items():
         if seen.done and seen.done.age_s >= OLD_ENOUGH_S:
-            over[seen.done.name] = place_of(key).run_record_key
+            over[seen.done.name] = output_location(key).run_record_key
         if seen.failed and seen.failed.age_s >= OLD_ENOUGH_S:
-            over[seen.failed.name] = place_of(key).error_record_key
-    for name, age_s in books.superseded.items():
+            over[seen.failed.name] = output_location(key).error_record_key
+    for name, age_s in snapshot.superseded.items():
         job, _, run = name.rpartition(".")
         if age_s >= OLD_ENOUGH_S:
             over[name] = superseded_key(job, int(run))
     return over
 
 
-def _report(books: Books, messages: int, findings: list[Finding]) -> Report:
-    documents = [seen for seen in books.places.values() if seen.etag is not None]
+def _report(snapshot: Snapshot, messages: int, findings: list[Finding]) -> Report:
+    documents = [seen for seen in snapshot.locations.values() if seen.etag is not None]
     states = [state_of(seen) for seen in documents if seen.age_s >= OLD_ENOUGH_S]
     young = [state_of(seen) for seen in documents if seen.age_s < OLD_ENOUGH_S]
     told = (State.WAITING, State.RUNNING, State.DONE, State.FAILED)
@@ -271,7 +271,7 @@ def _report(books: Books, messages: int, findings: list[Finding]) -> Report:
         failed=states.count(State.FAILED),
         young=len(young),
         young_states={**{str(state): young.count(state) for state in told}, "unclaimed": young.count(None)},
-        open_records=_count(books),
+        open_records=_count(snapshot),
         messages=messages,
         findings=findings,
     )

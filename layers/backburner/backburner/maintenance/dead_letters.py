@@ -12,7 +12,7 @@ from backburner.events import Broken, Ignored, Upload, is_timer, uploads_in
 from backburner.ledger.keys import INBOX
 from backburner.ledger.messages import decode
 
-_MOST_WHY = 300
+_MAX_WHY = 300
 _PAYLOADS = ("requestPayload", "Payload", "payload", "Input", "input")
 """Where the envelopes of failed deliveries keep the event itself."""
 
@@ -65,7 +65,7 @@ def _redriven(body: str) -> DeadLetter:
         why = f"a part of run {message.part_of} was tried too often: audit names its document, replay runs it again"
         return DeadLetter(Kind.REDRIVEN, why)
     if not message.key.startswith(INBOX):
-        return DeadLetter(Kind.UNKNOWN, f"a message about {message.key[:_MOST_WHY]!r}, which is not in {INBOX}")
+        return DeadLetter(Kind.UNKNOWN, f"a message about {message.key[:_MAX_WHY]!r}, which is not in {INBOX}")
     return DeadLetter(Kind.REDRIVEN, f"run {message.run} of {message.job} was tried too often", (message.key,))
 
 
@@ -153,4 +153,4 @@ def _time(text: object) -> datetime | None:
 
 
 def _short(text: object) -> str:
-    return str(text)[:_MOST_WHY]
+    return str(text)[:_MAX_WHY]

@@ -5,9 +5,9 @@ from enum import StrEnum
 
 import msgspec
 
-from backburner.ledger.keys import place_of
+from backburner.ledger.keys import output_location
 from backburner.ledger.records import State
-from backburner.maintenance.snapshot import Ended, Seen, Working
+from backburner.maintenance.snapshot import EndedRun, LocationState, OpenRun
 from backburner.maintenance.sweep import OLD_ENOUGH_S, SILENT_S
 
 
@@ -57,7 +57,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return not self.findings and self.objects == self.waiting + self.running + self.done + self.failed
 
 
-def state_of(seen: Seen) -> State | None:
+def state_of(seen: LocationState) -> State | None:
     """The one state of a document as it stands now; None if nothing answers it and nobody works on it."""
     working = [working.state for working in seen.working if working.source_etag == seen.etag]
     if working:
@@ -69,9 +69,11 @@ def state_of(seen: Seen) -> State | None:
     return State.FAILED if failed is not None else None
 
 
-def judge(key: str, seen: Seen, superseded: Container[str] = (), unreadable: Container[str] = ()) -> list[Finding]:
+def judge(
+    key: str, seen: LocationState, superseded: Container[str] = (), unreadable: Container[str] = ()
+) -> list[Finding]:
     """What is wrong at one place. Nothing is lost as far as anybody knows, where a record of it cannot be read."""
-    place = place_of(key)
+    place = output_location(key)
     is_hidden = place.run_record_key in unreadable or place.error_record_key in unreadable
     found = [
         *(_judged_open(key, seen, working, superseded) for working in seen.working),
@@ -83,7 +85,7 @@ def judge(key: str, seen: Seen, superseded: Container[str] = (), unreadable: Con
     return [finding for finding in found if finding]
 
 
-def _judged_open(key: str, seen: Seen, working: Working, superseded: Container[str]) -> Finding | None:
+def _judged_open(key: str, seen: LocationState, working: OpenRun, superseded: Container[str]) -> Finding | None:
     for ended in (seen.done, seen.failed):
         if ended and ended.job == working.job and ended.run >= working.run and ended.age_s >= OLD_ENOUGH_S:
             return Finding(kind=Kind.LEFTOVER, key=key, what=f"run {working.name} is over, its open record stands")
@@ -94,7 +96,7 @@ def _judged_open(key: str, seen: Seen, working: Working, superseded: Container[s
     return None
 
 
-def _judged_at_rest(key: str, seen: Seen) -> Iterable[Finding]:
+def _judged_at_rest(key: str, seen: LocationState) -> Iterable[Finding]:
     done, failed = seen.done, seen.failed
     if done is None:
         return
@@ -108,7 +110,7 @@ def _judged_at_rest(key: str, seen: Seen) -> Iterable[Finding]:
         )
 
 
-def _outdated(failed: Ended, done: Ended) -> bool:
+def _outdated(failed: EndedRun, done: EndedRun) -> bool:
     """Whether the result came after the failure."""
     if done.replaced_error == failed.etag:
         return True

@@ -13,8 +13,7 @@ import msgspec
 
 from backburner.capacity.limits import Counters, Reservation
 from backburner.errors import RetryLaterError
-from backburner.ledger.journal import FOLDER as JOURNAL
-from backburner.ledger.keys import OPEN, open_run
+from backburner.ledger.keys import JOURNAL, OPEN, open_run
 from backburner.ledger.records import OpenRecord, decode
 from backburner.ports import Bucket
 from backburner.provider.answers import Usage
@@ -29,7 +28,7 @@ class _Line(msgspec.Struct, frozen=True):
     cost: float | None = None
 
 
-async def healed(bucket: Bucket, body: bytes, now: datetime) -> Counters:
+async def rebuilt_counters(bucket: Bucket, body: bytes, now: datetime) -> Counters:
     """The counters as they must be."""
     kept, lost = _readable(body)
     counters = Counters(**kept)
@@ -51,15 +50,15 @@ def _readable(body: bytes) -> tuple[dict[str, Any], set[str]]:
         return {}, {field.name for field in fields}
     found, lost = dict[str, Any](), set[str]()
     for field in fields:
-        if field.name not in raw:
+        if field.encode_name not in raw:
             lost.add(field.name)
             continue
         try:
-            found[field.name] = msgspec.json.decode(raw[field.name], type=field.type)
+            found[field.name] = msgspec.json.decode(raw[field.encode_name], type=field.type)
         except (msgspec.DecodeError, RecursionError):
             lost.add(field.name)
             if getattr(field.type, "__origin__", None) is dict:
-                found[field.name] = _entries(raw[field.name], field.type.__args__[1])
+                found[field.name] = _entries(raw[field.encode_name], field.type.__args__[1])
     return found, lost
 
 
@@ -106,6 +105,6 @@ async def _reserved(bucket: Bucket, known: Mapping[str, Reservation]) -> dict[st
             record = decode(stored.body, OpenRecord) if stored else None
         except (RetryLaterError, msgspec.DecodeError):
             continue
-        if record is not None and record.wants is not None and record.reserves:
-            found[record.name] = record.wants
+        if record is not None and record.reservation is not None and record.reserves:
+            found[record.name] = record.reservation
     return found

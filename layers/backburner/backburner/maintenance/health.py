@@ -7,12 +7,12 @@ from backburner.ledger.keys import OPEN, open_run
 from backburner.ports import Bucket
 
 _BUDGET_SHARE = 0.8
-_MOST = 20_000
+_MAX = 20_000
 """Open records that one census looks at; beyond it the count says "at least"."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Census:
+class Health:
     """Counts of open jobs; `oldest_s` is the longest that one has gone without a step, by the store's clock."""
 
     waiting: int
@@ -25,7 +25,7 @@ class Census:
     """Objects that a person must look at."""
 
 
-def alarms(census: Census, *, deadline_s: int, results_kept_s: int | None) -> list[str]:
+def alarms(census: Health, *, deadline_s: int, results_kept_s: int | None) -> list[str]:
     """What somebody must look at, by the names of the runbook's paragraphs.
 
     Half the time that results are kept is left when the second one begins: what is collected late is not yet lost.
@@ -40,17 +40,17 @@ def alarms(census: Census, *, deadline_s: int, results_kept_s: int | None) -> li
     return [name for name, is_raised in raised.items() if is_raised]
 
 
-async def take(bucket: Bucket, governor: Governor) -> Census:
+async def take(bucket: Bucket, governor: Governor) -> Health:
     """Count what is open now."""
     count, oldest_s = 0, 0.0
     async for key, stored in bucket.listed(OPEN):
         if open_run(key) is None:
             continue
         count, oldest_s = count + 1, max(oldest_s, stored.age_s)
-        if count >= _MOST:
+        if count >= _MAX:
             break
     counters, now = await governor.counters()
-    return Census(
+    return Health(
         waiting=max(0, count - len(counters.reserved)),
         running=counters.in_flight,
         oldest_s=oldest_s,

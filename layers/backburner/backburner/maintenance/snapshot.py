@@ -9,8 +9,19 @@ from typing import Any, TypeVar
 import msgspec
 
 from backburner.errors import UnreadableError
-from backburner.ledger.journal import FOLDER as JOURNAL
-from backburner.ledger.keys import INBOX, OPEN, Place, open_run, place_of
+from backburner.ledger.keys import (
+    ERROR_RECORD,
+    FAILED,
+    INBOX,
+    JOURNAL,
+    OPEN,
+    RESULTS,
+    RUN_RECORD,
+    SUPERSEDED,
+    OutputLocation,
+    open_run,
+    output_location,
+)
 from backburner.ledger.ledger import NO_OPEN_RECORD
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, R, RunRecord, State, decode
 from backburner.ports import Bucket, Stored
@@ -19,14 +30,12 @@ T = TypeVar("T")
 Progress = Callable[[str, int], None]
 """Told what is read at the moment, and how much of it."""
 
-RUN_RECORD, ERROR_RECORD = ".run.json", ".error.json"
-SUPERSEDED = "ledger/superseded/"
 AT_ONCE = 32
 _TELL_EVERY = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedRun:
     """A run or error record. `source_etag` is the document's, `etag` its own; the rest only run records have."""
 
     job: str
@@ -46,7 +55,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Working:
+class OpenRun:
     """An open record. `silent_s`: how long nobody has written it; `reserves`: whether the governor must know of it."""
 
     job: str
@@ -65,73 +74,73 @@ class Working:
 
 
 @dataclass(slots=True)
-class Seen:
+class LocationState:
     """What stands at one document's place; `text` is the ETag of what stands where the run record says."""
 
     etag: str | None = None
     age_s: float = 0.0
-    done: Ended | None = None
-    failed: Ended | None = None
+    done: EndedRun | None = None
+    failed: EndedRun | None = None
     text: str | None = None
-    working: tuple[Working, ...] = ()
+    working: tuple[OpenRun, ...] = ()
 
 
 @dataclass
-class Books:
+class Snapshot:
     """Everything that was read. `texts` are the results that no run record names, with their ETags."""
 
-    places: dict[str, Seen] = field(default_factory=dict)
+    locations: dict[str, LocationState] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     superseded: dict[str, float] = field(default_factory=dict)
     """Ages in seconds, by `<job_id>.<run>`."""
     unreadable: dict[str, str] = field(default_factory=dict)
     """Why, by key."""
 
-    def at(self, key: str) -> Seen:
+    def at(self, key: str) -> LocationState:
         """The place of a document."""
-        return self.places.setdefault(key, Seen())
+        return self.locations.setdefault(key, LocationState())
 
-    def working(self) -> Iterable[tuple[str, Working]]:
+    def working(self) -> Iterable[tuple[str, OpenRun]]:
         """Every open record, with its document's key."""
-        return ((key, working) for key, seen in self.places.items() for working in seen.working)
+        return ((key, working) for key, seen in self.locations.items() for working in seen.working)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reader:
+class SnapshotReader:
     """Reads books: open records first, since what ends meanwhile is then met again where it ended."""
 
     bucket: Bucket
     progress: Progress
 
-    async def everything(self) -> Books:
+    async def everything(self) -> Snapshot:
         """The whole bucket, but for the journal."""
-        books = Books()
-        await self.open_records(books)
-        await self._each("results/", lambda key, stored: self._result(books, key, stored))
-        await self._each("failed/", lambda key, stored: self._failure(books, key, stored))
+        snapshot = Snapshot()
+        await self.open_records(snapshot)
+        await self._each(RESULTS, lambda key, stored: self._result(snapshot, key, stored))
+        await self._each(FAILED, lambda key, stored: self._failure(snapshot, key, stored))
         async for key, stored in self.bucket.listed(SUPERSEDED):
             name = key.removeprefix(SUPERSEDED).removesuffix(".json")
             if open_run(f"{OPEN}{name}.json"):  # named alike
-                books.superseded[name] = stored.age_s
-        for seen in books.places.values():
+                snapshot.superseded[name] = stored.age_s
+        for seen in snapshot.locations.values():
             if seen.done:
-                seen.text = books.texts.pop(seen.done.result_key, None)
-        await self._each(INBOX, lambda key, stored: _document(books, key, stored))
-        return books
+                seen.text = snapshot.texts.pop(seen.done.result_key, None)
+        await self._each(INBOX, lambda key, stored: _document(snapshot, key, stored))
+        return snapshot
 
-    async def open_records(self, books: Books) -> None:
+    async def open_records(self, snapshot: Snapshot) -> None:
         """All that is under way."""
 
         async def read(key: str, _: Stored) -> None:
             if open_run(key) is None:
                 if not key.endswith("/"):  # a folder of somebody's console
-                    books.unreadable[key] = NO_OPEN_RECORD
+                    snapshot.unreadable[key] = NO_OPEN_RECORD
                 return
-            stored, record = await self._record(books, key, OpenRecord)
+            stored, record = await self._record(snapshot, key, OpenRecord)
             if stored is None or record is None:
                 return
-            seen = books.at(record.source.key)
-            working = Working(
+            seen = snapshot.at(record.source.key)
+            working = OpenRun(
                 job=record.job_id,
                 run=record.run,
                 source_etag=record.source.etag,
@@ -144,13 +153,13 @@ class Reader:
 
         await self._each(OPEN, read)
 
-    async def again(self, key: str, working: tuple[Working, ...]) -> Seen:
+    async def again(self, key: str, working: tuple[OpenRun, ...]) -> LocationState:
         """One place, looked at anew."""
-        books, place = Books(), place_of(key)
+        snapshot, place = Snapshot(), output_location(key)
         document = await self.bucket.head(key)
-        await self.done(books, place.run_record_key)
-        await self._failure(books, place.error_record_key, None)
-        seen = books.at(key)
+        await self.done(snapshot, place.run_record_key)
+        await self._failure(snapshot, place.error_record_key, None)
+        seen = snapshot.at(key)
         if document is not None:
             seen.etag, seen.age_s = document.etag, document.age_s
         if seen.done is not None and (text := await self.bucket.head(seen.done.result_key)):
@@ -158,13 +167,13 @@ class Reader:
         seen.working = working
         return seen
 
-    async def journal(self, books: Books) -> AsyncIterator[tuple[str, int]]:
+    async def journal(self, snapshot: Snapshot) -> AsyncIterator[tuple[str, int]]:
         """Job and run of every line; a line that cannot be read is passed over."""
         async for key, _ in self.bucket.listed(JOURNAL):
             try:
                 stored = await self.bucket.get(key)
             except UnreadableError as error:
-                books.unreadable[key] = str(error)
+                snapshot.unreadable[key] = str(error)
                 continue
             for line in stored.body.splitlines() if stored else ():
                 try:
@@ -173,48 +182,48 @@ class Reader:
                     continue
                 yield run.job_id, run.run
 
-    async def _result(self, books: Books, key: str, stored: Stored) -> None:
+    async def _result(self, snapshot: Snapshot, key: str, stored: Stored) -> None:
         if key.endswith(RUN_RECORD):
-            await self.done(books, key)
+            await self.done(snapshot, key)
         else:
-            books.texts[key] = stored.etag
+            snapshot.texts[key] = stored.etag
 
-    async def done(self, books: Books, key: str) -> None:
+    async def done(self, snapshot: Snapshot, key: str) -> None:
         """One run record, if it is there."""
-        stored, record = await self._record(books, key, RunRecord, lambda place: place.run_record_key)
+        stored, record = await self._record(snapshot, key, RunRecord, lambda place: place.run_record_key)
         if stored is not None and record is not None:
-            books.at(record.source.key).done = Ended(
+            snapshot.at(record.source.key).done = EndedRun(
                 **_ended(stored, record),
                 result_key=record.result_key,
                 result_etag=record.result_etag,
                 replaced_error=record.replaces.error_etag,
             )
 
-    async def _failure(self, books: Books, key: str, _: Stored | None) -> None:
+    async def _failure(self, snapshot: Snapshot, key: str, _: Stored | None) -> None:
         if not key.endswith(ERROR_RECORD):
             return
-        stored, record = await self._record(books, key, ErrorRecord, lambda place: place.error_record_key)
+        stored, record = await self._record(snapshot, key, ErrorRecord, lambda place: place.error_record_key)
         if stored is not None and record is not None:
-            books.at(record.source.key).failed = Ended(**_ended(stored, record))
+            snapshot.at(record.source.key).failed = EndedRun(**_ended(stored, record))
 
     async def _record(
-        self, books: Books, key: str, kind: type[R], stands_at: Callable[[Place], str] | None = None
+        self, snapshot: Snapshot, key: str, kind: type[R], stands_at: Callable[[OutputLocation], str] | None = None
     ) -> tuple[Stored | None, R | None]:
         try:
             stored = await self.bucket.get(key)
         except UnreadableError as error:
-            books.unreadable[key] = str(error)
+            snapshot.unreadable[key] = str(error)
             return None, None
         if stored is None:
             return None, None
         try:
             record = decode(stored.body, kind)
-            place = place_of(record.source.key)
+            place = output_location(record.source.key)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            books.unreadable[key] = str(error)
+            snapshot.unreadable[key] = str(error)
             return stored, None
         if stands_at is not None and stands_at(place) != key:
-            books.unreadable[key] = f"it is the record of {record.source.key}, whose place is elsewhere"
+            snapshot.unreadable[key] = f"it is the record of {record.source.key}, whose place is elsewhere"
             return stored, None
         return stored, record
 
@@ -267,9 +276,9 @@ class _Line(msgspec.Struct):
     run: int
 
 
-async def _document(books: Books, key: str, stored: Stored) -> None:
+async def _document(snapshot: Snapshot, key: str, stored: Stored) -> None:
     if not key.endswith("/"):
-        seen = books.at(key)
+        seen = snapshot.at(key)
         seen.etag, seen.age_s = stored.etag, stored.age_s
 
 

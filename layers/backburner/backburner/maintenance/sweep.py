@@ -20,7 +20,7 @@ from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Counters, Reservation, note_unreadable
 from backburner.errors import RetryLaterError, UnreadableError
 from backburner.jobs.submit import Submitter
-from backburner.ledger.keys import INBOX, OPEN, open_run, place_of
+from backburner.ledger.keys import ERROR_RECORD, INBOX, OPEN, RUN_RECORD, open_run, output_location
 from backburner.ledger.ledger import NO_OPEN_RECORD, Ledger, Open
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, State, decode, log_keys
 from backburner.ports import Bucket, Clock, Queue, Stored, TooLargeError
@@ -34,10 +34,10 @@ SILENT_S = 86_400.0
 """An open record that nobody has written for so long gets a new message."""
 PAGE = 1000
 _READS_AT_ONCE = 32
-_MOST_RECORD_BYTES = 16 * 1024 * 1024
+_MAX_RECORD_BYTES = 16 * 1024 * 1024
 _KINDS: tuple[tuple[str, type[JobRecord]], ...] = (
-    (".run.json", RunRecord),
-    (".error.json", ErrorRecord),
+    (RUN_RECORD, RunRecord),
+    (ERROR_RECORD, ErrorRecord),
     (".json", OpenRecord),
 )
 
@@ -65,13 +65,13 @@ class Window:
 
     def is_answered(self, key: str, document: Stored) -> bool:
         """Whether a run or error record newer than the document stands at its place."""
-        place = place_of(key)
+        place = output_location(key)
         found = (self.records.get(record) for record in (place.run_record_key, place.error_record_key))
         return any(record.last_modified > document.last_modified for record in found if record)
 
     def state_of(self, key: str, document: Stored) -> State | None:
         """How the document ended as it stands: by the later of the records that are not older than it."""
-        place = place_of(key)
+        place = output_location(key)
         run, error = (self.records.get(record) for record in (place.run_record_key, place.error_record_key))
         ended = [
             (record.last_modified, state)
@@ -160,7 +160,7 @@ class Sweeper:
         """Whether an object can be read, and is what its key says; or is gone."""
         kind = None if key.startswith(INBOX) else next((kind for end, kind in _KINDS if key.endswith(end)), None)
         try:
-            stored = await self.bucket.get(key, _MOST_RECORD_BYTES if kind else 0)
+            stored = await self.bucket.get(key, _MAX_RECORD_BYTES if kind else 0)
             if stored is not None and kind is not None:
                 decode(stored.body, kind)
         except TooLargeError:  # it would have been read
@@ -206,8 +206,8 @@ class Sweeper:
 
     async def window(self, page: Mapping[str, Stored]) -> Window:
         """What stands at the places of a page."""
-        places, records = [place_of(key) for key in page], dict[str, Stored]()
-        for wanted in ({place.run_record_key for place in places}, {place.error_record_key for place in places}):
+        locations, records = [output_location(key) for key in page], dict[str, Stored]()
+        for wanted in ({place.run_record_key for place in locations}, {place.error_record_key for place in locations}):
             first, last = min(wanted), max(wanted)  # not those of the first and the last document: suffixes sort too
             async for key, stored in self.bucket.listed(f"{first.partition('/')[0]}/", first[:-1]):
                 if key > last:
@@ -224,9 +224,11 @@ class Sweeper:
         record = held.record
         message = record.message(record.response_id)
         await (self.backlog if record.state is State.WAITING else self.pending).send(message.encode(), 0)
-        ran_s = held.generation_age_s if record.state is State.RUNNING else 0.0
+        elapsed_before_write_s = held.generation_age_s if record.state is State.RUNNING else 0.0
         division = record.division and replace(record.division, opened=False)  # parts that were lost are opened again
-        await self.ledger.rewrite(held.but(ticket=message.ticket, ran_s=ran_s, division=division))
+        await self.ledger.rewrite(
+            held.with_changes(ticket=message.ticket, elapsed_before_write_s=elapsed_before_write_s, division=division)
+        )
         logger.warning("silent job woken", extra=log_keys(record) | {"state": record.state})
         return 1
 
@@ -261,7 +263,7 @@ class _UnderWay:
 
     async def includes(self, key: str, document: Stored) -> bool:
         """Whether somebody works on this version of a document: as its job is now, or under an older recipe."""
-        place, inbox = place_of(key), self.sweeper.submitter.inbox
+        place, inbox = output_location(key), self.sweeper.submitter.inbox
         if place.recipe not in self.recipes:
             self.recipes[place.recipe] = await inbox.recipe(place.recipe)
         if inbox.job_of(place, document, self.recipes[place.recipe]).job_id in self.jobs:
@@ -274,9 +276,9 @@ class _UnderWay:
     async def reservations(self) -> dict[str, Reservation]:
         """What the generations under way must have reserved."""
         return {
-            held.record.name: held.record.wants
+            held.record.name: held.record.reservation
             for held in await self._read()
-            if held.record.wants is not None and held.record.reserves
+            if held.record.reservation is not None and held.record.reserves
         }
 
     async def _read(self) -> list[Open]:
@@ -302,11 +304,11 @@ def _stop_at(here: str, found: Mapping[str, str], readable: Collection[str], cou
 
 
 def _put_right(counters: Counters, now: datetime, names: set[str], missing: Mapping[str, Reservation]) -> int:
-    unexplained = [name for name in counters.reserved | counters.owed if name not in names]
+    unexplained = [name for name in counters.reserved | counters.unsettled if name not in names]
     gone = [name for name in unexplained if name in counters.unexplained]
     for name in gone:
         counters.reserved.pop(name, None)
-        counters.owed.pop(name, None)
+        counters.unsettled.pop(name, None)
     counters.reserved |= {name: wanted for name, wanted in missing.items() if name not in counters.reserved}
     counters.unexplained = [name for name in unexplained if name not in gone]
     counters.last_sweep, counters.sweep_cursor = now, ""

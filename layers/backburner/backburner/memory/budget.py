@@ -38,7 +38,7 @@ _has_large: ContextVar[bool] = ContextVar("has_large", default=False)
 _has_own: ContextVar[bool] = ContextVar("has_own", default=False)
 
 
-class Purse:
+class ByteBudget:
     """So many bytes; who wants more than are free waits his turn. Nobody may want more than there are."""
 
     def __init__(self, size_bytes: int) -> None:
@@ -73,11 +73,11 @@ class Purse:
                 turn.set_result(None)
 
 
-class LargePlace:
+class LargeSlot:
     """The one large place, as a context; who has it already walks in."""
 
     def __init__(self) -> None:
-        self._purse = Purse(1)
+        self._purse = ByteBudget(1)
         self._entered: ContextVar[tuple[bool, ...]] = ContextVar("entered", default=())
 
     async def __aenter__(self) -> None:
@@ -100,12 +100,12 @@ class LargePlace:
 
 
 @dataclass(kw_only=True)
-class Memory:
+class MemoryBudget:
     """The budget of one process; `large_bytes` is what its memory leaves beside interpreter and libraries."""
 
     large_bytes: int = DEFAULT_LARGE_BYTES
-    own: Purse = field(default_factory=lambda: Purse(OWN_BYTES))
-    large: LargePlace = field(default_factory=LargePlace)
+    own: ByteBudget = field(default_factory=lambda: ByteBudget(OWN_BYTES))
+    large: LargeSlot = field(default_factory=LargeSlot)
     kept_bytes: int = 0
     """Finished lines that are not written yet."""
     _largest_answer_bytes: int = _FIRST_ANSWER_BYTES
@@ -171,7 +171,7 @@ class Memory:
 class Hold:
     """What somebody has in hand."""
 
-    def __init__(self, memory: Memory, own_bytes: int, *, is_inner: bool) -> None:
+    def __init__(self, memory: MemoryBudget, own_bytes: int, *, is_inner: bool) -> None:
         self._memory, self._own_bytes, self._is_large, self._is_inner = memory, own_bytes, False, is_inner
 
     async def become_large(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-class Shelf:
+class Spool:
     """Texts by their numbers, in a file that goes with the block that opened it."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -40,10 +40,10 @@ class Shelf:
 
 
 @contextmanager
-def open_shelf() -> Iterator[Shelf]:
+def open_spool() -> Iterator[Spool]:
     """An empty shelf."""
     with tempfile.TemporaryFile(prefix="backburner-") as file:
-        yield Shelf(file)
+        yield Spool(file)
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""How a run ends: what follows from a verdict, commit, failure, cancelling, superseding. Writes `results/` and `failed/`."""
+"""How a run ends, and which job of a document is current. Writes `results/` and `failed/`."""

@@ -39,10 +39,10 @@ class Canceller:
         guard's is still to come.
         """
         record = held.record
-        wish = held.but(cancelled_for=Reason.CANCELLED)
+        wish = held.with_changes(cancelled_for=Reason.CANCELLED)
         if record.state is State.SUBMITTING:
             return wish
         message = record.message(record.response_id)
         await self.pending.send(message.encode(), 0)
-        ran_s = held.generation_age_s if record.state is State.RUNNING else 0.0
-        return wish.but(ticket=message.ticket, ran_s=ran_s)
+        elapsed_before_write_s = held.generation_age_s if record.state is State.RUNNING else 0.0
+        return wish.with_changes(ticket=message.ticket, elapsed_before_write_s=elapsed_before_write_s)

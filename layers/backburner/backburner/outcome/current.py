@@ -4,28 +4,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backburner.documents.recipes import MAX_RECIPE_BYTES, fingerprint, merge_text, model_in, part_text
-from backburner.ledger.keys import Place, job_id, place_of, recipe_keys
-from backburner.ledger.ledger import Ledger, Standing
+from backburner.ledger.keys import OutputLocation, job_id, output_location, recipe_keys
+from backburner.ledger.ledger import Committed, Ledger
 from backburner.ledger.records import OpenRecord, Part
 from backburner.ports import Bucket, Stored, TooLargeError
 from backburner.provider.profiles import Profile, resolve_model
 
 
 @dataclass(frozen=True, kw_only=True)
-class Current:
+class CurrentJob:
     """A document as it stands now. `source` holds its bytes only if they were asked for."""
 
-    place: Place
+    place: OutputLocation
     source: Stored
     recipe: bytes | None
     job_id: str
     model: str
-    whole: OpenRecord | None = None
+    parent: OpenRecord | None = None
     """Of a part: the run that it is a part of."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inbox:
+class CurrentJobs:
     """Looks at documents and recipes; `bucket_name`, `profile`, `project` and `default_model` identify their jobs."""
 
     bucket: Bucket
@@ -35,70 +35,70 @@ class Inbox:
     project: str | None
     default_model: str
 
-    async def current(self, key: str, source: Stored | None, part_of: str | None = None) -> Current | None:
+    async def current(self, key: str, source: Stored | None, part_of: str | None = None) -> CurrentJob | None:
         """The current job of a document or part that was just read.
 
         None where there is no document, or nobody who wants the part any more.
         """
         if source is None:
             return None
-        place = place_of(key)
+        place = output_location(key)
         if place.is_part:
-            whole = await self.whole(part_of)
-            if whole is None or whole.division is None or whole.division.is_stopping:
+            parent = await self.parent(part_of)
+            if parent is None or parent.division is None or parent.division.is_stopping:
                 return None
-            return self._part(whole, key, source)
+            return self._part(parent, key, source)
         return self.job_of(place, source, await self.recipe(place.recipe))
 
-    def job_of(self, place: Place, source: Stored, recipe: bytes | None) -> Current:
+    def job_of(self, place: OutputLocation, source: Stored, recipe: bytes | None) -> CurrentJob:
         """The job that a document and a recipe make."""
         model = resolve_model(self.profile, model_in(recipe) or self.default_model, self.project)
         job = job_id(self.bucket_name, place.key, source.etag, fingerprint(recipe), model)
-        return Current(place=place, source=source, recipe=recipe, job_id=job, model=model)
+        return CurrentJob(place=place, source=source, recipe=recipe, job_id=job, model=model)
 
-    def jobs_of_parts(self, whole: OpenRecord) -> dict[str, str]:
+    def jobs_of_parts(self, parent: OpenRecord) -> dict[str, str]:
         """The ids of the jobs that work on the parts of a run, by the parts' keys."""
-        return {part.key: self._job_of_part(whole, part, recipe) for part, recipe in recipes_of(whole)}
+        return {part.key: self._job_of_part(parent, part, recipe) for part, recipe in recipes_of(parent)}
 
-    def _job_of_part(self, whole: OpenRecord, part: Part, recipe: bytes) -> str:
-        return job_id(self.bucket_name, part.key, part.etag, fingerprint(recipe), whole.provider.model)
+    def _job_of_part(self, parent: OpenRecord, part: Part, recipe: bytes) -> str:
+        return job_id(self.bucket_name, part.key, part.etag, fingerprint(recipe), parent.provider.model)
 
-    def _part(self, whole: OpenRecord, key: str, source: Stored) -> Current | None:
-        for part, recipe in recipes_of(whole):
+    def _part(self, parent: OpenRecord, key: str, source: Stored) -> CurrentJob | None:
+        for part, recipe in recipes_of(parent):
             if part.key == key:
-                return Current(
-                    place=place_of(key),
+                return CurrentJob(
+                    place=output_location(key),
                     source=source,
                     recipe=recipe,
-                    job_id=self._job_of_part(whole, part, recipe),
-                    model=whole.provider.model,
-                    whole=whole,
+                    job_id=self._job_of_part(parent, part, recipe),
+                    model=parent.provider.model,
+                    parent=parent,
                 )
         return None
 
-    async def whole(self, name: str | None) -> OpenRecord | None:
+    async def parent(self, name: str | None) -> OpenRecord | None:
         """The open record of the run that something is a part of; None if it is over."""
         job, _, run = (name or "").rpartition(".")
         held = await self.ledger.open_record(job, int(run)) if run.isdecimal() else None
         return held.record if held else None
 
-    async def is_superseded(self, record: OpenRecord, standing: Standing) -> bool:
+    async def is_superseded(self, record: OpenRecord, committed: Committed) -> bool:
         """Whether another version of the document, or another job or run of it, has taken a run's place.
 
         A deleted source supersedes nothing. Another recipe or model alone does not either, as long as nobody opened or
         committed a job with it: a job keeps the recipe it was claimed with. A part ends with the run it is a part of.
         """
         if record.part_of is not None:
-            return await self.whole(record.part_of) is None
+            return await self.parent(record.part_of) is None
         current = await self.current(record.source.key, await self.bucket.head(record.source.key))
         if current is None or current.job_id == record.job_id:
             return False
         if current.source.etag != record.source.etag:
             return True
-        others = await self.ledger.standing(current.place, current.job_id)
+        others = await self.ledger.committed(current.place, current.job_id)
         if others.last_run or await self.ledger.open_record(current.job_id, 1):
             return True
-        return not set(standing.etags) <= set(record.stood_at_place)
+        return not set(committed.etags) <= set(record.committed_at_claim)
 
     async def recipe(self, name: str) -> bytes | None:
         """The bytes of a recipe, None where there is none."""
@@ -112,11 +112,11 @@ class Inbox:
         return None
 
 
-def recipes_of(whole: OpenRecord) -> Iterator[tuple[Part, bytes]]:
+def recipes_of(parent: OpenRecord) -> Iterator[tuple[Part, bytes]]:
     """Every part of a run, with its recipe."""
-    for level, parts in enumerate(whole.division.levels if whole.division else ()):
+    for level, parts in enumerate(parent.division.levels if parent.division else ()):
         for number, part in enumerate(parts, 1):
-            text = whole.recipe_text
-            if whole.division is not None and not whole.division.is_batch:
+            text = parent.recipe_text
+            if parent.division is not None and not parent.division.is_batch:
                 text = merge_text(text) if level else part_text(text, number, len(parts))
             yield part, text.encode()

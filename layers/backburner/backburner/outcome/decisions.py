@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from backburner.errors import Reason
-from backburner.provider.answers import Answer, Generation, Trouble
+from backburner.provider.answers import Answer, FailedCall, Generation
 from backburner.provider.verdicts import ABSENT, UNAUTHORIZED, Act, Call, Verdict
 
 ABSENT_FOR_S = 120.0
@@ -78,7 +78,7 @@ def decide(
     `cap` is the bound on output tokens that was sent, `is_enlarged` whether it was doubled before.
     """
     act = verdict.act
-    is_refused = call is Call.CREATE and isinstance(answer, Trouble)
+    is_refused = call is Call.CREATE and isinstance(answer, FailedCall)
     decision = Decision(
         do=_DO.get(act, Do.AGAIN),
         reason=verdict.reason or Reason.PROVIDER_FAILED,
@@ -92,7 +92,7 @@ def decide(
     if is_enlarged and (act is Act.SPLIT or (is_refused and act is Act.FAIL)):  # with half the cap it was accepted
         told = f"the doubled cap was refused: {verdict.message}"
         return replace(decision, do=Do.FAIL, reason=Reason.OUTPUT_TRUNCATED, message=told)
-    if decision.stop and call is Call.RETRIEVE and isinstance(answer, Trouble):
+    if decision.stop and call is Call.RETRIEVE and isinstance(answer, FailedCall):
         return replace(decision, do=Do.LOOK)  # it was not about the generation, which runs on
     if act is Act.ENLARGE and cap is not None and not is_enlarged and attempt < most:
         return replace(decision, do=Do.AGAIN, cap=2 * cap)
@@ -122,4 +122,4 @@ def lifted_by_any(call: Call, answer: Answer) -> bool:
 
     A retrieve proves the key, and what stopped a retrieve; that a create would be let through it does not.
     """
-    return call is Call.RETRIEVE or (isinstance(answer, Trouble) and answer.status == UNAUTHORIZED)
+    return call is Call.RETRIEVE or (isinstance(answer, FailedCall) and answer.status == UNAUTHORIZED)

@@ -17,7 +17,7 @@ from backburner.capacity.governor import Governor
 from backburner.errors import Reason, RetryLaterError
 from backburner.ledger.journal import Journal
 from backburner.ledger.keys import work_folder
-from backburner.ledger.ledger import Held, Ledger, Standing, new_nonce
+from backburner.ledger.ledger import Committed, Held, Ledger, new_nonce
 from backburner.ledger.messages import Message, new_ticket
 from backburner.ledger.records import (
     ErrorRecord,
@@ -32,7 +32,7 @@ from backburner.ledger.records import (
     log_keys,
     shared,
 )
-from backburner.outcome.current import Current, Inbox
+from backburner.outcome.current import CurrentJob, CurrentJobs
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError, Queue, Stored
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Finisher:
 
     bucket: Bucket
     ledger: Ledger
-    inbox: Inbox
+    inbox: CurrentJobs
     governor: Governor
     journal: Journal
     pending: Queue
@@ -66,14 +66,14 @@ class Finisher:
         place, nonce = record.place, new_nonce()
         result_key = place.result_key(record.output)
         for _ in range(_TRIES):
-            standing = await self.ledger.standing(place, record.job_id)
-            own = standing.run is not None and standing.run.record.nonce == nonce
-            if not own and (ended := await self._settled(record, standing, text)):
+            committed = await self.ledger.committed(place, record.job_id)
+            own = committed.run is not None and committed.run.record.nonce == nonce
+            if not own and (ended := await self._settled(record, committed, text)):
                 return ended
             try:
                 etag = await self._put_text(record, result_key, text)
-                run_record = self._run_record(record, standing, result_key, etag, nonce)
-                await self.ledger.put(place.run_record_key, run_record, _match(standing.run))
+                run_record = self._run_record(record, committed, result_key, etag, nonce)
+                await self.ledger.put(place.run_record_key, run_record, _match(committed.run))
             except ConflictError:
                 continue  # look again: still current?
             written = await self.bucket.head(result_key)
@@ -88,13 +88,13 @@ class Finisher:
         """Write the error record, on condition that nobody else ended the run. Returns how the run ended."""
         place, nonce = record.place, new_nonce()
         for _ in range(_TRIES):
-            standing = await self.ledger.standing(place, record.job_id)
+            committed = await self.ledger.committed(place, record.job_id)
             error_record = self._error_record(record, reason, message, nonce)
-            if standing.error is None or standing.error.record.nonce != nonce:
-                if ended := await self._settled(record, standing, None):
+            if committed.error is None or committed.error.record.nonce != nonce:
+                if ended := await self._settled(record, committed, None):
                     return ended
                 try:
-                    await self.ledger.put(place.error_record_key, error_record, _match(standing.error))
+                    await self.ledger.put(place.error_record_key, error_record, _match(committed.error))
                 except ConflictError:
                     continue  # look again: still current, or our own write?
             logger.warning("job failed", extra=log_keys(record) | {"reason": reason})
@@ -124,18 +124,18 @@ class Finisher:
 
     async def settled(self, record: OpenRecord) -> State | None:
         """How a run ended by other hands, cleared up behind; None while it is still to be carried on."""
-        return await self._settled(record, await self.ledger.standing(record.place, record.job_id), None)
+        return await self._settled(record, await self.ledger.committed(record.place, record.job_id), None)
 
-    async def _settled(self, record: OpenRecord, standing: Standing, text: "_Text | None") -> State | None:
-        if record.run <= standing.superseded_run:
+    async def _settled(self, record: OpenRecord, committed: Committed, text: "_Text | None") -> State | None:
+        if record.run <= committed.superseded_run:
             return await self.supersede(record, _quotable(text))
-        if standing.run is not None and standing.is_done(record.run):
-            await self._clear_up(record, standing.run.record)
+        if committed.run is not None and committed.is_done(record.run):
+            await self._clear_up(record, committed.run.record)
             return State.DONE
-        if standing.error is not None and standing.is_over(record.run):
-            await self._clear_up(record, standing.error.record)
+        if committed.error is not None and committed.is_over(record.run):
+            await self._clear_up(record, committed.error.record)
             return State.FAILED
-        if await self.inbox.is_superseded(record, standing):
+        if await self.inbox.is_superseded(record, committed):
             return await self.supersede(record, _quotable(text))
         return None
 
@@ -183,7 +183,7 @@ class Finisher:
         """Book what the record that ended the run says it used: the open record may know less."""
         if (ended.job_id, ended.run) != (record.job_id, record.run):
             ended = record  # a later run's record stands there by now
-        if record.wants is not None:
+        if record.reservation is not None:
             tokens, cost = booked(record, ended.own_usage, ended.responses)  # its parts settle for themselves
             await self.governor.settle(record.name, tokens=tokens, cost=cost)
 
@@ -197,24 +197,24 @@ class Finisher:
             metadata={_OWNER: record.name},
         )
 
-    async def _run_missing(self, record: OpenRecord, current: Current) -> int | None:
+    async def _run_missing(self, record: OpenRecord, current: CurrentJob) -> int | None:
         """The run of the current job that nobody has opened; also if our text stands where its own belongs."""
-        standing = await self.ledger.standing(current.place, current.job_id)
+        committed = await self.ledger.committed(current.place, current.job_id)
         wrote = bool(record.responses) or record.division is not None
         ours = await self.bucket.head(current.place.result_key(record.output)) if wrote else None
-        overwritten = _is_of(ours, record) and not standing.committed_by(record)
-        return standing.last_run + 1 if overwritten else standing.run_for_event(current.source.last_modified)
+        overwritten = _is_of(ours, record) and not committed.committed_by(record)
+        return committed.last_run + 1 if overwritten else committed.run_for_event(current.source.last_modified)
 
-    def _run_record(self, record: OpenRecord, standing: Standing, key: str, etag: str, nonce: str) -> RunRecord:
-        before = standing.run.record if standing.run else None
+    def _run_record(self, record: OpenRecord, committed: Committed, key: str, etag: str, nonce: str) -> RunRecord:
+        before = committed.run.record if committed.run else None
         own = before is not None and before.nonce == nonce
         replaced = (
             before.replaces
             if before and own
             else Replaced(
                 result_key=before.result_key if before else None,
-                error_etag=standing.error.etag if standing.error else None,
-                errors_key=record.place.errors_key if _has_errors(standing) else None,
+                error_etag=committed.error.etag if committed.error else None,
+                errors_key=record.place.errors_key if _has_errors(committed) else None,
             )
         )
         return RunRecord(
@@ -269,10 +269,10 @@ def _quotable(text: _Text | None) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _has_errors(standing: Standing) -> bool:
+def _has_errors(committed: Committed) -> bool:
     """Whether a batch has left a file of lines that failed."""
     return any(
-        held.record.lines is not None and held.record.lines.failed for held in (standing.run, standing.error) if held
+        held.record.lines is not None and held.record.lines.failed for held in (committed.run, committed.error) if held
     )
 
 

@@ -14,23 +14,23 @@ import msgspec
 
 from backburner.provider.masking import masked
 
-MOST_TOKENS = 10**12
+MAX_TOKENS = 10**12
 """More than any generation has: a larger count is a mistake of whoever wrote it."""
-MOST_HINT_S = 10.0**8
+MAX_HINT_S = 10.0**8
 """Three years; a longer hint says no more than this one."""
-MOST_MESSAGE_CHARS = 2000
-MOST_WORD_CHARS = 100
+MAX_MESSAGE_CHARS = 2000
+MAX_WORD_CHARS = 100
 """Of a status, a code, a reason."""
-MOST_ID_CHARS = 512
+MAX_ID_CHARS = 512
 """A longer id fits no message and no path: it names nothing that could be asked for."""
-_MOST_MODEL_CHARS = 300
-_MOST_DEPTH = 100
-_MOST_WHOLE = 2**63 - 1
-_MOST_DIGITS = 18
+_MAX_MODEL_CHARS = 300
+_MAX_DEPTH = 100
+_MAX_WHOLE = 2**63 - 1
+_MAX_DIGITS = 18
 _LATEST_S = 32_503_680_000
 """The year 3000 in unix seconds; what lies beyond is milliseconds, if it is a time at all."""
 _MILLISECONDS_FROM = 100_000_000_000
-_MOST_PAGE_CHARS = 20_000
+_MAX_PAGE_CHARS = 20_000
 _MARKUP = re.compile(r"<(script|style)\b.*?(</\1>|\Z)|<[^>]*>?", re.DOTALL | re.IGNORECASE)
 _GRPC_CODES = {
     3: "INVALID_ARGUMENT", 4: "DEADLINE_EXCEEDED", 5: "NOT_FOUND", 7: "PERMISSION_DENIED", 8: "RESOURCE_EXHAUSTED",
@@ -123,7 +123,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
         return self.usage is not None and self.usage.total_tokens > 0
 
 
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
     """No generation in the answer: an HTTP error (`status`), or no answer at all (`status` None).
 
     `sent` is false only where it is certain that the request never reached the provider.
@@ -144,7 +144,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s: float | None = None
 
 
-Answer = Generation | Trouble
+Answer = Generation | FailedCall
 
 
 def known_status(status: str) -> str:
@@ -167,16 +167,16 @@ def generation_of(
     contents = [part for item in messages for part in map(_mapping, _list(item.get("content")))]
     return Generation(
         id=_id(body.get("id")),
-        status=_text(body.get("status"))[:MOST_WORD_CHARS],
+        status=_text(body.get("status"))[:MAX_WORD_CHARS],
         text="".join(_text(part.get("text")) for part in contents if part.get("type") == "output_text"),
         refusal="".join(_text(part.get("refusal")) for part in contents if part.get("type") == "refusal"),
-        model=_text(body.get("model"))[:_MOST_MODEL_CHARS] or None,
+        model=_text(body.get("model"))[:_MAX_MODEL_CHARS] or None,
         usage=_usage(body.get("usage")),
         error_code=code_of(error),
         error_message=_message(error.get("message"), secrets),
-        incomplete_reason=_text(incomplete.get("reason"))[:MOST_WORD_CHARS],
+        incomplete_reason=_text(incomplete.get("reason"))[:MAX_WORD_CHARS],
         is_cut_off=any(item.get("status") == "incomplete" for item in messages),
-        job=_text(_mapping(body.get("metadata")).get("job_id"))[:MOST_WORD_CHARS],
+        job=_text(_mapping(body.get("metadata")).get("job_id"))[:MAX_WORD_CHARS],
         created_at=_time(body.get("created_at")),
         completed_at=_time(body.get("completed_at")),
         poll_after_s=hint_s(poll_after_s),
@@ -186,7 +186,7 @@ def generation_of(
 
 def trouble_of(
     status: int, body: object, retry_after_s: float | None = None, *, url: str = "", secrets: Collection[str] = ()
-) -> Trouble:
+) -> FailedCall:
     """Read an HTTP error, in the API's own shape `{"error": {...}}`, flat as gateways send it, or plain words.
 
     Never raises.
@@ -195,26 +195,26 @@ def trouble_of(
     error = _mapping(flat.get("error")) or _mapping(flat.get("detail")) or flat
     said = [error.get("message"), flat.get("message"), flat.get("error"), flat.get("detail"), flat.get("msg"), body]
     message = next((words for words in (_message(_spoken(one), secrets) for one in said) if words), "")
-    return Trouble(
+    return FailedCall(
         status=status,
         code=code_of(error) or code_of(flat),
         message=message or f"HTTP {status}",
-        param=_text(error.get("param"))[:MOST_WORD_CHARS],
+        param=_text(error.get("param"))[:MAX_WORD_CHARS],
         is_api_error=status not in _OF_A_PATH or bool({"error", "message", "code", "type", "errors"} & set(flat)),
         url=url,
         retry_after_s=hint_s(retry_after_s),
     )
 
 
-def repeated(generation: Generation) -> Trouble:
+def repeated(generation: Generation) -> FailedCall:
     """The answer to a create that is about another: nobody knows whether ours was started."""
     told = f"the response id {generation.id} was given before, to another create: does something between cache answers?"
-    return Trouble(status=None, code=REPEATED_ID, message=told)
+    return FailedCall(status=None, code=REPEATED_ID, message=told)
 
 
-def absent(why: str) -> Trouble:
+def absent(why: str) -> FailedCall:
     """The answer to a retrieve that is not about what was asked for."""
-    return Trouble(status=_NOT_FOUND, message=why)
+    return FailedCall(status=_NOT_FOUND, message=why)
 
 
 def code_of(error: Mapping[str, Any]) -> str:
@@ -224,14 +224,14 @@ def code_of(error: Mapping[str, Any]) -> str:
     word = named or _text(error.get("type")) or _text(error.get("error_type"))
     if not word and isinstance(number, int) and not isinstance(number, bool):
         word = _GRPC_CODES.get(number, "")
-    return masked(word)[:MOST_WORD_CHARS]
+    return masked(word)[:MAX_WORD_CHARS]
 
 
 def hint_s(seconds: float | None) -> float | None:
     """A hint that can be waited for: bounded, never negative; None where it is no number."""
     if seconds is None or math.isnan(seconds):
         return None
-    return min(MOST_HINT_S, max(0.0, float(seconds)))
+    return min(MAX_HINT_S, max(0.0, float(seconds)))
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -241,9 +241,9 @@ def plain(value: Any, depth: int = 0) -> Any:
             return _text(value)
         case int() | float():
             return value if _is_writable(value) else None
-        case Mapping() if depth < _MOST_DEPTH:
+        case Mapping() if depth < _MAX_DEPTH:
             return {_text(str(name)): plain(inner, depth + 1) for name, inner in value.items()}
-        case list() if depth < _MOST_DEPTH:
+        case list() if depth < _MAX_DEPTH:
             return [plain(inner, depth + 1) for inner in value]
         case _:
             return None
@@ -251,12 +251,12 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 def _is_writable(number: float) -> bool:
     """Whether a number fits 64 bits, or is a finite one with a point."""
-    return math.isfinite(number) if isinstance(number, float) else abs(number) <= _MOST_WHOLE
+    return math.isfinite(number) if isinstance(number, float) else abs(number) <= _MAX_WHOLE
 
 
 def whole(digits: str) -> int | None:
     """A whole number of JSON; None if it has more digits than anything that can be counted."""
-    return int(digits) if len(digits) <= _MOST_DIGITS else None
+    return int(digits) if len(digits) <= _MAX_DIGITS else None
 
 
 def _usage(value: object) -> Usage | None:
@@ -277,7 +277,7 @@ def _count(counts: Mapping[str, Any], *names: str) -> int | None:
         if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
             value = whole(value.strip())
         if (number := _whole(value)) is not None and number >= 0:
-            return min(number, MOST_TOKENS)
+            return min(number, MAX_TOKENS)
     return None
 
 
@@ -291,14 +291,14 @@ def _time(value: object) -> int | None:
 
 def _message(value: object, secrets: Collection[str]) -> str:
     """The provider's own words, for the error record and nowhere else: cut, and without keys."""
-    return masked(_text(value)[: 2 * MOST_MESSAGE_CHARS], secrets)[:MOST_MESSAGE_CHARS].strip()
+    return masked(_text(value)[: 2 * MAX_MESSAGE_CHARS], secrets)[:MAX_MESSAGE_CHARS].strip()
 
 
 def _spoken(value: object) -> str:
     """Words in what an error may hold: itself, those of a list's items, a page's without its tags."""
     match value:
         case str() if value.lstrip().startswith("<"):
-            return " ".join(_MARKUP.sub(" ", value[:_MOST_PAGE_CHARS]).split())
+            return " ".join(_MARKUP.sub(" ", value[:_MAX_PAGE_CHARS]).split())
         case str():
             return value
         case list():
@@ -322,7 +322,7 @@ def _list(value: object) -> list[Any]:
 def _id(value: object) -> str:
     """An id that can be asked for; "" where it cannot: one that was changed here would name another generation."""
     text = _text(value)
-    is_usable = text == value and len(text) <= MOST_ID_CHARS and text.isprintable() and text.strip(". ")
+    is_usable = text == value and len(text) <= MAX_ID_CHARS and text.isprintable() and text.strip(". ")
     return text if is_usable else ""
 
 
@@ -332,6 +332,6 @@ def _text(value: object) -> str:
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST_WHOLE <= value <= _MOST_WHOLE:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MAX_WHOLE <= value <= _MAX_WHOLE:
         return None
     return int(value)

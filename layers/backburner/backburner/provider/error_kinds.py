@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from backburner.provider.answers import Answer, Generation, Trouble
+from backburner.provider.answers import Answer, FailedCall, Generation
 
 
 class ErrorKind(StrEnum):
@@ -111,7 +111,7 @@ _WORDS: Final[tuple[tuple[ErrorKind, re.Pattern[str]], ...]] = tuple(
 )
 _REFUSES_ALL: Final = (402, 403, 429)
 """Statuses that are about the key, not about the document: only with them do words of money or rate count."""
-_MOST_STOPPING_CHARS: Final = 300
+_MAX_STOPPING_CHARS: Final = 300
 """A longer message may hold a document, and that stops nobody."""
 _ABSENT: Final = (404, 405)
 _NOWHERE: Final = re.compile(
@@ -149,12 +149,12 @@ def _may_say(kind: ErrorKind, words: str, status: int | None) -> bool:
         case ErrorKind.QUOTA | ErrorKind.RATE:
             return status in _REFUSES_ALL
         case ErrorKind.NO_STORE | ErrorKind.NO_BACKGROUND:
-            return len(words) <= _MOST_STOPPING_CHARS
+            return len(words) <= _MAX_STOPPING_CHARS
         case _:
             return True
 
 
-def _is_nowhere(answer: Trouble) -> bool:
+def _is_nowhere(answer: FailedCall) -> bool:
     """Whether a server says that it knows no such path, rather than that the API knows no such thing."""
     if answer.status not in _ABSENT or answer.code.casefold() in _CODES:
         return False

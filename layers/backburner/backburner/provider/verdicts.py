@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from backburner.errors import Reason
-from backburner.provider.answers import OURS, Answer, Generation, Trouble
+from backburner.provider.answers import OURS, Answer, FailedCall, Generation
 from backburner.provider.error_kinds import ErrorKind, kind_of
 
 
@@ -72,7 +72,7 @@ _STOPPING_STATUSES: dict[int | None, Act] = {
     _FORBIDDEN: Act.PAUSE_MODEL,
 }
 _STOPPING = frozenset({ErrorKind.NO_STORE, ErrorKind.NO_ENDPOINT})
-_MOST_BRIEF_CHARS = 300
+_MAX_BRIEF_CHARS = 300
 _EXPLAINED = {
     ErrorKind.QUOTA: "quota or billing is exhausted",
     ErrorKind.NO_STORE: "it keeps no responses: start it with its store (vLLM: VLLM_ENABLE_RESPONSES_API_STORE=1)",
@@ -102,7 +102,7 @@ def judge(
     """
     kind = kind_of(answer)
     verdict = _judged(answer, call, kind, schema_problem, young=young, cancelled_for=cancelled_for, cap=cap)
-    if overdue and verdict.act is Act.POLL and isinstance(answer, Trouble) and _is_answer(answer):
+    if overdue and verdict.act is Act.POLL and isinstance(answer, FailedCall) and _is_answer(answer):
         verdict = replace(
             verdict, act=Act.FAIL, reason=Reason.PROVIDER_FAILED, message=f"never readable: {_said(answer)}"
         )
@@ -124,7 +124,7 @@ def _judged(
     match answer:
         case Generation():
             return _of_generation(answer, kind, schema_problem, cancelled_for, cap)
-        case Trouble():
+        case FailedCall():
             if call is Call.CREATE:
                 return _of_create(answer, kind)
             return _of_retrieve(answer, young=young, cancelled_for=cancelled_for)
@@ -202,7 +202,7 @@ def _of_failed(answer: Generation, kind: ErrorKind) -> Verdict:
     return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=_said(answer), after_s=answer.poll_after_s)
 
 
-def _of_retrieve(answer: Trouble, *, young: bool, cancelled_for: Reason | None) -> Verdict:
+def _of_retrieve(answer: FailedCall, *, young: bool, cancelled_for: Reason | None) -> Verdict:
     message, after_s = _said(answer), answer.retry_after_s
     if answer.status not in ABSENT:
         return Verdict(act=Act.POLL, message=message, after_s=after_s)
@@ -213,7 +213,7 @@ def _of_retrieve(answer: Trouble, *, young: bool, cancelled_for: Reason | None) 
     return Verdict(act=Act.LOST, reason=Reason.LOST, message=message)
 
 
-def _of_create(answer: Trouble, kind: ErrorKind) -> Verdict:
+def _of_create(answer: FailedCall, kind: ErrorKind) -> Verdict:
     message, after_s, status = _said(answer), answer.retry_after_s, answer.status
     if kind is ErrorKind.TOO_LONG:
         return Verdict(act=Act.SPLIT, reason=Reason.DOCUMENT_TOO_LARGE, message=message)
@@ -226,7 +226,7 @@ def _of_create(answer: Trouble, kind: ErrorKind) -> Verdict:
     return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=message, after_s=after_s)
 
 
-def _is_answer(answer: Trouble) -> bool:
+def _is_answer(answer: FailedCall) -> bool:
     """Whether the provider answered at all: an outage, however long, decides nothing."""
     if answer.is_garbled:
         return True
@@ -242,7 +242,7 @@ def _said(answer: Answer) -> str:
     return ": ".join(part for part in (head, tail) if part) or "no reason given"
 
 
-def _head(answer: Trouble) -> str:
+def _head(answer: FailedCall) -> str:
     return f"HTTP {answer.status} {answer.code}".rstrip() if answer.status else answer.code
 
 
@@ -255,7 +255,7 @@ def _brief(answer: Answer, kind: ErrorKind) -> str:
     head = " ".join(filter(None, (f"HTTP {answer.status}" if answer.status else nothing, code)))
     explained, called = _EXPLAINED.get(kind, ""), answer.url if kind is ErrorKind.NO_ENDPOINT else ""
     words = answer.message if kind in _QUOTABLE or code in OURS else ""
-    return ": ".join(filter(None, (head, called, explained, words)))[:_MOST_BRIEF_CHARS]
+    return ": ".join(filter(None, (head, called, explained, words)))[:_MAX_BRIEF_CHARS]
 
 
 def loggable(word: str) -> str:
@@ -264,4 +264,4 @@ def loggable(word: str) -> str:
 
 
 def _hint(answer: Answer) -> float | None:
-    return answer.retry_after_s if isinstance(answer, Trouble) else answer.poll_after_s
+    return answer.retry_after_s if isinstance(answer, FailedCall) else answer.poll_after_s

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from backburner.ledger.ledger import Standing
+from backburner.ledger.ledger import Committed
 from backburner.ledger.records import ErrorRecord, OpenRecord, Part, PartEnd, RunRecord
 
 BETWEEN = "\n\n"
@@ -49,9 +49,9 @@ def together(sizes: Sequence[int], most_chars: int | None) -> list[range]:
     return found
 
 
-def end_of(level: int, number: int, part: Part, standing: Standing) -> PartEnd | None:
+def end_of(level: int, number: int, part: Part, committed: Committed) -> PartEnd | None:
     """What became of a part, None if it has not ended."""
-    ends: list[RunRecord | ErrorRecord] = [held.record for held in (standing.run, standing.error) if held]
+    ends: list[RunRecord | ErrorRecord] = [held.record for held in (committed.run, committed.error) if held]
     ends.sort(key=lambda end: end.run, reverse=True)
     ended = next((end for end in ends if part.is_reused or end.run >= part.run), None)
     if ended is None:

@@ -16,33 +16,33 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from backburner.batch.segmenter import Batches
+from backburner.batch.segmenter import Segmenter
 from backburner.capacity.governor import Governor
 from backburner.capacity.timing import next_poll_s
 from backburner.documents.recipes import Recipe, parse
 from backburner.documents.tokens import CHARS_PER_TOKEN, PartSize, most_tokens, part_size, smaller, window_of
 from backburner.errors import JobError, Reason, RetryLaterError
-from backburner.ledger.keys import place_of, work_folder
-from backburner.ledger.ledger import Ledger, Open, Standing
+from backburner.ledger.keys import output_location, work_folder
+from backburner.ledger.ledger import Committed, Ledger, Open
 from backburner.ledger.messages import Message, new_ticket
 from backburner.ledger.records import Division, OpenRecord, Part, PartEnd, State, booked, log_keys
-from backburner.memory.budget import MEBIBYTE, Memory
-from backburner.memory.spool import Shelf, as_file, open_shelf
+from backburner.memory.budget import MEBIBYTE, MemoryBudget
+from backburner.memory.spool import Spool, as_file, open_spool
 from backburner.outcome.cancel import Canceller
-from backburner.outcome.current import Inbox
+from backburner.outcome.current import CurrentJobs
 from backburner.outcome.finish import Finisher
 from backburner.ports import ABSENT, Bucket, ConflictError, Extractor, Queue, Stored
 from backburner.split.merge import BETWEEN, end_of, pieces, together, total
 
 logger = logging.getLogger(__name__)
 
-MOST_PARTS = 2000
+MAX_PARTS = 2000
 """Of one document: its record names them all."""
-MOST_REFUSALS = 2
+MAX_REFUSALS = 2
 """How often a text is cut smaller because the provider says that it is too long."""
 _SOON_S = 1
 """The first look at a run in parts: its record is written meanwhile."""
-_LONGEST_LOOK_S = 60.0
+_MAX_LOOK_S = 60.0
 _AT_ONCE = 16
 """Parts that are read or written at the same time: all are in memory then."""
 _QUOTABLE_BYTES = 4 * MEBIBYTE
@@ -50,21 +50,21 @@ _QUOTABLE_BYTES = 4 * MEBIBYTE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Massive:
+class ParentRuns:
     """Cuts what is too long, and looks after runs in parts. `windows`: context windows by how a model's name begins."""
 
     bucket: Bucket
     ledger: Ledger
-    inbox: Inbox
+    inbox: CurrentJobs
     finisher: Finisher
     governor: Governor
     canceller: Canceller
     extractor: Extractor
-    batches: Batches
+    batches: Segmenter
     pending: Queue
     backlog: Queue
     windows: Mapping[str, int]
-    memory: Memory
+    memory: MemoryBudget
 
     async def size(self, recipe: Recipe, model: str, text: str) -> PartSize | None:
         """How to cut a text, None if it goes out whole. Raises `JobError` where the recipe's limits cannot work."""
@@ -87,10 +87,10 @@ class Massive:
         if len(spans) < 2:  # noqa: PLR2004 - one part is no part
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
         spans = [span for span in spans if not text[span.own : span.last].isspace()]
-        if len(spans) > MOST_PARTS:
+        if len(spans) > MAX_PARTS:
             raise JobError(
                 Reason.DOCUMENT_TOO_LARGE,
-                f"{len(text)} characters make {len(spans)} parts of {size.most_chars}: at most {MOST_PARTS} are run",
+                f"{len(text)} characters make {len(spans)} parts of {size.most_chars}: at most {MAX_PARTS} are run",
             )
         logger.info("document cut", extra=log_keys(record) | {"parts": len(spans), "characters": len(text)})
 
@@ -105,9 +105,9 @@ class Massive:
         logger.info("batch cut", extra=log_keys(record) | {"segments": len(described)})
         return Division(levels=[await self._put(record, 0, len(described), described.__getitem__)], is_batch=True)
 
-    async def left_by(self, standing: Standing, record: OpenRecord) -> Division | None:
+    async def resumable_parts(self, committed: Committed, record: OpenRecord) -> Division | None:
         """The parts that the run before left, those that are done marked so; None if it left none."""
-        for held in (standing.run, standing.error):
+        for held in (committed.run, committed.error):
             left = held.record if held else None
             if left is None or left.resume is None or (left.job_id, left.run) != (record.job_id, record.run - 1):
                 continue
@@ -121,15 +121,17 @@ class Massive:
     async def divide(self, held: Open, text: str) -> bool:
         """Cut a run whose text the provider called too long. False: another owner's. Raises `JobError`: no further."""
         record = held.record
-        refusals = record.refusals + 1
-        if refusals > MOST_REFUSALS:
+        context_overflows = record.context_overflows + 1
+        if context_overflows > MAX_REFUSALS:
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"too long for {record.provider.model} even in small parts")
         recipe = parse(record.recipe_text)
-        size = smaller(recipe, text, refusals, await self._chars_per_token(record.provider.model))
+        size = smaller(recipe, text, context_overflows, await self._chars_per_token(record.provider.model))
         division = await self.cut(record, text, size)
         message = record.message()
         await self.pending.send(message.encode(), _SOON_S)
-        cut = held.but(state=State.RUNNING, ticket=message.ticket, division=division, refusals=refusals)
+        cut = held.with_changes(
+            state=State.RUNNING, ticket=message.ticket, division=division, context_overflows=context_overflows
+        )
         mine = await self.ledger.rewrite(cut)
         if mine is not None:
             await self._release(mine.record)
@@ -139,11 +141,11 @@ class Massive:
         """See how the parts are. In how many seconds to look again; None if the run is over."""
         record = held.record
         division = _division(record)
-        standing = await self.ledger.standing(record.place, record.job_id)
-        if standing.is_over(record.run):
+        committed = await self.ledger.committed(record.place, record.job_id)
+        if committed.is_over(record.run):
             await self.finisher.settled(record)
             return None
-        superseded = await self.inbox.is_superseded(record, standing)
+        superseded = await self.inbox.is_superseded(record, committed)
         keys = await self._keys(record)
         missing = [part for part in division.levels[-1] if not await self._is_over(part, keys)]
         stops = superseded or division.is_stopping  # even if the document was put back meanwhile
@@ -166,7 +168,7 @@ class Massive:
         if not _division(record).opened:
             return await self._open(held, missing)
         if missing:
-            return min(_LONGEST_LOOK_S, next_poll_s(held.age_s))
+            return min(_MAX_LOOK_S, next_poll_s(held.age_s))
         return await self._go_on(held)
 
     async def _open(self, held: Open, missing: Sequence[Part]) -> float:
@@ -199,7 +201,7 @@ class Massive:
         jobs = self._jobs(record)
         under_way = [part for part in missing if await self.canceller.cancel(jobs[part.key], part.run)]
         if under_way:
-            return min(_LONGEST_LOOK_S, next_poll_s(held.age_s))
+            return min(_MAX_LOOK_S, next_poll_s(held.age_s))
         ended = await self._with_ends(record)
         reason = record.cancelled_for or Reason.CANCELLED
         if superseded:
@@ -220,7 +222,9 @@ class Massive:
         level = division.levels[-1]
         failed = next((end for end in record.parts or () if end.state is State.FAILED), None)
         if failed is not None:
-            error = await self.ledger.standing(place_of(division.levels[failed.level][failed.number - 1].key), "")
+            error = await self.ledger.committed(
+                output_location(division.levels[failed.level][failed.number - 1].key), ""
+            )
             said = error.error.record.message if error.error else ""
             count = len(division.levels[failed.level])
             what = "part" if failed.level == 0 else "joined part"
@@ -234,10 +238,10 @@ class Massive:
             await self.finisher.done(record, await self._answer(record, level[0]))
             return None
         async with self.memory.holding(self.memory.moderate_bytes):
-            with open_shelf() as shelf:
+            with open_spool() as shelf:
                 return await self._join(held, record, shelf)
 
-    async def _join(self, held: Open, record: OpenRecord, shelf: Shelf) -> float | None:
+    async def _join(self, held: Open, record: OpenRecord, shelf: Spool) -> float | None:
         """Join the answers of the last level, which are never in memory together; or begin the level that does."""
         division, recipe = _division(record), parse(record.recipe_text)
         level, chars = division.levels[-1], list[int]()
@@ -266,24 +270,24 @@ class Massive:
         division, ends, jobs = _division(record), list[PartEnd](), self._jobs(record)
         for level, parts in enumerate(division.levels):
             standings = await asyncio.gather(
-                *(self.ledger.standing(place_of(part.key), jobs[part.key]) for part in parts)
+                *(self.ledger.committed(output_location(part.key), jobs[part.key]) for part in parts)
             )
             ends += [
                 end
-                for number, (part, standing) in enumerate(zip(parts, standings, strict=True), 1)
-                if (end := _end_of(level, number, part, standing, is_batch=division.is_batch))
+                for number, (part, committed) in enumerate(zip(parts, standings, strict=True), 1)
+                if (end := _end_of(level, number, part, committed, is_batch=division.is_batch))
             ]
         return total(record, ends)
 
     async def _rewrite(self, held: Open, division: Division) -> float:
         """Write what comes next, under the message in hand; look at once."""
-        await self.ledger.rewrite(held.but(division=division))
+        await self.ledger.rewrite(held.with_changes(division=division))
         return 0.0
 
     async def _again(self, part: Part) -> Part:
         """A part as a replay takes it up: done already, or to be run once more."""
-        standing = await self.ledger.standing(place_of(part.key), "")
-        done, failed = standing.run, standing.error
+        committed = await self.ledger.committed(output_location(part.key), "")
+        done, failed = committed.run, committed.error
         if done and not (done.record.lines and done.record.lines.failed):
             return replace(part, is_reused=True)
         last = max((held.record.run for held in (done, failed) if held), default=part.run - 1)
@@ -291,16 +295,16 @@ class Massive:
 
     async def _is_over(self, part: Part, keys: set[str]) -> bool:
         """Whether a part has ended: seen by its records, which are read only where a replay makes them ambiguous."""
-        place = place_of(part.key)
+        place = output_location(part.key)
         if not {place.run_record_key, place.error_record_key} & keys:
             return False
         if part.run == 1 or part.is_reused:
             return True
-        standing = await self.ledger.standing(place, "")
-        return any(held.record.run >= part.run for held in (standing.run, standing.error) if held)
+        committed = await self.ledger.committed(place, "")
+        return any(held.record.run >= part.run for held in (committed.run, committed.error) if held)
 
     async def _answer(self, record: OpenRecord, part: Part) -> str:
-        stored = await self.bucket.get(place_of(part.key).result_key(record.output))
+        stored = await self.bucket.get(output_location(part.key).result_key(record.output))
         if stored is None:
             raise JobError(Reason.LOST, f"the answer about {part.key} is gone")
         return stored.body.decode()
@@ -336,9 +340,9 @@ class Massive:
         return self.inbox.jobs_of_parts(record)
 
     async def _release(self, record: OpenRecord) -> None:
-        if record.wants is not None:
+        if record.reservation is not None:
             tokens, cost = booked(record, record.own_usage, record.responses)
-            used = replace(record.wants, tokens=tokens, cost=cost)
+            used = replace(record.reservation, tokens=tokens, cost=cost)
             await self.governor.release(record.name, used)
 
     async def _chars_per_token(self, model: str) -> float:
@@ -346,10 +350,10 @@ class Massive:
         return counters.chars_per_token.get(model, CHARS_PER_TOKEN)
 
 
-def _end_of(level: int, number: int, part: Part, standing: Standing, *, is_batch: bool) -> PartEnd | None:
+def _end_of(level: int, number: int, part: Part, committed: Committed, *, is_batch: bool) -> PartEnd | None:
     """What became of a part; of a segment that this run has not come to, what an earlier one left."""
-    ended = end_of(level, number, part, standing)
-    return end_of(level, number, replace(part, is_reused=True), standing) if ended is None and is_batch else ended
+    ended = end_of(level, number, part, committed)
+    return end_of(level, number, replace(part, is_reused=True), committed) if ended is None and is_batch else ended
 
 
 def _division(record: OpenRecord) -> Division:

@@ -21,8 +21,8 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
 """They say nothing of letters."""
 _FEW = 8
 _SOME = 16
-_MOST_OF_OTHER_CASE = 0.1
-_MOST_COMPARED = 16
+_MAX_OF_OTHER_CASE = 0.1
+_MAX_COMPARED = 16
 _WEIGHT_OF_ODDNESS = 1.5
 _TRIED = (
     "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "iso-8859-1",
@@ -82,8 +82,8 @@ def _is_capitals_of(other: _Reading, best: _Reading) -> bool:
     others = [char for char in other.text if char > "\x7f" and char.isalpha()]
     if not letters or not others or other.odd > MAX_ODDNESS:
         return False
-    is_small = letters[0].islower() and sum(map(str.isupper, letters)) <= _MOST_OF_OTHER_CASE * len(letters)
-    is_large = sum("\u0400" <= char < "\u0430" for char in others) >= (1 - _MOST_OF_OTHER_CASE) * len(others)
+    is_small = letters[0].islower() and sum(map(str.isupper, letters)) <= _MAX_OF_OTHER_CASE * len(letters)
+    is_large = sum("\u0400" <= char < "\u0430" for char in others) >= (1 - _MAX_OF_OTHER_CASE) * len(others)
     return is_small and is_large and min(letters) >= "\u0370"
 
 
@@ -115,7 +115,7 @@ def _readings(sample: bytes) -> list[_Reading]:
         if decoding is not None:
             same = texts.setdefault(decoding.text.translate(_ROMANIAN), (decoding.text, []))
             same[1].append((encoding, found["confidence"]))
-        if len(texts) >= _MOST_COMPARED:
+        if len(texts) >= _MAX_COMPARED:
             break
     readings = [_reading(text, found) for text, found in texts.values()]
     return sorted(readings, key=lambda one: one.likelihood, reverse=True)

@@ -15,7 +15,7 @@ _MARKS = (
 )
 _SAMPLE_BYTES = 65_536
 _ODD = frozenset({"Cc", "Cn", "Co", "Cs"})
-_MOST_ODD = 0.01
+_MAX_ODD = 0.01
 _LAYOUT = frozenset("\t\n\v\f\r")
 _BREAK = re.compile("[\\s.,:;!?\u3001\u3002\uff0c\u060c\u0964-]")
 """What separates words or sentences, in any alphabet: a text without one is none."""
@@ -62,4 +62,4 @@ def is_written(text: str) -> bool:
     """Whether nearly all characters are such as people write."""
     sample = text[:_SAMPLE_BYTES]
     odd = sum(char == "\ufffd" or (unicodedata.category(char) in _ODD and char not in _LAYOUT) for char in sample)
-    return odd <= max(1.0, _MOST_ODD * len(sample))
+    return odd <= max(1.0, _MAX_ODD * len(sample))

@@ -7,7 +7,7 @@ from backburner.extraction.doc.properties import Properties, paragraph
 
 _PARAGRAPH, _NONE = 1, 0xFFF
 _FIRST_HEADING, _LAST_HEADING = 1, 9
-_MOST_PARENTS = 20
+_MAX_PARENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Styles:
 
     def _chain(self, number: int) -> list[_Style]:
         found: list[_Style] = []
-        while 0 <= number < len(self._styles) and len(found) < _MOST_PARENTS:
+        while 0 <= number < len(self._styles) and len(found) < _MAX_PARENTS:
             style = self._styles[number]
             if style is None:
                 break

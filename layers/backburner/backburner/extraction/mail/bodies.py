@@ -15,7 +15,7 @@ _PLACEHOLDER = re.compile(
     r"html|browser|mime|web-?\s?(?:page|version|mail)|online|navigat?eur|navegador|браузер|почтов|浏览器|ブラウザ|브라우저",
     re.IGNORECASE,
 )
-_MOST_PLACEHOLDER_CHARS = 400
+_MAX_PLACEHOLDER_CHARS = 400
 _ADDRESS = re.compile(r"<?(?:https?://|mailto:|www\.|cid:)[^\s<>\"')\]]*>?", re.IGNORECASE)
 _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+")
 _QUOTES = re.compile(r">*")
@@ -104,7 +104,7 @@ def _holds(words: Counter[str], others: Counter[str]) -> bool:
 def _is_placeholder(text: str) -> bool:
     """Whether a text says only that, or where, the mail can be read in another form."""
     text = " ".join(_ADDRESS.sub(" ", text).split())
-    is_short = len(text) <= _MOST_PLACEHOLDER_CHARS
+    is_short = len(text) <= _MAX_PLACEHOLDER_CHARS
     return is_short and bool(_PLACEHOLDER.search(text)) and not any(char.isdigit() for char in text)
 
 

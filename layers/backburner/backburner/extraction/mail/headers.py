@@ -12,7 +12,7 @@ from backburner.extraction.mail.transfer import from_base64
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _ENVELOPE = re.compile(rb">?From ")
 _WORD = re.compile(rb"=\?([^?\s]{1,75})\?([bBqQ])\?(.{0,2000}?)\?=", re.DOTALL)
-_MOST_CODED_BYTES = 200_000
+_MAX_CODED_BYTES = 200_000
 """Encoded words in a longer header, and parameters beyond, are left alone: looking for them would take too long."""
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
 _PIECE = re.compile(r"^(.+?)(?:\*(\d{1,4}))?(\*)?$", re.DOTALL)
@@ -86,7 +86,7 @@ class Headers:
     def _decoded(self, value: bytes) -> Iterator[str]:
         """Words of one encoding that stand side by side are decoded together: letters are split between them."""
         place, run, run_charset = 0, b"", ""
-        for word in _WORD.finditer(value) if len(value) <= _MOST_CODED_BYTES else ():
+        for word in _WORD.finditer(value) if len(value) <= _MAX_CODED_BYTES else ():
             between, charset = value[place : word.start()], word[1].partition(b"*")[0].decode("ascii", "replace")
             is_next = bool(run_charset) and not between.strip()
             if run and not (is_next and charset.lower() == run_charset.lower()):
@@ -161,7 +161,7 @@ class _Piece:
 
 def _pieces(raw: bytes, wanted: str) -> Iterator[_Piece]:
     """The pieces in which a parameter stands: `name`, `name*`, `name*0`, `name*1*` (RFC 2231)."""
-    for found in _PARAMETER.finditer(raw, 0, _MOST_CODED_BYTES):
+    for found in _PARAMETER.finditer(raw, 0, _MAX_CODED_BYTES):
         piece = _PIECE.match(found[1].decode("latin-1").lower())
         if piece and piece[1] == wanted:
             place = int(piece[2]) if piece[2] else 0 if piece[3] else None

@@ -50,7 +50,7 @@ def value(element: Element, name: str) -> str:
 def number(element: Element, name: str, otherwise: int) -> int:
     """An attribute that is a number, within bounds that any document keeps."""
     try:
-        return min(max(int(value(element, name)), -_MOST), _MOST)
+        return min(max(int(value(element, name)), -_MAX), _MAX)
     except ValueError:
         return otherwise
 
@@ -60,4 +60,4 @@ def children(element: Element, name: str) -> list[Element]:
     return list(element.iterchildren(_full(name)))
 
 
-_MOST = 1_000_000
+_MAX = 1_000_000

@@ -8,7 +8,7 @@ from backburner.extraction.ordinals import Numbering
 from backburner.extraction.xmltree import Element
 
 MAX_LEVELS = 10
-_MOST_PARENTS = 50
+_MAX_PARENTS = 50
 _FORMS = {form.value: form for form in Numbering if form is not Numbering.BULLET}
 
 
@@ -82,7 +82,7 @@ class Styles:
 
     def _chain(self, family: str, name: str) -> list[Style]:
         found: list[Style] = []
-        while name and len(found) < _MOST_PARENTS and (style := self._styles.get((family, name))):
+        while name and len(found) < _MAX_PARENTS and (style := self._styles.get((family, name))):
             found.append(style)
             name = style.parent
         return found

@@ -6,7 +6,7 @@ from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.extraction import markdown
 
-_MOST_FILES = 100
+_MAX_FILES = 100
 
 
 def attached(
@@ -16,7 +16,7 @@ def attached(
     parts: list[str] = []
     notes: list[str] = []
     listed = list(files)
-    for name, body in listed[:_MOST_FILES]:
+    for name, body in listed[:_MAX_FILES]:
         called = " ".join(name.split())
         try:
             read = inner(body, called)
@@ -27,8 +27,8 @@ def attached(
         else:
             notes += [f"attachment {called}: {note}" for note in read.notes]
             parts.append(f"{markdown.heading(2, f'Attachment: {called}')}\n\n{read.text.strip()}")
-    if len(listed) > _MOST_FILES:
-        note = f"{len(listed) - _MOST_FILES} more attachments: not read"
+    if len(listed) > _MAX_FILES:
+        note = f"{len(listed) - _MAX_FILES} more attachments: not read"
         notes.append(note)
         parts.append(markdown.missing(note))
     return parts, notes

@@ -15,8 +15,8 @@ _NARROWEST = 0.7
 _FEWEST_ROWS = 3
 _WIDE = 1.4
 """A gap of this width is one if it lasts for two rows."""
-_MOST_DEEP = 12
-_MOST_GUTTERS = 60
+_MAX_DEEP = 12
+_MAX_GUTTERS = 60
 _HEADING = 1.12
 _SAME = 0.06
 _CLOSE = 1.6
@@ -68,7 +68,7 @@ class Region:
 def regions(words: Sequence[Word], area: Area) -> Iterator[Region]:
     """The parts of a page, or of a column, in the order of reading."""
     rows = rows_of(words)
-    gutter = _best(rows) if area.depth < _MOST_DEEP else None
+    gutter = _best(rows) if area.depth < _MAX_DEEP else None
     if gutter is None:
         yield Region(rows, area.right)
         return
@@ -221,7 +221,7 @@ def _gutters(rows: Rows, size: float) -> list[Gutter]:
         for x0, x1 in free[1:-1]:
             if x1 - x0 >= _NARROWEST * size and not any(one.x0 >= x0 and one.x1 <= x1 for one in going):
                 going.append(Gutter(x0, x1, at, at))
-        active = going[:_MOST_GUTTERS]
+        active = going[:_MAX_GUTTERS]
     trimmed = (_trimmed(gutter, rows, size) for gutter in found + active)
     return [gutter for gutter in trimmed if gutter is not None]
 

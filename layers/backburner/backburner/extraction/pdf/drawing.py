@@ -6,9 +6,9 @@ Matrix = tuple[float, float, float, float, float, float]
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
-MOST_SEGMENTS = 20_000
+MAX_SEGMENTS = 20_000
 """Of a page: what has more is a drawing, and no tables are looked for in the rest of it."""
-_LONGEST_PATH = 2_000
+_MAX_PATH = 2_000
 _THIN = 3.0
 """A filled box is a rule up to this thickness."""
 _STRAIGHT = 0.7
@@ -33,13 +33,13 @@ class Drawing:
     @property
     def is_full(self) -> bool:
         """Whether there is more than anybody wants to know."""
-        return self._segments > MOST_SEGMENTS
+        return self._segments > MAX_SEGMENTS
 
     def wants(self, segments: int) -> bool:
         """Whether to look at a path of so many segments."""
         self.paths += 1
-        self._segments += min(segments, _LONGEST_PATH) + 1
-        return segments <= _LONGEST_PATH
+        self._segments += min(segments, _MAX_PATH) + 1
+        return segments <= _MAX_PATH
 
     @staticmethod
     def within(inner: Matrix, outer: Matrix) -> Matrix:

@@ -8,9 +8,9 @@ from backburner.extraction.pdf.drawing import Box, Drawing
 from backburner.extraction.pdf.letters import UNREADABLE
 from backburner.extraction.pdf.words import Word
 
-_MOST_SCAN_CHARS = 100
+_MAX_SCAN_CHARS = 100
 """A page with a picture over most of it and no more characters than these is a scan with a stamp or number on it."""
-_MOST_MARGIN_CHARS = 400
+_MAX_MARGIN_CHARS = 400
 """The same if they all stand at its head or foot."""
 _MARGIN = 0.12
 _COVERED = 0.6
@@ -48,7 +48,7 @@ def fault_of(words: Sequence[Word], drawing: Drawing, box: Box, *, is_recognised
         if covered > _SMALL_PICTURE:
             return Fault.SCAN if covered > _LARGE_PICTURE else Fault.PICTURE
         return Fault.DRAWING if drawing.paths > _FEW_PATHS else None
-    is_little = printed <= _MOST_SCAN_CHARS or (printed <= _MOST_MARGIN_CHARS and _is_in_margins(words, box))
+    is_little = printed <= _MAX_SCAN_CHARS or (printed <= _MAX_MARGIN_CHARS and _is_in_margins(words, box))
     if is_little and covered >= _COVERED and not is_recognised:
         return Fault.STAMPED_SCAN
     unreadable = sum(word.text.count(UNREADABLE) for word in words)

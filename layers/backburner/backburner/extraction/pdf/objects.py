@@ -9,7 +9,7 @@ import pypdfium2_raw as c  # type: ignore[import-untyped]
 from backburner.extraction.pdf.drawing import Drawing, Matrix
 
 _IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
-_MOST_FORMS_DEEP = 12
+_MAX_FORMS_DEEP = 12
 """Form XObjects in form XObjects: what is drawn deeper is not looked at (its text is read all the same)."""
 
 
@@ -18,7 +18,7 @@ def leaves(objects: Iterator[Any], depth: int = 0) -> Iterator[Any]:
     for one in objects:
         if c.FPDFPageObj_GetType(one) != c.FPDF_PAGEOBJ_FORM:
             yield one
-        elif depth < _MOST_FORMS_DEEP:
+        elif depth < _MAX_FORMS_DEEP:
             count = c.FPDFFormObj_CountObjects(one)
             yield from leaves((c.FPDFFormObj_GetObject(one, at) for at in range(max(count, 0))), depth + 1)
 
@@ -35,7 +35,7 @@ def draw(objects: Iterator[Any], found: Drawing, matrix: Matrix = _IDENTITY, dep
                 found.texts += 1
             case c.FPDF_PAGEOBJ_IMAGE:
                 found.picture(found.within(_matrix(one), matrix))
-            case c.FPDF_PAGEOBJ_FORM if depth < _MOST_FORMS_DEEP:
+            case c.FPDF_PAGEOBJ_FORM if depth < _MAX_FORMS_DEEP:
                 inner = (c.FPDFFormObj_GetObject(one, at) for at in range(max(c.FPDFFormObj_CountObjects(one), 0)))
                 draw(inner, found, found.within(_matrix(one), matrix), depth + 1)
 

@@ -20,7 +20,7 @@ from backburner.extraction.pdf.characters import Characters, Style
 from backburner.extraction.pdf.drawing import Drawing
 from backburner.extraction.pdf.objects import draw, leaves
 
-_MOST_FIELDS_BYTES = 1 << 20
+_MAX_FIELDS_BYTES = 1 << 20
 _END_BYTES = 2
 """Its texts are UTF-16 and end with a zero."""
 
@@ -306,7 +306,7 @@ def _string(annotation: Any, key: bytes) -> str:
 
 def _utf16(get: Callable[..., int]) -> str:
     """What a function gives that fills a buffer of UTF-16 and tells its size in bytes."""
-    size = min(get(None, 0), _MOST_FIELDS_BYTES)
+    size = min(get(None, 0), _MAX_FIELDS_BYTES)
     if size <= _END_BYTES:
         return ""
     buffer = (c.FPDF_WCHAR * (size // 2 + 1))()

@@ -20,8 +20,8 @@ from backburner.extraction.plausibility import plausible
 
 _HEADING = 1.15
 """Type that is so much larger than most of a document is a heading."""
-_LONGEST_HEADING = 200
-_MOST_HEADING_LINES = 4
+_MAX_HEADING = 200
+_MAX_HEADING_LINES = 4
 _LEVELS = 4
 _XFA = "an XFA form, which only Adobe's programs show: print it to a PDF there"
 _XFA_VALUES = f"{_XFA}; here are the values of its fields"
@@ -175,7 +175,7 @@ def _block(block: Block, levels: dict[float, int]) -> str:
     if block.table is not None:
         return markdown.table(block.table.rows).rstrip("\n")
     level = levels.get(_rounded(block.size))
-    is_heading = block.lines <= _MOST_HEADING_LINES and len(block.text) <= _LONGEST_HEADING
+    is_heading = block.lines <= _MAX_HEADING_LINES and len(block.text) <= _MAX_HEADING
     if level and is_heading and not block.is_bullet and _LETTER.search(block.text):
         return markdown.heading(level, block.text)
     return block.text

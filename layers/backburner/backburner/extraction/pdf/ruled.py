@@ -12,10 +12,10 @@ from backburner.extraction.pdf.words import Cells, Word
 
 _NEAR = 2.5
 """Rules that nearly meet do, and nearly the same place is the same."""
-_MOST_RULES = 1_500
+_MAX_RULES = 1_500
 _FEWEST_LINES = 3
 _FEWEST_CELLS = 3
-_MOST_CELLS = 40_000
+_MAX_CELLS = 40_000
 _FEWEST_FILLED = 0.15
 """Share of the cells that hold something: a grid with less is a diagram."""
 
@@ -49,7 +49,7 @@ def with_tables(words: Sequence[Word], horizontal: Sequence[Box], vertical: Sequ
 
 def _with_table(words: list[Word], grid: _Grid, *, rtl: bool) -> list[Word]:
     xs, ys = grid.lines()
-    if min(len(xs), len(ys)) < _FEWEST_LINES or (len(xs) - 1) * (len(ys) - 1) > _MOST_CELLS:
+    if min(len(xs), len(ys)) < _FEWEST_LINES or (len(xs) - 1) * (len(ys) - 1) > _MAX_CELLS:
         return words
     inside: list[Word] = []
     outside: list[Word] = []
@@ -131,7 +131,7 @@ def _covering(
 
 def _grids(horizontal: list[Box], vertical: list[Box]) -> Iterator[_Grid]:
     """Rules that meet, gathered."""
-    if len(horizontal) > _MOST_RULES or len(vertical) > _MOST_RULES:
+    if len(horizontal) > _MAX_RULES or len(vertical) > _MAX_RULES:
         return
     owner = list(range(len(horizontal) + len(vertical)))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _BUDGET_S = 8.0
 """It takes 25 ms for a page and more: what it has not read by then stays unread."""
-_MOST_PAGES = 1_000
+_MAX_PAGES = 1_000
 _PACKED_NOTHING = 16
 """Bytes that an empty stream takes when it is packed."""
 _FAILURES = (
@@ -85,7 +85,7 @@ def _each(
         reader = pypdf.PdfReader(io.BytesIO(body), strict=False)
         if reader.is_encrypted:
             return
-        numbers = range(min(len(reader.pages), _MOST_PAGES)) if pages is None else pages
+        numbers = range(min(len(reader.pages), _MAX_PAGES)) if pages is None else pages
     except failures:
         yield from ((number, None) for number in pages or ())
         return

@@ -23,9 +23,9 @@ _WORD_GAP = 0.1
 _WORD_GAP_WITH_SPACES = 0.2
 """The same in a line that has spaces."""
 _CJK_GAP = 0.6
-_LONGEST_GAP = 2.5
+_MAX_GAP = 2.5
 _LETTERSPACED = 0.08
-_MOST_LETTERSPACED = 0.4
+_MAX_LETTERSPACED = 0.4
 _FEWEST_LETTERSPACED = 5
 
 
@@ -137,7 +137,7 @@ def _chunks(characters: Characters, setting: Setting) -> Iterator[_Chunk]:
                 yield chunk
             chunk = _Chunk(place.quarter, place.base, place.size)
         chunk.glyphs.append((x0, x1, char, index))
-        end, reach = (right, _LONGEST_GAP * place.size) if place.quarter == 0 else (math.inf, 0.0)
+        end, reach = (right, _MAX_GAP * place.size) if place.quarter == 0 else (math.inf, 0.0)
     if chunk is not None:
         yield chunk
 
@@ -191,7 +191,7 @@ def _goes_on(chunk: _Chunk, place: _Place, x0: float, x1: float) -> bool:
     before = chunk.glyphs[-1]
     # The gap to the right of what came before, or to its left: some write from the right.
     gap = max(x0 - before[1], before[0] - x1)
-    return abs(chunk.base - place.base) <= 0.1 * size and -size < gap < _LONGEST_GAP * size
+    return abs(chunk.base - place.base) <= 0.1 * size and -size < gap < _MAX_GAP * size
 
 
 def _words(chunk: _Chunk, characters: Characters) -> Iterator[Word]:
@@ -225,7 +225,7 @@ def _word_gap(chunk: _Chunk, text: str, gaps: list[float], characters: Character
     if median <= _LETTERSPACED * chunk.size:
         return least
     is_one = len({characters.drawn_in(glyph[3]) for glyph in chunk.glyphs}) == 1
-    return median + 0.15 * chunk.size if is_one or median <= _MOST_LETTERSPACED * chunk.size else least
+    return median + 0.15 * chunk.size if is_one or median <= _MAX_LETTERSPACED * chunk.size else least
 
 
 def _word(chunk: _Chunk, glyphs: list[Glyph], text: str, *, is_spaced: bool) -> Word:

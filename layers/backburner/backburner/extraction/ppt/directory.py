@@ -8,7 +8,7 @@ from backburner.extraction.ppt.records import Record, Type, record_at
 
 _ENCRYPTED = 0xF3D1_C4DF
 _ENCRYPTED_EDIT_BYTES = 32
-_MOST_EDITS = 10_000
+_MAX_EDITS = 10_000
 _NUMBER_BITS = 20
 
 
@@ -41,7 +41,7 @@ class Directory:
     def _edits(self, place: int) -> None:
         """From the newest saving to the oldest: the first that has a part has it as it is now."""
         seen: set[int] = set()
-        while place not in seen and len(seen) < _MOST_EDITS:
+        while place not in seen and len(seen) < _MAX_EDITS:
             seen.add(place)
             edit = record_at(self._document, place)
             if edit.type != Type.USER_EDIT:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from backburner.extraction.story import Story
 
-_MOST_TABLES = 50
+_MAX_TABLES = 50
 """Tables within each other that are kept apart."""
 
 
@@ -95,4 +95,4 @@ class State:
     @property
     def table_level(self) -> int:
         """In how many tables the paragraph stands."""
-        return min(max(self.level, int(self.in_table)), _MOST_TABLES)
+        return min(max(self.level, int(self.in_table)), _MAX_TABLES)

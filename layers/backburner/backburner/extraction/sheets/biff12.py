@@ -7,10 +7,10 @@ from typing import IO
 from backburner.errors import JobError, Reason
 
 _CHUNK_BYTES = 1 << 20
-_MOST_RECORD_BYTES = 1 << 24
+_MAX_RECORD_BYTES = 1 << 24
 _MORE = 0x80
 _ID_BYTES, _LENGTH_BYTES = 2, 4
-_LONGEST_HEAD = _ID_BYTES + _LENGTH_BYTES
+_MAX_HEAD = _ID_BYTES + _LENGTH_BYTES
 _LENGTH = struct.Struct("<I")
 _NO_TEXT = 0xFFFF_FFFF
 
@@ -19,7 +19,7 @@ def records(file: IO[bytes], what: str) -> Iterator[tuple[int, bytes]]:
     """All records of a part, read piece by piece. Raises `JobError` where it breaks off."""
     data, place, is_over = b"", 0, False
     while True:
-        if len(data) - place < _LONGEST_HEAD and not is_over:
+        if len(data) - place < _MAX_HEAD and not is_over:
             data, place, is_over = _more(file, data[place:], _CHUNK_BYTES)
         if place >= len(data):
             return
@@ -46,7 +46,7 @@ def text(body: bytes, place: int) -> tuple[str, int]:
 def _head(data: bytes, place: int, what: str) -> tuple[int, int, int]:
     kind, place = _number(data, place, _ID_BYTES, what)
     size, place = _number(data, place, _LENGTH_BYTES, what)
-    if size > _MOST_RECORD_BYTES:
+    if size > _MAX_RECORD_BYTES:
         raise _broken(what)
     return kind, size, place
 

@@ -14,7 +14,7 @@ from backburner.extraction.sheets.worksheet import plain_text
 from backburner.extraction.xmltree import Element, attribute, local_name
 
 _BLANKS = re.compile(r"\s+")
-_MOST_NESTED = 100
+_MAX_NESTED = 100
 """Groups in groups of shapes."""
 
 
@@ -125,7 +125,7 @@ class Extras:
 
 def _drawn(element: Element, depth: int) -> Iterator[tuple[str, Element]]:
     """Texts, pictures and references of a drawing in the order of its shapes."""
-    if depth > _MOST_NESTED:
+    if depth > _MAX_NESTED:
         return
     for child in alternatives(element):
         kind = local_name(child)

@@ -21,7 +21,7 @@ _DATES = frozenset("ydbegar")
 _DASHES = frozenset("-\N{EN DASH}\N{EM DASH}")
 """Alone they are how bookkeepers write zero."""
 _TEXT_SECTION = 3
-_MOST_CODES = 10_000
+_MAX_CODES = 10_000
 """Different codes kept ready; Excel has room for a few hundred."""
 
 
@@ -129,7 +129,7 @@ class Formats:
 
     def of_code(self, code: str) -> NumberFormat | None:
         """The format of that code; None where a value is shown as it is."""
-        if code not in self._ready and len(self._ready) < _MOST_CODES:
+        if code not in self._ready and len(self._ready) < _MAX_CODES:
             self._ready[code] = _compiled(code, since_1904=self.since_1904)
         return self._ready.get(code)
 

@@ -13,7 +13,7 @@ _EXACT_CHARS = 15
 """A number of so few characters has no noise of binary fractions at its end."""
 _NOISE_DIGITS = 12
 """0.30000000000000004 is 0.3: rounded to 15 digits, so few are left."""
-_MOST_ZEROS = 21
+_MAX_ZEROS = 21
 """Beyond it an exponent is easier to read than zeros."""
 
 
@@ -46,7 +46,7 @@ def unpacked(value: Decimal) -> str:
     digits = value.normalize()
     if digits.is_zero():
         return "0"
-    return f"{digits:f}" if -_MOST_ZEROS < digits.adjusted() < _MOST_ZEROS else f"{digits:E}"
+    return f"{digits:f}" if -_MAX_ZEROS < digits.adjusted() < _MAX_ZEROS else f"{digits:E}"
 
 
 def decimal(raw: str) -> Decimal | None:

@@ -15,10 +15,10 @@ from backburner.extraction.sheets.workbook import Sheet, Writer
 from backburner.extraction.xmltree import Element, attribute, local_name, stream_xml, whole_number
 
 _CONTENT = "content.xml"
-_MOST_REPEATED = 100
+_MAX_REPEATED = 100
 """Equal rows that are written out; of more it is said how many there are."""
-_MOST_COLUMNS = 16_384
-_MOST_NESTED = 200
+_MAX_COLUMNS = 16_384
+_MAX_NESTED = 200
 _UNSEEN = frozenset({"annotation", "ruby-text", "note", "shapes", "event-listeners", "forms"})
 _DRAWN = frozenset(
     {"frame", "custom-shape", "rect", "ellipse", "line", "g", "polygon", "caption", "connector", "control"}
@@ -116,13 +116,13 @@ class _Reading:
             repeated = max(whole_number(attribute(one, "number-columns-repeated")), 1) if len(one.attrib) else 1
             text = self._shown(one, sheet, column + 1, first) if len(one) or len(one.attrib) else ""
             if text:
-                columns.extend(range(column + 1, min(column + repeated, _MOST_COLUMNS) + 1))
+                columns.extend(range(column + 1, min(column + repeated, _MAX_COLUMNS) + 1))
                 texts.extend([text] * (len(columns) - len(texts)))
             column += repeated
         if texts:
-            sheet.rows.extend(Row(first + n, columns, texts) for n in range(min(times, _MOST_REPEATED)))
-            if times > _MOST_REPEATED:
-                sheet.below.append(f"[rows {first + _MOST_REPEATED:,} to {self.row:,} repeat row {first:,}]")
+            sheet.rows.extend(Row(first + n, columns, texts) for n in range(min(times, _MAX_REPEATED)))
+            if times > _MAX_REPEATED:
+                sheet.below.append(f"[rows {first + _MAX_REPEATED:,} to {self.row:,} repeat row {first:,}]")
 
     def _shown(self, element: Element, sheet: Sheet, column: int, row: int) -> str:
         """What a cell shows, as it may stand in a table; its comment and drawings are taken along."""
@@ -201,7 +201,7 @@ def _paragraphs(element: Element, depth: int) -> Iterator[Element]:
         kind = local_name(child)
         if kind in ("p", "h"):
             yield child
-        elif depth < _MOST_NESTED and kind not in _UNSEEN and not (depth == 0 and kind in _DRAWN):
+        elif depth < _MAX_NESTED and kind not in _UNSEEN and not (depth == 0 and kind in _DRAWN):
             yield from _paragraphs(child, depth + 1)
 
 
@@ -215,7 +215,7 @@ def _pieces(element: Element, depth: int) -> Iterator[str]:
             yield "\t"
         elif kind == "line-break":
             yield "\n"
-        elif depth < _MOST_NESTED and kind not in _UNSEEN:
+        elif depth < _MAX_NESTED and kind not in _UNSEEN:
             yield from _pieces(child, depth + 1)
         yield child.tail or ""
 

@@ -9,7 +9,7 @@ from backburner.extraction.xmltree import Element, attribute, local_name
 
 TITLES = frozenset({"title", "ctrTitle"})
 _OTHERS = frozenset({"dt", "ftr", "sldNum", "hdr"})
-_MOST_DIGITS = 15
+_MAX_DIGITS = 15
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _frame(properties: Element) -> Element | None:
 
 def _distance(text: str | None) -> int:
     digits = (text or "").lstrip("-")
-    if not digits.isdecimal() or len(digits) > _MOST_DIGITS:
+    if not digits.isdecimal() or len(digits) > _MAX_DIGITS:
         return 0
     return -int(digits) if (text or "").startswith("-") else int(digits)
 

@@ -11,7 +11,7 @@ from backburner.extraction.xmltree import Element, attribute, local_name
 
 _FURNITURE = frozenset({"dt", "ftr", "sldNum", "hdr", "sldImg"})
 _SHAPES = frozenset({"sp", "cxnSp"})
-_MOST_NESTED = 100
+_MAX_NESTED = 100
 """Groups in groups."""
 _ROW_HEIGHT = 91_440
 """A tenth of an inch: tops that differ by less are level."""
@@ -41,7 +41,7 @@ def in_order(shapes: list[Element], layouts: Layouts, page: Page, depth: int = 0
     for _, _, shape in _by_rows(placed):
         if local_name(shape) != "grpSp":
             yield shape
-        elif depth < _MOST_NESTED:
+        elif depth < _MAX_NESTED:
             yield from in_order(list(alternatives(shape)), layouts, page, depth + 1)
 
 

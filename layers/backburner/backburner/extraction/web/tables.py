@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from backburner.extraction.markdown import table
 
 MAX_SPAN = 1_000
-_MOST_CELLS = 2_000_000
+_MAX_CELLS = 2_000_000
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Table:
             return [block for row in self.rows for cell in row for block in cell.blocks]
         grid = self._grid()
         width = max(map(len, grid), default=0)
-        if width * len(grid) > _MOST_CELLS:
+        if width * len(grid) > _MAX_CELLS:
             return [" | ".join(row) for row in grid]
         written = table(grid).rstrip("\n")
         return [written] if written else []
@@ -67,7 +67,7 @@ class Table:
             covered = {column: left - 1 for column, left in covered.items() if left > 1} | below
             grid.append(row)
             places += len(row)
-            if places > _MOST_CELLS:
+            if places > _MAX_CELLS:
                 return [[cell.text for cell in cells] for cells in self.rows]
         return grid
 

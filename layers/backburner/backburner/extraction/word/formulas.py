@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from backburner.extraction.xmltree import Element, attribute, local_name
 
-_MOST_NESTED = 80
+_MAX_NESTED = 80
 """Levels of fractions in fractions; below them the text stands without structure."""
 _DROPPED = ("del", "moveFrom", "delText")
 _BAR_BELOW, _BAR_ABOVE = "\u0332", "\u0305"
@@ -28,7 +28,7 @@ def formula_lines(element: Element) -> list[str]:
 
 def _inside(element: Element, depth: int) -> str:
     """What stands in an element, one behind the other."""
-    if depth > _MOST_NESTED:
+    if depth > _MAX_NESTED:
         return "".join(one.text or "" for one in element.iter() if local_name(one) == "t")
     return "".join(_one(child, depth + 1) for child in element)
 

@@ -31,7 +31,7 @@ _WHOLE = frozenset(
 """What is looked at as a whole once it ends."""
 TAGS = (*_WHOLE, *word("tbl", "tr", "tc"))
 """The elements to be told of."""
-_MOST_NESTED = 40
+_MAX_NESTED = 40
 """Text boxes in text boxes."""
 
 
@@ -89,8 +89,8 @@ class Story:
 
     def nested(self, element: Element) -> list[Block]:
         """The blocks of a text box in this text. Raises `JobError` where it is in too many others."""
-        if self._level >= _MOST_NESTED:
-            what = f"{self.setting.parts.what} with more than {_MOST_NESTED} text boxes in each other"
+        if self._level >= _MAX_NESTED:
+            what = f"{self.setting.parts.what} with more than {_MAX_NESTED} text boxes in each other"
             raise JobError(Reason.UNREADABLE_DOCUMENT, f"{what}: damaged, or hostile; save it anew")
         cell = Cell()
         story = Story(self.setting, self.part, cell, self._counters)

@@ -17,7 +17,7 @@ _LOOKS: dict[Any, str] = {
 _LIST_NAME = re.compile(r"List (?:Bullet|Number) ([2-5])", re.IGNORECASE)
 _BODY_LEVEL = 9
 """The outline level that says: no heading."""
-_MOST_ANCESTORS = 50
+_MAX_ANCESTORS = 50
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Styles:
         """A style and those that it is based on, without end where they are based on each other."""
         chain: list[Element] = []
         style = self._by_id.get(style_id)
-        while style is not None and style not in chain and len(chain) < _MOST_ANCESTORS:
+        while style is not None and style not in chain and len(chain) < _MAX_ANCESTORS:
             chain.append(style)
             style = self._by_id.get(_text(style, "basedOn"))
         return chain

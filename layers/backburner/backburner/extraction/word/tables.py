@@ -6,7 +6,7 @@ from backburner.extraction.word.blocks import Block, Blocks, Cell
 from backburner.extraction.word.names import child, number, value
 from backburner.extraction.xmltree import Element
 
-_MOST_COLUMNS = 1000
+_MAX_COLUMNS = 1000
 """More than Word allows in a row; a span beyond it is a mistake or an attack."""
 
 
@@ -70,7 +70,7 @@ class Tables:
         row = self._open[-1].row
         for name, places in (("gridBefore", "before"), ("gridAfter", "behind"), ("gridSpan", "span")):
             if (found := child(properties, name)) is not None:
-                setattr(row, places, min(number(value(found)) or 0, _MOST_COLUMNS))
+                setattr(row, places, min(number(value(found)) or 0, _MAX_COLUMNS))
         row.is_deleted = row.is_deleted or child(properties, "del") is not None
         row.is_cell_deleted = child(properties, "cellDel") is not None
 

@@ -1,0 +1,81 @@
+"""The plan of the core: a package imports only what stands below it, and says what it is for and what it writes."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+CORE = Path(__file__).parents[2] / "layers/backburner/backburner"
+ORDER = (
+    "errors",
+    "documents",
+    "extraction",
+    "provider",
+    "ports",
+    "settings",
+    "memory",
+    "capacity",
+    "ledger",
+    "events",
+    "outcome",
+    "batch",
+    "split",
+    "jobs",
+    "maintenance",
+    "tick",
+    "wiring",
+    "adapters",
+)
+"""From the bottom to the top."""
+MODULES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
+
+
+def _part_of(path: Path) -> str:
+    """The package or module directly below the core to which a file belongs."""
+    return path.relative_to(CORE).parts[0].removesuffix(".py")
+
+
+def _imported(path: Path) -> set[str]:
+    """The packages and modules directly below the core that a file imports, at its top or later."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "backburner":
+            names |= {f"backburner.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("backburner.")}
+
+
+def test_every_part_of_the_core_has_its_place() -> None:
+    """What is added is added to the order too, and what is gone is gone there."""
+    assert {_part_of(path) for path in MODULES} == set(ORDER)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CORE)))
+def test_nothing_is_imported_from_above(path: Path) -> None:
+    """So there is no circle of packages either."""
+    own = ORDER.index(_part_of(path))
+    assert not {name for name in _imported(path) if ORDER.index(name) > own}
+
+
+@pytest.mark.parametrize("package", sorted({path.parent for path in MODULES} - {CORE}), ids=lambda path: path.name)
+def test_a_package_says_what_it_is_for(package: Path) -> None:
+    """In a docstring of one line."""
+    docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
+    assert docstring
+    assert docstring.splitlines()[0].endswith(".")
+
+
+def test_keys_are_spelled_in_one_place() -> None:
+    """Folders and endings of the bucket's objects stand in `ledger/keys.py`; others import them."""
+    spelled = ("inbox/", "results/", "failed/", "ledger/", ".run.json", ".error.json", ".errors.jsonl")
+    found = {
+        f"{path.relative_to(CORE)}:{node.lineno}: {node.value}"
+        for path in MODULES
+        if path != CORE / "ledger/keys.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(spelled)
+    }
+    assert not found
