@@ -1,7 +1,7 @@
 """An upload becomes a job: DESIGN section 6, "Submit".
 
 Order of effects, and what a crash before each costs:
-  document and recipe read → guard → reservation → claim `submitting` → [generate.py] create → id → `running`.
+  document and recipe read → guard → reservation → claim `submitting` → [jobs/start.py] create → id → `running`.
 Before the guard: nothing is there yet; the trigger delivers the event again. Between guard and claim: the guard
 surfaces after the lease and is treated as the event. After the claim: the guard takes over. A
 reservation stands under the run's name, so the next to come by finds it.
