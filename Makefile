@@ -25,7 +25,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo up test soak bench-batch documents-check rich-documents plant-bugs fuzz check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture up test soak bench-batch documents-check rich-documents plant-bugs fuzz check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -49,6 +49,9 @@ setup: $(ENVIRONMENTS) ## Install everything, into .venv and .tools; quick when 
 demo: setup ## See it work: the local cloud, a stand-in provider, a few documents
 	$(BIN)/backburner demo
 
+demo-picture: setup ## Run the demo and redraw its picture: docs/images/demo.svg
+	$(BIN)/python scripts/demo_picture.py
+
 up: setup ## Run it on this machine until Ctrl-C
 	$(BIN)/backburner up
 
@@ -61,11 +64,11 @@ soak: setup ## Thousands of jobs under random kills and faults, for minutes; SOA
 bench-batch: setup ## One batch of 50,000 lines: seconds, memory, calls a line; BENCH_ARGS="--lines 2000"
 	$(BIN)/python benchmarks/batch.py $(BENCH_ARGS)
 
-documents-check: setup ## Read a folder of files beside independent readers and tell where they differ; DIR=~/archive
+documents-check: setup ## Compare our readers with independent ones on a folder of files; DIR=~/archive
 	@test -n "$(DIR)" || { echo "Name the folder: make documents-check DIR=~/archive" >&2; exit 2; }
 	$(BIN)/python benchmarks/documents_check.py "$(DIR)"
 
-rich-documents: setup ## Write the tests' rich document anew in every format; needs LibreOffice
+rich-documents: setup ## Regenerate the tests' rich document in every format; needs LibreOffice
 	@command -v soffice >/dev/null || { echo "LibreOffice is not here: apt-get install libreoffice fonts-wqy-zenhei" >&2; exit 1; }
 	cd tests && ../$(BIN)/python -m extraction.rich
 
@@ -100,12 +103,12 @@ check-requirements: setup
 	@$(UV_EXPORT) | cmp -s - $(REQUIREMENTS) || { \
 		echo "$(REQUIREMENTS) is not what uv.lock says: run 'make requirements'." >&2; exit 1; }
 
-format: setup ## Put the code in its form and mend what the linter can
+format: setup ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	@if command -v terraform >/dev/null; then terraform fmt -recursive deploy/yandex; fi
 
-requirements: setup ## Write the layer's requirements.txt anew, from uv.lock
+requirements: setup ## Regenerate the layer's requirements.txt from uv.lock
 	$(UV_EXPORT) --output-file $(REQUIREMENTS) >/dev/null
 
 build-aws: setup ## Build for AWS into .aws-sam; ARCH=arm64 (default) or x86_64, as the parameter Architecture

@@ -26,9 +26,17 @@ _LABELS = {
     "documents_failed": "  failed",
     "documents_running": "  running",
     "documents_waiting": "  waiting",
-    "documents_not_claimed_yet": "  not claimed yet",
-    "too_young_to_judge": "    younger than 15 minutes",
+    "documents_not_claimed_yet": "  not started yet",
+    "too_young_to_judge": "    of these, uploaded less than 15 minutes ago",
     "waiting": "jobs, parts and segments waiting",
+    "places_in_use": "generations in flight",
+    "places": "  at most",
+    "tokens_today": "tokens used today",
+    "tokens_reserved": "  reserved",
+    "daily_tokens": "  daily budget",
+    "cost_today": "cost today",
+    "cost_reserved": "  reserved",
+    "daily_cost": "  daily budget",
 }
 _SECTIONS = ("waiting", "places_in_use", "tokens_today", "last_sweep")
 MAX_SHOWN = 100
@@ -37,10 +45,10 @@ MAX_SHOWN = 100
 
 def audit(environment: Mapping[str, str], *, repair: bool, as_json: bool) -> bool:
     """Audit, show the report, and say whether the books balance."""
-    with err.status("reading the bucket") as shown:
+    with err.status("Reading the bucket …") as shown:
 
         def tell(what: str, count: int) -> None:
-            shown.update(f"reading the bucket: {what}, {count}")
+            shown.update(f"Reading the bucket: {what}, {count}")
 
         report = run(environment, lambda office: _audited(office, tell, repair=repair))
     if as_json:
@@ -66,24 +74,26 @@ async def _audited(office: OperatorSession, tell: Callable[[str, int], None], *,
 
 
 def _show(report: Report, *, repaired: bool) -> None:
-    table = Table("", "older than 15 minutes", "younger", title="Snapshot", title_justify="left")
+    table = Table("", "older than 15 minutes", "younger", title="Audit", title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
     for name in ("waiting", "running", "done", "failed"):
         table.add_row(name, str(getattr(report, name)), str(report.young_states[name]))
     counted = report.waiting + report.running + report.done + report.failed
-    table.add_row("not claimed yet", "", str(report.young_states["unclaimed"]))
+    table.add_row("not started yet", "", str(report.young_states["unclaimed"]))
     table.add_section()
     table.add_row("sum", str(counted), str(report.young))
     table.add_row("objects in inbox/", str(report.objects), str(report.young))
     table.add_section()
     table.add_row("open records", str(report.open_records), "")
-    table.add_row("messages, about", str(report.messages), "")
+    table.add_row("messages in the queues (estimate)", str(report.messages), "")
     out.print(table)
     if report.balances:
         out.print("The books balance: nothing is lost.")
         if unclaimed := report.young_states["unclaimed"]:
-            out.print(f"Too young to judge: {unclaimed} uploads of the last 15 minutes, whose events may still come.")
+            out.print(
+                f"Not judged yet: {unclaimed} uploads of the last 15 minutes, whose events may still be on their way."
+            )
         return
     kinds = Counter(str(finding.kind) for finding in report.findings)
     out.print("The books do not balance: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
@@ -92,7 +102,7 @@ def _show(report: Report, *, repaired: bool) -> None:
     if len(report.findings) > MAX_SHOWN:
         out.print(f"  … and {len(report.findings) - MAX_SHOWN} more: --json lists them all")
     if not repaired:
-        out.print("backburner audit --repair mends what can be mended; docs/runbook.md explains the rest.")
+        out.print("Run backburner audit --repair to repair what can be repaired. docs/runbook.md explains the rest.")
 
 
 def status(environment: Mapping[str, str], *, as_json: bool) -> None:
@@ -112,15 +122,15 @@ def status(environment: Mapping[str, str], *, as_json: bool) -> None:
                 table.add_row(f"  for {why}", str(count))
     out.print(table)
     for pause in found["pauses"]:
-        concerned = "the whole provider" if pause["concerns"] == "*" else f"the model {pause['concerns']}"
+        concerned = "the whole provider" if pause["concerns"] == "*" else f"the model {pause['concerns']} only"
         out.print(
-            f"Paused: {concerned}, since {pause['since']}: {pause['why']} (next probe {pause['next_probe']})",
+            f"Paused: {concerned}, since {pause['since']}: {pause['why']} (next attempt {pause['next_probe']})",
             markup=False,
         )
     for key, why in list(found["unreadable"].items())[:MAX_SHOWN]:
         out.print(f"Cannot be read: {key}: {why}", markup=False)
     if found["dead_letters"]:
-        out.print("backburner dead-letters shows what was given up on.")
+        out.print("Run backburner dead-letters to see what was given up on.")
 
 
 async def _status(office: OperatorSession) -> dict[str, Any]:

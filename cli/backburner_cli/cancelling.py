@@ -25,7 +25,7 @@ def cancel(out: Console, environment: Mapping[str, str], keys: Sequence[str]) ->
     """Cancel the jobs of documents, say what was done for each, and whether each had one."""
     for key in keys:
         if not key.startswith(INBOX):
-            raise CommandError(f"{key!r} is not in {INBOX}: name documents by their keys in the bucket, as inbox/…")
+            raise CommandError(f"{key!r} is not in {INBOX}: name documents by their keys in the bucket: inbox/…")
     return run(environment, lambda office: _cancel(office, out, set(keys)))
 
 
@@ -48,7 +48,7 @@ async def _cancel(office: OperatorSession, out: Console, keys: set[str]) -> bool
     await at_once(each_of(jobs), stop)
     without = keys - {key for key, _, _ in jobs}
     for key in sorted(without):
-        out.print(f"{key}: nothing to cancel: it has no open job", markup=False)
+        out.print(f"{key}: nothing to cancel, it has no open job", markup=False)
     return not without
 
 
@@ -56,11 +56,11 @@ async def _stop(office: OperatorSession, job: str, run_number: int) -> str:
     try:
         found = await office.canceller.cancel(job, run_number)
     except RetryLaterError as error:
-        return f"not cancelled: {error}; try again"
+        return f"not cancelled, try again: {error}"
     match found:
         case None:
-            return "it has just ended"
+            return "not cancelled, it has just ended"
         case Reason():
-            return f"is being cancelled already ({found})"
+            return f"already being cancelled ({found})"
         case _:
-            return f"was {found}: cancelled at the checker's next tick"
+            return f"was {found}, will be cancelled at the checker's next tick"

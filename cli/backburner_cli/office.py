@@ -20,7 +20,7 @@ from backburner.wiring import Core, assemble
 from backburner_cli.terminal import CommandError, reach_remedy
 
 T = TypeVar("T")
-_PRINTED = "backburner up prints them all; for a stack they are its outputs and parameters"
+_PRINTED = "backburner up prints them; a deployed stack has them among its outputs and parameters"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def run(environment: Mapping[str, str], work: Callable[[OperatorSession], Awaita
     try:
         return asyncio.run(inside())
     except ConfigError as error:
-        raise CommandError(f"{error}\nThe functions' own environment is needed: {_PRINTED}.") from error
+        raise CommandError(f"{error}\nThis command needs the functions' own settings: {_PRINTED}.") from error
     except BackburnerError as error:
         raise CommandError(f"{error}; {reach_remedy(environment)}") from error
     except BotoCoreError as error:

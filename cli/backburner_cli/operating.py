@@ -1,116 +1,144 @@
-"""The commands that look after jobs: what stands where, what was given up, run it again, stop it."""
+"""The commands that look after jobs: what is under way, what was given up on, run it again, stop it."""
 
 import os
-from typing import Annotated
 
-import typer
+import click
 
 from backburner.errors import Reason
-from backburner_cli.terminal import out, plain_errors
-
-operating = typer.Typer()
+from backburner_cli.command import Command
 
 ENVIRONMENT = (
-    "Reads the functions' environment: BACKBURNER_BUCKET, the three queues, BACKBURNER_MODEL and BACKBURNER_PROVIDER "
-    "([bold]backburner up[/bold] prints them; for a stack they are its outputs and parameters), and AWS_… as boto3 "
-    "does. The provider's key is not needed."
+    "Reads the functions' own settings: BACKBURNER_BUCKET, the three BACKBURNER_…_QUEUE_URL, BACKBURNER_MODEL and "
+    "BACKBURNER_PROVIDER. For a local cloud, backburner up prints them; a deployed stack has them among its outputs "
+    "and parameters. AWS_… are read as boto3 reads them. The provider's key is not needed."
 )
-LEFT = "Stopped; what was done so far stands, and the command can be given again."
+INTERRUPTED = "Stopped. What is done stays done; run the command again to finish the rest."
 
 
-@operating.command(epilog=ENVIRONMENT)
-def audit(
-    *,
-    repair: Annotated[bool, typer.Option("--repair", help="Sweep, rebuild the journal's lines, audit again.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
-) -> None:
-    """Prove that nothing is lost: objects = waiting + running + done + failed, from the bucket's own lists.
+@click.command(cls=Command, epilog=ENVIRONMENT, examples=("backburner status",))
+@click.option("--json", "as_json", is_flag=True, help="Print the same figures as JSON.")
+def status(*, as_json: bool) -> None:
+    """Show what is under way: jobs waiting and running, pauses, today's budget, dead letters."""
+    from backburner_cli.auditing import status as do
+    from backburner_cli.terminal import plain_errors
 
-    Exit code 1 and a list where the books do not balance. Reads every record once, a few minutes for 100,000
-    documents; work may go on meanwhile. Uploads of the last 15 minutes are counted apart: their events may still come.
-    """
-    from backburner_cli.auditing import audit as do  # noqa: PLC0415 - help needs no SDK
-
-    with plain_errors(LEFT):
-        if not do(os.environ, repair=repair, as_json=as_json):
-            raise typer.Exit(1)
-
-
-@operating.command(epilog=ENVIRONMENT)
-def status(*, as_json: Annotated[bool, typer.Option("--json", help="The same figures as JSON.")] = False) -> None:
-    """Show what is under way: waiting and running, what they wait for, pauses, the day's budget, dead letters."""
-    from backburner_cli.auditing import status as do  # noqa: PLC0415
-
-    with plain_errors(LEFT):
+    with plain_errors(INTERRUPTED):
         do(os.environ, as_json=as_json)
 
 
-@operating.command("dead-letters", epilog=ENVIRONMENT)
-def dead_letters(*, as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False) -> None:
-    """List what was given up on, with its reason and its documents. Takes nothing away.
+@click.command(cls=Command, epilog=ENVIRONMENT, examples=("backburner audit", "backburner audit --repair"))
+@click.option("--repair", is_flag=True, help="Restart lost jobs, rebuild missing journal lines, then audit again.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
+def audit(*, repair: bool, as_json: bool) -> None:
+    """Prove that nothing is lost: objects = waiting + running + done + failed.
 
-    [bold]backburner replay --dead[/bold] runs the documents again and removes their letters.
+    Compares the bucket's own listings, reading every record once: a few minutes for 100,000 documents. Work may go on
+    meanwhile. Uploads of the last 15 minutes are counted separately, as their events may still be on their way. Exits
+    with 1 and a list if the books do not balance.
     """
-    from backburner_cli.replaying import show_letters  # noqa: PLC0415
+    from backburner_cli.auditing import audit as do
+    from backburner_cli.terminal import plain_errors
 
-    with plain_errors(LEFT):
+    with plain_errors(INTERRUPTED):
+        if not do(os.environ, repair=repair, as_json=as_json):
+            raise click.exceptions.Exit(1)
+
+
+@click.command("dead-letters", cls=Command, epilog=ENVIRONMENT, examples=("backburner dead-letters",))
+@click.option("--json", "as_json", is_flag=True, help="Print the letters as a JSON list.")
+def dead_letters(*, as_json: bool) -> None:
+    """List the messages that were given up on, each with its reason and its documents.
+
+    Removes nothing: backburner replay --dead runs the documents again and then removes their letters.
+    """
+    from backburner_cli.replaying import show_letters
+    from backburner_cli.terminal import plain_errors
+
+    with plain_errors(INTERRUPTED):
         show_letters(os.environ, as_json=as_json)
 
 
-@operating.command(epilog=ENVIRONMENT)
+@click.command(
+    cls=Command,
+    epilog=ENVIRONMENT,
+    examples=(
+        "backburner replay --failed --dry-run",
+        "backburner replay --failed --reason provider_failed",
+        "backburner replay inbox/summary/contract.pdf --rerun",
+    ),
+)
+@click.argument("keys", nargs=-1)
+@click.option("--failed", is_flag=True, help="Every document that has an error record.")
+@click.option(
+    "--reason",
+    "reasons",
+    type=click.Choice([str(reason) for reason in Reason]),
+    metavar="REASON",
+    multiple=True,
+    help="With --failed: only documents that failed for this reason. May be repeated.",
+)
+@click.option("--dead", is_flag=True, help="The documents of all dead letters.")
+@click.option("--all", "everything", is_flag=True, help="The same as --failed --dead.")
+@click.option("--rerun", is_flag=True, help="Run KEYS again even if they are done. The provider bills them again.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 def replay(
-    keys: Annotated[
-        list[str] | None, typer.Argument(help="Documents, by their keys: inbox/…", show_default=False)
-    ] = None,
+    keys: tuple[str, ...],
+    reasons: tuple[str, ...],
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="Every document that has an error record.")] = False,
-    reason: Annotated[
-        list[Reason] | None, typer.Option(help="With --failed: only those that failed for this; may be repeated.")
-    ] = None,
-    dead: Annotated[bool, typer.Option("--dead", help="The documents of all dead letters.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="The same as --failed --dead.")] = False,
-    rerun: Annotated[
-        bool, typer.Option("--rerun", help="Run KEYS again even where they are done: paid again.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    failed: bool,
+    dead: bool,
+    everything: bool,
+    rerun: bool,
+    dry_run: bool,
 ) -> None:
-    """Run documents again that failed or got lost, as they now stand in the inbox.
+    """Run failed or lost documents again, as they are in the inbox now.
 
-    Safe to repeat: each document gets one more run, however often it is asked for. What is running or done is left
-    alone. Older results and error records stay until the new run has ended. A dead letter is removed only once its
-    documents are accounted for: replayed, running, done, or no longer in the inbox.
+    KEYS are the documents' keys in the bucket, inbox/…
+
+    Safe to repeat: each document gets one more run, however often you ask. Jobs that are running or done are left
+    alone. Earlier results and error records stay until the new run has ended. A dead letter is removed only when all
+    its documents are accounted for: replayed, running, done, or no longer in the inbox.
     """
-    from backburner_cli.replaying import Wanted, replay as do  # noqa: PLC0415, I001
+    from backburner_cli.replaying import Wanted
+    from backburner_cli.replaying import replay as do
+    from backburner_cli.terminal import out, plain_errors
 
-    if reason and not (failed or everything):
-        raise typer.BadParameter("it selects among error records: give --failed as well", param_hint="--reason")
+    if reasons and not (failed or everything):
+        raise click.BadParameter("it selects among failed documents, so add --failed", param_hint="--reason")
     if rerun and not keys:
-        raise typer.BadParameter("name the documents that shall run again", param_hint="--rerun")
+        raise click.BadParameter("name the documents to run again", param_hint="--rerun")
     if not (keys or failed or dead or everything):
-        raise typer.BadParameter("name documents, or give --failed, --dead or --all")
+        raise click.UsageError("Name documents, or give --failed, --dead or --all.")
     wanted = Wanted(
-        keys=tuple(keys or ()),
+        keys=keys,
         failed=failed or everything,
-        reasons=frozenset(reason or ()),
+        reasons=frozenset(map(Reason, reasons)),
         dead=dead or everything,
         rerun=rerun,
         dry_run=dry_run,
     )
-    with plain_errors(LEFT):
+    with plain_errors(INTERRUPTED):
         if not do(out, os.environ, wanted):
-            raise typer.Exit(1)
+            raise click.exceptions.Exit(1)
 
 
-@operating.command(epilog=ENVIRONMENT)
-def cancel(
-    keys: Annotated[list[str], typer.Argument(help="Documents, by their keys: inbox/…", show_default=False)],
-) -> None:
-    """Stop the jobs of documents: no generation is started any more, one that runs is cancelled at the provider.
+@click.command(cls=Command, epilog=ENVIRONMENT, examples=("backburner cancel inbox/summary/contract.pdf",))
+@click.argument("keys", nargs=-1, required=True)
+def cancel(keys: tuple[str, ...]) -> None:
+    """Stop the jobs of documents and cancel their generations at the provider.
 
-    Takes effect at the checker's next tick; the document then fails with the reason "cancelled" and can be replayed.
+    KEYS are the documents' keys in the bucket, inbox/…
+
+    Takes effect at the checker's next tick, within a minute or so. The documents then fail with the reason "cancelled"
+    and can be replayed.
     """
-    from backburner_cli.cancelling import cancel as do  # noqa: PLC0415
+    from backburner_cli.cancelling import cancel as do
+    from backburner_cli.terminal import out, plain_errors
 
-    with plain_errors(LEFT):
+    with plain_errors(INTERRUPTED):
         if not do(out, os.environ, keys):
-            raise typer.Exit(1)
+            raise click.exceptions.Exit(1)
+
+
+COMMANDS = (status, audit, dead_letters, replay, cancel)
+"""In the order in which help lists them."""

@@ -37,15 +37,17 @@ def unread(environment: Mapping[str, str]) -> list[str]:
     for name in sorted(name for name in environment if name.startswith(_OURS) and name not in known):
         ends = [each.removeprefix(_OURS) for each in known]
         close = get_close_matches(name.removeprefix(_OURS), ends, n=1, cutoff=0.75)
-        said.append(f"{name} is no setting" + (f": did you mean {_OURS}{close[0]}?" if close else "; nobody reads it"))
+        said.append(
+            f"{name} is not a setting" + (f": did you mean {_OURS}{close[0]}?" if close else " and has no effect")
+        )
     return said
 
 
 def set_aside(environment: Mapping[str, str]) -> list[str]:
     """What to say about settings that the local cloud chooses itself."""
     given = sorted(name for name in ELSEWHERE if environment.get(name, "").strip())
-    said = [f"{', '.join(given)}: not used, the local cloud has its own"] if given else []
+    said = [f"{', '.join(given)}: ignored, because the local cloud sets its own"] if given else []
     if not any(environment.get(name) for name in REAL):
         given = sorted(name for name in _OF_THE_PROVIDER - ELSEWHERE.keys() if environment.get(name, "").strip())
-        said += [f"{', '.join(given)}: not used, the provider is the local stand-in"] if given else []
+        said += [f"{', '.join(given)}: ignored, because the provider is the local stand-in"] if given else []
     return said

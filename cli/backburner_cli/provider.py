@@ -55,7 +55,7 @@ def chosen_provider(
             )
         return
     if missing := [name for name in REAL if name not in given]:
-        raise ProviderError(f"{', '.join(given)} set, but not {', '.join(missing)}: set all three, or none")
+        raise ProviderError(f"{', '.join(given)} set, but not {', '.join(missing)}: set all three or none of them")
     try:
         profile = from_env({**environment, **ELSEWHERE}).provider
     except ConfigError as error:

@@ -34,7 +34,9 @@ def upload(out: Console, environment: Mapping[str, str], files: Sequence[Path], 
     """Upload files to the inbox; with `wait`, show each result. Raises `PutError` if something failed."""
     bucket = environment.get("BACKBURNER_BUCKET")
     if not bucket:
-        raise PutError("BACKBURNER_BUCKET is not set: the bucket's name (backburner up prints it, so does sam deploy)")
+        raise PutError(
+            "BACKBURNER_BUCKET is not set: set it to the bucket's name (backburner up and sam deploy print it)"
+        )
     paths = keys_of(files, recipe, Path.cwd())
     waiting: list[Upload] = []
     try:
@@ -68,9 +70,11 @@ def keys_of(files: Sequence[Path], recipe: str, here: Path) -> dict[str, Path]:
         try:
             key.encode()
         except UnicodeEncodeError:
-            raise PutError(f"{printable(str(path))}: its name is not UTF-8, so it cannot be a key: rename it") from None
+            raise PutError(
+                f"{printable(str(path))}: its name is not UTF-8, so it cannot be a key in the bucket: rename it"
+            ) from None
         if found.setdefault(key, path) != path:
-            raise PutError(f"{path} and {found[key]} would both become {key}: upload them one after the other")
+            raise PutError(f"{path} and {found[key]} would both become {key}: rename one of them")
     return found
 
 
@@ -86,19 +90,19 @@ def _default_model(environment: Mapping[str, str]) -> str | None:
 def _await(out: Console, watcher: Watcher, waiting: list[Upload]) -> None:
     """Show what becomes of each document; Ctrl-C leaves the jobs to go on by themselves."""
     failed = 0
-    with out.status("waiting for the results; Ctrl-C leaves the jobs to go on"):
+    with out.status("Waiting for the results. Ctrl-C stops the waiting, not the jobs."):
         while waiting:
             for upload, record in list(_ended(watcher, waiting)):
                 waiting.remove(upload)
                 if record is None:
-                    out.print(f"  {printable(upload.key)} was replaced or removed meanwhile", markup=False)
+                    out.print(f"  {printable(upload.key)} was replaced or removed in the meantime", markup=False)
                     continue
                 failed += isinstance(record, ErrorRecord) or bool(record.lines and record.lines.failed)
                 _show(out, watcher, record)
             if waiting:
                 time.sleep(POLL_S)
     if failed:
-        raise PutError(f"{failed} failed, in part or whole: what stands in failed/ says why")
+        raise PutError(f"{failed} of the documents failed, entirely or in part: their files in failed/ say why")
 
 
 def _ended(watcher: Watcher, waiting: Sequence[Upload]) -> Iterator[tuple[Upload, RunRecord | ErrorRecord | None]]:

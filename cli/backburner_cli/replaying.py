@@ -35,11 +35,18 @@ HOLD_S = 120
 """How long a dead letter stays hidden from others if this command dies with it in hand."""
 MAX_LETTERS = 10_000
 _SAID = {
-    Outcome.REPLAYED: "replayed: the checker starts its next run",
-    Outcome.NEW_VERSION: "replayed as a new job: bytes, recipe or model changed",
-    Outcome.RUNNING: "left alone: its job is under way",
-    Outcome.DONE: "left alone: its job is done (--rerun runs it again)",
-    Outcome.SOURCE_MISSING: "not replayed: it is not in the inbox any more; upload it again",
+    Outcome.REPLAYED: "replayed, the checker will start its next run",
+    Outcome.NEW_VERSION: "replayed as a new job, because the document, recipe or model has changed",
+    Outcome.RUNNING: "left alone, its job is under way",
+    Outcome.DONE: "left alone, its job is done (--rerun runs it again)",
+    Outcome.SOURCE_MISSING: "not replayed, it is no longer in the inbox: upload it again",
+}
+_COUNTED = {
+    Outcome.REPLAYED: "to run again",
+    Outcome.NEW_VERSION: "to run as new jobs",
+    Outcome.RUNNING: "under way",
+    Outcome.DONE: "done",
+    Outcome.SOURCE_MISSING: "no longer in the inbox",
 }
 _SENT = (Outcome.REPLAYED, Outcome.NEW_VERSION)
 
@@ -84,7 +91,7 @@ def show_letters(environment: Mapping[str, str], *, as_json: bool) -> None:
         return
     kinds = Counter(str(letter.kind) for letter in letters)
     out.print(f"{len(letters)} dead letters: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
-    out.print("When their cause is gone: backburner replay --dead")
+    out.print("Once the cause is fixed, run backburner replay --dead.")
 
 
 async def _letters(office: OperatorSession) -> list[DeadLetter]:
@@ -96,7 +103,7 @@ def replay(out: Console, environment: Mapping[str, str], wanted: Wanted) -> bool
     """Replay, say what was done for each, and whether every document that was named is there."""
     for key in wanted.keys:
         if not key.startswith(INBOX):
-            raise CommandError(f"{key!r} is not in {INBOX}: name documents by their keys in the bucket, as inbox/…")
+            raise CommandError(f"{key!r} is not in {INBOX}: name documents by their keys in the bucket: inbox/…")
     return run(environment, lambda office: _Replay(office, out, wanted).all())
 
 
@@ -119,8 +126,10 @@ class _Replay:
         if self._wanted.dead:
             await self._dead()
         counts = Counter(self._outcomes.values())
-        said = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "nothing to replay"
-        self._out.print(f"{'Would be: ' if self._wanted.dry_run else ''}{said}", markup=False)
+        said = (
+            ", ".join(f"{count} {_COUNTED[outcome]}" for outcome, count in counts.most_common()) or "nothing to replay"
+        )
+        self._out.print(f"{'Dry run: ' if self._wanted.dry_run else ''}{said}", markup=False)
         return are_there
 
     async def _one(self, key: str, *, rerun: bool = False) -> None:
@@ -144,7 +153,7 @@ class _Replay:
             stored = await self._office.cloud.bucket.get(name) if name.endswith(ERROR_RECORD) else None
             record = decode(stored.body, ErrorRecord) if stored else None
         except (msgspec.DecodeError, UnreadableError) as error:
-            self._out.print(f"{name}: left alone: it cannot be read ({error})", markup=False)
+            self._out.print(f"{name}: left alone, it cannot be read ({error})", markup=False)
             return
         if record is None:
             return
@@ -173,7 +182,7 @@ class _Replay:
                 await self._office.cloud.pending.send(received.body, 0)
             return f"{would}sent again: {', '.join(letter.keys)}"
         if not letter.keys:
-            return f"kept, it names no document: {letter.why}"
+            return f"kept, because it names no document: {letter.why}"
         for key in letter.keys:
             await self._one(key)
         return f"{would}removed: {', '.join(letter.keys)}"

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import typer
+import click
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 
@@ -60,16 +60,16 @@ def reach_remedy(environment: Mapping[str, str]) -> str:
     for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS"):
         endpoint = environment.get(name)
         if endpoint and endpoint != environment.get("AWS_ENDPOINT_URL"):
-            return f"{name} is {endpoint} and wins over AWS_ENDPOINT_URL: unset it if it is another cloud's"
+            return f"{name} is {endpoint} and overrides AWS_ENDPOINT_URL: unset it if it belongs to another cloud"
     return "are AWS_ENDPOINT_URL, AWS_REGION and the credentials set for this bucket?"
 
 
 @contextmanager
 def plain_errors(interrupted: str) -> Iterator[None]:
     """Say what went wrong and what to do, without a traceback; after Ctrl-C say what is left."""
-    from backburner_cli.localcloud import LocalCloudError  # noqa: PLC0415 - help needs no servers
-    from backburner_cli.provider import ProviderError  # noqa: PLC0415
-    from backburner_cli.put import PutError  # noqa: PLC0415
+    from backburner_cli.localcloud import LocalCloudError
+    from backburner_cli.provider import ProviderError
+    from backburner_cli.put import PutError
 
     try:
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # until here it ended the process: see entry.py
@@ -77,13 +77,13 @@ def plain_errors(interrupted: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         err.print(interrupted)
-        raise typer.Exit(130) from None
+        raise click.exceptions.Exit(130) from None
     except (CommandError, LocalCloudError, ProviderError, PutError) as error:
         err.print(f"Error: {error}", markup=False, style="red")
-        raise typer.Exit(1) from None
+        raise click.exceptions.Exit(1) from None
     except OSError as error:
         err.print(f"Error: {_told(error)}", markup=False, style="red")
-        raise typer.Exit(1) from None
+        raise click.exceptions.Exit(1) from None
 
 
 def _told(error: OSError) -> str:
@@ -94,7 +94,7 @@ def _told(error: OSError) -> str:
         case errno.EMFILE | errno.ENFILE:
             remedy = ": too many files are open; raise the limit (ulimit -n 1024)"
         case errno.EADDRINUSE | errno.EADDRNOTAVAIL:
-            remedy = ": no port is free on 127.0.0.1; end what holds them"
+            remedy = ": no port is free on 127.0.0.1; stop whatever uses them"
         case _:
             remedy = ""
     return f"{error}{remedy}"

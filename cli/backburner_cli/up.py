@@ -15,7 +15,7 @@ from backburner_cli.provider import ChosenProvider, chosen_provider
 from backburner_cli.yandexcloud.cloud import yandex_cloud
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
     from rich.console import Console
@@ -27,7 +27,7 @@ _OF_OTHER_CLOUDS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_SESSION_
 
 def stay(out: Console, environment: Mapping[str, str]) -> None:
     """Start everything on the local AWS, say how to use it, and wait for Ctrl-C."""
-    with running(out, environment) as (cloud, provider):
+    with running(out, environment, progress=lambda message: out.print(f"[dim]{message}[/]")) as (cloud, provider):
         _wait(out, cloud.environment, provider)
 
 
@@ -54,10 +54,10 @@ def _wait(out: Console, environment: Mapping[str, str], provider: ChosenProvider
     out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
     out.print("  .venv/bin/backburner status", markup=False)
     out.print("  .venv/bin/backburner audit\n", markup=False)
-    out.print("Uploads below inbox/ start by themselves; the timer looks for results each minute.")
+    out.print("Every upload below inbox/ starts a job. The timer collects results once a minute.")
     if provider.stand_in is not None:
-        out.print("The provider is the local stand-in: its texts are extracts, not written by a language model.")
-    out.print("Ctrl-C ends it and removes everything.")
+        out.print("The provider is the local stand-in: it quotes from the documents, no language model is involved.")
+    out.print("Press Ctrl-C to stop it and remove everything.")
     threading.Event().wait()
 
 
@@ -78,12 +78,10 @@ def _upload_recipes(s3: S3Client, bucket: str) -> None:
 
 
 @contextmanager
-def running(out: Console, environment: Mapping[str, str]) -> Iterator[tuple[LocalCloud, ChosenProvider]]:
+def running(
+    out: Console, environment: Mapping[str, str], progress: Callable[[str], None]
+) -> Iterator[tuple[LocalCloud, ChosenProvider]]:
     """The local cloud with its provider and the shipped recipes in its bucket."""
-
-    def progress(message: str) -> None:
-        out.print(f"[dim]{message}[/]")
-
     with (
         chosen_provider(environment) as provider,
         local_cloud(

@@ -135,14 +135,14 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
         "generations": _generations(record),
         "model": ", ".join(models) or record.provider.model,
         "tokens": f"{record.usage.input_tokens} in, {record.usage.output_tokens} out",
-        "cost": "unknown: the recipe names no price" if record.cost is None else f"{record.cost:.6f}",
-        "polls": record.polls,
+        "cost": cost_of(record, unknown="unknown: the recipe names no price"),
+        "looked at": "once" if record.polls == 1 else f"{record.polls} times",
     }
     if record.parts and record.lines is None:
-        lines["of the parts"] = _of_parts(record.parts)
+        lines["of each part"] = _of_parts(record.parts)
     if record.lines is not None and record.lines.failed:
         failed = f"{record.lines.failed} of {record.lines.total}: {record.place.errors_key}"
-        lines["failed lines"] = failed
+        lines["lines failed"] = failed
     if record.source.notes:
         lines["not read"] = "; ".join(record.source.notes)
     if isinstance(record, ErrorRecord):
@@ -150,11 +150,18 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
     return lines | {"result": record.result_key}
 
 
+def cost_of(record: RunRecord | ErrorRecord, *, unknown: str) -> str:
+    """What a run cost: nothing where nothing was sent, whether or not its recipe names a price."""
+    if record.cost is not None:
+        return f"{record.cost:.6f}"
+    return unknown if record.responses or record.parts or record.lines or record.suspected_orphans else "0"
+
+
 def _of_parts(parts: Sequence[PartEnd]) -> str:
     """The generations of each part by id; of a few parts, where there are many."""
     told = [f"{part.level}/{part.number} {', '.join(part.responses) or part.state}" for part in parts[:_PARTS_TOLD]]
     more = len(parts) - len(told)
-    return "; ".join([*told, f"{more} more in its record"] if more else told)
+    return "; ".join([*told, f"and {more} more: see the record"] if more else told)
 
 
 def _generations(record: RunRecord | ErrorRecord) -> str:
@@ -164,4 +171,4 @@ def _generations(record: RunRecord | ErrorRecord) -> str:
     counted = [f"{in_parts} in {len(record.parts or ())} parts"] if record.parts else []
     if record.lines is not None:
         counted = [f"{record.lines.total} lines"]
-    return ", ".join(own + counted) or "none was started"
+    return ", ".join(own + counted) or "none"

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -9,6 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from backburner_cli.demo import SAMPLES
+from backburner_cli.main import app
 
 COMMAND = [str(Path(sys.executable).with_name("backburner"))]
 PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
@@ -27,14 +32,37 @@ def run(*arguments, **more):
     )
 
 
-def test_the_demo_shows_the_main_job_end_to_end():
-    """Upload, id, polls, result, run record, and a document that fails; then nothing is left."""
-    shown = run("demo")
+def test_the_demo_tells_each_document_from_upload_to_result(tmp_path):
+    """In the documents' order: what goes wrong, how each ends, tokens, cost, where the text is, the text whole."""
+    shown = run("demo", COLUMNS="80", TMPDIR=str(tmp_path))
     assert shown.returncode == 0, shown.stderr
-    for stage in ("upload", "claimed", "generation", "tick", "done", "failed"):
-        assert f"  {stage}" in shown.stdout, stage
-    for fact in ("resp_", "results/summary/lease of the bakery.md.md", '"result_etag"', "unknown_recipe", "removed"):
-        assert fact in shown.stdout, fact
+    told = re.findall(r"^ *\d+\.\d s  (inbox/\S+(?: \S+\.md)?) +(.+)$", shown.stdout, re.MULTILINE)
+    lease, minutes, letter, lost = (sample.key for sample in SAMPLES)
+    assert told[4:] == [
+        (lease, "generation started"),
+        (minutes, "generation started"),
+        (letter, "generation started"),
+        (lost, "failed: unknown_recipe, nothing was sent"),
+        (lease, "done"),
+        (minutes, "provider failed (server_error), retrying"),
+        (minutes, "done"),
+        (letter, "answer cut off, retrying, limit doubled"),
+        (letter, "done"),
+    ]
+    assert [key for key, _ in told[:4]] == [lease, minutes, letter, lost]
+    costs = {
+        key: float(cost)
+        for key, cost in re.findall(r"^  (inbox/.+?\S) +(?:done|failed).* (\S+)$", shown.stdout, re.MULTILINE)
+    }
+    assert costs[lease] > 0
+    assert costs[lost] == 0
+    total = float(re.search(r"^  total.* (\S+)$", shown.stdout, re.MULTILINE)[1])
+    assert total == pytest.approx(sum(costs.values()), abs=2e-6)
+    assert "results/summary/bakery lease.md.run.json" in shown.stdout
+    assert "never rises by more than 4 % in one year." in " ".join(shown.stdout.split())
+    for never in ("127.0.0.1", str(tmp_path), "\x1b", "{", "resp_"):
+        assert never not in shown.stdout, never
+    assert max(map(len, shown.stdout.splitlines())) <= 86
 
 
 @pytest.mark.parametrize("cloud", ["aws", "yandex"])
@@ -56,7 +84,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
         _, errors = command.communicate(timeout=30)
     assert command.returncode == 130
     assert "export BACKBURNER_DAILY_TOKENS=123456" in said
-    assert "BACKBURNER_DAYLY_COST is no setting: did you mean BACKBURNER_DAILY_COST?" in said
+    assert "BACKBURNER_DAYLY_COST is not a setting: did you mean BACKBURNER_DAILY_COST?" in said
     assert "nothing is left behind" in errors
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     assert str(tmp_path) not in subprocess.run(["ps", "axwwe"], capture_output=True, text=True, check=True).stdout
@@ -79,12 +107,32 @@ def test_put_without_a_bucket_says_what_to_set(tmp_path):
     assert "BACKBURNER_BUCKET is not set" in shown.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["up"], ["put"], ["provider"]])
-def test_help_teaches(command):
-    """Every command says what it does."""
-    shown = run(*command, "--help")
+@pytest.mark.parametrize("command", ["", *app.commands])
+def test_help_ends_with_an_example_that_works(command, tmp_path, monkeypatch):
+    """Every line of it is understood as it stands, once its file is there."""
+    (tmp_path / "contract.pdf").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    shown = run(*command.split(), "--help")
     assert shown.returncode == 0
-    assert "Usage" in shown.stdout
+    examples = re.findall(r"^  (backburner .+)$", shown.stdout, re.MULTILINE)
+    assert examples
+    for example in examples:
+        _, name, *arguments = shlex.split(example)
+        assert name == (command or "demo")
+        app.commands[name].make_context(name, arguments)
+
+
+def test_help_answers_at_once():
+    """It loads nothing that a command needs only when it runs."""
+    heavy = ("boto3", "botocore", "openai", "pydantic", "rich", "starlette", "msgspec", "uvicorn")
+    for command in ("", *app.commands):
+        arguments = [*command.split(), "--help"]
+        code = f"""import sys, contextlib
+from backburner_cli.main import app
+with contextlib.suppress(SystemExit): app({arguments!r})
+print([name for name in {heavy!r} if name in sys.modules])"""
+        shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert shown.stdout.splitlines()[-1] == "[]", command
 
 
 @pytest.mark.parametrize("port", ["0", "99999", "-1", "x"])

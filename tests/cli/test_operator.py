@@ -242,8 +242,8 @@ def test_replaying_failures(cloud):
     assert (other.returncode, cloud.take("pending")) == (0, []), other.stderr
     shown = cloud.run("replay", DONE, OPEN, "--all", "--reason", "unknown_recipe")
     assert shown.returncode == 0, shown.stderr
-    assert f"{OPEN}: left alone: its job is under way" in shown.stdout
-    assert f"{DONE}: left alone: its job is done" in shown.stdout
+    assert f"{OPEN}: left alone, its job is under way" in shown.stdout
+    assert f"{DONE}: left alone, its job is done" in shown.stdout
     assert [(decode(body).key, decode(body).run) for body in cloud.take("pending")] == [(FAILED, 2)]
     rerun = cloud.run("replay", DONE, "--rerun")
     assert rerun.returncode == 0, rerun.stderr
@@ -253,7 +253,7 @@ def test_replaying_failures(cloud):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["replay", "inbox/never.txt"], "not in the inbox any more"),
+        (["replay", "inbox/never.txt"], "no longer in the inbox"),
         (["replay", "results/a.md"], "inbox/…"),
         (["replay"], "--failed, --dead or --all"),
         (["replay", "--dead", "--reason", "lost"], "--failed"),

@@ -50,7 +50,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_starts():
     [
         ("BACKBURNER_DAYLY_TOKENS", "did you mean BACKBURNER_DAILY_TOKENS?"),
         ("BACKBURNER_MAX_INFLIGHT", "did you mean BACKBURNER_MAX_IN_FLIGHT?"),
-        ("BACKBURNER_COLOUR_OF_THE_LOGO", "nobody reads it"),
+        ("BACKBURNER_COLOUR_OF_THE_LOGO", "has no effect"),
     ],
 )
 def test_an_unknown_name_is_told(name, said):

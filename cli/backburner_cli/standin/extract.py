@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
+from backburner_cli.standin.sentences import split
+
 NOTICE: Final = "[Extract by the local stand-in, not written by a language model]"
 """The last line of every text that the stand-in writes. It fits into the smallest cap the API allows (16 tokens)."""
 
 _BYTES_PER_TOKEN: Final = 4
-_MAX_SENTENCE: Final = 400
 _FEWEST, _MAX, _SENTENCES_PER_PICK = 3, 10, 10
 _SHORTEST_WORD: Final = 4
-_SENTENCE_END: Final = re.compile(
-    r"(?<=[.!?…])[\"'»”)\]]*\s+|(?<=[。！？])"  # noqa: RUF001 - full-width marks end sentences too
-    r"|\n\s*\n|\n(?=\s*(?:[-*•|>#]|\d+[.)]))"  # but not a line's end: a wrapped sentence goes on below it
-)
+_END_MARKS: Final = (".", "!", "?", "…", "।", "॥", "۔", "؟", "።")
+_SPACELESS_END_MARKS: Final = ("。", "！", "？", "｡")
+_CLOSING: Final = "\"'»”’)]」』）"
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
 
@@ -37,18 +37,7 @@ def cut(text: str, max_tokens: int) -> str:
 
 def sentences(text: str) -> list[str]:
     """Split into sentences, in order, blanks collapsed, none longer than a paragraph; earlier notices are left out."""
-    pieces = (" ".join(piece.split()) for piece in _SENTENCE_END.split(text.replace(NOTICE, "")))
-    return [part for piece in pieces if piece for part in _bounded(piece)]
-
-
-def _bounded(sentence: str) -> list[str]:
-    parts = []
-    while len(sentence) > _MAX_SENTENCE:
-        space = sentence.rfind(" ", 0, _MAX_SENTENCE)
-        end = space if space > 0 else _MAX_SENTENCE
-        parts.append(sentence[:end])
-        sentence = sentence[end:].lstrip()
-    return [*parts, sentence] if sentence else parts
+    return split(text.replace(NOTICE, ""))
 
 
 def informative(candidates: Sequence[str]) -> list[str]:
@@ -77,7 +66,18 @@ def _words(sentence: str) -> list[str]:
 
 def summarise(text: str) -> str:
     """Return the extract of a text, the notice in its last line."""
-    return signed(" ".join(informative(sentences(text))))
+    return signed(_joined(informative(sentences(text))))
+
+
+def _joined(picked: Sequence[str]) -> str:
+    """One paragraph; what has no full stop, such as an item of a list, is a paragraph of its own."""
+    text = ""
+    for sentence in picked:
+        written = text.rstrip(_CLOSING)
+        if text and not written.endswith(_SPACELESS_END_MARKS):
+            text += " " if written.endswith(_END_MARKS) else "\n\n"
+        text += sentence
+    return text
 
 
 def signed(text: str) -> str:
