@@ -11,6 +11,8 @@ OPEN = "ledger/open/"
 WORK = "ledger/work/"
 """Parts of documents under way: DESIGN section 7."""
 DEFAULT_RECIPE = "default"
+FOLDER = "local folder"
+"""The bucket's name where it is a folder of this machine: one that no bucket can have."""
 MAX_KEY_BYTES = 1024
 """S3's limit on a key, in UTF-8."""
 _OPEN_RECORD = re.compile(rf"{OPEN}([0-9a-f]{{32}})\.([1-9][0-9]{{0,8}})\.json")
