@@ -9,6 +9,8 @@ import typer
 from backburner_cli.operating import operating
 from backburner_cli.terminal import out, plain_errors
 
+out_console = out
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -45,6 +47,42 @@ def up(
 
     with plain_errors(REMOVED):
         (stay if cloud == "aws" else stay_on_yandex)(out, os.environ)
+
+
+@app.command(
+    epilog="Example: [bold]backburner run ./contracts --recipe summary --out ./summaries[/bold]. Exit code: 0 all done, "
+    "1 some failed, 2 stopped early or not begun. More: docs/folder.md"
+)
+def run(
+    folder: Annotated[Path, typer.Argument(help="The folder with the documents, and all below it.")],
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME|FILE.md", help="What to do: summary, extract, translate, or a file.")
+    ] = "default",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where results go, as the documents lie: a/b.txt becomes DIR/a/b.txt.md. Default: FOLDER/results. "
+            "What is in there is never taken for a document.",
+        ),
+    ] = None,
+    *,
+    stand_in: Annotated[
+        bool, typer.Option("--stand-in", help="No provider, no key: a stand-in extracts sentences.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on with what appears or changes, until Ctrl-C.")] = False,
+) -> None:
+    """Process the documents of a folder on this machine, without any cloud.
+
+    Safe to stop and to start again, at any moment: nothing is lost, nothing is paid twice. What is done is not done
+    again, unless the document, the recipe or the model has changed. Hidden files are left out.
+    """
+    from backburner_cli.folder.command import STOPPED_EARLY, Wanted, run as do  # noqa: PLC0415, I001
+
+    wanted = Wanted(folder=folder, recipe=recipe, out=out, stand_in=stand_in, watch=watch)
+    with plain_errors("Stopped; the same command goes on from here.", code=STOPPED_EARLY):
+        code = do(out_console, os.environ, wanted)
+    raise typer.Exit(code)
 
 
 @app.command()
