@@ -9,8 +9,6 @@ import typer
 from backburner_cli.operating import operating
 from backburner_cli.terminal import out, plain_errors
 
-out_console = out
-
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -49,9 +47,13 @@ def up(
         (stay if cloud == "aws" else stay_on_yandex)(out, os.environ)
 
 
+console = out
+"""The same, for a command that has an option `out`."""
+
+
 @app.command(
-    epilog="Example: [bold]backburner run ./contracts --recipe summary --out ./summaries[/bold]. Exit code: 0 all done, "
-    "1 some failed, 2 stopped early or not begun. More: docs/folder.md"
+    epilog="Example: [bold]backburner run ./contracts --recipe summary --out ./summaries[/bold]. "
+    "Exit code: 0 all done, 1 some failed, 2 stopped early or not begun. More: docs/folder.md"
 )
 def run(
     folder: Annotated[Path, typer.Argument(help="The folder with the documents, and all below it.")],
@@ -81,7 +83,7 @@ def run(
 
     wanted = Wanted(folder=folder, recipe=recipe, out=out, stand_in=stand_in, watch=watch)
     with plain_errors("Stopped; the same command goes on from here.", code=STOPPED_EARLY):
-        code = do(out_console, os.environ, wanted)
+        code = do(console, os.environ, wanted)
     raise typer.Exit(code)
 
 

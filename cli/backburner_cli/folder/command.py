@@ -56,6 +56,14 @@ class Wanted:
     watch: bool
 
 
+@dataclass(frozen=True)
+class _Held:
+    """What is open while a folder runs."""
+
+    database: Database
+    presence: Presence
+
+
 def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     """Run a folder; the exit code. Raises `CommandError` where nothing was begun, with the remedy."""
     folder, results = space.located(wanted.folder, wanted.out)
@@ -85,13 +93,12 @@ def _provider(
 async def _run(
     out: Console, wanted: Wanted, chosen: Chosen, walk: Walk, opened: Space, settings: Settings
 ) -> int:  # fmt: skip
-    database, staged = Database(opened.database), space.staging(opened)
-    presence = Presence(folder=opened.processes, staging=staged)
-    presence.enter()
-    tally, progress = Tally(), progress_on(out)
+    held = _Held(Database(opened.database), Presence(folder=opened.processes, staging=space.staging(opened)))
+    held.presence.enter()
+    progress = progress_on(out)
     try:
         with _logging(opened.log):
-            driver = await _driver(wanted, chosen, walk, opened, settings, presence, database, tally, progress)
+            driver = await _driver(wanted, chosen, walk, opened, settings, held, progress)
             _stop_on_signals(driver, progress)
             progress.note(_beginning(wanted, opened, settings))
             try:
@@ -99,17 +106,17 @@ async def _run(
             finally:
                 progress.close()
                 with contextlib.suppress(Exception):
-                    await presence.leave(database)
+                    await held.presence.leave(held.database)
     finally:
-        database.close()
+        held.database.close()
     return _conclude(out, wanted, driver, opened)
 
 
 async def _driver(
-    wanted: Wanted, chosen: Chosen, walk: Walk, opened: Space, settings: Settings, presence: Presence,
-    database: Database, tally: Tally, progress: Progress,
+    wanted: Wanted, chosen: Chosen, walk: Walk, opened: Space, settings: Settings, held: _Held, progress: Progress
 ) -> Driver:  # fmt: skip
     """Everything put together: the composition root of a folder."""
+    database, presence, tally = held.database, held.presence, Tally()
     is_new = not await database.run(lambda turn: turn.db.execute("SELECT 1 FROM objects LIMIT 1").fetchone())
     objects = Objects(database=database, layout=opened.layout, staging=presence.staging, process=presence.name)
     bucket = FolderBucket(

@@ -34,9 +34,12 @@ _MOST_WAITING: Final = 64
 """No more documents wait in the backlog for capacity: the rest waits where it lies."""
 _SHOW_EVERY_S, _LOOK_EVERY_S = 0.25, 2.0
 _IDLE_S: Final = 5.0
+_ROOM_EVERY_S: Final = 0.1
 _REFUSED_FOR_S: Final = 5.0
 """A provider that never worked and refuses for so long will not do so by waiting."""
 _TRIES: Final = 3
+_LEFT_OVER_LIMIT_S: Final = 60.0
+"""How long a run whose documents have all ended clears up what the dead have left."""
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Driver:
     _early: set[str] = field(default_factory=set)
     """Documents of earlier runs that ended here before they were taken in."""
     _refused_since: float | None = None
+    _ended_at: float | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -128,9 +132,7 @@ class Driver:
         for _ in range(_TRIES):
             try:
                 is_over = await self._is_over(key)
-                while not is_over and not self.is_stopping and await self._is_full():
-                    await asyncio.sleep(0.1)
-                if not is_over and not self.is_stopping:
+                if not is_over and await self._has_room():
                     await self.parts.submitter.submit(key)
             except UnreadableError as error:
                 self._fail(key, Failure(why=str(error)))
@@ -143,8 +145,13 @@ class Driver:
                 self._fail(key, Failure(why=f"it could not be taken in ({type(error).__name__}): run again"))
             return
 
-    async def _is_full(self) -> bool:
-        return len(self._pending) > self.window or await self.backlog.count() >= _MOST_WAITING
+    async def _has_room(self) -> bool:
+        """Wait until one more may be under way; False where the run is to stop."""
+        while not self.is_stopping:
+            if len(self._pending) <= self.window and await self.backlog.count() < _MOST_WAITING:
+                return True
+            await self.parts.tick.clock.sleep(_ROOM_EVERY_S)
+        return False
 
     async def _is_over(self, key: str) -> bool:
         """Whether a document has ended as it stands now, or is gone; it is pending from here if not."""
@@ -207,10 +214,20 @@ class Driver:
                 await self._look_closer()
             self._count()
             self.progress.now(self.tally)
-            if self._is_fed and not self._pending:
+            if await self._is_cleared_up():
                 self.room.close()
             elif self.room.database.trouble is not None:
                 self.stop(f"the state cannot be kept: {self.room.database.trouble}")
+
+    async def _is_cleared_up(self) -> bool:
+        """Whether every document has ended, and no job is open that the dead had not quite finished."""
+        if not self._is_fed or self._pending:
+            self._ended_at = None
+            return False
+        self._ended_at = self._ended_at or time.monotonic()
+        async for _ in self.bucket.listed(OPEN):
+            return time.monotonic() - self._ended_at > _LEFT_OVER_LIMIT_S
+        return True
 
     async def _collect(self) -> None:
         """What this process ended since the last time."""

@@ -19,6 +19,7 @@ _RESTLESS_LIMIT_S: Final = 30.0
 """How long a run that does not watch waits for a file that is written all the time."""
 _LOOK_EVERY_S: Final = 2.0
 _LONGEST_LOOK_S: Final = 60.0
+_STEP_S: Final = 0.2
 
 
 @dataclass(kw_only=True)
@@ -82,9 +83,10 @@ class Intake:
             self.progress.failed(oddity.path, self.tally.failures[oddity.path])
 
     async def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and not self.is_stopping():
-            await asyncio.sleep(min(0.2, seconds))
+        for _ in range(max(1, round(seconds / _STEP_S))):
+            if self.is_stopping():
+                return
+            await asyncio.sleep(_STEP_S)
 
 
 def _some(steps: Iterable[T]) -> list[T]:

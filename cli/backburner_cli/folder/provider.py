@@ -68,10 +68,16 @@ def real(environment: Mapping[str, str], recipe_model: str | None) -> Provider:
     try:
         settings = from_env(own)
     except ConfigError as error:
-        raise CommandError(f"{error}\n{_REMEDY}") from error
-    if not settings.api_key and not settings.api_key_secret:
-        raise CommandError(f"No key: OPENAI_API_KEY is not set, so nothing was sent anywhere.\n{_REMEDY}")
+        raise CommandError(f"{error}{_key_missing(own)}\n{_REMEDY}") from error
+    if not settings.api_key and not settings.api_key_secret:  # on Yandex Cloud a function needs none
+        raise CommandError(f"Settings that cannot work:{_key_missing(own)}\n{_REMEDY}")
     return Provider(settings=settings, is_stand_in=False)
+
+
+def _key_missing(environment: Mapping[str, str]) -> str:
+    names = ("OPENAI_API_KEY", "BACKBURNER_API_KEY_SECRET")
+    has_key = any(environment.get(name, "").strip() for name in names)
+    return "" if has_key else "\n- OPENAI_API_KEY is not set: the provider's key. Nothing was sent anywhere"
 
 
 @contextlib.contextmanager
