@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -107,8 +108,7 @@ def test_a_name_that_is_not_utf8_is_reported(runs: Runs) -> None:
     """The others are done; the exit code says that not all are."""
     runs.write("good.txt")
     odd = os.fsencode(runs.folder) + b"/caf\xe9.txt"
-    with open(odd, "w") as file:
-        file.write("Un texte.")
+    Path(os.fsdecode(odd)).write_text("Un texte.")
     code, said = runs.run()
     assert code == 1
     assert "caf\\xe9.txt" in said
@@ -233,9 +233,9 @@ def test_watching_takes_what_appears_and_what_changes(runs: Runs) -> None:
     """Until Ctrl-C; at rest that is no early stop."""
     runs.write("first.txt")
     process = runs.start("--stand-in", "--out", str(runs.out), "--watch")
-    runs.wait_for(lambda: (runs.out / "first.txt.run.json").exists())
+    runs.wait_for((runs.out / "first.txt.run.json").exists)
     runs.write("later/second.txt")
-    runs.wait_for(lambda: (runs.out / "later/second.txt.run.json").exists())
+    runs.wait_for((runs.out / "later/second.txt.run.json").exists)
     etag = runs.record("first.txt")["source"]["etag"]
     runs.write("first.txt", "It is another text now. Really.")
     runs.wait_for(lambda: runs.record("first.txt")["source"]["etag"] != etag)
@@ -259,7 +259,7 @@ def test_two_at_once_do_each_document_once(runs: Runs) -> None:
 
 
 def test_killed_again_and_again_nothing_is_lost(runs: Runs) -> None:
-    """kill -9 wherever it is; each document is paid once but for what its record counts."""
+    """With kill -9 wherever it is; each document is paid once but for what its record counts."""
     for number in range(30):
         runs.write(f"{number}.txt")
     for goal in (1, 8, 16, 24):

@@ -38,6 +38,7 @@ from backburner_cli.folder.tally import Tally
 from backburner_cli.passing import unread
 
 ALL_DONE, SOME_FAILED, STOPPED_EARLY = 0, 1, 2
+_INTERRUPTED: Final = "interrupted"
 _CREATE_LIMIT_S: Final = 60.0
 _SWAP_TRIES: Final = 12
 _SPARE: Final = 64
@@ -54,6 +55,17 @@ class Wanted:
     out: Path | None
     stand_in: bool
     watch: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What will run where, all of it checked."""
+
+    wanted: Wanted
+    chosen: Chosen
+    walk: Walk
+    space: Space
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,8 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
         out.print(said, markup=False, style="yellow")
     with _provider(environment, wanted, chosen, folder) as found:
         opened = space.opened(folder, results, chosen.name, found.name, is_default=wanted.out is None)
-        return asyncio.run(_run(out, wanted, chosen, walk, opened, found.settings))
+        plan = _Plan(wanted=wanted, chosen=chosen, walk=walk, space=opened, settings=found.settings)
+        return asyncio.run(_run(out, plan))
 
 
 @contextlib.contextmanager
@@ -90,17 +103,16 @@ def _provider(
         yield found
 
 
-async def _run(
-    out: Console, wanted: Wanted, chosen: Chosen, walk: Walk, opened: Space, settings: Settings
-) -> int:  # fmt: skip
+async def _run(out: Console, plan: _Plan) -> int:
+    opened = plan.space
     held = _Held(Database(opened.database), Presence(folder=opened.processes, staging=space.staging(opened)))
     held.presence.enter()
     progress = progress_on(out)
     try:
         with _logging(opened.log):
-            driver = await _driver(wanted, chosen, walk, opened, settings, held, progress)
+            driver = await _driver(plan, held, progress)
             _stop_on_signals(driver, progress)
-            progress.note(_beginning(wanted, opened, settings))
+            progress.note(_beginning(plan))
             try:
                 await driver.run()
             finally:
@@ -109,14 +121,13 @@ async def _run(
                     await held.presence.leave(held.database)
     finally:
         held.database.close()
-    return _conclude(out, wanted, driver, opened)
+    return _conclude(out, plan, driver)
 
 
-async def _driver(
-    wanted: Wanted, chosen: Chosen, walk: Walk, opened: Space, settings: Settings, held: _Held, progress: Progress
-) -> Driver:  # fmt: skip
+async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
     """Everything put together: the composition root of a folder."""
     database, presence, tally = held.database, held.presence, Tally()
+    chosen, opened, settings = plan.chosen, plan.space, plan.settings
     is_new = not await database.run(lambda turn: turn.db.execute("SELECT 1 FROM objects LIMIT 1").fetchone())
     objects = Objects(database=database, layout=opened.layout, staging=presence.staging, process=presence.name)
     bucket = FolderBucket(
@@ -154,7 +165,7 @@ async def _driver(
         recipe=chosen.name,
         recipe_source=chosen.source,
         intake=Intake(
-            walk=walk, tally=tally, progress=progress, watch=wanted.watch, is_stopping=lambda: room.is_closed
+            walk=plan.walk, tally=tally, progress=progress, watch=plan.wanted.watch, is_stopping=lambda: room.is_closed
         ),
         tally=tally,
         progress=progress,
@@ -184,7 +195,8 @@ async def _keep_recipe(bucket: FolderBucket, chosen: Chosen) -> None:
                 await bucket.put(key, chosen.source, match=match, content_type="text/markdown; charset=utf-8")
 
 
-def _beginning(wanted: Wanted, opened: Space, settings: Settings) -> str:
+def _beginning(plan: _Plan) -> str:
+    wanted, opened, settings = plan.wanted, plan.space, plan.settings
     who = "the local stand-in: it extracts, it is no language model" if wanted.stand_in else settings.base_url
     until = "; watching, Ctrl-C ends it" if wanted.watch else ""
     return f"{opened.folder} -> {opened.out}, recipe {opened.recipe}, model {settings.model} at {who}{until}"
@@ -194,19 +206,19 @@ def _stop_on_signals(driver: Driver, progress: Progress) -> None:
     def stop() -> None:
         if not driver.is_stopping:
             progress.note("Stopping: what is in hand comes to its end. Again, and it stops at once.")
-        driver.stop("interrupted")
+        driver.stop(_INTERRUPTED)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
 
 
-def _conclude(out: Console, wanted: Wanted, driver: Driver, opened: Space) -> int:
+def _conclude(out: Console, plan: _Plan, driver: Driver) -> int:
     """Say what came of it; the exit code."""
-    for line in summary(driver.tally, opened.out):
+    for line in summary(driver.tally, plan.space.out):
         out.print(line, markup=False)
-    is_whole = driver.is_complete or (wanted.watch and driver.is_at_rest and driver.stopped_because == "interrupted")
-    if not is_whole:
+    is_rest = plan.wanted.watch and driver.is_at_rest and driver.stopped_because == _INTERRUPTED
+    if not (driver.is_complete or is_rest):
         why = driver.stopped_because or "not everything ended"
         out.print(f"Stopped early ({why}). Nothing is lost: the same command goes on from here.", markup=False)
         return STOPPED_EARLY
