@@ -9,6 +9,7 @@ result, or more was started than the records count.
 import argparse
 import hashlib
 import json
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BACKBURNER = Path(sys.executable).with_name("backburner")
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 0.5
 
 
 @dataclass
@@ -120,6 +121,8 @@ def main() -> int:
             run.live(asked.documents * (kill + 1) // (asked.kills + 1))
         code = run.live(None)
         took_s = time.monotonic() - began
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu_s = used.ru_utime + used.ru_stime
         began = time.monotonic()
         again, problems = run.live(None), run.problems()
         again_s = time.monotonic() - began
@@ -129,6 +132,7 @@ def main() -> int:
         "kills": asked.kills,
         "seconds": round(took_s, 1),
         "documents_a_second": round(asked.documents / took_s, 1),
+        "processor_ms_a_document": round(1000 * cpu_s / asked.documents, 1),
         "most_resident_mb": round(run.most_resident_mb),
         "generations_started": started,
         "exit_codes": [code, again],
