@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -276,6 +278,21 @@ def test_killed_again_and_again_nothing_is_lost(runs: Runs) -> None:
     assert not list(runs.out.rglob(".*"))
     assert not list((runs.folder / ".backburner").glob("*/staged/*"))
     assert not list((runs.folder / ".backburner").glob("*/bucket/ledger/open/*"))
+
+
+def test_notes_that_are_long_over_are_removed(runs: Runs) -> None:
+    """As the lifecycle rules do it in a cloud: a state does not grow for ever."""
+    runs.write("a.txt")
+    assert runs.run()[0] == 0
+    notes = runs.folder / ".backburner"
+    assert len(list(notes.glob("*/bucket/ledger/responses/*"))) == 1
+    (state,) = notes.glob("*/state.db")
+    with closing(sqlite3.connect(state)) as db:
+        db.execute("UPDATE objects SET last_modified_us = 0 WHERE key GLOB 'ledger/responses/*'")
+        db.commit()
+    assert runs.run()[0] == 0
+    assert not list(notes.glob("*/bucket/ledger/responses/*"))
+    assert runs.paid() == 1
 
 
 def done(runs: Runs) -> int:

@@ -17,6 +17,7 @@ from backburner.adapters.extraction import ChildExtractor
 from backburner.adapters.folder.bucket import FolderBucket
 from backburner.adapters.folder.database import Database
 from backburner.adapters.folder.documents import Documents
+from backburner.adapters.folder.files import now_us
 from backburner.adapters.folder.objects import Objects
 from backburner.adapters.folder.presence import Presence
 from backburner.adapters.folder.queues import DEAD, FolderQueue, Room
@@ -43,6 +44,7 @@ _CREATE_LIMIT_S: Final = 60.0
 _SWAP_TRIES: Final = 12
 _SPARE: Final = 64
 """Documents under way beyond those whose generations are open."""
+_KEPT_DAYS, _MOST_EXPIRED = 30, 10_000
 _MOST_LOG_BYTES: Final = 5_000_000
 
 
@@ -135,6 +137,7 @@ async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
     )
     if is_new:
         await _adopt(bucket, opened)
+    await _expire(bucket)
     await _keep_recipe(bucket, chosen)
     room, memory = Room(database=database, process=presence.name), Memory()
     pending, backlog, dead = (FolderQueue(room=room, name=name) for name in ("pending", "backlog", DEAD))
@@ -178,6 +181,17 @@ async def _adopt(bucket: FolderBucket, opened: Space) -> None:
     for keys in space.recorded(opened):
         for key in keys:
             await bucket.head(key)
+
+
+async def _expire(bucket: FolderBucket) -> None:
+    """Remove what the clouds' lifecycle rules remove: notes of generations and runs that are long over."""
+    sql = "SELECT key FROM objects WHERE key >= ? AND key < ? AND last_modified_us < ? LIMIT ?"
+    before_us = now_us() - _KEPT_DAYS * 86_400_000_000
+    for folder in ("ledger/responses", "ledger/superseded", "ledger/work"):
+        values = (f"{folder}/", f"{folder}0", before_us, _MOST_EXPIRED)  # "0" is the character behind the slash
+        keys = await bucket.database.run(lambda turn, values=values: turn.db.execute(sql, values).fetchall())  # type: ignore[misc]
+        for (key,) in keys:
+            await bucket.delete(key)
 
 
 async def _keep_recipe(bucket: FolderBucket, chosen: Chosen) -> None:

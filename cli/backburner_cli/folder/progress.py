@@ -136,7 +136,8 @@ def summary(tally: Tally, out: Path) -> list[str]:
     """What to say at the end."""
     done = f"{tally.done_before + tally.done} done"
     before = f" ({tally.done_before} of them before)" if tally.done_before else ""
-    lines = [f"{tally.found} documents: {done}{before}, {len(tally.failures)} failed. Results: {out}"]
+    documents = "1 document" if tally.found == 1 else f"{tally.found} documents"
+    lines = [f"{documents}: {done}{before}, {len(tally.failures)} failed. Results: {out}"]
     for path, failure in sorted(tally.failures.items())[:_MOST_FAILURES]:
         where = f" ({failure.record})" if failure.record else ""
         lines.append(f"  failed  {path}: {failure.why}{where}")

@@ -17,6 +17,8 @@ _OUTPUTS: Final = (".md", ".txt", ".json", ".jsonl")
 _OF_FAILURES: Final = (ERROR_RECORD, ERROR_LINES)
 _MOST_NAME_BYTES: Final = 255
 _MARK_DIGITS: Final = 24
+_ROOM_FOR_SUFFIX: Final = 16
+"""The same for each: result and records of one document keep one name."""
 _MARKED: Final = re.compile(rf"~[0-9a-f]{{{_MARK_DIGITS}}}\.")
 
 
@@ -74,6 +76,6 @@ def _marked(key: str, name: str) -> str:
     is_shared = key.startswith(("results/", "failed/")) and not _is_taken_for_a_failure(key)
     named = key.partition("/")[2].removesuffix(suffix) if is_shared else key
     mark = "~" + hashlib.sha256(named.encode()).hexdigest()[:_MARK_DIGITS]
-    room = _MOST_NAME_BYTES - len((mark + suffix).encode())
+    room = _MOST_NAME_BYTES - len(mark) - _ROOM_FOR_SUFFIX
     plain = stem.replace("\x00", "_").replace("/", "_").lstrip(".") or "object"
     return plain.encode()[:room].decode(errors="ignore") + mark + suffix
