@@ -21,6 +21,8 @@ from support.forks import enter
 
 TEXT = "text/plain; charset=utf-8"
 RESULT = "results/summary/a/b.txt.md"
+ATTEMPTS = {"BACKBURNER_MAX_ATTEMPTS": "20"}
+"""Who dies that often in the middle of creates needs them."""
 OLD, NEW, LARGE = b"an older text", b"a newer text", b"large " * 100_000
 
 
@@ -89,7 +91,7 @@ async def _write(root: Path) -> None:
 
 def run_folder(folder: str, results: str, fatal: int | None, log: str) -> None:
     """The command itself, until its n-th step."""
-    enter({"NO_COLOR": "1"}, log)
+    enter({"NO_COLOR": "1", **ATTEMPTS}, log)
     Steps(fatal).install()
     wanted = Wanted(folder=Path(folder), recipe="default", out=Path(results), stand_in=True, watch=False)
     code = run(out, os.environ, wanted)

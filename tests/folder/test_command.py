@@ -244,6 +244,7 @@ def test_watching_takes_what_appears_and_what_changes(runs: Runs) -> None:
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
+    assert "2 documents: 2 done, 0 failed" in said
     assert (runs.out / "first.txt.md").read_text() == summarise("It is another text now. Really.")
     assert runs.paid() == 3
 
@@ -278,6 +279,23 @@ def test_killed_again_and_again_nothing_is_lost(runs: Runs) -> None:
     assert not list(runs.out.rglob(".*"))
     assert not list((runs.folder / ".backburner").glob("*/staged/*"))
     assert not list((runs.folder / ".backburner").glob("*/bucket/ledger/open/*"))
+
+
+@pytest.mark.parametrize("damaged", ["stand-in.db", "default-*/state.db"])
+def test_a_damaged_state_is_told_with_its_remedy(runs: Runs, damaged: str) -> None:
+    """No traceback; once it is removed the run goes on, and what is done is not done again."""
+    runs.write("a.txt")
+    assert runs.run()[0] == 0
+    (path,) = (runs.folder / ".backburner").glob(damaged)
+    for one in path.parent.glob(f"{path.name}*"):
+        one.unlink()
+    path.write_bytes(b"this is no database " * 500)
+    code, said = runs.run()
+    assert code == 2
+    assert "remove" in said
+    path.unlink()
+    code, said = runs.run()
+    assert (code, "1 of them before" in said) == (0, True), said
 
 
 def test_notes_that_are_long_over_are_removed(runs: Runs) -> None:

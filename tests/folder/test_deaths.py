@@ -10,7 +10,7 @@ import pytest
 from backburner.adapters.folder.presence import Presence
 from backburner.adapters.folder.queues import FolderQueue
 from backburner_cli.standin.extract import summarise
-from folder.deaths import LARGE, NEW, OLD, RESULT, run_folder, write
+from folder.deaths import ATTEMPTS, LARGE, NEW, OLD, RESULT, run_folder, write
 from folder.running import Runs, text_of
 from support.folders import folder_ports
 from support.forks import fork
@@ -81,7 +81,7 @@ def test_a_run_that_dies_at_random_steps_comes_to_its_end(runs: Runs, seed: int)
         process.join(100)
         codes.append(process.exitcode)
     assert codes.count(-SIGKILL) >= LIVES // 2
-    code, said = runs.run()
+    code, said = runs.run("--stand-in", "--out", str(runs.out), **ATTEMPTS)
     assert code == 0, said + Path(log).read_text()
     for name in names:
         assert (runs.out / f"{name}.md").read_text() == summarise(text_of(name))

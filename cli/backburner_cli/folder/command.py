@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import importlib
 import json
 import logging
 import signal
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from backburner.adapters.folder.presence import Presence
 from backburner.adapters.folder.queues import DEAD, FolderQueue, Room
 from backburner.adapters.responses import ResponsesApi
 from backburner.adapters.secret import ProviderKey
+from backburner.errors import BackburnerError
 from backburner.memory import Memory
 from backburner.pacing import Pace
 from backburner.parts import Ports, assemble
@@ -37,6 +40,7 @@ from backburner_cli.folder.scan import Walk
 from backburner_cli.folder.space import Space
 from backburner_cli.folder.tally import Tally
 from backburner_cli.passing import unread
+from backburner_cli.terminal import CommandError
 
 ALL_DONE, SOME_FAILED, STOPPED_EARLY = 0, 1, 2
 _INTERRUPTED: Final = "interrupted"
@@ -44,7 +48,7 @@ _CREATE_LIMIT_S: Final = 60.0
 _SWAP_TRIES: Final = 12
 _SPARE: Final = 64
 """Documents under way beyond those whose generations are open."""
-_KEPT_DAYS, _MOST_EXPIRED = 30, 10_000
+_KEPT_DAYS, _MOST_EXPIRED = 90, 10_000
 _MOST_LOG_BYTES: Final = 5_000_000
 
 
@@ -91,7 +95,15 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     with _provider(environment, wanted, chosen, folder) as found:
         opened = space.opened(folder, results, chosen.name, found.name, is_default=wanted.out is None)
         plan = _Plan(wanted=wanted, chosen=chosen, walk=walk, space=opened, settings=found.settings)
-        return asyncio.run(_run(out, plan))
+        try:
+            return asyncio.run(_run(out, plan))
+        except BackburnerError as error:
+            raise CommandError(f"{error}; nothing is lost: the same command goes on from here") from error
+
+
+def _import_sdk() -> None:
+    """Import what takes a second before any job is claimed: a death meanwhile would cost each an attempt."""
+    importlib.import_module("openai.resources.responses")
 
 
 @contextlib.contextmanager
@@ -101,8 +113,12 @@ def _provider(
     if not wanted.stand_in:
         yield provider.real(environment, chosen.recipe.model)
         return
-    with provider.stand_in(environment, space.prepare(folder) / "stand-in.db") as found:
-        yield found
+    kept = space.prepare(folder) / "stand-in.db"
+    try:
+        with provider.stand_in(environment, kept) as found:
+            yield found
+    except sqlite3.Error as error:
+        raise CommandError(f"{kept} cannot be used ({error}): remove it") from error
 
 
 async def _run(out: Console, plan: _Plan) -> int:
@@ -115,6 +131,7 @@ async def _run(out: Console, plan: _Plan) -> int:
             driver = await _driver(plan, held, progress)
             _stop_on_signals(driver, progress)
             progress.note(_beginning(plan))
+            await asyncio.to_thread(_import_sdk)
             try:
                 await driver.run()
             finally:

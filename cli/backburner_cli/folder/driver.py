@@ -26,6 +26,7 @@ from backburner.records import ErrorRecord, State, decode
 from backburner.tick import TICK_S
 from backburner_cli.folder.intake import Intake
 from backburner_cli.folder.progress import Progress
+from backburner_cli.folder.scan import Document
 from backburner_cli.folder.tally import Failure, Tally
 
 logger = logging.getLogger(__name__)
@@ -113,15 +114,18 @@ class Driver:
         """Take documents in, a few at a time."""
         slots, tasks = asyncio.Semaphore(_SUBMITS_AT_ONCE), set[asyncio.Task[None]]()
 
-        async def take(path: str) -> None:
+        async def take(document: Document) -> None:
             try:
-                await self._take(f"inbox/{self.recipe}/{path}")
+                key = f"inbox/{self.recipe}/{document.path}"
+                if document.is_again and key not in self._pending and document.path not in self.tally.failures:
+                    self.tally.done -= 1  # it was done, and is counted anew
+                await self._take(key)
             finally:
                 slots.release()
 
         async for document in self.intake.documents():
             await slots.acquire()
-            task = asyncio.create_task(take(document.path))
+            task = asyncio.create_task(take(document))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         await asyncio.gather(*tasks)

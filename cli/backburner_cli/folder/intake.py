@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -45,8 +45,8 @@ class Intake:
                     self._odd(found)
                 elif not found.is_quiet:
                     restless.append(found.path)
-                elif self._is_new(found):
-                    yield found
+                elif self._seen.get(found.path) != found.seen:
+                    yield self._noted(found)
             if not restless:
                 self.tally.is_whole = True
             if not self.watch and not restless:
@@ -68,13 +68,11 @@ class Intake:
                     return
                 yield one
 
-    def _is_new(self, found: Document) -> bool:
-        if self._seen.get(found.path) == found.seen:
-            return False
-        if found.path not in self._seen:
-            self.tally.found += 1
+    def _noted(self, found: Document) -> Document:
+        is_again = found.path in self._seen
+        self.tally.found += not is_again
         self._seen[found.path] = found.seen
-        return True
+        return replace(found, is_again=is_again)
 
     def _odd(self, oddity: Oddity) -> None:
         if oddity.path not in self.tally.failures:

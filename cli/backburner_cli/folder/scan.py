@@ -21,6 +21,8 @@ class Document:
     path: str
     seen: int
     is_quiet: bool
+    is_again: bool = False
+    """Whether it was given out before, in another version."""
 
 
 @dataclass(frozen=True, kw_only=True)
