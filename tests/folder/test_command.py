@@ -106,6 +106,15 @@ def test_files_of_the_users_are_never_written_over(runs: Runs) -> None:
     assert runs.paid() == 2
 
 
+def test_documents_in_a_folder_called_results_are_not_left_out_in_silence(runs: Runs) -> None:
+    """Whoever has such a folder names another place for the results, and all documents are taken."""
+    runs.write("results/report.txt")
+    code, said = runs.run("--stand-in")
+    assert (code, "--out" in said) == (2, True), said
+    assert runs.run()[0] == 0
+    assert (runs.out / "results/report.txt.md").exists()
+
+
 def test_a_name_that_is_not_utf8_is_reported(runs: Runs) -> None:
     """The others are done; the exit code says that not all are."""
     runs.write("good.txt")

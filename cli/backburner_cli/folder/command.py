@@ -85,6 +85,8 @@ class _Held:
 def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     """Run a folder; the exit code. Raises `CommandError` where nothing was begun, with the remedy."""
     folder, results = space.located(wanted.folder, wanted.out)
+    if wanted.out is None:
+        space.refuse_to_hide(folder, results)
     chosen = choose(wanted.recipe)
     walk = Walk(folder=folder, prefix=f"inbox/{chosen.name}/", is_output=space.outputs(folder, results))
     if not wanted.watch and next(iter(walk), None) is None:
@@ -93,7 +95,7 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     for said in unread(environment):
         out.print(said, markup=False, style="yellow")
     with _provider(environment, wanted, chosen, folder) as found:
-        opened = space.opened(folder, results, chosen.name, found.name, is_default=wanted.out is None)
+        opened = space.opened(folder, results, chosen.name, found.name)
         plan = _Plan(wanted=wanted, chosen=chosen, walk=walk, space=opened, settings=found.settings)
         try:
             return asyncio.run(_run(out, plan))

@@ -131,14 +131,9 @@ def prepare(folder: Path) -> Path:
     return root
 
 
-def opened(folder: Path, out: Path, recipe: str, provider: str, *, is_default: bool) -> Space:
-    """The state of a run, made where there is none. Raises `CommandError` where it cannot be, or must not.
-
-    `is_default`: nobody has named the place of results, so it must not be a folder of something else.
-    """
+def opened(folder: Path, out: Path, recipe: str, provider: str) -> Space:
+    """The state of a run, made where there is none. Raises `CommandError` where it cannot be, or must not."""
     _refuse_to_replace(folder, out, provider)
-    if is_default:
-        _refuse_to_hide(folder, out)
     inner = os.path.relpath(out, folder) if out.is_relative_to(folder) else str(out)
     mark = hashlib.sha256(json.dumps([recipe, inner, provider]).encode()).hexdigest()[:12]
     state = prepare(folder) / f"{re.sub(r'[^A-Za-z0-9_-]+', '_', recipe)[:40]}-{mark}"
@@ -196,8 +191,8 @@ def _refuse_to_replace(folder: Path, out: Path, provider: str) -> None:
         )
 
 
-def _refuse_to_hide(folder: Path, out: Path) -> None:
-    """A folder of documents that is called as results are would be left out in silence."""
+def refuse_to_hide(folder: Path, out: Path) -> None:
+    """Raises `CommandError` for documents in a folder that is called as results are: they would be left out."""
     if any(space.out == out for space in known(folder)) or not out.is_dir():
         return
     names = [path for path in out.rglob("*") if path.is_file()]
