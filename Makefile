@@ -12,7 +12,10 @@ BIN := .venv/bin
 UV := "$(CURDIR)/$(BIN)/uv"
 UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
 UV_SYNC := $(UV) sync --frozen --quiet --no-python-downloads --preview-features package-conflicts
+# What only the command needs is no part of the layer.
+COMMAND_ONLY := click rich starlette uvicorn
 UV_EXPORT := $(UV) export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header \
+	$(COMMAND_ONLY:%=--prune %) \
 	--preview-features package-conflicts
 REQUIREMENTS := layers/backburner/requirements.txt
 ENVIRONMENTS := .venv/.in-step .tools/ministack/.in-step .tools/sam/.in-step
@@ -25,7 +28,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture up test soak bench-batch documents-check rich-documents plant-bugs fuzz check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture up test soak bench-batch bench-folder documents-check rich-documents plant-bugs fuzz check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -39,7 +42,7 @@ setup: $(ENVIRONMENTS) ## Install everything, into .venv and .tools; quick when 
 		echo "$(PYTHON) is $$($(PYTHON) --version 2>&1). Backburner needs Python 3.11 to 3.14: try 'make setup PYTHON=python3.12'." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(UV) --version 2>/dev/null | grep -qF 'uv $(UV_VERSION)' || $(BIN)/python -m pip install --quiet 'uv==$(UV_VERSION)'
-	$(UV_SYNC) --extra cli
+	$(UV_SYNC)
 	@touch $@
 
 .tools/%/.in-step: .venv/.in-step
@@ -63,6 +66,9 @@ soak: setup ## Thousands of jobs under random kills and faults, for minutes; SOA
 
 bench-batch: setup ## One batch of 50,000 lines: seconds, memory, calls a line; BENCH_ARGS="--lines 2000"
 	$(BIN)/python benchmarks/batch.py $(BENCH_ARGS)
+
+bench-folder: setup ## `backburner run` over 3,000 documents, killed five times; BENCH_ARGS="--documents 300"
+	$(BIN)/python benchmarks/folder.py $(BENCH_ARGS)
 
 documents-check: setup ## Compare our readers with independent ones on a folder of files; DIR=~/archive
 	@test -n "$(DIR)" || { echo "Name the folder: make documents-check DIR=~/archive" >&2; exit 2; }

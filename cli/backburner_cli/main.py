@@ -61,6 +61,44 @@ def up(cloud: str) -> None:
 
 
 @app.command(
+    epilog="Exit code: 0 all done, 1 some failed, 2 stopped early or not begun. More: docs/folder.md",
+    examples=("backburner run ./contracts --recipe summary --out ./summaries", "backburner run ./contracts --stand-in"),
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--recipe",
+    metavar="NAME|FILE.md",
+    default="default",
+    show_default=True,
+    help="What to do: summary, extract, translate, or a file.",
+)
+@click.option(
+    "--out",
+    "results",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where results go, as the documents lie: a/b.txt becomes DIR/a/b.txt.md. Default: FOLDER/results. "
+    "What is in there is never taken for a document.",
+)
+@click.option("--stand-in", is_flag=True, help="No provider, no key: a stand-in extracts sentences.")
+@click.option("--watch", is_flag=True, help="Go on with what appears or changes, until Ctrl-C.")
+def run(folder: Path, recipe: str, results: Path | None, *, stand_in: bool, watch: bool) -> None:
+    """Process the documents of a folder on this machine, without any cloud.
+
+    Safe to stop and to start again, at any moment: nothing is lost, nothing is paid twice. What is done is not done
+    again, unless the document, the recipe or the model has changed. Hidden files are left out.
+    """
+    from backburner_cli.folder.command import STOPPED_EARLY, Wanted
+    from backburner_cli.folder.command import run as do
+    from backburner_cli.terminal import out, plain_errors
+
+    wanted = Wanted(folder=folder, recipe=recipe, out=results, stand_in=stand_in, watch=watch)
+    with plain_errors("Stopped; the same command goes on from here.", code=STOPPED_EARLY):
+        code = do(out, os.environ, wanted)
+    raise click.exceptions.Exit(code)
+
+
+@app.command(
     epilog="Reads BACKBURNER_BUCKET, and AWS_… as boto3 does: any S3-compatible storage will do.",
     examples=("backburner put contract.pdf --recipe summary --wait",),
 )

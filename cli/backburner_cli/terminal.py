@@ -65,8 +65,11 @@ def reach_remedy(environment: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def plain_errors(interrupted: str) -> Iterator[None]:
-    """Say what went wrong and what to do, without a traceback; after Ctrl-C say what is left."""
+def plain_errors(interrupted: str, code: int | None = None) -> Iterator[None]:
+    """Say what went wrong and what to do, without a traceback; after Ctrl-C say what is left.
+
+    `code`: the exit code of both, where a command has one of its own.
+    """
     from backburner_cli.localcloud import LocalCloudError
     from backburner_cli.provider import ProviderError
     from backburner_cli.put import PutError
@@ -77,13 +80,13 @@ def plain_errors(interrupted: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         err.print(interrupted)
-        raise click.exceptions.Exit(130) from None
+        raise click.exceptions.Exit(130 if code is None else code) from None
     except (CommandError, LocalCloudError, ProviderError, PutError) as error:
         err.print(f"Error: {error}", markup=False, style="red")
-        raise click.exceptions.Exit(1) from None
+        raise click.exceptions.Exit(1 if code is None else code) from None
     except OSError as error:
         err.print(f"Error: {_told(error)}", markup=False, style="red")
-        raise click.exceptions.Exit(1) from None
+        raise click.exceptions.Exit(1 if code is None else code) from None
 
 
 def _told(error: OSError) -> str:

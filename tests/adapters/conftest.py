@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
@@ -14,11 +15,13 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from backburner.adapters.connect import speaking
+from backburner.adapters.folder.queues import FolderQueue
 from backburner.adapters.queues import SqsQueue
 from backburner.adapters.storage import S3Bucket
 from backburner.ports import Bucket, Queue
 from backburner.settings import QueueProtocol
 from support.fakes import FakeBucket, FakeQueue, World
+from support.folders import FolderPorts, folder_ports
 from support.proxy import Proxy, serve_proxy
 
 T = TypeVar("T")
@@ -133,9 +136,25 @@ class Wire:
     direct: S3Bucket
 
 
-@pytest.fixture(params=["fake", "s3"])
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Callable[[], FolderPorts]]:
+    """Bucket and queues over a folder; each call is another process's view of the same ones."""
+    opened: list[FolderPorts] = []
+
+    def reach() -> FolderPorts:
+        opened.append(folder_ports(tmp_path, name=f"process{len(opened)}"))
+        return opened[-1]
+
+    yield reach
+    for ports in opened:
+        ports.database.close()
+
+
+@pytest.fixture(params=["fake", "s3", "folder"])
 def bucket(request: pytest.FixtureRequest) -> BucketSubject:
     """Each kind of bucket in turn."""
+    if request.param == "folder":
+        return BucketSubject("folder", request.getfixturevalue("folder")().bucket, asyncio.run)
     if request.param == "fake":
         world = World()
         return BucketSubject("fake", FakeBucket(world), world.run)
@@ -150,9 +169,12 @@ def new_queue(sqs: Any, threads: ThreadPoolExecutor) -> SqsQueue:
     return SqsQueue(client=sqs, url=url, threads=threads)
 
 
-@pytest.fixture(params=["fake", "sqs", "sqs-query"])
+@pytest.fixture(params=["fake", "sqs", "sqs-query", "folder"])
 def queue(request: pytest.FixtureRequest) -> QueueSubject:
-    """Each kind of queue in turn; the last one over the older form protocol."""
+    """Each kind of queue in turn; `sqs-query` speaks the older form protocol."""
+    if request.param == "folder":
+        ports: FolderPorts = request.getfixturevalue("folder")()
+        return QueueSubject("folder", FolderQueue(room=ports.room, name="q", visible_s=VISIBILITY_S), asyncio.run)
     if request.param == "fake":
         world = World()
         return QueueSubject("fake", FakeQueue(world, visibility=VISIBILITY_S), world.run)

@@ -21,6 +21,8 @@ RUN_RECORD = ".run.json"
 ERROR_RECORD = ".error.json"
 FAILED_LINES = ".errors.jsonl"
 DEFAULT_RECIPE = "default"
+FOLDER = "local folder"
+"""The bucket's name where it is a folder of this machine: one that no bucket can have."""
 MAX_KEY_BYTES = 1024
 """S3's limit on a key, in UTF-8."""
 _OPEN_RECORD = re.compile(rf"{OPEN}([0-9a-f]{{32}})\.([1-9][0-9]{{0,8}})\.json")

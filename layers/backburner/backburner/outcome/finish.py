@@ -16,7 +16,7 @@ from typing import Any
 from backburner.capacity.governor import Governor
 from backburner.errors import Reason, RetryLaterError
 from backburner.ledger.journal import Journal
-from backburner.ledger.keys import work_folder
+from backburner.ledger.keys import FOLDER, work_folder
 from backburner.ledger.ledger import Committed, Held, Ledger, new_nonce
 from backburner.ledger.messages import Message, new_ticket
 from backburner.ledger.records import (
@@ -245,10 +245,19 @@ class Finisher:
 
 def _replay(record: OpenRecord, reason: Reason) -> str:
     """How to try again: where the document itself is at fault, its bytes have to change."""
+    if record.source.bucket == FOLDER:
+        return _replay_in_folder(record, reason)
     address = f"s3://{record.source.bucket}/{record.source.key}"
     if reason in _FAULTS_OF_DOCUMENTS:
         return f"correct the document and upload it to {address} again"
     return f"upload {address} again (the same bytes will do)"
+
+
+def _replay_in_folder(record: OpenRecord, reason: Reason) -> str:
+    path = record.source.key.split("/", 2)[-1]
+    if reason in _FAULTS_OF_DOCUMENTS:
+        return f"correct {path} and run the folder again"
+    return f"remove this file and run the folder again; it runs {path} once more"
 
 
 _FAULTS_OF_DOCUMENTS = frozenset(

@@ -1,0 +1,291 @@
+"""The command itself: what it needs is looked for first, then the folder runs, then it says what came of it."""
+
+import asyncio
+import contextlib
+import importlib
+import json
+import logging
+import signal
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from backburner.adapters.clock import SystemClock
+from backburner.adapters.extraction import ChildExtractor
+from backburner.adapters.folder.bucket import FolderBucket
+from backburner.adapters.folder.database import Database
+from backburner.adapters.folder.documents import Documents
+from backburner.adapters.folder.files import now_us
+from backburner.adapters.folder.objects import Objects
+from backburner.adapters.folder.presence import Presence
+from backburner.adapters.folder.queues import DEAD, FolderQueue, Room
+from backburner.adapters.responses import ResponsesApi
+from backburner.adapters.secret import ProviderKey
+from backburner.capacity.timing import Pace
+from backburner.errors import BackburnerError
+from backburner.memory.budget import MemoryBudget
+from backburner.ports import ABSENT, ConflictError
+from backburner.settings import Settings
+from backburner.wiring import Ports, assemble
+from backburner_cli.folder import provider, space
+from backburner_cli.folder.driver import Driver
+from backburner_cli.folder.intake import Intake
+from backburner_cli.folder.progress import Progress, progress_on, summary
+from backburner_cli.folder.recipes import Chosen, choose
+from backburner_cli.folder.scan import Walk
+from backburner_cli.folder.space import Space
+from backburner_cli.folder.tally import Tally
+from backburner_cli.passing import unread
+from backburner_cli.terminal import CommandError
+
+ALL_DONE, SOME_FAILED, STOPPED_EARLY = 0, 1, 2
+_INTERRUPTED: Final = "interrupted"
+_CREATE_LIMIT_S: Final = 60.0
+_SWAP_TRIES: Final = 12
+_SPARE: Final = 64
+"""Documents under way beyond those whose generations are open."""
+_KEPT_DAYS, _MAX_EXPIRED = 90, 10_000
+_MAX_LOG_BYTES: Final = 5_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What was asked for."""
+
+    folder: Path
+    recipe: str
+    out: Path | None
+    stand_in: bool
+    watch: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What will run where, all of it checked."""
+
+    wanted: Wanted
+    chosen: Chosen
+    walk: Walk
+    space: Space
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What is open while a folder runs."""
+
+    database: Database
+    presence: Presence
+
+
+def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
+    """Run a folder; the exit code. Raises `CommandError` where nothing was begun, with the remedy."""
+    folder, results = space.located(wanted.folder, wanted.out)
+    if wanted.out is None:
+        space.refuse_to_hide(folder, results)
+    chosen = choose(wanted.recipe)
+    walk = Walk(folder=folder, prefix=f"inbox/{chosen.name}/", is_output=space.outputs(folder, results))
+    if not wanted.watch and next(iter(walk), None) is None:
+        out.print(f"No documents in {folder}: nothing to do.", markup=False)
+        return ALL_DONE
+    for said in unread(environment):
+        out.print(said, markup=False, style="yellow")
+    with _provider(environment, wanted, chosen, folder) as found:
+        opened = space.opened(folder, results, chosen.name, found.name)
+        plan = _Plan(wanted=wanted, chosen=chosen, walk=walk, space=opened, settings=found.settings)
+        try:
+            return asyncio.run(_run(out, plan))
+        except BackburnerError as error:
+            raise CommandError(f"{error}; nothing is lost: the same command goes on from here") from error
+
+
+def _import_sdk() -> None:
+    """Import what takes a second before any job is claimed: a death meanwhile would cost each an attempt."""
+    importlib.import_module("openai.resources.responses")
+
+
+@contextlib.contextmanager
+def _provider(
+    environment: Mapping[str, str], wanted: Wanted, chosen: Chosen, folder: Path
+) -> Iterator[provider.Provider]:
+    if not wanted.stand_in:
+        yield provider.real(environment, chosen.recipe.model)
+        return
+    kept = space.prepare(folder) / "stand-in.db"
+    try:
+        with provider.stand_in(environment, kept) as found:
+            yield found
+    except sqlite3.Error as error:
+        raise CommandError(f"{kept} cannot be used ({error}): remove it") from error
+
+
+async def _run(out: Console, plan: _Plan) -> int:
+    opened = plan.space
+    held = _Held(Database(opened.database), Presence(folder=opened.processes, staging=space.staging(opened)))
+    held.presence.enter()
+    progress = progress_on(out)
+    try:
+        with _logging(opened.log):
+            driver = await _driver(plan, held, progress)
+            _stop_on_signals(driver, progress)
+            progress.note(_beginning(plan))
+            await asyncio.to_thread(_import_sdk)
+            try:
+                await driver.run()
+            finally:
+                progress.close()
+                with contextlib.suppress(Exception):
+                    await held.presence.leave(held.database)
+    finally:
+        held.database.close()
+    return _conclude(out, plan, driver)
+
+
+async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
+    """Everything put together: the composition root of a folder."""
+    database, presence, tally = held.database, held.presence, Tally()
+    chosen, opened, settings = plan.chosen, plan.space, plan.settings
+    is_new = not await database.run(lambda turn: turn.db.execute("SELECT 1 FROM objects LIMIT 1").fetchone())
+    objects = Objects(database=database, layout=opened.layout, staging=presence.staging, process=presence.name)
+    bucket = FolderBucket(
+        database=database, objects=objects, documents=Documents(folder=opened.folder, recipe=chosen.name)
+    )
+    if is_new:
+        await _adopt(bucket, opened)
+    await _expire(bucket)
+    await _keep_recipe(bucket, chosen)
+    room, memory = Room(database=database, process=presence.name), MemoryBudget()
+    pending, backlog, dead = (FolderQueue(room=room, name=name) for name in ("pending", "backlog", DEAD))
+    rate = settings.profile.creates_per_second
+    ports = Ports(
+        bucket=bucket,
+        pending=pending,
+        backlog=backlog,
+        dead=dead,
+        generator=ResponsesApi(
+            base_url=settings.base_url,
+            api_key=ProviderKey(settings=settings),
+            project=settings.project,
+            organization=settings.organization,
+            creates=None if rate is None else Pace(rate, SystemClock()),
+        ),
+        extractor=ChildExtractor(memory_bytes=memory.large_bytes, slots=memory.large),
+        clock=SystemClock(),
+        memory=memory,
+    )
+    parts = assemble(settings, ports, create_limit_s=_CREATE_LIMIT_S, swap_tries=_SWAP_TRIES)
+    return Driver(
+        parts=parts,
+        bucket=bucket,
+        backlog=backlog,
+        room=room,
+        presence=presence,
+        recipe=chosen.name,
+        recipe_source=chosen.source,
+        intake=Intake(
+            walk=plan.walk, tally=tally, progress=progress, watch=plan.wanted.watch, is_stopping=lambda: room.is_closed
+        ),
+        tally=tally,
+        progress=progress,
+        window=settings.max_in_flight + _SPARE,
+    )
+
+
+async def _adopt(bucket: FolderBucket, opened: Space) -> None:
+    """Know again what a state that was removed had done."""
+    for keys in space.recorded(opened):
+        for key in keys:
+            await bucket.head(key)
+
+
+async def _expire(bucket: FolderBucket) -> None:
+    """Remove what the clouds' lifecycle rules remove: notes of generations and runs that are long over."""
+    sql = "SELECT key FROM objects WHERE key >= ? AND key < ? AND last_modified_us < ? LIMIT ?"
+    before_us = now_us() - _KEPT_DAYS * 86_400_000_000
+    for folder in ("ledger/responses", "ledger/superseded", "ledger/work"):
+        values = (f"{folder}/", f"{folder}0", before_us, _MAX_EXPIRED)  # "0" is the character behind the slash
+        keys = await bucket.database.run(lambda turn, values=values: turn.db.execute(sql, values).fetchall())  # type: ignore[misc]
+        for (key,) in keys:
+            await bucket.delete(key)
+
+
+async def _keep_recipe(bucket: FolderBucket, chosen: Chosen) -> None:
+    """Put the recipe where the engine looks for it; of two runs the one that starts later wins."""
+    key = f"recipes/{chosen.name}.md"
+    for _ in range(_SWAP_TRIES):
+        there = await bucket.get(key)
+        if (there.body if there else None) == chosen.source:
+            return
+        with contextlib.suppress(ConflictError):
+            if chosen.source is None:
+                await bucket.delete(key)
+            else:
+                match = there.etag if there else ABSENT
+                await bucket.put(key, chosen.source, match=match, content_type="text/markdown; charset=utf-8")
+
+
+def _beginning(plan: _Plan) -> str:
+    wanted, opened, settings = plan.wanted, plan.space, plan.settings
+    who = "the local stand-in: it extracts, it is no language model" if wanted.stand_in else settings.base_url
+    until = "; watching, Ctrl-C ends it" if wanted.watch else ""
+    return f"{opened.folder} -> {opened.out}, recipe {opened.recipe}, model {settings.model} at {who}{until}"
+
+
+def _stop_on_signals(driver: Driver, progress: Progress) -> None:
+    def stop() -> None:
+        if not driver.is_stopping:
+            progress.note("Stopping: what is in hand comes to its end. Again, and it stops at once.")
+        driver.stop(_INTERRUPTED)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+
+
+def _conclude(out: Console, plan: _Plan, driver: Driver) -> int:
+    """Say what came of it; the exit code."""
+    for line in summary(driver.tally, plan.space.out):
+        out.print(line, markup=False)
+    is_rest = plan.wanted.watch and driver.is_at_rest and driver.stopped_because == _INTERRUPTED
+    if not (driver.is_complete or is_rest):
+        why = driver.stopped_because or "not everything ended"
+        out.print(f"Stopped early ({why}). Nothing is lost: the same command goes on from here.", markup=False)
+        return STOPPED_EARLY
+    return SOME_FAILED if driver.tally.failures else ALL_DONE
+
+
+class _Json(logging.Formatter):
+    """A line of JSON with the keys that a message has."""
+
+    _usual: Final = frozenset(vars(logging.makeLogRecord({})))
+
+    def format(self, record: logging.LogRecord) -> str:
+        keys = {name: value for name, value in vars(record).items() if name not in self._usual}
+        told = {"at": self.formatTime(record), "level": record.levelname, "message": record.getMessage()} | keys
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return json.dumps(told, default=str)
+
+
+@contextlib.contextmanager
+def _logging(path: Path) -> Iterator[None]:
+    """What the engine says goes to a file: the command says what it does itself."""
+    if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
+        path.replace(path.with_suffix(".old"))
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(_Json())
+    loggers: list[Any] = [logging.getLogger("backburner"), logging.getLogger("backburner_cli")]
+    for one in loggers:
+        one.addHandler(handler)
+        one.propagate = False
+    try:
+        yield
+    finally:
+        for one in loggers:
+            one.removeHandler(handler)
+            one.propagate = True
+        handler.close()

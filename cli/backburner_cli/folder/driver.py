@@ -1,0 +1,303 @@
+"""A run of a folder: documents are taken in, ticks follow one another, until every document has ended.
+
+It is the trigger and the timer of the cloud in one process; all else is the same engine. A death at any moment leaves
+what a death of the functions leaves, and the next run goes on from there.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from backburner.adapters.folder.bucket import FolderBucket
+from backburner.adapters.folder.presence import Presence
+from backburner.adapters.folder.queues import FolderQueue, Room
+from backburner.capacity.limits import Counters
+from backburner.errors import RetryLaterError, UnreadableError
+from backburner.ledger.journal import Line
+from backburner.ledger.keys import OPEN, open_run, output_location
+from backburner.ledger.records import ErrorRecord, State, decode
+from backburner.tick import TICK_S
+from backburner.wiring import Core
+from backburner_cli.folder.intake import Intake
+from backburner_cli.folder.progress import Progress
+from backburner_cli.folder.scan import Document
+from backburner_cli.folder.tally import Failure, Tally
+
+logger = logging.getLogger(__name__)
+_SUBMITS_AT_ONCE: Final = 16
+_MAX_WAITING: Final = 64
+"""No more documents wait in the backlog for capacity: the rest waits where it lies."""
+_SHOW_EVERY_S, _LOOK_EVERY_S = 0.25, 2.0
+_IDLE_S: Final = 5.0
+_ROOM_EVERY_S: Final = 0.1
+_REFUSED_FOR_S: Final = 5.0
+"""A provider that never worked and refuses for so long will not do so by waiting."""
+_TRIES: Final = 3
+_LEFT_OVER_LIMIT_S: Final = 60.0
+"""How long a run whose documents have all ended clears up what the dead have left."""
+
+
+@dataclass
+class _Pending:
+    job: str
+    since: float
+    tries: int = 0
+
+
+@dataclass(kw_only=True)
+class Driver:
+    """Runs a folder once. `window` bounds how many documents are under way."""
+
+    parts: Core
+    bucket: FolderBucket
+    backlog: FolderQueue
+    room: Room
+    presence: Presence
+    recipe: str
+    recipe_source: bytes | None
+    intake: Intake
+    tally: Tally
+    progress: Progress
+    window: int
+    stopped_because: str = ""
+    is_stopping: bool = False
+    _is_fed: bool = False
+    _pending: dict[str, _Pending] = field(default_factory=dict)
+    _early: set[str] = field(default_factory=set)
+    """Documents of earlier runs that ended here before they were taken in."""
+    _refused_since: float | None = None
+    _ended_at: float | None = None
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every document that was found has ended."""
+        return self._is_fed and not self._pending and not self.stopped_because
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing that was taken in is under way."""
+        return not self._pending and self.tally.is_whole
+
+    def stop(self, why: str) -> None:
+        """Take up nothing more; what is in hand comes to its end. The second time, nothing does."""
+        if self.is_stopping:
+            for task in self._tasks:
+                task.cancel()
+        self.stopped_because = self.stopped_because or why
+        self.is_stopping = True
+        self.room.close()
+
+    async def run(self) -> None:
+        """Run until every document has ended, or somebody stops it."""
+        await self.presence.bury(self.room.database)
+        await self.parts.governor.change(_try_again_now)
+        self._tasks = [asyncio.create_task(self._ended_by(work)) for work in (self._feed(), self._tick(), self._look())]
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._collect()
+
+    async def _ended_by(self, work: Coroutine[Any, Any, None]) -> None:
+        """Whatever one of the three dies of ends the run, and is told."""
+        try:
+            await work
+        except Exception as error:
+            logger.exception("run broken off")
+            self.stop(f"{type(error).__name__}: {error}")
+
+    async def _feed(self) -> None:
+        """Take documents in, a few at a time."""
+        slots, tasks = asyncio.Semaphore(_SUBMITS_AT_ONCE), set[asyncio.Task[None]]()
+
+        async def take(document: Document) -> None:
+            try:
+                key = f"inbox/{self.recipe}/{document.path}"
+                if document.is_again and key not in self._pending and document.path not in self.tally.failures:
+                    self.tally.done -= 1  # it was done, and is counted anew
+                await self._take(key)
+            finally:
+                slots.release()
+
+        async for document in self.intake.documents():
+            await slots.acquire()
+            task = asyncio.create_task(take(document))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        await asyncio.gather(*tasks)
+        self._is_fed = not self.is_stopping
+
+    async def _take(self, key: str) -> None:
+        """See whether a document has ended; else submit it as soon as there is room."""
+        for _ in range(_TRIES):
+            try:
+                is_over = await self._is_over(key)
+                if not is_over and await self._has_room():
+                    await self.parts.submitter.submit(key)
+            except UnreadableError as error:
+                self._fail(key, Failure(why=str(error)))
+            except RetryLaterError as error:
+                logger.warning("document left for a moment", extra={"key": key, "error": str(error)})
+                await asyncio.sleep(1)
+                continue
+            except Exception as error:
+                logger.exception("document not taken in", extra={"key": key})
+                self._fail(key, Failure(why=f"it could not be taken in ({type(error).__name__}): run again"))
+            return
+
+    async def _has_room(self) -> bool:
+        """Wait until one more may be under way; False where the run is to stop."""
+        while not self.is_stopping:
+            if len(self._pending) <= self.window and await self.backlog.count() < _MAX_WAITING:
+                return True
+            await self.parts.tick.clock.sleep(_ROOM_EVERY_S)
+        return False
+
+    async def _is_over(self, key: str) -> bool:
+        """Whether a document has ended as it stands now, or is gone; it is pending from here if not."""
+        source, inbox = await self.bucket.head(key), self.parts.submitter.inbox
+        if source is None:
+            self._pending.pop(key, None)
+            return True
+        place = output_location(key)
+        job = inbox.job_of(place, source, self.recipe_source).job_id
+        committed = await inbox.ledger.committed(place, job)
+        if committed.run_for_event(source.last_modified) is not None:
+            before = self._pending.get(key)
+            if before is None or before.job != job:
+                self._pending[key] = _Pending(job, time.monotonic())
+            return False
+        was_pending = self._pending.pop(key, None) is not None or key in self._early
+        self._early.discard(key)
+        if committed.is_done(committed.last_run):
+            self.tally.failures.pop(_path(key), None)
+            self.tally.done += was_pending
+            self.tally.done_before += not was_pending
+        elif committed.error is not None:
+            self._fail(key, self._failure(committed.error.record), is_new=was_pending)
+        return True
+
+    def _failure(self, record: ErrorRecord) -> Failure:
+        where = self.bucket.objects.layout.out / next(
+            self.bucket.objects.layout.candidates(record.place.error_record_key)
+        )
+        return Failure(why=f"{record.reason}: {record.message}", record=str(where))
+
+    def _fail(self, key: str, failure: Failure, *, is_new: bool = True) -> None:
+        self._pending.pop(key, None)
+        path = _path(key)
+        if path not in self.tally.failures and is_new:
+            self.progress.failed(path, failure)
+        self.tally.failures[path] = failure
+
+    async def _tick(self) -> None:
+        """Ticks, one after the other, with no more waiting than until something is due."""
+        while not self.room.is_closed:
+            try:
+                await self.parts.tick.run(TICK_S)
+            except RetryLaterError as error:
+                if not self.room.is_closed:
+                    logger.warning("tick broken off", extra={"error": str(error)})
+                    await asyncio.sleep(1)
+                continue
+            next_s = await self.room.next_s()
+            await self.room.wait(_IDLE_S if next_s is None else min(next_s, _IDLE_S))
+
+    async def _look(self) -> None:
+        """Show how it stands, find what others ended, and see when everything has."""
+        looked_at = 0.0
+        while not self.room.is_closed:
+            await asyncio.sleep(_SHOW_EVERY_S)
+            await self._collect()
+            if time.monotonic() - looked_at >= _LOOK_EVERY_S:
+                looked_at = time.monotonic()
+                await self._look_closer()
+            self._count()
+            self.progress.now(self.tally)
+            if await self._is_cleared_up():
+                self.room.close()
+            elif self.room.database.trouble is not None:
+                self.stop(f"the state cannot be kept: {self.room.database.trouble}")
+
+    async def _is_cleared_up(self) -> bool:
+        """Whether every document has ended, and no job is open that the dead had not quite finished."""
+        if not self._is_fed or self._pending:
+            self._ended_at = None
+            return False
+        self._ended_at = self._ended_at or time.monotonic()
+        async for _ in self.bucket.listed(OPEN):
+            return time.monotonic() - self._ended_at > _LEFT_OVER_LIMIT_S
+        return True
+
+    async def _collect(self) -> None:
+        """What this process ended since the last time."""
+        lines, journal = list(self.parts.journal.ended), self.parts.journal
+        journal.ended.clear()
+        for line in lines:
+            self.tally.add(line)
+            if line.state is State.SUPERSEDED or not line.key.startswith(f"inbox/{self.recipe}/"):
+                continue
+            is_known = self._pending.pop(line.key, None) is not None
+            if not is_known:
+                self._early.add(line.key)
+            await self._tell(line, is_known=is_known)
+
+    async def _tell(self, line: Line, *, is_known: bool) -> None:
+        path, layout = _path(line.key), self.bucket.objects.layout
+        if line.state is State.DONE:
+            self.tally.failures.pop(path, None)
+            self.tally.done += is_known
+            self.progress.done(path, str(layout.out / next(layout.candidates(line.result_key or ""))))
+            return
+        stored = await self.bucket.get(output_location(line.key).error_record_key)
+        why = Failure(why=str(line.reason))
+        self._fail(line.key, self._failure(decode(stored.body, ErrorRecord)) if stored else why)
+
+    async def _look_closer(self) -> None:
+        """What other processes ended, or left when they died; and whether the provider will have us at all."""
+        if await self.presence.bury(self.room.database):
+            self.room.wake()
+        names = [open_run(key) async for key, _ in self.bucket.listed(OPEN)]
+        jobs, now = {name[0] for name in names if name}, time.monotonic()
+        for key, pending in list(self._pending.items()):
+            if pending.job not in jobs and now - pending.since > _LOOK_EVERY_S and not self.is_stopping:
+                pending.since = now
+                await self._take_again(key)
+        await self._see_refusals()
+
+    async def _take_again(self, key: str) -> None:
+        try:
+            if not await self._is_over(key):
+                await self.parts.submitter.submit(key)
+        except RetryLaterError as error:
+            logger.warning("document left for a moment", extra={"key": key, "error": str(error)})
+
+    def _count(self) -> None:
+        seen = self.parts.governor.seen
+        self.tally.running = min(seen.in_flight, len(self._pending))
+        self.tally.waiting = len(self._pending) - self.tally.running
+        self.tally.waits_for = "the provider" if seen.pauses else ""
+
+    async def _see_refusals(self) -> None:
+        """Stop where a provider that never gave anything refuses everything: a key or an address is wrong."""
+        seen = self.parts.governor.seen
+        if not seen.pauses or seen.in_flight or seen.usual_s or self.intake.watch:
+            self._refused_since = None
+            return
+        self._refused_since = self._refused_since or time.monotonic()
+        if time.monotonic() - self._refused_since >= _REFUSED_FOR_S:
+            why = "; ".join(sorted({pause.why for pause in seen.pauses.values()}))
+            self.stop(f"the provider refuses: {why}. Is the key right, and the address and the model?")
+
+
+def _path(key: str) -> str:
+    return key.split("/", 2)[2]
+
+
+def _try_again_now(counters: Counters, now: datetime) -> None:
+    """Whoever starts a run has put right what paused the provider, or wants to know."""
+    counters.pauses = {name: replace(pause, next_probe=now) for name, pause in counters.pauses.items()}

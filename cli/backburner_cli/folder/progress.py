@@ -1,0 +1,156 @@
+"""How a run is shown: a live table on a terminal, lines where the output goes elsewhere."""
+
+import time
+from collections import deque
+from pathlib import Path
+from typing import Final, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from backburner_cli.folder.tally import Failure, Tally
+from backburner_cli.terminal import printable
+
+_STILL_EVERY_S: Final = 10.0
+_LAST: Final = 6
+_MAX_FAILURES: Final = 50
+
+
+class Progress(Protocol):
+    """Told of everything as it happens."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+
+    def done(self, path: str, result: str) -> None:
+        """A document has its result."""
+
+    def failed(self, path: str, failure: Failure) -> None:
+        """A document has none."""
+
+    def now(self, tally: Tally) -> None:
+        """How it stands, a few times a second."""
+
+    def close(self) -> None:
+        """Nothing more comes."""
+
+
+class Lines:
+    """A line for each event, and one now and then where nothing happens."""
+
+    def __init__(self, out: Console) -> None:
+        self._out = out
+        self._said_at = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Say it."""
+        self._say(text)
+
+    def done(self, path: str, result: str) -> None:
+        """Name document and result."""
+        self._say(f"done    {path} -> {result}")
+
+    def failed(self, path: str, failure: Failure) -> None:
+        """Name document and reason."""
+        self._say(f"failed  {path}: {failure.why}")
+
+    def now(self, tally: Tally) -> None:
+        """A sign of life where nothing else was said for a while."""
+        if time.monotonic() - self._said_at >= _STILL_EVERY_S:
+            self._say(committed(tally))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _say(self, text: str) -> None:
+        self._said_at = time.monotonic()
+        self._out.print(_one_line(text), markup=False)
+
+
+class LiveTable:
+    """Counts, a bar and the last events, drawn again and again; notes scroll by above."""
+
+    def __init__(self, out: Console) -> None:
+        self._out = out
+        self._last: deque[Text] = deque(maxlen=_LAST)
+        self._live = Live(console=out, refresh_per_second=4, transient=True)
+        self._live.start()
+
+    def note(self, text: str) -> None:
+        """Print it above the table."""
+        self._out.print(_one_line(text), markup=False, style="yellow")
+
+    def done(self, path: str, result: str) -> None:
+        """Show it among the last events."""
+        self._event("green", f"done    {path} -> {result}")
+
+    def failed(self, path: str, failure: Failure) -> None:
+        """Show it among the last events."""
+        self._event("red", f"failed  {path}: {failure.why}")
+
+    def now(self, tally: Tally) -> None:
+        """Draw."""
+        table = Table.grid(padding=(0, 2))
+        for _ in range(6):
+            table.add_column(justify="right")
+        table.add_row("documents", "done", "failed", "running", "waiting", "tokens in / out", style="dim")
+        waiting = f"{tally.waiting} ({tally.waits_for})" if tally.waiting and tally.waits_for else str(tally.waiting)
+        table.add_row(
+            f"{tally.found}{'' if tally.is_whole else '…'}",
+            str(tally.done_before + tally.done),
+            str(len(tally.failures)),
+            str(tally.running),
+            waiting,
+            f"{tally.input_tokens:,} / {tally.output_tokens:,}",
+        )
+        bar = ProgressBar(total=max(1, tally.found), completed=tally.ended, width=60)
+        self._live.update(Group(table, bar, *self._last))
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._live.stop()
+
+    def _event(self, colour: str, text: str) -> None:
+        self._last.append(Text(_one_line(text), style=colour, no_wrap=True, overflow="ellipsis"))
+
+
+def progress_on(out: Console) -> Progress:
+    """What fits where the output goes."""
+    return LiveTable(out) if out.is_terminal and not out.is_dumb_terminal else Lines(out)
+
+
+def committed(tally: Tally) -> str:
+    """How it stands, in a line."""
+    waiting = f", {tally.waiting} waiting" + (f" for {tally.waits_for}" if tally.waits_for else "")
+    return (
+        f"{tally.ended} of {tally.found}{'' if tally.is_whole else '+'} documents ended: "
+        f"{tally.done_before + tally.done} done, {len(tally.failures)} failed; "
+        f"{tally.running} running{waiting if tally.waiting else ''}"
+    )
+
+
+def summary(tally: Tally, out: Path) -> list[str]:
+    """What to say at the end."""
+    done = f"{tally.done_before + tally.done} done"
+    before = f" ({tally.done_before} of them before)" if tally.done_before else ""
+    documents = "1 document" if tally.found == 1 else f"{tally.found} documents"
+    lines = [f"{documents}: {done}{before}, {len(tally.failures)} failed. Results: {out}"]
+    for path, failure in sorted(tally.failures.items())[:_MAX_FAILURES]:
+        where = f" ({failure.record})" if failure.record else ""
+        lines.append(f"  failed  {path}: {failure.why}{where}")
+    if len(tally.failures) > _MAX_FAILURES:
+        lines.append(f"  and {len(tally.failures) - _MAX_FAILURES} more: each has its .error.json")
+    if tally.input_tokens or tally.output_tokens:
+        cost = "" if tally.cost is None else f"; cost {tally.cost:.4f}"
+        lines.append(f"This run: {tally.input_tokens:,} tokens in, {tally.output_tokens:,} out{cost}.")
+    if tally.suspected_orphans:
+        lines.append(f"{tally.suspected_orphans} suspected orphans: generations that may be paid and have no result.")
+    return [_one_line(line) for line in lines]
+
+
+def _one_line(text: str) -> str:
+    """A name may have line ends."""
+    return printable(text.replace("\n", "\\n").replace("\r", "\\r"))

@@ -1,0 +1,60 @@
+"""The recipe of a run: one that ships, by its name, or a file."""
+
+import unicodedata
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from backburner.documents.recipes import Recipe, parse, source_text
+from backburner.errors import JobError
+from backburner.ledger.keys import DEFAULT_RECIPE
+from backburner_cli.terminal import CommandError
+
+_CHECKOUT = Path(__file__).resolve().parents[3] / "recipes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """A recipe that can be used: `source` is None for the built-in default."""
+
+    name: str
+    source: bytes | None
+    recipe: Recipe
+
+
+def shipped() -> dict[str, Traversable]:
+    """The recipes that ship, by name: from the installed package, or from the checkout."""
+    inside = files("backburner_cli") / "shipped_recipes"
+    folder: Traversable = inside if inside.is_dir() else _CHECKOUT
+    found = [one for one in folder.iterdir() if one.name.endswith(".md")] if folder.is_dir() else []
+    return {one.name.removesuffix(".md"): one for one in sorted(found, key=lambda one: one.name)}
+
+
+def choose(given: str) -> Chosen:
+    """The recipe that was asked for. Raises `CommandError` where there is none, or it cannot be used."""
+    name, source = _read(given)
+    try:
+        return Chosen(name=name, source=source, recipe=parse(source_text(name, source)))
+    except JobError as error:
+        raise CommandError(f"the recipe {given} cannot be used: {error}") from error
+
+
+def _read(given: str) -> tuple[str, bytes | None]:
+    known, path = shipped(), Path(given)
+    is_file = given.endswith(".md") or "/" in given
+    if not is_file and given in known:
+        return given, known[given].read_bytes()
+    if not is_file and given == DEFAULT_RECIPE:
+        return given, None
+    if not is_file and not path.is_file():
+        names = ", ".join(sorted({DEFAULT_RECIPE, *known}))
+        raise CommandError(f"no recipe {given!r}: one of {names}, or the path of a file of your own, as ./{given}.md")
+    name = unicodedata.normalize("NFC", path.stem)
+    try:
+        name.encode()
+        return name, path.read_bytes()
+    except UnicodeEncodeError:
+        raise CommandError(f"the name of the recipe {given} is not UTF-8: rename it") from None
+    except OSError as error:
+        raise CommandError(f"the recipe {given} cannot be read: {error.strerror}") from error

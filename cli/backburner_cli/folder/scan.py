@@ -1,0 +1,87 @@
+"""The documents of a folder: every file that is neither hidden nor an output."""
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from backburner.ledger.keys import MAX_KEY_BYTES
+
+QUIET_S: Final = 1.0
+"""A file that was written within this may be half a file still."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A file; `path` is below the folder, `seen` changes whenever it is written."""
+
+    path: str
+    seen: int
+    is_quiet: bool
+    is_again: bool = False
+    """Whether it was given out before, in another version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Oddity:
+    """A name that no document can have, or what cannot be read; `path` is as the system has it."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk:
+    """Goes through a folder. `prefix` is what stands before a path in its key."""
+
+    folder: Path
+    prefix: str
+    is_output: Callable[[Path], bool]
+
+    def __iter__(self) -> Iterator[Document | Oddity]:
+        """Everything there is, folder by folder, each in the order of its names."""
+        folders = [self.folder]
+        while folders:
+            here = folders.pop()
+            try:
+                with os.scandir(here) as entries:
+                    found = sorted(entries, key=lambda entry: entry.name)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                yield Oddity(path=self._below(here), why=f"this folder cannot be read: {error.strerror}")
+                continue
+            inner: list[Path] = []
+            for entry in found:
+                if entry.name.startswith(".") or self.is_output(path := Path(entry.path)):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(path)
+                elif (one := self._one(path)) is not None:
+                    yield one
+            folders += reversed(inner)
+
+    def _one(self, path: Path) -> Document | Oddity | None:
+        name = self._below(path)
+        try:
+            told = path.stat()
+        except OSError as error:
+            return Oddity(path=name, why=f"it cannot be read: {error.strerror}")
+        if not stat.S_ISREG(told.st_mode):
+            is_linked = path.is_symlink() and stat.S_ISDIR(told.st_mode)
+            return Oddity(path=name, why="a link to a folder is not followed: name that folder") if is_linked else None
+        try:
+            key = (self.prefix + name).encode()
+        except UnicodeEncodeError:
+            return Oddity(path=name, why="its name is not UTF-8, so no record can name it: rename it")
+        if len(key) > MAX_KEY_BYTES:
+            return Oddity(path=name, why=f"its path has more than {MAX_KEY_BYTES - len(self.prefix)} bytes: shorten it")
+        seen = hash((told.st_size, told.st_ino, told.st_mtime_ns))
+        is_quiet = time.time() - told.st_ctime >= QUIET_S
+        return Document(path=name, seen=seen, is_quiet=is_quiet)
+
+    def _below(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()

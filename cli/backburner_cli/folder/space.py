@@ -1,0 +1,208 @@
+"""What a folder keeps of its runs, in `FOLDER/.backburner/`: one state for each recipe, place of results and provider.
+
+States share nothing, so that what one provider has under way is never asked of another.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from backburner.adapters.folder.adoption import is_ours, told_by
+from backburner.adapters.folder.database import Database, OtherVersionError
+from backburner.adapters.folder.layout import STATE_FOLDER, Layout, split_output
+from backburner_cli.folder.provider import STAND_IN
+from backburner_cli.terminal import CommandError
+
+DEFAULT_OUT: Final = "results"
+_ABOUT: Final = "about.json"
+_DATABASE: Final = "state.db"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """One state: whose it is, and where it lies."""
+
+    folder: Path
+    out: Path
+    recipe: str
+    provider: str
+    state: Path
+
+    @property
+    def layout(self) -> Layout:
+        """Which file an object is."""
+        return Layout(state=self.state, out=self.out, recipe=self.recipe)
+
+    @property
+    def database(self) -> Path:
+        """The file of tables."""
+        return self.state / _DATABASE
+
+    @property
+    def processes(self) -> Path:
+        """Who works on it."""
+        return self.state / "processes"
+
+    @property
+    def log(self) -> Path:
+        """What the engine has to say."""
+        return self.state / "log.jsonl"
+
+
+def located(folder: Path, out: Path | None) -> tuple[Path, Path]:
+    """The folder, and where results go. Raises `CommandError` where there is no such folder."""
+    if not folder.exists():
+        raise CommandError(f"there is no folder {folder}")
+    if not folder.is_dir():
+        raise CommandError(f"{folder} is a file: name the folder it lies in")
+    folder = folder.resolve()
+    out = (folder / DEFAULT_OUT if out is None else out).resolve()
+    if out.exists() and not out.is_dir():
+        raise CommandError(f"{out} is a file: results need a folder, name another one with --out")
+    if out.is_relative_to(folder / STATE_FOLDER):
+        raise CommandError(f"{out} is where Backburner keeps its state: name another folder with --out")
+    return folder, out
+
+
+def known(folder: Path) -> list[Space]:
+    """The states that a folder has."""
+    found = []
+    for about in sorted((folder / STATE_FOLDER).glob(f"*/{_ABOUT}")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            told = json.loads(about.read_text(encoding="utf-8"))
+            out = (folder / told["out"]).resolve()
+            found.append(
+                Space(
+                    folder=folder, out=out, recipe=told["recipe"], provider=told["provider"], state=about.parent
+                )
+            )  # fmt: skip
+    return found
+
+
+def outputs(folder: Path, out: Path) -> Callable[[Path], bool]:
+    """Tells which files of a folder are outputs of this run or of any before it."""
+    spaces = known(folder)
+    outs = {out, *(space.out for space in spaces)}
+    apart = {one for one in outs if one != folder and one.is_relative_to(folder)}
+    among = {one for one in outs if folder.is_relative_to(one)}
+    tables = [space for space in spaces if space.out in among and space.database.exists()]
+
+    def is_output(path: Path) -> bool:
+        if path in apart:
+            return True
+        if not among or not split_output(path.name)[1] or not path.is_file():
+            return False
+        return is_ours(path) or any(_has(space, path) for space in tables)
+
+    return is_output
+
+
+def _has(space: Space, path: Path) -> bool:
+    """Whether a state knows a file as its output, also one whose record was not written yet."""
+    if not path.is_relative_to(space.out):
+        return False
+    name = path.relative_to(space.out).as_posix()
+    with contextlib.suppress(sqlite3.Error, UnicodeEncodeError), contextlib.closing(_reading(space.database)) as db:
+        sql = "SELECT 1 FROM objects WHERE path = ? AND (key GLOB 'results/*' OR key GLOB 'failed/*')"
+        return db.execute(sql, (name,)).fetchone() is not None
+    return False
+
+
+def _reading(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)
+
+
+def prepare(folder: Path) -> Path:
+    """The folder for all states, made where it is missing. Raises `CommandError`."""
+    root = folder / STATE_FOLDER
+    with _writable(root):
+        root.mkdir(mode=0o700, exist_ok=True)
+        ignored = root / ".gitignore"
+        if not ignored.exists():
+            ignored.write_text("*\n", encoding="utf-8")
+    return root
+
+
+def opened(folder: Path, out: Path, recipe: str, provider: str) -> Space:
+    """The state of a run, made where there is none. Raises `CommandError` where it cannot be, or must not."""
+    _refuse_to_replace(folder, out, provider)
+    inner = os.path.relpath(out, folder) if out.is_relative_to(folder) else str(out)
+    mark = hashlib.sha256(json.dumps([recipe, inner, provider]).encode()).hexdigest()[:12]
+    state = prepare(folder) / f"{re.sub(r'[^A-Za-z0-9_-]+', '_', recipe)[:40]}-{mark}"
+    space = Space(folder=folder, out=out, recipe=recipe, provider=provider, state=state)
+    with _writable(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with _writable(state):
+        for inside in (state, space.processes, state / "staged"):
+            inside.mkdir(mode=0o700, exist_ok=True)
+        about = state / f"{_ABOUT}.{os.getpid()}"
+        about.write_text(json.dumps({"recipe": recipe, "out": inner, "provider": provider}), encoding="utf-8")
+        about.replace(state / _ABOUT)
+    try:
+        Database(space.database).open().close()
+    except (sqlite3.Error, OtherVersionError) as error:
+        remedy = "remove that folder; results and records stay, and what is done is not run again"
+        raise CommandError(f"the state in {state} cannot be used: {error}; {remedy}") from error
+    return space
+
+
+def staging(space: Space) -> Path:
+    """Where content is written before it is moved to its place: the same file system as the results'."""
+    inside = space.state / "staged"
+    probe, target = inside / f"probe-{os.getpid()}", space.out / f".backburner-probe-{os.getpid()}"
+    with _writable(space.out):
+        probe.touch()
+        try:
+            probe.replace(target)
+        except OSError as error:
+            probe.unlink(missing_ok=True)
+            if error.errno != errno.EXDEV:
+                raise
+            inside = space.out / ".backburner-staged"
+            inside.mkdir(exist_ok=True)
+        target.unlink(missing_ok=True)
+    return inside
+
+
+def recorded(space: Space) -> Iterator[list[str]]:
+    """The keys that records in the place of results speak of, for a state that does not know them yet."""
+    for here, inner, names in os.walk(space.out):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        for name in names:
+            told = told_by(Path(here) / name)
+            if told is not None and told.source.key.startswith(f"inbox/{space.recipe}/"):
+                yield told.keys
+
+
+def _refuse_to_replace(folder: Path, out: Path, provider: str) -> None:
+    """A real provider's results are never replaced by the stand-in's extracts."""
+    others = {space.provider for space in known(folder) if space.out == out} - {STAND_IN}
+    if provider == STAND_IN and others:
+        raise CommandError(
+            f"{out} holds results of a real provider, which the stand-in would replace: name another folder with --out"
+        )
+
+
+def refuse_to_hide(folder: Path, out: Path) -> None:
+    """Raises `CommandError` for documents in a folder that is called as results are: they would be left out."""
+    if any(space.out == out for space in known(folder)) or not out.is_dir():
+        return
+    names = [path for path in out.rglob("*") if path.is_file()]
+    if names and not any(told_by(path) for path in names):
+        raise CommandError(f"{out} holds files that are no results: name another folder for the results with --out")
+
+
+@contextlib.contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CommandError(f"{error.filename or path} cannot be written: {error.strerror}") from error

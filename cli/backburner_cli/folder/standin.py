@@ -1,0 +1,89 @@
+"""A stand-in that outlives its process: what it started stands in a file that several of them may share."""
+
+import hashlib
+import json
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from backburner_cli.standin.behaviours import GOOD, MODEL, Chosen, of_model, parse
+from backburner_cli.standin.extract import count_tokens
+from backburner_cli.standin.generations import Generation, compose
+from backburner_cli.standin.provider import StandIn
+from backburner_cli.standin.replies import Reply
+from backburner_cli.standin.strictness import input_text
+from backburner_cli.standin.timing import Timing
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS generations (
+    id TEXT PRIMARY KEY, input_sha256 TEXT NOT NULL, behaviour TEXT NOT NULL, created_s REAL NOT NULL, body TEXT
+)
+"""
+
+
+class KeptStandIn(StandIn):
+    """Knows its generations again after a death, and those of others on the same file. Any model will do."""
+
+    def __init__(self, path: Path, *, timing: Timing) -> None:
+        """Open the file. Raises `sqlite3.Error`."""
+        self._writing: Final = threading.Lock()
+        self._file: Final = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        self._file.execute("PRAGMA journal_mode=WAL")
+        self._file.execute("PRAGMA synchronous=NORMAL")
+        self._file.execute(_TABLE)
+        super().__init__(timing=timing, remembers=False)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def create(self, body: dict[str, Any]) -> Reply:
+        """Start a generation; a model that only a real provider has is taken for the one that behaves."""
+        model = body.get("model")
+        is_known = isinstance(model, str) and of_model(model) is not None
+        return super().create(body if is_known else body | {"model": MODEL})
+
+    def delete(self, response_id: str) -> Reply:
+        """Forget a generation, but for the fact that it was started."""
+        reply = super().delete(response_id)
+        self._asked("UPDATE generations SET body = NULL WHERE id = ?", response_id)
+        with self._lock:
+            self._generations.pop(response_id, None)
+        return reply
+
+    def _generation(self, body: dict[str, Any], text: str, sha256: str, tokens: int, chosen: Chosen) -> Generation:
+        made = super()._generation(body, text, sha256, tokens, chosen)
+        behaviour = "" if chosen.behaviour is GOOD else chosen.name
+        sql = "INSERT INTO generations VALUES (?, ?, ?, ?, ?)"
+        self._asked(sql, made.id, sha256, behaviour, time.time(), json.dumps(body))
+        return made
+
+    def _find(self, response_id: str) -> Generation:
+        with self._lock:
+            is_known = response_id in self._generations
+        if not is_known and (kept := self._kept(response_id)):
+            with self._lock:
+                self._generations.setdefault(response_id, kept)
+        return super()._find(response_id)
+
+    def _kept(self, response_id: str) -> Generation | None:
+        """A generation as the file has it: composed anew, which gives the same text."""
+        found = self._asked("SELECT behaviour, created_s, body FROM generations WHERE id = ?", response_id)
+        if not found or found[0][2] is None:
+            return None
+        behaviour, created_s, told = found[0]
+        body = json.loads(told)
+        text = input_text(body)
+        chosen = (parse(behaviour) if behaviour else None) or Chosen(name="", behaviour=GOOD, n=None)
+        made = super()._generation(body, text, hashlib.sha256(text.encode()).hexdigest(), count_tokens(text), chosen)
+        lasted_s = made.ends_at - made.created_at
+        made.id, made.outcome = response_id, compose(body, text, chosen.behaviour.ending)
+        made.created_at = made.runs_from = created_s - made.epoch
+        made.ends_at = made.created_at + lasted_s
+        return made
+
+    def _asked(self, sql: str, *values: Any) -> list[Any]:
+        with self._writing:
+            return self._file.execute(sql, values).fetchall()

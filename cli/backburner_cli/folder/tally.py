@@ -1,0 +1,48 @@
+"""What a run has come to so far, for whoever shows it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from backburner.ledger.journal import Line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a document is not done; `record` is where that stands, None where nothing could be written."""
+
+    why: str
+    record: str | None = None
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """Counts of documents as they stand now; tokens and cost are those of this process."""
+
+    found: int = 0
+    is_whole: bool = False
+    """Whether `found` is all there is."""
+    done_before: int = 0
+    done: int = 0
+    failures: dict[str, Failure] = field(default_factory=dict)
+    """By path, those of earlier runs too."""
+    running: int = 0
+    waiting: int = 0
+    waits_for: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+    suspected_orphans: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def ended(self) -> int:
+        """Documents that are done or failed."""
+        return self.done_before + self.done + len(self.failures)
+
+    def add(self, line: Line) -> None:
+        """Count what a run that ended has used."""
+        self.input_tokens += line.usage.input_tokens
+        self.output_tokens += line.usage.output_tokens
+        self.suspected_orphans += line.suspected_orphans
+        if line.cost is not None:
+            self.cost = (self.cost or 0.0) + line.cost

@@ -1,0 +1,113 @@
+"""The bucket over a folder: documents where they lie, everything else as files of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from backburner.adapters.folder.database import Database, Turn
+from backburner.adapters.folder.documents import Documents
+from backburner.adapters.folder.files import Staged, remove
+from backburner.adapters.folder.objects import Objects
+from backburner.errors import RetryLaterError
+from backburner.ports import Stored
+
+_PAGE: Final = 500
+_SMALL_BYTES: Final = 256 * 1024
+"""Content up to this size is written by the thread of the database itself."""
+_Page = tuple[list[tuple[str, Stored]], str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderBucket:
+    """The port `Bucket`."""
+
+    database: Database
+    objects: Objects
+    documents: Documents
+
+    async def get(self, key: str, limit_bytes: int | None = None) -> Stored | None:
+        """Read an object whole."""
+        if not self._is_document(key):
+            return await self.database.run(lambda turn: self.objects.get(turn, key, limit_bytes))
+        read = await asyncio.to_thread(self.documents.read, key, limit_bytes)
+        if read is None:
+            return None
+        version, etag, body = read
+        return await self.database.run(lambda turn: self.documents.noted(turn, key, version, etag, body))
+
+    async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
+        """Bytes [first, last) of an object as it was seen."""
+        store = self.documents if self._is_document(key) else self.objects
+        return await self.database.run(lambda turn: store.get_range(turn, key, first, last, match))
+
+    async def head(self, key: str) -> Stored | None:
+        """Read all but the body."""
+        store = self.documents if self._is_document(key) else self.objects
+        return await self.database.run(lambda turn: store.head(turn, key))
+
+    async def put(
+        self, key: str, body: bytes | Path, *, match: str, content_type: str, metadata: dict[str, str] | None = None
+    ) -> str:
+        """Write on condition. A document is never written: it is the user's."""
+        assert content_type, "the port asks for it; a file has none"
+        if self._is_document(key):
+            raise RetryLaterError(f"{key} is a file of the user's")
+        named = metadata or {}
+        if isinstance(body, bytes) and len(body) <= _SMALL_BYTES:
+            return await self.database.run(lambda turn: self.objects.put(turn, key, body, match, named))
+        staged = await self._staged(body)
+        try:
+            return await self.database.run(lambda turn: self.objects.put(turn, key, staged, match, named))
+        except BaseException:
+            await asyncio.to_thread(remove, staged.path)
+            raise
+
+    async def delete(self, key: str) -> None:
+        """Remove an object."""
+        await self.database.run(lambda turn: self.objects.delete(turn, key))
+
+    async def listed(self, prefix: str, after: str = "") -> AsyncIterator[tuple[str, Stored]]:
+        """All objects below a prefix; of the documents those that were looked at before."""
+        mine = self.documents.prefix
+        if not prefix.startswith(mine):
+            until = mine if mine.startswith(prefix) else None
+            async for one in self._pages(lambda turn, at: self.objects.page(turn, prefix, at, _PAGE), after):
+                if until is not None and one[0] > until:
+                    async for document in self._documents(prefix, after):
+                        yield document
+                    until = None
+                yield one
+            if until is not None:
+                async for document in self._documents(prefix, after):
+                    yield document
+            return
+        async for document in self._documents(prefix, after):
+            yield document
+
+    async def _documents(self, prefix: str, after: str) -> AsyncIterator[tuple[str, Stored]]:
+        start = max(after, prefix[:-1] if prefix.startswith(self.documents.prefix) else "")
+        async for key, stored in self._pages(lambda turn, at: self.documents.page(turn, at, _PAGE), start):
+            if key.startswith(prefix):
+                yield key, stored
+            elif key > prefix:
+                return
+
+    async def _pages(self, page: Callable[[Turn, str], _Page], after: str) -> AsyncIterator[tuple[str, Stored]]:
+        going: str | None = after
+        while going is not None:
+            at = going
+            found, going = await self.database.run(lambda turn, at=at: page(turn, at))  # type: ignore[misc]
+            for one in found:
+                yield one
+
+    async def _staged(self, body: bytes | Path) -> Staged:
+        try:
+            return await asyncio.to_thread(self.objects.stage, body)
+        except OSError as error:
+            self.database.trouble = f"{error.filename or 'the disk'}: {error.strerror}"
+            raise RetryLaterError(self.database.trouble) from error
+
+    def _is_document(self, key: str) -> bool:
+        return key.startswith(self.documents.prefix)

@@ -1,0 +1,161 @@
+"""Files as this package sees them: what tells one version from another, their hash, their place."""
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO, Final, TypeVar
+
+from backburner.errors import RetryLaterError
+
+T = TypeVar("T")
+_CHUNK_BYTES: Final = 1024 * 1024
+_TRIES: Final = 5
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """What changes with a file's content, as far as can be told without reading it."""
+
+    size_bytes: int
+    inode: int
+    mtime_ns: int
+    ctime_ns: int
+
+    def is_of(self, size_bytes: int, inode: int, mtime_ns: int) -> bool:
+        """Whether it is the file that was put there: its links and rights may have changed since."""
+        return (self.size_bytes, self.inode, self.mtime_ns) == (size_bytes, inode, mtime_ns)
+
+
+def now_us() -> int:
+    """The store's clock: microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def as_time(microseconds: int) -> datetime:
+    """The same, as a time in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def version_at(path: Path) -> Version | None:
+    """The version of a regular file, None where there is none; links to files are followed."""
+    try:
+        return _version(os.stat(path))  # noqa: PTH116 - the same call for files and descriptors
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _version(found: os.stat_result) -> Version | None:
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return Version(size_bytes=found.st_size, inode=found.st_ino, mtime_ns=found.st_mtime_ns, ctime_ns=found.st_ctime_ns)
+
+
+def md5_of(body: bytes) -> str:
+    """The ETag of some bytes: the one that S3 gives them."""
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+def hashed(path: Path) -> tuple[Version, str] | None:
+    """The version and ETag of a file, which belong together; None where there is none."""
+    return _while_it_stands(path, _md5_of_stream)
+
+
+def read(path: Path, limit_bytes: int | None) -> tuple[Version, bytes | None] | None:
+    """The version and bytes of a file, which belong together; None for bytes beyond the limit."""
+
+    def body(stream: BinaryIO) -> bytes | None:
+        is_within = limit_bytes is None or os.fstat(stream.fileno()).st_size <= limit_bytes
+        return stream.read() if is_within else None
+
+    return _while_it_stands(path, body)
+
+
+def read_range(path: Path, first: int, last: int) -> tuple[Version, bytes] | None:
+    """The version of a file and its bytes [first, last), which belong together."""
+
+    def body(stream: BinaryIO) -> bytes:
+        stream.seek(first)
+        return stream.read(last - first)
+
+    return _while_it_stands(path, body)
+
+
+def _while_it_stands(path: Path, use: Callable[[BinaryIO], T]) -> tuple[Version, T] | None:
+    for _ in range(_TRIES):
+        if version_at(path) is None:  # a pipe would be waited for
+            return None
+        try:
+            with path.open("rb") as stream:
+                before = _version(os.fstat(stream.fileno()))
+                used = use(stream)
+                after = _version(os.fstat(stream.fileno()))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        if before is not None and before == after:
+            return before, used
+    raise RetryLaterError(f"{path} is being written all the time")
+
+
+def _md5_of_stream(stream: BinaryIO) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    while chunk := stream.read(_CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """Content that was written beside its place."""
+
+    path: Path
+    etag: str
+    version: Version
+
+
+def stage(path: Path, body: bytes | Path) -> Staged:
+    """Write content where nobody looks for it; a file's is copied."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("xb") as target:
+        if isinstance(body, Path):
+            with body.open("rb") as source:
+                while chunk := source.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+                    target.write(chunk)
+        else:
+            digest.update(body)
+            target.write(body)
+        target.flush()
+        version = _version(os.fstat(target.fileno()))
+    assert version is not None, "a file that was just made"
+    return Staged(path=path, etag=digest.hexdigest(), version=version)
+
+
+def put_in_place(staged: Path, path: Path) -> None:
+    """Move staged content to its place, in one step; nothing if that was done already."""
+    for _ in range(_TRIES):
+        try:
+            staged.replace(path)
+        except FileNotFoundError:
+            if not staged.exists():
+                return
+            path.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            return
+
+
+def remove(path: Path) -> None:
+    """Remove a file; nothing if it is gone."""
+    path.unlink(missing_ok=True)
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder that holds nothing."""
+    with suppress(OSError):
+        folder.rmdir()

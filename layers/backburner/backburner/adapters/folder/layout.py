@@ -1,0 +1,81 @@
+"""Which file an object is: results and records mirror the tree of documents, all else lies with the state.
+
+`results/<recipe>/a/b.txt.md` is `OUT/a/b.txt.md`, `failed/<recipe>/a/b.txt.error.json` is `OUT/a/b.txt.error.json`.
+A key that cannot be a path, or whose path is somebody else's file, has spare paths, marked with a hash.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+STATE_FOLDER: Final = ".backburner"
+RUN_RECORD, ERROR_RECORD, ERROR_LINES = ".run.json", ".error.json", ".errors.jsonl"
+_OUTPUTS: Final = (".md", ".txt", ".json", ".jsonl")
+_OF_FAILURES: Final = (ERROR_RECORD, ERROR_LINES)
+_MAX_NAME_BYTES: Final = 255
+_MARK_DIGITS: Final = 24
+_ROOM_FOR_SUFFIX: Final = 16
+"""The same for each: result and records of one document keep one name."""
+_MARKED: Final = re.compile(rf"~[0-9a-f]{{{_MARK_DIGITS}}}\.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where things lie: `state` holds ledger and recipes, `out` what users want, of the documents of one recipe."""
+
+    state: Path
+    out: Path
+    recipe: str
+
+    def is_output(self, key: str) -> bool:
+        """Whether an object lies in `out`."""
+        return key.startswith((f"results/{self.recipe}/", f"failed/{self.recipe}/"))
+
+    def root_of(self, key: str) -> Path:
+        """The folder below which an object lies."""
+        return self.out if self.is_output(key) else self.state / "bucket"
+
+    def candidates(self, key: str) -> Iterator[str]:
+        """Paths below that folder, the first that is free is the object's."""
+        relative = key.split("/", 2)[2] if self.is_output(key) else key
+        folder, _, name = relative.rpartition("/")
+        parts = folder.split("/") if folder else []
+        spare = _marked(key, name)
+        if all(map(_is_name, parts)):
+            if _is_name(name) and not _MARKED.search(name) and not _is_taken_for_a_failure(key):
+                yield relative
+            yield "/".join([*parts, spare])
+        yield spare
+
+
+def split_output(name: str) -> tuple[str, str]:
+    """A document's name and what was added to it: `b.txt.run.json` is `b.txt` and `.run.json`."""
+    for suffix in (RUN_RECORD, ERROR_RECORD, ERROR_LINES, *_OUTPUTS):
+        if name.endswith(suffix) and len(name) > len(suffix):
+            return name.removesuffix(suffix), suffix
+    return name, ""
+
+
+def _is_taken_for_a_failure(key: str) -> bool:
+    """A result whose name ends as those of failures do, which lie in the same folder."""
+    return key.startswith("results/") and key.endswith(_OF_FAILURES)
+
+
+def _is_name(name: str) -> bool:
+    is_plain = name not in ("", ".", "..") and "\x00" not in name and not name.startswith(STATE_FOLDER)
+    return is_plain and len(name.encode()) <= _MAX_NAME_BYTES
+
+
+def _marked(key: str, name: str) -> str:
+    """A name that no other document's output has; those of one document have the same mark."""
+    stem, suffix = split_output(name)
+    suffix = suffix or PurePosixPath(name).suffix[:4] or "."
+    is_shared = key.startswith(("results/", "failed/")) and not _is_taken_for_a_failure(key)
+    named = key.partition("/")[2].removesuffix(suffix) if is_shared else key
+    mark = "~" + hashlib.sha256(named.encode()).hexdigest()[:_MARK_DIGITS]
+    room = _MAX_NAME_BYTES - len(mark) - _ROOM_FOR_SUFFIX
+    plain = stem.replace("\x00", "_").replace("/", "_").lstrip(".") or "object"
+    return plain.encode()[:room].decode(errors="ignore") + mark + suffix

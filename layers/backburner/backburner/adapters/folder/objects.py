@@ -1,0 +1,210 @@
+"""Objects as plain files, with what else belongs to an object in a row of SQLite.
+
+A put, and what a death costs between its steps: the content is written aside (a file that nobody refers to, removed by
+`presence.py`) → the row, which names it (the put stands; whoever reads the row next moves the file) → the file is moved
+to its place. A file that somebody changed by hand is a new version of its object, one that was removed is gone.
+"""
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from backburner.adapters.folder import files
+from backburner.adapters.folder.adoption import Found, found_at, is_ours
+from backburner.adapters.folder.database import Database, Turn
+from backburner.adapters.folder.files import Staged, as_time, now_us
+from backburner.adapters.folder.layout import Layout
+from backburner.ports import ABSENT, ConflictError, Stored, TooLargeError
+
+_COLUMNS: Final = "key, path, etag, size_bytes, last_modified_us, metadata, inode, mtime_ns, staged"
+
+
+@dataclass(frozen=True)
+class Row:
+    """An object as the table has it; `path` is below the object's root."""
+
+    key: str
+    path: str
+    etag: str
+    size_bytes: int
+    last_modified_us: int
+    metadata: str
+    inode: int
+    mtime_ns: int
+    staged: str | None = None
+
+    def stored(self, body: bytes = b"") -> Stored:
+        """The same as the core sees it."""
+        return Stored(
+            etag=self.etag,
+            size_bytes=self.size_bytes,
+            last_modified=as_time(self.last_modified_us),
+            read_at=as_time(max(now_us(), self.last_modified_us)),
+            body=body,
+            metadata=json.loads(self.metadata),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objects:
+    """Everything but the documents. Each method is done within a transaction (`turn`)."""
+
+    database: Database
+    layout: Layout
+    staging: Path
+    """Where content is written first, on the file system of the results."""
+    process: str
+    """Whose staged files these are."""
+    _moved: list[tuple[str, str]] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note in each transaction what the last one has moved."""
+        self.database.first = self._note_moved
+
+    def get(self, turn: Turn, key: str, limit_bytes: int | None) -> Stored | None:
+        """Read an object. Raises `TooLargeError`."""
+        row = self.current(turn, key)
+        if row is None:
+            return None
+        if limit_bytes is not None and row.size_bytes > limit_bytes:
+            raise TooLargeError(row.size_bytes)
+        read = files.read(self.file(row), None)
+        return None if read is None or read[1] is None else row.stored(read[1])
+
+    def get_range(self, turn: Turn, key: str, first: int, last: int, match: str) -> bytes | None:
+        """Read a part of an object. Raises `ConflictError` if it is another by now."""
+        row = self.current(turn, key)
+        if row is None:
+            return None
+        if row.etag != match:
+            raise ConflictError(key)
+        read = files.read_range(self.file(row), first, last)
+        return None if read is None else read[1]
+
+    def head(self, turn: Turn, key: str) -> Stored | None:
+        """Look at an object."""
+        row = self.current(turn, key)
+        return None if row is None else row.stored()
+
+    def stage(self, body: bytes | Path) -> Staged:
+        """Write content aside. Needs no transaction."""
+        return files.stage(self.staging / f"{self.process}-{secrets.token_hex(8)}", body)
+
+    def put(self, turn: Turn, key: str, body: bytes | Staged, match: str, metadata: dict[str, str]) -> str:
+        """Write on condition; the ETag. Raises `ConflictError`."""
+        row = self.current(turn, key)
+        if (ABSENT if row is None else row.etag) != match:
+            raise ConflictError(key)
+        path = row.path if row else self._free(turn, key)
+        staged = body if isinstance(body, Staged) else self.stage(body)
+        names = json.dumps({name.lower(): value for name, value in metadata.items()})
+        new = Row(
+            key, path, staged.etag, staged.version.size_bytes, max(now_us(), row.last_modified_us if row else 0), names,
+            staged.version.inode, staged.version.mtime_ns, staged.path.name,
+        )  # fmt: skip
+        self._write(turn, new)
+        turn.afterwards.append(lambda: self._move(new))
+        return new.etag
+
+    def delete(self, turn: Turn, key: str) -> None:
+        """Remove an object; its file goes first, so that what died in between is an object that is gone."""
+        row = self.current(turn, key)
+        if row is not None:
+            files.remove(self.file(row))
+            turn.db.execute("DELETE FROM objects WHERE key = ?", (key,))
+            if key.startswith("ledger/work/"):
+                files.remove_empty(self.file(row).parent)
+
+    def page(self, turn: Turn, prefix: str, after: str, most: int) -> tuple[list[tuple[str, Stored]], str | None]:
+        """Objects below a prefix behind a key, and the key to go on behind; None at the end."""
+        found: list[tuple[str, Stored]] = []
+        for (key,) in turn.db.execute(
+            "SELECT key FROM objects WHERE key > ? AND key >= ? ORDER BY key LIMIT ?", (after, prefix, most)
+        ).fetchall():
+            if not key.startswith(prefix):
+                return found, None
+            after, most = key, most - 1
+            row = self.current(turn, key)
+            if row is not None:
+                found.append((key, row.stored()))
+        return found, None if most else after
+
+    def current(self, turn: Turn, key: str) -> Row | None:
+        """The row of an object as its file stands now."""
+        told = turn.db.execute(f"SELECT {_COLUMNS} FROM objects WHERE key = ?", (key,)).fetchone()  # noqa: S608
+        if told is None:
+            return self._adopted(turn, key)
+        row = Row(*told)
+        if row.staged is not None:
+            files.put_in_place(self.staging / row.staged, self.file(row))
+            turn.db.execute("UPDATE objects SET staged = NULL WHERE key = ?", (key,))
+        version = files.version_at(self.file(row))
+        if version is not None and version.is_of(row.size_bytes, row.inode, row.mtime_ns):
+            return row
+        anew = None if version is None else files.hashed(self.file(row))
+        if anew is None:
+            turn.db.execute("DELETE FROM objects WHERE key = ?", (key,))
+            return None
+        return self._write(turn, _row(key, row.path, *anew, metadata={}))
+
+    def file(self, row: Row) -> Path:
+        """Where an object's file is."""
+        return self.layout.root_of(row.key) / row.path
+
+    def _adopted(self, turn: Turn, key: str) -> Row | None:
+        """An output that is known by its record although the table has lost it."""
+        if not self.layout.is_output(key):
+            return None
+        root = self.layout.root_of(key)
+        for path in self.layout.candidates(key):
+            match found_at(root / path, key):
+                case Found(version=version, etag=etag, owner=owner) if not self._is_taken(turn, path):
+                    metadata = {"backburner-run": owner} if owner else {}
+                    return self._write(turn, _row(key, path, version, etag, metadata=metadata))
+        return None
+
+    def _free(self, turn: Turn, key: str) -> str:
+        """A path for a new object: where nothing of somebody else's stands."""
+        root, path = self.layout.root_of(key), ""
+        for path in self.layout.candidates(key):
+            file = root / path
+            if self._is_taken(turn, path) or not _can_be_made(file) or file.is_dir():
+                continue
+            is_free = not self.layout.is_output(key) or not (file.is_symlink() or file.exists())
+            if is_free or is_ours(file):
+                return path
+        return path  # the last one has the hash of this very key
+
+    def _is_taken(self, turn: Turn, path: str) -> bool:
+        return turn.db.execute("SELECT 1 FROM objects WHERE path = ?", (path,)).fetchone() is not None
+
+    def _move(self, row: Row) -> None:
+        assert row.staged is not None, "it was just staged"
+        files.put_in_place(self.staging / row.staged, self.file(row))
+        self._moved.append((row.key, row.staged))
+
+    def _note_moved(self, turn: Turn) -> None:
+        turn.db.executemany("UPDATE objects SET staged = NULL WHERE key = ? AND staged = ?", self._moved)
+        self._moved.clear()
+
+    def _write(self, turn: Turn, row: Row) -> Row:
+        values: tuple[Any, ...] = tuple(vars(row).values())
+        turn.db.execute(f"INSERT OR REPLACE INTO objects ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", values)  # noqa: S608
+        return row
+
+
+def _row(key: str, path: str, version: files.Version, etag: str, *, metadata: dict[str, str]) -> Row:
+    return Row(
+        key, path, etag, version.size_bytes, now_us(), json.dumps(metadata), version.inode, version.mtime_ns
+    )  # fmt: skip
+
+
+def _can_be_made(file: Path) -> bool:
+    """Whether its folder is there by now: not where a file has that name."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        return False
+    return True

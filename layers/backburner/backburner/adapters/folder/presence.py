@@ -1,0 +1,92 @@
+"""Which processes work on a folder, and what becomes of the messages of one that died.
+
+Each holds a lock that the system frees when it dies, however it dies. Who then finds the lock free knows that nothing
+of it lives any more: its messages, the guards of its jobs among them, need no lease to run out, and show at once.
+"""
+
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backburner.adapters.folder.database import Database, Turn
+
+
+@dataclass(kw_only=True)
+class Presence:
+    """This process among those that work on one state; `name` tells it from all others."""
+
+    folder: Path
+    staging: Path
+    name: str = field(default_factory=lambda: secrets.token_hex(6))
+    _lock: int | None = None
+
+    def enter(self) -> None:
+        """Be there until `leave`, or death."""
+        path = self.folder / self.name
+        while self._lock is None:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_still(lock, path):
+                self._lock = lock
+            else:  # taken for a dead one's, between the two calls
+                os.close(lock)
+
+    async def leave(self, database: Database) -> None:
+        """Go in order: what is left in the queues shows at once to whoever comes next."""
+        await database.run(lambda turn: _release(turn, self.name))
+        if self._lock is not None:
+            (self.folder / self.name).unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+    async def bury(self, database: Database) -> int:
+        """Release what dead processes held; how many died."""
+        dead = list(self._dead())
+        for name, lock in dead:
+            try:
+                await database.run(lambda turn, name=name: self._settle(turn, name))  # type: ignore[misc]
+                (self.folder / name).unlink(missing_ok=True)
+            finally:
+                os.close(lock)
+        return len(dead)
+
+    def _dead(self) -> Iterator[tuple[str, int]]:
+        """Processes whose lock is free, and that lock, which we hold now."""
+        for path in sorted(self.folder.iterdir()):
+            if path.name == self.name:
+                continue
+            lock = None
+            with suppress(OSError):
+                lock = os.open(path, os.O_RDWR)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_still(lock, path):
+                    yield path.name, lock
+                    continue
+            if lock is not None:
+                os.close(lock)
+
+    def _settle(self, turn: Turn, name: str) -> None:
+        _release(turn, name)
+        wanted = {staged for (staged,) in turn.db.execute("SELECT staged FROM objects WHERE staged IS NOT NULL")}
+        for path in self.staging.glob(f"{name}-*"):
+            if path.name not in wanted:
+                path.unlink(missing_ok=True)
+
+
+def _release(turn: Turn, name: str) -> None:
+    turn.db.execute(
+        "UPDATE messages SET shows_s = ?1 WHERE shows_s > ?1 AND coalesce(holder, sender) = ?2", (time.time(), name)
+    )
+
+
+def _is_still(lock: int, path: Path) -> bool:
+    """Whether a lock is on the file that has the name now."""
+    try:
+        return os.fstat(lock).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False

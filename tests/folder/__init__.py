@@ -1,0 +1,1 @@
+"""`backburner run FOLDER`: the command in a process of its own, and what it is made of."""

@@ -1,0 +1,99 @@
+"""A process over a folder that dies at the n-th of its steps: statements of SQLite and moves of files, one by one."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from backburner.adapters.folder import files
+from backburner.adapters.folder.presence import Presence
+from backburner.adapters.folder.queues import FolderQueue
+from backburner.ports import ABSENT
+from backburner_cli.folder.command import Wanted, run
+from backburner_cli.terminal import out
+from support.folders import folder_ports
+from support.forks import enter
+
+TEXT = "text/plain; charset=utf-8"
+RESULT = "results/summary/a/b.txt.md"
+ATTEMPTS = {"BACKBURNER_MAX_ATTEMPTS": "20"}
+"""Who dies that often in the middle of creates needs them."""
+OLD, NEW, LARGE = b"an older text", b"a newer text", b"large " * 100_000
+
+
+class Steps:
+    """Counts; kills this process before its n-th step."""
+
+    def __init__(self, fatal: int | None) -> None:
+        self.fatal, self.taken = fatal, 0
+
+    def step(self) -> None:
+        """One more."""
+        self.taken += 1
+        if self.taken == self.fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function whose beginning and end are steps."""
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.step()
+            result = function(*args, **kwargs)
+            self.step()
+            return result
+
+        return counted
+
+    def install(self) -> None:
+        """Let everything that changes a disk be a step."""
+        steps = self
+
+        class Connection(sqlite3.Connection):
+            def execute(self, *args: Any) -> sqlite3.Cursor:
+                if not args[0].startswith(("SELECT", "PRAGMA", "SAVEPOINT", "RELEASE")):
+                    steps.step()
+                return super().execute(*args)
+
+        sqlite3.connect = partial(sqlite3.connect, factory=Connection)
+        for name in ("stage", "put_in_place", "remove"):
+            setattr(files, name, self.around(getattr(files, name)))
+
+
+def write(root: str, fatal: int | None, told: str) -> None:
+    """Objects are written, replaced and removed, messages sent and taken; `told` gets the count of steps."""
+    steps = Steps(fatal)
+    steps.install()
+    asyncio.run(_write(Path(root)))
+    Path(told).write_text(str(steps.taken), encoding="utf-8")
+    os._exit(0)
+
+
+async def _write(root: Path) -> None:
+    ports = folder_ports(root, name="dying")
+    presence = Presence(folder=root / "processes", staging=root / "state/staged", name="dying")
+    presence.enter()
+    bucket, queue = ports.bucket, FolderQueue(room=ports.room, name="pending")
+    etag = await bucket.put(RESULT, OLD, match=ABSENT, content_type=TEXT, metadata={"owner": "old"})
+    await queue.send("guard", 900)
+    await queue.send("work", 0)
+    etag = await bucket.put(RESULT, NEW, match=etag, content_type=TEXT, metadata={"owner": "new"})
+    (message,) = await queue.receive(1, 0)
+    await bucket.put(RESULT, LARGE, match=etag, content_type=TEXT, metadata={"owner": "large"})
+    await queue.delete(message)
+    await bucket.delete(RESULT)
+    ports.database.close()
+
+
+def run_folder(folder: str, results: str, fatal: int | None, log: str) -> None:
+    """The command itself, until its n-th step."""
+    enter({"NO_COLOR": "1", **ATTEMPTS}, log)
+    Steps(fatal).install()
+    wanted = Wanted(folder=Path(folder), recipe="default", out=Path(results), stand_in=True, watch=False)
+    code = run(out, os.environ, wanted)
+    sys.stdout.flush()
+    os._exit(code)

@@ -1,0 +1,327 @@
+"""What a user sees of `backburner run FOLDER`: files, exit codes, words."""
+
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from backburner_cli.standin.extract import summarise
+from folder.running import Runs, text_of
+
+NAMES = ["a/b.txt", "with space & 'quotes'.md", "отчёт/ñandú 🐘.txt", "two\nlines.txt", "x" * 250 + ".txt"]
+
+
+def test_every_document_gets_its_result_beside_its_record(runs: Runs) -> None:
+    """In the tree of the documents, whatever their names; hidden files and folders are none."""
+    for name in NAMES:
+        runs.write(name)
+    for hidden in (".secret.txt", ".git/config.txt", "a/.hidden/c.txt"):
+        runs.write(hidden)
+    code, said = runs.run()
+    assert code == 0, said
+    for name in NAMES[:-1]:
+        assert (runs.out / f"{name}.md").read_text() == summarise(text_of(name))
+        record = runs.record(name)
+        assert (record["state"], record["source"]["key"]) == ("done", f"inbox/default/{name}")
+    assert len(runs.files()) == 2 * len(NAMES)
+    assert runs.paid() == len(NAMES)
+    assert f"{len(NAMES)} documents: {len(NAMES)} done, 0 failed" in said
+
+
+def test_a_second_run_starts_nothing(runs: Runs) -> None:
+    """Also if all that was kept of the first is gone: the records tell."""
+    for name in ("a/b.txt", "c.txt"):
+        runs.write(name)
+    assert runs.run()[0] == 0
+    before = {name: (runs.out / name).read_bytes() for name in runs.files()}
+    code, said = runs.run()
+    assert (code, runs.paid()) == (0, 2)
+    assert "2 done (2 of them before)" in said
+    for path in (runs.folder / ".backburner").glob("default-*/state.db*"):
+        path.unlink()
+    assert runs.run()[0] == 0
+    assert runs.paid() == 2
+    assert {name: (runs.out / name).read_bytes() for name in runs.files()} == before
+
+
+def test_only_what_has_changed_runs_again(runs: Runs) -> None:
+    """A changed document, a new one, one whose results were removed; the others stay."""
+    for name in ("same.txt", "changed.txt", "removed.txt"):
+        runs.write(name)
+    assert runs.run()[0] == 0
+    runs.write("changed.txt", "Another text. It has two sentences.")
+    runs.write("new.txt")
+    for suffix in ("md", "run.json"):
+        (runs.out / f"removed.txt.{suffix}").unlink()
+    code, said = runs.run()
+    assert code == 0, said
+    assert (runs.out / "changed.txt.md").read_text() == summarise("Another text. It has two sentences.")
+    assert [runs.paid(text_of(name)) for name in ("same.txt", "new.txt", "removed.txt")] == [1, 1, 2]
+    assert runs.paid() == 6
+
+
+def test_what_cannot_be_read_fails_alone(runs: Runs) -> None:
+    """With its error record and exit code 1, also in the next run; once corrected it is done and the record gone."""
+    runs.write("good.txt")
+    runs.write("bad.bin", bytes(range(256)) * 20)
+    runs.write("empty.txt", "")
+    code, said = runs.run()
+    assert code == 1
+    assert [runs.error(name)["reason"] for name in ("bad.bin", "empty.txt")] == ["unsupported_type", "empty_document"]
+    assert "correct bad.bin and run the folder again" in runs.error("bad.bin")["replay"]
+    assert "unsupported_type" in said
+    assert (runs.out / "good.txt.md").exists()
+    assert runs.run()[0] == 1
+    runs.write("bad.bin", "Now it is text.")
+    (runs.folder / "empty.txt").unlink()
+    assert runs.run()[0] == 0
+    assert not (runs.out / "bad.bin.error.json").exists()
+    assert runs.paid() == 2
+
+
+@pytest.mark.parametrize("out", ["results", "deep/er", "."])
+def test_outputs_inside_the_folder_are_no_documents(runs: Runs, out: str) -> None:
+    """Not in this run, not in the next with another place, not beside the documents themselves."""
+    runs.write("a/b.txt")
+    runs.out = runs.folder / out
+    assert runs.run(*([] if out == "results" else ["--out", str(runs.out)]), "--stand-in")[0] == 0
+    assert (runs.out / "a/b.txt.md").exists()
+    code, said = runs.run("--stand-in", "--out", str(runs.folder / "elsewhere"))
+    assert (code, runs.paid()) == (0, 2), said
+    assert len(list((runs.folder / "elsewhere").rglob("*.run.json"))) == 1
+
+
+def test_files_of_the_users_are_never_written_over(runs: Runs) -> None:
+    """A file that stands where a result would go is left as it is; the result gets a marked name."""
+    runs.write("a.txt")
+    theirs = runs.write("a.txt.md", "My own notes. They are mine.")
+    assert runs.run("--stand-in", "--out", str(runs.folder))[0] == 0
+    assert theirs.read_text() == "My own notes. They are mine."
+    marked = list(runs.folder.glob("a.txt~*.md"))
+    assert [path.read_text() for path in marked] == [summarise(text_of("a.txt"))]
+    assert runs.run("--stand-in", "--out", str(runs.folder))[0] == 0
+    assert runs.paid() == 2
+
+
+def test_documents_in_a_folder_called_results_are_not_left_out_in_silence(runs: Runs) -> None:
+    """Whoever has such a folder names another place for the results, and all documents are taken."""
+    runs.write("results/report.txt")
+    code, said = runs.run("--stand-in")
+    assert (code, "--out" in said) == (2, True), said
+    assert runs.run()[0] == 0
+    assert (runs.out / "results/report.txt.md").exists()
+
+
+def test_a_name_that_is_not_utf8_is_reported(runs: Runs) -> None:
+    """The others are done; the exit code says that not all are."""
+    runs.write("good.txt")
+    odd = os.fsencode(runs.folder) + b"/caf\xe9.txt"
+    Path(os.fsdecode(odd)).write_text("Un texte.")
+    code, said = runs.run()
+    assert code == 1
+    assert "caf\\xe9.txt" in said
+    assert "not UTF-8" in said
+    assert (runs.out / "good.txt.md").exists()
+
+
+def test_an_empty_folder_has_nothing_to_do(runs: Runs) -> None:
+    """That is no failure, needs no provider, and leaves nothing behind."""
+    runs.write(".hidden")
+    code, said = runs.run("--out", str(runs.out))
+    assert code == 0
+    assert "No documents in" in said
+    assert not runs.out.exists()
+    assert not (runs.folder / ".backburner").exists()
+
+
+def test_a_missing_folder_is_an_error(runs: Runs) -> None:
+    """Named, with exit code 2; so is a file in its place."""
+    runs.folder.rmdir()
+    code, said = runs.run()
+    assert code == 2
+    assert f"there is no folder {runs.folder}" in said
+    runs.folder.write_text("a file")
+    code, said = runs.run()
+    assert code == 2
+    assert "is a file" in said
+
+
+def test_without_a_key_it_says_what_to_set(runs: Runs) -> None:
+    """For each provider, and that it can be tried without; nothing is begun."""
+    runs.write("a.txt")
+    code, said = runs.run("--out", str(runs.out))
+    assert code == 2
+    for word in ("OPENAI_API_KEY", "BACKBURNER_PROVIDER=openai", "OPENAI_PROJECT_ID", "azure", "vllm", "--stand-in"):
+        assert word in said
+    assert not runs.out.exists()
+    code, said = runs.run("--out", str(runs.out), BACKBURNER_PROVIDER="openai", BACKBURNER_MODEL="m")
+    assert code == 2
+    assert "OPENAI_API_KEY" in said
+
+
+def test_a_provider_that_refuses_the_key_ends_the_run(runs: Runs) -> None:
+    """Nothing fails and nothing is paid; with the right key the same command goes on."""
+    from backburner_cli.standin import StandIn, serve  # noqa: PLC0415
+
+    runs.write("a.txt")
+    with serve(StandIn()) as provider:
+        given = {"BACKBURNER_PROVIDER": "openai", "BACKBURNER_MODEL": "stand-in", "OPENAI_BASE_URL": provider.base_url}
+        code, said = runs.run("--out", str(runs.out), OPENAI_API_KEY="wrong", **given)
+        assert code == 2
+        assert "the provider refuses" in said
+        assert not list(runs.out.rglob("*.json"))
+        code, said = runs.run("--out", str(runs.out), OPENAI_API_KEY="right", **given)
+        assert code == 0, said
+        assert len(provider.stand_in.generations) == 1
+    assert runs.run("--out", str(runs.out), "--stand-in")[0] == 2  # it would replace what was paid for
+
+
+def test_recipes_by_name_and_by_file(runs: Runs) -> None:
+    """A shipped one, one's own with its output, and those that cannot be."""
+    runs.write("a.txt")
+    assert runs.run("--stand-in", "--out", str(runs.out), "--recipe", "summary")[0] == 0
+    assert runs.record("a.txt")["recipe"]["name"] == "summary"
+    own = runs.folder.with_name("Mine.md")
+    own.write_text("---\nmodel: some-real-model\noutput: txt\n---\nDo it.")
+    runs.out = runs.out.with_name("other")
+    assert runs.run("--stand-in", "--out", str(runs.out), "--recipe", str(own))[0] == 0
+    assert runs.files() == ["a.txt.run.json", "a.txt.txt"]
+    assert runs.record("a.txt")["recipe"]["name"] == "Mine"
+    for recipe, word in (("sumary", "default, extract, summary, translate"), ("no/such.md", "cannot be read")):
+        code, said = runs.run("--stand-in", "--recipe", recipe)
+        assert (code, word in said) == (2, True), said
+    own.write_text("---\nnonsense: 1\n---\nDo it.")
+    code, said = runs.run("--stand-in", "--recipe", str(own))
+    assert (code, "nonsense" in said) == (2, True), said
+
+
+def test_another_recipe_or_model_replaces_the_result(runs: Runs) -> None:
+    """In the same place; what its record says is what stands there."""
+    runs.write("a.txt")
+    own = runs.folder.with_name("own.md")
+    arguments = ("--stand-in", "--out", str(runs.out), "--recipe", str(own))
+    own.write_text("Do it.")
+    assert runs.run(*arguments)[0] == 0
+    own.write_text("Do it better.")
+    assert runs.run(*arguments)[0] == 0
+    assert runs.run("--stand-in", "--out", str(runs.out), "--recipe", "summary")[0] == 0
+    assert runs.record("a.txt")["recipe"]["name"] == "summary"
+    assert runs.files() == ["a.txt.md", "a.txt.run.json"]
+    assert runs.paid() == 3
+
+
+def test_a_document_in_parts_and_a_batch(runs: Runs) -> None:
+    """The whole engine is there."""
+    runs.write("long.txt", " ".join(f"Sentence {number} says what no other says." for number in range(40)))
+    runs.write("batch.jsonl", "".join(f'{{"custom_id": "{n}", "input": "Line {n} is here."}}\n' for n in range(5)))
+    own = runs.folder.with_name("parts.md")
+    own.write_text("---\nsplit: {max_input_tokens: 120, merge: concat}\n---\nDo it.")
+    code, said = runs.run("--stand-in", "--out", str(runs.out), "--recipe", str(own))
+    assert code == 0, said
+    assert runs.record("long.txt")["parts"] is not None
+    assert len((runs.out / "batch.jsonl.jsonl").read_text().splitlines()) == 5
+
+
+def test_ctrl_c_stops_early_and_the_next_run_goes_on(runs: Runs) -> None:
+    """Exit code 2; nothing is lost, nothing paid twice."""
+    for number in range(30):
+        runs.write(f"{number}.txt")
+    process = runs.start(BACKBURNER_MAX_IN_FLIGHT="4")
+    runs.wait_for(lambda: list(runs.out.glob("*.run.json")))
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, said
+    assert "Stopped early" in said
+    code, said = runs.run()
+    assert code == 0, said
+    assert runs.paid() == 30
+
+
+def test_watching_takes_what_appears_and_what_changes(runs: Runs) -> None:
+    """Until Ctrl-C; at rest that is no early stop."""
+    runs.write("first.txt")
+    process = runs.start("--stand-in", "--out", str(runs.out), "--watch")
+    runs.wait_for((runs.out / "first.txt.run.json").exists)
+    runs.write("later/second.txt")
+    runs.wait_for((runs.out / "later/second.txt.run.json").exists)
+    etag = runs.record("first.txt")["source"]["etag"]
+    runs.write("first.txt", "It is another text now. Really.")
+    runs.wait_for(lambda: runs.record("first.txt")["source"]["etag"] != etag)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "2 documents: 2 done, 0 failed" in said
+    assert (runs.out / "first.txt.md").read_text() == summarise("It is another text now. Really.")
+    assert runs.paid() == 3
+
+
+def test_two_at_once_do_each_document_once(runs: Runs) -> None:
+    """Both end with 0, whichever did what."""
+    for number in range(40):
+        runs.write(f"{number}.txt")
+    first, second = runs.start(), runs.start()
+    for process in (first, second):
+        said, _ = process.communicate(timeout=170)
+        assert process.returncode == 0, said
+    assert runs.paid() == 40
+    assert len(runs.files()) == 80
+
+
+def test_killed_again_and_again_nothing_is_lost(runs: Runs) -> None:
+    """With kill -9 wherever it is; each document is paid once but for what its record counts."""
+    for number in range(30):
+        runs.write(f"{number}.txt")
+    for goal in (1, 8, 16, 24):
+        process = runs.start()
+        runs.wait_for(lambda goal=goal, process=process: done(runs) >= goal or process.poll() is not None)
+        process.kill()
+        process.communicate()
+    code, said = runs.run()
+    assert code == 0, said
+    for number in range(30):
+        name = f"{number}.txt"
+        assert (runs.out / f"{name}.md").read_text() == summarise(text_of(name))
+        assert 1 <= runs.paid(text_of(name)) <= 1 + runs.record(name)["suspected_orphans"]
+    assert not list(runs.out.rglob(".*"))
+    assert not list((runs.folder / ".backburner").glob("*/staged/*"))
+    assert not list((runs.folder / ".backburner").glob("*/bucket/ledger/open/*"))
+
+
+@pytest.mark.parametrize("damaged", ["stand-in.db", "default-*/state.db"])
+def test_a_damaged_state_is_told_with_its_remedy(runs: Runs, damaged: str) -> None:
+    """No traceback; once it is removed the run goes on, and what is done is not done again."""
+    runs.write("a.txt")
+    assert runs.run()[0] == 0
+    (path,) = (runs.folder / ".backburner").glob(damaged)
+    for one in path.parent.glob(f"{path.name}*"):
+        one.unlink()
+    path.write_bytes(b"this is no database " * 500)
+    code, said = runs.run()
+    assert code == 2
+    assert "remove" in said
+    path.unlink()
+    code, said = runs.run()
+    assert (code, "1 of them before" in said) == (0, True), said
+
+
+def test_notes_that_are_long_over_are_removed(runs: Runs) -> None:
+    """As the lifecycle rules do it in a cloud: a state does not grow for ever."""
+    runs.write("a.txt")
+    assert runs.run()[0] == 0
+    notes = runs.folder / ".backburner"
+    assert len(list(notes.glob("*/bucket/ledger/responses/*"))) == 1
+    (state,) = notes.glob("*/state.db")
+    with closing(sqlite3.connect(state)) as db:
+        db.execute("UPDATE objects SET last_modified_us = 0 WHERE key GLOB 'ledger/responses/*'")
+        db.commit()
+    assert runs.run()[0] == 0
+    assert not list(notes.glob("*/bucket/ledger/responses/*"))
+    assert runs.paid() == 1
+
+
+def done(runs: Runs) -> int:
+    """How many documents have their run record."""
+    return len(list(runs.out.glob("*.run.json")))

@@ -1,0 +1,223 @@
+"""What the ports over a folder promise beyond the contract: users touch the same files."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backburner.adapters.folder.presence import Presence
+from backburner.adapters.folder.queues import DEAD, MAX_RECEIVES, FolderQueue
+from backburner.errors import RetryLaterError
+from backburner.ports import ABSENT, ConflictError
+from support.folders import FolderPorts, folder_ports
+
+TEXT = "text/plain; charset=utf-8"
+RESULT = "results/summary/a.txt.md"
+Reach = Callable[[], FolderPorts]
+
+
+@pytest.fixture
+def reach(tmp_path: Path) -> Iterator[Reach]:
+    """Another process's view of the same folder, at each call."""
+    opened: list[FolderPorts] = []
+
+    def view() -> FolderPorts:
+        opened.append(folder_ports(tmp_path, name=f"process{len(opened)}"))
+        return opened[-1]
+
+    yield view
+    for ports in opened:
+        ports.database.close()
+
+
+def run(story: Coroutine[Any, Any, Any]) -> Any:
+    """Run to its end."""
+    return asyncio.run(story)
+
+
+def test_two_processes_claim_once(reach: Reach) -> None:
+    """Of many puts where nothing may stand, from two processes, one succeeds."""
+
+    async def story() -> list[Any]:
+        views = [reach(), reach()]
+        puts = [
+            views[n % 2].bucket.put("ledger/open/a.1.json", str(n).encode(), match=ABSENT, content_type=TEXT)
+            for n in range(20)
+        ]
+        return await asyncio.gather(*puts, return_exceptions=True)
+
+    assert sorted(type(one).__name__ for one in run(story())) == ["ConflictError"] * 19 + ["str"]
+
+
+def test_a_file_that_somebody_edits_is_a_new_version(reach: Reach) -> None:
+    """The old ETag opens no write any more; what was removed is gone."""
+
+    async def story() -> None:
+        ports = reach()
+        etag = await ports.bucket.put(RESULT, b"text", match=ABSENT, content_type=TEXT, metadata={"a": "b"})
+        (ports.out / "a.txt.md").write_text("edited by hand")
+        with pytest.raises(ConflictError):
+            await ports.bucket.put(RESULT, b"new", match=etag, content_type=TEXT)
+        stored = await ports.bucket.get(RESULT)
+        assert stored is not None
+        assert (stored.body, stored.metadata) == (b"edited by hand", {})
+        (ports.out / "a.txt.md").unlink()
+        assert await ports.bucket.head(RESULT) is None
+        assert [key async for key, _ in ports.bucket.listed("results/")] == []
+
+    run(story())
+
+
+def test_a_document_is_the_users_file(reach: Reach) -> None:
+    """Read where it lies, uploaded again whenever it is written, never written."""
+
+    async def story() -> None:
+        ports, key = reach(), "inbox/summary/a/b.txt"
+        file = ports.documents / "a/b.txt"
+        file.parent.mkdir()
+        file.write_text("first")
+        first = await ports.bucket.get(key)
+        again = await ports.bucket.head(key)
+        assert first is not None
+        assert again is not None
+        assert (first.body, first.etag, first.last_modified) == (b"first", again.etag, again.last_modified)
+        os.utime(file, (1, 1))  # as old as can be: it was written now all the same
+        touched = await ports.bucket.head(key)
+        assert touched is not None
+        assert touched.etag == first.etag
+        assert touched.last_modified > first.last_modified
+        assert await ports.bucket.get_range(key, 1, 3, first.etag) == b"ir"
+        file.write_text("second")
+        with pytest.raises(ConflictError):
+            await ports.bucket.get_range(key, 1, 3, first.etag)
+        with pytest.raises(RetryLaterError):
+            await ports.bucket.put(key, b"x", match=ABSENT, content_type=TEXT)
+        assert [key async for key, _ in ports.bucket.listed("inbox/")] == [key]
+        file.unlink()
+        assert await ports.bucket.get(key) is None
+
+    run(story())
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_regular_file_is_no_document(reach: Reach) -> None:
+    """Nobody waits for a pipe."""
+
+    async def story() -> None:
+        ports = reach()
+        os.mkfifo(ports.documents / "pipe.txt")
+        (ports.documents / "folder.txt").mkdir()
+        assert await ports.bucket.get("inbox/summary/pipe.txt") is None
+        assert await ports.bucket.head("inbox/summary/folder.txt") is None
+
+    run(story())
+
+
+def test_lists_are_in_the_order_of_keys(reach: Reach) -> None:
+    """Behind a key, below a prefix, documents among the rest."""
+
+    async def story() -> None:
+        ports = reach()
+        keys = ["inbox/a", "inbox/summary/b.txt", "inbox/summary/b/c.txt", "inbox/z", "results/summary/b.txt.md"]
+        (ports.documents / "b").mkdir()
+        for key in keys:
+            if key.startswith("inbox/summary/"):
+                (ports.documents / key.removeprefix("inbox/summary/")).write_text("x")
+                await ports.bucket.head(key)
+            else:
+                await ports.bucket.put(key, b"x", match=ABSENT, content_type=TEXT)
+
+        async def listed(prefix: str, after: str = "") -> list[str]:
+            return [key async for key, _ in ports.bucket.listed(prefix, after)]
+
+        assert await listed("") == sorted(keys)
+        assert await listed("inbox/") == keys[:4]
+        assert await listed("inbox/", keys[1]) == keys[2:4]
+        assert await listed("inbox/summary/", keys[1]) == keys[2:3]
+        assert await listed("inbox/summary/b/") == keys[2:3]
+        assert await listed("results/", "results/summary/b.txt.md") == []
+
+    run(story())
+
+
+def test_a_name_that_is_too_long_for_a_disk_is_marked(reach: Reach) -> None:
+    """Result and record stand side by side all the same, and nothing is mixed up."""
+
+    async def story() -> None:
+        ports = reach()
+        keys = [f"results/summary/d/{'é' * 125}{n}.txt{suffix}" for n in (1, 2) for suffix in (".md", ".run.json")]
+        for key in keys:
+            await ports.bucket.put(key, key.encode(), match=ABSENT, content_type=TEXT)
+        stored = [await ports.bucket.get(key) for key in keys]
+        assert [one.body for one in stored if one] == [key.encode() for key in keys]
+        names = sorted(path.name.removesuffix(".md").removesuffix(".run.json") for path in (ports.out / "d").iterdir())
+        assert len(names) == 4
+        assert len(set(names)) == 2
+
+    run(story())
+
+
+def test_a_folder_and_a_result_may_want_one_name(reach: Reach) -> None:
+    """`a` becomes `a.md`, and `a.md/b` lies in a folder of that name: both have their place."""
+
+    async def story() -> None:
+        ports = reach()
+        for key in ("results/summary/a.md", "results/summary/a.md/b.md", "results/summary/c/d.md", "results/summary/c"):
+            await ports.bucket.put(key, key.encode(), match=ABSENT, content_type=TEXT)
+            stored = await ports.bucket.get(key)
+            assert stored is not None
+            assert stored.body == key.encode()
+
+    run(story())
+
+
+def test_messages_of_the_dead_show_at_once(reach: Reach, tmp_path: Path) -> None:
+    """Those in their hands and those they delayed; those of the living stay where they are."""
+
+    async def story() -> list[str]:
+        views = [reach(), reach()]
+        folder = tmp_path / "processes"
+        folder.mkdir()
+        presences = [Presence(folder=folder, staging=tmp_path, name=view.room.process) for view in views]
+        for view, presence in zip(views, presences, strict=True):
+            presence.enter()
+            await FolderQueue(room=view.room, name="q").send(f"of {view.room.process}", 900)
+        assert presences[1].enter() is None
+        assert await presences[1].bury(views[1].database) == 0
+        lock = presences[0]._lock
+        assert lock is not None
+        os.close(lock)  # what the system does when a process dies
+        assert await presences[1].bury(views[1].database) == 1
+        return [message.body for message in await FolderQueue(room=views[1].room, name="q").receive(10, 0)]
+
+    assert run(story()) == ["of process0"]
+
+
+def test_a_message_that_is_received_for_ever_becomes_a_dead_letter(reach: Reach) -> None:
+    """As in the clouds, at a thousand receives."""
+
+    async def story() -> tuple[int, list[str]]:
+        ports = reach()
+        queue, dead = (FolderQueue(room=ports.room, name=name) for name in ("pending", DEAD))
+        await queue.send("m", 0)
+        await ports.database.run(lambda turn: turn.db.execute("UPDATE messages SET receives = ?", (MAX_RECEIVES,)))
+        return len(await queue.receive(10, 0)), [message.body for message in await dead.receive(10, 0)]
+
+    assert run(story()) == (0, ["m"])
+
+
+def test_a_room_that_is_closed_gives_nothing(reach: Reach) -> None:
+    """Whoever waits in it is told at once."""
+
+    async def story() -> None:
+        room = reach().room
+        waiting = asyncio.create_task(FolderQueue(room=room, name="q").receive(10, 60))
+        await asyncio.sleep(0.05)
+        room.close()
+        with pytest.raises(RetryLaterError):
+            await asyncio.wait_for(waiting, 5)
+
+    run(story())
