@@ -4,15 +4,18 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
+import yaml
 
 from backburner.errors import Reason
 from backburner.profiles import PROFILES, Profile, Provider
 from backburner.recipes import RESERVED_EXTRA, FrontMatter
 from backburner.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, State, SupersededRecord, decode
 from backburner.settings import Settings, from_env
+from backburner.settings import names as settings_names
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "layers/backburner/backburner"
@@ -26,6 +29,9 @@ REQUIRED = {
     "OPENAI_PROJECT_ID": "folder",
     "OPENAI_API_KEY": "key",
 }
+MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
+DRAWN = {"docs/images/demo.svg": "demo-picture"}
+"""Pictures by the target of the Makefile that draws them: until there is one, nothing to look at."""
 BOTO3_READS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_REGION")
 WITH_DEFAULTS = (
     "max_in_flight",
@@ -87,13 +93,66 @@ def names_in(cell: str) -> list[str]:
 
 
 def configuration() -> dict[str, list[str]]:
-    """The README's table of settings: name to default, whether it is enforced, meaning."""
-    return {name: cells[1:] for cells in rows("README.md", "## Configuration") for name in names_in(cells[0])}
+    """The table of settings: name to default, parameter of the template, variable of the Terraform, meaning."""
+    table = rows("docs/configuration.md", "## Environment")
+    return {name: cells[1:] for cells in table for name in names_in(cells[0])}
+
+
+def defaults(heading: str) -> dict[str, str]:
+    """The default of whatever a table of docs/configuration.md lists."""
+    return {name: cells[1] for cells in rows("docs/configuration.md", heading) for name in names_in(cells[0])}
+
+
+def shown(default: Any) -> str:
+    """A default as docs/configuration.md writes it."""
+    if default is None:
+        return "required"
+    return f"`{default}`" if isinstance(default, str) and default else str(default) or "empty"
+
+
+class _Template(yaml.SafeLoader):
+    """Reads a template of CloudFormation: `!Ref X` is "X", `!If [A, B, C]` a list."""
+
+
+_Template.add_multi_constructor(
+    "!",
+    lambda loader, _, node: (
+        loader.construct_scalar(node)
+        if isinstance(node, yaml.ScalarNode)
+        else loader.construct_sequence(node, deep=True)
+        if isinstance(node, yaml.SequenceNode)
+        else loader.construct_mapping(node, deep=True)
+    ),
+)
+
+
+def template() -> tuple[dict[str, Any], dict[str, str]]:
+    """The template's parameters, and which of them fills which variable."""
+    read = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader=_Template)  # noqa: S506 - a safe one
+    variables = read["Globals"]["Function"]["Environment"]["Variables"]
+    filled = {name: value[1] if isinstance(value, list) else value for name, value in variables.items()}
+    return read["Parameters"], {name: value for name, value in filled.items() if value in read["Parameters"]}
+
+
+def terraform() -> tuple[dict[str, str], dict[str, str]]:
+    """The Terraform's variables with their defaults, and which of them fills which variable of the functions."""
+    text = (ROOT / "deploy/yandex/variables.tf").read_text(encoding="utf-8")
+    found = dict(re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL))
+    functions = (ROOT / "deploy/yandex/functions.tf").read_text(encoding="utf-8")
+    filled = dict(re.findall(r"^    ([A-Z][A-Z0-9_]+) += (?:var|local)\.(\w+)$", functions, re.MULTILINE))
+    assert re.search(r'provider_key\].*?"OPENAI_API_KEY"', functions, re.DOTALL)
+    return found, {**filled, "OPENAI_API_KEY": "provider_key"}
 
 
 def settings(**more: str) -> Settings:
     """The settings where nothing is set that has a default."""
     return from_env(REQUIRED | more)
+
+
+def is_not_drawn_yet(file: Path) -> bool:
+    """Whether a picture waits for the target that will draw it."""
+    target = DRAWN.get(str(file.relative_to(ROOT)))
+    return target is not None and f"\n{target}:" not in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", markdown_files(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -102,19 +161,23 @@ def test_every_link_leads_somewhere(path):
     for target in links(path):
         name, _, anchor = unquote(target).partition("#")
         file = (path.parent / name).resolve() if name else path
+        if is_not_drawn_yet(file):
+            continue
         assert file.exists(), f"{target} leads nowhere"
         assert not anchor or anchor in anchors(file), f"{target}: no such heading"
 
 
-def test_the_readme_lists_every_variable_that_is_read():
-    """Neither more nor fewer than the settings read, and those that boto3 reads by itself."""
-    source = (PACKAGE / "settings.py").read_text(encoding="utf-8")
-    read = set(re.findall(r'"((?:BACKBURNER|OPENAI)_[A-Z_]+)"', source))
-    assert set(configuration()) == read | set(BOTO3_READS)
+def test_every_variable_that_is_read_is_documented():
+    """Neither more nor fewer than the settings read, what boto3 reads by itself, and the size of the memory."""
+    assert set(configuration()) == settings_names() | set(BOTO3_READS) | {MEMORY}
+
+
+def test_the_memory_is_read_under_its_documented_name():
+    assert f'"{MEMORY}"' in (PACKAGE / "adapters/connect.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("attribute", WITH_DEFAULTS)
-def test_the_readme_names_the_default(attribute):
+def test_the_default_of_a_setting_is_documented(attribute):
     """As the settings have it, for Yandex AI Studio apart where it has another; "none" where nothing is set."""
     usual, yandex = getattr(settings(BACKBURNER_PROVIDER="openai"), attribute), getattr(settings(), attribute)
     default = configuration()[f"BACKBURNER_{attribute.upper()}"][0]
@@ -122,32 +185,68 @@ def test_the_readme_names_the_default(attribute):
     assert default == (expected if usual == yandex else f"{expected}; with `yandex` {yandex}")
 
 
-def test_the_readme_names_the_defaults_of_the_provider():
+def test_the_defaults_of_the_provider_are_documented():
     documented = configuration()
     assert names_in(documented["BACKBURNER_PROVIDER"][0]) == [settings().provider]
-    assert names_in(documented["BACKBURNER_PROVIDER"][2]) == list(Provider)
+    assert names_in(documented["BACKBURNER_PROVIDER"][3]) == list(Provider)
     assert names_in(documented["OPENAI_BASE_URL"][0]) == [name for name in Provider if PROFILES[name].base_url]
     assert names_in(documented["OPENAI_PROJECT_ID"][0]) == [name for name in Provider if PROFILES[name].needs_project]
 
 
 @pytest.mark.parametrize("name", sorted(set(REQUIRED) - {"OPENAI_PROJECT_ID", "OPENAI_API_KEY"}))
-def test_the_readme_says_what_is_required(name):
+def test_what_is_required_is_documented(name):
     assert configuration()[name][0] == "required"
 
 
-@pytest.mark.parametrize("attribute", WITH_DEFAULTS)
-def test_the_readme_claims_only_what_is_enforced(attribute):
-    """A setting that no other module uses is "not yet" enforced, and one that is used is not called so."""
-    others = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py") if path.name != "settings.py"]
-    used = any(f"settings.{attribute}" in text for text in others)
-    enforced = configuration()[f"BACKBURNER_{attribute.upper()}"][1]
-    assert enforced.startswith("yes" if used else "not yet")
+def test_the_template_fills_what_is_documented():
+    """Each variable with the parameter that the page names, and every other parameter in the page's second table."""
+    parameters, filled = template()
+    documented = {name: names_in(cells[1]) for name, cells in configuration().items()}
+    assert documented == {name: [filled[name]] if name in filled else [] for name in documented}
+    others = {name: shown(parameters[name].get("Default")) for name in parameters if name not in filled.values()}
+    assert defaults("## Other parameters of the template") == others
 
 
-def test_the_readme_explains_every_reason():
-    """Each reason for which a job can fail, once, in the order of the contract."""
-    table = rows("README.md", "### Reasons in error records")
+def test_the_terraform_fills_what_is_documented():
+    """Each variable with the one that the page names, and every other one in the page's last table."""
+    variables, filled = terraform()
+    documented = {name: names_in(cells[2]) for name, cells in configuration().items()}
+    assert documented == {name: [filled[name]] if name in filled else [] for name in documented}
+    others = {}
+    for name in variables.keys() - set(filled.values()):
+        found = re.search(r"^  default += (.+)$", variables[name], re.MULTILINE)
+        others[name] = shown(json.loads(found[1]) if found else None)
+    assert defaults("## Other variables of the Terraform") == others
+
+
+def test_every_reason_is_explained():
+    """Each reason for which a job can fail, once, in the order of the contract: what happened, and what to do."""
+    table = rows("docs/errors.md", "## Reasons")
     assert [name for cells in table for name in names_in(cells[0])] == list(Reason)
+    assert all(len(cells) == 3 and all(cells) for cells in table)
+
+
+def test_the_glossary_has_one_word_for_each_concept():
+    """No word twice, each with one sentence."""
+    text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    entries = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    entries = [entry for entry in entries if entry[0] != "word"]
+    words = [word for word, _ in entries]
+    assert len(words) > 50
+    assert sorted(set(words)) == sorted(words)
+    assert [word for word, meaning in entries if not meaning.endswith((".", ")."))] == []
+
+
+def test_the_index_leads_to_every_page():
+    """Every page of docs/ is linked from docs/README.md; the decisions as a folder."""
+    linked = {(ROOT / "docs" / target).resolve() for target in links(ROOT / "docs/README.md")}
+    pages = {path for path in markdown_files() if path.parent == ROOT / "docs" and path.name != "README.md"}
+    assert pages <= linked
+    assert ROOT / "docs/adr" in linked
+
+
+def test_the_readme_is_a_product_page():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
 
 def test_every_key_of_a_recipe_is_documented():
@@ -179,12 +278,12 @@ def described(profile: Profile) -> dict[str, str]:
         "reasoning": "sent" if profile.reasoning else "left out",
         "service_tier": "sent" if profile.service_tier else "left out",
         "key if none is set": "the function's IAM token" if profile.takes_iam_token else "must be set",
-        "starts a minute, if not set": str(profile.submits_per_minute),
-        "looks a second, if not set": str(profile.polls_per_second),
-        "creates a second, each process": str(profile.creates_per_second or "no limit"),
+        "starts per minute, if not set": str(profile.submits_per_minute),
+        "polls per second, if not set": str(profile.polls_per_second),
+        "creates per second, in each process": str(profile.creates_per_second or "no limit"),
         "results are kept": f"{profile.results_kept_s // 86_400} days" if profile.results_kept_s else "not known",
         "model `m` is sent as": f"`{profile.model_uri.format(model='m', project='<folder>')}`",
-        "response deleted after pick-up": "yes" if profile.deletes else "no",
+        "response deleted after collection": "yes" if profile.deletes else "no",
     }
 
 
