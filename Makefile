@@ -65,7 +65,7 @@ documents-check: setup ## Read a folder of files beside independent readers and 
 	@test -n "$(DIR)" || { echo "Name the folder: make documents-check DIR=~/archive" >&2; exit 2; }
 	$(BIN)/python benchmarks/documents_check.py "$(DIR)"
 
-rich-documents: setup ## Write the tests' rich document anew in every format; needs LibreOffice
+rich-documents: setup ## Write the tests' rich document again, in every format; needs LibreOffice
 	@command -v soffice >/dev/null || { echo "LibreOffice is not here: apt-get install libreoffice fonts-wqy-zenhei" >&2; exit 1; }
 	cd tests && ../$(BIN)/python -m extraction.rich
 
@@ -100,12 +100,12 @@ check-requirements: setup
 	@$(UV_EXPORT) | cmp -s - $(REQUIREMENTS) || { \
 		echo "$(REQUIREMENTS) is not what uv.lock says: run 'make requirements'." >&2; exit 1; }
 
-format: setup ## Put the code in its form and mend what the linter can
+format: setup ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	@if command -v terraform >/dev/null; then terraform fmt -recursive deploy/yandex; fi
 
-requirements: setup ## Write the layer's requirements.txt anew, from uv.lock
+requirements: setup ## Write the layer's requirements.txt from uv.lock
 	$(UV_EXPORT) --output-file $(REQUIREMENTS) >/dev/null
 
 build-aws: setup ## Build for AWS into .aws-sam; ARCH=arm64 (default) or x86_64, as the parameter Architecture

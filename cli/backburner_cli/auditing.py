@@ -92,7 +92,7 @@ def _show(report: Report, *, repaired: bool) -> None:
     if len(report.findings) > MOST_SHOWN:
         out.print(f"  … and {len(report.findings) - MOST_SHOWN} more: --json lists them all")
     if not repaired:
-        out.print("backburner audit --repair mends what can be mended; docs/runbook.md explains the rest.")
+        out.print("backburner audit --repair fixes what can be fixed; docs/runbook.md explains the rest.")
 
 
 def status(environment: Mapping[str, str], *, as_json: bool) -> None:
