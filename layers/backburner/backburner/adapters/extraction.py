@@ -163,5 +163,5 @@ def _answered(answer: IO[bytes], code: int) -> Extracted:
 def _died(code: int) -> JobError:
     how = signal.Signals(-code).name if code < 0 else f"exit {code}"
     return JobError(
-        Reason.UNREADABLE_DOCUMENT, f"its reader failed ({how}): damaged, or hostile; save it anew and upload it again"
+        Reason.UNREADABLE_DOCUMENT, f"its reader failed ({how}): damaged, or hostile; save it again and upload it"
     )

@@ -33,7 +33,7 @@ def _read(parts: Parts, inner: Read) -> Extracted:
     try:
         return _extracted(_setting(parts, inner))
     except RecursionError as error:
-        message = f"{_WHAT} whose formulas or drawings are nested too deeply: damaged, or hostile; save it anew"
+        message = f"{_WHAT} whose formulas or drawings are nested too deeply: damaged, or hostile; save it again"
         raise JobError(Reason.UNREADABLE_DOCUMENT, message) from error
 
 

@@ -91,7 +91,7 @@ class Story:
         """The blocks of a text box in this text. Raises `JobError` where it is in too many others."""
         if self._level >= _MAX_NESTED:
             what = f"{self.setting.parts.what} with more than {_MAX_NESTED} text boxes in each other"
-            raise JobError(Reason.UNREADABLE_DOCUMENT, f"{what}: damaged, or hostile; save it anew")
+            raise JobError(Reason.UNREADABLE_DOCUMENT, f"{what}: damaged, or hostile; save it again")
         cell = Cell()
         story = Story(self.setting, self.part, cell, self._counters)
         story._level = self._level + 1

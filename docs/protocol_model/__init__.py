@@ -1,0 +1,15 @@
+"""An executable model of a job's life: section 6 of DESIGN.md, with the choices of ADR 7, against random histories.
+
+Processes run interleaved, one effect at a time. They stall and die between any two effects; events are lost, or come
+twice; answers of the store are lost; documents are overwritten and put back; the provider has no capacity, fails, or
+starts a generation and loses the answer. Then the faults stop, and everything has to come to rest with every promise
+kept: no document without an end, none called done whose text is another's, no attempt paid twice, no generation that
+is neither known, cancelled nor counted. `Rules` switches single rules off, and the promises break.
+
+    cd docs
+    python -m protocol_model [HISTORIES [FIRST_SEED]]
+    python -m protocol_model --without message_before_record
+
+Not modelled, because it follows the same rules: parts, batches, budgets, deadlines, cancelling, deleted documents,
+changed recipes. Not modelled either: a queue that shows one message to two receivers at once.
+"""

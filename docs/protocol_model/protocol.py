@@ -1,0 +1,358 @@
+"""What submit and the checker do: section 6 of DESIGN.md, with the choices of ADR 7."""
+
+import dataclasses
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from .world import ABSENT, ANY, Envelope, Message, Record, World
+
+T = TypeVar("T")
+Steps = Generator[None, None, T]
+"""A process: it yields before each effect on the outside world, so that others can come in between."""
+FUNCTION_LIMIT, VISIBILITY, LEASE = 30, 36, 40
+"""A function is killed before the message it received is shown to another, and before its lease is out."""
+EARLY, MAX_ATTEMPTS, VOID_AT_RECEIVE, COMMIT_TRIES = 2, 3, 3, 5
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of the protocol; with one of them off it breaks."""
+
+    message_before_record: bool = True
+    own_the_record: bool = True
+    early_messages_wait: bool = True
+    unclaimed_messages_wait: bool = True
+    commit_on_condition: bool = True
+    look_again_after_claim: bool = True
+    look_again_after_superseding: bool = True
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What is committed at an output location, seen by one job, and the job's last superseded run."""
+
+    job: str
+    done: Record | None
+    done_etag: int
+    error: Record | None
+    error_etag: int
+    superseded_run: int
+
+    @property
+    def done_run(self) -> int:
+        return self.done.run if self.done and self.done.job == self.job else 0
+
+    @property
+    def last_run(self) -> int:
+        failed_run = self.error.run if self.error and self.error.job == self.job else 0
+        return max(self.done_run, failed_run, self.superseded_run)
+
+    def run_for_event(self, uploaded_at: int) -> int | None:
+        """The run that an upload event opens; None if there is nothing to do (DESIGN section 3)."""
+        last = self.last_run
+        if last == self.superseded_run:
+            return last + 1
+        if last == self.done_run or self.error is None:
+            return None
+        return last + 1 if uploaded_at > self.error.uploaded_at else None
+
+    def accounts_for(self, generation: int) -> bool:
+        return any(generation in record.generations for record in (self.done, self.error) if record)
+
+
+@dataclass(frozen=True)
+class Held:
+    """An open record as read or written, with the ETag that the next write must meet."""
+
+    record: Record
+    etag: int
+
+    def with_changes(self, **changes: Any) -> "Held":
+        return Held(dataclasses.replace(self.record, **changes), self.etag)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What submit and the checker do."""
+
+    world: World
+    rules: Rules
+
+    # ---- reading ----
+
+    def committed(self, key: str, job: str) -> Steps[Committed]:
+        yield
+        done_etag, done = self.world.get(f"done/{key}")
+        yield
+        error_etag, error = self.world.get(f"error/{key}")
+        yield
+        superseded_run = 0
+        while self.world.get(f"superseded/{job}.{superseded_run + 1}")[1]:
+            superseded_run += 1
+        return Committed(job, done, done_etag, error, error_etag, superseded_run)
+
+    def open_record(self, job: str, run: int) -> Steps[Held | None]:
+        yield
+        etag, record = self.world.get(f"open/{job}.{run}")
+        return record and Held(record, etag)
+
+    # ---- own the record or stop; message before record ----
+
+    def own(self, held: Held) -> Steps[Held | None]:
+        """Write an open record on condition of what was last read; None if it is another owner's."""
+        name, record = f"open/{held.record.name}", dataclasses.replace(held.record, nonce=self.world.tick())
+        yield
+        etag = self.world.put(name, record, held.etag if self.rules.own_the_record else ANY)
+        if etag is None:
+            yield
+            found_etag, found = self.world.get(name)
+            etag = found_etag if found and found.nonce == record.nonce else None
+        return None if etag is None else Held(record, etag)
+
+    def hand_over(self, held: Held, delay: float, generation: int | None = None, **changes: Any) -> Steps[Held | None]:
+        """Send the message that drives the next step, then write the record that names its ticket."""
+        record, ticket = held.record, self.world.tick()
+        attempt = record.attempt if generation is not None else 0
+        message = Message(record.job, record.run, record.key, ticket, record.ticket, generation, attempt)
+        if self.rules.message_before_record:
+            yield
+            self.world.send(message, delay)
+        mine = yield from self.own(held.with_changes(ticket=ticket, **changes))
+        if not self.rules.message_before_record:
+            yield
+            self.world.send(message, delay)
+        return mine
+
+    # ---- submit ----
+
+    def submit(self, key: str, wanted: Message | None = None) -> Steps[None]:
+        """An upload event, or a message for a run that nobody has opened."""
+        yield
+        version, uploaded_at = self.world.inbox[key]
+        job = f"{key}@{version}"
+        committed = yield from self.committed(key, job)
+        run = committed.run_for_event(uploaded_at)
+        if wanted and wanted.job == job and wanted.run > committed.last_run:
+            run = committed.last_run + 1
+        if run is None or (yield from self.open_record(job, run)):
+            return
+        claim = Held(Record(job, run, key, uploaded_at), ABSENT)
+        if self.world.fault(0.2):  # no capacity
+            yield from self.hand_over(claim, 5, state="waiting", attempt=0)
+            return
+        mine = yield from self.hand_over(claim, LEASE)
+        if mine:
+            yield from self.start(mine)
+
+    def start(self, held: Held) -> Steps[None]:
+        """The record says `submitting` and is ours: look once more whether the run is over, then create."""
+        if self.rules.look_again_after_claim and (yield from self.settled(held.record)):
+            return
+        yield
+        if self.world.fault(0.1):  # 503, 429: nothing was started
+            yield from self.hand_over(held, 5, state="waiting", attempt=held.record.attempt - 1)
+            return
+        generation = self.world.create(held.record)
+        if self.world.fault(0.05):  # time-out after sending: perhaps something was started
+            yield from self.try_again(held.with_changes(orphans=held.record.orphans + 1))
+            return
+        generations = (*held.record.generations, generation)
+        mine = yield from self.hand_over(held, 2, generation, state="running", generations=generations)
+        if mine is None:
+            yield from self.cancel_unless_adopted(held.record, generation)
+
+    def cancel_unless_adopted(self, record: Record, generation: int) -> Steps[None]:
+        theirs = yield from self.open_record(record.job, record.run)
+        if theirs and generation in theirs.record.generations:
+            return
+        if not (yield from self.committed(record.key, record.job)).accounts_for(generation):
+            yield
+            self.world.provider[generation].cancelled = True
+
+    def start_again(self, held: Held, orphans: int = 0) -> Steps[bool]:
+        """The next attempt, with the message in hand. False: another owner's."""
+        counted = held.with_changes(orphans=held.record.orphans + orphans)
+        if held.record.attempt >= MAX_ATTEMPTS:
+            return (yield from self.fail(counted))
+        mine = yield from self.hand_over(counted, LEASE, state="submitting", attempt=held.record.attempt + 1)
+        if mine:
+            yield from self.start(mine)
+        return mine is not None
+
+    def try_again(self, held: Held) -> Steps[bool]:
+        """An attempt ended without a result: back to wait, or failed for good."""
+        if held.record.attempt >= MAX_ATTEMPTS:
+            return (yield from self.fail(held))
+        return (yield from self.hand_over(held, 5, state="waiting")) is not None
+
+    # ---- check ----
+
+    def handle(self, number: int, envelope: Envelope) -> Steps[None]:
+        """A received message: do what its run needs next, then delete or postpone it."""
+        message, receives = envelope.message, envelope.receives
+        held = yield from self.open_record(message.job, message.run)
+        if held is None:
+            delay = yield from self.unrecorded(message, receives)
+        elif held.record.ticket != message.ticket:
+            delay = yield from self.stale(message, held, receives)
+        else:
+            delay = yield from self.drive(held)
+        yield
+        if delay is None:
+            self.world.queue.pop(number, None)
+        elif number in self.world.queue:
+            self.world.queue[number].visible_at = self.world.now + delay
+
+    def unrecorded(self, message: Message, receives: int) -> Steps[float | None]:
+        """No open record: an upload event, a run that is over, or a claim that is still to come."""
+        committed = yield from self.committed(message.key, message.job)
+        if message.run > committed.last_run:
+            yield from self.submit(message.key, message)
+            opened = yield from self.open_record(message.job, message.run)
+            may_be_claimed = opened is None or opened.record.ticket == message.ticket
+            may_be_claimed = may_be_claimed and self.rules.unclaimed_messages_wait
+            if message.generation is None and may_be_claimed and receives < VOID_AT_RECEIVE:
+                return until_void(receives)
+        if message.generation is not None and not committed.accounts_for(message.generation):
+            yield
+            self.world.provider[message.generation].cancelled = True
+        return None
+
+    def stale(self, message: Message, held: Held, receives: int) -> Steps[float | None]:
+        """The ticket is not the record's: not yet, if the message follows the record's own; else not any more."""
+        record, brought = held.record, message.generation
+        follows = message.follows == record.ticket and self.rules.early_messages_wait
+        if follows and brought is not None and record.state == "submitting":
+            generations = (*record.generations, brought)
+            yield from self.own(held.with_changes(state="running", ticket=message.ticket, generations=generations))
+            return EARLY
+        if follows and receives < VOID_AT_RECEIVE:
+            return until_void(receives)
+        if brought is not None and brought not in record.generations:
+            yield
+            self.world.provider[brought].cancelled = True
+        return None
+
+    def drive(self, held: Held) -> Steps[float | None]:
+        """The ticket is the record's."""
+        record = held.record
+        if record.state == "submitting":  # its lease is out, its owner dead
+            return None if (yield from self.start_again(held, orphans=1)) else EARLY
+        if record.state == "waiting":
+            return None if (yield from self.start_again(held)) else EARLY
+        yield
+        generation = self.world.provider[record.generations[-1]]
+        if generation.cancelled or (generation.fails and self.world.now >= generation.ends_at):
+            return None if (yield from self.try_again(held)) else EARLY
+        if self.world.now < generation.ends_at:
+            return self.world.rng.randint(1, 10)
+        return None if (yield from self.finish(record)) else EARLY
+
+    def wake(self, record: Record) -> Steps[None]:
+        """The sweep, of an open record that nobody has written for a day: a new message."""
+        held = yield from self.open_record(record.job, record.run)
+        if held:
+            yield from self.hand_over(held, 0, record.generations[-1] if record.state == "running" else None)
+
+    # ---- the record at the output location is the commit ----
+
+    def finish(self, record: Record) -> Steps[bool]:
+        """Text, then run record, each on condition of what was seen; then look at the text once more."""
+        nonce = self.world.tick()
+        for _ in range(COMMIT_TRIES):
+            committed = yield from self.committed(record.key, record.job)
+            mine = committed.done if committed.done and committed.done.nonce == nonce else None
+            if mine is None and (yield from self.settled(record)):
+                return True
+            yield
+            seen = self.world.get(f"text/{record.key}")[0]
+            yield
+            strict = self.rules.commit_on_condition
+            written = self.world.put(f"text/{record.key}", record.name, seen if strict else ANY)
+            if written is None:
+                continue
+            replaced = mine.replaced_error if mine else committed.error_etag
+            done = dataclasses.replace(record, state="done", nonce=nonce, replaced_error=replaced)
+            yield
+            if self.world.put(f"done/{record.key}", done, committed.done_etag if strict else ANY) is None:
+                continue
+            yield
+            if self.world.get(f"text/{record.key}")[0] == written or not strict:
+                yield from self.clear_up(record, done)
+                return True
+        return False
+
+    def fail(self, held: Held) -> Steps[bool]:
+        """Write the open record once more, so that a stale owner fails nothing; then the error record."""
+        mine = yield from self.own(held)
+        if mine is None:
+            return False
+        record, nonce = mine.record, self.world.tick()
+        for _ in range(COMMIT_TRIES):
+            committed = yield from self.committed(record.key, record.job)
+            error = dataclasses.replace(record, state="failed", nonce=nonce)
+            if committed.error is None or committed.error.nonce != nonce:
+                if (yield from self.settled(record)):
+                    return True
+                yield
+                if self.world.put(f"error/{record.key}", error, committed.error_etag) is None:
+                    continue
+            yield from self.clear_up(record, error)
+            return True
+        return False
+
+    def settled(self, record: Record) -> Steps[bool]:
+        """Whether the run is over by other hands, or its document another one by now; cleared up behind it."""
+        committed = yield from self.committed(record.key, record.job)
+        if record.run <= committed.last_run and record.run > committed.superseded_run:
+            end = committed.done if record.run <= committed.done_run else committed.error
+            yield from self.clear_up(record, end or record)
+            return True
+        yield
+        is_current = f"{record.key}@{self.world.inbox[record.key][0]}" == record.job
+        if is_current and record.run > committed.superseded_run:
+            return False
+        yield from self.supersede(record)
+        return True
+
+    def supersede(self, record: Record) -> Steps[None]:
+        """Keep what became of the run; then look at the output location again, and start what is current."""
+        yield
+        self.world.put(f"superseded/{record.name}", dataclasses.replace(record, state="superseded"), ABSENT)
+        if self.rules.look_again_after_superseding:
+            yield from self.start_current(record)
+        yield
+        self.world.store.pop(f"open/{record.name}", None)
+
+    def clear_up(self, record: Record, end: Record) -> Steps[None]:
+        """What follows a commit; harmless however often it is done."""
+        yield
+        if f"{record.key}@{self.world.inbox[record.key][0]}" != record.job:  # overwritten during the commit
+            yield from self.start_current(record)
+        yield
+        if end.state == "done" and end.replaced_error == self.world.get(f"error/{record.key}")[0]:
+            self.world.store.pop(f"error/{record.key}", None)
+        yield
+        self.world.store.pop(f"open/{record.name}", None)
+
+    def start_current(self, record: Record) -> Steps[None]:
+        """Send a message for the run that the document as it stands now lacks, if it lacks one."""
+        yield
+        version, uploaded_at = self.world.inbox[record.key]
+        job = f"{record.key}@{version}"
+        committed = yield from self.committed(record.key, job)
+        yield
+        is_our_text = self.world.get(f"text/{record.key}")[1] == record.name
+        is_our_record = committed.done is not None and committed.done.name == record.name
+        run = committed.run_for_event(uploaded_at)
+        if is_our_text and not is_our_record:
+            run = committed.last_run + 1
+        if run is not None:
+            yield
+            self.world.send(Message(job, run, record.key, self.world.tick()), 0)
+
+
+def until_void(receives: int) -> float:
+    """A message that may be early is seen again soon, and then once its sender must be dead."""
+    return EARLY if receives == 1 else LEASE
