@@ -106,8 +106,8 @@ class Batch(Poison):
     @property
     def outputs(self) -> tuple[str, ...]:
         """With the file of answers."""
-        place = output_location(self.key)
-        return place.run_record_key, place.result_key("jsonl")
+        location = output_location(self.key)
+        return location.run_record_key, location.result_key("jsonl")
 
 
 def _lines(key: str) -> Iterator[Line]:

@@ -124,5 +124,5 @@ def _conclude(out: Console, watcher: Watcher, ended: list[RunRecord | ErrorRecor
     shown = next((record for record in ended if isinstance(record, RunRecord)), None)
     if shown is not None:
         out.print(Panel(watcher.text(shown.result_key), title=f"s3://…/{shown.result_key}", title_align="left"))
-        out.print(f"[dim]Its run record, {shown.place.run_record_key}:[/]")
+        out.print(f"[dim]Its run record, {shown.location.run_record_key}:[/]")
         out.print(encode(shown).decode(), markup=False)

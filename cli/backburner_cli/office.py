@@ -63,7 +63,7 @@ class OperatorSession:
     @property
     def inbox(self) -> CurrentJobs:
         """The documents."""
-        return self.parts.submitter.inbox
+        return self.parts.submitter.current_jobs
 
     @property
     def canceller(self) -> Canceller:

@@ -106,7 +106,7 @@ class _Replay:
     def __init__(self, office: OperatorSession, out: Console, wanted: Wanted) -> None:
         self._office, self._out, self._wanted = office, out, wanted
         self._replayer = Replayer(
-            bucket=office.cloud.bucket, ledger=office.ledger, inbox=office.inbox, pending=office.cloud.pending
+            bucket=office.cloud.bucket, ledger=office.ledger, current_jobs=office.inbox, pending=office.cloud.pending
         )
         self._asked: dict[str, asyncio.Task[None]] = {}
         self._outcomes: dict[str, Outcome] = {}

@@ -83,7 +83,10 @@ def _replay(world: World) -> Outcome:
     ready = world.app("checker").connected()
     submitter = ready.parts.submitter
     replayer = Replayer(
-        bucket=submitter.bucket, ledger=submitter.ledger, inbox=submitter.inbox, pending=submitter.starter.pending
+        bucket=submitter.bucket,
+        ledger=submitter.ledger,
+        current_jobs=submitter.current_jobs,
+        pending=submitter.starter.pending,
     )
     outcome: Outcome = ready.runner.run(replayer.replay(KEY))
     world.settle()

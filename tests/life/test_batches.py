@@ -175,7 +175,10 @@ def test_failed_lines_are_told_apart_and_a_replay_runs_only_those(system):
 def replay(system):
     parts = system.parts()
     replayer = Replayer(
-        bucket=system.bucket, ledger=parts.submitter.ledger, inbox=parts.submitter.inbox, pending=system.pending
+        bucket=system.bucket,
+        ledger=parts.submitter.ledger,
+        current_jobs=parts.submitter.current_jobs,
+        pending=system.pending,
     )
     system.run(replayer.replay(KEY))
     system.settle()
@@ -287,7 +290,10 @@ def test_a_replay_that_is_cancelled_keeps_what_earlier_runs_have_done(system):
     first = system.run_record(KEY)
     parts = system.parts()
     replayer = Replayer(
-        bucket=system.bucket, ledger=parts.submitter.ledger, inbox=parts.submitter.inbox, pending=system.pending
+        bucket=system.bucket,
+        ledger=parts.submitter.ledger,
+        current_jobs=parts.submitter.current_jobs,
+        pending=system.pending,
     )
     system.run(replayer.replay(KEY))
     system.run(system.parts().tick.run(1.0))

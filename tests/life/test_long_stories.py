@@ -32,8 +32,8 @@ def begin(system, key, text):
 
 def rerun(system, key):
     parts = system.parts()
-    inbox = parts.submitter.inbox
-    replayer = Replayer(bucket=system.bucket, ledger=inbox.ledger, inbox=inbox, pending=system.pending)
+    inbox = parts.submitter.current_jobs
+    replayer = Replayer(bucket=system.bucket, ledger=inbox.ledger, current_jobs=inbox, pending=system.pending)
     system.run(replayer.replay(key, rerun=True))
 
 

@@ -25,7 +25,9 @@ def failed(attempts=3):
 def replayer(system):
     """What the operator's command has in hand."""
     submitter = system.parts().submitter
-    return Replayer(bucket=system.bucket, ledger=submitter.ledger, inbox=submitter.inbox, pending=system.pending)
+    return Replayer(
+        bucket=system.bucket, ledger=submitter.ledger, current_jobs=submitter.current_jobs, pending=system.pending
+    )
 
 
 def replay(system, key=KEY, **options):

@@ -60,7 +60,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
     pending = WatchedQueue(queue=ports.pending, clock=ports.clock)
     backlog = WatchedQueue(queue=ports.backlog, clock=ports.clock)
     ledger = Ledger(ports.bucket)
-    inbox = CurrentJobs(
+    current_jobs = CurrentJobs(
         bucket=ports.bucket,
         ledger=ledger,
         bucket_name=settings.bucket,
@@ -85,7 +85,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
     finisher = Finisher(
         bucket=ports.bucket,
         ledger=ledger,
-        inbox=inbox,
+        current_jobs=current_jobs,
         governor=governor,
         journal=journal,
         pending=pending,
@@ -95,7 +95,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
     parent_runs = ParentRuns(
         bucket=ports.bucket,
         ledger=ledger,
-        inbox=inbox,
+        current_jobs=current_jobs,
         finisher=finisher,
         governor=governor,
         canceller=Canceller(ledger=ledger, pending=pending),
@@ -132,7 +132,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         clock=ports.clock,
         forgets=settings.profile.deletes,
     )
-    collector = LinePoller(
+    line_poller = LinePoller(
         governor=governor,
         generator=ports.generator,
         clock=ports.clock,
@@ -160,13 +160,13 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
     segments = SegmentRunner(
         bucket=ports.bucket,
         ledger=ledger,
-        inbox=inbox,
+        current_jobs=current_jobs,
         finisher=finisher,
         generator=ports.generator,
         pending=pending,
         clock=ports.clock,
         pace=pace,
-        collector=collector,
+        line_poller=line_poller,
         starter=line_starter,
         checkpointer=checkpointer,
         memory=ports.memory,
@@ -174,7 +174,7 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
     submitter = Submitter(
         bucket=ports.bucket,
         ledger=ledger,
-        inbox=inbox,
+        current_jobs=current_jobs,
         starter=starter,
         finisher=finisher,
         parent_runs=parent_runs,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from backburner.batch.lines import CANCELLED_LINE, failed, succeeded
+from backburner.capacity.estimates import estimated
 from backburner.capacity.limits import Reservation
 from backburner.capacity.timing import backoff_s
 from backburner.errors import Reason
@@ -74,16 +75,16 @@ class SegmentVisit:
     @property
     def reservation(self) -> Reservation:
         """What is open now."""
-        each, price, started = self.line_reservation, self.record.price, self.segment.started
+        each, started = self.line_reservation, self.segment.started
         creating = len(self.segment.creating)
         told = [line for line in started if line.outputs]
         others = len(started) - len(told) + creating
-        cost = sum(price.of(line.inputs, line.outputs) for line in told) if price else 0.0
+        estimates = [estimated(self.record.price, line.inputs, line.outputs) for line in told]
         return replace(
             each,
             slots=len(started) + creating,
-            tokens=sum(line.inputs + line.outputs for line in told) + others * each.tokens,
-            cost=cost + others * each.cost,
+            tokens=sum(estimate.tokens for estimate in estimates) + others * each.tokens,
+            cost=sum(estimate.cost for estimate in estimates) + others * each.cost,
         )
 
     def age_s(self) -> float:

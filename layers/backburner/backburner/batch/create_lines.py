@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from backburner.batch.checkpoint import Checkpointer, SegmentVisit
 from backburner.batch.line_verdicts import judged
 from backburner.batch.lines import CANCELLED_LINE, BadLineError, Request, Requests, custom_id_of, split_lines
+from backburner.capacity.estimates import estimated
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, MAX_PAUSES, Denial, Reservation
 from backburner.capacity.timing import MAX_DELAY_S, Pace, ask_again_s, backoff_s
@@ -160,16 +162,13 @@ class LineCreator:
             return [visit.reservation] * len(lines)
         requests, found = self._reader(visit), list[Reservation]()
         for line in lines:
-            model = visit.reservation.model
-            try:
+            model, asked = visit.reservation.model, (0, 0)
+            with suppress(BadLineError):  # else it ends without a generation
                 request = requests.of(raw.get(line.number), line.cap)
-                inputs, outputs = self._asked(request, requests.recipe, len(raw[line.number]))
+                asked = self._asked(request, requests.recipe, len(raw[line.number]))
                 model = request.body["model"]
-            except BadLineError:  # it ends without a generation
-                inputs = outputs = 0
-            price = visit.record.price
-            cost = price.of(inputs, outputs) if price else 0.0
-            found.append(replace(visit.reservation, model=model, tokens=inputs + outputs, cost=cost))
+            estimate = estimated(visit.record.price, *asked)
+            found.append(replace(visit.reservation, model=model, tokens=estimate.tokens, cost=estimate.cost))
         return found
 
     @staticmethod
@@ -318,20 +317,13 @@ class LineCreator:
 
     def _afford(self, request: Request, requests: Requests, size_bytes: int) -> None:
         """Raises `BadLineError` where a line alone is dearer than a whole day's budget, or nobody knows its price."""
-        inputs, outputs = self._asked(request, requests.recipe, size_bytes)
-        limits, price = self.governor.limits, requests.recipe.price
-        if limits.daily_tokens is not None and inputs + outputs > limits.daily_tokens:
-            told = f"about {inputs + outputs} tokens, more than a whole day's {limits.daily_tokens}"
-            raise BadLineError(Reason.OVER_BUDGET, told, request.custom_id)
-        if limits.daily_cost is None:
-            return
-        if price is None or request.body["model"] != requests.model:
+        limits = self.governor.limits
+        price = requests.recipe.price if request.body["model"] == requests.model else None
+        if why := estimated(price, *self._asked(request, requests.recipe, size_bytes)).over_budget(limits):
+            raise BadLineError(Reason.OVER_BUDGET, why, request.custom_id)
+        if limits.daily_cost is not None and price is None:
             told = f"BACKBURNER_DAILY_COST is set, and the recipe's price is that of {requests.model}: no other is run"
             raise BadLineError("unknown_price", told, request.custom_id)
-        cost = price.of(inputs, outputs)
-        if cost > limits.daily_cost:
-            told = f"about {cost:.4f}, more than a whole day's {limits.daily_cost}"
-            raise BadLineError(Reason.OVER_BUDGET, told, request.custom_id)
 
     async def _raw(self, visit: SegmentVisit) -> dict[int, bytes]:
         """The lines by their numbers; empty if the batch is not there any more."""

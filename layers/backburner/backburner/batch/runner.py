@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from backburner.batch.checkpoint import Checkpointer, SegmentVisit, TakenError
 from backburner.batch.create_lines import LineCreator
 from backburner.batch.poll_lines import LinePoller
+from backburner.capacity.estimates import estimated
 from backburner.capacity.limits import Reservation
 from backburner.capacity.timing import MAX_DELAY_S, Pace, ask_again_s, next_poll_s
 from backburner.documents.recipes import parse
@@ -43,13 +44,13 @@ class SegmentRunner:
 
     bucket: Bucket
     ledger: Ledger
-    inbox: CurrentJobs
+    current_jobs: CurrentJobs
     finisher: Finisher
     generator: Generator
     pending: Queue
     clock: Clock
     pace: Pace
-    collector: LinePoller
+    line_poller: LinePoller
     starter: LineCreator
     checkpointer: Checkpointer
     memory: MemoryBudget
@@ -80,16 +81,16 @@ class SegmentRunner:
         )
         return await self.ledger.claim(waiting) is not None
 
-    async def look(self, held: Open) -> float | None:
+    async def advance(self, held: Open) -> float | None:
         """Do what can be done now. In how many seconds to look again, under the message in hand; None: delete it."""
         record = held.record
         assert record.segment is not None, "not a segment"
         visit = SegmentVisit(held=held, segment=record.segment, clock=self.clock, began_s=self.clock.monotonic())
         try:
-            if await self.inbox.parent(record.part_of) is None:
+            if await self.current_jobs.parent(record.part_of) is None:
                 return await self._abandon(visit)
             await self.starter.count_dead(visit)
-            async for _ in self.collector.collect(visit):  # as much as memory takes at a time
+            async for _ in self.line_poller.collect(visit):  # as much as memory takes at a time
                 await self._save(visit)
             if record.cancelled_for is not None:
                 return await self._cancel(visit, record.cancelled_for)
@@ -102,7 +103,7 @@ class SegmentRunner:
 
     async def _abandon(self, visit: SegmentVisit) -> float | None:
         """Its batch is over: stop what is under way, and end with it."""
-        all_stopped = await self.collector.cancel(visit)
+        all_stopped = await self.line_poller.cancel(visit)
         await self.checkpointer.save(visit)
         if not all_stopped:
             return _HELD_S
@@ -115,7 +116,7 @@ class SegmentRunner:
         What runs is cancelled → a piece with how that ended → the record → a piece with all that was not begun →
         the record → the lines together, its end. A crash in between brings its message back, and it goes on from there.
         """
-        async for _ in self.collector.stop(visit, reason):
+        async for _ in self.line_poller.stop(visit, reason):
             await self._save(visit)
         if visit.segment.started:
             return _HELD_S
@@ -167,16 +168,16 @@ class SegmentRunner:
         failed = len(segment.failed)
         counts = LineCounts(total=segment.completed + failed, completed=segment.completed, failed=failed)
         async with self.memory.holding(self.memory.moderate_bytes):
-            with open_spool() as shelf:
+            with open_spool() as spool:
                 try:
-                    await self._take_down(segment, shelf)
+                    await self._take_down(segment, spool)
                 except JobError as error:
                     await self.finisher.fail(replace(visit.record, segment=None), error.reason, str(error))
                     return
-                with as_file(shelf.in_order()) as path:
+                with as_file(spool.in_order()) as path:
                     await self.finisher.done(replace(visit.record, lines=counts), path)
 
-    async def _take_down(self, segment: Segment, shelf: Spool) -> None:
+    async def _take_down(self, segment: Segment, spool: Spool) -> None:
         """Put what became of each line on a shelf. Raises `JobError` where that is not known any more."""
         for key in segment.pieces:
             piece = await self.bucket.get(key)
@@ -184,15 +185,14 @@ class SegmentRunner:
                 raise JobError(Reason.LOST, f"{key}, with lines that had ended, is gone")
             for line in piece.body.splitlines(keepends=True):
                 number, _, written = line.partition(b"\t")
-                shelf.put(int(number), written)
-        if len(shelf) != segment.completed + len(segment.failed):
-            raise JobError(Reason.LOST, f"{len(shelf)} lines were written, not what the record says")
+                spool.put(int(number), written)
+        if len(spool) != segment.completed + len(segment.failed):
+            raise JobError(Reason.LOST, f"{len(spool)} lines were written, not what the record says")
 
 
 def _each(record: OpenRecord, segment: Segment) -> Reservation:
     """What a line of middling length reserves."""
     recipe = parse(record.recipe_text)
     size_bytes = (segment.end_byte - segment.first_byte) // max(1, segment.count)
-    inputs, outputs = line_tokens(size_bytes, recipe.max_output_tokens)
-    cost = recipe.price.of(inputs, outputs) if recipe.price else 0.0
-    return Reservation(model=record.provider.model, tokens=inputs + outputs, cost=cost)
+    tokens = line_tokens(size_bytes, recipe.max_output_tokens)
+    return estimated(recipe.price, *tokens).reservation(record.provider.model)

@@ -106,7 +106,7 @@ class Segmenter:
                 counts, first_error = await self._sorted_out(parts, good, bad, cancelled_for)
             record = replace(record, lines=counts)
             if counts.failed:
-                await self._put_errors(record.place.errors_key, errors)
+                await self._put_errors(record.location.errors_key, errors)
             if counts.completed:
                 await self.finisher.done(record, outputs)
             elif cancelled_for:
@@ -168,17 +168,17 @@ class Segmenter:
 
     async def _cancelled(self, segment: Segment, reason: Reason) -> AsyncIterator[bytes]:
         """What became of each line of a segment that was left: it had ended, or was cancelled."""
-        with open_spool() as shelf:
+        with open_spool() as spool:
             for key in segment.pieces:
                 piece = await self.bucket.get(key)
                 for line in piece.body.splitlines(keepends=True) if piece else ():
                     numbered, _, written = line.partition(b"\t")
-                    shelf.put(int(numbered), written)
+                    spool.put(int(numbered), written)
             raw = await self._raw(segment)
             for todo in segment.todo:
                 number = todo.number
                 custom_id = custom_id_of(raw.get(number, b""))
-                yield shelf.take(number) if number in shelf else failed(number, custom_id, reason, CANCELLED_LINE)
+                yield spool.take(number) if number in spool else failed(number, custom_id, reason, CANCELLED_LINE)
 
     async def _raw(self, segment: Segment) -> dict[int, bytes]:
         """The lines of a segment by their numbers; empty if they are not there any more."""

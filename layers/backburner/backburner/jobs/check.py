@@ -100,7 +100,7 @@ class Checker:
     async def _drive(self, held: Open, received: Received) -> "_Next":
         """Do what a run needs next, with its message in hand."""
         if held.record.segment is not None:
-            return await self._after(await self.segments.look(held), held, received)
+            return await self._after(await self.segments.advance(held), held, received)
         match held.record.state:
             case State.SUBMITTING | State.WAITING if held.record.cancelled_for is not None:
                 perhaps = held.record.suspected_orphans + (held.record.state is State.SUBMITTING)
@@ -115,7 +115,7 @@ class Checker:
             case _ if held.record.division is None:
                 return await self._look(held, received)
             case _:
-                return await self._after(await self.parent_runs.look(held), held, received)
+                return await self._after(await self.parent_runs.advance(held), held, received)
         return _DELETE if ours else _TAKEN
 
     async def _unrecorded(self, message: Message, received: Received) -> "_Next":

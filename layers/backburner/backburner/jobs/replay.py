@@ -40,7 +40,7 @@ class Replayer:
 
     bucket: Bucket
     ledger: Ledger
-    inbox: CurrentJobs
+    current_jobs: CurrentJobs
     pending: Queue
 
     async def replay(self, key: str, *, rerun: bool = False) -> Outcome:
@@ -53,10 +53,10 @@ class Replayer:
 
     async def plan(self, key: str, *, rerun: bool = False) -> Plan:
         """Say what `replay` would do now. Raises `ValueError` for a key that is not in the inbox."""
-        current = await self.inbox.current(key, await self.bucket.head(key))
+        current = await self.current_jobs.current(key, await self.bucket.head(key))
         if current is None:
             return Plan(outcome=Outcome.SOURCE_MISSING)
-        committed = await self.ledger.committed(current.place, current.job_id)
+        committed = await self.ledger.committed(current.location, current.job_id)
         run = committed.last_run + 1
         if await self.ledger.open_record(current.job_id, run):
             return Plan(outcome=Outcome.RUNNING)

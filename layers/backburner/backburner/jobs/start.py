@@ -17,6 +17,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from backburner.capacity.estimates import estimated
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, Denial, Reservation
 from backburner.capacity.timing import MAX_DELAY_S, backoff_s, probe_s
@@ -243,7 +244,7 @@ class Starter:
         theirs = await self.ledger.open_record(record.job_id, record.run)
         if theirs is not None and response_id in theirs.record.response_ids:
             return
-        if (await self.ledger.committed(record.place, record.job_id)).knows(response_id):
+        if (await self.ledger.committed(record.location, record.job_id)).knows(response_id):
             return
         logger.warning("generation cancelled: another owner", extra=log_keys(record) | {"response_id": response_id})
         await self.generator.cancel(response_id)
@@ -289,7 +290,7 @@ class Starter:
             raise JobError(Reason.SOURCE_MISSING, "the document was removed before its generation was started")
         if source.etag != record.source.etag:
             return None
-        if record.place.is_part:
+        if record.location.is_part:
             return source.body.decode()
         await hold.before_reading(source.body, source_key)
         text = (await self.extractor.extract(source.body, source_key)).text
@@ -299,6 +300,7 @@ class Starter:
 
 def _reservation(record: OpenRecord, cap: int | None) -> Reservation | None:
     """What the next attempt reserves: with a doubled cap half of that more than before."""
-    reservation, more = record.reservation, (cap or 0) // 2
-    cost = record.price.of(0, more) if record.price else 0.0
-    return reservation and replace(reservation, tokens=reservation.tokens + more, cost=reservation.cost + cost)
+    reservation, more = record.reservation, estimated(record.price, 0, (cap or 0) // 2)
+    return reservation and replace(
+        reservation, tokens=reservation.tokens + more.tokens, cost=reservation.cost + more.cost
+    )

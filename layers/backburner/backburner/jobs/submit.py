@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from backburner.batch.runner import SegmentRunner
 from backburner.batch.segmenter import Segmenter
+from backburner.capacity.estimates import estimated
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Denial, Reservation
 from backburner.capacity.timing import MAX_DELAY_S
@@ -50,7 +51,7 @@ class Submitter:
 
     bucket: Bucket
     ledger: Ledger
-    inbox: CurrentJobs
+    current_jobs: CurrentJobs
     starter: Starter
     finisher: Finisher
     parent_runs: ParentRuns
@@ -73,10 +74,10 @@ class Submitter:
 
     async def _submit(self, key: str, wanted: Message | None, hold: Hold) -> Outcome:
         source = await hold.document(self.bucket, key)
-        current = await self.inbox.current(key, source, wanted.part_of if wanted else None)
+        current = await self.current_jobs.current(key, source, wanted.part_of if wanted else None)
         if current is None:
             return Outcome.GONE
-        committed = await self.ledger.committed(current.place, current.job_id)
+        committed = await self.ledger.committed(current.location, current.job_id)
         run = _run_to_open(current, committed, wanted)
         if run is None or await self.ledger.open_record(current.job_id, run):
             return Outcome.KNOWN
@@ -84,9 +85,9 @@ class Submitter:
 
     async def give_up(self, key: str, wanted: Message, why: str) -> None:
         """Fail the run that a message would open, and that could not be opened again and again."""
-        current = await self.inbox.current(key, await self.bucket.head(key), wanted.part_of)
+        current = await self.current_jobs.current(key, await self.bucket.head(key), wanted.part_of)
         if current is not None:
-            committed = await self.ledger.committed(current.place, current.job_id)
+            committed = await self.ledger.committed(current.location, current.job_id)
             run = _run_to_open(current, committed, wanted)
             if run is not None:
                 await self.finisher.fail(self._record(current, committed, run), Reason.INTERNAL_ERROR, why)
@@ -124,7 +125,7 @@ class Submitter:
         held = await self.ledger.claim(replace(record, ticket=ticket, attempt=1))
         if held is None:
             return Outcome.KNOWN
-        logger.info("job claimed", extra=log_keys(record) | {"recipe": current.place.recipe})
+        logger.info("job claimed", extra=log_keys(record) | {"recipe": current.location.recipe})
         await self.starter.start(held, text)
         return Outcome.CLAIMED
 
@@ -141,18 +142,13 @@ class Submitter:
     def _reservation(self, recipe: Recipe, text: str, model: str) -> Reservation:
         """What one generation may use. Raises `JobError` where it can never be afforded."""
         inputs = estimate_tokens(recipe.instructions) + estimate_tokens(text)
-        outputs = recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS
-        limits, price = self.governor.limits, recipe.price
-        if limits.daily_cost is not None and price is None:
+        estimate = estimated(recipe.price, inputs, recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS)
+        limits = self.governor.limits
+        if limits.daily_cost is not None and recipe.price is None:
             raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
-        cost = price.of(inputs, outputs) if price else 0.0
-        if limits.daily_tokens is not None and inputs + outputs > limits.daily_tokens:
-            raise JobError(
-                Reason.OVER_BUDGET, f"about {inputs + outputs} tokens, more than a whole day's {limits.daily_tokens}"
-            )
-        if limits.daily_cost is not None and cost > limits.daily_cost:
-            raise JobError(Reason.OVER_BUDGET, f"about {cost:.4f}, more than a whole day's {limits.daily_cost}")
-        return Reservation(model=model, tokens=inputs + outputs, cost=cost)
+        if why := estimate.over_budget(limits):
+            raise JobError(Reason.OVER_BUDGET, why)
+        return estimate.reservation(model)
 
     async def _batch(self, record: OpenRecord, current: CurrentJob) -> Division | None:
         """The segments of a document that is a batch."""
@@ -161,7 +157,7 @@ class Submitter:
         return await self.parent_runs.into_segments(record, current.source)
 
     async def _extracted(self, current: CurrentJob, hold: Hold) -> Extracted:
-        source, key = current.source, current.place.key
+        source, key = current.source, current.location.key
         self.memory.must_fit(source.size_bytes)
         if current.parent:
             return Extracted(source.body.decode())
@@ -177,13 +173,13 @@ class Submitter:
             run=run,
             state=State.SUBMITTING,
             source=Source(
-                bucket=self.inbox.bucket_name,
-                key=current.place.key,
+                bucket=self.current_jobs.bucket_name,
+                key=current.location.key,
                 etag=source.etag,
                 size=source.size_bytes,
                 last_modified=source.last_modified,
             ),
-            recipe=RecipeRef(name=current.place.recipe, sha256=fingerprint(current.recipe)),
+            recipe=RecipeRef(name=current.location.recipe, sha256=fingerprint(current.recipe)),
             provider=ProviderRef(profile=self.provider_name, base_url=self.base_url, model=current.model),
             uploaded_at=source.last_modified,
             ticket="",
@@ -197,7 +193,7 @@ def _recipe_text(current: CurrentJob) -> str:
     """A part's recipe is its document's, and a little longer: it was checked there."""
     if current.parent is not None:
         return (current.recipe or b"").decode()
-    return source_text(current.place.recipe, current.recipe)
+    return source_text(current.location.recipe, current.recipe)
 
 
 def _run_to_open(current: CurrentJob, committed: Committed, wanted: Message | None) -> int | None:

@@ -164,11 +164,11 @@ class Ledger:
             return noted is None or noted.body == attempt
         return True
 
-    async def committed(self, place: OutputLocation, job: str) -> Committed:
+    async def committed(self, location: OutputLocation, job: str) -> Committed:
         """What stands at a place, seen by one job."""
         run, error, superseded = await asyncio.gather(
-            self._read(place.run_record_key, RunRecord),
-            self._read(place.error_record_key, ErrorRecord),
+            self._read(location.run_record_key, RunRecord),
+            self._read(location.error_record_key, ErrorRecord),
             self._superseded_run(job),
         )
         return Committed(job, run, error, superseded)

@@ -100,7 +100,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last write, so that a writer whose answer was lost knows its own."""
 
     @property
-    def place(self) -> OutputLocation:
+    def location(self) -> OutputLocation:
         """Where its outputs stand."""
         return output_location(self.source.key)
 

@@ -126,7 +126,7 @@ class Auditor:
         for key in locations if runs else ():
             current = None
             with suppress(UnreadableError):
-                current = await self.sweeper.submitter.inbox.current(key, await self.bucket.head(key))
+                current = await self.sweeper.submitter.current_jobs.current(key, await self.bucket.head(key))
             if current is not None and current.job_id in runs:
                 owners.add(key)
                 snapshot.unreadable[runs[current.job_id]] += f"; it is the record of {key}"

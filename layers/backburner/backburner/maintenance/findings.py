@@ -73,8 +73,8 @@ def judge(
     key: str, seen: LocationState, superseded: Container[str] = (), unreadable: Container[str] = ()
 ) -> list[Finding]:
     """What is wrong at one place. Nothing is lost as far as anybody knows, where a record of it cannot be read."""
-    place = output_location(key)
-    is_hidden = place.run_record_key in unreadable or place.error_record_key in unreadable
+    location = output_location(key)
+    is_hidden = location.run_record_key in unreadable or location.error_record_key in unreadable
     found = [
         *(_judged_open(key, seen, working, superseded) for working in seen.working),
         *(() if seen.working else _judged_at_rest(key, seen)),

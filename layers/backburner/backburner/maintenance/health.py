@@ -25,22 +25,22 @@ class Health:
     """Objects that a person must look at."""
 
 
-def alarms(census: Health, *, deadline_s: int, results_kept_s: int | None) -> list[str]:
+def alarms(health: Health, *, deadline_s: int, results_kept_s: int | None) -> list[str]:
     """What somebody must look at, by the names of the runbook's paragraphs.
 
     Half the time that results are kept is left when the second one begins: what is collected late is not yet lost.
     """
     raised = {
-        "oldest-open-job": census.oldest_s > deadline_s,
-        "results-end": results_kept_s is not None and census.oldest_s > results_kept_s / 2,
-        "provider-paused": census.paused > 0,
-        "unreadable-objects": census.unreadable > 0,
-        "budget": census.budget_used >= _BUDGET_SHARE,
+        "oldest-open-job": health.oldest_s > deadline_s,
+        "results-end": results_kept_s is not None and health.oldest_s > results_kept_s / 2,
+        "provider-paused": health.paused > 0,
+        "unreadable-objects": health.unreadable > 0,
+        "budget": health.budget_used >= _BUDGET_SHARE,
     }
     return [name for name, is_raised in raised.items() if is_raised]
 
 
-async def take(bucket: Bucket, governor: Governor) -> Health:
+async def measure(bucket: Bucket, governor: Governor) -> Health:
     """Count what is open now."""
     count, oldest_s = 0, 0.0
     async for key, stored in bucket.listed(OPEN):

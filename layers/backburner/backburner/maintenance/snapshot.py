@@ -155,10 +155,10 @@ class SnapshotReader:
 
     async def again(self, key: str, working: tuple[OpenRun, ...]) -> LocationState:
         """One place, looked at anew."""
-        snapshot, place = Snapshot(), output_location(key)
+        snapshot, location = Snapshot(), output_location(key)
         document = await self.bucket.head(key)
-        await self.done(snapshot, place.run_record_key)
-        await self._failure(snapshot, place.error_record_key, None)
+        await self.done(snapshot, location.run_record_key)
+        await self._failure(snapshot, location.error_record_key, None)
         seen = snapshot.at(key)
         if document is not None:
             seen.etag, seen.age_s = document.etag, document.age_s
@@ -190,7 +190,7 @@ class SnapshotReader:
 
     async def done(self, snapshot: Snapshot, key: str) -> None:
         """One run record, if it is there."""
-        stored, record = await self._record(snapshot, key, RunRecord, lambda place: place.run_record_key)
+        stored, record = await self._record(snapshot, key, RunRecord, lambda location: location.run_record_key)
         if stored is not None and record is not None:
             snapshot.at(record.source.key).done = EndedRun(
                 **_ended(stored, record),
@@ -202,7 +202,7 @@ class SnapshotReader:
     async def _failure(self, snapshot: Snapshot, key: str, _: Stored | None) -> None:
         if not key.endswith(ERROR_RECORD):
             return
-        stored, record = await self._record(snapshot, key, ErrorRecord, lambda place: place.error_record_key)
+        stored, record = await self._record(snapshot, key, ErrorRecord, lambda location: location.error_record_key)
         if stored is not None and record is not None:
             snapshot.at(record.source.key).failed = EndedRun(**_ended(stored, record))
 
@@ -218,11 +218,11 @@ class SnapshotReader:
             return None, None
         try:
             record = decode(stored.body, kind)
-            place = output_location(record.source.key)
+            location = output_location(record.source.key)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             snapshot.unreadable[key] = str(error)
             return stored, None
-        if stands_at is not None and stands_at(place) != key:
+        if stands_at is not None and stands_at(location) != key:
             snapshot.unreadable[key] = f"it is the record of {record.source.key}, whose place is elsewhere"
             return stored, None
         return stored, record

@@ -65,14 +65,14 @@ class Window:
 
     def is_answered(self, key: str, document: Stored) -> bool:
         """Whether a run or error record newer than the document stands at its place."""
-        place = output_location(key)
-        found = (self.records.get(record) for record in (place.run_record_key, place.error_record_key))
+        location = output_location(key)
+        found = (self.records.get(record) for record in (location.run_record_key, location.error_record_key))
         return any(record.last_modified > document.last_modified for record in found if record)
 
     def state_of(self, key: str, document: Stored) -> State | None:
         """How the document ended as it stands: by the later of the records that are not older than it."""
-        place = output_location(key)
-        run, error = (self.records.get(record) for record in (place.run_record_key, place.error_record_key))
+        location = output_location(key)
+        run, error = (self.records.get(record) for record in (location.run_record_key, location.error_record_key))
         ended = [
             (record.last_modified, state)
             for record, state in ((error, State.FAILED), (run, State.DONE))
@@ -207,7 +207,10 @@ class Sweeper:
     async def window(self, page: Mapping[str, Stored]) -> Window:
         """What stands at the places of a page."""
         locations, records = [output_location(key) for key in page], dict[str, Stored]()
-        for wanted in ({place.run_record_key for place in locations}, {place.error_record_key for place in locations}):
+        for wanted in (
+            {location.run_record_key for location in locations},
+            {location.error_record_key for location in locations},
+        ):
             first, last = min(wanted), max(wanted)  # not those of the first and the last document: suffixes sort too
             async for key, stored in self.bucket.listed(f"{first.partition('/')[0]}/", first[:-1]):
                 if key > last:
@@ -263,10 +266,10 @@ class _UnderWay:
 
     async def includes(self, key: str, document: Stored) -> bool:
         """Whether somebody works on this version of a document: as its job is now, or under an older recipe."""
-        place, inbox = output_location(key), self.sweeper.submitter.inbox
-        if place.recipe not in self.recipes:
-            self.recipes[place.recipe] = await inbox.recipe(place.recipe)
-        if inbox.job_of(place, document, self.recipes[place.recipe]).job_id in self.jobs:
+        location, current_jobs = output_location(key), self.sweeper.submitter.current_jobs
+        if location.recipe not in self.recipes:
+            self.recipes[location.recipe] = await current_jobs.recipe(location.recipe)
+        if current_jobs.job_of(location, document, self.recipes[location.recipe]).job_id in self.jobs:
             return True
         if self._sources is None:
             found = await self._read()

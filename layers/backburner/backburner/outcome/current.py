@@ -15,7 +15,7 @@ from backburner.provider.profiles import Profile, resolve_model
 class CurrentJob:
     """A document as it stands now. `source` holds its bytes only if they were asked for."""
 
-    place: OutputLocation
+    location: OutputLocation
     source: Stored
     recipe: bytes | None
     job_id: str
@@ -42,19 +42,19 @@ class CurrentJobs:
         """
         if source is None:
             return None
-        place = output_location(key)
-        if place.is_part:
+        location = output_location(key)
+        if location.is_part:
             parent = await self.parent(part_of)
             if parent is None or parent.division is None or parent.division.is_stopping:
                 return None
             return self._part(parent, key, source)
-        return self.job_of(place, source, await self.recipe(place.recipe))
+        return self.job_of(location, source, await self.recipe(location.recipe))
 
-    def job_of(self, place: OutputLocation, source: Stored, recipe: bytes | None) -> CurrentJob:
+    def job_of(self, location: OutputLocation, source: Stored, recipe: bytes | None) -> CurrentJob:
         """The job that a document and a recipe make."""
         model = resolve_model(self.profile, model_in(recipe) or self.default_model, self.project)
-        job = job_id(self.bucket_name, place.key, source.etag, fingerprint(recipe), model)
-        return CurrentJob(place=place, source=source, recipe=recipe, job_id=job, model=model)
+        job = job_id(self.bucket_name, location.key, source.etag, fingerprint(recipe), model)
+        return CurrentJob(location=location, source=source, recipe=recipe, job_id=job, model=model)
 
     def jobs_of_parts(self, parent: OpenRecord) -> dict[str, str]:
         """The ids of the jobs that work on the parts of a run, by the parts' keys."""
@@ -67,7 +67,7 @@ class CurrentJobs:
         for part, recipe in recipes_of(parent):
             if part.key == key:
                 return CurrentJob(
-                    place=output_location(key),
+                    location=output_location(key),
                     source=source,
                     recipe=recipe,
                     job_id=self._job_of_part(parent, part, recipe),
@@ -95,7 +95,7 @@ class CurrentJobs:
             return False
         if current.source.etag != record.source.etag:
             return True
-        others = await self.ledger.committed(current.place, current.job_id)
+        others = await self.ledger.committed(current.location, current.job_id)
         if others.last_run or await self.ledger.open_record(current.job_id, 1):
             return True
         return not set(committed.etags) <= set(record.committed_at_claim)

@@ -55,7 +55,7 @@ class Finisher:
 
     bucket: Bucket
     ledger: Ledger
-    inbox: CurrentJobs
+    current_jobs: CurrentJobs
     governor: Governor
     journal: Journal
     pending: Queue
@@ -63,17 +63,17 @@ class Finisher:
 
     async def done(self, record: OpenRecord, text: "_Text") -> State:
         """Write the text and its run record, on condition that nobody else did meanwhile. Returns how the run ended."""
-        place, nonce = record.place, new_nonce()
-        result_key = place.result_key(record.output)
+        location, nonce = record.location, new_nonce()
+        result_key = location.result_key(record.output)
         for _ in range(_TRIES):
-            committed = await self.ledger.committed(place, record.job_id)
+            committed = await self.ledger.committed(location, record.job_id)
             own = committed.run is not None and committed.run.record.nonce == nonce
             if not own and (ended := await self._settled(record, committed, text)):
                 return ended
             try:
                 etag = await self._put_text(record, result_key, text)
                 run_record = self._run_record(record, committed, result_key, etag, nonce)
-                await self.ledger.put(place.run_record_key, run_record, _match(committed.run))
+                await self.ledger.put(location.run_record_key, run_record, _match(committed.run))
             except ConflictError:
                 continue  # look again: still current?
             written = await self.bucket.head(result_key)
@@ -86,22 +86,22 @@ class Finisher:
 
     async def fail(self, record: OpenRecord, reason: Reason, message: str) -> State:
         """Write the error record, on condition that nobody else ended the run. Returns how the run ended."""
-        place, nonce = record.place, new_nonce()
+        location, nonce = record.location, new_nonce()
         for _ in range(_TRIES):
-            committed = await self.ledger.committed(place, record.job_id)
+            committed = await self.ledger.committed(location, record.job_id)
             error_record = self._error_record(record, reason, message, nonce)
             if committed.error is None or committed.error.record.nonce != nonce:
                 if ended := await self._settled(record, committed, None):
                     return ended
                 try:
-                    await self.ledger.put(place.error_record_key, error_record, _match(committed.error))
+                    await self.ledger.put(location.error_record_key, error_record, _match(committed.error))
                 except ConflictError:
                     continue  # look again: still current, or our own write?
             logger.warning("job failed", extra=log_keys(record) | {"reason": reason})
             await self._note(error_record)
             await self._clear_up(record, error_record)
             return State.FAILED
-        raise RetryLaterError(f"{place.error_record_key} is written by others all the time")
+        raise RetryLaterError(f"{location.error_record_key} is written by others all the time")
 
     async def supersede(self, record: OpenRecord, text: str | None) -> State:
         """Set a replaced run aside, and see to it that the place gets what is current.
@@ -124,7 +124,7 @@ class Finisher:
 
     async def settled(self, record: OpenRecord) -> State | None:
         """How a run ended by other hands, cleared up behind; None while it is still to be carried on."""
-        return await self._settled(record, await self.ledger.committed(record.place, record.job_id), None)
+        return await self._settled(record, await self.ledger.committed(record.location, record.job_id), None)
 
     async def _settled(self, record: OpenRecord, committed: Committed, text: "_Text | None") -> State | None:
         if record.run <= committed.superseded_run:
@@ -135,13 +135,13 @@ class Finisher:
         if committed.error is not None and committed.is_over(record.run):
             await self._clear_up(record, committed.error.record)
             return State.FAILED
-        if await self.inbox.is_superseded(record, committed):
+        if await self.current_jobs.is_superseded(record, committed):
             return await self.supersede(record, _quotable(text))
         return None
 
     async def _note(self, ended: RunRecord | ErrorRecord) -> None:
         """The journal's line; parts have none: their document's counts what they used."""
-        if not ended.place.is_part:
+        if not ended.location.is_part:
             await self.journal.note(ended)
 
     async def _clear_parts(self, record: OpenRecord) -> None:
@@ -161,9 +161,9 @@ class Finisher:
             await self._start_current(record, there)
         if isinstance(committed, RunRecord):
             replaced = committed.replaces
-            failed = await self.bucket.head(record.place.error_record_key) if replaced.error_etag else None
+            failed = await self.bucket.head(record.location.error_record_key) if replaced.error_etag else None
             if failed is not None and failed.etag == replaced.error_etag:
-                await self.bucket.delete(record.place.error_record_key)
+                await self.bucket.delete(record.location.error_record_key)
             if replaced.result_key is not None and replaced.result_key != committed.result_key:
                 await self.bucket.delete(replaced.result_key)
             if replaced.errors_key is not None and not _has_failures(committed):
@@ -174,7 +174,7 @@ class Finisher:
 
     async def _start_current(self, record: OpenRecord, source: Stored | None) -> None:
         """Send a message for the run that the document as it stands now is lacking, if it lacks one."""
-        current = await self.inbox.current(record.source.key, source)
+        current = await self.current_jobs.current(record.source.key, source)
         if current is not None and (run := await self._run_missing(record, current)):
             message = Message(job=current.job_id, run=run, key=record.source.key, ticket=new_ticket())
             await self.pending.send(message.encode(), 0)
@@ -199,9 +199,9 @@ class Finisher:
 
     async def _run_missing(self, record: OpenRecord, current: CurrentJob) -> int | None:
         """The run of the current job that nobody has opened; also if our text stands where its own belongs."""
-        committed = await self.ledger.committed(current.place, current.job_id)
+        committed = await self.ledger.committed(current.location, current.job_id)
         wrote = bool(record.responses) or record.division is not None
-        ours = await self.bucket.head(current.place.result_key(record.output)) if wrote else None
+        ours = await self.bucket.head(current.location.result_key(record.output)) if wrote else None
         overwritten = _is_of(ours, record) and not committed.committed_by(record)
         return committed.last_run + 1 if overwritten else committed.run_for_event(current.source.last_modified)
 
@@ -214,7 +214,7 @@ class Finisher:
             else Replaced(
                 result_key=before.result_key if before else None,
                 error_etag=committed.error.etag if committed.error else None,
-                errors_key=record.place.errors_key if _has_errors(committed) else None,
+                errors_key=record.location.errors_key if _has_errors(committed) else None,
             )
         )
         return RunRecord(

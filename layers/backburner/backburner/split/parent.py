@@ -55,7 +55,7 @@ class ParentRuns:
 
     bucket: Bucket
     ledger: Ledger
-    inbox: CurrentJobs
+    current_jobs: CurrentJobs
     finisher: Finisher
     governor: Governor
     canceller: Canceller
@@ -137,15 +137,15 @@ class ParentRuns:
             await self._release(mine.record)
         return mine is not None
 
-    async def look(self, held: Open) -> float | None:
+    async def advance(self, held: Open) -> float | None:
         """See how the parts are. In how many seconds to look again; None if the run is over."""
         record = held.record
         division = _division(record)
-        committed = await self.ledger.committed(record.place, record.job_id)
+        committed = await self.ledger.committed(record.location, record.job_id)
         if committed.is_over(record.run):
             await self.finisher.settled(record)
             return None
-        superseded = await self.inbox.is_superseded(record, committed)
+        superseded = await self.current_jobs.is_superseded(record, committed)
         keys = await self._keys(record)
         missing = [part for part in division.levels[-1] if not await self._is_over(part, keys)]
         stops = superseded or division.is_stopping  # even if the document was put back meanwhile
@@ -238,20 +238,20 @@ class ParentRuns:
             await self.finisher.done(record, await self._answer(record, level[0]))
             return None
         async with self.memory.holding(self.memory.moderate_bytes):
-            with open_spool() as shelf:
-                return await self._join(held, record, shelf)
+            with open_spool() as spool:
+                return await self._join(held, record, spool)
 
-    async def _join(self, held: Open, record: OpenRecord, shelf: Spool) -> float | None:
+    async def _join(self, held: Open, record: OpenRecord, spool: Spool) -> float | None:
         """Join the answers of the last level, which are never in memory together; or begin the level that does."""
         division, recipe = _division(record), parse(record.recipe_text)
         level, chars = division.levels[-1], list[int]()
         for first in range(0, len(level), _AT_ONCE):
             block = level[first : first + _AT_ONCE]
             for text in await asyncio.gather(*(self._answer(record, part) for part in block)):
-                shelf.put(len(chars), text.encode())
+                spool.put(len(chars), text.encode())
                 chars.append(len(text))
         if recipe.concatenates:
-            texts = (text.decode() for text in shelf.in_order())
+            texts = (text.decode() for text in spool.in_order())
             with as_file(piece.encode() for piece in pieces(texts, record.output)) as path:
                 is_short = path.stat().st_size <= _QUOTABLE_BYTES
                 await self.finisher.done(record, path.read_text(encoding="utf-8") if is_short else path)
@@ -260,7 +260,7 @@ class ParentRuns:
         groups = together(chars, int(room * await self._chars_per_token(record.provider.model)))
 
         def joined(number: int) -> bytes:
-            return BETWEEN.encode().join(shelf.take(each) for each in groups[number])
+            return BETWEEN.encode().join(spool.take(each) for each in groups[number])
 
         parts = await self._put(record, len(division.levels), len(groups), joined)
         return await self._rewrite(held, Division(levels=[*division.levels, parts]))
@@ -295,12 +295,12 @@ class ParentRuns:
 
     async def _is_over(self, part: Part, keys: set[str]) -> bool:
         """Whether a part has ended: seen by its records, which are read only where a replay makes them ambiguous."""
-        place = output_location(part.key)
-        if not {place.run_record_key, place.error_record_key} & keys:
+        location = output_location(part.key)
+        if not {location.run_record_key, location.error_record_key} & keys:
             return False
         if part.run == 1 or part.is_reused:
             return True
-        committed = await self.ledger.committed(place, "")
+        committed = await self.ledger.committed(location, "")
         return any(held.record.run >= part.run for held in (committed.run, committed.error) if held)
 
     async def _answer(self, record: OpenRecord, part: Part) -> str:
@@ -337,7 +337,7 @@ class ParentRuns:
 
     def _jobs(self, record: OpenRecord) -> dict[str, str]:
         """The jobs of all parts, by their keys."""
-        return self.inbox.jobs_of_parts(record)
+        return self.current_jobs.jobs_of_parts(record)
 
     async def _release(self, record: OpenRecord) -> None:
         if record.reservation is not None:
