@@ -10,6 +10,7 @@ from backburner.ledger.journal import Line
 from backburner.ledger.records import State
 from backburner.maintenance.health import Health, alarms, measure
 from backburner.settings import Settings
+from backburner.tick import TickReport
 from backburner.wiring import Core
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 NAMESPACE = "Backburner"
 
 
-async def report(parts: Core, settings: Settings, logger: "Logger | logging.Logger") -> None:
+async def report(core: Core, tick: TickReport, settings: Settings, logger: "Logger | logging.Logger") -> None:
     """At the end of a tick: what it did, what is under way, and the alarms, as lines of the log too."""
-    health = await measure(parts.bucket, parts.governor)
-    publish(parts.journal.ended, health=health)
+    health = await measure(core.bucket, core.governor)
+    publish(tick.ended, health=health)
     logger.info("census", extra=asdict(health))
     for name in alarms(health, deadline_s=settings.deadline_s, results_kept_s=settings.profile.results_kept_s):
         logger.error("alarm", extra={"alarm": name, "see": f"docs/runbook.md#{name}"})

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+from dataclasses import dataclass
 
 from backburner.ports import Clock
 
@@ -63,21 +64,27 @@ def backoff_s(tries: int, hint_s: float | None = None) -> float:
     return min(MAX_DELAY_S, max(own, hint_s or 0.0))
 
 
+@dataclass
+class TickState:
+    """What all steps of one tick share. Outside a tick nothing is ever over."""
+
+    until: float = math.inf
+    """When the tick takes up nothing more, on the clock's monotonic time."""
+    is_refused: bool = False
+    """Whether the provider refuses everybody: this tick asks it nothing more."""
+
+
 class Pace:
-    """Lets at most `per_second` turns begin in a second, evenly spaced, without a burst."""
+    """A rate limiter: at most `per_second` turns begin in a second, evenly spaced, without a burst."""
 
     def __init__(self, per_second: float, clock: Clock) -> None:
         self.per_second = per_second
         self._clock = clock
         self._next = 0.0
-        self.is_held = False
-        """Whether the provider refuses everybody: nothing more is asked in this tick."""
-        self.until = math.inf
-        """When this tick takes up nothing more, on the clock's monotonic time."""
         self._lock = asyncio.Lock()
 
     async def turn(self, until: float = math.inf) -> bool:
-        """Wait for the next free turn; False, at once, if none comes until then on the clock's monotonic time."""
+        """Wait for the next free turn; False, at once, if none comes by `until` on the clock's monotonic time."""
         async with self._lock:
             now = self._clock.monotonic()
             at = max(now, self._next)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backburner.ledger.ledger import Committed, Ledger
-from backburner.ledger.messages import Message, new_ticket
+from backburner.ledger.messenger import Messenger
 from backburner.outcome.current import CurrentJobs
-from backburner.ports import Bucket, Queue
+from backburner.ports import Bucket
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +28,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a replay would do; `message` is there only if it would do something."""
+    """What a replay would do: open this run of this job, or nothing where `run` is 0."""
 
     outcome: Outcome
-    message: Message | None = None
+    job: str = ""
+    run: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +42,14 @@ class Replayer:
     bucket: Bucket
     ledger: Ledger
     current_jobs: CurrentJobs
-    pending: Queue
+    messenger: Messenger
 
     async def replay(self, key: str, *, rerun: bool = False) -> Outcome:
         """Send the message for a document's next run, unless its job is open; a job that is done only with `rerun`."""
         plan = await self.plan(key, rerun=rerun)
-        if plan.message is not None:
-            await self.pending.send(plan.message.encode(), 0)
-            logger.info("replayed", extra={"job_id": plan.message.job, "run": plan.message.run, "key": key})
+        if plan.run:
+            await self.messenger.open_run(plan.job, plan.run, key)
+            logger.info("replayed", extra={"job_id": plan.job, "run": plan.run, "key": key})
         return plan.outcome
 
     async def plan(self, key: str, *, rerun: bool = False) -> Plan:
@@ -62,10 +63,8 @@ class Replayer:
             return Plan(outcome=Outcome.RUNNING)
         if _is_done(committed) and not rerun:
             return Plan(outcome=Outcome.DONE)
-        return Plan(
-            outcome=Outcome.NEW_VERSION if run == 1 and committed.etags else Outcome.REPLAYED,
-            message=Message(job=current.job_id, run=run, key=key, ticket=new_ticket()),
-        )
+        outcome = Outcome.NEW_VERSION if run == 1 and committed.etags else Outcome.REPLAYED
+        return Plan(outcome=outcome, job=current.job_id, run=run)
 
 
 def _is_done(committed: Committed) -> bool:

@@ -9,11 +9,11 @@ import logging
 from dataclasses import dataclass
 
 from backburner.errors import BackburnerError, Reason
-from backburner.jobs.start import Starter
 from backburner.jobs.submit import Submitter
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messages import decode
 from backburner.ledger.records import State, log_keys
+from backburner.outcome.finish import Finisher
 from backburner.ports import Generator, Received
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Setbacks:
     """Counts them, and ends the job."""
 
     ledger: Ledger
-    starter: Starter
+    finisher: Finisher
     submitter: Submitter
     generator: Generator
 
@@ -53,7 +53,7 @@ class Setbacks:
         if mine is None or count < MAX_SETBACKS:
             return
         logger.error("job given up", extra=log_keys(record) | {"error": type(error).__name__})
-        if await self.starter.end(mine, Reason.INTERNAL_ERROR, told(error, count)):
+        if await self.finisher.fail_if_ours(mine, Reason.INTERNAL_ERROR, told(error, count)):
             under_way = [line.id for line in record.segment.started] if record.segment else [record.response_id]
             await asyncio.gather(*(self.generator.cancel(each) for each in under_way if each))
 

@@ -14,6 +14,7 @@ from typing import Any, Generic
 import msgspec
 
 from backburner.errors import RetryLaterError, UnreadableError
+from backburner.ledger.changes import running
 from backburner.ledger.keys import OutputLocation, open_key, response_key, superseded_key
 from backburner.ledger.records import (
     ErrorRecord,
@@ -24,7 +25,6 @@ from backburner.ledger.records import (
     SupersededRecord,
     decode,
     encode,
-    running,
 )
 from backburner.ports import ABSENT, Bucket, ConflictError, Stored
 from backburner.provider.answers import Generation

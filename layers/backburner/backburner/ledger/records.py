@@ -1,7 +1,6 @@
 """The records of a job, field by field as DESIGN section 6 fixes them. JSON in the bucket; times RFC 3339 in UTC."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -13,7 +12,7 @@ from backburner.errors import Reason
 from backburner.ledger.keys import OutputLocation, output_location
 from backburner.ledger.messages import Message, new_ticket
 from backburner.ledger.segment_state import Segment
-from backburner.provider.answers import Generation, Usage, costs
+from backburner.provider.answers import Generation, Usage
 
 VERSION = 1
 LOST, UNKNOWN = "lost", "unknown"
@@ -322,74 +321,3 @@ def log_keys(record: JobRecord) -> dict[str, object]:
     """What every log line about a job says of it; never a word of its text."""
     last = record.responses[-1].id if record.responses else None
     return {"job_id": record.job_id, "run": record.run, "key": record.source.key, "response_id": last}
-
-
-def running(record: OpenRecord, generation: Generation, ticket: str, now: datetime) -> OpenRecord:
-    """The record of a run whose generation was started."""
-    return msgspec.structs.replace(
-        record,
-        state=State.RUNNING,
-        ticket=ticket,
-        responses=[*record.responses, _response(generation, generation.id, record.attempt)],
-        submitted_at=record.submitted_at or now,
-        waiting_for=None,
-        waits=0,
-        elapsed_before_write_s=0.0,
-        absent_s=None,
-        answer=msgspec.structs.replace(generation, body={}) if generation.is_over else None,
-    )
-
-
-def seen(record: OpenRecord, generation: Generation) -> OpenRecord:
-    """The record with the last generation as it now stands; tokens and cost are counted once per response id."""
-    last = record.responses[-1]
-    responses = [*record.responses[:-1], _response(generation, last.id, last.attempt)]
-    usage = sum((response.usage for response in responses if response.usage), Usage())
-    return msgspec.structs.replace(record, responses=responses, usage=usage, cost=cost_of(record.price, usage))
-
-
-def ended_unseen(record: OpenRecord, status: str) -> OpenRecord:
-    """The record of a run whose last generation ended without an answer that says how."""
-    if not record.responses:
-        return record
-    last = msgspec.structs.replace(record.responses[-1], status=status)
-    return msgspec.structs.replace(record, responses=[*record.responses[:-1], last])
-
-
-def booked(record: OpenRecord, used: Usage, responses: Sequence[Response]) -> tuple[int, float]:
-    """Tokens and money that count against the day's budget: what was told, and the estimate where nothing was."""
-    used = record.kept_usage.subtracted_from(used)
-    untold = record.untold + sum(
-        costs(response.status) and not (response.usage and response.usage.total_tokens) for response in responses
-    )
-    each = record.reservation or Reservation(model="")
-    return used.total_tokens + untold * each.tokens, (cost_of(record.price, used) or 0.0) + untold * each.cost
-
-
-def cost_of(price: Price | None, usage: Usage) -> float | None:
-    """What tokens cost; None without a price."""
-    if price is None:
-        return None
-    return price.of(usage.input_tokens, usage.output_tokens)
-
-
-def _response(generation: Generation, response_id: str, attempt: int) -> Response:
-    error = {"code": generation.error_code, "message": generation.error_message}
-    return Response(
-        id=response_id,
-        attempt=attempt,
-        status=generation.status,
-        model=generation.model,
-        usage=generation.usage,
-        error=error if any(error.values()) else None,
-        incomplete_details={"reason": generation.incomplete_reason} if generation.incomplete_reason else None,
-        created_at=_utc(generation.created_at),
-        completed_at=_utc(generation.completed_at),
-    )
-
-
-def _utc(unix: int | None) -> datetime | None:
-    try:
-        return None if unix is None else datetime.fromtimestamp(unix, tz=UTC)
-    except (OverflowError, ValueError, OSError):
-        return None

@@ -22,8 +22,9 @@ from backburner.errors import RetryLaterError, UnreadableError
 from backburner.jobs.submit import Submitter
 from backburner.ledger.keys import ERROR_RECORD, INBOX, OPEN, RUN_RECORD, open_run, output_location
 from backburner.ledger.ledger import NO_OPEN_RECORD, Ledger, Open
+from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, State, decode, log_keys
-from backburner.ports import Bucket, Clock, Queue, Stored, TooLargeError
+from backburner.ports import Bucket, Clock, Stored, TooLargeError
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +90,7 @@ class Sweeper:
     ledger: Ledger
     governor: Governor
     submitter: Submitter
-    pending: Queue
-    backlog: Queue
+    messenger: Messenger
     clock: Clock
     every_s: int
 
@@ -225,12 +225,11 @@ class Sweeper:
         if held is None:
             return 0
         record = held.record
-        message = record.message(record.response_id)
-        await (self.backlog if record.state is State.WAITING else self.pending).send(message.encode(), 0)
+        ticket = await self.messenger.anew(record)
         elapsed_before_write_s = held.generation_age_s if record.state is State.RUNNING else 0.0
         division = record.division and replace(record.division, opened=False)  # parts that were lost are opened again
         await self.ledger.rewrite(
-            held.with_changes(ticket=message.ticket, elapsed_before_write_s=elapsed_before_write_s, division=division)
+            held.with_changes(ticket=ticket, elapsed_before_write_s=elapsed_before_write_s, division=division)
         )
         logger.warning("silent job woken", extra=log_keys(record) | {"state": record.state})
         return 1

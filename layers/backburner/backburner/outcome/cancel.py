@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from backburner.errors import Reason, RetryLaterError
 from backburner.ledger.ledger import Ledger, Open
+from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import State
-from backburner.ports import Queue
 
 _TRIES = 5
 
@@ -15,7 +15,7 @@ class Canceller:
     """Records that a run is to be cancelled."""
 
     ledger: Ledger
-    pending: Queue
+    messenger: Messenger
 
     async def cancel(self, job: str, run: int) -> State | Reason | None:
         """Record the wish. The state the run was in, why it is being cancelled already, or None if it is over.
@@ -42,7 +42,6 @@ class Canceller:
         wish = held.with_changes(cancelled_for=Reason.CANCELLED)
         if record.state is State.SUBMITTING:
             return wish
-        message = record.message(record.response_id)
-        await self.pending.send(message.encode(), 0)
+        ticket = await self.messenger.to_check(record, 0.0, record.response_id)
         elapsed_before_write_s = held.generation_age_s if record.state is State.RUNNING else 0.0
-        return wish.with_changes(ticket=message.ticket, elapsed_before_write_s=elapsed_before_write_s)
+        return wish.with_changes(ticket=ticket, elapsed_before_write_s=elapsed_before_write_s)

@@ -23,6 +23,11 @@ class CurrentJob:
     parent: OpenRecord | None = None
     """Of a part: the run that it is a part of."""
 
+    @property
+    def is_segment(self) -> bool:
+        """Whether it is a segment of a batch."""
+        return self.parent is not None and self.parent.division is not None and self.parent.division.is_batch
+
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentJobs:
