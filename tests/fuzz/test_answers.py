@@ -30,7 +30,8 @@ from backburner.ledger.records import (
 )
 from backburner.ledger.segment_state import Started
 from backburner.outcome.decisions import Attempt, decide
-from backburner.provider.answers import Answer, FailedCall, Generation, Usage, generation_of, trouble_of
+from backburner.provider.answers import Answer, FailedCall, Generation, Usage
+from backburner.provider.reading import generation_of, trouble_of
 from backburner.provider.verdicts import Call, judge
 
 from .drawing import fuzzed

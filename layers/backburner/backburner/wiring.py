@@ -7,7 +7,6 @@ from backburner.batch.checkpoint import Checkpointer
 from backburner.batch.create_lines import LineCreator
 from backburner.batch.finish_batch import BatchFinisher
 from backburner.batch.line_requests import LineRequests
-from backburner.batch.line_slots import LineSlots
 from backburner.batch.poll_lines import LinePoller
 from backburner.batch.runner import SegmentRunner
 from backburner.batch.segment_lines import SegmentLines
@@ -165,15 +164,8 @@ class _Builder:
         )
 
     def _outcome(self) -> tuple[CurrentJobs, Finisher]:
-        settings, bucket, ledger = self.settings, self.ports.bucket, self.ledger
-        current_jobs = CurrentJobs(
-            bucket=bucket,
-            ledger=ledger,
-            bucket_name=settings.bucket,
-            profile=settings.profile,
-            project=settings.project,
-            default_model=settings.model,
-        )
+        bucket, ledger = self.ports.bucket, self.ledger
+        current_jobs = CurrentJobs(bucket=bucket, ledger=ledger, settings=self.settings)
         cleaner = Cleaner(
             bucket=bucket,
             ledger=ledger,
@@ -191,24 +183,16 @@ class _Builder:
         )
 
     def _line_creator(self, checkpointer: Checkpointer) -> LineCreator:
-        settings = self.settings
         return LineCreator(
             governor=self.governor,
             generator=self.ports.generator,
             segment_lines=self.segment_lines,
-            line_requests=LineRequests(
-                governor=self.governor,
-                profile=settings.profile,
-                project=settings.project,
-                line_parameters=settings.line_parameters,
-            ),
-            line_slots=LineSlots(self.governor),
+            line_requests=LineRequests(governor=self.governor, settings=self.settings),
             checkpointer=checkpointer,
             clock=self.ports.clock,
             memory=self.ports.memory,
-            profile=settings.profile,
+            settings=self.settings,
             slots=self.slots,
-            max_attempts=settings.max_attempts,
             create_limit_s=self.create_limit_s,
         )
 
@@ -228,16 +212,14 @@ class _Builder:
             clock=ports.clock,
             pace=self.pace,
             memory=ports.memory,
-            max_attempts=settings.max_attempts,
-            deadline_s=settings.deadline_s,
+            settings=settings,
         )
         stopper = LineStopper(
             generator=ports.generator,
             segment_lines=self.segment_lines,
             pace=self.pace,
             memory=ports.memory,
-            max_attempts=settings.max_attempts,
-            deadline_s=settings.deadline_s,
+            settings=settings,
         )
         return SegmentRunner(
             current_jobs=self.current_jobs,
@@ -285,8 +267,7 @@ class _Builder:
             reader=self.reader,
             clock=self.ports.clock,
             memory=self.ports.memory,
-            profile=self.settings.profile,
-            max_attempts=self.settings.max_attempts,
+            settings=self.settings,
             create_limit_s=self.create_limit_s,
             slots=self.slots,
         )
@@ -305,8 +286,7 @@ class _Builder:
             creator=creator,
             finisher=self.finisher,
             memory=self.ports.memory,
-            provider_name=self.settings.provider,
-            base_url=self.settings.base_url,
+            settings=self.settings,
         )
 
     def _checker(self, submitter: Submitter, creator: GenerationCreator, retrier: Retrier) -> Checker:
@@ -327,9 +307,7 @@ class _Builder:
             generator=ports.generator,
             pace=self.pace,
             memory=ports.memory,
-            profile=settings.profile,
-            max_attempts=settings.max_attempts,
-            deadline_s=settings.deadline_s,
+            settings=settings,
         )
         return Checker(
             ledger=self.ledger,
@@ -342,7 +320,7 @@ class _Builder:
             generator=ports.generator,
             dead=ports.dead,
             clock=ports.clock,
-            profile=settings.profile,
+            settings=settings,
         )
 
     def _tick(self, submitter: Submitter, checker: Checker) -> Tick:

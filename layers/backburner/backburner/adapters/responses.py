@@ -21,16 +21,8 @@ from msgspec.structs import replace
 
 from backburner.capacity.timing import Pace
 from backburner.errors import BackburnerError, ConfigError
-from backburner.provider.answers import (
-    UNSENDABLE,
-    UNUSABLE_KEY,
-    Answer,
-    FailedCall,
-    generation_of,
-    hint_s,
-    trouble_of,
-    whole,
-)
+from backburner.provider.answers import UNSENDABLE, UNUSABLE_KEY, Answer, FailedCall
+from backburner.provider.reading import generation_of, hint_s, trouble_of, whole
 
 if TYPE_CHECKING:
     from httpx2 import Response

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from backburner.batch.checkpoint import Checkpointer, SegmentVisit
 from backburner.batch.line_requests import PROBE_S, LineRequests, tokens_of
-from backburner.batch.line_slots import LineSlots
+from backburner.batch.line_slots import hold_slots
 from backburner.batch.line_verdicts import judged
 from backburner.batch.lines import Request
 from backburner.batch.segment_lines import SegmentLines
 from backburner.capacity.governor import Governor
-from backburner.capacity.limits import ALL_MODELS
+from backburner.capacity.limits import ALL_MODELS, Denial
 from backburner.capacity.timing import MAX_DELAY_S, ask_again_s, backoff_s
 from backburner.documents.recipes import parse
 from backburner.errors import Reason
@@ -29,8 +29,8 @@ from backburner.outcome.decisions import Attempt, Decision, Do, Stop, decide, de
 from backburner.outcome.governing import tell_decision
 from backburner.ports import Clock, Generator
 from backburner.provider.answers import FailedCall, Generation, repeated
-from backburner.provider.profiles import Profile
 from backburner.provider.verdicts import Act, Call, Verdict, loggable
+from backburner.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -52,13 +52,11 @@ class LineCreator:
     generator: Generator
     segment_lines: SegmentLines
     line_requests: LineRequests
-    line_slots: LineSlots
     checkpointer: Checkpointer
     clock: Clock
     memory: MemoryBudget
-    profile: Profile
+    settings: Settings
     slots: asyncio.Semaphore
-    max_attempts: int
     create_limit_s: float
     given: dict[str, None] = field(default_factory=dict, repr=False)
     """The response ids that this process has got of late."""
@@ -76,19 +74,37 @@ class LineCreator:
 
     async def start(self, visit: SegmentVisit) -> float:
         """Create what is to do and may be tried by now. When to look again. Raises `TakenError`."""
-        creating = _Creating(self, visit)
+        lines, granted, delay_s = _Lines(self.segment_lines, visit), 0, _AGAIN_S
         while (ready := _ready(visit)) and not visit.must_stop and self.clock.monotonic() < visit.tick.until:
-            if await creating.has_held_back():
+            refused = self.line_requests.refused_models(visit)
+            if not refused <= lines.held_back:
+                lines.held_back = refused
+                await self.line_requests.hold_back(visit, await lines.read())
                 continue
-            if not await creating.has_slots(ready) or not await creating.is_current():
+            if not granted:
+                granted, denial = await self._slots(visit, lines, ready[:_AT_A_TIME])
+                if not granted:
+                    least_s = min(_FULL_S, max(_AGAIN_S, denial.seconds)) if denial else _AGAIN_S
+                    delay_s = ask_again_s(visit.held.age_s, least_s)
+                    break
+            if not await lines.are_current():
                 break
-            await creating.next_block(ready)
-        if creating.granted:  # not used: give them back
-            await self.line_slots.extend(visit, [])
+            block = ready[: min(BLOCK, granted)]
+            granted -= len(block)
+            await self._create_block(visit, block, await lines.read())
+        if granted:  # not used: give them back
+            await hold_slots(self.governor, visit, [])
         first_s = min((line.not_before_s for line in visit.segment.todo), default=0.0) - visit.age_s()
-        return min(MAX_DELAY_S, max(creating.delay_s, visit.wait_s, first_s))
+        return min(MAX_DELAY_S, max(delay_s, visit.wait_s, first_s))
 
-    async def create_block(self, visit: SegmentVisit, block: list[Todo], raw: Mapping[int, bytes]) -> None:
+    async def _slots(self, visit: SegmentVisit, lines: "_Lines", wanted: list[Todo]) -> tuple[int, Denial | None]:
+        """Ask for slots: with a budget for what each line really asks for, so the lines are read first."""
+        limits = self.governor.limits
+        has_budget = limits.daily_tokens is not None or limits.daily_cost is not None
+        raw = await lines.read() if has_budget else lines.raw
+        return await hold_slots(self.governor, visit, self.line_requests.reservations(visit, wanted, raw))
+
+    async def _create_block(self, visit: SegmentVisit, block: list[Todo], raw: Mapping[int, bytes]) -> None:
         """Create the generations of some lines, under a guard; their ids are recorded with the next write."""
         requests = self.line_requests.ready(visit, block, raw)
         visit.segment = visit.segment.begun([line for line in block if line.number in requests])
@@ -101,6 +117,8 @@ class LineCreator:
             )
         )
         visit.is_changed = True
+        own_pauses = self.governor.seen.pauses.keys() & {ALL_MODELS, visit.record.provider.model}
+        visit.must_stop = visit.must_stop or bool(own_pauses)
 
     async def _create(self, visit: SegmentVisit, line: Todo, request: Request, size_bytes: int) -> None:
         async with self.memory.for_answer(), self.slots:  # documents too have their bytes before their slot
@@ -133,7 +151,7 @@ class LineCreator:
         visit.begin(started)
         await self.governor.call_accepted(model)
         if generation.is_over:  # it may be all that this server ever tells of it
-            most = self.max_attempts
+            most = self.settings.max_attempts
             decision = judged(started, generation, Call.CREATE, recipe, age_s=0.0, deadline_s=math.inf, most=most)
             await self._tell(visit, decision, model)
             visit.conclude(started, decision, generation)
@@ -166,7 +184,7 @@ class LineCreator:
 
         A note for each id, as documents have it, would be an object for each line.
         """
-        if not request.is_given and self.profile.metadata and answer.job not in ("", visit.record.job_id):
+        if not request.is_given and self.settings.profile.metadata and answer.job not in ("", visit.record.job_id):
             return False
         if answer.id in self.given or any(line.id == answer.id for line in visit.segment.started):
             return False
@@ -176,63 +194,30 @@ class LineCreator:
         return True
 
     def _attempt(self, line: Todo) -> Attempt:
-        return Attempt(number=line.attempt + 1, most=self.max_attempts, is_enlarged=line.cap is not None)
+        return Attempt(number=line.attempt + 1, most=self.settings.max_attempts, is_enlarged=line.cap is not None)
 
 
-class _Creating:
-    """One visit's creates: the lines are read once, and slots are asked for in advance."""
+@dataclass
+class _Lines:
+    """The lines of a segment, read once in a visit, when they are first needed."""
 
-    def __init__(self, creator: LineCreator, visit: SegmentVisit) -> None:
-        self._creator, self._visit = creator, visit
-        self._raw: Mapping[int, bytes] | None = None
-        self._blocks = 0
-        self._refused: set[str] = set()
-        self._own_pauses = {ALL_MODELS, visit.record.provider.model}
-        self.granted = 0
-        self.delay_s = _AGAIN_S
+    segment_lines: SegmentLines
+    visit: SegmentVisit
+    raw: Mapping[int, bytes] | None = None
+    held_back: set[str] = field(default_factory=set)
+    """Models whose lines have been put off."""
+    _was_checked: bool = False
 
-    async def has_held_back(self) -> bool:
-        """Put lines off whose models are refused, if more models are than before."""
-        refused = self._creator.line_requests.refused_models(self._visit)
-        if refused <= self._refused:
-            return False
-        self._refused = refused
-        await self._creator.line_requests.hold_back(self._visit, await self._read())
-        return True
+    async def read(self) -> Mapping[int, bytes]:
+        """The lines by their numbers."""
+        if self.raw is None:
+            self.raw = await self.segment_lines.raw(self.visit.segment)
+        return self.raw
 
-    async def has_slots(self, ready: list[Todo]) -> bool:
-        """Whether one more line at least may be created; asks the governor where none is left."""
-        if self.granted:
-            return True
-        creator, visit = self._creator, self._visit
-        raw = await self._read() if creator.line_slots.has_budget else self._raw
-        wanted = creator.line_requests.reservations(visit, ready[:_AT_A_TIME], raw)
-        self.granted, denial = await creator.line_slots.extend(visit, wanted)
-        if not self.granted:
-            least_s = min(_FULL_S, max(_AGAIN_S, denial.seconds)) if denial else _AGAIN_S
-            self.delay_s = ask_again_s(visit.held.age_s, least_s)
-        return self.granted > 0
-
-    async def is_current(self) -> bool:
-        """Whether the batch is still the one that the lines were read from."""
-        if self._blocks:
-            return await self._creator.segment_lines.stands(self._visit.segment)
-        await self._read()
-        return True
-
-    async def next_block(self, ready: list[Todo]) -> None:
-        """Create as many lines as there are slots for, at most a block of them."""
-        block = ready[: min(BLOCK, self.granted)]
-        self.granted -= len(block)
-        await self._creator.create_block(self._visit, block, await self._read())
-        self._blocks += 1
-        is_paused = not self._own_pauses.isdisjoint(self._creator.governor.seen.pauses)
-        self._visit.must_stop = self._visit.must_stop or is_paused
-
-    async def _read(self) -> Mapping[int, bytes]:
-        if self._raw is None:
-            self._raw = await self._creator.segment_lines.raw(self._visit.segment)
-        return self._raw
+    async def are_current(self) -> bool:
+        """Whether the batch is still the one that they were read from; asked before each block but the first."""
+        was_checked, self._was_checked = self._was_checked, True
+        return not was_checked or await self.segment_lines.stands(self.visit.segment)
 
 
 def _ready(visit: SegmentVisit) -> list[Todo]:

@@ -15,7 +15,7 @@ from backburner.documents.recipes import Recipe, parse
 from backburner.documents.tokens import line_tokens
 from backburner.errors import Reason
 from backburner.ledger.segment_state import Todo
-from backburner.provider.profiles import Profile
+from backburner.settings import Settings
 
 PROBE_S = 60.0
 """A line whose own model is refused waits so long, then twice as long, up to a quarter of an hour."""
@@ -25,12 +25,10 @@ _UNTOLD = "*untold"
 
 @dataclass(frozen=True, kw_only=True)
 class LineRequests:
-    """Makes requests of lines. `line_parameters`: what lines may bring beside what they always may."""
+    """Makes requests of lines."""
 
     governor: Governor
-    profile: Profile
-    project: str | None
-    line_parameters: frozenset[str]
+    settings: Settings
 
     def ready(self, visit: SegmentVisit, block: list[Todo], raw: Mapping[int, bytes]) -> dict[int, Request]:
         """What is to be sent for each line of a block; lines that cannot be sent end here."""
@@ -92,12 +90,12 @@ class LineRequests:
     def _requests(self, visit: SegmentVisit) -> Requests:
         record = visit.record
         return Requests(
-            profile=self.profile,
+            profile=self.settings.profile,
             recipe=parse(record.recipe_text),
             model=record.provider.model,
-            project=self.project,
+            project=self.settings.project,
             job=record.job_id,
-            also_allowed=self.line_parameters,
+            also_allowed=self.settings.line_parameters,
         )
 
     def _afford(self, request: Request, requests: Requests, size_bytes: int) -> None:

@@ -20,6 +20,7 @@ from backburner.outcome.governing import tell_decision
 from backburner.ports import Clock, Generator
 from backburner.provider.answers import Answer, Generation, absent
 from backburner.provider.verdicts import Call
+from backburner.settings import Settings
 
 _AT_ONCE = 64
 _GROWTH = 1.2
@@ -28,15 +29,14 @@ _GROWTH = 1.2
 
 @dataclass(frozen=True, kw_only=True)
 class LinePoller:
-    """Polls lines. `deadline_s` bounds a generation where the recipe does not."""
+    """Polls lines."""
 
     governor: Governor
     generator: Generator
     clock: Clock
     pace: Pace
     memory: MemoryBudget
-    max_attempts: int
-    deadline_s: int
+    settings: Settings
 
     async def poll(self, visit: SegmentVisit) -> AsyncIterator[None]:
         """Look at every line that is due; yields wherever so much has ended that it must be written first."""
@@ -75,13 +75,13 @@ class LinePoller:
         keep(self.memory, visit, line)
 
     async def _decide(self, visit: SegmentVisit, line: Started, answer: Answer, recipe: Recipe, age_s: float) -> None:
-        model, deadline_s = line.model or visit.record.provider.model, recipe.deadline_s or self.deadline_s
+        model, deadline_s = line.model or visit.record.provider.model, recipe.deadline_s or self.settings.deadline_s
         if isinstance(answer, Generation):
             await self.governor.call_accepted(model, is_create=False)
             if not line.is_given and answer.job not in ("", visit.record.job_id):
                 answer = absent("the answer is about another job")
         decision = judged(
-            line, answer, Call.RETRIEVE, recipe, age_s=age_s, deadline_s=deadline_s, most=self.max_attempts
+            line, answer, Call.RETRIEVE, recipe, age_s=age_s, deadline_s=deadline_s, most=self.settings.max_attempts
         )
         await tell_decision(self.governor, decision, model)
         if decision.do is not Do.LOOK:

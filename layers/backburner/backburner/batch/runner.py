@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from backburner.batch.checkpoint import Checkpointer, SegmentVisit, TakenError
 from backburner.batch.create_lines import LineCreator
+from backburner.batch.line_slots import give_slots_back
 from backburner.batch.poll_lines import LinePoller
 from backburner.batch.segment_lines import SegmentLines
 from backburner.batch.stop_lines import LineStopper
@@ -114,7 +115,7 @@ class SegmentRunner:
         if visit.segment.todo and not turn.locked() and not is_refused:
             async with turn:  # until the last ids are recorded
                 return await self._save_for_later(visit, await self.creator.start(visit))
-        await self.creator.line_slots.give_back(visit)
+        await give_slots_back(self.creator.governor, visit)
         if visit.segment.is_over and not (visit.completed or visit.failed):
             await self._finish(visit)
             return None

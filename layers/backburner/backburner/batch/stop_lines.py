@@ -20,6 +20,7 @@ from backburner.outcome.decisions import Do
 from backburner.ports import Generator
 from backburner.provider.answers import Answer, FailedCall, Generation
 from backburner.provider.verdicts import ABSENT, Call
+from backburner.settings import Settings
 
 _AT_ONCE = 64
 _GONE = ABSENT | {409}
@@ -28,14 +29,13 @@ _GONE = ABSENT | {409}
 
 @dataclass(frozen=True, kw_only=True)
 class LineStopper:
-    """Stops lines. `deadline_s` bounds a generation where the recipe does not."""
+    """Stops lines."""
 
     generator: Generator
     segment_lines: SegmentLines
     pace: Pace
     memory: MemoryBudget
-    max_attempts: int
-    deadline_s: int
+    settings: Settings
 
     async def stop(self, visit: SegmentVisit, reason: Reason) -> AsyncIterator[None]:
         """Cancel what is under way, and end each line with what the provider says then; yields to have it written.
@@ -79,9 +79,9 @@ class LineStopper:
             answer = await self._last_word(visit, line)
             if answer is None:
                 return
-            age_s, deadline_s = visit.age_s() - line.at_s, recipe.deadline_s or self.deadline_s
+            age_s, deadline_s = visit.age_s() - line.at_s, recipe.deadline_s or self.settings.deadline_s
             decision = judged(
-                line, answer, Call.RETRIEVE, recipe, age_s=age_s, deadline_s=deadline_s, most=self.max_attempts
+                line, answer, Call.RETRIEVE, recipe, age_s=age_s, deadline_s=deadline_s, most=self.settings.max_attempts
             )
             if decision.do is Do.FINISH:
                 visit.conclude(line, decision, answer)

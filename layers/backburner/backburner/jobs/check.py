@@ -21,7 +21,7 @@ from backburner.ledger.messenger import DONE, EARLY_S, NOT_OURS, Messenger, Next
 from backburner.ledger.records import State, log_keys
 from backburner.ports import Clock, Generator, Queue, Received
 from backburner.provider.answers import Generation
-from backburner.provider.profiles import Profile
+from backburner.settings import Settings
 from backburner.split.parent import ParentRunner
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Checker:
     generator: Generator
     dead: Queue
     clock: Clock
-    profile: Profile
+    settings: Settings
 
     async def handle(self, queue: Queue, received: Received, tick: TickState) -> None:
         """Do what a message asks for, then postpone or delete it. Where this raises, it comes back by itself."""
@@ -96,7 +96,7 @@ class Checker:
         if message.response_id is None:
             return DONE
         if committed.knows(message.response_id):
-            return Next(forget=frozenset({message.response_id} if self.profile.deletes else ()))
+            return Next(forget=frozenset({message.response_id} if self.settings.profile.deletes else ()))
         await self.generator.cancel(message.response_id)
         return DONE
 

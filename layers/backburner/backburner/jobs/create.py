@@ -29,8 +29,9 @@ from backburner.outcome.finish import Finisher
 from backburner.outcome.governing import tell_decision
 from backburner.ports import Clock, Generator
 from backburner.provider.answers import FailedCall, Generation, repeated
-from backburner.provider.profiles import Profile, request_body
+from backburner.provider.profiles import request_body
 from backburner.provider.verdicts import Call, loggable
+from backburner.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,7 @@ class GenerationCreator:
     reader: DocumentReader
     clock: Clock
     memory: MemoryBudget
-    profile: Profile
-    max_attempts: int
+    settings: Settings
     create_limit_s: float
     slots: asyncio.Semaphore
 
@@ -94,7 +94,9 @@ class GenerationCreator:
 
     async def _not_started(self, held: Open, answer: FailedCall, text: str) -> None:
         record = held.record
-        attempt = Attempt(number=record.attempt, most=self.max_attempts, is_enlarged=record.enlarged_cap is not None)
+        attempt = Attempt(
+            number=record.attempt, most=self.settings.max_attempts, is_enlarged=record.enlarged_cap is not None
+        )
         decision = decided(answer, Call.CREATE, attempt)
         told = {"act": decision.act, "status": answer.status, "code": loggable(answer.code)}
         logger.warning("create failed", extra=log_keys(record) | told)
@@ -103,7 +105,7 @@ class GenerationCreator:
 
     async def _is_ours(self, record: OpenRecord, generation: Generation) -> bool:
         """Whether an answer to our create is about our create."""
-        is_anothers = self.profile.metadata and generation.job not in ("", record.job_id)
+        is_anothers = self.settings.profile.metadata and generation.job not in ("", record.job_id)
         if is_anothers or generation.id in record.response_ids:
             return False
         try:
@@ -128,7 +130,7 @@ class GenerationCreator:
     def _first_look_s(self, record: OpenRecord) -> float:
         """When to look first: not after the deadline, and in time for what the provider does not keep."""
         deadline_s = parse(record.recipe_text).deadline_s or math.inf
-        return min(self.governor.first_poll_s(record.provider.model), deadline_s, self.profile.longest_gap_s)
+        return min(self.governor.first_poll_s(record.provider.model), deadline_s, self.settings.profile.longest_gap_s)
 
     async def _cancel_unless_adopted(self, record: OpenRecord, response_id: str) -> None:
         """Another owner took the run over: unless it adopted our id, our generation is one too many, and counted."""
@@ -143,7 +145,7 @@ class GenerationCreator:
     def _request(self, record: OpenRecord, text: str) -> dict[str, Any]:
         recipe = parse(record.recipe_text)
         return request_body(
-            self.profile,
+            self.settings.profile,
             recipe,
             model=record.provider.model,
             job=record.job_id,

@@ -23,8 +23,8 @@ from backburner.outcome.finish import Finisher
 from backburner.outcome.governing import tell_decision
 from backburner.ports import Generator
 from backburner.provider.answers import Answer, Generation, absent
-from backburner.provider.profiles import Profile
 from backburner.provider.verdicts import ABSENT, Call
+from backburner.settings import Settings
 
 _TELLING_CHARS = 1000
 """An input shorter than this says little about how many characters make a token."""
@@ -32,7 +32,7 @@ _TELLING_CHARS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationPoller:
-    """Looks at generations. `deadline_s` bounds one where the recipe does not."""
+    """Looks at generations."""
 
     ledger: Ledger
     finisher: Finisher
@@ -41,9 +41,7 @@ class GenerationPoller:
     generator: Generator
     pace: Pace
     memory: MemoryBudget
-    profile: Profile
-    max_attempts: int
-    deadline_s: int
+    settings: Settings
 
     async def advance(self, held: Open, receives: int, tick: TickState) -> Next:
         """Ask the provider about a running generation, and act on the decision; `receives` counts the polls so far."""
@@ -66,18 +64,18 @@ class GenerationPoller:
         if not isinstance(answer, Generation):
             return answer
         await self.governor.call_accepted(record.provider.model, is_create=False)
-        is_ours = not (answer.job and self.profile.metadata) or answer.job == record.job_id
+        is_ours = not (answer.job and self.settings.profile.metadata) or answer.job == record.job_id
         return answer if is_ours else absent("the answer is about another job")
 
     async def _decide(self, held: Open, answer: Answer, receives: int, tick: TickState) -> Next:
         record, recipe = held.record, parse(held.record.recipe_text)
         attempt = Attempt(
             number=record.attempt,
-            most=self.max_attempts,
+            most=self.settings.max_attempts,
             cap=record.enlarged_cap or recipe.max_output_tokens,
             is_enlarged=record.enlarged_cap is not None,
             age_s=held.generation_age_s,
-            deadline_s=recipe.deadline_s or self.deadline_s,
+            deadline_s=recipe.deadline_s or self.settings.deadline_s,
             absent_s=record.absent_s,
             cancelled_for=record.cancelled_for,
         )
@@ -101,7 +99,7 @@ class GenerationPoller:
             is_ours = await self.retrier.carry_out(held, decision)
         if not is_ours:
             return NOT_OURS
-        return Next(forget=frozenset(record.response_ids) if self.profile.deletes else frozenset())
+        return Next(forget=frozenset(record.response_ids) if self.settings.profile.deletes else frozenset())
 
     async def _not_yet(self, held: Open, answer: Answer, decision: Decision, attempt: Attempt) -> Next:
         """Look again later; past the deadline, and only on the provider's own word, cancel and look once more."""
@@ -121,7 +119,7 @@ class GenerationPoller:
             age_s,
             decision.after_s,
             round_s=self.governor.seen.in_flight / self.pace.per_second,
-            most_s=self.profile.longest_gap_s if absent_s is None else ABSENT_LOOK_S,
+            most_s=self.settings.profile.longest_gap_s if absent_s is None else ABSENT_LOOK_S,
             left_s=attempt.deadline_s - age_s if has_deadline else math.inf,
         )
         return Next(next_s, held)

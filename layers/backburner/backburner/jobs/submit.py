@@ -28,6 +28,7 @@ from backburner.memory.budget import Hold, MemoryBudget
 from backburner.outcome.current import CurrentJob, CurrentJobs
 from backburner.outcome.finish import Finisher
 from backburner.ports import Bucket
+from backburner.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +55,7 @@ class Submitter:
     creator: GenerationCreator
     finisher: Finisher
     memory: MemoryBudget
-    provider_name: str
-    base_url: str
+    settings: Settings
 
     async def submit(self, key: str, wanted: Message | None = None) -> Outcome:
         """Open the job of the document as it stands now.
@@ -133,14 +133,14 @@ class Submitter:
             run=run,
             state=State.SUBMITTING,
             source=Source(
-                bucket=self.current_jobs.bucket_name,
+                bucket=self.settings.bucket,
                 key=current.location.key,
                 etag=source.etag,
                 size=source.size_bytes,
                 last_modified=source.last_modified,
             ),
             recipe=RecipeRef(name=current.location.recipe, sha256=fingerprint(current.recipe)),
-            provider=ProviderRef(profile=self.provider_name, base_url=self.base_url, model=current.model),
+            provider=ProviderRef(profile=self.settings.provider, base_url=self.settings.base_url, model=current.model),
             uploaded_at=source.last_modified,
             ticket="",
             committed_at_claim=committed.etags,

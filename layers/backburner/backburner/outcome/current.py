@@ -8,7 +8,8 @@ from backburner.ledger.keys import OutputLocation, job_id, output_location, reci
 from backburner.ledger.ledger import Committed, Ledger
 from backburner.ledger.records import OpenRecord, Part
 from backburner.ports import Bucket, Stored, TooLargeError
-from backburner.provider.profiles import Profile, resolve_model
+from backburner.provider.profiles import resolve_model
+from backburner.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +32,11 @@ class CurrentJob:
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentJobs:
-    """Looks at documents and recipes; `bucket_name`, `profile`, `project` and `default_model` identify their jobs."""
+    """Looks at documents and recipes; what the settings name is part of a job's identity."""
 
     bucket: Bucket
     ledger: Ledger
-    bucket_name: str
-    profile: Profile
-    project: str | None
-    default_model: str
+    settings: Settings
 
     async def current(self, key: str, source: Stored | None, part_of: str | None = None) -> CurrentJob | None:
         """The current job of a document or part that was just read.
@@ -57,8 +55,9 @@ class CurrentJobs:
 
     def job_of(self, location: OutputLocation, source: Stored, recipe: bytes | None) -> CurrentJob:
         """The job that a document and a recipe make."""
-        model = resolve_model(self.profile, model_in(recipe) or self.default_model, self.project)
-        job = job_id(self.bucket_name, location.key, source.etag, fingerprint(recipe), model)
+        settings = self.settings
+        model = resolve_model(settings.profile, model_in(recipe) or settings.model, settings.project)
+        job = job_id(settings.bucket, location.key, source.etag, fingerprint(recipe), model)
         return CurrentJob(location=location, source=source, recipe=recipe, job_id=job, model=model)
 
     def jobs_of_parts(self, parent: OpenRecord) -> dict[str, str]:
@@ -66,7 +65,7 @@ class CurrentJobs:
         return {part.key: self._job_of_part(parent, part, recipe) for part, recipe in recipes_of(parent)}
 
     def _job_of_part(self, parent: OpenRecord, part: Part, recipe: bytes) -> str:
-        return job_id(self.bucket_name, part.key, part.etag, fingerprint(recipe), parent.provider.model)
+        return job_id(self.settings.bucket, part.key, part.etag, fingerprint(recipe), parent.provider.model)
 
     def _part(self, parent: OpenRecord, key: str, source: Stored) -> CurrentJob | None:
         for part, recipe in recipes_of(parent):
