@@ -1,7 +1,8 @@
 """Records and messages that an older version wrote are read, and written again with every field as it was.
 
 The samples in `old_records/` were recorded from whole lives of jobs, as commit 333174c wrote them: each kind with as
-many different fields, states and shapes as it had. A field may be added to a record; none may change its name or its value.
+many different fields, states and shapes as it had. A field may be added to a record; none may change its name or
+its value.
 """
 
 import json
@@ -64,8 +65,10 @@ def _differences(before: Any, after: Any, path: str = "") -> list[str]:
         gone = [f"{path}/{name} is gone" for name in before if name not in after]
         inner = [_differences(before[name], after[name], f"{path}/{name}") for name in before if name in after]
         return [*gone, *(each for found in inner for each in found)]
-    is_struct = isinstance(before, list) and not any(isinstance(each, dict | list) for each in before)  # as an array
-    if isinstance(before, list) and isinstance(after, list) and (is_struct or len(before) == len(after)):
+    if isinstance(before, list) and isinstance(after, list):
+        is_struct = not any(isinstance(each, dict | list) for each in before)  # written as an array: it may grow
+        if len(after) < len(before) or (len(after) > len(before) and not is_struct):
+            return [f"{path}: {len(before)} items became {len(after)}"]
         return [
             each
             for number, (old, new) in enumerate(zip(before, after, strict=False))
