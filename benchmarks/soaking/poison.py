@@ -50,7 +50,7 @@ class TooLarge(Poison):
         return "" if ended == (Reason.DOCUMENT_TOO_LARGE, 0) else f"ended with {ended}"
 
 
-class ParentRuns(Poison):
+class Massive(Poison):
     """A text beyond any window."""
 
     def rewrite(self) -> str:
@@ -173,7 +173,7 @@ def _poison(kind: str, number: int) -> Document:
         case "too-large":
             return TooLarge(f"{INBOX}{GOOD}/too large {number:05}.txt", kind)
         case "massive":
-            return ParentRuns(f"{INBOX}{GOOD}/massive {number:05}.txt", kind)
+            return Massive(f"{INBOX}{GOOD}/massive {number:05}.txt", kind)
         case "lines":
             return Batch(f"{INBOX}{GOOD}/lines {number:05}.jsonl", kind)
     return document_of(kind, number)

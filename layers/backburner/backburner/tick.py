@@ -19,11 +19,11 @@ from backburner.ports import Clock, Queue, Received
 logger = logging.getLogger(__name__)
 
 TICK_S = 50.0
-"""A tick's longest life; the timer fires each minute."""
+"""How long a tick takes up work; the timer fires every minute."""
 SOON_S = 10.0
-"""A tick stays for what falls due within this."""
+"""A tick stays for messages that show within so many seconds."""
 MAX_AT_ONCE = 64
-"""Messages handled at the same time: bounds the memory that answers take."""
+"""Messages handled at the same time: this bounds the memory that answers take."""
 MAX_IN_HAND = 500
 MAX_IN_BATCH = 10
 """Messages that one receive can bring (SQS, Message Queue)."""
@@ -177,13 +177,13 @@ class Tick:
                 await self.setbacks.note(received, error)
 
     async def _set_aside(self, queue: Queue, received: Received, error: UnreadableError) -> None:
-        """A person must look at an object first: it is named, and its message need not come back so soon."""
+        """A person must look at an object first: it is reported, and its message need not come back so soon."""
         await self.governor.unreadable(error.key, str(error))
         with suppress(RetryLaterError):
             await queue.postpone(received, UNREADABLE_S)
 
     async def _sweep(self, stop_at: float) -> None:
-        """Sweep if it is time. What stops it stops the sweep alone: the next tick goes on."""
+        """Sweep if it is time. What breaks it off does not stop the tick; the next one goes on with it."""
         try:
             await self.sweeper.sweep_if_due(stop_at)
         except RetryLaterError as error:

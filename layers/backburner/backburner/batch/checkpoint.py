@@ -22,7 +22,7 @@ from backburner.provider.answers import Answer, Generation, Usage
 
 
 class TakenError(Exception):
-    """The record is another owner's by now."""
+    """Another owner has written the record."""
 
 
 @dataclass(kw_only=True)
@@ -50,9 +50,9 @@ class SegmentVisit:
     is_guarded: bool = False
     """Whether the record names a guard, for the lines that are being created."""
     must_stop: bool = False
-    """Nothing more may be created just now."""
+    """Nothing more may be created in this visit."""
     wait_s: float = 0.0
-    """For how long at least."""
+    """How long to wait at least before the next visit creates more."""
 
     @property
     def record(self) -> OpenRecord:
@@ -77,7 +77,7 @@ class SegmentVisit:
 
     @property
     def reservation(self) -> Reservation:
-        """What is open now."""
+        """What the lines under way reserve together."""
         each, started = self.line_reservation, self.segment.started
         creating = len(self.segment.creating)
         told = [line for line in started if line.outputs]
@@ -95,7 +95,7 @@ class SegmentVisit:
         return self.held.generation_age_s + self.clock.monotonic() - self.began_s
 
     def drop(self, number: int) -> None:
-        """A line is under way no more."""
+        """A line is no longer under way."""
         self.segment, self.is_changed = self.segment.without(number), True
 
     def begin(self, started: Started) -> None:

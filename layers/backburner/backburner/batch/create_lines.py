@@ -217,7 +217,7 @@ class _Lines:
     async def are_current(self) -> bool:
         """Whether the batch is still the one that they were read from; asked before each block but the first."""
         was_checked, self._was_checked = self._was_checked, True
-        return not was_checked or await self.segment_lines.stands(self.visit.segment)
+        return not was_checked or await self.segment_lines.are_current(self.visit.segment)
 
 
 def _ready(visit: SegmentVisit) -> list[Todo]:

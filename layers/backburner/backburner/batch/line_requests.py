@@ -67,7 +67,7 @@ class LineRequests:
         return self.governor.seen.pauses.keys() - {ALL_MODELS, visit.record.provider.model}
 
     async def hold_back(self, visit: SegmentVisit, raw: Mapping[int, bytes]) -> None:
-        """Of the lines that name a model which is paused only one tries it, and only when it may be tried.
+        """Let only one of the lines that name a paused model try it, and only when it may be tried; put the others off.
 
         Where more models are refused than pauses are kept, one line at a time tries any of the others.
         """

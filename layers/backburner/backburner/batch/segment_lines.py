@@ -36,7 +36,7 @@ class SegmentLines:
         except RetryLaterError:
             return LineNames({})
 
-    async def stands(self, segment: Segment) -> bool:
+    async def are_current(self, segment: Segment) -> bool:
         """Whether the batch is still the one that the lines were read from."""
         there = await self.bucket.head(segment.key)
         return there is not None and there.etag == segment.etag

@@ -18,12 +18,12 @@ MAX_BYTES = 512 * 1024 * 1024
 MAX_LINES = 100_000
 SEGMENT_LINES = 1000
 SEGMENT_BYTES = 8 * 1024 * 1024
-"""A segment is read into memory whole: it ends behind the line with which it has so many."""
+"""A segment is read into memory whole: it ends with the line that brings it to this size."""
 _RANGE_BYTES = 8 * 1024 * 1024
 _HEAD_BYTES = 64 * 1024
 _NAME = b'"custom_id"'
 _LOOKED_AT = 20
-"""One of so many lines must have a custom_id, or a `.jsonl` is a document like any other."""
+"""One of the first so many lines must have a custom_id, or a `.jsonl` is a document like any other."""
 
 
 @dataclass(frozen=True)

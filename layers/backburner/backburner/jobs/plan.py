@@ -65,7 +65,7 @@ class Planner:
     limits: Limits
 
     async def plan(self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold) -> Plan:
-        """Complete the record of a run that nobody has opened; it holds what is known without its recipe."""
+        """Decide what to open, and complete the record: so far it holds what is known without recipe and document."""
         try:
             recipe_text = _recipe_text(current)
             recipe = parse(recipe_text)

@@ -1,7 +1,7 @@
-"""Replay: one message for the next run of what a document now is; the checker does the rest.
+"""Replay: one message for the next run of a document as it stands now; the checker does the rest.
 
 Nothing but the message is written. A message for a run opens that run or is void: it is void once the run is open (its
-ticket is not the record's) and once the run is over. So any number of replays before that, by anybody, make one run.
+ticket is not the record's) and once the run is over. So any number of replays before that make one run.
 """
 
 import logging
@@ -21,8 +21,8 @@ class Outcome(StrEnum):
 
     REPLAYED = "replayed"  # the message for the next run of its job is sent
     NEW_VERSION = "new_version"  # the same, and it is another job: bytes, recipe or model are not what they were
-    RUNNING = "running"  # its job is open already: left alone
-    DONE = "done"  # its job is done: left alone
+    RUNNING = "running"  # its job is open already: nothing is done
+    DONE = "done"  # its job is done: nothing is done
     SOURCE_MISSING = "source_missing"  # the document is not in the inbox any more
 
 

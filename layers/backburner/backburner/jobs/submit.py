@@ -60,8 +60,8 @@ class Submitter:
     async def submit(self, key: str, wanted: Message | None = None) -> Outcome:
         """Open the job of the document as it stands now.
 
-        `wanted` is a message for a run that nobody opened: if its job is still current and its run is not over, that
-        run is opened even where an event would find nothing to do.
+        `wanted` is a message for a run without a record: if its job is still current and its run is not over, that run
+        is opened even if an event would find nothing to do.
         """
         async with self.memory.for_document() as hold:
             source = await hold.document(self.bucket, key)

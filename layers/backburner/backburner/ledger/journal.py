@@ -77,7 +77,7 @@ class Journal:
             logger.warning("journal not written", extra={"lines": len(lines), "error": str(error)})
 
     async def write(self, lines: list[Line]) -> str:
-        """Write lines under a name that nobody used; the key."""
+        """Write lines under a fresh name; the key."""
         now = self.clock.now()
         key = f"{JOURNAL}{now:%Y-%m-%d}/{now:%H%M%S}-{secrets.token_hex(6)}.jsonl"
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)

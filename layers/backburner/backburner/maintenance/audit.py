@@ -1,7 +1,7 @@
 """The audit: proves from the bucket's own lists that nothing is lost (DESIGN section 1, promise 1).
 
-Work goes on while it reads, so whatever looks wrong is looked at again, a moment apart, and only what is wrong every
-time is reported. What is under way is not judged: a place with an open record may be between any two effects.
+Work goes on while it reads, so whatever looks wrong is looked at again after a moment, and only what is wrong every
+time is reported. What is under way is not judged: a run with an open record may be between any two effects.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,11 +27,11 @@ _MAX_LINES = 1000
 _FOREVER = float("inf")
 LOOKS_AGAIN = 2
 MOMENT_S = 1.0
-"""Between two looks: longer than an owner takes from one effect to the next."""
+"""Between two looks: longer than a process takes from one effect to the next."""
 
 
 class Counted(Protocol):
-    """A queue that can say about how many messages it holds, in hand and delayed ones included."""
+    """A queue that can say about how many messages it holds, including those in hand and the delayed."""
 
     async def count(self) -> int:
         """All its messages; close to the truth, a minute late."""
@@ -89,7 +89,7 @@ class Auditor:
         return _report(snapshot, doubts.messages, [*found, *unwritten])
 
     async def _look_again(self, reader: SnapshotReader, doubts: "_Doubts") -> None:
-        """Keep of what looks wrong only what is wrong this time too."""
+        """Drop whatever does not look wrong this time."""
         snapshot, now = doubts.snapshot, Snapshot()
         await reader.open_records(now)
         doubts.messages = max(doubts.messages, await self._messages())

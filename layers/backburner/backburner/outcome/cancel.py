@@ -1,4 +1,4 @@
-"""Cancelling a run: the wish is recorded first, and whoever handles its message acts on it."""
+"""Cancelling a run: the wish is recorded, and the checker acts on it when it handles the run's message."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Canceller:
     async def cancel(self, job: str, run: int) -> State | Reason | None:
         """Record the wish. The state the run was in, why it is being cancelled already, or None if it is over.
 
-        Raises `RetryLaterError` where its record is written by others all the time.
+        Raises `RetryLaterError` where other processes write its record all the time.
         """
         for _ in range(_TRIES):
             held = await self.ledger.open_record(job, run)
@@ -35,8 +35,8 @@ class Canceller:
     async def _cancelled(self, held: Open) -> Open:
         """The record with the wish in it; message before record, so that the checker looks at once.
 
-        While a generation is being started the record keeps its ticket: whoever starts it has its message, and the
-        guard's is still to come.
+        While a generation is being started the record keeps its ticket: the process that starts it has its message, and
+        the guard's is still to come.
         """
         record = held.record
         wish = held.with_changes(cancelled_for=Reason.CANCELLED)

@@ -1,7 +1,7 @@
 """What a run that is over leaves behind is settled and removed: harmless however often it is done.
 
 Order: settlement → older error record and older result away → parts away → [the caller] the open record away. A crash
-in between brings the run's message back, and it is done again: the settlement books once, whoever asks for it.
+in between brings the run's message back, and it is done again: the settlement books only once.
 """
 
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ class CurrentJob:
     job_id: str
     model: str
     parent: OpenRecord | None = None
-    """Of a part: the run that it is a part of."""
+    """The run that a part belongs to."""
 
     @property
     def is_segment(self) -> bool:
@@ -41,7 +41,7 @@ class CurrentJobs:
     async def current(self, key: str, source: Stored | None, part_of: str | None = None) -> CurrentJob | None:
         """The current job of a document or part that was just read.
 
-        None where there is no document, or nobody who wants the part any more.
+        None where there is no document, or the part is not needed any more.
         """
         if source is None:
             return None
@@ -87,10 +87,10 @@ class CurrentJobs:
         return held.record if held else None
 
     async def is_superseded(self, record: OpenRecord, committed: Committed) -> bool:
-        """Whether another version of the document, or another job or run of it, has taken a run's place.
+        """Whether another version of the document, or another job or run of it, has replaced a run.
 
-        A deleted source supersedes nothing. Another recipe or model alone does not either, as long as nobody opened or
-        committed a job with it: a job keeps the recipe it was claimed with. A part ends with the run it is a part of.
+        A deleted source supersedes nothing. Another recipe or model alone does not either, as long as no job was opened
+        or committed with it: a job keeps the recipe it was claimed with. A part ends with the run it is a part of.
         """
         if record.part_of is not None:
             return await self.parent(record.part_of) is None

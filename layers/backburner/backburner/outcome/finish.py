@@ -1,4 +1,4 @@
-"""Ending a run: done, failed or superseded. The record at the place is the commit (DESIGN section 6).
+"""Ending a run: done, failed or superseded. The record at the output location is the commit (DESIGN section 6).
 
 Order of effects, and what a crash before each costs:
   result text → run record (the commit) → [clear_up.py] settlement, what was replaced away, open record away →
@@ -45,7 +45,7 @@ _CONTENT_TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Finisher:
-    """Ends runs, each of them once, whoever else tries."""
+    """Ends runs, each of them once, even if several processes try."""
 
     bucket: Bucket
     ledger: Ledger
@@ -55,7 +55,7 @@ class Finisher:
     clock: Clock
 
     async def done(self, record: OpenRecord, text: "_Text") -> State:
-        """Write the text and its run record, on condition that nobody else did meanwhile. Returns how the run ended."""
+        """Write the text and its run record, on condition that no other process did. Returns how the run ended."""
         location, nonce = record.location, new_nonce()
         result_key = location.result_key(record.output)
         for _ in range(_TRIES):
@@ -78,7 +78,7 @@ class Finisher:
         raise RetryLaterError(f"{result_key} is written by others all the time")
 
     async def fail(self, record: OpenRecord, reason: Reason, message: str) -> State:
-        """Write the error record, on condition that nobody else ended the run. Returns how the run ended."""
+        """Write the error record, on condition that no other process ended the run. Returns how the run ended."""
         location, nonce = record.location, new_nonce()
         for _ in range(_TRIES):
             committed = await self.ledger.committed(location, record.job_id)
@@ -105,10 +105,10 @@ class Finisher:
         return True
 
     async def supersede(self, record: OpenRecord, text: str | None) -> State:
-        """Set a replaced run aside, and see to it that the place gets what is current.
+        """Set a replaced run aside, and see to it that what is current is run.
 
         Once the superseded record stands, an event opens the next run; what came before it may have been turned away
-        because this run was open, so the place is looked at once more, and a message starts what it lacks.
+        because this run was open, so the document is looked at once more, and a message starts what is missing.
         """
         ended = self._ended(record, State.SUPERSEDED, new_nonce())
         aside = SupersededRecord(**ended, text=text, parts=record.parts)
@@ -194,7 +194,7 @@ class Finisher:
 
 
 def _replay(record: OpenRecord, reason: Reason) -> str:
-    """How to try again: where the document itself is at fault, its bytes have to change."""
+    """How to try again: if the document itself is at fault, its bytes have to change."""
     address = f"s3://{record.source.bucket}/{record.source.key}"
     if reason in _FAULTS_OF_DOCUMENTS:
         return f"correct the document and upload it to {address} again"
@@ -211,7 +211,7 @@ _FAULTS_OF_DOCUMENTS = frozenset(
 )
 
 _Text = str | bytes | Path
-"""A result: a batch's is a file."""
+"""A result; that of a batch is a file."""
 
 
 def _quotable(text: _Text | None) -> str | None:

@@ -1,6 +1,6 @@
 """What a provider answers: a generation as it stands, or a failed call. Both are values, for one function to judge.
 
-They are read in `reading.py`, and nothing in them has to be trusted less than a record of our own.
+`reading.py` makes them of what was received; everything in them is bounded and can be written as JSON.
 """
 
 import re
@@ -14,7 +14,7 @@ UNUSABLE_KEY = "unusable_key"
 REPEATED_ID = "repeated_response_id"
 UNSENDABLE = "unsendable_request"
 OURS = frozenset({UNUSABLE_KEY, REPEATED_ID, UNSENDABLE})
-"""Codes that we give ourselves, with words of our own."""
+"""Codes that Backburner itself gives, with its own words."""
 _HAS_USED = ("completed", "incomplete")
 _OVER = ("completed", "incomplete", "failed", "cancelled")
 _WORDS = {"canceled": "cancelled"}
@@ -46,7 +46,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
     """A response object, read without trusting it: whatever is missing or of another type is empty.
 
-    `status` is verbatim and may be one that nobody documented. Times are unix seconds by the provider's clock.
+    `status` is verbatim and may be undocumented. Times are unix seconds by the provider's clock.
     """
 
     id: str
@@ -66,7 +66,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: int | None = None
     poll_after_s: float | None = None
     body: Mapping[str, Any] = {}
-    """As it came, but for what JSON in UTF-8 cannot hold; for who passes it on whole."""
+    """As it came, but for what JSON in UTF-8 cannot hold; lines of a batch pass it on whole."""
 
     @property
     def known_status(self) -> str:
@@ -95,7 +95,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """No generation in the answer: an HTTP error (`status`), or no answer at all (`status` None).
+    """A call without a generation in its answer: an HTTP error (`status`), or no answer at all (`status` None).
 
     `sent` is false only where it is certain that the request never reached the provider.
     """
@@ -111,7 +111,7 @@ class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
     is_garbled: bool = False
     """Whether it is an answer all the same: one of success that names no generation."""
     url: str = ""
-    """What was called, for who has to put the address right."""
+    """The address that was called: somebody may have to correct it."""
     retry_after_s: float | None = None
 
 
@@ -130,7 +130,7 @@ def costs(status: str) -> bool:
 
 
 def repeated(generation: Generation) -> FailedCall:
-    """The answer to a create that is about another: nobody knows whether ours was started."""
+    """The answer to a create that is about another one: whether ours was started is not known."""
     told = f"the response id {generation.id} was given before, to another create: does something between cache answers?"
     return FailedCall(status=None, code=REPEATED_ID, message=told)
 

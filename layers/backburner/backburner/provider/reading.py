@@ -13,14 +13,14 @@ from backburner.provider.answers import FailedCall, Generation, Usage
 from backburner.provider.masking import masked
 
 MAX_TOKENS = 10**12
-"""More than any generation has: a larger count is a mistake of whoever wrote it."""
+"""More than any generation has: a larger count is a mistake of the provider's."""
 MAX_HINT_S = 10.0**8
 """Three years; a longer hint says no more than this one."""
 MAX_MESSAGE_CHARS = 2000
 MAX_WORD_CHARS = 100
-"""Of a status, a code, a reason."""
+"""The longest status, code or reason that is kept."""
 MAX_ID_CHARS = 512
-"""A longer id fits no message and no path: it names nothing that could be asked for."""
+"""A longer id fits neither a message nor a path, so it names nothing that could be asked for."""
 _MAX_MODEL_CHARS = 300
 _MAX_DEPTH = 100
 _MAX_WHOLE = 2**63 - 1

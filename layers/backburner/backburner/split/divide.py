@@ -17,7 +17,7 @@ from backburner.split.part_store import PartStore
 logger = logging.getLogger(__name__)
 
 MAX_PARTS = 2000
-"""Of one document: its record names them all."""
+"""The most parts of one document: its record names them all."""
 MAX_CONTEXT_OVERFLOWS = 2
 """How often a text is cut smaller because the provider says that it is too long."""
 
