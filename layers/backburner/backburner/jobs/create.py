@@ -1,12 +1,12 @@
 """Creating the one generation of a document whose record says `submitting` and is ours.
 
 Order of effects, and what a crash before each costs:
-  [the caller] guard, then the record `submitting` → create → a note which run the id belongs to → the id on the pending queue →
-  the record `running`.
+  [the caller] guard, then the record `submitting` → create → a note which run the id belongs to → the id on the pending
+  queue → the record `running`.
 Before the create: nothing; the guard surfaces after the lease and another attempt is made, counted as a suspected
-orphan because it cannot be told from the next case. Between create and id: one generation, whose id is lost. After the id: nothing; the
-message that brings it is adopted. The note comes first, since an id that is another run's must never be adopted. A
-queue that refuses the id costs nothing either: it is recorded under the guard.
+orphan because this case cannot be told from the next. Between create and id: one generation, whose id is lost. After
+the id: nothing; the message that brings it is adopted. The note comes first, since an id that is another run's must
+never be adopted. A queue that refuses the id costs nothing either: it is recorded under the guard.
 """
 
 import asyncio
