@@ -196,16 +196,18 @@ class _Builder:
             create_limit_s=self.create_limit_s,
         )
 
-    def _segment_runner(self) -> SegmentRunner:
-        settings, ports = self.settings, self.ports
-        checkpointer = Checkpointer(
-            bucket=ports.bucket,
+    def _checkpointer(self) -> Checkpointer:
+        return Checkpointer(
+            bucket=self.ports.bucket,
             ledger=self.ledger,
-            generator=ports.generator,
+            generator=self.ports.generator,
             messenger=self.messenger,
-            clock=ports.clock,
-            forgets=settings.profile.deletes,
+            clock=self.ports.clock,
+            forgets=self.settings.profile.deletes,
         )
+
+    def _segment_runner(self) -> SegmentRunner:
+        ports, settings, checkpointer = self.ports, self.settings, self._checkpointer()
         poller = LinePoller(
             governor=self.governor,
             generator=ports.generator,
@@ -289,38 +291,39 @@ class _Builder:
             settings=self.settings,
         )
 
+    def _poller(self, retrier: Retrier) -> GenerationPoller:
+        return GenerationPoller(
+            ledger=self.ledger,
+            finisher=self.finisher,
+            retrier=retrier,
+            governor=self.governor,
+            generator=self.ports.generator,
+            pace=self.pace,
+            memory=self.ports.memory,
+            settings=self.settings,
+        )
+
     def _checker(self, submitter: Submitter, creator: GenerationCreator, retrier: Retrier) -> Checker:
-        settings, ports = self.settings, self.ports
         starter = Starter(
             ledger=self.ledger,
             finisher=self.finisher,
             governor=self.governor,
             messenger=self.messenger,
             creator=creator,
-            max_attempts=settings.max_attempts,
-        )
-        poller = GenerationPoller(
-            ledger=self.ledger,
-            finisher=self.finisher,
-            retrier=retrier,
-            governor=self.governor,
-            generator=ports.generator,
-            pace=self.pace,
-            memory=ports.memory,
-            settings=settings,
+            max_attempts=self.settings.max_attempts,
         )
         return Checker(
             ledger=self.ledger,
             messenger=self.messenger,
             submitter=submitter,
             starter=starter,
-            poller=poller,
+            poller=self._poller(retrier),
             segment_runner=self._segment_runner(),
             parent_runner=self._parent_runner(),
-            generator=ports.generator,
-            dead=ports.dead,
-            clock=ports.clock,
-            settings=settings,
+            generator=self.ports.generator,
+            dead=self.ports.dead,
+            clock=self.ports.clock,
+            settings=self.settings,
         )
 
     def _tick(self, submitter: Submitter, checker: Checker) -> Tick:

@@ -53,6 +53,19 @@ class Auditor:
     async def audit(self) -> Report:
         """Read everything, look at what is wrong again until it is certain, and report."""
         reader = SnapshotReader(bucket=self.bucket, progress=self.progress)
+        doubts = await self._first_look(reader)
+        for _ in range(LOOKS_AGAIN):
+            if not doubts.any:
+                break
+            self.progress("another look", len(doubts.locations))
+            await self.sweeper.clock.sleep(MOMENT_S)  # what was between two effects has come to an end by then
+            await self._look_again(reader, doubts)
+        found = await self._findings(doubts)
+        unwritten = await self._unwritten(reader, doubts.snapshot)
+        found += [Finding(kind=Kind.UNREADABLE, key=key, what=why) for key, why in doubts.snapshot.unreadable.items()]
+        return _report(doubts.snapshot, doubts.messages, [*found, *doubts.findings(), *unwritten])
+
+    async def _first_look(self, reader: SnapshotReader) -> "_Doubts":
         doubts = _Doubts(messages=await self._messages(), snapshot=await reader.everything())
         snapshot = doubts.snapshot
         for key, why in (await self.governor.counters())[0].unreadable.items():
@@ -63,30 +76,15 @@ class Auditor:
         hidden = {text for text in snapshot.texts if f"{text.rpartition('.')[0]}{RUN_RECORD}" in snapshot.unreadable}
         doubts.texts = set(snapshot.texts) - _expected(snapshot) - hidden
         doubts.odd = await self._odd_reservations(snapshot)
-        for _ in range(LOOKS_AGAIN):
-            if not doubts.any:
-                break
-            self.progress("another look", len(doubts.locations))
-            await self.sweeper.clock.sleep(MOMENT_S)  # what was between two effects has come to an end by then
-            await self._look_again(reader, doubts)
+        return doubts
+
+    async def _findings(self, doubts: "_Doubts") -> list[Finding]:
+        """What is wrong with single documents; one is not lost while its open record cannot be read."""
+        snapshot = doubts.snapshot
         owners = await self._explain(snapshot, doubts.locations)
         found = [finding for key in doubts.locations for finding in _judged(snapshot, key, snapshot.locations[key])]
         owners |= snapshot.unreadable.keys()
-        found = [finding for finding in found if finding.kind is not Kind.LOST or finding.key not in owners]
-        unwritten = await self._unwritten(reader, snapshot)
-        found += [Finding(kind=Kind.UNREADABLE, key=key, what=why) for key, why in snapshot.unreadable.items()]
-        found += [
-            Finding(kind=Kind.RESULT_WITHOUT_RECORD, key=text, what="no run record names it")
-            for text in sorted(doubts.texts)
-        ]
-        found += [Finding(kind=kind, key=f"{OPEN}{name}.json", what=what) for name, (kind, what) in doubts.odd.items()]
-        if doubts.lacks_messages:
-            what = (
-                f"about {doubts.messages} messages drive {doubts.under_way} open records; "
-                "they are woken when silent for a day"
-            )
-            found.append(Finding(kind=Kind.MESSAGES_MISSING, key=OPEN, what=what))
-        return _report(snapshot, doubts.messages, [*found, *unwritten])
+        return [finding for finding in found if finding.kind is not Kind.LOST or finding.key not in owners]
 
     async def _look_again(self, reader: SnapshotReader, doubts: "_Doubts") -> None:
         """Drop whatever does not look wrong this time."""
@@ -227,6 +225,19 @@ class _Doubts:
     @property
     def any(self) -> bool:
         return bool(self.locations or self.texts or self.odd) or self.lacks_messages
+
+    def findings(self) -> list[Finding]:
+        """What is wrong with results, reservations and messages."""
+        found = [
+            Finding(kind=Kind.RESULT_WITHOUT_RECORD, key=text, what="no run record names it")
+            for text in sorted(self.texts)
+        ]
+        found += [Finding(kind=kind, key=f"{OPEN}{name}.json", what=what) for name, (kind, what) in self.odd.items()]
+        if self.lacks_messages:
+            what = f"about {self.messages} messages drive {self.under_way} open records; "
+            what += "they are woken when silent for a day"
+            found.append(Finding(kind=Kind.MESSAGES_MISSING, key=OPEN, what=what))
+        return found
 
 
 def _count(snapshot: Snapshot) -> int:
