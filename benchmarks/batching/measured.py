@@ -73,4 +73,4 @@ def _serve(pipe: Connection, function: str, environment: dict[str, str], log: st
 
 
 def _clients(ready: Any) -> tuple[Any, Any]:
-    return ready.parts.bucket.client, ready.parts.tick.pending.queue.client
+    return ready.core.bucket.client, ready.core.tick.pending.queue.client

@@ -18,13 +18,13 @@ def audited(environment: Mapping[str, str], strays: Iterable[Stray]) -> tuple[st
     os.environ.update(environment)
     audit.OLD_ENOUGH_S = backburner.maintenance.findings.OLD_ENOUGH_S = 0.0
     ready = connect(environment, create_limit_s=30.0, swap_tries=12)
-    tick = ready.parts.tick
+    tick = ready.core.tick
     auditor = audit.Auditor(
         bucket=tick.sweeper.bucket,
         ledger=tick.sweeper.ledger,
-        governor=ready.parts.governor,
+        governor=ready.core.governor,
         sweeper=tick.sweeper,
-        journal=ready.parts.journal,
+        journal=ready.core.journal,
         pending=tick.sweeper.pending.queue,
         backlog=tick.sweeper.backlog.queue,
     )

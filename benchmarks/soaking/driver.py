@@ -186,8 +186,8 @@ class Driver:
         self._at(1.5, lambda: self._note(document))
 
     def _note(self, document: Document) -> None:
-        place = output_location(document.key)
-        for key in (place.run_record_key, place.error_record_key):
+        location = output_location(document.key)
+        for key in (location.run_record_key, location.error_record_key):
             if body := self.cloud.get(key):
                 record = json.loads(body)
                 self.noted[record["job_id"], record["run"]] = record
@@ -272,7 +272,7 @@ class Driver:
             return False
         records = self.cloud.listed("results/").keys() | self.cloud.listed("failed/").keys()
         places = [output_location(document.key) for document in self.documents[: self.uploaded]]
-        return all(place.run_record_key in records or place.error_record_key in records for place in places)
+        return all(location.run_record_key in records or location.error_record_key in records for location in places)
 
     def _last_sweep(self) -> Any:
         state = json.loads(self.cloud.get("ledger/governor.json") or b"{}")

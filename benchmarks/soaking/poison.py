@@ -50,7 +50,7 @@ class TooLarge(Poison):
         return "" if ended == (Reason.DOCUMENT_TOO_LARGE, 0) else f"ended with {ended}"
 
 
-class ParentRuns(Poison):
+class Massive(Poison):
     """A text beyond any window."""
 
     def rewrite(self) -> str:
@@ -106,8 +106,8 @@ class Batch(Poison):
     @property
     def outputs(self) -> tuple[str, ...]:
         """With the file of answers."""
-        place = output_location(self.key)
-        return place.run_record_key, place.result_key("jsonl")
+        location = output_location(self.key)
+        return location.run_record_key, location.result_key("jsonl")
 
 
 def _lines(key: str) -> Iterator[Line]:
@@ -173,7 +173,7 @@ def _poison(kind: str, number: int) -> Document:
         case "too-large":
             return TooLarge(f"{INBOX}{GOOD}/too large {number:05}.txt", kind)
         case "massive":
-            return ParentRuns(f"{INBOX}{GOOD}/massive {number:05}.txt", kind)
+            return Massive(f"{INBOX}{GOOD}/massive {number:05}.txt", kind)
         case "lines":
             return Batch(f"{INBOX}{GOOD}/lines {number:05}.jsonl", kind)
     return document_of(kind, number)

@@ -61,8 +61,8 @@ class Truth:
     def _document(
         self, document: Document, bodies: Mapping[str, bytes | None], results: Mapping[str, str], found: Findings
     ) -> None:
-        place = output_location(document.key)
-        run, error = _json(bodies.get(place.run_record_key)), _json(bodies.get(place.error_record_key))
+        location = output_location(document.key)
+        run, error = _json(bodies.get(location.run_record_key)), _json(bodies.get(location.error_record_key))
         record = run or error
         if record is None or record["source"]["etag"] != document.etag or (run and error):
             found.ends["lost"] += 1

@@ -146,5 +146,5 @@ def _instrument(gauges: Gauges, row: int, lease_s: float) -> None:
         return call
 
     Submitter.submit = watched(Submitter.submit)  # type: ignore[method-assign]
-    Starter.start_again = watched(Starter.start_again)  # type: ignore[method-assign]
-    SegmentRunner.look = watched(SegmentRunner.look, BLOCK)  # type: ignore[method-assign]
+    Starter._attempt = watched(Starter._attempt)  # type: ignore[method-assign]  # noqa: SLF001
+    SegmentRunner.advance = watched(SegmentRunner.advance, BLOCK)  # type: ignore[method-assign]

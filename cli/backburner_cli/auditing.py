@@ -11,7 +11,7 @@ from rich.table import Table
 
 from backburner.ledger.records import State
 from backburner.maintenance.audit import Auditor
-from backburner.maintenance.overview import Overseer
+from backburner.maintenance.overview import OverviewReader
 from backburner_cli.office import OperatorSession, run
 from backburner_cli.terminal import err, out
 
@@ -134,7 +134,7 @@ def status(environment: Mapping[str, str], *, as_json: bool) -> None:
 
 
 async def _status(office: OperatorSession) -> dict[str, Any]:
-    found = await Overseer(bucket=office.cloud.bucket, sweeper=office.parts.tick.sweeper).look()
+    found = await OverviewReader(bucket=office.cloud.bucket, sweeper=office.parts.tick.sweeper).read()
     governor = office.parts.governor
     counters, now = await governor.counters()
     share = governor.budget_used(counters, now)

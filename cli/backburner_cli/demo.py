@@ -241,10 +241,10 @@ def _show_result(out: Console, watcher: Watcher, ended: Sequence[RunRecord | Err
         if isinstance(record, RunRecord):
             out.print(f"  {record.result_key}", markup=False)
         else:
-            out.print(f"  {record.place.error_record_key}", markup=False)
+            out.print(f"  {record.location.error_record_key}", markup=False)
             out.print(_wrapped(out, record.message, "    "), markup=False, style="red")
         if record is shown:
-            out.print(f"  {escape(shown.place.run_record_key)}  [dim]its record; every result has one[/]")
+            out.print(f"  {escape(shown.location.run_record_key)}  [dim]its record; every result has one[/]")
     if shown is not None:
         out.print(f"\n[bold]{escape(shown.result_key)}[/]")
         out.print(_wrapped(out, watcher.text(shown.result_key), "  "), markup=False)

@@ -58,17 +58,17 @@ class OperatorSession:
     @property
     def ledger(self) -> Ledger:
         """The records."""
-        return self.parts.submitter.ledger
+        return self.parts.ledger
 
     @property
     def inbox(self) -> CurrentJobs:
         """The documents."""
-        return self.parts.submitter.inbox
+        return self.parts.current_jobs
 
     @property
     def canceller(self) -> Canceller:
         """Who cancels runs."""
-        return self.parts.submitter.parent_runs.canceller
+        return self.parts.canceller
 
 
 def run(environment: Mapping[str, str], work: Callable[[OperatorSession], Awaitable[T]]) -> T:

@@ -13,7 +13,7 @@ import msgspec
 from rich.markup import escape
 
 from backburner.errors import UnreadableError
-from backburner.jobs.replay import Outcome, Replayer
+from backburner.jobs.replay import Outcome
 from backburner.ledger.keys import ERROR_RECORD, FAILED, INBOX
 from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.dead_letters import Kind, understand
@@ -112,9 +112,7 @@ class _Replay:
 
     def __init__(self, office: OperatorSession, out: Console, wanted: Wanted) -> None:
         self._office, self._out, self._wanted = office, out, wanted
-        self._replayer = Replayer(
-            bucket=office.cloud.bucket, ledger=office.ledger, inbox=office.inbox, pending=office.cloud.pending
-        )
+        self._replayer = office.parts.replayer
         self._asked: dict[str, asyncio.Task[None]] = {}
         self._outcomes: dict[str, Outcome] = {}
 

@@ -141,7 +141,7 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
     if record.parts and record.lines is None:
         lines["of each part"] = _of_parts(record.parts)
     if record.lines is not None and record.lines.failed:
-        failed = f"{record.lines.failed} of {record.lines.total}: {record.place.errors_key}"
+        failed = f"{record.lines.failed} of {record.lines.total}: {record.location.errors_key}"
         lines["lines failed"] = failed
     if record.source.notes:
         lines["not read"] = "; ".join(record.source.notes)

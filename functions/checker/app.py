@@ -7,7 +7,6 @@ from typing import Any
 from backburner.adapters.connect import Connected, connect
 from backburner.adapters.logs import function_logger, share_with_package
 from backburner.adapters.metrics import report
-from backburner.errors import BackburnerError
 from backburner.events import require_timer
 from backburner.tick import TICK_S
 
@@ -38,17 +37,17 @@ def handler(event: Any, context: Any) -> dict[str, int]:
 
 
 async def _tick(ready: Connected, remaining_s: float) -> dict[str, int]:
-    ready.parts.tick.counts.clear()
-    ready.parts.journal.ended.clear()
-    tick_s = max(1.0, min(TICK_S, remaining_s - CREATE_LIMIT_S - SPARE_S))
+    """One tick and its metrics, both within the function's time."""
+    stop_at = asyncio.get_running_loop().time() + max(1.0, remaining_s - SPARE_S)
+    tick = await ready.core.tick.run(max(1.0, min(TICK_S, remaining_s - CREATE_LIMIT_S - SPARE_S)), stop_at)
     try:
-        async with asyncio.timeout(max(1.0, remaining_s - SPARE_S)):
-            try:
-                await ready.parts.tick.run(tick_s)
-            except BackburnerError:  # what stops the tick does not stop the alarms
-                await report(ready.parts, ready.settings, logger)
-                raise
-            await report(ready.parts, ready.settings, logger)
+        async with asyncio.timeout_at(stop_at):
+            if not tick.is_cut_short:
+                await report(ready.core, tick, ready.settings, logger)  # what stops the tick does not stop the alarms
     except TimeoutError:
+        tick.is_cut_short = True
+    if tick.is_cut_short:
         logger.warning("tick cut short: its messages come back when their visibility ends")
-    return dict(ready.parts.tick.counts)
+    if tick.stopped_by is not None:
+        raise tick.stopped_by
+    return tick.counts

@@ -38,10 +38,8 @@ def handler(event: Any, context: Any) -> dict[str, int]:
 
 
 async def _all(ready: Connected, records: list[Record]) -> list[Outcome | SubmitError | None]:
-    ready.parts.journal.ended.clear()
     outcomes = await asyncio.gather(*(_one(ready, record) for record in records))
-    await ready.parts.journal.flush()
-    publish(ready.parts.journal.ended, accepted=outcomes.count(Outcome.CLAIMED))
+    publish(await ready.core.journal.flush(), accepted=outcomes.count(Outcome.CLAIMED))
     return outcomes
 
 
@@ -52,7 +50,7 @@ async def _one(ready: Connected, record: Record) -> Outcome | SubmitError | None
     if record.bucket != ready.settings.bucket:
         return SubmitError(f"an upload to {record.bucket!r}, but BACKBURNER_BUCKET is {ready.settings.bucket!r}")
     try:
-        outcome = await ready.parts.submitter.submit(record.key)
+        outcome = await ready.core.submitter.submit(record.key)
     except Exception as error:
         logger.exception("upload failed", extra={"key": record.key})
         return SubmitError(str(error) if isinstance(error, BackburnerError) else type(error).__name__)

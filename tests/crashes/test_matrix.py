@@ -18,7 +18,7 @@ ALIVE = "inbox/nobody dies.txt"
 
 
 @dataclass
-class SegmentVisit:
+class Step:
     """A step of a job's life: the function that takes it, and how documents are brought to it."""
 
     stage: Stage
@@ -101,14 +101,14 @@ def _submit(stage: Stage, keys: list[str], **settings: str) -> list[str]:
 
 def test_submit(stage: Stage) -> None:
     """From the guard to the record `running`."""
-    step = SegmentVisit(stage, "submit")
+    step = Step(stage, "submit")
     step.dies_everywhere(least=6)
     step.all_end_well()
 
 
 def test_a_tick_that_commits(stage: Stage) -> None:
     """From the retrieve to the journal: nothing is started again, whatever is done twice."""
-    step = SegmentVisit(_swept_already(stage), "checker", bring_all=lambda keys: _submit(stage, keys))
+    step = Step(_swept_already(stage), "checker", bring_all=lambda keys: _submit(stage, keys))
     step.dies_everywhere(least=7)
     step.all_end_well()
     assert step.unnamed == set()
@@ -117,7 +117,7 @@ def test_a_tick_that_commits(stage: Stage) -> None:
 def test_a_tick_that_puts_a_run_back(new_stage: NewStage) -> None:
     """After an empty answer, from its retrieve to the backlog: the second generation is needed, a third is not."""
     stage = _swept_already(new_stage(BACKBURNER_MODEL="stand-in/completed-empty:1"))
-    step = SegmentVisit(stage, "checker", bring_all=lambda keys: _submit(stage, keys))
+    step = Step(stage, "checker", bring_all=lambda keys: _submit(stage, keys))
     step.dies_everywhere(least=5)
     step.all_end_well(needed=2)
 
@@ -128,7 +128,7 @@ def test_a_tick_that_takes_over(stage: Stage) -> None:
     def die(key: str) -> None:
         assert stage.run("submit", stage.event(key), Fate(("create", 1), "before")) == -SIGKILL
 
-    step = SegmentVisit(_swept_already(stage), "checker", bring=die)
+    step = Step(_swept_already(stage), "checker", bring=die)
     step.dies_everywhere(least=6)
     step.all_end_well(needed=1, died_before=1)
 
@@ -141,7 +141,7 @@ def test_a_tick_that_drains_the_backlog(stage: Stage) -> None:
         effects = _submit(stage, keys, BACKBURNER_MAX_IN_FLIGHT="1")
         assert effects.count("put open record waiting") == len(keys)
 
-    step = SegmentVisit(stage, "checker", bring_all=wait)
+    step = Step(stage, "checker", bring_all=wait)
     step.dies_everywhere(least=7)
     step.all_end_well()
 
@@ -155,6 +155,6 @@ def test_a_tick_that_sweeps(stage: Stage) -> None:
         stage.age(key, 7200)
         stage.forget_the_last_sweep()
 
-    step = SegmentVisit(stage, "checker", bring=forget)
+    step = Step(stage, "checker", bring=forget)
     step.dies_everywhere(least=7)
     step.all_end_well()

@@ -5,7 +5,7 @@ from email.mime.text import MIMEText
 
 import pytest
 
-from backburner.documents import plain_text
+from backburner.documents.plain_text import plain_text
 from backburner.errors import JobError, Reason
 from backburner.extraction.reading import read
 

@@ -122,7 +122,7 @@ def test_surrogates_written_one_by_one_are_the_character() -> None:
 def test_a_mark_before_a_pdf_is_no_text() -> None:
     """Whoever put it there, the rest is what it is."""
     body = (CASES / "bomfirst.pdf").read_bytes()
-    from backburner.documents import plain_text  # noqa: PLC0415
+    from backburner.documents.plain_text import plain_text  # noqa: PLC0415
     from backburner.extraction.formats import Format, packed_format  # noqa: PLC0415
 
     assert plain_text(body, "a.pdf") is None

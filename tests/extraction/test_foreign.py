@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from backburner.documents import plain_text
+from backburner.documents.plain_text import plain_text
 from backburner.errors import JobError, Reason
 from backburner.extraction.foreign import foreign_compound
 from backburner.extraction.reading import read

@@ -11,28 +11,27 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backburner.adapters.responses import _answer
+from backburner.batch.finish_batch import _reason
 from backburner.batch.line_verdicts import judged
 from backburner.batch.lines import failed, number_of, succeeded
-from backburner.batch.segmenter import _reason
 from backburner.capacity.limits import Reservation
 from backburner.capacity.timing import backoff_s, next_poll_s, probe_s
 from backburner.documents.recipes import Price, parse
 from backburner.errors import Reason
+from backburner.ledger.changes import booked, running, seen
 from backburner.ledger.records import (
     OpenRecord,
     ProviderRef,
     RecipeRef,
     Source,
     State,
-    booked,
     decode,
     encode,
-    running,
-    seen,
 )
 from backburner.ledger.segment_state import Started
-from backburner.outcome.decisions import decide
-from backburner.provider.answers import Answer, FailedCall, Generation, Usage, generation_of, trouble_of
+from backburner.outcome.decisions import Attempt, decide
+from backburner.provider.answers import Answer, FailedCall, Generation, Usage
+from backburner.provider.reading import generation_of, trouble_of
 from backburner.provider.verdicts import Call, judge
 
 from .drawing import fuzzed
@@ -95,7 +94,7 @@ def open_record() -> OpenRecord:
 def _decided(answer: Answer, call: Call, *, young: bool) -> None:
     """A document's decision and a line's, with words that can be written and waits that end."""
     verdict = judge(answer, call, young=young, cap=100)
-    decision = decide(verdict, answer, call, attempt=1, most=3, cap=100)
+    decision = decide(verdict, answer, call, Attempt(number=1, most=3, cap=100))
     assert decision.message.encode() + decision.brief.encode() is not None
     assert next_poll_s(10.0, decision.after_s) <= 300
     assert probe_s(decision.after_s) <= 300

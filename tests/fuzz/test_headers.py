@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from backburner.adapters.responses import _answer, _require_header, _seconds
 from backburner.capacity.timing import MAX_HIDING_S, backoff_s, hidden_s, next_poll_s, probe_s
 from backburner.errors import ConfigError
-from backburner.provider.answers import Generation, hint_s
+from backburner.provider.answers import Generation
+from backburner.provider.reading import hint_s
 
 from .drawing import fuzzed
 

@@ -7,14 +7,14 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from backburner.batch.finish_batch import _reason
 from backburner.batch.lines import BadLineError, Request, Requests, custom_id_of, failed, number_of, split_lines
 from backburner.batch.parameters import OURS
-from backburner.batch.segmenter import Segmenter, _reason
+from backburner.batch.segmenter import Segmenter
 from backburner.documents.recipes import MAX_TOKENS, parse
 from backburner.documents.tokens import line_tokens
 from backburner.errors import JobError, Reason
 from backburner.ledger.segment_state import Segment, Started
-from backburner.memory.budget import MemoryBudget
 from backburner.provider.profiles import PROFILES
 from support.fakes import FakeBucket, World
 
@@ -191,7 +191,7 @@ def _segments(body: bytes) -> list[Segment] | None:
     bucket = FakeBucket(world)
     key = "inbox/a.JSONL"
     bucket.upload(key, body)
-    batches = Segmenter(bucket=bucket, finisher=NEVER, memory=MemoryBudget())
+    batches = Segmenter(bucket)
 
     async def found() -> list[bytes] | None:
         source = await bucket.head(key)
@@ -259,7 +259,7 @@ def test_a_batch_in_another_encoding_is_never_a_document(encoding: str, count: i
         source = await bucket.head("inbox/a.jsonl")
         assert source is not None
         try:
-            await Segmenter(bucket=bucket, finisher=NEVER, memory=MemoryBudget()).is_batch("inbox/a.jsonl", source)
+            await Segmenter(bucket).is_batch("inbox/a.jsonl", source)
         except JobError as error:
             return str(error)
         return ""

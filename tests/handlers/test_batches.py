@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backburner.jobs.replay import Outcome, Replayer
+from backburner.jobs.replay import Outcome
 
 from .conftest import NewWorld
 from .world import World
@@ -81,11 +81,7 @@ def _check_usage(world: World) -> None:
 
 def _replay(world: World) -> Outcome:
     ready = world.app("checker").connected()
-    submitter = ready.parts.submitter
-    replayer = Replayer(
-        bucket=submitter.bucket, ledger=submitter.ledger, inbox=submitter.inbox, pending=submitter.starter.pending
-    )
-    outcome: Outcome = ready.runner.run(replayer.replay(KEY))
+    outcome: Outcome = ready.runner.run(ready.core.replayer.replay(KEY))
     world.settle()
     return outcome
 

@@ -22,7 +22,7 @@ _TOLD = re.compile(r"part (\d+) of \d+")
 
 
 @dataclass(frozen=True)
-class ParentRuns:
+class MassiveDocument:
     """A document whose numbered sentences all match `number`, and no other document's do."""
 
     key: str
@@ -41,10 +41,10 @@ def _sentences(count: int, name: str = "Entry") -> str:
     )
 
 
-TEXT = ParentRuns(
+TEXT = MassiveDocument(
     "inbox/text/ledger.txt", lambda: _sentences(TEXT.count), 70_000, re.compile(r"Entry (\d{6}): the"), 73_000
 )
-PAPER = ParentRuns(
+PAPER = MassiveDocument(
     "inbox/paper/report.pdf", lambda: corpus.pdf(PAPER.count), 2_500, re.compile(r"page (\d+) of the report\."), 300
 )
 

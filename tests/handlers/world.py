@@ -49,12 +49,12 @@ def unload(app: ModuleType) -> None:
     if not app.connected.cache_info().currsize:
         return
     ready = app.connected()
-    checker = ready.parts.tick.checker
+    checker = ready.core.tick.checker
     if provider := checker.generator._cache.get("client"):
         ready.runner.run(provider.close())
     ready.runner.close()
     checker.ledger.bucket.threads.shutdown()
-    for client in (checker.ledger.bucket.client, checker.pending.queue.client):
+    for client in (checker.ledger.bucket.client, checker.messenger.pending.queue.client):
         client.close()
 
 

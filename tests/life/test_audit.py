@@ -190,12 +190,12 @@ def test_a_document_that_changed_without_an_event_is_lost():
 @pytest.mark.parametrize(
     ("wrong", "kind"),
     [
-        (lambda bucket, place: bucket.remove(place.result_key("md")), Kind.RECORD_WITHOUT_RESULT),
-        (lambda bucket, place: bucket.upload(place.result_key("md"), "mine"), Kind.RESULT_CHANGED),
+        (lambda bucket, location: bucket.remove(location.result_key("md")), Kind.RECORD_WITHOUT_RESULT),
+        (lambda bucket, location: bucket.upload(location.result_key("md"), "mine"), Kind.RESULT_CHANGED),
         (lambda bucket, _: bucket.upload("results/stray.txt.md", "mine"), Kind.RESULT_WITHOUT_RECORD),
         (lambda bucket, _: bucket.upload("failed/b.txt.error.json", "{}"), Kind.UNREADABLE),
         (
-            lambda bucket, place: bucket.upload("results/b.txt.run.json", bucket.body(place.run_record_key)),
+            lambda bucket, location: bucket.upload("results/b.txt.run.json", bucket.body(location.run_record_key)),
             Kind.UNREADABLE,
         ),
     ],

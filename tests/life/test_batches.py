@@ -5,7 +5,6 @@ import json
 import pytest
 
 from backburner.batch import create_lines as starting
-from backburner.jobs.replay import Replayer
 from backburner.provider.answers import FailedCall, Generation
 from support.fakes import Plan
 from support.system import System
@@ -173,17 +172,13 @@ def test_failed_lines_are_told_apart_and_a_replay_runs_only_those(system):
 
 
 def replay(system):
-    parts = system.parts()
-    replayer = Replayer(
-        bucket=system.bucket, ledger=parts.submitter.ledger, inbox=parts.submitter.inbox, pending=system.pending
-    )
-    system.run(replayer.replay(KEY))
+    system.run(system.parts().replayer.replay(KEY))
     system.settle()
 
 
 def cancel(system):
     """Cancel the batch as the command does, and let everything end."""
-    system.run(system.parts().submitter.parent_runs.canceller.cancel(system.job(KEY), 1))
+    system.run(system.parts().canceller.cancel(system.job(KEY), 1))
     system.settle()
 
 
@@ -285,13 +280,9 @@ def test_a_replay_that_is_cancelled_keeps_what_earlier_runs_have_done(system):
     system.run(system.tick())
     cancel(system)
     first = system.run_record(KEY)
-    parts = system.parts()
-    replayer = Replayer(
-        bucket=system.bucket, ledger=parts.submitter.ledger, inbox=parts.submitter.inbox, pending=system.pending
-    )
-    system.run(replayer.replay(KEY))
+    system.run(system.parts().replayer.replay(KEY))
     system.run(system.parts().tick.run(1.0))
-    system.run(system.parts().submitter.parent_runs.canceller.cancel(system.job(KEY), 2))
+    system.run(system.parts().canceller.cancel(system.job(KEY), 2))
     system.settle()
     record = system.run_record(KEY)
     assert (record["run"], record["lines"]) == (2, first["lines"])
@@ -307,7 +298,7 @@ def test_lines_of_a_batch_that_was_removed_are_cancelled_without_their_names(sys
     system.run(system.submit(KEY))
     job = system.job(KEY)
     system.bucket.remove(KEY)
-    system.run(system.parts().submitter.parent_runs.canceller.cancel(job, 1))
+    system.run(system.parts().canceller.cancel(job, 1))
     system.settle()
     assert [(each["custom_id"], each["error"]["line"]) for each in read(system, ERRORS)] == [
         (None, number) for number in range(1, 16)
@@ -450,7 +441,7 @@ def half_way(effect=None, moment="before"):
     first = len(system.world.effects)
     if effect is not None:
         system.world.kill_at(first + effect, moment)
-    system.run(system.parts().submitter.parent_runs.canceller.cancel(system.job(KEY), 1))
+    system.run(system.parts().canceller.cancel(system.job(KEY), 1))
     system.settle()
     return system, len(system.world.effects) - first
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from backburner.documents.recipes import Price
-from backburner.ledger.records import cost_of
+from backburner.ledger.changes import cost_of
 from backburner.provider.answers import Generation, Usage
 from support.fakes import Plan
 from support.system import System

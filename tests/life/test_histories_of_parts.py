@@ -47,8 +47,8 @@ def wrong(history: History) -> list[str]:
     """Results that do not hold an answer to every piece of their document, each once and in order."""
     system, found = history.system, list[str]()
     for key in system.bucket.keys("inbox/"):
-        place = output_location(key)
-        if place.run_record_key not in system.bucket.objects:
+        location = output_location(key)
+        if location.run_record_key not in system.bucket.objects:
             continue
         record = system.run_record(key)
         result = system.bucket.body(record["result_key"])

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from backburner.jobs.replay import Replayer
 from backburner.provider.answers import FailedCall
 from backburner.settings import from_env
 from life.test_batches import ERRORS, RESULT, jsonl, line, read
@@ -31,10 +30,7 @@ def begin(system, key, text):
 
 
 def rerun(system, key):
-    parts = system.parts()
-    inbox = parts.submitter.inbox
-    replayer = Replayer(bucket=system.bucket, ledger=inbox.ledger, inbox=inbox, pending=system.pending)
-    system.run(replayer.replay(key, rerun=True))
+    system.run(system.parts().replayer.replay(key, rerun=True))
 
 
 def die_behind(system, key):
@@ -239,7 +235,7 @@ def test_a_cancel_that_the_provider_does_not_hear_is_tried_again(monkeypatch):
         return await cancel(response_id)
 
     monkeypatch.setattr(system.generator, "cancel", busy)
-    system.run(system.parts().submitter.parent_runs.canceller.cancel(system.job(BATCH), 1))
+    system.run(system.parts().canceller.cancel(system.job(BATCH), 1))
     system.settle()
     assert len(refused) == 4
     assert system.generator.open == []
@@ -248,7 +244,7 @@ def test_a_cancel_that_the_provider_does_not_hear_is_tried_again(monkeypatch):
 
 def test_a_mark_of_utf_8_and_a_line_beyond_all_bounds(monkeypatch):
     """The first line is read without its mark; what is too long is never read, and its neighbours are."""
-    monkeypatch.setattr("backburner.batch.segmenter.MOST_LINE_BYTES", 1000)
+    monkeypatch.setattr("backburner.batch.segmenter.MAX_LINE_BYTES", 1000)
     monkeypatch.setattr("backburner.batch.segmenter._RANGE_BYTES", 300)
     system = System()
     system.process(BATCH, "\ufeff" + jsonl(line(0), line(1, input="x" * 5000), line(2)))

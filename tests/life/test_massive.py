@@ -208,7 +208,7 @@ def test_a_run_in_parts_is_cancelled_with_all_of_them(system):
     system.run(system.submit(KEY))
     system.run(system.parts().tick.run(20.0))
     assert len(system.generator.open) == 5
-    canceller = system.parts().submitter.parent_runs.canceller
+    canceller = system.parts().canceller
     system.run(canceller.cancel(system.job(KEY), 1))
     system.settle()
     assert system.error_record(KEY)["reason"] == "cancelled"
@@ -249,7 +249,7 @@ def test_a_run_that_is_divided_while_running_is_booked_once_however_it_ends(syst
     """Its parts book what they used; the run books its own generation only, also where it is replaced or cancelled."""
     divided_while_running(system)
     if end == "cancelled":
-        system.run(system.parts().submitter.parent_runs.canceller.cancel(system.job(KEY), 1))
+        system.run(system.parts().canceller.cancel(system.job(KEY), 1))
     if end == "superseded":
         system.upload(KEY, "A short one.")
     system.settle()

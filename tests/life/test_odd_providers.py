@@ -5,7 +5,8 @@ import logging
 
 import pytest
 
-from backburner.provider.answers import FailedCall, Generation, Usage, generation_of
+from backburner.provider.answers import FailedCall, Generation, Usage
+from backburner.provider.reading import generation_of
 from support.fakes import Plan
 from support.system import System
 

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from backburner.maintenance.findings import Kind
-from backburner.maintenance.overview import Overseer
+from backburner.maintenance.overview import OverviewReader
 from life.test_audit import audit, auditor
 from support.fakes import DEAD, Killed, Plan
 from support.system import System
@@ -17,7 +17,7 @@ STATES = ("waiting", "running", "done", "failed", "unclaimed")
 
 def look(system):
     """The counts, and whether they are all."""
-    found = system.run(Overseer(bucket=system.bucket, sweeper=system.parts().tick.sweeper).look())
+    found = system.run(OverviewReader(bucket=system.bucket, sweeper=system.parts().tick.sweeper).read())
     counts = {name: getattr(found, name) for name in STATES if getattr(found, name)}
     assert sum(counts.values()) == found.documents
     return counts, found
@@ -108,10 +108,10 @@ def test_the_sum_is_right_while_work_goes_on():
 
     async def looks():
         work = asyncio.create_task(life())
-        overseer = Overseer(bucket=system.bucket, sweeper=system.parts().tick.sweeper)
+        overseer = OverviewReader(bucket=system.bucket, sweeper=system.parts().tick.sweeper)
         seen = []
         while not work.done():
-            seen.append(await overseer.look())
+            seen.append(await overseer.read())
             await asyncio.sleep(0.1)
         return seen
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from backburner.jobs.replay import Outcome, Replayer
+from backburner.jobs.replay import Outcome
 from backburner.ledger.messages import Message, new_ticket
 from support.fakes import Plan
 from support.system import System
@@ -24,8 +24,7 @@ def failed(attempts=3):
 
 def replayer(system):
     """What the operator's command has in hand."""
-    submitter = system.parts().submitter
-    return Replayer(bucket=system.bucket, ledger=submitter.ledger, inbox=submitter.inbox, pending=system.pending)
+    return system.parts().replayer
 
 
 def replay(system, key=KEY, **options):

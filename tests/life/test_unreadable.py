@@ -50,8 +50,7 @@ def tick_later(system, seconds=0.0):
     parts = system.parts()
 
     async def tick():
-        await parts.tick.run(50.0)
-        await report(parts, system.settings, logging.getLogger("backburner.test"))
+        await report(parts, await parts.tick.run(50.0), system.settings, logging.getLogger("backburner.test"))
 
     system.run(tick())
 

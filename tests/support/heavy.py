@@ -122,8 +122,7 @@ def _bind() -> None:
 def _settle(system: System) -> None:
     checker = _function(system)
     for _ in range(60):
-        system.run(checker.tick.run(TICK_S))
-        assert not checker.tick.counts["left"], "a message failed"
+        assert not system.run(checker.tick.run(TICK_S)).left, "a message failed"
         if not system.pending.messages and not system.backlog.messages:
             return
         system.world.later(60)

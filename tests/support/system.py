@@ -111,8 +111,8 @@ class System:
 
     def job(self, key: str) -> str:
         """The id of the job that a document makes as it stands now, under the model of the environment."""
-        place = output_location(key)
-        recipe = self.bucket.objects.get(f"recipes/{place.recipe}.md")
+        location = output_location(key)
+        recipe = self.bucket.objects.get(f"recipes/{location.recipe}.md")
         etag = self.bucket.objects[key].etag
         return job_id(BUCKET, key, etag, fingerprint(recipe.body if recipe else None), self.settings.model)
 
@@ -137,9 +137,9 @@ class System:
             f"reserved: {name}" for name in (self._record("ledger/governor.json") or {"reserved": ()})["reserved"]
         ]
         for key in self.bucket.keys("inbox/"):
-            place, etag = output_location(key), self.bucket.objects[key].etag
-            run = self._record(place.run_record_key)
-            error = self._record(place.error_record_key)
+            location, etag = output_location(key), self.bucket.objects[key].etag
+            run = self._record(location.run_record_key)
+            error = self._record(location.error_record_key)
             if run and run["source"]["etag"] == etag:
                 result = self.bucket.objects.get(run["result_key"])
                 if result is None or result.etag != run["result_etag"]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from backburner.provider.answers import FailedCall, Generation, Usage, generation_of, trouble_of
+from backburner.provider.answers import FailedCall, Generation, Usage
+from backburner.provider.reading import generation_of, trouble_of
 
 
 def _message(*parts: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backburner.errors import Reason
-from backburner.outcome.decisions import Decision, Do, Stop, absent_since, decide, is_believed, lifted_by_any
+from backburner.outcome.decisions import Attempt, Decision, Do, Stop, absent_since, decide, is_believed
 from backburner.provider.answers import Answer, FailedCall, Generation
 from backburner.provider.verdicts import Act, Call, Verdict
 
@@ -15,7 +15,7 @@ ENDED, REFUSED = Generation(id="r", status="completed"), FailedCall(status=500)
 def decided(act: Act, answer: Answer, call: Call, **more: Any) -> Decision:
     """What is decided in the first of three attempts, if nothing else is said."""
     verdict = Verdict(act=act, reason=Reason.EMPTY_OUTPUT, message="said", after_s=7.0)
-    return decide(verdict, answer, call, **{"attempt": 1, "most": 3} | more)
+    return decide(verdict, answer, call, Attempt(**{"number": 1, "most": 3} | more))
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_every_act_has_its_consequence(act: Act, answer: Answer, call: Call, tol
 def test_out_of_attempts_it_fails_with_the_verdicts_reason(act: Act) -> None:
     """What may still run is counted all the same."""
     call = Call.CREATE if act is Act.AMBIGUOUS else Call.RETRIEVE
-    assert decided(act, REFUSED, call, attempt=2).do is Do.AGAIN
-    last = decided(act, REFUSED, call, attempt=3)
+    assert decided(act, REFUSED, call, number=2).do is Do.AGAIN
+    last = decided(act, REFUSED, call, number=3)
     assert (last.do, last.reason, last.orphans) == (Do.FAIL, Reason.EMPTY_OUTPUT, int(act is not Act.RETRY))
 
 
@@ -61,7 +61,7 @@ def test_a_cap_is_doubled_once_and_only_if_it_was_sent() -> None:
     once = decided(Act.ENLARGE, ENDED, Call.RETRIEVE, cap=100)
     assert (once.do, once.cap) == (Do.AGAIN, 200)
     assert decided(Act.ENLARGE, ENDED, Call.RETRIEVE, cap=200, is_enlarged=True).do is Do.FAIL
-    assert decided(Act.ENLARGE, ENDED, Call.RETRIEVE, cap=100, attempt=3).do is Do.FAIL
+    assert decided(Act.ENLARGE, ENDED, Call.RETRIEVE, cap=100, number=3).do is Do.FAIL
     assert decided(Act.ENLARGE, ENDED, Call.RETRIEVE).do is Do.FAIL
 
 
@@ -95,4 +95,5 @@ def test_an_absence_is_believed_after_two_minutes_of_it() -> None:
 )
 def test_what_a_retrieve_can_prove_it_lifts(call: Call, status: int, lifted: bool) -> None:  # noqa: FBT001
     """The key, and whatever stopped a retrieve; not that there is money for a create."""
-    assert lifted_by_any(call, FailedCall(status=status)) is lifted
+    decision = decided(Act.PAUSE, FailedCall(status=status), call)
+    assert decision.any_call_lifts is lifted

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.documents import plain_text
+from backburner.documents.plain_text import plain_text
 from backburner.errors import JobError, Reason
 
 MARKS = {

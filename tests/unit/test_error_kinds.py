@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from backburner.errors import Reason
-from backburner.provider.answers import generation_of, trouble_of
 from backburner.provider.error_kinds import ErrorKind, kind_of
+from backburner.provider.reading import generation_of, trouble_of
 from backburner.provider.verdicts import Act, Call, judge
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from backburner.documents.recipes import Price
 from backburner.errors import Reason
+from backburner.ledger.changes import running, seen
 from backburner.ledger.records import (
     ErrorRecord,
     JobRecord,
@@ -24,8 +25,6 @@ from backburner.ledger.records import (
     decode,
     encode,
     log_keys,
-    running,
-    seen,
     shared,
 )
 from backburner.provider.answers import Generation, Usage

@@ -159,13 +159,13 @@ class Driver:
 
     async def _is_over(self, key: str) -> bool:
         """Whether a document has ended as it stands now, or is gone; it is pending from here if not."""
-        source, inbox = await self.bucket.head(key), self.parts.submitter.inbox
+        source, current_jobs = await self.bucket.head(key), self.parts.current_jobs
         if source is None:
             self._pending.pop(key, None)
             return True
         place = output_location(key)
-        job = inbox.job_of(place, source, self.recipe_source).job_id
-        committed = await inbox.ledger.committed(place, job)
+        job = current_jobs.job_of(place, source, self.recipe_source).job_id
+        committed = await self.parts.ledger.committed(place, job)
         if committed.run_for_event(source.last_modified) is not None:
             before = self._pending.get(key)
             if before is None or before.job != job:
@@ -183,7 +183,7 @@ class Driver:
 
     def _failure(self, record: ErrorRecord) -> Failure:
         where = self.bucket.objects.layout.out / next(
-            self.bucket.objects.layout.candidates(record.place.error_record_key)
+            self.bucket.objects.layout.candidates(record.location.error_record_key)
         )
         return Failure(why=f"{record.reason}: {record.message}", record=str(where))
 
@@ -197,11 +197,11 @@ class Driver:
     async def _tick(self) -> None:
         """Ticks, one after the other, with no more waiting than until something is due."""
         while not self.room.is_closed:
-            try:
-                await self.parts.tick.run(TICK_S)
-            except RetryLaterError as error:
+            report = await self.parts.tick.run(TICK_S)
+            await self._note(report.ended)
+            if report.stopped_by is not None:
                 if not self.room.is_closed:
-                    logger.warning("tick broken off", extra={"error": str(error)})
+                    logger.warning("tick stopped early", extra={"error": str(report.stopped_by)})
                     await asyncio.sleep(1)
                 continue
             next_s = await self.room.next_s()
@@ -235,8 +235,9 @@ class Driver:
 
     async def _collect(self) -> None:
         """What this process ended since the last time."""
-        lines, journal = list(self.parts.journal.ended), self.parts.journal
-        journal.ended.clear()
+        await self._note(self.parts.journal.take())
+
+    async def _note(self, lines: list[Line]) -> None:
         for line in lines:
             self.tally.add(line)
             if line.state is State.SUPERSEDED or not line.key.startswith(f"inbox/{self.recipe}/"):

@@ -3,10 +3,10 @@
 BackburnerError
 ├── RefusedError          refuse: nothing was begun, the caller's input is wrong
 │   ├── ConfigError       settings missing or contradictory, all problems in one message
-│   ├── UnknownEventError an event of a shape nobody described to us
+│   ├── UnknownEventError an event of a shape that is not known
 │   └── MessageError      a queue message that cannot be understood
 ├── JobError              this job fails for good, for a reason of the contract
-└── RetryLaterError       the store or a queue did not do its part: leave the message, try again
+└── RetryLaterError       the store or a queue refused: leave the message, try again
     └── UnreadableError   one object cannot be read, and will not be until a person looks at it
 """
 
@@ -39,7 +39,7 @@ class Reason(StrEnum):
 
 
 class BackburnerError(Exception):
-    """Root of all."""
+    """The root of all of them."""
 
 
 class RefusedError(BackburnerError):

@@ -14,7 +14,7 @@ ABSENT: Final = "*"
 
 
 class ConflictError(Exception):
-    """A conditional put met something else than the ETag it named (412, 409, or 404 on `If-Match`)."""
+    """A conditional put met something other than the ETag it named (412, 409, or 404 on `If-Match`)."""
 
 
 class TooLargeError(Exception):

@@ -71,7 +71,7 @@ class Settings:
 def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Settings:
     """Read the settings. Raises `ConfigError` with all that is missing or contradictory.
 
-    Without `needs_key` the provider's key may be missing: for who looks after jobs and asks the provider nothing.
+    Without `needs_key` the provider's key may be missing: operators' commands ask the provider nothing.
     """
     reader = _Reader(environment)
     provider = reader.provider()
@@ -117,7 +117,7 @@ def names() -> frozenset[str]:
 
 
 class _Seen(dict[str, str]):
-    """An environment without a variable, that remembers what it was asked for."""
+    """An environment without variables that remembers what it was asked for."""
 
     def __init__(self) -> None:
         super().__init__()

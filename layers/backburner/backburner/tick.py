@@ -3,27 +3,27 @@
 import asyncio
 import heapq
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from backburner.capacity.governor import Governor
+from backburner.capacity.timing import TickState
 from backburner.errors import BackburnerError, RetryLaterError, UnreadableError
 from backburner.jobs.check import Checker
 from backburner.jobs.setbacks import Setbacks
-from backburner.ledger.journal import Journal
+from backburner.ledger.journal import Journal, Line
 from backburner.maintenance.sweep import Sweeper
 from backburner.ports import Clock, Queue, Received
 
 logger = logging.getLogger(__name__)
 
 TICK_S = 50.0
-"""A tick's longest life; the timer fires each minute."""
+"""How long a tick takes up work; the timer fires every minute."""
 SOON_S = 10.0
-"""A tick stays for what falls due within this."""
+"""A tick stays for messages that show within so many seconds."""
 MAX_AT_ONCE = 64
-"""Messages handled at the same time: bounds the memory that answers take."""
+"""Messages handled at the same time: this bounds the memory that answers take."""
 MAX_IN_HAND = 500
 MAX_IN_BATCH = 10
 """Messages that one receive can bring (SQS, Message Queue)."""
@@ -63,7 +63,7 @@ class WatchedQueue:
         await self.queue.delete(message)
 
     def shows_within(self, seconds: float) -> bool:
-        """Whether a message that we know of shows within so many seconds, or did in the last two."""
+        """Whether a message that this process knows of shows within so many seconds, or did in the last two."""
         now = self.clock.monotonic()
         while self.due and self.due[0] < now - 2:
             heapq.heappop(self.due)
@@ -86,6 +86,24 @@ class _Inflow:
         return received
 
 
+@dataclass
+class TickReport:
+    """What one tick did: messages handled, messages left to come back, and the runs that it ended."""
+
+    handled: int = 0
+    left: int = 0
+    ended: list[Line] = field(default_factory=list)
+    stopped_by: RetryLaterError | None = None
+    """Why it stopped early: a queue that cannot be read."""
+    is_cut_short: bool = False
+    """Whether it ran out of time: what was in hand comes back when its visibility ends."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers of messages, without the zeros."""
+        return {name: count for name, count in (("handled", self.handled), ("left", self.left)) if count}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tick:
     """Runs a checker over both queues."""
@@ -99,67 +117,73 @@ class Tick:
     backlog: WatchedQueue
     clock: Clock
     polls_per_second: int
-    counts: Counter[str] = field(default_factory=Counter)
 
-    async def run(self, seconds: float) -> None:
+    async def run(self, seconds: float, cut_off_at: float | None = None) -> TickReport:
         """Handle what is due, for at most so many seconds; then let what is in hand come to its end.
 
-        Messages that fail are logged and left to come back. Nothing received at all: nothing else is touched. Raises
-        `RetryLaterError` where a queue cannot be read.
+        At `cut_off_at`, on the loop's time, it is cut off wherever it is, as by a crash. Messages that fail are logged
+        and left to come back. Where nothing is received, nothing else is touched.
         """
-        stop_at, most = self.clock.monotonic() + seconds, await self._most_in_hand()
-        self.checker.pace.is_held, self.checker.pace.until = False, stop_at
-        at_once, in_hand = asyncio.Semaphore(MAX_AT_ONCE), set[asyncio.Task[None]]()
-        pending, backlog = _Inflow(self.pending), _Inflow(self.backlog)
-        sample = MAX_IN_BATCH  # even without room: a job that waits may hold a place since a crash
+        report = TickReport()
         try:
-            while self.clock.monotonic() < stop_at:
-                room = await self.governor.room()
-                rounds = (pending.receive(MAX_IN_HAND), backlog.receive(max(room, sample)))
-                sample = 0
-                batches = await asyncio.gather(*rounds)
-                if room and not batches[1]:
-                    await self.governor.backlog_is_empty()
-                for inflow, batch in zip((pending, backlog), batches, strict=True):
-                    for received in sorted(batch, key=lambda one: -one.age_s):  # results are not kept for ever
-                        task = asyncio.create_task(self._handle(inflow.queue, received, at_once))
-                        in_hand.add(task)
-                        task.add_done_callback(in_hand.discard)
-                while len(in_hand) >= most:
-                    await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
-                if not in_hand and not self.pending.shows_within(SOON_S) and not self.backlog.shows_within(SOON_S):
-                    break
+            async with asyncio.timeout_at(cut_off_at):
+                await self._run(self.clock.monotonic() + seconds, report)
+        except TimeoutError:
+            report.is_cut_short = True
+        except RetryLaterError as error:
+            report.stopped_by = error
+        return report
+
+    async def _run(self, stop_at: float, report: TickReport) -> None:
+        hand = _Hand(self, report, TickState(until=stop_at), await self._most_in_hand())
+        try:
+            await self._receive(hand, stop_at)
             await self._sweep(stop_at)
         except asyncio.CancelledError:
-            for task in in_hand:  # out of time: what is cut off here comes back, as after a crash
-                task.cancel()
+            hand.drop()
             raise
         finally:
-            await asyncio.gather(*in_hand)
-            await self.journal.flush()
+            await asyncio.gather(*hand.tasks)
+            report.ended = await self.journal.flush()
 
-    async def _handle(self, queue: Queue, received: Received, at_once: asyncio.Semaphore) -> None:
-        async with at_once:
-            try:
-                await self.checker.handle(queue, received)
-                self.counts["handled"] += 1
-            except UnreadableError as error:
-                self.counts["left"] += 1
-                await self._set_aside(queue, received, error)
-            except Exception as error:
-                self.counts["left"] += 1
-                logger.exception("message left to come back", extra={"receives": received.receives})
-                with suppress(BackburnerError):
-                    await self.setbacks.note(received, error)
+    async def _receive(self, hand: "_Hand", stop_at: float) -> None:
+        """Receive and handle messages until nothing falls due soon."""
+        pending, backlog = _Inflow(self.pending), _Inflow(self.backlog)
+        sample = MAX_IN_BATCH  # even without room: a job that waits may hold a slot since a crash
+        while self.clock.monotonic() < stop_at:
+            room = await self.governor.room()
+            batches = await asyncio.gather(pending.receive(MAX_IN_HAND), backlog.receive(max(room, sample)))
+            sample = 0
+            if room and not batches[1]:
+                await self.governor.backlog_is_empty()
+            for inflow, batch in zip((pending, backlog), batches, strict=True):
+                hand.take(inflow.queue, batch)
+            await hand.has_room()
+            if not hand.tasks and not self.pending.shows_within(SOON_S) and not self.backlog.shows_within(SOON_S):
+                break
+
+    async def handle(self, queue: Queue, received: Received, tick: TickState, report: TickReport) -> None:
+        """Handle one message. What fails is counted, logged, and comes back."""
+        try:
+            await self.checker.handle(queue, received, tick)
+            report.handled += 1
+        except UnreadableError as error:
+            report.left += 1
+            await self._set_aside(queue, received, error)
+        except Exception as error:
+            report.left += 1
+            logger.exception("message left to come back", extra={"receives": received.receives})
+            with suppress(BackburnerError):
+                await self.setbacks.note(received, error)
 
     async def _set_aside(self, queue: Queue, received: Received, error: UnreadableError) -> None:
-        """A person must look at an object first: it is named, and its message need not come back so soon."""
+        """A person must look at an object first: it is reported, and its message need not come back so soon."""
         await self.governor.unreadable(error.key, str(error))
         with suppress(RetryLaterError):
             await queue.postpone(received, UNREADABLE_S)
 
     async def _sweep(self, stop_at: float) -> None:
-        """Sweep if it is time. What stops it stops the sweep alone: the next tick goes on."""
+        """Sweep if it is time. What breaks it off does not stop the tick; the next one goes on with it."""
         try:
             await self.sweeper.sweep_if_due(stop_at)
         except RetryLaterError as error:
@@ -171,3 +195,33 @@ class Tick:
         """No more than can be polled in half the visibility."""
         bound = self.polls_per_second * await self.pending.visibility_s() // 2
         return max(MAX_IN_BATCH, min(MAX_IN_HAND, bound))
+
+
+class _Hand:
+    """The messages that a tick has in hand, at most `most` of them, some of which are being handled."""
+
+    def __init__(self, tick: Tick, report: TickReport, state: TickState, most: int) -> None:
+        self._tick, self._report, self._state, self._most = tick, report, state, most
+        self._at_once = asyncio.Semaphore(MAX_AT_ONCE)
+        self.tasks = set[asyncio.Task[None]]()
+
+    def take(self, queue: Queue, batch: Sequence[Received]) -> None:
+        """Begin to handle messages, the oldest first: results are not kept for ever."""
+        for received in sorted(batch, key=lambda one: -one.age_s):
+            task = asyncio.create_task(self._handle(queue, received))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def has_room(self) -> None:
+        """Wait until more may be received."""
+        while len(self.tasks) >= self._most:
+            await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    def drop(self) -> None:
+        """Out of time: what is cut off here comes back, as after a crash."""
+        for task in self.tasks:
+            task.cancel()
+
+    async def _handle(self, queue: Queue, received: Received) -> None:
+        async with self._at_once:
+            await self._tick.handle(queue, received, self._state, self._report)

@@ -1,32 +1,51 @@
 """How the core fits together over its ports: the functions put adapters in, the tests put fakes in."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from backburner.batch.checkpoint import Checkpointer
 from backburner.batch.create_lines import LineCreator
+from backburner.batch.finish_batch import BatchFinisher
+from backburner.batch.line_requests import LineRequests
 from backburner.batch.poll_lines import LinePoller
 from backburner.batch.runner import SegmentRunner
+from backburner.batch.segment_lines import SegmentLines
 from backburner.batch.segmenter import Segmenter
+from backburner.batch.stop_lines import LineStopper
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Limits
 from backburner.capacity.timing import Pace
 from backburner.jobs.check import Checker
+from backburner.jobs.create import GenerationCreator
+from backburner.jobs.plan import Planner
+from backburner.jobs.poll import GenerationPoller
+from backburner.jobs.replay import Replayer
+from backburner.jobs.retry import Retrier
 from backburner.jobs.setbacks import Setbacks
 from backburner.jobs.start import Starter
 from backburner.jobs.submit import Submitter
+from backburner.jobs.text import DocumentReader
 from backburner.ledger.journal import Journal
 from backburner.ledger.keys import GOVERNOR
 from backburner.ledger.ledger import Ledger
+from backburner.ledger.messenger import Messenger
 from backburner.maintenance.governor_rebuild import rebuilt_counters
 from backburner.maintenance.sweep import Sweeper
 from backburner.memory.budget import MemoryBudget
 from backburner.outcome.cancel import Canceller
+from backburner.outcome.clear_up import Cleaner
 from backburner.outcome.current import CurrentJobs
 from backburner.outcome.finish import Finisher
 from backburner.ports import Bucket, Clock, Extractor, Generator, Queue
 from backburner.settings import Settings
-from backburner.split.parent import ParentRuns
+from backburner.split.divide import Divider
+from backburner.split.join import Joiner
+from backburner.split.parent import ParentRunner
+from backburner.split.part_store import PartStore
 from backburner.tick import Tick, WatchedQueue
+
+MAX_CREATES = 32
+"""Creates under way in one process, so the most generations that its death can leave nameless (DESIGN section 1)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +65,14 @@ class Ports:
 
 @dataclass(frozen=True, kw_only=True)
 class Core:
-    """What the two functions run."""
+    """What the two functions run, and what the operator's commands use of it."""
 
     submitter: Submitter
     tick: Tick
+    canceller: Canceller
+    replayer: Replayer
+    ledger: Ledger
+    current_jobs: CurrentJobs
     journal: Journal
     governor: Governor
     bucket: Bucket
@@ -57,171 +80,273 @@ class Core:
 
 def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tries: int) -> Core:
     """Put the core together; reaches nothing yet. `swap_tries`: how long to insist on the governor."""
-    pending = WatchedQueue(queue=ports.pending, clock=ports.clock)
-    backlog = WatchedQueue(queue=ports.backlog, clock=ports.clock)
-    ledger = Ledger(ports.bucket)
-    inbox = CurrentJobs(
-        bucket=ports.bucket,
-        ledger=ledger,
-        bucket_name=settings.bucket,
-        profile=settings.profile,
-        project=settings.project,
-        default_model=settings.model,
-    )
-    governor = Governor(
-        bucket=ports.bucket,
-        key=GOVERNOR,
-        clock=ports.clock,
-        limits=Limits(
-            max_in_flight=min(settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second)),
-            submits_per_minute=settings.submits_per_minute,
-            daily_tokens=settings.daily_tokens,
-            daily_cost=settings.daily_cost,
-        ),
-        rebuild=rebuilt_counters,
-        tries=swap_tries,
-    )
-    journal = Journal(bucket=ports.bucket, clock=ports.clock)
-    finisher = Finisher(
-        bucket=ports.bucket,
-        ledger=ledger,
-        inbox=inbox,
-        governor=governor,
-        journal=journal,
-        pending=pending,
-        clock=ports.clock,
-    )
-    batches = Segmenter(bucket=ports.bucket, finisher=finisher, memory=ports.memory)
-    parent_runs = ParentRuns(
-        bucket=ports.bucket,
-        ledger=ledger,
-        inbox=inbox,
-        finisher=finisher,
-        governor=governor,
-        canceller=Canceller(ledger=ledger, pending=pending),
-        extractor=ports.extractor,
-        batches=batches,
-        pending=pending,
-        backlog=backlog,
-        windows=settings.windows,
-        memory=ports.memory,
-    )
-    starter = Starter(
-        bucket=ports.bucket,
-        ledger=ledger,
-        finisher=finisher,
-        governor=governor,
-        generator=ports.generator,
-        extractor=ports.extractor,
-        parent_runs=parent_runs,
-        pending=pending,
-        backlog=backlog,
-        clock=ports.clock,
-        memory=ports.memory,
-        profile=settings.profile,
-        lease_s=settings.lease_s,
-        max_attempts=settings.max_attempts,
-        create_limit_s=create_limit_s,
-    )
-    pace = Pace(settings.polls_per_second, ports.clock)
-    checkpointer = Checkpointer(
-        bucket=ports.bucket,
-        ledger=ledger,
-        generator=ports.generator,
-        pending=pending,
-        clock=ports.clock,
-        forgets=settings.profile.deletes,
-    )
-    collector = LinePoller(
-        governor=governor,
-        generator=ports.generator,
-        clock=ports.clock,
-        pace=pace,
-        memory=ports.memory,
-        max_attempts=settings.max_attempts,
-        deadline_s=settings.deadline_s,
-    )
-    line_starter = LineCreator(
-        bucket=ports.bucket,
-        governor=governor,
-        generator=ports.generator,
-        checkpointer=checkpointer,
-        clock=ports.clock,
-        pace=pace,
-        memory=ports.memory,
-        profile=settings.profile,
-        project=settings.project,
-        line_parameters=settings.line_parameters,
-        slots=starter.slots,
-        lease_s=settings.lease_s,
-        max_attempts=settings.max_attempts,
-        create_limit_s=create_limit_s,
-    )
-    segments = SegmentRunner(
-        bucket=ports.bucket,
-        ledger=ledger,
-        inbox=inbox,
-        finisher=finisher,
-        generator=ports.generator,
-        pending=pending,
-        clock=ports.clock,
-        pace=pace,
-        collector=collector,
-        starter=line_starter,
-        checkpointer=checkpointer,
-        memory=ports.memory,
-    )
-    submitter = Submitter(
-        bucket=ports.bucket,
-        ledger=ledger,
-        inbox=inbox,
-        starter=starter,
-        finisher=finisher,
-        parent_runs=parent_runs,
-        batches=batches,
-        segments=segments,
-        extractor=ports.extractor,
-        governor=governor,
-        memory=ports.memory,
-        provider_name=settings.provider,
-        base_url=settings.base_url,
-    )
-    checker = Checker(
-        ledger=ledger,
-        submitter=submitter,
-        starter=starter,
-        finisher=finisher,
-        generator=ports.generator,
-        pending=pending,
-        dead=ports.dead,
-        clock=ports.clock,
-        profile=settings.profile,
-        pace=pace,
-        governor=governor,
-        parent_runs=parent_runs,
-        segments=segments,
-        memory=ports.memory,
-        deadline_s=settings.deadline_s,
-    )
-    sweeper = Sweeper(
-        bucket=ports.bucket,
-        ledger=ledger,
-        governor=governor,
-        submitter=submitter,
-        pending=pending,
-        backlog=backlog,
-        clock=ports.clock,
-        every_s=settings.sweep_every_s,
-    )
-    tick = Tick(
-        checker=checker,
-        governor=governor,
-        sweeper=sweeper,
-        setbacks=Setbacks(ledger=ledger, starter=starter, submitter=submitter, generator=ports.generator),
-        journal=journal,
-        pending=pending,
-        backlog=backlog,
-        clock=ports.clock,
-        polls_per_second=settings.polls_per_second,
-    )
-    return Core(submitter=submitter, tick=tick, journal=journal, governor=governor, bucket=ports.bucket)
+    return _Builder(settings, ports, create_limit_s, swap_tries).core()
+
+
+class _Builder:
+    """Builds the packages from the bottom to the top; what several of them use is an attribute."""
+
+    def __init__(self, settings: Settings, ports: Ports, create_limit_s: float, swap_tries: int) -> None:
+        self.settings, self.ports, self.create_limit_s = settings, ports, create_limit_s
+        self.pending = WatchedQueue(queue=ports.pending, clock=ports.clock)
+        self.backlog = WatchedQueue(queue=ports.backlog, clock=ports.clock)
+        self.messenger = Messenger(pending=self.pending, backlog=self.backlog, lease_s=settings.lease_s)
+        self.ledger, self.journal = Ledger(ports.bucket), Journal(bucket=ports.bucket, clock=ports.clock)
+        self.pace = Pace(settings.polls_per_second, ports.clock)
+        self.slots = asyncio.Semaphore(MAX_CREATES)
+        self.governor = self._governor(swap_tries)
+        self.current_jobs, self.finisher = self._outcome()
+        self.canceller = Canceller(ledger=self.ledger, messenger=self.messenger)
+        self.segment_lines = SegmentLines(ports.bucket)
+        self.batch_finisher = BatchFinisher(
+            bucket=ports.bucket,
+            ledger=self.ledger,
+            finisher=self.finisher,
+            segment_lines=self.segment_lines,
+            memory=ports.memory,
+        )
+        self.parts = PartStore(ports.bucket, self.ledger)
+        self.segmenter = Segmenter(ports.bucket)
+        self.divider = Divider(
+            segmenter=self.segmenter,
+            extractor=ports.extractor,
+            governor=self.governor,
+            parts=self.parts,
+            windows=settings.windows,
+        )
+        self.reader = DocumentReader(bucket=ports.bucket, extractor=ports.extractor, memory=ports.memory)
+
+    def core(self) -> Core:
+        retrier = Retrier(
+            ledger=self.ledger,
+            finisher=self.finisher,
+            governor=self.governor,
+            messenger=self.messenger,
+            divider=self.divider,
+            reader=self.reader,
+            memory=self.ports.memory,
+        )
+        creator = self._creator(retrier)
+        submitter = self._submitter(creator)
+        return Core(
+            submitter=submitter,
+            tick=self._tick(submitter, self._checker(submitter, creator, retrier)),
+            canceller=self.canceller,
+            replayer=Replayer(
+                bucket=self.ports.bucket,
+                ledger=self.ledger,
+                current_jobs=self.current_jobs,
+                messenger=self.messenger,
+            ),
+            ledger=self.ledger,
+            current_jobs=self.current_jobs,
+            journal=self.journal,
+            governor=self.governor,
+            bucket=self.ports.bucket,
+        )
+
+    def _governor(self, swap_tries: int) -> Governor:
+        settings = self.settings
+        return Governor(
+            bucket=self.ports.bucket,
+            key=GOVERNOR,
+            clock=self.ports.clock,
+            limits=Limits(
+                max_in_flight=min(
+                    settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second)
+                ),
+                submits_per_minute=settings.submits_per_minute,
+                daily_tokens=settings.daily_tokens,
+                daily_cost=settings.daily_cost,
+            ),
+            rebuild=rebuilt_counters,
+            tries=swap_tries,
+        )
+
+    def _outcome(self) -> tuple[CurrentJobs, Finisher]:
+        bucket, ledger = self.ports.bucket, self.ledger
+        current_jobs = CurrentJobs(bucket=bucket, ledger=ledger, settings=self.settings)
+        cleaner = Cleaner(
+            bucket=bucket,
+            ledger=ledger,
+            current_jobs=current_jobs,
+            governor=self.governor,
+            messenger=self.messenger,
+        )
+        return current_jobs, Finisher(
+            bucket=bucket,
+            ledger=ledger,
+            current_jobs=current_jobs,
+            cleaner=cleaner,
+            journal=self.journal,
+            clock=self.ports.clock,
+        )
+
+    def _line_creator(self, checkpointer: Checkpointer) -> LineCreator:
+        return LineCreator(
+            governor=self.governor,
+            generator=self.ports.generator,
+            segment_lines=self.segment_lines,
+            line_requests=LineRequests(governor=self.governor, settings=self.settings),
+            checkpointer=checkpointer,
+            clock=self.ports.clock,
+            memory=self.ports.memory,
+            settings=self.settings,
+            slots=self.slots,
+            create_limit_s=self.create_limit_s,
+        )
+
+    def _checkpointer(self) -> Checkpointer:
+        return Checkpointer(
+            bucket=self.ports.bucket,
+            ledger=self.ledger,
+            generator=self.ports.generator,
+            messenger=self.messenger,
+            clock=self.ports.clock,
+            forgets=self.settings.profile.deletes,
+        )
+
+    def _segment_runner(self) -> SegmentRunner:
+        ports, settings, checkpointer = self.ports, self.settings, self._checkpointer()
+        poller = LinePoller(
+            governor=self.governor,
+            generator=ports.generator,
+            clock=ports.clock,
+            pace=self.pace,
+            memory=ports.memory,
+            settings=settings,
+        )
+        stopper = LineStopper(
+            generator=ports.generator,
+            segment_lines=self.segment_lines,
+            pace=self.pace,
+            memory=ports.memory,
+            settings=settings,
+        )
+        return SegmentRunner(
+            current_jobs=self.current_jobs,
+            finisher=self.finisher,
+            generator=ports.generator,
+            clock=ports.clock,
+            pace=self.pace,
+            poller=poller,
+            creator=self._line_creator(checkpointer),
+            stopper=stopper,
+            segment_lines=self.segment_lines,
+            checkpointer=checkpointer,
+            memory=ports.memory,
+        )
+
+    def _parent_runner(self) -> ParentRunner:
+        joiner = Joiner(
+            ledger=self.ledger,
+            finisher=self.finisher,
+            batch_finisher=self.batch_finisher,
+            divider=self.divider,
+            parts=self.parts,
+            memory=self.ports.memory,
+        )
+        return ParentRunner(
+            ledger=self.ledger,
+            current_jobs=self.current_jobs,
+            finisher=self.finisher,
+            batch_finisher=self.batch_finisher,
+            governor=self.governor,
+            canceller=self.canceller,
+            messenger=self.messenger,
+            joiner=joiner,
+            parts=self.parts,
+        )
+
+    def _creator(self, retrier: Retrier) -> GenerationCreator:
+        return GenerationCreator(
+            ledger=self.ledger,
+            finisher=self.finisher,
+            governor=self.governor,
+            generator=self.ports.generator,
+            messenger=self.messenger,
+            retrier=retrier,
+            reader=self.reader,
+            clock=self.ports.clock,
+            memory=self.ports.memory,
+            settings=self.settings,
+            create_limit_s=self.create_limit_s,
+            slots=self.slots,
+        )
+
+    def _submitter(self, creator: GenerationCreator) -> Submitter:
+        planner = Planner(
+            segmenter=self.segmenter, divider=self.divider, reader=self.reader, limits=self.governor.limits
+        )
+        return Submitter(
+            bucket=self.ports.bucket,
+            ledger=self.ledger,
+            current_jobs=self.current_jobs,
+            messenger=self.messenger,
+            planner=planner,
+            governor=self.governor,
+            creator=creator,
+            finisher=self.finisher,
+            memory=self.ports.memory,
+            settings=self.settings,
+        )
+
+    def _poller(self, retrier: Retrier) -> GenerationPoller:
+        return GenerationPoller(
+            ledger=self.ledger,
+            finisher=self.finisher,
+            retrier=retrier,
+            governor=self.governor,
+            generator=self.ports.generator,
+            pace=self.pace,
+            memory=self.ports.memory,
+            settings=self.settings,
+        )
+
+    def _checker(self, submitter: Submitter, creator: GenerationCreator, retrier: Retrier) -> Checker:
+        starter = Starter(
+            ledger=self.ledger,
+            finisher=self.finisher,
+            governor=self.governor,
+            messenger=self.messenger,
+            creator=creator,
+            max_attempts=self.settings.max_attempts,
+        )
+        return Checker(
+            ledger=self.ledger,
+            messenger=self.messenger,
+            submitter=submitter,
+            starter=starter,
+            poller=self._poller(retrier),
+            segment_runner=self._segment_runner(),
+            parent_runner=self._parent_runner(),
+            generator=self.ports.generator,
+            dead=self.ports.dead,
+            clock=self.ports.clock,
+            settings=self.settings,
+        )
+
+    def _tick(self, submitter: Submitter, checker: Checker) -> Tick:
+        sweeper = Sweeper(
+            bucket=self.ports.bucket,
+            ledger=self.ledger,
+            governor=self.governor,
+            submitter=submitter,
+            messenger=self.messenger,
+            clock=self.ports.clock,
+            every_s=self.settings.sweep_every_s,
+        )
+        setbacks = Setbacks(
+            ledger=self.ledger, finisher=self.finisher, submitter=submitter, generator=self.ports.generator
+        )
+        return Tick(
+            checker=checker,
+            governor=self.governor,
+            sweeper=sweeper,
+            setbacks=setbacks,
+            journal=self.journal,
+            pending=self.pending,
+            backlog=self.backlog,
+            clock=self.ports.clock,
+            polls_per_second=self.settings.polls_per_second,
+        )

@@ -80,10 +80,10 @@ class Cloud:
 
 @dataclass(kw_only=True)
 class Connected:
-    """A function's parts, and the loop they run in: kept, since pooled connections belong to their loop."""
+    """A function's core, and the loop it runs in: kept, since pooled connections belong to their loop."""
 
     settings: Settings
-    parts: Core
+    core: Core
     cloud: Cloud
     generator: ResponsesApi
     key: ProviderKey
@@ -144,8 +144,8 @@ def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: floa
         organization=settings.organization,
         creates=None if rate is None else Pace(rate, SystemClock()),
     )
-    parts = assemble(settings, cloud.ports(generator), create_limit_s=create_limit_s, swap_tries=swap_tries)
-    return Connected(settings=settings, parts=parts, cloud=cloud, generator=generator, key=key)
+    core = assemble(settings, cloud.ports(generator), create_limit_s=create_limit_s, swap_tries=swap_tries)
+    return Connected(settings=settings, core=core, cloud=cloud, generator=generator, key=key)
 
 
 def _large_bytes(environment: Mapping[str, str]) -> int:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from backburner.ledger.journal import Line
 from backburner.ledger.records import State
-from backburner.maintenance.health import Health, alarms, take
+from backburner.maintenance.health import Health, alarms, measure
 from backburner.settings import Settings
+from backburner.tick import TickReport
 from backburner.wiring import Core
 
 if TYPE_CHECKING:
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
 NAMESPACE = "Backburner"
 
 
-async def report(parts: Core, settings: Settings, logger: "Logger | logging.Logger") -> None:
+async def report(core: Core, tick: TickReport, settings: Settings, logger: "Logger | logging.Logger") -> None:
     """At the end of a tick: what it did, what is under way, and the alarms, as lines of the log too."""
-    census = await take(parts.bucket, parts.governor)
-    publish(parts.journal.ended, census=census)
-    logger.info("census", extra=asdict(census))
-    for name in alarms(census, deadline_s=settings.deadline_s, results_kept_s=settings.profile.results_kept_s):
+    health = await measure(core.bucket, core.governor)
+    publish(tick.ended, health=health)
+    logger.info("census", extra=asdict(health))
+    for name in alarms(health, deadline_s=settings.deadline_s, results_kept_s=settings.profile.results_kept_s):
         logger.error("alarm", extra={"alarm": name, "see": f"docs/runbook.md#{name}"})
 
 
-def publish(lines: Sequence[Line], *, accepted: int = 0, census: Health | None = None) -> None:
+def publish(lines: Sequence[Line], *, accepted: int = 0, health: Health | None = None) -> None:
     """Print what a function's call did, if it runs on Lambda; the dimension `service` is the function's name."""
     service = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
     if service is None:
@@ -37,7 +38,7 @@ def publish(lines: Sequence[Line], *, accepted: int = 0, census: Health | None =
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit  # noqa: PLC0415 - only where it is read
 
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
-    for name, value in (_counts(lines, accepted) | (_gauges(census) if census else {})).items():
+    for name, value in (_counts(lines, accepted) | (_gauges(health) if health else {})).items():
         unit = MetricUnit.Seconds if name in ("OldestOpenAge", "ResultLag") else MetricUnit.Count
         metrics.add_metric(name=name, unit=unit, value=value)
     if metrics.metric_set:
@@ -66,11 +67,11 @@ def _counts(lines: Sequence[Line], accepted: int) -> dict[str, float]:
     return {name: value for name, value in counts.items() if value}
 
 
-def _gauges(census: Health) -> dict[str, float]:
+def _gauges(health: Health) -> dict[str, float]:
     return {
-        "JobsWaiting": census.waiting,
-        "JobsRunning": census.running,
-        "OldestOpenAge": census.oldest_s,
-        "ProviderPaused": census.paused,
-        "BudgetUsed": round(census.budget_used * 100, 2),
+        "JobsWaiting": health.waiting,
+        "JobsRunning": health.running,
+        "OldestOpenAge": health.oldest_s,
+        "ProviderPaused": health.paused,
+        "BudgetUsed": round(health.budget_used * 100, 2),
     }

@@ -1,6 +1,6 @@
 """A queue, through boto3: any SQS-compatible service. Sends, deletes and postponements travel in batches of ten.
 
-A batch call answers 200 with failures inside: each entry's fate goes to whoever asked for it.
+A batch call answers 200 with failures inside: each entry's outcome goes to the task that asked for it.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ class _Batch:
             failed = {entry["Id"]: _EntryError(entry.get("Code", "")) for entry in answer.get("Failed", [])}
         except (BotoCoreError, ClientError) as error:
             failed = {entry["Id"]: _no_answer(error) for entry in entries}
-        except Exception as error:  # noqa: BLE001 - whoever waits for an entry gets it
+        except Exception as error:  # noqa: BLE001 - the task that waits for the entry gets it
             failed = {entry["Id"]: error for entry in entries}
         for entry, (_, done) in zip(entries, batch, strict=True):
             if not done.done():

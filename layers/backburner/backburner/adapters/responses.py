@@ -21,16 +21,8 @@ from msgspec.structs import replace
 
 from backburner.capacity.timing import Pace
 from backburner.errors import BackburnerError, ConfigError
-from backburner.provider.answers import (
-    UNSENDABLE,
-    UNUSABLE_KEY,
-    Answer,
-    FailedCall,
-    generation_of,
-    hint_s,
-    trouble_of,
-    whole,
-)
+from backburner.provider.answers import UNSENDABLE, UNUSABLE_KEY, Answer, FailedCall
+from backburner.provider.reading import generation_of, hint_s, trouble_of, whole
 
 if TYPE_CHECKING:
     from httpx2 import Response
@@ -43,7 +35,7 @@ CALL_LIMIT_S = 20.0
 _CONNECT_LIMIT_S = 5.0
 _BAD_REQUEST, _UNAUTHORIZED = 400, 401
 _MAX_WORDS = 50_000
-"""Of an answer that is no JSON: as much as is looked at."""
+"""How much is looked at of an answer that is not JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,11 +232,11 @@ def _read(content: bytes) -> Any:
 
 def _require_header(what: str, value: str) -> None:
     """Raises `ConfigError` where a value cannot be a header's, which no document is to blame for."""
-    for place, character in enumerate(value, 1):
+    for position, character in enumerate(value, 1):
         if not ("!" <= character <= "~"):
             code = f"U+{ord(character):04X} {unicodedata.name(character, 'without a name')}"
             raise ConfigError(
-                f"{what} cannot be sent: its character {place} is {code}, and only ASCII without spaces can be. "
+                f"{what} cannot be sent: its character {position} is {code}, and only ASCII without spaces can be. "
                 "Was it copied from a text that writes quotes or letters its own way? Put the right one in its place"
             )
 

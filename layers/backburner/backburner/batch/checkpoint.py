@@ -1,4 +1,4 @@
-"""One look at a segment of a batch: the record as it is held, what has changed since, and how that is written."""
+"""One visit to a segment of a batch: the record as it is held, what has changed since, and how that is written."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -6,28 +6,32 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from backburner.batch.lines import CANCELLED_LINE, failed, succeeded
+from backburner.batch.segment_lines import piece_of
+from backburner.capacity.estimates import estimated
 from backburner.capacity.limits import Reservation
-from backburner.capacity.timing import backoff_s
+from backburner.capacity.timing import TickState, backoff_s
 from backburner.errors import Reason
+from backburner.ledger.changes import booked, cost_of
 from backburner.ledger.ledger import Ledger, Open, new_nonce
-from backburner.ledger.messages import Message
-from backburner.ledger.records import OpenRecord, State, booked, cost_of
+from backburner.ledger.messenger import Messenger
+from backburner.ledger.records import OpenRecord, State
 from backburner.ledger.segment_state import Segment, Started, Todo
 from backburner.outcome.decisions import Decision, Do
-from backburner.ports import ABSENT, Bucket, Clock, Generator, Queue
+from backburner.ports import ABSENT, Bucket, Clock, Generator
 from backburner.provider.answers import Answer, Generation, Usage
 
 
 class TakenError(Exception):
-    """The record is another owner's by now."""
+    """Another owner has written the record."""
 
 
 @dataclass(kw_only=True)
 class SegmentVisit:
-    """One look at a segment. `began_s`: on the clock's monotonic time, when the record was read or last written."""
+    """One visit. `began_s`: on the clock's monotonic time, when the record was read or last written."""
 
     held: Open
     segment: Segment
+    tick: TickState
     clock: Clock
     began_s: float
     usage: Usage = field(default_factory=Usage)
@@ -38,7 +42,7 @@ class SegmentVisit:
     completed: dict[int, bytes] = field(default_factory=dict)
     failed: dict[int, bytes] = field(default_factory=dict)
     kept_bytes: int = 0
-    """Of finished lines that this process holds until they are written."""
+    """Size of the finished lines that are in memory until they are written."""
     forgettable: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     """Generations that were started and stand in no record yet."""
@@ -46,9 +50,9 @@ class SegmentVisit:
     is_guarded: bool = False
     """Whether the record names a guard, for the lines that are being created."""
     must_stop: bool = False
-    """Nothing more may be created just now."""
+    """Nothing more may be created in this visit."""
     wait_s: float = 0.0
-    """For how long at least."""
+    """How long to wait at least before the next visit creates more."""
 
     @property
     def record(self) -> OpenRecord:
@@ -73,17 +77,17 @@ class SegmentVisit:
 
     @property
     def reservation(self) -> Reservation:
-        """What is open now."""
-        each, price, started = self.line_reservation, self.record.price, self.segment.started
+        """What the lines under way reserve together."""
+        each, started = self.line_reservation, self.segment.started
         creating = len(self.segment.creating)
         told = [line for line in started if line.outputs]
         others = len(started) - len(told) + creating
-        cost = sum(price.of(line.inputs, line.outputs) for line in told) if price else 0.0
+        estimates = [estimated(self.record.price, line.inputs, line.outputs) for line in told]
         return replace(
             each,
             slots=len(started) + creating,
-            tokens=sum(line.inputs + line.outputs for line in told) + others * each.tokens,
-            cost=cost + others * each.cost,
+            tokens=sum(estimate.tokens for estimate in estimates) + others * each.tokens,
+            cost=sum(estimate.cost for estimate in estimates) + others * each.cost,
         )
 
     def age_s(self) -> float:
@@ -91,7 +95,7 @@ class SegmentVisit:
         return self.held.generation_age_s + self.clock.monotonic() - self.began_s
 
     def drop(self, number: int) -> None:
-        """A line is under way no more."""
+        """A line is no longer under way."""
         self.segment, self.is_changed = self.segment.without(number), True
 
     def begin(self, started: Started) -> None:
@@ -100,7 +104,7 @@ class SegmentVisit:
         self.drop(started.number)
         self.segment = replace(self.segment, started=[*self.segment.started, started])
 
-    def todo(self, line: Todo) -> None:
+    def add_todo(self, line: Todo) -> None:
         """A line is to be begun, or begun again."""
         self.segment, self.is_changed = replace(self.segment, todo=[*self.segment.todo, line]), True
 
@@ -119,15 +123,15 @@ class SegmentVisit:
         self.failed[number] = failed(number, custom_id, reason, message, answer, param=param)
 
     def carry_out(self, line: Todo, custom_id: str | None, decision: Decision, answer: Answer | None = None) -> None:
-        """Do what follows where an attempt has ended without a result; `line` as it was before the attempt."""
+        """Do what follows where an attempt has ended without a result; `line` is as it was before the attempt."""
         self.drop(line.number)
         self.orphans += decision.orphans
         match decision.do:
             case Do.AGAIN:
                 not_before_s = round(self.age_s() + backoff_s(line.attempt, decision.after_s), 1)
-                self.todo(Todo(line.number, line.attempt + 1, decision.cap or line.cap, not_before_s))
+                self.add_todo(Todo(line.number, line.attempt + 1, decision.cap or line.cap, not_before_s))
             case Do.PUT_BACK:
-                self.todo(line)
+                self.add_todo(line)
             case _:
                 self.fail(line.number, custom_id, decision.reason, decision.message, answer)
 
@@ -143,15 +147,15 @@ class SegmentVisit:
         before = Todo(line.number, line.attempt - 1, line.cap)
         self.carry_out(before, line.custom_id, decision, answer)
 
-    def end_cancelled(self, line: Started, reason: Reason, answer: Answer) -> None:
-        """A line was cancelled with its batch; what its generation used is told all the same."""
+    def finish_cancelled(self, line: Started, reason: Reason, answer: Answer) -> None:
+        """A line was cancelled with its batch; what its generation used is counted all the same."""
         self.spent(answer)
         if isinstance(answer, Generation):
             self.forgettable.append(line.id)
         self.fail(line.number, line.custom_id, reason, CANCELLED_LINE, answer)
 
     def spent(self, answer: Answer) -> None:
-        """Take down what a generation used, or that nobody told."""
+        """Count what a generation used, or that the provider did not say."""
         if isinstance(answer, Generation):
             self.usage += answer.usage or Usage()
             self.untold += answer.has_used and not answer.tells_usage
@@ -159,44 +163,31 @@ class SegmentVisit:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpointer:
-    """Writes what a look has changed: the piece first, then the record that names it, then the provider may forget."""
+    """Writes what a visit has changed. `forgets`: whether the provider deletes responses.
+
+    The piece with what has ended is written first, then the record that names it, and then the provider may forget.
+    """
 
     bucket: Bucket
     ledger: Ledger
     generator: Generator
-    pending: Queue
+    messenger: Messenger
     clock: Clock
     forgets: bool
 
-    async def save(self, visit: SegmentVisit, next_message: Message | None = None, delay_s: int = 0) -> None:
-        """Write; under a new message, which is sent before, if there is one. Raises `TakenError`."""
-        record = visit.record
+    async def save(self, visit: SegmentVisit, *, guard: bool = False, again_s: float | None = None) -> None:
+        """Write; under a guard, or under a message for the next visit in `again_s` seconds, which is sent before.
+
+        Raises `TakenError` where the record is another owner's by now.
+        """
         if visit.completed or visit.failed:
-            lines = visit.completed | visit.failed
-            body = b"".join(b"%d\t%s" % (number, lines[number]) for number in sorted(lines))
-            key = f"{record.source.key}.{len(visit.segment.pieces):04d}-{new_nonce()}.jsonl"
-            await self.bucket.put(key, body, match=ABSENT, content_type="application/x-ndjson")
-            visit.segment = visit.segment.with_piece(key, visit.completed, visit.failed)
-        ticket = record.ticket
-        if next_message is not None:
-            await self.pending.send(next_message.encode(), delay_s)
-            ticket = next_message.ticket
-        under_way = visit.segment.creating or visit.segment.started
-        mine = await self.ledger.rewrite(
-            visit.held.with_changes(
-                ticket=ticket,
-                segment=visit.segment,
-                state=_state(visit.segment),
-                usage=visit.used,
-                cost=cost_of(record.price, visit.used),
-                untold=record.untold + visit.untold,
-                suspected_orphans=record.suspected_orphans + visit.orphans,
-                polls=record.polls + visit.polls,
-                submitted_at=record.submitted_at or (self.clock.now() if under_way else None),
-                waiting_for=None if under_way else record.waiting_for,
-                elapsed_before_write_s=visit.age_s(),
-            )
-        )
+            await self._put_piece(visit)
+        ticket = visit.record.ticket
+        if guard:
+            ticket = await self.messenger.guard(visit.record)
+        elif again_s is not None:
+            ticket = await self.messenger.to_check(visit.record, again_s)
+        mine = await self.ledger.rewrite(self._changed(visit, ticket))
         if mine is None:
             raise TakenError
         visit.held, visit.began_s = mine, self.clock.monotonic()
@@ -205,6 +196,29 @@ class Checkpointer:
         forgettable, visit.forgettable = visit.forgettable, []
         if self.forgets:
             await asyncio.gather(*(self.generator.delete(response_id) for response_id in forgettable))
+
+    async def _put_piece(self, visit: SegmentVisit) -> None:
+        key = f"{visit.record.source.key}.{len(visit.segment.pieces):04d}-{new_nonce()}.jsonl"
+        body = piece_of(visit.completed | visit.failed)
+        await self.bucket.put(key, body, match=ABSENT, content_type="application/x-ndjson")
+        visit.segment = visit.segment.with_piece(key, visit.completed, visit.failed)
+
+    def _changed(self, visit: SegmentVisit, ticket: str) -> Open:
+        record, segment = visit.record, visit.segment
+        is_under_way = bool(segment.creating or segment.started)
+        return visit.held.with_changes(
+            ticket=ticket,
+            segment=segment,
+            state=_state(segment),
+            usage=visit.used,
+            cost=cost_of(record.price, visit.used),
+            untold=record.untold + visit.untold,
+            suspected_orphans=record.suspected_orphans + visit.orphans,
+            polls=record.polls + visit.polls,
+            submitted_at=record.submitted_at or (self.clock.now() if is_under_way else None),
+            waiting_for=None if is_under_way else record.waiting_for,
+            elapsed_before_write_s=visit.age_s(),
+        )
 
 
 def _state(segment: Segment) -> State:

@@ -1,7 +1,7 @@
 """Lines of a batch: OpenAI Batch JSONL in, that API's output format out (DESIGN section 7).
 
 A line has a `custom_id` and either a whole request (`method`, `url`, `body`) or only an `input`, which then runs under
-the folder's recipe. What is wrong with a line is said of that line alone, with its number, counted from 1.
+the folder's recipe. An error concerns its line alone, and names it by its number, counted from 1.
 """
 
 import codecs
@@ -28,11 +28,11 @@ CHAT_LINES = (
 )
 CANCELLED_LINE = "cancelled with its batch before it was done: a replay runs it"
 MAX_DEPTH = 100
-"""Of objects and lists in a body or an input: what encodes a request gives up at about 900."""
+"""How deep objects and lists may nest in a body or an input: the encoder of requests gives up at about 900."""
 MAX_MODEL_CHARS = 256
 MAX_TOKENS = 1_000_000_000
 MAX_LINE_BYTES = 4 * 1024 * 1024
-"""A longer line is an error of its own: no request needs so much, and a segment is held in memory."""
+"""A longer line is an error: no request needs so much, and a segment is held in memory."""
 _OK = 200
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -76,7 +76,7 @@ class Requests:
     project: str | None
     job: str
     also_allowed: frozenset[str] = frozenset()
-    """Parameters that the operator lets lines bring beside those of `parameters.ALLOWED`."""
+    """Parameters that the operator lets lines bring besides those of `parameters.ALLOWED`."""
 
     def of(self, raw: bytes | None, cap: int | None = None, *, is_repeated: bool = False) -> Request:
         """The request of a line; `cap` replaces its own bound on output tokens.
@@ -130,7 +130,7 @@ class Requests:
 
 
 def custom_id_of(raw: bytes) -> str | None:
-    """Only the name of a line; None where it has none."""
+    """The `custom_id` of a line, and nothing else of it; None where it has none."""
     try:
         return msgspec.json.decode(raw.removeprefix(codecs.BOM_UTF8), type=_Named).custom_id
     except _NOT_JSON:
@@ -164,7 +164,7 @@ def _parsed(raw: bytes) -> _Line:
 
 
 def _is_deeper(value: object, most: int) -> bool:
-    """Whether objects and lists stand in each other more than `most` deep; without recursion."""
+    """Whether objects and lists nest more than `most` deep; found without recursion."""
     level = [value]
     for _ in range(most + 1):
         level = [

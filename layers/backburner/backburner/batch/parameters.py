@@ -18,19 +18,19 @@ ALLOWED = frozenset(
 OURS = frozenset({"background", "store", "stream"})
 """What Backburner sets itself, whatever the line says; a line that asks for a stream is refused."""
 DEFAULTS: dict[str, Any] = {"truncation": "disabled", "include": [], "tools": [], "tool_choice": "none"}
-"""Parameters that only this value is allowed of: the API's own default, which many programs write out."""
+"""Parameters of which only this value is allowed: the API's own default, which many programs write out."""
 REFERENCES = frozenset({"file_id", "item_reference"})
 """What an input may name that lies in the account: a file by its id, an item of another response."""
-ALL_MODELS = "*"
+ALL_PARAMETERS = "*"
 """In the operator's setting: whatever the API takes."""
 
 
 def not_allowed(body: dict[str, Any], also: frozenset[str]) -> str | None:
     """The first parameter of a body that a line may not bring; None if it may bring them all.
 
-    `also`: what the operator allows beside, by BACKBURNER_LINE_PARAMETERS.
+    `also`: what the operator allows as well, by BACKBURNER_LINE_PARAMETERS.
     """
-    if ALL_MODELS in also:
+    if ALL_PARAMETERS in also:
         return None
     known = ALLOWED | OURS | also
     for name, value in body.items():
@@ -40,7 +40,7 @@ def not_allowed(body: dict[str, Any], also: frozenset[str]) -> str | None:
 
 
 def _references(value: object) -> Iterator[str]:
-    """Names of what an input refers to, however deep; without recursion, since a line nests as it likes."""
+    """The references in an input, however deep they stand; without recursion, since a line may nest as it likes."""
     left = [value]
     while left:
         match left.pop():

@@ -3,22 +3,23 @@
 import asyncio
 import math
 import random
+from dataclasses import dataclass
 
 from backburner.ports import Clock
 
 UNKNOWN_S = 2.0
-"""First look at a generation of a model whose usual duration is not known yet."""
+"""When to look first at a generation of a model whose usual duration is not known yet."""
 MAX_POLL_S = 300.0
 MAX_DELAY_S = 900.0
 """The longest delay of a queue message (SQS, Message Queue)."""
 MAX_HIDING_S = 36_000.0
-"""A message in hand is hidden at most this long, below the 12 hours that a queue allows."""
+"""A message in hand is hidden for at most this long, less than the 12 hours that a queue allows."""
 MAX_WAIT_S = 120.0
-"""A segment of a batch asks for places at least this often."""
+"""A segment of a batch asks for slots at least this often."""
 PROBE_S = 60.0
 """A provider that refuses everybody is tried again this often."""
 RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
-"""One for all, so that a test can have it always the same."""
+"""Shared by all, so that a test can seed it."""
 
 
 def next_poll_s(
@@ -32,7 +33,7 @@ def next_poll_s(
     """About a fifth of the generation's age, ±20 %, or the provider's hint where that is later.
 
     At most 5 minutes; or twice `round_s`, what it takes to look at everything in flight once, where that is longer, but
-    never more than `most_s`, for which the provider keeps what has ended; and not behind the deadline, `left_s` away.
+    never more than `most_s`, for which the provider keeps what has ended; and not after the deadline, `left_s` away.
     """
     longest_s = min(most_s, max(MAX_POLL_S, 2 * round_s))
     own = max(UNKNOWN_S, age_s / 5) * RANDOM.uniform(0.8, 1.2)
@@ -40,9 +41,9 @@ def next_poll_s(
 
 
 def ask_again_s(waited_s: float, least_s: float) -> float:
-    """When to ask for places again: after about a fifth of what was waited, at most two minutes, at least `least_s`.
+    """When to ask for slots again: after about a fifth of the time waited so far, from `least_s` to two minutes.
 
-    A hundred segments of a batch may wait at once, and each time costs calls of the store.
+    A hundred segments of a batch may wait at once, and asking costs calls to the store.
     """
     return max(least_s, min(MAX_WAIT_S, waited_s / 5 * RANDOM.uniform(0.8, 1.2)))
 
@@ -63,21 +64,27 @@ def backoff_s(tries: int, hint_s: float | None = None) -> float:
     return min(MAX_DELAY_S, max(own, hint_s or 0.0))
 
 
+@dataclass
+class TickState:
+    """What all steps of one tick share. Outside a tick nothing is ever over."""
+
+    until: float = math.inf
+    """When the tick takes up nothing more, on the clock's monotonic time."""
+    is_refused: bool = False
+    """Whether the provider refuses everybody: this tick asks it nothing more."""
+
+
 class Pace:
-    """Lets at most `per_second` turns begin in a second, evenly spaced, without a burst."""
+    """A rate limiter: at most `per_second` turns begin in a second, evenly spaced, without a burst."""
 
     def __init__(self, per_second: float, clock: Clock) -> None:
         self.per_second = per_second
         self._clock = clock
         self._next = 0.0
-        self.is_held = False
-        """Whether the provider refuses everybody: nothing more is asked in this tick."""
-        self.until = math.inf
-        """When this tick takes up nothing more, on the clock's monotonic time."""
         self._lock = asyncio.Lock()
 
     async def turn(self, until: float = math.inf) -> bool:
-        """Wait for the next free turn; False, at once, if none comes until then on the clock's monotonic time."""
+        """Wait for the next free turn; False, at once, if none comes by `until` on the clock's monotonic time."""
         async with self._lock:
             now = self._clock.monotonic()
             at = max(now, self._next)

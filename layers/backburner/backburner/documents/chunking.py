@@ -1,8 +1,8 @@
-"""Where to cut a long text: at headings, paragraphs, lines, sentences, words, in this order of liking.
+"""Where to cut a long text: at headings, paragraphs, lines, sentences, words, in this order of preference.
 
-Every character is in exactly one part's own stretch. What stands between two white spaces is cut only where it alone
-is longer than a part, or behind a mark that ends a sentence or clause in a script without spaces; and then no letter is
-torn from its accents.
+Every character belongs to exactly one part, besides the overlaps. What stands between two white spaces is cut only
+where it is longer than a part, or behind a mark that ends a sentence or clause in a script without spaces; and then no
+letter is torn from its accents.
 """
 
 import re
@@ -27,7 +27,7 @@ _BEGINS = tuple(map(re.compile, (f"{_PARAGRAPH}|{_LINE}|{_SENTENCE}", r"(?<=\s)(
 _AHEAD = 8
 """Characters that the patterns look at behind the end of a match."""
 _MAX_MARKS = 64
-"""Marks on one letter; more are no writing."""
+"""Marks on one letter; more than that is not writing."""
 _JOINED = frozenset(["\u200d", "\ufe0e", "\ufe0f", "\u20e3", *map(chr, range(0x1F3FB, 0x1F400))])
 """Characters that belong to the one before without being accents: what emoji are joined and coloured with."""
 
@@ -85,8 +85,8 @@ def _overlap_begin(text: str, own: int, earliest: int) -> int:
 
 def _between_letters(text: str, own: int, most: int) -> int:
     """The last place that tears no letter from its accents, and no pair of CR and LF."""
-    for place in range(most, max(own, most - _MAX_MARKS), -1):
-        joined = unicodedata.combining(text[place]) or text[place] in _JOINED or text[place - 1] == "\u200d"
-        if not joined and text[place - 1 : place + 1] != "\r\n":
-            return place
+    for end in range(most, max(own, most - _MAX_MARKS), -1):
+        joined = unicodedata.combining(text[end]) or text[end] in _JOINED or text[end - 1] == "\u200d"
+        if not joined and text[end - 1 : end + 1] != "\r\n":
+            return end
     return most

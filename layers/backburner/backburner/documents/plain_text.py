@@ -1,4 +1,4 @@
-"""From an object's bytes to the text that goes to the model, as far as nothing has to be parsed for it."""
+"""From an object's bytes to the text that goes to the model, if nothing has to be parsed for it."""
 
 import codecs
 import re
@@ -79,7 +79,7 @@ class Span:
 
 
 def plain_text(body: bytes, name: str) -> str | None:
-    """The text of a document that is nothing but marked Unicode or UTF-8; None if it must be looked at more closely.
+    """The text of a document in UTF-8, or in Unicode with a byte order mark; None if it must be looked at more closely.
 
     Raises `JobError` if there is nothing in it.
     """

@@ -13,7 +13,7 @@ import yaml
 from backburner.errors import JobError, Reason
 
 MAX_RECIPE_BYTES = 65_536
-"""More is no recipe: instructions go out with every generation."""
+"""A longer file is refused: its instructions would go out with every generation."""
 
 BUILT_IN_DEFAULT = """\
 Summarise the document faithfully, in the language it is written in. Say first, in one sentence, what the document is \
@@ -30,7 +30,7 @@ The input holds answers to the same instructions about consecutive parts of one 
 one answer that the whole document would have got: keep every fact, number and name, drop what is only repeated, and \
 add nothing.
 """
-"""How parts are joined where an answer must fit a schema and the recipe does not say how."""
+"""How parts are joined if an answer must fit a schema and the recipe does not say how."""
 
 RESERVED_EXTRA = frozenset(
     {
@@ -47,7 +47,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 MAX_TOKENS = 10**15
 MAX_COST = 1e12
-"""More is no cost, but an answer that lies."""
+"""More than anything costs: beyond it, an answer lies about its tokens."""
 Tokens = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
 Money = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -114,7 +114,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML whose size on paper is its size in memory, and in which every key stands once."""
+    """YAML without aliases, so that it is no larger in memory than on disk, and with every key only once."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -181,7 +181,7 @@ def with_instructions(text: str, instructions: str) -> str:
 
 
 def part_text(text: str, number: int, count: int) -> str:
-    """The recipe of one part of a document that was cut."""
+    """The recipe for one part of a document that was cut."""
     return with_instructions(
         text,
         f"{parse(text).instructions}\n\n"
@@ -191,7 +191,7 @@ def part_text(text: str, number: int, count: int) -> str:
 
 
 def merge_text(text: str) -> str:
-    """The recipe of what joins the answers about parts."""
+    """The recipe for joining the answers about parts."""
     split = parse(text).split
     joins = split is not None and split.merge not in (None, CONCAT)
     return with_instructions(text, split.merge if split and split.merge and joins else _MERGE)

@@ -1,7 +1,7 @@
 """How long is too long: tokens are estimated from characters, and a model's window bounds what a document may have.
 
-How many characters make a token is learnt per model from the usage that comes back; until then it is three, which is
-rather too few for most languages.
+How many characters make a token is learnt per model from the usage that comes back; until then three are assumed,
+which errs on the safe side for most languages.
 """
 
 from collections.abc import Mapping
@@ -12,22 +12,22 @@ from backburner.errors import JobError, Reason
 
 CHARS_PER_TOKEN = 3.0
 OUTPUT_WITHOUT_CAP_TOKENS = 4000
-"""What is reserved for an output that no recipe caps."""
+"""Reserved for an output that no recipe caps."""
 LEAST_ROOM_TOKENS = 500
-"""With less room for its document a recipe cannot work."""
+"""A recipe that leaves less room than this for its document cannot work."""
 _OUTPUT_SHARE = 4
-"""An output without a cap is given at most this part of a window."""
+"""An output without a cap gets at most one part in so many of a window."""
 SPARE = 0.9
 """Share of a window that an estimate may fill."""
 DEFAULT_WINDOW_TOKENS = 1_000_000
-"""What bounds a document where the window is not known: beyond it, a text goes to no model whole."""
+"""Assumed where a window is not known: no model takes a longer text whole."""
 CAUTIOUS_TOKENS = 24_000
 """Size of a part where a provider says "too long" and its window is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartSize:
-    """Of what a document is cut into, in characters."""
+    """The size of the parts that a document is cut into, in characters."""
 
     most_chars: int
     overlap_chars: int
@@ -39,7 +39,7 @@ def estimate_tokens(text: str, chars_per_token: float = CHARS_PER_TOKEN) -> int:
 
 
 def line_tokens(size_bytes: int, cap: object, instructions: str = "") -> tuple[int, int]:
-    """About what a line of a batch takes in and gives: its bytes as characters, the instructions it gets, its cap."""
+    """About how many tokens a line of a batch takes in, by its bytes and its instructions, and gives, by its cap."""
     is_cap = isinstance(cap, int) and not isinstance(cap, bool) and cap > 0
     inputs = int(size_bytes / CHARS_PER_TOKEN) + 1 + (estimate_tokens(instructions) if instructions else 0)
     return inputs, min(cap, MAX_TOKENS) if is_cap and isinstance(cap, int) else OUTPUT_WITHOUT_CAP_TOKENS
@@ -48,7 +48,7 @@ def line_tokens(size_bytes: int, cap: object, instructions: str = "") -> tuple[i
 def window_of(windows: Mapping[str, int], model: str) -> int | None:
     """The context window of a model in tokens; None where the table knows none.
 
-    A name in the table stands for every model that one segment of whose name begins with it; the longest name wins.
+    A name in the table stands for every model whose name has a segment that begins with it; the longest name wins.
     """
     segments = model.split("/")
     names = [name for name in windows if any(segment.startswith(name) for segment in segments) or name == "*"]
@@ -56,13 +56,13 @@ def window_of(windows: Mapping[str, int], model: str) -> int | None:
 
 
 def output_tokens(recipe: Recipe, window: int | None) -> int:
-    """What an answer may take of a window: the recipe's cap, else the usual, but of a small window only its share."""
+    """How much of a window an answer may take: the recipe's cap, else the usual, but only a share of a small window."""
     usual = OUTPUT_WITHOUT_CAP_TOKENS if window is None else min(OUTPUT_WITHOUT_CAP_TOKENS, window // _OUTPUT_SHARE)
     return recipe.max_output_tokens or usual
 
 
 def room_tokens(recipe: Recipe, window: int | None) -> int | None:
-    """Tokens of a document that one generation takes; None where nothing bounds them.
+    """How many tokens of a document one generation takes; None where nothing bounds them.
 
     Raises `JobError` (`invalid_recipe`), with the numbers, where the recipe's limits cannot work together.
     """
@@ -88,21 +88,21 @@ def room_tokens(recipe: Recipe, window: int | None) -> int | None:
 
 
 def most_tokens(recipe: Recipe, window: int | None) -> int:
-    """The same, but never without a bound: where the window is not known, the largest windows there are."""
+    """The same, but always bounded: where the window is not known, by the largest windows there are."""
     room = room_tokens(recipe, window)
     most = int(DEFAULT_WINDOW_TOKENS * SPARE) if window is None else window
     return most if room is None else min(room, most)
 
 
 def part_size(recipe: Recipe, room: int, chars_per_token: float) -> PartSize:
-    """How a document is cut that does not fit in so many tokens."""
+    """How to cut a document that does not fit into so many tokens."""
     overlap = recipe.split.overlap_tokens if recipe.split else 0
     most_chars = max(2, int(room * chars_per_token))
     return PartSize(most_chars=most_chars, overlap_chars=min(int(overlap * chars_per_token), (most_chars - 1) // 2))
 
 
-def smaller(recipe: Recipe, text: str, refusals: int, chars_per_token: float) -> PartSize:
-    """How a text is cut that the provider called too long, by the count of times that it did."""
+def smaller(recipe: Recipe, text: str, context_overflows: int, chars_per_token: float) -> PartSize:
+    """How to cut a text that the provider called too long, the smaller the more often it did."""
     guess = part_size(recipe, CAUTIOUS_TOKENS, chars_per_token)
-    most_chars = max(2, min(len(text) // 2 + 1, guess.most_chars) if refusals == 1 else len(text) // 4 + 1)
+    most_chars = max(2, min(len(text) // 2 + 1, guess.most_chars) if context_overflows == 1 else len(text) // 4 + 1)
     return PartSize(most_chars=most_chars, overlap_chars=min(guess.overlap_chars, most_chars // 4))

@@ -1,7 +1,7 @@
-"""Replay: one message for the next run of what a document now is; the checker does the rest.
+"""Replay: one message for the next run of a document as it stands now; the checker does the rest.
 
 Nothing but the message is written. A message for a run opens that run or is void: it is void once the run is open (its
-ticket is not the record's) and once the run is over. So any number of replays before that, by anybody, make one run.
+ticket is not the record's) and once the run is over. So any number of replays before that make one run.
 """
 
 import logging
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backburner.ledger.ledger import Committed, Ledger
-from backburner.ledger.messages import Message, new_ticket
+from backburner.ledger.messenger import Messenger
 from backburner.outcome.current import CurrentJobs
-from backburner.ports import Bucket, Queue
+from backburner.ports import Bucket
 
 logger = logging.getLogger(__name__)
 
@@ -21,17 +21,18 @@ class Outcome(StrEnum):
 
     REPLAYED = "replayed"  # the message for the next run of its job is sent
     NEW_VERSION = "new_version"  # the same, and it is another job: bytes, recipe or model are not what they were
-    RUNNING = "running"  # its job is open already: left alone
-    DONE = "done"  # its job is done: left alone
+    RUNNING = "running"  # its job is open already: nothing is done
+    DONE = "done"  # its job is done: nothing is done
     SOURCE_MISSING = "source_missing"  # the document is not in the inbox any more
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a replay would do; `message` is there only if it would do something."""
+    """What a replay would do: open this run of this job, or nothing where `run` is 0."""
 
     outcome: Outcome
-    message: Message | None = None
+    job: str = ""
+    run: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,32 +41,30 @@ class Replayer:
 
     bucket: Bucket
     ledger: Ledger
-    inbox: CurrentJobs
-    pending: Queue
+    current_jobs: CurrentJobs
+    messenger: Messenger
 
     async def replay(self, key: str, *, rerun: bool = False) -> Outcome:
         """Send the message for a document's next run, unless its job is open; a job that is done only with `rerun`."""
         plan = await self.plan(key, rerun=rerun)
-        if plan.message is not None:
-            await self.pending.send(plan.message.encode(), 0)
-            logger.info("replayed", extra={"job_id": plan.message.job, "run": plan.message.run, "key": key})
+        if plan.run:
+            await self.messenger.open_run(plan.job, plan.run, key)
+            logger.info("replayed", extra={"job_id": plan.job, "run": plan.run, "key": key})
         return plan.outcome
 
     async def plan(self, key: str, *, rerun: bool = False) -> Plan:
         """Say what `replay` would do now. Raises `ValueError` for a key that is not in the inbox."""
-        current = await self.inbox.current(key, await self.bucket.head(key))
+        current = await self.current_jobs.current(key, await self.bucket.head(key))
         if current is None:
             return Plan(outcome=Outcome.SOURCE_MISSING)
-        committed = await self.ledger.committed(current.place, current.job_id)
+        committed = await self.ledger.committed(current.location, current.job_id)
         run = committed.last_run + 1
         if await self.ledger.open_record(current.job_id, run):
             return Plan(outcome=Outcome.RUNNING)
         if _is_done(committed) and not rerun:
             return Plan(outcome=Outcome.DONE)
-        return Plan(
-            outcome=Outcome.NEW_VERSION if run == 1 and committed.etags else Outcome.REPLAYED,
-            message=Message(job=current.job_id, run=run, key=key, ticket=new_ticket()),
-        )
+        outcome = Outcome.NEW_VERSION if run == 1 and committed.etags else Outcome.REPLAYED
+        return Plan(outcome=outcome, job=current.job_id, run=run)
 
 
 def _is_done(committed: Committed) -> bool:

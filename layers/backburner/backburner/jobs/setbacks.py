@@ -1,7 +1,7 @@
-"""Exceptions that nobody foresaw: after some of them a job fails by name, where it would be tried for ever.
+"""Unexpected exceptions: after a few of them a job fails as `internal_error` instead of being tried for ever.
 
 A store, a queue or a provider that refuses is no such exception: there is nothing wrong with the job then. The count
-stands in the open record, under the ticket that it has; of a message without one, its receives are the count.
+stands in the open record; for a message without a record, its receives are the count.
 """
 
 import asyncio
@@ -9,25 +9,25 @@ import logging
 from dataclasses import dataclass
 
 from backburner.errors import BackburnerError, Reason
-from backburner.jobs.start import Starter
 from backburner.jobs.submit import Submitter
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messages import decode
 from backburner.ledger.records import State, log_keys
+from backburner.outcome.finish import Finisher
 from backburner.ports import Generator, Received
 
 logger = logging.getLogger(__name__)
 
 MAX_SETBACKS = 5
-"""With the visibility of a message between two of them: about ten minutes."""
+"""A message's visibility passes between two of them, so it takes about ten minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setbacks:
-    """Counts them, and ends the job."""
+    """Counts exceptions, and ends the job after the last."""
 
     ledger: Ledger
-    starter: Starter
+    finisher: Finisher
     submitter: Submitter
     generator: Generator
 
@@ -53,13 +53,13 @@ class Setbacks:
         if mine is None or count < MAX_SETBACKS:
             return
         logger.error("job given up", extra=log_keys(record) | {"error": type(error).__name__})
-        if await self.starter.end(mine, Reason.INTERNAL_ERROR, told(error, count)):
+        if await self.finisher.fail_if_ours(mine, Reason.INTERNAL_ERROR, told(error, count)):
             under_way = [line.id for line in record.segment.started] if record.segment else [record.response_id]
             await asyncio.gather(*(self.generator.cancel(each) for each in under_way if each))
 
 
 def told(error: Exception, count: int) -> str:
-    """What an error record says of it: the exception's class, and nothing that could be of the document."""
+    """What an error record says of it: the exception's class, and no text that could come from the document."""
     return (
         f"{type(error).__name__}: Backburner itself failed on this document, {count} times. The checker's log has the "
         "traceback: report it"

@@ -45,23 +45,33 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(kw_only=True)
 class Journal:
-    """Collects lines and writes them. `ended` keeps them all until somebody clears it: metrics are made of them."""
+    """Collects lines and writes them."""
 
     bucket: Bucket
     clock: Clock
-    ended: list[Line] = field(default_factory=list)
+    _noted: list[Line] = field(default_factory=list)
     _unwritten: list[Line] = field(default_factory=list)
 
     async def note(self, record: JobRecord) -> None:
-        """Take down a run that was just ended, by the one whose commit it was."""
+        """Take down a run that was just ended, by the process whose commit it was."""
         line = line_of(record)
-        self.ended.append(line)
+        self._noted.append(line)
         self._unwritten.append(line)
         if len(self._unwritten) >= _MAX_LINES:
-            await self.flush()
+            await self._write_noted()
 
-    async def flush(self) -> None:
-        """Write what was noted. A store that refuses loses lines of the index, and no job."""
+    async def flush(self) -> list[Line]:
+        """Write what is not written yet; all lines that were noted since the last flush."""
+        await self._write_noted()
+        return self.take()
+
+    def take(self) -> list[Line]:
+        """All lines that were noted since they were last taken or flushed, written or not."""
+        noted, self._noted = self._noted, []
+        return noted
+
+    async def _write_noted(self) -> None:
+        """A store that refuses loses lines of the index, and no job."""
         lines, self._unwritten = self._unwritten, []
         if not lines:
             return
@@ -71,7 +81,7 @@ class Journal:
             logger.warning("journal not written", extra={"lines": len(lines), "error": str(error)})
 
     async def write(self, lines: list[Line]) -> str:
-        """Write lines under a name that nobody used; the key."""
+        """Write lines under a fresh name; the key."""
         now = self.clock.now()
         key = f"{JOURNAL}{now:%Y-%m-%d}/{now:%H%M%S}-{secrets.token_hex(6)}.jsonl"
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)

@@ -1,4 +1,4 @@
-"""Where things stand in the bucket: the place of a document's outputs, the ledger's keys, and the identity of a job."""
+"""Every key of the bucket: where a document's outputs stand, the ledger's keys; and the identity of a job."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ class OutputLocation:
 
     key: str
     recipe: str
-    """In Unicode NFC; "" for keys such as `inbox//x`, which no recipe can have."""
+    """In Unicode NFC; "" for keys such as `inbox//x`, for which there can be no recipe."""
     stem: str
     """The key below `inbox/`, never normalised; of a part, the whole key: its outputs stand beside it."""
 
@@ -61,7 +61,7 @@ class OutputLocation:
 
     @property
     def is_part(self) -> bool:
-        """Whether it is the place of a part, whose outputs are nobody's but its document's."""
+        """Whether it belongs to a part, whose outputs only its document uses."""
         return self.key.startswith(WORK)
 
     @property
@@ -83,7 +83,7 @@ class OutputLocation:
 
 
 def output_location(key: str) -> OutputLocation:
-    """The place of a document or of a part. A file directly in `inbox/` has the recipe `default`."""
+    """The output location of a document or of a part. A file directly in `inbox/` has the recipe `default`."""
     if key.startswith(WORK):
         return OutputLocation(key=key, recipe="", stem=key)
     if not key.startswith(INBOX):
@@ -111,7 +111,7 @@ def open_key(job: str, run: int) -> str:
 
 
 def open_run(key: str) -> tuple[str, int] | None:
-    """Job and run of an open record by its key; None for what somebody else put there."""
+    """Job and run of an open record by its key; None for an object that is none."""
     found = _OPEN_RECORD.fullmatch(key)
     return (found[1], int(found[2])) if found else None
 

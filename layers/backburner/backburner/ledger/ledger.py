@@ -1,4 +1,4 @@
-"""The ledger: one open record per run, written only by who owns it, and what stands at a document's place.
+"""The ledger: one open record per run, written only by its owner, and what is committed at an output location.
 
 Own the record or stop (DESIGN section 6): a claim is a put where nothing stands, every later write a put on the ETag
 last read, with a fresh nonce. A conflict is answered by reading: it may be our own write whose answer was lost.
@@ -14,6 +14,7 @@ from typing import Any, Generic
 import msgspec
 
 from backburner.errors import RetryLaterError, UnreadableError
+from backburner.ledger.changes import running
 from backburner.ledger.keys import OutputLocation, open_key, response_key, superseded_key
 from backburner.ledger.records import (
     ErrorRecord,
@@ -24,14 +25,13 @@ from backburner.ledger.records import (
     SupersededRecord,
     decode,
     encode,
-    running,
 )
 from backburner.ports import ABSENT, Bucket, ConflictError, Stored
 from backburner.provider.answers import Generation
 
 JSON = "application/json"
 NO_OPEN_RECORD = "not an open record: move it elsewhere"
-"""What is said of other objects that stand where open records do."""
+"""What is said of other objects that stand among the open records."""
 _TRIES = 5
 """How often a write that met a passing conflict (409) is put again before the message is left for later."""
 
@@ -46,16 +46,16 @@ class Held(Generic[R]):
 
 @dataclass(frozen=True)
 class Open(Held[OpenRecord]):
-    """An open record in our hands; `age_s` is how long ago it was written when we read it, by the store's clock."""
+    """An open record as this process holds it; `age_s` is how old it was when it was read, by the store's clock."""
 
     age_s: float
 
     def with_changes(self, **changes: Any) -> "Open":
-        """The same hold with fields that the next write will change."""
+        """The same record with fields that the next write will change."""
         return dataclasses.replace(self, record=msgspec.structs.replace(self.record, **changes))
 
     def as_running(self, generation: Generation, ticket: str, now: datetime) -> "Open":
-        """The same hold, to be written as running."""
+        """The same record, to be written as running."""
         return dataclasses.replace(self, record=running(self.record, generation, ticket, now))
 
     @property
@@ -66,7 +66,7 @@ class Open(Held[OpenRecord]):
 
 @dataclass(frozen=True)
 class Committed:
-    """What stands at a place, and the last superseded run of one job: together they say which runs are over."""
+    """The records at an output location, and a job's last superseded run: together they say which runs are over."""
 
     job: str
     run: Held[RunRecord] | None
@@ -75,12 +75,12 @@ class Committed:
 
     @property
     def etags(self) -> list[str]:
-        """Of the records at the place."""
+        """ETags of the records there."""
         return [held.etag for held in (self.run, self.error) if held]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What could not be read of the document, as the job's last run found."""
+        """What the job's last run could not read of the document."""
         held = [held.record for held in (self.run, self.error) if held and held.record.job_id == self.job]
         return tuple(max(held, key=lambda record: record.run).source.notes) if held else ()
 
@@ -115,15 +115,15 @@ class Committed:
         return last + 1 if last_modified > self.error.record.source.last_modified else None
 
     def is_done(self, run: int) -> bool:
-        """Whether a run of the job is over by the run record at the place: its own, or a later run's."""
+        """Whether a run of the job is over by the run record there: its own, or a later run's."""
         return 0 < run <= self._done_run
 
     def committed_by(self, record: JobRecord) -> bool:
-        """Whether the run record at the place is this run's."""
+        """Whether the run record there is this run's."""
         return bool(self.run and (self.run.record.job_id, self.run.record.run) == (record.job_id, record.run))
 
     def knows(self, response_id: str) -> bool:
-        """Whether a record at the place accounts for a generation."""
+        """Whether a record there accounts for a generation."""
         return any(response_id in held.record.response_ids for held in (self.run, self.error) if held)
 
 
@@ -140,11 +140,11 @@ class Ledger:
         return None if stored is None else _open(stored, key)
 
     async def claim(self, record: OpenRecord) -> Open | None:
-        """Put the open record of a run that has none; None if somebody else did."""
+        """Put the open record of a run that has none; None if another process did."""
         return await self._own(record, ABSENT)
 
     async def rewrite(self, held: Open) -> Open | None:
-        """Write an open record that is held; None if it is another owner's by now."""
+        """Write an open record that is held; None if another owner has written it."""
         return await self._own(held.record, held.etag)
 
     async def close(self, record: JobRecord) -> None:
@@ -164,11 +164,11 @@ class Ledger:
             return noted is None or noted.body == attempt
         return True
 
-    async def committed(self, place: OutputLocation, job: str) -> Committed:
-        """What stands at a place, seen by one job."""
+    async def committed(self, location: OutputLocation, job: str) -> Committed:
+        """What is committed at an output location, as it concerns one job."""
         run, error, superseded = await asyncio.gather(
-            self._read(place.run_record_key, RunRecord),
-            self._read(place.error_record_key, ErrorRecord),
+            self._read(location.run_record_key, RunRecord),
+            self._read(location.error_record_key, ErrorRecord),
             self._superseded_run(job),
         )
         return Committed(job, run, error, superseded)
@@ -178,7 +178,7 @@ class Ledger:
         return await self.bucket.put(key, encode(record), match=match, content_type=JSON)
 
     async def set_aside(self, record: SupersededRecord) -> SupersededRecord:
-        """Keep what became of a superseded run; the first to say so is believed. Returns what stands."""
+        """Keep what became of a superseded run; the first record stays. Returns the one that stands."""
         key = superseded_key(record.job_id, record.run)
         try:
             await self.put(key, record, ABSENT)
@@ -217,7 +217,7 @@ class Ledger:
 
 
 def new_nonce() -> str:
-    """A mark nobody wrote before."""
+    """A mark that no record has had before."""
     return secrets.token_hex(8)
 
 

@@ -1,4 +1,4 @@
-"""What a queue message says. A message drives the next step of one run; its ticket tells whether it still does."""
+"""What a queue message says: it drives the next step of one run, as long as its ticket is the record's."""
 
 import json
 import secrets
@@ -10,14 +10,14 @@ from backburner.errors import MessageError
 from backburner.ledger.keys import INBOX, WORK
 
 MAX_QUOTED_CHARS = 16_000
-"""Of a message that was not understood: escaped twice it still fits a queue's 256 KB."""
+"""How much is quoted of a message that was not understood: escaped twice it still fits a queue's 256 KB."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Drives one run.
 
-    `follows` is the ticket that the record had when the message was sent: as long as it still has, the writer of the
-    next record is between its two effects, or dead there. `response_id` and `attempt` stand in messages that carry the
+    `follows` is the ticket that the record had when the message was sent: as long as it still has it, the sender is
+    between its two effects, or died there. `response_id` and `attempt` stand in messages that carry the
     id of a started generation.
     """
 
@@ -37,7 +37,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def new_ticket() -> str:
-    """A ticket nobody had before."""
+    """A ticket that no message has had before."""
     return secrets.token_hex(12)
 
 

@@ -1,7 +1,6 @@
 """The records of a job, field by field as DESIGN section 6 fixes them. JSON in the bucket; times RFC 3339 in UTC."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -13,11 +12,11 @@ from backburner.errors import Reason
 from backburner.ledger.keys import OutputLocation, output_location
 from backburner.ledger.messages import Message, new_ticket
 from backburner.ledger.segment_state import Segment
-from backburner.provider.answers import Generation, Usage, costs
+from backburner.provider.answers import Generation, Usage
 
 VERSION = 1
 LOST, UNKNOWN = "lost", "unknown"
-"""Statuses that no provider gives: of a generation that is gone, and of one whose end it never told."""
+"""Statuses that no provider gives: for a generation that is gone, and for one whose end was never told."""
 
 
 class State(StrEnum):
@@ -40,7 +39,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     last_modified: datetime
     notes: list[str] = []
-    """What of it could not be read, and where: "page 3: no text, probably a scan". Empty where everything was."""
+    """What of it could not be read, and where: "page 3: no text, probably a scan"."""
 
 
 class RecipeRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +50,7 @@ class RecipeRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderRef(msgspec.Struct, frozen=True, kw_only=True):
-    """Who was asked."""
+    """Which provider was asked, where, and for which model."""
 
     profile: str
     base_url: str
@@ -90,23 +89,23 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     cost: float | None = None
     kept_usage: Usage = Usage()
     kept_cost: float | None = None
-    """Of `usage` and `cost`: what earlier runs of a batch used, whose finished lines this one has kept."""
+    """The share of `usage` and `cost` that earlier runs of a batch used: this run has kept the lines they finished."""
     suspected_orphans: int = 0
     polls: int = 0
     uploaded_at: datetime
     submitted_at: datetime | None = None
     finished_at: datetime | None = None
     nonce: str = ""
-    """Of the last write, so that a writer whose answer was lost knows its own."""
+    """Set anew with each write, so that a writer whose answer was lost recognises its own."""
 
     @property
-    def place(self) -> OutputLocation:
+    def location(self) -> OutputLocation:
         """Where its outputs stand."""
         return output_location(self.source.key)
 
     @property
     def name(self) -> str:
-        """Of its run: `<job_id>.<run>`."""
+        """The name of its run: `<job_id>.<run>`."""
         return f"{self.job_id}.{self.run}"
 
     @property
@@ -117,12 +116,12 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def response_ids(self) -> set[str]:
-        """Every generation it knows of."""
+        """The ids of every generation it knows of."""
         return {response.id for response in self.responses}
 
 
 class LineCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a batch: `total` is `completed` and `failed` together."""
+    """The lines of a batch; `total` is `completed` and `failed` together."""
 
     total: int
     completed: int
@@ -135,7 +134,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     etag: str
     run: int = 1
-    """Of its job; a replay counts on for the parts that failed."""
+    """The run of its job; a replay counts on for the parts that failed."""
     is_reused: bool = False
     """Finished by an earlier run."""
 
@@ -159,15 +158,15 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     ticket: str
     waiting_for: str | None = None
     setbacks: int = 0
-    """Exceptions that nobody foresaw; after some it fails as `internal_error`."""
+    """Unexpected exceptions so far; after a few of them it fails as `internal_error`."""
     waits: int = 0
-    """How often in a row it went back to waiting without a generation: spaces the next try."""
+    """How often in a row it went back to waiting without a generation: delays the next try."""
     recipe_text: str = ""
     """The recipe it was claimed with, which it keeps."""
     output: str = "md"
     price: Price | None = None
     enlarged_cap: int | None = None
-    """Cap of output tokens after a truncated answer; None while the recipe's own serves."""
+    """Cap of output tokens after a truncated answer; None while the recipe's own applies."""
     partial_text: str | None = None
     cancelled_for: Reason | None = None
     """Set before the provider is asked to cancel."""
@@ -176,7 +175,7 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     reservation: Reservation | None = msgspec.field(default=None, name="wants")
     """What it reserves at the governor for each attempt; None until it may start at all."""
     committed_at_claim: list[str] = msgspec.field(default_factory=list, name="stood_at_place")
-    """ETags of the run and error record that stood at its place when it was claimed."""
+    """ETags of the run and error record that stood at its output location when it was claimed."""
     part_of: str | None = None
     """`<job_id>.<run>` of the run that it is a part of."""
     division: Division | None = None
@@ -187,7 +186,7 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     """The lines of a batch that it runs; it has many generations then, and no list of them."""
     lines: LineCounts | None = None
     context_overflows: int = msgspec.field(default=0, name="refusals")
-    """How often the provider called it, or what it was cut from, too long."""
+    """How often the provider called it too long, or the document that it was cut from."""
     sent_chars: int = 0
     """Characters that the generation under way was sent: with its usage they tell how many make a token."""
     answer: Generation | None = None
@@ -195,7 +194,7 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     absent_s: float | None = None
     """Seconds that its generation had been running when the provider first said that there is none, if it does."""
     untold: int = 0
-    """Of a batch's lines: how many ended without a word about what they used."""
+    """How many lines of a batch ended without a word about what they used."""
 
     @property
     def response_id(self) -> str | None:
@@ -204,13 +203,13 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
 
     @property
     def resume(self) -> "Resume | None":
-        """What it leaves to the next run; None if that begins from the start."""
+        """What it leaves to the next run; None if that starts from the beginning."""
         is_undivided = self.division is None and self.segment is None
         return None if is_undivided else Resume(division=self.division, segment=self.segment)
 
     @property
     def reserves(self) -> bool:
-        """Whether the governor must hold a place for it."""
+        """Whether the governor must hold a slot for it."""
         is_one = self.division is None and self.segment is None
         return self.reservation is not None and self.state is not State.WAITING and is_one
 
@@ -229,12 +228,12 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
 
 
 class Replaced(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run record found at its place and takes away once it stands."""
+    """What a run record found at its output location; removed once the record stands."""
 
     result_key: str | None = None
     error_etag: str | None = None
     errors_key: str | None = None
-    """File of the lines that failed, of a batch that stood there; kept if this run has written it anew."""
+    """The file of failed lines of a batch that stood there; kept if this run has written it anew."""
 
 
 class PartEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,7 +274,7 @@ class RunRecord(JobRecord, frozen=True, kw_only=True):
     parts: list[PartEnd] | None = None
     lines: LineCounts | None = None
     resume: Resume | None = None
-    """Of a batch in which lines failed: what a replay goes on with."""
+    """What a replay goes on with, of a batch in which lines failed."""
     replaces: Replaced = Replaced()
 
 
@@ -322,74 +321,3 @@ def log_keys(record: JobRecord) -> dict[str, object]:
     """What every log line about a job says of it; never a word of its text."""
     last = record.responses[-1].id if record.responses else None
     return {"job_id": record.job_id, "run": record.run, "key": record.source.key, "response_id": last}
-
-
-def running(record: OpenRecord, generation: Generation, ticket: str, now: datetime) -> OpenRecord:
-    """The record of a run whose generation was started."""
-    return msgspec.structs.replace(
-        record,
-        state=State.RUNNING,
-        ticket=ticket,
-        responses=[*record.responses, _response(generation, generation.id, record.attempt)],
-        submitted_at=record.submitted_at or now,
-        waiting_for=None,
-        waits=0,
-        elapsed_before_write_s=0.0,
-        absent_s=None,
-        answer=msgspec.structs.replace(generation, body={}) if generation.is_over else None,
-    )
-
-
-def seen(record: OpenRecord, generation: Generation) -> OpenRecord:
-    """The record with the last generation as it now stands; tokens and cost are counted once per response id."""
-    last = record.responses[-1]
-    responses = [*record.responses[:-1], _response(generation, last.id, last.attempt)]
-    usage = sum((response.usage for response in responses if response.usage), Usage())
-    return msgspec.structs.replace(record, responses=responses, usage=usage, cost=cost_of(record.price, usage))
-
-
-def ended_unseen(record: OpenRecord, status: str) -> OpenRecord:
-    """The record of a run whose last generation ended without an answer that says how."""
-    if not record.responses:
-        return record
-    last = msgspec.structs.replace(record.responses[-1], status=status)
-    return msgspec.structs.replace(record, responses=[*record.responses[:-1], last])
-
-
-def booked(record: OpenRecord, used: Usage, responses: Sequence[Response]) -> tuple[int, float]:
-    """Tokens and money that count against the day's budget: what was told, and the estimate where nothing was."""
-    used = record.kept_usage.subtracted_from(used)
-    untold = record.untold + sum(
-        costs(response.status) and not (response.usage and response.usage.total_tokens) for response in responses
-    )
-    each = record.reservation or Reservation(model="")
-    return used.total_tokens + untold * each.tokens, (cost_of(record.price, used) or 0.0) + untold * each.cost
-
-
-def cost_of(price: Price | None, usage: Usage) -> float | None:
-    """What tokens cost; None without a price."""
-    if price is None:
-        return None
-    return price.of(usage.input_tokens, usage.output_tokens)
-
-
-def _response(generation: Generation, response_id: str, attempt: int) -> Response:
-    error = {"code": generation.error_code, "message": generation.error_message}
-    return Response(
-        id=response_id,
-        attempt=attempt,
-        status=generation.status,
-        model=generation.model,
-        usage=generation.usage,
-        error=error if any(error.values()) else None,
-        incomplete_details={"reason": generation.incomplete_reason} if generation.incomplete_reason else None,
-        created_at=_utc(generation.created_at),
-        completed_at=_utc(generation.completed_at),
-    )
-
-
-def _utc(unix: int | None) -> datetime | None:
-    try:
-        return None if unix is None else datetime.fromtimestamp(unix, tz=UTC)
-    except (OverflowError, ValueError, OSError):
-        return None

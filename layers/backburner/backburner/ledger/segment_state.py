@@ -1,8 +1,8 @@
 """The state of one segment of a batch: some hundred lines, each begun, under way, finished or to be begun again.
 
-It stands in the segment's open record, so it is small: a line under way is its number and the id of its generation,
-finished lines are a count and the keys of the pieces that hold them. Lines are named by their number in the batch.
-Ages are seconds since the segment was claimed, by the store's clock.
+It stands in the segment's open record, so it is kept small: a line under way is its number and the id of its
+generation, finished lines are a count and the keys of the pieces that hold them. Lines are named by their number in
+the batch. Ages are seconds since the segment was claimed, by the store's clock.
 """
 
 from collections.abc import Collection, Iterable
@@ -47,7 +47,7 @@ class Started(msgspec.Struct, frozen=True, array_like=True):
     absent_s: float | None = None
     """Its age when the provider first said that there is no such generation, if it still does."""
     model: str = ""
-    """What it names itself, where that is not the batch's model."""
+    """The model that it names itself, if that is not the batch's."""
 
 
 L = TypeVar("L", Todo, Started)
@@ -68,7 +68,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """Lines whose custom_id an earlier one has."""
     todo: list[Todo] = []
     creating: list[Todo] = []
-    """Lines whose creates are under way: who finds them after the lease counts them as orphans."""
+    """Lines whose creates are under way: found there after the lease, each is counted as a suspected orphan."""
     started: list[Started] = []
     polled_s: float = 0.0
     """Age when the lines under way were last looked at."""
@@ -92,7 +92,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, started=started, creating=[line for line in self.creating if line.number != number])
 
     def with_started(self, line: Started) -> "Segment":
-        """What is known of a line under way has changed."""
+        """More is known of a line under way."""
         return replace(self, started=[line if each.number == line.number else each for each in self.started])
 
     def with_piece(self, key: str, completed: Iterable[int], failed: Iterable[int]) -> "Segment":

@@ -1,7 +1,7 @@
 """The audit: proves from the bucket's own lists that nothing is lost (DESIGN section 1, promise 1).
 
-Work goes on while it reads, so whatever looks wrong is looked at again, a moment apart, and only what is wrong every
-time is reported. What is under way is not judged: a place with an open record may be between any two effects.
+Work goes on while it reads, so whatever looks wrong is looked at again after a moment, and only what is wrong every
+time is reported. What is under way is not judged: a run with an open record may be between any two effects.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,11 +27,11 @@ _MAX_LINES = 1000
 _FOREVER = float("inf")
 LOOKS_AGAIN = 2
 MOMENT_S = 1.0
-"""Between two looks: longer than an owner takes from one effect to the next."""
+"""Between two looks: longer than a process takes from one effect to the next."""
 
 
 class Counted(Protocol):
-    """A queue that can say about how many messages it holds, in hand and delayed ones included."""
+    """A queue that can say about how many messages it holds, including those in hand and the delayed."""
 
     async def count(self) -> int:
         """All its messages; close to the truth, a minute late."""
@@ -53,6 +53,19 @@ class Auditor:
     async def audit(self) -> Report:
         """Read everything, look at what is wrong again until it is certain, and report."""
         reader = SnapshotReader(bucket=self.bucket, progress=self.progress)
+        doubts = await self._first_look(reader)
+        for _ in range(LOOKS_AGAIN):
+            if not doubts.any:
+                break
+            self.progress("another look", len(doubts.locations))
+            await self.sweeper.clock.sleep(MOMENT_S)  # what was between two effects has come to an end by then
+            await self._look_again(reader, doubts)
+        found = await self._findings(doubts)
+        unwritten = await self._unwritten(reader, doubts.snapshot)
+        found += [Finding(kind=Kind.UNREADABLE, key=key, what=why) for key, why in doubts.snapshot.unreadable.items()]
+        return _report(doubts.snapshot, doubts.messages, [*found, *doubts.findings(), *unwritten])
+
+    async def _first_look(self, reader: SnapshotReader) -> "_Doubts":
         doubts = _Doubts(messages=await self._messages(), snapshot=await reader.everything())
         snapshot = doubts.snapshot
         for key, why in (await self.governor.counters())[0].unreadable.items():
@@ -63,33 +76,18 @@ class Auditor:
         hidden = {text for text in snapshot.texts if f"{text.rpartition('.')[0]}{RUN_RECORD}" in snapshot.unreadable}
         doubts.texts = set(snapshot.texts) - _expected(snapshot) - hidden
         doubts.odd = await self._odd_reservations(snapshot)
-        for _ in range(LOOKS_AGAIN):
-            if not doubts.any:
-                break
-            self.progress("another look", len(doubts.locations))
-            await self.sweeper.clock.sleep(MOMENT_S)  # what was between two effects has come to an end by then
-            await self._look_again(reader, doubts)
+        return doubts
+
+    async def _findings(self, doubts: "_Doubts") -> list[Finding]:
+        """What is wrong with single documents; one is not lost while its open record cannot be read."""
+        snapshot = doubts.snapshot
         owners = await self._explain(snapshot, doubts.locations)
         found = [finding for key in doubts.locations for finding in _judged(snapshot, key, snapshot.locations[key])]
         owners |= snapshot.unreadable.keys()
-        found = [finding for finding in found if finding.kind is not Kind.LOST or finding.key not in owners]
-        unwritten = await self._unwritten(reader, snapshot)
-        found += [Finding(kind=Kind.UNREADABLE, key=key, what=why) for key, why in snapshot.unreadable.items()]
-        found += [
-            Finding(kind=Kind.RESULT_WITHOUT_RECORD, key=text, what="no run record names it")
-            for text in sorted(doubts.texts)
-        ]
-        found += [Finding(kind=kind, key=f"{OPEN}{name}.json", what=what) for name, (kind, what) in doubts.odd.items()]
-        if doubts.lacks_messages:
-            what = (
-                f"about {doubts.messages} messages drive {doubts.under_way} open records; "
-                "they are woken when silent for a day"
-            )
-            found.append(Finding(kind=Kind.MESSAGES_MISSING, key=OPEN, what=what))
-        return _report(snapshot, doubts.messages, [*found, *unwritten])
+        return [finding for finding in found if finding.kind is not Kind.LOST or finding.key not in owners]
 
     async def _look_again(self, reader: SnapshotReader, doubts: "_Doubts") -> None:
-        """Keep of what looks wrong only what is wrong this time too."""
+        """Drop whatever does not look wrong this time."""
         snapshot, now = doubts.snapshot, Snapshot()
         await reader.open_records(now)
         doubts.messages = max(doubts.messages, await self._messages())
@@ -126,7 +124,7 @@ class Auditor:
         for key in locations if runs else ():
             current = None
             with suppress(UnreadableError):
-                current = await self.sweeper.submitter.inbox.current(key, await self.bucket.head(key))
+                current = await self.sweeper.submitter.current_jobs.current(key, await self.bucket.head(key))
             if current is not None and current.job_id in runs:
                 owners.add(key)
                 snapshot.unreadable[runs[current.job_id]] += f"; it is the record of {key}"
@@ -227,6 +225,19 @@ class _Doubts:
     @property
     def any(self) -> bool:
         return bool(self.locations or self.texts or self.odd) or self.lacks_messages
+
+    def findings(self) -> list[Finding]:
+        """What is wrong with results, reservations and messages."""
+        found = [
+            Finding(kind=Kind.RESULT_WITHOUT_RECORD, key=text, what="no run record names it")
+            for text in sorted(self.texts)
+        ]
+        found += [Finding(kind=kind, key=f"{OPEN}{name}.json", what=what) for name, (kind, what) in self.odd.items()]
+        if self.lacks_messages:
+            what = f"about {self.messages} messages drive {self.under_way} open records; "
+            what += "they are woken when silent for a day"
+            found.append(Finding(kind=Kind.MESSAGES_MISSING, key=OPEN, what=what))
+        return found
 
 
 def _count(snapshot: Snapshot) -> int:

@@ -1,4 +1,4 @@
-"""What a dead letter says, whoever gave it up: ourselves, a queue's redrive, or the clouds' own delivery of events."""
+"""What a dead letter says, whether the checker, a queue's redrive or a cloud's own delivery of events gave it up."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Kind(StrEnum):
     FAILED_CALL = "failed_call"  # the cloud: a function failed on an upload event in every try
     EVENT = "event"  # the cloud: an upload event that no function was given
     TICK = "tick"  # the cloud: a timer's event; the next tick did its work, so it may be dropped
-    UNKNOWN = "unknown"  # nobody we know
+    UNKNOWN = "unknown"  # none of these
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _unwrapped(letter: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _keys_in(text: str) -> tuple[str, ...]:
-    """The documents of an event that somebody put on our queues; none for anything else."""
+    """The documents of an event that was put on our queues by mistake; none for anything else."""
     event = _parsed(text)
     try:
         return _keys(_unwrapped(event)) if isinstance(event, dict) else ()

@@ -1,4 +1,4 @@
-"""What an audit may find, and how one place is judged by what stands there."""
+"""What an audit may find, and how a document is judged by what stands at its output location."""
 
 from collections.abc import Container, Iterable
 from enum import StrEnum
@@ -14,14 +14,14 @@ from backburner.maintenance.sweep import OLD_ENOUGH_S, SILENT_S
 class Kind(StrEnum):
     """What is wrong."""
 
-    LOST = "lost"  # an upload that nothing answers and nobody works on
-    UNREADABLE = "unreadable"  # a record that cannot be read, or that is not at its place
+    LOST = "lost"  # an upload without a record and without an open run
+    UNREADABLE = "unreadable"  # a record that cannot be read, or that stands where it does not belong
     RESULT_WITHOUT_RECORD = "result_without_record"
     RECORD_WITHOUT_RESULT = "record_without_result"
     RESULT_CHANGED = "result_changed"  # the text is not the one that its record names
     ERROR_BESIDE_RESULT = "error_beside_result"  # an error record that the result of the same version outdated
     LEFTOVER = "leftover"  # an open record of a run that is over
-    SILENT = "silent"  # an open record that nobody has written for a day
+    SILENT = "silent"  # an open record that was not written for a day
     MESSAGES_MISSING = "messages_missing"  # fewer messages than open records
     RESERVED_FOR_NOTHING = "reserved_for_nothing"  # a reservation that no open record accounts for
     NOT_RESERVED = "not_reserved"  # a generation under way that the governor does not count
@@ -58,7 +58,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def state_of(seen: LocationState) -> State | None:
-    """The one state of a document as it stands now; None if nothing answers it and nobody works on it."""
+    """The one state of a document as it stands now; None if it has no record and no run is open."""
     working = [working.state for working in seen.working if working.source_etag == seen.etag]
     if working:
         return State.WAITING if set(working) == {State.WAITING} else State.RUNNING
@@ -72,9 +72,9 @@ def state_of(seen: LocationState) -> State | None:
 def judge(
     key: str, seen: LocationState, superseded: Container[str] = (), unreadable: Container[str] = ()
 ) -> list[Finding]:
-    """What is wrong at one place. Nothing is lost as far as anybody knows, where a record of it cannot be read."""
-    place = output_location(key)
-    is_hidden = place.run_record_key in unreadable or place.error_record_key in unreadable
+    """What is wrong with one document. It is not called lost while one of its records cannot be read."""
+    location = output_location(key)
+    is_hidden = location.run_record_key in unreadable or location.error_record_key in unreadable
     found = [
         *(_judged_open(key, seen, working, superseded) for working in seen.working),
         *(() if seen.working else _judged_at_rest(key, seen)),

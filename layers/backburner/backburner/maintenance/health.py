@@ -1,4 +1,4 @@
-"""What is under way at the end of a tick: the figures that alarms watch, from one listing and the governor."""
+"""What is under way at the end of a tick: the figures behind the alarms, from one listing and the governor."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from backburner.ports import Bucket
 
 _BUDGET_SHARE = 0.8
 _MAX = 20_000
-"""Open records that one census looks at; beyond it the count says "at least"."""
+"""Open records that are counted at most; beyond it the count says "at least"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,22 +25,22 @@ class Health:
     """Objects that a person must look at."""
 
 
-def alarms(census: Health, *, deadline_s: int, results_kept_s: int | None) -> list[str]:
-    """What somebody must look at, by the names of the runbook's paragraphs.
+def alarms(health: Health, *, deadline_s: int, results_kept_s: int | None) -> list[str]:
+    """The alarms that are raised, by the names of the runbook's paragraphs.
 
-    Half the time that results are kept is left when the second one begins: what is collected late is not yet lost.
+    "results-end" is raised while half the time that results are kept is left: what is collected late is not yet lost.
     """
     raised = {
-        "oldest-open-job": census.oldest_s > deadline_s,
-        "results-end": results_kept_s is not None and census.oldest_s > results_kept_s / 2,
-        "provider-paused": census.paused > 0,
-        "unreadable-objects": census.unreadable > 0,
-        "budget": census.budget_used >= _BUDGET_SHARE,
+        "oldest-open-job": health.oldest_s > deadline_s,
+        "results-end": results_kept_s is not None and health.oldest_s > results_kept_s / 2,
+        "provider-paused": health.paused > 0,
+        "unreadable-objects": health.unreadable > 0,
+        "budget": health.budget_used >= _BUDGET_SHARE,
     }
     return [name for name, is_raised in raised.items() if is_raised]
 
 
-async def take(bucket: Bucket, governor: Governor) -> Health:
+async def measure(bucket: Bucket, governor: Governor) -> Health:
     """Count what is open now."""
     count, oldest_s = 0, 0.0
     async for key, stored in bucket.listed(OPEN):

@@ -1,7 +1,7 @@
-"""What stands where just now: every document in one state, from the bucket's own lists and the open records.
+"""How many documents are in which state just now, from the bucket's own lists and the open records.
 
-Open records are read before the lists, and what was opened meanwhile once more behind them: a document that is claimed
-or ends while this looks is met in one of the two.
+Open records are read before the lists, and those opened meanwhile once more after them: a document that is claimed or
+ends in between is found in one of the two.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from backburner.ports import Bucket
 
 @dataclass
 class Overview:
-    """Counts. `documents` is their sum but for those of `young` that nobody has claimed: they are in it too."""
+    """Counts of documents, by state. `documents` is the sum of waiting, running, done, failed and unclaimed."""
 
     documents: int = 0
     waiting: int = 0
@@ -31,22 +31,22 @@ class Overview:
     unclaimed: int = 0
     """Without an open record, and without a record of this version."""
     young: int = 0
-    """Of the unclaimed: uploaded within the last 15 minutes, so their events may still come."""
+    """Those of the unclaimed that were uploaded within the last 15 minutes: their events may still come."""
     open: Counter[State] = field(default_factory=Counter)
-    """Open records by their state: those of parts and of segments are in it too."""
+    """Open records by their state, those of parts and of segments included."""
     waiting_for: Counter[str] = field(default_factory=Counter)
     unreadable: dict[str, str] = field(default_factory=dict)
     """Why, by the key of the object that a person must look at."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overseer:
-    """Looks over a bucket, a page at a time."""
+class OverviewReader:
+    """Counts a bucket's documents, a page at a time."""
 
     bucket: Bucket
     sweeper: Sweeper
 
-    async def look(self) -> Overview:
+    async def read(self) -> Overview:
         """Count every document once."""
         found, known, claimed = Overview(), set[str](), dict[tuple[str, str], State]()
         await self._open_records(found, known, claimed)
@@ -76,7 +76,7 @@ class Overseer:
     async def _open_records(self, found: Overview, known: set[str], claimed: dict[tuple[str, str], State]) -> None:
         """Read those that are not known yet."""
 
-        async def look(key: str) -> None:
+        async def read(key: str) -> None:
             known.add(key)
             try:
                 stored = await self.bucket.get(key)
@@ -100,7 +100,7 @@ class Overseer:
                 elif open_run(key) is not None and key not in known:
                     yield key
 
-        await at_once(new(), look)
+        await at_once(new(), read)
 
     async def _documents(self) -> AsyncIterator[tuple[str, str, float, State | None]]:
         """Key, ETag and age of every document, and how it ended if it did."""

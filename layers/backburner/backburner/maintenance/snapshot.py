@@ -1,4 +1,4 @@
-"""What stands in the bucket, read for an audit: everything once, about a kilobyte of memory per document."""
+"""A snapshot of the bucket for an audit: everything is read once, with about a kilobyte of memory per document."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -28,7 +28,7 @@ from backburner.ports import Bucket, Stored
 
 T = TypeVar("T")
 Progress = Callable[[str, int], None]
-"""Told what is read at the moment, and how much of it."""
+"""Told what is being read, and how much of it was."""
 
 AT_ONCE = 32
 _TELL_EVERY = 1000
@@ -36,7 +36,7 @@ _TELL_EVERY = 1000
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run or error record. `source_etag` is the document's, `etag` its own; the rest only run records have."""
+    """A run or error record. `source_etag` is the document's, `etag` its own; only run records have the rest."""
 
     job: str
     run: int
@@ -50,13 +50,13 @@ class EndedRun:
 
     @property
     def name(self) -> str:
-        """Of its run."""
+        """The name of its run."""
         return f"{self.job}.{self.run}"
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """An open record. `silent_s`: how long nobody has written it; `reserves`: whether the governor must know of it."""
+    """An open record. `silent_s`: seconds since it was written; `reserves`: whether the governor must know of it."""
 
     job: str
     run: int
@@ -69,13 +69,13 @@ class OpenRun:
 
     @property
     def name(self) -> str:
-        """Of its run."""
+        """The name of its run."""
         return f"{self.job}.{self.run}"
 
 
 @dataclass(slots=True)
 class LocationState:
-    """What stands at one document's place; `text` is the ETag of what stands where the run record says."""
+    """What there is of one document; `text` is the ETag of the object that its run record calls the result."""
 
     etag: str | None = None
     age_s: float = 0.0
@@ -97,7 +97,7 @@ class Snapshot:
     """Why, by key."""
 
     def at(self, key: str) -> LocationState:
-        """The place of a document."""
+        """The state of a document."""
         return self.locations.setdefault(key, LocationState())
 
     def working(self) -> Iterable[tuple[str, OpenRun]]:
@@ -107,13 +107,13 @@ class Snapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotReader:
-    """Reads books: open records first, since what ends meanwhile is then met again where it ended."""
+    """Reads snapshots: open records first, since a run that ends meanwhile is then found again where it ended."""
 
     bucket: Bucket
     progress: Progress
 
     async def everything(self) -> Snapshot:
-        """The whole bucket, but for the journal."""
+        """Read the whole bucket, except the journal."""
         snapshot = Snapshot()
         await self.open_records(snapshot)
         await self._each(RESULTS, lambda key, stored: self._result(snapshot, key, stored))
@@ -129,11 +129,11 @@ class SnapshotReader:
         return snapshot
 
     async def open_records(self, snapshot: Snapshot) -> None:
-        """All that is under way."""
+        """Read everything that is under way."""
 
         async def read(key: str, _: Stored) -> None:
             if open_run(key) is None:
-                if not key.endswith("/"):  # a folder of somebody's console
+                if not key.endswith("/"):  # a folder that a console has made
                     snapshot.unreadable[key] = NO_OPEN_RECORD
                 return
             stored, record = await self._record(snapshot, key, OpenRecord)
@@ -154,11 +154,11 @@ class SnapshotReader:
         await self._each(OPEN, read)
 
     async def again(self, key: str, working: tuple[OpenRun, ...]) -> LocationState:
-        """One place, looked at anew."""
-        snapshot, place = Snapshot(), output_location(key)
+        """Read what there is of one document anew."""
+        snapshot, location = Snapshot(), output_location(key)
         document = await self.bucket.head(key)
-        await self.done(snapshot, place.run_record_key)
-        await self._failure(snapshot, place.error_record_key, None)
+        await self.done(snapshot, location.run_record_key)
+        await self._failure(snapshot, location.error_record_key, None)
         seen = snapshot.at(key)
         if document is not None:
             seen.etag, seen.age_s = document.etag, document.age_s
@@ -189,8 +189,8 @@ class SnapshotReader:
             snapshot.texts[key] = stored.etag
 
     async def done(self, snapshot: Snapshot, key: str) -> None:
-        """One run record, if it is there."""
-        stored, record = await self._record(snapshot, key, RunRecord, lambda place: place.run_record_key)
+        """Read one run record, if it is there."""
+        stored, record = await self._record(snapshot, key, RunRecord, lambda location: location.run_record_key)
         if stored is not None and record is not None:
             snapshot.at(record.source.key).done = EndedRun(
                 **_ended(stored, record),
@@ -202,7 +202,7 @@ class SnapshotReader:
     async def _failure(self, snapshot: Snapshot, key: str, _: Stored | None) -> None:
         if not key.endswith(ERROR_RECORD):
             return
-        stored, record = await self._record(snapshot, key, ErrorRecord, lambda place: place.error_record_key)
+        stored, record = await self._record(snapshot, key, ErrorRecord, lambda location: location.error_record_key)
         if stored is not None and record is not None:
             snapshot.at(record.source.key).failed = EndedRun(**_ended(stored, record))
 
@@ -218,11 +218,11 @@ class SnapshotReader:
             return None, None
         try:
             record = decode(stored.body, kind)
-            place = output_location(record.source.key)
+            location = output_location(record.source.key)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             snapshot.unreadable[key] = str(error)
             return stored, None
-        if stands_at is not None and stands_at(place) != key:
+        if stands_at is not None and stands_at(location) != key:
             snapshot.unreadable[key] = f"it is the record of {record.source.key}, whose place is elsewhere"
             return stored, None
         return stored, record

@@ -1,8 +1,8 @@
-"""The sweep: what events, messages and counters may have lost is found again from the bucket's own lists.
+"""The sweep: lost events, messages and reservations are found again from the bucket's own lists.
 
-It goes through the inbox a page at a time and can stop after any page: the place is kept with the governor, so a bucket
+It goes through the inbox a page at a time and can stop after any page: the governor keeps where it goes on, so a bucket
 of any size is swept over as many ticks as it takes. Two sweeps at once do nothing twice: a submit is idempotent, and a
-message under a new ticket makes the old one void. What cannot be read stops nobody: it is named, and passed over.
+message under a new ticket makes the old one void. An object that cannot be read is reported and passed over.
 """
 
 import asyncio
@@ -22,8 +22,9 @@ from backburner.errors import RetryLaterError, UnreadableError
 from backburner.jobs.submit import Submitter
 from backburner.ledger.keys import ERROR_RECORD, INBOX, OPEN, RUN_RECORD, open_run, output_location
 from backburner.ledger.ledger import NO_OPEN_RECORD, Ledger, Open
+from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, State, decode, log_keys
-from backburner.ports import Bucket, Clock, Queue, Stored, TooLargeError
+from backburner.ports import Bucket, Clock, Stored, TooLargeError
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ T = TypeVar("T")
 OLD_ENOUGH_S = 900.0
 """An upload younger than this still has its event coming (DESIGN section 1)."""
 SILENT_S = 86_400.0
-"""An open record that nobody has written for so long gets a new message."""
+"""An open record that was not written for so long gets a new message."""
 PAGE = 1000
 _READS_AT_ONCE = 32
 _MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -51,7 +52,7 @@ class Swept:
     woken: int = 0
     released: int = 0
     left: int = 0
-    """What the store or a queue did not take just now: the next sweep does it."""
+    """What the store or a queue refused just now: the next sweep does it."""
     complete: bool = False
     unreadable: dict[str, str] = field(default_factory=dict)
     """Why, by the key of the object that a person must look at."""
@@ -59,20 +60,20 @@ class Swept:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """What stands at the places of one page of the inbox."""
+    """The records of the documents on one page of the inbox."""
 
     records: Mapping[str, Stored]
 
     def is_answered(self, key: str, document: Stored) -> bool:
-        """Whether a run or error record newer than the document stands at its place."""
-        place = output_location(key)
-        found = (self.records.get(record) for record in (place.run_record_key, place.error_record_key))
+        """Whether the document has a run or error record that is newer than itself."""
+        location = output_location(key)
+        found = (self.records.get(record) for record in (location.run_record_key, location.error_record_key))
         return any(record.last_modified > document.last_modified for record in found if record)
 
     def state_of(self, key: str, document: Stored) -> State | None:
         """How the document ended as it stands: by the later of the records that are not older than it."""
-        place = output_location(key)
-        run, error = (self.records.get(record) for record in (place.run_record_key, place.error_record_key))
+        location = output_location(key)
+        run, error = (self.records.get(record) for record in (location.run_record_key, location.error_record_key))
         ended = [
             (record.last_modified, state)
             for record, state in ((error, State.FAILED), (run, State.DONE))
@@ -89,8 +90,7 @@ class Sweeper:
     ledger: Ledger
     governor: Governor
     submitter: Submitter
-    pending: Queue
-    backlog: Queue
+    messenger: Messenger
     clock: Clock
     every_s: int
 
@@ -122,7 +122,7 @@ class Sweeper:
         return swept
 
     async def guarded(self, key: str, work: Awaitable[T], swept: Swept) -> T | None:
-        """Do what concerns one object alone: whatever is wrong with it, the sweep goes on. None where it failed."""
+        """Do what concerns one object alone: whatever is wrong with it, the sweep goes on. None if it failed."""
         try:
             return await work
         except UnreadableError as error:
@@ -136,13 +136,13 @@ class Sweeper:
         return None
 
     def _note(self, key: str, why: str, swept: Swept) -> None:
-        """Say it once: not again where the last sweep said it."""
+        """Log it once: not again if the last sweep did."""
         if key not in swept.unreadable and key not in self.governor.seen.unreadable:
             logger.error("object cannot be read", extra={"key": key, "why": why})
         swept.unreadable[key] = why
 
     async def _open_records(self, swept: Swept) -> dict[str, Stored]:
-        """What stands below `ledger/open/`; what is no open record is named, but for a folder of somebody's console."""
+        """What stands below `ledger/open/`; other objects there are reported, except a console's folders."""
         found: dict[str, Stored] = {}
         async for key, stored in self.bucket.listed(OPEN):
             if open_run(key) is not None:
@@ -152,7 +152,7 @@ class Sweeper:
         return found
 
     async def _readable_again(self) -> set[str]:
-        """Of the objects that were named before: those that can be read by now, or are gone."""
+        """Objects that were reported before, and can be read by now or are gone."""
         counters, _ = await self.governor.counters()
         return {key for key in counters.unreadable if await self.is_readable(key)}
 
@@ -179,7 +179,7 @@ class Sweeper:
         return page
 
     async def _documents(self, page: Mapping[str, Stored], under_way: "_UnderWay", swept: Swept, stop_at: float) -> str:
-        """Treat every document that nothing answers and nobody works on as if its event had just come.
+        """Treat every document without a record and without an open run as if its event had just come.
 
         Returns the last key that was looked at: the page's, or an earlier one where time ran out.
         """
@@ -196,7 +196,7 @@ class Sweeper:
         return max(page)
 
     async def _document(self, key: str, document: Stored, under_way: "_UnderWay", swept: Swept) -> bool:
-        """Submit a document, unless somebody works on it: then it cost next to nothing, and True is returned."""
+        """Submit a document, unless a run of it is open: then it cost next to nothing, and True is returned."""
         if await under_way.includes(key, document):
             return True
         outcome = await self.submitter.submit(key)
@@ -205,9 +205,12 @@ class Sweeper:
         return False
 
     async def window(self, page: Mapping[str, Stored]) -> Window:
-        """What stands at the places of a page."""
+        """The records of the documents on a page."""
         locations, records = [output_location(key) for key in page], dict[str, Stored]()
-        for wanted in ({place.run_record_key for place in locations}, {place.error_record_key for place in locations}):
+        for wanted in (
+            {location.run_record_key for location in locations},
+            {location.error_record_key for location in locations},
+        ):
             first, last = min(wanted), max(wanted)  # not those of the first and the last document: suffixes sort too
             async for key, stored in self.bucket.listed(f"{first.partition('/')[0]}/", first[:-1]):
                 if key > last:
@@ -217,17 +220,16 @@ class Sweeper:
         return Window(records=records)
 
     async def _wake(self, key: str) -> int:
-        """A new message for a record that nobody has written for a day."""
+        """Send a new message for a record that was not written for a day."""
         held = await self.ledger.open_record(*_run(key))
         if held is None:
             return 0
         record = held.record
-        message = record.message(record.response_id)
-        await (self.backlog if record.state is State.WAITING else self.pending).send(message.encode(), 0)
+        ticket = await self.messenger.anew(record)
         elapsed_before_write_s = held.generation_age_s if record.state is State.RUNNING else 0.0
         division = record.division and replace(record.division, opened=False)  # parts that were lost are opened again
         await self.ledger.rewrite(
-            held.with_changes(ticket=message.ticket, elapsed_before_write_s=elapsed_before_write_s, division=division)
+            held.with_changes(ticket=ticket, elapsed_before_write_s=elapsed_before_write_s, division=division)
         )
         logger.warning("silent job woken", extra=log_keys(record) | {"state": record.state})
         return 1
@@ -249,7 +251,7 @@ class Sweeper:
 
 @dataclass
 class _UnderWay:
-    """The jobs under way: their names from one listing; their records only if a name does not tell."""
+    """The jobs under way: their names from one listing; their records are read only if a name does not tell."""
 
     sweeper: Sweeper
     open_records: Mapping[str, Stored]
@@ -262,11 +264,11 @@ class _UnderWay:
         self.jobs = {_run(key)[0] for key in self.open_records}
 
     async def includes(self, key: str, document: Stored) -> bool:
-        """Whether somebody works on this version of a document: as its job is now, or under an older recipe."""
-        place, inbox = output_location(key), self.sweeper.submitter.inbox
-        if place.recipe not in self.recipes:
-            self.recipes[place.recipe] = await inbox.recipe(place.recipe)
-        if inbox.job_of(place, document, self.recipes[place.recipe]).job_id in self.jobs:
+        """Whether a run of this version of a document is open: of its job as it is now, or under an older recipe."""
+        location, current_jobs = output_location(key), self.sweeper.submitter.current_jobs
+        if location.recipe not in self.recipes:
+            self.recipes[location.recipe] = await current_jobs.recipe(location.recipe)
+        if current_jobs.job_of(location, document, self.recipes[location.recipe]).job_id in self.jobs:
             return True
         if self._sources is None:
             found = await self._read()

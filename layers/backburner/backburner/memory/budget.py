@@ -1,8 +1,8 @@
-"""What one process may have in hand, in bytes: what is large waits before it is read, so that a burst kills nobody.
+"""What one process may hold in memory, in bytes: large documents wait before they are read, so a burst kills nothing.
 
-Two purses. `own_bytes` is shared by everything of moderate size: small documents, answers, what is being joined. The
-large place, of `large_bytes`, belongs to one at a time: a large document, or the child that reads one. Nobody who has
-the large place waits for the purse, so nobody waits for ever.
+There are two budgets. `own_bytes` is shared by everything of moderate size: small documents, answers, what is being
+joined. The large slot, of `large_bytes`, belongs to one task at a time: it holds a large document, or the child that
+reads one. A task with the large slot never waits for the shared budget, so nothing waits for ever.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _has_own: ContextVar[bool] = ContextVar("has_own", default=False)
 
 
 class ByteBudget:
-    """So many bytes; who wants more than are free waits his turn. Nobody may want more than there are."""
+    """So many bytes; a task that wants more than are free waits its turn. None may want more than there are."""
 
     def __init__(self, size_bytes: int) -> None:
         self.size_bytes = self.free_bytes = size_bytes
@@ -60,7 +60,7 @@ class ByteBudget:
             raise
 
     def overdraw(self, size_bytes: int) -> None:
-        """Take without waiting: for who has some already and would else wait for himself."""
+        """Take without waiting: for a task that holds some already and would otherwise wait for itself."""
         self.free_bytes -= size_bytes
 
     def give(self, size_bytes: int) -> None:
@@ -74,29 +74,29 @@ class ByteBudget:
 
 
 class LargeSlot:
-    """The one large place, as a context; who has it already walks in."""
+    """The one large slot, as a context; a task that has it already enters at once."""
 
     def __init__(self) -> None:
-        self._purse = ByteBudget(1)
+        self._budget = ByteBudget(1)
         self._entered: ContextVar[tuple[bool, ...]] = ContextVar("entered", default=())
 
     async def __aenter__(self) -> None:
         """Wait for it."""
         mine = not _has_large.get()
         if mine:
-            await self._purse.take(1)
+            await self._budget.take(1)
             _has_large.set(True)
         self._entered.set((*self._entered.get(), mine))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave it, unless it was walked into."""
+        """Leave it, unless the task had it before."""
         *before, mine = self._entered.get()
         self._entered.set(tuple(before))
         if mine:
             _has_large.set(False)
-            self._purse.give(1)
+            self._budget.give(1)
 
 
 @dataclass(kw_only=True)
@@ -107,7 +107,7 @@ class MemoryBudget:
     own: ByteBudget = field(default_factory=lambda: ByteBudget(OWN_BYTES))
     large: LargeSlot = field(default_factory=LargeSlot)
     kept_bytes: int = 0
-    """Finished lines that are not written yet."""
+    """Size of the finished lines that are not written yet."""
     _largest_answer_bytes: int = _FIRST_ANSWER_BYTES
 
     @property
@@ -117,7 +117,7 @@ class MemoryBudget:
 
     @property
     def moderate_bytes(self) -> int:
-        """The most that one may have of the purse that all share."""
+        """The most that one task may have of the shared budget."""
         return self.own.size_bytes // 4
 
     def must_fit(self, size_bytes: int) -> None:
@@ -130,7 +130,7 @@ class MemoryBudget:
 
     @asynccontextmanager
     async def holding(self, size_bytes: int) -> AsyncIterator["Hold"]:
-        """Have so many bytes in hand, at most `moderate_bytes` of them, until the block ends."""
+        """Hold so many bytes, at most `moderate_bytes` of them, until the block ends."""
         size_bytes, outer = min(size_bytes, self.moderate_bytes), _has_own.get()
         if outer:
             self.own.overdraw(size_bytes)
@@ -146,7 +146,7 @@ class MemoryBudget:
 
     @asynccontextmanager
     async def for_document(self, size_bytes: int = SMALL_BYTES) -> AsyncIterator["Hold"]:
-        """Have a document in hand: of a known size, or a small one of which more is learnt."""
+        """Hold a document: of a known size, or a small one that may turn out to be larger."""
         async with self.holding(size_bytes * FACTOR) as hold:
             if size_bytes * FACTOR > self.moderate_bytes:
                 await hold.become_large()
@@ -154,7 +154,7 @@ class MemoryBudget:
 
     @asynccontextmanager
     async def for_answer(self) -> AsyncIterator["Hold"]:
-        """Have an answer in hand, whose size is told only by those before it."""
+        """Hold an answer, whose size can only be guessed from those before it."""
         async with self.holding(_ANSWER_FACTOR * self._largest_answer_bytes) as hold:
             yield hold
 
@@ -169,19 +169,19 @@ class MemoryBudget:
 
 
 class Hold:
-    """What somebody has in hand."""
+    """What one task holds."""
 
     def __init__(self, memory: MemoryBudget, own_bytes: int, *, is_inner: bool) -> None:
         self._memory, self._own_bytes, self._is_large, self._is_inner = memory, own_bytes, False, is_inner
 
     async def become_large(self) -> None:
-        """Wait for the large place, and keep it to the end or until what was read turns out to be moderate."""
+        """Wait for the large slot, and keep it to the end or until what was read turns out to be moderate."""
         if not self._is_large:
             await self._memory.large.__aenter__()
             self._is_large = True
 
     async def document(self, bucket: Bucket, key: str) -> Stored | None:
-        """Read a document whose size nobody knows; without its body where it is too large to be read."""
+        """Read a document of unknown size; without its body where it is too large to be read."""
         limit_bytes = SMALL_BYTES
         for _ in range(_TRIES):
             try:
@@ -197,18 +197,18 @@ class Hold:
         raise RetryLaterError(f"{key} grows all the time")
 
     async def before_reading(self, body: bytes, name: str) -> None:
-        """Wait for the large place, where a child will read a document: what it makes of it may be much larger."""
+        """Wait for the large slot if a child will read the document: what it makes of it may be much larger."""
         if not looks_plain(body, name):
             await self.become_large()
 
     async def after_reading(self, text_chars: int) -> None:
-        """Give the large place back, where the text is moderate after all."""
+        """Give the large slot back if the text is moderate after all."""
         if self._is_large and text_chars * FACTOR <= self._memory.moderate_bytes:
             self._is_large = False
             await self._memory.large.__aexit__(None, None, None)
 
     async def _grow(self, size_bytes: int) -> None:
-        """Have more, while nothing is in hand yet."""
+        """Hold more, while nothing has been read yet."""
         own = self._memory.own
         own.give(self._own_bytes)
         self._own_bytes = 0
@@ -219,7 +219,7 @@ class Hold:
         self._own_bytes = size_bytes
 
     async def end(self) -> None:
-        """Have nothing any more."""
+        """Give everything back."""
         self._memory.own.give(self._own_bytes)
         self._own_bytes = 0
         if self._is_large:

@@ -1,11 +1,11 @@
-"""Cancelling a run: the wish is recorded first, and whoever handles its message acts on it."""
+"""Cancelling a run: the wish is recorded, and the checker acts on it when it handles the run's message."""
 
 from dataclasses import dataclass
 
 from backburner.errors import Reason, RetryLaterError
 from backburner.ledger.ledger import Ledger, Open
+from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import State
-from backburner.ports import Queue
 
 _TRIES = 5
 
@@ -15,12 +15,12 @@ class Canceller:
     """Records that a run is to be cancelled."""
 
     ledger: Ledger
-    pending: Queue
+    messenger: Messenger
 
     async def cancel(self, job: str, run: int) -> State | Reason | None:
         """Record the wish. The state the run was in, why it is being cancelled already, or None if it is over.
 
-        Raises `RetryLaterError` where its record is written by others all the time.
+        Raises `RetryLaterError` where other processes write its record all the time.
         """
         for _ in range(_TRIES):
             held = await self.ledger.open_record(job, run)
@@ -35,14 +35,13 @@ class Canceller:
     async def _cancelled(self, held: Open) -> Open:
         """The record with the wish in it; message before record, so that the checker looks at once.
 
-        While a generation is being started the record keeps its ticket: whoever starts it has its message, and the
-        guard's is still to come.
+        While a generation is being started the record keeps its ticket: the process that starts it has its message, and
+        the guard's is still to come.
         """
         record = held.record
         wish = held.with_changes(cancelled_for=Reason.CANCELLED)
         if record.state is State.SUBMITTING:
             return wish
-        message = record.message(record.response_id)
-        await self.pending.send(message.encode(), 0)
+        ticket = await self.messenger.to_check(record, 0.0, record.response_id)
         elapsed_before_write_s = held.generation_age_s if record.state is State.RUNNING else 0.0
-        return wish.with_changes(ticket=message.ticket, elapsed_before_write_s=elapsed_before_write_s)
+        return wish.with_changes(ticket=ticket, elapsed_before_write_s=elapsed_before_write_s)

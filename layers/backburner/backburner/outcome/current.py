@@ -8,66 +8,70 @@ from backburner.ledger.keys import OutputLocation, job_id, output_location, reci
 from backburner.ledger.ledger import Committed, Ledger
 from backburner.ledger.records import OpenRecord, Part
 from backburner.ports import Bucket, Stored, TooLargeError
-from backburner.provider.profiles import Profile, resolve_model
+from backburner.provider.profiles import resolve_model
+from backburner.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentJob:
     """A document as it stands now. `source` holds its bytes only if they were asked for."""
 
-    place: OutputLocation
+    location: OutputLocation
     source: Stored
     recipe: bytes | None
     job_id: str
     model: str
     parent: OpenRecord | None = None
-    """Of a part: the run that it is a part of."""
+    """The run that a part belongs to."""
+
+    @property
+    def is_segment(self) -> bool:
+        """Whether it is a segment of a batch."""
+        return self.parent is not None and self.parent.division is not None and self.parent.division.is_batch
 
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentJobs:
-    """Looks at documents and recipes; `bucket_name`, `profile`, `project` and `default_model` identify their jobs."""
+    """Looks at documents and recipes; what the settings name is part of a job's identity."""
 
     bucket: Bucket
     ledger: Ledger
-    bucket_name: str
-    profile: Profile
-    project: str | None
-    default_model: str
+    settings: Settings
 
     async def current(self, key: str, source: Stored | None, part_of: str | None = None) -> CurrentJob | None:
         """The current job of a document or part that was just read.
 
-        None where there is no document, or nobody who wants the part any more.
+        None where there is no document, or the part is not needed any more.
         """
         if source is None:
             return None
-        place = output_location(key)
-        if place.is_part:
+        location = output_location(key)
+        if location.is_part:
             parent = await self.parent(part_of)
             if parent is None or parent.division is None or parent.division.is_stopping:
                 return None
             return self._part(parent, key, source)
-        return self.job_of(place, source, await self.recipe(place.recipe))
+        return self.job_of(location, source, await self.recipe(location.recipe))
 
-    def job_of(self, place: OutputLocation, source: Stored, recipe: bytes | None) -> CurrentJob:
+    def job_of(self, location: OutputLocation, source: Stored, recipe: bytes | None) -> CurrentJob:
         """The job that a document and a recipe make."""
-        model = resolve_model(self.profile, model_in(recipe) or self.default_model, self.project)
-        job = job_id(self.bucket_name, place.key, source.etag, fingerprint(recipe), model)
-        return CurrentJob(place=place, source=source, recipe=recipe, job_id=job, model=model)
+        settings = self.settings
+        model = resolve_model(settings.profile, model_in(recipe) or settings.model, settings.project)
+        job = job_id(settings.bucket, location.key, source.etag, fingerprint(recipe), model)
+        return CurrentJob(location=location, source=source, recipe=recipe, job_id=job, model=model)
 
     def jobs_of_parts(self, parent: OpenRecord) -> dict[str, str]:
         """The ids of the jobs that work on the parts of a run, by the parts' keys."""
         return {part.key: self._job_of_part(parent, part, recipe) for part, recipe in recipes_of(parent)}
 
     def _job_of_part(self, parent: OpenRecord, part: Part, recipe: bytes) -> str:
-        return job_id(self.bucket_name, part.key, part.etag, fingerprint(recipe), parent.provider.model)
+        return job_id(self.settings.bucket, part.key, part.etag, fingerprint(recipe), parent.provider.model)
 
     def _part(self, parent: OpenRecord, key: str, source: Stored) -> CurrentJob | None:
         for part, recipe in recipes_of(parent):
             if part.key == key:
                 return CurrentJob(
-                    place=output_location(key),
+                    location=output_location(key),
                     source=source,
                     recipe=recipe,
                     job_id=self._job_of_part(parent, part, recipe),
@@ -83,10 +87,10 @@ class CurrentJobs:
         return held.record if held else None
 
     async def is_superseded(self, record: OpenRecord, committed: Committed) -> bool:
-        """Whether another version of the document, or another job or run of it, has taken a run's place.
+        """Whether another version of the document, or another job or run of it, has replaced a run.
 
-        A deleted source supersedes nothing. Another recipe or model alone does not either, as long as nobody opened or
-        committed a job with it: a job keeps the recipe it was claimed with. A part ends with the run it is a part of.
+        A deleted source supersedes nothing. Another recipe or model alone does not either, as long as no job was opened
+        or committed with it: a job keeps the recipe it was claimed with. A part ends with the run it is a part of.
         """
         if record.part_of is not None:
             return await self.parent(record.part_of) is None
@@ -95,7 +99,7 @@ class CurrentJobs:
             return False
         if current.source.etag != record.source.etag:
             return True
-        others = await self.ledger.committed(current.place, current.job_id)
+        others = await self.ledger.committed(current.location, current.job_id)
         if others.last_run or await self.ledger.open_record(current.job_id, 1):
             return True
         return not set(committed.etags) <= set(record.committed_at_claim)

@@ -1,16 +1,21 @@
-"""What follows from a verdict: one pure function, whose decisions documents and lines of batches only carry out."""
+"""What follows from an answer: decided here, in pure functions, for documents and lines of batches alike.
 
+Both engines, `jobs` and `batch`, only carry the decisions out.
+"""
+
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from backburner.errors import Reason
 from backburner.provider.answers import Answer, FailedCall, Generation
-from backburner.provider.verdicts import ABSENT, UNAUTHORIZED, Act, Call, Verdict
+from backburner.provider.verdicts import ABSENT, UNAUTHORIZED, Act, Call, Verdict, judge
 
 ABSENT_FOR_S = 120.0
-"""An absence is believed once it has been told again and again for so long."""
+"""The provider must have said for so long that there is no such generation before that is believed."""
 ABSENT_LOOK_S = 30.0
-"""A generation that was told to be absent is looked at again at least this soon."""
+"""A generation that is said to be absent is looked at again at least this soon."""
 OVERDUE_S = 86_400.0
 """Answers that say nothing are the provider's failure once the deadline has passed by so much."""
 
@@ -35,10 +40,36 @@ class Stop(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One attempt at a document or a line, as far as a decision depends on it.
+
+    `number` counts the generations begun, this one included, of at most `most`. `cap` is the bound on output tokens
+    that was sent, `is_enlarged` whether it was doubled before. `age_s` and `deadline_s` are the generation's;
+    `absent_s` is the age at which the provider first said that there is no such generation, if it still does.
+    """
+
+    number: int
+    most: int
+    cap: int | None = None
+    is_enlarged: bool = False
+    age_s: float = 0.0
+    deadline_s: float = math.inf
+    absent_s: float | None = None
+    cancelled_for: Reason | None = None
+    """Why the provider was asked to cancel it, if it was."""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its deadline has passed."""
+        return self.age_s > self.deadline_s
+
+
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """`orphans`: generations that may run on unknown. `cap`: of output tokens, for the next attempt, if it changes."""
 
     do: Do
+    act: Act
     reason: Reason = Reason.PROVIDER_FAILED
     message: str = ""
     brief: str = ""
@@ -46,6 +77,8 @@ class Decision:
     cap: int | None = None
     orphans: int = 0
     stop: Stop = Stop.NOBODY
+    any_call_lifts: bool = False
+    """Whether the pause ends with any call that is accepted, not only with a create."""
     is_bad: bool = False
     """Whether it counts among the creates in a row that close the tap."""
 
@@ -63,50 +96,62 @@ _DO = {
 _STOPS = {Act.PAUSE: Stop.EVERYBODY, Act.PAUSE_MODEL: Stop.MODEL}
 
 
-def decide(
-    verdict: Verdict,
-    answer: Answer,
-    call: Call,
-    *,
-    attempt: int,
-    most: int,
-    cap: int | None = None,
-    is_enlarged: bool = False,
+def decided(
+    answer: Answer, call: Call, attempt: Attempt, schema_problem: str = "", *, any_output_counts: bool = False
 ) -> Decision:
-    """Say what to do. `attempt` counts the generations begun, this one included, of at most `most`.
+    """Judge an answer and say what to do about it.
 
-    `cap` is the bound on output tokens that was sent, `is_enlarged` whether it was doubled before.
+    `schema_problem` is why its text does not fit the recipe's schema, "" if it does. With `any_output_counts` an answer
+    without text is a result all the same if it has something else to show, a call of a tool, say.
     """
+    verdict = judge(
+        answer,
+        call,
+        schema_problem=schema_problem,
+        young=not is_believed(attempt.age_s, attempt.absent_s),
+        cancelled_for=attempt.cancelled_for,
+        cap=attempt.cap,
+        overdue=attempt.age_s > attempt.deadline_s + OVERDUE_S,
+    )
+    if any_output_counts and verdict.reason is Reason.EMPTY_OUTPUT and _has_other_output(answer):
+        verdict = Verdict(act=Act.COMMIT)
+    return decide(verdict, answer, call, attempt)
+
+
+def decide(verdict: Verdict, answer: Answer, call: Call, attempt: Attempt) -> Decision:
+    """Say what follows from a verdict."""
     act = verdict.act
     is_refused = call is Call.CREATE and isinstance(answer, FailedCall)
     decision = Decision(
         do=_DO.get(act, Do.AGAIN),
+        act=act,
         reason=verdict.reason or Reason.PROVIDER_FAILED,
         message=verdict.message,
         brief=verdict.brief,
         after_s=verdict.after_s,
         orphans=int(act in (Act.LOST, Act.AMBIGUOUS)),
         stop=_STOPS.get(act, Stop.NOBODY),
+        any_call_lifts=_lifted_by_any(call, answer),
         is_bad=act in (Act.WAIT, Act.AMBIGUOUS) or (is_refused and act is Act.RETRY),
     )
-    if is_enlarged and (act is Act.SPLIT or (is_refused and act is Act.FAIL)):  # with half the cap it was accepted
+    if attempt.is_enlarged and (act is Act.SPLIT or (is_refused and act is Act.FAIL)):  # half the cap was accepted
         told = f"the doubled cap was refused: {verdict.message}"
         return replace(decision, do=Do.FAIL, reason=Reason.OUTPUT_TRUNCATED, message=told)
     if decision.stop and call is Call.RETRIEVE and isinstance(answer, FailedCall):
         return replace(decision, do=Do.LOOK)  # it was not about the generation, which runs on
-    if act is Act.ENLARGE and cap is not None and not is_enlarged and attempt < most:
-        return replace(decision, do=Do.AGAIN, cap=2 * cap)
-    is_last = decision.do is Do.AGAIN and attempt >= most
-    return replace(decision, do=Do.FAIL) if is_last else decision
+    is_last = attempt.number >= attempt.most
+    if act is Act.ENLARGE and attempt.cap is not None and not attempt.is_enlarged and not is_last:
+        return replace(decision, do=Do.AGAIN, cap=2 * attempt.cap)
+    return replace(decision, do=Do.FAIL) if is_last and decision.do is Do.AGAIN else decision
 
 
 def is_believed(age_s: float, absent_s: float | None) -> bool:
-    """Whether a generation is lost that is told to be absent once more, at an age, as it was first at `absent_s`."""
+    """Whether a generation is lost that is said to be absent at an age, and was first said to be at `absent_s`."""
     return absent_s is not None and age_s - absent_s >= ABSENT_FOR_S
 
 
 def absent_since(answer: Answer, age_s: float, absent_s: float | None) -> float | None:
-    """The age at which a generation was first told to be absent, after one more answer that has not ended it.
+    """The age at which a generation was first said to be absent, after one more answer that has not ended it.
 
     An answer about it brings it back; an outage, or an answer that says nothing, changes nothing.
     """
@@ -117,9 +162,13 @@ def absent_since(answer: Answer, age_s: float, absent_s: float | None) -> float 
     return absent_s
 
 
-def lifted_by_any(call: Call, answer: Answer) -> bool:
-    """Whether a pause ends with any call that is accepted, not only with a create.
+def _has_other_output(answer: Answer) -> bool:
+    """Whether a completed answer without text has something else to show."""
+    output = answer.body.get("output") if isinstance(answer, Generation) else None
+    items = [item for item in output if isinstance(item, Mapping)] if isinstance(output, list) else []
+    return any(item.get("type") not in ("message", "reasoning", None) for item in items)
 
-    A retrieve proves the key, and what stopped a retrieve; that a create would be let through it does not.
-    """
+
+def _lifted_by_any(call: Call, answer: Answer) -> bool:
+    """A retrieve that is accepted proves the key, and what stopped a retrieve; it proves nothing about creates."""
     return call is Call.RETRIEVE or (isinstance(answer, FailedCall) and answer.status == UNAUTHORIZED)

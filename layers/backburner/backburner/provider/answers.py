@@ -1,49 +1,20 @@
-"""What a provider answers: a generation as it stands, or trouble. Both are values, for one function to judge.
+"""What a provider answers: a generation as it stands, or a failed call. Both are values, for one function to judge.
 
-This is the one place where an answer is read, and nothing of it is trusted: every number comes out finite, bounded and
-never negative, every string can be written as UTF-8, every word of the provider is cut and has its secrets masked. So
-whatever was read can be judged, counted, recorded and read back.
+`reading.py` makes them of what was received; everything in them is bounded and can be written as JSON.
 """
 
-import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from backburner.provider.masking import masked
-
-MAX_TOKENS = 10**12
-"""More than any generation has: a larger count is a mistake of whoever wrote it."""
-MAX_HINT_S = 10.0**8
-"""Three years; a longer hint says no more than this one."""
-MAX_MESSAGE_CHARS = 2000
-MAX_WORD_CHARS = 100
-"""Of a status, a code, a reason."""
-MAX_ID_CHARS = 512
-"""A longer id fits no message and no path: it names nothing that could be asked for."""
-_MAX_MODEL_CHARS = 300
-_MAX_DEPTH = 100
-_MAX_WHOLE = 2**63 - 1
-_MAX_DIGITS = 18
-_LATEST_S = 32_503_680_000
-"""The year 3000 in unix seconds; what lies beyond is milliseconds, if it is a time at all."""
-_MILLISECONDS_FROM = 100_000_000_000
-_MAX_PAGE_CHARS = 20_000
-_MARKUP = re.compile(r"<(script|style)\b.*?(</\1>|\Z)|<[^>]*>?", re.DOTALL | re.IGNORECASE)
-_GRPC_CODES = {
-    3: "INVALID_ARGUMENT", 4: "DEADLINE_EXCEEDED", 5: "NOT_FOUND", 7: "PERMISSION_DENIED", 8: "RESOURCE_EXHAUSTED",
-    9: "FAILED_PRECONDITION", 12: "UNIMPLEMENTED", 13: "INTERNAL", 14: "UNAVAILABLE", 16: "UNAUTHENTICATED",
-}  # fmt: skip
-"""Yandex' older errors carry these numbers as their code."""
 _NOT_FOUND = 404
-_OF_A_PATH = (_NOT_FOUND, 405)
 UNUSABLE_KEY = "unusable_key"
 REPEATED_ID = "repeated_response_id"
 UNSENDABLE = "unsendable_request"
 OURS = frozenset({UNUSABLE_KEY, REPEATED_ID, UNSENDABLE})
-"""Codes that we give ourselves, with words of our own."""
+"""Codes that Backburner itself gives, with its own words."""
 _HAS_USED = ("completed", "incomplete")
 _OVER = ("completed", "incomplete", "failed", "cancelled")
 _WORDS = {"canceled": "cancelled"}
@@ -75,7 +46,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
     """A response object, read without trusting it: whatever is missing or of another type is empty.
 
-    `status` is verbatim and may be one that nobody documented. Times are unix seconds by the provider's clock.
+    `status` is verbatim and may be undocumented. Times are unix seconds by the provider's clock.
     """
 
     id: str
@@ -95,7 +66,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: int | None = None
     poll_after_s: float | None = None
     body: Mapping[str, Any] = {}
-    """As it came, but for what JSON in UTF-8 cannot hold; for who passes it on whole."""
+    """As it came, but for what JSON in UTF-8 cannot hold; lines of a batch pass it on whole."""
 
     @property
     def known_status(self) -> str:
@@ -124,7 +95,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """No generation in the answer: an HTTP error (`status`), or no answer at all (`status` None).
+    """A call without a generation in its answer: an HTTP error (`status`), or no answer at all (`status` None).
 
     `sent` is false only where it is certain that the request never reached the provider.
     """
@@ -140,7 +111,7 @@ class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
     is_garbled: bool = False
     """Whether it is an answer all the same: one of success that names no generation."""
     url: str = ""
-    """What was called, for who has to put the address right."""
+    """The address that was called: somebody may have to correct it."""
     retry_after_s: float | None = None
 
 
@@ -158,56 +129,8 @@ def costs(status: str) -> bool:
     return known_status(status) in _HAS_USED
 
 
-def generation_of(
-    body: Mapping[str, Any], poll_after_s: float | None = None, secrets: Collection[str] = ()
-) -> Generation:
-    """Read the JSON of a response object. Never raises: unknown shapes come out empty."""
-    error, incomplete = _mapping(body.get("error")), _mapping(body.get("incomplete_details"))
-    messages = [item for item in map(_mapping, _list(body.get("output"))) if item.get("type") == "message"]
-    contents = [part for item in messages for part in map(_mapping, _list(item.get("content")))]
-    return Generation(
-        id=_id(body.get("id")),
-        status=_text(body.get("status"))[:MAX_WORD_CHARS],
-        text="".join(_text(part.get("text")) for part in contents if part.get("type") == "output_text"),
-        refusal="".join(_text(part.get("refusal")) for part in contents if part.get("type") == "refusal"),
-        model=_text(body.get("model"))[:_MAX_MODEL_CHARS] or None,
-        usage=_usage(body.get("usage")),
-        error_code=code_of(error),
-        error_message=_message(error.get("message"), secrets),
-        incomplete_reason=_text(incomplete.get("reason"))[:MAX_WORD_CHARS],
-        is_cut_off=any(item.get("status") == "incomplete" for item in messages),
-        job=_text(_mapping(body.get("metadata")).get("job_id"))[:MAX_WORD_CHARS],
-        created_at=_time(body.get("created_at")),
-        completed_at=_time(body.get("completed_at")),
-        poll_after_s=hint_s(poll_after_s),
-        body=_mapping(plain(body)),
-    )
-
-
-def trouble_of(
-    status: int, body: object, retry_after_s: float | None = None, *, url: str = "", secrets: Collection[str] = ()
-) -> FailedCall:
-    """Read an HTTP error, in the API's own shape `{"error": {...}}`, flat as gateways send it, or plain words.
-
-    Never raises.
-    """
-    flat = _mapping(body)
-    error = _mapping(flat.get("error")) or _mapping(flat.get("detail")) or flat
-    said = [error.get("message"), flat.get("message"), flat.get("error"), flat.get("detail"), flat.get("msg"), body]
-    message = next((words for words in (_message(_spoken(one), secrets) for one in said) if words), "")
-    return FailedCall(
-        status=status,
-        code=code_of(error) or code_of(flat),
-        message=message or f"HTTP {status}",
-        param=_text(error.get("param"))[:MAX_WORD_CHARS],
-        is_api_error=status not in _OF_A_PATH or bool({"error", "message", "code", "type", "errors"} & set(flat)),
-        url=url,
-        retry_after_s=hint_s(retry_after_s),
-    )
-
-
 def repeated(generation: Generation) -> FailedCall:
-    """The answer to a create that is about another: nobody knows whether ours was started."""
+    """The answer to a create that is about another one: whether ours was started is not known."""
     told = f"the response id {generation.id} was given before, to another create: does something between cache answers?"
     return FailedCall(status=None, code=REPEATED_ID, message=told)
 
@@ -215,123 +138,3 @@ def repeated(generation: Generation) -> FailedCall:
 def absent(why: str) -> FailedCall:
     """The answer to a retrieve that is not about what was asked for."""
     return FailedCall(status=_NOT_FOUND, message=why)
-
-
-def code_of(error: Mapping[str, Any]) -> str:
-    """The error's code, or its type where the code is absent or a bare number (vLLM, Azure, gRPC)."""
-    code, number = error.get("code"), error.get("grpcCode", error.get("code"))
-    named = _text(code) if isinstance(code, str) and not code.isdigit() else ""
-    word = named or _text(error.get("type")) or _text(error.get("error_type"))
-    if not word and isinstance(number, int) and not isinstance(number, bool):
-        word = _GRPC_CODES.get(number, "")
-    return masked(word)[:MAX_WORD_CHARS]
-
-
-def hint_s(seconds: float | None) -> float | None:
-    """A hint that can be waited for: bounded, never negative; None where it is no number."""
-    if seconds is None or math.isnan(seconds):
-        return None
-    return min(MAX_HINT_S, max(0.0, float(seconds)))
-
-
-def plain(value: Any, depth: int = 0) -> Any:
-    """A value of JSON as JSON in UTF-8 can hold it: no half characters, no infinities, no number beyond 64 bits."""
-    match value:
-        case str():
-            return _text(value)
-        case int() | float():
-            return value if _is_writable(value) else None
-        case Mapping() if depth < _MAX_DEPTH:
-            return {_text(str(name)): plain(inner, depth + 1) for name, inner in value.items()}
-        case list() if depth < _MAX_DEPTH:
-            return [plain(inner, depth + 1) for inner in value]
-        case _:
-            return None
-
-
-def _is_writable(number: float) -> bool:
-    """Whether a number fits 64 bits, or is a finite one with a point."""
-    return math.isfinite(number) if isinstance(number, float) else abs(number) <= _MAX_WHOLE
-
-
-def whole(digits: str) -> int | None:
-    """A whole number of JSON; None if it has more digits than anything that can be counted."""
-    return int(digits) if len(digits) <= _MAX_DIGITS else None
-
-
-def _usage(value: object) -> Usage | None:
-    """What was counted, under the names of either API; None where nothing was: unknown is not zero."""
-    counts = _mapping(value)
-    inputs = _count(counts, "input_tokens", "prompt_tokens")
-    outputs = _count(counts, "output_tokens", "completion_tokens")
-    total = _count(counts, "total_tokens")
-    if inputs is outputs is total is None:
-        return None
-    added = (inputs or 0) + (outputs or 0)
-    return Usage(input_tokens=inputs or 0, output_tokens=outputs or 0, total_tokens=max(total or 0, added))
-
-
-def _count(counts: Mapping[str, Any], *names: str) -> int | None:
-    for name in names:
-        value = counts.get(name)
-        if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-            value = whole(value.strip())
-        if (number := _whole(value)) is not None and number >= 0:
-            return min(number, MAX_TOKENS)
-    return None
-
-
-def _time(value: object) -> int | None:
-    """Unix seconds; milliseconds are taken for what they are, and what is no time for none."""
-    seconds = _whole(value)
-    if seconds is not None and seconds >= _MILLISECONDS_FROM:
-        seconds //= 1000
-    return seconds if seconds is not None and 0 < seconds <= _LATEST_S else None
-
-
-def _message(value: object, secrets: Collection[str]) -> str:
-    """The provider's own words, for the error record and nowhere else: cut, and without keys."""
-    return masked(_text(value)[: 2 * MAX_MESSAGE_CHARS], secrets)[:MAX_MESSAGE_CHARS].strip()
-
-
-def _spoken(value: object) -> str:
-    """Words in what an error may hold: itself, those of a list's items, a page's without its tags."""
-    match value:
-        case str() if value.lstrip().startswith("<"):
-            return " ".join(_MARKUP.sub(" ", value[:_MAX_PAGE_CHARS]).split())
-        case str():
-            return value
-        case list():
-            return "; ".join(filter(None, (_told(_mapping(one).get("msg")) or _told(one) for one in value[:5])))
-        case _:
-            return ""
-
-
-def _told(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _id(value: object) -> str:
-    """An id that can be asked for; "" where it cannot: one that was changed here would name another generation."""
-    text = _text(value)
-    is_usable = text == value and len(text) <= MAX_ID_CHARS and text.isprintable() and text.strip(". ")
-    return text if is_usable else ""
-
-
-def _text(value: object) -> str:
-    """A string that can be written as UTF-8: half a character, as JSON can hold one, becomes "?"."""
-    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
-
-
-def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MAX_WHOLE <= value <= _MAX_WHOLE:
-        return None
-    return int(value)

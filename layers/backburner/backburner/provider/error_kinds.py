@@ -1,8 +1,8 @@
-"""What an error is about, whoever says it: one table of the codes, and where these do not tell, of the words.
+"""What an error is about, with any provider: one table of codes, and one of words where the codes do not tell.
 
 A code is believed at once. Words are weaker: some services repeat the document in their error, so words never stop the
 provider unless its status says already that it is not the document which is refused. Every pattern stands for an answer
-that was recorded; the test of this module holds one of each.
+that was recorded; the tests hold one of each.
 """
 
 import re
@@ -20,7 +20,7 @@ class ErrorKind(StrEnum):
     TOO_LONG = "too_long"
     """Input, or input and output together, exceed the model's window."""
     QUOTA = "quota"
-    """Money or a quota is used up: only somebody with the provider's console can help."""
+    """Money or a quota is used up: it takes a person with the provider's console."""
     RATE = "rate"
     """Too much at a time."""
     UNKNOWN_MODEL = "unknown_model"
@@ -112,7 +112,7 @@ _WORDS: Final[tuple[tuple[ErrorKind, re.Pattern[str]], ...]] = tuple(
 _REFUSES_ALL: Final = (402, 403, 429)
 """Statuses that are about the key, not about the document: only with them do words of money or rate count."""
 _MAX_STOPPING_CHARS: Final = 300
-"""A longer message may hold a document, and that stops nobody."""
+"""A longer message may quote a document, so it stops nothing."""
 _ABSENT: Final = (404, 405)
 _NOWHERE: Final = re.compile(
     r"invalid url\b.*|(404:? )?(page |file |resource |path )?not found\W*|cannot post /\S*|no route\b.*", re.IGNORECASE

@@ -21,15 +21,15 @@ class Provider(StrEnum):
 
 
 _OPEN_MODELS: Final = MappingProxyType({"gpt-oss-": 131_072, "gemma-3-": 131_072, "qwen3-235b-": 262_144})
-"""Windows that the models' own cards give, whoever serves them."""
+"""Windows that the models' own cards give, whichever provider serves them."""
 _OPENAI_MODELS: Final = MappingProxyType(
     {"gpt-4o": 128_000, "gpt-4.1": 1_047_576, "gpt-5": 272_000, "o3": 200_000, "o4-mini": 200_000}
 )
-"""As the vendor's model pages give them; of gpt-5 what its input may have."""
+"""As the vendor's model pages give them; for gpt-5 the limit of its input."""
 
 
 _UNKNOWN_KEPT_S: Final = 600
-"""What is assumed where nothing is published: services that do not store keep what has ended for about ten minutes."""
+"""Assumed where nothing is published: services that do not store keep what has ended for about ten minutes."""
 _MONTH_S: Final = 30 * 86_400
 
 
@@ -57,7 +57,7 @@ class Profile:
     model_uri: str = "{model}"
     """How a short model name becomes the provider's; `{project}` is `OPENAI_PROJECT_ID`."""
     windows: Mapping[str, int] = field(default_factory=lambda: _OPEN_MODELS)
-    """Tokens that a model takes and gives in all, by how its name begins; one that is not here has no known bound."""
+    """Tokens that a model takes and gives together, by how its name begins; no bound is known for others."""
 
     @property
     def longest_gap_s(self) -> float:

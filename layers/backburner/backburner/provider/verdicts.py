@@ -37,8 +37,8 @@ class Act(StrEnum):
 class Verdict:
     """`reason` is the one to fail with, now or when attempts run out; `after_s` the provider's own hint.
 
-    `message` holds the provider's own words, for the error record alone. `brief` holds none but what is known to be
-    about nobody's document: for logs, and for what everybody may read of a pause.
+    `message` holds the provider's own words, for the error record alone. `brief` holds only words that are known to say
+    nothing of a document: it goes into logs and into what is shown of a pause.
     """
 
     act: Act
@@ -59,7 +59,7 @@ REJECTED = frozenset(
         "image_content_policy_violation",
     }
 )
-"""Codes of a `failed` generation that the same request would meet again (openai 3.54 `ResponseError.code`)."""
+"""Codes of a `failed` generation with which the same request would fail again (openai 3.54 `ResponseError.code`)."""
 
 ABSENT = frozenset({400, 404, 405, 410, 422})
 """Statuses of a retrieve which say that there is no such generation: believed only once they are repeated."""
@@ -81,7 +81,7 @@ _EXPLAINED = {
     ErrorKind.MODEL_DENIED: "this key may not use this model",
 }
 _QUOTABLE = frozenset({ErrorKind.QUOTA, ErrorKind.NO_STORE, ErrorKind.NO_BACKGROUND, ErrorKind.NO_ENDPOINT})
-"""Kinds whose words are the service's own, whatever was sent."""
+"""Kinds of errors whose words are the service's own, whatever was sent."""
 
 
 def judge(
@@ -162,7 +162,7 @@ def _of_generation(
         case "cancelled":
             told = f"the provider said {answer.status!r}"
             return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=told)
-        case _:  # queued, in progress, or a word that nobody documented: it may still end
+        case _:  # queued, in progress, or an undocumented word: it may still end
             return Verdict(act=Act.POLL, after_s=answer.poll_after_s)
 
 
@@ -247,7 +247,7 @@ def _head(answer: FailedCall) -> str:
 
 
 def _brief(answer: Answer, kind: ErrorKind) -> str:
-    """What an answer was, without a word that may be the document's."""
+    """What an answer was, without a word that may come from the document."""
     if isinstance(answer, Generation):
         return " ".join(filter(None, (loggable(answer.status), loggable(answer.error_code), _EXPLAINED.get(kind, ""))))
     code = loggable(answer.code)

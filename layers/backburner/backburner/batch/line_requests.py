@@ -1,0 +1,123 @@
+"""What the lines of a segment ask for: their requests, what these may use, which lines must wait for their model."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from backburner.batch.checkpoint import SegmentVisit
+from backburner.batch.lines import BadLineError, Request, Requests
+from backburner.capacity.estimates import estimated
+from backburner.capacity.governor import Governor
+from backburner.capacity.limits import ALL_MODELS, MAX_PAUSES, Reservation
+from backburner.documents.recipes import Recipe, parse
+from backburner.documents.tokens import line_tokens
+from backburner.errors import Reason
+from backburner.ledger.segment_state import Todo
+from backburner.settings import Settings
+
+PROBE_S = 60.0
+"""A line whose own model is refused waits so long, then twice as long, up to a quarter of an hour."""
+_UNTOLD = "*untold"
+"""Stands for all models that are refused and have no pause of their own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineRequests:
+    """Makes requests of lines."""
+
+    governor: Governor
+    settings: Settings
+
+    def ready(self, visit: SegmentVisit, block: list[Todo], raw: Mapping[int, bytes]) -> dict[int, Request]:
+        """What is to be sent for each line of a block; lines that cannot be sent end here."""
+        requests, found = self._requests(visit), dict[int, Request]()
+        for line in block:
+            try:
+                if visit.segment.is_oversized:
+                    raise BadLineError("line_too_large", "longer than any request: nothing of it was read")  # noqa: TRY301
+                is_repeated = line.number in visit.segment.repeated
+                request = requests.of(raw.get(line.number), line.cap, is_repeated=is_repeated)
+                self._afford(request, requests, len(raw[line.number]))
+                found[line.number] = request
+            except BadLineError as error:
+                visit.fail(line.number, error.custom_id, error.code, str(error), param=error.param)
+        return found
+
+    def reservations(
+        self, visit: SegmentVisit, lines: list[Todo], raw: Mapping[int, bytes] | None
+    ) -> list[Reservation]:
+        """What each line reserves: with a budget what it really asks for, else its slot is all that counts."""
+        if raw is None:
+            return [visit.reservation] * len(lines)
+        requests, found = self._requests(visit), list[Reservation]()
+        for line in lines:
+            model, tokens = visit.reservation.model, (0, 0)
+            with suppress(BadLineError):  # which ends without a generation
+                request = requests.of(raw.get(line.number), line.cap)
+                tokens = tokens_of(request, requests.recipe, len(raw[line.number]))
+                model = request.body["model"]
+            estimate = estimated(visit.record.price, *tokens)
+            found.append(replace(visit.reservation, model=model, tokens=estimate.tokens, cost=estimate.cost))
+        return found
+
+    def refused_models(self, visit: SegmentVisit) -> set[str]:
+        """Models that are paused, but for the batch's own."""
+        return self.governor.seen.pauses.keys() - {ALL_MODELS, visit.record.provider.model}
+
+    async def hold_back(self, visit: SegmentVisit, raw: Mapping[int, bytes]) -> None:
+        """Let only one of the lines that name a paused model try it, and only when it may be tried; put the others off.
+
+        Where more models are refused than pauses are kept, one line at a time tries any of the others.
+        """
+        counters, now = await self.governor.counters()
+        refused = {name: counters.pauses[name] for name in self.refused_models(visit) if name in counters.pauses}
+        requests, tried, age_s, todo = self._requests(visit), set[str](), visit.age_s(), list[Todo]()
+        for line in visit.segment.todo:
+            model = _model_of(requests, raw.get(line.number), line) if line.not_before_s <= age_s else ""
+            is_untold = model and line.refusals and model not in refused and len(counters.pauses) >= MAX_PAUSES
+            model = _UNTOLD if is_untold else model
+            left_s = (refused[model].next_probe - now).total_seconds() if model in refused else 0.0
+            if model in tried or left_s > 0:
+                todo.append(replace(line, not_before_s=round(age_s + max(left_s, PROBE_S), 1)))
+                continue
+            tried |= {model} & {_UNTOLD, *refused}
+            todo.append(line)
+        if todo != visit.segment.todo:
+            visit.segment, visit.is_changed = replace(visit.segment, todo=todo), True
+
+    def _requests(self, visit: SegmentVisit) -> Requests:
+        record = visit.record
+        return Requests(
+            profile=self.settings.profile,
+            recipe=parse(record.recipe_text),
+            model=record.provider.model,
+            project=self.settings.project,
+            job=record.job_id,
+            also_allowed=self.settings.line_parameters,
+        )
+
+    def _afford(self, request: Request, requests: Requests, size_bytes: int) -> None:
+        """Raises `BadLineError` where a line alone is dearer than a whole day's budget, or its price is not known."""
+        limits = self.governor.limits
+        price = requests.recipe.price if request.body["model"] == requests.model else None
+        if why := estimated(price, *tokens_of(request, requests.recipe, size_bytes)).over_budget(limits):
+            raise BadLineError(Reason.OVER_BUDGET, why, request.custom_id)
+        if limits.daily_cost is not None and price is None:
+            told = f"BACKBURNER_DAILY_COST is set, and the recipe's price is that of {requests.model}: no other is run"
+            raise BadLineError("unknown_price", told, request.custom_id)
+
+
+def tokens_of(request: Request, recipe: Recipe, size_bytes: int) -> tuple[int, int]:
+    """About how many tokens a request takes in and may give."""
+    instructions = "" if request.is_given else recipe.instructions
+    return line_tokens(size_bytes, request.body.get("max_output_tokens"), instructions)
+
+
+def _model_of(requests: Requests, raw: bytes | None, line: Todo) -> str:
+    """The model that a line would be sent to; "" where it cannot be sent."""
+    try:
+        return str(requests.of(raw, line.cap).body["model"])
+    except BadLineError:
+        return ""

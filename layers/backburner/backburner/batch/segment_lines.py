@@ -1,0 +1,70 @@
+"""The lines of one segment, as they stand in the batch and as they ended: read here and nowhere else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backburner.batch.lines import custom_id_of, split_lines
+from backburner.errors import RetryLaterError
+from backburner.ledger.segment_state import Segment
+from backburner.memory.spool import Spool
+from backburner.ports import Bucket, ConflictError
+
+
+@dataclass(frozen=True)
+class SegmentLines:
+    """Reads a segment's lines; `Segment` says where they are."""
+
+    bucket: Bucket
+
+    async def raw(self, segment: Segment) -> dict[int, bytes]:
+        """The lines by their numbers; none if the batch is gone, or the one line is too long to be read.
+
+        Raises `RetryLaterError` where another batch stands there: it supersedes this one, and ends all its segments.
+        """
+        if segment.is_oversized:
+            return {}
+        try:
+            block = await self.bucket.get_range(segment.key, segment.first_byte, segment.end_byte, segment.etag)
+        except ConflictError as error:
+            raise RetryLaterError(f"{segment.key} was replaced") from error
+        return dict(enumerate(split_lines(block), segment.first_line)) if block else {}
+
+    async def names(self, segment: Segment) -> "LineNames":
+        """The `custom_id` of each line; None where it has none, or the batch was replaced or removed."""
+        try:
+            return LineNames(await self.raw(segment))
+        except RetryLaterError:
+            return LineNames({})
+
+    async def are_current(self, segment: Segment) -> bool:
+        """Whether the batch is still the one that the lines were read from."""
+        there = await self.bucket.head(segment.key)
+        return there is not None and there.etag == segment.etag
+
+    async def ended(self, segment: Segment, spool: Spool) -> list[str]:
+        """Put what became of each line on the spool, from all pieces; the keys of pieces that are gone."""
+        gone = list[str]()
+        for key in segment.pieces:
+            piece = await self.bucket.get(key)
+            if piece is None:
+                gone.append(key)
+                continue
+            for line in piece.body.splitlines(keepends=True):
+                number, _, written = line.partition(b"\t")
+                spool.put(int(number), written)
+        return gone
+
+
+def piece_of(lines: Mapping[int, bytes]) -> bytes:
+    """The body of a piece: lines that have ended, each behind its number."""
+    return b"".join(b"%d\t%s" % (number, lines[number]) for number in sorted(lines))
+
+
+@dataclass(frozen=True)
+class LineNames:
+    """Names of lines by their numbers, each looked for only when it is asked for."""
+
+    raw: Mapping[int, bytes]
+
+    def __getitem__(self, number: int) -> str | None:
+        return custom_id_of(self.raw.get(number, b""))

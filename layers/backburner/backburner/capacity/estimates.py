@@ -1,0 +1,31 @@
+"""What a generation may use, estimated before it is started: tokens, money, and whether a day's budget covers it."""
+
+from dataclasses import dataclass
+
+from backburner.capacity.limits import Limits, Reservation
+from backburner.documents.recipes import Price
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """About what one generation takes in and gives. `cost` is 0 where there is no price."""
+
+    tokens: int
+    cost: float
+
+    def reservation(self, model: str) -> Reservation:
+        """What to reserve at the governor for it."""
+        return Reservation(model=model, tokens=self.tokens, cost=self.cost)
+
+    def over_budget(self, limits: Limits) -> str:
+        """Why it can never be afforded; "" where a whole day's budget covers it, or there is none."""
+        if limits.daily_tokens is not None and self.tokens > limits.daily_tokens:
+            return f"about {self.tokens} tokens, more than a whole day's {limits.daily_tokens}"
+        if limits.daily_cost is not None and self.cost > limits.daily_cost:
+            return f"about {self.cost:.4f}, more than a whole day's {limits.daily_cost}"
+        return ""
+
+
+def estimated(price: Price | None, inputs: int, outputs: int) -> Estimate:
+    """The estimate for so many tokens in and out."""
+    return Estimate(tokens=inputs + outputs, cost=price.of(inputs, outputs) if price else 0.0)

@@ -1,0 +1,154 @@
+"""Creating the one generation of a document whose record says `submitting` and is ours.
+
+Order of effects, and what a crash before each costs:
+  [the caller] guard, then the record `submitting` → create → a note which run the id belongs to → the id on the pending
+  queue → the record `running`.
+Before the create: nothing; the guard surfaces after the lease and another attempt is made, counted as a suspected
+orphan because this case cannot be told from the next. Between create and id: one generation, whose id is lost. After
+the id: nothing; the message that brings it is adopted. The note comes first, since an id that is another run's must
+never be adopted. A queue that refuses the id costs nothing either: it is recorded under the guard.
+"""
+
+import asyncio
+import logging
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from backburner.capacity.governor import Governor
+from backburner.documents.recipes import parse
+from backburner.errors import JobError, RetryLaterError
+from backburner.jobs.retry import Retrier
+from backburner.jobs.text import DocumentReader
+from backburner.ledger.ledger import Ledger, Open
+from backburner.ledger.messenger import Messenger
+from backburner.ledger.records import OpenRecord, log_keys
+from backburner.memory.budget import MemoryBudget
+from backburner.outcome.decisions import Attempt, decided
+from backburner.outcome.finish import Finisher
+from backburner.outcome.governing import tell_decision
+from backburner.ports import Clock, Generator
+from backburner.provider.answers import FailedCall, Generation, repeated
+from backburner.provider.profiles import request_body
+from backburner.provider.verdicts import Call, loggable
+from backburner.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationCreator:
+    """Creates generations. `create_limit_s` bounds a whole create call, `slots` how many run in this process."""
+
+    ledger: Ledger
+    finisher: Finisher
+    governor: Governor
+    generator: Generator
+    messenger: Messenger
+    retrier: Retrier
+    reader: DocumentReader
+    clock: Clock
+    memory: MemoryBudget
+    settings: Settings
+    create_limit_s: float
+    slots: asyncio.Semaphore
+
+    async def create(self, held: Open, text: str | None = None) -> None:
+        """Create it, unless the run ended or was superseded meanwhile. `text` is read again where it is None."""
+        record = held.record
+        if await self.finisher.settled(record):
+            return
+        if text is not None:  # it is in memory already
+            await self._create(held, text)
+            return
+        async with self.memory.for_document(record.source.size) as hold:
+            try:
+                text = await self.reader.read(record, hold)
+            except JobError as error:
+                await self.finisher.fail_if_ours(held, error.reason, str(error))
+                return
+            if text is None:
+                await self.finisher.supersede(record, None)
+            else:
+                await self._create(held, text)
+
+    async def _create(self, held: Open, text: str) -> None:
+        body = self._request(held.record, text)
+        held = held.with_changes(sent_chars=len(text) + len(body["instructions"]))
+        async with self.slots:
+            answer = await self.generator.create(body, self.create_limit_s)
+        if isinstance(answer, Generation) and not await self._is_ours(held.record, answer):
+            answer = repeated(answer)
+        if isinstance(answer, Generation):
+            await self._started(held, answer)
+        else:
+            await self._not_started(held, answer, text)
+
+    async def _started(self, held: Open, generation: Generation) -> None:
+        record = held.record
+        ticket = await self._send_id(record, generation)
+        logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
+        if await self.ledger.rewrite(held.as_running(generation, ticket, self.clock.now())) is None:
+            await self._cancel_unless_adopted(record, generation.id)
+        await self.governor.call_accepted(record.provider.model)
+
+    async def _not_started(self, held: Open, answer: FailedCall, text: str) -> None:
+        record = held.record
+        attempt = Attempt(
+            number=record.attempt, most=self.settings.max_attempts, is_enlarged=record.enlarged_cap is not None
+        )
+        decision = decided(answer, Call.CREATE, attempt)
+        told = {"act": decision.act, "status": answer.status, "code": loggable(answer.code)}
+        logger.warning("create failed", extra=log_keys(record) | told)
+        await tell_decision(self.governor, decision, record.provider.model)
+        await self.retrier.carry_out(held, decision, text)
+
+    async def _is_ours(self, record: OpenRecord, generation: Generation) -> bool:
+        """Whether an answer to our create is about our create."""
+        is_anothers = self.settings.profile.metadata and generation.job not in ("", record.job_id)
+        if is_anothers or generation.id in record.response_ids:
+            return False
+        try:
+            return await self.ledger.is_given_to(record, generation.id)
+        except RetryLaterError:  # an id at hand is worth more than the note
+            logger.warning("response id not noted", extra=log_keys(record) | {"response_id": generation.id})
+            return True
+
+    async def _send_id(self, record: OpenRecord, generation: Generation) -> str:
+        """Send the id. Returns the ticket that drives the run from here: the guard's, if the queue refuses the id.
+
+        The guard lives and is the record's already, so the id may be recorded under it: it shows after the lease, and
+        finds a generation to look at where it would have had to start another one.
+        """
+        first_look_s = 0.0 if generation.is_over else self._first_look_s(record)
+        try:
+            return await self.messenger.to_check(record, first_look_s, generation.id)
+        except RetryLaterError as error:
+            logger.warning("id not sent: the guard takes it", extra=log_keys(record) | {"error": str(error)})
+            return record.ticket
+
+    def _first_look_s(self, record: OpenRecord) -> float:
+        """When to look first: not after the deadline, and in time for what the provider does not keep."""
+        deadline_s = parse(record.recipe_text).deadline_s or math.inf
+        return min(self.governor.first_poll_s(record.provider.model), deadline_s, self.settings.profile.longest_gap_s)
+
+    async def _cancel_unless_adopted(self, record: OpenRecord, response_id: str) -> None:
+        """Another owner took the run over: unless it adopted our id, our generation is one too many, and counted."""
+        theirs = await self.ledger.open_record(record.job_id, record.run)
+        if theirs is not None and response_id in theirs.record.response_ids:
+            return
+        if (await self.ledger.committed(record.location, record.job_id)).knows(response_id):
+            return
+        logger.warning("generation cancelled: another owner", extra=log_keys(record) | {"response_id": response_id})
+        await self.generator.cancel(response_id)
+
+    def _request(self, record: OpenRecord, text: str) -> dict[str, Any]:
+        recipe = parse(record.recipe_text)
+        return request_body(
+            self.settings.profile,
+            recipe,
+            model=record.provider.model,
+            job=record.job_id,
+            text=text,
+            max_output_tokens=record.enlarged_cap or recipe.max_output_tokens,
+        )

@@ -1,0 +1,119 @@
+"""What is to be opened for a document, decided before it is claimed: one generation, parts, lines, or a failure."""
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from backburner.batch.segmenter import Segmenter
+from backburner.batch.take_up import with_segment
+from backburner.capacity.estimates import estimated
+from backburner.capacity.limits import Limits, Reservation
+from backburner.documents.plain_text import Extracted
+from backburner.documents.recipes import Recipe, parse, source_text
+from backburner.documents.tokens import OUTPUT_WITHOUT_CAP_TOKENS, estimate_tokens
+from backburner.errors import JobError, Reason
+from backburner.jobs.text import DocumentReader
+from backburner.ledger.ledger import Committed
+from backburner.ledger.records import Division, OpenRecord
+from backburner.memory.budget import Hold
+from backburner.outcome.current import CurrentJob
+from backburner.split.divide import Divider
+
+
+@dataclass(frozen=True)
+class OneGeneration:
+    """The text goes out whole, and reserves so much."""
+
+    record: OpenRecord
+    text: str
+    reservation: Reservation
+
+
+@dataclass(frozen=True)
+class InParts:
+    """The record names the parts, or the segments of a batch."""
+
+    record: OpenRecord
+
+
+@dataclass(frozen=True)
+class OfLines:
+    """The record holds the segment whose lines are to be run."""
+
+    record: OpenRecord
+
+
+@dataclass(frozen=True)
+class CannotRun:
+    """The document cannot become a job."""
+
+    record: OpenRecord
+    reason: Reason
+    message: str
+
+
+Plan = OneGeneration | InParts | OfLines | CannotRun
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planner:
+    """Reads recipe and document; writes nothing but the texts of parts."""
+
+    segmenter: Segmenter
+    divider: Divider
+    reader: DocumentReader
+    limits: Limits
+
+    async def plan(self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold) -> Plan:
+        """Decide what to open, and complete the record: so far it holds what is known without recipe and document."""
+        try:
+            recipe_text = _recipe_text(current)
+            recipe = parse(recipe_text)
+            record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price)
+            if current.is_segment:
+                return OfLines(with_segment(record, current, committed))
+            division = await self.divider.left_by_last_run(committed, record) or await self._segments(record, current)
+            extracted = Extracted("", committed.notes) if division else await self._extracted(current, hold)
+        except JobError as error:
+            return CannotRun(record, error.reason, str(error))
+        record = replace(record, source=replace(record.source, notes=list(extracted.notes)))
+        try:
+            return await self._sized(record, recipe, extracted.text, division)
+        except JobError as error:
+            return CannotRun(record, error.reason, str(error))
+
+    async def _sized(self, record: OpenRecord, recipe: Recipe, text: str, division: Division | None) -> Plan:
+        """One generation, or parts where the text is too long for one."""
+        reservation = self._reservation(recipe, text, record.provider.model)
+        if division is None and record.part_of is None:
+            division = await self.divider.divided(record, recipe, text)
+        if division is None:
+            return OneGeneration(record, text, reservation)
+        output = "jsonl" if division.is_batch else record.output
+        return InParts(replace(record, division=division, output=output))
+
+    async def _segments(self, record: OpenRecord, current: CurrentJob) -> Division | None:
+        """The segments of a document that is a batch."""
+        if current.parent is not None or not await self.segmenter.is_batch(record.source.key, current.source):
+            return None
+        return await self.divider.into_segments(record, current.source)
+
+    async def _extracted(self, current: CurrentJob, hold: Hold) -> Extracted:
+        return await self.reader.extract(current.source, current.location, hold)
+
+    def _reservation(self, recipe: Recipe, text: str, model: str) -> Reservation:
+        """What one generation may use. Raises `JobError` where it can never be afforded."""
+        inputs = estimate_tokens(recipe.instructions) + estimate_tokens(text)
+        estimate = estimated(recipe.price, inputs, recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS)
+        if self.limits.daily_cost is not None and recipe.price is None:
+            raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
+        if why := estimate.over_budget(self.limits):
+            raise JobError(Reason.OVER_BUDGET, why)
+        return estimate.reservation(model)
+
+
+def _recipe_text(current: CurrentJob) -> str:
+    """A part's recipe is its document's, and a little longer: it was checked there."""
+    if current.parent is not None:
+        return (current.recipe or b"").decode()
+    return source_text(current.location.recipe, current.recipe)

@@ -1,0 +1,80 @@
+"""How an open record changes with what becomes of its generation, and what a run has cost so far."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from backburner.capacity.limits import Reservation
+from backburner.documents.recipes import Price
+from backburner.ledger.records import OpenRecord, Response, State
+from backburner.provider.answers import Generation, Usage, costs
+
+
+def running(record: OpenRecord, generation: Generation, ticket: str, now: datetime) -> OpenRecord:
+    """The record of a run whose generation was started."""
+    return replace(
+        record,
+        state=State.RUNNING,
+        ticket=ticket,
+        responses=[*record.responses, _response(generation, generation.id, record.attempt)],
+        submitted_at=record.submitted_at or now,
+        waiting_for=None,
+        waits=0,
+        elapsed_before_write_s=0.0,
+        absent_s=None,
+        answer=replace(generation, body={}) if generation.is_over else None,
+    )
+
+
+def seen(record: OpenRecord, generation: Generation) -> OpenRecord:
+    """The record with the last generation as it now stands; tokens and cost are counted once per response id."""
+    last = record.responses[-1]
+    responses = [*record.responses[:-1], _response(generation, last.id, last.attempt)]
+    usage = sum((response.usage for response in responses if response.usage), Usage())
+    return replace(record, responses=responses, usage=usage, cost=cost_of(record.price, usage))
+
+
+def ended_unseen(record: OpenRecord, status: str) -> OpenRecord:
+    """The record of a run whose last generation ended without an answer that says how."""
+    if not record.responses:
+        return record
+    last = replace(record.responses[-1], status=status)
+    return replace(record, responses=[*record.responses[:-1], last])
+
+
+def booked(record: OpenRecord, used: Usage, responses: Sequence[Response]) -> tuple[int, float]:
+    """Tokens and money that count against the day's budget: what the provider said, else what was estimated."""
+    used = record.kept_usage.subtracted_from(used)
+    untold = record.untold + sum(
+        costs(response.status) and not (response.usage and response.usage.total_tokens) for response in responses
+    )
+    each = record.reservation or Reservation(model="")
+    return used.total_tokens + untold * each.tokens, (cost_of(record.price, used) or 0.0) + untold * each.cost
+
+
+def cost_of(price: Price | None, usage: Usage) -> float | None:
+    """What tokens cost; None without a price."""
+    return None if price is None else price.of(usage.input_tokens, usage.output_tokens)
+
+
+def _response(generation: Generation, response_id: str, attempt: int) -> Response:
+    error = {"code": generation.error_code, "message": generation.error_message}
+    return Response(
+        id=response_id,
+        attempt=attempt,
+        status=generation.status,
+        model=generation.model,
+        usage=generation.usage,
+        error=error if any(error.values()) else None,
+        incomplete_details={"reason": generation.incomplete_reason} if generation.incomplete_reason else None,
+        created_at=_utc(generation.created_at),
+        completed_at=_utc(generation.completed_at),
+    )
+
+
+def _utc(unix: int | None) -> datetime | None:
+    try:
+        return None if unix is None else datetime.fromtimestamp(unix, tz=UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -1,0 +1,93 @@
+"""What a run that is over leaves behind is settled and removed: harmless however often it is done.
+
+Order: settlement → older error record and older result away → parts away → [the caller] the open record away. A crash
+in between brings the run's message back, and it is done again: the settlement books only once.
+"""
+
+from dataclasses import dataclass
+
+from backburner.capacity.governor import Governor
+from backburner.ledger.changes import booked
+from backburner.ledger.keys import work_folder
+from backburner.ledger.ledger import Ledger
+from backburner.ledger.messenger import Messenger
+from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord
+from backburner.outcome.current import CurrentJob, CurrentJobs
+from backburner.ports import Bucket, Stored
+
+OWNER = "backburner-run"
+"""Metadata of a result: `<job_id>.<run>`, to tell our text from another run's before its record stands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaner:
+    """Clears up behind runs."""
+
+    bucket: Bucket
+    ledger: Ledger
+    current_jobs: CurrentJobs
+    governor: Governor
+    messenger: Messenger
+
+    async def clear_up(self, record: OpenRecord, committed: RunRecord | ErrorRecord) -> None:
+        """Settle a run, take away what it leaves, and close its record. The caller has its message."""
+        await self.settle(record, committed)
+        there = await self.bucket.head(record.source.key)
+        if there is not None and there.etag != record.source.etag:  # it came under the commit; its event may be lost
+            await self.start_current(record, there)
+        if isinstance(committed, RunRecord):
+            await self._remove_replaced(record, committed)
+            if not has_failures(committed):
+                await self.remove_parts(record)
+        await self.ledger.close(record)
+
+    async def settle(self, record: OpenRecord, ended: JobRecord) -> None:
+        """Book what the record that ended the run says it used: the open record may know less."""
+        if (ended.job_id, ended.run) != (record.job_id, record.run):
+            ended = record  # a later run's record stands there by now
+        if record.reservation is not None:
+            tokens, cost = booked(record, ended.own_usage, ended.responses)  # its parts settle for themselves
+            await self.governor.settle(record.name, tokens=tokens, cost=cost)
+
+    async def remove_parts(self, record: OpenRecord) -> None:
+        """Remove what lies under `ledger/work` for this run and those before it, whose parts it may have taken up."""
+        if record.division is not None:
+            folder = work_folder(record.job_id)
+            async for key, _ in self.bucket.listed(folder):
+                run = key.removeprefix(folder).partition("/")[0]
+                if run.isdecimal() and int(run) <= record.run:
+                    await self.bucket.delete(key)
+
+    async def start_current(self, record: OpenRecord, source: Stored | None) -> None:
+        """Send a message for the run that the document as it stands now is lacking, if it lacks one."""
+        current = await self.current_jobs.current(record.source.key, source)
+        if current is not None and (run := await self._run_missing(record, current)):
+            await self.messenger.open_run(current.job_id, run, record.source.key)
+
+    async def _run_missing(self, record: OpenRecord, current: CurrentJob) -> int | None:
+        """The run of the current job that is still to be opened; also if our text stands where its own belongs."""
+        committed = await self.ledger.committed(current.location, current.job_id)
+        wrote = bool(record.responses) or record.division is not None
+        ours = await self.bucket.head(current.location.result_key(record.output)) if wrote else None
+        overwritten = _is_of(ours, record) and not committed.committed_by(record)
+        return committed.last_run + 1 if overwritten else committed.run_for_event(current.source.last_modified)
+
+    async def _remove_replaced(self, record: OpenRecord, committed: RunRecord) -> None:
+        """Remove what the run record found when it was written: older error record, result and file of errors."""
+        replaced = committed.replaces
+        failed = await self.bucket.head(record.location.error_record_key) if replaced.error_etag else None
+        if failed is not None and failed.etag == replaced.error_etag:
+            await self.bucket.delete(record.location.error_record_key)
+        if replaced.result_key is not None and replaced.result_key != committed.result_key:
+            await self.bucket.delete(replaced.result_key)
+        if replaced.errors_key is not None and not has_failures(committed):
+            await self.bucket.delete(replaced.errors_key)
+
+
+def has_failures(record: OpenRecord | RunRecord) -> bool:
+    """Whether lines of a batch failed, which a replay would run again."""
+    return record.lines is not None and record.lines.failed > 0
+
+
+def _is_of(stored: Stored | None, record: OpenRecord) -> bool:
+    return stored is not None and stored.metadata.get(OWNER) == record.name

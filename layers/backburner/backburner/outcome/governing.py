@@ -1,0 +1,25 @@
+"""What the governor is told of attempts and runs: pauses, refused creates, and slots that are given back."""
+
+from msgspec.structs import replace
+
+from backburner.capacity.governor import Governor
+from backburner.capacity.limits import ALL_MODELS
+from backburner.ledger.changes import booked
+from backburner.ledger.records import OpenRecord
+from backburner.outcome.decisions import Decision, Stop
+
+
+async def tell_decision(governor: Governor, decision: Decision, model: str) -> None:
+    """Pause whom a decision concerns, everybody or one model; count a create that was refused or ambiguous."""
+    if decision.stop:
+        concerned = ALL_MODELS if decision.stop is Stop.EVERYBODY else model
+        await governor.pause(concerned, decision.brief, any_call_lifts=decision.any_call_lifts)
+    if decision.is_bad:
+        await governor.create_failed(decision.brief)
+
+
+async def give_back(governor: Governor, record: OpenRecord) -> None:
+    """Give the slot of a run back that goes on without a generation; what it has used stays on the bill."""
+    if record.reservation is not None:
+        tokens, cost = booked(record, record.own_usage, record.responses)
+        await governor.release(record.name, replace(record.reservation, tokens=tokens, cost=cost))

@@ -1,0 +1,85 @@
+"""The end of a level of parts: the run fails with a part, is joined, or goes on with the level that joins this one."""
+
+import asyncio
+from dataclasses import dataclass
+
+from backburner.batch.finish_batch import BatchFinisher
+from backburner.documents.recipes import parse
+from backburner.errors import Reason
+from backburner.ledger.keys import output_location
+from backburner.ledger.ledger import Ledger
+from backburner.ledger.records import Division, OpenRecord, PartEnd, State
+from backburner.memory.budget import MEBIBYTE, MemoryBudget
+from backburner.memory.spool import Spool, as_file, open_spool
+from backburner.outcome.finish import Finisher
+from backburner.split.divide import Divider
+from backburner.split.merge import BETWEEN, pieces, together
+from backburner.split.part_store import AT_ONCE, PartStore
+
+_QUOTABLE_BYTES = 4 * MEBIBYTE
+"""A joined text up to this size is kept where its run is superseded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joiner:
+    """Joins answers, which are never in memory together."""
+
+    ledger: Ledger
+    finisher: Finisher
+    batch_finisher: BatchFinisher
+    divider: Divider
+    parts: PartStore
+    memory: MemoryBudget
+
+    async def join(self, record: OpenRecord, division: Division) -> Division | None:
+        """End a run whose parts have all ended, as its record tells; or return it with one level more.
+
+        Raises `JobError` where something that was to be joined is gone.
+        """
+        level = division.levels[-1]
+        failed = next((end for end in record.parts or () if end.state is State.FAILED), None)
+        if failed is not None:
+            await self._fail(record, division, failed)
+        elif division.is_batch:
+            await self.batch_finisher.finish(record, level)
+        elif len(level) == 1:
+            await self.finisher.done(record, await self.parts.answer(level[0], record.output))
+        else:
+            async with self.memory.holding(self.memory.moderate_bytes):
+                with open_spool() as spool:
+                    return await self._join(record, division, spool)
+        return None
+
+    async def _fail(self, record: OpenRecord, division: Division, failed: PartEnd) -> None:
+        parts = division.levels[failed.level]
+        committed = await self.ledger.committed(output_location(parts[failed.number - 1].key), "")
+        said = committed.error.record.message if committed.error else ""
+        what = "part" if failed.level == 0 else "joined part"
+        reason = failed.reason or Reason.PROVIDER_FAILED
+        await self.finisher.fail(record, reason, f"{what} {failed.number} of {len(parts)}: {said}")
+
+    async def _join(self, record: OpenRecord, division: Division, spool: Spool) -> Division | None:
+        chars = await self._read(record, division, spool)
+        if parse(record.recipe_text).concatenates:
+            texts = (text.decode() for text in spool.in_order())
+            with as_file(piece.encode() for piece in pieces(texts, record.output)) as path:
+                is_short = path.stat().st_size <= _QUOTABLE_BYTES
+                await self.finisher.done(record, path.read_text(encoding="utf-8") if is_short else path)
+            return None
+        groups = together(chars, await self.divider.groups_chars(record))
+
+        def joined(number: int) -> bytes:
+            return BETWEEN.encode().join(spool.take(each) for each in groups[number])
+
+        parts = await self.parts.put(record, len(division.levels), len(groups), joined)
+        return Division(levels=[*division.levels, parts])
+
+    async def _read(self, record: OpenRecord, division: Division, spool: Spool) -> list[int]:
+        """Put the answers of the last level on the spool; how many characters each has."""
+        level, chars = division.levels[-1], list[int]()
+        for first in range(0, len(level), AT_ONCE):
+            block = level[first : first + AT_ONCE]
+            for text in await asyncio.gather(*(self.parts.answer(part, record.output) for part in block)):
+                spool.put(len(chars), text.encode())
+                chars.append(len(text))
+        return chars

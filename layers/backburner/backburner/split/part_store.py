@@ -1,0 +1,84 @@
+"""The objects of a document in parts, below `ledger/work/`: the parts' texts, and what stands beside each in the end.
+
+The texts lie under a name made of what they say, so the same text cut otherwise is written elsewhere, and what a record
+names is never mixed.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from backburner.errors import JobError, Reason, RetryLaterError
+from backburner.ledger.keys import output_location, work_folder
+from backburner.ledger.ledger import Ledger
+from backburner.ledger.records import OpenRecord, Part
+from backburner.ports import ABSENT, Bucket, ConflictError
+
+AT_ONCE = 16
+"""Parts that are read or written at the same time: all are in memory then."""
+
+
+@dataclass(frozen=True)
+class PartStore:
+    """Writes parts, and reads what became of them."""
+
+    bucket: Bucket
+    ledger: Ledger
+
+    async def put(self, record: OpenRecord, level: int, count: int, body: Callable[[int], bytes]) -> list[Part]:
+        """Write the parts of a level, each made as it is needed."""
+        digest = hashlib.sha256()
+        for number in range(count):
+            digest.update((b"\0" if number else b"") + body(number))
+        folder = f"{work_folder(record.job_id, record.run)}{digest.hexdigest()[:12]}"
+        at_once = asyncio.Semaphore(AT_ONCE)
+
+        async def put(number: int) -> Part:
+            async with at_once:
+                key = f"{folder}/{level}-{number + 1:04d}"
+                return Part(key=key, etag=await self._put(key, body(number)))
+
+        return list(await asyncio.gather(*map(put, range(count))))
+
+    async def _put(self, key: str, text: bytes) -> str:
+        """Write a text unless it stands there already, as its name tells; the ETag."""
+        try:
+            return await self.bucket.put(key, text, match=ABSENT, content_type="text/plain; charset=utf-8")
+        except ConflictError:
+            there = await self.bucket.head(key)
+            if there is None:
+                raise RetryLaterError(f"{key} was neither written nor there") from None
+            return there.etag
+
+    async def keys(self, record: OpenRecord) -> set[str]:
+        """Everything that lies there for a job, whichever run has written it."""
+        return {key async for key, _ in self.bucket.listed(work_folder(record.job_id))}
+
+    async def is_over(self, part: Part, keys: set[str]) -> bool:
+        """Whether a part has ended: seen by its records, which are read only where a replay makes them ambiguous."""
+        location = output_location(part.key)
+        if not {location.run_record_key, location.error_record_key} & keys:
+            return False
+        if part.run == 1 or part.is_reused:
+            return True
+        committed = await self.ledger.committed(location, "")
+        return any(held.record.run >= part.run for held in (committed.run, committed.error) if held)
+
+    async def taken_up(self, part: Part) -> Part:
+        """A part as a replay takes it up: done already, or to be run once more."""
+        committed = await self.ledger.committed(output_location(part.key), "")
+        done, failed = committed.run, committed.error
+        if done and not (done.record.lines and done.record.lines.failed):
+            return replace(part, is_reused=True)
+        last = max((held.record.run for held in (done, failed) if held), default=part.run - 1)
+        return replace(part, run=last + 1)
+
+    async def answer(self, part: Part, output: str) -> str:
+        """The result of a part that is done. Raises `JobError` (`lost`) where it is gone."""
+        stored = await self.bucket.get(output_location(part.key).result_key(output))
+        if stored is None:
+            raise JobError(Reason.LOST, f"the answer about {part.key} is gone")
+        return stored.body.decode()

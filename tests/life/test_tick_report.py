@@ -1,0 +1,74 @@
+"""A tick returns its report: what it handled, what it ended, and why it stopped, and nothing of the tick before."""
+
+import asyncio
+
+from backburner.errors import RetryLaterError
+from support.fakes import Plan
+from support.system import TICK_S, System
+
+KEYS = ["inbox/a.txt", "inbox/b.txt"]
+
+
+def submitted() -> System:
+    """Two documents that are under way."""
+    system = System()
+    for key in KEYS:
+        system.upload(key, f"text of {key}")
+        system.run(system.submit(key))
+    system.world.later(60)
+    return system
+
+
+def test_a_report_has_the_runs_that_this_tick_ended_and_no_others() -> None:
+    """Also where one process ticks again and again, as a function's environment does."""
+    system = submitted()
+    tick = system.parts().tick
+    first = system.run(tick.run(TICK_S))
+    assert sorted(line.key for line in first.ended) == KEYS
+    assert first.handled >= 2
+    assert first.counts == {"handled": first.handled}
+    second = system.run(tick.run(TICK_S))
+    assert (second.ended, second.left, second.stopped_by, second.is_cut_short) == ([], 0, None, False)
+    assert len(system.bucket.keys("ledger/journal/")) == 1
+
+
+def test_a_queue_that_cannot_be_read_stops_a_tick_and_is_told() -> None:
+    """What it had ended before is in the report all the same."""
+    system = submitted()
+
+    async def hook(effect, moment):
+        await asyncio.sleep(0)
+        if effect.name == "pending.receive" and moment == "before" and system.bucket.keys("results/"):
+            raise RetryLaterError("the queue refuses")
+
+    system.world.hook = hook
+    report = system.run(system.parts().tick.run(TICK_S))
+    assert "the queue refuses" in str(report.stopped_by)
+    assert report.ended
+    assert not report.is_cut_short
+
+
+def test_a_tick_that_runs_out_of_time_says_so_and_loses_nothing() -> None:
+    """What was in hand comes back when its visibility ends."""
+    system = System()
+    system.generator.default = Plan(runs_s=1.0)
+    system.process("inbox/before.txt", "text")
+    system.upload(KEYS[0], "text of a")
+    system.run(system.submit(KEYS[0]))
+    system.world.later(60)
+
+    async def slow(effect, moment):
+        await asyncio.sleep(100.0 if (effect.name, moment) == ("generator.retrieve", "before") else 0.0)
+
+    system.world.hook = slow
+    report = system.run(system.parts().tick.run(TICK_S, system.world.seconds + 20.0))
+    assert report.is_cut_short
+    assert report.counts == {}
+
+    async def quick(effect, moment):  # noqa: ARG001
+        await asyncio.sleep(0)
+
+    system.world.hook = quick
+    system.world.later(120)
+    system.settle()
+    assert system.problems() == []

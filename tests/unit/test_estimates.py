@@ -1,0 +1,35 @@
+"""The price of a generation that is still to be started, and the words for one that no day's budget covers."""
+
+import pytest
+
+from backburner.capacity.estimates import estimated
+from backburner.capacity.limits import Limits
+from backburner.documents.recipes import Price
+
+PRICE = Price(input=1.0, output=10.0)
+
+
+def limits(daily_tokens: int | None = None, daily_cost: float | None = None) -> Limits:
+    """What the operator allows a day."""
+    return Limits(max_in_flight=1, submits_per_minute=1, daily_tokens=daily_tokens, daily_cost=daily_cost)
+
+
+def test_tokens_and_money_are_reserved_together() -> None:
+    """Input and output at their own prices; without a price only tokens."""
+    reservation = estimated(PRICE, 1_000_000, 500_000).reservation("m")
+    assert (reservation.model, reservation.slots, reservation.tokens, reservation.cost) == ("m", 1, 1_500_000, 6.0)
+    assert estimated(None, 3, 4).reservation("m").cost == 0.0
+
+
+@pytest.mark.parametrize(
+    ("allowed", "said"),
+    [
+        (limits(), ""),
+        (limits(daily_tokens=1_500_000, daily_cost=6.0), ""),
+        (limits(daily_tokens=1_499_999), "about 1500000 tokens, more than a whole day's 1499999"),
+        (limits(daily_cost=5.99), "about 6.0000, more than a whole day's 5.99"),
+    ],
+)
+def test_what_no_day_can_pay_for_is_refused_with_the_figures(allowed: Limits, said: str) -> None:
+    """What just fits is not refused; without a budget nothing is."""
+    assert estimated(PRICE, 1_000_000, 500_000).over_budget(allowed) == said

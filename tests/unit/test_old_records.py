@@ -1,0 +1,134 @@
+"""Records and messages that an older version wrote are read, and written again with every field as it was.
+
+The samples in `old_records/` were recorded from whole lives of jobs, as commit 333174c wrote them: each kind with as
+many different fields, states and shapes as it had. A field may be added to a record; none may change its name or
+its value.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from backburner.capacity.limits import Counters
+from backburner.ledger import messages
+from backburner.ledger.journal import Line
+from backburner.ledger.keys import open_run, output_location, superseded_key
+from backburner.ledger.records import (
+    ErrorRecord,
+    JobRecord,
+    OpenRecord,
+    RunRecord,
+    SupersededRecord,
+    decode,
+    encode,
+)
+from backburner.ledger.segment_state import Segment
+
+SAMPLES = Path(__file__).parent / "old_records"
+RECORDS: dict[str, type[JobRecord]] = {
+    "open": OpenRecord,
+    "run": RunRecord,
+    "error": ErrorRecord,
+    "superseded": SupersededRecord,
+}
+
+
+def samples(kind: str) -> list[Any]:
+    """The samples of a kind, each with where it stood."""
+    found = json.loads((SAMPLES / f"{kind}.json").read_text(encoding="utf-8"))
+    return [pytest.param(each["at"], each["body"], id=f"{kind}-{number}") for number, each in enumerate(found, 1)]
+
+
+def _record(kind: type[JobRecord]) -> Callable[[bytes], bytes]:
+    return lambda body: encode(decode(body, kind))
+
+
+def _as(kind: type[Any]) -> Callable[[bytes], bytes]:
+    return lambda body: msgspec.json.encode(msgspec.json.decode(body, type=kind))
+
+
+REWRITE: dict[str, Callable[[bytes], bytes]] = {
+    **{kind: _record(record) for kind, record in RECORDS.items()},
+    "governor": _as(Counters),
+    "segment": _as(Segment),
+    "message": lambda body: messages.decode(body.decode()).encode().encode(),
+}
+
+
+def _differences(before: Any, after: Any, path: str = "") -> list[str]:
+    """Where what was written again is not what stood there; fields that only the later version has do not count."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        gone = [f"{path}/{name} is gone" for name in before if name not in after]
+        inner = [_differences(before[name], after[name], f"{path}/{name}") for name in before if name in after]
+        return [*gone, *(each for found in inner for each in found)]
+    if isinstance(before, list) and isinstance(after, list):
+        is_struct = not any(isinstance(each, dict | list) for each in before)  # written as an array: it may grow
+        if len(after) < len(before) or (len(after) > len(before) and not is_struct):
+            return [f"{path}: {len(before)} items became {len(after)}"]
+        return [
+            each
+            for number, (old, new) in enumerate(zip(before, after, strict=False))
+            for each in _differences(old, new, f"{path}/{number}")
+        ]
+    return [] if before == after else [f"{path}: {before!r} became {after!r}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "body"),
+    [pytest.param(kind, *each.values, id=each.id) for kind in REWRITE for each in samples(kind)],
+)
+def test_what_was_written_before_is_read_and_written_again_as_it_was(kind: str, at: str, body: Any) -> None:
+    """Field by field, at every depth."""
+    assert at
+    assert _differences(body, json.loads(REWRITE[kind](json.dumps(body).encode()))) == []
+
+
+@pytest.mark.parametrize(("at", "lines"), samples("journal"))
+def test_lines_of_the_journal_are_read_as_before(at: str, lines: list[Any]) -> None:
+    """Each line by itself, as reports read them."""
+    assert at.startswith("ledger/journal/")
+    rewritten = [json.loads(_as(Line)(json.dumps(line).encode())) for line in lines]
+    assert _differences(lines, rewritten) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "body"), [pytest.param(kind, *each.values, id=each.id) for kind in RECORDS for each in samples(kind)]
+)
+def test_a_record_stands_where_it_stood(kind: str, at: str, body: Any) -> None:
+    """Its key follows from what it says."""
+    record = decode(json.dumps(body).encode(), RECORDS[kind])
+    location = output_location(record.source.key)
+    match record:
+        case OpenRecord():
+            assert open_run(at) == (record.job_id, record.run)
+        case RunRecord():
+            assert at == location.run_record_key
+        case ErrorRecord():
+            assert at == location.error_record_key
+        case _:
+            assert at == superseded_key(record.job_id, record.run)
+
+
+def test_the_samples_show_what_is_hardest_to_read() -> None:
+    """Reservations and what is owed, lines begun and under way, segments with pieces, divisions in levels."""
+    counters = [msgspec.convert(body, Counters) for _, body in (each.values for each in samples("governor"))]
+    assert any(each.reserved for each in counters)
+    assert any(each.unsettled for each in counters)
+    assert any(each.pauses for each in counters)
+    assert any(each.unreadable for each in counters)
+    records = [decode(json.dumps(body).encode(), OpenRecord) for _, body in (each.values for each in samples("open"))]
+    segments = [record.segment for record in records if record.segment]
+    assert any(segment.creating for segment in segments)
+    assert any(segment.started for segment in segments)
+    assert any(segment.pieces for segment in segments)
+    divisions = [record.division for record in records if record.division]
+    assert any(division.is_batch for division in divisions)
+    assert any(len(division.levels) > 1 for division in divisions)
+    assert any(division.is_stopping for division in divisions)
+    assert any(record.reservation and record.elapsed_before_write_s for record in records)
+    assert any(record.committed_at_claim for record in records)
+    assert any(record.context_overflows for record in records)
