@@ -27,6 +27,7 @@ from backburner.adapters.responses import ResponsesApi
 from backburner.adapters.secret import ProviderKey
 from backburner.capacity.timing import Pace
 from backburner.errors import BackburnerError
+from backburner.ledger.keys import INBOX, RECIPES, RESPONSES, SUPERSEDED, WORK
 from backburner.memory.budget import MemoryBudget
 from backburner.ports import ABSENT, ConflictError
 from backburner.settings import Settings
@@ -88,7 +89,7 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     if wanted.out is None:
         space.refuse_to_hide(folder, results)
     chosen = choose(wanted.recipe)
-    walk = Walk(folder=folder, prefix=f"inbox/{chosen.name}/", is_output=space.outputs(folder, results))
+    walk = Walk(folder=folder, prefix=f"{INBOX}{chosen.name}/", is_output=space.outputs(folder, results))
     if not wanted.watch and next(iter(walk), None) is None:
         out.print(f"No documents in {folder}: nothing to do.", markup=False)
         return ALL_DONE
@@ -206,8 +207,8 @@ async def _expire(bucket: FolderBucket) -> None:
     """Remove what the clouds' lifecycle rules remove: notes of generations and runs that are long over."""
     sql = "SELECT key FROM objects WHERE key >= ? AND key < ? AND last_modified_us < ? LIMIT ?"
     before_us = now_us() - _KEPT_DAYS * 86_400_000_000
-    for folder in ("ledger/responses", "ledger/superseded", "ledger/work"):
-        values = (f"{folder}/", f"{folder}0", before_us, _MAX_EXPIRED)  # "0" is the character behind the slash
+    for folder in (RESPONSES, SUPERSEDED, WORK):
+        values = (folder, f"{folder[:-1]}0", before_us, _MAX_EXPIRED)  # "0" is the character behind the slash
         keys = await bucket.database.run(lambda turn, values=values: turn.db.execute(sql, values).fetchall())  # type: ignore[misc]
         for (key,) in keys:
             await bucket.delete(key)
@@ -215,7 +216,7 @@ async def _expire(bucket: FolderBucket) -> None:
 
 async def _keep_recipe(bucket: FolderBucket, chosen: Chosen) -> None:
     """Put the recipe where the engine looks for it; of two runs the one that starts later wins."""
-    key = f"recipes/{chosen.name}.md"
+    key = f"{RECIPES}{chosen.name}.md"
     for _ in range(_SWAP_TRIES):
         there = await bucket.get(key)
         if (there.body if there else None) == chosen.source:

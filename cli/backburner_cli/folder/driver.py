@@ -20,7 +20,7 @@ from backburner.adapters.folder.queues import FolderQueue, Room
 from backburner.capacity.limits import Counters
 from backburner.errors import RetryLaterError, UnreadableError
 from backburner.ledger.journal import Line
-from backburner.ledger.keys import OPEN, open_run, output_location
+from backburner.ledger.keys import INBOX, OPEN, open_run, output_location
 from backburner.ledger.records import ErrorRecord, State, decode
 from backburner.tick import TICK_S
 from backburner.wiring import Core
@@ -116,7 +116,7 @@ class Driver:
 
         async def take(document: Document) -> None:
             try:
-                key = f"inbox/{self.recipe}/{document.path}"
+                key = f"{INBOX}{self.recipe}/{document.path}"
                 if document.is_again and key not in self._pending and document.path not in self.tally.failures:
                     self.tally.done -= 1  # it was done, and is counted anew
                 await self._take(key)
@@ -240,7 +240,7 @@ class Driver:
     async def _note(self, lines: list[Line]) -> None:
         for line in lines:
             self.tally.add(line)
-            if line.state is State.SUPERSEDED or not line.key.startswith(f"inbox/{self.recipe}/"):
+            if line.state is State.SUPERSEDED or not line.key.startswith(f"{INBOX}{self.recipe}/"):
                 continue
             is_known = self._pending.pop(line.key, None) is not None
             if not is_known:

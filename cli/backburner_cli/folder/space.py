@@ -18,6 +18,7 @@ from typing import Final
 from backburner.adapters.folder.adoption import is_ours, told_by
 from backburner.adapters.folder.database import Database, OtherVersionError
 from backburner.adapters.folder.layout import STATE_FOLDER, Layout, split_output
+from backburner.ledger.keys import INBOX
 from backburner_cli.folder.provider import STAND_IN
 from backburner_cli.terminal import CommandError
 
@@ -178,7 +179,7 @@ def recorded(space: Space) -> Iterator[list[str]]:
         inner[:] = [name for name in inner if not name.startswith(".")]
         for name in names:
             told = told_by(Path(here) / name)
-            if told is not None and told.source.key.startswith(f"inbox/{space.recipe}/"):
+            if told is not None and told.source.key.startswith(f"{INBOX}{space.recipe}/"):
                 yield told.keys
 
 

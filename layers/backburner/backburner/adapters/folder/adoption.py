@@ -11,8 +11,8 @@ import msgspec
 
 from backburner.adapters.folder import files
 from backburner.adapters.folder.files import Version
-from backburner.adapters.folder.layout import ERROR_LINES, ERROR_RECORD, RUN_RECORD, split_output
-from backburner.ledger.keys import FOLDER, output_location
+from backburner.adapters.folder.layout import split_output
+from backburner.ledger.keys import ERROR_RECORD, FAILED_LINES, FOLDER, INBOX, RUN_RECORD, output_location
 
 _MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
 
@@ -57,7 +57,7 @@ def told_by(path: Path) -> Told | None:
         told = msgspec.json.decode(read[1] or b"", type=Told) if read else None
     except (OSError, msgspec.DecodeError, RecursionError):
         return None
-    return told if told and told.source.bucket == FOLDER and told.source.key.startswith("inbox/") else None
+    return told if told and told.source.bucket == FOLDER and told.source.key.startswith(INBOX) else None
 
 
 def is_ours(path: Path) -> bool:
@@ -81,5 +81,7 @@ def _record_of(path: Path) -> Told | None:
     stem, suffix = split_output(path.name)
     if suffix in (RUN_RECORD, ERROR_RECORD):
         return told_by(path)
-    beside = [path.with_name(stem + kind) for kind in (RUN_RECORD, *((ERROR_RECORD,) if suffix == ERROR_LINES else ()))]
+    beside = [
+        path.with_name(stem + kind) for kind in (RUN_RECORD, *((ERROR_RECORD,) if suffix == FAILED_LINES else ()))
+    ]
     return next((told for told in map(told_by, beside) if told is not None), None) if suffix else None

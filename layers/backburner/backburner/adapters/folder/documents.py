@@ -12,6 +12,7 @@ from backburner.adapters.folder import files
 from backburner.adapters.folder.database import Turn
 from backburner.adapters.folder.files import Version, as_time, now_us
 from backburner.errors import UnreadableError
+from backburner.ledger.keys import INBOX
 from backburner.ports import ConflictError, Stored, TooLargeError
 
 _SETTLED_NS: Final = 2_000_000_000
@@ -29,7 +30,7 @@ class Documents:
     @property
     def prefix(self) -> str:
         """What their keys begin with."""
-        return f"inbox/{self.recipe}/"
+        return f"{INBOX}{self.recipe}/"
 
     def file(self, key: str) -> Path:
         """Where a document lies."""

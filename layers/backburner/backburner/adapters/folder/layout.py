@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from backburner.ledger.keys import ERROR_RECORD, FAILED, FAILED_LINES, RESULTS, RUN_RECORD
+
 STATE_FOLDER: Final = ".backburner"
-RUN_RECORD, ERROR_RECORD, ERROR_LINES = ".run.json", ".error.json", ".errors.jsonl"
 _OUTPUTS: Final = (".md", ".txt", ".json", ".jsonl")
-_OF_FAILURES: Final = (ERROR_RECORD, ERROR_LINES)
+_OF_FAILURES: Final = (ERROR_RECORD, FAILED_LINES)
 _MAX_NAME_BYTES: Final = 255
 _MARK_DIGITS: Final = 24
 _ROOM_FOR_SUFFIX: Final = 16
@@ -32,7 +33,7 @@ class Layout:
 
     def is_output(self, key: str) -> bool:
         """Whether an object lies in `out`."""
-        return key.startswith((f"results/{self.recipe}/", f"failed/{self.recipe}/"))
+        return key.startswith((f"{RESULTS}{self.recipe}/", f"{FAILED}{self.recipe}/"))
 
     def root_of(self, key: str) -> Path:
         """The folder below which an object lies."""
@@ -53,7 +54,7 @@ class Layout:
 
 def split_output(name: str) -> tuple[str, str]:
     """A document's name and what was added to it: `b.txt.run.json` is `b.txt` and `.run.json`."""
-    for suffix in (RUN_RECORD, ERROR_RECORD, ERROR_LINES, *_OUTPUTS):
+    for suffix in (RUN_RECORD, ERROR_RECORD, FAILED_LINES, *_OUTPUTS):
         if name.endswith(suffix) and len(name) > len(suffix):
             return name.removesuffix(suffix), suffix
     return name, ""
@@ -61,7 +62,7 @@ def split_output(name: str) -> tuple[str, str]:
 
 def _is_taken_for_a_failure(key: str) -> bool:
     """A result whose name ends as those of failures do, which lie in the same folder."""
-    return key.startswith("results/") and key.endswith(_OF_FAILURES)
+    return key.startswith(RESULTS) and key.endswith(_OF_FAILURES)
 
 
 def _is_name(name: str) -> bool:
@@ -73,7 +74,7 @@ def _marked(key: str, name: str) -> str:
     """A name that no other document's output has; those of one document have the same mark."""
     stem, suffix = split_output(name)
     suffix = suffix or PurePosixPath(name).suffix[:4] or "."
-    is_shared = key.startswith(("results/", "failed/")) and not _is_taken_for_a_failure(key)
+    is_shared = key.startswith((RESULTS, FAILED)) and not _is_taken_for_a_failure(key)
     named = key.partition("/")[2].removesuffix(suffix) if is_shared else key
     mark = "~" + hashlib.sha256(named.encode()).hexdigest()[:_MARK_DIGITS]
     room = _MAX_NAME_BYTES - len(mark) - _ROOM_FOR_SUFFIX

@@ -16,6 +16,7 @@ from backburner.adapters.folder.adoption import Found, found_at, is_ours
 from backburner.adapters.folder.database import Database, Turn
 from backburner.adapters.folder.files import Staged, as_time, now_us
 from backburner.adapters.folder.layout import Layout
+from backburner.ledger.keys import WORK
 from backburner.ports import ABSENT, ConflictError, Stored, TooLargeError
 
 _COLUMNS: Final = "key, path, etag, size_bytes, last_modified_us, metadata, inode, mtime_ns, staged"
@@ -114,7 +115,7 @@ class Objects:
         if row is not None:
             files.remove(self.file(row))
             turn.db.execute("DELETE FROM objects WHERE key = ?", (key,))
-            if key.startswith("ledger/work/"):
+            if key.startswith(WORK):
                 files.remove_empty(self.file(row).parent)
 
     def page(self, turn: Turn, prefix: str, after: str, most: int) -> tuple[list[tuple[str, Stored]], str | None]:
