@@ -207,7 +207,18 @@ def run_tests(copy: Path) -> tuple[int, str]:
         "PYTHONPATH": os.pathsep.join([str(copy), str(ROOT / "cli")]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--show-capture=no", *TESTS]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "--deep",
+        "-p",
+        "no:cacheprovider",
+        "--show-capture=no",
+        *TESTS,
+    ]
     try:
         ended = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False

@@ -1,8 +1,80 @@
-"""What holds for all tests: a busy machine is no failure, and a property test draws the same examples in every run."""
+"""What holds for all tests: how deep they go, which examples they draw, and the cloud that they share."""
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_socket
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
+
+from support.depth import VARIABLE
+
+WITHOUT_NETWORK = ("fuzz", "life", "model", "unit")
+"""Folders whose tests may reach no network."""
+
+ON_ONE_WORKER = ("localcloud", "yandex", "template", "handlers/test_table_of_verdicts.py")
+"""Folders and modules whose tests share what takes long to start: one worker starts it."""
 
 settings.register_profile(
     "backburner", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("backburner")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer the deep run."""
+    parser.addoption("--deep", action="store_true", help="every history, crash point and example, not a selection")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say how deep, before a test module is imported."""
+    if config.getoption("--deep"):
+        os.environ[VARIABLE] = "deep"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Deal the tests out one by one, but for those that share what takes long to start."""
+    return _Together(config, log)
+
+
+class _Together(LoadScopeScheduling):
+    """Groups go first, the largest before the others: no worker is left with one at the end."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return next((together for together in ON_ONE_WORKER if path.startswith(f"tests/{together}")), nodeid)
+
+
+def _folder(path: Path) -> str:
+    return path.relative_to(Path(__file__).parent).parts[0]
+
+
+@pytest.fixture(autouse=True)
+def _network(request: pytest.FixtureRequest) -> None:
+    """Refuse every socket but the event loop's where no network is needed; the plug-in allows them again afterwards."""
+    if _folder(request.path) in WITHOUT_NETWORK:
+        pytest_socket.disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """The address of the local S3 and SQS: one for all tests of this worker, each with a bucket of its own."""
+    from support.cloud import serve_cloud  # noqa: PLC0415 - most tests need none
+
+    with serve_cloud() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def cloud_clients(endpoint: str) -> Iterator[tuple[Any, Any]]:
+    """Clients of the local S3 and SQS."""
+    from support.cloud import client  # noqa: PLC0415
+
+    s3, sqs = client("s3", endpoint), client("sqs", endpoint)
+    yield s3, sqs
+    s3.close()
+    sqs.close()

@@ -13,7 +13,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from support import forks
+from support import forks, functions
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Measured:
 def _serve(pipe: Connection, function: str, environment: dict[str, str], log: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     forks.enter(environment, log)
-    app, calls = forks.load(function), Counter[str]()
+    app, calls = functions.load(function), Counter[str]()
     bucket, pending = _clients(app.connected())
 
     def count(event_name: str, **_: Any) -> None:
@@ -66,7 +66,7 @@ def _serve(pipe: Connection, function: str, environment: dict[str, str], log: st
             os._exit(0)
         error = ""
         try:
-            app.handler(event, forks.context_of(seconds))
+            app.handler(event, functions.context_of(seconds))
         except Exception as raised:  # noqa: BLE001 - what a cloud would deliver again
             error = f"{type(raised).__name__}: {raised}"
         pipe.send(Told(error, calls, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))

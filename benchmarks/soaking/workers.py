@@ -16,7 +16,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from support import forks
+from support import forks, functions
 
 UNDER_WAY, RAISED, OVERLONG = range(3)
 _WORD = struct.Struct("q")
@@ -113,9 +113,9 @@ def _serve(pipe: Connection, environment: dict[str, str], log: str, gauges_at: t
             function, event, seconds = pipe.recv()
         except EOFError:
             os._exit(0)
-        app = apps[function] = apps.get(function) or forks.load(function)
+        app = apps[function] = apps.get(function) or functions.load(function)
         try:
-            pipe.send((True, app.handler(event, forks.context_of(seconds))))
+            pipe.send((True, app.handler(event, functions.context_of(seconds))))
         except Exception as error:  # noqa: BLE001 - what a cloud would deliver again
             pipe.send((False, f"{type(error).__name__}: {error}"))
 

@@ -1,4 +1,4 @@
-"""A local S3 and SQS for the whole session, clients for them, and the two subjects of every contract."""
+"""Clients of the local S3 and SQS, and the two subjects of every contract."""
 
 import asyncio
 import dataclasses
@@ -11,8 +11,6 @@ from typing import Any, TypeVar
 
 import boto3
 import pytest
-from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 from backburner.adapters.connect import speaking
 from backburner.adapters.folder.queues import FolderQueue
@@ -20,6 +18,7 @@ from backburner.adapters.queues import SqsQueue
 from backburner.adapters.storage import S3Bucket
 from backburner.ports import Bucket, Queue
 from backburner.settings import QueueProtocol
+from support.cloud import client
 from support.fakes import FakeBucket, FakeQueue, World
 from support.folders import FolderPorts, folder_ports
 from support.proxy import Proxy, serve_proxy
@@ -48,11 +47,6 @@ class QueueSubject:
     run: Run
 
 
-@pytest.fixture(autouse=True)
-def _sockets(socket_enabled: None) -> None:
-    """Allow sockets: these tests speak with servers of their own."""
-
-
 @pytest.fixture(scope="session")
 def threads() -> Iterator[ThreadPoolExecutor]:
     """Threads for the calls of boto3."""
@@ -60,40 +54,22 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-@pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
-    """The address of a local S3 and SQS."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-def client(service: str, url: str) -> Any:
+def quick_client(service: str, endpoint: str) -> Any:
     """A client with short limits and at most one retry."""
-    return boto3.client(
-        service,
-        endpoint_url=url,
-        region_name="eu-central-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(
-            connect_timeout=2, read_timeout=5, max_pool_connections=16, retries={"mode": "standard", "max_attempts": 2}
-        ),
-    )
+    limits = {"connect_timeout": 2, "read_timeout": 5, "retries": {"mode": "standard", "max_attempts": 2}}
+    return client(service, endpoint, **limits)
 
 
 @pytest.fixture(scope="session")
 def s3(endpoint: str) -> Any:
     """A client of the local S3."""
-    return client("s3", endpoint)
+    return quick_client("s3", endpoint)
 
 
 @pytest.fixture(scope="session")
 def sqs(endpoint: str) -> Any:
     """A client of the local SQS."""
-    return client("sqs", endpoint)
+    return quick_client("sqs", endpoint)
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +83,7 @@ def sqs_query(endpoint: str) -> Any:
 def proxied(endpoint: str) -> Iterator[tuple[Proxy, Any]]:
     """A proxy in front of the local cloud, and an S3 client that goes through it."""
     with serve_proxy(endpoint) as proxy:
-        yield proxy, client("s3", proxy.url)
+        yield proxy, quick_client("s3", proxy.url)
 
 
 @pytest.fixture

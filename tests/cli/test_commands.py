@@ -8,33 +8,24 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from backburner_cli.demo import SAMPLES
 from backburner_cli.main import app
-
-COMMAND = [str(Path(sys.executable).with_name("backburner"))]
-PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
-
-
-def environment(**more):
-    """This process's own, without a provider or a cloud in it."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OPENAI_", "BACK"))}
-    return inherited | PLAIN | more
-
-
-def run(*arguments, **more):
-    """The command, run to its end."""
-    return subprocess.run(
-        [*COMMAND, *arguments], env=environment(**more), capture_output=True, text=True, timeout=170, check=False
-    )
+from support.commands import INSTALLED, environment, run
 
 
 def test_the_demo_tells_each_document_from_upload_to_result(tmp_path):
     """In the documents' order: what goes wrong, how each ends, tokens, cost, where the text is, the text whole."""
-    shown = run("demo", COLUMNS="80", TMPDIR=str(tmp_path))
+    shown = subprocess.run(
+        [INSTALLED, "demo"],
+        env=environment({"COLUMNS": "80", "TMPDIR": str(tmp_path)}),
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
     assert shown.returncode == 0, shown.stderr
     told = re.findall(r"^ *\d+\.\d s  (inbox/\S+(?: \S+\.md)?) +(.+)$", shown.stdout, re.MULTILINE)
     lease, minutes, letter, lost = (sample.key for sample in SAMPLES)
@@ -69,8 +60,8 @@ def test_the_demo_tells_each_document_from_upload_to_result(tmp_path):
 def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
     """No process of the local cloud outlives the command, and no folder of its own."""
     with subprocess.Popen(
-        [*COMMAND, "up", "--cloud", cloud],
-        env=environment(TMPDIR=str(tmp_path), BACKBURNER_DAILY_TOKENS="123456", BACKBURNER_DAYLY_COST="5"),
+        [INSTALLED, "up", "--cloud", cloud],
+        env=environment({"TMPDIR": str(tmp_path), "BACKBURNER_DAILY_TOKENS": "123456", "BACKBURNER_DAYLY_COST": "5"}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -154,9 +145,11 @@ def test_a_port_in_use_is_refused_with_the_remedy():
 @pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4])
 def test_ctrl_c_while_it_starts_ends_it_in_silence(after_s):
     """Nothing has been begun yet, so there is nothing to say."""
-    with subprocess.Popen(
-        [*COMMAND, "demo"], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as demo:
+    told = environment({"PYTHONPROFILEIMPORTTIME": "1"})  # so that it is seen to be at its first import of many
+    with subprocess.Popen([INSTALLED, "demo"], env=told, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
+        while b"backburner_cli.entry" not in demo.stderr.readline():
+            assert demo.poll() is None
+        demo.stderr.readline()
         with contextlib.suppress(subprocess.TimeoutExpired):
             demo.wait(after_s)
         demo.send_signal(signal.SIGINT)

@@ -5,9 +5,6 @@ Lives are lived on the fakes, in virtual time; what they leave behind is then pu
 
 import itertools
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,17 +12,14 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.s3.models import s3_backends
-from moto.server import ThreadedMotoServer
 
 from backburner.ledger.messages import Message, decode
+from support import commands
+from support.cloud import objects
 from support.fakes import Plan
 from support.system import BUCKET, System
 
-COMMAND = [str(Path(sys.executable).with_name("backburner"))]
 EVENTS = Path(__file__).parents[2] / "events"
-PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
 COMMANDS = ("audit", "status", "dead-letters", "replay", "cancel")
 DONE, FAILED, OPEN, LOST = "inbox/done.txt", "inbox/nosuch/failed.txt", "inbox/open.txt", "inbox/lost ф.txt"
 _NAMES = itertools.count()
@@ -42,17 +36,7 @@ class Cloud:
 
     def run(self, *arguments, **more):
         """The command, run to its end."""
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OPENAI_", "BACK"))
-        }
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            env=inherited | PLAIN | self.environment | more,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        return commands.run(*arguments, **(self.environment | more))
 
     def take(self, queue):
         """Every message of a queue, and remove it."""
@@ -79,22 +63,12 @@ class Cloud:
         """Put in what a system holds; `old` are the prefixes that were written an hour ago."""
         for key, stored in system.bucket.objects.items():
             self.s3.put_object(Bucket=BUCKET, Key=key, Body=stored.body, Metadata=stored.metadata)
-        for key, there in s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[BUCKET].keys.items():
+        for key, there in objects(BUCKET).items():
             if key.startswith(old):
                 there.last_modified -= timedelta(hours=1)
         for queue in (system.pending, system.backlog):
             for message in queue.messages:
                 self.send(queue.name, message.body)
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    """The address of a local S3 and SQS."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

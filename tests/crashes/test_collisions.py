@@ -9,15 +9,15 @@ from urllib.parse import unquote
 import pytest
 
 from crashes.conftest import NewStage
-from crashes.effects import effect_of, operation_of
-from crashes.stage import Stage, ended
+from support.effects import effect_of, operation_of
+from support.forked_deployment import ForkedDeployment, ended
 from support.proxy import Request, Say, deliver, s3_error
 
 KEYS = [f"inbox/report {number}.txt" for number in range(5)]
 _LIMIT_S = 30
 
 
-def _submitted(stage: Stage, *keys: str) -> None:
+def _submitted(stage: ForkedDeployment, *keys: str) -> None:
     """Upload and submit, and let everything be due."""
     for key in keys:
         stage.upload(key)
@@ -26,7 +26,7 @@ def _submitted(stage: Stage, *keys: str) -> None:
     stage.due()
 
 
-def _ends_well(stage: Stage, *keys: str, most_orphans: int = 0) -> None:
+def _ends_well(stage: ForkedDeployment, *keys: str, most_orphans: int = 0) -> None:
     """At rest every document has its one result; what was generated beyond is counted, and no more than is allowed."""
     stage.settle()
     assert stage.problems() == []
@@ -35,7 +35,7 @@ def _ends_well(stage: Stage, *keys: str, most_orphans: int = 0) -> None:
     assert set(_journal(stage).values()) == {1}
 
 
-def _journal(stage: Stage) -> Counter[str]:
+def _journal(stage: ForkedDeployment) -> Counter[str]:
     """How many lines the journal has about each run."""
     lines = [line for key in stage.keys("ledger/journal/") for line in str(stage.text(key)).splitlines()]
     return Counter(f"{line['job_id']}.{line['run']}" for line in map(json.loads, lines))
@@ -62,7 +62,7 @@ class Gate:
         self._open.set()
 
 
-def test_two_ticks_at_once(stage: Stage) -> None:
+def test_two_ticks_at_once(stage: ForkedDeployment) -> None:
     """Two ticks take from the same queue, where every message stands twice: no generation more, every run ends once."""
     _submitted(stage, *KEYS)
     for name in ("pending", "backlog"):
@@ -73,7 +73,7 @@ def test_two_ticks_at_once(stage: Stage) -> None:
     _ends_well(stage, *KEYS)
 
 
-def test_submits_and_ticks_at_once(stage: Stage) -> None:
+def test_submits_and_ticks_at_once(stage: ForkedDeployment) -> None:
     """The same events in three processes, and ticks beside them: one generation for each document."""
     for key in KEYS:
         stage.upload(key)
@@ -84,11 +84,11 @@ def test_submits_and_ticks_at_once(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("effect", ["retrieve", "put result", "put run record", "delete open record"])
-def test_visibility_runs_out_while_a_tick_commits(stage: Stage, effect: str) -> None:
+def test_visibility_runs_out_while_a_tick_commits(stage: ForkedDeployment, effect: str) -> None:
     """A tick stands still before one of its steps; another gets its message and ends the run; then it goes on."""
     key = KEYS[0]
     _submitted(stage, key)
-    gate = Gate(lambda request: _is(request, effect))
+    gate = Gate(lambda request: effect_of(request) == effect)
     stage.rule = gate
     slow = stage.start("checker")
     gate.wait()
@@ -100,13 +100,13 @@ def test_visibility_runs_out_while_a_tick_commits(stage: Stage, effect: str) -> 
 
 
 @pytest.mark.parametrize("effect", ["put open record submitting", "create", "send id to pending"])
-def test_visibility_runs_out_while_a_tick_starts(stage: Stage, effect: str) -> None:
+def test_visibility_runs_out_while_a_tick_starts(stage: ForkedDeployment, effect: str) -> None:
     """A tick stands still while it starts a job that waited; its lease runs out, another takes over: one is counted."""
     key = KEYS[0]
     stage.upload(key)
     stage.rule = lambda request: Say(503) if effect_of(request) == "create" else None
     assert stage.run("submit", stage.event(key)) == 0
-    gate = Gate(lambda request: _is(request, effect))
+    gate = Gate(lambda request: effect_of(request) == effect)
     stage.rule = gate
     stage.due(key)
     slow = stage.start("checker")
@@ -116,11 +116,6 @@ def test_visibility_runs_out_while_a_tick_starts(stage: Stage, effect: str) -> N
     gate.open()
     assert ended(slow) == 0
     _ends_well(stage, key, most_orphans=1)
-
-
-def _is(request: Request, effect: str) -> bool:
-    is_retrieve = request.method == "GET" and request.path.startswith("/v1/responses/")
-    return is_retrieve if effect == "retrieve" else effect_of(request) == effect
 
 
 @pytest.mark.parametrize(
@@ -137,7 +132,7 @@ def test_a_queue_that_takes_half_of_a_batch(new_stage: NewStage, operation: str,
     def refuse_half(request: Request) -> Say | None:
         if operation_of(request) != operation or not left.acquire(blocking=False):
             return None
-        refused.append(_half_refused(request, stage.cloud_url))
+        refused.append(_half_refused(request, stage.endpoint))
         return refused[-1]
 
     stage.rule = refuse_half
@@ -167,7 +162,7 @@ def _half_refused(request: Request, upstream: str) -> Say:
 
 
 @pytest.mark.parametrize(("status", "code"), [(409, "ConditionalRequestConflict"), (412, "PreconditionFailed")])
-def test_a_storm_on_the_governor(stage: Stage, status: int, code: str) -> None:
+def test_a_storm_on_the_governor(stage: ForkedDeployment, status: int, code: str) -> None:
     """Two of three swaps are lost, in submit and in every tick: jobs wait, and nothing is reserved for ever."""
     for key in KEYS:
         stage.upload(key)

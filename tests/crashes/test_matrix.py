@@ -1,7 +1,9 @@
 """A process is killed before and after each of its effects, wherever in a job's life: one result, nothing left over.
 
-Each test lets one process live through a step and takes down its effects; then, for every one of these, another
-document is brought to the same step and its process dies there. A new effect in the code is a new point by itself.
+Each test lets one process live through a step and compares its effects with the order that is promised; then, for every
+one of these, another document is brought to the same step and its process dies there. Those that died before an effect
+get their event again; the others drive themselves. What is after one effect is before the next, for all that stands
+outside: the quick run takes each such gap once, or of a step that begins like another every second.
 """
 
 from collections.abc import Callable
@@ -10,34 +12,60 @@ from signal import SIGKILL
 from typing import Any, get_args
 
 from crashes.conftest import NewStage
-from crashes.effects import Fate, Moment, Point, points_of
-from crashes.stage import TIMER, Stage
+from support.deployment import Deployment
+from support.depth import is_deep, thinned
+from support.effects import Fate, Moment, Point, points_of
+from support.forked_deployment import TIMER, ForkedDeployment
 
 MOMENTS: tuple[Moment, ...] = get_args(Moment)
 ALIVE = "inbox/nobody dies.txt"
+Death = tuple[Point, Moment]
+START = [
+    *("put open record submitting", "create", "put note", "send id to pending", "put open record running"),
+]
+SUBMIT = ["send to pending", "put governor", *START]
+FAIL = ["send to pending", "put error record", "delete open record", "put journal"]
+END = ["delete open record", "delete message", "delete response", "put journal"]
+COMMIT = ["retrieve", "put result", "put run record", "put governor", *END]
+PUT_BACK = [
+    *("retrieve", "send to backlog", "put open record waiting", "put governor", "delete message", "delete response"),
+]
+TAKE_OVER = ["send to pending", *START, "delete message"]
+START_AGAIN = ["put governor", "send to pending", *START, "put governor", "delete message"]
+SHARED = {*START, "send to pending", "delete message", "put governor"}
+"""Effects that several steps have."""
 
 
 @dataclass
 class Step:
     """A step of a job's life: the function that takes it, and how documents are brought to it."""
 
-    stage: Stage
+    stage: ForkedDeployment
     function: str
     bring: Callable[[str], None] = lambda _: None
     """Brings one document, just before its turn."""
     bring_all: Callable[[list[str]], None] = lambda _: None
     """Brings many at once, whose messages are hidden till their turn."""
+    void_messages: int = 0
+    """Messages of steps before, which are deleted at any time."""
     unnamed: set[str] = field(default_factory=set)
     """Documents whose process died where nobody can tell whether a generation was started."""
 
-    def dies_everywhere(self, least: int) -> None:
+    def dies_everywhere(self, order: list[str] | None = None, *, least: int = 1, one_in: int = 1) -> None:
         """Let a process live, then die at each of its effects, each time with a document of its own."""
         whole = Fate()
         self.bring_all([ALIVE])
         assert self._take(ALIVE, whole) == 0
+        own = whole.seen.copy()
+        for _ in range(self.void_messages):
+            own.remove("delete message")
+        assert order in (None, own), own
         points = points_of(whole.seen)
         assert len(points) >= least, whole.seen
-        fates = {_key(point, moment): Fate(point, moment) for point in points for moment in MOMENTS}
+        deaths: list[Death] = [(point, moment) for point in points for moment in MOMENTS]
+        if not is_deep():
+            deaths = thinned(_gaps(points), one_in, kind=_kind)
+        fates = {_key(*death): Fate(*death) for death in deaths}
         self.bring_all(list(fates))
         for key, fate in fates.items():
             code = self._take(key, fate)
@@ -55,16 +83,31 @@ class Step:
         event: Any = TIMER if self.function == "checker" else self.stage.event(key)
         return self.stage.run(self.function, event, fate)
 
+    def send_again(self) -> None:
+        """The events of those that died before an effect, as a trigger sends them after a call that failed."""
+        assert self.stage.run("submit", self.stage.event(*self.stage.keys("inbox/before "))) == 0
+
     def all_end_well(self, needed: int = 1, died_before: int = 0) -> None:
-        """The events once more, ticks and sweeps; and every document has its one result, its orphans counted."""
+        """Ticks and sweeps; and every document has its one result, its orphans counted."""
         stage = self.stage
-        assert stage.run("submit", stage.event(*stage.keys("inbox/"))) == 0
+        self.send_again()
         stage.settle()
         assert stage.problems() == []
         for key in stage.keys("inbox/"):
             counted = stage.run_record(key)["suspected_orphans"]
             assert counted == (key in self.unnamed) + died_before, key
             assert stage.superfluous(key, needed) <= counted, key
+
+
+def _gaps(points: list[Point]) -> list[Death]:
+    """Before the first effect, and after each."""
+    return [(points[0], "before"), *((point, "after") for point in points)]
+
+
+def _kind(death: Death) -> str:
+    """The effect that this step alone has."""
+    (effect, _), _ = death
+    return "shared" if effect in SHARED else effect
 
 
 def _key(point: Point, moment: Moment) -> str:
@@ -82,13 +125,13 @@ def _is_unnamed(fate: Fate) -> bool:
     return "put open record submitting" in done and "send id to pending" not in done
 
 
-def _swept_already(stage: Stage) -> Stage:
+def _swept_already(stage: ForkedDeployment) -> ForkedDeployment:
     """No sweep is due: the empty bucket had its first."""
     assert stage.run("checker") == 0
     return stage
 
 
-def _submit(stage: Stage, keys: list[str], **settings: str) -> list[str]:
+def _submit(stage: ForkedDeployment, keys: list[str], **settings: str) -> list[str]:
     """Upload and submit in a process that lives; its effects. No message shows before its document's turn."""
     for key in keys:
         stage.upload(key)
@@ -99,17 +142,29 @@ def _submit(stage: Stage, keys: list[str], **settings: str) -> list[str]:
     return fate.seen
 
 
-def test_submit(stage: Stage) -> None:
+def test_submit(stage: ForkedDeployment) -> None:
     """From the guard to the record `running`."""
-    step = Step(stage, "submit")
-    step.dies_everywhere(least=6)
+    step = Step(_swept_already(stage), "submit")
+    step.dies_everywhere(SUBMIT)
     step.all_end_well()
 
 
-def test_a_tick_that_commits(stage: Stage) -> None:
+def test_a_submit_that_fails_a_document(stage: ForkedDeployment) -> None:
+    """The error record is there, once, and no generation is started."""
+    stage.recipe("default", "modle: x")
+    step = Step(_swept_already(stage), "submit")
+    step.dies_everywhere(FAIL)
+    step.send_again()
+    stage.settle()
+    assert Deployment.problems(stage) == []
+    assert {stage.error_record(key)["reason"] for key in stage.keys("inbox/")} == {"invalid_recipe"}
+    assert stage.creates() == []
+
+
+def test_a_tick_that_commits(stage: ForkedDeployment) -> None:
     """From the retrieve to the journal: nothing is started again, whatever is done twice."""
     step = Step(_swept_already(stage), "checker", bring_all=lambda keys: _submit(stage, keys))
-    step.dies_everywhere(least=7)
+    step.dies_everywhere(COMMIT)
     step.all_end_well()
     assert step.unnamed == set()
 
@@ -118,22 +173,35 @@ def test_a_tick_that_puts_a_run_back(new_stage: NewStage) -> None:
     """After an empty answer, from its retrieve to the backlog: the second generation is needed, a third is not."""
     stage = _swept_already(new_stage(BACKBURNER_MODEL="stand-in/completed-empty:1"))
     step = Step(stage, "checker", bring_all=lambda keys: _submit(stage, keys))
-    step.dies_everywhere(least=5)
+    step.dies_everywhere(PUT_BACK)
     step.all_end_well(needed=2)
 
 
-def test_a_tick_that_takes_over(stage: Stage) -> None:
+def test_a_tick_that_starts_the_next_attempt(new_stage: NewStage) -> None:
+    """After a create that was refused, from the backlog to the record `running`."""
+    stage = _swept_already(new_stage(BACKBURNER_MODEL="stand-in/create-503:1"))
+
+    def refuse(key: str) -> None:
+        assert "put open record waiting" in _submit(stage, [key])
+        stage.open_tap(bad_creates=1)  # it would be closed by so many in one bucket
+
+    step = Step(stage, "checker", bring=refuse, void_messages=1)
+    step.dies_everywhere(START_AGAIN, one_in=2)
+    step.all_end_well()
+
+
+def test_a_tick_that_takes_over(stage: ForkedDeployment) -> None:
     """A submit died after its claim, and the tick that takes its run over dies as well: no attempt but these."""
 
     def die(key: str) -> None:
         assert stage.run("submit", stage.event(key), Fate(("create", 1), "before")) == -SIGKILL
 
     step = Step(_swept_already(stage), "checker", bring=die)
-    step.dies_everywhere(least=6)
+    step.dies_everywhere(TAKE_OVER, one_in=2)
     step.all_end_well(needed=1, died_before=1)
 
 
-def test_a_tick_that_drains_the_backlog(stage: Stage) -> None:
+def test_a_tick_that_drains_the_backlog(stage: ForkedDeployment) -> None:
     """A job that waited for capacity, from its reservation to the record `running`."""
     _submit(_swept_already(stage), ["inbox/takes the only place there is.txt"])
 
@@ -142,11 +210,11 @@ def test_a_tick_that_drains_the_backlog(stage: Stage) -> None:
         assert effects.count("put open record waiting") == len(keys)
 
     step = Step(stage, "checker", bring_all=wait)
-    step.dies_everywhere(least=7)
+    step.dies_everywhere(least=7, one_in=2)
     step.all_end_well()
 
 
-def test_a_tick_that_sweeps(stage: Stage) -> None:
+def test_a_tick_that_sweeps(stage: ForkedDeployment) -> None:
     """A document whose event was lost, from the sweep that finds it to the end of that sweep."""
     _swept_already(stage)
 
@@ -156,5 +224,5 @@ def test_a_tick_that_sweeps(stage: Stage) -> None:
         stage.forget_the_last_sweep()
 
     step = Step(stage, "checker", bring=forget)
-    step.dies_everywhere(least=7)
+    step.dies_everywhere(least=7, one_in=2)
     step.all_end_well()

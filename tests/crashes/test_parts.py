@@ -13,8 +13,9 @@ from backburner.documents.chunking import cut
 from backburner.split.merge import groups
 from backburner_cli.standin.extract import summarise
 from crashes.conftest import NewStage
-from crashes.effects import Fate, Moment, Point
-from crashes.stage import TIMER, Stage
+from support.depth import thinned
+from support.effects import Fate, Moment, Point
+from support.forked_deployment import TIMER, ForkedDeployment
 
 KINDS = (
     *("put result", "send to backlog", "send to pending", "put open record running", "put open record submitting"),
@@ -58,7 +59,7 @@ def sampled(effects: list[str]) -> dict[str, tuple[Point, Moment]]:
     return found
 
 
-def _life(stage: Stage, key: str, text: str, fates: dict[str, Fate]) -> None:
+def _life(stage: ForkedDeployment, key: str, text: str, fates: dict[str, Fate]) -> None:
     """One document from its upload to where its processes let it come."""
     stage.upload(key, text)
     stage.run("submit", stage.event(key), fates.get("submit"))
@@ -68,22 +69,26 @@ def _life(stage: Stage, key: str, text: str, fates: dict[str, Fate]) -> None:
     stage.hide()
 
 
-def _dies_everywhere(stage: Stage, folder: str, suffix: str, text: Callable[[str], str]) -> int:
+def _dies_everywhere(stage: ForkedDeployment, folder: str, suffix: str, text: Callable[[str], str]) -> int:
     """Lives, each with a death; how many died."""
     whole = {"submit": Fate(), "checker": Fate()}
     key = f"inbox/{folder}/{ALIVE}{suffix}"
     _life(stage, key, text(key), whole)
+    deaths = [
+        (f"{function} {name}", function, point, moment)
+        for function, fate in whole.items()
+        for name, (point, moment) in sampled(fate.seen).items()
+    ]
     died = 0
-    for function, fate in whole.items():
-        for name, (point, moment) in sampled(fate.seen).items():
-            key = f"inbox/{folder}/{function} {name}{suffix}"
-            fated = Fate(point, moment)
-            _life(stage, key, text(key), {function: fated})
-            died += fated.is_dead and fated.process is not None and fated.process.exitcode == -SIGKILL
+    for name, function, point, moment in thinned(deaths, one_in=3, kind=lambda death: death[2][0]):
+        key = f"inbox/{folder}/{name}{suffix}"
+        fated = Fate(point, moment)
+        _life(stage, key, text(key), {function: fated})
+        died += fated.is_dead and fated.process is not None and fated.process.exitcode == -SIGKILL
     return died
 
 
-def _ends_well(stage: Stage) -> None:
+def _ends_well(stage: ForkedDeployment) -> None:
     assert stage.run("submit", stage.event(*stage.keys("inbox/"))) == 0
     stage.settle()
 

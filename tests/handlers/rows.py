@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .world import DOCUMENT
+from support.deployment import DOCUMENT
 
 SCHEMA = "schema: {type: object, additionalProperties: false, required: [town], properties: {town: {type: string}}}"
 CAP = "max_output_tokens: 400"

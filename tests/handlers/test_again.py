@@ -2,18 +2,19 @@
 
 import pytest
 
-from .world import DOCUMENT, World
+from support.deployment import DOCUMENT
+from support.warm_deployment import WarmDeployment
 
 KEY = "inbox/notes/letter.txt"
 OTHER = "The mountains of Ardal are high. They are cold in winter."
 
 
-def _paths(world: World) -> list[str]:
+def _paths(world: WarmDeployment) -> list[str]:
     return world.keys("results/") + world.keys("failed/")
 
 
 @pytest.fixture
-def fails_once(world: World) -> World:
+def fails_once(world: WarmDeployment) -> WarmDeployment:
     """A world where a document has failed, and would be done the next time."""
     world.recipe("notes")
     world.stand_in.script("refusal")
@@ -23,14 +24,14 @@ def fails_once(world: World) -> World:
 
 
 @pytest.fixture
-def done(world: World) -> World:
+def done(world: WarmDeployment) -> WarmDeployment:
     """A world where a document is done."""
     world.recipe("notes")
     world.process(KEY)
     return world
 
 
-def test_a_failed_document_that_is_uploaded_again_runs_again(fails_once: World) -> None:
+def test_a_failed_document_that_is_uploaded_again_runs_again(fails_once: WarmDeployment) -> None:
     """The same bytes will do; its success removes the error record."""
     fails_once.process(KEY)
     assert fails_once.problems() == []
@@ -38,14 +39,14 @@ def test_a_failed_document_that_is_uploaded_again_runs_again(fails_once: World) 
     assert fails_once.error_record(KEY) is None
 
 
-def test_a_failed_document_whose_event_comes_again_does_not_run_again(fails_once: World) -> None:
+def test_a_failed_document_whose_event_comes_again_does_not_run_again(fails_once: WarmDeployment) -> None:
     """A repeated event never replays."""
     fails_once.submit(KEY)
     fails_once.settle()
     assert (fails_once.error_record(KEY)["run"], len(fails_once.creates())) == (1, 1)
 
 
-def test_a_done_document_that_is_uploaded_again_does_not_run_again(done: World) -> None:
+def test_a_done_document_that_is_uploaded_again_does_not_run_again(done: WarmDeployment) -> None:
     """The same document with the same recipe and model is paid once."""
     before = done.run_record(KEY)
     done.process(KEY)
@@ -54,7 +55,7 @@ def test_a_done_document_that_is_uploaded_again_does_not_run_again(done: World) 
     assert done.problems() == []
 
 
-def test_another_recipe_and_an_upload_run_again_and_replace_the_result(done: World) -> None:
+def test_another_recipe_and_an_upload_run_again_and_replace_the_result(done: WarmDeployment) -> None:
     """The new recipe is another job at the same place."""
     before = done.run_record(KEY)
     done.recipe("notes", "max_output_tokens: 900", "Do it otherwise.")
@@ -66,7 +67,7 @@ def test_another_recipe_and_an_upload_run_again_and_replace_the_result(done: Wor
     assert done.problems() == []
 
 
-def test_another_output_removes_the_old_result(done: World) -> None:
+def test_another_output_removes_the_old_result(done: WarmDeployment) -> None:
     """A document has one result: the file that the old record names goes once the new record stands."""
     assert _paths(done) == ["results/notes/letter.txt.md", "results/notes/letter.txt.run.json"]
     done.recipe("notes", "output: txt")
@@ -75,7 +76,7 @@ def test_another_output_removes_the_old_result(done: World) -> None:
     assert done.problems() == []
 
 
-def test_a_failure_leaves_the_older_result_and_its_record(done: World) -> None:
+def test_a_failure_leaves_the_older_result_and_its_record(done: WarmDeployment) -> None:
     """What was paid for stays, with the record that says which document it is of."""
     before = done.run_record(KEY), done.result(KEY)
     done.stand_in.script("refusal")
@@ -90,7 +91,7 @@ def test_a_failure_leaves_the_older_result_and_its_record(done: World) -> None:
     assert done.error_record(KEY) is None
 
 
-def test_a_result_that_somebody_changed_is_replaced_by_the_next_run(done: World) -> None:
+def test_a_result_that_somebody_changed_is_replaced_by_the_next_run(done: WarmDeployment) -> None:
     """Hand edits stand until another run of the document ends, and stop none."""
     done.upload("results/notes/letter.txt.md", "edited by hand")
     done.process(KEY, OTHER)
@@ -98,7 +99,7 @@ def test_a_result_that_somebody_changed_is_replaced_by_the_next_run(done: World)
     assert done.problems() == []
 
 
-def test_a_recipe_that_was_missing_can_be_uploaded_later(world: World) -> None:
+def test_a_recipe_that_was_missing_can_be_uploaded_later(world: WarmDeployment) -> None:
     """The document fails, then runs with the recipe that came: it is another job."""
     world.process(KEY)
     assert world.error_record(KEY)["reason"] == "unknown_recipe"

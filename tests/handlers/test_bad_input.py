@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from backburner.errors import ConfigError, UnknownEventError
+from support.events import SHAPES, TIMERS, recorded, s3_notification
+from support.functions import load
+from support.warm_deployment import WarmDeployment, unload
 
 from .conftest import NewWorld
-from .loading import load
-from .shapes import SHAPES, TIMERS, recorded, s3_notification
-from .world import World, unload
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n"
 DOCUMENTS = {
@@ -32,7 +32,7 @@ RECIPES = {
 }
 
 
-def test_documents_that_cannot_be_read_fail_with_their_reason(world: World) -> None:
+def test_documents_that_cannot_be_read_fail_with_their_reason(world: WarmDeployment) -> None:
     """Nothing is sent to the provider, and each says what to do."""
     keys = {f"inbox/{name}": reason for name, (_, reason) in DOCUMENTS.items()}
     for name, (body, _) in DOCUMENTS.items():
@@ -45,7 +45,7 @@ def test_documents_that_cannot_be_read_fail_with_their_reason(world: World) -> N
     assert world.stand_in.requests == ()
 
 
-def test_recipes_that_cannot_be_used_fail_their_documents(world: World) -> None:
+def test_recipes_that_cannot_be_used_fail_their_documents(world: WarmDeployment) -> None:
     """A typo is never billed: to the default neither."""
     for name, (text, _, _) in RECIPES.items():
         if text is not None:
@@ -61,7 +61,7 @@ def test_recipes_that_cannot_be_used_fail_their_documents(world: World) -> None:
     assert world.stand_in.requests == ()
 
 
-def test_a_document_that_is_gone_before_its_event_leaves_nothing(world: World) -> None:
+def test_a_document_that_is_gone_before_its_event_leaves_nothing(world: WarmDeployment) -> None:
     """There is nothing to do, and nothing to complain of."""
     world.upload("inbox/a.txt")
     world.remove("inbox/a.txt")
@@ -71,7 +71,7 @@ def test_a_document_that_is_gone_before_its_event_leaves_nothing(world: World) -
     assert all(world.messages(name) == [] for name in world.queues)
 
 
-def test_a_broken_record_never_stops_its_neighbours(world: World) -> None:
+def test_a_broken_record_never_stops_its_neighbours(world: WarmDeployment) -> None:
     """The good ones are submitted, and the handler raises at its end, so that the cloud delivers again."""
     for name in "abc":
         world.upload(f"inbox/{name}.txt", f"Document {name} of the harbour.")
@@ -85,7 +85,7 @@ def test_a_broken_record_never_stops_its_neighbours(world: World) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_an_event_of_another_bucket_is_refused(world: World, shape: str) -> None:
+def test_an_event_of_another_bucket_is_refused(world: WarmDeployment, shape: str) -> None:
     """It is said which bucket came and which was meant; nothing is read or billed."""
     world.upload("inbox/a.txt")
     app = world.app("submit")
@@ -96,14 +96,14 @@ def test_an_event_of_another_bucket_is_refused(world: World, shape: str) -> None
 
 
 @pytest.mark.parametrize("name", ["aws/s3-delete", "aws/s3-test", "yandex/yandex-object-delete"])
-def test_events_that_ask_for_nothing_are_passed_over(world: World, name: str) -> None:
+def test_events_that_ask_for_nothing_are_passed_over(world: WarmDeployment, name: str) -> None:
     """Deletions and a new trigger's test event are no errors."""
     world.app("submit").handler(recorded(name), None)
     assert world.keys() == []
 
 
 @pytest.mark.parametrize("key", ["results/a.txt.md", "recipes/a.md", "inbox/folder/", "elsewhere/inbox/a.txt"])
-def test_only_documents_in_the_inbox_are_submitted(world: World, key: str) -> None:
+def test_only_documents_in_the_inbox_are_submitted(world: WarmDeployment, key: str) -> None:
     """Outputs, recipes and folder markers start nothing, even if the trigger's filter is wrong."""
     world.upload(key)
     world.submit(key)
@@ -112,7 +112,7 @@ def test_only_documents_in_the_inbox_are_submitted(world: World, key: str) -> No
 
 @pytest.mark.parametrize("function", ["submit", "checker"])
 @pytest.mark.parametrize("event", [{}, {"messages": []}, [], "text", None, {"Records": "rubbish"}], ids=str)
-def test_an_event_of_an_unknown_shape_is_refused(world: World, function: str, event: Any) -> None:
+def test_an_event_of_an_unknown_shape_is_refused(world: WarmDeployment, function: str, event: Any) -> None:
     """The error names what is understood."""
     if (function, event) == ("submit", {"messages": []}):
         world.app(function).handler(event, None)
@@ -158,7 +158,7 @@ def test_a_provider_that_needs_a_project_says_so(new_world: NewWorld) -> None:
     assert world.stand_in.requests == ()
 
 
-def test_the_region_as_the_contract_names_it_is_enough(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_region_as_the_contract_names_it_is_enough(world: WarmDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
     """`AWS_REGION` is the documented name: whoever sets that and no other can run both functions."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     assert world.environment["AWS_REGION"]
@@ -166,7 +166,7 @@ def test_the_region_as_the_contract_names_it_is_enough(world: World, monkeypatch
     assert world.problems() == []
 
 
-def test_a_message_that_is_not_ours_goes_to_the_dead_letters(world: World) -> None:
+def test_a_message_that_is_not_ours_goes_to_the_dead_letters(world: WarmDeployment) -> None:
     """It stops no tick, and is kept for somebody to look at."""
     world.sqs.send_message(QueueUrl=world.queues["pending"], MessageBody='{"not": "ours"}')
     world.process("inbox/a.txt")

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from .shapes import SHAPES, TIMERS
-from .world import World
+from support.events import SHAPES, TIMERS
+from support.warm_deployment import WarmDeployment
 
 IDLE = """
 import json, sys
-from handlers.loading import load
+from support.functions import load
 counts = load("checker").handler(json.loads(sys.argv[1]), None)
 heavy = {"openai", "httpx2", "jsonschema_rs", "yaml"} & set(sys.modules)
 print(json.dumps({"counts": counts, "heavy": sorted(heavy)}), file=sys.stderr)
@@ -24,7 +24,7 @@ print(json.dumps({"counts": counts, "heavy": sorted(heavy)}), file=sys.stderr)
 
 
 @pytest.mark.parametrize("timer", TIMERS)
-def test_an_idle_tick_touches_no_provider_and_imports_no_sdk(world: World, timer: str) -> None:
+def test_an_idle_tick_touches_no_provider_and_imports_no_sdk(world: WarmDeployment, timer: str) -> None:
     """In a process of its own: nothing received, nothing asked, and the seconds of the import are not paid."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     ended = subprocess.run(
@@ -45,7 +45,7 @@ def test_an_idle_tick_touches_no_provider_and_imports_no_sdk(world: World, timer
 
 
 @pytest.mark.parametrize("context", [None, SimpleNamespace()], ids=["None", "empty"])
-def test_a_context_without_lambdas_extras_will_do(world: World, context: Any) -> None:
+def test_a_context_without_lambdas_extras_will_do(world: WarmDeployment, context: Any) -> None:
     """Other clouds' contexts have no remaining time and no request id; some callers pass none at all."""
     world.upload("inbox/a.txt")
     assert world.app("submit").handler(SHAPES["s3"](world.bucket, "inbox/a.txt"), context) == {"records": 1}
@@ -54,7 +54,7 @@ def test_a_context_without_lambdas_extras_will_do(world: World, context: Any) ->
     assert world.problems() == []
 
 
-def test_a_warm_environment_is_used_again(world: World) -> None:
+def test_a_warm_environment_is_used_again(world: WarmDeployment) -> None:
     """Settings, clients and connections are made once: the second event finds them."""
     app = world.app("submit")
     for number in range(2):
@@ -64,7 +64,7 @@ def test_a_warm_environment_is_used_again(world: World) -> None:
     assert (info.misses, info.hits) == (1, 1)
 
 
-def test_no_log_line_holds_a_documents_text(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_log_line_holds_a_documents_text(world: WarmDeployment, caplog: pytest.LogCaptureFixture) -> None:
     """Ids and keys are logged; documents, instructions, results and the key are not."""
     world.recipe("notes", instructions="The secret instructions.")
     world.stand_in.script("refusal")

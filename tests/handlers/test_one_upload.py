@@ -5,9 +5,10 @@ from datetime import datetime
 import pytest
 
 from backburner_cli.standin import NOTICE, count_tokens
+from support.deployment import DOCUMENT
+from support.warm_deployment import WarmDeployment
 
 from .conftest import NewWorld
-from .world import DOCUMENT, World
 
 KEY = "inbox/notes/harbour.txt"
 INSTRUCTIONS = "Keep every number."
@@ -33,7 +34,7 @@ RECORD = {
 RESPONSE = {"id", "attempt", "status", "model", "usage", "error", "incomplete_details", "created_at", "completed_at"}
 
 
-def _submit(world: World) -> None:
+def _submit(world: WarmDeployment) -> None:
     world.recipe("notes", FRONT, INSTRUCTIONS)
     world.upload(KEY)
     world.submit(KEY)
@@ -69,7 +70,7 @@ def test_one_upload_is_one_create_and_one_result(new_world: NewWorld, provider: 
     assert len(world.creates()) == 1
 
 
-def test_the_run_record_tells_the_truth_in_every_field(world: World) -> None:
+def test_the_run_record_tells_the_truth_in_every_field(world: WarmDeployment) -> None:
     """Where it came from, what made it, what it cost; the account is the provider's own. In true time."""
     _submit(world)
     for _ in range(8):
@@ -107,7 +108,7 @@ def test_the_run_record_tells_the_truth_in_every_field(world: World) -> None:
     assert response["created_at"] <= response["completed_at"]
 
 
-def test_both_clouds_timers_start_a_tick(world: World) -> None:
+def test_both_clouds_timers_start_a_tick(world: WarmDeployment) -> None:
     """An EventBridge schedule and a Yandex timer do the same."""
     for number, timer in enumerate(("aws", "yandex")):
         key = f"inbox/{number}.txt"

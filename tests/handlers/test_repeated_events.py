@@ -6,15 +6,15 @@ from threading import Barrier
 
 import pytest
 
-from .loading import context_for_a_tick_of, load
-from .shapes import SHAPES, TIMERS
-from .world import World, unload
+from support.events import SHAPES, TIMERS
+from support.functions import context_of, load
+from support.warm_deployment import WarmDeployment, unload
 
 KEY = "inbox/letter.txt"
 TIMES = 5
 
 
-def _one_of_all(world: World) -> None:
+def _one_of_all(world: WarmDeployment) -> None:
     """One generation, one result, nothing left over."""
     world.settle()
     assert len(world.creates()) == 1
@@ -22,7 +22,7 @@ def _one_of_all(world: World) -> None:
     assert world.problems() == []
 
 
-def test_the_same_event_five_times_in_a_row_starts_one_generation(world: World) -> None:
+def test_the_same_event_five_times_in_a_row_starts_one_generation(world: WarmDeployment) -> None:
     """Whatever the shape that brings it, and also once the result stands."""
     world.upload(KEY)
     for number in range(TIMES):
@@ -32,7 +32,7 @@ def test_the_same_event_five_times_in_a_row_starts_one_generation(world: World) 
     _one_of_all(world)
 
 
-def test_one_event_that_names_a_document_five_times_starts_one_generation(world: World) -> None:
+def test_one_event_that_names_a_document_five_times_starts_one_generation(world: WarmDeployment) -> None:
     """The records of one event are handled at the same time."""
     world.upload(KEY)
     world.submit(*[KEY] * TIMES)
@@ -40,7 +40,7 @@ def test_one_event_that_names_a_document_five_times_starts_one_generation(world:
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_the_same_event_five_times_at_once_starts_one_generation(world: World, round_: int) -> None:
+def test_the_same_event_five_times_at_once_starts_one_generation(world: WarmDeployment, round_: int) -> None:
     """Five environments of the function, each with caches and clients of its own, begin at the same moment."""
     world.upload(KEY, f"Round {round_} of the harbour of Veldt.")
     event = SHAPES["s3"](world.bucket, KEY)
@@ -57,7 +57,7 @@ def test_the_same_event_five_times_at_once_starts_one_generation(world: World, r
     _one_of_all(world)
 
 
-def test_two_ticks_at_once_write_one_result(world: World) -> None:
+def test_two_ticks_at_once_write_one_result(world: WarmDeployment) -> None:
     """A tick that lasts meets the next one."""
     keys = [f"inbox/{number}.txt" for number in range(6)]
     for key in keys:
@@ -68,7 +68,7 @@ def test_two_ticks_at_once_write_one_result(world: World) -> None:
 
     def tick(handler: Callable[[object, object], object]) -> object:
         begin.wait()
-        return handler(TIMERS["aws"], context_for_a_tick_of(2))
+        return handler(TIMERS["aws"], context_of(2))
 
     with ThreadPoolExecutor(2) as environments:
         list(environments.map(tick, [app.handler for app in apps]))

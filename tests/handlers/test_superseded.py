@@ -2,7 +2,7 @@
 
 import pytest
 
-from .world import World
+from support.warm_deployment import WarmDeployment
 
 KEY = "inbox/letter.txt"
 OLD = "The old letter is about the harbour of Veldt."
@@ -10,14 +10,14 @@ NEW = "The new letter is about the mountains of Ardal."
 
 
 @pytest.fixture
-def running(world: World) -> World:
+def running(world: WarmDeployment) -> WarmDeployment:
     """A world where the old letter's generation runs."""
     world.upload(KEY, OLD)
     world.submit(KEY)
     return world
 
 
-def _stands(world: World, text: str) -> None:
+def _stands(world: WarmDeployment, text: str) -> None:
     """The result is of this text, nothing is left over, and no generation ran twice without being counted."""
     world.settle()
     assert world.problems() == []
@@ -27,7 +27,7 @@ def _stands(world: World, text: str) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before the old one ends", "after the old one ends", "never"])
-def test_the_document_that_stands_now_wins(running: World, moment: str) -> None:
+def test_the_document_that_stands_now_wins(running: WarmDeployment, moment: str) -> None:
     """Whenever the new one's event comes, and even if it is lost: the old text is set aside, never over the new."""
     running.upload(KEY, NEW)
     if moment == "before the old one ends":
@@ -43,7 +43,7 @@ def test_the_document_that_stands_now_wins(running: World, moment: str) -> None:
     assert len(running.creates()) == 2
 
 
-def test_one_put_back_while_both_run_wins_with_its_own_generation(running: World) -> None:
+def test_one_put_back_while_both_run_wins_with_its_own_generation(running: WarmDeployment) -> None:
     """Old, new, old again: the first generation is still of the document that stands."""
     running.upload(KEY, NEW)
     running.submit(KEY)
@@ -54,7 +54,7 @@ def test_one_put_back_while_both_run_wins_with_its_own_generation(running: World
     assert [len(running.creates(text)) for text in (OLD, NEW)] == [1, 1]
 
 
-def test_one_put_back_after_it_was_set_aside_runs_again(running: World) -> None:
+def test_one_put_back_after_it_was_set_aside_runs_again(running: WarmDeployment) -> None:
     """Its first run is over, so its event opens a second one."""
     running.upload(KEY, NEW)
     running.later(4)
@@ -66,7 +66,7 @@ def test_one_put_back_after_it_was_set_aside_runs_again(running: World) -> None:
     assert running.run_record(KEY)["run"] == 2
 
 
-def test_one_put_back_after_both_are_done_runs_again(world: World) -> None:
+def test_one_put_back_after_both_are_done_runs_again(world: WarmDeployment) -> None:
     """The record that stands is the other document's."""
     for text in (OLD, NEW, OLD):
         world.process(KEY, text)
@@ -75,7 +75,7 @@ def test_one_put_back_after_both_are_done_runs_again(world: World) -> None:
     assert world.superseded() == []
 
 
-def test_one_deleted_while_it_runs_is_finished(running: World) -> None:
+def test_one_deleted_while_it_runs_is_finished(running: WarmDeployment) -> None:
     """It was paid for: its text stands at its place."""
     running.remove(KEY)
     running.settle()
@@ -84,7 +84,7 @@ def test_one_deleted_while_it_runs_is_finished(running: World) -> None:
     assert running.open_records() == []
 
 
-def test_one_deleted_while_it_waits_fails_source_missing(world: World) -> None:
+def test_one_deleted_while_it_waits_fails_source_missing(world: WarmDeployment) -> None:
     """Nothing is created for a document that is not there."""
     world.stand_in.script("create-503")
     world.upload(KEY, OLD)
@@ -97,7 +97,7 @@ def test_one_deleted_while_it_waits_fails_source_missing(world: World) -> None:
     assert world.stand_in.generations == ()
 
 
-def test_one_replaced_while_it_waits_is_never_sent(world: World) -> None:
+def test_one_replaced_while_it_waits_is_never_sent(world: WarmDeployment) -> None:
     """The old text does not go out once there is a new one."""
     world.stand_in.script("create-503")
     world.upload(KEY, OLD)
@@ -108,7 +108,7 @@ def test_one_replaced_while_it_waits_is_never_sent(world: World) -> None:
     assert [made.input for made in world.stand_in.generations] == [NEW]
 
 
-def test_a_job_keeps_the_recipe_it_was_claimed_with(world: World) -> None:
+def test_a_job_keeps_the_recipe_it_was_claimed_with(world: WarmDeployment) -> None:
     """A recipe that changes meanwhile supersedes nothing as long as nobody uploads the document again."""
     world.recipe("default", instructions="The first recipe.")
     world.upload(KEY, OLD)

@@ -1,6 +1,7 @@
 """The whole system as a state machine: DESIGN section 1 after every step, and at rest once the faults have stopped.
 
-The gate runs a fixed selection of histories. `BACKBURNER_MODEL_EXAMPLES=5000` looks for new ones, at random.
+The gate runs a fixed selection of histories, the deep run a larger one; `BACKBURNER_MODEL_EXAMPLES=5000` looks for new
+ones, at random.
 """
 
 import dataclasses
@@ -17,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from backburner.wiring import Core, Ports, assemble
 from model.books import Truth, WatchedBucket
 from model.misbehaviours import AMBIGUOUS, FORGETFUL, MISBEHAVIOURS, RECIPES
-from model.stage import Fault, Stage
+from support.actors import Fault, Stage
+from support.depth import depth
 from support.fakes import Effect, FakeClock, FakeExtractor, FakeGenerator, FakeMessage, Plan
 from support.system import TICK_S, System
 
@@ -287,7 +289,7 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=int(MORE_EXAMPLES or 600),
+    max_examples=int(MORE_EXAMPLES or depth(100, 600)),
     stateful_step_count=30,
     derandomize=MORE_EXAMPLES is None,
     # To shrink a failing history takes minutes: the gate tells it as it is, a search makes it short.

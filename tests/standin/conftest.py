@@ -81,11 +81,6 @@ def world_of(profile: Any, **options: Any) -> Iterator[World]:
             yield World(running=running, clock=clock, sdk=sdk, http=http, model_prefix=prefix)
 
 
-@pytest.fixture(autouse=True)
-def _sockets(socket_enabled: None) -> None:
-    """Allow sockets: these tests speak HTTP with a server of their own."""
-
-
 @pytest.fixture(scope="session")
 def openai_world() -> Iterator[World]:
     """Start one stand-in of the default profile for all tests."""

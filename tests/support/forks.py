@@ -6,7 +6,6 @@
 Importing boto3 and the SDK takes seconds; the server does it once, each fork is there after some milliseconds.
 """
 
-import importlib.util
 import multiprocessing
 import os
 import sys
@@ -16,28 +15,9 @@ from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
-FUNCTIONS = Path(__file__).parents[2] / "functions"
-RESERVED_S = 33.0
-"""What the checker keeps back of a function's time: a create that is under way, and a rest to end by itself."""
-
-
-def load(function: str) -> ModuleType:
-    """A function's `app.py`, by its path, as a cloud loads it."""
-    spec = importlib.util.spec_from_file_location(f"{function}_app", FUNCTIONS / function / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def context_of(seconds: float) -> Any:
-    """A function's context that leaves a tick so many seconds to take messages in."""
-    return SimpleNamespace(get_remaining_time_in_millis=lambda: round((seconds + RESERVED_S) * 1000))
+from support.functions import context_of, load
 
 
 def enter(environment: Mapping[str, str], log: str) -> None:

@@ -1,4 +1,4 @@
-"""Heavy work in a process that may have no more memory than a small function: run by `tests/life/test_memory.py`.
+"""Heavy work in a process that may have no more memory than the smallest function: for `test_smallest_function.py`.
 
     export FOLDER=/tmp/heavy
     python -m support.heavy documents 20 5        # five documents of 20 MB, with an emoji in each, at once

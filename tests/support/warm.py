@@ -1,6 +1,7 @@
-"""Imported once by the server of forks: everything that a handler's environment takes long to read."""
+"""Imported once by the server of forks: all that a handler or the operator's command takes long to import."""
 
 import importlib
+import sys
 
 import botocore.loaders
 import botocore.session
@@ -10,6 +11,7 @@ for _module in (
     "aws_lambda_powertools.utilities.parameters",
     "backburner.adapters.connect",
     "openai.resources.responses",
+    "backburner_cli.main",
 ):
     importlib.import_module(_module)
 _loader = botocore.loaders.create_loader()
@@ -23,3 +25,5 @@ for _service in ("s3", "sqs"):
         aws_secret_access_key="none",
     )
 openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1")
+for _name in [name for name in sys.modules if name.partition(".")[0] == "backburner_cli"]:
+    del sys.modules[_name]  # it reads the environment as it is imported: each command does that anew

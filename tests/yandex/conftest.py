@@ -16,16 +16,14 @@ from backburner_cli.localcloud.cloud import CHECKOUT
 from backburner_cli.standin import StandIn, serve
 from backburner_cli.yandexcloud.bundle import REQUIREMENTS, package
 from backburner_cli.yandexcloud.storage import Refuse, object_storage
-from handlers import conftest as handlers
-from handlers.world import AT_ONCE, client
+from support.cloud import client
+from support.deployment import AT_ONCE
+from support.yandex_deployment import REGION, Installed, YandexDeployment
 
 from .interpreters import INTERPRETERS
 from .policy import refusal
-from .world import REGION, Installed, YandexWorld
 
-NewYandexWorld = Callable[..., YandexWorld]
-endpoint = handlers.endpoint
-_sockets = handlers._sockets
+NewWorld = Callable[..., YandexDeployment]
 
 
 @pytest.fixture(scope="session")
@@ -61,16 +59,18 @@ def cloud(endpoint: str) -> Iterator[tuple[Any, Any]]:
 
 
 @pytest.fixture
-def new_world(endpoint: str, cloud: tuple[Any, Any], installed: Installed) -> Iterator[NewYandexWorld]:
+def new_world(endpoint: str, cloud: tuple[Any, Any], installed: Installed) -> Iterator[NewWorld]:
     """Worlds for one test: a provider that keeps Yandex AI Studio's rules, a bucket whose policy is enforced."""
     s3, sqs = cloud
     with ExitStack() as stack:
 
-        def make(refuse: Refuse = refusal, token: Any = None, queue_address: str = "", **settings: str) -> YandexWorld:
+        def make(
+            refuse: Refuse = refusal, token: Any = None, queue_address: str = "", **settings: str
+        ) -> YandexDeployment:
             told: list[tuple[str, str, str]] = []
             storage = stack.enter_context(object_storage(endpoint, lambda *one: told.append(one), refuse=refuse))
             running = stack.enter_context(serve(StandIn("yandex", timing=AT_ONCE)))
-            world = YandexWorld(
+            world = YandexDeployment(
                 s3,
                 sqs,
                 endpoint,
@@ -91,7 +91,7 @@ def new_world(endpoint: str, cloud: tuple[Any, Any], installed: Installed) -> It
 
 
 @pytest.fixture
-def world(new_world: NewYandexWorld) -> YandexWorld:
+def world(new_world: NewWorld) -> YandexDeployment:
     """A world with a provider that behaves."""
     return new_world()
 

@@ -6,14 +6,14 @@ import pytest
 
 from backburner_cli.standin import NOTICE
 from handlers.rows import ROWS, Row
+from support.yandex_deployment import TOKEN, YandexDeployment
 
-from .conftest import NewYandexWorld
-from .world import TOKEN, YandexWorld
+from .conftest import NewWorld
 
 KEY = "inbox/notes/годовой отчёт + приложения 100%.txt"
 
 
-def test_an_upload_comes_back_as_text(world: YandexWorld) -> None:
+def test_an_upload_comes_back_as_text(world: YandexDeployment) -> None:
     """One generation, its text at its place, a run record, and nothing left over.
 
     The event tells neither ETag nor size: a first upload of nothing, replaced before its event came, does not matter.
@@ -33,7 +33,7 @@ def test_an_upload_comes_back_as_text(world: YandexWorld) -> None:
     assert world.stand_in.generations[0].deleted
 
 
-def test_a_batch_is_handled_as_one_and_repeated_as_one(world: YandexWorld) -> None:
+def test_a_batch_is_handled_as_one_and_repeated_as_one(world: YandexDeployment) -> None:
     """Ten events in a call, twice; a deleted document among them; each of the others has one generation."""
     keys = [f"inbox/{number}.txt" for number in range(10)]
     for key in keys[1:]:
@@ -52,7 +52,7 @@ WANTED = (
 FAILURES = [row for row in ROWS if row.behaviour in WANTED and not row.front.startswith("max_output")]
 
 
-def test_every_kind_of_failure_ends_as_it_does_elsewhere(world: YandexWorld) -> None:
+def test_every_kind_of_failure_ends_as_it_does_elsewhere(world: YandexDeployment) -> None:
     """Failed with its reason or done after its attempts, all in one bucket: never a result that is none."""
     for row in FAILURES:
         world.recipe(row.name, f"model: stand-in/{row.behaviour}\n{row.front}".strip(), "Do it.")
@@ -64,13 +64,13 @@ def test_every_kind_of_failure_ends_as_it_does_elsewhere(world: YandexWorld) -> 
     assert world.problems() == []
 
 
-def _outcome(world: YandexWorld, row: Row) -> str | None:
+def _outcome(world: YandexDeployment, row: Row) -> str | None:
     error = world.error_record(row.key)
     assert (error is None) != (world.run_record(row.key) is None), row.name
     return error["reason"] if error else None
 
 
-def test_log_lines_are_what_cloud_logging_parses(world: YandexWorld) -> None:
+def test_log_lines_are_what_cloud_logging_parses(world: YandexDeployment) -> None:
     """One JSON object a line with a level that it knows, a constant message and keys; no metrics format of AWS's."""
     world.upload("inbox/a.txt", "Whispered words about the harbour.")
     world.submit("inbox/a.txt", "inbox/sumary/none.txt")
@@ -86,7 +86,7 @@ def test_log_lines_are_what_cloud_logging_parses(world: YandexWorld) -> None:
         assert not any(word in line for line in world.logs())
 
 
-def test_what_fails_in_a_call_is_logged_in_one_line(new_world: NewYandexWorld) -> None:
+def test_what_fails_in_a_call_is_logged_in_one_line(new_world: NewWorld) -> None:
     """A traceback is a key of its line, at the level ERROR; the call itself fails, so that the trigger tries again."""
     world = new_world(refuse=lambda call: "AccessDenied" if call.key == "inbox/a.txt" else None)
     world.upload("inbox/a.txt")

@@ -17,14 +17,14 @@ from backburner.adapters.connect import _IDLE_S
 from backburner_cli.yandexcloud.events import object_event
 from backburner_cli.yandexcloud.instance import FunctionError, TimedOutError
 from support.proxy import serve_proxy
+from support.yandex_deployment import TOKEN, YandexDeployment
 
-from .conftest import NewYandexWorld
-from .world import TOKEN, YandexWorld
+from .conftest import NewWorld
 
 KEY = "inbox/letter.txt"
 
 
-def test_two_instances_at_once_do_each_others_work_once(world: YandexWorld) -> None:
+def test_two_instances_at_once_do_each_others_work_once(world: YandexDeployment) -> None:
     """The same batch twice at the same time, then two ticks at the same time: one generation a document."""
     keys = [f"inbox/{number}.txt" for number in range(6)]
     for key in keys:
@@ -40,7 +40,7 @@ def test_two_instances_at_once_do_each_others_work_once(world: YandexWorld) -> N
     assert len(world.creates()) == 6
 
 
-def test_a_call_that_takes_too_long_is_ended_and_nothing_is_lost(new_world: NewYandexWorld) -> None:
+def test_a_call_that_takes_too_long_is_ended_and_nothing_is_lost(new_world: NewWorld) -> None:
     """The instance is gone in the middle of its create, and the guard takes over."""
     world = new_world(BACKBURNER_MODEL="stand-in/retrieve-slow")
     world.upload(KEY)
@@ -102,7 +102,7 @@ def blackholes() -> Iterator[Callable[[str], Blackhole]]:
 
 
 def test_connections_that_died_in_a_suspended_instance_are_not_used(
-    new_world: NewYandexWorld, endpoint: str, blackholes: Callable[[str], Blackhole]
+    new_world: NewWorld, endpoint: str, blackholes: Callable[[str], Blackhole]
 ) -> None:
     """To queues and provider alike: no create is lost in one, so no orphan is suspected, and no read waits for it."""
     queues = blackholes(endpoint)
@@ -152,7 +152,7 @@ def metadata_service(value: str) -> Iterator[tuple[str, list[str | None]]]:
 
 
 @pytest.mark.parametrize(("expires_s", "expected"), [(43_200, TOKEN), (300, "t1.renewed")])
-def test_the_key_is_the_calls_own_token(new_world: NewYandexWorld, expires_s: int, expected: str) -> None:
+def test_the_key_is_the_calls_own_token(new_world: NewWorld, expires_s: int, expected: str) -> None:
     """As the context brings it; one that might end within the call is replaced before it is used."""
     token = {"access_token": TOKEN, "expires_in": expires_s, "token_type": "Bearer"}
     world = new_world(token=lambda: token)
@@ -164,7 +164,7 @@ def test_the_key_is_the_calls_own_token(new_world: NewYandexWorld, expires_s: in
         assert asked == ([] if expected == TOKEN else ["Google"])
 
 
-def test_a_function_without_key_and_service_account_says_so(new_world: NewYandexWorld) -> None:
+def test_a_function_without_key_and_service_account_says_so(new_world: NewWorld) -> None:
     """At its first call, with the remedy; nothing is begun."""
     world = new_world(token=lambda: None)
     world.upload(KEY)

@@ -4,9 +4,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import NewYandexWorld
+from support.yandex_deployment import YandexDeployment
+
+from .conftest import NewWorld
 from .policy import allows, render
-from .world import YandexWorld
 
 OBJECTS = "arn:aws:s3:::bucket"
 RIGHTS = [
@@ -62,7 +63,7 @@ def test_the_policy_fits() -> None:
     assert len(str(render("b" * 63, "a" * 20, "a" * 20, users))) < 10_240
 
 
-def test_a_forbidden_read_is_never_taken_for_an_absent_key(new_world: NewYandexWorld) -> None:
+def test_a_forbidden_read_is_never_taken_for_an_absent_key(new_world: NewWorld) -> None:
     """Without the right to list, a missing key answers 403: the call fails and is tried again, nothing is decided."""
     world = new_world(refuse=lambda call: "AccessDenied" if call.key.startswith(("recipes/", "results/")) else None)
     world.upload("inbox/notes/a.txt")
@@ -71,7 +72,7 @@ def test_a_forbidden_read_is_never_taken_for_an_absent_key(new_world: NewYandexW
     assert (world.keys("failed/"), world.creates()) == ([], [])
 
 
-def test_every_other_test_here_runs_under_it(world: YandexWorld) -> None:
+def test_every_other_test_here_runs_under_it(world: YandexDeployment) -> None:
     """The local Object Storage enforces it: who signs as a function is refused where the policy refuses it."""
     world.upload("inbox/a.txt")
     s3 = boto3.client(

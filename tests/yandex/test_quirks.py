@@ -11,14 +11,14 @@ from backburner.adapters.storage import S3Bucket
 from backburner.maintenance.dead_letters import Kind, understand
 from backburner_cli.yandexcloud.events import object_event
 from support.proxy import serve_proxy
+from support.yandex_deployment import YandexDeployment
 
-from .conftest import NewYandexWorld
-from .world import YandexWorld
+from .conftest import NewWorld
 
 KEY = "inbox/letter.txt"
 
 
-def test_the_queues_are_spoken_to_in_the_form_protocol_if_asked(new_world: NewYandexWorld, endpoint: str) -> None:
+def test_the_queues_are_spoken_to_in_the_form_protocol_if_asked(new_world: NewWorld, endpoint: str) -> None:
     """Behind its switch, from the zip; the queues' addresses go out as they were given."""
     with serve_proxy(endpoint) as proxy:
         world = new_world(queue_address=proxy.url, BACKBURNER_QUEUE_PROTOCOL="query")
@@ -32,7 +32,7 @@ def test_the_queues_are_spoken_to_in_the_form_protocol_if_asked(new_world: NewYa
     assert {call["QueueUrl"][0] for call in calls} <= given
 
 
-def test_metadata_names_come_back_recased_and_are_understood(world: YandexWorld) -> None:
+def test_metadata_names_come_back_recased_and_are_understood(world: YandexDeployment) -> None:
     """The adapter reads what it wrote, whatever the case of the names on the wire."""
     s3 = boto3.client(
         "s3", endpoint_url=world.storage, region_name=world.region, aws_access_key_id="user", aws_secret_access_key="-"
@@ -47,7 +47,7 @@ def test_metadata_names_come_back_recased_and_are_understood(world: YandexWorld)
     assert stored.metadata == {"backburner-run": "Job.1"}
 
 
-def test_a_burst_is_paced_and_sends_nothing_of_newer_amazon_checksums(new_world: NewYandexWorld) -> None:
+def test_a_burst_is_paced_and_sends_nothing_of_newer_amazon_checksums(new_world: NewWorld) -> None:
     """Ten creates a second at most, the rest waits within the same call; other stores may not know those headers."""
     seen: set[str] = set()
     world = new_world(refuse=lambda call: seen.update(call.headers))

@@ -240,7 +240,7 @@ class Sweeper:
         """Put the governor's reservations right, where two sweeps in a row say the same of them."""
         names = {key.removeprefix(OPEN).removesuffix(".json") for key in open_records}
         counters, _ = await self.governor.counters()
-        missing = await under_way.reservations() if counters.last_sweep is None else {}
+        missing = await under_way.missing_reservations(counters) if counters.last_sweep is None else {}
 
         def put_right(counters: Counters, now: datetime) -> int:
             note_unreadable(counters, under_way.swept.unreadable, readable)
@@ -275,13 +275,24 @@ class _UnderWay:
             self._sources = {(held.record.source.key, held.record.source.etag) for held in found}
         return (key, document.etag) in self._sources
 
-    async def reservations(self) -> dict[str, Reservation]:
-        """What the generations under way must have reserved."""
+    async def missing_reservations(self, before: Counters) -> dict[str, Reservation]:
+        """What the generations under way must have reserved, and had not before their records were read.
+
+        What was reserved then is gone only if it was settled since; what was not may have been settled before, and then
+        its run is over although its record is still open. Put back, either would be booked a second time.
+        """
         return {
             held.record.name: held.record.reservation
             for held in await self._read()
-            if held.record.reservation is not None and held.record.reserves
+            if held.record.reservation is not None
+            and held.record.reserves
+            and held.record.name not in before.reserved
+            and not await self._is_over(held.record)
         }
+
+    async def _is_over(self, record: OpenRecord) -> bool:
+        committed = await self.sweeper.ledger.committed(record.location, record.job_id)
+        return committed.is_over(record.run)
 
     async def _read(self) -> list[Open]:
         at_once = asyncio.Semaphore(_READS_AT_ONCE)

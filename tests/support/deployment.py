@@ -1,13 +1,6 @@
-"""A world for the real handlers: a bucket and queues at a local S3 and SQS, the stand-in provider, the environment.
+"""A bucket, queues and a provider as a deployment has them, and the environment that leads its functions to them.
 
-    world = new_world()                          # the fixture of conftest.py; one bucket, three queues, one provider
-    world.upload("inbox/a.txt", "text")          # what a user does: no event yet
-    world.submit("inbox/a.txt")                  # the event, through functions/submit/app.py
-    world.settle()                               # ticks of functions/checker/app.py until nothing is left
-    world.result("inbox/a.txt"), world.run_record("inbox/a.txt")
-
-Handlers are loaded by path, each time as a fresh module with caches of its own, as a new environment of a function is.
-`world.later(s)` lets time pass for store and queues alone: what is delayed or in hand shows sooner, objects are older.
+`later` lets time pass for the store and the queues alone: what is delayed or in hand shows sooner, objects are older.
 Nothing of the code under test is touched by it, and no test waits for what a minute would bring.
 """
 
@@ -16,63 +9,29 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 from typing import Any
-
-import boto3
-from botocore.config import Config
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.s3.models import s3_backends
-from moto.sqs.models import sqs_backends
 
 from backburner.ledger.keys import output_location
 from backburner_cli.standin import Received, Running, StandIn, Timing
+from support import cloud
+from support.cloud import REGION
 
-from .loading import context_for_a_tick_of, load
-from .shapes import SHAPES, TIMERS, s3_notification
-
-REGION = "eu-central-1"
 AT_ONCE = Timing(queued_s=0.05, running_s=0, per_1000_tokens_s=0, slow_s=0.3, drip_every_s=0.2)
 """A provider that is done by the first look, and answers creates as background mode does: `queued`."""
 DOCUMENT = (
     "The harbour of Veldt moved 4200 containers in March. Most of them carried grain for the northern towns. "
     "The harbour master asked the council for 3 new cranes. The council will decide on 2031-05-17."
 )
+FOREIGN = ("AWS_", "OPENAI_", "BACKBURNER_")
+"""What the machine's own environment may hold and handlers would read."""
 PENDING, BACKLOG, DEAD = "pending", "backlog", "dead"
 _MAX_RECEIVES = 1000
-_MAX_TICKS = 60
 _numbers = itertools.count()
 
 
-def unload(app: ModuleType) -> None:
-    """Close what a handler's environment holds open."""
-    if not app.connected.cache_info().currsize:
-        return
-    ready = app.connected()
-    checker = ready.core.tick.checker
-    if provider := checker.generator._cache.get("client"):
-        ready.runner.run(provider.close())
-    ready.runner.close()
-    checker.ledger.bucket.threads.shutdown()
-    for client in (checker.ledger.bucket.client, checker.messenger.pending.queue.client):
-        client.close()
-
-
-def client(service: str, url: str, region: str = REGION) -> Any:
-    """A client of the local cloud."""
-    return boto3.client(
-        service,
-        endpoint_url=url,
-        region_name=region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(connect_timeout=5, read_timeout=20, max_pool_connections=32),
-    )
-
-
 @dataclass
-class World:
-    """One bucket, its queues and a provider. `environment` is what the handlers are started with."""
+class Deployment:
+    """One bucket, its queues and a provider. `environment` is what handlers are started with."""
 
     s3: Any
     sqs: Any
@@ -82,7 +41,6 @@ class World:
     settings: Mapping[str, str] = field(default_factory=dict)
     visibility_s: int = 120
     region: str = REGION
-    apps: dict[str, ModuleType] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the bucket and the queues."""
@@ -132,52 +90,14 @@ class World:
         """Let the last sweep have ended now, so that none is due for an hour."""
         self.upload("ledger/governor.json", json.dumps({"last_sweep": datetime.now(UTC).isoformat()}))
 
-    def open_tap(self) -> None:
-        """Forget the bad creates, and whatever was paused for them."""
+    def open_tap(self, bad_creates: int = 0) -> None:
+        """Forget the bad creates, all or but so many, and whatever was paused for them."""
         governor = json.loads(self.text("ledger/governor.json") or "{}")
-        self.upload("ledger/governor.json", json.dumps(governor | {"bad_creates": 0, "pauses": {}}))
+        self.upload("ledger/governor.json", json.dumps(governor | {"bad_creates": bad_creates, "pauses": {}}))
 
     def remove(self, key: str) -> None:
         """Delete an object."""
         self.s3.delete_object(Bucket=self.bucket, Key=key)
-
-    def app(self, function: str) -> ModuleType:
-        """A function's environment: the same one each time, as a cloud keeps it warm."""
-        if function not in self.apps:
-            self.apps[function] = load(function)
-        return self.apps[function]
-
-    def connect(self) -> None:
-        """Let both functions read the environment now, while it is this world's."""
-        for function in ("submit", "checker"):
-            self.app(function).connected()
-
-    def submit(self, *keys: str, shape: str = "s3") -> None:
-        """Send upload events: an S3 notification holds all keys, the other shapes one each."""
-        batch = shape == "s3"
-        events = [s3_notification(self.bucket, keys)] if batch else [SHAPES[shape](self.bucket, key) for key in keys]
-        for event in events:
-            self.app("submit").handler(event, None)
-
-    def tick(self, seconds: float = 1.0, timer: str = "aws") -> dict[str, int]:
-        """One tick that stays for what falls due within so many seconds."""
-        counts: dict[str, int] = self.app("checker").handler(TIMERS[timer], context_for_a_tick_of(seconds))
-        return counts
-
-    def settle(self, step_s: float = 130.0, most_ticks: int = _MAX_TICKS) -> None:
-        """Tick, `step_s` of the store's time apart, until the queues are empty. Raises `AssertionError` if never."""
-        for _ in range(most_ticks):
-            self.later(step_s)
-            self.tick()
-            if not self.messages(PENDING) and not self.messages(BACKLOG):
-                return
-        raise AssertionError(f"after {most_ticks} ticks: {self.open_records()}, {self.messages(PENDING)}")
-
-    def process(self, key: str, body: str | bytes = DOCUMENT) -> None:
-        """The whole way of one document."""
-        self.upload(key, body)
-        self.submit(key)
-        self.settle()
 
     def later(self, seconds: float) -> None:
         """Let time pass for the store and the queues."""
@@ -206,11 +126,8 @@ class World:
 
     def text(self, key: str) -> str | None:
         """An object's text, None where there is none."""
-        try:
-            body: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        except self.s3.exceptions.NoSuchKey:
-            return None
-        return body.decode()
+        stored = self._stored().get(key)
+        return None if stored is None else stored.value.decode()
 
     def modified(self, key: str) -> str:
         """When an object was last written, as records write it."""
@@ -219,20 +136,25 @@ class World:
 
     def etag(self, key: str) -> str:
         """An object's ETag."""
-        etag: str = self.s3.head_object(Bucket=self.bucket, Key=key)["ETag"]
+        etag: str = self._stored()[key].etag
         return etag.strip('"')
 
     def result(self, key: str, output: str = "md") -> str | None:
         """The text at a document's place."""
         return self.text(output_location(key).result_key(output))
 
+    def json(self, key: str) -> Any:
+        """An object's JSON, None where there is none."""
+        text = self.text(key)
+        return None if text is None else json.loads(text)
+
     def run_record(self, key: str) -> Any:
         """The run record at a document's place, None where there is none."""
-        return _json(self.text(output_location(key).run_record_key))
+        return self.json(output_location(key).run_record_key)
 
     def error_record(self, key: str) -> Any:
         """The error record at a document's place, None where there is none."""
-        return _json(self.text(output_location(key).error_record_key))
+        return self.json(output_location(key).error_record_key)
 
     def open_records(self, key: str | None = None) -> list[Any]:
         """Open records, all or a document's."""
@@ -266,19 +188,10 @@ class World:
         return found
 
     def _records(self, prefix: str) -> list[Any]:
-        return [record for key in self.keys(prefix) if (record := _json(self.text(key)))]
+        return [record for key in self.keys(prefix) if (record := self.json(key))]
 
     def _messages(self, name: str) -> list[Any]:
-        return list(sqs_backends[DEFAULT_ACCOUNT_ID][self.region].queues[self.queues[name].rsplit("/", 1)[1]]._messages)
+        return cloud.messages(self.queues[name], self.region)
 
     def _stored(self) -> dict[str, Any]:
-        return dict(s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.bucket].keys.items())
-
-    def close(self) -> None:
-        """Close what the handlers hold open."""
-        for app in self.apps.values():
-            unload(app)
-
-
-def _json(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+        return cloud.objects(self.bucket)

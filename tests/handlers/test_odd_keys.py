@@ -2,7 +2,7 @@
 
 import pytest
 
-from .world import World
+from support.warm_deployment import WarmDeployment
 
 KEYS = [
     "inbox/a b.txt",
@@ -28,7 +28,7 @@ FOLDERS = sorted({key.split("/")[1] for key in KEYS if key.count("/") > 1})
 
 
 @pytest.mark.parametrize("shape", ["s3", "eventbridge", "yandex"])
-def test_every_key_names_its_own_document_and_result(world: World, shape: str) -> None:
+def test_every_key_names_its_own_document_and_result(world: WarmDeployment, shape: str) -> None:
     """The document of the very key goes out, and what comes back stands at its place and nobody else's."""
     for folder in FOLDERS:
         world.recipe(folder)
@@ -52,7 +52,7 @@ def test_every_key_names_its_own_document_and_result(world: World, shape: str) -
     assert world.keys("failed/") == []
 
 
-def test_a_key_without_a_recipes_name_fails_unknown_recipe(world: World) -> None:
+def test_a_key_without_a_recipes_name_fails_unknown_recipe(world: WarmDeployment) -> None:
     """`inbox//x` names no recipe, and is billed to none."""
     world.upload("inbox//x.txt")
     world.submit("inbox//x.txt")
@@ -60,7 +60,7 @@ def test_a_key_without_a_recipes_name_fails_unknown_recipe(world: World) -> None
     assert world.creates() == []
 
 
-def test_recipes_names_compare_in_nfc(world: World) -> None:
+def test_recipes_names_compare_in_nfc(world: WarmDeployment) -> None:
     """A folder typed on one system meets a recipe uploaded from another."""
     for recipe, folder in (("re\u0301sume\u0301", "r\u00e9sum\u00e9"), ("\u00fcber", "u\u0308ber")):
         world.recipe(recipe, instructions=f"The instructions of {recipe}.")

@@ -1,6 +1,6 @@
-"""A bucket, queues and a provider behind proxies, and the real handlers that reach them from processes of their own.
+"""A deployment whose real handlers run in processes of their own, behind proxies, and die where a test says.
 
-    stage.upload("inbox/a.txt", TEXT)
+    stage.upload("inbox/a.txt", text_of("inbox/a.txt"))
     stage.run("submit", stage.event("inbox/a.txt"), Fate(point=("create", 1), moment="after"))   # dies there
     stage.settle()                                                                              # ticks, then sweeps
     assert stage.problems() == []
@@ -9,37 +9,28 @@ Time passes at the store and the queues alone, and only where a test says so: `d
 or of all, show now, `age` makes objects older. Nothing of the code under test is touched, and nobody waits for a lease.
 """
 
-import itertools
 import json
-import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote_plus
 
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.s3.models import s3_backends
-from moto.sqs.models import sqs_backends
-
-from backburner.ledger.keys import output_location
-from backburner_cli.standin import Running
 from backburner_cli.standin.extract import summarise
-from crashes.effects import Fate, operation_of
 from support import forks
+from support.deployment import Deployment
+from support.effects import Fate, operation_of
+from support.events import TIMERS, s3_notification
 from support.proxy import CUT, Proxy, Request, Rule
 
-REGION = "eu-central-1"
-TIMER = json.loads((Path(__file__).parents[2] / "events/aws/eventbridge-schedule.json").read_text())
-_S3_PUT = (Path(__file__).parents[2] / "events/aws/s3-put.json").read_text()
+TIMER = TIMERS["aws"]
 _LIMIT_S = 60
 _MINUTE_S = 60
 _TICK_S, _HURRIED_TICK_S = 1.0, 3.0
 _POLL_S = 0.1
 _MAX_TICKS = 30
-_numbers = itertools.count()
 
 
 def text_of(key: str) -> str:
@@ -47,18 +38,15 @@ def text_of(key: str) -> str:
     return f"The harbour of Veldt keeps a book about {key}. It has 4200 lines. The council reads it on 2031-05-17."
 
 
-@dataclass
-class Stage:
-    """One bucket, its queues and a provider. `rule` may interfere with whatever goes through the proxies."""
+@dataclass(kw_only=True)
+class ForkedDeployment(Deployment):
+    """A deployment behind proxies. `rule` may interfere with whatever goes through them."""
 
-    s3: Any
-    sqs: Any
+    visibility_s: int = 600
     cloud: Proxy
-    cloud_url: str
-    provider: Proxy
-    running: Running
+    outside: Proxy
+    """Between the handlers and the provider."""
     log: Path
-    settings: Mapping[str, str] = field(default_factory=dict)
     expected: Callable[[str], str] = summarise
     """What a document's text must become."""
     hurries: bool = False
@@ -68,32 +56,12 @@ class Stage:
 
     def __post_init__(self) -> None:
         """Make the bucket and the queues, and stand between them and the handlers."""
-        self.bucket = f"stage-{next(_numbers)}"
-        self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.queues = {name: self._queue(name) for name in ("pending", "backlog", "dead")}
-        self.cloud.rule = lambda request: self._judge(request, self.cloud_url)
-        self.provider.rule = lambda request: self._judge(request, self.running.base_url)
-        urls = {name: url.replace(self.cloud_url, self.cloud.url) for name, url in self.queues.items()}
-        self.environment = {
-            "AWS_ENDPOINT_URL": self.cloud.url,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "BACKBURNER_BUCKET": self.bucket,
-            "BACKBURNER_PROVIDER": "openai",
-            "BACKBURNER_MODEL": "stand-in",
-            "BACKBURNER_LEASE_S": "900",
-            "OPENAI_BASE_URL": f"{self.provider.url}/v1",
-            "OPENAI_API_KEY": "key-of-a-test",
-            **{f"BACKBURNER_{name.upper()}_QUEUE_URL": url for name, url in urls.items()},
-            **self.settings,
-        }
-
-    def _queue(self, name: str) -> str:
-        visible = {"VisibilityTimeout": "600"}
-        url: str = self.sqs.create_queue(QueueName=f"{self.bucket}-{name}", Attributes=visible)["QueueUrl"]
-        return url
+        super().__post_init__()
+        self.cloud.rule = lambda request: self._judge(request, self.endpoint)
+        self.outside.rule = lambda request: self._judge(request, self.running.base_url)
+        through = {name: value.replace(self.endpoint, self.cloud.url) for name, value in self.environment.items()}
+        through["OPENAI_BASE_URL"] = f"{self.outside.url}/v1"
+        self.environment = {**through, "BACKBURNER_LEASE_S": "900", **self.settings}
 
     def _judge(self, request: Request, upstream: str) -> Any:
         if (act := self.rule(request)) is not None:
@@ -102,24 +70,20 @@ class Stage:
         if self.hurries:
             request = _hurried(request)
         if operation_of(request) == "receivemessage":
-            shortened = _shortened(request)
-            return CUT if fate.is_dead else shortened  # else the dead would take what is meant for the next
+            time.sleep(_POLL_S)  # instead of the second that it asks for: no test waits for what does not come
+            at_once = _changed(request, WaitTimeSeconds=0)
+            return CUT if fate.is_dead else at_once  # else the dead would take what is meant for the next
         return fate.meets(request, upstream) or (request if self.hurries else None)
 
     # What users, clouds and time do.
 
-    def upload(self, key: str, text: str | None = None) -> None:
+    def upload(self, key: str, body: str | bytes | None = None) -> None:
         """Put a document."""
-        self.s3.put_object(Bucket=self.bucket, Key=key, Body=(text_of(key) if text is None else text).encode())
+        super().upload(key, text_of(key) if body is None else body)
 
     def event(self, *keys: str) -> Any:
         """The S3 notification about some documents."""
-        event = json.loads(_S3_PUT)
-        records = [json.loads(json.dumps(event["Records"][0])) for _ in keys]
-        for record, key in zip(records, keys, strict=True):
-            record["s3"]["bucket"]["name"] = self.bucket
-            record["s3"]["object"]["key"] = quote_plus(key, safe="/")
-        return {"Records": records}
+        return s3_notification(self.bucket, keys)
 
     def start(self, function: str, event: Any = TIMER, **settings: str) -> BaseProcess:
         """Begin one call of a handler in a process of its own."""
@@ -191,28 +155,6 @@ class Stage:
 
     # What stands.
 
-    def messages(self, name: str) -> list[Any]:
-        """The messages in a queue, visible or not."""
-        return [json.loads(message.body) for message in list(self._messages(name))]
-
-    def keys(self, prefix: str = "") -> list[str]:
-        """All keys below a prefix."""
-        return sorted(key for key in self._stored() if key.startswith(prefix))
-
-    def text(self, key: str) -> str | None:
-        """An object's text, None where there is none."""
-        stored = self._stored().get(key)
-        return None if stored is None else stored.value.decode()
-
-    def json(self, key: str) -> Any:
-        """An object's JSON, None where there is none."""
-        text = self.text(key)
-        return None if text is None else json.loads(text)
-
-    def run_record(self, key: str) -> Any:
-        """The run record at a document's place, None where there is none."""
-        return self.json(output_location(key).run_record_key)
-
     def made(self, key: str) -> list[str]:
         """The ids of the generations that were started for a document, as the provider knows them."""
         return [one.id for one in self.running.stand_in.generations if one.input == self.text(key)]
@@ -240,14 +182,6 @@ class Stage:
             found.append(f"{governor['tokens']} tokens are booked, {booked} were used")
         return found
 
-    def _stored(self) -> dict[str, Any]:
-        return dict(s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[self.bucket].keys.items())
-
-    def _messages(self, name: str) -> list[Any]:
-        queues = sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues
-        messages: list[Any] = queues[self.queues[name].rsplit("/", 1)[1]]._messages
-        return messages
-
 
 def ended(process: BaseProcess) -> int:
     """Wait for a process's end: its exit code."""
@@ -262,15 +196,12 @@ def _hurried(request: Request) -> Request:
     field_name = fields.get(operation_of(request))
     if field_name is None:
         return request
-    body = json.loads(request.body)
-    for entry in body["Entries"]:
+    entries = json.loads(request.body)["Entries"]
+    for entry in entries:
         if int(entry.get(field_name, 0)) < _MINUTE_S:
             entry[field_name] = 0
-    return replace(request, body=json.dumps(body).encode())
+    return _changed(request, Entries=entries)
 
 
-def _shortened(request: Request) -> Request:
-    """A receive that waits a moment instead of a second: no test waits for what does not come."""
-    threading.Event().wait(_POLL_S)
-    body = json.loads(request.body) | {"WaitTimeSeconds": 0}
-    return replace(request, body=json.dumps(body).encode())
+def _changed(request: Request, **fields: Any) -> Request:
+    return replace(request, body=json.dumps(json.loads(request.body) | fields).encode())

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from backburner.jobs.replay import Outcome
+from support.warm_deployment import WarmDeployment
 
 from .conftest import NewWorld
-from .world import World
 
-pytestmark = pytest.mark.usefixtures("brisk")
 KEY = "inbox/orders/batch.jsonl"
 RESULT, ERRORS = "results/orders/batch.jsonl.jsonl", "failed/orders/batch.jsonl.errors.jsonl"
 LINES = 300
@@ -54,7 +53,7 @@ def _expected(number: int, *, replayed: bool = False) -> str:
     return failing.get(number % 50, "")
 
 
-def _check(world: World, *, replayed: bool) -> None:
+def _check(world: WarmDeployment, *, replayed: bool) -> None:
     """Each line stands in one of the two files, in order, with its own answer or its own error; counts balance."""
     codes = {number: _expected(number, replayed=replayed) for number in range(1, LINES + 1)}
     answers = [json.loads(line) for line in str(world.text(RESULT)).splitlines()]
@@ -70,7 +69,7 @@ def _check(world: World, *, replayed: bool) -> None:
     assert lines == {"total": LINES, "completed": len(answers), "failed": len(errors)}
 
 
-def _check_usage(world: World) -> None:
+def _check_usage(world: WarmDeployment) -> None:
     """The record adds up what the provider says, of this run."""
     record = world.run_record(KEY)
     assert [part["lines"]["total"] for part in record["parts"]] == [100, 100, 100]
@@ -79,7 +78,7 @@ def _check_usage(world: World) -> None:
         assert total == sum(part["usage"][name] for part in record["parts"]) == sum(used) > 0
 
 
-def _replay(world: World) -> Outcome:
+def _replay(world: WarmDeployment) -> Outcome:
     ready = world.app("checker").connected()
     outcome: Outcome = ready.runner.run(ready.core.replayer.replay(KEY))
     world.settle()

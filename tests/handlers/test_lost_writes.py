@@ -5,28 +5,26 @@ from typing import Any
 
 import pytest
 
+from support.effects import effect_of
 from support.proxy import CUT, LOSE, once, serve_proxy
+from support.warm_deployment import WarmDeployment
 
 from .conftest import NewWorld
-from .deaths import effect_of
-from .world import World
 
 KEY = "inbox/letter.txt"
-
-
 WRITES = [
-    "send",
+    "send to pending",
     "put open record submitting",
-    "send id",
+    "send id to pending",
     "put open record running",
     "put result",
     "put run record",
     "delete open record",
-    "forget",
+    "delete message",
 ]
 
 
-def _live(new_world: NewWorld, wrong: Any, which: str, *effects: str) -> tuple[World, Counter[str | None]]:
+def _live(new_world: NewWorld, wrong: Any, which: str, *effects: str) -> tuple[WarmDeployment, Counter[str | None]]:
     """The life of a document behind a proxy that treats the first of each effect badly. Returns what was sent."""
     world = new_world()
     server = world.endpoint if which == "cloud" else world.running.base_url.removesuffix("/v1")

@@ -4,15 +4,11 @@
 
 from typing import Any
 
-import pytest
-
 from extraction import corpus, losses
 from extraction.test_encodings import FRENCH, GERMAN, RUSSIAN
 from extraction.test_hostile import encrypted_office, paragraphs
+from support.warm_deployment import WarmDeployment
 
-from .world import World
-
-pytestmark = pytest.mark.usefixtures("brisk")
 TABLE = "Имя;Тонны\nАнна;12\n"
 JSON = '{"harbour": "Выборг", "tons": 12}\n'
 PDF_SENTENCES = (corpus.SENTENCES[0], corpus.LATIN, corpus.SENTENCES[2])
@@ -59,7 +55,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
 }
 
 
-def test_a_mixed_corpus_is_read_and_hostile_files_fail_alone(world: World) -> None:
+def test_a_mixed_corpus_is_read_and_hostile_files_fail_alone(world: WarmDeployment) -> None:
     """One event for all, in no order. What a file says is sent in its order; what cannot be read never is."""
     files = {name: make() for name, (make, *_) in (READ | REFUSED).items()}
     for name, body in files.items():
@@ -83,7 +79,7 @@ def test_a_mixed_corpus_is_read_and_hostile_files_fail_alone(world: World) -> No
     assert world.keys("ledger/work/") == []
 
 
-def test_what_could_not_be_read_stands_in_the_run_record_and_reaches_the_model(world: World) -> None:
+def test_what_could_not_be_read_stands_in_the_run_record_and_reaches_the_model(world: WarmDeployment) -> None:
     """Nothing of a document is lost in silence."""
     world.recipe("lossy")
     for name, (make, _) in losses.LOSSES.items():

@@ -1,8 +1,8 @@
-"""A world as it is on Yandex Cloud: the built zip in instances of the local Cloud Functions runtime.
+"""A deployment as it is on Yandex Cloud: the built zip in instances of the local Cloud Functions runtime.
 
 Bucket and queues are a local S3 and SQS behind `AWS_ENDPOINT_URL_S3` and `_SQS`, with static keys in ru-central1. The
 bucket is reached through the local Object Storage, so that uploads make events, metadata comes back re-cased, and the
-bucket's policy can be enforced. Everything else is as in tests/handlers/world.py, whose time can be moved.
+bucket's policy can be enforced. Everything else is as in a warm deployment, whose time can be moved.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,11 @@ from typing import Any
 from backburner_cli.yandexcloud.events import object_event, timer_event
 from backburner_cli.yandexcloud.functions import Function
 from backburner_cli.yandexcloud.instance import Runtime
-from handlers.world import World
+from support.functions import RESERVED_S
+from support.warm_deployment import WarmDeployment
 
 REGION = "ru-central1"
 TOKEN = "t1.local-iam-token"
-_RESERVED_S = 33
-"""What the checker keeps back of a function's time."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Installed:
 
 
 @dataclass(kw_only=True)
-class YandexWorld(World):
+class YandexDeployment(WarmDeployment):
     """One bucket, its queues, both functions and a provider."""
 
     installed: Installed
@@ -78,7 +77,7 @@ class YandexWorld(World):
     def tick(self, seconds: float = 1.0, timer: str = "yandex") -> dict[str, int]:
         """One tick that stays for what falls due within so many seconds."""
         assert timer == "yandex"
-        counts: dict[str, int] = self.function("checker").invoke(timer_event(), seconds + _RESERVED_S)
+        counts: dict[str, int] = self.function("checker").invoke(timer_event(), seconds + RESERVED_S)
         return counts
 
     def logs(self) -> list[str]:

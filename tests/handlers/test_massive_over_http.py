@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import pytest
-
 from backburner_cli.standin import Generation
 from extraction import corpus
+from support.warm_deployment import WarmDeployment
 
 from .conftest import NewWorld
-from .world import World
 
-pytestmark = pytest.mark.usefixtures("brisk")
 OVERLAP_TOKENS = 100
 _CHARS_PER_TOKEN = 3
 """As long as nothing is learnt of a model."""
@@ -49,7 +46,7 @@ PAPER = MassiveDocument(
 )
 
 
-def _parts(world: World, number: re.Pattern[str]) -> list[Generation]:
+def _parts(world: WarmDeployment, number: re.Pattern[str]) -> list[Generation]:
     """The generations of one document, in the order that they were told of: part 2 of 3, and of this part 1 of 2."""
     found = [one for one in world.stand_in.generations if number.search(str(one.input))]
     told = {tuple(map(int, _TOLD.findall(one.request["instructions"]))): one for one in found}
@@ -71,7 +68,7 @@ def _joined(parts: Sequence[Generation]) -> str:
     return "\n\n".join(part.outcome.output[0]["content"][0]["text"] for part in parts) + "\n"
 
 
-def test_massive_documents_reach_the_provider_whole_and_in_order(world: World) -> None:
+def test_massive_documents_reach_the_provider_whole_and_in_order(world: WarmDeployment) -> None:
     """Five megabytes of text and a PDF of 300 pages: each sentence is in one part, and may begin the next."""
     for parent_runs in (TEXT, PAPER):
         split = f"split: {{max_input_tokens: {parent_runs.most_tokens}, overlap_tokens: {OVERLAP_TOKENS}}}"

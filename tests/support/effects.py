@@ -20,6 +20,7 @@ _BATCHES = {
     "deletemessagebatch": "delete message",
 }
 _PLACES = {
+    "ledger/responses/": "note",
     "ledger/open/": "open record",
     "ledger/superseded/": "superseded record",
     "ledger/journal/": "journal",
@@ -28,11 +29,11 @@ _PLACES = {
 
 
 def effect_of(request: Request) -> str | None:
-    """The name of what a request does, None for one that only reads."""
+    """The name of what a request does, None for one that only reads the store or a queue."""
     path = unquote(urlsplit(request.path).path)
     if path.startswith("/v1/responses"):
-        names = {"POST": "cancel" if path.endswith("/cancel") else "create", "DELETE": "delete response"}
-        return names.get(request.method)
+        posted = "cancel" if path.endswith("/cancel") else "create"
+        return {"GET": "retrieve", "POST": posted, "DELETE": "delete response"}.get(request.method)
     if request.method == "POST":
         return _of_queue(request)
     return _of_store(request, path.split("/", 2)[-1]) if request.method in ("PUT", "DELETE") else None

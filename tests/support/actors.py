@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from backburner.errors import BackburnerError, RetryLaterError
 from backburner.ports import ConflictError
-from support.fakes import Effect, Killed, Moment, World, _VirtualLoop
+from support.fakes import Effect, Killed, Moment, VirtualLoop, World
 
 LIFE_S = 100.0
 """What the platform lets a function run: less than the lease."""
@@ -87,7 +87,7 @@ class Stage:
     def __post_init__(self) -> None:
         """Take the world's hook and open the loop."""
         self._random = random.Random(self.seed)
-        self._runner = asyncio.Runner(loop_factory=lambda: _VirtualLoop(self.world))
+        self._runner = asyncio.Runner(loop_factory=lambda: VirtualLoop(self.world))
         self._count = 0
         self.world.hook = self._hook
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the dead leave their exceptions behind

@@ -1,0 +1,67 @@
+"""The first sweep of a bucket puts back reservations that are missing; never one that was settled meanwhile.
+
+Another tick may commit a run between the sweep's read of its open record and the sweep's swap of the governor. A
+reservation put back then would belong to nobody, and whoever settles the run again would book its tokens twice.
+"""
+
+import asyncio
+
+import pytest
+
+from support.fakes import Effect, Moment
+from support.system import System
+
+KEY = "inbox/contract.txt"
+GOVERNOR = "ledger/governor.json"
+MINUTE_S = 60.0
+
+
+def _running(system: System) -> None:
+    """A document whose generation is over, and whose run nobody has ended yet."""
+    system.upload(KEY, "the contract")
+    system.run(system.submit(KEY))
+    system.world.later(MINUTE_S)
+
+
+@pytest.mark.parametrize("read", ["ledger/open/", GOVERNOR])
+def test_a_run_that_is_committed_under_the_sweep_stays_settled(read: str) -> None:
+    """Whatever the sweep has read last when the other tick commits."""
+    system = System()
+    _running(system)
+    job = system.job(KEY)
+    committed = False
+
+    async def commit_meanwhile(effect: Effect, moment: Moment) -> None:
+        nonlocal committed
+        await asyncio.sleep(0)
+        is_read = effect.name == "bucket.get" and effect.key.startswith(read)
+        if effect.process == "sweep" and moment == "after" and is_read and not committed:
+            committed = True
+            await system.tick()
+
+    system.world.hook = commit_meanwhile
+    sweeper = system.parts().tick.sweeper
+    system.run(system.world.process(sweeper.sweep(stop_at=float("inf")), "sweep"))
+    governor = system.bucket.json(GOVERNOR)
+    assert committed
+    assert system.run_record(KEY)["job_id"] == job
+    assert governor["reserved"] == {}
+    assert governor["tokens"] == system.run_record(KEY)["usage"]["total_tokens"]
+
+
+def test_a_run_that_is_settled_and_not_yet_closed_stays_settled() -> None:
+    """Its tick stands still between the two, or died there: whoever clears up behind it books nothing again."""
+    system = System()
+    _running(system)
+
+    async def sweep_meanwhile(effect: Effect, moment: Moment) -> None:
+        await asyncio.sleep(0)
+        if (effect.name, moment, effect.process) == ("bucket.delete", "before", "tick"):
+            sweeper = system.parts().tick.sweeper
+            await system.world.process(sweeper.sweep(stop_at=float("inf")), "sweep")
+
+    system.world.hook = sweep_meanwhile
+    system.settle()
+    governor = system.bucket.json(GOVERNOR)
+    assert governor["reserved"] == {}
+    assert governor["tokens"] == system.run_record(KEY)["usage"]["total_tokens"]

@@ -1,0 +1,105 @@
+"""A local S3 and SQS for all tests of a worker: each test makes a bucket and queues of its own in it.
+
+    with serve_cloud() as endpoint:
+        s3, sqs = client("s3", endpoint), client("sqs", endpoint)
+
+Two things are other than in the server as it comes. A conditional put is one step, as in S3: the server looks and then
+writes, and of two puts at once both would win. And a receive from an empty queue answers after a moment instead of the
+seconds that it was asked to wait, since no test waits for what does not come; `patient_queues` gives them back.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
+from moto.sqs.models import SQSBackend, sqs_backends
+from werkzeug.serving import make_server
+
+REGION = "eu-central-1"
+WAIT_S = 0.2
+"""How long an empty queue lets somebody wait who would wait for seconds."""
+_receive: Callable[..., Any] = SQSBackend.receive_message
+
+
+@contextlib.contextmanager
+def serve_cloud() -> Iterator[str]:
+    """Run it on a free port of this machine while the block runs; its address."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    app = _one_write_at_a_time(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        with _receives(_hurried):
+            yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextlib.contextmanager
+def patient_queues() -> Iterator[None]:
+    """Let receives wait for messages as long as they ask, while the block runs."""
+    with _receives(_receive):
+        yield
+
+
+def client(service: str, endpoint: str, region: str = REGION, **limits: Any) -> Any:
+    """A client of the local cloud."""
+    limits = {"connect_timeout": 5, "read_timeout": 20, "max_pool_connections": 32} | limits
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(**limits),
+    )
+
+
+def objects(bucket: str) -> dict[str, Any]:
+    """What a bucket holds, from inside the server: its entries have a `last_modified` that can be moved."""
+    return dict(s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[bucket].keys.items())
+
+
+def messages(queue_url: str, region: str = REGION) -> list[Any]:
+    """What a queue holds, visible or not, from inside the server: its entries have times that can be moved."""
+    return list(sqs_backends[DEFAULT_ACCOUNT_ID][region].queues[queue_url.rsplit("/", 1)[1]]._messages)
+
+
+def _one_write_at_a_time(app: Any) -> Any:
+    writing = threading.Lock()
+
+    def locked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        is_write = environ["REQUEST_METHOD"] in ("PUT", "DELETE")  # the queues' requests are all POST
+        with writing if is_write else contextlib.nullcontext():
+            return app(environ, start_response)  # type: ignore[no-any-return]
+
+    return locked
+
+
+@contextlib.contextmanager
+def _receives(how: Callable[..., Any]) -> Iterator[None]:
+    before = SQSBackend.receive_message
+    SQSBackend.receive_message = how
+    try:
+        yield
+    finally:
+        SQSBackend.receive_message = before
+
+
+def _hurried(queues: SQSBackend, name: str, count: int, wait_s: int, *more: Any) -> Any:
+    found = _receive(queues, name, count, 0, *more)
+    if found or not wait_s:
+        return found
+    time.sleep(WAIT_S)
+    return _receive(queues, name, count, 0, *more)

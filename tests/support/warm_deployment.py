@@ -1,0 +1,81 @@
+"""A deployment whose real handlers run in this process, in environments that a cloud keeps warm.
+
+world = new_world()                          # the fixture of tests/handlers; one bucket, three queues, one provider
+world.upload("inbox/a.txt", "text")          # what a user does: no event yet
+world.submit("inbox/a.txt")                  # the event, through functions/submit/app.py
+world.settle()                               # ticks of functions/checker/app.py until nothing is left
+world.result("inbox/a.txt"), world.run_record("inbox/a.txt")
+"""
+
+from dataclasses import dataclass, field
+from types import ModuleType
+
+from support.deployment import BACKLOG, DOCUMENT, PENDING, Deployment
+from support.events import SHAPES, TIMERS, s3_notification
+from support.functions import context_of, load
+
+_MAX_TICKS = 60
+
+
+def unload(app: ModuleType) -> None:
+    """Close what a handler's environment holds open."""
+    if not app.connected.cache_info().currsize:
+        return
+    ready = app.connected()
+    checker = ready.core.tick.checker
+    if provider := checker.generator._cache.get("client"):
+        ready.runner.run(provider.close())
+    ready.runner.close()
+    checker.ledger.bucket.threads.shutdown()
+    for client in (checker.ledger.bucket.client, checker.messenger.pending.queue.client):
+        client.close()
+
+
+@dataclass
+class WarmDeployment(Deployment):
+    """A deployment with both functions."""
+
+    apps: dict[str, ModuleType] = field(default_factory=dict)
+
+    def app(self, function: str) -> ModuleType:
+        """A function's environment: the same one each time, as a cloud keeps it warm."""
+        if function not in self.apps:
+            self.apps[function] = load(function)
+        return self.apps[function]
+
+    def connect(self) -> None:
+        """Let both functions read the environment now, while it is this world's."""
+        for function in ("submit", "checker"):
+            self.app(function).connected()
+
+    def submit(self, *keys: str, shape: str = "s3") -> None:
+        """Send upload events: an S3 notification holds all keys, the other shapes one each."""
+        batch = shape == "s3"
+        events = [s3_notification(self.bucket, keys)] if batch else [SHAPES[shape](self.bucket, key) for key in keys]
+        for event in events:
+            self.app("submit").handler(event, None)
+
+    def tick(self, seconds: float = 1.0, timer: str = "aws") -> dict[str, int]:
+        """One tick that stays for what falls due within so many seconds."""
+        counts: dict[str, int] = self.app("checker").handler(TIMERS[timer], context_of(seconds))
+        return counts
+
+    def settle(self, step_s: float = 130.0, most_ticks: int = _MAX_TICKS) -> None:
+        """Tick, `step_s` of the store's time apart, until the queues are empty. Raises `AssertionError` if never."""
+        for _ in range(most_ticks):
+            self.later(step_s)
+            self.tick(0.5)
+            if not self.messages(PENDING) and not self.messages(BACKLOG):
+                return
+        raise AssertionError(f"after {most_ticks} ticks: {self.open_records()}, {self.messages(PENDING)}")
+
+    def process(self, key: str, body: str | bytes = DOCUMENT) -> None:
+        """The whole way of one document."""
+        self.upload(key, body)
+        self.submit(key)
+        self.settle()
+
+    def close(self) -> None:
+        """Close what the handlers hold open."""
+        for app in self.apps.values():
+            unload(app)
