@@ -78,7 +78,7 @@ def test_instructions_are_reserved_for_every_line_that_gets_them():
     system.upload("recipes/default.md", "---\nmax_output_tokens: 10\n---\n" + "Think. " * 3000)
     most = watch(system)
     batch(system, {"input": "one"}, {"input": "two"})
-    assert system.run(system.tick()) is None
+    assert system.run(system.tick()).left == 0
     assert most["tokens"] > 2 * 21_000 / 3
 
 
