@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from backburner_cli.operating import operating
+from backburner_cli.operator.commands import operating
 from backburner_cli.terminal import out, plain_errors
 
 app = typer.Typer(
@@ -27,7 +27,7 @@ REAL_PROVIDER = (
 @app.command(epilog=REAL_PROVIDER)
 def demo() -> None:
     """Run the main job once, end to end, on this machine: about a minute, nothing left behind."""
-    from backburner_cli.demo import show  # noqa: PLC0415 - help needs no servers
+    from backburner_cli.local.demo import show  # noqa: PLC0415 - help needs no servers
 
     with plain_errors(REMOVED):
         show(out, os.environ)
@@ -41,7 +41,7 @@ def up(
     ] = "aws",
 ) -> None:
     """Run the whole of it on this machine until Ctrl-C: local cloud, real handlers, timer of one minute."""
-    from backburner_cli.up import stay, stay_on_yandex  # noqa: PLC0415
+    from backburner_cli.local.up import stay, stay_on_yandex  # noqa: PLC0415
 
     with plain_errors(REMOVED):
         (stay if cloud == "aws" else stay_on_yandex)(out, os.environ)
@@ -55,7 +55,7 @@ def put(
     wait: Annotated[bool, typer.Option(help="Wait for the results and show them.")] = False,
 ) -> None:
     """Upload documents to the inbox of BACKBURNER_BUCKET, on any cloud that the AWS_… variables reach."""
-    from backburner_cli.put import upload  # noqa: PLC0415
+    from backburner_cli.operator.put import upload  # noqa: PLC0415
 
     with plain_errors("Stopped waiting; the jobs go on by themselves."):
         upload(out, os.environ, files, recipe, wait=wait)

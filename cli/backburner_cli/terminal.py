@@ -11,12 +11,10 @@ import typer
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 
+from backburner_cli.errors import CommandError
+
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, escape sequences among them, and those that turn the direction of what follows."""
-
-
-class CommandError(Exception):
-    """Something that the operator has to put right; its text names the remedy."""
 
 
 def printable(text: str) -> str:
@@ -67,10 +65,6 @@ def reach_remedy(environment: Mapping[str, str]) -> str:
 @contextmanager
 def plain_errors(interrupted: str) -> Iterator[None]:
     """Say what went wrong and what to do, without a traceback; after Ctrl-C say what is left."""
-    from backburner_cli.localcloud import LocalCloudError  # noqa: PLC0415 - help needs no servers
-    from backburner_cli.provider import ProviderError  # noqa: PLC0415
-    from backburner_cli.put import PutError  # noqa: PLC0415
-
     try:
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # until here it ended the process: see entry.py
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -78,7 +72,7 @@ def plain_errors(interrupted: str) -> Iterator[None]:
     except KeyboardInterrupt:
         err.print(interrupted)
         raise typer.Exit(130) from None
-    except (CommandError, LocalCloudError, ProviderError, PutError) as error:
+    except CommandError as error:
         err.print(f"Error: {error}", markup=False, style="red")
         raise typer.Exit(1) from None
     except OSError as error:

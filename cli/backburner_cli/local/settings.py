@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from backburner import settings
 from backburner.errors import ConfigError
 from backburner.provider.profiles import Provider
-from backburner_cli.provider import ELSEWHERE, REAL, ProviderError
+from backburner_cli.local.provider import ELSEWHERE, REAL, ProviderError
 
 _OURS = "BACKBURNER_"
 _OF_THE_PROVIDER = frozenset(

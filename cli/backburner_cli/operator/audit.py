@@ -12,7 +12,7 @@ from rich.table import Table
 from backburner.ledger.records import State
 from backburner.maintenance.audit import Auditor
 from backburner.maintenance.overview import Overseer
-from backburner_cli.office import OperatorSession, run
+from backburner_cli.operator.session import OperatorSession, run
 from backburner_cli.terminal import err, out
 
 if TYPE_CHECKING:

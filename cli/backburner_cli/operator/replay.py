@@ -19,8 +19,9 @@ from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.dead_letters import Kind, understand
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner.tick import MAX_IN_BATCH
-from backburner_cli.office import OperatorSession, run
-from backburner_cli.terminal import CommandError, out
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.session import OperatorSession, run
+from backburner_cli.terminal import out
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

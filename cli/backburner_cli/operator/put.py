@@ -15,8 +15,9 @@ from backburner.ledger.keys import INBOX
 from backburner.ledger.records import ErrorRecord, RunRecord
 from backburner.provider.profiles import resolve_model
 from backburner.settings import from_env
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.uploads import Upload, Watcher, describe
 from backburner_cli.terminal import printable, reach_remedy
-from backburner_cli.watch import Upload, Watcher, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 POLL_S = 1.0
 
 
-class PutError(Exception):
+class PutError(CommandError):
     """The documents could not be uploaded, or some of them failed."""
 
 

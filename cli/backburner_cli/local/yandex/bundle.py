@@ -7,7 +7,7 @@ At its root stand `submit.py` and `checker.py`, each the very `app.py` of its fo
 import sys
 from pathlib import Path
 
-from backburner_cli.localcloud.bundle import archive
+from backburner_cli.local.aws.bundle import archive
 
 FUNCTIONS = ("submit", "checker")
 REQUIREMENTS = "layers/backburner/requirements.txt"
@@ -26,7 +26,7 @@ def package(checkout: Path) -> bytes:
 def main() -> None:
     """Write the zip of this checkout to the path that is named."""
     target = Path(sys.argv[1])
-    body = package(Path(__file__).resolve().parents[3])
+    body = package(Path(__file__).resolve().parents[4])
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.is_file() or target.read_bytes() != body:
         target.write_bytes(body)

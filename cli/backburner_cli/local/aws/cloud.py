@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backburner_cli.localcloud.bundle import function_archive, installed_dependencies, layer_archive
-from backburner_cli.localcloud.clients import Clients, clients_of
-from backburner_cli.localcloud.errors import LocalCloudError
-from backburner_cli.localcloud.server import REGION, running_server
-from backburner_cli.localcloud.stack import deploy, locate_code, upload_code
-from backburner_cli.localcloud.template import load_template, place_settings
+from backburner_cli.local.aws.bundle import function_archive, installed_dependencies, layer_archive
+from backburner_cli.local.aws.clients import Clients, clients_of
+from backburner_cli.local.aws.errors import LocalCloudError
+from backburner_cli.local.aws.server import REGION, running_server
+from backburner_cli.local.aws.stack import deploy, locate_code, upload_code
+from backburner_cli.local.aws.template import load_template, place_settings
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+CHECKOUT = Path(__file__).resolve().parents[4]
 _PROVIDER = (
     ("BACKBURNER_MODEL", "Model"),
     ("BACKBURNER_PROVIDER", "Provider"),

@@ -17,7 +17,8 @@ from backburner.outcome.current import CurrentJobs
 from backburner.provider.answers import Answer, FailedCall
 from backburner.settings import Settings, from_env
 from backburner.wiring import Core, assemble
-from backburner_cli.terminal import CommandError, reach_remedy
+from backburner_cli.errors import CommandError
+from backburner_cli.terminal import reach_remedy
 
 T = TypeVar("T")
 _PRINTED = "backburner up prints them all; for a stack they are its outputs and parameters"

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from backburner_cli.yandexcloud.events import CREATE, DELETE, UPDATE
+from backburner_cli.local.yandex.events import CREATE, DELETE, UPDATE
 
 Tell = Callable[[str, str, str], None]
 """Called with bucket, key and kind once an object was written."""

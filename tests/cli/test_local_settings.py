@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from backburner import settings
-from backburner_cli.localcloud.template import load_template, place_settings
-from backburner_cli.passing import passed_on, set_aside, unread
-from backburner_cli.provider import ProviderError
+from backburner_cli.local.aws.template import load_template, place_settings
+from backburner_cli.local.provider import ProviderError
+from backburner_cli.local.settings import passed_on, set_aside, unread
 
 ROOT = Path(__file__).parents[2]
 GIVEN = {

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from backburner_cli.localcloud.errors import LocalCloudError
+from backburner_cli.local.aws.errors import LocalCloudError
 
 REGION = "us-east-1"
 LEAST_SPACE_BYTES = 64 * 1024 * 1024

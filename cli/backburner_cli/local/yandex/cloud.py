@@ -14,16 +14,16 @@ import boto3
 from botocore.config import Config
 
 from backburner.ledger.keys import INBOX
-from backburner_cli.localcloud.bundle import installed_dependencies
-from backburner_cli.localcloud.clients import clients_of
-from backburner_cli.localcloud.cloud import CHECKOUT, ministack_python
-from backburner_cli.localcloud.server import Server, running_server
-from backburner_cli.provider import ChosenProvider
-from backburner_cli.yandexcloud.bundle import FUNCTIONS, package
-from backburner_cli.yandexcloud.functions import Function
-from backburner_cli.yandexcloud.instance import Runtime
-from backburner_cli.yandexcloud.storage import object_storage
-from backburner_cli.yandexcloud.triggers import Delivery, ObjectTrigger, Timer
+from backburner_cli.local.aws.bundle import installed_dependencies
+from backburner_cli.local.aws.clients import clients_of
+from backburner_cli.local.aws.cloud import CHECKOUT, ministack_python
+from backburner_cli.local.aws.server import Server, running_server
+from backburner_cli.local.provider import ChosenProvider
+from backburner_cli.local.yandex.bundle import FUNCTIONS, package
+from backburner_cli.local.yandex.functions import Function
+from backburner_cli.local.yandex.instance import Runtime
+from backburner_cli.local.yandex.storage import object_storage
+from backburner_cli.local.yandex.triggers import Delivery, ObjectTrigger, Timer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

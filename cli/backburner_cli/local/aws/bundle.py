@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from backburner_cli.localcloud.errors import LocalCloudError
+from backburner_cli.local.aws.errors import LocalCloudError
 
 _TIMELESS = (1980, 1, 1, 0, 0, 0)
 

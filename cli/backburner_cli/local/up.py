@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from backburner.ledger.keys import RECIPES
-from backburner_cli.localcloud import LocalCloud, local_cloud
-from backburner_cli.localcloud.cloud import CHECKOUT
-from backburner_cli.passing import passed_on, set_aside, unread
-from backburner_cli.provider import ChosenProvider, chosen_provider
-from backburner_cli.yandexcloud.cloud import yandex_cloud
+from backburner_cli.local.aws import LocalCloud, local_cloud
+from backburner_cli.local.aws.cloud import CHECKOUT
+from backburner_cli.local.provider import ChosenProvider, chosen_provider
+from backburner_cli.local.settings import passed_on, set_aside, unread
+from backburner_cli.local.yandex.cloud import yandex_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

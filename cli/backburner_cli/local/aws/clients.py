@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from backburner_cli.localcloud.server import REGION, Server
+from backburner_cli.local.aws.server import REGION, Server
 
 
 class Clients:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from backburner_cli.yandexcloud.instance import Instance, InstanceDiedError, Runtime, TimedOutError
+from backburner_cli.local.yandex.instance import Instance, InstanceDiedError, Runtime, TimedOutError
 
 TOKEN_S = 43_200
 """How long an IAM token lives at most."""

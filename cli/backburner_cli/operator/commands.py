@@ -29,7 +29,7 @@ def audit(
     Exit code 1 and a list where the books do not balance. Reads every record once, a few minutes for 100,000
     documents; work may go on meanwhile. Uploads of the last 15 minutes are counted apart: their events may still come.
     """
-    from backburner_cli.auditing import audit as do  # noqa: PLC0415 - help needs no SDK
+    from backburner_cli.operator.audit import audit as do  # noqa: PLC0415 - help needs no SDK
 
     with plain_errors(LEFT):
         if not do(os.environ, repair=repair, as_json=as_json):
@@ -39,7 +39,7 @@ def audit(
 @operating.command(epilog=ENVIRONMENT)
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="The same figures as JSON.")] = False) -> None:
     """Show what is under way: waiting and running, what they wait for, pauses, the day's budget, dead letters."""
-    from backburner_cli.auditing import status as do  # noqa: PLC0415
+    from backburner_cli.operator.audit import status as do  # noqa: PLC0415
 
     with plain_errors(LEFT):
         do(os.environ, as_json=as_json)
@@ -51,7 +51,7 @@ def dead_letters(*, as_json: Annotated[bool, typer.Option("--json", help="One JS
 
     [bold]backburner replay --dead[/bold] runs the documents again and removes their letters.
     """
-    from backburner_cli.replaying import show_letters  # noqa: PLC0415
+    from backburner_cli.operator.replay import show_letters  # noqa: PLC0415
 
     with plain_errors(LEFT):
         show_letters(os.environ, as_json=as_json)
@@ -80,7 +80,7 @@ def replay(
     alone. Older results and error records stay until the new run has ended. A dead letter is removed only once its
     documents are accounted for: replayed, running, done, or no longer in the inbox.
     """
-    from backburner_cli.replaying import Wanted, replay as do  # noqa: PLC0415, I001
+    from backburner_cli.operator.replay import Wanted, replay as do  # noqa: PLC0415, I001
 
     if reason and not (failed or everything):
         raise typer.BadParameter("it selects among error records: give --failed as well", param_hint="--reason")
@@ -109,7 +109,7 @@ def cancel(
 
     Takes effect at the checker's next tick; the document then fails with the reason "cancelled" and can be replayed.
     """
-    from backburner_cli.cancelling import cancel as do  # noqa: PLC0415
+    from backburner_cli.operator.cancel import cancel as do  # noqa: PLC0415
 
     with plain_errors(LEFT):
         if not do(out, os.environ, keys):

@@ -11,9 +11,9 @@ from rich.panel import Panel
 from rich.table import Table
 
 from backburner.ledger.records import ErrorRecord, OpenRecord, RunRecord, State, encode
-from backburner_cli.localcloud import LocalCloud, LocalCloudError
-from backburner_cli.up import running
-from backburner_cli.watch import Upload, Watcher, describe
+from backburner_cli.local.aws import LocalCloud, LocalCloudError
+from backburner_cli.local.up import running
+from backburner_cli.operator.uploads import Upload, Watcher, describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

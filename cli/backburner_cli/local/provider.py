@@ -7,6 +7,7 @@ from typing import Literal
 
 from backburner.errors import ConfigError
 from backburner.settings import from_env
+from backburner_cli.errors import CommandError
 from backburner_cli.standin import StandIn, Timing, serve
 
 REAL = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "BACKBURNER_MODEL")
@@ -33,7 +34,7 @@ class ChosenProvider:
     stand_in: StandIn | None
 
 
-class ProviderError(Exception):
+class ProviderError(CommandError):
     """The environment names half a provider."""
 
 

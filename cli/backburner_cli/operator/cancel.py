@@ -10,8 +10,8 @@ from backburner.errors import Reason, RetryLaterError
 from backburner.ledger.keys import INBOX, OPEN
 from backburner.ledger.records import OpenRecord, decode
 from backburner.maintenance.snapshot import at_once, each_of
-from backburner_cli.office import OperatorSession, run
-from backburner_cli.terminal import CommandError
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.session import OperatorSession, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from backburner_cli.yandexcloud.events import CREATE, UPDATE, object_message, timer_event
-from backburner_cli.yandexcloud.functions import Function
-from backburner_cli.yandexcloud.instance import FunctionError, InstanceDiedError, TimedOutError
+from backburner_cli.local.yandex.events import CREATE, UPDATE, object_message, timer_event
+from backburner_cli.local.yandex.functions import Function
+from backburner_cli.local.yandex.instance import FunctionError, InstanceDiedError, TimedOutError
 
 FAILURES = (FunctionError, InstanceDiedError, TimedOutError)
 """A call counts as failed only if the function raises, dies or takes too long."""
