@@ -7,6 +7,6 @@ def main() -> None:
     """Run the command. Until it does its work, Ctrl-C ends it in silence: there is nothing to tidy up yet."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from backburner_cli.main import app  # noqa: PLC0415 - half a second
+    from backburner_cli.main import app  # noqa: PLC0415 - after the signal is set
 
     app()

@@ -1,83 +1,117 @@
-"""The operator's command `backburner`."""
+"""The operator's command `backburner`: each command imports what it needs when it runs, so help answers at once."""
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
 
-import typer
+import click
 
-from backburner_cli.operator.commands import operating
-from backburner_cli.terminal import out, plain_errors
-
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_show_locals=False,
-    help="Drop a document into a bucket; the finished text appears beside it.",
-    epilog="Start with [bold]backburner demo[/bold]; then [bold]backburner up[/bold] and drop documents of your own.",
-)
+from backburner_cli.command import Group
+from backburner_cli.operator import commands, setup_commands
 
 REMOVED = "Stopped; nothing is left behind."
 REAL_PROVIDER = (
-    "A real provider takes the stand-in's place when OPENAI_BASE_URL, OPENAI_API_KEY and BACKBURNER_MODEL are set "
-    "(and BACKBURNER_PROVIDER, OPENAI_PROJECT_ID where it needs them: docs/providers.md)."
+    "To use a real provider instead of the local stand-in, set OPENAI_BASE_URL, OPENAI_API_KEY and BACKBURNER_MODEL, "
+    "and BACKBURNER_PROVIDER and OPENAI_PROJECT_ID where the provider needs them (docs/providers.md)."
 )
 
 
-@app.command(epilog=REAL_PROVIDER)
+@click.group(
+    cls=Group,
+    epilog="The demo needs no account. After it, run your own documents with backburner up and backburner put.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="backburner", message="%(prog)s %(version)s")
+def app() -> None:
+    """Drop a document into a bucket; the finished text appears beside it."""
+
+
+@app.command(epilog=REAL_PROVIDER, examples=("backburner demo",))
 def demo() -> None:
-    """Run the main job once, end to end, on this machine: about a minute, nothing left behind."""
-    from backburner_cli.local.demo import show  # noqa: PLC0415 - help needs no servers
+    """See it work: a few documents, start to finish, on this machine.
+
+    Deploys the real template to a local cloud, with a stand-in provider that makes mistakes on purpose. Takes about
+    half a minute and leaves nothing behind.
+    """
+    from backburner_cli.local.demo import show
+    from backburner_cli.terminal import out, plain_errors
 
     with plain_errors(REMOVED):
         show(out, os.environ)
 
 
-@app.command(epilog=REAL_PROVIDER)
-def up(
-    cloud: Annotated[
-        Literal["aws", "yandex"],
-        typer.Option(help="aws: the real template. yandex: the very zip that is deployed, as Cloud Functions runs it."),
-    ] = "aws",
-) -> None:
-    """Run the whole of it on this machine until Ctrl-C: local cloud, real handlers, timer of one minute."""
-    from backburner_cli.local.up import stay, stay_on_yandex  # noqa: PLC0415
+@app.command(epilog=REAL_PROVIDER, examples=("backburner up", "backburner up --cloud yandex"))
+@click.option(
+    "--cloud",
+    type=click.Choice(["aws", "yandex"]),
+    default="aws",
+    show_default=True,
+    help="aws: deploys template.yaml. yandex: runs the zip that is deployed, as Cloud Functions would.",
+)
+def up(cloud: str) -> None:
+    """Run Backburner on this machine until Ctrl-C.
+
+    Starts a local cloud with the real functions and a timer that ticks every minute, and prints the settings that the
+    other commands need to reach it.
+    """
+    from backburner_cli.local.up import stay, stay_on_yandex
+    from backburner_cli.terminal import out, plain_errors
 
     with plain_errors(REMOVED):
         (stay if cloud == "aws" else stay_on_yandex)(out, os.environ)
 
 
-@app.command()
-def put(
-    files: Annotated[list[Path], typer.Argument(help="Documents to upload.", exists=True, dir_okay=False)],
-    recipe: Annotated[str, typer.Option(help="Folder below inbox/, so the recipe; '' for the default.")] = "",
-    *,
-    wait: Annotated[bool, typer.Option(help="Wait for the results and show them.")] = False,
-) -> None:
-    """Upload documents to the inbox of BACKBURNER_BUCKET, on any cloud that the AWS_… variables reach."""
-    from backburner_cli.operator.put import upload  # noqa: PLC0415
+@app.command(
+    epilog="Reads BACKBURNER_BUCKET, and AWS_… as boto3 does: any S3-compatible storage will do.",
+    examples=("backburner put contract.pdf --recipe summary --wait",),
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--recipe", default="", help="The recipe to use: the folder below inbox/. Without it, the default one.")
+@click.option("--wait", is_flag=True, help="Wait for the results and show them. Exits with 1 if any document failed.")
+def put(files: tuple[Path, ...], recipe: str, *, wait: bool) -> None:
+    """Upload documents, and with --wait show what becomes of them."""
+    from backburner_cli.operator.put import upload
+    from backburner_cli.terminal import out, plain_errors
 
-    with plain_errors("Stopped waiting; the jobs go on by themselves."):
+    with plain_errors("Stopped waiting. The jobs go on by themselves."):
         upload(out, os.environ, files, recipe, wait=wait)
 
 
-@app.command()
-def provider(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 8765,
-    profile: Annotated[Literal["openai", "yandex", "vllm"], typer.Option(help="Whose rules it keeps.")] = "openai",
-) -> None:
-    """Run the local stand-in provider alone: background mode of the Responses API over an honest extract."""
-    from backburner_cli.standin import StandIn, run  # noqa: PLC0415
+for operators in (*commands.COMMANDS, *setup_commands.COMMANDS):
+    app.add_command(operators)
 
-    out.print(f"Stand-in provider at http://127.0.0.1:{port}/v1, any key; its models: GET /v1/models. Ctrl-C ends it.")
+
+@app.command(examples=("backburner provider --port 8765",))
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8765, show_default=True, help="The port to use on 127.0.0.1."
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["openai", "yandex", "vllm"]),
+    default="openai",
+    show_default=True,
+    help="Whose rules and quirks it follows.",
+)
+def provider(port: int, profile: str) -> None:
+    """Run the stand-in provider by itself.
+
+    It speaks the Responses API in background mode and answers with sentences taken from the document: no language model
+    is involved. Its other models misbehave on purpose, each in its own way.
+    """
+    from backburner_cli.standin import StandIn, run
+    from backburner_cli.standin.profiles import PROFILES
+    from backburner_cli.terminal import out, plain_errors
+
+    chosen = next(name for name in PROFILES if name == profile)
+    address = f"http://127.0.0.1:{port}/v1"
+    out.print(f"Stand-in provider at {address}; any API key works. {address}/models lists its models.")
+    out.print("Press Ctrl-C to stop it.")
     with plain_errors("Stopped."):
         try:
-            run(port=port, stand_in=StandIn(profile=profile, remembers=False))
+            run(port=port, stand_in=StandIn(profile=chosen, remembers=False))
         except OSError as error:
-            raise typer.BadParameter(f"{port}: {error.strerror}; choose another", param_hint="--port") from error
+            message = f"{port}: {error.strerror}; choose another"
+            raise click.BadParameter(message, param_hint="--port") from error
 
-
-app.add_typer(operating)
 
 if __name__ == "__main__":
     app()

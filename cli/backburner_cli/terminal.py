@@ -1,13 +1,17 @@
 """What the command says, and how it says that something went wrong."""
 
 import errno
+import json
+import os
 import re
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-import typer
+import click
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 
@@ -53,6 +57,24 @@ def _console(*, stderr: bool) -> Console:
 out, err = _console(stderr=False), _console(stderr=True)
 
 
+def print_json(value: Any) -> None:
+    """Print a value as JSON to standard output, whatever the width of the terminal."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def confirm(question: str, *, is_agreed: bool) -> None:
+    """Ask before something that costs or destroys; `is_agreed` is the command line's --yes.
+
+    Raises `CommandError` where the answer is no, or where nobody is there to ask.
+    """
+    if is_agreed:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(f"{question} Nobody can be asked here: give --yes, or --dry-run to see what it would do")
+    if not click.confirm(question, err=True):
+        raise CommandError("nothing was done")
+
+
 def reach_remedy(environment: Mapping[str, str]) -> str:
     """What to look at where bucket and queues cannot be reached."""
     for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS"):
@@ -71,13 +93,16 @@ def plain_errors(interrupted: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         err.print(interrupted)
-        raise typer.Exit(130) from None
+        raise click.exceptions.Exit(130) from None
     except CommandError as error:
         err.print(f"Error: {error}", markup=False, style="red")
-        raise typer.Exit(1) from None
+        raise click.exceptions.Exit(1) from None
+    except BrokenPipeError:  # whoever read our output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
     except OSError as error:
         err.print(f"Error: {_told(error)}", markup=False, style="red")
-        raise typer.Exit(1) from None
+        raise click.exceptions.Exit(1) from None
 
 
 def _told(error: OSError) -> str:

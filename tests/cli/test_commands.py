@@ -12,12 +12,14 @@ import pytest
 
 COMMAND = [str(Path(sys.executable).with_name("backburner"))]
 PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
+NOBODY = {"XDG_CONFIG_HOME": "/dev/null/no", "XDG_RUNTIME_DIR": "", "XDG_STATE_HOME": "/dev/null/no"}
+"""No profile of this user is read, and no `backburner up` of theirs found."""
 
 
 def environment(**more):
     """This process's own, without a provider or a cloud in it."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OPENAI_", "BACK"))}
-    return inherited | PLAIN | more
+    return inherited | PLAIN | NOBODY | more
 
 
 def run(*arguments, **more):

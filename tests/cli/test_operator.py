@@ -26,6 +26,8 @@ from support.system import BUCKET, System
 COMMAND = [str(Path(sys.executable).with_name("backburner"))]
 EVENTS = Path(__file__).parents[2] / "events"
 PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
+NOBODY = {"XDG_CONFIG_HOME": "/dev/null/no", "XDG_RUNTIME_DIR": "", "XDG_STATE_HOME": "/dev/null/no"}
+"""No profile of this user is read, and no `backburner up` of theirs found."""
 COMMANDS = ("audit", "status", "dead-letters", "replay", "cancel")
 DONE, FAILED, OPEN, LOST = "inbox/done.txt", "inbox/nosuch/failed.txt", "inbox/open.txt", "inbox/lost ф.txt"
 _NAMES = itertools.count()
@@ -46,8 +48,8 @@ class Cloud:
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OPENAI_", "BACK"))
         }
         return subprocess.run(
-            [*COMMAND, *arguments],
-            env=inherited | PLAIN | self.environment | more,
+            [*COMMAND, *arguments, *([] if {"--json", "--help"} & {*arguments} else ["--text"])],
+            env=inherited | PLAIN | NOBODY | self.environment | more,
             capture_output=True,
             text=True,
             timeout=100,
@@ -223,7 +225,7 @@ def test_replaying_dead_letters_removes_what_is_accounted_for(cloud):
     assert dry.returncode == 0, dry.stderr
     assert "would be" in dry.stdout
     assert cloud.take("pending") == []
-    shown = cloud.run("replay", "--dead")
+    shown = cloud.run("replay", "--dead", "--yes")
     assert shown.returncode == 0, shown.stderr
     sent = cloud.take("pending")
     assert redriven in sent
@@ -238,9 +240,9 @@ def test_replaying_failures(cloud):
     dry = cloud.run("replay", "--failed", "--dry-run")
     assert (dry.returncode, cloud.take("pending")) == (0, []), dry.stderr
     assert FAILED in dry.stdout
-    other = cloud.run("replay", "--failed", "--reason", "refused")
+    other = cloud.run("replay", "--failed", "--reason", "refused", "--yes")
     assert (other.returncode, cloud.take("pending")) == (0, []), other.stderr
-    shown = cloud.run("replay", DONE, OPEN, "--all", "--reason", "unknown_recipe")
+    shown = cloud.run("replay", DONE, OPEN, "--all", "--reason", "unknown_recipe", "--yes")
     assert shown.returncode == 0, shown.stderr
     assert f"{OPEN}: left alone: its job is under way" in shown.stdout
     assert f"{DONE}: left alone: its job is done" in shown.stdout
@@ -258,6 +260,10 @@ def test_replaying_failures(cloud):
         (["replay"], "--failed, --dead or --all"),
         (["replay", "--dead", "--reason", "lost"], "--failed"),
         (["replay", "--failed", "--rerun"], "name the documents"),
+        (["replay", "--recipe", "summary"], "--failed or --rerun"),
+        (["replay", "--failed", "--prefix", "a/"], "inbox/a/"),
+        (["cancel"], "--all"),
+        (["cancel", "inbox/a.txt", "--all"], "not both"),
         (["cancel", "inbox/never.txt"], "no open job"),
         (["cancel", "results/a.md"], "inbox/…"),
     ],

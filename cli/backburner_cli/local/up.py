@@ -13,6 +13,7 @@ from backburner_cli.local.aws.cloud import CHECKOUT
 from backburner_cli.local.provider import ChosenProvider, chosen_provider
 from backburner_cli.local.settings import passed_on, set_aside, unread
 from backburner_cli.local.yandex.cloud import yandex_cloud
+from backburner_cli.operator.running import announced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ _OF_OTHER_CLOUDS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_SESSION_
 def stay(out: Console, environment: Mapping[str, str]) -> None:
     """Start everything on the local AWS, say how to use it, and wait for Ctrl-C."""
     with running(out, environment) as (cloud, provider):
-        _wait(out, cloud.environment, provider)
+        _wait(out, environment, "aws", cloud.environment, provider)
 
 
 def stay_on_yandex(out: Console, environment: Mapping[str, str]) -> None:
@@ -42,23 +43,28 @@ def stay_on_yandex(out: Console, environment: Mapping[str, str]) -> None:
         ) as cloud,
     ):
         _upload_recipes(cloud.s3, cloud.bucket)
-        _wait(out, cloud.environment, provider)
+        _wait(out, environment, "yandex", cloud.environment, provider)
 
 
-def _wait(out: Console, environment: Mapping[str, str], provider: ChosenProvider) -> None:
-    out.print("\n[bold]Ready.[/] In another terminal:\n")
-    for name, value in environment.items():
-        out.print(f"  export {name}={shlex.quote(value)}", markup=False)
-    if left_over := [name for name in _OF_OTHER_CLOUDS if name not in environment]:
-        out.print(f"  unset {' '.join(left_over)}", markup=False)
-    out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
-    out.print("  .venv/bin/backburner status", markup=False)
-    out.print("  .venv/bin/backburner audit\n", markup=False)
-    out.print("Uploads below inbox/ start by themselves; the timer looks for results each minute.")
-    if provider.stand_in is not None:
-        out.print("The provider is the local stand-in: its texts are extracts, not written by a language model.")
-    out.print("Ctrl-C ends it and removes everything.")
-    threading.Event().wait()
+def _wait(
+    out: Console, own: Mapping[str, str], kind: str, reached_by: Mapping[str, str], provider: ChosenProvider
+) -> None:
+    """Say how to use it, and let commands find it until Ctrl-C."""
+    with announced(own, kind, reached_by):
+        out.print("\n[bold]Ready.[/] In another terminal:\n")
+        out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
+        out.print("  .venv/bin/backburner status", markup=False)
+        out.print("  .venv/bin/backburner audit\n", markup=False)
+        out.print("The commands find it by themselves. For other programs, as the AWS CLI:\n")
+        for name, value in reached_by.items():
+            out.print(f"  export {name}={shlex.quote(value)}", markup=False)
+        if left_over := [name for name in _OF_OTHER_CLOUDS if name not in reached_by]:
+            out.print(f"  unset {' '.join(left_over)}", markup=False)
+        out.print("\nUploads below inbox/ start by themselves; the timer looks for results each minute.")
+        if provider.stand_in is not None:
+            out.print("The provider is the local stand-in: its texts are extracts, not written by a language model.")
+        out.print("Ctrl-C ends it and removes everything.")
+        threading.Event().wait()
 
 
 def _settings(out: Console, environment: Mapping[str, str]) -> dict[str, str]:

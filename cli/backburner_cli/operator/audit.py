@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,8 @@ import msgspec
 from rich.table import Table
 
 from backburner.ledger.records import State
-from backburner.maintenance.audit import Auditor
-from backburner.maintenance.overview import Overseer
 from backburner_cli.operator.session import OperatorSession, run
-from backburner_cli.terminal import err, out
+from backburner_cli.terminal import err, out, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,25 +39,16 @@ def audit(environment: Mapping[str, str], *, repair: bool, as_json: bool) -> boo
         def tell(what: str, count: int) -> None:
             shown.update(f"reading the bucket: {what}, {count}")
 
-        report = run(environment, lambda office: _audited(office, tell, repair=repair))
+        report = run(environment, lambda session: _audited(session, tell, repair=repair))
     if as_json:
-        _print_json({"balances": report.balances, **msgspec.to_builtins(report)})
+        print_json({"balances": report.balances, **msgspec.to_builtins(report)})
     else:
         _show(report, repaired=repair)
     return report.balances
 
 
-async def _audited(office: OperatorSession, tell: Callable[[str, int], None], *, repair: bool) -> Report:
-    auditor = Auditor(
-        bucket=office.cloud.bucket,
-        ledger=office.ledger,
-        governor=office.parts.governor,
-        sweeper=office.parts.tick.sweeper,
-        journal=office.parts.journal,
-        pending=office.cloud.pending,
-        backlog=office.cloud.backlog,
-        progress=tell,
-    )
+async def _audited(session: OperatorSession, tell: Callable[[str, int], None], *, repair: bool) -> Report:
+    auditor = session.auditor(tell)
     report = await auditor.audit()
     return await auditor.repair(report) if repair else report
 
@@ -99,7 +87,7 @@ def status(environment: Mapping[str, str], *, as_json: bool) -> None:
     """Show what is under way."""
     found = run(environment, _status)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     table = Table("", "", title="Status", title_justify="left", show_header=False)
     for name, value in found.items():
@@ -123,12 +111,12 @@ def status(environment: Mapping[str, str], *, as_json: bool) -> None:
         out.print("backburner dead-letters shows what was given up on.")
 
 
-async def _status(office: OperatorSession) -> dict[str, Any]:
-    found = await Overseer(bucket=office.cloud.bucket, sweeper=office.parts.tick.sweeper).look()
-    governor = office.parts.governor
+async def _status(session: OperatorSession) -> dict[str, Any]:
+    found = await session.overseer.look()
+    governor = session.core.governor
     counters, now = await governor.counters()
     share = governor.budget_used(counters, now)
-    settings, held = office.settings, counters.reserved.values()
+    settings, held = session.settings, counters.reserved.values()
     has_budget = settings.daily_tokens is not None or settings.daily_cost is not None
     return {
         "documents": found.documents,
@@ -157,13 +145,9 @@ async def _status(office: OperatorSession) -> dict[str, Any]:
         "budget_used": f"{share:.0%}" if has_budget else None,
         "last_sweep": counters.last_sweep and _told(counters.last_sweep),
         "unreadable": found.unreadable,
-        "dead_letters": await office.cloud.dead.count(),
+        "dead_letters": await session.cloud.dead.count(),
     }
 
 
 def _told(at: Any) -> str:
     return f"{at:%Y-%m-%d %H:%M:%SZ}"
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))

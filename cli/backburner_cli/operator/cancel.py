@@ -2,59 +2,90 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from backburner.errors import Reason, RetryLaterError
-from backburner.ledger.keys import INBOX, OPEN
-from backburner.ledger.records import OpenRecord, decode
+from backburner.errors import Reason, RetryLaterError, UnreadableError
+from backburner.ledger.keys import OPEN
+from backburner.ledger.records import OpenRecord, State, decode
 from backburner.maintenance.snapshot import at_once, each_of
-from backburner_cli.errors import CommandError
+from backburner_cli.operator.selection import Selection, require_inbox
 from backburner_cli.operator.session import OperatorSession, run
+from backburner_cli.terminal import confirm, out, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from rich.console import Console
+    from collections.abc import Mapping
 
     from backburner.ports import Stored
 
 
-def cancel(out: Console, environment: Mapping[str, str], keys: Sequence[str]) -> bool:
-    """Cancel the jobs of documents, say what was done for each, and whether each had one."""
-    for key in keys:
-        if not key.startswith(INBOX):
-            raise CommandError(f"{key!r} is not in {INBOX}: name documents by their keys in the bucket, as inbox/…")
-    return run(environment, lambda office: _cancel(office, out, set(keys)))
+@dataclass(frozen=True, kw_only=True)
+class Doomed:
+    """Which jobs shall be cancelled: those of `keys`, or without keys those that are chosen."""
+
+    keys: tuple[str, ...]
+    chosen: Selection
+    dry_run: bool
+    is_agreed: bool
+
+    def has(self, record: OpenRecord) -> bool:
+        """Whether a job is among them."""
+        if record.part_of is not None:
+            return False  # ends with its document's
+        if self.keys:
+            return record.source.key in self.keys
+        state = None if record.state is State.WAITING else "running"
+        return self.chosen.has(record.source.key) and self.chosen.state in (None, state or "waiting")
 
 
-async def _cancel(office: OperatorSession, out: Console, keys: set[str]) -> bool:
-    jobs: list[tuple[str, str, int]] = []
+def cancel(environment: Mapping[str, str], doomed: Doomed, *, as_json: bool) -> bool:
+    """Cancel jobs, say what was done for each, and whether every document that was named had one."""
+    require_inbox(doomed.keys)
+    doomed.chosen.check()
+    return run(environment, lambda session: _cancel(session, doomed, as_json=as_json))
+
+
+async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) -> bool:
+    jobs: list[OpenRecord] = []
 
     async def find(item: tuple[str, Stored]) -> None:
-        stored = await office.cloud.bucket.get(item[0])
         try:
+            stored = await session.cloud.bucket.get(item[0])
             record = decode(stored.body, OpenRecord) if stored else None
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnreadableError):
             return
-        if record is not None and record.source.key in keys:
-            jobs.append((record.source.key, record.job_id, record.run))
+        if record is not None and doomed.has(record):
+            jobs.append(record)
 
-    async def stop(found: tuple[str, str, int]) -> None:
-        out.print(f"{found[0]}: {await _stop(office, found[1], found[2])}", markup=False)
+    await at_once(session.cloud.bucket.listed(OPEN), find)
+    if not doomed.keys and jobs and not doomed.dry_run:
+        confirm(f"Cancel {len(jobs)} jobs?", is_agreed=doomed.is_agreed)
+    said: dict[str, str] = {}
 
-    await at_once(office.cloud.bucket.listed(OPEN), find)
+    async def stop(record: OpenRecord) -> None:
+        key = record.source.key
+        said[key] = f"would be cancelled: it is {record.state}" if doomed.dry_run else await _stop(session, record)
+        if not as_json:
+            out.print(f"{key}: {said[key]}", markup=False)
+
     await at_once(each_of(jobs), stop)
-    without = keys - {key for key, _, _ in jobs}
-    for key in sorted(without):
-        out.print(f"{key}: nothing to cancel: it has no open job", markup=False)
+    without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
+    if as_json:
+        nothing = dict.fromkeys(without, "nothing to cancel")
+        print_json({"dry_run": doomed.dry_run, "jobs": len(jobs), "documents": said | nothing})
+    else:
+        for key in without:
+            out.print(f"{key}: nothing to cancel: it has no open job", markup=False)
+        if not doomed.keys:
+            out.print(f"{len(jobs)} jobs {'would be ' if doomed.dry_run else ''}cancelled")
     return not without
 
 
-async def _stop(office: OperatorSession, job: str, run_number: int) -> str:
+async def _stop(session: OperatorSession, record: OpenRecord) -> str:
     try:
-        found = await office.canceller.cancel(job, run_number)
+        found = await session.canceller.cancel(record.job_id, record.run)
     except RetryLaterError as error:
         return f"not cancelled: {error}; try again"
     match found:

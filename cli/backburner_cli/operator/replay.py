@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import io
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+from rich.console import Console
 from rich.markup import escape
 
 from backburner.errors import UnreadableError
-from backburner.jobs.replay import Outcome, Replayer
-from backburner.ledger.keys import ERROR_RECORD, FAILED, INBOX
+from backburner.jobs.replay import Outcome
+from backburner.ledger.keys import ERROR_RECORD, FAILED
 from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.dead_letters import Kind, understand
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner.tick import MAX_IN_BATCH
-from backburner_cli.errors import CommandError
+from backburner_cli.operator.selection import Selection, require_inbox
 from backburner_cli.operator.session import OperatorSession, run
-from backburner_cli.terminal import out
+from backburner_cli.terminal import confirm, out, print_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-
-    from rich.console import Console
 
     from backburner.errors import Reason
     from backburner.maintenance.dead_letters import DeadLetter
@@ -52,9 +51,12 @@ class Wanted:
     keys: tuple[str, ...]
     failed: bool
     reasons: frozenset[Reason]
+    chosen: Selection
     dead: bool
     rerun: bool
     dry_run: bool
+    is_agreed: bool
+    """Nobody has to be asked whether many shall be run again."""
 
 
 @asynccontextmanager
@@ -74,7 +76,7 @@ def show_letters(environment: Mapping[str, str], *, as_json: bool) -> None:
     """List the dead letters, oldest first, and give them back."""
     letters = run(environment, _letters)
     if as_json:
-        print(json.dumps(msgspec.to_builtins(letters), indent=2, ensure_ascii=False))
+        print_json(msgspec.to_builtins(letters))
         return
     for letter in letters:
         out.print(f"[bold]{letter.kind}[/]  {letter.at or ''}  {escape(letter.why)}")
@@ -88,41 +90,77 @@ def show_letters(environment: Mapping[str, str], *, as_json: bool) -> None:
     out.print("When their cause is gone: backburner replay --dead")
 
 
-async def _letters(office: OperatorSession) -> list[DeadLetter]:
-    async with letters_in(office.cloud.dead) as held:
+async def _letters(session: OperatorSession) -> list[DeadLetter]:
+    async with letters_in(session.cloud.dead) as held:
         return [held[received] for received in sorted(held, key=lambda received: -received.age_s)]
 
 
-def replay(out: Console, environment: Mapping[str, str], wanted: Wanted) -> bool:
+def replay(environment: Mapping[str, str], wanted: Wanted, *, as_json: bool) -> bool:
     """Replay, say what was done for each, and whether every document that was named is there."""
-    for key in wanted.keys:
-        if not key.startswith(INBOX):
-            raise CommandError(f"{key!r} is not in {INBOX}: name documents by their keys in the bucket, as inbox/…")
-    return run(environment, lambda office: _Replay(office, out, wanted).all())
+    require_inbox(wanted.keys)
+    wanted.chosen.check()
+    said = Console(file=io.StringIO()) if as_json else out
+    done = run(environment, lambda session: _replayed(session, said, wanted))
+    if as_json:
+        outcomes = {key: str(outcome) for key, outcome in done.outcomes.items()}
+        print_json({"dry_run": wanted.dry_run, "documents": outcomes, "dead_letters": done.letters})
+    return done.are_there
+
+
+async def _replayed(session: OperatorSession, said: Console, wanted: Wanted) -> _Replay:
+    done = _Replay(session, said, wanted)
+    await done.all()
+    return done
 
 
 class _Replay:
     """One call of the command."""
 
-    def __init__(self, office: OperatorSession, out: Console, wanted: Wanted) -> None:
-        self._office, self._out, self._wanted = office, out, wanted
-        self._replayer = Replayer(
-            bucket=office.cloud.bucket, ledger=office.ledger, inbox=office.inbox, pending=office.cloud.pending
-        )
+    def __init__(self, session: OperatorSession, out: Console, wanted: Wanted) -> None:
+        self._session, self._out, self._wanted = session, out, wanted
+        self._replayer = session.replayer
         self._asked: dict[str, asyncio.Task[None]] = {}
-        self._outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.letters: list[dict[str, str]] = []
+        self.are_there = True
 
-    async def all(self) -> bool:
-        await at_once(each_of(dict.fromkeys(self._wanted.keys)), lambda key: self._one(key, rerun=self._wanted.rerun))
-        are_there = Outcome.SOURCE_MISSING not in self._outcomes.values()
-        if self._wanted.failed:
-            await at_once(self._office.cloud.bucket.listed(FAILED), self._failed)
+    async def all(self) -> None:
+        """Everything that is wanted; asks first where it is many."""
+        failed = await self._failed_documents() if self._wanted.failed else []
+        again = await self._documents() if self._wanted.rerun and not self._wanted.keys else []
+        letters = await self._session.cloud.dead.count() if self._wanted.dead else 0
+        if (failed or again or letters) and not self._wanted.dry_run:
+            said = [f"{len(failed)} failed documents"] * bool(failed) + [f"{len(again)} documents, done or not"] * bool(
+                again
+            )
+            said += [f"the documents of about {letters} dead letters"] * bool(letters)
+            confirm(f"Run {' and '.join(said)} again? The provider bills each run.", is_agreed=self._wanted.is_agreed)
+        named = [*dict.fromkeys(self._wanted.keys), *again]
+        await at_once(each_of(named), lambda key: self._one(key, rerun=self._wanted.rerun))
+        self.are_there = Outcome.SOURCE_MISSING not in self.outcomes.values()
+        await at_once(each_of(failed), self._one)
         if self._wanted.dead:
             await self._dead()
-        counts = Counter(self._outcomes.values())
-        said = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "nothing to replay"
-        self._out.print(f"{'Would be: ' if self._wanted.dry_run else ''}{said}", markup=False)
-        return are_there
+        counts = Counter(self.outcomes.values())
+        summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "nothing to replay"
+        self._out.print(f"{'Would be: ' if self._wanted.dry_run else ''}{summary}", markup=False)
+
+    async def _documents(self) -> list[str]:
+        """Those of the inbox that are chosen."""
+        chosen = self._wanted.chosen
+        return [key async for key, _ in self._session.cloud.bucket.listed(chosen.listed) if chosen.has(key)]
+
+    async def _failed_documents(self) -> list[str]:
+        """Those that have an error record, chosen by its reason too."""
+        found: list[str] = []
+
+        async def look(item: tuple[str, Stored]) -> None:
+            key = await self._failed(item[0])
+            if key is not None and self._wanted.chosen.has(key):
+                found.append(key)
+
+        await at_once(self._session.cloud.bucket.listed(FAILED), look)
+        return sorted(found)
 
     async def _one(self, key: str, *, rerun: bool = False) -> None:
         """Each document once, whoever asks; returns when its message is sent."""
@@ -135,31 +173,31 @@ class _Replay:
             outcome = (await self._replayer.plan(key, rerun=rerun)).outcome
         else:
             outcome = await self._replayer.replay(key, rerun=rerun)
-        self._outcomes[key] = outcome
+        self.outcomes[key] = outcome
         would = "would be " if self._wanted.dry_run and outcome in _SENT else ""
         self._out.print(f"{key}: {would}{_SAID[outcome]}", markup=False)
 
-    async def _failed(self, item: tuple[str, Stored]) -> None:
-        name = item[0]
+    async def _failed(self, name: str) -> str | None:
+        """The document of an error record, if it failed for one of the reasons."""
         try:
-            stored = await self._office.cloud.bucket.get(name) if name.endswith(ERROR_RECORD) else None
+            stored = await self._session.cloud.bucket.get(name) if name.endswith(ERROR_RECORD) else None
             record = decode(stored.body, ErrorRecord) if stored else None
         except (msgspec.DecodeError, UnreadableError) as error:
             self._out.print(f"{name}: left alone: it cannot be read ({error})", markup=False)
-            return
-        if record is None:
-            return
-        if not self._wanted.reasons or record.reason in self._wanted.reasons:
-            await self._one(record.source.key)
+            return None
+        if record is None or (self._wanted.reasons and record.reason not in self._wanted.reasons):
+            return None
+        return record.source.key
 
     async def _dead(self) -> None:
-        async with letters_in(self._office.cloud.dead) as held:
+        async with letters_in(self._session.cloud.dead) as held:
 
             async def see_to(received: Received) -> None:
                 what = await self._letter(received, held[received])
+                self.letters.append({"kind": str(held[received].kind), "what": what})
                 self._out.print(f"dead letter ({held[received].kind}): {what}", markup=False)
                 if not what.startswith("kept") and not self._wanted.dry_run:
-                    await self._office.cloud.dead.delete(received)
+                    await self._session.cloud.dead.delete(received)
                     del held[received]
 
             await at_once(each_of(list(held)), see_to)
@@ -171,7 +209,7 @@ class _Replay:
             return f"{would}removed: {letter.why}"
         if letter.kind is Kind.REDRIVEN:
             if not self._wanted.dry_run:  # as it was: only its own ticket drives a run that is still open
-                await self._office.cloud.pending.send(received.body, 0)
+                await self._session.cloud.pending.send(received.body, 0)
             return f"{would}sent again: {', '.join(letter.keys)}"
         if not letter.keys:
             return f"kept, it names no document: {letter.why}"

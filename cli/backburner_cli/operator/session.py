@@ -1,4 +1,7 @@
-"""The operator's own connection: the functions' environment, without the provider and its key."""
+"""The operator's own connections: the functions' environment, without the provider and its key.
+
+Commands that only read get a `Records`; those that change something get an `OperatorSession`, which has the core.
+"""
 
 import asyncio
 import dataclasses
@@ -7,17 +10,26 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
 from botocore.exceptions import BotoCoreError
 
 from backburner.adapters.connect import Cloud, reach
+from backburner.capacity.limits import Counters
 from backburner.errors import BackburnerError, ConfigError
+from backburner.jobs.replay import Replayer
+from backburner.ledger.keys import GOVERNOR
 from backburner.ledger.ledger import Ledger
+from backburner.maintenance.audit import Auditor
+from backburner.maintenance.overview import Overseer
+from backburner.maintenance.snapshot import Progress
 from backburner.outcome.cancel import Canceller
 from backburner.outcome.current import CurrentJobs
+from backburner.ports import Bucket, Extractor
 from backburner.provider.answers import Answer, FailedCall
 from backburner.settings import Settings, from_env
 from backburner.wiring import Core, assemble
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.deployment import EXPORTED, HOW_TO_NAME
 from backburner_cli.terminal import reach_remedy
 
 T = TypeVar("T")
@@ -49,40 +61,91 @@ _REFUSED = FailedCall(status=503, sent=False, message="an operator's command ask
 
 
 @dataclass(frozen=True, kw_only=True)
+class Records:
+    """What stands in the bucket, for commands that only read: nothing here starts, stops or sends anything."""
+
+    settings: Settings
+    bucket: Bucket
+    inbox: CurrentJobs
+    extractor: Extractor
+
+    async def counters(self) -> Counters:
+        """The governor's counters as they stand in the bucket; empty ones where it has none that can be read."""
+        stored = await self.bucket.get(GOVERNOR)
+        try:
+            return msgspec.json.decode(stored.body, type=Counters) if stored else Counters()
+        except msgspec.DecodeError:
+            return Counters()
+
+
+@dataclass(frozen=True, kw_only=True)
 class OperatorSession:
     """Bucket, queues and the core over them. What it opens waits in the backlog until the checker starts it."""
 
     settings: Settings
     cloud: Cloud
-    parts: Core
+    core: Core
 
     @property
     def ledger(self) -> Ledger:
         """The records."""
-        return self.parts.submitter.ledger
+        return self.core.submitter.ledger
 
     @property
     def inbox(self) -> CurrentJobs:
         """The documents."""
-        return self.parts.submitter.inbox
+        return self.core.submitter.inbox
 
     @property
     def canceller(self) -> Canceller:
         """Who cancels runs."""
-        return self.parts.submitter.parent_runs.canceller
+        return Canceller(ledger=self.ledger, pending=self.cloud.pending)
+
+    @property
+    def replayer(self) -> Replayer:
+        """Who runs documents again."""
+        return Replayer(bucket=self.cloud.bucket, ledger=self.ledger, inbox=self.inbox, pending=self.cloud.pending)
+
+    @property
+    def overseer(self) -> Overseer:
+        """Who counts what stands where."""
+        return Overseer(bucket=self.cloud.bucket, sweeper=self.core.tick.sweeper)
+
+    def auditor(self, progress: Progress) -> Auditor:
+        """Who compares the bucket's lists, and tells how far they are read."""
+        return Auditor(
+            bucket=self.cloud.bucket,
+            ledger=self.ledger,
+            governor=self.core.governor,
+            sweeper=self.core.tick.sweeper,
+            journal=self.core.journal,
+            pending=self.cloud.pending,
+            backlog=self.cloud.backlog,
+            progress=progress,
+        )
 
 
 def run(environment: Mapping[str, str], work: Callable[[OperatorSession], Awaitable[T]]) -> T:
     """Do something with bucket and queues. Raises `CommandError` with the remedy where they cannot be reached."""
+    return _plainly(environment, lambda: work(_open(environment)))
+
+
+def read(environment: Mapping[str, str], work: Callable[[Records], Awaitable[T]]) -> T:
+    """Read something in the bucket. Raises `CommandError` with the remedy where it cannot be reached."""
+    return _plainly(environment, lambda: work(_records(environment)))
+
+
+def _plainly(environment: Mapping[str, str], work: Callable[[], Awaitable[T]]) -> T:
     logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command says what it does itself
 
     async def inside() -> T:
-        return await work(_open(environment))
+        return await work()
 
     try:
         return asyncio.run(inside())
     except ConfigError as error:
-        raise CommandError(f"{error}\nThe functions' own environment is needed: {_PRINTED}.") from error
+        named = "" if environment.get(EXPORTED) else f"{HOW_TO_NAME}.\nOr export the functions' settings. "
+        raise CommandError(f"{named}{error}\nThe functions' own environment is needed: {_PRINTED}.") from error
     except BackburnerError as error:
         raise CommandError(f"{error}; {reach_remedy(environment)}") from error
     except BotoCoreError as error:
@@ -93,5 +156,19 @@ def _open(environment: Mapping[str, str]) -> OperatorSession:
     settings = from_env(environment, needs_key=False)
     cloud = reach(settings, environment)
     nothing_starts_here = dataclasses.replace(settings, max_in_flight=0)
-    parts = assemble(nothing_starts_here, cloud.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
-    return OperatorSession(settings=settings, cloud=cloud, parts=parts)
+    core = assemble(nothing_starts_here, cloud.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
+    return OperatorSession(settings=settings, cloud=cloud, core=core)
+
+
+def _records(environment: Mapping[str, str]) -> Records:
+    settings = from_env(environment, needs_key=False)
+    cloud = reach(settings, environment)
+    inbox = CurrentJobs(
+        bucket=cloud.bucket,
+        ledger=Ledger(cloud.bucket),
+        bucket_name=settings.bucket,
+        profile=settings.profile,
+        project=settings.project,
+        default_model=settings.model,
+    )
+    return Records(settings=settings, bucket=cloud.bucket, inbox=inbox, extractor=cloud.extractor)

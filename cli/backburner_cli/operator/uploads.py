@@ -135,7 +135,7 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
         "generations": _generations(record),
         "model": ", ".join(models) or record.provider.model,
         "tokens": f"{record.usage.input_tokens} in, {record.usage.output_tokens} out",
-        "cost": "unknown: the recipe names no price" if record.cost is None else f"{record.cost:.6f}",
+        "cost": cost_of(record, unknown="unknown: the recipe names no price"),
         "polls": record.polls,
     }
     if record.parts and record.lines is None:
@@ -148,6 +148,13 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
     if isinstance(record, ErrorRecord):
         return lines | {"reason": record.reason, "message": record.message, "replay": record.replay}
     return lines | {"result": record.result_key}
+
+
+def cost_of(record: RunRecord | ErrorRecord, *, unknown: str) -> str:
+    """What a run cost: nothing where nothing was sent, whether or not its recipe names a price."""
+    if record.cost is not None:
+        return f"{record.cost:.6f}"
+    return unknown if record.responses or record.parts or record.lines else "0"
 
 
 def _of_parts(parts: Sequence[PartEnd]) -> str:

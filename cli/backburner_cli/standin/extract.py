@@ -19,7 +19,7 @@ _MAX_SENTENCE: Final = 400
 _FEWEST, _MAX, _SENTENCES_PER_PICK = 3, 10, 10
 _SHORTEST_WORD: Final = 4
 _SENTENCE_END: Final = re.compile(
-    r"(?<=[.!?…])[\"'»”)\]]*\s+|(?<=[。！？])"  # noqa: RUF001 - full-width marks end sentences too
+    r"(?<=[.!?…])[\"'»”)\]]*\s+|(?<=[。！？])"
     r"|\n\s*\n|\n(?=\s*(?:[-*•|>#]|\d+[.)]))"  # but not a line's end: a wrapped sentence goes on below it
 )
 _WORD: Final = re.compile(r"[^\W\d_]+")
