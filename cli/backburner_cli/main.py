@@ -1,12 +1,11 @@
 """The operator's command `backburner`: each command imports what it needs when it runs, so help answers at once."""
 
 import os
-from pathlib import Path
 
 import click
 
 from backburner_cli.command import Group
-from backburner_cli.operator import commands, setup_commands
+from backburner_cli.operator import commands, setup_commands, upload_commands
 
 REMOVED = "Stopped; nothing is left behind."
 REAL_PROVIDER = (
@@ -60,23 +59,7 @@ def up(cloud: str) -> None:
         (stay if cloud == "aws" else stay_on_yandex)(out, os.environ)
 
 
-@app.command(
-    epilog="Reads BACKBURNER_BUCKET, and AWS_… as boto3 does: any S3-compatible storage will do.",
-    examples=("backburner put contract.pdf --recipe summary --wait",),
-)
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--recipe", default="", help="The recipe to use: the folder below inbox/. Without it, the default one.")
-@click.option("--wait", is_flag=True, help="Wait for the results and show them. Exits with 1 if any document failed.")
-def put(files: tuple[Path, ...], recipe: str, *, wait: bool) -> None:
-    """Upload documents, and with --wait show what becomes of them."""
-    from backburner_cli.operator.put import upload
-    from backburner_cli.terminal import out, plain_errors
-
-    with plain_errors("Stopped waiting. The jobs go on by themselves."):
-        upload(out, os.environ, files, recipe, wait=wait)
-
-
-for operators in (*commands.COMMANDS, *setup_commands.COMMANDS):
+for operators in (*upload_commands.COMMANDS, *commands.COMMANDS, *setup_commands.COMMANDS):
     app.add_command(operators)
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from backburner.errors import Reason
 from backburner.ledger.records import ErrorRecord, PartEnd, ProviderRef, RecipeRef, RunRecord, Source, State
 from backburner.provider.answers import Usage
-from backburner_cli.operator.put import PutError, keys_of
+from backburner_cli.operator.files import PutError, keys_of
 from backburner_cli.operator.uploads import Upload, describe
 from backburner_cli.terminal import out, printable
 

@@ -7,17 +7,12 @@ import click
 from backburner.errors import Reason
 from backburner_cli.command import Command
 from backburner_cli.operator.deployment import Asked, enter
-from backburner_cli.operator.options import deployed, json_option
+from backburner_cli.operator.options import WHICH, deployed, json_option
 
-ENVIRONMENT = (
-    "The deployment is the one that --stack, --terraform, --local or --profile names; else the exported environment "
-    "(BACKBURNER_BUCKET and the functions' other settings); else the one that backburner use chose; else the "
-    "backburner up that runs on this machine. The provider's key is not needed."
-)
 INTERRUPTED = "Stopped. What is done stays done; run the command again to finish the rest."
 
 
-@click.command(cls=Command, epilog=ENVIRONMENT, examples=("backburner status",))
+@click.command(cls=Command, epilog=WHICH, examples=("backburner status",))
 @json_option
 @deployed
 def status(*, asked: Asked, as_json: bool) -> None:
@@ -30,7 +25,7 @@ def status(*, asked: Asked, as_json: bool) -> None:
         do(os.environ, as_json=as_json)
 
 
-@click.command(cls=Command, epilog=ENVIRONMENT, examples=("backburner audit", "backburner audit --repair"))
+@click.command(cls=Command, epilog=WHICH, examples=("backburner audit", "backburner audit --repair"))
 @click.option("--repair", is_flag=True, help="Restart lost jobs, rebuild missing journal lines, then audit again.")
 @json_option
 @deployed
@@ -50,7 +45,7 @@ def audit(*, asked: Asked, repair: bool, as_json: bool) -> None:
             raise click.exceptions.Exit(1)
 
 
-@click.command("dead-letters", cls=Command, epilog=ENVIRONMENT, examples=("backburner dead-letters",))
+@click.command("dead-letters", cls=Command, epilog=WHICH, examples=("backburner dead-letters",))
 @json_option
 @deployed
 def dead_letters(*, asked: Asked, as_json: bool) -> None:
@@ -68,7 +63,7 @@ def dead_letters(*, asked: Asked, as_json: bool) -> None:
 
 @click.command(
     cls=Command,
-    epilog=ENVIRONMENT,
+    epilog=WHICH,
     examples=(
         "backburner replay --failed --dry-run",
         "backburner replay --failed --reason provider_failed --yes",
@@ -151,7 +146,7 @@ def replay(
 
 @click.command(
     cls=Command,
-    epilog=ENVIRONMENT,
+    epilog=WHICH,
     examples=(
         "backburner cancel inbox/summary/contract.pdf",
         "backburner cancel --recipe summary --state waiting --dry-run",

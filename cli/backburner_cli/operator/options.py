@@ -10,6 +10,12 @@ import click
 from backburner_cli.operator.deployment import Asked
 from backburner_cli.operator.profiles import Kind, Target
 
+WHICH = (
+    "The deployment is the one that --stack, --terraform, --local or --profile names; else the exported environment "
+    "(BACKBURNER_BUCKET and the functions' other settings); else the one that backburner use chose; else the "
+    "backburner up that runs on this machine. The provider's key is not needed."
+)
+"""What the end of a command's help says about deployments."""
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option("--stack", metavar="NAME", help="An AWS stack, by its name: read from its outputs."),
     click.option("--region", metavar="REGION", help="With --stack: its AWS region. Without it, that of your settings."),

@@ -89,8 +89,10 @@ class Profiles:
             told = json.loads(self.path.read_text(encoding="utf-8"))
             found = {name: _target(entry) for name, entry in told["profiles"].items()}
             return str(told.get("chosen") or ""), found
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return "", {}
+        except OSError as error:
+            raise CommandError(f"{self.path} cannot be read ({error.strerror}): make it yours, or remove it") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CommandError(f"{self.path} cannot be read ({error}): mend it or remove it") from error
 
