@@ -22,6 +22,7 @@ from backburner.ledger.ledger import Ledger
 from backburner.maintenance.audit import Auditor
 from backburner.maintenance.overview import Overseer
 from backburner.maintenance.snapshot import Progress
+from backburner.memory.budget import MemoryBudget
 from backburner.outcome.cancel import Canceller
 from backburner.outcome.current import CurrentJobs
 from backburner.ports import Bucket, Extractor
@@ -68,6 +69,7 @@ class Records:
     bucket: Bucket
     inbox: CurrentJobs
     extractor: Extractor
+    memory: MemoryBudget
 
     async def counters(self) -> Counters:
         """The governor's counters as they stand in the bucket; empty ones where it has none that can be read."""
@@ -171,4 +173,4 @@ def _records(environment: Mapping[str, str]) -> Records:
         project=settings.project,
         default_model=settings.model,
     )
-    return Records(settings=settings, bucket=cloud.bucket, inbox=inbox, extractor=cloud.extractor)
+    return Records(settings=settings, bucket=cloud.bucket, inbox=inbox, extractor=cloud.extractor, memory=cloud.memory)

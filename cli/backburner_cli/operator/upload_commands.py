@@ -56,5 +56,36 @@ def put(
         upload(os.environ, wish, as_json=as_json)
 
 
-COMMANDS = (put,)
+@click.command(
+    cls=Command,
+    epilog=WHICH,
+    examples=(
+        "backburner plan contracts/ --recipe summary",
+        "backburner plan contracts/ --recipe ./recipes/draft.md --sample 50",
+        "backburner plan inbox/summary/",
+    ),
+)
+@click.argument("documents", nargs=-1, required=True)
+@click.option("--recipe", help="A recipe's name, or the path of a recipe's file. Without it, each folder's own.")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Only N of the documents, the same each time.")
+@json_option
+@deployed
+def plan(documents: tuple[str, ...], recipe: str | None, sample: int | None, *, asked: Asked, as_json: bool) -> None:
+    """Estimate documents before anything is spent: tokens, parts, cost, time, and what would be refused and why.
+
+    DOCUMENTS are files, folders and quoted patterns as for put, or inbox/… for what is in the bucket. They are read on
+    this machine exactly as the functions would; nothing is uploaded, and the provider is not asked. The upper end of a
+    range is what would be reserved, the lower what usage so far suggests. Exits with 1 if any would be refused.
+    """
+    from backburner_cli.operator.plan import Plan
+    from backburner_cli.operator.plan import plan as do
+    from backburner_cli.terminal import plain_errors
+
+    with plain_errors("Stopped. Nothing was spent."):
+        enter(asked)
+        if not do(os.environ, Plan(named=documents, recipe=recipe, sample=sample), as_json=as_json):
+            raise click.exceptions.Exit(1)
+
+
+COMMANDS = (plan, put)
 """In the order in which help lists them."""
