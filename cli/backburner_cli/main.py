@@ -5,7 +5,7 @@ import os
 import click
 
 from backburner_cli.command import Group
-from backburner_cli.operator import commands, setup_commands, upload_commands
+from backburner_cli.operator import commands, list_commands, setup_commands, upload_commands
 
 REMOVED = "Stopped; nothing is left behind."
 REAL_PROVIDER = (
@@ -59,7 +59,7 @@ def up(cloud: str) -> None:
         (stay if cloud == "aws" else stay_on_yandex)(out, os.environ)
 
 
-for operators in (*upload_commands.COMMANDS, *commands.COMMANDS, *setup_commands.COMMANDS):
+for operators in (*upload_commands.COMMANDS, *list_commands.COMMANDS, *commands.COMMANDS, *setup_commands.COMMANDS):
     app.add_command(operators)
 
 
