@@ -39,7 +39,7 @@ class Cloud:
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OPENAI_", "BACK"))
         }
         return subprocess.run(
-            [*COMMAND, *arguments, *([] if {"--json", "--help"} & {*arguments} else ["--text"])],
+            [*COMMAND, *arguments, *(["--text"] if arguments and not {"--json", "--help"} & {*arguments} else [])],
             env=inherited | PLAIN | NOBODY | self.environment | more,
             capture_output=True,
             text=True,

@@ -1,12 +1,12 @@
-"""The commands that make the seat ready: `use` keeps deployments by name, `completion` teaches the shell."""
+"""The commands that set things up: `doctor` checks a deployment, `use` keeps it, `completion` is the shell's."""
 
 import os
 
 import click
 
 from backburner_cli.command import Command
-from backburner_cli.operator.deployment import Asked
-from backburner_cli.operator.options import deployed, json_option
+from backburner_cli.operator.deployment import Asked, enter
+from backburner_cli.operator.options import WHICH, deployed, json_option
 
 
 @click.command(
@@ -55,6 +55,28 @@ def use(name: str | None, *, nothing: bool, asked: Asked, as_json: bool) -> None
             err.print("BACKBURNER_BUCKET is exported and wins over what is chosen: unset it to use a profile.")
 
 
+@click.command(
+    cls=Command, epilog=WHICH, examples=("backburner doctor", "backburner doctor --stack backburner --generate")
+)
+@click.option("--generate", is_flag=True, help="Start one tiny generation at the provider, and cancel it: it may cost.")
+@json_option
+@deployed
+def doctor(*, asked: Asked, as_json: bool, generate: bool) -> None:
+    """Check a deployment against the live thing, and say what to do about whatever is wrong.
+
+    Settings, credentials and bucket, conditional writes, the trigger, recipes, queues against time-outs, pauses, the
+    clock, the provider, its key and its model. Writes and removes one small object below ledger/work/. The provider is
+    asked for nothing that costs, unless --generate is given. Exits with 1 if there is a problem.
+    """
+    from backburner_cli.operator.doctor import doctor as do
+    from backburner_cli.terminal import plain_errors
+
+    with plain_errors("Stopped."):
+        found = enter(asked)
+        if not do(os.environ, found.described, generates=generate, as_json=as_json):
+            raise click.exceptions.Exit(1)
+
+
 @click.command(cls=Command, examples=('eval "$(backburner completion bash)"', "backburner completion fish | source"))
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
@@ -68,5 +90,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     click.echo(made(root.command, {}, "backburner", "_BACKBURNER_COMPLETE").source())
 
 
-COMMANDS = (use, completion)
+COMMANDS = (doctor, use, completion)
 """In the order in which help lists them."""
