@@ -41,10 +41,13 @@ def test_the_demo_shows_the_main_job_end_to_end():
 
 @pytest.mark.parametrize("cloud", ["aws", "yandex"])
 def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
-    """No process of the local cloud outlives the command, and no folder of its own."""
+    """No process of the local cloud outlives the command, and no folder of its own. Until then commands find it."""
+    state = str(tmp_path / "state")
     with subprocess.Popen(
         [*COMMAND, "up", "--cloud", cloud],
-        env=environment(TMPDIR=str(tmp_path), BACKBURNER_DAILY_TOKENS="123456", BACKBURNER_DAYLY_COST="5"),
+        env=environment(
+            TMPDIR=str(tmp_path), XDG_STATE_HOME=state, BACKBURNER_DAILY_TOKENS="123456", BACKBURNER_DAYLY_COST="5"
+        ),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -54,9 +57,11 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
             said.append(line.strip())
             if "Ctrl-C" in line:
                 break
+        found = run("status", "--json", XDG_STATE_HOME=state)
         command.send_signal(signal.SIGINT)
         _, errors = command.communicate(timeout=30)
     assert command.returncode == 130
+    assert '"daily_tokens": 123456' in found.stdout, found.stderr
     assert "export BACKBURNER_DAILY_TOKENS=123456" in said
     assert "BACKBURNER_DAYLY_COST is no setting: did you mean BACKBURNER_DAILY_COST?" in said
     assert "nothing is left behind" in errors

@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from backburner.errors import UnreadableError
 from backburner.jobs.replay import Outcome
-from backburner.ledger.keys import ERROR_RECORD, FAILED
+from backburner.ledger.keys import ERROR_RECORD, FAILED, INBOX
 from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.dead_letters import Kind, understand
 from backburner.maintenance.snapshot import at_once, each_of
@@ -126,6 +126,8 @@ class _Replay:
 
     async def all(self) -> None:
         """Everything that is wanted; asks first where it is many."""
+        async for _ in self._session.cloud.bucket.listed(INBOX):
+            break  # looking for one document cannot tell a bucket that is not there: this can
         failed = await self._failed_documents() if self._wanted.failed else []
         again = await self._documents() if self._wanted.rerun and not self._wanted.keys else []
         letters = await self._session.cloud.dead.count() if self._wanted.dead else 0
