@@ -62,9 +62,16 @@ def find(asked: Asked, environment: Mapping[str, str]) -> Deployment:
 
 
 def enter(asked: Asked) -> Deployment:
-    """Find the deployment and take its environment for this process's own: boto3 reads no other."""
+    """Find the deployment and take its environment for this process's own: boto3 reads no other.
+
+    Who sits at a terminal is told which one it is, where it was not exported.
+    """
+    from backburner_cli.terminal import err
+
     found = find(asked, os.environ)
     if found.environment is not os.environ:
+        if err.is_terminal:
+            err.print(found.described, markup=False, style="dim")
         for name in os.environ.keys() - found.environment.keys():
             del os.environ[name]
         os.environ.update(found.environment)
