@@ -125,7 +125,7 @@ build-aws: setup ## Build for AWS into .aws-sam; ARCH=arm64 (default) or x86_64,
 	ARCH=$(ARCH) UV=$(UV) .tools/sam/bin/sam build --template template.yaml --parameter-overrides Architecture=$(ARCH)
 
 package-yandex: setup ## Build the zip for Yandex Cloud Functions into dist/
-	$(BIN)/python -m backburner_cli.yandexcloud.bundle dist/backburner-yandex.zip
+	$(BIN)/python -m backburner_cli.local.yandex.bundle dist/backburner-yandex.zip
 
 clean: ## Remove what was built; the environments stay
 	rm -rf .aws-sam .build .coverage* dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

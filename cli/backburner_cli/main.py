@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from backburner_cli.command import Group
-from backburner_cli.operating import COMMANDS
+from backburner_cli.operator import commands, list_commands, setup_commands, upload_commands
 
 REMOVED = "Stopped; nothing is left behind."
 REAL_PROVIDER = (
@@ -32,7 +32,7 @@ def demo() -> None:
     Deploys the real template to a local cloud, with a stand-in provider that makes mistakes on purpose. Takes about
     half a minute and leaves nothing behind.
     """
-    from backburner_cli.demo import show
+    from backburner_cli.local.demo import show
     from backburner_cli.terminal import out, plain_errors
 
     with plain_errors(REMOVED):
@@ -53,8 +53,8 @@ def up(cloud: str) -> None:
     Starts a local cloud with the real functions and a timer that ticks every minute, and prints the settings that the
     other commands need to reach it.
     """
+    from backburner_cli.local.up import stay, stay_on_yandex
     from backburner_cli.terminal import out, plain_errors
-    from backburner_cli.up import stay, stay_on_yandex
 
     with plain_errors(REMOVED):
         (stay if cloud == "aws" else stay_on_yandex)(out, os.environ)
@@ -98,23 +98,7 @@ def run(folder: Path, recipe: str, results: Path | None, *, stand_in: bool, watc
     raise click.exceptions.Exit(code)
 
 
-@app.command(
-    epilog="Reads BACKBURNER_BUCKET, and AWS_… as boto3 does: any S3-compatible storage will do.",
-    examples=("backburner put contract.pdf --recipe summary --wait",),
-)
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--recipe", default="", help="The recipe to use: the folder below inbox/. Without it, the default one.")
-@click.option("--wait", is_flag=True, help="Wait for the results and show them. Exits with 1 if any document failed.")
-def put(files: tuple[Path, ...], recipe: str, *, wait: bool) -> None:
-    """Upload documents, and with --wait show what becomes of them."""
-    from backburner_cli.put import upload
-    from backburner_cli.terminal import out, plain_errors
-
-    with plain_errors("Stopped waiting. The jobs go on by themselves."):
-        upload(out, os.environ, files, recipe, wait=wait)
-
-
-for operators in COMMANDS:
+for operators in (*upload_commands.COMMANDS, *list_commands.COMMANDS, *commands.COMMANDS, *setup_commands.COMMANDS):
     app.add_command(operators)
 
 

@@ -1,22 +1,24 @@
 """What the command says, and how it says that something went wrong."""
 
 import errno
+import json
+import os
 import re
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import click
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 
+from backburner_cli.errors import CommandError
+
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, escape sequences among them, and those that turn the direction of what follows."""
-
-
-class CommandError(Exception):
-    """Something that the operator has to put right; its text names the remedy."""
 
 
 def printable(text: str) -> str:
@@ -55,6 +57,24 @@ def _console(*, stderr: bool) -> Console:
 out, err = _console(stderr=False), _console(stderr=True)
 
 
+def print_json(value: Any) -> None:
+    """Print a value as JSON to standard output, whatever the width of the terminal."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def confirm(question: str, *, is_agreed: bool) -> None:
+    """Ask before something that costs or destroys; `is_agreed` is the command line's --yes.
+
+    Raises `CommandError` where the answer is no, or where nobody is there to ask.
+    """
+    if is_agreed:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(f"{question} Nobody can be asked here: give --yes, or --dry-run to see what it would do")
+    if not click.confirm(question, err=True):
+        raise CommandError("nothing was done")
+
+
 def reach_remedy(environment: Mapping[str, str]) -> str:
     """What to look at where bucket and queues cannot be reached."""
     for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS"):
@@ -70,10 +90,6 @@ def plain_errors(interrupted: str, code: int | None = None) -> Iterator[None]:
 
     `code`: the exit code of both, where a command has one of its own.
     """
-    from backburner_cli.localcloud import LocalCloudError
-    from backburner_cli.provider import ProviderError
-    from backburner_cli.put import PutError
-
     try:
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # until here it ended the process: see entry.py
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -81,9 +97,12 @@ def plain_errors(interrupted: str, code: int | None = None) -> Iterator[None]:
     except KeyboardInterrupt:
         err.print(interrupted)
         raise click.exceptions.Exit(130 if code is None else code) from None
-    except (CommandError, LocalCloudError, ProviderError, PutError) as error:
+    except CommandError as error:
         err.print(f"Error: {error}", markup=False, style="red")
         raise click.exceptions.Exit(1 if code is None else code) from None
+    except BrokenPipeError:  # whoever read our output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
     except OSError as error:
         err.print(f"Error: {_told(error)}", markup=False, style="red")
         raise click.exceptions.Exit(1 if code is None else code) from None

@@ -3,106 +3,15 @@
 Lives are lived on the fakes, in virtual time; what they leave behind is then put into the real services.
 """
 
-import itertools
 import json
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
 from backburner.ledger.messages import Message, decode
-from support import commands
-from support.cloud import objects
-from support.fakes import Plan
+from cli.cloud import DONE, EVENTS, FAILED, LOST, OPEN, Cloud
 from support.system import BUCKET, System
 
-EVENTS = Path(__file__).parents[2] / "events"
 COMMANDS = ("audit", "status", "dead-letters", "replay", "cancel")
-DONE, FAILED, OPEN, LOST = "inbox/done.txt", "inbox/nosuch/failed.txt", "inbox/open.txt", "inbox/lost ф.txt"
-_NAMES = itertools.count()
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """A bucket and three queues."""
-
-    s3: Any
-    sqs: Any
-    urls: dict[str, str]
-    environment: dict[str, str]
-
-    def run(self, *arguments, **more):
-        """The command, run to its end."""
-        return commands.run(*arguments, **(self.environment | more))
-
-    def take(self, queue):
-        """Every message of a queue, and remove it."""
-        found = []
-        while messages := self.sqs.receive_message(QueueUrl=self.urls[queue], MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                found.append(message["Body"])
-                self.sqs.delete_message(QueueUrl=self.urls[queue], ReceiptHandle=message["ReceiptHandle"])
-        return found
-
-    def send(self, queue, body):
-        """Make a message."""
-        self.sqs.send_message(QueueUrl=self.urls[queue], MessageBody=body)
-
-    def json(self, key):
-        """An object's JSON."""
-        return json.loads(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
-
-    def keys(self, prefix):
-        """All keys below a prefix."""
-        return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
-
-    def settle_in(self, system, *, old):
-        """Put in what a system holds; `old` are the prefixes that were written an hour ago."""
-        for key, stored in system.bucket.objects.items():
-            self.s3.put_object(Bucket=BUCKET, Key=key, Body=stored.body, Metadata=stored.metadata)
-        for key, there in objects(BUCKET).items():
-            if key.startswith(old):
-                there.last_modified -= timedelta(hours=1)
-        for queue in (system.pending, system.backlog):
-            for message in queue.messages:
-                self.send(queue.name, message.body)
-
-
-@pytest.fixture
-def empty(endpoint):
-    """An empty bucket, and three queues."""
-    access = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-central-1"}
-    session = boto3.session.Session("test", "test", region_name="eu-central-1")
-    s3, sqs = (session.client(service, endpoint_url=endpoint) for service in ("s3", "sqs"))
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    number = next(_NAMES)
-    urls = {name: sqs.create_queue(QueueName=f"{name}-{number}")["QueueUrl"] for name in ("pending", "backlog", "dead")}
-    environment = {f"BACKBURNER_{name.upper()}_QUEUE_URL": url for name, url in urls.items()} | {
-        "AWS_ENDPOINT_URL": endpoint,
-        "BACKBURNER_BUCKET": BUCKET,
-        "BACKBURNER_PROVIDER": "openai",
-        "BACKBURNER_MODEL": "model-1",
-    }
-    yield Cloud(s3, sqs, urls, environment | access)
-    for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
-    s3.delete_bucket(Bucket=BUCKET)
-
-
-@pytest.fixture
-def cloud(empty):
-    """With one document that is done, one that failed and one whose generation runs."""
-    system = System()
-    system.process(DONE, "done")
-    system.process(FAILED, "failed")
-    system.generator.default = Plan(runs_s=1e6)
-    system.upload(OPEN, "open")
-    system.run(system.submit(OPEN))
-    empty.settle_in(system, old=("inbox/", "results/", "failed/"))
-    return empty
 
 
 def test_books_that_balance(cloud):
@@ -197,7 +106,7 @@ def test_replaying_dead_letters_removes_what_is_accounted_for(cloud):
     assert dry.returncode == 0, dry.stderr
     assert "would be" in dry.stdout
     assert cloud.take("pending") == []
-    shown = cloud.run("replay", "--dead")
+    shown = cloud.run("replay", "--dead", "--yes")
     assert shown.returncode == 0, shown.stderr
     sent = cloud.take("pending")
     assert redriven in sent
@@ -212,9 +121,9 @@ def test_replaying_failures(cloud):
     dry = cloud.run("replay", "--failed", "--dry-run")
     assert (dry.returncode, cloud.take("pending")) == (0, []), dry.stderr
     assert FAILED in dry.stdout
-    other = cloud.run("replay", "--failed", "--reason", "refused")
+    other = cloud.run("replay", "--failed", "--reason", "refused", "--yes")
     assert (other.returncode, cloud.take("pending")) == (0, []), other.stderr
-    shown = cloud.run("replay", DONE, OPEN, "--all", "--reason", "unknown_recipe")
+    shown = cloud.run("replay", DONE, OPEN, "--all", "--reason", "unknown_recipe", "--yes")
     assert shown.returncode == 0, shown.stderr
     assert f"{OPEN}: left alone, its job is under way" in shown.stdout
     assert f"{DONE}: left alone, its job is done" in shown.stdout
@@ -232,6 +141,10 @@ def test_replaying_failures(cloud):
         (["replay"], "--failed, --dead or --all"),
         (["replay", "--dead", "--reason", "lost"], "--failed"),
         (["replay", "--failed", "--rerun"], "name the documents"),
+        (["replay", "--recipe", "summary"], "--failed or --rerun"),
+        (["replay", "--failed", "--prefix", "a/"], "inbox/a/"),
+        (["cancel"], "--all"),
+        (["cancel", "inbox/a.txt", "--all"], "not both"),
         (["cancel", "inbox/never.txt"], "no open job"),
         (["cancel", "results/a.md"], "inbox/…"),
     ],

@@ -11,9 +11,9 @@ from rich.text import Text
 from backburner.errors import Reason
 from backburner.ledger.records import ErrorRecord, PartEnd, ProviderRef, RecipeRef, RunRecord, Source, State
 from backburner.provider.answers import Usage
-from backburner_cli.put import PutError, keys_of
+from backburner_cli.operator.files import PutError, keys_of
+from backburner_cli.operator.uploads import Upload, describe
 from backburner_cli.terminal import out, printable
-from backburner_cli.watch import Upload, describe
 
 NOON = datetime(2031, 5, 17, 12, tzinfo=UTC)
 OLD = "0" * 32

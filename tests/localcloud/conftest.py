@@ -11,8 +11,8 @@ from typing import Protocol
 
 import pytest
 
-from backburner_cli.localcloud import LocalCloud, local_cloud
-from backburner_cli.localcloud.cloud import CHECKOUT
+from backburner_cli.local.aws import LocalCloud, local_cloud
+from backburner_cli.local.aws.cloud import CHECKOUT
 
 API_KEY = "key-of-the-tests"
 

@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from backburner_cli.localcloud import LocalCloudError, local_cloud
-from backburner_cli.localcloud.server import require_space
+from backburner_cli.local.aws import LocalCloudError, local_cloud
+from backburner_cli.local.aws.server import require_space
 
 pytestmark = pytest.mark.enable_socket
 
 HOLD = """
 import sys
 from pathlib import Path
-from backburner_cli.localcloud import local_cloud
+from backburner_cli.local.aws import local_cloud
 options = {"provider_base_url": "http://127.0.0.1:1/v1", "api_key": "k", "model": "m", "checkout": Path(sys.argv[1])}
 with local_cloud(**options) as cloud:
     print(cloud.invoke(cloud.checker_function, {"ask": "group"}), cloud.environment["AWS_CA_BUNDLE"], flush=True)

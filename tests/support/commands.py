@@ -15,13 +15,15 @@ from support import forks
 INSTALLED = str(Path(sys.executable).with_name("backburner"))
 """The script itself, for what only it can show."""
 _PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
+_NOBODY = {"XDG_CONFIG_HOME": "/dev/null/no", "XDG_RUNTIME_DIR": "", "XDG_STATE_HOME": "/dev/null/no"}
+"""No profile of this user is read, and no `backburner up` of theirs found."""
 _LIMIT_S = 100
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
     """This process's own, without a provider or a cloud in it, and what is given."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OPENAI_", "BACK"))}
-    return {**inherited, **_PLAIN, **given}
+    return {**inherited, **_PLAIN, **_NOBODY, **given}
 
 
 def run(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:

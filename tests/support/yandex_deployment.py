@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backburner_cli.yandexcloud.events import object_event, timer_event
-from backburner_cli.yandexcloud.functions import Function
-from backburner_cli.yandexcloud.instance import Runtime
+from backburner_cli.local.yandex.events import object_event, timer_event
+from backburner_cli.local.yandex.functions import Function
+from backburner_cli.local.yandex.instance import Runtime
 from support.functions import RESERVED_S
 from support.warm_deployment import WarmDeployment
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from backburner_cli.localcloud.cloud import CHECKOUT
-from backburner_cli.localcloud.stack import locate_code
-from backburner_cli.localcloud.template import load_template
+from backburner_cli.local.aws.cloud import CHECKOUT
+from backburner_cli.local.aws.stack import locate_code
+from backburner_cli.local.aws.template import load_template
 
 Template = dict[str, Any]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backburner_cli.localcloud.cloud import CHECKOUT
+from backburner_cli.local.aws.cloud import CHECKOUT
 
 MAX_BYTES = 250_000_000
 """A function and its layers, unpacked: 250 MB; AWS may mean MiB, we do not rely on it."""

@@ -5,7 +5,7 @@ from re import search
 import pytest
 
 from backburner.settings import from_env
-from backburner_cli.localcloud.cloud import CHECKOUT
+from backburner_cli.local.aws.cloud import CHECKOUT
 
 NAMES = {
     *("BACKBURNER_BUCKET", "BACKBURNER_PENDING_QUEUE_URL", "BACKBURNER_BACKLOG_QUEUE_URL", "BACKBURNER_DEAD_QUEUE_URL"),

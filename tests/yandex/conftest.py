@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from backburner_cli.localcloud.bundle import installed_dependencies
-from backburner_cli.localcloud.cloud import CHECKOUT
+from backburner_cli.local.aws.bundle import installed_dependencies
+from backburner_cli.local.aws.cloud import CHECKOUT
+from backburner_cli.local.yandex.bundle import REQUIREMENTS, package
+from backburner_cli.local.yandex.storage import Refuse, object_storage
 from backburner_cli.standin import StandIn, serve
-from backburner_cli.yandexcloud.bundle import REQUIREMENTS, package
-from backburner_cli.yandexcloud.storage import Refuse, object_storage
 from support.cloud import client
 from support.deployment import AT_ONCE
 from support.yandex_deployment import REGION, Installed, YandexDeployment

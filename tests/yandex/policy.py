@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
-from backburner_cli.yandexcloud.storage import Call
+from backburner_cli.local.yandex.storage import Call
 
 from .hcl import FOLDER
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backburner_cli.localcloud.cloud import CHECKOUT
-from backburner_cli.yandexcloud.bundle import FUNCTIONS, package
+from backburner_cli.local.aws.cloud import CHECKOUT
+from backburner_cli.local.yandex.bundle import FUNCTIONS, package
 
 from .conftest import install, run
 from .interpreters import AVAILABLE, INTERPRETERS, RUNTIMES

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import pytest
 
-from backburner_cli.yandexcloud.events import object_event, timer_event
-from backburner_cli.yandexcloud.instance import InstanceDiedError
+from backburner_cli.local.yandex.events import object_event, timer_event
+from backburner_cli.local.yandex.instance import InstanceDiedError
 from support.depth import thinned
 from support.effects import effect_of
 from support.proxy import CUT, Request, deliver, serve_proxy

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from backburner.adapters.connect import _IDLE_S
-from backburner_cli.yandexcloud.events import object_event
-from backburner_cli.yandexcloud.instance import FunctionError, TimedOutError
+from backburner_cli.local.yandex.events import object_event
+from backburner_cli.local.yandex.instance import FunctionError, TimedOutError
 from support.proxy import serve_proxy
 from support.yandex_deployment import TOKEN, YandexDeployment
 

@@ -9,7 +9,7 @@ import boto3
 
 from backburner.adapters.storage import S3Bucket
 from backburner.maintenance.dead_letters import Kind, understand
-from backburner_cli.yandexcloud.events import object_event
+from backburner_cli.local.yandex.events import object_event
 from support.proxy import serve_proxy
 from support.yandex_deployment import YandexDeployment
 

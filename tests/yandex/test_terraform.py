@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backburner.settings import from_env
-from backburner_cli.localcloud.cloud import CHECKOUT
+from backburner_cli.local.aws.cloud import CHECKOUT
 
 from .hcl import ARGUMENTS, FOLDER, bodies, files, local_values, problems, resources
 from .interpreters import RUNTIMES

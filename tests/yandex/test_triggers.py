@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backburner.maintenance.dead_letters import Kind, understand
-from backburner_cli.provider import chosen_provider
-from backburner_cli.yandexcloud.cloud import yandex_cloud
-from backburner_cli.yandexcloud.events import CREATE, DELETE
-from backburner_cli.yandexcloud.instance import FunctionError
-from backburner_cli.yandexcloud.triggers import Delivery, ObjectTrigger, Timer
+from backburner_cli.local.provider import chosen_provider
+from backburner_cli.local.yandex.cloud import yandex_cloud
+from backburner_cli.local.yandex.events import CREATE, DELETE
+from backburner_cli.local.yandex.instance import FunctionError
+from backburner_cli.local.yandex.triggers import Delivery, ObjectTrigger, Timer
 
 
 @dataclass

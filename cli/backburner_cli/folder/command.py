@@ -32,6 +32,7 @@ from backburner.memory.budget import MemoryBudget
 from backburner.ports import ABSENT, ConflictError
 from backburner.settings import Settings
 from backburner.wiring import Ports, assemble
+from backburner_cli.errors import CommandError
 from backburner_cli.folder import provider, space
 from backburner_cli.folder.driver import Driver
 from backburner_cli.folder.intake import Intake
@@ -40,8 +41,7 @@ from backburner_cli.folder.recipes import Chosen, choose
 from backburner_cli.folder.scan import Walk
 from backburner_cli.folder.space import Space
 from backburner_cli.folder.tally import Tally
-from backburner_cli.passing import unread
-from backburner_cli.terminal import CommandError
+from backburner_cli.local.settings import unread
 
 ALL_DONE, SOME_FAILED, STOPPED_EARLY = 0, 1, 2
 _INTERRUPTED: Final = "interrupted"

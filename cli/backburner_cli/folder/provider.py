@@ -9,10 +9,10 @@ from typing import Final
 from backburner.errors import ConfigError
 from backburner.ledger.keys import FOLDER
 from backburner.settings import Settings, from_env
+from backburner_cli.errors import CommandError
 from backburner_cli.folder.standin import KeptStandIn
 from backburner_cli.standin import Timing, serve
 from backburner_cli.standin.behaviours import MODEL
-from backburner_cli.terminal import CommandError
 
 STAND_IN: Final = "stand-in"
 _LOCAL: Final = {

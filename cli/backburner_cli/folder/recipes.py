@@ -9,7 +9,7 @@ from pathlib import Path
 from backburner.documents.recipes import Recipe, parse, source_text
 from backburner.errors import JobError
 from backburner.ledger.keys import DEFAULT_RECIPE
-from backburner_cli.terminal import CommandError
+from backburner_cli.errors import CommandError
 
 _CHECKOUT = Path(__file__).resolve().parents[3] / "recipes"
 

@@ -19,8 +19,8 @@ from backburner.adapters.folder.adoption import is_ours, told_by
 from backburner.adapters.folder.database import Database, OtherVersionError
 from backburner.adapters.folder.layout import STATE_FOLDER, Layout, split_output
 from backburner.ledger.keys import INBOX
+from backburner_cli.errors import CommandError
 from backburner_cli.folder.provider import STAND_IN
-from backburner_cli.terminal import CommandError
 
 DEFAULT_OUT: Final = "results"
 _ABOUT: Final = "about.json"

@@ -1,0 +1,7 @@
+"""What can go wrong with the local cloud."""
+
+from backburner_cli.errors import CommandError
+
+
+class LocalCloudError(CommandError):
+    """The local cloud cannot do what was asked; the message says why and names the remedy."""

@@ -1,0 +1,75 @@
+"""Which provider the local cloud uses: a real one that the environment names, or the stand-in."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from backburner.errors import ConfigError
+from backburner.settings import from_env
+from backburner_cli.errors import CommandError
+from backburner_cli.standin import StandIn, Timing, serve
+
+REAL = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "BACKBURNER_MODEL")
+"""A real provider takes the stand-in's place when all of these are set."""
+ELSEWHERE = {
+    "BACKBURNER_BUCKET": "local",
+    "BACKBURNER_PENDING_QUEUE_URL": "http://local/pending",
+    "BACKBURNER_BACKLOG_QUEUE_URL": "http://local/backlog",
+    "BACKBURNER_DEAD_QUEUE_URL": "http://local/dead",
+    "BACKBURNER_API_KEY_SECRET": "",
+}
+"""What the local cloud will set itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenProvider:
+    """Where generations go. `parameters` are those of the template that only this provider needs."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+    model: str
+    profile: str
+    parameters: dict[str, str]
+    stand_in: StandIn | None
+
+
+class ProviderError(CommandError):
+    """The environment names half a provider."""
+
+
+@contextlib.contextmanager
+def chosen_provider(
+    environment: Mapping[str, str], rules: Literal["openai", "yandex"] = "openai"
+) -> Iterator[ChosenProvider]:
+    """The environment's provider, or a stand-in that keeps these rules while the block runs. Raises `ProviderError`."""
+    given = [name for name in REAL if environment.get(name)]
+    if not given:
+        with serve(StandIn(profile=rules, timing=Timing(), remembers=False)) as running:
+            yield ChosenProvider(
+                base_url=running.base_url,
+                api_key="local",
+                model="stand-in",
+                profile=rules,
+                parameters={"ProjectId": "local-folder"} if rules == "yandex" else {},
+                stand_in=running.stand_in,
+            )
+        return
+    if missing := [name for name in REAL if name not in given]:
+        raise ProviderError(f"{', '.join(given)} set, but not {', '.join(missing)}: set all three or none of them")
+    try:
+        profile = from_env({**environment, **ELSEWHERE}).provider
+    except ConfigError as error:
+        raise ProviderError(str(error)) from error
+    yield ChosenProvider(
+        base_url=environment["OPENAI_BASE_URL"],
+        api_key=environment["OPENAI_API_KEY"],
+        model=environment["BACKBURNER_MODEL"],
+        profile=profile,
+        parameters={
+            parameter: environment[name]
+            for parameter, name in (("ProjectId", "OPENAI_PROJECT_ID"), ("OrgId", "OPENAI_ORG_ID"))
+            if environment.get(name)
+        },
+        stand_in=None,
+    )

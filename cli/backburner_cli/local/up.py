@@ -1,0 +1,106 @@
+"""The whole system on this machine until Ctrl-C."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from backburner.ledger.keys import RECIPES
+from backburner_cli.local.aws import LocalCloud, local_cloud
+from backburner_cli.local.aws.cloud import CHECKOUT
+from backburner_cli.local.provider import ChosenProvider, chosen_provider
+from backburner_cli.local.settings import passed_on, set_aside, unread
+from backburner_cli.local.yandex.cloud import yandex_cloud
+from backburner_cli.operator.running import announced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from mypy_boto3_s3 import S3Client
+    from rich.console import Console
+
+
+_OF_OTHER_CLOUDS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_SESSION_TOKEN", "AWS_PROFILE")
+"""What wins over the variables that are printed, if a shell still has it from elsewhere."""
+
+
+def stay(out: Console, environment: Mapping[str, str]) -> None:
+    """Start everything on the local AWS, say how to use it, and wait for Ctrl-C."""
+    with running(out, environment, progress=lambda message: out.print(f"[dim]{message}[/]")) as (cloud, provider):
+        _wait(out, environment, "aws", cloud.environment, provider)
+
+
+def stay_on_yandex(out: Console, environment: Mapping[str, str]) -> None:
+    """The same on the local Yandex Cloud."""
+    with (
+        chosen_provider(environment, "yandex") as provider,
+        yandex_cloud(
+            provider,
+            progress=lambda message: out.print(f"[dim]{message}[/]"),
+            settings=_settings(out, environment),
+        ) as cloud,
+    ):
+        _upload_recipes(cloud.s3, cloud.bucket)
+        _wait(out, environment, "yandex", cloud.environment, provider)
+
+
+def _wait(
+    out: Console, own: Mapping[str, str], kind: str, reached_by: Mapping[str, str], provider: ChosenProvider
+) -> None:
+    """Say how to use it, and let commands find it until Ctrl-C."""
+    with announced(own, kind, reached_by):
+        out.print("\n[bold]Ready.[/] In another terminal:\n")
+        out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
+        out.print("  .venv/bin/backburner status", markup=False)
+        out.print("  .venv/bin/backburner audit\n", markup=False)
+        out.print("The commands find it by themselves. Other programs, such as the AWS CLI, need:\n")
+        for name, value in reached_by.items():
+            out.print(f"  export {name}={shlex.quote(value)}", markup=False)
+        if left_over := [name for name in _OF_OTHER_CLOUDS if name not in reached_by]:
+            out.print(f"  unset {' '.join(left_over)}", markup=False)
+        out.print("\nEvery upload below inbox/ starts a job. The timer collects results once a minute.")
+        if provider.stand_in is not None:
+            out.print(
+                "The provider is the local stand-in: it quotes from the documents, no language model is involved."
+            )
+        out.print("Press Ctrl-C to stop it and remove everything.")
+        threading.Event().wait()
+
+
+def _settings(out: Console, environment: Mapping[str, str]) -> dict[str, str]:
+    """Those that the functions get; what they do not get is said."""
+    for said in [*unread(environment), *set_aside(environment)]:
+        out.print(said, markup=False, style="yellow")
+    found = passed_on(environment)
+    if found:
+        out.print("Settings of this environment: " + ", ".join(f"{name}={value}" for name, value in found.items()))
+    return found
+
+
+def _upload_recipes(s3: S3Client, bucket: str) -> None:
+    """Those that ship."""
+    for recipe in sorted((CHECKOUT / "recipes").glob("*.md")):
+        s3.put_object(Bucket=bucket, Key=f"{RECIPES}{recipe.name}", Body=recipe.read_bytes())
+
+
+@contextmanager
+def running(
+    out: Console, environment: Mapping[str, str], progress: Callable[[str], None]
+) -> Iterator[tuple[LocalCloud, ChosenProvider]]:
+    """The local cloud with its provider and the shipped recipes in its bucket."""
+    with (
+        chosen_provider(environment) as provider,
+        local_cloud(
+            provider_base_url=provider.base_url,
+            api_key=provider.api_key,
+            model=provider.model,
+            provider_profile=provider.profile,
+            parameters=provider.parameters,
+            settings=_settings(out, environment),
+            progress=progress,
+        ) as cloud,
+    ):
+        _upload_recipes(cloud.s3(), cloud.bucket)
+        yield cloud, provider

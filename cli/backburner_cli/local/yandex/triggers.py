@@ -1,0 +1,98 @@
+"""The triggers: batches of uploads and a timer, each with its tries and a dead-letter queue."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from backburner_cli.local.yandex.events import CREATE, UPDATE, object_message, timer_event
+from backburner_cli.local.yandex.functions import Function
+from backburner_cli.local.yandex.instance import FunctionError, InstanceDiedError, TimedOutError
+
+FAILURES = (FunctionError, InstanceDiedError, TimedOutError)
+"""A call counts as failed only if the function raises, dies or takes too long."""
+
+
+@dataclass(kw_only=True)
+class Delivery:
+    """Calls a function until it succeeds; what it never takes goes to the dead-letter queue, a message at a time."""
+
+    function: Function
+    give_up: Callable[[dict[str, Any]], None]
+    retries: int
+    interval_s: float
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def deliver(self, event: dict[str, Any]) -> None:
+        """Deliver an event. Never raises for what the function does."""
+        for attempt in range(1 + self.retries):
+            if attempt and self.ended.wait(self.interval_s):
+                return
+            try:
+                self.function.invoke(event)
+            except FAILURES:
+                continue
+            return
+        for message in [] if self.ended.is_set() else event["messages"]:
+            self.give_up({"messages": [message]})
+
+
+@dataclass(kw_only=True)
+class ObjectTrigger:
+    """Tells a function of objects that were created or changed below a prefix: start it, and `tell` it of them."""
+
+    prefix: str
+    batch_size: int = 10
+    cutoff_s: float = 1.0
+    workers: int = 2
+    _told: "queue.Queue[dict[str, Any] | None]" = field(default_factory=queue.Queue)
+
+    def tell(self, bucket: str, key: str, kind: str) -> None:
+        """An object was created, changed or deleted."""
+        if key.startswith(self.prefix) and kind in (CREATE, UPDATE):
+            self._told.put(object_message(bucket, key, kind))
+
+    def start(self, delivery: Delivery) -> None:
+        """Deliver from now on."""
+        for _ in range(self.workers):
+            threading.Thread(target=self._deliver, args=(delivery,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Deliver no more."""
+        for _ in range(self.workers):
+            self._told.put(None)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        while (first := self._told.get()) is not None:
+            delivery.deliver({"messages": [first, *self._more()]})
+
+    def _more(self) -> list[dict[str, Any]]:
+        """What else comes within the time that a batch may take to fill."""
+        batch, until = list[dict[str, Any]](), time.monotonic() + self.cutoff_s
+        while len(batch) < self.batch_size - 1 and (left_s := until - time.monotonic()) > 0:
+            try:
+                message = self._told.get(timeout=left_s)
+            except queue.Empty:
+                break
+            if message is None:
+                self._told.put(None)
+                break
+            batch.append(message)
+        return batch
+
+
+@dataclass(kw_only=True)
+class Timer:
+    """Calls a function each minute, whether or not its last call has ended."""
+
+    every_s: float = 60.0
+
+    def start(self, delivery: Delivery) -> None:
+        """Tick until the delivery has ended."""
+        threading.Thread(target=self._tick, args=(delivery,), daemon=True).start()
+
+    def _tick(self, delivery: Delivery) -> None:
+        while not delivery.ended.wait(self.every_s):
+            threading.Thread(target=delivery.deliver, args=(timer_event(),), daemon=True).start()

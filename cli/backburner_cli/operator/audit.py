@@ -1,0 +1,163 @@
+"""The commands `audit` and `status`: the books, and what is under way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.table import Table
+
+from backburner.ledger.records import State
+from backburner_cli.operator.session import OperatorSession, run
+from backburner_cli.terminal import err, out, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from backburner.maintenance.findings import Report
+
+_LABELS = {
+    "documents": "documents in inbox/",
+    "documents_done": "  done",
+    "documents_failed": "  failed",
+    "documents_running": "  running",
+    "documents_waiting": "  waiting",
+    "documents_not_claimed_yet": "  not started yet",
+    "too_young_to_judge": "    of these, uploaded less than 15 minutes ago",
+    "waiting": "jobs, parts and segments waiting",
+    "places_in_use": "generations in flight",
+    "places": "  at most",
+    "tokens_today": "tokens used today",
+    "tokens_reserved": "  reserved",
+    "daily_tokens": "  daily budget",
+    "cost_today": "cost today",
+    "cost_reserved": "  reserved",
+    "daily_cost": "  daily budget",
+}
+_SECTIONS = ("waiting", "places_in_use", "tokens_today", "last_sweep")
+MAX_SHOWN = 100
+"""Findings that are listed one by one; --json has them all."""
+
+
+def audit(environment: Mapping[str, str], *, repair: bool, as_json: bool) -> bool:
+    """Audit, show the report, and say whether the books balance."""
+    with err.status("Reading the bucket …") as shown:
+
+        def tell(what: str, count: int) -> None:
+            shown.update(f"Reading the bucket: {what}, {count}")
+
+        report = run(environment, lambda session: _audited(session, tell, repair=repair))
+    if as_json:
+        print_json({"balances": report.balances, **msgspec.to_builtins(report)})
+    else:
+        _show(report, repaired=repair)
+    return report.balances
+
+
+async def _audited(session: OperatorSession, tell: Callable[[str, int], None], *, repair: bool) -> Report:
+    auditor = session.auditor(tell)
+    report = await auditor.audit()
+    return await auditor.repair(report) if repair else report
+
+
+def _show(report: Report, *, repaired: bool) -> None:
+    table = Table("", "older than 15 minutes", "younger", title="Audit", title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name in ("waiting", "running", "done", "failed"):
+        table.add_row(name, str(getattr(report, name)), str(report.young_states[name]))
+    counted = report.waiting + report.running + report.done + report.failed
+    table.add_row("not started yet", "", str(report.young_states["unclaimed"]))
+    table.add_section()
+    table.add_row("sum", str(counted), str(report.young))
+    table.add_row("objects in inbox/", str(report.objects), str(report.young))
+    table.add_section()
+    table.add_row("open records", str(report.open_records), "")
+    table.add_row("messages in the queues (estimate)", str(report.messages), "")
+    out.print(table)
+    if report.balances:
+        out.print("The books balance: nothing is lost.")
+        if unclaimed := report.young_states["unclaimed"]:
+            out.print(
+                f"Not judged yet: {unclaimed} uploads of the last 15 minutes, whose events may still be on their way."
+            )
+        return
+    kinds = Counter(str(finding.kind) for finding in report.findings)
+    out.print("The books do not balance: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+    for finding in report.findings[:MAX_SHOWN]:
+        out.print(f"  {finding.kind:22} {finding.key}: {finding.what}", markup=False)
+    if len(report.findings) > MAX_SHOWN:
+        out.print(f"  … and {len(report.findings) - MAX_SHOWN} more: --json lists them all")
+    if not repaired:
+        out.print("Run backburner audit --repair to repair what can be repaired. docs/runbook.md explains the rest.")
+
+
+def status(environment: Mapping[str, str], *, as_json: bool) -> None:
+    """Show what is under way."""
+    found = run(environment, _status)
+    if as_json:
+        print_json(found)
+        return
+    table = Table("", "", title="Status", title_justify="left", show_header=False)
+    for name, value in found.items():
+        if name in _SECTIONS:
+            table.add_section()
+        if name not in ("waiting_for", "pauses", "unreadable"):
+            table.add_row(_LABELS.get(name, name.replace("_", " ")), "none" if value is None else str(value))
+        if name == "waiting":
+            for why, count in found["waiting_for"].items():
+                table.add_row(f"  for {why}", str(count))
+    out.print(table)
+    for pause in found["pauses"]:
+        concerned = "the whole provider" if pause["concerns"] == "*" else f"the model {pause['concerns']} only"
+        out.print(
+            f"Paused: {concerned}, since {pause['since']}: {pause['why']} (next attempt {pause['next_probe']})",
+            markup=False,
+        )
+    for key, why in list(found["unreadable"].items())[:MAX_SHOWN]:
+        out.print(f"Cannot be read: {key}: {why}", markup=False)
+    if found["dead_letters"]:
+        out.print("Run backburner dead-letters to see what was given up on.")
+
+
+async def _status(session: OperatorSession) -> dict[str, Any]:
+    found = await session.overview.read()
+    governor = session.core.governor
+    counters, now = await governor.counters()
+    share = governor.budget_used(counters, now)
+    settings, held = session.settings, counters.reserved.values()
+    has_budget = settings.daily_tokens is not None or settings.daily_cost is not None
+    return {
+        "documents": found.documents,
+        "documents_done": found.done,
+        "documents_failed": found.failed,
+        "documents_running": found.running,
+        "documents_waiting": found.waiting,
+        "documents_not_claimed_yet": found.unclaimed,
+        "too_young_to_judge": found.young,
+        "waiting": found.open[State.WAITING],
+        "waiting_for": dict(found.waiting_for.most_common()),
+        "starting": found.open[State.SUBMITTING],
+        "running": found.open[State.RUNNING],
+        "places_in_use": counters.in_flight,
+        "places": settings.max_in_flight,
+        "pauses": [
+            {"concerns": name, "why": pause.why, "since": _told(pause.since), "next_probe": _told(pause.next_probe)}
+            for name, pause in counters.pauses.items()
+        ],
+        "tokens_today": counters.tokens,
+        "tokens_reserved": sum(each.tokens for each in held),
+        "daily_tokens": settings.daily_tokens,
+        "cost_today": round(counters.cost, 6),
+        "cost_reserved": round(sum(each.cost for each in held), 6),
+        "daily_cost": settings.daily_cost,
+        "budget_used": f"{share:.0%}" if has_budget else None,
+        "last_sweep": counters.last_sweep and _told(counters.last_sweep),
+        "unreadable": found.unreadable,
+        "dead_letters": await session.cloud.dead.count(),
+    }
+
+
+def _told(at: Any) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%SZ}"

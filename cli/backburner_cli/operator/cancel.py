@@ -1,0 +1,97 @@
+"""The command `cancel`: the wish is recorded first, and the checker acts on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from backburner.errors import Reason, RetryLaterError, UnreadableError
+from backburner.ledger.keys import OPEN
+from backburner.ledger.records import OpenRecord, State, decode
+from backburner.maintenance.snapshot import at_once, each_of
+from backburner_cli.operator.selection import Selection, require_inbox
+from backburner_cli.operator.session import OperatorSession, run
+from backburner_cli.terminal import confirm, out, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from backburner.ports import Stored
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doomed:
+    """Which jobs shall be cancelled: those of `keys`, or without keys those that are chosen."""
+
+    keys: tuple[str, ...]
+    chosen: Selection
+    dry_run: bool
+    is_agreed: bool
+
+    def has(self, record: OpenRecord) -> bool:
+        """Whether a job is among them."""
+        if record.part_of is not None:
+            return False  # ends with its document's
+        if self.keys:
+            return record.source.key in self.keys
+        state = None if record.state is State.WAITING else "running"
+        return self.chosen.has(record.source.key) and self.chosen.state in (None, state or "waiting")
+
+
+def cancel(environment: Mapping[str, str], doomed: Doomed, *, as_json: bool) -> bool:
+    """Cancel jobs, say what was done for each, and whether every document that was named had one."""
+    require_inbox(doomed.keys)
+    doomed.chosen.check()
+    return run(environment, lambda session: _cancel(session, doomed, as_json=as_json))
+
+
+async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) -> bool:
+    jobs: list[OpenRecord] = []
+
+    async def find(item: tuple[str, Stored]) -> None:
+        try:
+            stored = await session.cloud.bucket.get(item[0])
+            record = decode(stored.body, OpenRecord) if stored else None
+        except (msgspec.DecodeError, UnreadableError):
+            return
+        if record is not None and doomed.has(record):
+            jobs.append(record)
+
+    await at_once(session.cloud.bucket.listed(OPEN), find)
+    if not doomed.keys and jobs and not doomed.dry_run:
+        confirm(f"Cancel {len(jobs)} jobs?", is_agreed=doomed.is_agreed)
+    said: dict[str, str] = {}
+
+    async def stop(record: OpenRecord) -> None:
+        key = record.source.key
+        said[key] = f"would be cancelled: it is {record.state}" if doomed.dry_run else await _stop(session, record)
+        if not as_json:
+            out.print(f"{key}: {said[key]}", markup=False)
+
+    await at_once(each_of(jobs), stop)
+    without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
+    if as_json:
+        nothing = dict.fromkeys(without, "nothing to cancel")
+        print_json({"dry_run": doomed.dry_run, "jobs": len(jobs), "documents": said | nothing})
+    else:
+        for key in without:
+            out.print(f"{key}: nothing to cancel: it has no open job", markup=False)
+        if not doomed.keys:
+            out.print(f"{len(jobs)} jobs {'would be ' if doomed.dry_run else ''}cancelled")
+    return not without
+
+
+async def _stop(session: OperatorSession, record: OpenRecord) -> str:
+    try:
+        found = await session.canceller.cancel(record.job_id, record.run)
+    except RetryLaterError as error:
+        return f"not cancelled: {error}; try again"
+    match found:
+        case None:
+            return "it has just ended"
+        case Reason():
+            return f"is being cancelled already ({found})"
+        case _:
+            return f"was {found}: cancelled at the checker's next tick"

@@ -1,0 +1,111 @@
+"""Which deployment a command is about: named, kept as a profile, exported, or simply running on this machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.profiles import Kind, Profiles, Target
+from backburner_cli.operator.running import running_here
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXPORTED = "BACKBURNER_BUCKET"
+"""Whoever has exported this one means a deployment."""
+HOW_TO_NAME = (
+    "No deployment is named: give --stack NAME, --terraform DIR or --local, keep one with backburner use NAME, "
+    "or start backburner up"
+)
+_ELSEWHERE = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_CA_BUNDLE")
+_CREDENTIALS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
+_OURS = ("BACKBURNER_", "OPENAI_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a command line says about the deployment."""
+
+    target: Target | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A deployment that was found: `environment` is the functions' own, and AWS_… as boto3 reads them."""
+
+    described: str
+    environment: Mapping[str, str]
+
+
+def find(asked: Asked, environment: Mapping[str, str]) -> Deployment:
+    """Find the deployment. Raises `CommandError`, with the remedy.
+
+    What the command line names comes first, then what is exported, then the chosen profile, then a `backburner up` that
+    runs on this machine.
+    """
+    profiles = Profiles.of(environment)
+    if asked.target is not None:
+        return _reached(asked.target, environment)
+    if asked.profile is not None:
+        return _reached(profiles.named(asked.profile), environment)
+    if environment.get(EXPORTED):
+        return Deployment(described="the exported environment", environment=environment)
+    if chosen := profiles.chosen():
+        return _reached(chosen[1], environment, f"profile {chosen[0]}: ")
+    if running_here(environment):
+        return _reached(Target(kind=Kind.LOCAL), environment)
+    return Deployment(described="nothing", environment=environment)
+
+
+def enter(asked: Asked) -> Deployment:
+    """Find the deployment and take its environment for this process's own: boto3 reads no other.
+
+    Who sits at a terminal is told which one it is, where it was not exported.
+    """
+    from backburner_cli.terminal import err
+
+    found = find(asked, os.environ)
+    if found.environment is not os.environ:
+        if err.is_terminal:
+            err.print(found.described, markup=False, style="dim")
+        for name in os.environ.keys() - found.environment.keys():
+            del os.environ[name]
+        os.environ.update(found.environment)
+    return found
+
+
+def _reached(target: Target, environment: Mapping[str, str], before: str = "") -> Deployment:
+    match target.kind:
+        case Kind.STACK:
+            from backburner_cli.operator.stack import environment_of_stack
+
+            found: Mapping[str, str] = environment_of_stack(target.name, target.region)
+            dropped: tuple[str, ...] = ()
+        case Kind.TERRAFORM:
+            from backburner_cli.operator.terraform import environment_of_terraform
+
+            found = environment_of_terraform(Path(target.name).expanduser())
+            dropped = _ELSEWHERE
+        case Kind.LOCAL:
+            found, dropped = _local(environment), _ELSEWHERE + _CREDENTIALS
+    own = {name: value for name, value in environment.items() if name not in dropped and not name.startswith(_OURS)}
+    key = {
+        name: environment[name] for name in ("OPENAI_API_KEY",) if environment.get(name) and target.kind != Kind.LOCAL
+    }
+    return Deployment(described=f"{before}{target}", environment={**own, **_one_key(key, found), **found})
+
+
+def _one_key(key: Mapping[str, str], found: Mapping[str, str]) -> Mapping[str, str]:
+    """The exported key, unless the deployment names a secret of its own: both together cannot work."""
+    return {} if found.get("BACKBURNER_API_KEY_SECRET") else key
+
+
+def _local(environment: Mapping[str, str]) -> Mapping[str, str]:
+    found = running_here(environment)
+    if not found:
+        raise CommandError("no backburner up runs on this machine: start it in another terminal, and try again")
+    return found[0].environment

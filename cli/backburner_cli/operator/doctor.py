@@ -1,0 +1,305 @@
+"""The command `doctor`: what a deployment can have wrong, checked against the live thing, each with its remedy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from backburner.adapters.connect import Cloud, reach
+from backburner.capacity.limits import ALL_MODELS, Counters
+from backburner.documents.recipes import parse, source_text
+from backburner.errors import BackburnerError, ConfigError, JobError
+from backburner.ledger.keys import GOVERNOR, INBOX, RECIPES, WORK
+from backburner.ports import ABSENT, ConflictError
+from backburner.settings import Settings, from_env
+from backburner_cli.operator.deployment import EXPORTED, HOW_TO_NAME
+from backburner_cli.operator.provider_check import provider_findings
+from backburner_cli.terminal import err, out, print_json, reach_remedy
+
+if TYPE_CHECKING:
+    from backburner.adapters.queues import SqsQueue
+
+FUNCTION_LIMIT_S = 100
+"""How long a function may run, by the template and by the Terraform."""
+LEAST_RECEIVES = 600
+"""A message in hand is postponed by receiving it, and replaced at 500 receives: fewer make a dead letter of a job."""
+_SKEW_TOLD_S, _SKEW_BAD_S = 30, 300
+
+
+class Level(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one check says; `remedy` is what to do about it."""
+
+    check: str
+    level: Level
+    message: str
+    remedy: str = ""
+
+
+_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red", Level.SKIPPED: "dim"}
+Check = Callable[[], Awaitable[list[Finding]]]
+
+
+def doctor(environment: Mapping[str, str], described: str, *, generates: bool, as_json: bool) -> bool:
+    """Check everything, tell what was found, and say whether there is no problem."""
+    found: list[Finding] = []
+
+    async def all_checks() -> None:
+        async for finding in _findings(environment, generates=generates):
+            found.append(finding)
+            if not as_json:
+                _tell(finding)
+
+    if not as_json:
+        out.print(f"Checking {described}", markup=False)
+    with err.status("checking"):
+        asyncio.run(all_checks())
+    problems = sum(finding.level is Level.PROBLEM for finding in found)
+    if as_json:
+        told = [asdict(finding) | {"level": str(finding.level)} for finding in found]
+        print_json({"deployment": described, "problems": problems, "findings": told})
+    else:
+        warnings = sum(finding.level is Level.WARNING for finding in found)
+        out.print(f"{problems} problems, {warnings} warnings" if problems or warnings else "Everything is well.")
+    return not problems
+
+
+def _tell(finding: Finding) -> None:
+    colour = _COLOURS[finding.level]
+    out.print(f"[{colour}]{finding.level:8}[/]", end="")
+    out.print(f" {finding.check}: {finding.message}", markup=False)
+    if finding.remedy:
+        out.print(f"         → {finding.remedy}", markup=False)
+
+
+async def _findings(environment: Mapping[str, str], *, generates: bool) -> AsyncIterator[Finding]:
+    try:
+        settings = from_env(environment, needs_key=False)
+        cloud = reach(settings, environment)
+    except ConfigError as error:
+        remedy = "set what is named" if environment.get(EXPORTED) else HOW_TO_NAME
+        yield Finding(check="settings", level=Level.PROBLEM, message=str(error), remedy=remedy)
+        return
+    yield Finding(check="settings", level=Level.OK, message=f"{settings.provider}, {settings.model}")
+    deployment = _Deployment(settings, cloud, environment)
+    bucket = await deployment.bucket()
+    for finding in bucket:
+        yield finding
+    if bucket[-1].level is not Level.PROBLEM:
+        for check in (deployment.conditional_writes, deployment.trigger, deployment.recipes, deployment.governor):
+            for finding in await _guarded(check, environment):
+                yield finding
+    for check in (deployment.queues, deployment.lease):
+        for finding in await _guarded(check, environment):
+            yield finding
+    for name, level, message, remedy in await provider_findings(settings, generates=generates):
+        yield Finding(check=name, level=Level(level), message=message, remedy=remedy)
+
+
+async def _guarded(check: Check, environment: Mapping[str, str]) -> list[Finding]:
+    """A check that cannot be made is a finding, and the others go on."""
+    try:
+        return await check()
+    except (BackburnerError, BotoCoreError, ClientError) as error:
+        name = getattr(check, "__name__", "check").replace("_", " ")
+        return [Finding(check=name, level=Level.PROBLEM, message=str(error), remedy=reach_remedy(environment))]
+
+
+@dataclass(frozen=True)
+class _Deployment:
+    """The checks of bucket and queues."""
+
+    settings: Settings
+    cloud: Cloud
+    environment: Mapping[str, str]
+
+    async def bucket(self) -> list[Finding]:
+        """Reached with these credentials, and its clock."""
+        name = self.settings.bucket
+        try:
+            await self.cloud.bucket.head(GOVERNOR)
+            async for _ in self.cloud.bucket.listed(INBOX):
+                break
+        except (BackburnerError, BotoCoreError) as error:
+            return [
+                Finding(check="bucket", level=Level.PROBLEM, message=str(error), remedy=reach_remedy(self.environment))
+            ]
+        return [Finding(check="bucket", level=Level.OK, message=f"{name} can be read and listed")]
+
+    async def conditional_writes(self) -> list[Finding]:
+        """Honoured, by one small object that is removed again; and the two clocks."""
+        bucket, key = self.cloud.bucket, f"{WORK}doctor-{secrets.token_hex(8)}"
+        broken = []
+        try:
+            etag = await bucket.put(key, b"doctor", match=ABSENT, content_type="text/plain")
+            stored = await bucket.head(key)
+            for match, what in ((ABSENT, "If-None-Match: *"), ("0" * 32, "If-Match")):
+                try:
+                    await bucket.put(key, b"again", match=match, content_type="text/plain")
+                    broken.append(what)
+                except ConflictError:
+                    continue
+            if not broken:
+                await bucket.put(key, b"once more", match=etag, content_type="text/plain")
+        except ConflictError:
+            broken.append("a put on the right ETag")
+        finally:
+            await bucket.delete(key)
+        if broken:
+            remedy = "this store cannot be used: jobs would be paid twice; take one with conditional writes"
+            message = f"not honoured: {', '.join(broken)}"
+            return [Finding(check="conditional writes", level=Level.PROBLEM, message=message, remedy=remedy)]
+        honoured = Finding(check="conditional writes", level=Level.OK, message="honoured")
+        return [honoured, *([] if stored is None else [_skew(stored.read_at)])]
+
+    async def trigger(self) -> list[Finding]:
+        """Uploads below inbox/ reach the submit function."""
+        client = self.cloud.bucket.client
+        try:
+            told: Any = await asyncio.to_thread(
+                client.get_bucket_notification_configuration, Bucket=self.settings.bucket
+            )
+        except ClientError as error:
+            code = error.response["Error"].get("Code")
+            remedy = "look at it in the cloud's console: a trigger on new objects below inbox/ that calls submit"
+            return [Finding(check="trigger", level=Level.SKIPPED, message=f"cannot be seen ({code})", remedy=remedy)]
+        wired = [one for one in told.get("LambdaFunctionConfigurations", ()) if _is_for_inbox(one)]
+        if wired or "EventBridgeConfiguration" in told:
+            return [Finding(check="trigger", level=Level.OK, message="uploads below inbox/ are told")]
+        if self.settings.queue_protocol == "query" or "yandex" in (self.environment.get("AWS_ENDPOINT_URL") or ""):
+            remedy = "a trigger of Yandex Cloud cannot be seen through S3: yc serverless trigger list"
+            return [Finding(check="trigger", level=Level.SKIPPED, message="cannot be seen from here", remedy=remedy)]
+        message = f"nobody is told of uploads below {INBOX}: documents start only when the sweep finds them"
+        remedy = "deploy the template again, and let nothing else write the bucket's notifications"
+        return [Finding(check="trigger", level=Level.WARNING, message=message, remedy=remedy)]
+
+    async def recipes(self) -> list[Finding]:
+        """Each of them can be used."""
+        found, count = [], 0
+        async for key, _ in self.cloud.bucket.listed(RECIPES):
+            stored = await self.cloud.bucket.get(key) if key.endswith(".md") else None
+            if stored is None:
+                continue
+            count += 1
+            try:
+                parse(source_text(key, stored.body))
+            except JobError as error:
+                remedy = "mend the file and upload it: its documents would fail"
+                found.append(Finding(check="recipes", level=Level.PROBLEM, message=f"{key}: {error}", remedy=remedy))
+        return found or [Finding(check="recipes", level=Level.OK, message=f"{count} can be used")]
+
+    async def governor(self) -> list[Finding]:
+        """Nothing is paused, and the checker has been there."""
+        stored = await self.cloud.bucket.get(GOVERNOR)
+        if stored is None:
+            remedy = "wait a minute after deploying; then look whether the schedule of the checker is enabled"
+            message = "the checker has never run here"
+            return [Finding(check="checker", level=Level.WARNING, message=message, remedy=remedy)]
+        try:
+            counters = msgspec.json.decode(stored.body, type=Counters)
+        except msgspec.DecodeError as error:
+            remedy = "nothing: the next tick makes it anew from the open records"
+            return [Finding(check="checker", level=Level.WARNING, message=f"{GOVERNOR}: {error}", remedy=remedy)]
+        found = [
+            Finding(
+                check="pause",
+                level=Level.WARNING,
+                message=f"{'the provider' if name == ALL_MODELS else name}: {pause.why}",
+                remedy="put right what it says; the next probe lifts the pause by itself",
+            )
+            for name, pause in counters.pauses.items()
+        ]
+        swept = counters.last_sweep
+        age_s = (stored.read_at - swept).total_seconds() if swept else 0
+        if swept and age_s > 3 * self.settings.sweep_every_s:
+            message = f"the last sweep was {age_s / 3600:.1f} h ago: the checker does not run"
+            remedy = "look whether its schedule is enabled, and at its log"
+            found.append(Finding(check="checker", level=Level.PROBLEM, message=message, remedy=remedy))
+        return found or [Finding(check="checker", level=Level.OK, message="nothing is paused")]
+
+    async def queues(self) -> list[Finding]:
+        """Reached, and their limits against the functions'."""
+        found = []
+        for name in ("pending", "backlog", "dead"):
+            queue: SqsQueue = getattr(self.cloud, name)
+            try:
+                told = await asyncio.to_thread(
+                    queue.client.get_queue_attributes, QueueUrl=queue.url, AttributeNames=["All"]
+                )
+            except (ClientError, BotoCoreError) as error:
+                remedy = f"is BACKBURNER_{name.upper()}_QUEUE_URL this deployment's? {reach_remedy(self.environment)}"
+                found.append(Finding(check=f"{name} queue", level=Level.PROBLEM, message=str(error), remedy=remedy))
+                continue
+            found += queue_findings(name, {str(each): value for each, value in told["Attributes"].items()})
+        return found
+
+    async def lease(self) -> list[Finding]:
+        """Longer than a function may run."""
+        lease_s = self.settings.lease_s
+        if lease_s > FUNCTION_LIMIT_S:
+            return [Finding(check="lease", level=Level.OK, message=f"{lease_s} s")]
+        message = (
+            f"{lease_s} s, but functions run up to {FUNCTION_LIMIT_S} s: a job is taken over while its owner lives"
+        )
+        remedy = f"set BACKBURNER_LEASE_S above {FUNCTION_LIMIT_S}"
+        return [Finding(check="lease", level=Level.PROBLEM, message=message, remedy=remedy)]
+
+
+def queue_findings(name: str, attributes: Mapping[str, str]) -> list[Finding]:
+    """What a queue's attributes say."""
+    check, waiting = f"{name} queue", int(attributes.get("ApproximateNumberOfMessages", 0))
+    if name == "dead":
+        if not waiting:
+            return [Finding(check=check, level=Level.OK, message="empty")]
+        remedy = "backburner dead-letters shows them, backburner replay --dead runs their documents again"
+        return [Finding(check=check, level=Level.WARNING, message=f"about {waiting} dead letters", remedy=remedy)]
+    found = []
+    visibility_s = int(attributes.get("VisibilityTimeout", 30))
+    if visibility_s <= FUNCTION_LIMIT_S:
+        message = f"visibility {visibility_s} s, functions run up to {FUNCTION_LIMIT_S} s: two ticks handle one message"
+        remedy = f"set its visibility time-out to {FUNCTION_LIMIT_S + 20} s, as the template does"
+        found.append(Finding(check=check, level=Level.PROBLEM, message=message, remedy=remedy))
+    receives = json.loads(attributes.get("RedrivePolicy") or "{}").get("maxReceiveCount")
+    if receives is not None and int(receives) < LEAST_RECEIVES:
+        message = f"after {receives} receives a message is a dead letter, though waiting is no failure"
+        remedy = "set maxReceiveCount to 1000, as the template does"
+        found.append(Finding(check=check, level=Level.PROBLEM, message=message, remedy=remedy))
+    if receives is None:
+        remedy = "give it a redrive policy to the dead-letter queue with maxReceiveCount 1000"
+        found.append(Finding(check=check, level=Level.WARNING, message="has no dead-letter queue", remedy=remedy))
+    return found or [Finding(check=check, level=Level.OK, message=f"about {waiting} messages")]
+
+
+def _skew(store_time: datetime) -> Finding:
+    off_s = abs((datetime.now(UTC) - store_time).total_seconds())
+    if off_s < _SKEW_TOLD_S:
+        return Finding(check="clock", level=Level.OK, message="agrees with the store's")
+    level = Level.PROBLEM if off_s > _SKEW_BAD_S else Level.WARNING
+    message = f"this machine's clock is {off_s:.0f} s off the store's"
+    remedy = "set this machine's clock (NTP): signed requests are refused at 15 minutes; the functions use the store's"
+    return Finding(check="clock", level=level, message=message, remedy=remedy)
+
+
+def _is_for_inbox(configuration: Mapping[str, Any]) -> bool:
+    rules = configuration.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    prefixes = [rule["Value"] for rule in rules if rule["Name"].lower() == "prefix"]
+    creates = any("ObjectCreated" in event for event in configuration.get("Events", ()))
+    return creates and all(INBOX.startswith(prefix) for prefix in prefixes)

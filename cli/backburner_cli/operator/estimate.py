@@ -1,0 +1,217 @@
+"""What documents would take, estimated by the functions' own reading and counting: nothing is sent anywhere.
+
+A range says how much is known: the upper end is what the functions would reserve, the lower what usage so far suggests.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from backburner.batch.lines import custom_id_of, split_lines
+from backburner.capacity.estimates import estimated
+from backburner.capacity.limits import Limits
+from backburner.documents.recipes import Recipe, parse, source_text
+from backburner.documents.tokens import (
+    CHARS_PER_TOKEN,
+    estimate_tokens,
+    line_tokens,
+    most_tokens,
+    output_tokens,
+    part_size,
+    window_of,
+)
+from backburner.errors import JobError, Reason
+from backburner.provider.profiles import resolve_model
+from backburner.split.divide import MAX_PARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backburner.capacity.limits import Counters
+    from backburner.memory.budget import MemoryBudget
+    from backburner.ports import Extractor
+    from backburner.settings import Settings
+
+_FEWER_TOKENS = 1.5
+"""Characters make up to so many times fewer tokens than is assumed while nothing is learnt."""
+_ABOUT = 0.1
+"""How far off a learnt ratio may be."""
+_SHORT_OUTPUT = 0.1
+"""Of the cap: the least that answers usually take, while nothing is learnt."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """From what seems likely at least to what would be reserved."""
+
+    low: float = 0
+    high: float = 0
+
+    def __add__(self, other: Range) -> Range:
+        """Both together."""
+        return Range(self.low + other.low, self.high + other.high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """One document; `refused` is why it would fail before anything is paid."""
+
+    name: str
+    model: str = ""
+    characters: int = 0
+    parts: int = 0
+    """0 for a document that goes out whole."""
+    generations: int = 0
+    input_tokens: Range = Range()
+    output_tokens: Range = Range()
+    cost: Range | None = None
+    notes: Sequence[str] = ()
+    refused: Reason | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimator:
+    """Reads documents as the functions do. `output_share`: learnt output tokens for one of input, by model."""
+
+    settings: Settings
+    extractor: Extractor
+    memory: MemoryBudget
+    counters: Counters
+    output_share: dict[str, float] = field(default_factory=dict)
+
+    async def estimate(self, name: str, body: bytes, recipe_name: str, recipe_source: bytes | None) -> Estimate:
+        """One document with its recipe."""
+        try:
+            recipe = parse(source_text(recipe_name, recipe_source))
+            settings = self.settings
+            model = resolve_model(settings.profile, recipe.model or settings.model, settings.project)
+            self.memory.must_fit(len(body))
+            if name.lower().endswith(".jsonl") and _is_batch(body):
+                found = self._batch(name, body, recipe, model)
+            else:
+                found = await self._document(name, body, recipe, model)
+            self._check_budget(found, recipe)
+        except JobError as error:
+            return Estimate(name=name, refused=error.reason, message=str(error))
+        return found
+
+    async def _document(self, name: str, body: bytes, recipe: Recipe, model: str) -> Estimate:
+        extracted = await self.extractor.extract(body, name)
+        text, window = extracted.text, window_of(self.settings.windows, model)
+        room, ratio = most_tokens(recipe, window), self.counters.chars_per_token.get(model, CHARS_PER_TOKEN)
+        lengths = [len(text)]
+        if len(text) > room * ratio:
+            size = part_size(recipe, room, ratio)
+            spans = await self.extractor.cut(text, size.most_chars, size.overlap_chars)
+            lengths = [span.last - span.first for span in spans if not text[span.own : span.last].isspace()]
+            _check_parts(text, lengths)
+        is_cut = len(lengths) > 1
+        instructions = estimate_tokens(recipe.instructions)
+        inputs = [self._input(length, instructions, model) for length in lengths]
+        cap = output_tokens(recipe, window)
+        outputs = [self._output(each, cap, model) for each in inputs]
+        if is_cut and not recipe.concatenates:  # one more generation reads all answers
+            answers = sum(outputs, Range())
+            inputs.append(Range(answers.low + instructions, answers.high + instructions))
+            outputs.append(self._output(inputs[-1], cap, model))
+        return _estimate(
+            name, model, recipe, sum(inputs, Range()), sum(outputs, Range()),
+            characters=len(text), parts=len(lengths) if is_cut else 0, generations=len(inputs), notes=extracted.notes,
+        )  # fmt: skip
+
+    def _batch(self, name: str, body: bytes, recipe: Recipe, model: str) -> Estimate:
+        inputs, outputs, lines = Range(), Range(), 0
+        for line in split_lines(body):
+            if not line.strip():
+                continue
+            taken, given = line_tokens(len(line), _cap_of(line), recipe.instructions)
+            lines += 1
+            inputs += Range(taken / _FEWER_TOKENS, taken)
+            outputs += self._output(Range(taken / _FEWER_TOKENS, taken), given, model)
+        return _estimate(
+            name, model, recipe, inputs, outputs, characters=len(body), parts=0, generations=lines, notes=()
+        )
+
+    def _input(self, characters: int, instructions: int, model: str) -> Range:
+        learnt = self.counters.chars_per_token.get(model)
+        if learnt is None:
+            most = characters / CHARS_PER_TOKEN + 1
+            return Range(most / _FEWER_TOKENS + instructions / _FEWER_TOKENS, most + instructions)
+        about = characters / learnt + 1 + instructions
+        return Range(about * (1 - _ABOUT), about * (1 + _ABOUT))
+
+    def _output(self, inputs: Range, cap: int, model: str) -> Range:
+        share = self.output_share.get(model)
+        low = cap * _SHORT_OUTPUT if share is None else min(cap, inputs.low * share * (1 - _ABOUT))
+        return Range(low, cap)
+
+    def _check_budget(self, found: Estimate, recipe: Recipe) -> None:
+        """Refuse what can never be afforded, as the functions do. A document in parts is afforded part by part."""
+        settings = self.settings
+        if settings.daily_cost is not None and recipe.price is None:
+            raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
+        if found.generations > 1:
+            return
+        most = estimated(recipe.price, round(found.input_tokens.high), round(found.output_tokens.high))
+        limits = Limits(
+            max_in_flight=settings.max_in_flight,
+            submits_per_minute=settings.submits_per_minute,
+            daily_tokens=settings.daily_tokens,
+            daily_cost=settings.daily_cost,
+        )
+        if why := most.over_budget(limits):
+            raise JobError(Reason.OVER_BUDGET, why)
+
+
+def duration_s(found: Sequence[Estimate], settings: Settings, counters: Counters) -> dict[str, float]:
+    """Seconds that each limit alone makes it take at least, by what the limit is; the largest one holds."""
+    generations = sum(each.generations for each in found)
+    slots = min(settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second))
+    usual = [counters.usual_s[each.model] * each.generations for each in found if each.model in counters.usual_s]
+    limits = {
+        "starts per minute": generations / settings.submits_per_minute * 60,
+        "looks for results per second": generations / settings.polls_per_second,
+    }
+    if usual:
+        limits["generations in flight"] = sum(usual) / max(1, min(slots, generations))
+    tokens = sum(each.input_tokens.low + each.output_tokens.low for each in found)
+    if settings.daily_tokens:
+        limits["tokens a day"] = max(0, math.ceil(tokens / settings.daily_tokens) - 1) * 86_400
+    cost = sum(each.cost.low for each in found if each.cost)
+    if settings.daily_cost:
+        limits["cost a day"] = max(0, math.ceil(cost / settings.daily_cost) - 1) * 86_400
+    return limits
+
+
+def _estimate(name: str, model: str, recipe: Recipe, inputs: Range, outputs: Range, **more: Any) -> Estimate:
+    price = recipe.price
+    cost = None
+    if price is not None:
+        low, high = ((round(inputs.low), round(outputs.low)), (round(inputs.high), round(outputs.high)))
+        cost = Range(price.of(*low), price.of(*high))
+    return Estimate(name=name, model=model, input_tokens=inputs, output_tokens=outputs, cost=cost, **more)
+
+
+def _check_parts(text: str, lengths: Sequence[int]) -> None:
+    if len(lengths) < 2:  # noqa: PLR2004 - one part is no part
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
+    if len(lengths) > MAX_PARTS:
+        raise JobError(
+            Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters make {len(lengths)} parts: at most {MAX_PARTS} are run"
+        )
+
+
+def _is_batch(body: bytes) -> bool:
+    lines = [line for line in split_lines(body[:1_000_000]) if line.strip()][:20]
+    return any(custom_id_of(line) is not None for line in lines)
+
+
+def _cap_of(line: bytes) -> object:
+    try:
+        return json.loads(line)["body"]["max_output_tokens"]
+    except (ValueError, KeyError, TypeError):
+        return None

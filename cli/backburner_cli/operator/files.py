@@ -1,0 +1,102 @@
+"""Which local files are meant, and the keys they get: a tree stays a tree."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backburner.ledger.keys import INBOX, MAX_KEY_BYTES
+from backburner_cli.errors import CommandError
+from backburner_cli.terminal import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_GLOB = "*?["
+
+
+class PutError(CommandError):
+    """The documents could not be uploaded, or some of them failed."""
+
+
+def documents_in(named: Sequence[str]) -> tuple[list[Path], list[Path]]:
+    """The files that names, folders and patterns stand for, and the folders among them. Raises `PutError`.
+
+    Of a folder: all files in it and below, but hidden ones. Patterns are those of the shell, `**` for any depth, for
+    who quotes them or has no shell that knows them.
+    """
+    files: list[Path] = []
+    folders: list[Path] = []
+    for name in named:
+        path = Path(name)
+        if path.is_dir():
+            folders.append(path)
+            files += _below(path)
+        elif path.exists():
+            files.append(path)
+        elif any(sign in name for sign in _GLOB):
+            matched = sorted(Path(each) for each in glob.glob(name, recursive=True))  # noqa: PTH207 - absolute patterns too
+            if not matched:
+                raise PutError(f"{printable(name)}: nothing matches: check the pattern, and put it in quotes")
+            files += [each for each in matched if each.is_file()]
+        else:
+            raise PutError(f"{printable(name)}: there is no such file or folder: check the name")
+    found = list(dict.fromkeys(files))
+    if not found:
+        raise PutError("there is no document in what was named: folders are searched for files that are not hidden")
+    return found, folders
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for parent, inner, names in os.walk(folder):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        yield from (Path(parent) / name for name in sorted(names) if not name.startswith("."))
+
+
+def keys_of(files: Sequence[Path], recipe: str, here: Path, folders: Sequence[Path] = ()) -> dict[str, Path]:
+    """The files by their keys. Raises `PutError` where two files would share a key, or a name cannot be one.
+
+    A file keeps its path below the current folder; one from elsewhere keeps it below the folder that all those have in
+    common, with the folders that were named themselves counted in.
+    """
+    absolute = [_absolute(path) for path in files]
+    elsewhere = {path for path in absolute if not path.is_relative_to(here)}
+    roots = [root for root in map(_absolute, folders) if not root.is_relative_to(here)]
+    parents = [path.parent for path in elsewhere]
+    common = Path(os.path.commonpath([*parents, *roots])) if elsewhere else here
+    found: dict[str, Path] = {}
+    for path in absolute:
+        name = path.relative_to(common if path in elsewhere else here).as_posix()
+        # Directly in inbox/, a folder would be taken for the name of a recipe.
+        folder = recipe or ("default" if "/" in name else "")
+        key = f"{INBOX}{folder}/{name}" if folder else f"{INBOX}{name}"
+        _check(key, path)
+        if found.setdefault(key, path) != path:
+            raise PutError(f"{path} and {found[key]} would both become {key}: upload them one after the other")
+    return found
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - a link keeps the name it was given by
+
+
+def _check(key: str, path: Path) -> None:
+    try:
+        size_bytes = len(key.encode())
+    except UnicodeEncodeError:
+        raise PutError(f"{printable(str(path))}: its name is not UTF-8, so it cannot be a key: rename it") from None
+    if size_bytes > MAX_KEY_BYTES:
+        raise PutError(
+            f"{printable(str(path))}: its key would have {size_bytes} bytes, {MAX_KEY_BYTES} are possible: shorten it"
+        )
+
+
+def sample(documents: Mapping[str, Path], count: int | None) -> dict[str, Path]:
+    """So many of them, the same for the same keys: those whose hashes come first. All where no number is given."""
+    if count is None:
+        return dict(documents)
+    chosen = sorted(documents, key=lambda key: hashlib.sha256(key.encode()).digest())[:count]
+    return {key: documents[key] for key in sorted(chosen)}

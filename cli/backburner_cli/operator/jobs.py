@@ -1,0 +1,137 @@
+"""The commands `jobs` and `failed`: many jobs at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.table import Table
+
+from backburner.errors import Reason, UnreadableError
+from backburner.ledger.keys import ERROR_RECORD, FAILED
+from backburner.ledger.records import ErrorRecord, decode
+from backburner.maintenance.snapshot import at_once
+from backburner_cli.operator.listing import Filter, Job, jobs_in, sorted_page, totals
+from backburner_cli.operator.remedies import REMEDIES
+from backburner_cli.operator.session import Records, read
+from backburner_cli.terminal import err, out, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from backburner.ports import Stored
+    from backburner_cli.operator.selection import Selection
+
+MAX_SHOWN = 5
+"""Documents of one reason that are named; --json has them all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """How to show what was found; `limit` None is all of it."""
+
+    sort: str
+    reverse: bool
+    limit: int | None
+    number: int
+
+
+def jobs(environment: Mapping[str, str], wanted: Filter, page: Page, *, as_json: bool) -> None:
+    """List jobs."""
+    wanted.chosen.check()
+    with err.status("reading the journal") as shown:
+
+        def tell(what: str, count: int) -> None:
+            shown.update(f"reading the {what}: {count:,} jobs")
+
+        everything = read(environment, lambda records: jobs_in(records.bucket, tell))
+    found = [job for job in everything if wanted.has(job)]
+    listed = sorted_page(found, page.sort, reverse=page.reverse, limit=page.limit, page=page.number)
+    if as_json:
+        print_json(totals(found) | {"page": page.number, "listed": msgspec.to_builtins(listed)})
+        return
+    table = Table("state", "document", "why", "tokens", "cost", "since", box=None, pad_edge=False)
+    for column in table.columns[3:5]:
+        column.justify = "right"
+    for job in listed:
+        cost = "" if job.cost is None else f"{job.cost:.4f}"
+        at = f"{job.changed_at:%Y-%m-%d %H:%M}"
+        table.add_row(str(job.state), job.key, _why(job), f"{job.tokens:,}", cost, at)
+    if listed:
+        out.print(table)
+    told = totals(found)
+    states = ", ".join(f"{count:,} {state}" for state, count in sorted(told["states"].items()))
+    cost = "" if told["cost"] is None else f", cost {told['cost']:.4f}"
+    out.print(f"{len(found):,} jobs" + (f": {states}; {told['tokens']:,} tokens{cost}" if found else " match"))
+    if page.limit is not None and page.number * page.limit < len(found):
+        out.print(f"Page {page.number} of {-(-len(found) // page.limit)}: --page {page.number + 1} shows the next.")
+
+
+def _why(job: Job) -> str:
+    return str(job.reason or job.waiting_for or "")
+
+
+def failed(environment: Mapping[str, str], chosen: Selection, reasons: frozenset[Reason], *, as_json: bool) -> None:
+    """Show what has failed, by reason, with what to do about each."""
+    chosen.check()
+    records, unreadable = read(environment, _errors)
+    groups: dict[Reason, list[ErrorRecord]] = {}
+    for record in records:
+        if chosen.has(record.source.key) and (not reasons or record.reason in reasons):
+            groups.setdefault(record.reason, []).append(record)
+    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    if as_json:
+        told = [
+            {
+                "reason": str(reason),
+                "count": len(group),
+                "remedy": REMEDIES[reason],
+                "documents": [_plain(record) for record in group],
+            }
+            for reason, group in ordered
+        ]
+        print_json({"failed": sum(len(group) for _, group in ordered), "reasons": told, "unreadable": unreadable})
+        return
+    for reason, group in ordered:
+        out.print(f"[bold]{len(group)} {reason}[/]")
+        out.print(f"  what to do: {REMEDIES[reason]}", markup=False)
+        for record in group[:MAX_SHOWN]:
+            out.print(f"  {record.source.key}: {record.message}", markup=False)
+        if len(group) > MAX_SHOWN:
+            out.print(f"  … and {len(group) - MAX_SHOWN} more: --reason {reason} --json lists them all")
+        out.print(f"  backburner replay --failed --reason {reason}", style="dim", markup=False)
+    for key, why in unreadable.items():
+        out.print(f"Cannot be read: {key}: {why}", markup=False)
+    if not ordered:
+        out.print("Nothing has failed." if chosen.is_all and not reasons else "No failure matches.")
+
+
+def _plain(record: ErrorRecord) -> dict[str, Any]:
+    return {
+        "key": record.source.key,
+        "message": record.message,
+        "job_id": record.job_id,
+        "run": record.run,
+        "finished_at": record.finished_at,
+        "error_record": record.location.error_record_key,
+    }
+
+
+async def _errors(records: Records) -> tuple[list[ErrorRecord], dict[str, str]]:
+    found: list[ErrorRecord] = []
+    unreadable: dict[str, str] = {}
+
+    async def look(item: tuple[str, Stored]) -> None:
+        key = item[0]
+        if not key.endswith(ERROR_RECORD):
+            return
+        try:
+            stored = await records.bucket.get(key)
+            if stored is not None:
+                found.append(decode(stored.body, ErrorRecord))
+        except (UnreadableError, msgspec.DecodeError, RecursionError) as error:
+            unreadable[key] = str(error)
+
+    await at_once(records.bucket.listed(FAILED), look)
+    return sorted(found, key=lambda record: record.source.key), unreadable

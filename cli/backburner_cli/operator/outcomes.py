@@ -1,0 +1,98 @@
+"""Waiting for what becomes of uploads, and telling it document by document as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from backburner.ledger.keys import output_location
+from backburner.ledger.records import ErrorRecord, RunRecord
+from backburner.maintenance.snapshot import at_once, each_of
+from backburner_cli.operator.uploads import Upload, describe
+from backburner_cli.terminal import err, out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backburner_cli.operator.inbox import Inbox
+
+POLL_S = 1.0
+_LOOKS_PER_SECOND = 50
+"""Of all documents together: thousands of them are looked at less often each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutcomeWaiter:
+    """Looks at uploads until each has ended. `shows_texts`: print records and results, else a line for each."""
+
+    inbox: Inbox
+    shows_texts: bool
+    is_quiet: bool
+
+    async def wait(self, uploads: Sequence[Upload]) -> dict[str, dict[str, Any]]:
+        """What became of each, by its key; `failed` tells whether it did, in part or whole."""
+        outcomes: dict[str, dict[str, Any]] = {}
+        waiting = list(uploads)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+            bar = progress.add_task("waiting for results; Ctrl-C leaves the jobs to go on", total=len(waiting))
+
+            async def look(upload: Upload) -> None:
+                record = await self._ended(upload)
+                if record is None and await self._is_current(upload):
+                    return
+                outcomes[upload.key] = await self._tell(upload, record)
+                progress.advance(bar)
+
+            while waiting:
+                await at_once(each_of(waiting), look)
+                waiting = [upload for upload in waiting if upload.key not in outcomes]
+                if waiting:
+                    await asyncio.sleep(max(POLL_S, len(waiting) / _LOOKS_PER_SECOND))
+        return outcomes
+
+    async def _ended(self, upload: Upload) -> RunRecord | ErrorRecord | None:
+        records = await self.inbox.records(output_location(upload.key))
+        mine = [record for record in records if upload.is_outcome(record)]
+        return max(mine, key=lambda record: record.run, default=None)
+
+    async def _is_current(self, upload: Upload) -> bool:
+        there = await self.inbox.bucket.head(upload.key)
+        return there is not None and there.etag == upload.etag
+
+    async def _tell(self, upload: Upload, record: RunRecord | ErrorRecord | None) -> dict[str, Any]:
+        if record is None:
+            self._say(f"{upload.key} was replaced or removed meanwhile")
+            return {"state": "replaced", "failed": False}
+        told = {
+            "state": str(record.state),
+            "failed": isinstance(record, ErrorRecord) or bool(record.lines and record.lines.failed),
+            "job_id": record.job_id,
+            "run": record.run,
+            "tokens": record.usage.total_tokens,
+            "cost": record.cost,
+            "result_key": record.result_key if isinstance(record, RunRecord) else None,
+            "reason": str(record.reason) if isinstance(record, ErrorRecord) else None,
+        }
+        if self.shows_texts:
+            await self._show(upload, record)
+        elif isinstance(record, ErrorRecord):
+            self._say(f"failed  {upload.key}: {record.reason}")
+        else:
+            self._say(f"done    {record.result_key}")
+        return told
+
+    async def _show(self, upload: Upload, record: RunRecord | ErrorRecord) -> None:
+        """All of one document at once: others end meanwhile."""
+        lines = [upload.key, *(f"  {name:12} {value}" for name, value in describe(record).items())]
+        if isinstance(record, RunRecord):
+            stored = await self.inbox.bucket.get(record.result_key)
+            lines.append(stored.body.decode(errors="replace") if stored else "its result has just been replaced")
+        self._say("\n".join(lines))
+
+    def _say(self, text: str) -> None:
+        if not self.is_quiet:
+            out.print(text, markup=False)

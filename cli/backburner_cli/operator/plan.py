@@ -1,0 +1,233 @@
+"""The command `plan`: documents, tokens, parts, cost and time, and what would be refused, before anything is spent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from backburner.errors import Reason
+from backburner.ledger.journal import Line
+from backburner.ledger.keys import INBOX, JOURNAL, output_location
+from backburner.maintenance.snapshot import at_once, each_of
+from backburner.provider.profiles import resolve_model
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.estimate import Estimate, Estimator, Range, duration_s
+from backburner_cli.operator.files import documents_in, keys_of, sample
+from backburner_cli.operator.session import Records, read
+from backburner_cli.terminal import err, out, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_LISTED = 20
+_LEARNT_FROM = 20
+"""Objects of the journal, the latest ones: each has up to a thousand runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What shall be estimated. `recipe`: a name or a file's path; without it, each document's folder names it."""
+
+    named: tuple[str, ...]
+    recipe: str | None
+    sample: int | None
+
+
+def plan(environment: Mapping[str, str], wanted: Plan, *, as_json: bool) -> bool:
+    """Estimate, show, and say whether nothing would be refused."""
+    found, told = read(environment, lambda records: _estimated(records, wanted))
+    if as_json:
+        print_json(told | {"documents_listed": [_plain(each) for each in found]})
+    else:
+        _show(found, told)
+    return not told["refused"]
+
+
+async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], dict[str, Any]]:
+    documents = await _documents(records, wanted)
+    counters = await records.counters()
+    estimator = Estimator(
+        settings=records.settings,
+        extractor=records.extractor,
+        memory=records.memory,
+        counters=counters,
+        output_share=await _output_shares(records),
+    )
+    recipes: dict[str, asyncio.Task[bytes | None]] = {}
+    found: list[Estimate] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        bar = progress.add_task("reading documents", total=len(documents))
+
+        async def each(key: str) -> None:
+            name = _recipe_name(key, wanted)
+            if name not in recipes:
+                recipes[name] = asyncio.create_task(_recipe(records, name, wanted))
+            body = await _body(records, key, documents[key])
+            if body is not None:
+                found.append(await estimator.estimate(key, body, name, await recipes[name]))
+            progress.advance(bar)
+
+        await at_once(each_of(documents), each, most=max(2, os.cpu_count() or 1))
+    found.sort(key=lambda each: each.name)
+    return found, _summary(found, records, duration_s(found, records.settings, counters))
+
+
+async def _documents(records: Records, wanted: Plan) -> dict[str, Path | None]:
+    """By their keys: local files with their paths, those that are in the inbox without."""
+    there = [name for name in wanted.named if _is_in_bucket(name)]
+    local = [name for name in wanted.named if name not in there]
+    found: dict[str, Path | None] = {}
+    for prefix in there:
+        async for key, _ in records.bucket.listed(prefix):
+            if not key.endswith("/"):
+                found[key] = None
+    if there and not found:
+        raise CommandError(f"no document has a key that begins with {there[0]}: backburner jobs lists them")
+    if local:
+        files, folders = documents_in(local)
+        name = "" if wanted.recipe is None or _is_file(wanted.recipe) else wanted.recipe
+        found |= keys_of(files, name, Path.cwd(), folders)
+    chosen = sample({key: path or Path() for key, path in found.items()}, wanted.sample)
+    return {key: found[key] for key in chosen}
+
+
+def _is_in_bucket(name: str) -> bool:
+    """Whether a name means keys: a folder of this machine may be called inbox as well."""
+    return name.startswith(INBOX) and not Path(name).exists()
+
+
+def _recipe_name(key: str, wanted: Plan) -> str:
+    if wanted.recipe is None or _is_file(wanted.recipe):
+        return output_location(key).recipe
+    return wanted.recipe
+
+
+async def _recipe(records: Records, name: str, wanted: Plan) -> bytes | None:
+    if wanted.recipe is not None and _is_file(wanted.recipe):
+        return await asyncio.to_thread(Path(wanted.recipe).read_bytes)
+    return await records.current_jobs.recipe(name)
+
+
+def _is_file(recipe: str) -> bool:
+    return recipe.endswith(".md") or "/" in recipe
+
+
+async def _body(records: Records, key: str, path: Path | None) -> bytes | None:
+    if path is not None:
+        try:
+            return await asyncio.to_thread(path.read_bytes)
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}") from error
+    stored = await records.bucket.get(key)
+    return stored.body if stored else None
+
+
+async def _output_shares(records: Records) -> dict[str, float]:
+    """Output tokens for one of input, by model, from what ended last."""
+    taken, given = Counter[str](), Counter[str]()
+    keys = [key async for key, _ in records.bucket.listed(JOURNAL)]
+
+    async def look(key: str) -> None:
+        stored = await records.bucket.get(key)
+        for raw in stored.body.splitlines() if stored else ():
+            try:
+                line = msgspec.json.decode(raw, type=Line)
+            except msgspec.DecodeError:
+                continue
+            settings = records.settings
+            model = resolve_model(settings.profile, line.model, settings.project)
+            taken[model] += line.usage.input_tokens
+            given[model] += line.usage.output_tokens
+
+    await at_once(each_of(keys[-_LEARNT_FROM:]), look)
+    return {model: given[model] / count for model, count in taken.items() if count}
+
+
+def _summary(found: list[Estimate], records: Records, limits: dict[str, float]) -> dict[str, Any]:
+    good = [each for each in found if each.refused is None]
+    costs = [each.cost for each in good if each.cost is not None]
+    cost = sum(costs, Range()) if costs else None
+    slowest = max(limits, key=lambda name: limits[name], default="")
+    return {
+        "documents": len(found),
+        "refused": dict(Counter(str(each.refused) for each in found if each.refused is not None).most_common()),
+        "in_parts": sum(each.parts > 0 for each in good),
+        "parts": sum(each.parts for each in good),
+        "generations": sum(each.generations for each in good),
+        "input_tokens": _rounded(sum((each.input_tokens for each in good), Range())),
+        "output_tokens": _rounded(sum((each.output_tokens for each in good), Range())),
+        "cost": None if cost is None else [round(cost.low, 4), round(cost.high, 4)],
+        "without_price": len(good) - len(costs),
+        "models": dict(Counter(each.model for each in good).most_common()),
+        "seconds_at_least": round(limits.get(slowest, 0)),
+        "limited_by": slowest,
+        "provider": str(records.settings.provider),
+    }
+
+
+def _rounded(tokens: Range) -> list[int]:
+    return [round(tokens.low), round(tokens.high)]
+
+
+def _plain(each: Estimate) -> dict[str, Any]:
+    return {
+        name: [value["low"], value["high"]] if isinstance(value, dict) else value
+        for name, value in asdict(each).items()
+        if name != "refused"
+    } | {"refused": each.refused and str(each.refused)}
+
+
+def _show(found: list[Estimate], told: dict[str, Any]) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    refused = sum(told["refused"].values())
+    for name, value in (
+        ("documents", f"{told['documents']:,}"),
+        ("  would be refused", f"{refused:,}"),
+        ("  in parts", f"{told['in_parts']:,} ({told['parts']:,} parts)"),
+        ("generations", f"{told['generations']:,}"),
+        ("model", ", ".join(told["models"]) or "none"),
+        ("tokens in", _spread(told["input_tokens"])),
+        ("tokens out", _spread(told["output_tokens"])),
+        ("cost", _cost(told)),
+        ("time, at least", f"{_long(told['seconds_at_least'])} ({told['limited_by']})"),
+    ):
+        table.add_row(name, value)
+    out.print(table)
+    listed = [each for each in found if each.refused is not None]
+    for each in listed[:MAX_LISTED]:
+        out.print(f"would be refused: {each.name}: {each.refused}: {each.message}", markup=False)
+    if len(listed) > MAX_LISTED:
+        out.print(f"… and {len(listed) - MAX_LISTED} more: --json lists them all")
+    for each in [each for each in found if each.notes][:MAX_LISTED]:
+        out.print(f"not read: {each.name}: {'; '.join(each.notes)}", markup=False)
+    if Reason.UNKNOWN_RECIPE in told["refused"]:
+        out.print("A recipe is a file recipes/NAME.md in the bucket; --recipe takes the path of one as well.")
+
+
+def _spread(tokens: list[int]) -> str:
+    return f"{tokens[0]:,} to {tokens[1]:,}"
+
+
+def _cost(told: dict[str, Any]) -> str:
+    if told["cost"] is None:
+        return "unknown: the recipe names no price"
+    rest = f", and {told['without_price']:,} without a price" if told["without_price"] else ""
+    return f"{told['cost'][0]:.4f} to {told['cost'][1]:.4f}{rest}"
+
+
+def _long(seconds: int) -> str:
+    if seconds < 120:  # noqa: PLR2004 - two minutes
+        return f"{max(1, seconds)} s"
+    minutes, hours = seconds // 60, seconds // 3600
+    return f"{minutes} min" if hours < 2 else f"{hours} h" if hours < 48 else f"{hours // 24} days"  # noqa: PLR2004

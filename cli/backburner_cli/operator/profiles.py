@@ -1,0 +1,118 @@
+"""Deployments kept by name: `backburner use NAME` chooses one, and every command finds it from then on."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from backburner_cli.errors import CommandError
+
+
+class Kind(StrEnum):
+    """How a deployment is found."""
+
+    STACK = "stack"
+    TERRAFORM = "terraform"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A deployment as it was named: a stack's name, a folder of Terraform, or the `backburner up` of this machine."""
+
+    kind: Kind
+    name: str = ""
+    region: str | None = None
+
+    def __str__(self) -> str:
+        """As a message names it."""
+        match self.kind:
+            case Kind.STACK:
+                return f"stack {self.name}" + (f" in {self.region}" if self.region else "")
+            case Kind.TERRAFORM:
+                return f"Terraform in {self.name}"
+            case Kind.LOCAL:
+                return "backburner up on this machine"
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The file of profiles: `$XDG_CONFIG_HOME/backburner/profiles.json`. It never holds a credential."""
+
+    path: Path
+
+    @staticmethod
+    def of(environment: Mapping[str, str]) -> "Profiles":
+        """This user's."""
+        home = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+        return Profiles(Path(home) / "backburner" / "profiles.json")
+
+    def all(self) -> dict[str, Target]:
+        """Every profile by its name."""
+        return self._read()[1]
+
+    def chosen(self) -> tuple[str, Target] | None:
+        """The profile that `backburner use` chose last; None if none is."""
+        name, profiles = self._read()
+        return (name, profiles[name]) if name in profiles else None
+
+    def named(self, name: str) -> Target:
+        """One profile. Raises `CommandError` naming those that there are."""
+        profiles = self.all()
+        if name not in profiles:
+            there = f"there are {', '.join(sorted(profiles))}" if profiles else "none is kept yet"
+            raise CommandError(f"no profile {name!r}: {there}; backburner use {name} --stack … makes it")
+        return profiles[name]
+
+    def keep(self, name: str, target: Target) -> None:
+        """Keep a profile, in the place of one of the same name, and choose it."""
+        profiles = self.all()
+        profiles[name] = target
+        self._write(name, profiles)
+
+    def choose(self, name: str) -> Target:
+        """Choose a profile that is kept. Raises `CommandError` if it is not."""
+        target = self.named(name)
+        self._write(name, self.all())
+        return target
+
+    def choose_none(self) -> None:
+        """Choose no profile; all are kept."""
+        self._write("", self.all())
+
+    def _read(self) -> tuple[str, dict[str, Target]]:
+        try:
+            told = json.loads(self.path.read_text(encoding="utf-8"))
+            found = {name: _target(entry) for name, entry in told["profiles"].items()}
+            return str(told.get("chosen") or ""), found
+        except (FileNotFoundError, NotADirectoryError):
+            return "", {}
+        except OSError as error:
+            raise CommandError(f"{self.path} cannot be read ({error.strerror}): make it yours, or remove it") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CommandError(f"{self.path} cannot be read ({error}): mend it or remove it") from error
+
+    def _write(self, chosen: str, profiles: Mapping[str, Target]) -> None:
+        entries = {
+            name: {"kind": target.kind, "name": target.name, "region": target.region}
+            for name, target in profiles.items()
+        }
+        write_private(self.path, {"chosen": chosen, "profiles": entries})
+
+
+def write_private(path: Path, value: Any) -> None:
+    """Write JSON in one step, readable by this user alone."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+    Path(temporary).replace(path)
+
+
+def _target(entry: Mapping[str, Any]) -> Target:
+    region = entry.get("region")
+    return Target(kind=Kind(entry["kind"]), name=str(entry["name"]), region=None if region is None else str(region))

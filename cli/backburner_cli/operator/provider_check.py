@@ -1,0 +1,131 @@
+"""The doctor's checks of the provider: reached, key accepted, model known; one tiny generation if asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import TYPE_CHECKING
+
+from backburner.adapters.responses import ResponsesApi
+from backburner.adapters.secret import api_key
+from backburner.documents.recipes import parse
+from backburner.errors import BackburnerError
+from backburner.provider.answers import FailedCall, Generation
+from backburner.provider.profiles import request_body, resolve_model
+
+if TYPE_CHECKING:
+    from backburner.settings import Settings
+
+Told = tuple[str, str, str, str]
+"""Check, level, message, remedy."""
+_LIMIT_S = 30.0
+_KEY_REFUSED = 401
+_MODEL_REFUSED = 403
+_TRIED = "Answer with the one word: yes."
+_CAP_TOKENS = 64
+
+
+async def provider_findings(settings: Settings, *, generates: bool) -> list[Told]:
+    """What is found about the provider; the key is read from where the functions read it."""
+    model = resolve_model(settings.profile, settings.model, settings.project)
+    key, why = await _key(settings)
+    api = ResponsesApi(
+        base_url=settings.base_url,
+        api_key=lambda: key or "no-key",
+        project=settings.project,
+        organization=settings.organization,
+    )
+    try:
+        answer = await api.retrieve(f"resp_{secrets.token_hex(16)}")
+        if key is None:
+            remedy = "export OPENAI_API_KEY to have it checked too"
+            skipped = [("provider's key", "skipped", why, remedy)]
+            skipped += [("generation", "skipped", "needs the key", remedy)] if generates else []
+            return [_reached(settings.base_url, answer), *skipped]
+        accepted = _accepted(settings.base_url, answer)
+        if accepted[1] == "problem":
+            return [accepted]
+        found = [accepted, await _model(settings, key, model)]
+        if generates:
+            found.append(await _generated(api, settings, model))
+        return found
+    finally:
+        await api.drop_connections()
+
+
+async def _key(settings: Settings) -> tuple[str | None, str]:
+    if not settings.api_key and not settings.api_key_secret:
+        return None, "not here: only the functions have it"
+    try:
+        return await asyncio.to_thread(api_key, settings), ""
+    except BackburnerError as error:
+        return None, str(error)
+
+
+def _reached(base_url: str, answer: Generation | FailedCall) -> Told:
+    """Whatever it says to a key that is none, it is there; what is no API says so."""
+    if isinstance(answer, FailedCall) and answer.status not in (_KEY_REFUSED, _MODEL_REFUSED):
+        told = _accepted(base_url, answer)
+        if told[1] == "problem":
+            return told
+    return ("provider", "ok", f"{base_url} answers", "")
+
+
+def _accepted(base_url: str, answer: Generation | FailedCall) -> Told:
+    """A generation that nobody knows is asked for: whoever answers that it is not there has accepted the key."""
+    if isinstance(answer, Generation):
+        return ("provider", "ok", f"{base_url} accepts the key", "")
+    if answer.status is None:
+        return _not_reached(base_url, answer.message)
+    if answer.status == _KEY_REFUSED:
+        remedy = "put a key that is valid into the secret; the checker reads it anew by itself"
+        return ("provider's key", "problem", f"refused: {answer.message}", remedy)
+    if answer.status == _MODEL_REFUSED:
+        remedy = "give the key's account the right to use the API (for Yandex: the role ai.languageModels.user)"
+        return ("provider's key", "problem", f"has no rights: {answer.message}", remedy)
+    if not answer.is_api_error:
+        remedy = "check OPENAI_BASE_URL: it mostly ends in /v1"
+        return ("provider", "problem", f"no Responses API at {base_url} ({answer.status})", remedy)
+    return ("provider", "ok", f"{base_url} accepts the key", "")
+
+
+def _not_reached(base_url: str, why: str) -> Told:
+    return ("provider", "problem", f"{base_url} does not answer: {why}", "check OPENAI_BASE_URL and the network")
+
+
+async def _model(settings: Settings, key: str, model: str) -> Told:
+    from openai import AsyncOpenAI, OpenAIError  # slow to import
+
+    client = AsyncOpenAI(
+        api_key=key,
+        base_url=settings.base_url,
+        project=settings.project,
+        organization=settings.organization,
+        max_retries=0,
+        timeout=_LIMIT_S,
+    )
+    try:
+        names = {str(one.id) for one in (await client.models.list()).data}
+    except (OpenAIError, AttributeError, TypeError):  # many providers have no such list
+        return ("model", "skipped", f"{model}: this provider lists no models", "--generate tries it")
+    finally:
+        await client.close()
+    if model in names:
+        return ("model", "ok", f"{model} is known", "")
+    remedy = "check BACKBURNER_MODEL (a deployment's name need not be listed); --generate tries it"
+    return ("model", "warning", f"{model} is not among the {len(names)} that the provider lists", remedy)
+
+
+async def _generated(api: ResponsesApi, settings: Settings, model: str) -> Told:
+    recipe = parse(_TRIED)
+    body = request_body(
+        settings.profile, recipe, model=model, job=secrets.token_hex(16), text="yes?", max_output_tokens=_CAP_TOKENS
+    )
+    answer = await api.create(body, _LIMIT_S)
+    if isinstance(answer, FailedCall):
+        remedy = "read the provider's words; docs/providers.md names models that can run in background"
+        return ("generation", "problem", f"refused ({answer.status}): {answer.message}", remedy)
+    await api.cancel(answer.id)
+    if settings.profile.deletes:
+        await api.delete(answer.id)
+    return ("generation", "ok", f"{model} takes background generations ({answer.status}); it was cancelled", "")

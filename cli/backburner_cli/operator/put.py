@@ -1,0 +1,216 @@
+"""Uploading documents, many at once: what is done or under way with the same bytes is skipped, so it can be resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from backburner.documents.recipes import fingerprint, model_in
+from backburner.errors import RetryLaterError, UnreadableError
+from backburner.ledger.keys import OPEN, OutputLocation, output_location
+from backburner.ledger.records import ErrorRecord, RunRecord
+from backburner.maintenance.snapshot import at_once, each_of
+from backburner.maintenance.sweep import OLD_ENOUGH_S
+from backburner.ports import ABSENT, ConflictError
+from backburner_cli.operator.files import PutError, documents_in, keys_of, sample
+from backburner_cli.operator.inbox import Inbox, reach_inbox
+from backburner_cli.operator.outcomes import OutcomeWaiter
+from backburner_cli.operator.uploads import Upload
+from backburner_cli.terminal import err, out, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_LISTED = 20
+"""Uploads that are named one by one; of more, their number is told."""
+_AT_ONCE = 16
+_TRIES = 4
+
+
+class Done(StrEnum):
+    """What became of one document."""
+
+    UPLOADED = "uploaded"
+    SKIPPED_DONE = "skipped: done"
+    SKIPPED_UNDER_WAY = "skipped: under way"
+    WOULD_UPLOAD = "would be uploaded"
+    FAILED = "not uploaded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What shall be uploaded, and how."""
+
+    named: tuple[str, ...]
+    recipe: str
+    sample: int | None = None
+    again: bool = False
+    """Upload also what is done or under way."""
+    dry_run: bool = False
+    wait: bool = False
+
+
+def upload(environment: Mapping[str, str], wish: Wish, *, as_json: bool) -> None:
+    """Upload documents; with `wait`, show what becomes of them. Raises `PutError` if something failed."""
+    files, folders = documents_in(wish.named)
+    documents = sample(keys_of(files, wish.recipe, Path.cwd(), folders), wish.sample)
+    with reach_inbox(environment) as inbox:
+        asyncio.run(_all(inbox, wish, documents, as_json=as_json))
+
+
+async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_json: bool) -> None:
+    uploader = _Uploader(inbox, wish)
+    with _progress() as progress:
+        bar = progress.add_task("uploading", total=len(documents))
+
+        async def each(key: str) -> None:
+            await uploader.put(key, documents[key])
+            progress.advance(bar)
+
+        await at_once(each_of(documents), each, most=_AT_ONCE)
+    if not as_json:
+        _tell(inbox.name, uploader)
+    outcomes: dict[str, dict[str, Any]] = {}
+    if wish.wait and not wish.dry_run:
+        waiter = OutcomeWaiter(inbox=inbox, shows_texts=len(documents) <= MAX_LISTED and not as_json, is_quiet=as_json)
+        outcomes = await waiter.wait(list(uploader.uploads.values()))
+    if as_json:
+        told = [
+            {"key": key, "upload": str(done)} | outcomes.get(key, {}) for key, done in sorted(uploader.done.items())
+        ]
+        print_json({"bucket": inbox.name, "documents": told, "errors": uploader.errors})
+    failed = sum(1 for outcome in outcomes.values() if outcome["failed"])
+    if uploader.errors:
+        raise PutError(f"{len(uploader.errors)} were not uploaded: give the same command again, the others are skipped")
+    if failed:
+        raise PutError(f"{failed} failed, in part or whole: backburner failed says why, and what to do")
+
+
+@dataclass
+class _Uploader:
+    """Puts documents into the inbox, each on condition that what stands there is what was seen."""
+
+    inbox: Inbox
+    wish: Wish
+    done: dict[str, Done] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    uploads: dict[str, Upload] = field(default_factory=dict)
+    _recipes: dict[str, asyncio.Task[bytes | None]] = field(default_factory=dict)
+
+    async def put(self, key: str, path: Path) -> None:
+        """One document; what goes wrong with it is kept, and the others go on."""
+        try:
+            self.done[key] = await self._put(key, path)
+        except (OSError, UnreadableError) as error:
+            self.done[key] = Done.FAILED
+            self.errors[key] = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+
+    async def _put(self, key: str, path: Path) -> Done:
+        place = output_location(key)
+        recipe = await self._recipe(place.recipe)
+        etag = await asyncio.to_thread(_md5, path)
+        records = await self.inbox.records(place)
+        for _ in range(_TRIES):
+            there = await self.inbox.bucket.head(key)
+            upload = Upload(
+                key=key,
+                etag=etag,
+                last_modified=there.last_modified if there else _EARLIEST,
+                recipe_sha256=fingerprint(recipe),
+                model=None if model_in(recipe) else self.inbox.default_model,
+                stood=frozenset[str](),
+            )
+            if there is not None and there.etag == etag and not self.wish.again:
+                skipped = await self._skipped(place, upload, records, there.age_s, recipe)
+                if skipped is not None:
+                    self.uploads[key] = upload
+                    return skipped
+            if self.wish.dry_run:
+                return Done.WOULD_UPLOAD
+            try:
+                await self.inbox.bucket.put(
+                    key, path, match=there.etag if there else ABSENT, content_type="application/octet-stream"
+                )
+            except ConflictError:
+                continue  # somebody else has put something there: look again
+            self.uploads[key] = await self._as_uploaded(upload, records)
+            return Done.UPLOADED
+        raise RetryLaterError(f"{key} is being replaced by others again and again")
+
+    async def _as_uploaded(self, upload: Upload, records: list[RunRecord | ErrorRecord]) -> Upload:
+        there = await self.inbox.bucket.head(upload.key)
+        return Upload(
+            key=upload.key,
+            etag=there.etag if there else upload.etag,
+            last_modified=there.last_modified if there else upload.last_modified,
+            recipe_sha256=upload.recipe_sha256,
+            model=upload.model,
+            stood=frozenset(record.name for record in records),
+        )
+
+    async def _skipped(
+        self,
+        place: OutputLocation,
+        upload: Upload,
+        records: list[RunRecord | ErrorRecord],
+        age_s: float,
+        recipe: bytes | None,
+    ) -> Done | None:
+        """Why the same bytes need not be uploaded again; None where a new upload would start something."""
+        told = [record for record in records if upload.is_outcome(record)]
+        latest = max(told, key=lambda record: record.run, default=None)
+        if isinstance(latest, RunRecord) and latest.recipe.sha256 == upload.recipe_sha256:
+            if upload.model in (None, latest.provider.model):
+                return Done.SKIPPED_DONE
+        elif latest is None and age_s < OLD_ENOUGH_S:
+            return Done.SKIPPED_UNDER_WAY  # its event may still come
+        if await self._is_open(place, upload, recipe):
+            return Done.SKIPPED_UNDER_WAY
+        return None
+
+    async def _is_open(self, place: OutputLocation, upload: Upload, recipe: bytes | None) -> bool:
+        job = self.inbox.job_of(place, upload.etag, recipe)
+        if job is None:
+            return False
+        async for _ in self.inbox.bucket.listed(f"{OPEN}{job}."):
+            return True
+        return False
+
+    async def _recipe(self, name: str) -> bytes | None:
+        if name not in self._recipes:
+            self._recipes[name] = asyncio.create_task(self.inbox.recipe(name))
+        return await self._recipes[name]
+
+
+def _tell(bucket: str, uploader: _Uploader) -> None:
+    done = uploader.done
+    if len(done) <= MAX_LISTED:
+        for key, what in sorted(done.items()):
+            why = f": {uploader.errors[key]}" if key in uploader.errors else ""
+            out.print(f"{what} s3://{bucket}/{key}{why}", markup=False)
+    else:
+        counts = Counter(str(what) for what in done.values())
+        out.print(", ".join(f"{count} {what}" for what, count in counts.most_common()) + f" (s3://{bucket})")
+        for key, why in list(uploader.errors.items())[:MAX_LISTED]:
+            err.print(f"not uploaded: {key}: {why}", markup=False, style="red")
+
+
+def _progress() -> Progress:
+    """A bar on standard error; nothing where that is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+def _md5(path: Path) -> str:
+    """The ETag that a document will have: the store keeps none with a key of its own, so it is this digest."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

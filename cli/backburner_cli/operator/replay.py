@@ -1,0 +1,227 @@
+"""The commands `dead-letters` and `replay`."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from backburner.errors import UnreadableError
+from backburner.jobs.replay import Outcome
+from backburner.ledger.keys import ERROR_RECORD, FAILED, INBOX
+from backburner.ledger.records import ErrorRecord, decode
+from backburner.maintenance.dead_letters import Kind, understand
+from backburner.maintenance.snapshot import at_once, each_of
+from backburner.tick import MAX_IN_BATCH
+from backburner_cli.operator.selection import Selection, require_inbox
+from backburner_cli.operator.session import OperatorSession, run
+from backburner_cli.terminal import confirm, out, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from backburner.errors import Reason
+    from backburner.maintenance.dead_letters import DeadLetter
+    from backburner.ports import Queue, Received, Stored
+
+HOLD_S = 120
+"""How long a dead letter stays hidden from others if this command dies with it in hand."""
+MAX_LETTERS = 10_000
+_SAID = {
+    Outcome.REPLAYED: "replayed, the checker will start its next run",
+    Outcome.NEW_VERSION: "replayed as a new job, because the document, recipe or model has changed",
+    Outcome.RUNNING: "left alone, its job is under way",
+    Outcome.DONE: "left alone, its job is done (--rerun runs it again)",
+    Outcome.SOURCE_MISSING: "not replayed, it is no longer in the inbox: upload it again",
+}
+_COUNTED = {
+    Outcome.REPLAYED: "to run again",
+    Outcome.NEW_VERSION: "to run as new jobs",
+    Outcome.RUNNING: "under way",
+    Outcome.DONE: "done",
+    Outcome.SOURCE_MISSING: "no longer in the inbox",
+}
+_SENT = (Outcome.REPLAYED, Outcome.NEW_VERSION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What shall be replayed."""
+
+    keys: tuple[str, ...]
+    failed: bool
+    reasons: frozenset[Reason]
+    chosen: Selection
+    dead: bool
+    rerun: bool
+    dry_run: bool
+    is_agreed: bool
+    """Nobody has to be asked whether many shall be run again."""
+
+
+@asynccontextmanager
+async def letters_in(queue: Queue) -> AsyncIterator[dict[Received, DeadLetter]]:
+    """All dead letters, in hand; those that are still in the mapping at the end are given back."""
+    held: dict[Received, DeadLetter] = {}
+    try:
+        while len(held) < MAX_LETTERS and (batch := await queue.receive(MAX_IN_BATCH, 1)):
+            held |= {received: understand(received.body) for received in batch}
+            await at_once(each_of(batch), lambda received: queue.postpone(received, HOLD_S))
+        yield held
+    finally:
+        await at_once(each_of(list(held)), lambda received: queue.postpone(received, 0))
+
+
+def show_letters(environment: Mapping[str, str], *, as_json: bool) -> None:
+    """List the dead letters, oldest first, and give them back."""
+    letters = run(environment, _letters)
+    if as_json:
+        print_json(msgspec.to_builtins(letters))
+        return
+    for letter in letters:
+        out.print(f"[bold]{letter.kind}[/]  {letter.at or ''}  {escape(letter.why)}")
+        for key in letter.keys:
+            out.print(f"    {key}", markup=False)
+    if not letters:
+        out.print("There are no dead letters.")
+        return
+    kinds = Counter(str(letter.kind) for letter in letters)
+    out.print(f"{len(letters)} dead letters: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+    out.print("Once the cause is fixed, run backburner replay --dead.")
+
+
+async def _letters(session: OperatorSession) -> list[DeadLetter]:
+    async with letters_in(session.cloud.dead) as held:
+        return [held[received] for received in sorted(held, key=lambda received: -received.age_s)]
+
+
+def replay(environment: Mapping[str, str], wanted: Wanted, *, as_json: bool) -> bool:
+    """Replay, say what was done for each, and whether every document that was named is there."""
+    require_inbox(wanted.keys)
+    wanted.chosen.check()
+    said = Console(file=io.StringIO()) if as_json else out
+    done = run(environment, lambda session: _replayed(session, said, wanted))
+    if as_json:
+        outcomes = {key: str(outcome) for key, outcome in done.outcomes.items()}
+        print_json({"dry_run": wanted.dry_run, "documents": outcomes, "dead_letters": done.letters})
+    return done.are_there
+
+
+async def _replayed(session: OperatorSession, said: Console, wanted: Wanted) -> _Replay:
+    done = _Replay(session, said, wanted)
+    await done.all()
+    return done
+
+
+class _Replay:
+    """One call of the command."""
+
+    def __init__(self, session: OperatorSession, out: Console, wanted: Wanted) -> None:
+        self._session, self._out, self._wanted = session, out, wanted
+        self._replayer = session.replayer
+        self._asked: dict[str, asyncio.Task[None]] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.letters: list[dict[str, str]] = []
+        self.are_there = True
+
+    async def all(self) -> None:
+        """Everything that is wanted; asks first where it is many."""
+        async for _ in self._session.cloud.bucket.listed(INBOX):
+            break  # looking for one document cannot tell a bucket that is not there: this can
+        failed = await self._failed_documents() if self._wanted.failed else []
+        again = await self._documents() if self._wanted.rerun and not self._wanted.keys else []
+        letters = await self._session.cloud.dead.count() if self._wanted.dead else 0
+        if (failed or again or letters) and not self._wanted.dry_run:
+            said = [f"{len(failed)} failed documents"] * bool(failed) + [f"{len(again)} documents, done or not"] * bool(
+                again
+            )
+            said += [f"the documents of about {letters} dead letters"] * bool(letters)
+            confirm(f"Run {' and '.join(said)} again? The provider bills each run.", is_agreed=self._wanted.is_agreed)
+        named = [*dict.fromkeys(self._wanted.keys), *again]
+        await at_once(each_of(named), lambda key: self._one(key, rerun=self._wanted.rerun))
+        self.are_there = Outcome.SOURCE_MISSING not in self.outcomes.values()
+        await at_once(each_of(failed), self._one)
+        if self._wanted.dead:
+            await self._dead()
+        counts = Counter(self.outcomes.values())
+        summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "nothing to replay"
+        self._out.print(f"{'Would be: ' if self._wanted.dry_run else ''}{summary}", markup=False)
+
+    async def _documents(self) -> list[str]:
+        """Those of the inbox that are chosen."""
+        chosen = self._wanted.chosen
+        return [key async for key, _ in self._session.cloud.bucket.listed(chosen.listed) if chosen.has(key)]
+
+    async def _failed_documents(self) -> list[str]:
+        """Those that have an error record, chosen by its reason too."""
+        found: list[str] = []
+
+        async def look(item: tuple[str, Stored]) -> None:
+            key = await self._failed(item[0])
+            if key is not None and self._wanted.chosen.has(key):
+                found.append(key)
+
+        await at_once(self._session.cloud.bucket.listed(FAILED), look)
+        return sorted(found)
+
+    async def _one(self, key: str, *, rerun: bool = False) -> None:
+        """Each document once, whoever asks; returns when its message is sent."""
+        if key not in self._asked:
+            self._asked[key] = asyncio.create_task(self._replay(key, rerun=rerun))
+        await self._asked[key]
+
+    async def _replay(self, key: str, *, rerun: bool) -> None:
+        if self._wanted.dry_run:
+            outcome = (await self._replayer.plan(key, rerun=rerun)).outcome
+        else:
+            outcome = await self._replayer.replay(key, rerun=rerun)
+        self.outcomes[key] = outcome
+        would = "would be " if self._wanted.dry_run and outcome in _SENT else ""
+        self._out.print(f"{key}: {would}{_SAID[outcome]}", markup=False)
+
+    async def _failed(self, name: str) -> str | None:
+        """The document of an error record, if it failed for one of the reasons."""
+        try:
+            stored = await self._session.cloud.bucket.get(name) if name.endswith(ERROR_RECORD) else None
+            record = decode(stored.body, ErrorRecord) if stored else None
+        except (msgspec.DecodeError, UnreadableError) as error:
+            self._out.print(f"{name}: left alone: it cannot be read ({error})", markup=False)
+            return None
+        if record is None or (self._wanted.reasons and record.reason not in self._wanted.reasons):
+            return None
+        return record.source.key
+
+    async def _dead(self) -> None:
+        async with letters_in(self._session.cloud.dead) as held:
+
+            async def see_to(received: Received) -> None:
+                what = await self._letter(received, held[received])
+                self.letters.append({"kind": str(held[received].kind), "what": what})
+                self._out.print(f"dead letter ({held[received].kind}): {what}", markup=False)
+                if not what.startswith("kept") and not self._wanted.dry_run:
+                    await self._session.cloud.dead.delete(received)
+                    del held[received]
+
+            await at_once(each_of(list(held)), see_to)
+
+    async def _letter(self, received: Received, letter: DeadLetter) -> str:
+        """See to what a letter is about; "kept …" if it must stay where it is."""
+        would = "would be " if self._wanted.dry_run else ""
+        if letter.kind is Kind.TICK:
+            return f"{would}removed: {letter.why}"
+        if letter.kind is Kind.REDRIVEN:
+            if not self._wanted.dry_run:  # as it was: only its own ticket drives a run that is still open
+                await self._session.cloud.pending.send(received.body, 0)
+            return f"{would}sent again: {', '.join(letter.keys)}"
+        if not letter.keys:
+            return f"kept, because it names no document: {letter.why}"
+        for key in letter.keys:
+            await self._one(key)
+        return f"{would}removed: {', '.join(letter.keys)}"

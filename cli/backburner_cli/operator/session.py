@@ -1,0 +1,174 @@
+"""The operator's own connections: the functions' environment, without the provider and its key.
+
+Commands that only read get a `Records`; those that change something get an `OperatorSession`, which has the core.
+"""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from botocore.exceptions import BotoCoreError
+
+from backburner.adapters.connect import Cloud, reach
+from backburner.capacity.limits import Counters
+from backburner.errors import BackburnerError, ConfigError
+from backburner.jobs.replay import Replayer
+from backburner.ledger.keys import GOVERNOR
+from backburner.ledger.ledger import Ledger
+from backburner.maintenance.audit import Auditor
+from backburner.maintenance.overview import OverviewReader
+from backburner.maintenance.snapshot import Progress
+from backburner.memory.budget import MemoryBudget
+from backburner.outcome.cancel import Canceller
+from backburner.outcome.current import CurrentJobs
+from backburner.ports import Bucket, Extractor
+from backburner.provider.answers import Answer, FailedCall
+from backburner.settings import Settings, from_env
+from backburner.wiring import Core, assemble
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.deployment import EXPORTED, HOW_TO_NAME
+from backburner_cli.terminal import reach_remedy
+
+T = TypeVar("T")
+_PRINTED = "backburner up prints them all; for a stack they are its outputs and parameters"
+
+
+@dataclass(frozen=True)
+class NoProvider:
+    """Stands where the provider does: nothing is started, looked at or stopped from an operator's machine."""
+
+    async def create(self, request: dict[str, Any], limit_s: float) -> Answer:  # noqa: ARG002 - the port's shape
+        """Refused before anything is sent: the job waits for the checker."""
+        return _REFUSED
+
+    async def retrieve(self, response_id: str) -> Answer:  # noqa: ARG002
+        """Refused."""
+        return _REFUSED
+
+    async def cancel(self, response_id: str) -> Answer:  # noqa: ARG002
+        """Refused."""
+        return _REFUSED
+
+    async def delete(self, response_id: str) -> Answer:  # noqa: ARG002
+        """Refused."""
+        return _REFUSED
+
+
+_REFUSED = FailedCall(status=503, sent=False, message="an operator's command asks the provider nothing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """What stands in the bucket, for commands that only read: nothing here starts, stops or sends anything."""
+
+    settings: Settings
+    bucket: Bucket
+    current_jobs: CurrentJobs
+    extractor: Extractor
+    memory: MemoryBudget
+
+    async def counters(self) -> Counters:
+        """The governor's counters as they stand in the bucket; empty ones where it has none that can be read."""
+        stored = await self.bucket.get(GOVERNOR)
+        try:
+            return msgspec.json.decode(stored.body, type=Counters) if stored else Counters()
+        except msgspec.DecodeError:
+            return Counters()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorSession:
+    """Bucket, queues and the core over them. What it opens waits in the backlog until the checker starts it."""
+
+    settings: Settings
+    cloud: Cloud
+    core: Core
+
+    @property
+    def ledger(self) -> Ledger:
+        """The records."""
+        return self.core.ledger
+
+    @property
+    def current_jobs(self) -> CurrentJobs:
+        """The documents."""
+        return self.core.current_jobs
+
+    @property
+    def canceller(self) -> Canceller:
+        """Cancels runs."""
+        return self.core.canceller
+
+    @property
+    def replayer(self) -> Replayer:
+        """Runs documents again."""
+        return self.core.replayer
+
+    @property
+    def overview(self) -> OverviewReader:
+        """Counts documents by their state."""
+        return OverviewReader(bucket=self.cloud.bucket, sweeper=self.core.tick.sweeper)
+
+    def auditor(self, progress: Progress) -> Auditor:
+        """Compares the bucket's lists, and tells how far they are read."""
+        return Auditor(
+            bucket=self.cloud.bucket,
+            ledger=self.ledger,
+            governor=self.core.governor,
+            sweeper=self.core.tick.sweeper,
+            journal=self.core.journal,
+            pending=self.cloud.pending,
+            backlog=self.cloud.backlog,
+            progress=progress,
+        )
+
+
+def run(environment: Mapping[str, str], work: Callable[[OperatorSession], Awaitable[T]]) -> T:
+    """Do something with bucket and queues. Raises `CommandError` with the remedy where they cannot be reached."""
+    return _plainly(environment, lambda: work(_open(environment)))
+
+
+def read(environment: Mapping[str, str], work: Callable[[Records], Awaitable[T]]) -> T:
+    """Read something in the bucket. Raises `CommandError` with the remedy where it cannot be reached."""
+    return _plainly(environment, lambda: work(_records(environment)))
+
+
+def _plainly(environment: Mapping[str, str], work: Callable[[], Awaitable[T]]) -> T:
+    logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command says what it does itself
+
+    async def inside() -> T:
+        return await work()
+
+    try:
+        return asyncio.run(inside())
+    except ConfigError as error:
+        named = "" if environment.get(EXPORTED) else f"{HOW_TO_NAME}.\nOr export the functions' settings. "
+        raise CommandError(f"{named}{error}\nThe functions' own environment is needed: {_PRINTED}.") from error
+    except BackburnerError as error:
+        raise CommandError(f"{error}; {reach_remedy(environment)}") from error
+    except BotoCoreError as error:
+        raise CommandError(f"{error} Set AWS_REGION, AWS_ENDPOINT_URL and credentials; {_PRINTED}.") from error
+
+
+def _open(environment: Mapping[str, str]) -> OperatorSession:
+    settings = from_env(environment, needs_key=False)
+    cloud = reach(settings, environment)
+    nothing_starts_here = dataclasses.replace(settings, max_in_flight=0)
+    core = assemble(nothing_starts_here, cloud.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
+    return OperatorSession(settings=settings, cloud=cloud, core=core)
+
+
+def _records(environment: Mapping[str, str]) -> Records:
+    settings = from_env(environment, needs_key=False)
+    cloud = reach(settings, environment)
+    return Records(
+        settings=settings,
+        bucket=cloud.bucket,
+        current_jobs=CurrentJobs(bucket=cloud.bucket, ledger=Ledger(cloud.bucket), settings=settings),
+        extractor=cloud.extractor,
+        memory=cloud.memory,
+    )

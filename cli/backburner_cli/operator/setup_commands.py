@@ -1,0 +1,94 @@
+"""The commands that set things up: `doctor` checks a deployment, `use` keeps it, `completion` is the shell's."""
+
+import os
+
+import click
+
+from backburner_cli.command import Command
+from backburner_cli.operator.deployment import Asked, enter
+from backburner_cli.operator.options import WHICH, deployed, json_option
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "backburner use production --stack backburner --region eu-central-1",
+        "backburner use production",
+        "backburner use --none",
+    ),
+)
+@click.argument("name", required=False)
+@click.option("--none", "nothing", is_flag=True, help="Choose none: the exported environment or backburner up serves.")
+@json_option
+@deployed
+def use(name: str | None, *, nothing: bool, asked: Asked, as_json: bool) -> None:
+    """Keep a deployment by name, and choose it for the commands that follow.
+
+    With --stack, --terraform or --local, NAME is kept as that deployment. With NAME alone it is chosen. Without NAME,
+    all that are kept are listed. What is exported (BACKBURNER_BUCKET) still wins over what is chosen. No credential is
+    kept: those are your AWS settings'.
+    """
+    from backburner_cli.operator.profiles import Profiles
+    from backburner_cli.terminal import err, out, plain_errors, print_json
+
+    with plain_errors("Stopped."):
+        profiles = Profiles.of(os.environ)
+        if name is not None and asked.target is not None:
+            profiles.keep(name, asked.target)
+        elif name is not None:
+            profiles.choose(name)
+        elif asked.target is not None:
+            raise click.UsageError("Give the deployment a name: backburner use NAME --stack …")
+        elif nothing:
+            profiles.choose_none()
+        chosen, kept = profiles.chosen(), profiles.all()
+        if as_json:
+            targets = {each: {"kind": at.kind, "name": at.name, "region": at.region} for each, at in kept.items()}
+            print_json({"chosen": chosen and chosen[0], "profiles": targets})
+            return
+        for each, target in sorted(kept.items()):
+            mark = "*" if chosen and chosen[0] == each else " "
+            out.print(f"{mark} {each}: {target}", markup=False)
+        if not kept:
+            out.print("No deployment is kept: backburner use NAME --stack STACK keeps one.")
+        if os.environ.get("BACKBURNER_BUCKET"):
+            err.print("BACKBURNER_BUCKET is exported and wins over what is chosen: unset it to use a profile.")
+
+
+@click.command(
+    cls=Command, epilog=WHICH, examples=("backburner doctor", "backburner doctor --stack backburner --generate")
+)
+@click.option("--generate", is_flag=True, help="Start one tiny generation at the provider, and cancel it: it may cost.")
+@json_option
+@deployed
+def doctor(*, asked: Asked, as_json: bool, generate: bool) -> None:
+    """Check a deployment against the live thing, and say what to do about whatever is wrong.
+
+    Settings, credentials and bucket, conditional writes, the trigger, recipes, queues against time-outs, pauses, the
+    clock, the provider, its key and its model. Writes and removes one small object below ledger/work/. The provider is
+    asked for nothing that costs, unless --generate is given. Exits with 1 if there is a problem.
+    """
+    from backburner_cli.operator.doctor import doctor as do
+    from backburner_cli.terminal import plain_errors
+
+    with plain_errors("Stopped."):
+        found = enter(asked)
+        if not do(os.environ, found.described, generates=generate, as_json=as_json):
+            raise click.exceptions.Exit(1)
+
+
+@click.command(cls=Command, examples=('eval "$(backburner completion bash)"', "backburner completion fish | source"))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print what makes a shell complete commands and options; put the example's line into its start-up file."""
+    from click.shell_completion import get_completion_class
+
+    made = get_completion_class(shell)
+    root = ctx.find_root()
+    assert made is not None, "click knows the three"
+    click.echo(made(root.command, {}, "backburner", "_BACKBURNER_COMPLETE").source())
+
+
+COMMANDS = (doctor, use, completion)
+"""In the order in which help lists them."""

@@ -1,0 +1,72 @@
+"""A deployed stack's environment, from its own outputs and parameters: nothing has to be copied by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from backburner_cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OUTPUTS = {
+    "BucketName": "BACKBURNER_BUCKET",
+    "PendingQueueUrl": "BACKBURNER_PENDING_QUEUE_URL",
+    "BacklogQueueUrl": "BACKBURNER_BACKLOG_QUEUE_URL",
+    "DeadQueueUrl": "BACKBURNER_DEAD_QUEUE_URL",
+}
+PARAMETERS = {
+    "Provider": "BACKBURNER_PROVIDER",
+    "BaseUrl": "OPENAI_BASE_URL",
+    "ProjectId": "OPENAI_PROJECT_ID",
+    "OrgId": "OPENAI_ORG_ID",
+    "ApiKeySecret": "BACKBURNER_API_KEY_SECRET",
+    "ApiKeyStore": "BACKBURNER_API_KEY_STORE",
+    "Model": "BACKBURNER_MODEL",
+    "ContextTokens": "BACKBURNER_CONTEXT_TOKENS",
+    "LineParameters": "BACKBURNER_LINE_PARAMETERS",
+    "MaxInFlight": "BACKBURNER_MAX_IN_FLIGHT",
+    "SubmitsPerMinute": "BACKBURNER_SUBMITS_PER_MINUTE",
+    "PollsPerSecond": "BACKBURNER_POLLS_PER_SECOND",
+    "DailyTokens": "BACKBURNER_DAILY_TOKENS",
+    "DailyCost": "BACKBURNER_DAILY_COST",
+    "DeadlineSeconds": "BACKBURNER_DEADLINE_S",
+    "LeaseSeconds": "BACKBURNER_LEASE_S",
+    "SweepEverySeconds": "BACKBURNER_SWEEP_EVERY_S",
+    "MaxAttempts": "BACKBURNER_MAX_ATTEMPTS",
+}
+"""Names of the template's parameters, and of the variables that its functions get from them."""
+
+
+def environment_of_stack(name: str, region: str | None) -> dict[str, str]:
+    """What the functions of a stack have in their environment. Raises `CommandError` with the remedy."""
+    try:
+        client = boto3.session.Session(region_name=region).client("cloudformation")
+        stack: Any = client.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        said = error.response["Error"]
+        if said["Code"] == "ValidationError":
+            where = region or "the region of your AWS settings"
+            raise CommandError(f"there is no stack {name!r} in {where}: check the name, or give --region") from error
+        raise CommandError(
+            f"the stack {name!r} cannot be read ({said['Code']}): it needs credentials that may "
+            "cloudformation:DescribeStacks; check AWS_PROFILE, or log in again"
+        ) from error
+    except BotoCoreError as error:
+        raise CommandError(f"the stack {name!r} cannot be read: {error} Set AWS credentials, and --region.") from error
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}
+    if missing := sorted(OUTPUTS.keys() - outputs.keys()):
+        raise CommandError(
+            f"the stack {name!r} ({stack['StackStatus']}) has no outputs {', '.join(missing)}: is it one of "
+            "Backburner's, and has it been deployed to the end?"
+        )
+    parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", ())}
+    found = _renamed(OUTPUTS, outputs) | _renamed(PARAMETERS, parameters)
+    return found | ({"AWS_REGION": region} if region else {})
+
+
+def _renamed(names: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    return {variable: values[name] for name, variable in names.items() if values.get(name)}

@@ -1,0 +1,59 @@
+"""The environment of what Terraform deployed: its output `environment`, from the program or from the state file."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from backburner_cli.errors import CommandError
+
+_LIMIT_S = 60
+_OUTPUT = "environment"
+
+
+def environment_of_terraform(folder: Path) -> dict[str, str]:
+    """What the functions have in their environment. Raises `CommandError` with the remedy."""
+    if not folder.is_dir():
+        raise CommandError(f"{folder} is no folder: name the one in which terraform apply was run")
+    outputs = _outputs(folder)
+    found = outputs.get(_OUTPUT, {}).get("value")
+    if not isinstance(found, dict) or not found.get("BACKBURNER_BUCKET"):
+        raise CommandError(f"Terraform in {folder} has no output {_OUTPUT!r}: apply the files of deploy/yandex there")
+    return {str(name): str(value) for name, value in found.items()}
+
+
+def _outputs(folder: Path) -> dict[str, Any]:
+    """From the state beside the files where there is one: it needs no program, and no network."""
+    state = folder / "terraform.tfstate"
+    try:
+        if state.is_file():
+            return dict(json.loads(state.read_text(encoding="utf-8"))["outputs"])
+        return _asked(folder)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(
+            f"the outputs of Terraform in {folder} cannot be read ({error}): run terraform apply"
+        ) from error
+
+
+def _asked(folder: Path) -> dict[str, Any]:
+    """From a state that is elsewhere."""
+    program = shutil.which("terraform") or shutil.which("tofu")
+    if program is None:
+        raise CommandError(
+            f"{folder} has no terraform.tfstate, and terraform is not on this machine: install it, or name the folder "
+            "that has the state"
+        )
+    try:
+        told = subprocess.run(
+            [program, f"-chdir={folder}", "output", "-json"],
+            capture_output=True, text=True, timeout=_LIMIT_S, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(
+            f"terraform output in {folder} did not answer within {_LIMIT_S} s: run it yourself"
+        ) from error
+    if told.returncode:
+        lines = told.stderr.strip().splitlines() or ["it says nothing"]
+        raise CommandError(f"terraform output in {folder} failed: {lines[0]}: run terraform init there")
+    return dict(json.loads(told.stdout))

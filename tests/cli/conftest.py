@@ -1,0 +1,46 @@
+"""Deployments for the operator's commands. Lives are lived on the fakes; what they leave is put into real services."""
+
+import itertools
+
+import boto3
+import pytest
+
+from cli.cloud import DONE, FAILED, OPEN, Cloud
+from support.fakes import Plan
+from support.system import BUCKET, System
+
+_NAMES = itertools.count()
+
+
+@pytest.fixture
+def empty(endpoint):
+    """An empty bucket, and three queues."""
+    access = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-central-1"}
+    session = boto3.session.Session("test", "test", region_name="eu-central-1")
+    s3, sqs = (session.client(service, endpoint_url=endpoint) for service in ("s3", "sqs"))
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    number = next(_NAMES)
+    urls = {name: sqs.create_queue(QueueName=f"{name}-{number}")["QueueUrl"] for name in ("pending", "backlog", "dead")}
+    environment = {f"BACKBURNER_{name.upper()}_QUEUE_URL": url for name, url in urls.items()} | {
+        "AWS_ENDPOINT_URL": endpoint,
+        "BACKBURNER_BUCKET": BUCKET,
+        "BACKBURNER_PROVIDER": "openai",
+        "BACKBURNER_MODEL": "model-1",
+    }
+    yield Cloud(s3, sqs, urls, environment | access)
+    for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+    s3.delete_bucket(Bucket=BUCKET)
+
+
+@pytest.fixture
+def cloud(empty):
+    """With one document that is done, one that failed and one whose generation runs."""
+    system = System()
+    system.process(DONE, "done")
+    system.process(FAILED, "failed")
+    system.generator.default = Plan(runs_s=1e6)
+    system.upload(OPEN, "open")
+    system.run(system.submit(OPEN))
+    empty.settle_in(system, old=("inbox/", "results/", "failed/"))
+    return empty

@@ -1,0 +1,67 @@
+"""`replay` and `cancel` of many: counted, asked about, rehearsed."""
+
+import json
+
+from backburner.ledger.messages import decode
+from cli.cloud import DONE, FAILED, OPEN
+from support.fakes import Plan
+from support.system import System
+
+
+def sent(cloud) -> list[str]:
+    """Documents for whose next run a message was sent."""
+    return sorted(decode(body).key for body in cloud.take("pending"))
+
+
+def test_many_are_not_run_again_where_nobody_can_be_asked(cloud) -> None:
+    """It says how many they are, and what to give; a rehearsal needs no consent."""
+    cloud.take("pending")
+    shown = cloud.call("replay", "--failed")
+    assert (shown.exit_code, sent(cloud)) == (1, [])
+    assert "1 failed documents" in shown.stderr
+    assert "--yes" in shown.stderr
+    dry = cloud.call("replay", "--failed", "--dry-run")
+    assert json.loads(dry.stdout)["documents"] == {FAILED: "replayed"}
+    assert sent(cloud) == []
+
+
+def test_a_filter_chooses_what_is_run_again(cloud) -> None:
+    """By recipe or by how keys begin; with --rerun also what is done, never what is under way."""
+    cloud.take("pending")
+    assert cloud.call("replay", "--failed", "--recipe", "summary", "--yes").exit_code == 0
+    assert sent(cloud) == []
+    assert cloud.call("replay", "--failed", "--prefix", "inbox/nosuch/", "--yes").exit_code == 0
+    assert sent(cloud) == [FAILED]
+    shown = cloud.call("replay", "--rerun", "--recipe", "default", "--yes")
+    assert json.loads(shown.stdout)["documents"] == {DONE: "replayed", OPEN: "running"}
+    assert sent(cloud) == [DONE]
+
+
+def test_many_are_cancelled_by_a_filter(cloud) -> None:
+    """Counted before, rehearsed on demand; what is under way alone is concerned."""
+    before = cloud.json(cloud.keys("ledger/open/")[0])
+    refused = cloud.call("cancel", "--all")
+    assert refused.exit_code == 1
+    assert "Cancel 1 jobs?" in refused.stderr
+    dry = json.loads(cloud.call("cancel", "--all", "--dry-run").stdout)
+    assert dry == {"dry_run": True, "jobs": 1, "documents": {OPEN: "would be cancelled: it is running"}}
+    assert json.loads(cloud.call("cancel", "--state", "waiting", "--yes").stdout)["jobs"] == 0
+    assert json.loads(cloud.call("cancel", "--recipe", "nosuch", "--yes").stdout)["jobs"] == 0
+    assert cloud.json(cloud.keys("ledger/open/")[0]) == before
+    assert json.loads(cloud.call("cancel", "--recipe", "default", "--state", "running", "--yes").stdout)["jobs"] == 1
+    assert cloud.json(cloud.keys("ledger/open/")[0])["cancelled_for"] == "cancelled"
+
+
+def test_parts_are_not_counted_as_jobs(empty) -> None:
+    """They end with their document."""
+    system = System({"BACKBURNER_CONTEXT_TOKENS": "8000"})
+    system.generator.default = Plan(runs_s=1e6)
+    key = "inbox/long.txt"
+    system.upload(key, "A sentence of some words. " * 6000)
+    system.run(system.submit(key))
+    for _ in range(3):
+        system.run(system.tick())
+        system.world.later(60)
+    empty.settle_in(system, old=("inbox/",))
+    assert len(empty.keys("ledger/open/")) > 1
+    assert json.loads(empty.call("cancel", "--all", "--dry-run").stdout)["jobs"] == 1

@@ -1,0 +1,124 @@
+"""`doctor`: what is well says so, and each thing that is wrong is told with its remedy."""
+
+import json
+
+import pytest
+
+from backburner_cli.operator.doctor import Level, queue_findings
+from backburner_cli.standin import StandIn, Timing, serve
+from support.system import BUCKET
+
+
+@pytest.fixture(scope="module")
+def provider():
+    """A stand-in provider."""
+    with serve(StandIn(profile="openai", timing=Timing())) as running:
+        yield running
+
+
+@pytest.fixture
+def deployed(empty, provider):
+    """A deployment as the template makes it, but for the trigger."""
+    dead = empty.sqs.get_queue_attributes(QueueUrl=empty.urls["dead"], AttributeNames=["QueueArn"])["Attributes"]
+    redrive = json.dumps({"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 1000})
+    for name in ("pending", "backlog"):
+        attributes = {"VisibilityTimeout": "120", "RedrivePolicy": redrive}
+        empty.sqs.set_queue_attributes(QueueUrl=empty.urls[name], Attributes=attributes)
+    empty.environment.update(OPENAI_BASE_URL=provider.base_url, OPENAI_API_KEY="key", BACKBURNER_MODEL="stand-in")
+    return empty
+
+
+def examined(cloud, *arguments, **more):
+    """The exit code, and the findings by what was checked."""
+    shown = cloud.call("doctor", *arguments, **more)
+    assert shown.exit_code in (0, 1), shown.output
+    assert "Traceback" not in shown.output
+    return shown.exit_code, {one["check"]: one for one in json.loads(shown.stdout)["findings"]}
+
+
+def test_what_is_well_is_told_and_nothing_is_left_behind(deployed) -> None:
+    """Exit code 0; the object that was written is gone, and the provider has started nothing."""
+    code, found = examined(deployed)
+    levels = {name: one["level"] for name, one in found.items()}
+    assert code == 0, found
+    for name in (
+        "settings",
+        "bucket",
+        "conditional writes",
+        "clock",
+        "recipes",
+        "pending queue",
+        "dead queue",
+        "model",
+    ):
+        assert levels[name] == "ok", found[name]
+    assert levels["trigger"] == levels["checker"] == "warning"  # nobody has deployed functions here
+    assert "accepts the key" in found["provider"]["message"]
+    assert deployed.keys("") == []
+
+
+def test_a_generation_is_tried_only_with_consent(deployed, provider) -> None:
+    """One, and it is cancelled."""
+    provider.stand_in.reset()
+    assert "generation" not in examined(deployed)[1]
+    assert not provider.stand_in.generations
+    tried = examined(deployed, "--generate")[1]["generation"]
+    assert tried["level"] == "ok"
+    assert len(provider.stand_in.generations) == 1
+    assert provider.stand_in.open == 0
+    refused = examined(deployed, "--generate", BACKBURNER_MODEL="no-such-model")[1]
+    assert refused["model"]["level"] == "warning"
+    assert refused["generation"]["level"] == "problem"
+    assert "docs/providers.md" in refused["generation"]["remedy"]
+
+
+def test_a_provider_that_is_not_there_is_told(deployed) -> None:
+    """With its address."""
+    code, found = examined(deployed, OPENAI_BASE_URL="http://127.0.0.1:9/v1")
+    assert (code, found["provider"]["level"]) == (1, "problem")
+    assert "OPENAI_BASE_URL" in found["provider"]["remedy"]
+
+
+def test_without_a_key_the_rest_is_checked(deployed) -> None:
+    """The key is the functions' alone; what would check it is said."""
+    code, found = examined(deployed, OPENAI_API_KEY="")
+    assert (code, found["provider"]["level"], found["provider's key"]["level"]) == (0, "ok", "skipped")
+    assert "OPENAI_API_KEY" in found["provider's key"]["remedy"]
+
+
+def test_what_is_wrong_is_told_with_its_remedy(deployed) -> None:
+    """A recipe that fails, a queue that is another's, a lease that is too short, a bucket that is not there."""
+    deployed.s3.put_object(Bucket=BUCKET, Key="recipes/bad.md", Body=b"---\nmodle: x\n---\nGo.")
+    code, found = examined(
+        deployed, BACKBURNER_LEASE_S="90", BACKBURNER_BACKLOG_QUEUE_URL=deployed.urls["backlog"] + "-no"
+    )
+    assert code == 1
+    for name, said in (("recipes", "recipes/bad.md"), ("lease", "90 s"), ("backlog queue", "")):
+        assert found[name]["level"] == "problem", found[name]
+        assert said in found[name]["message"]
+        assert found[name]["remedy"]
+    assert examined(deployed, BACKBURNER_BUCKET="no-such-bucket")[1]["bucket"]["level"] == "problem"
+    assert examined(deployed, BACKBURNER_MODEL="")[1]["settings"]["level"] == "problem"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "level", "remedy"),
+    [
+        ({"VisibilityTimeout": "30"}, Level.PROBLEM, "120 s"),
+        ({"VisibilityTimeout": "120", "RedrivePolicy": '{"maxReceiveCount": "5"}'}, Level.PROBLEM, "1000"),
+        ({"VisibilityTimeout": "120"}, Level.WARNING, "redrive policy"),
+        ({"VisibilityTimeout": "120", "RedrivePolicy": '{"maxReceiveCount": 1000}'}, Level.OK, ""),
+    ],
+)
+def test_a_queues_limits_are_held_against_the_functions(attributes, level, remedy) -> None:
+    """A message must stay hidden longer than a tick runs, and waiting must not make dead letters."""
+    finding = queue_findings("pending", attributes)[0]
+    assert finding.level is level
+    assert remedy in finding.remedy
+
+
+def test_dead_letters_are_a_warning() -> None:
+    """And how to see them."""
+    (finding,) = queue_findings("dead", {"ApproximateNumberOfMessages": "3"})
+    assert finding.level is Level.WARNING
+    assert "backburner dead-letters" in finding.remedy

@@ -1,0 +1,124 @@
+"""What holds for every command: help that teaches and answers at once, and errors that name their remedy."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from backburner_cli.main import app
+from cli.cloud import Cloud
+from support import commands
+
+ARGUMENTS = {
+    "plan": ["{file}"],
+    "put": ["{file}"],
+    "jobs": [],
+    "show": ["inbox/a.txt"],
+    "failed": [],
+    "results": ["--to", "{folder}/out"],
+    "status": [],
+    "audit": [],
+    "dead-letters": [],
+    "replay": ["inbox/a.txt"],
+    "cancel": ["inbox/a.txt"],
+    "doctor": [],
+}
+"""How a command is called; the rest knows no deployment."""
+OF_NO_DEPLOYMENT = {"demo", "up", "run", "provider", "use", "completion"}
+SLOW = {"asyncio", "boto3", "botocore", "msgspec", "openai", "pydantic", "rich", "starlette", "uvicorn"}
+NOTHING = Cloud(None, None, {}, {})
+
+
+def arguments(command: str, tmp_path) -> list[str]:
+    """With a document that there is."""
+    file = tmp_path / "a.txt"
+    file.write_text("text")
+    return [command, *(each.format(file=file, folder=tmp_path) for each in ARGUMENTS[command])]
+
+
+def refused(shown) -> str:
+    """What a command said that could not do its work: on standard error but for findings, and never a traceback."""
+    assert shown.exit_code in (1, 2), (shown.exit_code, shown.output)
+    assert shown.exception is None or isinstance(shown.exception, SystemExit), repr(shown.exception)
+    assert "Traceback" not in shown.output
+    return " ".join(shown.output.split())
+
+
+def test_every_command_is_here() -> None:
+    """None is added without this walk."""
+    assert set(app.commands) == set(ARGUMENTS) | OF_NO_DEPLOYMENT
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_without_a_deployment_every_way_to_name_one_is_told(command: str, tmp_path) -> None:
+    """Nothing exported, nothing kept, nothing running."""
+    said = refused(NOTHING.call(*arguments(command, tmp_path)))
+    for way in ("--stack", "--terraform", "--local", "backburner use", "backburner up", "BACKBURNER_BUCKET"):
+        assert way in said, (way, said)
+
+
+@pytest.mark.parametrize(
+    ("named", "remedy"),
+    [
+        (["--profile", "gone"], "backburner use gone --stack"),
+        (["--terraform", "/nowhere"], "name the one in which terraform apply was run"),
+        (["--local"], "start it in another terminal"),
+        (["--local", "--stack", "a"], "Name one deployment"),
+        (["--region", "eu-north-1"], "give the stack's name too"),
+        (["--stack", "gone"], "Set AWS credentials"),
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "put", "jobs", "status", "replay", "doctor"])
+def test_a_deployment_that_is_not_there_is_told(command: str, named: list[str], remedy: str, tmp_path) -> None:
+    """However it was named."""
+    files = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/dev/null")
+    more = {"AWS_EC2_METADATA_DISABLED": "true"} | files
+    assert remedy in refused(NOTHING.call(*arguments(command, tmp_path), *named, **more))
+
+
+@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"dead-letters"}))  # which are in a queue
+def test_a_bucket_that_is_not_there_is_told(command: str, tmp_path, empty) -> None:
+    """What the store says, and what to look at."""
+    said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_BUCKET="no-such-bucket"))
+    assert "NoSuchBucket" in said or "404" in said, said
+    assert "AWS_ENDPOINT_URL" in said, said
+
+
+@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"put"}))
+def test_settings_that_contradict_are_told(command: str, tmp_path, empty) -> None:
+    """All of them, in one message."""
+    said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_PROVIDER="openia", BACKBURNER_LEASE_S="soon"))
+    assert "BACKBURNER_PROVIDER" in said
+    assert "BACKBURNER_LEASE_S" in said
+
+
+@pytest.mark.parametrize("command", ["jobs", "failed", "status", "dead-letters", "doctor"])
+def test_a_pipe_gets_json(command: str, empty) -> None:
+    """Without being asked; --text is text."""
+    json.loads(empty.call(command).stdout)
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(empty.call(command, "--text").stdout)
+
+
+def test_help_teaches_and_answers_at_once() -> None:
+    """Each ends with an example of that command; nothing that is slow to import is imported."""
+    code = (
+        "import sys; from backburner_cli.main import app\n"
+        "for name in app.commands: app.main([name, '--help'], standalone_mode=False)\n"
+        f"print(sorted({SLOW!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=commands.environment({})
+    )
+    assert shown.stderr.strip() == "[]"
+    for command in app.commands:
+        assert f"backburner {command}" in shown.stdout.partition("Example")[2], command
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    """As bash asks for it."""
+    asked = {"_BACKBURNER_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
+    words = NOTHING.run(COMP_WORDS="backburner re", **asked)
+    assert {"plain,results", "plain,replay"} <= set(words.stdout.split())
+    assert "complete" in NOTHING.call("completion", "bash").stdout

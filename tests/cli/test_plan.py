@@ -1,0 +1,91 @@
+"""`plan`: what documents would take, and what would be refused, before anything is spent."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.cloud import DONE
+from support.system import BUCKET
+
+PRICED = "---\nprice: {input: 1, output: 10}\nmax_output_tokens: 100\n---\nSummarise.\n"
+
+
+@pytest.fixture
+def documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One that goes out whole, one in parts, one that is empty."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("d/small.txt", "word " * 300), ("d/large.txt", "A sentence. " * 20_000), ("d/empty.txt", "")):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def planned(cloud, *arguments, **more):
+    """The plan in JSON, and each document by its name."""
+    shown = cloud.call("plan", *arguments, **more)
+    assert shown.exit_code in (0, 1), shown.stderr
+    told = json.loads(shown.stdout)
+    return shown.exit_code, told, {each["name"]: each for each in told["documents_listed"]}
+
+
+@pytest.mark.usefixtures("documents")
+def test_a_plan_counts_tokens_parts_and_cost_and_spends_nothing(empty) -> None:
+    """The upper ends are what would be reserved; what is refused says why, and the exit code tells."""
+    empty.s3.put_object(Bucket=BUCKET, Key="recipes/s.md", Body=PRICED.encode())
+    code, told, each = planned(empty, "d", "--recipe", "s", BACKBURNER_CONTEXT_TOKENS="32768")
+    small, large, nothing = (each[f"inbox/s/d/{name}.txt"] for name in ("small", "large", "empty"))
+    assert (code, told["documents"], told["refused"]) == (1, 3, {"empty_document": 1})
+    assert (small["parts"], small["generations"], small["output_tokens"][1]) == (0, 1, 100)
+    assert 500 < small["input_tokens"][1] < 510
+    assert small["cost"][1] == pytest.approx((small["input_tokens"][1] + 100 * 10) / 1e6, abs=1e-6)
+    assert large["parts"] == large["generations"] == 3
+    assert large["input_tokens"][1] > 80_000
+    assert "upload the document again" in nothing["message"]
+    assert told["cost"][0] < told["cost"][1]
+    assert empty.keys("inbox/") == empty.keys("ledger/") == []
+
+
+@pytest.mark.usefixtures("documents")
+def test_what_cannot_be_paid_and_what_has_no_recipe_is_told_before(empty) -> None:
+    """A budget of a day, a price that is missing, a recipe that is misspelt, a recipe that is only a file yet."""
+    assert planned(empty, "d/small.txt", "--recipe", "no")[1]["refused"] == {"unknown_recipe": 1}
+    Path("draft.md").write_text(PRICED)
+    assert planned(empty, "d/small.txt", "--recipe", "draft.md")[1]["refused"] == {}
+    poor = planned(empty, "d/small.txt", "--recipe", "draft.md", BACKBURNER_DAILY_TOKENS="50")
+    assert poor[1]["refused"] == {"over_budget": 1}
+    unpriced = planned(empty, "d/small.txt", BACKBURNER_DAILY_COST="1")
+    assert unpriced[1]["refused"] == {"invalid_recipe": 1}
+
+
+def test_time_is_that_of_the_narrowest_limit(empty, tmp_path, monkeypatch) -> None:
+    """Twenty documents at two starts a minute take ten minutes; at a thousand tokens a day, days."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(20):
+        (tmp_path / f"{number}.txt").write_text("word " * 300)
+    _, told, _ = planned(empty, "*.txt", BACKBURNER_SUBMITS_PER_MINUTE="2")
+    assert (told["seconds_at_least"], told["limited_by"]) == (600, "starts per minute")
+    _, told, _ = planned(empty, "*.txt", BACKBURNER_DAILY_TOKENS="10000")
+    assert told["limited_by"] == "tokens a day"
+    assert told["seconds_at_least"] % 86_400 == 0
+
+
+def test_what_is_in_the_inbox_can_be_planned_too(cloud) -> None:
+    """By the beginning of its keys, each with the recipe of its folder."""
+    _, told, each = planned(cloud, "inbox/")
+    assert told["refused"] == {"unknown_recipe": 1}
+    assert each[DONE]["refused"] is None
+    shown = cloud.call("plan", "inbox/nothing")
+    assert shown.exit_code == 1
+    assert "backburner jobs" in shown.stderr
+
+
+def test_usage_so_far_makes_the_range_narrower(cloud) -> None:
+    """Characters a token and answers are learnt from what has ended."""
+    cloud.s3.put_object(
+        Bucket=BUCKET, Key="ledger/governor.json", Body=json.dumps({"chars_per_token": {"model-1": 5.0}})
+    )
+    small = planned(cloud, DONE)[2][DONE]
+    low, high = small["input_tokens"]
+    assert high / low == pytest.approx(1.1 / 0.9)

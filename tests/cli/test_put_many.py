@@ -1,0 +1,123 @@
+"""`put` of many: trees, samples, what is skipped, what an interrupted upload leaves to do."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backburner_cli.operator.files import PutError, documents_in, keys_of, sample
+from cli.cloud import DONE, FAILED, OPEN
+from support.system import BUCKET
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a tree of documents, some of them hidden, in the current folder."""
+    for name in ("in/a.txt", "in/deep/b.txt", "in/deep/deeper/c.md", "in/.hidden", "in/.git/d.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def uploaded(shown) -> dict[str, str]:
+    """What a command said in JSON about each document."""
+    return {one["key"]: one["upload"] for one in json.loads(shown.stdout)["documents"]}
+
+
+def test_a_folder_keeps_its_tree(tree: Path) -> None:
+    """Hidden files stay at home; a folder from elsewhere counts from itself."""
+    files, folders = documents_in(["in"])
+    keys = ["inbox/s/in/a.txt", "inbox/s/in/deep/b.txt", "inbox/s/in/deep/deeper/c.md"]
+    assert list(keys_of(files, "s", tree, folders)) == keys
+    files, folders = documents_in([str(tree / "in")])
+    elsewhere = [key.replace("/in/", "/") for key in keys]
+    assert list(keys_of(files, "s", Path("/somewhere"), folders)) == elsewhere
+    deep, folders = documents_in([str(tree / "in/deep")])
+    assert list(keys_of([path for path in deep if path.name == "c.md"], "s", Path("/x"), folders)) == [
+        "inbox/s/deeper/c.md"
+    ]
+
+
+@pytest.mark.usefixtures("tree")
+def test_patterns_names_and_their_remedies() -> None:
+    """A pattern that the shell left alone is understood; what is not there is named."""
+    assert [path.name for path in documents_in(["in/**/*.txt"])[0]] == ["a.txt", "b.txt"]
+    for named, said in ((["no.txt"], "no such file"), (["*.pdf"], "nothing matches"), (["in/.git"], None)):
+        if said:
+            with pytest.raises(PutError, match=said):
+                documents_in(named)
+        else:
+            assert [path.name for path in documents_in(named)[0]] == ["d.txt"]
+
+
+def test_a_sample_is_the_same_each_time_and_grows() -> None:
+    """A larger sample has the smaller one in it; the order of the files does not matter."""
+    documents = {f"inbox/{number}.txt": Path(f"{number}.txt") for number in range(100)}
+    turned = dict(reversed(documents.items()))
+    assert sample(documents, 10) == sample(turned, 10)
+    assert sample(documents, 10).items() < sample(documents, 20).items()
+    assert len(sample(documents, None)) == 100
+
+
+@pytest.mark.usefixtures("tree")
+def test_what_is_uploaded_is_not_uploaded_again(empty) -> None:
+    """The same command again does what is left: here one that was changed meanwhile."""
+    first = empty.call("put", "in", "--recipe", "s")
+    assert first.exit_code == 0, first.stderr
+    assert set(uploaded(first).values()) == {"uploaded"}
+    body = empty.s3.get_object(Bucket=BUCKET, Key="inbox/s/in/deep/b.txt")["Body"].read()
+    assert body == b"in/deep/b.txt"
+    Path("in/a.txt").write_text("changed")
+    rehearsal = empty.call("put", "in", "--recipe", "s", "--dry-run")
+    assert uploaded(rehearsal)["inbox/s/in/a.txt"] == "would be uploaded"
+    again = empty.call("put", "in", "--recipe", "s")
+    assert uploaded(again) == {
+        "inbox/s/in/a.txt": "uploaded",
+        "inbox/s/in/deep/b.txt": "skipped: under way",
+        "inbox/s/in/deep/deeper/c.md": "skipped: under way",
+    }
+
+
+def test_what_is_done_or_open_is_skipped_and_what_failed_is_not(cloud, tmp_path, monkeypatch) -> None:
+    """By records, not by age; --again uploads all the same; the bucket alone is enough to tell what is done."""
+    monkeypatch.chdir(tmp_path)
+    for key, text in ((DONE, "done"), (FAILED, "failed"), (OPEN, "open")):
+        path = tmp_path / key.removeprefix("inbox/")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    shown = cloud.call("put", "done.txt", "open.txt")
+    assert uploaded(shown) == {DONE: "skipped: done", OPEN: "skipped: under way"}
+    monkeypatch.chdir(tmp_path / "nosuch")
+    shown = cloud.call("put", "failed.txt", "--recipe", "nosuch")
+    assert uploaded(shown) == {FAILED: "uploaded"}
+    monkeypatch.chdir(tmp_path)
+    assert uploaded(cloud.call("put", "done.txt", "--again")) == {DONE: "uploaded"}
+    assert uploaded(cloud.call("put", "done.txt", BACKBURNER_MODEL="")) == {DONE: "skipped: done"}
+
+
+def test_waiting_tells_what_became_of_what_was_skipped_too(cloud, tmp_path, monkeypatch) -> None:
+    """A second `put --wait` of what is done shows the result that stands there."""
+    monkeypatch.chdir(tmp_path)
+    Path("done.txt").write_text("done")
+    shown = cloud.call("put", "done.txt", "--wait")
+    (told,) = json.loads(shown.stdout)["documents"]
+    assert (shown.exit_code, told["state"], told["result_key"]) == (0, "done", "results/done.txt.md")
+    text = cloud.call("put", "done.txt", "--wait", "--text")
+    assert "result       results/done.txt.md" in text.stdout
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(empty, tmp_path, monkeypatch) -> None:
+    """It is named, and the exit code is 1."""
+    monkeypatch.chdir(tmp_path)
+    Path("good.txt").write_text("good")
+    Path("gone.txt").symlink_to("nowhere")
+    Path("folder").mkdir()
+    Path("folder/gone.txt").symlink_to("nowhere")
+    Path("folder/good.txt").write_text("good")
+    shown = empty.call("put", "folder", "--recipe", "s")
+    assert shown.exit_code == 1
+    assert uploaded(shown) == {"inbox/s/folder/gone.txt": "not uploaded", "inbox/s/folder/good.txt": "uploaded"}
+    assert "the others are skipped" in shown.stderr
+    assert "Traceback" not in shown.stderr

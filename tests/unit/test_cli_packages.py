@@ -1,0 +1,47 @@
+"""The plan of the command: three rooms, each of which imports only what stands below it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(__file__).parents[2] / "cli/backburner_cli"
+ORDER = ("errors", "terminal", "command", "samples", "standin", "operator", "local", "folder", "main", "entry")
+"""From the bottom to the top."""
+MODULES = sorted(path for path in COMMAND.rglob("*.py") if path != COMMAND / "__init__.py")
+
+
+def _room_of(path: Path) -> str:
+    """The package or module directly below the command to which a file belongs."""
+    return path.relative_to(COMMAND).parts[0].removesuffix(".py")
+
+
+def _imported(path: Path) -> set[str]:
+    """The rooms that a file imports, at its top or later."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "backburner_cli":
+            names |= {f"backburner_cli.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("backburner_cli.")}
+
+
+def test_every_room_of_the_command_has_its_place() -> None:
+    """What is added is added to the order too, and what is gone is gone there."""
+    assert {_room_of(path) for path in MODULES} == set(ORDER)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(COMMAND)))
+def test_nothing_is_imported_from_above(path: Path) -> None:
+    """The operator's commands know no local cloud, and the stand-in knows neither."""
+    own = ORDER.index(_room_of(path))
+    assert not {name for name in _imported(path) if ORDER.index(name) > own}
+
+
+@pytest.mark.parametrize("package", sorted({path.parent for path in MODULES} - {COMMAND}), ids=lambda path: path.name)
+def test_a_package_says_what_it_is_for(package: Path) -> None:
+    """In its docstring."""
+    assert ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
