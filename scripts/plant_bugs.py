@@ -41,53 +41,57 @@ class Bug:
 BUGS = (
     Bug(
         "message after record",
-        "generate.py",
+        "jobs/retry.py",
         right="""\
-        await self.backlog.send(message.encode(), round(delay_s))
-        waiting = held.but(state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1)
+        ticket = await self.messenger.to_start(record, delay_s)
+        waiting = held.with_changes(state=State.WAITING, ticket=ticket, waiting_for=waiting_for, waits=record.waits + 1)
         if await self.ledger.rewrite(waiting) is None:
             return False
 """,
         wrong="""\
-        waiting = held.but(state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1)
+        message = record.message()
+        waiting = held.with_changes(
+            state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1
+        )
         if await self.ledger.rewrite(waiting) is None:
             return False
-        await self.backlog.send(message.encode(), round(delay_s))
+        await self.messenger.backlog.send(message.encode(), round(delay_s))
 """,
     ),
     Bug(
         "unconditional write of the open record",
-        "ledger.py",
+        "ledger/ledger.py",
         right="""\
                 etag = await self.put(key, record, match)
             except ConflictError:
                 stored""",
         wrong="""\
-                standing = await self.bucket.head(key)
-                etag = await self.put(key, record, standing.etag if standing else ABSENT)
+                there = await self.bucket.head(key)
+                etag = await self.put(key, record, there.etag if there else ABSENT)
             except ConflictError:
                 stored""",
     ),
     Bug(
         "id sent after `running`",
-        "generate.py",
+        "jobs/create.py",
         right="""\
-        await self.pending.send(message.encode(), round(first_look_s))
+        ticket = await self._send_id(record, generation)
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
-        if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
+        if await self.ledger.rewrite(held.as_running(generation, ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
 """,
         wrong="""\
+        message = record.message(generation.id)
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
             return
-        await self.pending.send(message.encode(), round(first_look_s))
+        await self.messenger.pending.send(message.encode(), round(self._first_look_s(record)))
 """,
     ),
     Bug(
         "provider's copy deleted before the commit",
-        "check.py",
+        "jobs/poll.py",
         right="""\
             await self.finisher.done(record, answer.text)
 """,
@@ -98,7 +102,7 @@ BUGS = (
     ),
     Bug(
         "settle twice",
-        "capacity.py",
+        "capacity/limits.py",
         right="""\
     if any(held):
         booked""",
@@ -108,7 +112,7 @@ BUGS = (
     ),
     Bug(
         "incomplete as done",
-        "verdicts.py",
+        "provider/verdicts.py",
         right="""\
         case "max_output_tokens":
             return _cut_off(""",
@@ -120,7 +124,7 @@ BUGS = (
     ),
     Bug(
         "own 412 taken for defeat",
-        "ledger.py",
+        "ledger/ledger.py",
         right="""\
                 if found and found.record.nonce == record.nonce:
                     return found  # a repeated request met our own write
@@ -136,29 +140,27 @@ BUGS = (
     ),
     Bug(
         "guard ignored",
-        "check.py",
+        "jobs/start.py",
         right="""\
-            case State.SUBMITTING:
-                ours = await self.starter.start_again(held, orphans=1)
+            is_ours = await self._attempt(held, orphans=1)
 """,
         wrong="""\
-            case State.SUBMITTING:
-                ours = True
+            is_ours = True
 """,
     ),
     Bug(
         "replay twice",
-        "replay.py",
-        right="        run = standing.last_run + 1\n",
+        "jobs/replay.py",
+        right="        run = committed.last_run + 1\n",
         wrong="""\
-        run = standing.last_run + 1
+        run = committed.last_run + 1
         while await self.ledger.open_record(current.job_id, run):
             run += 1
 """,
     ),
     Bug(
         "supersession ignored",
-        "inbox.py",
+        "outcome/current.py",
         right="""\
         if current.source.etag != record.source.etag:
             return True
@@ -167,13 +169,12 @@ BUGS = (
     ),
     Bug(
         "local clock trusted",
-        "check.py",
+        "jobs/poll.py",
         right="""\
-        late = held.generation_age_s > self._deadline_s(recipe)
+            age_s=held.generation_age_s,
 """,
         wrong="""\
-        begun = record.submitted_at or record.uploaded_at
-        late = (self.clock.now() - begun).total_seconds() > self._deadline_s(recipe)
+            age_s=(self.clock.now() - (record.submitted_at or record.uploaded_at)).total_seconds(),
 """,
     ),
 )
