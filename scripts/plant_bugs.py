@@ -41,7 +41,7 @@ class Bug:
 BUGS = (
     Bug(
         "message after record",
-        "jobs/retry.py",
+        "jobs/carry_out.py",
         right="""\
         ticket = await self.messenger.to_start(record, delay_s)
         waiting = held.with_changes(state=State.WAITING, ticket=ticket, waiting_for=waiting_for, waits=record.waits + 1)
@@ -160,7 +160,7 @@ BUGS = (
     ),
     Bug(
         "supersession ignored",
-        "outcome/current.py",
+        "outcome/current_job.py",
         right="""\
         if current.source.etag != record.source.etag:
             return True

@@ -33,13 +33,13 @@ from backburner.ports import ABSENT, ConflictError
 from backburner.settings import Settings
 from backburner.wiring import Ports, assemble
 from backburner_cli.errors import CommandError
-from backburner_cli.folder import provider, space
+from backburner_cli.folder import provider, run_state
 from backburner_cli.folder.driver import Driver
 from backburner_cli.folder.intake import Intake
 from backburner_cli.folder.progress import Progress, progress_on, summary
 from backburner_cli.folder.recipes import Chosen, choose
+from backburner_cli.folder.run_state import RunState
 from backburner_cli.folder.scan import Walk
-from backburner_cli.folder.space import Space
 from backburner_cli.folder.tally import Tally
 from backburner_cli.local.settings import unread
 
@@ -71,7 +71,7 @@ class _Plan:
     wanted: Wanted
     chosen: Chosen
     walk: Walk
-    space: Space
+    space: RunState
     settings: Settings
 
 
@@ -85,18 +85,18 @@ class _Held:
 
 def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     """Run a folder; the exit code. Raises `CommandError` where nothing was begun, with the remedy."""
-    folder, results = space.located(wanted.folder, wanted.out)
+    folder, results = run_state.located(wanted.folder, wanted.out)
     if wanted.out is None:
-        space.refuse_to_hide(folder, results)
+        run_state.refuse_to_hide(folder, results)
     chosen = choose(wanted.recipe)
-    walk = Walk(folder=folder, prefix=f"{INBOX}{chosen.name}/", is_output=space.outputs(folder, results))
+    walk = Walk(folder=folder, prefix=f"{INBOX}{chosen.name}/", is_output=run_state.outputs(folder, results))
     if not wanted.watch and next(iter(walk), None) is None:
         out.print(f"No documents in {folder}: nothing to do.", markup=False)
         return ALL_DONE
     for said in unread(environment):
         out.print(said, markup=False, style="yellow")
     with _provider(environment, wanted, chosen, folder) as found:
-        opened = space.opened(folder, results, chosen.name, found.name)
+        opened = run_state.opened(folder, results, chosen.name, found.name)
         plan = _Plan(wanted=wanted, chosen=chosen, walk=walk, space=opened, settings=found.settings)
         try:
             return asyncio.run(_run(out, plan))
@@ -116,7 +116,7 @@ def _provider(
     if not wanted.stand_in:
         yield provider.real(environment, chosen.recipe.model)
         return
-    kept = space.prepare(folder) / "stand-in.db"
+    kept = run_state.prepare(folder) / "stand-in.db"
     try:
         with provider.stand_in(environment, kept) as found:
             yield found
@@ -126,7 +126,7 @@ def _provider(
 
 async def _run(out: Console, plan: _Plan) -> int:
     opened = plan.space
-    held = _Held(Database(opened.database), Presence(folder=opened.processes, staging=space.staging(opened)))
+    held = _Held(Database(opened.database), Presence(folder=opened.processes, staging=run_state.staging(opened)))
     held.presence.enter()
     progress = progress_on(out)
     try:
@@ -196,9 +196,9 @@ async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
     )
 
 
-async def _adopt(bucket: FolderBucket, opened: Space) -> None:
+async def _adopt(bucket: FolderBucket, opened: RunState) -> None:
     """Know again what a state that was removed had done."""
-    for keys in space.recorded(opened):
+    for keys in run_state.recorded(opened):
         for key in keys:
             await bucket.head(key)
 

@@ -24,7 +24,7 @@ from backburner.maintenance.overview import OverviewReader
 from backburner.maintenance.snapshot import Progress
 from backburner.memory.budget import MemoryBudget
 from backburner.outcome.cancel import Canceller
-from backburner.outcome.current import CurrentJobs
+from backburner.outcome.current_job import CurrentJobs
 from backburner.ports import Bucket, Extractor
 from backburner.provider.answers import Answer, FailedCall
 from backburner.settings import Settings, from_env

@@ -15,12 +15,12 @@ from backburner.batch.stop_lines import LineStopper
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Limits
 from backburner.capacity.timing import Pace
+from backburner.jobs.carry_out import Retrier
 from backburner.jobs.check import Checker
 from backburner.jobs.create import GenerationCreator
 from backburner.jobs.plan import Planner
 from backburner.jobs.poll import GenerationPoller
 from backburner.jobs.replay import Replayer
-from backburner.jobs.retry import Retrier
 from backburner.jobs.setbacks import Setbacks
 from backburner.jobs.start import Starter
 from backburner.jobs.submit import Submitter
@@ -34,7 +34,7 @@ from backburner.maintenance.sweep import Sweeper
 from backburner.memory.budget import MemoryBudget
 from backburner.outcome.cancel import Canceller
 from backburner.outcome.clear_up import Cleaner
-from backburner.outcome.current import CurrentJobs
+from backburner.outcome.current_job import CurrentJobs
 from backburner.outcome.finish import Finisher
 from backburner.ports import Bucket, Clock, Extractor, Generator, Queue
 from backburner.settings import Settings

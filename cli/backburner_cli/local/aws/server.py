@@ -97,7 +97,7 @@ def _start(
     with (server.folder / "server.log").open("wb") as log:
         return subprocess.Popen(
             [
-                *(str(python), "-I", str(Path(__file__).with_name("guest.py"))),
+                *(str(python), "-I", str(Path(__file__).with_name("ministack.py"))),
                 *(str(listener.fileno()), str(server.folder), str(workers)),
             ],
             cwd=server.folder,
@@ -123,7 +123,7 @@ def _environment(server: Server, state: Path | None) -> dict[str, str]:
         "GATEWAY_PORT": server.endpoint.rpartition(":")[2],
         "HOME": str(server.folder),
         "IOT_MTLS_ENABLED": "0",
-        "LAMBDA_ACCOUNT_CONCURRENCY": "0",  # guest.py bounds it, and lets what comes on top wait
+        "LAMBDA_ACCOUNT_CONCURRENCY": "0",  # ministack.py bounds it, and lets what comes on top wait
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
         "MINISTACK_SSL_CERT": str(server.folder / "server.pem"),

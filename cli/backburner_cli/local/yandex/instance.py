@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-_GUEST = Path(__file__).with_name("guest.py")
+_GUEST = Path(__file__).with_name("runtime.py")
 _PASSED_ON = ("LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 

@@ -27,7 +27,7 @@ from backburner.ledger.records import LineCounts
 from backburner.ledger.segment_state import Segment
 from backburner.memory.budget import MemoryBudget
 from backburner.memory.spool import Spool, as_file, open_spool
-from backburner.outcome.current import CurrentJobs
+from backburner.outcome.current_job import CurrentJobs
 from backburner.outcome.decisions import ABSENT_LOOK_S
 from backburner.outcome.finish import Finisher
 from backburner.ports import Clock, Generator

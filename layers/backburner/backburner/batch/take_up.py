@@ -10,7 +10,7 @@ from backburner.documents.tokens import line_tokens
 from backburner.ledger.ledger import Committed
 from backburner.ledger.records import OpenRecord
 from backburner.ledger.segment_state import Segment
-from backburner.outcome.current import CurrentJob
+from backburner.outcome.current_job import CurrentJob
 
 
 def with_segment(record: OpenRecord, current: CurrentJob, committed: Committed) -> OpenRecord:

@@ -127,7 +127,7 @@ class Governor:
         return UNKNOWN_S if usual_s is None else min(MAX_POLL_S, max(UNKNOWN_S, usual_s / 3))
 
     async def pause(self, name: str, why: str, *, any_call_lifts: bool = False) -> None:
-        """Create nothing more for a model, or for `EVERYTHING`, but one probe a minute. `why` is for everybody."""
+        """Create nothing more for a model, or for `ALL_MODELS`, but one probe a minute. `why` is for everybody."""
         logger.error("provider paused", extra={"concerns": name, "why": why})
         await self._quietly(lambda counters, now: rules.pause(counters, now, name, why, any_call_lifts=any_call_lifts))
 

@@ -18,7 +18,7 @@ from typing import Any
 from backburner.capacity.governor import Governor
 from backburner.documents.recipes import parse
 from backburner.errors import JobError, RetryLaterError
-from backburner.jobs.retry import Retrier
+from backburner.jobs.carry_out import Retrier
 from backburner.jobs.text import DocumentReader
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messenger import Messenger

@@ -16,7 +16,7 @@ from backburner.jobs.text import DocumentReader
 from backburner.ledger.ledger import Committed
 from backburner.ledger.records import Division, OpenRecord
 from backburner.memory.budget import Hold
-from backburner.outcome.current import CurrentJob
+from backburner.outcome.current_job import CurrentJob
 from backburner.split.divide import Divider
 
 

@@ -12,7 +12,7 @@ from backburner.capacity.governor import Governor
 from backburner.capacity.timing import Pace, TickState, next_poll_s, probe_s
 from backburner.documents.recipes import Recipe, parse, schema_problem
 from backburner.errors import Reason
-from backburner.jobs.retry import Retrier
+from backburner.jobs.carry_out import Retrier
 from backburner.ledger.changes import ended_unseen, seen
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messenger import NOT_OURS, Next

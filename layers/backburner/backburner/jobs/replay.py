@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from backburner.ledger.ledger import Committed, Ledger
 from backburner.ledger.messenger import Messenger
-from backburner.outcome.current import CurrentJobs
+from backburner.outcome.current_job import CurrentJobs
 from backburner.ports import Bucket
 
 logger = logging.getLogger(__name__)

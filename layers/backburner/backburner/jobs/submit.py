@@ -25,7 +25,7 @@ from backburner.ledger.messages import Message
 from backburner.ledger.messenger import SOON_S, Messenger
 from backburner.ledger.records import OpenRecord, ProviderRef, RecipeRef, Source, State, log_keys
 from backburner.memory.budget import Hold, MemoryBudget
-from backburner.outcome.current import CurrentJob, CurrentJobs
+from backburner.outcome.current_job import CurrentJob, CurrentJobs
 from backburner.outcome.finish import Finisher
 from backburner.ports import Bucket
 from backburner.settings import Settings

@@ -12,7 +12,7 @@ from backburner.ledger.keys import work_folder
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord
-from backburner.outcome.current import CurrentJob, CurrentJobs
+from backburner.outcome.current_job import CurrentJob, CurrentJobs
 from backburner.ports import Bucket, Stored
 
 OWNER = "backburner-run"

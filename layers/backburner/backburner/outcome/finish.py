@@ -29,7 +29,7 @@ from backburner.ledger.records import (
     shared,
 )
 from backburner.outcome.clear_up import OWNER, Cleaner, has_failures
-from backburner.outcome.current import CurrentJobs
+from backburner.outcome.current_job import CurrentJobs
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError
 
 logger = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from backburner.ledger.ledger import Committed, Ledger, Open
 from backburner.ledger.messenger import DONE, Messenger, Next
 from backburner.ledger.records import Division, OpenRecord, Part, PartEnd
 from backburner.outcome.cancel import Canceller
-from backburner.outcome.current import CurrentJobs
+from backburner.outcome.current_job import CurrentJobs
 from backburner.outcome.finish import Finisher
 from backburner.outcome.governing import give_back
 from backburner.split.join import Joiner

@@ -5,10 +5,10 @@ from itertools import pairwise
 from backburner.documents.plain_text import Extracted
 from backburner.extraction.composition import Block, Composition, joined, whole
 from backburner.extraction.compound import DAMAGED, Compound, damaged
-from backburner.extraction.doc.beside import Beside
 from backburner.extraction.doc.fib import Fib, Table
 from backburner.extraction.doc.fonts import Fonts
 from backburner.extraction.doc.lists import Lists
+from backburner.extraction.doc.notes_and_comments import Beside
 from backburner.extraction.doc.plc import positions
 from backburner.extraction.doc.text import Text
 from backburner.extraction.doc.writer import Context, Writer

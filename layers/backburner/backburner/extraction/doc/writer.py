@@ -5,11 +5,11 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from backburner.extraction.composition import HIDDEN, Block, Composition, comment, joined
-from backburner.extraction.doc.beside import Beside, Note
 from backburner.extraction.doc.fib import Fib
 from backburner.extraction.doc.fonts import Fonts
 from backburner.extraction.doc.forms import read_form
 from backburner.extraction.doc.lists import Lists
+from backburner.extraction.doc.notes_and_comments import Beside, Note
 from backburner.extraction.doc.properties import Characters, Properties
 from backburner.extraction.doc.text import Run, Text
 from backburner.extraction.story import Paragraph, Story

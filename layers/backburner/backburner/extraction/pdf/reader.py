@@ -10,10 +10,10 @@ from backburner.errors import JobError, Reason
 from backburner.extraction import markdown
 from backburner.extraction.pdf.attachments import attached
 from backburner.extraction.pdf.blocks import Block
+from backburner.extraction.pdf.fallback import damaged, is_readable, second_reading
 from backburner.extraction.pdf.legibility import Fault, notes_of
 from backburner.extraction.pdf.page import PageText, page_text
 from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecurityError, LockedError
-from backburner.extraction.pdf.second import damaged, is_readable, second_reading
 from backburner.extraction.pdf.whole import is_cut_off, trimmed, with_trailer
 from backburner.extraction.pdf.xfa import xfa_text
 from backburner.extraction.plausibility import plausible

@@ -8,8 +8,8 @@ from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.markdown import heading, missing
 from backburner.extraction.parts import Parts, packed_parts
-from backburner.extraction.slides.beside import Beside
 from backburner.extraction.slides.layouts import Layouts, Page, placeholder_of
+from backburner.extraction.slides.notes_and_comments import Beside
 from backburner.extraction.slides.paragraphs import plain_of
 from backburner.extraction.slides.shapes import Contents, in_order, read_shapes, shapes_of
 from backburner.extraction.xmltree import attribute, local_name

@@ -28,7 +28,7 @@ _DATABASE: Final = "state.db"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Space:
+class RunState:
     """One state: whose it is, and where it lies."""
 
     folder: Path
@@ -73,7 +73,7 @@ def located(folder: Path, out: Path | None) -> tuple[Path, Path]:
     return folder, out
 
 
-def known(folder: Path) -> list[Space]:
+def known(folder: Path) -> list[RunState]:
     """The states that a folder has."""
     found = []
     for about in sorted((folder / STATE_FOLDER).glob(f"*/{_ABOUT}")):
@@ -81,7 +81,7 @@ def known(folder: Path) -> list[Space]:
             told = json.loads(about.read_text(encoding="utf-8"))
             out = (folder / told["out"]).resolve()
             found.append(
-                Space(
+                RunState(
                     folder=folder, out=out, recipe=told["recipe"], provider=told["provider"], state=about.parent
                 )
             )  # fmt: skip
@@ -106,7 +106,7 @@ def outputs(folder: Path, out: Path) -> Callable[[Path], bool]:
     return is_output
 
 
-def _has(space: Space, path: Path) -> bool:
+def _has(space: RunState, path: Path) -> bool:
     """Whether a state knows a file as its output, also one whose record was not written yet."""
     if not path.is_relative_to(space.out):
         return False
@@ -132,13 +132,13 @@ def prepare(folder: Path) -> Path:
     return root
 
 
-def opened(folder: Path, out: Path, recipe: str, provider: str) -> Space:
+def opened(folder: Path, out: Path, recipe: str, provider: str) -> RunState:
     """The state of a run, made where there is none. Raises `CommandError` where it cannot be, or must not."""
     _refuse_to_replace(folder, out, provider)
     inner = os.path.relpath(out, folder) if out.is_relative_to(folder) else str(out)
     mark = hashlib.sha256(json.dumps([recipe, inner, provider]).encode()).hexdigest()[:12]
     state = prepare(folder) / f"{re.sub(r'[^A-Za-z0-9_-]+', '_', recipe)[:40]}-{mark}"
-    space = Space(folder=folder, out=out, recipe=recipe, provider=provider, state=state)
+    space = RunState(folder=folder, out=out, recipe=recipe, provider=provider, state=state)
     with _writable(out):
         out.mkdir(parents=True, exist_ok=True)
     with _writable(state):
@@ -155,7 +155,7 @@ def opened(folder: Path, out: Path, recipe: str, provider: str) -> Space:
     return space
 
 
-def staging(space: Space) -> Path:
+def staging(space: RunState) -> Path:
     """Where content is written before it is moved to its place: the same file system as the results'."""
     inside = space.state / "staged"
     probe, target = inside / f"probe-{os.getpid()}", space.out / f".backburner-probe-{os.getpid()}"
@@ -173,7 +173,7 @@ def staging(space: Space) -> Path:
     return inside
 
 
-def recorded(space: Space) -> Iterator[list[str]]:
+def recorded(space: RunState) -> Iterator[list[str]]:
     """The keys that records in the place of results speak of, for a state that does not know them yet."""
     for here, inner, names in os.walk(space.out):
         inner[:] = [name for name in inner if not name.startswith(".")]
