@@ -6,7 +6,8 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from backburner.provider.answers import Generation
-from support.fakes import Plan
+from support.chat_lines import PUBLIC
+from support.fakes import DEAD, Plan
 from support.system import System
 
 KEY = "inbox/batch.jsonl"
@@ -204,3 +205,31 @@ def test_a_death_on_the_way_changes_no_line(moment):
         check(system)
         extra = len(system.generator.requests) - len(whole.generator.requests)
         assert extra <= system.run_record(KEY)["suspected_orphans"], f"{moment} effect {number}"
+
+
+def public(number):
+    """A line in one of the public shapes, with a question of its own."""
+    body = dict(PUBLIC[number % len(PUBLIC)])
+    url, messages = body.pop("url"), [*body["messages"], user(f"Question {number}")]
+    return {"custom_id": f"id-{number}", "method": "POST", "url": url, "body": body | {"messages": messages}}
+
+
+def test_a_thousand_lines_of_public_shapes_survive_five_deaths(monkeypatch):
+    """Every line is answered, in order and valid to the byte; what was cut off at its create is counted."""
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 250)
+    system = System()
+    system.upload(KEY, "".join(json.dumps(public(number)) + "\n" for number in range(1000)))
+    system.run(system.submit(KEY))
+    for gap, moment in ((40, "before"), (300, "after"), (600, "before"), (500, "after"), (400, "before")):
+        system.world.kill_at(len(system.world.effects) + gap, moment)
+        assert system.run(system.tick()) is DEAD
+        system.world.later(1200)
+    system.settle()
+    answers = [json.loads(each) for each in system.bucket.body(RESULT).splitlines()]
+    assert [answer["custom_id"] for answer in answers] == [f"id-{number}" for number in range(1000)]
+    for answer in answers:
+        ChatCompletion.model_validate_json(json.dumps(answer["response"]["body"]), strict=True)
+    record = system.run_record(KEY)
+    assert record["lines"] == {"total": 1000, "completed": 1000, "failed": 0}
+    assert len(system.generator.requests) - 1000 <= record["suspected_orphans"]
+    assert system.problems() == []

@@ -11,10 +11,9 @@ from backburner.batch.chat_request import PARAMETERS, responses_body
 from backburner.batch.lines import BadLineError, Requests
 from backburner.documents.recipes import parse
 from backburner.provider.profiles import PROFILES, Provider
+from support.chat_lines import ASKED, PUBLIC, SCHEMA
 from support.pages import names_in, rows
 
-ASKED = [{"role": "user", "content": "Hello"}]
-SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 FUNCTION = {"name": "weather", "description": "Tell it.", "parameters": SCHEMA}
 FLAT = {"type": "function", "strict": False, **FUNCTION}
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
@@ -399,71 +398,6 @@ def test_a_file_in_the_account_is_out_of_reach():
     messages = [{"role": "user", "content": content}]
     assert told(sent, messages=messages) == ("parameter_not_allowed", "file_id")
     assert sent(["file_id"], messages=messages).body["input"][0]["content"][0]["file_id"] == "file-1"
-
-
-PUBLIC: list[dict[str, Any]] = [
-    {
-        "url": "/v1/chat/completions",
-        "model": "gpt-3.5-turbo-0125",
-        "messages": [{"role": "system", "content": "You help."}, *ASKED],
-        "max_tokens": 1000,
-    },
-    {
-        "url": "/chat/completions",
-        "model": "my-deployment",
-        "messages": [{"role": "system", "content": "You help."}, *ASKED],
-    },
-    {
-        "url": "/chat/completions",
-        "model": "my-deployment",
-        "messages": [
-            {"role": "system", "content": "You help."},
-            {
-                "role": "user",
-                "content": [
-                    {"type": "text", "text": "What is shown?"},
-                    {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
-                ],
-            },
-        ],
-        "max_tokens": 1000,
-    },
-    {"url": "/v1/chat/completions", "messages": ASKED, "temperature": 0.7, "max_tokens": 50},
-    {
-        "url": "/v1/chat/completions",
-        "n": 1,
-        "model": "m",
-        "temperature": 0.7,
-        "top_p": 0.95,
-        "max_tokens": 1024,
-        "logprobs": False,
-        "stop": None,
-        "messages": ASKED,
-    },
-    {
-        "url": "/v1/chat/completions",
-        "model": "o4-mini",
-        "messages": ASKED,
-        "max_completion_tokens": 4096,
-        "reasoning_effort": "low",
-    },
-    {
-        "url": "/v1/chat/completions",
-        "model": "m",
-        "temperature": 0,
-        "messages": [{"role": "system", "content": "Extract."}, *ASKED],
-        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "strict": True, "schema": SCHEMA}},
-    },
-    {
-        "url": "/v1/chat/completions",
-        "model": "m",
-        "messages": ASKED,
-        "stream": False,
-        "user": "x",
-        "presence_penalty": 0.0,
-    },
-]
-"""The shapes of lines in public projects: OpenAI's guide, Azure's, servers of open models, generators of data."""
 
 
 @pytest.mark.parametrize("shape", PUBLIC)
