@@ -29,7 +29,7 @@ class Line:
     def written(self) -> str:
         """As it stands in the batch."""
         body = {"model": _REJECTED if self.code == "rejected_by_provider" else "stand-in", "input": self.text}
-        url = "/v1/embeddings" if self.code == "invalid_url" else "/v1/responses"
+        url = "/v1/moderations" if self.code == "invalid_url" else "/v1/responses"
         return json.dumps({"custom_id": self.custom_id, "method": "POST", "url": url, "body": body}) + "\n"
 
 

@@ -8,6 +8,7 @@ fifth effect of such lives (`tests/life/test_crashes.py`), and at random in thou
 import json
 from collections.abc import Callable
 from signal import SIGKILL
+from typing import Any
 
 from backburner.documents.chunking import cut
 from backburner.split.merge import groups
@@ -31,9 +32,13 @@ def text_of(key: str) -> str:
 
 
 def lines_of(key: str) -> str:
-    """A batch of a few lines, one of them rubbish."""
-    lines = [json.dumps({"custom_id": f"id-{number}", "input": f"Line {number} of {key}."}) for number in range(3)]
-    return "\n".join([*lines, "rubbish"]) + "\n"
+    """A batch of a few lines, one of them for a chat completion, one of them rubbish."""
+    lines: list[dict[str, Any]] = [
+        {"custom_id": f"id-{number}", "input": f"Line {number} of {key}."} for number in range(3)
+    ]
+    messages = [{"role": "user", "content": lines[1].pop("input")}]
+    lines[1] |= {"method": "POST", "url": "/v1/chat/completions", "body": {"messages": messages}}
+    return "\n".join([*map(json.dumps, lines), "rubbish"]) + "\n"
 
 
 def parts_of(text: str) -> list[str]:
@@ -112,7 +117,7 @@ def test_a_document_in_parts(new_stage: NewStage) -> None:
 
 
 def test_a_batch(new_stage: NewStage) -> None:
-    """Every line is answered once, in order, rubbish told apart, and lines that were cut off are counted."""
+    """Every line is answered once, in order and in its API's shape, rubbish told apart, lines cut off counted."""
     stage = new_stage()
     stage.hurries = True
     assert _dies_everywhere(stage, "default", ".jsonl", lines_of) > 4
@@ -124,6 +129,8 @@ def test_a_batch(new_stage: NewStage) -> None:
         assert record["lines"] == {"total": 4, "completed": 3, "failed": 1}, key
         answers = [json.loads(line) for line in (stage.text(record["result_key"]) or "").splitlines()]
         assert [answer["custom_id"] for answer in answers] == ["id-0", "id-1", "id-2"], key
+        kinds = [answer["response"]["body"]["object"] for answer in answers]
+        assert kinds == ["response", "chat.completion", "response"], key
         extra = sum(inputs.count(f"Line {number} of {key}.") for number in range(3)) - 3
         assert extra <= record["suspected_orphans"] <= 3, key
     governor = stage.json("ledger/governor.json")

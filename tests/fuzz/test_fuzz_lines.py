@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NAMES = [
     "custom_id", "method", "url", "body", "input", "model", "max_output_tokens", "metadata", "messages", "prompt",
     "tools", "stream", "store", "background", "text", "file_id", "type", "reasoning", "temperature", "truncation",
-    "include",
+    "include", "role", "content", "max_tokens", "response_format", "n",
 ]  # fmt: skip
 WORDS = [
     "a", "POST", "GET", "/v1/responses", "/v1/chat/completions", "lots", "item_reference", "disabled", "auto",
@@ -38,16 +38,33 @@ LINES = st.fixed_dictionaries(
     {"custom_id": st.sampled_from(["a", "b", ""]) | ANY},
     optional={
         "method": st.just("POST") | ANY,
-        "url": st.just("/v1/responses") | ANY,
+        "url": st.sampled_from(["/v1/responses", "/v1/chat/completions"]) | ANY,
         "body": st.dictionaries(st.sampled_from(NAMES), ANY, max_size=5) | ANY,
         "input": st.text(max_size=5) | ANY,
     },
 )
+CHAT = {
+    "custom_id": "d",
+    "url": "/v1/chat/completions",
+    "body": {
+        "max_tokens": 10,
+        "messages": [
+            {"role": "system", "content": "x"},
+            {"role": "user", "content": [{"type": "text", "text": "y"}]},
+            {
+                "role": "assistant",
+                "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+            },
+            {"role": "tool", "tool_call_id": "c", "content": ""},
+        ],
+    },
+}
 GOOD = [
     b'{"custom_id": "a", "method": "POST", "url": "/v1/responses", "body": {"model": "m", "input": "x"}}',
     b'{"custom_id": "b", "input": [{"role": "user", "content": "x"}]}',
     b'{"custom_id": "c", "body": {"input": "x", "max_output_tokens": 10, "metadata": {"a": "b"}, "stream": false}}',
     b'{"custom_id": "\\u00e9", "input": "\xf0\x9f\x90\x98", "url": "/v1/responses"}',
+    json.dumps(CHAT).encode(),
 ]
 RECIPES = ["Do it.", "---\nmax_output_tokens: 9\nschema: {type: object}\nextra: {seed: 1}\n---\nDo it."]
 READERS = [

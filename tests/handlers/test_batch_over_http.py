@@ -18,7 +18,7 @@ INSTRUCTIONS = "Name the goods."
 WRONG = {
     "invalid_json_line": lambda _: '{"custom_id": "cut off',
     "duplicate_custom_id": lambda number: _given(number) | {"custom_id": f"id-{number - 1}"},
-    "invalid_url": lambda number: _given(number) | {"url": "/v1/embeddings"},
+    "invalid_url": lambda number: _given(number) | {"url": "/v1/moderations"},
     "invalid_method": lambda number: _given(number) | {"method": "GET"},
     "missing_required_parameter": lambda number: {"custom_id": f"id-{number}", "input": ""},
 }

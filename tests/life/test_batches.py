@@ -63,7 +63,7 @@ def test_what_is_wrong_with_a_line_is_said_of_that_line_alone(system):
         line(1),
         "{not json",
         line(1),
-        line(3) | {"url": "/v1/embeddings"},
+        line(3) | {"url": "/v1/moderations"},
         line(4) | {"method": "GET"},
         {"custom_id": "no-input", "method": "POST", "url": "/v1/responses", "body": {"model": "m"}},
         {"body": {"input": "nameless"}},
@@ -124,17 +124,19 @@ def test_a_batch_that_is_not_written_in_lines_is_refused_with_the_remedy(system,
     assert not system.generator.requests
 
 
-def test_a_batch_of_chat_completions_has_a_reason_of_its_own(system):
-    """Every line is among the errors, with the page that says how to turn it into one that is run."""
-    body = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
-    lines = [{"custom_id": f"c-{n}", "method": "POST", "url": "/v1/chat/completions", "body": body} for n in range(5)]
-    system.process(KEY, "".join(json.dumps(line) + "\n" for line in lines))
+@pytest.mark.parametrize(
+    ("url", "why"), [("/v1/embeddings", "no text that is generated"), ("/v1/completions", "prompt")]
+)
+def test_a_batch_for_an_api_that_is_not_run_has_a_reason_of_its_own(system, url, why):
+    """Every line is among the errors, with the word why it is not run."""
+    lines = [line(number) | {"url": url} for number in range(5)]
+    system.process(KEY, jsonl(*lines))
     record = system.error_record(KEY)
     assert record["reason"] == "unsupported_endpoint"
-    assert "docs/batches.md" in record["message"]
+    assert why in record["message"]
     assert record["replay"].startswith("correct the document")
     errors = [(error["custom_id"], error["error"]["code"]) for error in read(system, ERRORS)]
-    assert errors == [(f"c-{n}", "unsupported_endpoint") for n in range(5)]
+    assert errors == [(f"id-{n}", "unsupported_endpoint") for n in range(5)]
     assert not system.generator.requests
 
 

@@ -50,9 +50,11 @@ def test_an_input_alone_runs_under_the_recipe():
         ('{"custom_id": 1}', "invalid_json_line", None),
         ('{"custom_id": ""}', "missing_required_parameter", None),
         ('{"custom_id": "a"}', "missing_required_parameter", "a"),
-        (json.dumps(GIVEN | {"url": "/v1/chat/completions"}), "unsupported_endpoint", "a"),
-        (json.dumps(GIVEN | {"body": {"messages": [{"role": "user", "content": "x"}]}}), "unsupported_endpoint", "a"),
-        (json.dumps(GIVEN | {"url": "/v1/embeddings"}), "invalid_url", "a"),
+        (json.dumps(GIVEN | {"url": "/v1/embeddings"}), "unsupported_endpoint", "a"),
+        (json.dumps(GIVEN | {"url": "/v1/completions"}), "unsupported_endpoint", "a"),
+        (json.dumps(GIVEN | {"url": "/v1/moderations"}), "invalid_url", "a"),
+        (json.dumps(GIVEN | {"body": {"messages": [{"role": "user", "content": "x"}]}}), "invalid_url", "a"),
+        (json.dumps(GIVEN | {"url": "/v1/chat/completions"}), "missing_required_parameter", "a"),
         (json.dumps(GIVEN | {"body": {"model": "m" * 257, "input": "x"}}), "invalid_request", "a"),
         *(
             (json.dumps(GIVEN | {"body": {"input": "x", "max_output_tokens": cap}}), "invalid_request", "a")

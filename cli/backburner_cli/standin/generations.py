@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from backburner_cli.standin.behaviours import Chosen, Ending
+from backburner_cli.standin.calling import call_of
 from backburner_cli.standin.extract import count_tokens, cut, cut_signed, signed, summarise
 from backburner_cli.standin.filling import UnfillableError, fill
 
 _USUAL: Final = Ending()
+_PREFIXES: Final = {"message": "msg", "function_call": "fc"}
+"""How the ids of items begin."""
 _REFUSAL: Final = "I cannot help with this document."
 
 
@@ -78,7 +81,9 @@ class Generation:
             "max_tool_calls": asked.get("max_tool_calls"),
             "metadata": asked.get("metadata") or {},
             "model": self.model,
-            "output": [{"id": f"msg_{self.id.removeprefix('resp_')}", **item} for item in over.output],
+            "output": [
+                {"id": f"{_PREFIXES[item['type']]}_{self.id.removeprefix('resp_')}", **item} for item in over.output
+            ],
             "parallel_tool_calls": _given(asked, "parallel_tool_calls", True),
             "previous_response_id": None,
             "reasoning": {"effort": None, "summary": None, **(asked.get("reasoning") or {})},
@@ -103,6 +108,8 @@ def _given(asked: dict[str, Any], name: str, otherwise: Any) -> Any:
 
 def compose(request: dict[str, Any], text: str, ending: Ending | None) -> Outcome:
     """Write the answer to a request as its ending wants it, within the request's cap on output tokens."""
+    if ending is None and (called := _called(request, text)):
+        return called
     ending = ending or _USUAL
     written, problem = _written(request, text, ending)
     cap = _given(request, "max_output_tokens", math.inf)
@@ -121,6 +128,19 @@ def compose(request: dict[str, Any], text: str, ending: Ending | None) -> Outcom
         if ending.has_usage and status.lower() in {"completed", "incomplete"}
         else None,
     )
+
+
+def _called(request: dict[str, Any], text: str) -> Outcome | None:
+    """The call of a function, where the request asks for one. A model that misbehaves calls none."""
+    try:
+        call = call_of(request, text)
+    except UnfillableError:
+        problem = _error("server_error", "The stand-in found nothing in the input that the function's schema allows.")
+        return Outcome(status="failed", error=problem)
+    if call is None:
+        return None
+    usage = count_usage(request, text, call["arguments"])
+    return Outcome(status="completed", output=[call | {"status": "completed"}], usage=usage)
 
 
 def count_usage(request: dict[str, Any], text: str, written: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 
+from backburner_cli.standin.calling import ITEMS, check_items, check_tools
 from backburner_cli.standin.profiles import Profile
 from backburner_cli.standin.replies import refuse
 
@@ -97,6 +98,7 @@ def check(body: dict[str, Any], profile: Profile) -> None:
         _fields(body.get(name) or {}, nested, f"{name}.")
     _metadata(body.get("metadata") or {})
     _input(body["input"])
+    check_tools(body)
     _format((body.get("text") or {}).get("format") or {"type": "text"}, body, profile)
     _together(body)
 
@@ -105,8 +107,13 @@ def input_text(body: dict[str, Any]) -> str:
     """Return the whole text of a checked request's input."""
     if isinstance(body["input"], str):
         return body["input"]
-    contents = (item["content"] for item in body["input"])
-    return "\n".join(one if isinstance(one, str) else "\n".join(part["text"] for part in one) for one in contents)
+    return "\n".join(filter(None, map(_text_of, body["input"])))
+
+
+def _text_of(item: dict[str, Any]) -> str:
+    """What is said in one item: a message, or what a function gave back; nothing of a call, or of a picture."""
+    content = item.get("content", item.get("output", ""))
+    return content if isinstance(content, str) else "\n".join(part["text"] for part in content if "text" in part)
 
 
 def _known(body: dict[str, Any], profile: Profile) -> None:
@@ -162,17 +169,39 @@ def _metadata(metadata: dict[str, Any]) -> None:
 
 
 def _input(given: str | list[Any]) -> None:
-    """Take a string, or messages whose content is a string or parts of text: the stand-in reads nothing else."""
+    """Take a string, or a list of messages, calls of functions and what these gave back.
+
+    A message's content is a string, or parts: texts and pictures, of which the stand-in reads the texts.
+    """
     message = {
         "role": _rule("string", values="user assistant system developer"),
         "content": _rule("string array"),
         "type": _rule("string", values="message"),
     }
-    part = {"type": _rule("string", values="input_text output_text"), "text": _rule("string")}
     for n, item in enumerate(given if isinstance(given, list) else []):
+        kind = item.get("type") if isinstance(item, dict) else None
+        if isinstance(kind, str) and kind in ITEMS:
+            _complete(item, dict.fromkeys(("type", *ITEMS[kind]), _rule("string")), f"input[{n}]", ITEMS[kind])
+            continue
         _complete(item, message, f"input[{n}]", ("role", "content"))
         for m, piece in enumerate(item["content"] if isinstance(item["content"], list) else []):
-            _complete(piece, part, f"input[{n}].content[{m}]", ("type", "text"))
+            _part(piece, f"input[{n}].content[{m}]")
+    check_items(given if isinstance(given, list) else [])
+
+
+def _part(piece: Any, path: str) -> None:
+    if isinstance(piece, dict) and piece.get("type") == "input_image":
+        picture = {
+            "type": _rule("string"),
+            "image_url": _rule("string"),
+            "detail": _rule("string", values="auto low high original"),
+        }
+        _complete(piece, picture, path, ("image_url",))
+        if not re.match(r"https?://|data:image/[a-z.+-]+;base64,", piece["image_url"]):
+            raise refuse(f"Invalid '{path}.image_url'.", "invalid_value", param=f"{path}.image_url")
+        return
+    part = {"type": _rule("string", values="input_text output_text"), "text": _rule("string")}
+    _complete(piece, part, path, ("type", "text"))
 
 
 def _complete(value: Any, rules: dict[str, Rule], path: str, required: Iterable[str]) -> None:

@@ -15,12 +15,14 @@ class Plan:
     """What becomes of a create. As it is: a generation that completes after `runs_s` with `text`."""
 
     create: Answer | None = None
-    """The answer told, if it is not the truth. A `Trouble` starts nothing unless `starts`."""
+    """The answer told, if it is not the truth. A `FailedCall` starts nothing unless `starts`."""
     starts: bool = False
     """Whether a create that is answered with `create` started a generation all the same."""
     runs_s: float = 30.0
     text: str | None = None
     """None: `FakeGenerator.text_of` the document."""
+    items: tuple[Mapping[str, Any], ...] = ()
+    """What its output holds besides the text: calls of tools, say."""
     ending: Generation | None = None
     """How it stands when its time is over (its id is filled in), where that is not simply `completed`."""
     retrieves: tuple[Answer, ...] = ()
@@ -130,6 +132,7 @@ class FakeGenerator:
         truth = self._stands(made)
         content = [{"type": "output_text", "text": truth.text}]
         output = [{"type": "message", "content": content}] if truth.text else []
+        output += map(dict, made.plan.items if truth.is_completed else ())
         cap = made.request.get("max_output_tokens")
         body = {"id": made.id, "status": truth.status, "output": output, "max_output_tokens": cap}
         return msgspec.structs.replace(truth, body=body)

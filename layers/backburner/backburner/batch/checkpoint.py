@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from backburner.batch.chat_answer import chat_completion
 from backburner.batch.lines import CANCELLED_LINE, failed, succeeded
 from backburner.batch.segment_lines import piece_of
 from backburner.capacity.estimates import estimated
@@ -138,6 +139,7 @@ class SegmentVisit:
     def conclude(self, line: Started, decision: Decision, answer: Answer) -> None:
         """A generation of a line has ended: its answer is a result, or what follows from it is done."""
         self.spent(answer)
+        answer = _as_asked(line, answer)
         if isinstance(answer, Generation):
             self.forgettable.append(line.id)
         if decision.do is Do.FINISH and isinstance(answer, Generation):
@@ -152,7 +154,7 @@ class SegmentVisit:
         self.spent(answer)
         if isinstance(answer, Generation):
             self.forgettable.append(line.id)
-        self.fail(line.number, line.custom_id, reason, CANCELLED_LINE, answer)
+        self.fail(line.number, line.custom_id, reason, CANCELLED_LINE, _as_asked(line, answer))
 
     def spent(self, answer: Answer) -> None:
         """Count what a generation used, or that the provider did not say."""
@@ -219,6 +221,13 @@ class Checkpointer:
             waiting_for=None if is_under_way else record.waiting_for,
             elapsed_before_write_s=visit.age_s(),
         )
+
+
+def _as_asked(line: Started, answer: Answer) -> Answer:
+    """An answer with the body that is written: a chat completion where the line asked for one."""
+    if line.is_chat and isinstance(answer, Generation):
+        return replace(answer, body=chat_completion(answer))
+    return answer
 
 
 def _state(segment: Segment) -> State:

@@ -143,6 +143,7 @@ class LineCreator:
             at_s=round(visit.age_s(), 1),
             cap=line.cap,
             is_given=request.is_given,
+            is_chat=request.is_chat,
             inputs=inputs,
             outputs=outputs,
             sent_cap=_whole(request.body.get("max_output_tokens")),

@@ -1,5 +1,6 @@
 """What an answer means for a line of a batch: the decision that documents get, made of what is known of the line."""
 
+from backburner.batch.chat_answer import calls_tools
 from backburner.documents.recipes import Recipe, schema_problem
 from backburner.errors import Reason
 from backburner.ledger.segment_state import Started
@@ -22,7 +23,8 @@ def judged(
         absent_s=line.absent_s,
         cancelled_for=Reason.DEADLINE_EXCEEDED if line.is_cancelled else None,
     )
-    return decided(answer, call, attempt, _schema_problem(recipe, line, answer), any_output_counts=True)
+    counts = not line.is_chat or (isinstance(answer, Generation) and calls_tools(answer))
+    return decided(answer, call, attempt, _schema_problem(recipe, line, answer), any_output_counts=counts)
 
 
 def _schema_problem(recipe: Recipe, line: Started, answer: Answer) -> str:

@@ -1,7 +1,8 @@
 """Lines of a batch: OpenAI Batch JSONL in, that API's output format out (DESIGN section 7).
 
 A line has a `custom_id` and either a whole request (`method`, `url`, `body`) or only an `input`, which then runs under
-the folder's recipe. An error concerns its line alone, and names it by its number, counted from 1.
+the folder's recipe. A request for a chat completion becomes one for a response, and is answered with a chat completion.
+An error concerns its line alone, and names it by its number, counted from 1.
 """
 
 import codecs
@@ -13,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from backburner.batch.parameters import OURS, not_allowed
+from backburner.batch.chat_request import ChatLineError, responses_body
+from backburner.batch.parameters import OURS, is_cap, not_allowed
 from backburner.documents.recipes import Recipe
 from backburner.errors import Reason
 from backburner.provider.answers import Answer, Generation
@@ -22,15 +24,18 @@ from backburner.provider.profiles import Profile, request_body, resolve_model
 SUFFIX = ".jsonl"
 URL = "/v1/responses"
 CHAT_URL = "/v1/chat/completions"
-CHAT_LINES = (
-    f"lines for {CHAT_URL} are not run: turn each into a request for {URL} (messages become input), as "
-    "docs/batches.md shows"
-)
+_CHAT_URLS = frozenset({CHAT_URL, "/chat/completions"})
+"""The second is how batch files for Azure have it."""
+UNSUPPORTED_URLS = {
+    "/v1/embeddings": "an embedding is no text that is generated, so no background generation can make it",
+    "/v1/completions": f"a bare prompt is no conversation: write it as a user's message for {CHAT_URL}, or as the "
+    f"input of a line for {URL}",
+}
+"""What else batch files are written for, and why it is not run."""
 CANCELLED_LINE = "cancelled with its batch before it was done: a replay runs it"
 MAX_DEPTH = 100
 """How deep objects and lists may nest in a body or an input: the encoder of requests gives up at about 900."""
 MAX_MODEL_CHARS = 256
-MAX_TOKENS = 1_000_000_000
 MAX_LINE_BYTES = 4 * 1024 * 1024
 """A longer line is an error: no request needs so much, and a segment is held in memory."""
 _OK = 200
@@ -48,9 +53,14 @@ class BadLineError(Exception):
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
     custom_id: str
     method: str = "POST"
-    url: str = URL
+    url: str | None = None
     body: dict[str, Any] | None = None
     input: str | list[Any] | None = None
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether its body is one for chat completions; without a url the messages say so."""
+        return self.body is not None and (self.url in _CHAT_URLS or (self.url is None and "messages" in self.body))
 
 
 class _Named(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,11 +69,15 @@ class _Named(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One line that can be run: the body of `POST /responses`; `is_given` where the line brought it whole."""
+    """One line that can be run: the body of `POST /responses`; `is_given` where the line brought it whole.
+
+    `is_chat` where it brought it as one for chat completions, and is to be answered as such.
+    """
 
     custom_id: str
     body: dict[str, Any]
     is_given: bool
+    is_chat: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +105,16 @@ class Requests:
         if line.body is None:
             body = self._by_recipe(line, cap)
         else:
-            body = self._as_given(line.body, line.custom_id)
+            given = self._from_chat(line.body, line.custom_id) if line.is_chat else line.body
+            body = self._as_given(given, line.custom_id)
             body |= {"max_output_tokens": cap} if cap else {}
-        return Request(custom_id=line.custom_id, body=body, is_given=line.body is not None)
+        return Request(custom_id=line.custom_id, body=body, is_given=line.body is not None, is_chat=line.is_chat)
+
+    def _from_chat(self, chat: dict[str, Any], custom_id: str) -> dict[str, Any]:
+        try:
+            return responses_body(chat, self.also_allowed)
+        except ChatLineError as error:
+            raise BadLineError(error.code, str(error), custom_id, error.param) from error
 
     def _by_recipe(self, line: _Line, cap: int | None) -> dict[str, Any]:
         if line.input is None or not line.input:
@@ -114,7 +135,7 @@ class Requests:
             told = f"its body's model is not a name of at most {MAX_MODEL_CHARS} characters"
             raise BadLineError("invalid_request", told, custom_id, "model")
         bound = given.get("max_output_tokens")
-        if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool) or not 0 < bound < MAX_TOKENS):
+        if bound is not None and not is_cap(bound):
             told = f"max_output_tokens is {str(bound)[:40]!r}: a whole number above 0"
             raise BadLineError("invalid_request", told, custom_id, "max_output_tokens")
         left_out = OURS | ({"metadata"} if not self.profile.metadata else set())
@@ -152,15 +173,25 @@ def _parsed(raw: bytes) -> _Line:
         raise BadLineError("invalid_request", f"its input nests deeper than {MAX_DEPTH}", custom_id, "input")
     if line.body is None:
         return line
-    if line.url == CHAT_URL or (line.url == URL and "messages" in line.body):
-        raise BadLineError(Reason.UNSUPPORTED_ENDPOINT, CHAT_LINES, custom_id, "url")
-    if line.url != URL:
-        raise BadLineError("invalid_url", f"url {line.url[:80]!r}: only {URL} is run", custom_id, "url")
+    _check_url(line)
     if line.method != "POST":
         raise BadLineError("invalid_method", f"method {line.method[:80]!r}: only POST is run", custom_id, "method")
     if _is_deeper(line.body, MAX_DEPTH):
         raise BadLineError("invalid_request", f"its body nests deeper than {MAX_DEPTH}", custom_id, "body")
     return line
+
+
+def _check_url(line: _Line) -> None:
+    url, body = line.url, line.body or {}
+    if url in UNSUPPORTED_URLS:
+        told = f"lines for {url} are not run: {UNSUPPORTED_URLS[url]}"
+        raise BadLineError(Reason.UNSUPPORTED_ENDPOINT, told, line.custom_id, "url")
+    if url == URL and "messages" in body:
+        told = f"its body has messages, so it is one for {CHAT_URL}, and its url is {URL}"
+        raise BadLineError("invalid_url", told, line.custom_id, "url")
+    if url is not None and url != URL and url not in _CHAT_URLS:
+        told = f"url {url[:80]!r}: only {URL} and {CHAT_URL} are run"
+        raise BadLineError("invalid_url", told, line.custom_id, "url")
 
 
 def _is_deeper(value: object, most: int) -> bool:

@@ -23,6 +23,7 @@ REFERENCES = frozenset({"file_id", "item_reference"})
 """What an input may name that lies in the account: a file by its id, an item of another response."""
 ALL_PARAMETERS = "*"
 """In the operator's setting: whatever the API takes."""
+MAX_TOKENS = 1_000_000_000
 
 
 def not_allowed(body: dict[str, Any], also: frozenset[str]) -> str | None:
@@ -37,6 +38,11 @@ def not_allowed(body: dict[str, Any], also: frozenset[str]) -> str | None:
         if name not in known and value is not None and DEFAULTS.get(name, ...) != value:
             return name
     return next((name for name in _references(body.get("input")) if name not in also), None)
+
+
+def is_cap(value: object) -> bool:
+    """Whether a value may bound the tokens of an answer."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < MAX_TOKENS
 
 
 def _references(value: object) -> Iterator[str]:

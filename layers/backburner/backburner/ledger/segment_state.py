@@ -48,6 +48,8 @@ class Started(msgspec.Struct, frozen=True, array_like=True):
     """Its age when the provider first said that there is no such generation, if it still does."""
     model: str = ""
     """The model that it names itself, if that is not the batch's."""
+    is_chat: bool = False
+    """Whether it asked for a chat completion, and is answered with one."""
 
 
 L = TypeVar("L", Todo, Started)

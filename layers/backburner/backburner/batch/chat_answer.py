@@ -1,0 +1,145 @@
+"""An answer of the Responses API as a `chat.completion`, as the Chat Completions API would have given it.
+
+Whatever the provider sent, what comes out has the types of that API; what that API has no place for is left out: items
+of reasoning, and of tools that ran at the provider.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from backburner.provider.answers import Generation, Usage
+from backburner.provider.reading import MAX_TOKENS
+
+_TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
+_INPUT_DETAILS: Final = ("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "text_tokens")
+_OUTPUT_DETAILS: Final = (
+    "reasoning_tokens", "audio_tokens", "text_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens",
+)  # fmt: skip
+
+
+def chat_completion(answer: Generation) -> dict[str, Any]:
+    """The body of a chat line's answer; empty for a generation that ended without one, failed or cancelled."""
+    if not answer.has_used:
+        return {}
+    body = answer.body
+    completion = {
+        "id": f"chatcmpl-{answer.id.removeprefix('resp_')}",
+        "object": "chat.completion",
+        "created": answer.created_at or answer.completed_at or 0,
+        "model": answer.model or "",
+        "choices": [
+            {"index": 0, "message": _message(answer), "logprobs": None, "finish_reason": _finish_reason(answer)}
+        ],
+        "usage": _usage(answer.usage, _mapping(body.get("usage"))),
+        "system_fingerprint": None,
+    }
+    tier = body.get("service_tier")
+    return completion | ({"service_tier": tier} if isinstance(tier, str) and tier in _TIERS else {})
+
+
+def calls_tools(answer: Generation) -> bool:
+    """Whether an answer asks for tools to be called: it is one without any text, too."""
+    return bool(_tool_calls(answer.body))
+
+
+def _finish_reason(answer: Generation) -> str:
+    if answer.incomplete_reason == "content_filter":
+        return "content_filter"
+    if not answer.is_completed or answer.incomplete_reason or answer.is_cut_off:
+        return "length"
+    return "tool_calls" if calls_tools(answer) else "stop"
+
+
+def _message(answer: Generation) -> dict[str, Any]:
+    calls = _tool_calls(answer.body)
+    content = answer.text if answer.text or not (calls or answer.refusal) else None
+    message = {
+        "role": "assistant",
+        "content": content,
+        "refusal": answer.refusal or None,
+        "annotations": list(_citations(answer.body)),
+    }
+    return message | ({"tool_calls": calls} if calls else {})
+
+
+def _tool_calls(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The calls of functions and custom tools, with the ids that their results are sent back under."""
+    calls = []
+    for item in _items(body):
+        call_id, name = _text(item.get("call_id")) or _text(item.get("id")), _text(item.get("name"))
+        match item.get("type"):
+            case "function_call":
+                function = {"name": name, "arguments": _text(item.get("arguments"))}
+                calls.append({"id": call_id, "type": "function", "function": function})
+            case "custom_tool_call":
+                custom = {"name": name, "input": _text(item.get("input"))}
+                calls.append({"id": call_id, "type": "custom", "custom": custom})
+    return calls
+
+
+def _citations(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Citations of web pages, each where it stands in the whole text."""
+    before = 0
+    messages = (item for item in _items(body) if item.get("type") == "message")
+    for part in (part for item in messages for part in map(_mapping, _list(item.get("content")))):
+        if part.get("type") != "output_text":
+            continue
+        for one in map(_mapping, _list(part.get("annotations"))):
+            start, end, title, url = (
+                _count(one, "start_index"),
+                _count(one, "end_index"),
+                one.get("title"),
+                one.get("url"),
+            )
+            if one.get("type") != "url_citation" or not (isinstance(title, str) and isinstance(url, str)):
+                continue
+            if start is not None and end is not None:
+                place = {"start_index": before + start, "end_index": before + end}
+                yield {"type": "url_citation", "url_citation": place | {"title": title, "url": url}}
+        before += len(_text(part.get("text")))
+
+
+def _usage(usage: Usage | None, told: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the provider counted; null where it says nothing: unknown is not zero."""
+    if usage is None:
+        return None
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+        "prompt_tokens_details": _counts(told.get("input_tokens_details"), _INPUT_DETAILS),
+        "completion_tokens_details": _counts(told.get("output_tokens_details"), _OUTPUT_DETAILS),
+    }
+
+
+def _counts(given: Any, names: tuple[str, ...]) -> dict[str, int] | None:
+    told = _mapping(given)
+    return {name: count for name in names if (count := _count(told, name)) is not None} or None
+
+
+def _count(told: Mapping[str, Any], name: str) -> int | None:
+    value = told.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_TOKENS:
+        return None
+    return value
+
+
+def _items(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [_mapping(item) for item in _list(body.get("output"))]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    """A text; arguments that came as an object are written as the text that they should have been."""
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode() if isinstance(value, dict | list) else ""

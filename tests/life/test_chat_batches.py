@@ -1,0 +1,235 @@
+"""Batches of chat completions on fakes: every kind of line in one file, and a death at any effect on the way."""
+
+import json
+
+import pytest
+from openai.types.chat import ChatCompletion
+
+from backburner.provider.answers import Generation
+from support.chat_lines import PUBLIC
+from support.fakes import DEAD, Plan
+from support.system import System
+
+KEY = "inbox/batch.jsonl"
+RESULT, ERRORS = "results/batch.jsonl.jsonl", "failed/batch.jsonl.errors.jsonl"
+CALL = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "weather", "arguments": "{}"}
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
+
+
+def user(content):
+    return {"role": "user", "content": content}
+
+
+def chat(name, *messages, **body):
+    body = {"model": "model-1", "messages": list(messages) or [user(name)]} | body
+    return {"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": body}
+
+
+PICTURE = [
+    {"type": "text", "text": "What is it?"},
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+]
+CALLED = {
+    "role": "assistant",
+    "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}],
+}
+LINES = [
+    chat("plain", {"role": "system", "content": "Be brief."}, user("plain"), max_tokens=100),
+    chat("picture", user(PICTURE)),
+    chat("json", response_format=SCHEMA),
+    chat("call", tools=[WEATHER], tool_choice="auto"),
+    chat(
+        "called",
+        user("Weather?"),
+        CALLED,
+        {"role": "tool", "tool_call_id": "call_1", "content": "Sun"},
+        tools=[WEATHER],
+    ),
+    {
+        "custom_id": "response",
+        "method": "POST",
+        "url": "/v1/responses",
+        "body": {"model": "model-1", "input": "response"},
+    },
+    {"custom_id": "recipe", "input": "recipe"},
+    chat("refused"),
+    chat("filtered"),
+    chat("broken"),
+    chat("twice", n=2),
+    chat("seeded", seed=7),
+    chat("vector") | {"url": "/v1/embeddings"},
+    chat("prompt") | {"url": "/v1/completions"},
+]
+GOOD = ["plain", "picture", "json", "call", "called", "response", "recipe"]
+CHATS = GOOD[:5]
+BAD = {
+    "refused": "refused",
+    "filtered": "content_filter",
+    "broken": "rejected_by_provider",
+    "twice": "unsupported_parameter",
+    "seeded": "unsupported_parameter",
+    "vector": "unsupported_endpoint",
+    "prompt": "unsupported_endpoint",
+}
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 6)
+
+
+def new_system():
+    """A provider that calls a tool, refuses, filters and rejects, each where it is asked to."""
+    system, for_good = System({"BACKBURNER_LINE_PARAMETERS": "tools, tool_choice"}), 9
+    plans = {
+        "json": Plan(text='{"a": 1}'),
+        "call": Plan(text="", items=(CALL,)),
+        "refused": Plan(ending=Generation(id="", status="completed", refusal="No.", model="model-1")),
+        "filtered": Plan(
+            ending=Generation(id="", status="incomplete", incomplete_reason="content_filter", text="Half")
+        ),
+        "broken": Plan(ending=Generation(id="", status="failed", error_code="invalid_prompt")),
+    }
+    for document, plan in plans.items():
+        system.generator.plan(plan, document=document, times=for_good)
+    return system
+
+
+def read(system, key):
+    return {line["custom_id"]: line for line in map(json.loads, system.bucket.body(key).splitlines())}
+
+
+def completion_of(line):
+    """The body of a line, once the client's types have judged it."""
+    return ChatCompletion.model_validate(line["response"]["body"], strict=True)
+
+
+def check(system):
+    """Each line in one of the two files, in order; chat lines with a chat completion, the others with a response."""
+    good, bad = read(system, RESULT), read(system, ERRORS)
+    assert list(good) == GOOD
+    assert {name: line["error"]["code"] for name, line in bad.items()} == BAD
+    assert {name: good[name]["response"]["body"].get("object") for name in GOOD} == (
+        dict.fromkeys(CHATS, "chat.completion") | dict.fromkeys(["response", "recipe"])
+    )
+    for name in CHATS:
+        made, line = completion_of(good[name]), good[name]
+        assert set(line) == {"id", "custom_id", "response", "error"}
+        assert line["response"]["request_id"].removeprefix("resp_") == made.id.removeprefix("chatcmpl-")
+        assert made.model == "model-1"
+        assert made.usage is not None
+        assert made.usage.total_tokens == made.usage.prompt_tokens + made.usage.completion_tokens > 0
+    assert system.run_record(KEY)["lines"] == {"total": 14, "completed": 7, "failed": 7}
+    assert system.problems() == []
+
+
+def test_every_kind_of_line_in_one_file():
+    """Answers, calls, refusals and filters in the shape of that API; what cannot run is named."""
+    system = new_system()
+    system.process(KEY, "".join(json.dumps(line) + "\n" for line in LINES))
+    check(system)
+    good, bad = read(system, RESULT), read(system, ERRORS)
+    assert completion_of(good["plain"]).choices[0].message.content == "In short: plain"
+    choice = completion_of(good["call"]).choices[0]
+    assert (choice.finish_reason, [call.id for call in choice.message.tool_calls or []]) == ("tool_calls", ["call_1"])
+    assert completion_of(bad["refused"]).choices[0].message.refusal == "No."
+    filtered = completion_of(bad["filtered"]).choices[0]
+    assert (filtered.finish_reason, filtered.message.content) == ("content_filter", "Half")
+    assert bad["broken"]["response"] is None
+    assert {name: bad[name]["error"]["param"] for name in ("twice", "seeded", "vector")} == {
+        "twice": "n",
+        "seeded": "seed",
+        "vector": "url",
+    }
+    asked = {str(request["input"]): request for request in system.generator.requests}
+    assert (asked["plain"]["instructions"], asked["plain"]["max_output_tokens"]) == ("Be brief.", 100)
+    assert asked["call"]["tools"][0]["name"] == "weather"
+
+
+def test_tools_are_the_operators_to_allow():
+    """As in any other line."""
+    system = System()
+    system.process(KEY, "".join(json.dumps(line) + "\n" for line in LINES[:4]))
+    (error,) = read(system, ERRORS).values()
+    assert (error["custom_id"], error["error"]["code"], error["error"]["param"]) == (
+        "call",
+        "parameter_not_allowed",
+        "tools",
+    )
+
+
+def test_an_answer_of_nothing_but_the_providers_own_tools_is_none():
+    """A chat completion has no place for them, so it would be called done with nothing in it."""
+    system = System()
+    system.generator.default = Plan(text="", items=({"type": "web_search_call", "id": "ws_1"},))
+    system.process(KEY, json.dumps(chat("plain")) + "\n")
+    assert system.error_record(KEY)["reason"] == "empty_output"
+
+
+def test_an_answer_that_was_cut_off_is_asked_for_once_more_with_more_room():
+    """By the bound that the chat line gave; what is still cut off is shown as such."""
+    system = System()
+    cut = Plan(ending=Generation(id="", status="incomplete", incomplete_reason="max_output_tokens", text="Hal"))
+    system.generator.plan(cut, document="plain", times=9)
+    system.process(KEY, json.dumps(chat("plain", max_completion_tokens=10)) + "\n")
+    assert [request["max_output_tokens"] for request in system.generator.requests] == [10, 20]
+    error = read(system, ERRORS)["plain"]
+    assert error["error"]["code"] == "output_truncated"
+    assert completion_of(error).choices[0].finish_reason == "length"
+
+
+def lived(effect=None, moment="before"):
+    """The whole life of the file, with a death at one of its effects, or without."""
+    system = new_system()
+    system.upload(KEY, "".join(json.dumps(line) + "\n" for line in LINES))
+    first = len(system.world.effects)
+    if effect is not None:
+        system.world.kill_at(first + effect, moment)
+    system.run(system.submit(KEY))
+    system.settle()
+    return system, len(system.world.effects) - first
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_death_on_the_way_changes_no_line(moment):
+    """Which lines asked for chat completions is never forgotten; what may have been paid twice is counted."""
+    whole, count = lived()
+    check(whole)
+    assert count > 100
+    for number in range(1, count, 7):
+        system, _ = lived(number, moment)
+        if not system.bucket.keys("results/"):  # its upload event died with the process: it comes once more
+            system.run(system.submit(KEY))
+            system.settle()
+        check(system)
+        extra = len(system.generator.requests) - len(whole.generator.requests)
+        assert extra <= system.run_record(KEY)["suspected_orphans"], f"{moment} effect {number}"
+
+
+def public(number):
+    """A line in one of the public shapes, with a question of its own."""
+    body = dict(PUBLIC[number % len(PUBLIC)])
+    url, messages = body.pop("url"), [*body["messages"], user(f"Question {number}")]
+    return {"custom_id": f"id-{number}", "method": "POST", "url": url, "body": body | {"messages": messages}}
+
+
+def test_a_thousand_lines_of_public_shapes_survive_five_deaths(monkeypatch):
+    """Every line is answered, in order and valid to the byte; what was cut off at its create is counted."""
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 250)
+    system = System()
+    system.upload(KEY, "".join(json.dumps(public(number)) + "\n" for number in range(1000)))
+    system.run(system.submit(KEY))
+    for gap, moment in ((40, "before"), (300, "after"), (600, "before"), (500, "after"), (400, "before")):
+        system.world.kill_at(len(system.world.effects) + gap, moment)
+        assert system.run(system.tick()) is DEAD
+        system.world.later(1200)
+    system.settle()
+    answers = [json.loads(each) for each in system.bucket.body(RESULT).splitlines()]
+    assert [answer["custom_id"] for answer in answers] == [f"id-{number}" for number in range(1000)]
+    for answer in answers:
+        ChatCompletion.model_validate_json(json.dumps(answer["response"]["body"]), strict=True)
+    record = system.run_record(KEY)
+    assert record["lines"] == {"total": 1000, "completed": 1000, "failed": 0}
+    assert len(system.generator.requests) - 1000 <= record["suspected_orphans"]
+    assert system.problems() == []
