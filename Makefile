@@ -88,7 +88,7 @@ plant-bugs: setup ## Plant twelve classic bugs, one at a time, and see which tes
 fuzz: setup ## Fuzz each module of tests/fuzz for FUZZ_MINUTES (10); FUZZ_MODULES="lines keys" for some of them
 	$(BIN)/python scripts/fuzz.py --minutes $(FUZZ_MINUTES) $(FUZZ_MODULES)
 
-# The tests come last: what they say at their end is the last word. CI says TESTS=test-deep, which holds all that `test` does.
+# The tests come last: what they say at their end is the last word. TESTS=test-deep holds all that `test` does.
 check: setup check-format check-lint check-types check-template check-terraform check-requirements $(TESTS) ## Everything that must hold before a merge
 
 check-format: setup
