@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion
 
-from .conftest import NewWorld
-from .world import World
+from support.warm_deployment import WarmDeployment
 
-pytestmark = pytest.mark.usefixtures("brisk")
+from .conftest import NewWorld
+
 KEY, RESULT, ERRORS = "inbox/chats.jsonl", "results/chats.jsonl.jsonl", "failed/chats.jsonl.errors.jsonl"
 PROPERTIES = {"goods": {"type": "string"}, "barrels": {"type": "integer"}}
 SCHEMA = {"type": "object", "properties": PROPERTIES, "required": list(PROPERTIES), "additionalProperties": False}
@@ -60,7 +60,7 @@ def _line(number: int, kind: str) -> dict[str, Any]:
     return {"custom_id": name, "method": "POST", "url": url.get(kind, "/v1/chat/completions"), "body": body}
 
 
-def _read(world: World, key: str) -> dict[str, Any]:
+def _read(world: WarmDeployment, key: str) -> dict[str, Any]:
     return {line["custom_id"]: line for line in map(json.loads, str(world.text(key)).splitlines())}
 
 

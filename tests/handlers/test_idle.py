@@ -83,6 +83,7 @@ def test_no_log_line_holds_a_documents_text(world: WarmDeployment, caplog: pytes
     log = json.dumps([vars(record) | {"text": record.getMessage()} for record in ours], default=str)
     for word in ("hispered", "secret instructions", "key-of-a-test", "Extract by", "cannot help"):
         assert word not in log
-    about_jobs = [record for record in ours if record.name.startswith("backburner.")]
+    package = [record for record in ours if record.name.startswith("backburner.")]
+    about_jobs = [record for record in package if not record.name.startswith("backburner.maintenance.")]
     assert {record.getMessage() for record in about_jobs} >= {"job claimed", "generation started", "job done"}
     assert [record for record in about_jobs if not getattr(record, "job_id", None)] == []

@@ -91,7 +91,7 @@ class Checker:
             await self.submitter.submit(message.key, message)
             opened = await self.ledger.open_record(message.job, message.run)
             is_its = opened is None or opened.record.ticket == message.ticket
-            if message.response_id is None and is_its and not self._is_void(received):
+            if message.response_id is None and is_its and received.receives < _VOID_AT_RECEIVE:
                 return self._until_void(received)
         if message.response_id is None:
             return DONE
@@ -111,16 +111,12 @@ class Checker:
         if follows and brought is not None and record.state is State.SUBMITTING:
             await self._adopt(held, message, brought)
             return Next(EARLY_S)
-        if follows and not self._is_void(received):
+        if follows and received.receives < _VOID_AT_RECEIVE:
             return self._until_void(received)
         if brought is not None and brought not in record.response_ids:
             logger.warning("generation cancelled: not the record's", extra=log_keys(record) | {"response_id": brought})
             await self.generator.cancel(brought)
         return DONE
-
-    def _is_void(self, received: Received) -> bool:
-        """Whether its sender must be dead. Receives alone do not tell: a queue may deliver a message twice at once."""
-        return received.receives >= _VOID_AT_RECEIVE and received.age_s >= self.messenger.lease_s
 
     def _until_void(self, received: Received) -> Next:
         """A message that may be early shows again soon, and then once more when its sender must be dead."""
