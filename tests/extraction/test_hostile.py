@@ -57,7 +57,7 @@ REFUSED = {
     "damaged.pdf": (lambda: b"%PDF-1.7\nrubbish\n%%EOF\n", Reason.UNREADABLE_DOCUMENT, "damaged"),
     "truncated.docx": (lambda: corpus.docx()[:20_000], Reason.UNREADABLE_DOCUMENT, "whole"),
     "bomb.docx": (lambda: paragraphs(2_000_000), Reason.DOCUMENT_TOO_LARGE, "unpack"),
-    "bomb.xlsx": (lambda: cells(2_500_000), Reason.DOCUMENT_TOO_LARGE, "memory"),
+    "bomb.xlsx": (lambda: cells(3_500_000), Reason.DOCUMENT_TOO_LARGE, "memory"),
     "zeros": (lambda: bytes(MAX_DOCUMENT_BYTES), Reason.UNSUPPORTED_TYPE, "unknown kind"),
     "random": (lambda: random.Random(1).randbytes(100_000), Reason.UNSUPPORTED_TYPE, "unknown kind"),
     "picture.txt": (lambda: b"\x89PNG\r\n\x1a\n\x00", Reason.UNSUPPORTED_TYPE, "PNG"),
