@@ -84,6 +84,6 @@ def test_no_log_line_holds_a_documents_text(world: WarmDeployment, caplog: pytes
     for word in ("hispered", "secret instructions", "key-of-a-test", "Extract by", "cannot help"):
         assert word not in log
     package = [record for record in ours if record.name.startswith("backburner.")]
-    about_jobs = [record for record in package if not record.name.startswith("backburner.maintenance.")]
+    about_jobs = [record for record in package if record.getMessage() != "swept"]  # which is about the whole bucket
     assert {record.getMessage() for record in about_jobs} >= {"job claimed", "generation started", "job done"}
     assert [record for record in about_jobs if not getattr(record, "job_id", None)] == []
