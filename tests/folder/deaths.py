@@ -75,7 +75,7 @@ def write(root: str, fatal: int | None, told: str) -> None:
 
 async def _write(root: Path) -> None:
     ports = folder_ports(root, name="dying")
-    presence = Presence(folder=root / "processes", staging=root / "state/staged", name="dying")
+    presence = Presence(folder=root / "processes", name="dying")
     presence.enter()
     bucket, queue = ports.bucket, FolderQueue(room=ports.room, name="pending")
     etag = await bucket.put(RESULT, OLD, match=ABSENT, content_type=TEXT, metadata={"owner": "old"})

@@ -22,14 +22,14 @@ LIVES = 8
 async def _what_stands(root: Path) -> str:
     """What another process finds after a death, once it has buried the dead: the state, in a word."""
     ports = folder_ports(root, name="heir")
-    presence = Presence(folder=root / "processes", staging=root / "state/staged", name="heir")
+    presence = Presence(folder=root / "processes", name="heir")
     try:
-        buried = await presence.bury(ports.database)
+        buried = await presence.bury(ports.bucket.objects)
+        assert list((root / "state/staged").iterdir()) == [], "what was put is in its place before anybody reads it"
         stored, queue = await ports.bucket.get(RESULT), FolderQueue(room=ports.room, name="pending")
         shown = sorted(message.body for message in await queue.receive(10, 0))
         assert buried == 1
         assert not list((root / "processes").iterdir())
-        assert list((root / "state/staged").iterdir()) == []
         assert await queue.count() == len(shown), "what the dead sent or held shows at once"
         listed = [key async for key, _ in ports.bucket.listed("results/")]
         file = ports.out / "a/b.txt.md"

@@ -181,16 +181,16 @@ def test_messages_of_the_dead_show_at_once(reach: Reach, tmp_path: Path) -> None
         views = [reach(), reach()]
         folder = tmp_path / "processes"
         folder.mkdir()
-        presences = [Presence(folder=folder, staging=tmp_path, name=view.room.process) for view in views]
+        presences = [Presence(folder=folder, name=view.room.process) for view in views]
         for view, presence in zip(views, presences, strict=True):
             presence.enter()
             await FolderQueue(room=view.room, name="q").send(f"of {view.room.process}", 900)
         assert presences[1].enter() is None
-        assert await presences[1].bury(views[1].database) == 0
+        assert await presences[1].bury(views[1].bucket.objects) == 0
         lock = presences[0]._lock
         assert lock is not None
         os.close(lock)  # what the system does when a process dies
-        assert await presences[1].bury(views[1].database) == 1
+        assert await presences[1].bury(views[1].bucket.objects) == 1
         return [message.body for message in await FolderQueue(room=views[1].room, name="q").receive(10, 0)]
 
     assert run(story()) == ["of process0"]

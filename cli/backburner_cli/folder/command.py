@@ -126,7 +126,7 @@ def _provider(
 
 async def _run(out: Console, plan: _Plan) -> int:
     opened = plan.space
-    held = _Held(Database(opened.database), Presence(folder=opened.processes, staging=run_state.staging(opened)))
+    held = _Held(Database(opened.database), Presence(folder=opened.processes))
     held.presence.enter()
     progress = progress_on(out)
     try:
@@ -140,7 +140,7 @@ async def _run(out: Console, plan: _Plan) -> int:
             finally:
                 progress.close()
                 with contextlib.suppress(Exception):
-                    await held.presence.leave(held.database)
+                    await held.presence.leave(driver.bucket.objects)
     finally:
         held.database.close()
     return _conclude(out, plan, driver)
@@ -151,7 +151,7 @@ async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
     database, presence, tally = held.database, held.presence, Tally()
     chosen, opened, settings = plan.chosen, plan.space, plan.settings
     is_new = not await database.run(lambda turn: turn.db.execute("SELECT 1 FROM objects LIMIT 1").fetchone())
-    objects = Objects(database=database, layout=opened.layout, staging=presence.staging, process=presence.name)
+    objects = Objects(database=database, layout=opened.layout, staging=run_state.staging(opened), process=presence.name)
     bucket = FolderBucket(
         database=database, objects=objects, documents=Documents(folder=opened.folder, recipe=chosen.name)
     )

@@ -96,7 +96,7 @@ class Driver:
 
     async def run(self) -> None:
         """Run until every document has ended, or somebody stops it."""
-        await self.presence.bury(self.room.database)
+        await self.presence.bury(self.bucket.objects)
         await self.parts.governor.change(_try_again_now)
         self._tasks = [asyncio.create_task(self._ended_by(work)) for work in (self._feed(), self._tick(), self._look())]
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -260,7 +260,7 @@ class Driver:
 
     async def _look_closer(self) -> None:
         """What other processes ended, or left when they died; and whether the provider will have us at all."""
-        if await self.presence.bury(self.room.database):
+        if await self.presence.bury(self.bucket.objects):
             self.room.wake()
         names = [open_run(key) async for key, _ in self.bucket.listed(OPEN)]
         jobs, now = {name[0] for name in names if name}, time.monotonic()

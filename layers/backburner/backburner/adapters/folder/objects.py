@@ -1,12 +1,14 @@
 """Objects as plain files, with what else belongs to an object in a row of SQLite.
 
-A put, and what a death costs between its steps: the content is written aside (a file that nobody refers to, removed by
-`presence.py`) → the row, which names it (the put stands; whoever reads the row next moves the file) → the file is moved
-to its place. A file that somebody changed by hand is a new version of its object, one that was removed is gone.
+A put, and what a death costs between its steps: the content is written aside (a file that nobody refers to, which
+`clear_staged` removes) → the row, which names it (the put stands; `clear_staged`, or the row's next reader, moves the
+file) → the file is moved to its place. A file that somebody changed by hand is a new version of its object, one
+that was removed is gone.
 """
 
 import json
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -149,6 +151,17 @@ class Objects:
             turn.db.execute("DELETE FROM objects WHERE key = ?", (key,))
             return None
         return self._write(turn, _row(key, row.path, *anew, metadata={}))
+
+    def clear_staged(self, turn: Turn, process: str) -> None:
+        """Move what a process that is gone has put but not moved to its place, and remove what it has not put."""
+        put = "SELECT key, staged FROM objects WHERE staged GLOB ?"
+        for key, _ in turn.db.execute(put, (f"{process}-*",)).fetchall():
+            with suppress(OSError):  # the row stays as it is; whoever reads it next is told
+                self.current(turn, key)
+        wanted = {staged for _, staged in turn.db.execute(put, (f"{process}-*",))}
+        for path in self.staging.glob(f"{process}-*"):
+            if path.name not in wanted:
+                path.unlink(missing_ok=True)
 
     def file(self, row: Row) -> Path:
         """Where an object's file is."""

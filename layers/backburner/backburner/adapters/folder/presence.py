@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backburner.adapters.folder.database import Database, Turn
+from backburner.adapters.folder.database import Turn
+from backburner.adapters.folder.objects import Objects
 
 
 @dataclass(kw_only=True)
@@ -21,7 +22,6 @@ class Presence:
     """This process among those that work on one state; `name` tells it from all others."""
 
     folder: Path
-    staging: Path
     name: str = field(default_factory=lambda: secrets.token_hex(6))
     _lock: int | None = None
 
@@ -36,20 +36,20 @@ class Presence:
             else:  # taken for a dead one's, between the two calls
                 os.close(lock)
 
-    async def leave(self, database: Database) -> None:
+    async def leave(self, objects: Objects) -> None:
         """Go in order: what is left in the queues shows at once to whoever comes next."""
-        await database.run(lambda turn: _release(turn, self.name))
+        await objects.database.run(lambda turn: _settle(turn, objects, self.name))
         if self._lock is not None:
             (self.folder / self.name).unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 
-    async def bury(self, database: Database) -> int:
-        """Release what dead processes held; how many died."""
+    async def bury(self, objects: Objects) -> int:
+        """Finish what dead processes had committed, and release what they held; how many died."""
         dead = list(self._dead())
         for name, lock in dead:
             try:
-                await database.run(lambda turn, name=name: self._settle(turn, name))  # type: ignore[misc]
+                await objects.database.run(lambda turn, name=name: _settle(turn, objects, name))  # type: ignore[misc]
                 (self.folder / name).unlink(missing_ok=True)
             finally:
                 os.close(lock)
@@ -70,12 +70,10 @@ class Presence:
             if lock is not None:
                 os.close(lock)
 
-    def _settle(self, turn: Turn, name: str) -> None:
-        _release(turn, name)
-        wanted = {staged for (staged,) in turn.db.execute("SELECT staged FROM objects WHERE staged IS NOT NULL")}
-        for path in self.staging.glob(f"{name}-*"):
-            if path.name not in wanted:
-                path.unlink(missing_ok=True)
+
+def _settle(turn: Turn, objects: Objects, name: str) -> None:
+    _release(turn, name)
+    objects.clear_staged(turn, name)
 
 
 def _release(turn: Turn, name: str) -> None:
