@@ -27,6 +27,7 @@ from backburner.ledger.records import (
     encode,
 )
 from backburner.ledger.segment_state import Segment
+from backburner.maintenance.dead_letters import understand
 
 SAMPLES = Path(__file__).parent / "old_records"
 RECORDS: dict[str, type[JobRecord]] = {
@@ -111,6 +112,15 @@ def test_a_record_stands_where_it_stood(kind: str, at: str, body: Any) -> None:
             assert at == location.error_record_key
         case _:
             assert at == superseded_key(record.job_id, record.run)
+
+
+@pytest.mark.parametrize("sample", json.loads((SAMPLES / "dead_letter.json").read_text(encoding="utf-8")))
+def test_a_dead_letter_is_understood_as_before(sample: Any) -> None:
+    """The same kind, reason, documents and time."""
+    letter = understand(json.dumps(sample["body"]))
+    assert letter.at is not None
+    found = {"kind": letter.kind, "why": letter.why, "keys": list(letter.keys), "at": letter.at.isoformat()}
+    assert found == sample["understood"]
 
 
 def test_the_samples_show_what_is_hardest_to_read() -> None:
