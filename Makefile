@@ -29,7 +29,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture up test test-deep soak bench-batch bench-folder documents-check rich-documents plant-bugs fuzz check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture up test test-deep soak bench-batch bench-folder documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -87,6 +87,13 @@ plant-bugs: setup ## Plant twelve classic bugs, one at a time, and see which tes
 
 fuzz: setup ## Fuzz each module of tests/fuzz for FUZZ_MINUTES (10); FUZZ_MODULES="lines keys" for some of them
 	$(BIN)/python scripts/fuzz.py --minutes $(FUZZ_MINUTES) $(FUZZ_MODULES)
+
+fuzz-guided: .tools/fuzz/.in-step ## The same guided by coverage (atheris; Linux on x86_64)
+	.tools/fuzz/bin/python scripts/fuzz_guided.py --minutes $(FUZZ_MINUTES) $(FUZZ_MODULES)
+
+.tools/fuzz/.in-step: .venv/.in-step
+	UV_PROJECT_ENVIRONMENT=.tools/fuzz $(UV_SYNC) --python "$(CURDIR)/$(BIN)/python" --group fuzz
+	@touch $@
 
 # The tests come last: what they say at their end is the last word. TESTS=test-deep holds all that `test` does.
 check: setup check-format check-lint check-types check-template check-terraform check-requirements $(TESTS) ## Everything that must hold before a merge
