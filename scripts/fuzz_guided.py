@@ -1,6 +1,6 @@
 """Fuzzes the property tests of tests/fuzz guided by coverage: atheris draws bytes, Hypothesis makes examples of them.
 
-    .tools/fuzz/bin/python scripts/fuzz_guided.py --minutes 10 [WORD ...]   # only modules whose name has one of the words
+    .tools/fuzz/bin/python scripts/fuzz_guided.py --minutes 10 [WORD ...] # only modules whose name has one of the words
 
 A module's minutes are shared out among its tests. What reached new code is kept in `.build/fuzz`, and the next run
 starts from there. An example that fails is printed and belongs into the module, as an `@example`. Exit code 1:

@@ -3,9 +3,8 @@
 import hashlib
 import json
 import os
+import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,9 +13,39 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-BACKBURNER = str(Path(sys.executable).with_name("backburner"))
+from support.commands import Started, start
+
 LIMIT_S = 150
 OLD_S = 3600
+
+
+@dataclass(frozen=True)
+class Running:
+    """One run, while it goes on and afterwards."""
+
+    command: Started
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self.command.send(signal.SIGKILL)
+        self.command.end()
+
+    def interrupt(self) -> tuple[int, str]:
+        """Press Ctrl-C, and wait for its end: exit code and output."""
+        self.command.send(signal.SIGINT)
+        return self.end()
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end: exit code and output."""
+        code = self.command.end(LIMIT_S)
+        said = "".join(path.read_text(errors="replace") for path in (self.command.out, self.command.errors))
+        assert "Traceback" not in said, said
+        return code, said
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return not self.command.process.is_alive()
 
 
 @dataclass
@@ -25,7 +54,7 @@ class Runs:
 
     folder: Path
     out: Path
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    started: list[Running] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the folder."""
@@ -41,27 +70,18 @@ class Runs:
         os.utime(path, (now - OLD_S, now - OLD_S))
         return path
 
-    def start(self, *arguments: str, **more: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, **given: str) -> Running:
         """Begin a run; `--stand-in` and `--out` are given unless others are named."""
-        given = list(arguments) or ["--stand-in", "--out", str(self.out)]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "BACK"))}
-        process = subprocess.Popen(
-            [BACKBURNER, "run", str(self.folder), *given],
-            env=inherited | {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"} | more,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        self.started.append(process)
-        return process
+        chosen = list(arguments) or ["--stand-in", "--out", str(self.out)]
+        said = self.folder.with_name(f"said-{len(self.started)}")
+        said.mkdir()
+        running = Running(start(said, "run", str(self.folder), *chosen, **given))
+        self.started.append(running)
+        return running
 
-    def run(self, *arguments: str, **more: str) -> tuple[int, str]:
+    def run(self, *arguments: str, **given: str) -> tuple[int, str]:
         """A run to its end: exit code and output."""
-        process = self.start(*arguments, **more)
-        said, _ = process.communicate(timeout=LIMIT_S)
-        assert "Traceback" not in said, said
-        return process.returncode, said
+        return self.start(*arguments, **given).end()
 
     def wait_for(self, happened: Callable[[], Any]) -> None:
         """Wait until something has happened, while processes run."""
@@ -72,12 +92,9 @@ class Runs:
 
     def end(self) -> None:
         """Kill what still runs."""
-        for process in self.started:
-            if process.poll() is None:
-                process.kill()
-            if process.stdout:
-                process.stdout.close()
-            process.wait()
+        for running in self.started:
+            if not running.is_over:
+                running.kill()
 
     def paid(self, text: str | None = None) -> int:
         """How many generations were started, of one text or in all: the stand-in's own list."""

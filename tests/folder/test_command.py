@@ -1,7 +1,6 @@
 """What a user sees of `backburner run FOLDER`: files, exit codes, words."""
 
 import os
-import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -229,11 +228,10 @@ def test_ctrl_c_stops_early_and_the_next_run_goes_on(runs: Runs) -> None:
     """Exit code 2; nothing is lost, nothing paid twice."""
     for number in range(30):
         runs.write(f"{number}.txt")
-    process = runs.start(BACKBURNER_MAX_IN_FLIGHT="4")
+    running = runs.start(BACKBURNER_MAX_IN_FLIGHT="4")
     runs.wait_for(lambda: list(runs.out.glob("*.run.json")))
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 2, said
+    code, said = running.interrupt()
+    assert code == 2, said
     assert "Stopped early" in said
     code, said = runs.run()
     assert code == 0, said
@@ -243,16 +241,15 @@ def test_ctrl_c_stops_early_and_the_next_run_goes_on(runs: Runs) -> None:
 def test_watching_takes_what_appears_and_what_changes(runs: Runs) -> None:
     """Until Ctrl-C; at rest that is no early stop."""
     runs.write("first.txt")
-    process = runs.start("--stand-in", "--out", str(runs.out), "--watch")
+    running = runs.start("--stand-in", "--out", str(runs.out), "--watch")
     runs.wait_for((runs.out / "first.txt.run.json").exists)
     runs.write("later/second.txt")
     runs.wait_for((runs.out / "later/second.txt.run.json").exists)
     etag = runs.record("first.txt")["source"]["etag"]
     runs.write("first.txt", "It is another text now. Really.")
     runs.wait_for(lambda: runs.record("first.txt")["source"]["etag"] != etag)
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    code, said = running.interrupt()
+    assert code == 0, said
     assert "2 documents: 2 done, 0 failed" in said
     assert (runs.out / "first.txt.md").read_text() == summarise("It is another text now. Really.")
     assert runs.paid() == 3
@@ -263,9 +260,9 @@ def test_two_at_once_do_each_document_once(runs: Runs) -> None:
     for number in range(40):
         runs.write(f"{number}.txt")
     first, second = runs.start(), runs.start()
-    for process in (first, second):
-        said, _ = process.communicate(timeout=170)
-        assert process.returncode == 0, said
+    for running in (first, second):
+        code, said = running.end()
+        assert code == 0, said
     assert runs.paid() == 40
     assert len(runs.files()) == 80
 
@@ -275,10 +272,9 @@ def test_killed_again_and_again_nothing_is_lost(runs: Runs) -> None:
     for number in range(30):
         runs.write(f"{number}.txt")
     for goal in (1, 8, 16, 24):
-        process = runs.start()
-        runs.wait_for(lambda goal=goal, process=process: done(runs) >= goal or process.poll() is not None)
-        process.kill()
-        process.communicate()
+        running = runs.start()
+        runs.wait_for(lambda goal=goal, running=running: done(runs) >= goal or running.is_over)
+        running.kill()
     code, said = runs.run()
     assert code == 0, said
     for number in range(30):

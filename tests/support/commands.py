@@ -4,10 +4,13 @@ It is what the script `backburner` runs, from its first line on; only the librar
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from support import forks
@@ -26,14 +29,39 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
     return {**inherited, **_PLAIN, **_NOBODY, **given}
 
 
+@dataclass(frozen=True)
+class Started:
+    """The command while it runs, and afterwards what it said."""
+
+    process: BaseProcess
+    out: Path
+    errors: Path
+
+    def end(self, limit_s: float = _LIMIT_S) -> int:
+        """Wait for its end: the exit code, below 0 if a signal killed it."""
+        self.process.join(limit_s)
+        assert self.process.exitcode is not None, f"the command did not end: {self.out.read_text(errors='replace')}"
+        return self.process.exitcode
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, if it is still there."""
+        if self.process.is_alive() and self.process.pid:
+            os.kill(self.process.pid, number)
+
+
+def start(folder: Path, *arguments: str, **given: str) -> Started:
+    """Begin the command, with some variables in its environment; what it says is kept in a folder."""
+    out, errors = folder / "out", folder / "errors"
+    process = forks.fork(_main, arguments, environment(given), str(out), str(errors))
+    return Started(process, out, errors)
+
+
 def run(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
     """The command, run to its end, with some variables in its environment."""
     with tempfile.TemporaryDirectory() as folder:
-        out, errors = Path(folder, "out"), Path(folder, "errors")
-        process = forks.fork(_main, arguments, environment(given), str(out), str(errors))
-        process.join(_LIMIT_S)
-        assert process.exitcode is not None, "the command did not end"
-        return subprocess.CompletedProcess(arguments, process.exitcode, out.read_text(), errors.read_text())
+        started = start(Path(folder), *arguments, **given)
+        code = started.end()
+        return subprocess.CompletedProcess(arguments, code, started.out.read_text(), started.errors.read_text())
 
 
 def _main(arguments: tuple[str, ...], given: dict[str, str], out: str, errors: str) -> None:

@@ -12,6 +12,7 @@ for _module in (
     "backburner.adapters.connect",
     "openai.resources.responses",
     "backburner_cli.main",
+    "backburner_cli.folder.command",
 ):
     importlib.import_module(_module)
 _loader = botocore.loaders.create_loader()
