@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backburner.adapters.folder.database import Database
 from backburner.adapters.folder.presence import Presence
 from backburner.adapters.folder.queues import DEAD, MAX_RECEIVES, FolderQueue
 from backburner.errors import RetryLaterError
@@ -50,6 +53,20 @@ def test_two_processes_claim_once(reach: Reach) -> None:
         return await asyncio.gather(*puts, return_exceptions=True)
 
     assert sorted(type(one).__name__ for one in run(story())) == ["ConflictError"] * 19 + ["str"]
+
+
+def test_a_state_may_be_made_by_several_at_once(tmp_path: Path) -> None:
+    """None of those that open a new file at the same moment is told that it is locked."""
+
+    def opened(path: Path, others: threading.Barrier) -> None:
+        others.wait()
+        Database(path).open().close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(100):
+            barrier = threading.Barrier(4)
+            for done in [pool.submit(opened, tmp_path / f"{number}.db", barrier) for _ in range(4)]:
+                done.result()
 
 
 def test_a_file_that_somebody_edits_is_a_new_version(reach: Reach) -> None:

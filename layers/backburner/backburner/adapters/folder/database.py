@@ -1,14 +1,15 @@
 """One SQLite file behind one thread: what is asked for at the same time shares a transaction.
 
 Several processes may have the file open: a transaction begins by taking SQLite's write lock, which the system frees
-when its process dies. Files are put in place after the commit that names them, so a death in between is made good by
-whoever reads that row next (`objects.py`).
+when its process dies. Files are put in place after the commit that names them; what a death leaves between the two is
+finished later (`objects.py`).
 """
 
 import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from backburner.errors import BackburnerError, RetryLaterError
 T = TypeVar("T")
 _MAX_AT_ONCE: Final = 64
 _LOCK_LIMIT_S: Final = 60.0
+_LOCK_EVERY_S: Final = 0.02
 VERSION: Final = 1
 """Of the tables: a file of another version is refused, not guessed at."""
 _TABLES: Final = """
@@ -104,7 +106,7 @@ class Database:
     def open(self) -> sqlite3.Connection:
         """A connection of the caller's thread. Raises `OtherVersionError`, and `sqlite3.Error` for a damaged file."""
         db = sqlite3.connect(self.path, timeout=_LOCK_LIMIT_S, isolation_level=None)
-        db.execute("PRAGMA journal_mode=WAL")
+        _use_wal(db)
         db.execute("PRAGMA synchronous=NORMAL")
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version not in (0, VERSION):
@@ -177,6 +179,20 @@ class Database:
             if not isinstance(asked.error, BackburnerError):
                 asked.error = RetryLaterError(self.trouble)
                 asked.error.__cause__ = error
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging. SQLite does not wait for the lock of this one statement, so we do."""
+    until = time.monotonic() + _LOCK_LIMIT_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_LOCK_EVERY_S)
+        else:
+            return
 
 
 def _told(error: Exception) -> str:
