@@ -2,8 +2,8 @@
 
 PYTHON ?= python3
 ARCH ?= arm64
-# Two by default: the tests of the local cloud start a server and workers of their own.
-TEST_WORKERS ?= 2
+# More than there are cores: many tests wait, for a process or for a clock.
+TEST_WORKERS ?= 4
 TESTS ?= test
 PYTEST_ARGS ?=
 FUZZ_MINUTES ?= 10
