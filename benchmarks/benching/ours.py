@@ -10,11 +10,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from handlers.loading import context_for_a_tick_of, load
-from handlers.shapes import TIMERS, s3_notification
-
 from benching.documents import WARM, key_of, keys
 from benching.measure import silenced, timed
+from handlers.loading import context_for_a_tick_of, load
+from handlers.shapes import TIMERS, s3_notification
 
 _TICK_S = 50.0
 

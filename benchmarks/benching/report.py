@@ -53,7 +53,11 @@ class Figures:
 def shown(figures: Figures, out: Console) -> None:
     """Print the table."""
     table = Table(
-        "ms of processor for each (a second, on the wall)", *_NAMES.values(), "× obvious", "× limit", "peak MB"
+        "ms of processor for each (a second, on the wall)",
+        *_NAMES.values(),
+        "of the obvious",
+        "of the limit",
+        "peak MB",
     )
     for row, name in _ROWS.items():
         kept = figures.best[row]
@@ -62,7 +66,7 @@ def shown(figures: Figures, out: Console) -> None:
         table.add_row(name, *costs, *ratios, f"{kept['ours'].peak_mb:.0f}")
     out.print(table)
     usual = figures.starts["usual"]
-    table = Table("cold start: fresh process to the end of its first call", "seconds", "× import of both SDKs")
+    table = Table("cold start: fresh process to the end of its first call", "processor, s", "of both SDKs alone")
     table.add_row("import openai, boto3 and a client of each", f"{usual:.2f}", "1.00")
     for what, name in {"idle": "checker, nothing to do", "submit": "submit, one upload"}.items():
         table.add_row(name, f"{figures.starts[what]:.2f}", f"{figures.starts[what] / usual:.2f}")

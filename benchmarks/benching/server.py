@@ -1,8 +1,8 @@
 """The store, the queues and the provider in one process: `python -m benching.server` prints its port.
 
 `POST /_bench/<verb>` is for the benchmark itself: `counts` tells the calls so far and forgets them, `show?<text>` shows
-the messages that hold a text, `finish` and `run` say whether generations have ended, `loop` and `line` whether postponed
-messages show at once, `reset` forgets all.
+the messages that hold a text, `finish` and `run` say whether generations have ended, `loop` and `line` whether
+postponed messages show at once, `reset` forgets all.
 """
 
 import json

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError
-
 from backburner.adapters.connect import Cloud, reach
 from backburner.answers import Answer, Trouble
 from backburner.cancel import Canceller
@@ -76,7 +74,11 @@ def run(environment: Mapping[str, str], work: Callable[[Office], Awaitable[T]]) 
     logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command says what it does itself
 
     async def inside() -> T:
-        return await work(_open(environment))
+        office = _open(environment)
+        try:
+            return await work(office)
+        finally:
+            await office.cloud.drop_connections()
 
     try:
         return asyncio.run(inside())
@@ -84,8 +86,6 @@ def run(environment: Mapping[str, str], work: Callable[[Office], Awaitable[T]]) 
         raise CommandError(f"{error}\nThe functions' own environment is needed: {_PRINTED}.") from error
     except BackburnerError as error:
         raise CommandError(f"{error}; {reach_remedy(environment)}") from error
-    except BotoCoreError as error:
-        raise CommandError(f"{error} Set AWS_REGION, AWS_ENDPOINT_URL and credentials; {_PRINTED}.") from error
 
 
 def _open(environment: Mapping[str, str]) -> Office:

@@ -48,14 +48,7 @@ def unload(app: ModuleType) -> None:
     """Close what a handler's environment holds open."""
     if not app.connected.cache_info().currsize:
         return
-    ready = app.connected()
-    checker = ready.parts.tick.checker
-    if provider := checker.generator._cache.get("client"):
-        ready.runner.run(provider.close())
-    ready.runner.close()
-    checker.ledger.bucket.threads.shutdown()
-    for client in (checker.ledger.bucket.client, checker.pending.queue.client):
-        client.close()
+    app.connected().close()
 
 
 def client(service: str, url: str, region: str = REGION) -> Any:

@@ -2,8 +2,6 @@
 
 import importlib
 
-import botocore.loaders
-import botocore.session
 import openai
 
 for _module in (
@@ -12,14 +10,4 @@ for _module in (
     "openai.resources.responses",
 ):
     importlib.import_module(_module)
-_loader = botocore.loaders.create_loader()
-botocore.session.create_loader = lambda _path=None: _loader  # what is parsed once serves the sessions of all forks
-for _service in ("s3", "sqs"):
-    botocore.session.Session().create_client(
-        _service,
-        region_name="eu-central-1",
-        endpoint_url="http://127.0.0.1",
-        aws_access_key_id="none",
-        aws_secret_access_key="none",
-    )
 openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1")
