@@ -17,7 +17,8 @@ CORE = sorted(set(PACKAGE.rglob("*.py")) - set(ADAPTERS) - set(CHILD))
 FUNCTIONS = sorted((ROOT / "functions").rglob("*.py"))
 SDKS = {
     "aiobotocore", "aioboto3", "aiohttp", "aws_lambda_powertools", "boto3", "botocore", "httpx", "httpx2",
-    "mypy_boto3_s3", "mypy_boto3_sqs", "obstore", "openai", "requests", "s3transfer", "urllib3", "uvloop", "yandexcloud", "yarl",
+    "mypy_boto3_s3", "mypy_boto3_sqs", "obstore", "openai", "requests", "s3transfer", "urllib3", "uvloop",
+    "yandexcloud", "yarl",
 }  # fmt: skip
 READERS = {
     "chardet", "email", "lxml", "olefile", "pypdf", "pypdfium2_raw", "selectolax", "xlrd", "zipfile",
