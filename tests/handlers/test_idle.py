@@ -41,6 +41,7 @@ def test_an_idle_tick_touches_no_provider_and_imports_no_sdk(world: World, timer
     assert "openai" not in said["heavy"]
     assert "httpx2" not in said["heavy"]
     assert "botocore.session" not in said["heavy"]
+    assert "yaml" not in said["heavy"]
     assert world.stand_in.requests == ()
     assert world.keys() == ["ledger/governor.json"]
 
