@@ -10,18 +10,18 @@ from benching.documents import key_of
 
 
 def _idle() -> None:
-    from handlers.loading import context_for_a_tick_of, load  # noqa: PLC0415
-    from handlers.shapes import TIMERS  # noqa: PLC0415
+    from support.events import TIMERS  # noqa: PLC0415
+    from support.functions import context_of, load  # noqa: PLC0415
 
-    load("checker").handler(TIMERS["aws"], context_for_a_tick_of(1))
+    load("checker").handler(TIMERS["aws"], context_of(1))
 
 
 def _submit() -> None:
-    from handlers.loading import context_for_a_tick_of, load  # noqa: PLC0415
-    from handlers.shapes import s3_notification  # noqa: PLC0415
+    from support.events import s3_notification  # noqa: PLC0415
+    from support.functions import context_of, load  # noqa: PLC0415
 
     bucket, number = os.environ["BACKBURNER_BUCKET"], int(sys.argv[2])
-    load("submit").handler(s3_notification(bucket, [key_of(number)]), context_for_a_tick_of(60))
+    load("submit").handler(s3_notification(bucket, [key_of(number)]), context_of(60))
 
 
 def _usual() -> None:

@@ -10,11 +10,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from handlers.loading import context_for_a_tick_of, load
-from handlers.shapes import TIMERS, s3_notification
-
 from benching.documents import WARM, key_of, keys
 from benching.measure import silenced, timed
+from support.events import TIMERS, s3_notification
+from support.functions import context_of, load
 
 _TICK_S = 50.0
 
@@ -25,11 +24,11 @@ def submit(number: int) -> int:
     bucket = os.environ["BACKBURNER_BUCKET"]
     events = [s3_notification(bucket, [key]) for key in keys(number)]
     for n in range(WARM):
-        handler(s3_notification(bucket, [key_of(n, "warm")]), context_for_a_tick_of(60))
+        handler(s3_notification(bucket, [key_of(n, "warm")]), context_of(60))
 
     def work() -> int:
         for event in events:
-            handler(event, context_for_a_tick_of(60))
+            handler(event, context_of(60))
         return len(events)
 
     tell(timed(work).as_json())
@@ -41,7 +40,7 @@ def look(seconds: int) -> int:
     handler = _warm_checker()
 
     def work() -> int:
-        handler(TIMERS["aws"], context_for_a_tick_of(seconds))
+        handler(TIMERS["aws"], context_of(seconds))
         return 0
 
     tell(timed(work).as_json())
@@ -54,7 +53,7 @@ def check(_: int) -> int:
 
     def work() -> int:
         handled = 0
-        while counts := handler(TIMERS["aws"], context_for_a_tick_of(_TICK_S)):
+        while counts := handler(TIMERS["aws"], context_of(_TICK_S)):
             handled += counts.get("handled", 0)
             if not counts.get("handled"):
                 break
