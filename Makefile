@@ -29,7 +29,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture up test test-deep soak bench-batch bench-folder documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture up test test-deep soak bench bench-batch bench-folder documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -67,6 +67,9 @@ test-deep: setup ## Run the tests with every history, crash point and example, a
 
 soak: setup ## Thousands of jobs under random kills and faults, for minutes; SOAK_ARGS="--jobs 500"
 	$(BIN)/python benchmarks/soak.py $(SOAK_ARGS)
+
+bench: setup ## How fast the handlers are beside the obvious way and one core's limit; BENCH_ARGS="--jobs 2000"
+	$(BIN)/python benchmarks/bench.py $(BENCH_ARGS)
 
 bench-batch: setup ## One batch of 50,000 lines: seconds, memory, calls a line; BENCH_ARGS="--lines 2000"
 	$(BIN)/python benchmarks/batch.py $(BENCH_ARGS)

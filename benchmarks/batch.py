@@ -110,7 +110,7 @@ def _run(functions: Mapping[str, Measured], cloud: Cloud, end: datetime, out: Co
             if one.error:
                 out.print(f"{name} raised: {one.error}", highlight=False)
         memory = f"{told['checker'].peak_mb:.0f} MB in the checker"
-        out.print(f"[dim]{datetime.now(UTC):%H:%M:%S}  {cloud.count_open()} open, {memory}[/]", highlight=False)
+        out.print(f"[dim]{datetime.now(UTC):%H:%M:%S}  {cloud.count_open(())} open, {memory}[/]", highlight=False)
     return told
 
 
@@ -124,7 +124,7 @@ def _drain(checker: Measured, cloud: Cloud) -> None:
 def _wrong(lines: int, record: Any, cloud: Cloud, folder: Path) -> list[str]:
     """What contradicts the promise."""
     if record is None:
-        return [f"no run record; {cloud.count_open()} open records"]
+        return [f"no run record; {cloud.count_open(())} open records"]
     outputs, errors = folder / "outputs", folder / "errors"
     outputs.write_bytes(cloud.get(RESULT) or b"")
     errors.write_bytes(cloud.get(ERRORS) or b"")

@@ -1,6 +1,6 @@
 """A real handler in a process of its own, which counts its calls of S3 and SQS and tells its peak memory.
 
-Counted is each request as it leaves, by a hook of the clients: repeated ones too, since they cost as much.
+Counted is each request as it leaves the pool of connections: repeated ones too, since they cost as much.
 """
 
 import os
@@ -51,14 +51,15 @@ def _serve(pipe: Connection, function: str, environment: dict[str, str], log: st
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     forks.enter(environment, log)
     app, calls = functions.load(function), Counter[str]()
-    bucket, pending = _clients(app.connected())
+    http = app.connected().cloud.http
+    send = http.call
 
-    def count(event_name: str, **_: Any) -> None:
-        _, service, operation = event_name.split(".")
-        calls[f"{service} {operation}"] += 1
+    async def counted(method: str, url: str, headers: Mapping[str, str], *more: Any, **named: Any) -> Any:
+        action = headers.get("X-Amz-Target", "").rpartition(".")[2]
+        calls[f"sqs {action}" if action else f"s3 {'LIST' if 'list-type=' in url else method}"] += 1
+        return await send(method, url, headers, *more, **named)
 
-    for client in (bucket, pending):
-        client.meta.events.register("before-send", count)
+    http.call = counted
     while True:
         try:
             event, seconds = pipe.recv()
@@ -70,7 +71,3 @@ def _serve(pipe: Connection, function: str, environment: dict[str, str], log: st
         except Exception as raised:  # noqa: BLE001 - what a cloud would deliver again
             error = f"{type(raised).__name__}: {raised}"
         pipe.send(Told(error, calls, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
-
-
-def _clients(ready: Any) -> tuple[Any, Any]:
-    return ready.core.bucket.client, ready.core.tick.pending.queue.client

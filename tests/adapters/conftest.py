@@ -4,18 +4,17 @@ import asyncio
 import dataclasses
 import itertools
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import boto3
 import pytest
 
-from backburner.adapters.connect import speaking
+from backburner.adapters.account import Account, account
 from backburner.adapters.folder.queues import FolderQueue
-from backburner.adapters.queues import SqsQueue
-from backburner.adapters.storage import S3Bucket
+from backburner.adapters.http import Http
+from backburner.adapters.queues import SqsQueue, queue_calls
+from backburner.adapters.storage import S3Bucket, store_calls
 from backburner.ports import Bucket, Queue
 from backburner.settings import QueueProtocol
 from support.cloud import client
@@ -27,6 +26,9 @@ T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 VISIBILITY_S = 30
 _NAMES = itertools.count()
+_TRIES = 2
+POOL = Http(connect_s=2, read_s=5)
+"""What all adapters here share; it belongs to the loop of one `run` at a time."""
 
 
 @dataclass(frozen=True)
@@ -47,60 +49,67 @@ class QueueSubject:
     run: Run
 
 
-@pytest.fixture(scope="session")
-def threads() -> Iterator[ThreadPoolExecutor]:
-    """Threads for the calls of boto3."""
-    with ThreadPoolExecutor(16) as executor:
-        yield executor
+def run(story: Coroutine[Any, Any, T]) -> T:
+    """As `asyncio.run`; the connections are closed before its loop ends."""
+
+    async def told() -> T:
+        try:
+            return await story
+        finally:
+            await POOL.close()
+
+    return asyncio.run(told())
 
 
-def quick_client(service: str, endpoint: str) -> Any:
-    """A client with short limits and at most one retry."""
-    limits = {"connect_timeout": 2, "read_timeout": 5, "retries": {"mode": "standard", "max_attempts": 2}}
-    return client(service, endpoint, **limits)
+def at(url: str) -> Account:
+    """An account at a local address."""
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    return account({"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": url, **keys})
+
+
+def bucket_at(url: str, name: str) -> S3Bucket:
+    """A bucket whose calls are tried at most twice."""
+    return S3Bucket(calls=store_calls(POOL, at(url), tries=_TRIES), name=name)
+
+
+def queue_at(url: str, queue_url: str) -> SqsQueue:
+    """A queue whose calls are tried at most twice."""
+    return SqsQueue(calls=queue_calls(POOL, at(url), tries=_TRIES), url=queue_url)
 
 
 @pytest.fixture(scope="session")
 def s3(endpoint: str) -> Any:
     """A client of the local S3."""
-    return quick_client("s3", endpoint)
+    return client("s3", endpoint)
 
 
 @pytest.fixture(scope="session")
 def sqs(endpoint: str) -> Any:
     """A client of the local SQS."""
-    return quick_client("sqs", endpoint)
+    return client("sqs", endpoint)
 
 
 @pytest.fixture(scope="session")
-def sqs_query(endpoint: str) -> Any:
-    """A client of the local SQS that speaks the older form protocol."""
-    session = boto3.session.Session(botocore_session=speaking(QueueProtocol.QUERY), region_name="eu-central-1")
-    return session.client("sqs", endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test")
-
-
-@pytest.fixture(scope="session")
-def proxied(endpoint: str) -> Iterator[tuple[Proxy, Any]]:
-    """A proxy in front of the local cloud, and an S3 client that goes through it."""
+def proxied(endpoint: str) -> Iterator[Proxy]:
+    """A proxy in front of the local cloud."""
     with serve_proxy(endpoint) as proxy:
-        yield proxy, quick_client("s3", proxy.url)
+        yield proxy
 
 
 @pytest.fixture
-def new_bucket(s3: Any, threads: ThreadPoolExecutor) -> S3Bucket:
+def new_bucket(s3: Any, endpoint: str) -> S3Bucket:
     """A bucket of the test's own."""
     name = f"bucket-{next(_NAMES)}"
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    return S3Bucket(client=s3, name=name, threads=threads)
+    return bucket_at(endpoint, name)
 
 
 @pytest.fixture
-def wire(new_bucket: S3Bucket, proxied: tuple[Proxy, Any], threads: ThreadPoolExecutor) -> Iterator[Any]:
+def wire(new_bucket: S3Bucket, proxied: Proxy) -> Iterator[Any]:
     """The test's own bucket through a proxy: `wire.proxy`, `wire.bucket`, `wire.direct`."""
-    proxy, through = proxied
-    proxy.requests.clear()
-    yield Wire(proxy, S3Bucket(client=through, name=new_bucket.name, threads=threads), new_bucket)
-    proxy.rule = lambda _: None
+    proxied.requests.clear()
+    yield Wire(proxied, bucket_at(proxied.url, new_bucket.name), new_bucket)
+    proxied.rule = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -134,15 +143,15 @@ def bucket(request: pytest.FixtureRequest) -> BucketSubject:
     if request.param == "fake":
         world = World()
         return BucketSubject("fake", FakeBucket(world), world.run)
-    return BucketSubject("s3", request.getfixturevalue("new_bucket"), asyncio.run)
+    return BucketSubject("s3", request.getfixturevalue("new_bucket"), run)
 
 
 @pytest.fixture
-def new_queue(sqs: Any, threads: ThreadPoolExecutor) -> SqsQueue:
+def new_queue(sqs: Any, endpoint: str) -> SqsQueue:
     """A queue of the test's own."""
     attributes = {"VisibilityTimeout": str(VISIBILITY_S)}
     url = sqs.create_queue(QueueName=f"queue-{next(_NAMES)}", Attributes=attributes)["QueueUrl"]
-    return SqsQueue(client=sqs, url=url, threads=threads)
+    return queue_at(endpoint, url)
 
 
 @pytest.fixture(params=["fake", "sqs", "sqs-query", "folder"])
@@ -156,5 +165,5 @@ def queue(request: pytest.FixtureRequest) -> QueueSubject:
         return QueueSubject("fake", FakeQueue(world, visibility=VISIBILITY_S), world.run)
     queue: SqsQueue = request.getfixturevalue("new_queue")
     if request.param == "sqs-query":
-        queue = dataclasses.replace(queue, client=request.getfixturevalue("sqs_query"), _cache={})
-    return QueueSubject("sqs", queue, asyncio.run)
+        queue = dataclasses.replace(queue, protocol=QueueProtocol.QUERY, _cache={})
+    return QueueSubject("sqs", queue, run)

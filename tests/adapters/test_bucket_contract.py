@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from datetime import UTC, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -172,5 +173,62 @@ def test_both_times_are_the_stores_and_in_utc(bucket: BucketSubject) -> None:
             assert stored.last_modified.utcoffset() == stored.read_at.utcoffset() == timedelta(0)
             assert stored.last_modified.tzinfo is UTC
             assert -1 <= stored.age_s <= 5
+
+    bucket.run(story())
+
+
+def test_a_list_is_complete_and_in_order(bucket: BucketSubject) -> None:
+    """All keys below a prefix and no others, however awkward, each with its own ETag and size; or those behind one."""
+    keys = sorted(key for key in AWKWARD if key.startswith("inbox/"))
+
+    async def story() -> tuple[list[str], list[str]]:
+        etags = {key: await _put(bucket.bucket, key, key.encode()) for key in keys}
+        await _put(bucket.bucket, "other/a")
+        seen = [(key, stored) async for key, stored in bucket.bucket.listed("inbox/")]
+        assert {key: stored.etag for key, stored in seen} == etags
+        assert all(stored.size_bytes == len(key.encode()) and -1 <= stored.age_s <= 30 for key, stored in seen)
+        return [key for key, _ in seen], [key async for key, _ in bucket.bucket.listed("inbox/", keys[3])]
+
+    by_bytes = sorted(keys, key=str.encode)
+    found, behind = bucket.run(story())
+    assert (found, behind) == (by_bytes, [key for key in by_bytes if key.encode() > keys[3].encode()])
+
+
+def test_a_list_has_more_than_one_page(bucket: BucketSubject) -> None:
+    """1,000 keys are one page of S3."""
+
+    async def story() -> int:
+        for at in range(0, 1005, 15):
+            await asyncio.gather(*(_put(bucket.bucket, f"inbox/{n:04d}") for n in range(at, at + 15)))
+        return len([key async for key, _ in bucket.bucket.listed("inbox/")])
+
+    assert bucket.run(story()) == 1005
+
+
+def test_a_range_is_of_the_object_that_was_seen(bucket: BucketSubject) -> None:
+    """Of another one it is a conflict, of none it is None."""
+
+    async def story() -> None:
+        etag = await _put(bucket.bucket, "k", b"0123456789")
+        assert await bucket.bucket.get_range("k", 2, 5, etag) == b"234"
+        with pytest.raises(ConflictError):
+            await bucket.bucket.get_range("k", 2, 5, "0" * 32)
+        assert await bucket.bucket.get_range("nothing", 0, 1, etag) is None
+
+    bucket.run(story())
+
+
+def test_a_file_is_put_as_bytes_are(bucket: BucketSubject, tmp_path: Path) -> None:
+    """An empty one as well."""
+
+    async def story() -> list[bytes]:
+        bodies = [b"x" * 3_000_000, b""]
+        for number, body in enumerate(bodies):
+            path = tmp_path / str(number)
+            path.write_bytes(body)
+            await bucket.bucket.put(str(number), path, match=ABSENT, content_type=TEXT)
+        read = [await bucket.bucket.get(str(number)) for number in range(2)]
+        assert [stored.body for stored in read if stored] == bodies
+        return bodies
 
     bucket.run(story())

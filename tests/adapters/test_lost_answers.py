@@ -1,6 +1,5 @@
 """A store whose answers are lost, late or refusals: own writes are recognised, and nothing is taken for absent."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +12,7 @@ from backburner.ledger.records import OpenRecord, ProviderRef, RecipeRef, Source
 from backburner.ports import ABSENT, ConflictError, TooLargeError
 from support.proxy import CUT, HALVE, LOSE, Request, Say, once, s3_error
 
-from .conftest import Wire
+from .conftest import Wire, run
 
 WHEN = datetime(2031, 5, 17, tzinfo=UTC)
 RECORD = OpenRecord(
@@ -53,7 +52,7 @@ def test_a_claim_whose_answer_was_lost_is_ours(wire: Wire, wrong: Any) -> None:
         assert there is not None
         assert held.etag == there.etag
 
-    asyncio.run(story())
+    run(story())
     assert _puts(wire) == 2
 
 
@@ -75,7 +74,7 @@ def test_a_rewrite_whose_answer_was_lost_is_ours(wire: Wire, wrong: Any) -> None
         assert last is not None
         assert last.record.ticket == "v"
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_claim_of_somebody_else_is_not_ours(wire: Wire) -> None:
@@ -86,13 +85,13 @@ def test_a_claim_of_somebody_else_is_not_ours(wire: Wire) -> None:
         assert await Ledger(wire.direct).claim(RECORD) is not None
         assert await Ledger(wire.bucket).claim(RECORD) is None
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_passing_conflict_is_put_again(wire: Wire) -> None:
     """409 says that two requests met, not who won: what stands there decides."""
     wire.proxy.rule = once(_is_put, s3_error(409, "ConditionalRequestConflict"), times=2)
-    assert asyncio.run(Ledger(wire.bucket).claim(RECORD)) is not None
+    assert run(Ledger(wire.bucket).claim(RECORD)) is not None
     assert _puts(wire) == 3
 
 
@@ -100,7 +99,7 @@ def test_conflicts_without_end_are_left_for_later(wire: Wire) -> None:
     """Nobody else's record stands there: neither lost nor held."""
     wire.proxy.rule = once(_is_put, s3_error(409, "ConditionalRequestConflict"), times=100)
     with pytest.raises(RetryLaterError):
-        asyncio.run(Ledger(wire.bucket).claim(RECORD))
+        run(Ledger(wire.bucket).claim(RECORD))
 
 
 @pytest.mark.parametrize("verb", ["get", "head"])
@@ -109,7 +108,7 @@ def test_a_refusal_is_never_read_as_absent(wire: Wire, verb: str, status: int) -
     """Only the store's own word for `no such key` says that there is none."""
     wire.proxy.rule = once(_is_read, s3_error(status, "AccessDenied"), times=9)
     with pytest.raises(RetryLaterError):
-        asyncio.run(getattr(wire.bucket, verb)("inbox/a.txt"))
+        run(getattr(wire.bucket, verb)("inbox/a.txt"))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +127,7 @@ def test_an_object_that_alone_cannot_be_read_is_named(
     """Archived, encrypted with a key of its own, forbidden: its key comes along, and what to do."""
     wire.proxy.rule = once(_is_read, s3_error(status, code), times=9)
     with pytest.raises(UnreadableError, match=remedy if verb == "get" else "inbox/a.txt") as refused:
-        asyncio.run(getattr(wire.bucket, verb)("inbox/a.txt"))
+        run(getattr(wire.bucket, verb)("inbox/a.txt"))
     assert refused.value.key == "inbox/a.txt"
 
 
@@ -137,11 +136,11 @@ def test_a_refusal_that_passes_concerns_no_object(wire: Wire, status: int) -> No
     """An outage must not look like thousands of damaged objects; nor does a list or a write that is forbidden."""
     wire.proxy.rule = once(_is_read, s3_error(status, "SlowDown"), times=9)
     with pytest.raises(RetryLaterError) as refused:
-        asyncio.run(wire.bucket.get("inbox/a.txt"))
+        run(wire.bucket.get("inbox/a.txt"))
     assert not isinstance(refused.value, UnreadableError)
     wire.proxy.rule = once(_is_put, s3_error(403, "AccessDenied"), times=9)
     with pytest.raises(RetryLaterError) as refused:
-        asyncio.run(wire.bucket.put("k", b"x", match=ABSENT, content_type=TEXT))
+        run(wire.bucket.put("k", b"x", match=ABSENT, content_type=TEXT))
     assert not isinstance(refused.value, UnreadableError)
 
 
@@ -149,7 +148,7 @@ def test_a_bucket_that_is_not_there_is_no_absent_object(wire: Wire) -> None:
     """A wrong name of the bucket must not look like an empty one."""
     wire.proxy.rule = once(_is_read, s3_error(404, "NoSuchBucket"), times=9)
     with pytest.raises(RetryLaterError):
-        asyncio.run(wire.bucket.get("inbox/a.txt"))
+        run(wire.bucket.get("inbox/a.txt"))
 
 
 @pytest.mark.parametrize(("match", "status"), [(ABSENT, 403), ("etag", 403), (ABSENT, 404), ("etag", 500)])
@@ -158,21 +157,21 @@ def test_a_refused_put_is_no_conflict(wire: Wire, match: str, status: int) -> No
     code = "NoSuchBucket" if status == 404 else "AccessDenied"
     wire.proxy.rule = once(_is_put, s3_error(status, code), times=9)
     with pytest.raises(RetryLaterError):
-        asyncio.run(wire.bucket.put("k", b"x", match=match, content_type=TEXT))
+        run(wire.bucket.put("k", b"x", match=match, content_type=TEXT))
 
 
 def test_a_match_on_a_missing_key_that_answers_404_is_a_conflict(wire: Wire) -> None:
     """As S3 itself answers."""
     wire.proxy.rule = once(_is_put, s3_error(404, "NoSuchKey"))
     with pytest.raises(ConflictError):
-        asyncio.run(wire.bucket.put("k", b"x", match="etag", content_type=TEXT))
+        run(wire.bucket.put("k", b"x", match="etag", content_type=TEXT))
 
 
 def test_a_refused_delete_is_said(wire: Wire) -> None:
     """An object that must go and does not is tried again later."""
     wire.proxy.rule = once(lambda request: request.method == "DELETE", s3_error(403, "AccessDenied"), times=9)
     with pytest.raises(RetryLaterError):
-        asyncio.run(wire.bucket.delete("k"))
+        run(wire.bucket.delete("k"))
 
 
 @pytest.mark.parametrize(
@@ -184,10 +183,10 @@ def test_a_refused_delete_is_said(wire: Wire) -> None:
 )
 def test_an_object_is_read_whole_or_not_at_all(wire: Wire, wrong: Any) -> None:
     """A body that is cut off is never taken for the document."""
-    asyncio.run(wire.direct.put("k", b"x" * 10_000, match=ABSENT, content_type=TEXT))
+    run(wire.direct.put("k", b"x" * 10_000, match=ABSENT, content_type=TEXT))
     wire.proxy.rule = once(_is_read, wrong, times=9)
     with pytest.raises(RetryLaterError):
-        asyncio.run(wire.bucket.get("k"))
+        run(wire.bucket.get("k"))
 
 
 def test_what_is_too_large_is_not_read(wire: Wire) -> None:
@@ -195,7 +194,7 @@ def test_what_is_too_large_is_not_read(wire: Wire) -> None:
     headers = {"Content-Length": str(10**12), "ETag": '"e"', "Last-Modified": "Sat, 17 May 2031 12:00:00 GMT"}
     wire.proxy.rule = once(_is_read, Say(200, b"x", headers), times=9)
     with pytest.raises(TooLargeError) as refused:
-        asyncio.run(wire.bucket.get("k", 1000))
+        run(wire.bucket.get("k", 1000))
     assert refused.value.size_bytes == 10**12
 
 
@@ -211,7 +210,7 @@ def test_ages_are_by_the_stores_clock(wire: Wire) -> None:
     async def story() -> list[float]:
         return [stored.age_s for stored in (await wire.bucket.get("k"), await wire.bucket.head("k")) if stored]
 
-    assert asyncio.run(story()) == [100, 100]
+    assert run(story()) == [100, 100]
 
 
 def test_metadata_is_read_whatever_case_a_store_sends_it_in(wire: Wire) -> None:
@@ -219,6 +218,6 @@ def test_metadata_is_read_whatever_case_a_store_sends_it_in(wire: Wire) -> None:
     date = "Sat, 17 May 1997 12:00:00 GMT"
     headers = {"ETag": '"e"', "Last-Modified": date, "Date": date, "X-Amz-Meta-Backburner-Run": "Job.1"}
     wire.proxy.rule = once(_is_read, Say(200, b"x", headers))
-    stored = asyncio.run(wire.bucket.get("k"))
+    stored = run(wire.bucket.get("k"))
     assert stored is not None
     assert stored.metadata == {"backburner-run": "Job.1"}

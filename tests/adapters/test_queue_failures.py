@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from backburner.errors import RetryLaterError
 from backburner.ports import Received
 from support.proxy import CUT, Proxy, Request, Say, serve_proxy
 
-from .conftest import client
+from .conftest import queue_at, run
 
 TOLERATED = [
     "MessageNotInflight",
@@ -23,19 +22,18 @@ TOLERATED = [
 
 
 @pytest.fixture(scope="module")
-def stub() -> Iterator[tuple[Proxy, Any]]:
-    """A server that answers as the test says, and a client of it; behind it there is nothing."""
+def stub() -> Iterator[Proxy]:
+    """A server that answers as the test says; behind it there is nothing."""
     with serve_proxy("http://127.0.0.1:1") as proxy:
-        yield proxy, client("sqs", proxy.url)
+        yield proxy
 
 
 @pytest.fixture
-def queue(stub: tuple[Proxy, Any], threads: ThreadPoolExecutor) -> Iterator[tuple[Proxy, SqsQueue]]:
+def queue(stub: Proxy) -> Iterator[tuple[Proxy, SqsQueue]]:
     """A queue at that server."""
-    proxy, sqs = stub
-    proxy.requests.clear()
-    yield proxy, SqsQueue(client=sqs, url=f"{proxy.url}/1/q", threads=threads)
-    proxy.rule = lambda _: None
+    stub.requests.clear()
+    yield stub, queue_at(stub.url, f"{stub.url}/1/q")
+    stub.rule = lambda _: None
 
 
 def _message(n: int) -> Received:
@@ -66,7 +64,7 @@ def test_a_failed_send_reaches_its_sender_alone(queue: tuple[Proxy, SqsQueue]) -
     async def story() -> list[Any]:
         return await asyncio.gather(*(subject.send(str(n), 0) for n in range(25)), return_exceptions=True)
 
-    ended = asyncio.run(story())
+    ended = run(story())
     assert [isinstance(one, RetryLaterError) for one in ended] == [n % 3 == 0 for n in range(25)]
     assert [one for one in ended if not isinstance(one, RetryLaterError)] == [None] * 16
     assert sorted(len(json.loads(request.body)["Entries"]) for request in proxy.requests) == [5, 10, 10]
@@ -80,7 +78,7 @@ def test_a_batch_keeps_to_the_bytes_of_one_call(queue: tuple[Proxy, SqsQueue]) -
     async def story() -> None:
         await asyncio.gather(*(subject.send("é" * 40_000, 0) for _ in range(9)))
 
-    asyncio.run(story())
+    run(story())
     bodies = [[entry["MessageBody"] for entry in json.loads(request.body)["Entries"]] for request in proxy.requests]
     assert sum(map(len, bodies)) == 9
     assert max(len("".join(batch).encode()) for batch in bodies) <= 256_000
@@ -98,7 +96,7 @@ def test_a_failed_entry_reaches_its_caller_alone(queue: tuple[Proxy, SqsQueue], 
         ]
         return await asyncio.gather(*calls, return_exceptions=True)
 
-    ended = asyncio.run(story())
+    ended = run(story())
     assert [n for n, one in enumerate(ended) if one is not None] == [7, 17]
     assert all(isinstance(ended[n], RetryLaterError) for n in (7, 17))
 
@@ -113,7 +111,7 @@ def test_a_message_in_other_hands_is_no_error(queue: tuple[Proxy, SqsQueue], cod
         calls = [subject.postpone(_message(0), 5), subject.delete(_message(0)), subject.delete(_message(1))]
         return await asyncio.gather(*calls, return_exceptions=True)
 
-    ended = asyncio.run(story())
+    ended = run(story())
     assert ended[:2] == [None, None]
     assert isinstance(ended[2], RetryLaterError)
 
@@ -124,7 +122,7 @@ def test_a_send_tolerates_nothing(queue: tuple[Proxy, SqsQueue], code: str) -> N
     proxy, subject = queue
     proxy.rule = _failing(lambda _: code)
     with pytest.raises(RetryLaterError):
-        asyncio.run(subject.send("m", 0))
+        run(subject.send("m", 0))
 
 
 @pytest.mark.parametrize("act", [CUT, Say(403, b'{"__type":"AccessDenied"}'), Say(500)])
@@ -136,7 +134,7 @@ def test_a_call_that_fails_as_a_whole_reaches_everybody(queue: tuple[Proxy, SqsQ
     async def story() -> list[Any]:
         return await asyncio.gather(*(subject.send(str(n), 0) for n in range(3)), return_exceptions=True)
 
-    assert [type(one) for one in asyncio.run(story())] == [RetryLaterError] * 3
+    assert [type(one) for one in run(story())] == [RetryLaterError] * 3
 
 
 def test_a_receive_that_fails_is_said(queue: tuple[Proxy, SqsQueue]) -> None:
@@ -144,7 +142,7 @@ def test_a_receive_that_fails_is_said(queue: tuple[Proxy, SqsQueue]) -> None:
     proxy, subject = queue
     proxy.rule = lambda _: Say(403, b'{"__type":"AccessDenied"}')
     with pytest.raises(RetryLaterError):
-        asyncio.run(subject.receive(10, 0))
+        run(subject.receive(10, 0))
 
 
 def test_a_caller_that_gave_up_spoils_nobody_elses_batch(queue: tuple[Proxy, SqsQueue]) -> None:
@@ -158,4 +156,4 @@ def test_a_caller_that_gave_up_spoils_nobody_elses_batch(queue: tuple[Proxy, Sqs
         first.cancel()
         assert await asyncio.wait_for(second, 5) is None
 
-    asyncio.run(story())
+    run(story())

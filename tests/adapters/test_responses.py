@@ -62,6 +62,7 @@ class Provider:
             try:
                 return await story(api)
             finally:
+                await api.drop_connections()
                 for client in clients.made:
                     await client.close()
 

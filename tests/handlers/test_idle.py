@@ -18,7 +18,7 @@ IDLE = """
 import json, sys
 from support.functions import load
 counts = load("checker").handler(json.loads(sys.argv[1]), None)
-heavy = {"openai", "httpx2", "jsonschema_rs", "yaml"} & set(sys.modules)
+heavy = {"boto3", "botocore.session", "openai", "httpx2", "jsonschema_rs", "yaml"} & set(sys.modules)
 print(json.dumps({"counts": counts, "heavy": sorted(heavy)}), file=sys.stderr)
 """
 
@@ -40,6 +40,8 @@ def test_an_idle_tick_touches_no_provider_and_imports_no_sdk(world: WarmDeployme
     assert said["counts"] == {}
     assert "openai" not in said["heavy"]
     assert "httpx2" not in said["heavy"]
+    assert "botocore.session" not in said["heavy"]
+    assert "yaml" not in said["heavy"]
     assert world.stand_in.requests == ()
     assert world.keys() == ["ledger/governor.json"]
 

@@ -3,8 +3,6 @@
 import importlib
 import sys
 
-import botocore.loaders
-import botocore.session
 import openai
 
 for _module in (
@@ -15,16 +13,6 @@ for _module in (
     "backburner_cli.folder.command",
 ):
     importlib.import_module(_module)
-_loader = botocore.loaders.create_loader()
-botocore.session.create_loader = lambda _path=None: _loader  # what is parsed once serves the sessions of all forks
-for _service in ("s3", "sqs"):
-    botocore.session.Session().create_client(
-        _service,
-        region_name="eu-central-1",
-        endpoint_url="http://127.0.0.1",
-        aws_access_key_id="none",
-        aws_secret_access_key="none",
-    )
 openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1")
 for _name in [name for name in sys.modules if name.partition(".")[0] == "backburner_cli"]:
     del sys.modules[_name]  # it reads the environment as it is imported: each command does that anew

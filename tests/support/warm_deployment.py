@@ -21,14 +21,7 @@ def unload(app: ModuleType) -> None:
     """Close what a handler's environment holds open."""
     if not app.connected.cache_info().currsize:
         return
-    ready = app.connected()
-    checker = ready.core.tick.checker
-    if provider := checker.generator._cache.get("client"):
-        ready.runner.run(provider.close())
-    ready.runner.close()
-    checker.ledger.bucket.threads.shutdown()
-    for client in (checker.ledger.bucket.client, checker.messenger.pending.queue.client):
-        client.close()
+    app.connected().close()
 
 
 @dataclass

@@ -18,8 +18,9 @@ CHILD = sorted((PACKAGE / "extraction").rglob("*.py"))
 CORE = sorted(set(PACKAGE.rglob("*.py")) - set(ADAPTERS) - set(CHILD))
 FUNCTIONS = sorted((ROOT / "functions").rglob("*.py"))
 SDKS = {
-    "aiobotocore", "aioboto3", "aws_lambda_powertools", "boto3", "botocore", "httpx", "httpx2", "mypy_boto3_s3",
-    "mypy_boto3_sqs", "obstore", "openai", "requests", "s3transfer", "urllib3", "yandexcloud",
+    "aiobotocore", "aioboto3", "aiohttp", "aws_lambda_powertools", "boto3", "botocore", "httpx", "httpx2",
+    "mypy_boto3_s3", "mypy_boto3_sqs", "obstore", "openai", "requests", "s3transfer", "urllib3", "uvloop",
+    "yandexcloud", "yarl",
 }  # fmt: skip
 READERS = {
     "chardet", "email", "lxml", "olefile", "pypdf", "pypdfium2_raw", "selectolax", "xlrd", "zipfile",
@@ -27,7 +28,15 @@ READERS = {
 """What meets files of strangers: in a child only."""
 EXCHANGED = "backburner.extraction.child"
 """All that a parent knows of the child."""
-LATE = {"openai", "httpx2", "jsonschema_rs", "aws_lambda_powertools.utilities.parameters"}
+LATE = {
+    "boto3",
+    "boto3.session",
+    "botocore",
+    "openai",
+    "httpx2",
+    "jsonschema_rs",
+    "aws_lambda_powertools.utilities.parameters",
+}
 """Imported where they are first needed: an idle tick never pays for them."""
 HARMLESS = (
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If,
@@ -47,9 +56,9 @@ for kind in (threading.Thread, asyncio.BaseEventLoop, concurrent.futures.ThreadP
     watch(kind)
 sys.addaudithook(lambda event, _: made.append(event) if event in ("socket.connect", "subprocess.Popen") else None)
 importlib.import_module(sys.argv[1])
-if "botocore.client" in sys.modules:
+if "aiohttp" in sys.modules:
     import gc
-    client = sys.modules["botocore.client"].BaseClient
+    client = sys.modules["aiohttp"].ClientSession
     made += [type(one).__name__ for one in gc.get_objects() if isinstance(one, client)]
 print(json.dumps({"made": made, "threads": threading.active_count(), "modules": sorted(sys.modules)}))
 """
@@ -161,7 +170,7 @@ def test_importing_a_module_starts_nothing(module: str) -> None:
     seen = _imports_of(module)
     assert seen["made"] == []
     assert seen["threads"] == 1
-    late = {"openai", "httpx2", "jsonschema_rs"}
+    late = {"boto3", "botocore.session", "openai", "httpx2", "jsonschema_rs"}
     assert not set(seen["modules"]) & (late | READERS - {"email", "zipfile"})
     if not module.startswith("backburner.adapters"):
         assert not set(seen["modules"]) & SDKS

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs
 
 import boto3
 
-from backburner.adapters.storage import S3Bucket
+from backburner.adapters.account import account
+from backburner.adapters.http import Http
+from backburner.adapters.storage import S3Bucket, store_calls
 from backburner.maintenance.dead_letters import Kind, understand
+from backburner.ports import Stored
 from backburner_cli.local.yandex.events import object_event
 from support.proxy import serve_proxy
 from support.yandex_deployment import YandexDeployment
@@ -39,10 +41,18 @@ def test_metadata_names_come_back_recased_and_are_understood(world: YandexDeploy
     )
     s3.put_object(Bucket=world.bucket, Key="results/a.md", Body=b"x", Metadata={"backburner-run": "Job.1"})
     assert s3.head_object(Bucket=world.bucket, Key="results/a.md")["Metadata"] == {"Backburner-Run": "Job.1"}
-    with ThreadPoolExecutor(1) as threads:
-        bucket = S3Bucket(client=s3, name=world.bucket, threads=threads)
-        stored = asyncio.run(bucket.head("results/a.md"))
     s3.close()
+    keys = {"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "-"}
+    there = account({"AWS_REGION": world.region, "AWS_ENDPOINT_URL": world.storage, **keys})
+
+    async def read() -> Stored | None:
+        http = Http(connect_s=5, read_s=5)
+        try:
+            return await S3Bucket(calls=store_calls(http, there), name=world.bucket).head("results/a.md")
+        finally:
+            await http.close()
+
+    stored = asyncio.run(read())
     assert stored is not None
     assert stored.metadata == {"backburner-run": "Job.1"}
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import boto3.session
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -99,8 +100,17 @@ async def _findings(environment: Mapping[str, str], *, generates: bool) -> Async
         yield Finding(check="settings", level=Level.PROBLEM, message=str(error), remedy=remedy)
         return
     yield Finding(check="settings", level=Level.OK, message=f"{settings.provider}, {settings.model}")
-    deployment = _Deployment(settings, cloud, environment)
-    bucket = await deployment.bucket()
+    try:
+        async for finding in _cloud_findings(_Deployment(settings, cloud, environment)):
+            yield finding
+    finally:
+        await cloud.drop_connections()
+    for name, level, message, remedy in await provider_findings(settings, generates=generates):
+        yield Finding(check=name, level=Level(level), message=message, remedy=remedy)
+
+
+async def _cloud_findings(deployment: _Deployment) -> AsyncIterator[Finding]:
+    bucket, environment = await deployment.bucket(), deployment.environment
     for finding in bucket:
         yield finding
     if bucket[-1].level is not Level.PROBLEM:
@@ -110,8 +120,6 @@ async def _findings(environment: Mapping[str, str], *, generates: bool) -> Async
     for check in (deployment.queues, deployment.lease):
         for finding in await _guarded(check, environment):
             yield finding
-    for name, level, message, remedy in await provider_findings(settings, generates=generates):
-        yield Finding(check=name, level=Level(level), message=message, remedy=remedy)
 
 
 async def _guarded(check: Check, environment: Mapping[str, str]) -> list[Finding]:
@@ -138,7 +146,7 @@ class _Deployment:
             await self.cloud.bucket.head(GOVERNOR)
             async for _ in self.cloud.bucket.listed(INBOX):
                 break
-        except (BackburnerError, BotoCoreError) as error:
+        except BackburnerError as error:
             return [
                 Finding(check="bucket", level=Level.PROBLEM, message=str(error), remedy=reach_remedy(self.environment))
             ]
@@ -172,8 +180,9 @@ class _Deployment:
 
     async def trigger(self) -> list[Finding]:
         """Uploads below inbox/ reach the submit function."""
-        client = self.cloud.bucket.client
+        region = self.cloud.bucket.calls.account.region
         try:
+            client = boto3.session.Session(region_name=region).client("s3")
             told: Any = await asyncio.to_thread(
                 client.get_bucket_notification_configuration, Bucket=self.settings.bucket
             )
@@ -241,14 +250,12 @@ class _Deployment:
         for name in ("pending", "backlog", "dead"):
             queue: SqsQueue = getattr(self.cloud, name)
             try:
-                told = await asyncio.to_thread(
-                    queue.client.get_queue_attributes, QueueUrl=queue.url, AttributeNames=["All"]
-                )
-            except (ClientError, BotoCoreError) as error:
+                told = await queue.attributes("All")
+            except BackburnerError as error:
                 remedy = f"is BACKBURNER_{name.upper()}_QUEUE_URL this deployment's? {reach_remedy(self.environment)}"
                 found.append(Finding(check=f"{name} queue", level=Level.PROBLEM, message=str(error), remedy=remedy))
                 continue
-            found += queue_findings(name, {str(each): value for each, value in told["Attributes"].items()})
+            found += queue_findings(name, told)
         return found
 
     async def lease(self) -> list[Finding]:

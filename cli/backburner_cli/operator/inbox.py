@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import boto3
 import msgspec
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
 
-from backburner.adapters.storage import S3Bucket
+from backburner.adapters.account import account
+from backburner.adapters.http import Http
+from backburner.adapters.storage import S3Bucket, store_calls
 from backburner.documents.recipes import MAX_RECIPE_BYTES, fingerprint, model_in
 from backburner.errors import BackburnerError, ConfigError
 from backburner.ledger.keys import OutputLocation, job_id, recipe_keys
@@ -26,18 +24,10 @@ from backburner_cli.operator.files import PutError
 from backburner_cli.terminal import reach_remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
 R = TypeVar("R", bound=JobRecord)
-_THREADS = 16
-_NETWORK = Config(
-    connect_timeout=5,
-    read_timeout=60,
-    max_pool_connections=_THREADS,
-    retries={"mode": "standard", "max_attempts": 5},
-    request_checksum_calculation="when_required",  # S3-compatible services need not know Amazon's newer checksums
-    response_checksum_validation="when_required",
-)
+_CONNECT_S, _READ_S, _TRIES = 5.0, 60.0, 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,19 +80,22 @@ class Inbox:
             return None
 
 
-@contextmanager
-def reach_inbox(environment: Mapping[str, str]) -> Iterator[Inbox]:
+@asynccontextmanager
+async def reach_inbox(environment: Mapping[str, str]) -> AsyncIterator[Inbox]:
     """The bucket while the block runs. Raises `PutError` with the remedy where it cannot be reached."""
     logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command says what it does itself
     name = environment.get(EXPORTED)
     if not name:
         raise PutError(f"BACKBURNER_BUCKET is not set. {HOW_TO_NAME}; or export the bucket's name")
     try:
-        region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
-        client = boto3.session.Session(region_name=region).client("s3", config=_NETWORK)
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="backburner") as threads:
-            yield Inbox(bucket=S3Bucket(client=client, name=name, threads=threads), settings=_settings(environment))
-    except (BotoCoreError, BackburnerError) as error:
+        cloud = account(environment)
+        http = Http(connect_s=_CONNECT_S, read_s=_READ_S, ca_file=cloud.ca_file)
+        try:
+            bucket = S3Bucket(calls=store_calls(http, cloud, tries=_TRIES), name=name)
+            yield Inbox(bucket=bucket, settings=_settings(environment))
+        finally:
+            await http.close()
+    except BackburnerError as error:
         raise PutError(f"{error}: {reach_remedy(environment)}") from error
 
 

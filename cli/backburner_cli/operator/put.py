@@ -63,8 +63,12 @@ def upload(environment: Mapping[str, str], wish: Wish, *, as_json: bool) -> None
     """Upload documents; with `wait`, show what becomes of them. Raises `PutError` if something failed."""
     files, folders = documents_in(wish.named)
     documents = sample(keys_of(files, wish.recipe, Path.cwd(), folders), wish.sample)
-    with reach_inbox(environment) as inbox:
-        asyncio.run(_all(inbox, wish, documents, as_json=as_json))
+
+    async def reached() -> None:
+        async with reach_inbox(environment) as inbox:
+            await _all(inbox, wish, documents, as_json=as_json)
+
+    asyncio.run(reached())
 
 
 async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_json: bool) -> None:

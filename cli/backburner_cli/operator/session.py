@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
-from botocore.exceptions import BotoCoreError
 
 from backburner.adapters.connect import Cloud, reach
 from backburner.capacity.limits import Counters
@@ -129,19 +128,24 @@ class OperatorSession:
 
 def run(environment: Mapping[str, str], work: Callable[[OperatorSession], Awaitable[T]]) -> T:
     """Do something with bucket and queues. Raises `CommandError` with the remedy where they cannot be reached."""
-    return _plainly(environment, lambda: work(_open(environment)))
+    return _plainly(environment, lambda settings, cloud: work(_session(settings, cloud)))
 
 
 def read(environment: Mapping[str, str], work: Callable[[Records], Awaitable[T]]) -> T:
     """Read something in the bucket. Raises `CommandError` with the remedy where it cannot be reached."""
-    return _plainly(environment, lambda: work(_records(environment)))
+    return _plainly(environment, lambda settings, cloud: work(_records(settings, cloud)))
 
 
-def _plainly(environment: Mapping[str, str], work: Callable[[], Awaitable[T]]) -> T:
+def _plainly(environment: Mapping[str, str], work: Callable[[Settings, Cloud], Awaitable[T]]) -> T:
     logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command says what it does itself
 
     async def inside() -> T:
-        return await work()
+        settings = from_env(environment, needs_key=False)
+        cloud = reach(settings, environment)
+        try:
+            return await work(settings, cloud)
+        finally:
+            await cloud.drop_connections()
 
     try:
         return asyncio.run(inside())
@@ -150,21 +154,15 @@ def _plainly(environment: Mapping[str, str], work: Callable[[], Awaitable[T]]) -
         raise CommandError(f"{named}{error}\nThe functions' own environment is needed: {_PRINTED}.") from error
     except BackburnerError as error:
         raise CommandError(f"{error}; {reach_remedy(environment)}") from error
-    except BotoCoreError as error:
-        raise CommandError(f"{error} Set AWS_REGION, AWS_ENDPOINT_URL and credentials; {_PRINTED}.") from error
 
 
-def _open(environment: Mapping[str, str]) -> OperatorSession:
-    settings = from_env(environment, needs_key=False)
-    cloud = reach(settings, environment)
+def _session(settings: Settings, cloud: Cloud) -> OperatorSession:
     nothing_starts_here = dataclasses.replace(settings, max_in_flight=0)
     core = assemble(nothing_starts_here, cloud.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
     return OperatorSession(settings=settings, cloud=cloud, core=core)
 
 
-def _records(environment: Mapping[str, str]) -> Records:
-    settings = from_env(environment, needs_key=False)
-    cloud = reach(settings, environment)
+def _records(settings: Settings, cloud: Cloud) -> Records:
     return Records(
         settings=settings,
         bucket=cloud.bucket,

@@ -1,44 +1,32 @@
 """The outside world as the settings name it: the one place where core and adapters meet."""
 
 import asyncio
+import atexit
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-import boto3
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+import uvloop
 
+from backburner.adapters.account import account
 from backburner.adapters.clock import SystemClock
 from backburner.adapters.extraction import ChildExtractor
-from backburner.adapters.queryprotocol import QueryLoader
-from backburner.adapters.queues import SqsQueue
+from backburner.adapters.http import Http
+from backburner.adapters.queues import SqsQueue, queue_calls
 from backburner.adapters.responses import ResponsesApi
 from backburner.adapters.secret import ProviderKey
-from backburner.adapters.storage import S3Bucket
+from backburner.adapters.storage import S3Bucket, store_calls
 from backburner.capacity.timing import Pace
-from backburner.errors import ConfigError
 from backburner.memory.budget import DEFAULT_LARGE_BYTES, MEBIBYTE, MemoryBudget
 from backburner.ports import Generator
-from backburner.settings import QueueProtocol, Settings, from_env
+from backburner.settings import Settings, from_env
 from backburner.wiring import Core, Ports, assemble
 
 T = TypeVar("T")
-_THREADS = 32
-"""Calls to bucket and queues at the same time; boto3 gains nothing from more on one core."""
-_NETWORK = Config(
-    connect_timeout=5,
-    read_timeout=20,
-    max_pool_connections=_THREADS,
-    retries={"mode": "standard", "max_attempts": 4},
-    request_checksum_calculation="when_required",  # S3-compatible services need not know Amazon's newer checksums
-    response_checksum_validation="when_required",
-)
+_CONNECT_S, _READ_S = 5.0, 20.0
 _IDLE_S = 3.0
 """Longer without a call, and a suspended instance may hold connections that are dead and do not know it."""
 
@@ -58,6 +46,7 @@ class Cloud:
     dead: SqsQueue
     extractor: ChildExtractor
     memory: MemoryBudget
+    http: Http
 
     def ports(self, generator: Generator) -> Ports:
         """The outside world, with a provider."""
@@ -72,10 +61,9 @@ class Cloud:
             memory=self.memory,
         )
 
-    def drop_connections(self) -> None:
-        """Close what is pooled; the next call opens anew."""
-        for client in (self.bucket.client, self.pending.client):
-            client.close()
+    async def drop_connections(self) -> None:
+        """Close what is pooled; the next call opens anew. Must have been called before the loop of the calls ends."""
+        await self.http.close()
 
 
 @dataclass(kw_only=True)
@@ -87,49 +75,44 @@ class Connected:
     cloud: Cloud
     generator: ResponsesApi
     key: ProviderKey
-    runner: asyncio.Runner = field(default_factory=asyncio.Runner)
+    runner: asyncio.Runner = field(default_factory=partial(asyncio.Runner, loop_factory=uvloop.new_event_loop))
     _rested_at: float = field(default_factory=time.time)
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], context: object) -> T:
         """Run a call of the function. Raises `ConfigError` where there is no key, and whatever the work raises."""
         self.key.take(context)
         if time.time() - self._rested_at > _IDLE_S:  # the wall clock: others may stand still in a suspended instance
-            self.cloud.drop_connections()
-            self.runner.run(self.generator.drop_connections())
+            self.runner.run(self._drop_connections())
         try:
             return self.runner.run(work())
         finally:
             self._rested_at = time.time()
 
+    def close(self) -> None:
+        """Close all connections and the loop: nothing can be run any more."""
+        atexit.unregister(self.close)
+        self.runner.run(self._drop_connections())
+        self.runner.close()
+
+    async def _drop_connections(self) -> None:
+        await self.cloud.drop_connections()
+        await self.generator.drop_connections()
+
 
 def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
     """Make the clients; reaches nothing yet. Raises `ConfigError` where no region is known."""
-    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="backburner")
-    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")  # boto3 reads only the second
-    memory = MemoryBudget(large_bytes=_large_bytes(environment))
-    session = boto3.session.Session(region_name=region, botocore_session=speaking(settings.queue_protocol))
-    try:
-        bucket = S3Bucket(client=session.client("s3", config=_NETWORK), name=settings.bucket, threads=threads)
-        queue = partial(SqsQueue, client=session.client("sqs", config=_NETWORK), threads=threads)
-    except BotoCoreError as error:
-        raise ConfigError(f"no client for bucket and queues: {error} Set AWS_REGION.") from error
+    memory, cloud = MemoryBudget(large_bytes=_large_bytes(environment)), account(environment)
+    http = Http(connect_s=_CONNECT_S, read_s=_READ_S, ca_file=cloud.ca_file)
+    queue = partial(SqsQueue, calls=queue_calls(http, cloud), protocol=settings.queue_protocol)
     return Cloud(
-        bucket=bucket,
+        bucket=S3Bucket(calls=store_calls(http, cloud), name=settings.bucket),
         pending=queue(url=settings.pending_queue_url),
         backlog=queue(url=settings.backlog_queue_url),
         dead=queue(url=settings.dead_queue_url),
         extractor=ChildExtractor(memory_bytes=memory.large_bytes, slots=memory.large),
         memory=memory,
+        http=http,
     )
-
-
-def speaking(protocol: QueueProtocol) -> botocore.session.Session | None:
-    """A session whose SQS speaks the older protocol, None where the usual one will do."""
-    if protocol is QueueProtocol.JSON:
-        return None
-    session = botocore.session.Session()
-    session.register_component("data_loader", QueryLoader(session.get_config_variable("data_path")))
-    return session
 
 
 def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: float, swap_tries: int) -> Connected:
@@ -145,7 +128,9 @@ def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: floa
         creates=None if rate is None else Pace(rate, SystemClock()),
     )
     core = assemble(settings, cloud.ports(generator), create_limit_s=create_limit_s, swap_tries=swap_tries)
-    return Connected(settings=settings, core=core, cloud=cloud, generator=generator, key=key)
+    connected = Connected(settings=settings, core=core, cloud=cloud, generator=generator, key=key)
+    atexit.register(connected.close)
+    return connected
 
 
 def _large_bytes(environment: Mapping[str, str]) -> int:

@@ -1,48 +1,74 @@
 """The older form protocol of SQS, for services that do not speak its JSON protocol: the same calls, worded otherwise.
 
-botocore still speaks it, but its model of SQS no longer says how. This puts the old words back, for the calls that we
-make.
+Requests and answers are those of the JSON protocol here; this puts them into the form's words and back, for the calls
+that we make.
 """
 
-import copy
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
+from xml.etree import ElementTree as ET
 
-from botocore.loaders import Loader
-
-_ENTRY = {
-    "QueueAttributeMap": "Attribute",
-    "MessageSystemAttributeMap": "Attribute",
+_VERSION = "2012-11-05"
+_ENTRIES = {
+    "SendMessageBatch": "SendMessageBatchRequestEntry",
+    "DeleteMessageBatch": "DeleteMessageBatchRequestEntry",
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibilityBatchRequestEntry",
 }
-_MEMBER = {"QueueAttributeName": "AttributeName", "MessageSystemAttributeName": "AttributeName"}
-"""What an entry of a list is called where it is not called like its shape."""
+_LISTS = {"AttributeNames": "AttributeName"}
+"""What an entry of a list is called."""
 
 
-class QueryLoader(Loader):
-    """A loader whose SQS speaks the form protocol."""
-
-    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        """A service's model."""
-        model = super().load_service_model(service_name, type_name, api_version)
-        return _as_query(model) if (service_name, type_name) == ("sqs", "service-2") else model
-
-
-def _as_query(model: Any) -> Any:
-    query = copy.deepcopy(model)
-    kept = {name: value for name, value in query["metadata"].items() if name not in _OF_JSON}
-    query["metadata"] = kept | {"protocol": "query", "protocols": ["query"]}
-    for operation in query["operations"].values():
-        if "output" in operation:
-            operation["output"]["resultWrapper"] = f"{operation['name']}Result"
-    for name, shape in query["shapes"].items():
-        if shape["type"] == "list":
-            entry = shape["member"]["shape"]
-            shape["member"]["locationName"] = _MEMBER.get(entry, entry)
-        elif shape["type"] == "map" and name in _ENTRY:
-            shape["key"]["locationName"], shape["value"]["locationName"] = "Name", "Value"
-        for member in shape.get("members", {}).values():
-            if member["shape"] in _ENTRY:
-                member["locationName"] = _ENTRY[member["shape"]]
-    return query
+def form_of(action: str, asked: Mapping[str, Any]) -> bytes:
+    """A request as a form: lists are numbered from 1, entries of batches with their fields."""
+    fields = {"Action": action, "Version": _VERSION}
+    for name, value in asked.items():
+        if not isinstance(value, list | tuple):
+            fields[name] = str(value)
+            continue
+        word = _LISTS.get(name) or _ENTRIES[action]
+        for number, entry in enumerate(value, 1):
+            if isinstance(entry, dict):
+                fields |= {f"{word}.{number}.{inner}": str(told) for inner, told in entry.items()}
+            else:
+                fields[f"{word}.{number}"] = str(entry)
+    return urlencode(fields, quote_via=quote, safe="~").encode()
 
 
-_OF_JSON = {"awsQueryCompatible", "jsonVersion", "targetPrefix"}
+def answer_of(body: bytes) -> dict[str, Any]:
+    """An answer as the JSON protocol would have it. Raises `ValueError` where it is none."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - of our own queue
+    except ET.ParseError as error:
+        raise ValueError("no XML") from error
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    told: dict[str, Any] = {}
+    if messages := [_message(one) for one in root.iter("Message") if len(one)]:
+        told["Messages"] = messages
+    if failed := [_fields(one) for one in root.iter("BatchResultErrorEntry")]:
+        told["Failed"] = failed
+    for result in root.iter("GetQueueAttributesResult"):
+        told["Attributes"] = _attributes(result)
+    return told
+
+
+def code_in(body: bytes) -> str:
+    """What an error is called, "" where it does not say."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - of our own queue
+    except ET.ParseError:
+        return ""
+    return next((one.text or "" for one in root.iter() if one.tag.rpartition("}")[2] == "Code"), "")
+
+
+def _message(element: ET.Element) -> dict[str, Any]:
+    return _fields(element) | {"Attributes": _attributes(element)}
+
+
+def _attributes(element: ET.Element) -> dict[str, str]:
+    return {one.findtext("Name") or "": one.findtext("Value") or "" for one in element.findall("Attribute")}
+
+
+def _fields(element: ET.Element) -> dict[str, Any]:
+    return {one.tag: one.text or "" for one in element if not len(one)}

@@ -1,25 +1,23 @@
-"""A queue, through boto3: any SQS-compatible service. Sends, deletes and postponements travel in batches of ten.
+"""A queue: any SQS-compatible service, by either of its protocols. What is sent, deleted and postponed goes in batches.
 
 A batch call answers 200 with failures inside: each entry's outcome goes to the task that asked for it.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from backburner.adapters.account import Account
+from backburner.adapters.calls import Calls
+from backburner.adapters.http import Http, NoAnswerError, Reply
+from backburner.adapters.queryprotocol import answer_of, code_in, form_of
 from backburner.errors import RetryLaterError
 from backburner.ports import Received
+from backburner.settings import QueueProtocol
 
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.literals import QueueAttributeNameType
-
-T = TypeVar("T")
 _MAX_IN_BATCH = 10
 _MAX_BATCH_BYTES = 200_000
 """Below the 256 KB that one batch of sends may have in all."""
@@ -35,7 +33,7 @@ _NOT_IN_HAND = frozenset(
     }
 )
 """Answers about a receipt whose message is in other hands, or gone: what was asked for is done or undone by those."""
-_COUNTS: "Sequence[QueueAttributeNameType]" = (
+_COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
@@ -45,9 +43,8 @@ _COUNTS: "Sequence[QueueAttributeNameType]" = (
 class _Batch:
     """Collects entries for one kind of batch call and sends them together."""
 
-    def __init__(self, call: Callable[[list[dict[str, Any]]], Any], threads: Executor) -> None:
+    def __init__(self, call: Callable[[list[dict[str, Any]]], Awaitable[Any]]) -> None:
         self._call = call
-        self._threads = threads
         self._waiting: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
         self._flushing: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -85,12 +82,10 @@ class _Batch:
 
     async def _send(self, batch: list[tuple[dict[str, Any], asyncio.Future[None]]]) -> None:
         entries = [entry | {"Id": str(i)} for i, (entry, _) in enumerate(batch)]
-        loop, failed = asyncio.get_running_loop(), dict[str, Exception]()
+        failed: dict[str, Exception]
         try:
-            answer = await loop.run_in_executor(self._threads, self._call, entries)
-            failed = {entry["Id"]: _EntryError(entry.get("Code", "")) for entry in answer.get("Failed", [])}
-        except (BotoCoreError, ClientError) as error:
-            failed = {entry["Id"]: _no_answer(error) for entry in entries}
+            answer = await self._call(entries)
+            failed = {entry["Id"]: _EntryError(entry.get("Code", "")) for entry in answer.get("Failed") or []}
         except Exception as error:  # noqa: BLE001 - the task that waits for the entry gets it
             failed = {entry["Id"]: error for entry in entries}
         for entry, (_, done) in zip(entries, batch, strict=True):
@@ -109,67 +104,102 @@ class _EntryError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class SqsQueue:
-    """One queue. Calls run in `threads`, since boto3 blocks."""
+    """One queue."""
 
-    client: "SQSClient"
+    calls: Calls
     url: str
-    threads: Executor
+    protocol: QueueProtocol = QueueProtocol.JSON
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     async def visibility_s(self) -> int:
         """The queue's own visibility timeout; asked for once."""
         if "visibility_s" not in self._cache:
-            self._cache["visibility_s"] = sum(await self._attributes("VisibilityTimeout"))
+            self._cache["visibility_s"] = sum(await self._numbers("VisibilityTimeout"))
         return int(self._cache["visibility_s"])
 
     async def count(self) -> int:
         """About how many messages it holds: those that show, those in hand and the delayed ones."""
-        return sum(await self._attributes(*_COUNTS))
+        return sum(await self._numbers(*_COUNTS))
 
     async def send(self, body: str, delay_s: int) -> None:
         """Make a message that shows after `delay_s`."""
-        await self._batch("send_message_batch").add({"MessageBody": body, "DelaySeconds": delay_s})
+        await self._batch("SendMessageBatch").add({"MessageBody": body, "DelaySeconds": delay_s})
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
         """Take messages, waiting for the first."""
-        answer = await self._run(
-            lambda: self.client.receive_message(
-                QueueUrl=self.url,
-                MaxNumberOfMessages=most,
-                WaitTimeSeconds=wait_s,
-                AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
-            )
+        answer = await self._call(
+            "ReceiveMessage",
+            MaxNumberOfMessages=most,
+            WaitTimeSeconds=wait_s,
+            AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
         )
-        return [_received(message) for message in answer.get("Messages", [])]
+        return [_received(message) for message in answer.get("Messages") or []]
 
     async def postpone(self, message: Received, delay_s: int) -> None:
         """Hide a message in hand for longer. Raises `RetryLaterError` for a delay that no queue takes."""
         if not 0 <= delay_s <= _MAX_HIDING_S:
             raise RetryLaterError(f"a message cannot be hidden for {delay_s} s")
         entry = {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay_s}
-        await self._batch("change_message_visibility_batch").add(entry, tolerated=_NOT_IN_HAND)
+        await self._batch("ChangeMessageVisibilityBatch").add(entry, tolerated=_NOT_IN_HAND)
 
     async def delete(self, message: Received) -> None:
         """Remove a message."""
-        await self._batch("delete_message_batch").add({"ReceiptHandle": message.receipt}, tolerated=_NOT_IN_HAND)
+        await self._batch("DeleteMessageBatch").add({"ReceiptHandle": message.receipt}, tolerated=_NOT_IN_HAND)
 
-    async def _attributes(self, *names: "QueueAttributeNameType") -> list[int]:
+    async def attributes(self, *names: str) -> dict[str, str]:
+        """The queue's attributes of these names; `All` for every one."""
+        answer = await self._call("GetQueueAttributes", AttributeNames=list(names))
+        return dict(answer["Attributes"])
+
+    async def _numbers(self, *names: str) -> list[int]:
         """Attributes that are whole numbers."""
-        answer = await self._run(lambda: self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names))
-        return [int(answer["Attributes"][name]) for name in names]
+        told = await self.attributes(*names)
+        return [int(told[name]) for name in names]
 
-    def _batch(self, operation: str) -> _Batch:
-        if operation not in self._cache:
-            call = getattr(self.client, operation)
-            self._cache[operation] = _Batch(lambda entries: call(QueueUrl=self.url, Entries=entries), self.threads)
-        batch: _Batch = self._cache[operation]
+    def _batch(self, action: str) -> _Batch:
+        if action not in self._cache:
+            self._cache[action] = _Batch(lambda entries: self._call(action, Entries=entries))
+        batch: _Batch = self._cache[action]
         return batch
 
-    async def _run(self, call: Callable[[], T]) -> T:
+    async def _call(self, action: str, **asked: Any) -> Any:
+        """One call. Raises `RetryLaterError` where the queue does not take it."""
+        asked = {"QueueUrl": self.url, **asked}
+        if self.protocol is QueueProtocol.QUERY:
+            headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+            body = form_of(action, asked)
+        else:
+            headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{action}"}
+            body = json.dumps(asked).encode()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.threads, call)
-        except (BotoCoreError, ClientError) as error:
-            raise _no_answer(error) from error
+            reply = await self.calls.call("POST", f"{self.calls.account.sqs_url}/", None, headers, body)
+        except NoAnswerError as error:
+            raise RetryLaterError(f"the queue does not take the call: {error.name}") from error
+        if not 200 <= reply.status < 300:  # noqa: PLR2004
+            raise RetryLaterError(f"the queue does not take the call: {code_of(reply)}")
+        try:
+            return answer_of(reply.body) if self.protocol is QueueProtocol.QUERY else json.loads(reply.body or b"{}")
+        except ValueError as error:
+            raise RetryLaterError("the queue does not take the call: its answer cannot be read") from error
+
+
+def queue_calls(http: Http, account: Account, tries: int | None = None) -> Calls:
+    """Calls of SQS, tried so many times each."""
+    calls = Calls(http=http, account=account, service="sqs", code_of=code_of)
+    return calls if tries is None else replace(calls, tries=tries)
+
+
+def code_of(reply: Reply) -> str:
+    """The queue's word for what went wrong, in the older protocol's words where it says both; else the status."""
+    if told := reply.headers.get("x-amzn-query-error"):
+        return told.partition(";")[0]
+    if code := code_in(reply.body):
+        return code
+    try:
+        code = json.loads(reply.body).get("__type", "")
+    except (ValueError, AttributeError):
+        code = ""
+    return str(code).rpartition("#")[2] or str(reply.status)
 
 
 def _received(message: Any) -> Received:
@@ -182,8 +212,3 @@ def _received(message: Any) -> Received:
         receives=int(attributes.get("ApproximateReceiveCount", 1)),
         age_s=max(0.0, now_s - sent_s) if sent_s else 0.0,
     )
-
-
-def _no_answer(error: BotoCoreError | ClientError) -> RetryLaterError:
-    code = error.response["Error"].get("Code") if isinstance(error, ClientError) else type(error).__name__
-    return RetryLaterError(f"the queue does not take the call: {code}")

@@ -1,8 +1,9 @@
-"""The provider, through the OpenAI SDK: any service that speaks the Responses API.
+"""The provider: any service that speaks the Responses API.
 
-The SDK is imported where it is first needed (over a second), never retries (a repeated create is paid twice), and its
-time-out bounds only each read, so the whole call is bounded here. A connection that died unnoticed is no answer of the
-provider: what changes nothing there is asked once more, a create never.
+Creating and cancelling go through the OpenAI SDK, which is imported where it is first needed (over a second), and never
+retries (a repeated create is paid twice). Looking and deleting are plain calls: they happen for every generation, and
+through the SDK cost many times as much. Time-outs bound only each read, so whole calls are bounded here. A connection
+that died unnoticed is no answer of the provider: what changes nothing there is asked once more, a create never.
 """
 
 import asyncio
@@ -11,14 +12,17 @@ import json
 import logging
 import math
 import unicodedata
-from collections.abc import Awaitable, Callable, Collection
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
 
 from msgspec.structs import replace
 
+from backburner.adapters.http import Http, NoAnswerError, Reply
 from backburner.capacity.timing import Pace
 from backburner.errors import BackburnerError, ConfigError
 from backburner.provider.answers import UNSENDABLE, UNUSABLE_KEY, Answer, FailedCall
@@ -47,6 +51,8 @@ class ResponsesApi:
     keeps_key: bool = True
     project: str | None
     organization: str | None
+    http: Http = field(default_factory=lambda: Http(connect_s=_CONNECT_LIMIT_S, read_s=CALL_LIMIT_S, is_lenient=True))
+    """For looking and deleting."""
     creates: Pace | None = None
     """How fast creates may follow one another; the wait is not part of a create's limit."""
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -57,11 +63,12 @@ class ResponsesApi:
         """Start a generation, once."""
         if self.creates is not None:
             await self.creates.turn()
-        return await self._call(lambda api: api.with_raw_response.create(**_sdk_arguments(request)), limit_s, tries=1)
+        arguments = _sdk_arguments(request)
+        return await self._call(lambda api: api.with_raw_response.create(**arguments), limit_s, tries=1)
 
     async def retrieve(self, response_id: str) -> Answer:
         """Look at a generation."""
-        return await self._call(lambda api: api.with_raw_response.retrieve(response_id))
+        return await self._answered(lambda left_s: self._plain("GET", response_id, left_s))
 
     async def cancel(self, response_id: str) -> Answer:
         """Ask the provider to stop a generation."""
@@ -69,20 +76,20 @@ class ResponsesApi:
 
     async def delete(self, response_id: str) -> Answer:
         """Ask the provider to forget a response. Whatever it answers fails nothing."""
-        return await self._call(lambda api: api.with_raw_response.delete(response_id))
+        return await self._answered(lambda left_s: self._plain("DELETE", response_id, left_s))
 
     async def drop_connections(self) -> None:
         """Close what is pooled; the next call opens anew. Nothing may be under way."""
         client: AsyncOpenAI | None = self._cache.pop("client", None)
         if client is not None:
             await client.close()
+        await self.http.close()
 
     def _client(self) -> "AsyncOpenAI":
         if "client" not in self._cache:
             from openai import AsyncOpenAI, Timeout  # noqa: PLC0415 - an idle tick never pays for it
 
-            _require_header("OPENAI_PROJECT_ID", self.project or "")
-            _require_header("OPENAI_ORG_ID", self.organization or "")
+            self._require_names()
             self._cache["client"] = AsyncOpenAI(
                 api_key=self._key,
                 base_url=self.base_url,
@@ -93,6 +100,10 @@ class ResponsesApi:
             )
         client: AsyncOpenAI = self._cache["client"]
         return client
+
+    def _require_names(self) -> None:
+        _require_header("OPENAI_PROJECT_ID", self.project or "")
+        _require_header("OPENAI_ORG_ID", self.organization or "")
 
     async def _key(self) -> str:
         """The key, kept until the provider refuses it: it may have been changed since."""
@@ -112,17 +123,51 @@ class ResponsesApi:
     async def _call(
         self, call: Callable[[Any], Awaitable[Any]], limit_s: float = CALL_LIMIT_S, *, tries: int = 2
     ) -> Answer:
-        """Call, and once more with the new key where the old one is refused: a refused call has started nothing."""
+        """Call through the SDK."""
+        return await self._answered(lambda left_s: self._called(call, left_s, tries), limit_s)
+
+    async def _answered(
+        self, ask: Callable[[float], Awaitable[tuple[Answer, str]]], limit_s: float = CALL_LIMIT_S
+    ) -> Answer:
+        """Ask, and once more with the new key where the old one is refused: a refused call has started nothing."""
         now = asyncio.get_running_loop().time
         until = now() + limit_s
-        answer, used = await self._called(call, limit_s, tries)
+        answer, used = await ask(limit_s)
         if isinstance(answer, FailedCall) and answer.status == _UNAUTHORIZED and used and now() < until:
             with contextlib.suppress(BackburnerError, TimeoutError):
                 async with asyncio.timeout(until - now()):
                     is_changed = await self._is_changed(used)
                 if is_changed:
-                    answer, _ = await self._called(call, max(0.0, until - now()), tries)
+                    answer, _ = await ask(max(0.0, until - now()))
         return answer
+
+    async def _plain(self, method: str, response_id: str, limit_s: float) -> tuple[Answer, str]:
+        """A call without the SDK, and the key that it was made with ("" where none went out)."""
+        segment = quote(response_id, safe="").replace(".", "%2E")  # of nothing but dots it would be another address
+        try:
+            async with asyncio.timeout(limit_s):
+                self._require_names()
+                key = await self._key()
+                url, headers = self._addressed(f"{self.base_url.rstrip('/')}/responses/{segment}", key)
+                reply = await _got(self.http, method, url, headers)
+        except TimeoutError:
+            return _late(limit_s), ""
+        except NoAnswerError as error:
+            return FailedCall(status=None, sent=error.is_sent, message=f"no answer: {error.name}"), ""
+        except BackburnerError as error:
+            return _keyless(error), ""
+        return _answer(reply.status, reply.headers, reply.body, called=f"{method} {url}", secrets=[key]), key
+
+    def _addressed(self, url: str, key: str) -> tuple[str, dict[str, str]]:
+        """An address without the user that may stand in it, and headers as the SDK would send them."""
+        parts = urlsplit(url)
+        user, _, host = parts.netloc.rpartition("@")
+        basic = f"Basic {b64encode(unquote(user).encode()).decode()}"
+        headers = {"Accept": "application/json", "User-Agent": "backburner", "Authorization": f"Bearer {key}"}
+        headers |= {"Authorization": basic} if user else {}
+        headers |= {"OpenAI-Project": self.project} if self.project else {}
+        headers |= {"OpenAI-Organization": self.organization} if self.organization else {}
+        return parts._replace(netloc=host).geturl(), headers
 
     async def _called(self, call: Callable[[Any], Awaitable[Any]], limit_s: float, tries: int) -> tuple[Answer, str]:
         """One call, and the key that it was made with ("" where none went out)."""
@@ -135,11 +180,33 @@ class ResponsesApi:
         except APIStatusError as error:
             response = error.response
         except TimeoutError:
-            return FailedCall(status=None, message=f"no whole answer within {limit_s:g} s"), ""
+            return _late(limit_s), ""
         except (OpenAIError, BackburnerError, TypeError, ValueError, RecursionError) as error:
             return _unanswered(error), ""
         used = response.request.headers.get("authorization", "").removeprefix("Bearer ")
-        return _answer(response, secrets=[used] if used else []), used
+        secrets, called = [used] if used else [], _called_url(response)
+        return _answer(response.status_code, response.headers, response.content, called=called, secrets=secrets), used
+
+
+async def _got(http: Http, method: str, url: str, headers: Mapping[str, str]) -> Reply:
+    """The answer; asked once more where the first one broke off. Where a connection is dead, the pool does the same."""
+    try:
+        return await http.call(method, url, headers)
+    except NoAnswerError as error:
+        if not error.is_broken_off:
+            raise
+    return await http.call(method, url, headers)
+
+
+def _late(limit_s: float) -> FailedCall:
+    return FailedCall(status=None, message=f"no whole answer within {limit_s:g} s")
+
+
+def _keyless(error: BackburnerError) -> FailedCall:
+    """A call that could not be made for want of a key: nothing is wrong with any document."""
+    if isinstance(error, ConfigError):
+        return FailedCall(status=_UNAUTHORIZED, sent=False, code=UNUSABLE_KEY, message=str(error))
+    return FailedCall(status=None, sent=False, message=f"no answer: {type(error).__name__}")
 
 
 def _unanswered(error: Exception) -> FailedCall:
@@ -147,9 +214,9 @@ def _unanswered(error: Exception) -> FailedCall:
     from openai import APIConnectionError, OpenAIError  # noqa: PLC0415
 
     cause = error.__cause__ if isinstance(error, APIConnectionError) and error.__cause__ else error
-    if isinstance(cause, ConfigError):  # of the key: nothing is wrong with any document
-        return FailedCall(status=_UNAUTHORIZED, sent=False, code=UNUSABLE_KEY, message=str(cause))
-    if isinstance(error, APIConnectionError | BackburnerError):
+    if isinstance(cause, BackburnerError):
+        return _keyless(cause)
+    if isinstance(error, APIConnectionError):
         return FailedCall(status=None, sent=not _never_sent(cause), message=f"no answer: {type(cause).__name__}")
     if isinstance(error, OpenAIError):
         return FailedCall(status=None, message=f"no readable answer: {type(error).__name__}")
@@ -189,11 +256,13 @@ def _sdk_arguments(request: dict[str, Any]) -> dict[str, Any]:
     return named | ({"extra_body": extra} if extra else {})
 
 
-def _answer(response: "Response", secrets: Collection[str]) -> Answer:
-    status, headers, body = response.status_code, response.headers, _read(response.content)
-    retry_after_s = _seconds(headers.get("retry-after"))
+def _answer(
+    status: int, headers: Mapping[str, str], content: bytes, *, called: str, secrets: Collection[str]
+) -> Answer:
+    """What an answer says; `headers` takes names in any case."""
+    body, retry_after_s = _read(content), _seconds(headers.get("retry-after"))
     if not 200 <= status < 300:  # noqa: PLR2004
-        return trouble_of(status, body, retry_after_s, url=_called_url(response), secrets=secrets)
+        return trouble_of(status, body, retry_after_s, url=called, secrets=secrets)
     if not isinstance(body, dict):
         return _garbled("the answer is no JSON object", retry_after_s)
     milliseconds = _seconds(headers.get("openai-poll-after-ms"))

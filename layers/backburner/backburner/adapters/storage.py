@@ -1,186 +1,221 @@
-"""The bucket, through boto3: any S3-compatible store with conditional puts.
+"""The bucket: any S3-compatible store with conditional puts, each call one signed request.
 
-boto3 and not a faster client, because keys with `..` or `//` segments must work (docs/dependencies.md). Its network
-retries may repeat a put that went through; the ledger knows its own writes by their nonce.
+Keys go out as they are, `..` and `//` included. A call that the network repeats may meet its own put; the ledger knows
+its own writes by their nonce.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
-from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, unquote_plus
+from xml.etree import ElementTree as ET
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from backburner.adapters.account import Account
+from backburner.adapters.calls import Calls
+from backburner.adapters.http import Http, NoAnswerError, Reply, TooManyBytesError
 from backburner.errors import RetryLaterError, UnreadableError
 from backburner.ports import ABSENT, ConflictError, Stored, TooLargeError
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-T = TypeVar("T")
 _ABSENT_CODES = frozenset({"NoSuchKey", "404", "NotFound"})
 _CONFLICT_STATUS = frozenset({409, 412})
-_NOT_FOUND = 404
+_NOT_FOUND, _PARTIAL = 404, 206
 _PASSING = frozenset({401, 404, 408, 409, 412, 416, 425, 429})
 """Refusals of a read that say nothing about its object; 5xx neither."""
+_METADATA = "x-amz-meta-"
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3Bucket:
-    """One bucket. Calls run in `threads`, since boto3 blocks."""
+    """One bucket."""
 
-    client: "S3Client"
+    calls: Calls
     name: str
-    threads: Executor
 
     async def get(self, key: str, limit_bytes: int | None = None) -> Stored | None:
         """Read an object whole. Raises `TooLargeError`, and `RetryLaterError` for whatever is not an answer."""
-
-        def call() -> Stored:
-            answer = self.client.get_object(Bucket=self.name, Key=key)
-            with closing(answer["Body"]) as stream:
-                if limit_bytes is not None and answer["ContentLength"] > limit_bytes:
-                    raise TooLargeError(answer["ContentLength"])
-                return _stored(answer, stream.read())
-
-        return await self._read(call, key)
+        try:
+            reply = await self._call("GET", key, limit_bytes=limit_bytes)
+        except TooManyBytesError as error:
+            raise TooLargeError(error.size_bytes) from error
+        if _is_nothing(reply, key):
+            return None
+        if limit_bytes is not None and len(reply.body) > limit_bytes:  # a store that did not say so before
+            raise TooLargeError(len(reply.body))
+        return _stored(reply, reply.body)
 
     async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
         """Bytes [first, last) of an object as it was seen. Raises `ConflictError` if it is another by now."""
-
-        def call() -> Stored:
-            answer = self.client.get_object(
-                Bucket=self.name, Key=key, Range=f"bytes={first}-{last - 1}", IfMatch=f'"{match}"'
-            )
-            with closing(answer["Body"]) as stream:
-                return _stored(answer, stream.read())
-
-        try:
-            stored = await self._run(call)
-        except ClientError as error:
-            if _is_absent(error):
-                return None
-            if _status(error) in _CONFLICT_STATUS:
-                raise ConflictError(key) from error
-            raise _refused("read", key, error) from error
-        return stored.body
+        headers = {"Range": f"bytes={first}-{last - 1}", "If-Match": f'"{match}"'}
+        reply = await self._call("GET", key, headers)
+        if reply.status in _CONFLICT_STATUS:
+            raise ConflictError(key)
+        if _is_nothing(reply, key):
+            return None
+        return reply.body if reply.status == _PARTIAL else reply.body[first:last]
 
     async def head(self, key: str) -> Stored | None:
         """Read all but the body."""
-        return await self._read(lambda: _stored(self.client.head_object(Bucket=self.name, Key=key), b""), key)
+        reply = await self._call("HEAD", key)
+        return None if _is_nothing(reply, key) else _stored(reply, b"")
 
     async def put(
         self, key: str, body: bytes | Path, *, match: str, content_type: str, metadata: dict[str, str] | None = None
     ) -> str:
         """Write on condition. Raises `ConflictError` where something else stands there."""
-        condition = {"IfNoneMatch": "*"} if match == ABSENT else {"IfMatch": f'"{match}"'}
-
-        def call() -> str:
-            with body.open("rb") if isinstance(body, Path) else nullcontext(body) as content:
-                answer = self.client.put_object(
-                    Bucket=self.name,
-                    Key=key,
-                    Body=content,
-                    ContentType=content_type,
-                    Metadata=metadata or {},
-                    **condition,  # type: ignore[arg-type]
-                )
-            return answer["ETag"].strip('"')
-
-        try:
-            return await self._run(call)
-        except ClientError as error:
-            if _status(error) in _CONFLICT_STATUS or (match != ABSENT and _is_absent(error)):
-                raise ConflictError(key) from error
-            raise _refused("write", key, error) from error
+        headers = {"If-None-Match": "*"} if match == ABSENT else {"If-Match": f'"{match}"'}
+        headers["Content-Type"] = content_type
+        headers |= {f"{_METADATA}{name}": value for name, value in (metadata or {}).items()}
+        reply = await self._call("PUT", key, headers, body)
+        if _is_well(reply):
+            return _header(reply, "ETag").strip('"')
+        if reply.status in _CONFLICT_STATUS or (match != ABSENT and _is_absent(reply)):
+            raise ConflictError(key)
+        raise _refused("write", key, reply)
 
     async def delete(self, key: str) -> None:
         """Remove an object."""
-        try:
-            await self._run(lambda: self.client.delete_object(Bucket=self.name, Key=key))
-        except ClientError as error:
-            raise _refused("delete", key, error) from error
+        reply = await self._call("DELETE", key)
+        if not _is_well(reply) and not _is_absent(reply):
+            raise _refused("delete", key, reply)
 
     async def listed(self, prefix: str, after: str = "") -> AsyncIterator[tuple[str, Stored]]:
         """All objects below a prefix, a page of up to 1,000 at a time."""
-        more: dict[str, Any] = {"StartAfter": after} if after else {}
+        asked = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
+        more = {"start-after": after} if after else {}
         while True:
-            answer = await self._page(prefix, more)
-            for item in answer.get("Contents", []):
-                yield item["Key"], _listed(item, answer)
-            if not answer.get("IsTruncated"):
+            reply = await self._call("GET", "", query=asked | more)
+            if not _is_well(reply):
+                raise _refused("list", prefix, reply)
+            page = _page(reply, prefix)
+            is_encoded = _text(page, "EncodingType") == "url"  # a store that knows nothing of it ignores the wish
+            for item in page.iter("Contents"):
+                key = _text(item, "Key")
+                yield unquote_plus(key) if is_encoded else key, _listed(item, reply)
+            if _text(page, "IsTruncated") != "true":
                 return
-            more = {"ContinuationToken": answer["NextContinuationToken"]}
+            more = {"continuation-token": _text(page, "NextContinuationToken")}
 
-    async def _page(self, prefix: str, more: dict[str, Any]) -> Any:
+    async def _call(
+        self,
+        method: str,
+        key: str,
+        headers: dict[str, str] | None = None,
+        body: bytes | Path = b"",
+        *,
+        query: dict[str, str] | None = None,
+        limit_bytes: int | None = None,
+    ) -> Reply:
+        url = f"{self.calls.account.bucket_url(self.name)}/{quote(key, safe='/~')}"
         try:
-            return await self._run(lambda: self.client.list_objects_v2(Bucket=self.name, Prefix=prefix, **more))
-        except ClientError as error:
-            raise _refused("list", prefix, error) from error
-
-    async def _read(self, call: Callable[[], Stored], key: str) -> Stored | None:
-        try:
-            return await self._run(call)
-        except ClientError as error:
-            if _is_absent(error):
-                return None
-            raise _refused("read", key, error) from error
-
-    async def _run(self, call: Callable[[], T]) -> T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self.threads, call)
-        except BotoCoreError as error:
-            raise RetryLaterError(f"the bucket {self.name} does not answer: {type(error).__name__}") from error
+            return await self.calls.call(method, url, query, headers, body, limit_bytes=limit_bytes)
+        except NoAnswerError as error:
+            raise RetryLaterError(f"the bucket {self.name} does not answer: {error.name}") from error
 
 
-def _listed(item: Any, answer: Any) -> Stored:
+def store_calls(http: Http, account: Account, tries: int | None = None) -> Calls:
+    """Calls of S3, tried so many times each."""
+    calls = Calls(http=http, account=account, service="s3", code_of=code_of)
+    return calls if tries is None else replace(calls, tries=tries)
+
+
+def code_of(reply: Reply) -> str:
+    """The store's word for what went wrong; the status where it says none, as in answers to HEAD."""
+    try:
+        code = _text(ET.fromstring(reply.body), "Code") if reply.body else ""  # noqa: S314 - of our own store
+    except ET.ParseError:
+        code = ""
+    return code or str(reply.status)
+
+
+def _page(reply: Reply, prefix: str) -> ET.Element:
+    """A page of a list, without the namespace that most stores put around it."""
+    try:
+        page = ET.fromstring(reply.body)  # noqa: S314 - of our own store
+    except ET.ParseError as error:
+        raise RetryLaterError(f"cannot list {prefix}: the answer is no list") from error
+    for element in page.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return page
+
+
+def _text(element: ET.Element, name: str) -> str:
+    """The text of a child, "" where there is none; whatever the namespace."""
+    return element.findtext(name) or element.findtext(f"{{*}}{name}") or ""
+
+
+def _listed(item: ET.Element, reply: Reply) -> Stored:
+    at = datetime.fromisoformat(_text(item, "LastModified")).astimezone(UTC)
     return Stored(
-        etag=item["ETag"].strip('"'),
-        size_bytes=item["Size"],
-        last_modified=item["LastModified"].astimezone(UTC).replace(microsecond=0),
-        read_at=_told_at(answer),
+        etag=_text(item, "ETag").strip('"'),
+        size_bytes=int(_text(item, "Size")),
+        last_modified=at.replace(microsecond=0),
+        read_at=_told_at(reply),
     )
 
 
-def _told_at(answer: Any) -> datetime:
+def _told_at(reply: Reply) -> datetime:
     """The store's own time of an answer."""
-    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-    return parsedate_to_datetime(date).astimezone(UTC) if date else datetime.now(UTC)
+    date = reply.headers.get("Date")
+    return _time(date) if date else datetime.now(UTC)
 
 
-def _stored(answer: Any, body: bytes) -> Stored:
+@lru_cache(maxsize=256)
+def _time(text: str) -> datetime:
+    return parsedate_to_datetime(text).astimezone(UTC)
+
+
+def _stored(reply: Reply, body: bytes) -> Stored:
+    length = reply.headers.get("Content-Length")
     return Stored(
-        etag=answer["ETag"].strip('"'),
-        size_bytes=answer["ContentLength"],
-        last_modified=answer["LastModified"].astimezone(UTC),
-        read_at=_told_at(answer),
+        etag=_header(reply, "ETag").strip('"'),
+        size_bytes=int(length) if length else len(body),
+        last_modified=_time(_header(reply, "Last-Modified")),
+        read_at=_told_at(reply),
         body=body,
-        metadata={name.lower(): value for name, value in answer.get("Metadata", {}).items()},
+        metadata={
+            name[len(_METADATA) :].lower(): value
+            for name, value in reply.headers.items()
+            if name.lower().startswith(_METADATA)
+        },
     )
 
 
-def _is_absent(error: ClientError) -> bool:
+def _header(reply: Reply, name: str) -> str:
+    value = reply.headers.get(name)
+    if value is None:
+        raise RetryLaterError(f"the store's answer has no {name}")
+    return value
+
+
+def _is_well(reply: Reply) -> bool:
+    return 200 <= reply.status < 300  # noqa: PLR2004
+
+
+def _is_absent(reply: Reply) -> bool:
     """Only the store's own word for "no such key": a missing bucket is no missing key, and 403 says nothing."""
-    return _status(error) == _NOT_FOUND and error.response["Error"].get("Code") in _ABSENT_CODES
+    return reply.status == _NOT_FOUND and code_of(reply) in _ABSENT_CODES
 
 
-def _status(error: ClientError) -> int:
-    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+def _is_nothing(reply: Reply, key: str) -> bool:
+    """Whether a read says that there is no object. Raises what it means where it is refused otherwise."""
+    if _is_well(reply):
+        return False
+    if not _is_absent(reply):
+        raise _refused("read", key, reply)
+    return True
 
 
-def _refused(verb: str, key: str, error: ClientError) -> RetryLaterError:
-    code, status = error.response["Error"].get("Code"), _status(error)
+def _refused(verb: str, key: str, reply: Reply) -> RetryLaterError:
+    code, status = code_of(reply), reply.status
     told = f"cannot {verb} {key}: {status} {code}{_remedy(status, code)}"
     is_its_own = verb == "read" and 400 <= status < 500 and status not in _PASSING  # noqa: PLR2004
     return UnreadableError(key, told) if is_its_own else RetryLaterError(told)
 
 
-def _remedy(status: int, code: str | None) -> str:
+def _remedy(status: int, code: str) -> str:
     match status, code:
         case 403, "InvalidObjectState":
             return "; it is archived: restore it"
@@ -188,5 +223,7 @@ def _remedy(status: int, code: str | None) -> str:
             return "; may this function list the bucket and use this prefix?"
         case 400, _:
             return "; is it encrypted with a key of its own (SSE-C)? Upload it without"
+        case 301 | 307, _:
+            return "; is the bucket in another region? Set AWS_REGION to it"
         case _:
             return ""

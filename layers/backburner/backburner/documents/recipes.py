@@ -3,12 +3,10 @@
 import hashlib
 import json
 import re
-from collections import Counter
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
-import yaml
 
 from backburner.errors import JobError, Reason
 
@@ -113,21 +111,6 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         return merge == CONCAT or (merge is None and self.schema is None)
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without aliases, so that it is no larger in memory than on disk, and with every key only once."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not allowed in a recipe: write the value out")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        times = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-        if twice := sorted(name for name, count in times.items() if count > 1):
-            raise yaml.YAMLError(f"{', '.join(twice)} stands there twice")
-        return super().construct_mapping(node, deep)
-
-
 def fingerprint(source: bytes | None) -> str:
     """SHA-256 of a recipe's bytes in hex; "" for a missing one (DESIGN section 3)."""
     return "" if source is None else hashlib.sha256(source).hexdigest()
@@ -223,11 +206,13 @@ def schema_problem(recipe: Recipe, text: str) -> str:
 
 
 def _front_matter(text: str) -> FrontMatter:
+    from backburner.documents.strict_yaml import NotYamlError, load  # noqa: PLC0415 - an idle tick reads no recipe
+
     try:
-        values = yaml.load(text, Loader=_StrictLoader) or {}  # noqa: S506 - a SafeLoader, stricter still
+        values = load(text) or {}
         json.dumps(values, ensure_ascii=False, allow_nan=False).encode()
         return msgspec.convert(values, FrontMatter)
-    except yaml.YAMLError as error:
+    except NotYamlError as error:
         raise _invalid(f"the front matter is not YAML: {error}") from error
     except msgspec.ValidationError as error:
         allowed = ", ".join(FrontMatter.__struct_fields__)

@@ -1,0 +1,38 @@
+"""A function's first call in a fresh process: `python -m benching.cold idle`, `submit`, or `usual` beside them.
+
+`usual` is the start of the obvious way: the two SDKs and one client of each, nothing called.
+"""
+
+import os
+import sys
+
+from benching.documents import key_of
+
+
+def _idle() -> None:
+    from support.events import TIMERS  # noqa: PLC0415
+    from support.functions import context_of, load  # noqa: PLC0415
+
+    load("checker").handler(TIMERS["aws"], context_of(1))
+
+
+def _submit() -> None:
+    from support.events import s3_notification  # noqa: PLC0415
+    from support.functions import context_of, load  # noqa: PLC0415
+
+    bucket, number = os.environ["BACKBURNER_BUCKET"], int(sys.argv[2])
+    load("submit").handler(s3_notification(bucket, [key_of(number)]), context_of(60))
+
+
+def _usual() -> None:
+    import boto3  # noqa: PLC0415
+    import openai  # noqa: PLC0415
+
+    openai.OpenAI()
+    boto3.client("s3")
+
+
+if __name__ == "__main__":
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    {"idle": _idle, "submit": _submit, "usual": _usual}[sys.argv[1]]()
+    os._exit(0)

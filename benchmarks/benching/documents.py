@@ -1,0 +1,27 @@
+"""The documents of the benchmark: a paragraph each, no two alike."""
+
+from collections.abc import Iterator
+
+WARM = 5
+"""Uploads that are submitted before the clock runs."""
+_TEXT = (
+    "The harbour of Veldt moved 4200 containers in March. Most of them carried grain for the northern towns. "
+    "The harbour master asked the council for 3 new cranes. The council will decide on 2031-05-17. "
+)
+
+
+def key_of(number: int, name: str = "document") -> str:
+    """A document's key."""
+    return f"inbox/bench/{name}-{number:06d}.txt"
+
+
+def keys(number: int) -> list[str]:
+    """So many of them."""
+    return [key_of(n) for n in range(number)]
+
+
+def uploads(number: int) -> Iterator[tuple[str, bytes]]:
+    """The documents of a run, and those that warm it up; with the recipe of their folder."""
+    yield "recipes/bench.md", b"Summarise the document in five sentences. Keep every number exactly as it stands.\n"
+    for key in (*(key_of(n, "warm") for n in range(WARM)), *keys(number)):
+        yield key, f"{_TEXT}This is {key}.".encode()

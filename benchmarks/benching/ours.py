@@ -1,0 +1,75 @@
+"""The real handlers, warm, in a process of their own: `python -m benching.ours submit 1000`.
+
+`submit` sends one event for each document, as the trigger does; `look` runs one tick of so many seconds; `check` runs
+ticks until nothing is left.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from benching.documents import WARM, key_of, keys
+from benching.measure import silenced, timed
+from support.events import TIMERS, s3_notification
+from support.functions import context_of, load
+
+_TICK_S = 50.0
+
+
+def submit(number: int) -> int:
+    """One event after the other."""
+    handler = load("submit").handler
+    bucket = os.environ["BACKBURNER_BUCKET"]
+    events = [s3_notification(bucket, [key]) for key in keys(number)]
+    for n in range(WARM):
+        handler(s3_notification(bucket, [key_of(n, "warm")]), context_of(60))
+
+    def work() -> int:
+        for event in events:
+            handler(event, context_of(60))
+        return len(events)
+
+    tell(timed(work).as_json())
+    return 0
+
+
+def look(seconds: int) -> int:
+    """One tick. How many were looked at only the server knows."""
+    handler = _warm_checker()
+
+    def work() -> int:
+        handler(TIMERS["aws"], context_of(seconds))
+        return 0
+
+    tell(timed(work).as_json())
+    return 0
+
+
+def check(_: int) -> int:
+    """Ticks until one handles nothing."""
+    handler = _warm_checker()
+
+    def work() -> int:
+        handled = 0
+        while counts := handler(TIMERS["aws"], context_of(_TICK_S)):
+            handled += counts.get("handled", 0)
+            if not counts.get("handled"):
+                break
+        return handled
+
+    tell(timed(work).as_json())
+    return 0
+
+
+def _warm_checker() -> Callable[[Any, Any], Any]:
+    """A checker that has imported what its first job would make it import; its clients are made by the first tick."""
+    importlib.import_module("openai.resources.responses")
+    handler: Callable[[Any, Any], Any] = load("checker").handler
+    return handler
+
+
+if __name__ == "__main__":
+    tell = silenced()
+    sys.exit({"submit": submit, "look": look, "check": check}[sys.argv[1]](int(sys.argv[2])))

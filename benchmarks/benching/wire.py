@@ -1,0 +1,96 @@
+"""HTTP/1.1 for servers that must not be what is measured: one loop, requests parsed by hand, answers in one write."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from uvloop import new_event_loop
+
+_STATUS = {200: "OK", 204: "No Content", 206: "Partial Content", 400: "Bad Request", 404: "Not Found", 409: "Conflict"}
+_END = b"\r\n\r\n"
+
+
+@dataclass(slots=True)
+class Request:
+    """A request, whole. `head` is its lines in lower case, for `header`."""
+
+    method: str
+    target: str
+    """Path and query as they came."""
+    head: bytes
+    raw_head: bytes
+    body: bytes
+
+    def header(self, name: bytes) -> str | None:
+        """A header's value, None where it is not sent; `name` in lower case."""
+        at = self.head.find(b"\r\n" + name + b":")
+        if at < 0:
+            return None
+        begin = at + len(name) + 3
+        end = self.raw_head.find(b"\r\n", begin)
+        return self.raw_head[begin : end if end >= 0 else None].decode("latin-1").strip()
+
+
+Answer = tuple[int, Mapping[str, str], bytes]
+"""Status, headers and body."""
+Handler = Callable[[Request], Answer]
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._buffer = b""
+        self._is_awaited = False
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast("asyncio.Transport", transport)  # uvloop has a kind of its own
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else data
+        out = []
+        while (told := self._next()) is not None:
+            out.append(told)
+        if out:
+            self._transport.write(b"".join(out))
+
+    def _next(self) -> bytes | None:
+        """The answer to the next request that is here whole; None where there is none yet."""
+        end = self._buffer.find(_END)
+        if end < 0:
+            return None
+        raw = self._buffer[:end]
+        head = raw.lower()
+        length, at = 0, head.find(b"\r\ncontent-length:")
+        if at >= 0:
+            stop = head.find(b"\r\n", at + 2)
+            length = int(head[at + 17 : stop if stop >= 0 else None])
+        until = end + 4 + length
+        if len(self._buffer) < until:
+            if b"\r\nexpect: 100-continue" in head and not self._is_awaited:
+                self._is_awaited = True
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return None
+        self._is_awaited = False
+        method, target, _ = raw[: raw.find(b"\r\n")].decode("latin-1").split(" ")
+        request = Request(method, target, head, raw, self._buffer[end + 4 : until])
+        self._buffer = self._buffer[until:]
+        status, headers, body = self._handler(request)
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        if "Content-Length" not in headers:
+            lines += f"Content-Length: {len(body)}\r\n"
+        return f"HTTP/1.1 {status} {_STATUS.get(status, 'Status')}\r\n{lines}\r\n".encode("latin-1") + body
+
+
+def serve(handler: Handler, ready: Callable[[int], None]) -> None:
+    """Serve on a free port of this machine until the process ends; `ready` is told the port."""
+    loop = new_event_loop()
+
+    async def run() -> None:
+        server = await loop.create_server(lambda: _Connection(handler), "127.0.0.1", 0, backlog=1024)
+        ready(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    loop.run_until_complete(run())

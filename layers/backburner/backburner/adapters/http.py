@@ -1,0 +1,155 @@
+"""Calls over HTTP: one pool of connections for each kind of service, proxies and certificates as the environment says.
+
+Where a connection was closed under a GET, HEAD, PUT or DELETE, aiohttp opens another and sends the request once more; a
+POST never. Nothing else is retried here. A body that is cut off is an error, never an answer.
+"""
+
+import asyncio
+import ssl
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import certifi
+from yarl import URL
+
+_CONNECTIONS = 64
+_UNSET_HEADERS = frozenset({"User-Agent", "Accept", "Content-Type"})
+"""Those that a client would add by itself: what is sent is what the caller says."""
+
+
+class NoAnswerError(Exception):
+    """No whole answer came. `is_sent` is False where the request certainly never left."""
+
+    def __init__(self, name: str, *, is_sent: bool = True, is_broken_off: bool = False) -> None:
+        super().__init__(name)
+        self.name = name
+        """What happened, in one word."""
+        self.is_sent = is_sent
+        self.is_broken_off = is_broken_off
+        """Whether an answer had begun."""
+
+
+class TooManyBytesError(Exception):
+    """A body has more bytes than were allowed; it was not read."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"{size_bytes} bytes")
+        self.size_bytes = size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in any case."""
+    body: bytes
+
+
+@dataclass(kw_only=True)
+class Http:
+    """A pool of connections. It belongs to one event loop at a time: close it before that loop ends."""
+
+    connect_s: float
+    read_s: float
+    """Bounds each read; whoever calls bounds the whole."""
+    ca_file: str | None = None
+    is_lenient: bool = False
+    """Whether answers may be compressed, and redirects are followed."""
+    _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
+
+    _proxies: dict[str, str | None] = field(default_factory=dict, init=False, repr=False)
+
+    async def call(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Path = b"",
+        *,
+        limit_bytes: int | None = None,
+        limit_s: float | None = None,
+    ) -> Reply:
+        """Send a request once; `url` goes out as it is. Raises `NoAnswerError`, and `TooManyBytesError` on success."""
+        try:
+            async with asyncio.timeout(limit_s):
+                if isinstance(body, Path):
+                    with body.open("rb") as content:
+                        return await self._called(method, url, headers, content, limit_bytes)
+                return await self._called(method, url, headers, body or None, limit_bytes)
+        except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError) as error:
+            raise NoAnswerError(type(error).__name__, is_sent=False) from error
+        except TimeoutError as error:
+            raise NoAnswerError(type(error).__name__) from error
+        except aiohttp.ClientPayloadError as error:
+            raise NoAnswerError(type(error).__name__, is_broken_off=True) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise NoAnswerError(type(error).__name__) from error
+
+    def _proxy(self, url: str) -> str | None:
+        """The proxy for an address; what the environment says is read once for each pool and host."""
+        scheme, _, rest = url.partition("://")
+        host = f"{scheme}://{rest.partition('/')[0]}"
+        if host not in self._proxies:
+            self._proxies[host] = proxy_of(host)
+        return self._proxies[host]
+
+    async def _called(
+        self, method: str, url: str, headers: Mapping[str, str], content: object, limit_bytes: int | None
+    ) -> Reply:
+        async with self._open().request(
+            method,
+            URL(url, encoded=True),
+            data=content,
+            headers=headers,
+            allow_redirects=self.is_lenient,
+            proxy=self._proxy(url),
+        ) as answer:
+            length = answer.content_length
+            if limit_bytes is not None and length is not None and length > limit_bytes and answer.ok:
+                answer.close()
+                raise TooManyBytesError(length)
+            return Reply(answer.status, answer.headers, await answer.read())
+
+    def _open(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._session is None or self._loop is not loop:
+            self._loop = loop
+            self._proxies.clear()
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=trusting(self.ca_file)),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.connect_s, sock_read=self.read_s),
+                headers=None if self.is_lenient else {"Accept-Encoding": "identity"},
+                skip_auto_headers=_UNSET_HEADERS,
+                auto_decompress=self.is_lenient,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close what is pooled; the next call opens anew."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+
+@cache
+def trusting(ca_file: str | None) -> ssl.SSLContext:
+    """Whom to trust: a file of certificates, else those that come with Python's packages."""
+    return ssl.create_default_context(cafile=ca_file or certifi.where())
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy for an address as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say; a name without a scheme is HTTP."""
+    proxies, parts = urllib.request.getproxies(), urlsplit(url)
+    proxy = proxies.get(parts.scheme)
+    if proxy is None or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"

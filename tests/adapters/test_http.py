@@ -1,0 +1,211 @@
+"""The pool of connections: proxies and certificates as the environment says, bounds, and who is asked again."""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from backburner.adapters.http import Http, NoAnswerError, Reply
+from support.proxy import CUT, HALVE, Say, once, s3_error, serve_proxy
+
+from .conftest import Wire, bucket_at, queue_at, run
+
+NOBODY = "http://127.0.0.1:1"
+
+
+def _called(http: Http, url: str, method: str = "GET", **more: Any) -> Reply:
+    async def story() -> Reply:
+        try:
+            return await http.call(method, url, {}, **more)
+        finally:
+            await http.close()
+
+    return asyncio.run(story())
+
+
+def _http(**more: Any) -> Http:
+    return Http(connect_s=2, read_s=2, **more)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A key and a certificate that it signed itself, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a store")]), datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    hidden = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(hidden + made.public_bytes(pem))
+    return path
+
+
+@pytest.fixture
+def secure(certificate: Path) -> Iterator[str]:
+    """The address of a server that speaks TLS with that certificate."""
+
+    class Handler(BaseHTTPRequestHandler):
+        """Says yes."""
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "3")
+            self.end_headers()
+            self.wfile.write(b"yes")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        """Does not mind clients that do not trust it."""
+
+        def handle_error(self, *_: Any) -> None:
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = Server(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_store_behind_an_own_certificate_is_reached_if_it_is_trusted(secure: str, certificate: Path) -> None:
+    """AWS_CA_BUNDLE names it; without it nothing leaves."""
+    assert _called(_http(ca_file=str(certificate)), secure).body == b"yes"
+    with pytest.raises(NoAnswerError) as refused:
+        _called(_http(), secure)
+    assert not refused.value.is_sent
+
+
+def test_calls_go_through_the_proxy_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But those to hosts that it exempts."""
+    with serve_proxy(NOBODY) as proxy:
+        proxy.rule = lambda _: Say(200, b"by the proxy")
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1,exempt.invalid")
+        assert _called(_http(), "http://store.invalid/inbox/../a%20b").body == b"by the proxy"
+        assert proxy.requests[0].path == "http://store.invalid/inbox/../a%20b"
+        with pytest.raises(NoAnswerError):
+            _called(_http(), "http://exempt.invalid/")
+        assert _called(_http(), f"{proxy.url}/direct").status == 200
+        assert proxy.requests[-1].path == "/direct"
+
+
+def test_a_server_that_does_not_answer_is_left() -> None:
+    """At the bound of a read, or at the caller's own; the request may have had its effect."""
+    let_go = threading.Event()
+
+    def hold(_: Any) -> Say:
+        let_go.wait(10)
+        return Say(200)
+
+    with serve_proxy(NOBODY) as server:
+        server.rule = hold
+        try:
+            for http, limit_s in ((Http(connect_s=1, read_s=0.2), None), (_http(), 0.2)):
+                with pytest.raises(NoAnswerError) as left:
+                    _called(http, server.url, "POST", limit_s=limit_s)
+                assert left.value.is_sent
+        finally:
+            let_go.set()
+
+
+def test_nobody_there_means_that_nothing_was_sent() -> None:
+    """A connection that was refused."""
+    with pytest.raises(NoAnswerError) as refused:
+        _called(_http(), NOBODY)
+    assert not refused.value.is_sent
+
+
+def test_a_post_is_never_sent_again() -> None:
+    """Neither over a dead connection nor where its answer breaks off."""
+    with serve_proxy(NOBODY) as server:
+        server.rule = lambda _: CUT
+        with pytest.raises(NoAnswerError):
+            _called(_http(), server.url, "POST", body=b"x")
+        assert len(server.requests) == 1
+
+
+def test_a_pool_serves_one_loop_after_another() -> None:
+    """Connections of a loop that ended are not used again."""
+    http = _http()
+    with serve_proxy(NOBODY) as server:
+        server.rule = lambda _: Say(200, b"x")
+        assert [_called(http, server.url).status for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize("act", [s3_error(503, "SlowDown"), s3_error(400, "RequestTimeout"), s3_error(429, "x"), HALVE])
+def test_a_store_that_stumbles_is_asked_again(wire: Wire, act: Any) -> None:
+    """By its status, or by its word for "not now"."""
+    run(wire.direct.put("k", b"x" * 1000, match="*", content_type="text/plain"))
+    wire.proxy.rule = once(lambda request: request.method == "GET", act)
+    stored = run(wire.bucket.get("k"))
+    assert stored is not None
+    assert len(wire.proxy.requests) == 2
+
+
+def test_a_store_that_refuses_is_not_asked_again() -> None:
+    """It would say the same."""
+    with serve_proxy(NOBODY) as server:
+        server.rule = lambda _: s3_error(403, "AccessDenied")
+        with pytest.raises(Exception, match="403 AccessDenied"):
+            run(bucket_at(server.url, "b").get("k"))
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"__type":"com.amazonaws.sqs#RequestThrottled"}', b'{"__type":"ThrottlingException"}']
+)
+def test_a_queue_that_throttles_is_asked_again(body: bytes) -> None:
+    """Its word stands in a refusal with status 400."""
+    with serve_proxy(NOBODY) as server:
+        well = Say(200, b'{"Messages": []}')
+        server.rule = once(lambda _: True, Say(400, body))
+        throttled, server.rule = server.rule, lambda request: throttled(request) or well
+        assert list(run(queue_at(server.url, f"{server.url}/1/q").receive(10, 0))) == []
+        assert len(server.requests) == 2
+
+
+def test_a_file_is_sent_whole_again_when_its_put_is_repeated(wire: Wire, tmp_path: Path) -> None:
+    """From its beginning, not from where the first try stopped reading."""
+    path = tmp_path / "large"
+    path.write_bytes(b"0123456789" * 100_000)
+    wire.proxy.rule = once(lambda request: request.method == "PUT", s3_error(503, "SlowDown"))
+    etag = run(wire.bucket.put("k", path, match="*", content_type="text/plain"))
+    stored = run(wire.direct.get("k"))
+    assert stored is not None
+    assert (stored.body, stored.etag) == (path.read_bytes(), etag)
+
+
+def test_a_store_that_knows_no_ranges_is_understood() -> None:
+    """It sends the whole object with 200: what was asked for is cut out here."""
+    with serve_proxy(NOBODY) as server:
+        server.rule = lambda _: Say(200, b"0123456789", {"ETag": '"e"'})
+        assert run(bucket_at(server.url, "b").get_range("k", 2, 5, "e")) == b"234"
