@@ -2,13 +2,27 @@
 
 from collections import Counter
 
-from support.fakes import Effect
+from backburner.outcome.current import RECENT_S
+from support.fakes import Effect, Moment, let_others_go
 from support.system import System
 
 WARM, KEY = "inbox/warm.txt", "inbox/contract.txt"
 DOCUMENTS = 20
 GOVERNOR = "ledger/governor.json"
 
+SUBMIT = Counter(
+    {
+        "get inbox": 1,
+        "get recipes": 1,
+        "get results": 2,  # the run record: before the guard, and after the claim
+        "get failed": 2,
+        "head ledger/superseded": 2,
+        "get ledger/open": 1,
+        "put ledger/open": 2,  # the claim, and the id
+        "put ledger/responses": 1,
+    }
+)
+GOVERNOR_OF_SUBMIT = 2
 CHECK = Counter(
     {
         "get ledger/open": 1,
@@ -29,6 +43,30 @@ def calls(effects: list[Effect]) -> Counter[str]:
             first, second = effect.key.split("/")[:2]
             named[f"{verb} {first}/{second}" if first == "ledger" else f"{verb} {first}"] += 1
     return named
+
+
+def calls_of_the_governor(effects: list[Effect]) -> int:
+    """Calls that read or write the counters."""
+    return sum(effect.name.startswith("bucket.") and effect.key == GOVERNOR for effect in effects)
+
+
+def submitted() -> list[Effect]:
+    """The effects of one upload event where another document was processed before."""
+    system = System()
+    system.upload("recipes/default.md", "Do it.")
+    system.process(WARM, "an earlier document")
+    system.upload(KEY, "text")
+    first = len(system.world.effects)
+    system.run(system.submit(KEY))
+    return system.world.effects[first:]
+
+
+def test_a_submit_makes_these_calls_and_no_others() -> None:
+    """Fourteen with the two of the governor."""
+    effects = submitted()
+    assert calls(effects) == SUBMIT
+    assert calls_of_the_governor(effects) <= GOVERNOR_OF_SUBMIT
+    assert SUBMIT.total() + GOVERNOR_OF_SUBMIT == 14
 
 
 def test_a_finished_check_makes_seven_calls() -> None:
@@ -89,3 +127,19 @@ def test_a_run_whose_recipe_another_job_has_replaced_is_superseded() -> None:
     assert system.problems() == []
     assert len(system.bucket.keys("ledger/superseded/")) == 1
     assert system.run_record(KEY)["job_id"] == system.job(KEY)
+
+
+def test_a_document_that_took_long_to_read_is_looked_at_again_before_its_generation() -> None:
+    """It was replaced in the meantime: nothing is created for what is not there any more."""
+    system = System()
+    system.upload(KEY, "version 1")
+
+    async def hook(effect: Effect, moment: Moment) -> None:
+        if (effect.name, moment, system.bucket.objects[KEY].body) == ("pending.send", "after", b"version 1"):
+            system.world.later(RECENT_S + 1)
+            system.upload(KEY, "version 2")
+
+    system.world.hook = hook
+    system.run(system.submit(KEY))
+    system.world.hook = let_others_go
+    assert system.generator.made == {}

@@ -288,6 +288,7 @@ class _Builder:
             creator=creator,
             finisher=self.finisher,
             memory=self.ports.memory,
+            clock=self.ports.clock,
             settings=self.settings,
         )
 

@@ -137,6 +137,14 @@ class Finisher:
         """How a run ended that another process ended, and clear up behind it; None while it is to be carried on."""
         return await self._settled(record, await self.ledger.committed(record.location, record.job_id), None)
 
+    async def is_over(self, record: OpenRecord) -> bool:
+        """Whether a run whose document was read a moment ago is over by now, cleared up behind it then.
+
+        The same as `settled`, but for a document that was replaced since: whoever goes on learns that at the commit.
+        """
+        committed = await self.ledger.committed(record.location, record.job_id)
+        return committed.is_over(record.run) and await self._settled(record, committed, None) is not None
+
     async def _settled(self, record: OpenRecord, committed: Committed, text: "_Text | None") -> State | None:
         if record.run <= committed.superseded_run:
             return await self.supersede(record, _quotable(text))
