@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from backburner.outcome.current import RECENT_S
 from support.fakes import Effect, Moment, let_others_go
 from support.system import System
@@ -76,6 +78,8 @@ def test_a_finished_check_makes_seven_calls() -> None:
     system.upload("recipes/default.md", "Do it.")
     for number in range(DOCUMENTS):
         system.upload(f"inbox/{number}.txt", f"text {number}")
+    system.world.later(1)
+    for number in range(DOCUMENTS):
         system.run(system.submit(f"inbox/{number}.txt"))
     system.world.later(60)
     first = len(system.world.effects)
@@ -90,6 +94,7 @@ def test_what_a_run_finds_when_it_ends_is_read_only_where_a_put_is_refused() -> 
     """A text that somebody else has put there meanwhile: the put is refused, and the commit looks and goes on."""
     system = System()
     system.upload(KEY, "text")
+    system.world.later(1)
     system.run(system.submit(KEY))
     system.bucket.upload("results/contract.txt.md", "somebody's own text")
     system.settle()
@@ -97,16 +102,18 @@ def test_what_a_run_finds_when_it_ends_is_read_only_where_a_put_is_refused() -> 
     assert system.run_record(KEY)["result_etag"] == system.bucket.objects["results/contract.txt.md"].etag
 
 
-def test_a_result_removes_what_failed_while_its_document_was_another() -> None:
+@pytest.mark.parametrize("wait_s", [0.0, 2.0])
+def test_a_result_removes_what_failed_while_its_document_was_another(wait_s: float) -> None:
     """Version 2 comes, fails, and version 1 is put back: its run looks before it commits, though no put is refused."""
     system = System()
     system.upload(KEY, "version 1")
+    system.world.later(wait_s)
     system.run(system.submit(KEY))
-    system.world.later(2)
+    system.world.later(wait_s)
     system.upload(KEY, "")
     system.run(system.submit(KEY))
     assert system.error_record(KEY)["reason"] == "empty_document"
-    system.world.later(2)
+    system.world.later(wait_s)
     system.upload(KEY, "version 1")
     system.run(system.submit(KEY))
     system.settle()
@@ -119,6 +126,7 @@ def test_a_run_whose_recipe_another_job_has_replaced_is_superseded() -> None:
     system = System()
     system.upload("recipes/default.md", "Do it.")
     system.upload(KEY, "text")
+    system.world.later(1)
     system.run(system.submit(KEY))
     system.upload("recipes/default.md", "Do it otherwise.")
     system.run(system.submit(KEY))

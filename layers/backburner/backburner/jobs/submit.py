@@ -148,6 +148,7 @@ class Submitter:
             uploaded_at=source.last_modified,
             ticket="",
             committed_at_claim=committed.etags,
+            shows_overwrites=source.age_s >= 1,
             part_of=current.parent.name if current.parent else None,
             context_overflows=current.parent.context_overflows if current.parent else 0,
         )

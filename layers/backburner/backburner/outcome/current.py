@@ -124,7 +124,7 @@ class CurrentJobs:
             return False
         if record.part_of is not None:
             return await self.parent(record.part_of) is not None
-        source = await self.bucket.head(record.source.key)
+        source = await self.bucket.head(record.source.key) if record.shows_overwrites else None
         if source is None or (source.etag, source.last_modified) != (record.source.etag, record.source.last_modified):
             return False
         location = record.location
