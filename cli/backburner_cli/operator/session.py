@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from botocore.exceptions import BotoCoreError
 
+from backburner.adapters.clock import SystemClock
 from backburner.adapters.connect import Cloud, reach
 from backburner.capacity.limits import Counters
 from backburner.errors import BackburnerError, ConfigError
@@ -168,7 +169,9 @@ def _records(environment: Mapping[str, str]) -> Records:
     return Records(
         settings=settings,
         bucket=cloud.bucket,
-        current_jobs=CurrentJobs(bucket=cloud.bucket, ledger=Ledger(cloud.bucket), settings=settings),
+        current_jobs=CurrentJobs(
+            bucket=cloud.bucket, ledger=Ledger(cloud.bucket), settings=settings, clock=SystemClock()
+        ),
         extractor=cloud.extractor,
         memory=cloud.memory,
     )
