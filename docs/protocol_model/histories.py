@@ -123,7 +123,7 @@ class History:
 
     def verdict(self) -> str | None:
         """What contradicts the promises, now that everything is at rest."""
-        for key, (version, _) in self.world.inbox.items():
+        for key, (version, uploaded_at) in self.world.inbox.items():
             ends = [self.world.get(f"{kind}/{key}")[1] for kind in ("done", "error")]
             current = [end for end in ends if end and end.job == f"{key}@{version}"]
             if not current:
@@ -131,6 +131,8 @@ class History:
             last = max(current, key=lambda end: end.run)
             if last.state == "done" and self.world.get(f"text/{key}")[1] != last.name:
                 return f"called done that is not: the text of {key} is another run's"
+            if last.state == "done" and 0 < self.world.get(f"error/{key}")[0] < uploaded_at < last.looked_at:
+                return f"an older failure is left: {key} is done, and an error record older than the upload beside it"
         return self.world.paid_in_silence()
 
 

@@ -12,6 +12,8 @@ Steps = Generator[None, None, T]
 """A process: it yields before each effect on the outside world, so that others can come in between."""
 FUNCTION_LIMIT, VISIBILITY, LEASE = 30, 36, 40
 """A function is killed before the message it received is shown to another, and before its lease is out."""
+RECENT = 10
+"""What was read at most so long ago is not read again before a create."""
 EARLY, MAX_ATTEMPTS, VOID_AT_RECEIVE, COMMIT_TRIES = 2, 3, 3, 5
 
 
@@ -26,6 +28,7 @@ class Rules:
     commit_on_condition: bool = True
     look_again_after_claim: bool = True
     look_again_after_superseding: bool = True
+    assume_only_what_was_untouched: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ class Protocol:
     def submit(self, key: str, wanted: Message | None = None) -> Steps[None]:
         """An upload event, or a message for a run that nobody has opened."""
         yield
+        read_at = self.world.now
         version, uploaded_at = self.world.inbox[key]
         job = f"{key}@{version}"
         committed = yield from self.committed(key, job)
@@ -137,21 +141,38 @@ class Protocol:
             run = committed.last_run + 1
         if run is None or (yield from self.open_record(job, run)):
             return
-        claim = Held(Record(job, run, key, uploaded_at), ABSENT)
+        found = bool(committed.done_etag or committed.error_etag)
+        claim = Held(Record(job, run, key, uploaded_at, found=found), ABSENT)
         if self.world.fault(0.2):  # no capacity
             yield from self.hand_over(claim, 5, state="waiting", attempt=0)
             return
         mine = yield from self.hand_over(claim, LEASE)
-        if mine:
-            yield from self.start(mine)
+        if mine and (not self.rules.look_again_after_claim or (yield from self.may_start(mine.record, read_at))):
+            yield from self.create(mine)
+
+    def may_start(self, record: Record, read_at: float) -> Steps[bool]:
+        """Look once more, after the claim, whether the run is over: by now no other process can claim it.
+
+        The document was read a moment ago and is not looked at again: if it was replaced since, that costs a generation
+        which is superseded when it ends.
+        """
+        committed = yield from self.committed(record.key, record.job)
+        if self.world.now - read_at <= RECENT and record.run > committed.last_run:
+            return True
+        return not (yield from self.settled(record))
 
     def start(self, held: Held) -> Steps[None]:
         """The record says `submitting` and is ours: look once more whether the run is over, then create."""
-        if self.rules.look_again_after_claim and (yield from self.settled(held.record)):
-            return
+        if not (yield from self.settled(held.record)):
+            yield from self.create(held)
+
+    def create(self, held: Held) -> Steps[None]:
         yield
         if self.world.fault(0.1):  # 503, 429: nothing was started
             yield from self.hand_over(held, 5, state="waiting", attempt=held.record.attempt - 1)
+            return
+        if self.world.fault(0.05):  # 400: the provider will never take it
+            yield from self.fail(held)
             return
         generation = self.world.create(held.record)
         if self.world.fault(0.05):  # time-out after sending: perhaps something was started
@@ -258,22 +279,30 @@ class Protocol:
     # ---- the record at the output location is the commit ----
 
     def finish(self, record: Record) -> Steps[bool]:
-        """Text, then run record, each on condition of what was seen; then look at the text once more."""
+        """Text, then run record, each on condition of what was seen; then look at the text once more.
+
+        The first try of an ordinary run reads nothing there: it assumes what was seen at the claim, that nothing stands
+        there, and the conditions of the puts say whether that still holds.
+        """
         nonce = self.world.tick()
-        for _ in range(COMMIT_TRIES):
-            committed = yield from self.committed(record.key, record.job)
-            mine = committed.done if committed.done and committed.done.nonce == nonce else None
-            if mine is None and (yield from self.settled(record)):
-                return True
-            yield
-            seen = self.world.get(f"text/{record.key}")[0]
+        for attempt in range(COMMIT_TRIES):
+            seen, looked_at = ABSENT, self.world.tick()
+            if attempt == 0 and (yield from self.is_ordinary(record)):
+                committed, mine = Committed(record.job, None, ABSENT, None, ABSENT, 0), None
+            else:
+                committed = yield from self.committed(record.key, record.job)
+                mine = committed.done if committed.done and committed.done.nonce == nonce else None
+                if mine is None and (yield from self.settled(record)):
+                    return True
+                yield
+                seen = self.world.get(f"text/{record.key}")[0]
             yield
             strict = self.rules.commit_on_condition
             written = self.world.put(f"text/{record.key}", record.name, seen if strict else ANY)
             if written is None:
                 continue
             replaced = mine.replaced_error if mine else committed.error_etag
-            done = dataclasses.replace(record, state="done", nonce=nonce, replaced_error=replaced)
+            done = dataclasses.replace(record, state="done", nonce=nonce, replaced_error=replaced, looked_at=looked_at)
             yield
             if self.world.put(f"done/{record.key}", done, committed.done_etag if strict else ANY) is None:
                 continue
@@ -282,6 +311,15 @@ class Protocol:
                 yield from self.clear_up(record, done)
                 return True
         return False
+
+    def is_ordinary(self, record: Record) -> Steps[bool]:
+        """Whether nothing stood there when a first run was claimed, and its document was not touched since."""
+        if record.run > 1 or record.found:
+            return False
+        yield
+        version, uploaded_at = self.world.inbox[record.key]
+        is_untouched = uploaded_at == record.uploaded_at or not self.rules.assume_only_what_was_untouched
+        return is_untouched and f"{record.key}@{version}" == record.job
 
     def fail(self, held: Held) -> Steps[bool]:
         """Write the open record once more, so that a stale owner fails nothing; then the error record."""

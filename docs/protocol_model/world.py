@@ -44,6 +44,10 @@ class Record:
     orphans: int = 0
     nonce: int = 0
     replaced_error: int = ABSENT
+    found: bool = False
+    """Whether anything stood at its output location when it was claimed."""
+    looked_at: int = 0
+    """When the process that ended it began to look whether it may."""
 
     @property
     def name(self) -> str:

@@ -139,8 +139,19 @@ class Truth:
         return [
             f"{key} is the text of no generation that ended well"
             for key in self.bucket.keys("results/")
-            if not key.endswith(".run.json") and not self._sources_of(key)
+            if not key.endswith(".run.json") and not self._sources_of(key) and not self._is_joined(key)
         ]
+
+    def _is_joined(self, key: str) -> bool:
+        """Whether it is made of the answers of parts: the provider called its document too long while it ran."""
+        stored = self.bucket.objects[key]
+        job, body = stored.metadata[_OWNER].partition(".")[0], stored.body.decode()
+        if any(record["job_id"] == job and record["division"] for record in self.open_records()):
+            return True  # its process died before the run record
+        records = (self.bucket.json(other) for other in self.bucket.keys("results/") if other.endswith(".run.json"))
+        parts = next((record["parts"] or [] for record in records if record["job_id"] == job), [])
+        answers = [[_ended_well(self.system.generator, made) for made in self._made(part["job_id"])] for part in parts]
+        return bool(parts) and all(any(text and text in body for text in texts) for texts in answers)
 
     def _sources_of(self, key: str) -> list[Made]:
         stored, generator = self.bucket.objects[key], self.system.generator
@@ -154,7 +165,7 @@ class Truth:
             if not key.endswith(".run.json"):
                 continue
             record = self.bucket.json(key)
-            if not record["responses"]:  # its parts have them
+            if not record["responses"] or record["parts"]:  # its parts have them
                 continue
             made = self.system.generator.made[record["responses"][-1]["id"]]
             document = str(made.request["input"]).encode()

@@ -14,10 +14,11 @@ FAILS_WITHIN = {
     "early_messages_wait": range(100),
     "unclaimed_messages_wait": range(200),
     "look_again_after_claim": range(200),
-    "look_again_after_superseding": range(800, 900),
-    "commit_on_condition": range(20_300, 20_400),
+    "look_again_after_superseding": range(300, 400),
+    "commit_on_condition": range(100),
+    "assume_only_what_was_untouched": range(22_500, 22_600),
 }
-"""Seeds among which a history goes wrong without the rule: the last two guard against rare meetings."""
+"""Seeds among which a history goes wrong without the rule: some guard against rare meetings."""
 
 
 def test_random_histories_keep_every_promise():

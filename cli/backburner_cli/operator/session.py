@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from backburner.adapters.clock import SystemClock
 from backburner.adapters.connect import Cloud, reach
 from backburner.capacity.limits import Counters
 from backburner.errors import BackburnerError, ConfigError
@@ -166,7 +167,9 @@ def _records(settings: Settings, cloud: Cloud) -> Records:
     return Records(
         settings=settings,
         bucket=cloud.bucket,
-        current_jobs=CurrentJobs(bucket=cloud.bucket, ledger=Ledger(cloud.bucket), settings=settings),
+        current_jobs=CurrentJobs(
+            bucket=cloud.bucket, ledger=Ledger(cloud.bucket), settings=settings, clock=SystemClock()
+        ),
         extractor=cloud.extractor,
         memory=cloud.memory,
     )

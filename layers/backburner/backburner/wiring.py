@@ -165,7 +165,7 @@ class _Builder:
 
     def _outcome(self) -> tuple[CurrentJobs, Finisher]:
         bucket, ledger = self.ports.bucket, self.ledger
-        current_jobs = CurrentJobs(bucket=bucket, ledger=ledger, settings=self.settings)
+        current_jobs = CurrentJobs(bucket=bucket, ledger=ledger, settings=self.settings, clock=self.ports.clock)
         cleaner = Cleaner(
             bucket=bucket,
             ledger=ledger,
@@ -288,6 +288,7 @@ class _Builder:
             creator=creator,
             finisher=self.finisher,
             memory=self.ports.memory,
+            clock=self.ports.clock,
             settings=self.settings,
         )
 

@@ -24,6 +24,7 @@ from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import OpenRecord, log_keys
 from backburner.memory.budget import MemoryBudget
+from backburner.outcome.current_job import RECENT_S
 from backburner.outcome.decisions import Attempt, decided
 from backburner.outcome.finish import Finisher
 from backburner.outcome.governing import tell_decision
@@ -53,13 +54,23 @@ class GenerationCreator:
     create_limit_s: float
     slots: asyncio.Semaphore
 
-    async def create(self, held: Open, text: str | None = None) -> None:
-        """Create it, unless the run ended or was superseded meanwhile. `text` is read again where it is None."""
+    async def create_at_once(self, held: Open, text: str, read_s: float) -> None:
+        """Create it for a run that this process has just claimed, unless the run ended meanwhile.
+
+        `read_s` is the monotonic time at which its document and recipe were read: they are looked at again only if that
+        was long ago (ADR 17).
+        """
+        if self.clock.monotonic() - read_s <= RECENT_S:
+            has_ended = await self.finisher.is_over(held.record)
+        else:
+            has_ended = await self.finisher.settled(held.record) is not None
+        if not has_ended:
+            await self._create(held, text)
+
+    async def create(self, held: Open) -> None:
+        """Create it, unless the run ended or was superseded meanwhile."""
         record = held.record
         if await self.finisher.settled(record):
-            return
-        if text is not None:  # it is in memory already
-            await self._create(held, text)
             return
         async with self.memory.for_document(record.source.size) as hold:
             try:

@@ -27,7 +27,7 @@ from backburner.ledger.records import OpenRecord, ProviderRef, RecipeRef, Source
 from backburner.memory.budget import Hold, MemoryBudget
 from backburner.outcome.current_job import CurrentJob, CurrentJobs
 from backburner.outcome.finish import Finisher
-from backburner.ports import Bucket
+from backburner.ports import Bucket, Clock
 from backburner.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class Submitter:
     creator: GenerationCreator
     finisher: Finisher
     memory: MemoryBudget
+    clock: Clock
     settings: Settings
 
     async def submit(self, key: str, wanted: Message | None = None) -> Outcome:
@@ -64,6 +65,7 @@ class Submitter:
         is opened even if an event would find nothing to do.
         """
         async with self.memory.for_document() as hold:
+            read_s = self.clock.monotonic()
             source = await hold.document(self.bucket, key)
             current = await self.current_jobs.current(key, source, wanted.part_of if wanted else None)
             if current is None:
@@ -72,7 +74,7 @@ class Submitter:
             run = _run_to_open(current, committed, wanted)
             if run is None or await self.ledger.open_record(current.job_id, run):
                 return Outcome.KNOWN
-            return await self._open(self._record(current, committed, run), current, committed, hold)
+            return await self._open(self._record(current, committed, run), current, committed, hold, read_s)
 
     async def give_up(self, key: str, wanted: Message, why: str) -> None:
         """Fail the run that a message would open, where opening it raises every time."""
@@ -83,12 +85,14 @@ class Submitter:
             if run is not None:
                 await self.finisher.fail(self._record(current, committed, run), Reason.INTERNAL_ERROR, why)
 
-    async def _open(self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold) -> Outcome:
+    async def _open(
+        self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold, read_s: float
+    ) -> Outcome:
         guard = await self.messenger.guard(record)
         plan = await self.planner.plan(record, current, committed, hold)
         match plan:
             case OneGeneration():
-                return await self._start_or_queue(plan, guard, behind_others=current.parent is None)
+                return await self._start_or_queue(plan, guard, read_s, behind_others=current.parent is None)
             case InParts(record):
                 ticket = await self.messenger.to_check(record, SOON_S)
                 claim = replace(record, state=State.RUNNING, ticket=ticket)
@@ -102,7 +106,7 @@ class Submitter:
                 assert_never(plan)
         return Outcome.CLAIMED if await self.ledger.claim(claim) else Outcome.KNOWN
 
-    async def _start_or_queue(self, plan: OneGeneration, guard: str, *, behind_others: bool) -> Outcome:
+    async def _start_or_queue(self, plan: OneGeneration, guard: str, read_s: float, *, behind_others: bool) -> Outcome:
         """Start the generation if the governor lets it. Parts have waited in the backlog already, not behind others."""
         reservation = replace(plan.reservation, holder=guard)
         record = replace(plan.record, reservation=reservation)
@@ -113,7 +117,7 @@ class Submitter:
         if held is None:
             return Outcome.KNOWN
         logger.info("job claimed", extra=log_keys(record) | {"recipe": record.recipe.name})
-        await self.creator.create(held, plan.text)
+        await self.creator.create_at_once(held, plan.text, read_s)
         return Outcome.CLAIMED
 
     async def _queue(self, record: OpenRecord, denial: Denial) -> Outcome:
@@ -144,6 +148,7 @@ class Submitter:
             uploaded_at=source.last_modified,
             ticket="",
             committed_at_claim=committed.etags,
+            shows_overwrites=source.age_s >= 1,
             part_of=current.parent.name if current.parent else None,
             context_overflows=current.parent.context_overflows if current.parent else 0,
         )

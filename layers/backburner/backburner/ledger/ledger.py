@@ -216,6 +216,11 @@ class Ledger:
         return run
 
 
+def nothing_committed(job: str) -> Committed:
+    """What an output location looks like as long as nothing was ever committed there."""
+    return Committed(job, None, None, 0)
+
+
 def new_nonce() -> str:
     """A mark that no record has had before."""
     return secrets.token_hex(8)

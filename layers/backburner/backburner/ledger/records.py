@@ -176,6 +176,8 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     """What it reserves at the governor for each attempt; None until it may start at all."""
     committed_at_claim: list[str] = msgspec.field(default_factory=list, name="stood_at_place")
     """ETags of the run and error record that stood at its output location when it was claimed."""
+    shows_overwrites: bool = False
+    """Whether its document was read in a later second than it was uploaded in: an overwrite then shows in its time."""
     part_of: str | None = None
     """`<job_id>.<run>` of the run that it is a part of."""
     division: Division | None = None

@@ -1,15 +1,22 @@
 """What is current: the document in the inbox as it stands now, its recipe, and the job that the two make."""
 
+import asyncio
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backburner.documents.recipes import MAX_RECIPE_BYTES, fingerprint, merge_text, model_in, part_text
 from backburner.ledger.keys import OutputLocation, job_id, output_location, recipe_keys
 from backburner.ledger.ledger import Committed, Ledger
 from backburner.ledger.records import OpenRecord, Part
-from backburner.ports import Bucket, Stored, TooLargeError
+from backburner.ports import Bucket, Clock, Stored, TooLargeError
 from backburner.provider.profiles import resolve_model
 from backburner.settings import Settings
+
+RECENT_S = 10.0
+"""What a process read at most so long ago it need not read again, where ADR 17 says so."""
+_MAX_RECENT = 64
+"""Recipes kept at a time, each of at most `MAX_RECIPE_BYTES`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +44,9 @@ class CurrentJobs:
     bucket: Bucket
     ledger: Ledger
     settings: Settings
+    clock: Clock
+    _recipes: dict[str, tuple[float, bytes | None]] = field(default_factory=dict)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def current(self, key: str, source: Stored | None, part_of: str | None = None) -> CurrentJob | None:
         """The current job of a document or part that was just read.
@@ -103,6 +113,34 @@ class CurrentJobs:
         if others.last_run or await self.ledger.open_record(current.job_id, 1):
             return True
         return not set(committed.etags) <= set(record.committed_at_claim)
+
+    async def is_ordinary(self, record: OpenRecord) -> bool:
+        """Whether nothing stood at its output location when a first run was claimed, and it is current to this day.
+
+        Its document must not have been written since, not even with the same bytes: another version may have come and
+        gone, and left something there. False says nothing.
+        """
+        if record.run > 1 or record.committed_at_claim:
+            return False
+        if record.part_of is not None:
+            return await self.parent(record.part_of) is not None
+        source = await self.bucket.head(record.source.key) if record.shows_overwrites else None
+        if source is None or (source.etag, source.last_modified) != (record.source.etag, record.source.last_modified):
+            return False
+        location = record.location
+        return self.job_of(location, source, await self._recent_recipe(location.recipe)).job_id == record.job_id
+
+    async def _recent_recipe(self, name: str) -> bytes | None:
+        """A recipe as this process read it a few seconds ago: never to open a job with."""
+        async with self._reading:  # many runs end at once, and one of them reads for all
+            now = self.clock.monotonic()
+            read_at, recipe = self._recipes.get(name, (-math.inf, None))
+            if now - read_at > RECENT_S:
+                recipe = await self.recipe(name)
+                if len(self._recipes) >= _MAX_RECENT:
+                    self._recipes.clear()
+                self._recipes[name] = (now, recipe)
+            return recipe
 
     async def recipe(self, name: str) -> bytes | None:
         """The bytes of a recipe, None where there is none."""

@@ -16,7 +16,7 @@ from typing import Any
 from backburner.errors import Reason, RetryLaterError
 from backburner.ledger.journal import Journal
 from backburner.ledger.keys import FOLDER
-from backburner.ledger.ledger import Committed, Held, Ledger, Open, new_nonce
+from backburner.ledger.ledger import Committed, Held, Ledger, Open, new_nonce, nothing_committed
 from backburner.ledger.records import (
     ErrorRecord,
     OpenRecord,
@@ -56,16 +56,25 @@ class Finisher:
     clock: Clock
 
     async def done(self, record: OpenRecord, text: "_Text") -> State:
-        """Write the text and its run record, on condition that no other process did. Returns how the run ended."""
+        """Write the text and its run record, on condition that no other process did. Returns how the run ended.
+
+        The first try for an ordinary run reads nothing at its output location: nothing stood there when it was claimed,
+        and the puts are refused if something does by now. Then, and for any other run, it is looked at first (ADR 17).
+        """
         location, nonce = record.location, new_nonce()
         result_key = location.result_key(record.output)
-        for _ in range(_TRIES):
-            committed = await self.ledger.committed(location, record.job_id)
+        for attempt in range(_TRIES):
+            is_ordinary = attempt == 0 and await self.current_jobs.is_ordinary(record)
+            if is_ordinary:
+                committed = nothing_committed(record.job_id)  # the puts fail where that is not so
+            else:
+                committed = await self.ledger.committed(location, record.job_id)
             own = committed.run is not None and committed.run.record.nonce == nonce
-            if not own and (ended := await self._settled(record, committed, text)):
+            if not own and not is_ordinary and (ended := await self._settled(record, committed, text)):
                 return ended
             try:
-                etag = await self._put_text(record, result_key, text)
+                match = ABSENT if is_ordinary else await self._seen(result_key)
+                etag = await self._put_text(record, result_key, text, match)
                 run_record = self._run_record(record, committed, result_key, etag, nonce)
                 await self.ledger.put(location.run_record_key, run_record, _match(committed.run))
             except ConflictError:
@@ -128,6 +137,14 @@ class Finisher:
         """How a run ended that another process ended, and clear up behind it; None while it is to be carried on."""
         return await self._settled(record, await self.ledger.committed(record.location, record.job_id), None)
 
+    async def is_over(self, record: OpenRecord) -> bool:
+        """Whether a run whose document was read a moment ago is over by now, cleared up behind it then.
+
+        The same as `settled`, but for a document that was replaced since: whoever goes on learns that at the commit.
+        """
+        committed = await self.ledger.committed(record.location, record.job_id)
+        return committed.is_over(record.run) and await self._settled(record, committed, None) is not None
+
     async def _settled(self, record: OpenRecord, committed: Committed, text: "_Text | None") -> State | None:
         if record.run <= committed.superseded_run:
             return await self.supersede(record, _quotable(text))
@@ -146,12 +163,15 @@ class Finisher:
         if not ended.location.is_part:
             await self.journal.note(ended)
 
-    async def _put_text(self, record: OpenRecord, key: str, text: "_Text") -> str:
+    async def _seen(self, key: str) -> str:
         there = await self.bucket.head(key)
+        return ABSENT if there is None else there.etag
+
+    async def _put_text(self, record: OpenRecord, key: str, text: "_Text", match: str) -> str:
         return await self.bucket.put(
             key,
             text.encode() if isinstance(text, str) else text,
-            match=ABSENT if there is None else there.etag,
+            match=match,
             content_type=_CONTENT_TYPES[record.output],
             metadata={OWNER: record.name},
         )

@@ -1,0 +1,153 @@
+"""How many calls of the object store a document costs in the ordinary case: growing fails here, and names the call."""
+
+from collections import Counter
+
+import pytest
+
+from backburner.outcome.current_job import RECENT_S
+from support.fakes.world import Effect, Moment, let_others_go
+from support.system import System
+
+WARM, KEY = "inbox/warm.txt", "inbox/contract.txt"
+DOCUMENTS = 20
+GOVERNOR = "ledger/governor.json"
+
+SUBMIT = Counter(
+    {
+        "get inbox": 1,
+        "get recipes": 1,
+        "get results": 2,  # the run record: before the guard, and after the claim
+        "get failed": 2,
+        "head ledger/superseded": 2,
+        "get ledger/open": 1,
+        "put ledger/open": 2,  # the claim, and the id
+        "put ledger/responses": 1,
+    }
+)
+GOVERNOR_OF_SUBMIT = 2
+CHECK = Counter(
+    {
+        "get ledger/open": 1,
+        "head inbox": 2,  # before the commit and after it
+        "put results": 2,  # text and run record
+        "head results": 1,
+        "delete ledger/open": 1,
+    }
+)
+
+
+def calls(effects: list[Effect]) -> Counter[str]:
+    """Calls of the store by what they do to which folder, those of the governor and the journal apart."""
+    named = Counter[str]()
+    for effect in effects:
+        port, _, verb = effect.name.partition(".")
+        if port == "bucket" and effect.key != GOVERNOR and not effect.key.startswith("ledger/journal/"):
+            first, second = effect.key.split("/")[:2]
+            named[f"{verb} {first}/{second}" if first == "ledger" else f"{verb} {first}"] += 1
+    return named
+
+
+def calls_of_the_governor(effects: list[Effect]) -> int:
+    """Calls that read or write the counters."""
+    return sum(effect.name.startswith("bucket.") and effect.key == GOVERNOR for effect in effects)
+
+
+def submitted() -> list[Effect]:
+    """The effects of one upload event where another document was processed before."""
+    system = System()
+    system.upload("recipes/default.md", "Do it.")
+    system.process(WARM, "an earlier document")
+    system.upload(KEY, "text")
+    first = len(system.world.effects)
+    system.run(system.submit(KEY))
+    return system.world.effects[first:]
+
+
+def test_a_submit_makes_these_calls_and_no_others() -> None:
+    """Fourteen with the two of the governor."""
+    effects = submitted()
+    assert calls(effects) == SUBMIT
+    assert calls_of_the_governor(effects) <= GOVERNOR_OF_SUBMIT
+    assert SUBMIT.total() + GOVERNOR_OF_SUBMIT == 14
+
+
+def test_a_finished_check_makes_seven_calls() -> None:
+    """Twenty generations that end in one tick: seven calls each, and the recipe once for all of them."""
+    system = System()
+    system.process(WARM, "an earlier document")  # and the sweep of that hour is done
+    system.upload("recipes/default.md", "Do it.")
+    for number in range(DOCUMENTS):
+        system.upload(f"inbox/{number}.txt", f"text {number}")
+    system.world.later(1)
+    for number in range(DOCUMENTS):
+        system.run(system.submit(f"inbox/{number}.txt"))
+    system.world.later(60)
+    first = len(system.world.effects)
+    system.run(system.tick())
+    expected = Counter({call: number * DOCUMENTS for call, number in CHECK.items()})
+    assert calls(system.world.effects[first:]) == expected + Counter({"get recipes": 1})
+    assert CHECK.total() == 7
+    assert len([key for key in system.bucket.keys("results/") if key.endswith(".run.json")]) == DOCUMENTS + 1
+
+
+def test_what_a_run_finds_when_it_ends_is_read_only_where_a_put_is_refused() -> None:
+    """A text that somebody else has put there meanwhile: the put is refused, and the commit looks and goes on."""
+    system = System()
+    system.upload(KEY, "text")
+    system.world.later(1)
+    system.run(system.submit(KEY))
+    system.bucket.upload("results/contract.txt.md", "somebody's own text")
+    system.settle()
+    assert system.problems() == []
+    assert system.run_record(KEY)["result_etag"] == system.bucket.objects["results/contract.txt.md"].etag
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 2.0])
+def test_a_result_removes_what_failed_while_its_document_was_another(wait_s: float) -> None:
+    """Version 2 comes, fails, and version 1 is put back: its run looks before it commits, though no put is refused."""
+    system = System()
+    system.upload(KEY, "version 1")
+    system.world.later(wait_s)
+    system.run(system.submit(KEY))
+    system.world.later(wait_s)
+    system.upload(KEY, "")
+    system.run(system.submit(KEY))
+    assert system.error_record(KEY)["reason"] == "empty_document"
+    system.world.later(wait_s)
+    system.upload(KEY, "version 1")
+    system.run(system.submit(KEY))
+    system.settle()
+    assert system.problems() == []
+    assert len(system.generator.made) == 1
+
+
+def test_a_run_whose_recipe_another_job_has_replaced_is_superseded() -> None:
+    """The recipe changes under a run and the document is replayed with it: the older recipe's text is set aside."""
+    system = System()
+    system.upload("recipes/default.md", "Do it.")
+    system.upload(KEY, "text")
+    system.world.later(1)
+    system.run(system.submit(KEY))
+    system.upload("recipes/default.md", "Do it otherwise.")
+    system.run(system.submit(KEY))
+    system.world.later(60)
+    system.settle()
+    assert system.problems() == []
+    assert len(system.bucket.keys("ledger/superseded/")) == 1
+    assert system.run_record(KEY)["job_id"] == system.job(KEY)
+
+
+def test_a_document_that_took_long_to_read_is_looked_at_again_before_its_generation() -> None:
+    """It was replaced in the meantime: nothing is created for what is not there any more."""
+    system = System()
+    system.upload(KEY, "version 1")
+
+    async def hook(effect: Effect, moment: Moment) -> None:
+        if (effect.name, moment, system.bucket.objects[KEY].body) == ("pending.send", "after", b"version 1"):
+            system.world.later(RECENT_S + 1)
+            system.upload(KEY, "version 2")
+
+    system.world.hook = hook
+    system.run(system.submit(KEY))
+    system.world.hook = let_others_go
+    assert system.generator.made == {}
