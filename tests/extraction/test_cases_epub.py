@@ -69,7 +69,7 @@ def test_a_book_with_a_licence_is_called_that() -> None:
     """Whichever seller's."""
     sample = refused((CASES / "drm.epub").read_bytes())
     assert sample.reason is Reason.UNREADABLE_DOCUMENT
-    assert "a book with a licence" in str(sample)
+    assert "a book with DRM" in str(sample)
     aes = ENCRYPTED.format(method="http://www.w3.org/2001/04/xmlenc#aes128-cbc", file="OEBPS/text/a.xhtml")
     for more in ({"META-INF/encryption.xml": aes}, {"META-INF/license.lcpl": "{}"}, {"META-INF/rights.xml": "<r/>"}):
         assert "licence" in str(refused(book({"a": "x"}, more=more)))

@@ -173,8 +173,8 @@ def test_what_is_around_a_whole_document_does_no_harm(name: str) -> None:
 
 REVISION = b"9 0 obj\n<</Length 4000>>stream\nmuch more"
 REFUSED = {
-    "cut": (WHOLE[:500], Reason.UNREADABLE_DOCUMENT, "ends in its middle: upload it again, whole"),
-    "cut revision": (WHOLE + REVISION, Reason.UNREADABLE_DOCUMENT, "ends in its middle: upload it again, whole"),
+    "cut": (WHOLE[:500], Reason.UNREADABLE_DOCUMENT, "truncated PDF: upload the complete file"),
+    "cut revision": (WHOLE + REVISION, Reason.UNREADABLE_DOCUMENT, "truncated PDF: upload the complete file"),
     "rubbish": (b"%PDF-1.7\nrubbish\n%%EOF\n", Reason.UNREADABLE_DOCUMENT, "damaged"),
     "no pages": (re.sub(rb"/Count 1/Kids\[[^]]*\]", b"/Count 0/Kids[]", WHOLE), Reason.UNREADABLE_DOCUMENT, "damaged"),
     "loop": (

@@ -1,4 +1,4 @@
-"""A number as Word shows it in each of its formats: 7, vii, G, seventh, 七, ⑦."""
+"""Numbers in each of Word's number formats: 7, vii, G, seventh, 七, ⑦."""
 
 # ruff: noqa: RUF001 - letters and digits of other scripts are what this is about
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from functools import partial
 
 MAX = 1_000_000
-"""Word itself stops at 32,767; larger ones are shown in digits."""
+"""Word itself stops at 32,767; larger numbers are shown in digits."""
 _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"),
     (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
 )  # fmt: skip
 _MAX_ROMAN = 32_767
 _MAX_REPEATED = 780
-"""What letters count to: zzz… at thirty letters."""
+"""How far letters count: thirty times the last letter, zzz…"""
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
 _RUSSIAN = "абвгдежзиклмнопрстуфхцчшщыэюя"
 _HEBREW = "אבגדהוזחטיכלמנסעפצקרשת"
@@ -62,7 +62,7 @@ _WITH_RING = frozenset({"es", "it", "pt"})
 
 
 def shown_number(number: int, form: str, language: str = "en") -> str:
-    """A number in one of Word's formats (`w:numFmt`); in digits where a format is unknown or has no sign for it."""
+    """A number in one of Word's formats (`w:numFmt`); in digits if the format is unknown or cannot show it."""
     if form in ("ordinal", "cardinalText", "ordinalText"):
         return _worded(number, form, language.partition("-")[0].lower())
     found = _FORMS.get(form)
@@ -70,7 +70,7 @@ def shown_number(number: int, form: str, language: str = "en") -> str:
 
 
 def padded_like(number: int, example: str) -> str:
-    """A number in a format of its own (`w:format`), which is told by examples: "001, 002, 003, ..."."""
+    """A number in a custom format (`w:format`), which consists of examples: "001, 002, 003, ..."."""
     first = example.split(",", maxsplit=1)[0].strip()
     return str(number).zfill(len(first)) if first.isdecimal() else str(number)
 
@@ -86,7 +86,7 @@ def _roman(number: int) -> str:
 
 
 def _lettered(letters: str, number: int) -> str:
-    """As Word counts behind the last letter: z, aa, bb, cc."""
+    """Letters as Word continues them after the last one: z, aa, bb, cc."""
     if not 0 < number <= _MAX_REPEATED:
         return str(number)
     times, place = divmod(number - 1, len(letters))
@@ -106,7 +106,7 @@ def _digits(signs: str, number: int) -> str:
 
 
 def _counted(number: int, digits: str, units: str, *, has_zero: bool = True, drops_one: bool = False) -> str:
-    """Chinese, Japanese and Korean counting: a sign for each ten, hundred, thousand; 万 for ten thousand."""
+    """Chinese, Japanese and Korean numerals: a character for each ten, hundred, thousand; 万 for ten thousand."""
     if number <= 0:
         return digits[0] if number == 0 else str(number)
     many, few = divmod(number, 10_000)
@@ -129,14 +129,14 @@ def _counted(number: int, digits: str, units: str, *, has_zero: bool = True, dro
 
 
 def _korean(number: int) -> str:
-    """The native numerals, which end at 99."""
+    """The native Korean numerals, which end at 99."""
     if not 0 < number < 100:  # noqa: PLR2004
         return str(number)
     return _KOREAN_TENS[number // 10] + _KOREAN_ONES[number % 10]
 
 
 def _hebrew(number: int) -> str:
-    """By the letters' values; 15 and 16 are written 9 + 6 and 9 + 7."""
+    """Numbers by the letters' values; 15 and 16 are written 9 + 6 and 9 + 7."""
     if not 0 < number < _MAX_HEBREW:
         return str(number)
     shown = ""
@@ -207,7 +207,7 @@ _FORMS: dict[str, Callable[[int], str]] = {
     "thaiLetters": partial(_lettered, _THAI),
     "thaiNumbers": partial(_digits, "๐๑๒๓๔๕๖๗๘๙"),
     "thaiCounting": partial(_digits, "๐๑๒๓๔๕๖๗๘๙"),
-    "hindiVowels": partial(_lettered, _HINDI_CONSONANTS),  # the standard has these two the wrong way round
+    "hindiVowels": partial(_lettered, _HINDI_CONSONANTS),  # the standard has these two swapped
     "hindiConsonants": partial(_lettered, _HINDI_VOWELS),
     "hindiNumbers": partial(_digits, "०१२३४५६७८९"),
     "decimalFullWidth": partial(_digits, "０１２３４５６７８９"),

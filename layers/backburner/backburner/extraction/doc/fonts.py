@@ -1,9 +1,9 @@
-"""The names of a document's fonts: those of signs show other characters than they hold."""
+"""The names of a document's fonts: those of symbols show other characters than they hold."""
 
 import struct
 
 from backburner.extraction.doc.fib import Fib, Table
-from backburner.extraction.symbols import signs, symbol
+from backburner.extraction.symbols import symbol, with_symbols
 
 _NAME_AT = 40
 
@@ -19,8 +19,8 @@ class Fonts:
         return symbol(code, self._names[font] if 0 <= font < len(self._names) else "Symbol")
 
     def shown(self, text: str, font: int) -> str:
-        """Text as it is shown: what is in the private area are signs of its font."""
-        return signs(text, self._names[font] if 0 <= font < len(self._names) else "")
+        """Text as it is shown: what is in the private area are symbols of its font."""
+        return with_symbols(text, self._names[font] if 0 <= font < len(self._names) else "")
 
 
 def _names(part: bytes) -> list[str]:

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass, field
 
 from backburner.extraction.doc.fib import Fib, Table
-from backburner.extraction.wordlists import MAX_LEVELS, Counted, Level, form_of
+from backburner.extraction.wordlists import MAX_LEVELS, Level, ListCounter, form_of
 
 _LIST_BYTES, _USE_BYTES, _LEVEL_BYTES = 28, 16, 28
 _SIMPLE, _LEGAL = 1, 4
@@ -16,7 +16,7 @@ _NO_DATA = 0xFFFF_FFFF
 class _Use:
     """A use of a list: with starts of its own, if it begins again."""
 
-    counted: Counted
+    counter: ListCounter
     starts: dict[int, int] = field(default_factory=dict)
 
 
@@ -36,12 +36,12 @@ class Lists:
             return None
         found = self._uses[use - 1]
         for depth, start in found.starts.items():
-            found.counted.numbers[depth] = start - 1
+            found.counter.numbers[depth] = start - 1
         found.starts = {}
-        return found.counted.label(level)
+        return found.counter.label(level)
 
 
-def _lists(fib: Fib) -> dict[int, Counted]:
+def _lists(fib: Fib) -> dict[int, ListCounter]:
     first, size = fib.place(Table.LISTS)
     if not size:
         return {}
@@ -52,11 +52,11 @@ def _lists(fib: Fib) -> dict[int, Counted]:
     for number in range(count):
         description = table[first + 2 + _LIST_BYTES * number :][:_LIST_BYTES]
         (identity,) = struct.unpack_from("<i", description)
-        counted = Counted()
+        counter = ListCounter()
         for _ in range(1 if description[26] & _SIMPLE else MAX_LEVELS):
             level, place = _level(table, place)
-            counted.levels.append(level)
-        found[identity] = counted
+            counter.levels.append(level)
+        found[identity] = counter
     return found
 
 
@@ -69,7 +69,7 @@ def _level(table: bytes, place: int) -> tuple[Level, int]:
     return Level(form_of(form), start, pattern, bool(flags & _LEGAL)), place + 2 + 2 * length
 
 
-def _uses(fib: Fib, lists: dict[int, Counted]) -> list[_Use]:
+def _uses(fib: Fib, lists: dict[int, ListCounter]) -> list[_Use]:
     first, size = fib.place(Table.LIST_USES)
     if not size:
         return []
@@ -79,7 +79,7 @@ def _uses(fib: Fib, lists: dict[int, Counted]) -> list[_Use]:
     uses = []
     for number in range(min(count, size // _USE_BYTES)):
         (identity,) = struct.unpack_from("<i", table, first + 4 + _USE_BYTES * number)
-        use = _Use(lists.get(identity) or Counted())
+        use = _Use(lists.get(identity) or ListCounter())
         place = _overridden(table, place, table[first + 4 + _USE_BYTES * number + 12], use)
         uses.append(use)
     return uses
@@ -95,9 +95,9 @@ def _overridden(table: bytes, place: int, count: int, use: _Use) -> int:
         depth = min(flags & 0xF, MAX_LEVELS - 1)
         if flags & _FORMATS:
             level, place = _level(table, place)
-            use.counted = Counted(list(use.counted.levels))
-            use.counted.levels += [Level()] * (depth + 1 - len(use.counted.levels))
-            use.counted.levels[depth] = level
+            use.counter = ListCounter(list(use.counter.levels))
+            use.counter.levels += [Level()] * (depth + 1 - len(use.counter.levels))
+            use.counter.levels[depth] = level
             start = level.start
         if flags & _STARTS:
             use.starts[depth] = start

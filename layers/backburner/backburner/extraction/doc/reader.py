@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from backburner.documents.plain_text import Extracted
-from backburner.extraction.composition import Block, Composition, joined, whole
+from backburner.extraction.composition import Block, Composition, finished_document, joined
 from backburner.extraction.compound import DAMAGED, Compound, damaged
 from backburner.extraction.doc.fib import Fib, Table
 from backburner.extraction.doc.fonts import Fonts
@@ -44,7 +44,7 @@ class _Reader:
         blocks = self._read(0, lengths.body)
         self._headers(lengths.body + lengths.footnotes, lengths.headers)
         blocks += [block for box in self._beside.rest() for block in box]
-        return whole(self._composition, blocks, "a DOC", self._context.pictures)
+        return finished_document(self._composition, blocks, "a DOC", self._context.pictures)
 
     def _read(self, first: int, last: int) -> list[Block]:
         """A text: the body, or one beside it."""

@@ -95,10 +95,10 @@ class Writer:
         elif char in _INSTEAD:
             self._write(_INSTEAD[char], properties)
         elif char == _BEGIN:
-            self._fields.append(_Open(Field(self._story.here)))
+            self._fields.append(_Open(Field(self._story.position)))
         elif char == _RESULT and self._fields:
             self._fields[-1].has_result = True
-            self._fields[-1].field.begins = self._story.here
+            self._fields[-1].field.start = self._story.position
         elif char == _END and self._fields:
             self._end_field(self._fields.pop())
         elif char == _PICTURE:
@@ -125,10 +125,10 @@ class Writer:
         if embedded := _EMBEDDED.match(found.instruction):
             kind = f"embedded object ({embedded[1]})" if embedded[1] else "embedded object"
             self._story.add(self._context.composition.missing(f"{kind}: not read"))
-        elif not ended.has_result or self._story.here == found.begins:
+        elif not ended.has_result or self._story.position == found.start:
             self._story.add(found.shown())
         elif found.address:
-            self._story.link(found.begins, found.address)
+            self._story.link(found.start, found.address)
 
     def _marks(self, upto: int) -> None:
         """The notes whose mark has come by; custom marks are letters like others."""

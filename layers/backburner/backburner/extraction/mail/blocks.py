@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.formats import READ
+from backburner.extraction.formats import SUPPORTED
 from backburner.extraction.markdown import heading, missing
 
 Read = Callable[[bytes, str], Extracted]
@@ -128,10 +128,7 @@ def why(error: JobError) -> str:
     """A refusal as the reason of a note, without the list of what could be read instead."""
     if error.reason is Reason.EMPTY_DOCUMENT:
         return "no text in it"
-    message = str(error)
-    for list_of_formats in (f": {READ}", f"; {READ}"):
-        message = message.replace(list_of_formats, "")
-    return f"not read, {message}"
+    return f"not read, {str(error).replace(f'; {SUPPORTED}', '')}"
 
 
 def tidy(name: str) -> str:

@@ -5,7 +5,7 @@ import re
 from backburner.extraction.composition import HIDDEN
 from backburner.extraction.opendocument.lists import OpenList  # noqa: TC001 - one way to import in all modules
 from backburner.extraction.story import Paragraph, Story
-from backburner.extraction.symbols import signs
+from backburner.extraction.symbols import with_symbols
 
 _BLANKS = re.compile(r"[ \t\r\n]+")
 
@@ -46,7 +46,7 @@ class Flow:
         """Text as XML has it: white space is one space, and none behind another or at a paragraph's begin."""
         if self.paragraph is None or not text:
             return
-        collapsed = signs(_BLANKS.sub(" ", text), self.fonts[-1])
+        collapsed = with_symbols(_BLANKS.sub(" ", text), self.fonts[-1])
         if self._ends_blank:
             collapsed = collapsed.removeprefix(" ")
         if collapsed:

@@ -117,7 +117,7 @@ def _end_span(walker: Walker, element: Element) -> None:
 
 
 def _begin_link(walker: Walker, _: Element) -> None:
-    walker.flow.links.append(walker.flow.story.here)
+    walker.flow.links.append(walker.flow.story.position)
 
 
 def _end_link(walker: Walker, element: Element) -> None:

@@ -2,7 +2,7 @@
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Block, Composition, joined, whole
+from backburner.extraction.composition import Block, Composition, finished_document, joined
 from backburner.extraction.opendocument import frames, paragraphs
 from backburner.extraction.opendocument.names import children, name_of, value
 from backburner.extraction.opendocument.parts import Flat, FlatFile, Source, packed
@@ -52,13 +52,13 @@ class _Reader:
         self.is_formula = False
 
     def read(self) -> Extracted:
-        """The whole document."""
+        """The finished_document document."""
         blocks = self.all_blocks()
         self._beside()
         what = "a document" if self._slides is None else "a presentation"
         if self._slides is not None and not self._slides.with_text:
             self._composition, blocks = Composition(), []
-        return whole(self._composition, blocks, what, self._walker.pictures)
+        return finished_document(self._composition, blocks, what, self._walker.pictures)
 
     def all_blocks(self) -> list[Block]:
         """The text, without what stands before and behind it."""

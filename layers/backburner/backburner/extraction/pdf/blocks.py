@@ -34,7 +34,7 @@ class Block:
     text: str
     size: float
     lines: int = 1
-    is_item: bool = False
+    is_list_item: bool = False
     is_bullet: bool = False
     table: Cells | None = None
 
@@ -121,5 +121,5 @@ def _block(lines: Sequence[Line]) -> Block:
     size = statistics.median_low(line.size for line in lines)
     bullet = _BULLET.match(text)
     if bullet:
-        return Block(f"- {text[bullet.end() :]}", size, len(lines), is_item=True, is_bullet=True)
-    return Block(text, size, len(lines), is_item=bool(_NUMBER.match(text)))
+        return Block(f"- {text[bullet.end() :]}", size, len(lines), is_list_item=True, is_bullet=True)
+    return Block(text, size, len(lines), is_list_item=bool(_NUMBER.match(text)))

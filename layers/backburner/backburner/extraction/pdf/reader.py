@@ -45,7 +45,7 @@ def read_pdf(body: bytes, inner: Callable[[bytes, str], Extracted], most_pages: 
     """
     body = trimmed(body)
     if is_cut_off(body):
-        raise JobError(Reason.UNREADABLE_DOCUMENT, "a PDF that ends in its middle: upload it again, whole")
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "a truncated PDF: upload the complete file")
     reading = _opened(body, most_pages) or _opened(with_trailer(body) or b"", most_pages) or _Reading()
     _ask_second(body, reading)
     _refuse_without_text(reading)
@@ -162,11 +162,11 @@ def _markdown(reading: _Reading) -> Iterator[str]:
         part: list[str] = []
         for block in page.blocks:
             text = _block(block, levels)
-            if block.is_item and was_item and part:
+            if block.is_list_item and was_item and part:
                 part[-1] += f"\n{text}"
             elif text:
                 part.append(text)
-            was_item = block.is_item
+            was_item = block.is_list_item
         yield from part
         yield from page.remarks
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Block, Composition, comment, joined, whole
+from backburner.extraction.composition import Block, Composition, comment, finished_document, joined
 from backburner.extraction.compound import DAMAGED, Compound, damaged
 from backburner.extraction.markdown import heading
 from backburner.extraction.ppt.directory import Directory
@@ -57,7 +57,7 @@ class _Reader:
         self._running()
         if not self._with_text:
             self._composition, blocks = Composition(), []
-        return whole(self._composition, blocks, "a PPT", self._pictures)
+        return finished_document(self._composition, blocks, "a PPT", self._pictures)
 
     def _listed(self, instance: int) -> list[_Listed]:
         found: list[_Listed] = []

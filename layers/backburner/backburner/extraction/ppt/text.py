@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from backburner.extraction.composition import Block, item
+from backburner.extraction.composition import Block, list_item
 from backburner.extraction.ppt.records import Record, Type
 
 _TITLES, _BODIES = frozenset({0, 6}), frozenset({1, 7, 8})
@@ -46,7 +46,7 @@ class Text:
             shown = paragraph.replace("\x0b", "\n").strip()
             has_bullet = bullet if bullet is not None else self.kind in _BODIES
             if shown:
-                blocks.append(item("", shown, depth) if has_bullet else Block(shown))
+                blocks.append(list_item("", shown, depth) if has_bullet else Block(shown))
         return blocks
 
     def _at(self, place: int) -> tuple[int, bool | None]:

@@ -201,7 +201,7 @@ class Destinations:
 
     def _field(self, state: State) -> None:
         outer = state.sink
-        self._fields.append(Field(state.story.here))
+        self._fields.append(Field(state.story.position))
         self._results.append(outer)
         state.sink = self._nowhere
         state.at_end = lambda _: self._end_field(state.story, outer)
@@ -209,17 +209,17 @@ class Destinations:
     def _result(self, state: State) -> None:
         if self._fields:
             state.sink = self._results[-1]
-            self._fields[-1].begins = state.story.here
+            self._fields[-1].start = state.story.position
 
     def _end_field(self, story: Story, outer: Sink) -> None:
         field = self._fields.pop()
         self._results.pop()
         if outer is not story:
             return
-        if story.here == field.begins:
+        if story.position == field.start:
             outer.add(field.shown())
         elif field.address:
-            story.link(field.begins, field.address)
+            story.link(field.start, field.address)
 
     def _instruct(self, _: State, text: str) -> None:
         if self._fields:

@@ -1,15 +1,15 @@
 """Numbers of list items that the writer of an RTF file did not write out: counted by its table of lists."""
 
-from backburner.extraction.wordlists import MAX_LEVELS, Counted, Level, form_of
+from backburner.extraction.wordlists import MAX_LEVELS, Level, ListCounter, form_of
 
 
 class ListTable:
     """The table of lists, as it is read and as it is asked."""
 
     def __init__(self) -> None:
-        self._lists: dict[int, Counted] = {}
+        self._lists: dict[int, ListCounter] = {}
         self._overrides: dict[int, int] = {}
-        self._list = Counted()
+        self._list = ListCounter()
         self._level = Level()
         self._list_id = 0
         self._overridden: list[int | None] = []
@@ -17,7 +17,7 @@ class ListTable:
 
     def begin_list(self) -> None:
         """The next list."""
-        self._list = Counted()
+        self._list = ListCounter()
 
     def begin_level(self) -> None:
         """The next level of the current list."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import HIDDEN, Block, Composition, whole
+from backburner.extraction.composition import HIDDEN, Block, Composition, finished_document
 from backburner.extraction.rtf import vocabulary as words
 from backburner.extraction.rtf.destinations import Destinations
 from backburner.extraction.rtf.fonts import Fonts
@@ -13,7 +13,7 @@ from backburner.extraction.rtf.state import State
 from backburner.extraction.rtf.styles import Styles
 from backburner.extraction.rtf.tokens import Kind, Token, Tokens
 from backburner.extraction.story import Paragraph, Story
-from backburner.extraction.symbols import signs, symbol
+from backburner.extraction.symbols import symbol, with_symbols
 
 MAX_GROUPS = 100_000
 """Groups within each other."""
@@ -27,7 +27,7 @@ def read_rtf(body: bytes) -> Extracted:
     """The text of an RTF document. Raises `JobError` where it holds pictures only, or groups without end."""
     reader = _Reader(body)
     blocks = reader.read()
-    return whole(reader.composition, blocks, "an RTF", reader.destinations.pictures)
+    return finished_document(reader.composition, blocks, "an RTF", reader.destinations.pictures)
 
 
 def rtf_text(body: bytes) -> Extracted:
@@ -212,7 +212,7 @@ class _Reader:
         elif _LOW <= unit <= _LAST_SURROGATE:
             self._pair(unit)
         elif unit <= _LAST:
-            self._write(signs(chr(unit), self.fonts.name(self._state.font)))
+            self._write(with_symbols(chr(unit), self.fonts.name(self._state.font)))
 
     def _pair(self, low: int) -> None:
         """The second half of a character; who writes a question mark behind the first, does so behind the second."""

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from backburner.errors import JobError
 from backburner.extraction.drawing import drawing_text
-from backburner.extraction.graphics import Found, alternatives, read_reference, related
+from backburner.extraction.graphics import DrawingContent, alternatives, read_reference, related_parts
 from backburner.extraction.parts import Parts
 from backburner.extraction.sheets.workbook import Sheet
 from backburner.extraction.sheets.worksheet import plain_text
@@ -30,22 +30,22 @@ class Extras:
     def add_to(self, sheet: Sheet, part: str) -> None:
         """All of them below the sheet's cells, and a note for each that is not read."""
         try:
-            self.parts.relations(part)
+            self.parts.relationships(part)
         except JobError:
             sheet.missing("the list of what hangs on it is damaged: comments and drawings are not read")
             return
-        for drawing in related(self.parts, part, "drawing"):
+        for drawing in related_parts(self.parts, part, "drawing"):
             self._add_drawing(sheet, drawing)
-        for drawing in related(self.parts, part, "vmlDrawing"):
+        for drawing in related_parts(self.parts, part, "vmlDrawing"):
             self._add_controls(sheet, drawing)
         self._add_comments(sheet, part)
-        for relation in self.parts.relations(part).values():
-            if relation.kind in ("oleObject", "package"):
-                how = "linked" if relation.is_external else "embedded"
-                sheet.missing(f"{how} object {relation.target.rpartition('/')[2]} is not read")
+        for relationship in self.parts.relationships(part).values():
+            if relationship.kind in ("oleObject", "package"):
+                how = "linked" if relationship.is_external else "embedded"
+                sheet.missing(f"{how} object {relationship.target.rpartition('/')[2]} is not read")
 
     def _add_drawing(self, sheet: Sheet, part: str) -> None:
-        found = Found()
+        found = DrawingContent()
         try:
             root = self.parts.tree(part)
         except JobError:
@@ -83,10 +83,14 @@ class Extras:
     def _add_comments(self, sheet: Sheet, part: str) -> None:
         try:
             threaded = [
-                comment for name in related(self.parts, part, "threadedComment") for comment in self._threaded(name)
+                comment
+                for name in related_parts(self.parts, part, "threadedComment")
+                for comment in self._threaded(name)
             ]
             in_threads = {reference for reference, _, _ in threaded}
-            plain = [comment for name in related(self.parts, part, "comments") for comment in self._comments(name)]
+            plain = [
+                comment for name in related_parts(self.parts, part, "comments") for comment in self._comments(name)
+            ]
         except JobError:
             sheet.missing("damaged comments are not read")
             return
@@ -118,7 +122,7 @@ class Extras:
     def _persons(self) -> dict[str, str]:
         return {
             attribute(one, "id") or "": attribute(one, "displayName") or ""
-            for part in related(self.parts, self.main, "person")
+            for part in related_parts(self.parts, self.main, "person")
             for one in self.parts.tree(part).iter("{*}person")
         }
 

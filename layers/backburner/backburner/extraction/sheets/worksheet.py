@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from backburner.extraction.markdown import cell
-from backburner.extraction.parts import Relation
+from backburner.extraction.parts import Relationship
 from backburner.extraction.sheets.grid import Row, column_number
 from backburner.extraction.sheets.numberformats import NumberFormat
 from backburner.extraction.sheets.values import number_cell, text_cell
@@ -50,7 +50,7 @@ class Worksheet:
     _uncalculated: int = 0
     _lost_texts: int = 0
     _links: list[tuple[str, str]] = field(default_factory=list)
-    """Cells and the relations that say where their links lead."""
+    """Cells and the relationships that say where their links lead."""
 
     def take(self, element: Element) -> None:
         """One complete element."""
@@ -62,12 +62,12 @@ class Worksheet:
         elif text := without_codes(element.text or ""):
             self.sheet.below.append(f"{kind[-6:]}: {text}")
 
-    def finish(self, relations: Mapping[str, Relation]) -> None:
+    def finish(self, relationships: Mapping[str, Relationship]) -> None:
         """Say what was found on the way: addresses behind links, formulas that nobody calculated."""
         targets = [
-            f"- {ref}: {relations[identity].target}"
+            f"- {ref}: {relationships[identity].target}"
             for ref, identity in self._links
-            if identity in relations and relations[identity].is_external
+            if identity in relationships and relationships[identity].is_external
         ]
         if targets:
             self.sheet.below.append("\n".join(["Links:", *targets]))

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
-from backburner.extraction.graphics import related
+from backburner.extraction.graphics import related_parts
 from backburner.extraction.markdown import cell
-from backburner.extraction.parts import Parts, Relation, packed_parts
+from backburner.extraction.parts import Parts, Relationship, packed_parts
 from backburner.extraction.sheets.biff12 import records, text
 from backburner.extraction.sheets.extras import Extras
 from backburner.extraction.sheets.grid import Row, column_name
@@ -47,19 +47,19 @@ def read_xlsb(body: bytes) -> Extracted:
     sheets, is_1904 = _listed(parts, main)
     shared = Shared(_strings(parts, main, writer), _styles(parts, main, writer, since_1904=is_1904))
     extras = Extras(parts, main, _comments)
-    for sheet, relation in sheets:
-        if is_sheet_there(parts, sheet, relation) and relation is not None:
-            _read_sheet(parts, shared, sheet, relation.target)
-        if relation is not None:
-            extras.add_to(sheet, relation.target)
+    for sheet, relationship in sheets:
+        if is_sheet_there(parts, sheet, relationship) and relationship is not None:
+            _read_sheet(parts, shared, sheet, relationship.target)
+        if relationship is not None:
+            extras.add_to(sheet, relationship.target)
         writer.add(sheet)
     return writer.extracted()
 
 
-def _listed(parts: Parts, main: str) -> tuple[list[tuple[Sheet, Relation | None]], bool]:
+def _listed(parts: Parts, main: str) -> tuple[list[tuple[Sheet, Relationship | None]], bool]:
     """The sheets in the workbook's order, each with its part; whether days are counted from 1904."""
-    relations = parts.relations(main)
-    sheets: list[tuple[Sheet, Relation | None]] = []
+    relationships = parts.relationships(main)
+    sheets: list[tuple[Sheet, Relationship | None]] = []
     is_1904 = False
     with parts.open(main) as file:
         for kind, body in records(file, "an XLSB"):
@@ -68,14 +68,14 @@ def _listed(parts: Parts, main: str) -> tuple[list[tuple[Sheet, Relation | None]
             elif kind == _SHEET and len(body) > _CELL_HEAD.size:
                 identity, place = text(body, _CELL_HEAD.size)
                 state = _STATES.get(_INDEX.unpack_from(body)[0], "")
-                sheets.append((Sheet(text(body, place)[0], state), relations.get(identity)))
+                sheets.append((Sheet(text(body, place)[0], state), relationships.get(identity)))
     return sheets, is_1904
 
 
 def _strings(parts: Parts, main: str, writer: Writer) -> list[str]:
     """The shared strings, as they may stand in a table."""
     texts: list[str] = []
-    for part in related(parts, main, "sharedStrings")[:1]:
+    for part in related_parts(parts, main, "sharedStrings")[:1]:
         try:
             with parts.open(part) as file:
                 texts.extend(cell(text(body, 1)[0]) for kind, body in records(file, "texts") if kind == _TEXT_ITEM)
@@ -89,7 +89,7 @@ def _styles(parts: Parts, main: str, writer: Writer, *, since_1904: bool) -> lis
     formats = Formats(since_1904=since_1904)
     numbers: list[int] = []
     is_inside = False
-    for part in related(parts, main, "styles")[:1]:
+    for part in related_parts(parts, main, "styles")[:1]:
         try:
             with parts.open(part) as file:
                 for kind, body in records(file, "styles"):
@@ -145,10 +145,10 @@ class _Reading:
     def finish(self, parts: Parts, part: str) -> None:
         """Say what was found on the way."""
         try:
-            relations = parts.relations(part)
+            relationships = parts.relationships(part)
         except JobError:
-            relations = {}
-        targets = [f"- {place}: {relations[one].target}" for place, one in self._links if one in relations]
+            relationships = {}
+        targets = [f"- {place}: {relationships[one].target}" for place, one in self._links if one in relationships]
         if targets:
             self.sheet.below.append("\n".join(["Links:", *targets]))
         if self._lost_texts:

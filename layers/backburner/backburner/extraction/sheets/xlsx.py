@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
-from backburner.extraction.graphics import related
+from backburner.extraction.graphics import related_parts
 from backburner.extraction.markdown import cell
-from backburner.extraction.parts import Parts, Relation, packed_parts
+from backburner.extraction.parts import Parts, Relationship, packed_parts
 from backburner.extraction.sheets.extras import Extras
 from backburner.extraction.sheets.numberformats import Formats, NumberFormat
 from backburner.extraction.sheets.workbook import Sheet, Writer
@@ -27,51 +27,51 @@ def read_xlsx(body: bytes) -> Extracted:
     writer = Writer()
     shared = Shared(_strings(parts, main, writer), _styles(parts, main, writer, since_1904=is_1904))
     extras = Extras(parts, main)
-    for sheet, relation in _listed(parts, main, workbook):
-        _read_sheet(parts, shared, sheet, relation)
-        if relation is not None:
-            extras.add_to(sheet, relation.target)
+    for sheet, relationship in _listed(parts, main, workbook):
+        _read_sheet(parts, shared, sheet, relationship)
+        if relationship is not None:
+            extras.add_to(sheet, relationship.target)
         writer.add(sheet)
     return writer.extracted()
 
 
-def _listed(parts: Parts, main: str, workbook: Element) -> Iterator[tuple[Sheet, Relation | None]]:
+def _listed(parts: Parts, main: str, workbook: Element) -> Iterator[tuple[Sheet, Relationship | None]]:
     """The sheets in the workbook's order, each with its part; the parts there are where the workbook lists none."""
-    relations = parts.relations(main)
+    relationships = parts.relationships(main)
     listed = [one for sheets in workbook.iter("{*}sheets") for one in sheets if local_name(one) == "sheet"]
     for one in listed:
         identity = next((one.get(key) for key in one.attrib if str(key).endswith("}id")), None)
         state = _STATES.get((attribute(one, "state") or "").lower(), "")
-        yield Sheet(unescaped(attribute(one, "name") or ""), state), relations.get(identity or "")
+        yield Sheet(unescaped(attribute(one, "name") or ""), state), relationships.get(identity or "")
     if not listed:
-        for number, relation in enumerate((one for one in relations.values() if one.kind in _SHEETS), 1):
-            yield Sheet(f"Sheet{number}"), relation
+        for number, relationship in enumerate((one for one in relationships.values() if one.kind in _SHEETS), 1):
+            yield Sheet(f"Sheet{number}"), relationship
 
 
-def _read_sheet(parts: Parts, shared: Shared, sheet: Sheet, relation: Relation | None) -> None:
+def _read_sheet(parts: Parts, shared: Shared, sheet: Sheet, relationship: Relationship | None) -> None:
     """A sheet's rows, those before the damage where it is damaged."""
-    if not is_sheet_there(parts, sheet, relation):
+    if not is_sheet_there(parts, sheet, relationship):
         return
-    assert relation is not None
+    assert relationship is not None
     worksheet = Worksheet(shared, sheet)
     try:
-        with parts.open(relation.target) as file:
+        with parts.open(relationship.target) as file:
             for element in complete_elements(file, f"a sheet ({sheet.name})", *Worksheet.TAKES):
                 worksheet.take(element)
     except JobError:
         sheet.breaks_off(worksheet.row)
     try:
-        worksheet.finish(parts.relations(relation.target))
+        worksheet.finish(parts.relationships(relationship.target))
     except JobError:
         worksheet.finish({})  # whatever hangs on it is said to be unread along with the rest of the list
 
 
-def is_sheet_there(parts: Parts, sheet: Sheet, relation: Relation | None) -> bool:
+def is_sheet_there(parts: Parts, sheet: Sheet, relationship: Relationship | None) -> bool:
     """Whether there are cells to be read; a sheet that is a chart says so, one that is missing too."""
-    if relation is None or relation.is_external or not parts.has(relation.target):
+    if relationship is None or relationship.is_external or not parts.has(relationship.target):
         sheet.missing("its data is missing from the file")
         return False
-    if relation.kind == "chartsheet":
+    if relationship.kind == "chartsheet":
         sheet.state = ", ".join(word for word in (sheet.state, "chart") if word)
         return False
     return True
@@ -80,7 +80,7 @@ def is_sheet_there(parts: Parts, sheet: Sheet, relation: Relation | None) -> boo
 def _strings(parts: Parts, main: str, writer: Writer) -> list[str]:
     """The shared strings; readings of Japanese characters (`rPh`) are no part of them."""
     texts: list[str] = []
-    for part in related(parts, main, "sharedStrings")[:1]:
+    for part in related_parts(parts, main, "sharedStrings")[:1]:
         try:
             with parts.open(part) as file:
                 texts.extend(cell(plain_text(one)) for one in complete_elements(file, "a list of texts", "si"))
@@ -92,7 +92,7 @@ def _strings(parts: Parts, main: str, writer: Writer) -> list[str]:
 def _styles(parts: Parts, main: str, writer: Writer, *, since_1904: bool) -> list[NumberFormat | None]:
     """The number format of each cell style."""
     formats = Formats(since_1904=since_1904)
-    for part in related(parts, main, "styles")[:1]:
+    for part in related_parts(parts, main, "styles")[:1]:
         try:
             styles = parts.tree(part)
         except JobError:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backburner.errors import JobError
-from backburner.extraction.parts import Parts, Relation
+from backburner.extraction.parts import Parts, Relationship
 from backburner.extraction.xmltree import Element, attribute, local_name
 
 TITLES = frozenset({"title", "ctrTitle"})
@@ -18,13 +18,13 @@ class Page:
 
     parts: Parts
     part: str
-    relations: Mapping[str, Relation]
+    relationships: Mapping[str, Relationship]
     layout: str
     master: str
 
     def related(self, kind: str) -> list[str]:
         """The parts of that kind that it refers to and that exist."""
-        return _related(self.parts, self.relations, kind)
+        return _related(self.parts, self.relationships, kind)
 
 
 @dataclass
@@ -38,10 +38,10 @@ class Layouts:
 
     def page(self, part: str) -> Page:
         """A slide with its surroundings. Raises `JobError` where the list of what it refers to is damaged."""
-        relations = self.parts.relations(part)
-        layout = next(iter(_related(self.parts, relations, "slideLayout")), "")
-        direct = next(iter(_related(self.parts, relations, "notesMaster")), "")
-        return Page(self.parts, part, relations, layout, direct or self._master(layout))
+        relationships = self.parts.relationships(part)
+        layout = next(iter(_related(self.parts, relationships, "slideLayout")), "")
+        direct = next(iter(_related(self.parts, relationships, "notesMaster")), "")
+        return Page(self.parts, part, relationships, layout, direct or self._master(layout))
 
     def styles(self, page: Page, placeholder: Element | None) -> list[Element]:
         """The list styles that hold for a shape beside its own, the nearest first."""
@@ -75,10 +75,10 @@ class Layouts:
     def _master(self, layout: str) -> str:
         if layout not in self._masters:
             try:
-                relations = self.parts.relations(layout) if layout else {}
+                relationships = self.parts.relationships(layout) if layout else {}
             except JobError:
-                relations = {}
-            self._masters[layout] = next(iter(_related(self.parts, relations, "slideMaster")), "")
+                relationships = {}
+            self._masters[layout] = next(iter(_related(self.parts, relationships, "slideMaster")), "")
         return self._masters[layout]
 
     def _placeholder(self, part: str, kind: str, index: str | None) -> Element | None:
@@ -140,7 +140,9 @@ def _distance(text: str | None) -> int:
     return -int(digits) if (text or "").startswith("-") else int(digits)
 
 
-def _related(parts: Parts, relations: Mapping[str, Relation], kind: str) -> list[str]:
+def _related(parts: Parts, relationships: Mapping[str, Relationship], kind: str) -> list[str]:
     return [
-        one.target for one in relations.values() if one.kind == kind and not one.is_external and parts.has(one.target)
+        one.target
+        for one in relationships.values()
+        if one.kind == kind and not one.is_external and parts.has(one.target)
     ]

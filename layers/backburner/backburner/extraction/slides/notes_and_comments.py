@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from backburner.extraction.graphics import related
+from backburner.extraction.graphics import related_parts
 from backburner.extraction.parts import Parts
 from backburner.extraction.slides.layouts import Layouts, Page, kind_of, placeholder_of
 from backburner.extraction.slides.paragraphs import markdown_of, plain_of
@@ -32,7 +32,9 @@ class Beside:
                 if kind_of(placeholder) in _NO_NOTES:
                     continue
                 styles = self.layouts.styles(page, placeholder)
-                texts += [markdown_of(body, styles, page.relations) for body in shape if local_name(body) == "txBody"]
+                texts += [
+                    markdown_of(body, styles, page.relationships) for body in shape if local_name(body) == "txBody"
+                ]
         return "\n\n".join(text for text in texts if text)
 
     def comments(self, slide: Page) -> list[str]:
@@ -56,6 +58,6 @@ class Beside:
     def _authors(self) -> dict[str, str]:
         return {
             (attribute(one, "id") or "").lower(): attribute(one, "name") or ""
-            for part in related(self.parts, self.main, "commentAuthors", "authors")
+            for part in related_parts(self.parts, self.main, "commentAuthors", "authors")
             for one in self.parts.tree(part).iter("{*}cmAuthor", "{*}author")
         }

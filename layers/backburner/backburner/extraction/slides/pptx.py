@@ -33,13 +33,13 @@ def read_pptx(body: bytes) -> Extracted:
 
 def _listed(parts: Parts, main: str) -> Iterator[str]:
     """The parts of the slides, in order; "" for one that the presentation lists and does not hold."""
-    relations = parts.relations(main)
+    relationships = parts.relationships(main)
     for listed in parts.tree(main).iter("{*}sldIdLst"):
         for one in listed:
             identity = next((one.get(key) for key in one.attrib if str(key).endswith("}id")), None)
-            relation = relations.get(identity or "")
+            relationship = relationships.get(identity or "")
             if local_name(one) == "sldId":
-                yield relation.target if relation and not relation.is_external else ""
+                yield relationship.target if relationship and not relationship.is_external else ""
 
 
 @dataclass

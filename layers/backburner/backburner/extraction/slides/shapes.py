@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backburner.extraction.graphics import Found, alternatives, read_reference
+from backburner.extraction.graphics import DrawingContent, alternatives, read_reference
 from backburner.extraction.markdown import table
 from backburner.extraction.slides.layouts import TITLES, Layouts, Page, kind_of, placeholder_of, top_left
 from backburner.extraction.slides.paragraphs import markdown_of, plain_of
@@ -23,7 +23,7 @@ class Contents:
     """What the shapes of one slide say."""
 
     title: str = ""
-    found: Found = field(default_factory=Found)
+    found: DrawingContent = field(default_factory=DrawingContent)
     furniture: list[str] = field(default_factory=list)
     """Date and footer: text that says nothing of the slide itself."""
 
@@ -81,19 +81,19 @@ def _read_shape(layouts: Layouts, page: Page, shape: Element, contents: Contents
     placeholder = placeholder_of(shape)
     kind = kind_of(placeholder)
     contents.found.pictures += any(True for fill in shape.iter("{*}blipFill"))
-    relations = page.relations
+    relationships = page.relationships
     for body in (one for one in shape if local_name(one) == "txBody"):
         if kind in TITLES and not contents.title:
-            contents.title = " ".join(plain_of(body, relations).split())
+            contents.title = " ".join(plain_of(body, relationships).split())
         elif kind == "sldNum":
             continue
         elif kind in _FURNITURE:
-            contents.furniture.append(plain_of(body, relations))
+            contents.furniture.append(plain_of(body, relationships))
         else:
-            contents.found.add(markdown_of(body, layouts.styles(page, placeholder), relations), "")
+            contents.found.add(markdown_of(body, layouts.styles(page, placeholder), relationships), "")
 
 
-def _read_frame(page: Page, frame: Element, found: Found) -> None:
+def _read_frame(page: Page, frame: Element, found: DrawingContent) -> None:
     """A table, a chart, a SmartArt or an embedded object."""
     for data in frame.iter("{*}graphicData"):
         for child in alternatives(data):
@@ -113,7 +113,7 @@ def _table(page: Page, element: Element) -> str:
     """The rows; of merged cells the first place holds the text."""
     rows = [
         [
-            "\n".join(plain_of(body, page.relations) for body in cell if local_name(body) == "txBody")
+            "\n".join(plain_of(body, page.relationships) for body in cell if local_name(body) == "txBody")
             for cell in row
             if local_name(cell) == "tc"
         ]

@@ -85,12 +85,12 @@ def _running(setting: Setting, body: Story, kind: str) -> Iterator[str]:
     has_even = settings is not None and switch(settings[1], "evenAndOddHeaders") is True
     for section in body.sections:
         for what, place, related in section.references:
-            relation = body.relations.get(related)
+            relationship = body.relationships.get(related)
             is_shown = place == "default" or (section.has_title_page if place == "first" else has_even)
-            if what != kind or not is_shown or relation is None or relation.target in seen:
+            if what != kind or not is_shown or relationship is None or relationship.target in seen:
                 continue
-            seen.add(relation.target)
-            text = _part_text(setting, relation.target, kind)
+            seen.add(relationship.target)
+            text = _part_text(setting, relationship.target, kind)
             if text and text not in seen:
                 seen.add(text)
                 yield text

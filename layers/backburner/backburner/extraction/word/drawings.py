@@ -7,7 +7,7 @@ from backburner.errors import JobError
 from backburner.extraction.drawing import chart_text, diagram_text, drawing_text
 from backburner.extraction.markdown import TICKED, UNTICKED
 from backburner.extraction.word.blocks import Block
-from backburner.extraction.word.names import DRAWING, number, relation_id, value, word
+from backburner.extraction.word.names import DRAWING, number, relationship_id, value, word
 from backburner.extraction.xmltree import Element, attribute, local_name
 
 if TYPE_CHECKING:
@@ -109,18 +109,18 @@ class Drawings:
         return self._said(" ".join((attribute(element, "string") or "").split()))
 
     def _chart(self, element: Element) -> str:
-        return self._drawn(relation_id(element), "chart", chart_text)
+        return self._drawn(relationship_id(element), "chart", chart_text)
 
     def _diagram(self, element: Element) -> str:
-        return self._drawn(relation_id(element, "dm"), "SmartArt", diagram_text)
+        return self._drawn(relationship_id(element, "dm"), "SmartArt", diagram_text)
 
     def _drawn(self, related: str, what: str, text_of: Callable[[Element], str]) -> str:
-        relation = self._story.relations.get(related)
+        relationship = self._story.relationships.get(related)
         self._description = ""
-        if relation is None:
+        if relationship is None:
             return self._setting.missing(f"{what}: it is not in the file")
         try:
-            text = text_of(self._setting.parts.tree(relation.target))
+            text = text_of(self._setting.parts.tree(relationship.target))
         except JobError:
             return self._setting.missing(f"{what}: damaged, not read")
         return self._said(text) or self._setting.missing(f"{what} without stored text: not read")
@@ -129,8 +129,8 @@ class Drawings:
         """An embedded file, read if it is of a format that is read; a picture of it stands in the document."""
         kind = attribute(element, "ProgID") or "of an unknown kind"
         self._description = ""
-        relation = self._story.relations.get(relation_id(element))
-        text, is_read = self._setting.read_part(relation, f"embedded object {kind}")
+        relationship = self._story.relationships.get(relationship_id(element))
+        text, is_read = self._setting.read_part(relationship, f"embedded object {kind}")
         return self._said(f"Embedded object ({kind}):\n\n{text}") if is_read else text
 
     def _ink(self, _: Element) -> str:
@@ -138,11 +138,13 @@ class Drawings:
 
     def _form_control(self, element: Element) -> str:
         """A control of the kind that holds its state in a part of its own: in XML, or in bytes that only it reads."""
-        relation = self._story.relations.get(relation_id(element))
+        relationship = self._story.relationships.get(relationship_id(element))
         state: dict[str, str] = {}
-        if relation is not None and relation.target.endswith(".xml"):
+        if relationship is not None and relationship.target.endswith(".xml"):
             try:
-                said = [one for one in self._setting.parts.tree(relation.target).iter() if local_name(one) == "ocxPr"]
+                said = [
+                    one for one in self._setting.parts.tree(relationship.target).iter() if local_name(one) == "ocxPr"
+                ]
                 state = {attribute(one, "name") or "": attribute(one, "value") or "" for one in said}
             except JobError:
                 pass  # the note below says that it is not read

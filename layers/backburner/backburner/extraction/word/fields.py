@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from backburner.extraction.markdown import TICKED, UNTICKED
-from backburner.extraction.signfonts import symbol
+from backburner.extraction.symbolfonts import symbol
 from backburner.extraction.word.names import child, children, number, switch, value
 from backburner.extraction.xmltree import Element
 

@@ -40,7 +40,7 @@ def value(element: Element, name: str = "val") -> str | None:
     return attribute(element, name) if found is None else found
 
 
-def relation_id(element: Element, name: str = "id") -> str:
+def relationship_id(element: Element, name: str = "id") -> str:
     """An attribute that refers to a relationship: `r:id`, never `w:id`; "" where there is none."""
     return next((found for space in _RELATIONS if (found := element.get(f"{{{space}}}{name}"))), "")
 

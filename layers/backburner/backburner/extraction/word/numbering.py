@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from backburner.extraction.listnumbers import padded_like, shown_number
-from backburner.extraction.signfonts import symbol
+from backburner.extraction.symbolfonts import symbol
 from backburner.extraction.word.names import child, children, number, switch, value
 from backburner.extraction.word.styles import ParagraphStyle, Styles
 from backburner.extraction.xmltree import Element

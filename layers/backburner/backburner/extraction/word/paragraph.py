@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from backburner.extraction.markdown import TICKED, UNTICKED
-from backburner.extraction.signfonts import is_symbol_font, symbol
+from backburner.extraction.symbolfonts import is_symbol_font, symbol
 from backburner.extraction.word.blocks import Block
 from backburner.extraction.word.drawings import Drawings
 from backburner.extraction.word.fields import Field, without_result
 from backburner.extraction.word.formulas import formula_lines
-from backburner.extraction.word.names import DRAWING, MARKUP, MATH, child, relation_id, value, word
+from backburner.extraction.word.names import DRAWING, MARKUP, MATH, child, relationship_id, value, word
 from backburner.extraction.word.runs import ABOVE, BELOW, BOLD, HIDDEN, ITALIC, STRUCK, Piece, linked, marked
 from backburner.extraction.word.styles import PLAIN, RunStyle, fonts_of, run_style
 from backburner.extraction.xmltree import Element, local_name
@@ -207,11 +207,11 @@ class Paragraph:
         return iter(element), lambda: self._end_field(begun)
 
     def _link(self, element: Element) -> Deeper:
-        relation = self._story.relations.get(relation_id(element))
+        relationship = self._story.relationships.get(relationship_id(element))
         anchor = value(element, "anchor")
-        if relation is None or not relation.is_external:
+        if relationship is None or not relationship.is_external:
             return iter(element), None
-        address = relation.target + (f"#{anchor}" if anchor else "")
+        address = relationship.target + (f"#{anchor}" if anchor else "")
         begin = len(self._pieces)
 
         def end() -> None:

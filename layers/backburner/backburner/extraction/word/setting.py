@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.extraction.markdown import missing
-from backburner.extraction.parts import Parts, Relation
+from backburner.extraction.parts import Parts, Relationship
 from backburner.extraction.word.numbering import Numbering
 from backburner.extraction.word.styles import Styles
 from backburner.extraction.xmltree import Element
@@ -37,7 +37,7 @@ class Setting:
     comments: Callable[[str], str] = lambda _: ""
     """A comment's text, by its id; "" where it is not to be shown."""
     pictures: int = 0
-    _relations: dict[str, dict[str, Relation]] = field(default_factory=dict, repr=False)
+    _relationships: dict[str, dict[str, Relationship]] = field(default_factory=dict, repr=False)
 
     def missing(self, note: str) -> str:
         """A note of something that is missing, as it stands in the text."""
@@ -51,32 +51,32 @@ class Setting:
         number = numbers.setdefault(note_id, len(numbers) + 1)
         return f"[^{number}]" if kind == "footnote" else f"[^e{number}]"
 
-    def relations(self, part: str) -> dict[str, Relation]:
+    def relationships(self, part: str) -> dict[str, Relationship]:
         """What a part refers to; a damaged list is noted."""
-        if part not in self._relations:
+        if part not in self._relationships:
             try:
-                self._relations[part] = self.parts.relations(part)
+                self._relationships[part] = self.parts.relationships(part)
             except JobError:
                 self.missing(f"references of {part}: damaged, what they lead to is missing")
-                self._relations[part] = {}
-        return self._relations[part]
+                self._relationships[part] = {}
+        return self._relationships[part]
 
     def related(self, kind: str) -> tuple[str, Element] | None:
         """The name and root of the part of a kind that the main part refers to; a damaged one is noted."""
-        for relation in self.relations(self.main).values():
-            if relation.kind == kind and not relation.is_external and self.parts.has(relation.target):
+        for relationship in self.relationships(self.main).values():
+            if relationship.kind == kind and not relationship.is_external and self.parts.has(relationship.target):
                 try:
-                    return relation.target, self.parts.tree(relation.target)
+                    return relationship.target, self.parts.tree(relationship.target)
                 except JobError:
                     self.missing(f"{kind}: damaged, not read")
         return None
 
-    def read_part(self, relation: Relation | None, what: str) -> tuple[str, bool]:
+    def read_part(self, relationship: Relationship | None, what: str) -> tuple[str, bool]:
         """What stands in a part of another format, or a note of why it is not read; and whether it is."""
-        if relation is None or relation.is_external or not self.parts.has(relation.target):
+        if relationship is None or relationship.is_external or not self.parts.has(relationship.target):
             return self.missing(f"{what}: it is not in the file"), False
         try:
-            extracted = self.inner(self.parts.read(relation.target), _named(relation.target, self.parts))
+            extracted = self.inner(self.parts.read(relationship.target), _named(relationship.target, self.parts))
         except JobError as error:
             return self.missing(f"{what}: not read ({error.reason})"), False
         self.notes += [note for note in extracted.notes if note not in self.notes]

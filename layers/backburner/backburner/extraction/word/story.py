@@ -12,7 +12,7 @@ from lxml import etree
 from backburner.errors import JobError, Reason
 from backburner.extraction.word.blocks import Block, Blocks, Cell
 from backburner.extraction.word.formulas import formula_lines
-from backburner.extraction.word.names import MARKUP, MATH, child, number, relation_id, switch, value, word
+from backburner.extraction.word.names import MARKUP, MATH, child, number, relationship_id, switch, value, word
 from backburner.extraction.word.numbering import Counters
 from backburner.extraction.word.paragraph import Paragraph
 from backburner.extraction.word.runs import EMPHASIS, Piece, marked
@@ -49,7 +49,7 @@ class Story:
     def __init__(self, setting: Setting, part: str, blocks: Blocks, counters: Counters | None = None) -> None:
         self.setting = setting
         self.part = part
-        self.relations = setting.relations(part)
+        self.relationships = setting.relationships(part)
         self.sections: list[Section] = []
         self.has_text = False
         """Whether anything was read that is the document's own text, and no note of what is missing."""
@@ -102,9 +102,9 @@ class Story:
     def chunk(self, element: Element) -> str:
         """A document within this one (`w:altChunk`, `w:subDoc`), or why it is not read."""
         what = "inserted document" if local_name(element) == "altChunk" else "subdocument"
-        relation = self.relations.get(relation_id(element))
-        name = "" if relation is None else relation.target.replace("\\", "/").rpartition("/")[2]
-        text, is_read = self.setting.read_part(relation, f"{what} {name}".strip())
+        relationship = self.relationships.get(relationship_id(element))
+        name = "" if relationship is None else relationship.target.replace("\\", "/").rpartition("/")[2]
+        text, is_read = self.setting.read_part(relationship, f"{what} {name}".strip())
         self.has_text = self.has_text or is_read
         return text
 
@@ -131,7 +131,7 @@ class Story:
     def _read_section(self, element: Element) -> None:
         kinds = {"headerReference": "header", "footerReference": "footer"}
         references = [
-            (kinds[local_name(one)], value(one, "type") or "default", relation_id(one))
+            (kinds[local_name(one)], value(one, "type") or "default", relationship_id(one))
             for one in element
             if local_name(one) in kinds
         ]

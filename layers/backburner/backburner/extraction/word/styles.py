@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from backburner.extraction.signfonts import is_symbol_font
+from backburner.extraction.symbolfonts import is_symbol_font
 from backburner.extraction.word.names import child, children, is_on, number, value, word
 from backburner.extraction.xmltree import Element
 
