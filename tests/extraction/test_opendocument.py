@@ -263,7 +263,7 @@ def test_slides_come_in_order_with_title_and_notes() -> None:
         '<style:style style:name="off" style:family="drawing-page"><style:drawing-page-properties '
         'presentation:visibility="hidden"/></style:style>'
     )
-    note = "slide 2: pictures only, no text"
+    note = "slide 2: no text, only pictures"
     assert read(packed(SLIDES, "presentation", off), "a.odp") == Extracted(
         f"## Title\n\nbody\n\nNotes: said\n\n## Slide 2 (hidden)\n\n[{note}]\n\nFooter: Foot\n", (note,)
     )

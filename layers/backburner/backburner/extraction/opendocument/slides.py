@@ -34,7 +34,7 @@ class Slides:
         if title or body or said:
             self.with_text += 1
         if not body and not title and walker.pictures > pictures:
-            note = f"{self._kind} {self.count}: pictures only, no text"
+            note = f"{self._kind} {self.count}: no text, only pictures"
             blocks.append(Block(walker.composition.missing(note)))
         return blocks
 
