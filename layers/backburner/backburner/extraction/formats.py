@@ -17,7 +17,7 @@ from backburner.documents.plain_text import (
 from backburner.errors import JobError, Reason
 from backburner.extraction.foreign import foreign_compound, foreign_file, foreign_package, foreign_text
 from backburner.extraction.magic_numbers import identified
-from backburner.extraction.mail.signed import is_envelope, unprinted
+from backburner.extraction.mail.signed import from_text_form, is_envelope
 from backburner.extraction.packages import Package
 
 SUPPORTED = (
@@ -182,7 +182,7 @@ def _packed_otherwise(body: bytes) -> Format | None:
     """Formats that mail programs write besides mails. Raises `JobError` for known formats that are not read."""
     if body.startswith(_TNEF):
         return Format.TNEF
-    if is_envelope(unprinted(body[:_HEAD_BYTES])):
+    if is_envelope(from_text_form(body[:_HEAD_BYTES])):
         return Format.SIGNED
     if what := foreign_file(body, may_be_text=True):
         raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {SUPPORTED}")
