@@ -109,7 +109,7 @@ def test_letters_without_a_meaning_are_told_from_such_that_tex_drew() -> None:
     """Numbers of glyphs mean nothing; a font of TeX has no table either, but its codes are ASCII."""
     reason, message = refused(glyphs("<000300240003004600520050005100030024>"))
     assert reason is Reason.UNREADABLE_DOCUMENT
-    assert "a font or an encoding that does not say" in message
+    assert "a font or an encoding does not say" in message
     assert (
         read(typed("(the o\x0ece is here and \x0bows there)"), "a.pdf").text == "the office is here and ffows there\n"
     )

@@ -1,4 +1,4 @@
-"""What stands beside a slide: the speaker's notes and comments."""
+"""The speaker notes and comments of a slide."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ _NO_NOTES = frozenset({"sldImg", "sldNum", "dt", "hdr", "ftr"})
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Notes and comments of a presentation's slides."""
+class NotesAndComments:
+    """The notes and comments of a presentation's slides."""
 
     parts: Parts
     main: str
     layouts: Layouts
 
     def notes(self, slide: Page) -> str:
-        """What the speaker is to say; "" where nothing is written. Raises `JobError` where it is damaged."""
+        """The speaker notes; "" if there are none. Raises `JobError` if they are damaged."""
         texts = []
         for part in slide.related("notesSlide"):
             page = self.layouts.page(part)
@@ -38,7 +38,7 @@ class Beside:
         return "\n\n".join(text for text in texts if text)
 
     def comments(self, slide: Page) -> list[str]:
-        """A line for each comment and each answer to one, old kind or new. Raises `JobError` where they are damaged."""
+        """A line for each comment and reply, classic or modern. Raises `JobError` if they are damaged."""
         return [
             f"- {' '.join(text.split())}{f' ({author})' if author else ''}"
             for part in slide.related("comments")

@@ -1,4 +1,4 @@
-"""The paragraphs of a shape's text as Markdown: bullets, numbers, links, raised and lowered characters, formulas."""
+"""The paragraphs of a shape's text as Markdown: bullets, numbers, links, super- and subscripts, formulas."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ _BREAK = "\n"
 
 @dataclass
 class Counts:
-    """The numbers that lists have come to, level by level."""
+    """The current numbers of lists, by level."""
 
     _last: dict[int, tuple[str, int]] = field(default_factory=dict)
 
     def next(self, level: int, scheme: str, start: int) -> int:
-        """The number of the next paragraph; a list that was broken off, or of another scheme, begins anew."""
+        """The number of the next paragraph; a list that was interrupted or changed its scheme restarts."""
         known = self._last.get(level)
         number = known[1] + 1 if known and known[0] == scheme else start
         self.end(level + 1)
@@ -27,13 +27,13 @@ class Counts:
         return number
 
     def end(self, level: int) -> None:
-        """A paragraph without a number ends the lists of its level and of deeper ones."""
+        """A paragraph without a number ends the lists at its level and below."""
         for deeper in [one for one in self._last if one >= level]:
             del self._last[deeper]
 
 
 def markdown_of(body: Element, styles: Sequence[Element], relationships: Mapping[str, Relationship]) -> str:
-    """A text body: its paragraphs apart, its lists together; "" if there is no text."""
+    """A text body: paragraphs with empty lines between them, list items without; "" if there is no text."""
     own = [one for one in body if local_name(one) == "lstStyle"]
     counts = Counts()
     text, was_item = "", False
@@ -53,19 +53,19 @@ def markdown_of(body: Element, styles: Sequence[Element], relationships: Mapping
         indent = "  " * level if mark else ""
         lines = shown.split(_BREAK)
         block = f"\n{' ' * len(indent + mark)}".join([f"{indent}{mark}{lines[0]}", *lines[1:]])
-        apart = "" if not text else "\n" if mark and was_item else "\n\n"
-        text, was_item = f"{text}{apart}{block}", bool(mark)
+        separator = "" if not text else "\n" if mark and was_item else "\n\n"
+        text, was_item = f"{text}{separator}{block}", bool(mark)
     return text
 
 
 def plain_of(body: Element, relationships: Mapping[str, Relationship]) -> str:
-    """A text body as lines, for cells, titles and comments."""
+    """A text body as plain lines, for cells, titles and comments."""
     texts = (paragraph_text(one, relationships) for one in body if local_name(one) == "p")
     return "\n".join(text for text in texts if text)
 
 
 def paragraph_text(paragraph: Element, relationships: Mapping[str, Relationship]) -> str:
-    """A paragraph's text, with its own line breaks; slide numbers left out."""
+    """A paragraph's text with its line breaks; slide numbers are left out."""
     text = "".join(_pieces(paragraph, relationships))
     return _BREAK.join(line for line in (" ".join(part.split()) for part in text.split(_BREAK)) if line)
 
