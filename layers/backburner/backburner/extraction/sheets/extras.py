@@ -1,4 +1,4 @@
-"""What hangs on an XLSX sheet beside its cells: comments, text boxes, charts, labels of buttons, embedded things."""
+"""What an XLSX sheet has besides cells: comments, text boxes, charts, labels of buttons, embedded objects."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,24 +15,24 @@ from backburner.extraction.xmltree import Element, attribute, local_name
 
 _BLANKS = re.compile(r"\s+")
 _MAX_NESTED = 100
-"""Groups in groups of shapes."""
+"""How deep groups of shapes may be nested."""
 
 
 @dataclass
 class Extras:
-    """The things beside the cells of a workbook's sheets."""
+    """The contents of a workbook's sheets besides their cells."""
 
     parts: Parts
     main: str
     binary_comments: Callable[[Parts, str], Iterator[tuple[str, str, str]]] | None = None
-    """How comments are read that are not written in XML."""
+    """Reads comments that are not stored as XML."""
 
     def add_to(self, sheet: Sheet, part: str) -> None:
-        """All of them below the sheet's cells, and a note for each that is not read."""
+        """Add all of them below the sheet's cells, and a note for each one that cannot be read."""
         try:
             self.parts.relationships(part)
         except JobError:
-            sheet.missing("the list of what hangs on it is damaged: comments and drawings are not read")
+            sheet.missing("its list of relationships is damaged: comments and drawings are not read")
             return
         for drawing in related_parts(self.parts, part, "drawing"):
             self._add_drawing(sheet, drawing)
@@ -65,7 +65,7 @@ class Extras:
             sheet.missing(f"{what} is not read")
 
     def _add_controls(self, sheet: Sheet, part: str) -> None:
-        """Labels of buttons and boxes in the old drawing format, where comments' frames are, too."""
+        """Add the labels of buttons and check boxes from the legacy drawing, which also has the frames of comments."""
         try:
             root = self.parts.tree(part)
         except JobError:
@@ -96,11 +96,11 @@ class Extras:
             return
         comments = threaded + [comment for comment in plain if comment[0] not in in_threads]
         if comments:
-            lines = [f"- {place}: {text}{f' ({author})' if author else ''}" for place, author, text in comments]
+            lines = [f"- {reference}: {text}{f' ({author})' if author else ''}" for reference, author, text in comments]
             sheet.below.append("\n".join(["Comments:", *lines]))
 
     def _comments(self, part: str) -> Iterator[tuple[str, str, str]]:
-        """Cell, author and text of each."""
+        """The cell, author and text of each comment."""
         if self.binary_comments is not None:
             yield from self.binary_comments(self.parts, part)
             return
@@ -128,7 +128,7 @@ class Extras:
 
 
 def _drawn(element: Element, depth: int) -> Iterator[tuple[str, Element]]:
-    """Texts, pictures and references of a drawing in the order of its shapes."""
+    """The texts, pictures and references of a drawing, in the order of its shapes."""
     if depth > _MAX_NESTED:
         return
     for child in alternatives(element):

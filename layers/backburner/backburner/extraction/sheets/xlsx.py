@@ -19,7 +19,7 @@ _TRUE = frozenset({"1", "true", "on"})
 
 
 def read_xlsx(body: bytes) -> Extracted:
-    """The workbook as Markdown, with a note for each thing that is not read. Raises `JobError`."""
+    """The workbook as Markdown, with a note for each thing that cannot be read. Raises `JobError`."""
     parts = packed_parts(body, "a workbook")
     main = parts.main(".main")
     workbook = parts.tree(main)
@@ -36,7 +36,7 @@ def read_xlsx(body: bytes) -> Extracted:
 
 
 def _listed(parts: Parts, main: str, workbook: Element) -> Iterator[tuple[Sheet, Relationship | None]]:
-    """The sheets in the workbook's order, each with its part; the parts there are where the workbook lists none."""
+    """The sheets in the workbook's order, each with its relationship; if none are listed, the sheets that exist."""
     relationships = parts.relationships(main)
     listed = [one for sheets in workbook.iter("{*}sheets") for one in sheets if local_name(one) == "sheet"]
     for one in listed:
@@ -49,8 +49,8 @@ def _listed(parts: Parts, main: str, workbook: Element) -> Iterator[tuple[Sheet,
 
 
 def _read_sheet(parts: Parts, shared: Shared, sheet: Sheet, relationship: Relationship | None) -> None:
-    """A sheet's rows, those before the damage where it is damaged."""
-    if not is_sheet_there(parts, sheet, relationship):
+    """A sheet's rows; if it is damaged, those up to that point."""
+    if not has_cells(parts, sheet, relationship):
         return
     assert relationship is not None
     worksheet = Worksheet(shared, sheet)
@@ -59,17 +59,17 @@ def _read_sheet(parts: Parts, shared: Shared, sheet: Sheet, relationship: Relati
             for element in complete_elements(file, f"a sheet ({sheet.name})", *Worksheet.TAKES):
                 worksheet.take(element)
     except JobError:
-        sheet.breaks_off(worksheet.row)
+        sheet.truncated_after(worksheet.row)
     try:
         worksheet.finish(parts.relationships(relationship.target))
     except JobError:
-        worksheet.finish({})  # whatever hangs on it is said to be unread along with the rest of the list
+        worksheet.finish({})  # a note about the damaged list is added elsewhere
 
 
-def is_sheet_there(parts: Parts, sheet: Sheet, relationship: Relationship | None) -> bool:
-    """Whether there are cells to be read; a sheet that is a chart says so, one that is missing too."""
+def has_cells(parts: Parts, sheet: Sheet, relationship: Relationship | None) -> bool:
+    """Whether there are cells to read; a chart sheet is marked as one, a missing sheet gets a note."""
     if relationship is None or relationship.is_external or not parts.has(relationship.target):
-        sheet.missing("its data is missing from the file")
+        sheet.missing("its data are missing from the file")
         return False
     if relationship.kind == "chartsheet":
         sheet.state = ", ".join(word for word in (sheet.state, "chart") if word)
@@ -78,14 +78,14 @@ def is_sheet_there(parts: Parts, sheet: Sheet, relationship: Relationship | None
 
 
 def _strings(parts: Parts, main: str, writer: Writer) -> list[str]:
-    """The shared strings; readings of Japanese characters (`rPh`) are no part of them."""
+    """The shared strings, without phonetic readings of Japanese (`rPh`)."""
     texts: list[str] = []
     for part in related_parts(parts, main, "sharedStrings")[:1]:
         try:
             with parts.open(part) as file:
                 texts.extend(cell(plain_text(one)) for one in complete_elements(file, "a list of texts", "si"))
         except JobError:
-            writer.notes.append(f"the workbook's list of texts is damaged behind {len(texts)} texts")
+            writer.notes.append(f"the workbook's shared strings are damaged after {len(texts)} strings")
     return texts
 
 
@@ -96,7 +96,7 @@ def _styles(parts: Parts, main: str, writer: Writer, *, since_1904: bool) -> lis
         try:
             styles = parts.tree(part)
         except JobError:
-            writer.notes.append("the workbook's styles are damaged: dates stand as numbers")
+            writer.notes.append("the workbook's styles are damaged: dates appear as numbers")
             continue
         for one in styles.iter("{*}numFmt"):
             formats.codes[whole_number(attribute(one, "numFmtId"))] = attribute(one, "formatCode") or "General"
