@@ -88,7 +88,7 @@ def test_a_missing_chapter_is_noted() -> None:
     spine = '<itemref idref="gone"/><itemref idref="nowhere"/><itemref idref="p"/>'
     found = read(book({"a": "<p>text</p>", "b": "<img src='x.png'/>"}, items=items, spine=spine), "a.epub")
     assert found.notes == (
-        "chapter OEBPS/text/b.xhtml: 1 pictures without text",
+        "chapter OEBPS/text/b.xhtml: 1 picture without text",
         "chapter OEBPS/gone.xhtml: missing or damaged",
         "chapter 4: not in the book's manifest",
         "chapter OEBPS/p.pdf: not read, it is application/pdf",

@@ -230,7 +230,7 @@ def test_hidden_sheets_copies_of_other_files_and_uncalculated_formulas_of_opendo
         "B": ods_cells([Cell(1, 1, "b")]),
     }
     found = read(ods(tables, styles=hidden), "a.ods")
-    note = "sheet A: 1 formulas without a calculated value are shown as formulas"
+    note = "sheet A: 1 formula without a calculated value: shown as formulas"
     assert lines(found) == ["## A (hidden)", "| =1+1 |", f"[{note}]", "## B", "| b |"]
     assert found.notes == (note,)
 

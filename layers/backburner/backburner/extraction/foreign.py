@@ -5,6 +5,7 @@ import struct
 from collections.abc import Collection
 
 from backburner.documents.plain_text import FOREIGN_TEXTS
+from backburner.extraction.markdown import counted
 
 _ONE_BY_ONE = "unpack it and upload its files one by one"
 _AS_DOCX = "open it in LibreOffice and save it as DOCX or PDF"
@@ -133,8 +134,8 @@ def foreign_package(declared: str | None, names: Collection[str]) -> str:
             return _PACKAGE_NAMES[kind]
     if declared:
         return f"a file of the type {declared}"
-    count = sum(not name.endswith("/") for name in names)
-    return f"an archive (ZIP) of {count} file{'s' * (count != 1)}: {_ONE_BY_ONE}"
+    files = counted(sum(not name.endswith("/") for name in names), "file")
+    return f"an archive (ZIP) of {files}: {_ONE_BY_ONE}"
 
 
 def foreign_compound(names: Collection[str]) -> str:

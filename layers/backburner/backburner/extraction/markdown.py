@@ -33,6 +33,11 @@ def cell(text: str) -> str:
     return "<br>".join(line for line in lines if line)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in a note: "1 formula", "2 formulas"."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def missing(note: str) -> str:
     """A note, as it appears in the text where something is missing."""
     return f"[{note}]"

@@ -78,7 +78,7 @@ def _written(kind: Format, body: bytes) -> Extracted:
 def _not_pictures_only(found: Extracted) -> Extracted:
     """The page. Raises `JobError` if it has pictures but no text."""
     if found.notes and not found.text.strip():
-        what = f"an HTML page of {found.notes[0]}: run them through OCR and upload the result"
+        what = f"an HTML page of {found.notes[0]}: run it through OCR and upload the result"
         raise JobError(Reason.UNREADABLE_DOCUMENT, what)
     return found
 

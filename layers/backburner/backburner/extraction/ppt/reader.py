@@ -6,7 +6,7 @@ from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.composition import Block, Composition, comment, finished_document, joined
 from backburner.extraction.compound import DAMAGED, Compound, damaged
-from backburner.extraction.markdown import heading
+from backburner.extraction.markdown import counted, heading
 from backburner.extraction.ppt.directory import Directory
 from backburner.extraction.ppt.records import Record, Type
 from backburner.extraction.ppt.shapes import read_shapes
@@ -86,7 +86,7 @@ class _Reader:
         blocks += [Block(f"Notes: {notes}")] if notes else []
         self._with_text += len(blocks) > 1 or bool(shapes.titles)
         if shapes.objects:
-            what = f"{shapes.objects} embedded object{'s' * (shapes.objects > 1)}"
+            what = counted(shapes.objects, "embedded object")
             blocks.append(Block(self._composition.missing(f"slide {number}: {what} not read")))
         elif len(blocks) == 1 and not shapes.titles and shapes.pictures:
             blocks.append(Block(self._composition.missing(f"slide {number}: no text, only pictures")))

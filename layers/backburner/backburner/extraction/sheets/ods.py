@@ -7,7 +7,7 @@ from typing import IO
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
-from backburner.extraction.markdown import cell
+from backburner.extraction.markdown import cell, counted
 from backburner.extraction.parts import Parts, packed_parts
 from backburner.extraction.sheets import displayed
 from backburner.extraction.sheets.grid import Row, column_name
@@ -100,7 +100,7 @@ class _Reading:
         if self.links:
             sheet.below.append("\n".join(["Links:", *self.links]))
         if self.uncalculated:
-            sheet.missing(f"{self.uncalculated} formulas without a calculated value are shown as formulas")
+            sheet.missing(f"{counted(self.uncalculated, 'formula')} without a calculated value: shown as formulas")
         self.writer.add(sheet)
         self.sheet, self.comments, self.links, self.uncalculated = None, [], [], 0
 

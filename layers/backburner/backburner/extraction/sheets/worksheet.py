@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backburner.extraction.markdown import cell
+from backburner.extraction.markdown import cell, counted
 from backburner.extraction.parts import Relationship
 from backburner.extraction.sheets.grid import Row, column_number
 from backburner.extraction.sheets.numberformats import NumberFormat
@@ -72,9 +72,11 @@ class Worksheet:
         if targets:
             self.sheet.below.append("\n".join(["Links:", *targets]))
         if self._uncalculated:
-            self.sheet.missing(f"{self._uncalculated} formulas without a calculated value are shown as formulas")
+            self.sheet.missing(
+                f"{counted(self._uncalculated, 'formula')} without a calculated value: shown as formulas"
+            )
         if self._lost_texts:
-            self.sheet.missing(f"the texts of {self._lost_texts} cells are missing from the file")
+            self.sheet.missing(f"the text of {counted(self._lost_texts, 'cell')} is missing from the file")
 
     def _take_row(self, row: Element) -> None:
         self.row = _row_number(row) or self.row + 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.extraction.graphics import related_parts
-from backburner.extraction.markdown import cell
+from backburner.extraction.markdown import cell, counted
 from backburner.extraction.parts import Parts, Relationship, packed_parts
 from backburner.extraction.sheets.biff12 import records, text
 from backburner.extraction.sheets.extras import Extras
@@ -154,7 +154,7 @@ class _Reading:
         if targets:
             self.sheet.below.append("\n".join(["Links:", *targets]))
         if self._lost_texts:
-            self.sheet.missing(f"the texts of {self._lost_texts} cells are missing from the file")
+            self.sheet.missing(f"the text of {counted(self._lost_texts, 'cell')} is missing from the file")
 
     def _add_cell(self, kind: int, body: bytes, column: int, style: int) -> None:
         self._column = column

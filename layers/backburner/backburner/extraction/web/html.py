@@ -10,6 +10,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
+from backburner.extraction.markdown import counted
 from backburner.extraction.web.elements import FindFrame, Page
 from backburner.extraction.web.writer import Writer
 
@@ -55,7 +56,7 @@ def markdown_of(
         title = " ".join((node.text() if (node := tree.css_first("head > title")) else "").split())
         text = f"# {title}\n\n{text}" if title and text else text or title
     if not text.strip() and reader.pictures:
-        return Extracted("", (f"{reader.pictures} pictures without text",))
+        return Extracted("", (f"{counted(reader.pictures, 'picture')} without text",))
     return Extracted(text, tuple(reader.notes))
 
 
