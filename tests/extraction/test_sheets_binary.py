@@ -245,7 +245,10 @@ REFUSED = {
     "cut off": (lambda: xls({"S": [Cell(1, 1, 1.0)]})[:40], "damaged"),
     "nothing but its beginning": (lambda: xls({"S": [Cell(1, 1, 1.0)]})[:8], "damaged"),
     "no content": (lambda: corpus.repacked(ods({"S": ">"}), "content.xml", b"<office"), "damaged"),
-    "no workbook": (lambda: corpus.repacked(xlsb({"S": []}), "xl/workbook.bin", b"\x9c\x01\xff\xff\xff\x7f"), "breaks"),
+    "no workbook": (
+        lambda: corpus.repacked(xlsb({"S": []}), "xl/workbook.bin", b"\x9c\x01" + b"\xff" * 3 + b"\x7f"),
+        "truncated",
+    ),
 }
 
 

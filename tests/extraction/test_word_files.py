@@ -105,7 +105,7 @@ def test_damaged_parts_are_noted_and_a_damaged_text_is_refused() -> None:
         assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
     files = corpus.unpacked(whole)
     del files["word/document.xml"]
-    with pytest.raises(JobError, match=r"lacks its part word/document\.xml"):
+    with pytest.raises(JobError, match=r"lacks the part word/document\.xml"):
         read(corpus.packed(files), "a")
 
 

@@ -101,7 +101,7 @@ def test_a_document_of_scans_is_refused(contents: list[str]) -> None:
 def test_blank_pages_only_are_an_empty_document() -> None:
     """OCR would not help."""
     assert refused(one("")) == (
-        Reason.EMPTY_DOCUMENT, "a PDF of nothing but blank pages; upload the document again",
+        Reason.EMPTY_DOCUMENT, "a PDF with nothing but blank pages; upload the document again",
     )  # fmt: skip
 
 
@@ -182,7 +182,7 @@ REFUSED = {
     ),
     "pages": (WHOLE.replace(b"/Count 1", b"/Count 999999"), Reason.DOCUMENT_TOO_LARGE, "at most 5000"),
     "licence": (
-        WHOLE.replace(b"/Root", b"/Encrypt<</Filter/FOPN_fLock/V 4/R 4>>/Root"), Reason.UNREADABLE_DOCUMENT, "licence",
+        WHOLE.replace(b"/Root", b"/Encrypt<</Filter/FOPN_fLock/V 4/R 4>>/Root"), Reason.UNREADABLE_DOCUMENT, "DRM",
     ),
 }  # fmt: skip
 

@@ -43,8 +43,8 @@ def joined(blocks: Iterable[Block]) -> str:
 def list_item(label: str, text: str, level: int) -> Block:
     """A list list_item with its number or letter as shown, or a bullet. Levels count from 0."""
     shown = label.strip()
-    begin = "-" if not shown or shown in _BULLETS else shown
-    return Block(f"{'  ' * min(level, 20)}{begin} {text}", is_list_item=True)
+    marker = "-" if not shown or shown in _BULLETS else shown
+    return Block(f"{'  ' * min(level, 20)}{marker} {text}", is_list_item=True)
 
 
 def heading_label(label: str | None) -> str:
@@ -163,9 +163,9 @@ def _marked(text: str, mark: str) -> str:
     inner = text.strip()
     if not mark or not inner:
         return text
-    before, _, behind = text.partition(inner)
+    before, _, after = text.partition(inner)
     shown = f"[{HIDDEN}: {inner}]" if mark == HIDDEN else f"{mark}{inner}{mark}"
-    return f"{before}{shown}{behind}"
+    return f"{before}{shown}{after}"
 
 
 def _once(texts: list[str], text: str) -> None:

@@ -65,17 +65,17 @@ def drawing_text(shape: Element) -> str:
 
 def _outline(tops: Iterable[str], texts: dict[str, str], children: dict[str, list[tuple[int, str]]]) -> Iterator[str]:
     """Each point once, below its parent; points that form a ring come last."""
-    waiting = [(one, 0) for one in reversed(list(tops))]
+    pending = [(one, 0) for one in reversed(list(tops))]
     seen = set()
-    while waiting:
-        one, level = waiting.pop()
+    while pending:
+        one, level = pending.pop()
         if one in seen:
             continue
         seen.add(one)
         if texts[one]:
             yield f"{'  ' * level}- {texts[one]}"
         below = level + 1 if texts[one] else level
-        waiting += [(child, below) for _, child in sorted(children.get(one, []), reverse=True)]
+        pending += [(child, below) for _, child in sorted(children.get(one, []), reverse=True)]
 
 
 Series = list[tuple[str, list[str]]]

@@ -31,15 +31,15 @@ _AIUEO_NARROW = "ｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾅ
 _IROHA = "イロハニホヘトチリヌルヲワカヨタレソツネナラムウヰノオクヤマケフコエテアサキユメミシヱヒモセスン"
 _IROHA_NARROW = "ｲﾛﾊﾆﾎﾍﾄﾁﾘﾇﾙｦﾜｶﾖﾀﾚｿﾂﾈﾅﾗﾑｳヰﾉｵｸﾔﾏｹﾌｺｴﾃｱｻｷﾕﾒﾐｼヱﾋﾓｾｽﾝ"
 _STEMS, _BRANCHES = "甲乙丙丁戊己庚辛壬癸", "子丑寅卯辰巳午未申酉戌亥"
-_CYCLE = [_STEMS[place % 10] + _BRANCHES[place % 12] for place in range(60)]
+_CYCLE = [_STEMS[index % 10] + _BRANCHES[index % 12] for index in range(60)]
 _CIRCLED = (
-    [chr(0x2460 + place) for place in range(20)]
-    + [chr(0x3251 + place) for place in range(15)]
-    + [chr(0x32B1 + place) for place in range(15)]
+    [chr(0x2460 + index) for index in range(20)]
+    + [chr(0x3251 + index) for index in range(15)]
+    + [chr(0x32B1 + index) for index in range(15)]
 )
-_FULLSTOPPED = [chr(0x2488 + place) for place in range(20)]
-_PARENTHESISED = [chr(0x2474 + place) for place in range(20)]
-_CIRCLED_IDEOGRAPHS = [chr(0x3280 + place) for place in range(10)]
+_FULLSTOPPED = [chr(0x2488 + index) for index in range(20)]
+_PARENTHESISED = [chr(0x2474 + index) for index in range(20)]
+_CIRCLED_IDEOGRAPHS = [chr(0x3280 + index) for index in range(10)]
 _PLAIN, _PLAIN_UNITS = "零一二三四五六七八九", "十百千"
 _LEGAL, _LEGAL_TRADITIONAL, _LEGAL_UNITS = "零壹贰叁肆伍陆柒捌玖", "零壹貳參肆伍陸柒捌玖", "拾佰仟"
 _JAPANESE_LEGAL, _JAPANESE_LEGAL_UNITS = "〇壱弐参四伍六七八九", "拾百阡"
@@ -89,20 +89,20 @@ def _lettered(letters: str, number: int) -> str:
     """Letters as Word continues them after the last one: z, aa, bb, cc."""
     if not 0 < number <= _MAX_REPEATED:
         return str(number)
-    times, place = divmod(number - 1, len(letters))
-    return letters[place] * (times + 1)
+    times, index = divmod(number - 1, len(letters))
+    return letters[index] * (times + 1)
 
 
-def _listed(signs: list[str] | str, number: int) -> str:
-    return signs[number - 1] if 0 < number <= len(signs) else str(number)
+def _listed(symbols: list[str] | str, number: int) -> str:
+    return symbols[number - 1] if 0 < number <= len(symbols) else str(number)
 
 
-def _repeated(signs: list[str] | str, number: int) -> str:
-    return signs[(number - 1) % len(signs)] if number > 0 else str(number)
+def _repeated(symbols: list[str] | str, number: int) -> str:
+    return symbols[(number - 1) % len(symbols)] if number > 0 else str(number)
 
 
-def _digits(signs: str, number: int) -> str:
-    return str(number).translate({ord(digit): sign for digit, sign in zip("0123456789", signs, strict=True)})
+def _digits(symbols: str, number: int) -> str:
+    return str(number).translate({ord(digit): shown for digit, shown in zip("0123456789", symbols, strict=True)})
 
 
 def _counted(number: int, digits: str, units: str, *, has_zero: bool = True, drops_one: bool = False) -> str:
@@ -116,13 +116,13 @@ def _counted(number: int, digits: str, units: str, *, has_zero: bool = True, dro
         gap = digits[0] if has_zero and 0 < few < 1000 else ""  # noqa: PLR2004 - a missing thousand
         shown = f"{head}万{gap}"
     text = ""
-    for place in (3, 2, 1, 0):
-        digit = few // 10**place % 10
+    for power in (3, 2, 1, 0):
+        digit = few // 10**power % 10
         if digit == 0:
             text += digits[0] if has_zero and text and not text.endswith(digits[0]) else ""
             continue
-        is_silent = place > 0 and digit == 1 and drops_one
-        text += ("" if is_silent else digits[digit]) + (units[place - 1] if place else "")
+        is_silent = power > 0 and digit == 1 and drops_one
+        text += ("" if is_silent else digits[digit]) + (units[power - 1] if power else "")
     text = text.rstrip(digits[0])
     begins_with_ten = not shown and has_zero and text.startswith(digits[1] + units[0])
     return shown + (text[1:] if begins_with_ten and digits[1] == "一" else text)

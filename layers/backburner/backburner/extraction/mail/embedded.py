@@ -42,8 +42,8 @@ def split(text: str, read: Read, level: int = FIRST_LEVEL) -> Iterator[Block]:
     yield Block(text[position:], form="plain")
 
 
-def _is_file(kind: str, text: str, begin: int) -> bool:
-    lines = text[begin : begin + _SAMPLE_CHARS].split("\n")[:3]
+def _is_file(kind: str, text: str, start: int) -> bool:
+    lines = text[start : start + _SAMPLE_CHARS].split("\n")[:3]
     return kind != "uu" or all(_UU_LINE.fullmatch(line) for line in lines[:1])
 
 

@@ -106,13 +106,13 @@ class Headers:
             return self.charset_hint.text(value)
 
 
-def parse_headers(source: bytes, begin: int, end: int, charset_hint: CharsetHint = NO_HINT) -> tuple[Headers, int]:
+def parse_headers(source: bytes, start: int, end: int, charset_hint: CharsetHint = NO_HINT) -> tuple[Headers, int]:
     """The headers that begin at an offset, and the offset of the body.
 
     A line that is not a header continues the one before it if another header follows.
     """
     fields: list[tuple[str, list[bytes]]] = []
-    position = begin
+    position = start
     while position < end:
         line, after = _line(source, position, end)
         field = _FIELD.match(line)
@@ -123,7 +123,7 @@ def parse_headers(source: bytes, begin: int, end: int, charset_hint: CharsetHint
             fields.append((field[1].decode("ascii").lower(), [line[field.end() :]]))
         elif fields and (line.strip() or _has_field_at(source, after, end)) and _is_inside(line, source, after, end):
             fields[-1][1].append(b" " + line.strip())
-        elif not (position == begin and _ENVELOPE.match(line)):
+        elif not (position == start and _ENVELOPE.match(line)):
             position = after if not line.strip() else position
             break
         position = after

@@ -39,27 +39,27 @@ def read_mbox(body: bytes, inner: Read) -> Extracted:
 
 def messages(body: bytes) -> Iterator[bytes]:
     """The mails without the lines before them, and with `>From` in their text unescaped."""
-    position = _begin(body)
+    position = _start(body)
     while position < len(body):
         first = _FIRST.match(body, position)
-        begin = first.end() if first else position
-        following = _NEXT.search(body, begin)
+        start = first.end() if first else position
+        following = _NEXT.search(body, start)
         end = following.start() if following else len(body)
-        if _LENGTH.search(body, begin, end):
-            end = _counted_end(body, begin) or end
-        if not body[begin:end].isspace() and end > begin:
-            yield _QUOTED.sub(rb"\1", body[begin:end])
+        if _LENGTH.search(body, start, end):
+            end = _counted_end(body, start) or end
+        if not body[start:end].isspace() and end > start:
+            yield _QUOTED.sub(rb"\1", body[start:end])
         position = end + len(body[end : end + _ENVELOPE_BYTES]) - len(body[end : end + _ENVELOPE_BYTES].lstrip(b"\r\n"))
 
 
-def _begin(body: bytes) -> int:
+def _start(body: bytes) -> int:
     head = body[:_ENVELOPE_BYTES]
     return len(head) - len(head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n\t "))
 
 
-def _counted_end(body: bytes, begin: int) -> int | None:
+def _counted_end(body: bytes, start: int) -> int | None:
     """The end of a mail according to its Content-Length, if another mail begins there."""
-    headers, text = parse_headers(body, begin, len(body))
+    headers, text = parse_headers(body, start, len(body))
     length = headers.raw("content-length")
     if not length.isdigit():
         return None

@@ -127,7 +127,7 @@ class _Walk:
         """A multipart without parts: encoded as a whole, against the rules, or damaged."""
         body, _ = part.content()
         if part.encoding in ("base64", "quoted-printable") and body != part.raw:
-            packed = replace(part, source=body, begin=0, end=len(body), headers=_unpacked(part))
+            packed = replace(part, source=body, start=0, end=len(body), headers=_unpacked(part))
             yield from self.blocks(packed, depth + 1)
         elif body.strip():
             yield from embedded.split(_lines(text_of_bytes(body, part.charset)), self.inner, self.level)

@@ -23,7 +23,7 @@ class Part:
 
     source: bytes
     headers: Headers
-    begin: int
+    start: int
     end: int
     default: str = "text/plain"
 
@@ -60,7 +60,7 @@ class Part:
     @property
     def raw(self) -> bytes:
         """Its body, still encoded."""
-        return self.source[self.begin : self.end]
+        return self.source[self.start : self.end]
 
     def content(self) -> tuple[bytes, str | None]:
         """Its body with the transfer encoding decoded, and what is wrong with it."""
@@ -88,7 +88,7 @@ def split_parts(part: Part) -> Multipart:
     declared = part.headers.raw_parameter("content-type", "boundary")
     marks = _marks(part, declared) if declared else []
     if not marks:
-        guessed = _GUESSED_BOUNDARY.search(part.source, part.begin, part.end)
+        guessed = _GUESSED_BOUNDARY.search(part.source, part.start, part.end)
         marks = _marks(part, guessed[1]) if guessed else []
     if not marks:
         return Multipart(())
@@ -102,21 +102,21 @@ def split_parts(part: Part) -> Multipart:
         else:
             headers, body = parse_headers(part.source, first, last, part.headers.charset_hint)
             parts.append(Part(part.source, headers, body, last, default))
-    before = part.source[part.begin : marks[0].start()]
+    before = part.source[part.start : marks[0].start()]
     trailer = b"\n".join(text for text in after if _is_content(text))
     return Multipart(tuple(parts), before if _is_content(before) else b"", trailer, any(mark[1] for mark in marks))
 
 
 def _marks(part: Part, boundary: bytes) -> list[re.Match[bytes]]:
     pattern = re.compile(rb"^--" + re.escape(boundary.rstrip()) + rb"(--)?[ \t]*\r?$", re.MULTILINE)
-    return list(pattern.finditer(part.source, part.begin, part.end))
+    return list(pattern.finditer(part.source, part.start, part.end))
 
 
-def _without_line_end(source: bytes, begin: int, end: int) -> int:
+def _without_line_end(source: bytes, start: int, end: int) -> int:
     """The end of a part: the line break before a boundary belongs to the boundary."""
-    if end > begin and source[end - 1 : end] == b"\n" and end < len(source):
+    if end > start and source[end - 1 : end] == b"\n" and end < len(source):
         end -= 1
-        if end > begin and source[end - 1 : end] == b"\r":
+        if end > start and source[end - 1 : end] == b"\r":
             end -= 1
     return end
 

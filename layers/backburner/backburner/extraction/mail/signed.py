@@ -26,7 +26,7 @@ _TEXT_FORM = re.compile(rb"\s*(?:-----BEGIN (?:PKCS7|CMS|PKCS #7 SIGNED DATA)---
 @dataclass(frozen=True)
 class _Element:
     tag: int
-    begin: int
+    start: int
     end: int
     after: int
 
@@ -91,7 +91,7 @@ def _last(elements: Iterator[_Element], tag: int) -> _Element:
 def _strings(body: bytes, element: _Element, depth: int) -> Iterator[bytes]:
     """A string, or the strings that it consists of."""
     if element.tag == _OCTETS:
-        yield body[element.begin : element.end]
+        yield body[element.start : element.end]
     elif element.tag == _CONSTRUCTED_OCTETS and depth < _MAX_DEPTH:
         for one in _children(body, element):
             yield from _strings(body, one, depth + 1)
@@ -100,7 +100,7 @@ def _strings(body: bytes, element: _Element, depth: int) -> Iterator[bytes]:
 
 
 def _children(body: bytes, element: _Element) -> Iterator[_Element]:
-    offset = element.begin
+    offset = element.start
     while offset < element.end:
         child = _element(body, offset, 0)
         yield child
@@ -109,19 +109,19 @@ def _children(body: bytes, element: _Element) -> Iterator[_Element]:
 
 def _element(body: bytes, offset: int, depth: int) -> _Element:
     """The element at an offset; one without a declared length ends after its last child."""
-    tag, length, begin = body[offset], body[offset + 1], offset + 2
+    tag, length, start = body[offset], body[offset + 1], offset + 2
     if length == _LONG:
         if depth > _MAX_DEPTH:
             raise ValueError(depth)
-        end = begin
+        end = start
         while body[end : end + 2] != b"\x00\x00":
             end = _element(body, end, depth + 1).after
-        return _Element(tag, begin, end, end + 2)
+        return _Element(tag, start, end, end + 2)
     if length > _LONG:
         many = length - _LONG
-        length = int.from_bytes(body[begin : begin + many])
-        begin += many
-    end = begin + length
+        length = int.from_bytes(body[start : start + many])
+        start += many
+    end = start + length
     if end > len(body):
         raise ValueError(end)
-    return _Element(tag, begin, end, end)
+    return _Element(tag, start, end, end)

@@ -84,7 +84,7 @@ def _uu_line(line: bytes) -> bytes | None:
 
 
 def _from_uu_part(raw: bytes) -> tuple[bytes, str | None]:
-    begin = _UU_BEGIN.search(raw)
-    if begin is None:
+    found = _UU_BEGIN.search(raw)
+    if found is None:
         return raw, "uuencode without its begin line, shown as is"
-    return from_base64(raw[begin.end() :]) if b"-base64" in begin[0] else from_uu(raw[begin.end() :])
+    return from_base64(raw[found.end() :]) if b"-base64" in found[0] else from_uu(raw[found.end() :])

@@ -192,17 +192,17 @@ class Page:
             fence = "````" if "```" in text else "```"
             self.write.block(f"{fence}\n{text.strip(chr(10))}\n{fence}")
 
-    def _end_link(self, begun: tuple[int, int], node: LexborNode) -> None:
+    def _end_link(self, start: tuple[int, int], node: LexborNode) -> None:
         address = (node.attributes.get("href") or "").strip()
         is_local = not address.lower().startswith(_NAMED_LINKS)
         if not address or address.lower().startswith(_UNNAMED_LINKS) or (is_local and not self._with_local_links):
             return
-        if self.write.is_broken(begun):
+        if self.write.is_broken(start):
             if not is_local:
                 self.write.text(f"<{address}>")
             return
         plain = address.removeprefix("mailto:").removeprefix("tel:")
-        self.write.wrap(begun, lambda text: text if text in (address, plain) else f"[{text}]({address})")
+        self.write.wrap(start, lambda text: text if text in (address, plain) else f"[{text}]({address})")
 
     def _begin_list(self, tag: str, node: LexborNode) -> None:
         self.write.begin()

@@ -47,20 +47,20 @@ class Writer:
         """The current position, for `wrap`."""
         return self._flushed, len(self._line)
 
-    def wrap(self, begun: tuple[int, int], form: Callable[[str], str]) -> None:
-        """Transform the text written since `begun`, unless a paragraph ended in between; outer spaces stay outside."""
-        if begun[0] != self._flushed:
+    def wrap(self, start: tuple[int, int], transform: Callable[[str], str]) -> None:
+        """Transform the text written since `start`, unless a paragraph ended in between; outer spaces stay outside."""
+        if start[0] != self._flushed:
             return
-        written = "".join(self._line[begun[1] :])
+        written = "".join(self._line[start[1] :])
         inner = written.strip(" \v")
         if not inner.strip():
             return
         before, after = written.split(inner, 1)
-        self._line[begun[1] :] = [before, form(inner), after]
+        self._line[start[1] :] = [before, transform(inner), after]
 
-    def is_broken(self, begun: tuple[int, int]) -> bool:
-        """Whether a paragraph has ended since `begun`."""
-        return begun[0] != self._flushed
+    def is_broken(self, start: tuple[int, int]) -> bool:
+        """Whether a paragraph has ended since `start`."""
+        return start[0] != self._flushed
 
     def end_paragraph(self) -> None:
         """End the current paragraph."""

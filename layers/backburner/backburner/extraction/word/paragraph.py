@@ -174,7 +174,7 @@ class Paragraph:
 
     def _field_mark(self, element: Element) -> None:
         kind = value(element, "fldCharType")
-        if kind == "begin":
+        if kind == "first":
             self._fields.append(Field(child(element, "ffData"), self._count, len(self._pieces)))
             self._suppressed += 1
         elif self._fields and kind == "separate" and not self._fields[-1].is_result:
@@ -216,11 +216,11 @@ class Paragraph:
         if relationship is None or not relationship.is_external:
             return iter(element), None
         address = relationship.target + (f"#{anchor}" if anchor else "")
-        begin = len(self._pieces)
+        first = len(self._pieces)
 
         def end() -> None:
             if not self._suppressed:
-                self._pieces[begin:] = [(linked(with_marks(self._pieces[begin:]), address), 0)]
+                self._pieces[first:] = [(linked(with_marks(self._pieces[first:]), address), 0)]
 
         return iter(element), end
 
@@ -244,10 +244,10 @@ class Paragraph:
             return iter(element), None
         ticked = next((one for one in found[0] if local_name(one) == "checked"), None)
         is_ticked = ticked is not None and value(ticked) not in ("0", "false", "off")
-        begin = len(self._pieces)
+        first = len(self._pieces)
 
         def end() -> None:
-            if not "".join(text for text, _ in self._pieces[begin:]).strip():
+            if not "".join(text for text, _ in self._pieces[first:]).strip():
                 self.add(TICKED if is_ticked else UNTICKED)
 
         return iter(element), end
