@@ -66,9 +66,9 @@ def _answer(document: BinaryIO, name: str) -> tuple[Header, bytes]:
     except JobError as error:
         return Header(reason=error.reason, message=str(error)), b""
     except MemoryError:
-        return Header(reason=Reason.DOCUMENT_TOO_LARGE, message="it needs more memory than there is: cut it up"), b""
+        return Header(reason=Reason.DOCUMENT_TOO_LARGE, message="it needs more memory than there is: split it up"), b""
     if len(text) > MAX_TEXT_BYTES:
-        message = f"{len(text)} bytes of text, at most {MAX_TEXT_BYTES} are read: cut it up"
+        message = f"{len(text)} bytes of text, at most {MAX_TEXT_BYTES} are read: split it up"
         return Header(reason=Reason.DOCUMENT_TOO_LARGE, message=message), b""
     return Header(size_bytes=len(text), notes=_bounded(extracted.notes)), text
 

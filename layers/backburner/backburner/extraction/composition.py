@@ -20,7 +20,7 @@ HIDDEN = "hidden text"
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph, a heading, a list list_item or a table, as it appears in the text."""
+    """A paragraph, a heading, a list item or a table, as it appears in the text."""
 
     text: str
     is_list_item: bool = False
@@ -41,7 +41,7 @@ def joined(blocks: Iterable[Block]) -> str:
 
 
 def list_item(label: str, text: str, level: int) -> Block:
-    """A list list_item with its number or letter as shown, or a bullet. Levels count from 0."""
+    """A list item with its number or letter as shown, or a bullet. Levels count from 0."""
     shown = label.strip()
     marker = "-" if not shown or shown in _BULLETS else shown
     return Block(f"{'  ' * min(level, 20)}{marker} {text}", is_list_item=True)
@@ -116,7 +116,7 @@ class Composition:
         _once(self.footers, text)
 
     def extracted(self, body: Sequence[Block]) -> Extracted:
-        """The finished_document document."""
+        """The whole document."""
         blocks = [Block(f"Header: {text}") for text in self.headers]
         blocks += body
         blocks += [Block(f"[^{number}]: {text}") for number, text in enumerate(self.footnotes, 1)]

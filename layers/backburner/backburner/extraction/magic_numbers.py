@@ -37,7 +37,7 @@ MAGIC_NUMBERS = (
     (0, b"PAR1", "a table (Parquet)"),
     (0, b"\xcf\xad\x12\xfe", "an Outlook Express folder (DBX): export its mails as EML"),
 )
-"""Offset, magic number, and what the file is. Some of them are plain letters, so ask only about what is not text."""
+"""Offset, magic number, and what the file is. Some are plain letters, so use them only on what is not text."""
 
 
 def identified(body: bytes) -> str | None:

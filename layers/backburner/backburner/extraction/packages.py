@@ -102,12 +102,13 @@ class Package:
         unpacked = sum(info.file_size for info in infos)
         if len(infos) > MAX_FILES:
             raise JobError(
-                Reason.DOCUMENT_TOO_LARGE, f"an archive of {len(infos)} files; at most {MAX_FILES} are read: cut it up"
+                Reason.DOCUMENT_TOO_LARGE,
+                f"an archive of {len(infos)} files; at most {MAX_FILES} are read: split it up",
             )
         is_bomb = unpacked > SMALL_BYTES and unpacked > MAX_RATIO * len(self.body)
         if unpacked > MAX_UNPACKED_BYTES or is_bomb:
             raise JobError(
                 Reason.DOCUMENT_TOO_LARGE,
                 f"{len(self.body)} bytes that unpack to {unpacked}; at most {MAX_UNPACKED_BYTES}, and {MAX_RATIO} per "
-                "packed byte, are read: cut it up",
+                "packed byte, are read: split it up",
             )

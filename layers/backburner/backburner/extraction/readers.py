@@ -118,7 +118,7 @@ def _slides(kind: Format, body: bytes) -> Extracted:
 
     slides = _refuse_encrypted(body, kind).count("ppt/slides/")
     if slides > MAX_PAGES:
-        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{slides} slides, at most {MAX_PAGES} are read: cut it up")
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{slides} slides, at most {MAX_PAGES} are read: split it up")
     return read_pptx(body)
 
 

@@ -16,7 +16,7 @@ class Paragraph:
     label: str | None = None
     list_level: int = 0
     is_continued: bool = False
-    """Whether it is a further paragraph of a list list_item, without a number of its own."""
+    """Whether it is a further paragraph of a list item, without a number of its own."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Symbol fonts, which have symbols in place of letters: the Unicode character for each code, as far as there is one."""
+"""Symbol fonts, which have symbols in place of letters: the Unicode character for each code, if there is one."""
 
 # ruff: noqa: RUF001 - symbols and Greek letters are what this is about
 

@@ -10,9 +10,9 @@ from lxml import etree
 
 from backburner.errors import JobError, Reason
 
-Element = etree._Element  # noqa: SLF001 - lxml's own name of its public class
+Element = etree._Element  # noqa: SLF001 - lxml's own name for its public class
 _ENTITY = re.compile(rb"<\0{0,3}!\0{0,3}E\0{0,3}N\0{0,3}T\0{0,3}I\0{0,3}T\0{0,3}Y")
-"""A declaration, in UTF-8, UTF-16 or UTF-32. Office programs write none; they serve to make a document explode."""
+"""A declaration, in UTF-8, UTF-16 or UTF-32. Office programs write none; attackers use them to blow up a document."""
 _ENTITY_BYTES = 32
 """The length of its beginning in UTF-32."""
 
@@ -60,13 +60,13 @@ def complete_elements(file: IO[bytes], what: str, *names: str) -> Iterator[Eleme
 
 
 class _Watched:
-    """A file that refuses to yield entity declarations."""
+    """A file that cannot be read past an entity declaration."""
 
     def __init__(self, file: IO[bytes], what: str) -> None:
         self._file, self._what, self._end = file, what, b""
 
     def read(self, size: int = -1) -> bytes:
-        """The next piece."""
+        """The next chunk."""
         piece = self._file.read(size)
         if _ENTITY.search(self._end + piece):
             raise _entities(self._what)

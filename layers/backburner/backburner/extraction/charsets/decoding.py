@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 BAD = "\ufffd"
 """Replaces an invalid byte."""
 FEW_BAD = 3
-"""This many bad bytes are acceptable in however short a text."""
+"""This many bad bytes are acceptable, however short the text."""
 MAX_BAD_SHARE = 0.02
 """Share of bad characters among those beyond ASCII that is acceptable in a longer text."""
 ENCODED_BAD = BAD.encode()

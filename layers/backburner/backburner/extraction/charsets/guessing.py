@@ -58,7 +58,7 @@ class _Reading:
 def guessed(body: bytes) -> str:
     """The text, by the frequency of its letters and letter pairs.
 
-    Raises `JobError` if no encoding fits, or naming those that fit equally well.
+    Raises `JobError` if no encoding fits, or several do: it names them.
     """
     sample = body[:SAMPLE_BYTES].translate(None, _CONTROLS)
     western = sample.decode("cp1252", "replace")

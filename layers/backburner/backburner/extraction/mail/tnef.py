@@ -155,6 +155,6 @@ def _values(body: bytes) -> Iterator[tuple[int, tuple[int, bytes]]]:
 
 
 def _after_name(body: bytes, offset: int) -> int:
-    """Skip the name of a property without a fixed number: a GUID, and a number or a string."""
+    """The offset after the name of a named property: a GUID, and a number or a string."""
     kind, length = struct.unpack_from("<II", body, offset + 16)
     return offset + 24 + (length + -length % 4 if kind else 0)

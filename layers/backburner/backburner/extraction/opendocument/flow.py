@@ -3,7 +3,7 @@
 import re
 
 from backburner.extraction.composition import HIDDEN
-from backburner.extraction.opendocument.lists import OpenList  # noqa: TC001 - one way to import in all modules
+from backburner.extraction.opendocument.lists import OpenList  # noqa: TC001 - imports look the same in all modules
 from backburner.extraction.story import Paragraph, Story
 from backburner.extraction.symbols import with_symbols
 

@@ -106,7 +106,7 @@ class _Reader:
                 self._used.add(value(part, "draw:master-page-name"))
                 self._blocks += self._slides.read(part)
                 if self._slides.count > MAX_SLIDES:
-                    raise JobError(Reason.DOCUMENT_TOO_LARGE, f"more than {MAX_SLIDES} slides: cut it up")
+                    raise JobError(Reason.DOCUMENT_TOO_LARGE, f"more than {MAX_SLIDES} slides: split it up")
             case "presentation:footer-decl":
                 self._composition.footer("".join(part.itertext()))
             case "presentation:header-decl":

@@ -24,7 +24,7 @@ SKIPPED = frozenset({
     "table:title", "table:desc", "text:label", "math:annotation", "math:annotation-xml", "text:index-title-template",
     "presentation:header-decl", "presentation:footer-decl", "presentation:date-time-decl",
 })  # fmt: skip
-"""Elements without text of the document, or with text that is also elsewhere."""
+"""Elements with no document text, or with text that is also elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

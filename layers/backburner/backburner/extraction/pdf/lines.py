@@ -42,7 +42,7 @@ class Line:
 
 
 def rows_of(words: Iterable[Word]) -> list[list[Word]]:
-    """Words grouped into rows, from top to bottom, each from left to right."""
+    """Words grouped into rows, from top to bottom, each from start to end."""
     rows: list[list[Word]] = []
     top = bottom = 0.0
     for word in sorted(words, key=lambda word: (-word.baseline, word.x0)):

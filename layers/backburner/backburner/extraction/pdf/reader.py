@@ -62,7 +62,7 @@ def _opened(body: bytes, max_pages: int) -> _Reading | None:
     try:
         with Document(body) as document:
             if document.pages > max_pages:
-                message = f"{document.pages} pages, at most {max_pages} are read: cut it up"
+                message = f"{document.pages} pages, at most {max_pages} are read: split it up"
                 raise JobError(Reason.DOCUMENT_TOO_LARGE, message)
             return _read(document)
     except LockedError as error:

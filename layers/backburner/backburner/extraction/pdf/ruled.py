@@ -119,7 +119,7 @@ def _covering(
     at: Callable[[Box], float],
     spans: Callable[[Box], tuple[float, float]],
 ) -> set[tuple[int, int]]:
-    """Which steps have a rule beside them, by line."""
+    """The pairs of a line and a step beside which a rule runs."""
     found: set[tuple[int, int]] = set()
     middles = [(one + other) / 2 for one, other in pairwise(steps)]
     for rule in rules:

@@ -52,7 +52,9 @@ class _Reader:
     def read(self) -> Extracted:
         slides = self._listed(_SLIDES)
         if len(slides) > MAX_SLIDES:
-            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(slides)} slides, at most {MAX_SLIDES} are read: cut it up")
+            raise JobError(
+                Reason.DOCUMENT_TOO_LARGE, f"{len(slides)} slides, at most {MAX_SLIDES} are read: split it up"
+            )
         blocks = [block for number, listed in enumerate(slides, 1) for block in self._slide(number, listed)]
         self._headers_and_footers()
         if not self._with_text:

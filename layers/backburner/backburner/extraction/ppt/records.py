@@ -1,7 +1,7 @@
 """The records of a presentation: an eight-byte header, then data or nested records."""
 
 import struct
-from collections.abc import Iterator  # noqa: TC003 - one way to import in all modules
+from collections.abc import Iterator  # noqa: TC003 - imports look the same in all modules
 from dataclasses import dataclass
 from enum import IntEnum
 

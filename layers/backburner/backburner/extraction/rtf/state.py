@@ -1,6 +1,6 @@
 """The state of an RTF group, which is restored at its end."""
 
-from collections.abc import Callable  # noqa: TC003 - one way to import in all modules
+from collections.abc import Callable  # noqa: TC003 - imports look the same in all modules
 from typing import Protocol
 
 from backburner.extraction.story import Story

@@ -43,7 +43,7 @@ class Output:
         """Add a line. Raises `JobError` if the text becomes too long."""
         self._chars += len(line) + 1
         if self._chars > MAX_TEXT_BYTES:
-            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"more than {MAX_TEXT_BYTES} bytes of text: cut it up")
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"more than {MAX_TEXT_BYTES} bytes of text: split it up")
         self.lines.append(line)
 
     def paragraph(self, line: str) -> None:
@@ -84,7 +84,7 @@ def column_number(reference: str) -> int:
 
 
 def _ordered(rows: Sequence[Row]) -> Sequence[Row]:
-    """Rows in ascending order and without duplicates, as nearly every file has them."""
+    """Rows in ascending order and without duplicates, as they are in nearly every file."""
     if all(one.number < other.number for one, other in pairwise(rows)):
         return rows
     merged: dict[int, Row] = {}

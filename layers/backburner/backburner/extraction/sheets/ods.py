@@ -28,7 +28,7 @@ _COPY = re.compile(r"'(?:file|https?|ftp|smb):.*'#")
 
 
 def read_ods(body: bytes) -> Extracted:
-    """The workbook as Markdown, with a note for each thing that is not read. Raises `JobError`."""
+    """The workbook as Markdown, with a note for each thing that cannot be read. Raises `JobError`."""
     parts = packed_parts(body, "an ODS")
     with parts.open(_CONTENT) as file:
         return _Reading(parts).read(file)
@@ -158,7 +158,7 @@ class _Reading:
         return display or attributes.get("string-value") or self._formula(attributes.get("formula"), kind)
 
     def _formula(self, formula: str | None, kind: str | None) -> str:
-        """A formula without a stored value; an empty text is a value."""
+        """A formula without a stored value; an empty text counts as a value."""
         if formula is None or kind is not None:
             return ""
         self.uncalculated += 1

@@ -130,7 +130,7 @@ class Worksheet:
         return text_cell(cell(unescaped(value)), style)
 
     def _formula(self, formula: Element | None, kind: str | None) -> str:
-        """A formula without a stored value; one whose value is an empty string has one."""
+        """A formula without a stored value; an empty string counts as a value."""
         if formula is None or kind == "str":
             return ""
         self._uncalculated += 1

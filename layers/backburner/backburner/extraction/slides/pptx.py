@@ -24,7 +24,7 @@ def read_pptx(body: bytes) -> Extracted:
     main = parts.main(".main")
     slides = list(_slide_parts(parts, main))
     if len(slides) > MAX_SLIDES:
-        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(slides)} slides, at most {MAX_SLIDES} are read: cut it up")
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(slides)} slides, at most {MAX_SLIDES} are read: split it up")
     deck = _Deck(parts, main, Layouts(parts))
     for number, part in enumerate(slides, 1):
         deck.add(number, part)

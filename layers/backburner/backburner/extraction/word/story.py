@@ -30,7 +30,7 @@ _COMPLETE = frozenset(
 )
 """Elements that are read as a whole, at their end."""
 TAGS = (*_COMPLETE, *word("tbl", "tr", "tc"))
-"""The elements to be reported."""
+"""The elements whose start and end are reported."""
 _MAX_NESTED = 40
 """How deep text boxes may be nested."""
 
