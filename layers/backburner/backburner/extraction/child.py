@@ -45,7 +45,7 @@ class Header(msgspec.Struct, frozen=True):
 def main(arguments: list[str]) -> NoReturn:
     """Read standard input, answer, exit; whatever a library prints goes to standard error."""
     bounds = msgspec.json.decode(arguments[0], type=Bounds)
-    _bind(bounds)
+    _set_limits(bounds)
     confine()
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -79,7 +79,7 @@ def _bounded(notes: Sequence[str]) -> list[str]:
     return kept if len(notes) <= MAX_NOTES else [*kept[:-1], f"and {len(notes) - MAX_NOTES + 1} more"]
 
 
-def _bind(bounds: Bounds) -> None:
+def _set_limits(bounds: Bounds) -> None:
     """Set limits that hold even without a watching parent: memory, CPU time, output, open files, no core dump."""
     for kind, limit in (
         (resource.RLIMIT_DATA, bounds.memory_bytes),

@@ -7,7 +7,7 @@ from backburner.extraction.charsets.decoding import BAD, Decoding
 from backburner.extraction.charsets.guessing import guessed, unknown
 from backburner.extraction.charsets.labels import codec_of
 from backburner.extraction.charsets.legacy import decode_legacy, decode_shifted
-from backburner.extraction.charsets.unicodes import decode_marked, decode_utf8, decode_wide, is_written
+from backburner.extraction.charsets.unicodes import decode_marked, decode_utf8, decode_wide, is_plausible_text
 
 HEAD_BYTES = 4096
 _DECLARING_BYTES = 65_536
@@ -96,7 +96,7 @@ def _contradicts_bom() -> JobError:
 
 
 def _fits_its_bom(marked: Decoding) -> bool:
-    return marked.fits and is_written(marked.text)
+    return marked.fits and is_plausible_text(marked.text)
 
 
 def _declared(body: bytes, codec: str) -> Decoding | None:

@@ -12,7 +12,7 @@ def symbol(code: int, font: str) -> str:
     low = code - _PRIVATE if _PRIVATE <= code < _PRIVATE + _PAGE else code
     if low >= _PAGE:
         return chr(code)
-    return " " if low == _NO_BREAK else symbolfonts.symbol(low, _sign_font(font)) or _REPLACEMENT
+    return " " if low == _NO_BREAK else symbolfonts.symbol(low, _symbol_font(font)) or _REPLACEMENT
 
 
 def with_symbols(text: str, font: str) -> str:
@@ -35,7 +35,7 @@ def _decoded(code: int, font: str) -> str:
     return bytes([code - _PRIVATE]).decode("cp1252", "replace")
 
 
-def _sign_font(font: str) -> str:
+def _symbol_font(font: str) -> str:
     """The symbol font to decode with; Symbol if the font is unknown."""
     name = font.casefold()
     if symbolfonts.is_symbol_font(name):

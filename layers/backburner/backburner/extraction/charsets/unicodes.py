@@ -53,12 +53,12 @@ def decode_wide(body: bytes) -> Decoding | None:
     little_first = len(set(sample[1::2])) <= len(set(sample[::2]))
     for codec in ("utf-32-le", "utf-32-be", "utf-16-le" if little_first else "utf-16-be"):
         width = 4 if "32" in codec else 2
-        if not len(body) % width and is_written(text := sample.decode(codec, "replace")) and _BREAK.search(text):
+        if not len(body) % width and is_plausible_text(text := sample.decode(codec, "replace")) and _BREAK.search(text):
             return decode(body, codec)
     return None
 
 
-def is_written(text: str) -> bool:
+def is_plausible_text(text: str) -> bool:
     """Whether nearly all characters are ones that people write."""
     sample = text[:_SAMPLE_BYTES]
     odd = sum(char == "\ufffd" or (unicodedata.category(char) in _ODD and char not in _LAYOUT) for char in sample)

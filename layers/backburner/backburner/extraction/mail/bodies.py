@@ -77,7 +77,7 @@ def _shown(texts: list[str], plain: list[bool]) -> set[int]:
     shown: list[int] = []
     for number in sorted(order, key=lambda number: not plain[number]):
         if not any(_replaces(texts[one], words[one], words[number]) for one in shown):
-            shown = [one for one in shown if not _yields(texts[one], words[one], words[number])]
+            shown = [one for one in shown if not _is_redundant(texts[one], words[one], words[number])]
             shown.append(number)
     return set(shown)
 
@@ -87,7 +87,7 @@ def _replaces(text: str, words: Counter[str], others: Counter[str]) -> bool:
     return _holds(words, others) and not _is_placeholder(text)
 
 
-def _yields(text: str, words: Counter[str], others: Counter[str]) -> bool:
+def _is_redundant(text: str, words: Counter[str], others: Counter[str]) -> bool:
     """Whether another version makes one that is shown redundant."""
     return _holds(others, words) or (bool(others) and _is_placeholder(text))
 

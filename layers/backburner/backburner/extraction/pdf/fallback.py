@@ -36,12 +36,12 @@ _Answer = TypeVar("_Answer")
 
 def second_reading(body: bytes, pages: Iterable[int] | None = None) -> dict[int, str]:
     """The text of pages by number, from 0; of all pages if `pages` is None. Unreadable pages are absent."""
-    return {number: text for number, text in _each(body, pages, lambda page: page.extract_text()) if text}
+    return {number: text for number, text in _results(body, pages, lambda page: page.extract_text()) if text}
 
 
-def damaged(body: bytes, pages: Iterable[int]) -> set[int]:
+def damaged_pages(body: bytes, pages: Iterable[int]) -> set[int]:
     """Those of the given blank pages that were meant to show something."""
-    return {number for number, is_damaged in _each(body, pages, _is_damaged) if is_damaged is not False}
+    return {number for number, is_damaged in _results(body, pages, _is_damaged) if is_damaged is not False}
 
 
 def is_readable(text: str) -> bool:
@@ -72,7 +72,7 @@ def _has_compressed_data(contents: object) -> bool:
     return len(data.removesuffix(b"endstream").strip()) > _EMPTY_STREAM_BYTES
 
 
-def _each(
+def _results(
     body: bytes, pages: Iterable[int] | None, ask: Callable[["PageObject"], _Answer]
 ) -> Iterator[tuple[int, _Answer | None]]:
     """The result for each page, as far as time allows; None if it failed."""

@@ -11,7 +11,7 @@ from backburner.extraction import markdown
 from backburner.extraction.pdf.attachments import attached
 from backburner.extraction.pdf.blocks import Block
 from backburner.extraction.pdf.completeness import is_truncated, trimmed, with_trailer
-from backburner.extraction.pdf.fallback import damaged, is_readable, second_reading
+from backburner.extraction.pdf.fallback import damaged_pages, is_readable, second_reading
 from backburner.extraction.pdf.legibility import Fault, notes_of
 from backburner.extraction.pdf.page import PageText, page_text
 from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecurityError, LockedError
@@ -47,7 +47,7 @@ def read_pdf(body: bytes, inner: Callable[[bytes, str], Extracted], max_pages: i
     if is_truncated(body):
         raise JobError(Reason.UNREADABLE_DOCUMENT, "a truncated PDF: upload the complete file")
     reading = _opened(body, max_pages) or _opened(with_trailer(body) or b"", max_pages) or _Reading()
-    _ask_second(body, reading)
+    _use_second_reader(body, reading)
     _refuse_without_text(reading)
     text = "\n".join(block.text for page in reading.pages for block in page.blocks)
     plausible(Extracted(text), "a PDF")  # without our notes, which are all readable
@@ -96,10 +96,10 @@ def _is_shell(pages: Sequence[PageText]) -> bool:
     return len(pages) == 1 and any("Please wait" in block.text for block in pages[0].blocks)
 
 
-def _ask_second(body: bytes, reading: _Reading) -> None:
+def _use_second_reader(body: bytes, reading: _Reading) -> None:
     """Use the second reader for what the first one failed on or found nothing in."""
     blank = [at for at, page in enumerate(reading.pages) if page.is_blank]
-    for at in damaged(body, blank) if blank else ():
+    for at in damaged_pages(body, blank) if blank else ():
         reading.pages[at].fault = Fault.BROKEN
     _complete(body, reading)
     bad = [at for at, page in enumerate(reading.pages) if page.fault in (Fault.BROKEN, Fault.UNREADABLE)]

@@ -132,7 +132,7 @@ def _chunks(characters: Characters, page_words: PageWords) -> Iterator[_Chunk]:
             end = math.inf
             continue
         x0, x1 = line.extent(left, bottom, right, top)
-        if chunk is None or not _goes_on(chunk, line, x0, x1):
+        if chunk is None or not _continues(chunk, line, x0, x1):
             if chunk is not None:
                 yield chunk
             chunk = _Chunk(line.quarter, line.baseline, line.size)
@@ -184,7 +184,7 @@ class _LineLookup:
         return self.line
 
 
-def _goes_on(chunk: _Chunk, line: _Line, x0: float, x1: float) -> bool:
+def _continues(chunk: _Chunk, line: _Line, x0: float, x1: float) -> bool:
     size = line.size
     if chunk.quarter != line.quarter or abs(chunk.size - size) > 0.02 * size:
         return False

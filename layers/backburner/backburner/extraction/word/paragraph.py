@@ -174,7 +174,7 @@ class Paragraph:
 
     def _field_mark(self, element: Element) -> None:
         kind = value(element, "fldCharType")
-        if kind == "first":
+        if kind == "begin":
             self._fields.append(Field(child(element, "ffData"), self._count, len(self._pieces)))
             self._suppressed += 1
         elif self._fields and kind == "separate" and not self._fields[-1].is_result:
