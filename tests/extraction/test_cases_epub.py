@@ -69,10 +69,10 @@ def test_a_book_with_a_licence_is_called_that() -> None:
     """Whichever seller's."""
     sample = refused((CASES / "drm.epub").read_bytes())
     assert sample.reason is Reason.UNREADABLE_DOCUMENT
-    assert "a book with a licence" in str(sample)
+    assert "a book with DRM" in str(sample)
     aes = ENCRYPTED.format(method="http://www.w3.org/2001/04/xmlenc#aes128-cbc", file="OEBPS/text/a.xhtml")
     for more in ({"META-INF/encryption.xml": aes}, {"META-INF/license.lcpl": "{}"}, {"META-INF/rights.xml": "<r/>"}):
-        assert "licence" in str(refused(book({"a": "x"}, more=more)))
+        assert "DRM" in str(refused(book({"a": "x"}, more=more)))
 
 
 def test_hidden_fonts_are_no_licence() -> None:
@@ -88,9 +88,9 @@ def test_a_missing_chapter_is_noted() -> None:
     spine = '<itemref idref="gone"/><itemref idref="nowhere"/><itemref idref="p"/>'
     found = read(book({"a": "<p>text</p>", "b": "<img src='x.png'/>"}, items=items, spine=spine), "a.epub")
     assert found.notes == (
-        "chapter OEBPS/text/b.xhtml: 1 pictures without text",
+        "chapter OEBPS/text/b.xhtml: 1 picture without text",
         "chapter OEBPS/gone.xhtml: missing or damaged",
-        "chapter 4: not in the book's list",
+        "chapter 4: not in the book's manifest",
         "chapter OEBPS/p.pdf: not read, it is application/pdf",
     )
     assert found.text == "text\n\n" + "\n\n".join(f"[{note}]" for note in found.notes) + "\n"
@@ -104,7 +104,7 @@ def test_a_book_without_its_list_is_read_by_names() -> None:
     """And says so."""
     body = corpus.repacked(book({"b": "<p>two</p>", "a": "<p>one</p>"}), "OEBPS/bk.opf", b"<package><broken")
     found = read(body, "a.epub")
-    assert found.text.endswith("names]\n\none\n\ntwo\n")
+    assert found.text.endswith("sorted by file name]\n\none\n\ntwo\n")
     assert len(found.notes) == 1
 
 

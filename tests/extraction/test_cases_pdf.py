@@ -102,7 +102,7 @@ def test_a_byte_order_mark_may_stand_in_front() -> None:
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("notounicode.pdf", "font or an encoding that does not say"), ("pw_R4_1.pdf", "encrypted PDF: save it without")],
+    [("notounicode.pdf", "font or an encoding does not say"), ("pw_R4_1.pdf", "encrypted PDF: save it without")],
 )
 def test_what_cannot_be_read_says_why(name: str, says: str) -> None:
     """Fonts that give their letters no meaning; a password."""

@@ -110,7 +110,7 @@ def test_english_with_a_sign_or_two_is_no_riddle(text: str) -> None:
 
 def test_two_likely_encodings_are_both_named() -> None:
     """The letters do not tell, so nobody guesses."""
-    with pytest.raises(JobError, match=r"may be \S+ or \S+, which differ in it: save it as UTF-8"):
+    with pytest.raises(JobError, match=r"may be \S+ or \S+, which disagree about it: save it as UTF-8"):
         text_of("Der Mieter verpflichtet sich, die Räume".encode("cp850"))
 
 

@@ -18,11 +18,16 @@ ENCRYPTED = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000) + "EncryptedPackag
 NOTED = [
     ("base64 cut off", mail("text/plain", "R3LDtsOfZSBpb", B64), "Größe i", "damaged base64"),
     ("base64 with rubbish", mail("text/plain", "R3LD\n--- note ---\ntsOfZQ==", B64), "Größe", "damaged base64"),
-    ("no base64", mail("text/plain", "Hello, this is text.\n\nAnna", B64), "Hello, this is text.", "not in base64"),
+    (
+        "no base64",
+        mail("text/plain", "Hello, this is text.\n\nAnna", B64),
+        "Hello, this is text.",
+        "not base64 although declared so",
+    ),
     ("bad escapes", mail("text/plain", "a=ZZ b=C3=A4", QP), "a=ZZ bä", "in 1 places"),
     ("encoding", mail("text/plain", "as is", "Content-Transfer-Encoding: x-rot"), "as is", "transfer encoding x-rot"),
     ("cut off", mail("multipart/mixed; boundary=B", "--B\n\nfirst\n--B\n\nsecond"), "second", "been cut off"),
-    ("no parts", mail("multipart/mixed; boundary=B", "just words"), "just words", "could not be told apart"),
+    ("no parts", mail("multipart/mixed; boundary=B", "just words"), "just words", "could not be separated"),
     ("PGP/MIME", beside(many("encrypted", PLAIN, boundary="E")), "the text", "encrypted text (PGP)"),
     (
         "S/MIME",
@@ -41,7 +46,7 @@ NOTED = [
         "external",
         beside(part(EXTERNAL, "Content-Type: application/pdf\n")),
         "the text",
-        "attachment a.pdf: not in the mail but elsewhere (URL, https://x.org/a.pdf",
+        "attachment a.pdf: not in the mail but stored elsewhere (URL, https://x.org/a.pdf",
     ),
     ("partial", mail("message/partial; number=2; total=3; id=x", "middle words"), "middle words", "piece 2 of 3"),
     (

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.compound import Compound
-from backburner.extraction.doc.properties import Characters, Sprm, changes, characters
+from backburner.extraction.doc.properties import CharacterProperties, Sprm, changes, character_properties
 from backburner.extraction.reading import read
 
 from .conftest import Extract
@@ -180,7 +180,7 @@ Notes: Say hello
 
 ## Slide 3
 
-[slide 3: pictures only, no text]
+[slide 3: no text, only pictures]
 
 ## Hidden one (hidden)
 
@@ -194,7 +194,7 @@ grouped
 @pytest.mark.parametrize("name", ["slides.ppt", "slides.odp"])
 def test_one_presentation_reads_the_same_in_every_format(name: str) -> None:
     """Titles, bullets by depth, tables, notes of the speaker; what is hidden and what is only a picture is said."""
-    assert read(_case(name), name) == Extracted(SLIDES, ("slide 3: pictures only, no text",))
+    assert read(_case(name), name) == Extracted(SLIDES, ("slide 3: no text, only pictures",))
 
 
 def _changed(name: str, stream: str, place: int, value: bytes) -> bytes:
@@ -237,7 +237,7 @@ def test_changes_of_properties_are_taken_one_by_one() -> None:
     """Of all sizes: switches, numbers, definitions with a length of their own; a torso ends them."""
     grpprl = b"\x37\x08\x01\x08\xd6\x05\x00\x01\x02\x03\x04\x48\x2a\x01\x15\xc6\x02\x01\x02\x00\x08\x01"
     assert [code for code, _ in changes(grpprl)] == [Sprm.STRIKE, Sprm.ROW, Sprm.POSITION, 0xC615, Sprm.DELETED]
-    assert characters(grpprl) == Characters(is_struck=True, is_deleted=True, position="^")
+    assert character_properties(grpprl) == CharacterProperties(is_struck=True, is_deleted=True, position="^")
     assert list(changes(b"\x37")) == []
 
 

@@ -263,7 +263,7 @@ def test_slides_come_in_order_with_title_and_notes() -> None:
         '<style:style style:name="off" style:family="drawing-page"><style:drawing-page-properties '
         'presentation:visibility="hidden"/></style:style>'
     )
-    note = "slide 2: pictures only, no text"
+    note = "slide 2: no text, only pictures"
     assert read(packed(SLIDES, "presentation", off), "a.odp") == Extracted(
         f"## Title\n\nbody\n\nNotes: said\n\n## Slide 2 (hidden)\n\n[{note}]\n\nFooter: Foot\n", (note,)
     )
@@ -273,7 +273,7 @@ def test_pictures_only_are_a_scan() -> None:
     """In a presentation and in a text."""
     picture = '<draw:frame><draw:image xlink:href="Pictures/1.png"/></draw:frame>'
     for body in (packed(f"<draw:page>{picture}</draw:page>", "presentation"), packed(p(picture))):
-        with pytest.raises(JobError, match="pictures only, probably a scan") as refused:
+        with pytest.raises(JobError, match="nothing but pictures, probably a scan") as refused:
             read(body, "a")
         assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
     with pytest.raises(JobError) as refused:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.mail.packedrtf import unpacked
+from backburner.extraction.mail.compressed_rtf import decompressed
 from backburner.extraction.mail.tnef import read_tnef
 from backburner.extraction.reading import read
 
@@ -114,7 +114,7 @@ def test_what_is_not_read_is_named_with_the_reason() -> None:
     assert found.notes == (
         "attachment scan.png: not read, a picture (PNG)",
         "attachment Chart: not read, an embedded object (OLE)",
-        "attachment big.zip: not in the mail but elsewhere (https://x.org/big.zip)",
+        "attachment big.zip: not in the mail but stored elsewhere (https://x.org/big.zip)",
         "attachment smime.p7m: not read, encrypted (S/MIME): decrypt it and upload it again",
         "pictures in the text, not read: logo.png",
     )
@@ -142,9 +142,7 @@ def test_a_signed_mail_is_read_from_its_only_attachment() -> None:
 def test_items_that_are_no_mails_say_so() -> None:
     """The fields of a contact or a task are not read."""
     found = read(files.message({files.MESSAGE_CLASS: "IPM.Contact", files.SUBJECT: "Anna", files.BODY: "b"}), "a.msg")
-    assert found.notes == (
-        "an Outlook item of the kind IPM.Contact: only its subject, its text and its attachments are read",
-    )
+    assert found.notes == ("an Outlook item of type IPM.Contact: only its subject, text and attachments are read",)
 
 
 def test_an_outlook_file_in_another_document_makes_no_mail_of_it() -> None:
@@ -178,7 +176,7 @@ def test_a_mail_that_is_cut_off_says_so() -> None:
     body = files.message(MAIL, [{files.FILENAME: "a.txt", files.DATA: b"word " * 2000}])
     found = read(body[:-3000], "a.msg")
     assert found.text.startswith(HEAD)
-    assert found.notes == ("an Outlook file that is cut off or damaged: something of it may be missing",)
+    assert found.notes == ("a truncated or damaged Outlook file: parts of it may be missing",)
 
 
 def attribute(level: int, number: int, body: bytes) -> bytes:
@@ -226,7 +224,7 @@ def test_a_file_of_outlook_that_is_cut_off_says_so() -> None:
     """What can be read of it is read."""
     found = read(TNEF[:-60], "winmail.dat")
     assert "report text" in found.text
-    assert found.notes[-1] == "a TNEF file (winmail.dat) that is cut off or damaged: the rest of it is missing"
+    assert found.notes[-1] == "a truncated or damaged TNEF file (winmail.dat): the rest is missing"
 
 
 @settings(max_examples=200, deadline=None)
@@ -245,12 +243,12 @@ def test_packed_rtf_repeats_what_was_written_before() -> None:
     body = bytes.fromhex(
         "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0"
     )
-    assert unpacked(body) == b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"
+    assert decompressed(body) == b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"
 
 
 @given(st.binary(max_size=80))
 def test_whatever_is_no_packed_rtf_is_refused(body: bytes) -> None:
     """Or read; it never reads beyond its end."""
     with contextlib.suppress(ValueError):
-        assert len(unpacked(b"\xff" * 8 + b"LZFu" + body)) <= 9 * len(body)
-        unpacked(body)
+        assert len(decompressed(b"\xff" * 8 + b"LZFu" + body)) <= 9 * len(body)
+        decompressed(body)

@@ -133,7 +133,7 @@ def test_a_formula_that_nobody_calculated_is_said() -> None:
     book = Workbook()
     book.active.append([1, "=SUM(A1:A1)", "=A1|2"])
     found = read(saved(book), "a.xlsx")
-    note = "sheet Sheet: 2 formulas without a calculated value stand as formulas"
+    note = "sheet Sheet: 2 formulas without a calculated value: shown as formulas"
     assert lines(found)[1:] == ["| 1 | =SUM(A1:A1) | =A1\\|2 |", f"[{note}]"]
     assert found.notes == (note,)
     assert sheet(row(1, number("A1", 1), '<c r="B1" t="str"><f>""</f><v></v></c>')) == ["| 1 |"]
@@ -316,27 +316,27 @@ BROKEN: dict[str, tuple[Callable[[], bytes], list[str], str]] = {
             "xl/worksheets/sheet1.xml",
             f'<worksheet xmlns="{MAIN}"><sheetData>{row(1, number("A1", 1))}<row r="2"><c'.encode(),
         ),
-        ["## S", "| 1 |", "[sheet S: damaged behind row 1, the rest is missing]", "## T", "| 9 |"],
-        "sheet S: damaged behind row 1, the rest is missing",
+        ["## S", "| 1 |", "[sheet S: damaged after row 1, the rest is missing]", "## T", "| 9 |"],
+        "sheet S: damaged after row 1, the rest is missing",
     ),
     "a sheet that is missing": (
         lambda: xlsx(
             {"S": "", "T": data(row(1, number("A1", 9)))},
             more={"xl/_rels/workbook.xml.rels": relations(("s2", "worksheet", "worksheets/sheet2.xml"))},
         ),
-        ["## S", "[sheet S: its data is missing from the file]", "## T", "| 9 |"],
-        "sheet S: its data is missing from the file",
+        ["## S", "[sheet S: its data are missing from the file]", "## T", "| 9 |"],
+        "sheet S: its data are missing from the file",
     ),
     "a text that is missing": (
         lambda: xlsx({"S": data(row(1, '<c r="A1" t="s"><v>5</v></c><c r="B1" t="s"><v>²</v></c>'))}),
         ["## S", "| [text missing from the file] | [text missing from the file] |",
-         "[sheet S: the texts of 2 cells are missing from the file]"],
-        "sheet S: the texts of 2 cells are missing from the file",
+         "[sheet S: the text of 2 cells is missing from the file]"],
+        "sheet S: the text of 2 cells is missing from the file",
     ),
     "styles that are damaged": (
         lambda: corpus.repacked(xlsx({"S": data(row(1, number("A1", 9, 1)))}), "xl/styles.xml", b"<styleSheet"),
         ["## S", "| 9 |"],
-        "the workbook's styles are damaged: dates stand as numbers",
+        "the workbook's styles are damaged: dates appear as numbers",
     ),
 }  # fmt: skip
 

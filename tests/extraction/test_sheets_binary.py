@@ -230,7 +230,7 @@ def test_hidden_sheets_copies_of_other_files_and_uncalculated_formulas_of_opendo
         "B": ods_cells([Cell(1, 1, "b")]),
     }
     found = read(ods(tables, styles=hidden), "a.ods")
-    note = "sheet A: 1 formulas without a calculated value stand as formulas"
+    note = "sheet A: 1 formula without a calculated value: shown as formulas"
     assert lines(found) == ["## A (hidden)", "| =1+1 |", f"[{note}]", "## B", "| b |"]
     assert found.notes == (note,)
 
@@ -245,7 +245,10 @@ REFUSED = {
     "cut off": (lambda: xls({"S": [Cell(1, 1, 1.0)]})[:40], "damaged"),
     "nothing but its beginning": (lambda: xls({"S": [Cell(1, 1, 1.0)]})[:8], "damaged"),
     "no content": (lambda: corpus.repacked(ods({"S": ">"}), "content.xml", b"<office"), "damaged"),
-    "no workbook": (lambda: corpus.repacked(xlsb({"S": []}), "xl/workbook.bin", b"\x9c\x01\xff\xff\xff\x7f"), "breaks"),
+    "no workbook": (
+        lambda: corpus.repacked(xlsb({"S": []}), "xl/workbook.bin", b"\x9c\x01" + b"\xff" * 3 + b"\x7f"),
+        "truncated",
+    ),
 }
 
 
@@ -279,7 +282,7 @@ def test_what_stands_before_the_damage_is_read(kind: str) -> None:
     """And the damage is said."""
     found = read(BROKEN[kind](), "a")
     assert "| 1 |" in found.text
-    assert found.notes[0].startswith("sheet S: damaged behind row 1, the rest")
+    assert found.notes[0].startswith("sheet S: damaged after row 1, the rest")
     assert f"[{found.notes[0]}]" in found.text
 
 

@@ -92,11 +92,11 @@ def test_damaged_parts_are_noted_and_a_damaged_text_is_refused() -> None:
     note = '<w:r><w:footnoteReference w:id="1"/></w:r>'
     found = extracted(p(r("text") + note) + section, parts)
     assert found.text == (
-        "Header: [header: damaged, not read]\n\ntext[^1]\n\n[^1]: [footnote 1: it is not in the file]\n"
+        "Header: [header: damaged, not read]\n\ntext[^1]\n\n[^1]: [footnote 1: missing from the file]\n"
     )
     assert set(found.notes) == {
         "styles: damaged, not read", "settings: damaged, not read", "comments: damaged, not read",
-        "header: damaged, not read", "footnotes: damaged, not read", "footnote 1: it is not in the file",
+        "header: damaged, not read", "footnotes: damaged, not read", "footnote 1: missing from the file",
     }  # fmt: skip
     whole = docx(p("text"))
     for broken in (b"", b"<w:document", b"\x00\x01", f"<w:document {SPACES}><w:body>{p('a')}".encode()):
@@ -105,7 +105,7 @@ def test_damaged_parts_are_noted_and_a_damaged_text_is_refused() -> None:
         assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
     files = corpus.unpacked(whole)
     del files["word/document.xml"]
-    with pytest.raises(JobError, match=r"lacks its part word/document\.xml"):
+    with pytest.raises(JobError, match=r"lacks the part word/document\.xml"):
         read(corpus.packed(files), "a")
 
 
@@ -133,7 +133,7 @@ def test_building_blocks_are_noted_and_placeholders_are_not() -> None:
     related = {"g": ("glossaryDocument", "glossary.xml")}
     for galleries, notes in (
         (("placeholder",), ()),
-        (("placeholder", "autoTxt"), ("1 building blocks (AutoText): kept for later use, not read",)),
+        (("placeholder", "autoTxt"), ("1 building block (AutoText): stored for later use, not read",)),
     ):
         assert extracted(p("text"), {"glossary.xml": kept(*galleries)}, related=related).notes == notes
 

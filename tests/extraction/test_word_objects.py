@@ -144,7 +144,7 @@ def test_charts_and_smartart_without_their_parts_are_noted() -> None:
     body += p(drawing('<dgm:relIds r:dm="data1"/>'))
     found = extracted(body, parts)
     notes = (
-        "chart: damaged, not read", "chart without stored text: not read", "chart: it is not in the file",
+        "chart: damaged, not read", "chart without stored text: not read", "chart: missing from the file",
         "SmartArt without stored text: not read",
     )  # fmt: skip
     assert found.notes == notes
@@ -180,7 +180,7 @@ def test_documents_within_the_document_are_read_in_place() -> None:
     places = [found.text.index(text) for text in texts]
     assert places == sorted(places)
     assert found.notes == (
-        "inserted document c5.bin: not read (unsupported_type)", "subdocument chapter.docx: it is not in the file",
+        "inserted document c5.bin: not read (unsupported_type)", "subdocument chapter.docx: missing from the file",
     )  # fmt: skip
 
 
@@ -200,7 +200,7 @@ def test_embedded_files_are_read_or_named() -> None:
     assert "text\n\nEmbedded object (Excel.Sheet.12):\n\n" in found.text
     assert "| Anna | 12 |" in found.text
     assert found.notes == (
-        "embedded object Equation.3: not read (unsupported_type)", "embedded object Excel.Link: it is not in the file",
+        "embedded object Equation.3: not read (unsupported_type)", "embedded object Excel.Link: missing from the file",
         "handwriting: not read", "form control CheckBox1: its state is not read",
     )  # fmt: skip
     assert all(f"[{note}]" in found.text for note in found.notes)

@@ -121,22 +121,22 @@ def test_fields_without_a_result() -> None:
         r'SYMBOL 252 \f "Wingdings"': "✔", r"EQ \f(1;2)": "(1)/(2)", r"EQ \o\ad(\s\up 9(kana),kanji)": "kana",
         "MACROBUTTON NoMacro [Click here]": "[Click here]", 'QUOTE "said"': "said", "PAGE": "",
         r"TOC \o": "", "XE x": "",
-        "MERGEFIELD Name": "[field MERGEFIELD Name: without a result]",
-        r"LISTNUM \l 2": "[number of a field LISTNUM: not known]", "SYMBOL x": "[symbol x: not known]",
+        "MERGEFIELD Name": "[field MERGEFIELD Name: no result]",
+        r"LISTNUM \l 2": "[number of field LISTNUM: unknown]", "SYMBOL x": "[symbol x: unknown]",
     }  # fmt: skip
     for instruction, text in wanted.items():
         found = extracted(p(r("A") + field(instruction) + r("Z"))).text
         assert text in found
         assert found.startswith("A")
         assert found.rstrip().endswith("Z")
-    assert extracted(p(field("MERGEFIELD Name") + r("x"))).notes == ("field MERGEFIELD Name: without a result",)
+    assert extracted(p(field("MERGEFIELD Name") + r("x"))).notes == ("field MERGEFIELD Name: no result",)
 
 
 def test_a_field_without_an_end_hides_nothing() -> None:
     """Its text comes at the end, with a note; marks without a beginning do no harm."""
     found = extracted(p(r("before ") + mark("begin") + r("held")) + p("back"))
-    assert found.text == "before\n\n[a field without an end: what stands in it follows]\n\nheld\nback\n"
-    assert found.notes == ("a field without an end: what stands in it follows",)
+    assert found.text == "before\n\n[a field without an end: its contents follow]\n\nheld\nback\n"
+    assert found.notes == ("a field without an end: its contents follow",)
     assert "inner" in shown(p(mark("begin") + field("REF x", "inner")) + p("after"))
     assert shown(p(mark("end") + r("a") + mark("separate") + r("b"))) == "ab"
 
@@ -208,9 +208,9 @@ def test_footnotes_and_endnotes_are_told_apart() -> None:
     found = extracted(body, parts)
     assert found.text == (
         "a[^1] b[^e1]\n\n| c[^2] | d |\n| --- | --- |\n\n[^1]: first\n    more\n\n[^2]: second\n\n[^e1]: end[^3]\n\n"
-        "[^3]: [footnote 3: it is not in the file]\n"
+        "[^3]: [footnote 3: missing from the file]\n"
     )
-    assert found.notes == ("footnote 3: it is not in the file",)
+    assert found.notes == ("footnote 3: missing from the file",)
 
 
 def test_comments_stand_at_their_place() -> None:
@@ -315,8 +315,8 @@ def test_signs_and_breaks() -> None:
         "α✔ 1", "☑□ ok☐", "co-op Donaudampf", "a\tb\nc\nd", "漢字(かな)です", "Once",
     ]  # fmt: skip
     found = extracted(p('<w:r><w:sym w:font="Webdings" w:char="F0FF"/><w:t>x</w:t></w:r>'))
-    assert found.text == "[symbol F0FF of Webdings: not known]x\n"
-    assert found.notes == ("symbol F0FF of Webdings: not known",)
+    assert found.text == "[symbol F0FF in font Webdings: unknown]x\n"
+    assert found.notes == ("symbol F0FF in font Webdings: unknown",)
 
 
 def test_headings_by_outline_by_style_and_by_name() -> None:

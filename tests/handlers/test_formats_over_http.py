@@ -46,7 +46,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "hostile/scan.pdf": (corpus.scan, "unreadable_document", "OCR"),
     "hostile/encrypted.pdf": (lambda: corpus.pdf(owner="x", password="y"), "unreadable_document", "password"),
     "hostile/encrypted.docx": (encrypted_office, "unreadable_document", "password"),
-    "hostile/truncated.pdf": (lambda: corpus.pdf(30)[:2500], "unreadable_document", "whole"),
+    "hostile/truncated.pdf": (lambda: corpus.pdf(30)[:2500], "unreadable_document", "upload the complete file"),
     "hostile/rubbish.txt": (lambda: bytes(range(128, 256)), "unreadable_document", "UTF-8"),
     "hostile/rubbish": (lambda: bytes(range(256)) * 40, "unsupported_type", "unknown kind"),
     "hostile/bomb.docx": (lambda: paragraphs(1_000_000), "document_too_large", "unpack"),

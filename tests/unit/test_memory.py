@@ -96,7 +96,7 @@ def test_what_cannot_fit_is_refused_with_the_remedy(large_mb, most_mb):
     """By the memory of the function, at most 32 MB."""
     memory = MemoryBudget(large_bytes=large_mb * MEBIBYTE)
     memory.must_fit(most_mb * MEBIBYTE)
-    with pytest.raises(JobError, match="raise the functions' memory" if most_mb < 32 else "cut it up$") as refused:
+    with pytest.raises(JobError, match="raise the functions' memory" if most_mb < 32 else "split it up$") as refused:
         memory.must_fit(most_mb * MEBIBYTE + 1)
     assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
 

@@ -101,7 +101,7 @@ def test_a_document_of_scans_is_refused(contents: list[str]) -> None:
 def test_blank_pages_only_are_an_empty_document() -> None:
     """OCR would not help."""
     assert refused(one("")) == (
-        Reason.EMPTY_DOCUMENT, "a PDF of nothing but blank pages; upload the document again",
+        Reason.EMPTY_DOCUMENT, "a PDF with nothing but blank pages; upload the document again",
     )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def test_letters_without_a_meaning_are_told_from_such_that_tex_drew() -> None:
     """Numbers of glyphs mean nothing; a font of TeX has no table either, but its codes are ASCII."""
     reason, message = refused(glyphs("<000300240003004600520050005100030024>"))
     assert reason is Reason.UNREADABLE_DOCUMENT
-    assert "a font or an encoding that does not say" in message
+    assert "a font or an encoding does not say" in message
     assert (
         read(typed("(the o\x0ece is here and \x0bows there)"), "a.pdf").text == "the office is here and ffows there\n"
     )
@@ -173,8 +173,8 @@ def test_what_is_around_a_whole_document_does_no_harm(name: str) -> None:
 
 REVISION = b"9 0 obj\n<</Length 4000>>stream\nmuch more"
 REFUSED = {
-    "cut": (WHOLE[:500], Reason.UNREADABLE_DOCUMENT, "ends in its middle: upload it again, whole"),
-    "cut revision": (WHOLE + REVISION, Reason.UNREADABLE_DOCUMENT, "ends in its middle: upload it again, whole"),
+    "cut": (WHOLE[:500], Reason.UNREADABLE_DOCUMENT, "truncated PDF: upload the complete file"),
+    "cut revision": (WHOLE + REVISION, Reason.UNREADABLE_DOCUMENT, "truncated PDF: upload the complete file"),
     "rubbish": (b"%PDF-1.7\nrubbish\n%%EOF\n", Reason.UNREADABLE_DOCUMENT, "damaged"),
     "no pages": (re.sub(rb"/Count 1/Kids\[[^]]*\]", b"/Count 0/Kids[]", WHOLE), Reason.UNREADABLE_DOCUMENT, "damaged"),
     "loop": (
@@ -182,7 +182,7 @@ REFUSED = {
     ),
     "pages": (WHOLE.replace(b"/Count 1", b"/Count 999999"), Reason.DOCUMENT_TOO_LARGE, "at most 5000"),
     "licence": (
-        WHOLE.replace(b"/Root", b"/Encrypt<</Filter/FOPN_fLock/V 4/R 4>>/Root"), Reason.UNREADABLE_DOCUMENT, "licence",
+        WHOLE.replace(b"/Root", b"/Encrypt<</Filter/FOPN_fLock/V 4/R 4>>/Root"), Reason.UNREADABLE_DOCUMENT, "DRM",
     ),
 }  # fmt: skip
 

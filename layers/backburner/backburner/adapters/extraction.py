@@ -93,13 +93,13 @@ class ChildExtractor:
         return msgspec.json.encode(bounds).decode()
 
     def _too_slow(self) -> JobError:
-        return JobError(Reason.DOCUMENT_TOO_LARGE, f"it takes more than {self.limit_s:g} s to read: cut it up")
+        return JobError(Reason.DOCUMENT_TOO_LARGE, f"it takes more than {self.limit_s:g} s to read: split it up")
 
     def _too_much_memory(self) -> JobError:
         return JobError(
             Reason.DOCUMENT_TOO_LARGE,
             f"it takes more than {self.memory_bytes >> 20} MiB of memory to read: "
-            "cut it up, or raise the functions' memory",
+            "split it up, or raise the functions' memory",
         )
 
 

@@ -1,4 +1,4 @@
-"""Reading documents of any format, in a child process: a hostile file meets no other code of ours than this.
+"""Reads documents of any format in a child process, so that a hostile file meets no other code of ours.
 
-`adapters/extraction.py` starts it as `python -m backburner.extraction`, and knows of it only what `child.py` exchanges.
+`adapters/extraction.py` starts it as `python -m backburner.extraction` and knows only the protocol in `child.py`.
 """

@@ -1,4 +1,4 @@
-"""The child: a document on standard input, an answer on standard output, bounds and the name as arguments."""
+"""The child process: the document on standard input, the answer on standard output, bounds and name as arguments."""
 
 import sys
 

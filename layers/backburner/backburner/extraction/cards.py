@@ -1,4 +1,4 @@
-"""Calendars (ICS) and address cards (VCF): their lines whole, their escapes and encodings undone."""
+"""Calendars (ICS) and address cards (VCF), with folded lines joined and escapes and encodings decoded."""
 
 import quopri
 import re
@@ -20,7 +20,7 @@ _SEPARATE = frozenset({"END:VCARD", "END:VEVENT", "END:VTODO", "END:VJOURNAL"})
 
 
 def read_cards(body: bytes) -> Extracted:
-    """A line for each property, a blank one behind each card or entry. A picture in it is a note. Raises `JobError`."""
+    """A line for each property, a blank line after each card or entry; pictures become notes. Raises `JobError`."""
     text = text_of(body)
     if text is None:
         text = decoded(body, None)
@@ -42,7 +42,7 @@ def _lines(text: str, notes: list[str]) -> Iterator[str]:
 
 
 def _logical(text: str) -> Iterator[str]:
-    """Whole lines: folded ones put together, and what quoted-printable broke."""
+    """Whole lines: folded ones are joined, and so are those that quoted-printable broke."""
     pending = ""
     for line in _FOLDED.sub("", text).splitlines():
         whole = pending + line

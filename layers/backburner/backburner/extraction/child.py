@@ -1,7 +1,7 @@
-"""What the child does: bind and confine itself, read, answer.
+"""The child process: limits and confines itself, reads a document, answers.
 
-The answer is a line of JSON, `{"reason": null, "message": "", "size_bytes": n, "notes": []}`, and n bytes of UTF-8;
-or a reason of the contract, its message, and nothing behind it. A child that answers nothing died.
+The answer is a line of JSON, `{"reason": null, "message": "", "size_bytes": n, "notes": []}`, followed by n bytes of
+UTF-8; or a reason of the contract with its message and nothing after it. A child that answers nothing has died.
 """
 
 import os
@@ -16,16 +16,16 @@ from backburner.errors import JobError, Reason
 from backburner.extraction.confinement import confine
 
 MAX_TEXT_BYTES = 64 * 1024 * 1024
-"""A longer text is refused."""
+"""Longer texts are refused."""
 MAX_NOTES = 100
-"""Notes of one document that its record carries."""
+"""How many notes about one document its record carries."""
 MAX_NOTE_CHARS = 300
 _HEADER_BYTES = 262_144
 _MAX_FILES = 64
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """What a child may use, and the document's name."""
+    """What the child may use, and the document's name."""
 
     name: str
     memory_bytes: int
@@ -33,32 +33,32 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What became of a document."""
+    """The outcome of reading a document."""
 
     reason: Reason | None = None
     message: str = ""
     size_bytes: int = 0
     notes: list[str] = []
-    """What of the document could not be read, and where."""
+    """What could not be read, and where."""
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """Read standard input, answer, end; whatever a library prints goes to standard error."""
+    """Read standard input, answer, exit; whatever a library prints goes to standard error."""
     bounds = msgspec.json.decode(arguments[0], type=Bounds)
-    _bind(bounds)
+    _set_limits(bounds)
     confine()
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     header, text = _answer(sys.stdin.buffer, bounds.name)
     with answer:
         answer.write(msgspec.json.encode(header) + b"\n" + text)
-    # The library's threads outlive the call: an interpreter that cleans up meets them, and one in ten died of it.
+    # A library's threads outlive the call, and one in ten interpreters crashed on them while cleaning up.
     os._exit(0)
 
 
 def _answer(document: BinaryIO, name: str) -> tuple[Header, bytes]:
     try:
-        # Imported behind the bounds, since it brings the libraries along.
+        # Imported after the limits are set, because it loads the libraries.
         from backburner.extraction.reading import read  # noqa: PLC0415
 
         extracted = read(document.read(), name)
@@ -66,22 +66,22 @@ def _answer(document: BinaryIO, name: str) -> tuple[Header, bytes]:
     except JobError as error:
         return Header(reason=error.reason, message=str(error)), b""
     except MemoryError:
-        return Header(reason=Reason.DOCUMENT_TOO_LARGE, message="it needs more memory than there is: cut it up"), b""
+        return Header(reason=Reason.DOCUMENT_TOO_LARGE, message="it needs more memory than there is: split it up"), b""
     if len(text) > MAX_TEXT_BYTES:
-        message = f"{len(text)} bytes of text, at most {MAX_TEXT_BYTES} are read: cut it up"
+        message = f"{len(text)} bytes of text, at most {MAX_TEXT_BYTES} are read: split it up"
         return Header(reason=Reason.DOCUMENT_TOO_LARGE, message=message), b""
     return Header(size_bytes=len(text), notes=_bounded(extracted.notes)), text
 
 
 def _bounded(notes: Sequence[str]) -> list[str]:
-    """As many notes as a record should carry, each of bounded length; the last one counts the rest."""
+    """As many notes as a record carries, each cut to its maximum length; the last one counts the rest."""
     kept = [note if len(note) <= MAX_NOTE_CHARS else note[: MAX_NOTE_CHARS - 1] + "…" for note in notes[:MAX_NOTES]]
     return kept if len(notes) <= MAX_NOTES else [*kept[:-1], f"and {len(notes) - MAX_NOTES + 1} more"]
 
 
-def _bind(bounds: Bounds) -> None:
-    """Bounds that hold even if nobody watches any more: memory, processor, output, open files, no core dump."""
-    for kind, most in (
+def _set_limits(bounds: Bounds) -> None:
+    """Set limits that hold even without a watching parent: memory, CPU time, output, open files, no core dump."""
+    for kind, limit in (
         (resource.RLIMIT_DATA, bounds.memory_bytes),
         (resource.RLIMIT_CPU, bounds.cpu_s),
         (resource.RLIMIT_FSIZE, MAX_TEXT_BYTES + _HEADER_BYTES),
@@ -89,5 +89,5 @@ def _bind(bounds: Bounds) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         soft, hard = resource.getrlimit(kind)
-        lowest = min(limit for limit in (most, soft, hard) if limit != resource.RLIM_INFINITY)
+        lowest = min(one for one in (limit, soft, hard) if one != resource.RLIM_INFINITY)
         resource.setrlimit(kind, (lowest, lowest))

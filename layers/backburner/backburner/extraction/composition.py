@@ -1,6 +1,6 @@
-"""What a text document is made of, for the formats whose readers walk from paragraph to paragraph.
+"""The building blocks of a text document, for readers that go through it paragraph by paragraph.
 
-Paragraphs, headings, items and tables are blocks; footnotes stand behind the text; what could not be read is a note.
+Paragraphs, headings, list items and tables are blocks; footnotes follow the text; what could not be read is a note.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,71 +11,70 @@ from backburner.errors import JobError, Reason
 from backburner.extraction.markdown import missing
 
 _BULLETS = frozenset("•·●○◦▪■□▫◆◇❖➢➔✓✔‣\u2043∙▶►◾◽oO§*\u2013—-\ufffd")
-"""What lists without numbers have before their items, as fonts of symbols are read."""
+"""What marks the items of unnumbered lists, as decoded from symbol fonts."""
 SUPERSCRIPT, SUBSCRIPT, STRUCK = "^", "~", "~~"
 """Marks around a run: 10^6^ is not 106."""
 HIDDEN = "hidden text"
-"""What no page shows is told to be that."""
-"""Check boxes."""
+"""The label of text that no page shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph, a heading, an item of a list or a table, as it stands in the text."""
+    """A paragraph, a heading, a list item or a table, as it appears in the text."""
 
     text: str
-    is_item: bool = False
+    is_list_item: bool = False
 
 
 def joined(blocks: Iterable[Block]) -> str:
-    """Blocks with an empty line between them; items of a list follow each other."""
+    """Blocks separated by an empty line; consecutive list items have none between them."""
     pieces: list[str] = []
     was_item = False
     for block in blocks:
         if not block.text.strip():
             continue
         if pieces:
-            pieces.append("\n" if was_item and block.is_item else "\n\n")
+            pieces.append("\n" if was_item and block.is_list_item else "\n\n")
         pieces.append(block.text.rstrip("\n"))
-        was_item = block.is_item
+        was_item = block.is_list_item
     return "".join(pieces)
 
 
-def item(label: str, text: str, level: int) -> Block:
-    """An item of a list: with its number or letter as it is shown, or a bullet. Levels count from 0."""
+def list_item(label: str, text: str, level: int) -> Block:
+    """A list item with its number or letter as shown, or a bullet. Levels count from 0."""
     shown = label.strip()
-    begin = "-" if not shown or shown in _BULLETS else shown
-    return Block(f"{'  ' * min(level, 20)}{begin} {text}", is_item=True)
+    marker = "-" if not shown or shown in _BULLETS else shown
+    return Block(f"{'  ' * min(level, 20)}{marker} {text}", is_list_item=True)
 
 
 def heading_label(label: str | None) -> str:
-    """What stands before a heading: its number; a bullet says nothing there."""
+    """The number of a heading; a bullet means nothing there."""
     shown = (label or "").strip()
     return "" if shown in _BULLETS else shown
 
 
 class Runs:
-    """A paragraph that is being written: pieces of text, each with the mark that stands around it."""
+    """A paragraph under construction: pieces of text, each with the mark that encloses it."""
 
     def __init__(self) -> None:
         self._runs: list[tuple[str, str]] = []
 
     def add(self, text: str, mark: str = "") -> None:
-        """Text behind what is there."""
+        """Append text."""
         self._runs.append((text, mark))
 
     def __len__(self) -> int:
         return len(self._runs)
 
     def link(self, first: int, address: str) -> None:
-        """The pieces from the given one on lead to an address."""
+        """Link the pieces from index `first` on to an address."""
         text = "".join(piece for piece, _ in self._runs[first:])
         if link(text, address) != text:
             self._runs.insert(first, ("[", ""))
             self._runs.append((f"]({address})", ""))
 
     def take(self) -> str:
-        """The text as it stands, without white space around it; nothing is left."""
+        """The text without surrounding white space; the paragraph is empty afterwards."""
         runs, self._runs = self._runs, []
         merged: list[tuple[list[str], str]] = []
         for text, mark in runs:
@@ -88,7 +87,7 @@ class Runs:
 
 @dataclass
 class Composition:
-    """A document that is being written: what stands before, behind and beside its text."""
+    """A document under construction: everything around its body."""
 
     headers: list[str] = field(default_factory=list)
     footers: list[str] = field(default_factory=list)
@@ -98,22 +97,22 @@ class Composition:
     """What could not be read, and where."""
 
     def footnote(self, text: str, *, is_endnote: bool = False) -> str:
-        """The mark of a note, whose text will stand behind the document."""
+        """The mark of a note whose text will follow the document."""
         texts = self.endnotes if is_endnote else self.footnotes
         texts.append(text)
         return f"[^{'e' if is_endnote else ''}{len(texts)}]"
 
     def missing(self, note: str) -> str:
-        """A note of something that could not be read, as it stands in the text."""
+        """A note about something that could not be read, as it appears in the text."""
         self.notes.append(note)
         return missing(note)
 
     def header(self, text: str) -> None:
-        """A header of pages: once, however many pages and sections have it."""
+        """Add a page header, once however many pages and sections have it."""
         _once(self.headers, text)
 
     def footer(self, text: str) -> None:
-        """A footer of pages, likewise."""
+        """Add a page footer, likewise once."""
         _once(self.footers, text)
 
     def extracted(self, body: Sequence[Block]) -> Extracted:
@@ -127,8 +126,8 @@ class Composition:
         return Extracted(f"{text}\n" if text else "", tuple(self.notes))
 
 
-def whole(composition: Composition, body: Sequence[Block], what: str, pictures: int) -> Extracted:
-    """The whole document. Raises `JobError` where its body is pictures only, or nothing but what cannot be read."""
+def finished_document(composition: Composition, body: Sequence[Block], what: str, pictures: int) -> Extracted:
+    """The whole document. Raises `JobError` if its body has nothing but pictures or things that cannot be read."""
     text = joined(body)
     for note in composition.notes:
         text = text.replace(missing(note), "", 1)
@@ -141,19 +140,19 @@ def whole(composition: Composition, body: Sequence[Block], what: str, pictures: 
     if pictures:
         raise JobError(
             Reason.UNREADABLE_DOCUMENT,
-            f"{what} of pictures only, probably a scan: run it through OCR and upload the result",
+            f"{what} with nothing but pictures, probably a scan: run it through OCR and upload the result",
         )
     return composition.extracted(body)
 
 
 def comment(author: str, text: str) -> str:
-    """A comment at the place that it is about."""
+    """A comment, as it appears where it is anchored."""
     by = f"comment by {author.strip()}" if author.strip() else "comment"
     return f" [{by}: {' '.join(text.split())}]"
 
 
 def link(text: str, address: str) -> str:
-    """A link, where it leads outside the document and does not say so itself."""
+    """A link, if it leads outside the document and its text is not already the address."""
     if not text.strip() or not address.startswith(("http://", "https://", "mailto:", "ftp://")):
         return text
     shown = text.strip()
@@ -164,9 +163,9 @@ def _marked(text: str, mark: str) -> str:
     inner = text.strip()
     if not mark or not inner:
         return text
-    before, _, behind = text.partition(inner)
+    before, _, after = text.partition(inner)
     shown = f"[{HIDDEN}: {inner}]" if mark == HIDDEN else f"{mark}{inner}{mark}"
-    return f"{before}{shown}{behind}"
+    return f"{before}{shown}{after}"
 
 
 def _once(texts: list[str], text: str) -> None:

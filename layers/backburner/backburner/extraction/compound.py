@@ -1,4 +1,4 @@
-"""The container of the old Office formats (OLE): streams with names, opened with care."""
+"""The container of the old Office formats (OLE): named streams, opened with care."""
 
 import io
 import struct
@@ -8,14 +8,14 @@ import olefile
 from backburner.errors import JobError, Reason
 
 DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, struct.error, RecursionError)
-"""What a reader of binary data meets in a file that is cut off or made up."""
+"""What reading binary data raises if the file is truncated or forged."""
 
 _SECTOR_BYTES = 512
 _COUNTS_AT = (40, 44, 64, 72)
 
 
 class Compound:
-    """A container. Raises `JobError` where it is none, or a damaged one."""
+    """A container. Raises `JobError` if it is not one, or is damaged."""
 
     def __init__(self, body: bytes) -> None:
         self._size_bytes = len(body)
@@ -28,12 +28,12 @@ class Compound:
 
     @property
     def names(self) -> set[str]:
-        """The names of streams and storages at its top."""
+        """The names of the streams and storages at the top level."""
         root = self._file.root
         return {str(entry.name) for entry in getattr(root, "kids", ())}  # its type stubs do not know them
 
     def paths(self, *, storages: bool) -> list[list[str]]:
-        """The paths of all streams, or of all storages, in them."""
+        """The paths of all streams, or of all storages."""
         try:
             return sorted(self._file.listdir(streams=not storages, storages=storages))
         except DAMAGED as error:
@@ -41,11 +41,11 @@ class Compound:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing was found to be missing in what was read so far."""
+        """Whether nothing has been found missing so far."""
         return not getattr(self._file, "parsing_issues", ())
 
     def read(self, name: str) -> bytes:
-        """A stream by its name or its path (`storage/stream`); nothing if there is none."""
+        """A stream by its name or path (`storage/stream`); empty if there is none."""
         if not self._file.exists(name):
             return b""
         try:
@@ -57,18 +57,18 @@ class Compound:
 
     @property
     def class_id(self) -> str:
-        """The program that the whole belongs to, as it says."""
+        """The class id of the root: the program that the container belongs to."""
         root = self._file.root
         return str(root.clsid).lower() if root is not None else ""
 
 
 def _counts(body: bytes) -> tuple[int, ...]:
-    """Of how many sectors each of the container's own tables is, as its head says: false ones would fill the memory."""
-    return tuple(int.from_bytes(body[place : place + 4], "little") for place in _COUNTS_AT)
+    """The sizes in sectors that the header gives for the container's tables: forged ones would exhaust memory."""
+    return tuple(int.from_bytes(body[offset : offset + 4], "little") for offset in _COUNTS_AT)
 
 
 def damaged() -> JobError:
-    """What to say of a file whose structure does not hold."""
+    """What to say about a file whose structure is broken."""
     return JobError(
         Reason.UNREADABLE_DOCUMENT,
         "a damaged or truncated old Office document: open it, save it as DOCX, PPTX or XLSX, and upload that",

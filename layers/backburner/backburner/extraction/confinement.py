@@ -1,7 +1,7 @@
-"""What a reader of documents never needs is taken from its process, for good: network, other processes, other files.
+"""Takes from this process, for good, what a reader of documents never needs: network, other processes, other files.
 
-A document that took over its reader could otherwise use what the function may use: read the parent's environment with
-the key in it, open a socket, signal or trace the parent. Two doors of Linux are closed, each where the kernel has it:
+A document that took over its reader could otherwise do what the function can: read the key in the parent's
+environment, open a socket, signal or trace the parent. Two mechanisms of Linux prevent it, where the kernel has them:
 seccomp (system calls, Linux 3.17) and Landlock (files, Linux 5.13). Neither needs a privilege.
 """
 
@@ -18,12 +18,12 @@ _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
 _SECCOMP_MODE_FILTER = 2
 _RET_ALLOW, _RET_ERRNO = 0x7FFF0000, 0x00050000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-"""Classic BPF: load a word, jump if equal, if not below, if a bit is set, return (linux/bpf_common.h)."""
+"""Classic BPF: load a word; jump if equal, if not below, if a bit is set; return (linux/bpf_common.h)."""
 _NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16
 """Offsets in `struct seccomp_data` (linux/seccomp.h)."""
 _CLONE_THREAD = 0x00010000
 _X32 = 0x40000000
-"""From this number on x86_64's calls are those of its other ABI."""
+"""On x86_64, numbers from here on belong to its other ABI."""
 
 _REFUSED = {
     "x86_64": {
@@ -39,27 +39,27 @@ _REFUSED = {
         "execveat": 281, "userfaultfd": 282,
     },
 }  # fmt: skip
-"""System calls by their numbers (each architecture's unistd.h)."""
+"""System calls and their numbers (each architecture's unistd.h)."""
 _REFUSED_EVERYWHERE = {
     "pidfd_send_signal": 424, "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "pidfd_open": 434,
     "pidfd_getfd": 438,
 }  # fmt: skip
 _CLONE3 = 435
-"""Its flags lie behind a pointer, which a filter cannot follow: answered as unknown, the C library takes `clone`."""
+"""A filter cannot follow the pointer to its flags: answered as unknown, so that libc falls back to `clone`."""
 _CLONE, _TGKILL = {"x86_64": 56, "aarch64": 220}, {"x86_64": 234, "aarch64": 131}
 _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _LANDLOCK_RULE_PATH = 1
 _ALL_FILES = (1 << 13) - 1
-"""Every right of Landlock's first version; what is not granted below is denied."""
+"""Every right in the first version of Landlock; what is not granted below is denied."""
 _READ_FILE, _READ_FOLDER = 1 << 2, 1 << 3
 _READABLE = ("/usr", "/lib", "/lib64", "/opt", "/etc/ld.so.cache", "/dev/null", "/dev/urandom")
-"""Beside the interpreter and its modules: shared libraries, time zones."""
+"""Besides the interpreter and its modules: shared libraries, time zones."""
 
 
 def confine() -> tuple[str, ...]:
-    """Close both doors behind this process; which of them the kernel had: "landlock", "seccomp"."""
+    """Confine this process; returns which mechanisms the kernel had: "landlock", "seccomp"."""
     if not sys.platform.startswith("linux") or _libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         return ()
     return tuple(_closed())
@@ -83,7 +83,7 @@ def _filter_calls() -> bool:
 
 
 def _program(machine: str) -> list[tuple[int, int, int, int]]:
-    """The filter: (operation, jump if true, jump if false, operand) each."""
+    """The filter, as (operation, jump if true, jump if false, operand)."""
     allow, deny = (_RETURN, 0, 0, _RET_ALLOW), (_RETURN, 0, 0, _RET_ERRNO | errno.EPERM)
     unknown = (_RETURN, 0, 0, _RET_ERRNO | errno.ENOSYS)
     program = [(_LOAD, 0, 0, _ARCHITECTURE_AT), (_EQUAL, 1, 0, _ARCHITECTURE[machine]), deny, (_LOAD, 0, 0, _NUMBER_AT)]
@@ -99,7 +99,7 @@ def _program(machine: str) -> list[tuple[int, int, int, int]]:
 
 
 def _restrict_files() -> bool:
-    """Let this process open what Python and its libraries are made of, for reading, and nothing else."""
+    """Let this process open what Python and its libraries need, read-only, and nothing else."""
     syscall = _libc().syscall
     handled = ctypes.create_string_buffer(struct.pack("Q", _ALL_FILES))
     rules = syscall(_LANDLOCK_CREATE, handled, 8, 0)

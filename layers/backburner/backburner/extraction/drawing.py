@@ -1,6 +1,6 @@
-"""Charts and SmartArt of Office documents as text: they are the same DrawingML in Word, PowerPoint and Excel.
+"""Charts and SmartArt in Office documents as text: the same DrawingML in Word, PowerPoint and Excel.
 
-A chart holds what it shows as last calculated, beside references into a workbook: those values are read.
+Besides references into a workbook, a chart holds the values last calculated; those are read.
 """
 
 import re
@@ -13,7 +13,7 @@ from backburner.extraction.xmltree import Element, attribute, local_name
 _AXES = {"catAx": "category axis", "valAx": "value axis", "dateAx": "date axis", "serAx": "series axis"}
 _CACHES = ("strCache", "numCache", "strLit", "numLit", "multiLvlStrCache")
 _MAX_POINTS = 1_000_000
-"""Of a series; an index beyond it is a mistake or an attack."""
+"""In one series; a higher index is a mistake or an attack."""
 _CODE_LITERALS = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 _DAY_ZERO, _DAY_ZERO_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 - a cell knows no zone
 _LAST_DAY = 2_958_465
@@ -21,9 +21,9 @@ _NO_TEXT_POINTS = frozenset({"pres", "parTrans", "doc"})
 
 
 def chart_text(chart: Element) -> str:
-    """A chart part (`c:chartSpace`, or `cx:chartSpace` of newer kinds) as a title and a table; "" if it holds nothing.
+    """A chart part (`c:chartSpace`, or `cx:chartSpace` for newer kinds) as a title and a table; "" if it holds nothing.
 
-    A row for each category, a column for each series; where series have categories of their own, a table for each.
+    A row for each category, a column for each series; series with different categories get separate tables.
     """
     is_1904 = any(attribute(one, "val") in (None, "1", "true") for one in _named(chart, "date1904"))
     series = [_series(one, is_1904=is_1904) for one in _named(chart, "ser")]
@@ -39,10 +39,10 @@ def chart_text(chart: Element) -> str:
 
 
 def diagram_text(data: Element) -> str:
-    """A SmartArt's data part (`dgm:dataModel`) as a nested list; "" if it holds no text."""
+    """A SmartArt data part (`dgm:dataModel`) as a nested list; "" if it holds no text."""
     texts = {
-        attribute(point, "modelId") or f"#{place}": " ".join(_paragraphs(point))
-        for place, point in enumerate(_named(data, "pt"))
+        attribute(point, "modelId") or f"#{index}": " ".join(_paragraphs(point))
+        for index, point in enumerate(_named(data, "pt"))
         if attribute(point, "type") not in _NO_TEXT_POINTS
     }
     children: dict[str, list[tuple[int, str]]] = {}
@@ -59,27 +59,27 @@ def diagram_text(data: Element) -> str:
 
 
 def drawing_text(shape: Element) -> str:
-    """The paragraphs of the text in DrawingML shapes (`a:p`), a line each; "" if there is none."""
+    """The paragraphs of text in DrawingML shapes (`a:p`), one per line; "" if there are none."""
     return "\n".join(_paragraphs(shape))
 
 
 def _outline(tops: Iterable[str], texts: dict[str, str], children: dict[str, list[tuple[int, str]]]) -> Iterator[str]:
-    """Each point once, below the one that it hangs on; points that hang on each other in a ring come at the end."""
-    waiting = [(one, 0) for one in reversed(list(tops))]
+    """Each point once, below its parent; points that form a ring come last."""
+    pending = [(one, 0) for one in reversed(list(tops))]
     seen = set()
-    while waiting:
-        one, level = waiting.pop()
+    while pending:
+        one, level = pending.pop()
         if one in seen:
             continue
         seen.add(one)
         if texts[one]:
             yield f"{'  ' * level}- {texts[one]}"
         below = level + 1 if texts[one] else level
-        waiting += [(child, below) for _, child in sorted(children.get(one, []), reverse=True)]
+        pending += [(child, below) for _, child in sorted(children.get(one, []), reverse=True)]
 
 
 Series = list[tuple[str, list[str]]]
-"""A series' columns with their heads; the first is what it is shown against."""
+"""A series' columns with their headers; the first holds its categories or x values."""
 
 
 def _series(element: Element, *, is_1904: bool) -> Series:
@@ -94,13 +94,13 @@ def _series(element: Element, *, is_1904: bool) -> Series:
 
 
 def _extended_series(element: Element, chart: Element) -> Series:
-    """A series of the newer charts: waterfall, treemap, funnel, histogram; it names its data by an id."""
-    said = next((attribute(one, "val") for one in element if local_name(one) == "dataId"), None)
+    """A series of the newer charts (waterfall, treemap, funnel, histogram), which refer to their data by an id."""
+    data_id = next((attribute(one, "val") for one in element if local_name(one) == "dataId"), None)
     name = " ".join(" ".join((one.text or "").split()) for one in _named(element, "v"))
     strings: list[str] = []
     columns: Series = []
     for data in _named(chart, "data"):
-        if attribute(data, "id") != said:
+        if attribute(data, "id") != data_id:
             continue
         for dimension in data:
             levels = [_points(level) for level in _named(dimension, "lvl")]
@@ -112,7 +112,7 @@ def _extended_series(element: Element, chart: Element) -> Series:
 
 
 def _tables(series: list[Series]) -> Iterator[str]:
-    """Series against the same categories stand in one table, in their order."""
+    """Series with the same categories share a table, in their order."""
     groups: dict[tuple[str, ...], Series] = {}
     for (_, categories), *values in series:
         groups.setdefault(tuple(categories), []).extend(values)
@@ -125,7 +125,7 @@ def _tables(series: list[Series]) -> Iterator[str]:
 
 
 def _titles(chart: Element) -> Iterator[str]:
-    """The chart's own title, "" if it has none, and those of its axes."""
+    """The chart's own title ("" if it has none) and those of its axes."""
     titles = [
         (local_name(parent), title) for title in _named(chart, "title") if (parent := title.getparent()) is not None
     ]
@@ -143,7 +143,7 @@ def _title(title: Element | None) -> str:
 
 
 def _values(source: Element, *, is_1904: bool) -> list[str]:
-    """What a reference last gave, or literals; categories of several levels are joined, the outermost first."""
+    """The cached values of a reference, or literals; categories of several levels are joined, outermost first."""
     for cache in (one for one in source.iter() if local_name(one) in _CACHES):
         levels = [one for one in cache if local_name(one) == "lvl"]
         if levels:
@@ -156,10 +156,10 @@ def _values(source: Element, *, is_1904: bool) -> list[str]:
 
 
 def _points(cache: Element) -> list[str]:
-    """The points by their index; those that are left out are empty."""
+    """The points by index; missing ones are empty."""
     found: dict[int, str] = {}
-    for place, point in enumerate(one for one in cache if local_name(one) == "pt"):
-        index = _number(attribute(point, "idx"), place)
+    for position, point in enumerate(one for one in cache if local_name(one) == "pt"):
+        index = _number(attribute(point, "idx"), position)
         text = point.text if len(point) == 0 else "".join(value.text or "" for value in _named(point, "v"))
         if 0 <= index < _MAX_POINTS:
             found[index] = " ".join((text or "").split())
@@ -167,7 +167,7 @@ def _points(cache: Element) -> list[str]:
 
 
 def _joined(levels: list[list[str]]) -> list[str]:
-    """One label for each category of several levels: an outer label holds until the next one."""
+    """One label for each category of several levels: an outer label applies until the next one."""
     length = max(map(len, levels), default=0)
     filled = []
     for depth, level in enumerate(levels):
@@ -181,7 +181,7 @@ def _joined(levels: list[list[str]]) -> list[str]:
 
 
 def _shown(value: str, code: str, *, is_1904: bool) -> str:
-    """A number as its format shows it as far as that changes its meaning: dates, percent; no binary fractions."""
+    """A number, formatted where the format changes its meaning (dates, percent); no noise of binary fractions."""
     try:
         number = float(value)
     except ValueError:
@@ -198,7 +198,7 @@ def _paragraphs(element: Element) -> list[str]:
 
 
 def _paragraphs_of(elements: Iterable[Element]) -> Iterator[str]:
-    """DrawingML's paragraphs with their line breaks as spaces; those without text are left out."""
+    """DrawingML paragraphs with line breaks as spaces; empty ones are left out."""
     for element in elements:
         for paragraph in _named(element, "p"):
             pieces = [

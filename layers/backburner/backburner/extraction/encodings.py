@@ -1,4 +1,4 @@
-"""Text in whatever encoding it is written: files, tables, pages, parts of mails, RTF, XML."""
+"""Decodes text in any encoding: files, tables, web pages, mail parts, RTF, XML."""
 
 import re
 
@@ -7,46 +7,46 @@ from backburner.extraction.charsets.decoding import BAD, Decoding
 from backburner.extraction.charsets.guessing import guessed, unknown
 from backburner.extraction.charsets.labels import codec_of
 from backburner.extraction.charsets.legacy import decode_legacy, decode_shifted
-from backburner.extraction.charsets.unicodes import decode_marked, decode_utf8, decode_wide, is_written
+from backburner.extraction.charsets.unicodes import decode_marked, decode_utf8, decode_wide, is_plausible_text
 
 HEAD_BYTES = 4096
 _DECLARING_BYTES = 65_536
-"""A page may declare its charset behind scripts."""
+"""A page may declare its charset after long scripts."""
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _DECLARED = re.compile(
     rb"""<(?:meta\b[^>]*?|\?xml\b[^>]*?en)c(?:harset|oding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
 )
 _CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x19\x1c-\x1f]|\x00+")
 _MAX_CONTROLS = 0.01
-"""Share of control characters beyond which bytes are no text; a run of NULs, as a crash leaves in a log, is one."""
+"""Share of control characters beyond which bytes are not text; a run of NULs, as in a crashed log, counts as one."""
 _NULS = re.compile("\x00+")
 _SEVEN_BIT = ("iso2022", "hz", "utf-7")
 _PAIRED = frozenset({"cp932", "euc_jp", "cp949", "gb18030", "cp950", "big5hkscs", "johab"})
 _MAX_BY_CHANCE = 3
-"""Characters of two bytes each that may happen to be valid UTF-8 too."""
+"""How many two-byte characters may happen to be valid UTF-8 too."""
 _MIXED_GOOD = 10
-"""So many characters are no UTF-8 by chance."""
+"""This many characters are not valid UTF-8 by chance."""
 _MAX_BAD_DECLARED = 0.3
 
 
 def text_of(body: bytes) -> str | None:
-    """The text, without a mark at its beginning; None if it is none. Raises `JobError` where no encoding fits.
+    """The text without a byte order mark; None if it is not text. Raises `JobError` if no encoding fits.
 
-    A byte that is no character, or a run of NULs, stands as one U+FFFD in the text.
+    An invalid byte, or a run of NULs, becomes one U+FFFD in the text.
     """
     marked = decode_marked(body)
     if marked is None:
         return _undeclared(body)
-    if not _fits_its_mark(marked):
+    if not _fits_its_bom(marked):
         if _has_too_many_controls(body):
             return None
-        raise _belied()
+        raise _contradicts_bom()
     return _without_nuls(marked.text)
 
 
-def head_of(body: bytes, most_bytes: int = HEAD_BYTES) -> str:
-    """The first characters, good enough to know a format by: letters beyond ASCII may be wrong ones."""
-    head = body[:most_bytes]
+def head_of(body: bytes, max_bytes: int = HEAD_BYTES) -> str:
+    """The first characters, good enough to recognise a format: letters beyond ASCII may be wrong."""
+    head = body[:max_bytes]
     marked = decode_marked(head)
     if marked is not None:
         return marked.text
@@ -55,20 +55,20 @@ def head_of(body: bytes, most_bytes: int = HEAD_BYTES) -> str:
 
 
 def declared_charset(body: bytes) -> str | None:
-    """What a page says of its charset, in its `<meta>` or its XML declaration."""
+    """The charset that a page declares in its `<meta>` or its XML declaration."""
     found = _DECLARED.search(_COMMENT.sub(b"", body[:_DECLARING_BYTES]))
     return found[1].decode("ascii") if found else None
 
 
 def decoded(body: bytes, declared: str | None) -> str:
-    """The text of what may declare its charset: a page, a part of a mail, a run of RTF, XML.
+    """The text of something that may declare its charset: a page, a mail part, an RTF run, XML.
 
-    A mark decides, then whether it is valid UTF-8, then what is declared, then what its letters tell. Names of charsets
-    mean what they mean to browsers. A byte that is no character stands as one U+FFFD in the text.
-    Raises `JobError` where no encoding fits.
+    A byte order mark decides, then valid UTF-8, then the declared charset, then the frequency of letters. Charset
+    names mean what they mean to browsers. An invalid byte becomes one U+FFFD in the text. Raises `JobError` if no
+    encoding fits.
     """
     marked = decode_marked(body)
-    if marked is not None and _fits_its_mark(marked):
+    if marked is not None and _fits_its_bom(marked):
         return _without_nuls(marked.text)
     codec = codec_of(declared)
     found = _declared(body, codec) if codec else None
@@ -86,21 +86,21 @@ def decoded(body: bytes, declared: str | None) -> str:
 
 
 def _mixed() -> JobError:
-    message = "text in two encodings, a part of it in UTF-8: save all of it as UTF-8 and upload it again"
+    message = "text in two encodings, partly in UTF-8: save all of it as UTF-8 and upload it again"
     return JobError(Reason.UNREADABLE_DOCUMENT, message)
 
 
-def _belied() -> JobError:
-    message = "text that is marked as Unicode, but its bytes are not: save it as UTF-8 and upload it again"
+def _contradicts_bom() -> JobError:
+    message = "text with a Unicode byte order mark whose bytes are not Unicode: save it as UTF-8 and upload it again"
     return JobError(Reason.UNREADABLE_DOCUMENT, message)
 
 
-def _fits_its_mark(marked: Decoding) -> bool:
-    return marked.fits and is_written(marked.text)
+def _fits_its_bom(marked: Decoding) -> bool:
+    return marked.fits and is_plausible_text(marked.text)
 
 
 def _declared(body: bytes, codec: str) -> Decoding | None:
-    """The text by its declared charset; None where that says nothing, or UTF-8 says more."""
+    """The text in its declared charset; None if that decides nothing, or UTF-8 fits better."""
     if codec.startswith(_SEVEN_BIT):
         return decode_legacy(body, codec)
     if codec.startswith(("utf-16", "utf-32")):
@@ -120,7 +120,7 @@ def _is_chance(text: str) -> bool:
 
 
 def _undeclared(body: bytes) -> str | None:
-    """The text of what has neither mark nor declared charset; None if it is none. Raises `JobError`."""
+    """The text of something with neither byte order mark nor declared charset; None if not text. Raises `JobError`."""
     shifted = decode_shifted(body)
     if shifted is not None:
         return shifted.text

@@ -1,4 +1,4 @@
-"""Books in EPUB: their chapters in the order of reading, each a page of the web."""
+"""EPUB books: their chapters, which are web pages, in reading order."""
 
 import io
 import posixpath
@@ -27,25 +27,25 @@ _BAD_MEMBER = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError
 
 
 def read_epub(body: bytes) -> Extracted:
-    """The chapters as Markdown, with a note for each that is missing or damaged. Raises `JobError`."""
+    """The chapters as Markdown, with a note for each missing or damaged one. Raises `JobError`."""
     book = _Book(zipfile.ZipFile(io.BytesIO(body)))
     if book.is_licensed():
         raise JobError(
             Reason.UNREADABLE_DOCUMENT,
-            "a book with a licence (DRM): its text is encrypted; upload a copy without one, if its seller offers that",
+            "a book with DRM: its text is encrypted; upload a copy without it, if the seller offers one",
         )
     parts = list(book.parts())
     texts = [part.text.strip("\n") for part in parts if part.text.strip()]
     notes = [note for part in parts for note in part.notes]
     if not any(part.text.strip() and part.text.strip() not in map(missing, part.notes) for part in parts):
-        why = notes[0] if notes else "no chapter in it"
+        why = notes[0] if notes else "no chapters in it"
         raise JobError(Reason.UNREADABLE_DOCUMENT, f"a book without text ({why}): if it is a scan, run it through OCR")
     return Extracted("\n\n".join(texts) + "\n", tuple(notes))
 
 
 @dataclass(frozen=True)
 class _Item:
-    """A file of the book, as its list says."""
+    """An entry of the book's manifest."""
 
     path: str
     kind: str
@@ -55,26 +55,26 @@ class _Item:
 
 @dataclass
 class _Book:
-    """The archive and what it says of itself."""
+    """The archive and its package document."""
 
     archive: zipfile.ZipFile
 
     def __post_init__(self) -> None:
-        """Names are found whatever the case of their letters."""
+        """Index the file names regardless of case."""
         self._names = {name.lower(): name for name in reversed(self.archive.namelist())}
 
     def is_licensed(self) -> bool:
-        """Whether its text is encrypted. Fonts that are only hidden do not count."""
+        """Whether its text is encrypted. Obfuscated fonts do not count."""
         if any(name.lower() in self._names for name in _LICENCES):
             return True
         if any(info.flag_bits & 1 for info in self.archive.infolist()):
             return True
-        said = self._bytes(_ENCRYPTION)
-        if said is None:
+        encryption = self._bytes(_ENCRYPTION)
+        if encryption is None:
             return False
         methods = [
             attribute(element, "Algorithm")
-            for data in parse_xml(said, "a book").iter()
+            for data in parse_xml(encryption, "a book").iter()
             if local_name(data) == "EncryptedData"
             for element in data
             if local_name(element) == "EncryptionMethod"
@@ -82,7 +82,7 @@ class _Book:
         return any(method not in _ONLY_HIDES_FONTS for method in methods)
 
     def parts(self) -> Iterator[Extracted]:
-        """The chapters in their order."""
+        """The chapters in reading order."""
         package = self._package()
         if package is None:
             yield from self._by_names()
@@ -90,15 +90,15 @@ class _Book:
         root, folder = package
         items = _items(root, folder)
         order = [attribute(ref, "idref") or "" for ref in root.iter() if local_name(ref) == "itemref"]
-        for place, name in enumerate(order):
+        for index, name in enumerate(order):
             item = items.get(name)
             if item is None:
-                yield _gone(f"chapter {place + 1}: not in the book's list")
+                yield _missing_chapter(f"chapter {index + 1}: not in the book's manifest")
                 continue
-            yield self._chapter(item, items, is_cover=not place)
+            yield self._chapter(item, items, is_cover=not index)
 
     def _by_names(self) -> Iterator[Extracted]:
-        yield _gone("the order of the chapters is lost: they stand in the order of their files' names")
+        yield _missing_chapter("the reading order is lost: chapters are sorted by file name")
         for name in sorted(self.archive.namelist()):
             if name.lower().endswith(_CHAPTERS) and not name.startswith("META-INF/"):
                 yield self._chapter(_Item(name, "text/html", "", None), {}, is_cover=False)
@@ -109,22 +109,22 @@ class _Book:
             seen.add(item.fallback)
             item = items[item.fallback]
         if item.kind not in _PAGES:
-            return _gone(f"chapter {item.path}: not read, it is {item.kind or 'of an unknown kind'}")
+            return _missing_chapter(f"chapter {item.path}: not read, it is {item.kind or 'of an unknown type'}")
         body = self._bytes(item.path)
         if body is None:
-            return _gone(f"chapter {item.path}: missing or damaged")
+            return _missing_chapter(f"chapter {item.path}: missing or damaged")
         try:
             page = page_of(body)
             is_contents = "nav" in item.properties.split()
             found = markdown_of(_CONTENTS.sub("", page) if is_contents else page, with_local_links=False)
         except JobError as error:
-            return _gone(f"chapter {item.path}: {error}")
+            return _missing_chapter(f"chapter {item.path}: {error}")
         if found.text.strip() or is_cover or not found.notes:
             return found
-        return _gone(f"chapter {item.path}: {found.notes[0]}")
+        return _missing_chapter(f"chapter {item.path}: {found.notes[0]}")
 
     def _package(self) -> tuple[Element, str] | None:
-        """The book's list of files and where it stands; None where there is none that can be read."""
+        """The package document and its folder; None if there is no readable one."""
         container = self._bytes("META-INF/container.xml")
         paths: list[str] = []
         if container is not None:
@@ -141,7 +141,7 @@ class _Book:
         return None
 
     def _bytes(self, path: str) -> bytes | None:
-        """A file, or None where it is not there or damaged."""
+        """The contents of a file; None if it is missing or damaged."""
         name = self._names.get(path.lower())
         if name is None:
             return None
@@ -152,7 +152,7 @@ class _Book:
 
 
 def _items(root: Element, folder: str) -> dict[str, _Item]:
-    """The files that the book lists, by their ids."""
+    """The manifest's entries by id."""
     items = {}
     for element in root.iter():
         if local_name(element) != "item":
@@ -164,5 +164,5 @@ def _items(root: Element, folder: str) -> dict[str, _Item]:
     return items
 
 
-def _gone(note: str) -> Extracted:
+def _missing_chapter(note: str) -> Extracted:
     return Extracted(missing(note), (note,))

@@ -1,4 +1,4 @@
-"""What a document is, decided by its bytes; its name decides only between lookalikes."""
+"""The format of a document, decided by its bytes; its name decides only between lookalikes."""
 
 import codecs
 import re
@@ -16,18 +16,18 @@ from backburner.documents.plain_text import (
 )
 from backburner.errors import JobError, Reason
 from backburner.extraction.foreign import foreign_compound, foreign_file, foreign_package, foreign_text
-from backburner.extraction.mail.signed import is_envelope, unprinted
-from backburner.extraction.marks import marked
+from backburner.extraction.magic_numbers import identified
+from backburner.extraction.mail.signed import from_text_form, is_envelope
 from backburner.extraction.packages import Package
 
-READ = (
-    "text, Markdown, CSV, HTML, MHTML, PDF, DOCX, DOC, RTF, ODT, PPTX, PPT, ODP, XLSX, XLSB, XLS, ODS, EPUB, FB2, EML, "
-    "MSG and mbox are read"
+SUPPORTED = (
+    "supported formats: text, Markdown, CSV, HTML, MHTML, PDF, DOCX, DOC, RTF, ODT, PPTX, PPT, ODP, XLSX, XLSB, XLS, "
+    "ODS, EPUB, FB2, EML, MSG and mbox"
 )
 
 
 class Format(StrEnum):
-    """What is read, each with its media type."""
+    """The formats that are read, each with its media type."""
 
     TEXT = "text/plain"
     HTML = "text/html"
@@ -86,7 +86,7 @@ _OFFICE_MAIN = (
     (b"vnd.ms-powerpoint.slideshow.macroEnabled.main", Format.PPTX),
     (b"vnd.ms-powerpoint.template.macroEnabled.main", Format.PPTX),
 )
-"""What the main part of an Office file is said to be, whatever its parts are called."""
+"""Content types of an Office file's main part, whatever the part is called."""
 _OFFICE_PARTS = (("xl/workbook.bin", Format.XLSB), ("word/", Format.DOCX), ("ppt/", Format.PPTX), ("xl/", Format.XLSX))
 _COMPOUNDS = (
     ("WordDocument", Format.DOC),
@@ -94,22 +94,22 @@ _COMPOUNDS = (
     ("Workbook", Format.XLS),
     ("Book", Format.XLS),
 )
-"""Streams that stand directly in the container of an old Office document."""
+"""Streams at the top level of an old Office document's container."""
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OUTLOOK = "__properties_version1.0"
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 _TNEF = b"\x78\x9f\x3e\x22"
 _XLS_BARE = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08\x10\x00", b"\x09\x08\x08\x00")
-"""How workbooks of Excel 2 to 4 begin, and newer ones without the container around them."""
+"""How Excel 2 to 4 workbooks begin, and newer ones without a container."""
 _HEAD_BYTES = 4096
 _PDF_BYTES = 1024
-"""A PDF may have something before and behind it, so much; a text may only speak of one."""
+"""A PDF may have up to this much before and after it; a text may only mention one."""
 
 
 def packed_format(body: bytes) -> Format | None:
     """The format of a document that is not written in plain characters; None if it may be.
 
-    Raises `JobError` where it is one that is not read, saying what it is.
+    Raises `JobError` saying what it is if that format is not read.
     """
     head = body[:_HEAD_BYTES].removeprefix(codecs.BOM_UTF8).lstrip()
     if head.startswith(b"%PDF-") or (b"%PDF-" in body[:_PDF_BYTES] and b"startxref" in body[-_PDF_BYTES:]):
@@ -124,10 +124,10 @@ def packed_format(body: bytes) -> Format | None:
 
 
 def written_format(text: str, name: str) -> Format:
-    """The format of what is written in characters. Raises `JobError` where it is no text for people."""
+    """The format of a document written in characters. Raises `JobError` if it is not text for people."""
     head = text[:_HEAD_BYTES].lstrip()
     if what := foreign_text(head):
-        raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {READ}")
+        raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {SUPPORTED}")
     if _FLAT.search(head):
         return Format.FODT
     if is_word_xml(head, name):
@@ -146,21 +146,21 @@ _WRITTEN = (
     (is_card, Format.CARDS),
     (is_known_xml, Format.MARKUP),
 )
-"""In this order: a web archive is a mail, too."""
+"""In this order, because a web archive is also a mail."""
 
 
 def unsupported(body: bytes) -> JobError:
-    """What to say of bytes that are neither text nor a format that is read."""
+    """What to say about bytes that are neither text nor in a format that is read."""
     if known := foreign_file(body):
-        return JobError(Reason.UNSUPPORTED_TYPE, f"{known}; {READ}")
-    return JobError(Reason.UNSUPPORTED_TYPE, f"{marked(body) or 'binary data of an unknown kind'}: {READ}")
+        return JobError(Reason.UNSUPPORTED_TYPE, f"{known}; {SUPPORTED}")
+    return JobError(Reason.UNSUPPORTED_TYPE, f"{identified(body) or 'binary data of an unknown kind'}; {SUPPORTED}")
 
 
 def _of_word_xml(head: str) -> Format:
     if FLAT_OFFICE in head:
         return Format.FLAT_DOCX
     what = "a Word 2003 XML document: save it as DOCX or PDF"
-    raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {READ}")
+    raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {SUPPORTED}")
 
 
 def _of_package(package: Package) -> Format:
@@ -175,25 +175,25 @@ def _of_package(package: Package) -> Format:
         folders = (kind for folder, kind in _OFFICE_PARTS if any(name.startswith(folder) for name in names))
         if kind := next(kinds, None) or next(folders, None):
             return kind
-    raise JobError(Reason.UNSUPPORTED_TYPE, f"{foreign_package(declared, package.names)}; {READ}")
+    raise JobError(Reason.UNSUPPORTED_TYPE, f"{foreign_package(declared, package.names)}; {SUPPORTED}")
 
 
 def _packed_otherwise(body: bytes) -> Format | None:
-    """What mail programs write besides letters. Raises `JobError` for what is known and not read."""
+    """Formats that mail programs write besides mails. Raises `JobError` for known formats that are not read."""
     if body.startswith(_TNEF):
         return Format.TNEF
-    if is_envelope(unprinted(body[:_HEAD_BYTES])):
+    if is_envelope(from_text_form(body[:_HEAD_BYTES])):
         return Format.SIGNED
     if what := foreign_file(body, may_be_text=True):
-        raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {READ}")
+        raise JobError(Reason.UNSUPPORTED_TYPE, f"{what}; {SUPPORTED}")
     return None
 
 
 def _of_compound(body: bytes) -> Format:
-    """What stands in the container of the old Office formats."""
-    from backburner.extraction.compound import Compound  # noqa: PLC0415 - its library is seldom needed
+    """The format inside an OLE container."""
+    from backburner.extraction.compound import Compound  # noqa: PLC0415 - few documents need its library
 
-    # A mail may have an encrypted document in it.
+    # A mail may contain an encrypted document.
     if _ENCRYPTED_OFFICE in body and _OUTLOOK.encode("utf-16-le") not in body:
         raise JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted Office document: save it without a password")
     names = Compound(body).names
@@ -201,5 +201,5 @@ def _of_compound(body: bytes) -> Format:
         return Format.MSG
     kind = next((kind for stream, kind in _COMPOUNDS if stream in names), None)
     if kind is None:
-        raise JobError(Reason.UNSUPPORTED_TYPE, f"{foreign_compound(names)}; {READ}")
+        raise JobError(Reason.UNSUPPORTED_TYPE, f"{foreign_compound(names)}; {SUPPORTED}")
     return kind

@@ -1,4 +1,4 @@
-"""Charts, diagrams and embedded things that a drawing of an Office file refers to, as text or as a note."""
+"""Charts, diagrams and embedded objects that a drawing in an Office file refers to, as text or as a note."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ _CACHED = frozenset({"cat", "val", "xVal", "yVal", "bubbleSize"})
 
 
 @dataclass
-class Found:
-    """What a drawing holds beside its own text."""
+class DrawingContent:
+    """What a drawing contains besides its own text."""
 
     texts: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
@@ -21,24 +21,24 @@ class Found:
     pictures: int = 0
 
     def add(self, text: str, otherwise: str) -> None:
-        """A text; where it is empty, what is to be said instead."""
+        """Add a text or, if it is empty, the note to show instead."""
         if text:
             self.texts.append(text)
         elif otherwise:
             self.unread.append(otherwise)
 
 
-def related(parts: Parts, part: str, *kinds: str) -> list[str]:
-    """The parts of these kinds that a part refers to and that exist, in the order of its list. Raises `JobError`."""
+def related_parts(parts: Parts, part: str, *kinds: str) -> list[str]:
+    """The existing parts of these kinds that a part refers to, in the order of its relationships. Raises `JobError`."""
     return [
         one.target
-        for one in parts.relations(part).values()
+        for one in parts.relationships(part).values()
         if one.kind in kinds and not one.is_external and parts.has(one.target)
     ]
 
 
 def alternatives(element: Element) -> Iterator[Element]:
-    """The children to be read: of content for newer and older programs only the newer."""
+    """The children to read: where an element has versions for newer and older programs, only the newer."""
     for child in element:
         if local_name(child) != "AlternateContent":
             if isinstance(child.tag, str):
@@ -51,8 +51,8 @@ def alternatives(element: Element) -> Iterator[Element]:
             yield from alternatives(choice)
 
 
-def read_chart(parts: Parts, part: str, found: Found, *, has_data_elsewhere: bool = False) -> None:
-    """A chart's title and data, or its title only where the data stand in the sheets of the same file anyway."""
+def read_chart(parts: Parts, part: str, found: DrawingContent, *, has_data_elsewhere: bool = False) -> None:
+    """A chart's title and data; only its title if the same file has the data in its sheets."""
     try:
         chart = parts.tree(part)
     except JobError:
@@ -62,35 +62,37 @@ def read_chart(parts: Parts, part: str, found: Found, *, has_data_elsewhere: boo
         _drop_repeated(chart)
     found.add(chart_text(chart), "" if has_data_elsewhere else "a chart without text")
     try:
-        for shapes in related(parts, part, "chartUserShapes"):
+        for shapes in related_parts(parts, part, "chartUserShapes"):
             found.add(drawing_text(parts.tree(shapes)), "")
     except JobError:
         found.unread.append("damaged shapes on a chart")
 
 
-def read_diagram(parts: Parts, part: str, found: Found) -> None:
-    """A SmartArt's points."""
+def read_diagram(parts: Parts, part: str, found: DrawingContent) -> None:
+    """The points of a SmartArt."""
     try:
         found.add(diagram_text(parts.tree(part)), "a SmartArt without text")
     except JobError:
         found.unread.append("a damaged SmartArt")
 
 
-def read_reference(parts: Parts, part: str, element: Element, found: Found, *, has_data_elsewhere: bool) -> None:
-    """Whatever an element of a drawing refers to: a chart or a SmartArt."""
-    relations = parts.relations(part)
+def read_reference(
+    parts: Parts, part: str, element: Element, found: DrawingContent, *, has_data_elsewhere: bool
+) -> None:
+    """The chart or SmartArt that an element of a drawing refers to."""
+    relationships = parts.relationships(part)
     key = "dm" if local_name(element) == "relIds" else "id"
-    relation = relations.get(attribute(element, key) or "")
-    if relation is None or relation.is_external or not parts.has(relation.target):
+    relationship = relationships.get(attribute(element, key) or "")
+    if relationship is None or relationship.is_external or not parts.has(relationship.target):
         found.unread.append("a chart or SmartArt that is missing from the file")
     elif local_name(element) == "relIds":
-        read_diagram(parts, relation.target, found)
+        read_diagram(parts, relationship.target, found)
     else:
-        read_chart(parts, relation.target, found, has_data_elsewhere=has_data_elsewhere)
+        read_chart(parts, relationship.target, found, has_data_elsewhere=has_data_elsewhere)
 
 
 def _drop_repeated(chart: Element) -> None:
-    """Leave out what a chart keeps of cells of its own workbook; what it keeps of other files is nowhere else."""
+    """Leave out values cached from the same workbook; those cached from other files exist nowhere else."""
     for source in [one for one in chart.iter() if local_name(one) in _CACHED]:
         formulas = [one.text or "" for one in source.iter("{*}f")]
         parent = source.getparent()

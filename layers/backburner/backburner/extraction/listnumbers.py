@@ -1,4 +1,4 @@
-"""A number as Word shows it in each of its formats: 7, vii, G, seventh, 七, ⑦."""
+"""Numbers in each of Word's number formats: 7, vii, G, seventh, 七, ⑦."""
 
 # ruff: noqa: RUF001 - letters and digits of other scripts are what this is about
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from functools import partial
 
 MAX = 1_000_000
-"""Word itself stops at 32,767; larger ones are shown in digits."""
+"""Word itself stops at 32,767; larger numbers are shown in digits."""
 _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"),
     (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
 )  # fmt: skip
 _MAX_ROMAN = 32_767
 _MAX_REPEATED = 780
-"""What letters count to: zzz… at thirty letters."""
+"""How far letters count: thirty times the last letter, zzz…"""
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
 _RUSSIAN = "абвгдежзиклмнопрстуфхцчшщыэюя"
 _HEBREW = "אבגדהוזחטיכלמנסעפצקרשת"
@@ -31,15 +31,15 @@ _AIUEO_NARROW = "ｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾅ
 _IROHA = "イロハニホヘトチリヌルヲワカヨタレソツネナラムウヰノオクヤマケフコエテアサキユメミシヱヒモセスン"
 _IROHA_NARROW = "ｲﾛﾊﾆﾎﾍﾄﾁﾘﾇﾙｦﾜｶﾖﾀﾚｿﾂﾈﾅﾗﾑｳヰﾉｵｸﾔﾏｹﾌｺｴﾃｱｻｷﾕﾒﾐｼヱﾋﾓｾｽﾝ"
 _STEMS, _BRANCHES = "甲乙丙丁戊己庚辛壬癸", "子丑寅卯辰巳午未申酉戌亥"
-_CYCLE = [_STEMS[place % 10] + _BRANCHES[place % 12] for place in range(60)]
+_CYCLE = [_STEMS[index % 10] + _BRANCHES[index % 12] for index in range(60)]
 _CIRCLED = (
-    [chr(0x2460 + place) for place in range(20)]
-    + [chr(0x3251 + place) for place in range(15)]
-    + [chr(0x32B1 + place) for place in range(15)]
+    [chr(0x2460 + index) for index in range(20)]
+    + [chr(0x3251 + index) for index in range(15)]
+    + [chr(0x32B1 + index) for index in range(15)]
 )
-_FULLSTOPPED = [chr(0x2488 + place) for place in range(20)]
-_PARENTHESISED = [chr(0x2474 + place) for place in range(20)]
-_CIRCLED_IDEOGRAPHS = [chr(0x3280 + place) for place in range(10)]
+_FULLSTOPPED = [chr(0x2488 + index) for index in range(20)]
+_PARENTHESISED = [chr(0x2474 + index) for index in range(20)]
+_CIRCLED_IDEOGRAPHS = [chr(0x3280 + index) for index in range(10)]
 _PLAIN, _PLAIN_UNITS = "零一二三四五六七八九", "十百千"
 _LEGAL, _LEGAL_TRADITIONAL, _LEGAL_UNITS = "零壹贰叁肆伍陆柒捌玖", "零壹貳參肆伍陸柒捌玖", "拾佰仟"
 _JAPANESE_LEGAL, _JAPANESE_LEGAL_UNITS = "〇壱弐参四伍六七八九", "拾百阡"
@@ -62,7 +62,7 @@ _WITH_RING = frozenset({"es", "it", "pt"})
 
 
 def shown_number(number: int, form: str, language: str = "en") -> str:
-    """A number in one of Word's formats (`w:numFmt`); in digits where a format is unknown or has no sign for it."""
+    """A number in one of Word's formats (`w:numFmt`); in digits if the format is unknown or cannot show it."""
     if form in ("ordinal", "cardinalText", "ordinalText"):
         return _worded(number, form, language.partition("-")[0].lower())
     found = _FORMS.get(form)
@@ -70,7 +70,7 @@ def shown_number(number: int, form: str, language: str = "en") -> str:
 
 
 def padded_like(number: int, example: str) -> str:
-    """A number in a format of its own (`w:format`), which is told by examples: "001, 002, 003, ..."."""
+    """A number in a custom format (`w:format`), which consists of examples: "001, 002, 003, ..."."""
     first = example.split(",", maxsplit=1)[0].strip()
     return str(number).zfill(len(first)) if first.isdecimal() else str(number)
 
@@ -86,27 +86,27 @@ def _roman(number: int) -> str:
 
 
 def _lettered(letters: str, number: int) -> str:
-    """As Word counts behind the last letter: z, aa, bb, cc."""
+    """Letters as Word continues them after the last one: z, aa, bb, cc."""
     if not 0 < number <= _MAX_REPEATED:
         return str(number)
-    times, place = divmod(number - 1, len(letters))
-    return letters[place] * (times + 1)
+    times, index = divmod(number - 1, len(letters))
+    return letters[index] * (times + 1)
 
 
-def _listed(signs: list[str] | str, number: int) -> str:
-    return signs[number - 1] if 0 < number <= len(signs) else str(number)
+def _listed(symbols: list[str] | str, number: int) -> str:
+    return symbols[number - 1] if 0 < number <= len(symbols) else str(number)
 
 
-def _repeated(signs: list[str] | str, number: int) -> str:
-    return signs[(number - 1) % len(signs)] if number > 0 else str(number)
+def _repeated(symbols: list[str] | str, number: int) -> str:
+    return symbols[(number - 1) % len(symbols)] if number > 0 else str(number)
 
 
-def _digits(signs: str, number: int) -> str:
-    return str(number).translate({ord(digit): sign for digit, sign in zip("0123456789", signs, strict=True)})
+def _digits(symbols: str, number: int) -> str:
+    return str(number).translate({ord(digit): shown for digit, shown in zip("0123456789", symbols, strict=True)})
 
 
 def _counted(number: int, digits: str, units: str, *, has_zero: bool = True, drops_one: bool = False) -> str:
-    """Chinese, Japanese and Korean counting: a sign for each ten, hundred, thousand; 万 for ten thousand."""
+    """Chinese, Japanese and Korean numerals: a character for each ten, hundred, thousand; 万 for ten thousand."""
     if number <= 0:
         return digits[0] if number == 0 else str(number)
     many, few = divmod(number, 10_000)
@@ -116,27 +116,27 @@ def _counted(number: int, digits: str, units: str, *, has_zero: bool = True, dro
         gap = digits[0] if has_zero and 0 < few < 1000 else ""  # noqa: PLR2004 - a missing thousand
         shown = f"{head}万{gap}"
     text = ""
-    for place in (3, 2, 1, 0):
-        digit = few // 10**place % 10
+    for power in (3, 2, 1, 0):
+        digit = few // 10**power % 10
         if digit == 0:
             text += digits[0] if has_zero and text and not text.endswith(digits[0]) else ""
             continue
-        is_silent = place > 0 and digit == 1 and drops_one
-        text += ("" if is_silent else digits[digit]) + (units[place - 1] if place else "")
+        is_silent = power > 0 and digit == 1 and drops_one
+        text += ("" if is_silent else digits[digit]) + (units[power - 1] if power else "")
     text = text.rstrip(digits[0])
     begins_with_ten = not shown and has_zero and text.startswith(digits[1] + units[0])
     return shown + (text[1:] if begins_with_ten and digits[1] == "一" else text)
 
 
 def _korean(number: int) -> str:
-    """The native numerals, which end at 99."""
+    """The native Korean numerals, which end at 99."""
     if not 0 < number < 100:  # noqa: PLR2004
         return str(number)
     return _KOREAN_TENS[number // 10] + _KOREAN_ONES[number % 10]
 
 
 def _hebrew(number: int) -> str:
-    """By the letters' values; 15 and 16 are written 9 + 6 and 9 + 7."""
+    """Numbers by the letters' values; 15 and 16 are written 9 + 6 and 9 + 7."""
     if not 0 < number < _MAX_HEBREW:
         return str(number)
     shown = ""
@@ -207,7 +207,7 @@ _FORMS: dict[str, Callable[[int], str]] = {
     "thaiLetters": partial(_lettered, _THAI),
     "thaiNumbers": partial(_digits, "๐๑๒๓๔๕๖๗๘๙"),
     "thaiCounting": partial(_digits, "๐๑๒๓๔๕๖๗๘๙"),
-    "hindiVowels": partial(_lettered, _HINDI_CONSONANTS),  # the standard has these two the wrong way round
+    "hindiVowels": partial(_lettered, _HINDI_CONSONANTS),  # the standard has these two swapped
     "hindiConsonants": partial(_lettered, _HINDI_VOWELS),
     "hindiNumbers": partial(_digits, "०१२३४५६७८९"),
     "decimalFullWidth": partial(_digits, "０１２３４５６７８９"),

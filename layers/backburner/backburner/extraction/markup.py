@@ -1,4 +1,4 @@
-"""Kinds of XML that people have: FictionBook, drawings (SVG), feeds (RSS and Atom)."""
+"""XML formats for people: FictionBook, drawings (SVG), feeds (RSS and Atom)."""
 
 from collections.abc import Iterator
 
@@ -11,12 +11,12 @@ from backburner.extraction.xmltree import Element, attribute, local_name, parse_
 
 _MARKS = {"strong": "**", "emphasis": "*", "sup": "^", "sub": "~", "strikethrough": "~~", "code": "`"}
 _LINES = frozenset({"p", "v", "subtitle", "text-author", "date"})
-_DEEPEST = 200
+_MAX_DEPTH = 200
 _FEEDS = frozenset({"rss", "feed", "rdf"})
 
 
 def read_markup(body: bytes) -> Extracted:
-    """The text of an XML document of one of these kinds. Raises `JobError`."""
+    """The text of a document in one of these formats. Raises `JobError`."""
     root = parse_xml(_as_utf8(body), "an XML document")
     name = local_name(root).lower()
     if name == "fictionbook":
@@ -27,7 +27,7 @@ def read_markup(body: bytes) -> Extracted:
 
 
 def _as_utf8(body: bytes) -> bytes:
-    """The document in UTF-8, without its declaration: charsets mean here what they mean everywhere."""
+    """The document in UTF-8 without its XML declaration, so that its charset is decoded as in any other document."""
     text = decoded(body, declared_charset(body)).lstrip("\ufeff \r\n\t")
     if text.startswith("<?xml"):
         text = text.partition("?>")[2]
@@ -35,7 +35,7 @@ def _as_utf8(body: bytes) -> bytes:
 
 
 def _book(root: Element) -> Extracted:
-    """FictionBook: title and authors, then every body with its sections as headings; the notes come last, as in it."""
+    """FictionBook: title and authors, then each body with its sections under headings; notes stay last."""
     blocks = list(_about(root))
     for part in root:
         if local_name(part) == "body":
@@ -64,7 +64,7 @@ def _about(root: Element) -> Iterator[str]:
 
 
 def _section(section: Element, level: int) -> Iterator[str]:
-    """The blocks of a section, each section in it one level deeper."""
+    """The blocks of a section; nested sections are one level deeper."""
     stack: list[tuple[Iterator[Element], int]] = [(iter(section), level)]
     while stack:
         inside, level = stack[-1]
@@ -91,7 +91,7 @@ def _section(section: Element, level: int) -> Iterator[str]:
 
 
 def _inline(element: Element, depth: int = 0) -> str:
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return _plain(element)
     parts = [element.text or ""]
     for inner in element:
@@ -101,12 +101,13 @@ def _inline(element: Element, depth: int = 0) -> str:
 
 
 def _drawing(root: Element) -> Extracted:
-    """The words of a drawing, one line for each text in it."""
+    """The words of a drawing, a line for each of its texts."""
     words = [_plain(element) for element in root.iter() if local_name(element) in {"title", "desc", "text", "p"}]
     lines = [line for line in words if line]
     if not lines:
         raise JobError(
-            Reason.UNREADABLE_DOCUMENT, "a drawing (SVG) without text: if its letters are drawn, run it through OCR"
+            Reason.UNREADABLE_DOCUMENT,
+            "a drawing (SVG) without text: if its text is drawn, run it through OCR",
         )
     return Extracted("\n\n".join(lines) + "\n")
 
@@ -142,7 +143,7 @@ def _entry(entry: Element, level: int) -> Iterator[tuple[str, tuple[str, ...]]]:
                 if address:
                     yield f"<{address}>", ()
             case "enclosure":
-                note = f"attachment of a feed {part.get('url') or ''}: not read"
+                note = f"feed attachment {part.get('url') or ''}: not read"
                 yield missing(note), (note,)
             case "":
                 continue

@@ -1,4 +1,4 @@
-"""The forms in which lists of OpenDocument, RTF and DOC count, by what they are in Word."""
+"""The number formats of lists in OpenDocument, RTF and DOC, mapped to those of Word."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from backburner.extraction.listnumbers import shown_number
 
 
 class Numbering(StrEnum):
-    """In which form a level of a list counts."""
+    """The number format of a list level."""
 
     DECIMAL = "1"
     PADDED = "01"
@@ -39,6 +39,6 @@ _IN_WORD = {
 
 
 def ordinal(number: int, form: Numbering) -> str:
-    """A number as it is shown; in digits where a form has no sign for it. A bullet is itself."""
+    """A number in this format, in digits if the format cannot show it. A bullet stays a bullet."""
     in_word = _IN_WORD.get(form)
     return shown_number(number, in_word) if in_word else form.value

@@ -1,4 +1,4 @@
-"""Office, OpenDocument and EPUB files are ZIP archives: looked at before anything is unpacked."""
+"""Office, OpenDocument and EPUB files are ZIP archives: inspected before anything is unpacked."""
 
 import io
 import re
@@ -10,11 +10,11 @@ from typing import IO
 from backburner.errors import JobError, Reason
 
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
-"""By the archive's own list; what lies meets the bound on memory."""
+"""According to the archive's directory; one that lies hits the memory limit."""
 MAX_RATIO = 200
-"""Unpacked to packed bytes; Office's own XML stays far below 100."""
+"""Of unpacked to packed bytes; Office's own XML stays far below 100."""
 SMALL_BYTES = 16 * 1024 * 1024
-"""What unpacks to less is no bomb whatever its ratio."""
+"""What unpacks to less is never a bomb, whatever its ratio."""
 MAX_FILES = 20_000
 _TYPE_BYTES = 256
 _MANIFEST_BYTES = 4 * 1024 * 1024
@@ -25,51 +25,52 @@ _ROOT_TYPE = re.compile(
 
 @dataclass(frozen=True)
 class Package:
-    """An archive's list of files. Raises `JobError` where it has none, or where it would unpack to too much."""
+    """An archive's directory. Raises `JobError` if it has none, or would unpack to too much."""
 
     body: bytes = field(repr=False)
     _archive: zipfile.ZipFile = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Read the list and judge it."""
+        """Read the directory and check it."""
         try:
             archive = zipfile.ZipFile(io.BytesIO(self.body))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, RecursionError) as error:
             raise JobError(
-                Reason.UNREADABLE_DOCUMENT, "a damaged or truncated Office document or archive: upload it again, whole"
+                Reason.UNREADABLE_DOCUMENT,
+                "a damaged or truncated Office file or archive: upload the complete file",
             ) from error
         object.__setattr__(self, "_archive", archive)
         self._refuse_bombs()
 
     @property
     def names(self) -> list[str]:
-        """The files' names."""
+        """The names of the files."""
         return self._archive.namelist()
 
     @property
     def infos(self) -> list[zipfile.ZipInfo]:
-        """What the list says of each file."""
+        """The directory's entries."""
         return self._archive.infolist()
 
     def open(self, info: zipfile.ZipInfo) -> IO[bytes]:
-        """A file to be unpacked piece by piece; `zipfile` raises where it is damaged or encrypted."""
+        """A file, to be unpacked as it is read; `zipfile` raises if it is damaged or encrypted."""
         return self._archive.open(info)
 
     @property
     def declared_type(self) -> str | None:
-        """The media type that OpenDocument and EPUB files say in their first member."""
-        said = self._read("mimetype", _TYPE_BYTES)
-        return said.decode("ascii", "replace").strip() if said else None
+        """The media type that OpenDocument and EPUB files declare in their first member."""
+        declared = self._read("mimetype", _TYPE_BYTES)
+        return declared.decode("ascii", "replace").strip() if declared else None
 
     @property
     def manifest_type(self) -> str | None:
-        """The media type that an OpenDocument's manifest says, where a program packed the file anew without its own."""
+        """The media type in an OpenDocument's manifest, for files that were repacked without the first member."""
         found = _ROOT_TYPE.search(self._read("META-INF/manifest.xml", _MANIFEST_BYTES))
         return (found[1] or found[2]).decode("ascii", "replace") if found else None
 
     @property
     def content_types(self) -> bytes:
-        """What an Office file says of the types of its parts, as XML."""
+        """An Office file's list of its parts' content types, as XML."""
         return self._read("[Content_Types].xml", _MANIFEST_BYTES)
 
     @property
@@ -82,31 +83,32 @@ class Package:
         )
 
     def count(self, folder: str) -> int:
-        """How many XML files stand directly in a folder."""
+        """How many XML files are directly in a folder."""
         return sum(
             name.startswith(folder) and name.endswith(".xml") and "/" not in name[len(folder) :] for name in self.names
         )
 
-    def _read(self, name: str, most_bytes: int) -> bytes:
+    def _read(self, name: str, max_bytes: int) -> bytes:
         if name not in self.names:
             return b""
         try:
             with self._archive.open(name) as file:
-                return file.read(most_bytes)
+                return file.read(max_bytes)
         except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError):
-            return b""  # encrypted or damaged: the reader will say so
+            return b""  # encrypted or damaged: its reader will say so
 
     def _refuse_bombs(self) -> None:
         infos = self._archive.infolist()
         unpacked = sum(info.file_size for info in infos)
         if len(infos) > MAX_FILES:
             raise JobError(
-                Reason.DOCUMENT_TOO_LARGE, f"{len(infos)} files in it, at most {MAX_FILES} are read: cut it up"
+                Reason.DOCUMENT_TOO_LARGE,
+                f"an archive of {len(infos)} files; at most {MAX_FILES} are read: split it up",
             )
         is_bomb = unpacked > SMALL_BYTES and unpacked > MAX_RATIO * len(self.body)
         if unpacked > MAX_UNPACKED_BYTES or is_bomb:
             raise JobError(
                 Reason.DOCUMENT_TOO_LARGE,
-                f"{len(self.body)} bytes that unpack to {unpacked}; at most {MAX_UNPACKED_BYTES}, and {MAX_RATIO} for "
-                "each packed byte, are read: cut it up",
+                f"{len(self.body)} bytes that unpack to {unpacked}; at most {MAX_UNPACKED_BYTES}, and {MAX_RATIO} per "
+                "packed byte, are read: split it up",
             )

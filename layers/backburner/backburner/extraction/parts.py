@@ -1,4 +1,4 @@
-"""The parts of an Office document and what they refer to: packed as a ZIP archive, or written as one XML file."""
+"""The parts of an Office document and their relationships, in a ZIP archive or in a single XML file."""
 
 import base64
 import io
@@ -21,22 +21,22 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, E
 
 
 @dataclass(frozen=True)
-class Relation:
-    """What a part refers to by an id: another part, or something outside."""
+class Relationship:
+    """A reference from a part, by id, to another part or to something outside."""
 
     kind: str
     """The last word of its type: `header`, `image`, `hyperlink`."""
     target: str
-    """The name of a part without a leading slash; an address where it is outside."""
+    """A part's name without a leading slash, or an address if it is external."""
     is_external: bool = False
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Parts by name. Names are compared without regard to case, as the format wants it."""
+    """Parts by name; as the format requires, names are compared regardless of case."""
 
     what: str
-    """What the document is called in messages: "a DOCX"."""
+    """The document's name in messages: "a DOCX"."""
     _opened: dict[str, Callable[[], IO[bytes]]] = field(repr=False)
     _types: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -50,10 +50,10 @@ class Parts:
         return name.lower() in self._opened
 
     def open(self, name: str) -> IO[bytes]:
-        """A part to be read piece by piece. Raises `JobError` where there is none, or where it cannot be unpacked."""
+        """A part, to be read as a stream. Raises `JobError` if there is none, or it cannot be unpacked."""
         found = self._opened.get(name.lower())
         if found is None:
-            raise self._unreadable(f"lacks its part {name}")
+            raise self._unreadable(f"lacks the part {name}")
         try:
             return found()
         except _DAMAGED as error:
@@ -68,25 +68,25 @@ class Parts:
                 raise self._unreadable(f"is damaged in {name}") from error
 
     def tree(self, name: str) -> Element:
-        """A part's root, if it is XML. Raises `JobError` likewise."""
+        """The root of an XML part. Raises `JobError` likewise."""
         return parse_xml(self.read(name), self.what)
 
     def type_of(self, name: str) -> str:
-        """A part's media type; "" where none is said."""
+        """A part's content type; "" if none is declared."""
         return self._types.get(name.lower(), self._types.get(f".{name.rpartition('.')[2].lower()}", ""))
 
-    def relations(self, name: str = "") -> dict[str, Relation]:
-        """What a part, or the document itself, refers to, by id. Raises `JobError` where the list is damaged."""
+    def relationships(self, name: str = "") -> dict[str, Relationship]:
+        """The relationships of a part, or of the package, by id. Raises `JobError` if the list is damaged."""
         folder, file = posixpath.split(name)
         listed = posixpath.join(folder, "_rels", f"{file}.rels")
         if not self.has(listed):
             return {}
         found = (one for one in self.tree(listed).iter() if local_name(one) == "Relationship")
-        return {attribute(one, "Id") or "": _relation(one, folder) for one in found}
+        return {attribute(one, "Id") or "": _relationship(one, folder) for one in found}
 
     def main(self, types: Iterable[str]) -> str:
-        """The name of the part where the document begins: what the package says, else the first of such a type."""
-        stated = [one.target for one in self.relations().values() if one.kind == "officeDocument"]
+        """The name of the main part: the one the package declares, else the first of one of these types."""
+        stated = [one.target for one in self.relationships().values() if one.kind == "officeDocument"]
         typed = [name for name in self._opened if any(kind in self.type_of(name) for kind in types)]
         return next((name for name in (*stated, *typed) if self.has(name)), next(iter(stated), ""))
 
@@ -95,7 +95,7 @@ class Parts:
 
 
 def packed_parts(body: bytes, what: str) -> Parts:
-    """The parts of a ZIP archive. Raises `JobError` where it is none, or would unpack to too much."""
+    """The parts of a ZIP archive. Raises `JobError` if it is not one, or would unpack to too much."""
     package = Package(body)
     opened: dict[str, Callable[[], IO[bytes]]] = {
         info.filename.replace("\\", "/").lstrip("/").lower(): partial(package.open, info) for info in package.infos
@@ -114,7 +114,7 @@ def packed_parts(body: bytes, what: str) -> Parts:
 
 
 def flat_parts(root: Element, what: str) -> Parts:
-    """The parts of a document that is written as one XML file (`pkg:package`)."""
+    """The parts of a document in a single XML file (`pkg:package`)."""
     opened: dict[str, Callable[[], IO[bytes]]] = {}
     types = {}
     for part in root:
@@ -136,11 +136,11 @@ def _decoded(text: str) -> IO[bytes]:
     return io.BytesIO(base64.b64decode(text))
 
 
-def _relation(element: Element, folder: str) -> Relation:
+def _relationship(element: Element, folder: str) -> Relationship:
     kind = (attribute(element, "Type") or "").rstrip("/").rpartition("/")[2]
     target = attribute(element, "Target") or ""
     if attribute(element, "TargetMode") == "External":
-        return Relation(kind, target, is_external=True)
+        return Relationship(kind, target, is_external=True)
     path = unquote(target).replace("\\", "/")
     absolute = path if path.startswith("/") else posixpath.join("/", folder, path)
-    return Relation(kind, posixpath.normpath(absolute).lstrip("/"))
+    return Relationship(kind, posixpath.normpath(absolute).lstrip("/"))

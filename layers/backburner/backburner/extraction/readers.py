@@ -1,6 +1,6 @@
-"""Each format's own reader, imported when it is needed: a child reads one document."""
+"""Maps each format to its reader, imported only when needed, because a child reads one document."""
 
-# ruff: noqa: PLC0415 - that is what this module is for
+# ruff: noqa: PLC0415 - that is the purpose of this module
 
 from collections.abc import Callable
 
@@ -8,17 +8,17 @@ from backburner.documents.plain_text import Extracted, checked
 from backburner.errors import JobError, Reason
 from backburner.extraction.encodings import declared_charset, decoded, head_of, text_of
 from backburner.extraction.formats import Format, unsupported, written_format
-from backburner.extraction.marks import is_binary
+from backburner.extraction.magic_numbers import is_binary
 from backburner.extraction.packages import Package
 
 MAX_PAGES = 5_000
 """Pages of a PDF, slides of a presentation."""
 Read = Callable[[bytes, str], Extracted]
-"""How a reader has something read that is in its document, an attachment say: bytes and name. Raises `JobError`."""
+"""Reads something inside a document, such as an attachment, from its bytes and name. Raises `JobError`."""
 
 
-def read_as(kind: Format, body: bytes, name: str, inner: Read) -> Extracted:  # noqa: PLR0911 - one for each family
-    """What is in a document of this format. Raises `JobError`."""
+def read_as(kind: Format, body: bytes, name: str, inner: Read) -> Extracted:  # noqa: PLR0911 - one for each family of formats
+    """The text of a document in this format. Raises `JobError`."""
     match kind:
         case Format.TEXT | Format.HTML:
             return _text_or_page(body, name)
@@ -76,9 +76,9 @@ def _written(kind: Format, body: bytes) -> Extracted:
 
 
 def _not_pictures_only(found: Extracted) -> Extracted:
-    """The same. Raises `JobError` where there are pictures in it, and no text at all."""
+    """The page. Raises `JobError` if it has pictures but no text."""
     if found.notes and not found.text.strip():
-        what = f"an HTML page of {found.notes[0]}: run them through OCR and upload the result"
+        what = f"an HTML page of {found.notes[0]}: run it through OCR and upload the result"
         raise JobError(Reason.UNREADABLE_DOCUMENT, what)
     return found
 
@@ -118,7 +118,7 @@ def _slides(kind: Format, body: bytes) -> Extracted:
 
     slides = _refuse_encrypted(body, kind).count("ppt/slides/")
     if slides > MAX_PAGES:
-        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{slides} slides, at most {MAX_PAGES} are read: cut it up")
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{slides} slides, at most {MAX_PAGES} are read: split it up")
     return read_pptx(body)
 
 

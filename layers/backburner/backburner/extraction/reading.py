@@ -1,4 +1,4 @@
-"""From bytes to text, whatever the format. Raises `JobError` naming what is wrong and what to do about it."""
+"""From bytes to text, in any format. Raises `JobError` saying what is wrong and what to do about it."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from backburner.extraction.plausibility import plausible
 from backburner.extraction.readers import read_as
 
 MAX_NESTED = 6
-"""Documents in documents: attachments of mails in attachments."""
+"""How deep documents may be nested: attachments of attached mails, for example."""
 _NAMES = {
     Format.TEXT: "text",
     Format.HTML: "HTML page",
@@ -29,9 +29,9 @@ _MAY_BE_SCANS = frozenset({Format.PDF, Format.PPTX, Format.DOCX})
 
 
 def read(body: bytes, name: str, depth: int = 0) -> Extracted:
-    """The text of a document: Markdown where its format has structure, verbatim where it is text."""
+    """The text of a document: Markdown if its format has structure, verbatim if it is text."""
     if depth > MAX_NESTED:
-        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"documents nested deeper than {MAX_NESTED}: upload it by itself")
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"nested deeper than {MAX_NESTED} documents: upload it by itself")
     kind = packed_format(body) or written_format(head_of(body, MAIL_HEAD_CHARS), name)
     extracted = plausible(read_as(kind, body, name, partial(read, depth=depth + 1)), _named(kind))
     if not extracted.text.strip():
@@ -40,7 +40,7 @@ def read(body: bytes, name: str, depth: int = 0) -> Extracted:
 
 
 def _empty(kind: Format, size_bytes: int) -> JobError:
-    """What to say of a document that holds no text."""
+    """What to say about a document without text."""
     if kind in _MAY_BE_SCANS:
         what = f"{_named(kind)} without text, probably a scan: run it through OCR and upload the result"
         return JobError(Reason.UNREADABLE_DOCUMENT, what)
@@ -49,6 +49,6 @@ def _empty(kind: Format, size_bytes: int) -> JobError:
 
 
 def _named(kind: Format) -> str:
-    """What a format is called in messages, with its article as one says it: an XLSX, an HTML page, a PDF."""
+    """A format's name in messages, with its article: an XLSX, an HTML page, a PDF."""
     name = _NAMES.get(kind, kind.name)
     return f"{'an' if name[0] in _SPOKEN_AS_VOWEL else 'a'} {name}"

@@ -1,4 +1,4 @@
-"""Fields: their result is the text; their instruction says where links lead and what forms hold."""
+"""Word fields: the result is the text; the instruction holds the addresses of links and the contents of forms."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ _SYMBOL = re.compile(r'\s*SYMBOL\s+(0x[0-9a-f]+|\d+)(?:.*?\\f\s+"?([^"\\]+)"?)?'
 _FORMULA = re.compile(r"\s*EQ\s+(\S.*)", re.IGNORECASE | re.DOTALL)
 _CHECK_BOX, _CHOICE = 1, 2
 _USE_DEFAULT = 25
-"""A form field's result that is not set."""
+"""The result of a form field that has not been set."""
 
 
 @dataclass
 class Form:
-    """A field of a form."""
+    """A form field."""
 
     kind: int | None = None
     result: int = _USE_DEFAULT
@@ -25,7 +25,7 @@ class Form:
     choices: list[str] = field(default_factory=list)
 
     def property(self, word: str, value: int) -> None:
-        """A control word of it."""
+        """Set a property by its control word."""
         match word:
             case "fftype":
                 self.kind = value
@@ -35,7 +35,7 @@ class Form:
                 self.default = value
 
     def shown(self) -> str:
-        """What a page shows of it, if its result does not."""
+        """What is shown if the field has no result."""
         chosen = self.default if self.result == _USE_DEFAULT else self.result
         if self.kind == _CHECK_BOX:
             return TICKED if chosen else UNTICKED
@@ -46,21 +46,21 @@ class Form:
 
 @dataclass
 class Field:
-    """A field that is being read."""
+    """A field being read."""
 
-    begins: tuple[int, int] = (0, 0)
-    """Where in its paragraph that begins."""
+    start: tuple[int, int] = (0, 0)
+    """Its position in the paragraph."""
     instruction: str = ""
     form: Form = field(default_factory=Form)
 
     @property
     def address(self) -> str:
-        """Where a link leads."""
+        """The address of a link."""
         found = _LINK.match(self.instruction)
         return found[1] if found else ""
 
     def shown(self) -> str:
-        """What stands for a result that is not there."""
+        """What to show in place of a missing result."""
         if found := _SYMBOL.match(self.instruction):
             return symbol(int(found[1], 0), (found[2] or "Symbol").strip())
         if found := _FORMULA.match(self.instruction):

@@ -1,4 +1,4 @@
-"""Lists as Word counts them: levels with patterns, in DOC as in RTF."""
+"""Lists as Word numbers them, with patterns per level, in DOC and RTF."""
 
 from dataclasses import dataclass, field
 
@@ -14,31 +14,31 @@ MAX_LEVELS = 9
 
 
 def form_of(code: int) -> Numbering:
-    """The form that a code of Word stands for; digits if it is not known."""
+    """The number format for one of Word's codes; digits if unknown."""
     return _FORMS.get(code, Numbering.DECIMAL)
 
 
 @dataclass
 class Level:
-    """A level of a list: how it counts and what it writes around its numbers."""
+    """A list level: its number format and the text around the number."""
 
     form: Numbering = Numbering.DECIMAL
     start: int = 1
     pattern: str = ""
-    """Characters below 9 stand for the number of that level."""
+    """Characters below 9 stand for the number of the level with that index."""
     is_legal: bool = False
     """Whether the numbers of outer levels are shown in digits."""
 
 
 @dataclass
-class Counted:
-    """A list with its levels and where it stands."""
+class ListCounter:
+    """A list with its levels and the current number of each."""
 
     levels: list[Level] = field(default_factory=list)
     numbers: list[int | None] = field(default_factory=lambda: [None] * MAX_LEVELS)
 
     def label(self, depth: int) -> str:
-        """What stands before the next item of a level."""
+        """Count the next item of a level; returns its label."""
         depth = min(max(depth, 0), MAX_LEVELS - 1)
         level = self._level(depth)
         before = self.numbers[depth]
@@ -58,6 +58,6 @@ class Counted:
         depth = ord(char)
         if depth >= MAX_LEVELS:
             return char
-        of = self._level(depth)
-        form = Numbering.DECIMAL if level.is_legal and of.form is not Numbering.PADDED else of.form
+        level_shown = self._level(depth)
+        form = Numbering.DECIMAL if level.is_legal and level_shown.form is not Numbering.PADDED else level_shown.form
         return ordinal(self.numbers[depth] or 0, form)

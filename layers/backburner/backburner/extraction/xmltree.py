@@ -1,4 +1,4 @@
-"""XML of strangers: no entities, nothing from the network or the disk."""
+"""XML from untrusted files: no entities, nothing from the network or the disk."""
 
 import re
 import zipfile
@@ -10,17 +10,17 @@ from lxml import etree
 
 from backburner.errors import JobError, Reason
 
-Element = etree._Element  # noqa: SLF001 - lxml's own name of its public class
+Element = etree._Element  # noqa: SLF001 - lxml's own name for its public class
 _ENTITY = re.compile(rb"<\0{0,3}!\0{0,3}E\0{0,3}N\0{0,3}T\0{0,3}I\0{0,3}T\0{0,3}Y")
-"""A declaration, in UTF-8, UTF-16 or UTF-32. Office programs write none; they serve to blow a document up."""
+"""A declaration, in UTF-8, UTF-16 or UTF-32. Office programs write none; attackers use them to blow up a document."""
 _ENTITY_BYTES = 32
-"""As long as such a declaration's beginning is in UTF-32."""
+"""The length of its beginning in UTF-32."""
 
 _MAX_DIGITS = 9
 
 
 def parse_xml(body: bytes, what: str) -> Element:
-    """The root of an XML document. Raises `JobError` (`unreadable_document`), naming `what` it is part of."""
+    """The root of an XML document, called `what` in messages. Raises `JobError` (`unreadable_document`)."""
     if _ENTITY.search(body):
         raise _entities(what)
     parser = etree.XMLParser(
@@ -33,9 +33,9 @@ def parse_xml(body: bytes, what: str) -> Element:
 
 
 def stream_xml(file: IO[bytes], what: str, tags: Sequence[str]) -> Iterator[tuple[Literal["start", "end"], Element]]:
-    """The beginnings and ends of such elements, while the file is read; whoever asks clears what is done with.
+    """The starts and ends of elements with these tags as the file is parsed; the caller clears finished elements.
 
-    Raises `JobError` as `parse_xml` does, also where the file cannot be unpacked.
+    Raises `JobError` as `parse_xml` does, also if the file cannot be unpacked.
     """
     events = etree.iterparse(
         _Watched(file, what), events=("start", "end"), tag=tags, resolve_entities=False, no_network=True,
@@ -49,7 +49,7 @@ def stream_xml(file: IO[bytes], what: str, tags: Sequence[str]) -> Iterator[tupl
 
 
 def complete_elements(file: IO[bytes], what: str, *names: str) -> Iterator[Element]:
-    """Each element of these local names, whole, in order, and emptied when the next one is asked for."""
+    """Each element with one of these local names, complete and in order; cleared when the next one is requested."""
     for event, element in stream_xml(file, what, [f"{{*}}{name}" for name in names]):
         if event == "start":
             continue
@@ -60,13 +60,13 @@ def complete_elements(file: IO[bytes], what: str, *names: str) -> Iterator[Eleme
 
 
 class _Watched:
-    """A file of which no piece is parsed that declares entities."""
+    """A file that cannot be read past an entity declaration."""
 
     def __init__(self, file: IO[bytes], what: str) -> None:
         self._file, self._what, self._end = file, what, b""
 
     def read(self, size: int = -1) -> bytes:
-        """The next piece."""
+        """The next chunk."""
         piece = self._file.read(size)
         if _ENTITY.search(self._end + piece):
             raise _entities(self._what)
@@ -83,13 +83,13 @@ def _damaged(what: str) -> JobError:
 
 
 def local_name(element: Element) -> str:
-    """The name of an element without its namespace: `p`, whatever prefix its writer chose; "" of anything else."""
+    """An element's name without namespace: `p`, whatever the prefix; "" for comments and the like."""
     tag = element.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def attribute(element: Element, name: str) -> str | None:
-    """The value of an attribute by its local name, in whatever namespace; None where there is none."""
+    """The value of an attribute by its local name, in any namespace; None if absent."""
     value = element.get(name)
     if value is not None:
         return value
@@ -97,5 +97,5 @@ def attribute(element: Element, name: str) -> str | None:
 
 
 def whole_number(text: str | None, *, otherwise: int = 0) -> int:
-    """The value of an attribute that counts something; `otherwise` where it is missing or says anything else."""
+    """The value of a counting attribute; `otherwise` if it is missing or not a number."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else otherwise

@@ -125,7 +125,7 @@ class MemoryBudget:
         if size_bytes > self.most_document_bytes:
             most = f"at most {self.most_document_bytes // MEBIBYTE} MB are read"
             by_memory = self.most_document_bytes < MAX_DOCUMENT_BYTES
-            remedy = "cut it up, or raise the functions' memory" if by_memory else "cut it up"
+            remedy = "split it up, or raise the functions' memory" if by_memory else "split it up"
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{size_bytes} bytes: {most}; {remedy}")
 
     @asynccontextmanager

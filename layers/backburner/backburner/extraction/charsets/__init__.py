@@ -1,1 +1,1 @@
-"""From bytes to characters: what charsets' names mean, Unicode's own forms, the older encodings, and guessing them."""
+"""From bytes to characters: charset names, the forms of Unicode, legacy encodings, and guessing them."""

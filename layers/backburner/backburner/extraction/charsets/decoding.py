@@ -1,21 +1,21 @@
-"""What a decoder made of bytes, and whether that can be what they say."""
+"""The result of decoding bytes, and whether the encoding can be the right one."""
 
 import codecs
 from dataclasses import dataclass, field
 
 BAD = "\ufffd"
-"""Stands for a byte that is no character."""
+"""Replaces an invalid byte."""
 FEW_BAD = 3
-"""So many bad bytes are few, however short the text."""
+"""This many bad bytes are acceptable, however short the text."""
 MAX_BAD_SHARE = 0.02
-"""Share of the characters beyond ASCII that may be bad in a longer text."""
+"""Share of bad characters among those beyond ASCII that is acceptable in a longer text."""
 ENCODED_BAD = BAD.encode()
 _GOOD_FOR_EACH_BAD = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoding:
-    """A text, how many of its characters beyond ASCII are good, and how many bytes were none."""
+    """A text, the number of its valid characters beyond ASCII, and the number of invalid bytes."""
 
     text: str = field(repr=False)
     good: int
@@ -23,12 +23,12 @@ class Decoding:
 
     @property
     def fits(self) -> bool:
-        """Whether the encoding is the text's: few bytes are bad, and far more are good."""
+        """Whether the encoding is plausible: few bytes are bad, and far more are good."""
         return self.bad <= max(FEW_BAD, MAX_BAD_SHARE * self.good) and self.good >= _GOOD_FOR_EACH_BAD * self.bad
 
 
 def decode(body: bytes, codec: str) -> Decoding:
-    """The bytes by an encoding, with one U+FFFD for each that is no character in it."""
+    """The bytes decoded, with one U+FFFD for each invalid one."""
     text, _ = codecs.lookup(codec).decode(body, "replace")
     bad = text.count(BAD)
     if bad and codec == "utf-8":

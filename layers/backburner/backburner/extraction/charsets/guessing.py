@@ -1,4 +1,4 @@
-"""Which encoding a text is in that is not Unicode and does not say."""
+"""Guesses the encoding of a text that is not Unicode and declares none."""
 
 import math
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ from backburner.errors import JobError, Reason
 from backburner.extraction.charsets.decoding import Decoding, beyond_ascii
 from backburner.extraction.charsets.labels import codec_of
 from backburner.extraction.charsets.legacy import decode_legacy
-from backburner.extraction.charsets.spelling import has_signs_only, oddness
+from backburner.extraction.charsets.spelling import has_only_symbols, oddness
 
 SAMPLE_BYTES = 200_000
-"""So much of a long text is looked at for its encoding."""
+"""How much of a long text is examined to find its encoding."""
 MAX_ALPHABET = 100
-"""Cyrillic has 66 letters, Arabic and Vietnamese fewer than 90 with their marks; DOS frames and signs come on top."""
+"""Cyrillic has 66 letters, Arabic and Vietnamese fewer than 90 with diacritics; DOS frames and symbols add some."""
 MAX_ODDNESS = 0.3
-"""Beyond it nothing that was tried is the text's encoding."""
+"""Above it, none of the encodings tried is right."""
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
-"""They say nothing of letters."""
+"""They say nothing about letters."""
 _FEW = 8
 _SOME = 16
 _MAX_OF_OTHER_CASE = 0.1
@@ -40,32 +40,32 @@ _RARE = frozenset(
 )  # fmt: skip
 _SELDOM = ("mac", "cp4", "cp8", "ibm", "johab")
 _ROMANIAN = str.maketrans("\u0218\u0219\u021a\u021b", "\u015e\u015f\u0162\u0163")
-"""A comma or a cedilla below: what older encodings had not told apart leaves no doubt."""
+"""Comma or cedilla below: older encodings do not tell them apart, so the difference leaves no doubt."""
 _PRIORS = {"rare": 0.7, "seldom": 0.85}
-"""How much less likely an encoding is where there are few letters to go by."""
+"""How much less likely an encoding is when there are few letters to go by."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Reading:
-    """The sample as one or more encodings have it, and how likely that is."""
+    """The sample as decoded by one or more encodings, and how likely that is."""
 
     text: str = field(repr=False)
     encodings: list[str]
     likelihood: float
-    odd: float
+    oddness: float
 
 
 def guessed(body: bytes) -> str:
-    """The text, by the frequency of its letters and how they stand together.
+    """The text, by the frequency of its letters and letter pairs.
 
-    Raises `JobError` where no encoding fits, or more than one: it names them.
+    Raises `JobError` if no encoding fits, or several do: it names them.
     """
     sample = body[:SAMPLE_BYTES].translate(None, _CONTROLS)
     western = sample.decode("cp1252", "replace")
-    if has_signs_only(western):
+    if has_only_symbols(western):
         return body.decode("cp1252", "replace")
     readings = _readings(sample)
-    if not readings or readings[0].odd > MAX_ODDNESS or _is_character_table(readings[0].text, len(sample)):
+    if not readings or readings[0].oddness > MAX_ODDNESS or _is_character_table(readings[0].text, len(sample)):
         raise unknown()
     best = readings[0]
     if len(readings) > 1 and readings[1].likelihood > _doubtful_share(best.text) * best.likelihood:
@@ -77,10 +77,10 @@ def guessed(body: bytes) -> str:
 
 
 def _is_capitals_of(other: _Reading, best: _Reading) -> bool:
-    """Whether Cyrillic in nothing but capitals may have been read as small letters: KOI8 and Windows swap them."""
+    """Whether Cyrillic in all capitals may have been read as lower case: KOI8 and Windows-1251 swap them."""
     letters = [char for char in best.text if char > "\x7f" and char.isalpha()]
     others = [char for char in other.text if char > "\x7f" and char.isalpha()]
-    if not letters or not others or other.odd > MAX_ODDNESS:
+    if not letters or not others or other.oddness > MAX_ODDNESS:
         return False
     is_small = letters[0].islower() and sum(map(str.isupper, letters)) <= _MAX_OF_OTHER_CASE * len(letters)
     is_large = sum("\u0400" <= char < "\u0430" for char in others) >= (1 - _MAX_OF_OTHER_CASE) * len(others)
@@ -88,24 +88,24 @@ def _is_capitals_of(other: _Reading, best: _Reading) -> bool:
 
 
 def _is_character_table(text: str, size_bytes: int) -> bool:
-    """Whether a text has more different characters than any alphabet, a byte for each: binary data."""
+    """Whether a one-byte text has more different characters than any alphabet: binary data."""
     return len(text) == size_bytes and len({char for char in text if char > "\x7f"}) > MAX_ALPHABET
 
 
 def unknown() -> JobError:
-    """What to say where no encoding fits."""
+    """What to say if no encoding fits."""
     return JobError(Reason.UNREADABLE_DOCUMENT, "text in an unknown encoding: save it as UTF-8 and upload it again")
 
 
 def _ambiguous(one: str, other: str) -> JobError:
     return JobError(
         Reason.UNREADABLE_DOCUMENT,
-        f"text whose encoding may be {one} or {other}, which differ in it: save it as UTF-8 and upload it again",
+        f"text whose encoding may be {one} or {other}, which disagree about it: save it as UTF-8 and upload it again",
     )
 
 
 def _readings(sample: bytes) -> list[_Reading]:
-    """What the sample may say, the likeliest first; encodings that make the same of it are one reading."""
+    """What the sample may say, likeliest first; encodings that decode it to the same text share a reading."""
     texts: dict[str, tuple[str, list[tuple[str, float]]]] = {}
     for found in chardet.detect_all(sample, ignore_threshold=True, include_encodings=_TRIED):
         encoding = found["encoding"]
@@ -122,7 +122,7 @@ def _readings(sample: bytes) -> list[_Reading]:
 
 
 def _decoding(sample: bytes, encoding: str) -> Decoding | None:
-    """The sample by an encoding that fits it; a character that the sample cuts in two does not count."""
+    """The sample in an encoding that fits it; a character cut off at the end of the sample does not count."""
     found = decode_legacy(sample, codec_of(encoding) or encoding)
     return found if found.bad <= (len(sample) == SAMPLE_BYTES) else None
 
@@ -132,7 +132,7 @@ def _reading(text: str, found: list[tuple[str, float]]) -> _Reading:
     few = beyond_ascii(text) <= _FEW
     confidence = max(share * (_prior(encoding) if few else 1.0) for encoding, share in found)
     likelihood = confidence * math.exp(-_WEIGHT_OF_ODDNESS * odd)
-    return _Reading(text=text, encodings=[encoding for encoding, _ in found], likelihood=likelihood, odd=odd)
+    return _Reading(text=text, encodings=[encoding for encoding, _ in found], likelihood=likelihood, oddness=odd)
 
 
 def _prior(encoding: str) -> float:
@@ -145,7 +145,7 @@ def _prior(encoding: str) -> float:
 
 
 def _doubtful_share(text: str) -> float:
-    """How near to the best another reading must come to leave doubt; the more letters there are, the nearer."""
+    """How close to the best another reading must come to raise doubt; the more letters, the closer."""
     letters = beyond_ascii(text)
     if letters <= _FEW:
         return 0.85

@@ -1,8 +1,8 @@
-"""What the name of a charset stands for, as browsers and mail programs read it.
+"""What charset names mean, as browsers and mail programs read them.
 
-The WHATWG's Encoding Standard decides (https://encoding.spec.whatwg.org/#names-and-labels): a page or a mail that says
-`iso-8859-1` is in Windows-1252, one that says `gb2312` in GB18030, because that is what its writer's program wrote.
-Python knows most of the standard's labels, but by the letter; this table holds where they differ.
+The WHATWG Encoding Standard decides (https://encoding.spec.whatwg.org/#names-and-labels): a page or mail that declares
+`iso-8859-1` is in Windows-1252, one that declares `gb2312` in GB18030, because that is what programs write. Python
+knows most of the standard's labels but takes them literally; these tables hold the differences.
 """
 
 import codecs
@@ -22,7 +22,7 @@ _AS_BROWSERS = {
     "iso2022_jp_1": "iso2022_jp",
     "iso2022_jp_ext": "iso2022_jp",
 }
-"""Python's name of an encoding, and of the larger one that is meant by it."""
+"""Python's name for an encoding, and for the superset that is meant by it."""
 
 _UNKNOWN_TO_PYTHON = {
     "x-sjis": "cp932",
@@ -109,9 +109,9 @@ _UNKNOWN_TO_PYTHON = {
 
 
 def codec_of(label: str | None) -> str | None:
-    """Python's name of the encoding that a declared charset stands for; None where nobody knows it.
+    """Python's name for the encoding that a declared charset means; None if it is unknown.
 
-    `x-cp1251`, `"Windows-1251"`, `cp-1251` and `win1251` are taken for what they mean.
+    `x-cp1251`, `"Windows-1251"`, `cp-1251` and `win1251` are understood.
     """
     name = (label or "").strip(" \t\r\n\f\"';").lower()
     for tried in _spellings(name):
@@ -121,13 +121,13 @@ def codec_of(label: str | None) -> str | None:
             found = codecs.lookup(tried)
         except (LookupError, ValueError):
             continue
-        if found._is_text_encoding:  # noqa: SLF001 - tells `hex` and `rot13` from encodings of text
+        if found._is_text_encoding:  # noqa: SLF001 - tells `hex` and `rot13` from text encodings
             return _AS_BROWSERS.get(found.name, found.name)
     return None
 
 
 def _spellings(name: str) -> list[str]:
-    """A label as it stands, and as it was probably meant."""
+    """A label as written, and as it was probably meant."""
     if not name or not name.isascii():
         return []
     plain = name.removeprefix("x-")

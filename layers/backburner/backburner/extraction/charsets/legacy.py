@@ -1,7 +1,7 @@
-"""The encodings before Unicode, read as generously as browsers do.
+"""The encodings before Unicode, decoded as leniently as browsers do.
 
-Python reads the standards to the letter, but what calls itself EUC-JP or ISO-2022-JP has the characters that Microsoft
-and NEC added (①, ㈱, 髙), and Big5 those of Hong Kong.
+Python follows the standards to the letter, but texts in EUC-JP or ISO-2022-JP contain the characters that Microsoft and
+NEC added (①, ㈱, 髙), and texts in Big5 those of Hong Kong.
 """
 
 import re
@@ -9,19 +9,19 @@ import re
 from backburner.extraction.charsets.decoding import Decoding, decode
 
 SHIFTS = re.compile(rb"\x1b(?:\$[@AB]|\$\([@-DO-Q]|\$\)[A-H]|\([IJ])")
-"""How ISO-2022 begins a stretch of another alphabet."""
+"""The escape sequences by which ISO-2022 switches alphabets."""
 _HZ = re.compile(rb"~\{(?:[!-w][!-~])+~\}")
-_LARGER = {"cp950": ("big5hkscs",), "euc_jp": ("euc_jis_2004",), "iso2022_jp": ("iso2022_jp_ext", "iso2022_jp_2004")}
+_SUPERSETS = {"cp950": ("big5hkscs",), "euc_jp": ("euc_jis_2004",), "iso2022_jp": ("iso2022_jp_ext", "iso2022_jp_2004")}
 _STRETCH = re.compile(rb"(\x1b\$[@B]|\x1b\([BJIH])")
 _EUC_PAIR = re.compile(rb"\x8f[\xa1-\xfe]{2}|[\xa1-\xfe]{2}|\x8e[\xa1-\xdf]")
 
 
 def decode_legacy(body: bytes, codec: str) -> Decoding:
-    """The bytes by the named encoding, or by a larger one of the same family that explains more of them."""
+    """The bytes in this encoding, or in a superset of it that decodes more of them."""
     found = decode(body, codec)
-    for larger in _LARGER.get(codec, ()):
+    for superset in _SUPERSETS.get(codec, ()):
         if found.bad:
-            found = min(found, decode(body, larger), key=lambda one: one.bad)
+            found = min(found, decode(body, superset), key=lambda one: one.bad)
     if found.bad and codec in ("euc_jp", "iso2022_jp"):
         shifted = _euc_as_shift_jis(body) if codec == "euc_jp" else _iso2022_as_shift_jis(body)
         found = min(found, decode(shifted, "cp932"), key=lambda one: one.bad)
@@ -29,7 +29,7 @@ def decode_legacy(body: bytes, codec: str) -> Decoding:
 
 
 def decode_shifted(body: bytes) -> Decoding | None:
-    """Seven-bit Japanese, Korean or Chinese (ISO-2022, HZ), which says itself that it is; None where it is not that."""
+    """Seven-bit Japanese, Korean or Chinese (ISO-2022, HZ), recognised by its escapes; None if it is not that."""
     if not body.isascii():
         return None
     codecs = ("iso2022_jp", "iso2022_kr") if SHIFTS.search(body) else ("hz",) if _HZ.search(body) else ()
@@ -38,14 +38,14 @@ def decode_shifted(body: bytes) -> Decoding | None:
 
 
 def _euc_as_shift_jis(body: bytes) -> bytes:
-    """The same characters in Shift_JIS, whose decoder knows the added ones."""
+    """The same characters in Shift_JIS, whose decoder knows the additions."""
     return _EUC_PAIR.sub(lambda pair: _euc_character(pair[0]), body)
 
 
 def _euc_character(code: bytes) -> bytes:
     if code[0] == 0x8E:  # noqa: PLR2004 - a narrow katakana follows
         return code[1:]
-    if code[0] == 0x8F:  # noqa: PLR2004 - JIS X 0212, which Shift_JIS has not
+    if code[0] == 0x8F:  # noqa: PLR2004 - JIS X 0212, which Shift_JIS lacks
         return b"\xfd"
     return _shift_jis(code[0] & 0x7F, code[1] & 0x7F)
 
@@ -66,9 +66,9 @@ def _iso2022_as_shift_jis(body: bytes) -> bytes:
 
 
 def _shift_jis(row: int, column: int) -> bytes:
-    """A place of the table of JIS X 0208 (0x21 to 0x7E each) in Shift_JIS."""
+    """A position in JIS X 0208 (0x21 to 0x7E each) as Shift_JIS."""
     if not (0x21 <= row <= 0x7E and 0x21 <= column <= 0x7E):  # noqa: PLR2004 - the table's edges
         return bytes((row, column))
     first = (row - 0x21) // 2 + 0x81
-    second = column + (0x7E if not row % 2 else 0x1F + (column > 0x5F))  # noqa: PLR2004 - 0x7F is left out
+    second = column + (0x7E if not row % 2 else 0x1F + (column > 0x5F))  # noqa: PLR2004 - 0x7F is skipped
     return bytes((first if first <= 0x9F else first + 0x40, second))  # noqa: PLR2004 - the table's second half

@@ -1,4 +1,4 @@
-"""How oddly characters stand together: a wrong encoding mixes alphabets and cases in words, and puts signs in them."""
+"""How odd characters look together: a wrong encoding mixes scripts and cases in words, and puts symbols in them."""
 
 import re
 import unicodedata
@@ -7,15 +7,15 @@ from functools import cache
 SAMPLE_CHARS = 2_000
 _BEYOND = re.compile(r"[^\x00-\x7f]")
 _BETWEEN_LETTERS = frozenset("’‘·‐-")
-_SIGNS = frozenset("’‘“”„–—•…£€¥§©®™°º²³½¼«»№±×")
+_COMMON_SYMBOLS = frozenset("’‘“”„–—•…£€¥§©®™°º²³½¼«»№±×")
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "HALFWIDTH", "FULLWIDTH"})
-"""They stand together in words, and beside others without a space."""
-_UNWRITTEN = 3.0
+"""They form words together, and adjoin other scripts without a space."""
+_NEVER_WRITTEN = 3.0
 _IN_PLACE = re.compile(
     r"""
     (?<=[A-Za-z])[’](?=[A-Za-z\s.,;:)]|$)       # an apostrophe
-    | (?<![A-Za-z])[“‘«](?=[A-Za-z0-9\s])       # quotes that open
-    | (?<=[A-Za-z0-9.,!?\s])[”»](?![A-Za-z])    # and close
+    | (?<![A-Za-z])[“‘«](?=[A-Za-z0-9\s])       # opening quotes
+    | (?<=[A-Za-z0-9.,!?\s])[”»](?![A-Za-z])    # closing quotes
     | (?<=[\s\d])[–—](?=[\s\d])                 # dashes
     | (?:^|(?<=\s))[•©§®](?=\s|\d)
     | (?<=[A-Za-z])[™®](?![A-Za-z])
@@ -27,22 +27,22 @@ _IN_PLACE = re.compile(
 )
 
 
-def has_signs_only(text: str) -> bool:
-    """Whether all beyond ASCII are signs as English has them, where they belong: quotes, 5 °C, £12."""
+def has_only_symbols(text: str) -> bool:
+    """Whether everything beyond ASCII is a symbol used in English, where it belongs: quotes, 5 °C, £12."""
     return _BEYOND.search(text) is not None and _BEYOND.search(_IN_PLACE.sub("", text)) is None
 
 
 def oddness(text: str) -> float:
-    """0 where the characters beyond ASCII stand as in words and sentences; about 1 where none does."""
+    """0 if the characters beyond ASCII look like those of words and sentences; about 1 if none does."""
     sample = text[:SAMPLE_CHARS]
     found = [_odd_at(sample, match.start()) for match in _BEYOND.finditer(sample)]
     return sum(found) / len(found) if found else 0.0
 
 
-def _odd_at(text: str, place: int) -> float:
-    before = _kind(text[place - 1]) if place else " "
-    after = _kind(text[place + 1]) if place + 1 < len(text) else " "
-    return _odd(text[place], before, after)
+def _odd_at(text: str, index: int) -> float:
+    before = _kind(text[index - 1]) if index else " "
+    after = _kind(text[index + 1]) if index + 1 < len(text) else " "
+    return _odd(text[index], before, after)
 
 
 @cache
@@ -51,12 +51,12 @@ def _odd(char: str, before: str, after: str) -> float:
     in_word = before[0] == "L" and after[0] == "L"
     match kind[0]:
         case "X":
-            return _UNWRITTEN
+            return _NEVER_WRITTEN
         case "B":
             return 1.0 if "L" in (before[0], after[0]) else 0.0 if "B" in (before[0], after[0]) else 0.1
         case "S":
             beside_letter = "L" in (before[0], after[0])
-            return (0.5 if beside_letter else 0.0) + (0.5 if char not in _SIGNS else 0.0)
+            return (0.5 if beside_letter else 0.0) + (0.5 if char not in _COMMON_SYMBOLS else 0.0)
         case "P":
             return float(in_word and char not in _BETWEEN_LETTERS)
         case "L":
@@ -66,7 +66,7 @@ def _odd(char: str, before: str, after: str) -> float:
 
 
 def _odd_letter(kind: str, before: str, after: str) -> float:
-    """Letters of another alphabet beside it, or capitals within a word."""
+    """Adjoining letters of another script, or capitals within a word."""
     odd = 0.0
     for other in (before, after):
         odd += other[0] == "L" and other[2:] != kind[2:] and "EAST" not in (other[2:], kind[2:])
@@ -79,7 +79,7 @@ def _odd_letter(kind: str, before: str, after: str) -> float:
 
 @cache
 def _kind(char: str) -> str:
-    """What a character is: `LUGREEK` or `LlLATIN`, a mark, a digit, punctuation, a sign, a line."""
+    """A character's kind: `LUGREEK` or `LlLATIN`, a diacritic, a digit, punctuation, a symbol, a frame."""
     category = unicodedata.category(char)
     if "\u2500" <= char <= "\u259f":
         return "B"

@@ -1,4 +1,4 @@
-"""The forms of Unicode: UTF-8, UTF-16 and UTF-32, with a mark at their beginning or without."""
+"""The forms of Unicode: UTF-8, UTF-16 and UTF-32, with or without a byte order mark."""
 
 import codecs
 import re
@@ -18,11 +18,11 @@ _ODD = frozenset({"Cc", "Cn", "Co", "Cs"})
 _MAX_ODD = 0.01
 _LAYOUT = frozenset("\t\n\v\f\r")
 _BREAK = re.compile("[\\s.,:;!?\u3001\u3002\uff0c\u060c\u0964-]")
-"""What separates words or sentences, in any alphabet: a text without one is none."""
+"""Separators of words or sentences in any script: a text has at least one."""
 
 
 def decode_marked(body: bytes) -> Decoding | None:
-    """What stands behind a mark; None without one."""
+    """The text after a byte order mark; None without one."""
     mark, codec = next(((mark, codec) for mark, codec in _MARKS if body.startswith(mark)), (b"", ""))
     if not mark:
         return None
@@ -30,7 +30,7 @@ def decode_marked(body: bytes) -> Decoding | None:
 
 
 def decode_utf8(body: bytes) -> Decoding:
-    """UTF-8; pairs of surrogates that some programs write as two characters become the one that is meant."""
+    """UTF-8; surrogate pairs that some programs write as two characters become the one character meant."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
@@ -45,21 +45,21 @@ def decode_utf8(body: bytes) -> Decoding:
 
 
 def decode_wide(body: bytes) -> Decoding | None:
-    """UTF-32 or UTF-16 without a mark; None where it is neither.
+    """UTF-32 or UTF-16 without a byte order mark; None if it is neither.
 
-    In the right order of bytes the characters come from few blocks of Unicode, in the wrong one from very many.
+    In the right byte order the characters come from few blocks of Unicode, in the wrong one from very many.
     """
     sample = body[:_SAMPLE_BYTES]
     little_first = len(set(sample[1::2])) <= len(set(sample[::2]))
     for codec in ("utf-32-le", "utf-32-be", "utf-16-le" if little_first else "utf-16-be"):
         width = 4 if "32" in codec else 2
-        if not len(body) % width and is_written(text := sample.decode(codec, "replace")) and _BREAK.search(text):
+        if not len(body) % width and is_plausible_text(text := sample.decode(codec, "replace")) and _BREAK.search(text):
             return decode(body, codec)
     return None
 
 
-def is_written(text: str) -> bool:
-    """Whether nearly all characters are such as people write."""
+def is_plausible_text(text: str) -> bool:
+    """Whether nearly all characters are ones that people write."""
     sample = text[:_SAMPLE_BYTES]
     odd = sum(char == "\ufffd" or (unicodedata.category(char) in _ODD and char not in _LAYOUT) for char in sample)
     return odd <= max(1.0, _MAX_ODD * len(sample))

@@ -1,4 +1,4 @@
-"""The head of a Word file: where its tables are, and how long its texts."""
+"""The file information block (FIB) of a Word file: where its tables are, and how long its texts."""
 
 import struct
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from backburner.errors import JobError, Reason
 from backburner.extraction.compound import Compound, damaged
 
 _WORD_97, _WORD_6 = 0xA5EC, 0xA5DC
-_COUNTS, _PLACES = 76, 154
+_COUNTS, _TABLES_AT = 76, 154
 _ENCRYPTED, _SECOND_TABLE = 0x0100, 0x0200
 _FIRST_FIB_OF_97 = 0xC1 - 32
 
 
 class Table(IntEnum):
-    """The tables that are read, by their numbers in the head."""
+    """The tables that are read, by their index in the FIB."""
 
     STYLES = 1
     FOOTNOTE_MARKS = 2
@@ -33,12 +33,12 @@ class Table(IntEnum):
     BOXES = 56
     HEADER_BOXES = 58
     LISTS = 73
-    LIST_USES = 74
+    LIST_OVERRIDES = 74
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """Characters of each text; they stand one behind the other."""
+    """The length of each text in characters; the texts follow one another."""
 
     body: int
     footnotes: int
@@ -51,12 +51,12 @@ class Lengths:
 
 
 class Fib:
-    """The head. Raises `JobError` where the file is encrypted or of an older Word."""
+    """The file information block. Raises `JobError` if the file is encrypted or from an older Word."""
 
     def __init__(self, compound: Compound) -> None:
         self.document = compound.read("WordDocument")
         self.data = compound.read("Data")
-        if len(self.document) < _PLACES:
+        if len(self.document) < _TABLES_AT:
             raise damaged()
         magic, version = struct.unpack_from("<HH", self.document)
         (flags,) = struct.unpack_from("<H", self.document, 10)
@@ -65,7 +65,7 @@ class Fib:
         if magic == _WORD_6 or version < _FIRST_FIB_OF_97:
             raise JobError(
                 Reason.UNSUPPORTED_TYPE,
-                "a document of Word 95 or older: open it in Word or LibreOffice and save it as DOCX",
+                "a Word 95 or older document: open it in Word or LibreOffice and save it as DOCX",
             )
         if magic != _WORD_97:
             raise damaged()
@@ -75,13 +75,13 @@ class Fib:
 
     def part(self, table: Table) -> bytes:
         """A table's bytes."""
-        first, size = self.place(table)
+        first, size = self.location(table)
         return self.table[first : first + size] if size else b""
 
-    def place(self, table: Table) -> tuple[int, int]:
-        """Where a table begins, and its size."""
-        place = _PLACES + 8 * table
-        if place + 8 > len(self.document):
+    def location(self, table: Table) -> tuple[int, int]:
+        """A table's offset and size."""
+        offset = _TABLES_AT + 8 * table
+        if offset + 8 > len(self.document):
             return 0, 0
-        first, size = struct.unpack_from("<II", self.document, place)
+        first, size = struct.unpack_from("<II", self.document, offset)
         return first, size

@@ -1,26 +1,26 @@
-"""The names of a document's fonts: those of signs show other characters than they hold."""
+"""The font table, needed because symbol fonts show other characters than the file contains."""
 
 import struct
 
 from backburner.extraction.doc.fib import Fib, Table
-from backburner.extraction.symbols import signs, symbol
+from backburner.extraction.symbols import symbol, with_symbols
 
 _NAME_AT = 40
 
 
 class Fonts:
-    """The table of fonts."""
+    """The font table of a document."""
 
     def __init__(self, fib: Fib) -> None:
         self._names = _names(fib.part(Table.FONTS))
 
-    def sign(self, font: int, code: int) -> str:
-        """The sign of a code in a font."""
+    def symbol(self, font: int, code: int) -> str:
+        """The symbol for a code in a font."""
         return symbol(code, self._names[font] if 0 <= font < len(self._names) else "Symbol")
 
     def shown(self, text: str, font: int) -> str:
-        """Text as it is shown: what is in the private area are signs of its font."""
-        return signs(text, self._names[font] if 0 <= font < len(self._names) else "")
+        """Text as shown: characters in the private use area become symbols of the font."""
+        return with_symbols(text, self._names[font] if 0 <= font < len(self._names) else "")
 
 
 def _names(part: bytes) -> list[str]:
@@ -28,12 +28,12 @@ def _names(part: bytes) -> list[str]:
         return []
     (count,) = struct.unpack_from("<H", part)
     names = []
-    place = 4
+    offset = 4
     for _ in range(count):
-        if place >= len(part):
+        if offset >= len(part):
             break
-        size = part[place] + 1
-        name = part[place + _NAME_AT : place + size].decode("utf-16-le", "replace")
+        size = part[offset] + 1
+        name = part[offset + _NAME_AT : offset + size].decode("utf-16-le", "replace")
         names.append(name.partition("\0")[0])
-        place += size
+        offset += size
     return names

@@ -1,4 +1,4 @@
-"""Form fields: what is ticked or chosen stands in the stream of data."""
+"""Form fields, whose state is kept in the data stream."""
 
 import struct
 
@@ -9,40 +9,40 @@ _CHOICE, _TEXT = 2, 0
 _KIND_BITS, _RESULT_BITS = 0b11, 0b11111
 
 
-def read_form(data: bytes, place: int) -> Form:
-    """A field's state; one without a kind where the data are damaged."""
+def read_form(data: bytes, offset: int) -> Form:
+    """A form field's state; it has no kind if the data are damaged."""
     form = Form()
     try:
-        _read(data, place + _HEADER_BYTES, form)
+        _read(data, offset + _HEADER_BYTES, form)
     except (struct.error, IndexError):
         return Form()
     return form
 
 
-def _read(data: bytes, place: int, form: Form) -> None:
-    _, bits = struct.unpack_from("<IH", data, place)
+def _read(data: bytes, offset: int, form: Form) -> None:
+    _, bits = struct.unpack_from("<IH", data, offset)
     kind = bits & _KIND_BITS
     form.result = bits >> 2 & _RESULT_BITS
-    place += 10
-    _, place = _string(data, place)
+    offset += 10
+    _, offset = _string(data, offset)
     if kind == _TEXT:
-        form.text, place = _string(data, place)
+        form.text, offset = _string(data, offset)
     else:
-        (form.default,) = struct.unpack_from("<H", data, place)
-        place += 2
+        (form.default,) = struct.unpack_from("<H", data, offset)
+        offset += 2
     form.kind = kind
     if kind == _CHOICE:
         for _ in range(5):
-            _, place = _string(data, place)
-        _, count, extra = struct.unpack_from("<HHH", data, place)
-        place += 6
+            _, offset = _string(data, offset)
+        _, count, extra = struct.unpack_from("<HHH", data, offset)
+        offset += 6
         for _ in range(count):
-            (length,) = struct.unpack_from("<H", data, place)
-            form.choices.append(data[place + 2 : place + 2 + 2 * length].decode("utf-16-le", "replace"))
-            place += 2 + 2 * length + extra
+            (length,) = struct.unpack_from("<H", data, offset)
+            form.choices.append(data[offset + 2 : offset + 2 + 2 * length].decode("utf-16-le", "replace"))
+            offset += 2 + 2 * length + extra
 
 
-def _string(data: bytes, place: int) -> tuple[str, int]:
-    """A string with its length before and a null behind it."""
-    (length,) = struct.unpack_from("<H", data, place)
-    return data[place + 2 : place + 2 + 2 * length].decode("utf-16-le", "replace"), place + 4 + 2 * length
+def _string(data: bytes, offset: int) -> tuple[str, int]:
+    """A string preceded by its length and followed by a NUL."""
+    (length,) = struct.unpack_from("<H", data, offset)
+    return data[offset + 2 : offset + 2 + 2 * length].decode("utf-16-le", "replace"), offset + 4 + 2 * length

@@ -1,22 +1,22 @@
-"""Lists: their levels, and the uses that paragraphs name."""
+"""List definitions with their levels, and the list overrides that paragraphs refer to."""
 
 import struct
 from dataclasses import dataclass, field
 
 from backburner.extraction.doc.fib import Fib, Table
-from backburner.extraction.wordlists import MAX_LEVELS, Counted, Level, form_of
+from backburner.extraction.wordlists import MAX_LEVELS, Level, ListCounter, form_of
 
-_LIST_BYTES, _USE_BYTES, _LEVEL_BYTES = 28, 16, 28
+_LIST_BYTES, _OVERRIDE_BYTES, _LEVEL_BYTES = 28, 16, 28
 _SIMPLE, _LEGAL = 1, 4
 _STARTS, _FORMATS = 0x10, 0x20
 _NO_DATA = 0xFFFF_FFFF
 
 
 @dataclass
-class _Use:
-    """A use of a list: with starts of its own, if it begins again."""
+class _Override:
+    """A list as paragraphs refer to it: with start numbers of its own, if it restarts."""
 
-    counted: Counted
+    counter: ListCounter
     starts: dict[int, int] = field(default_factory=dict)
 
 
@@ -24,81 +24,81 @@ class Lists:
     """The lists of a document."""
 
     def __init__(self, fib: Fib) -> None:
-        self._uses: list[_Use] = []
+        self._overrides: list[_Override] = []
         try:
-            self._uses = _uses(fib, _lists(fib))
+            self._overrides = _overrides(fib, _lists(fib))
         except (struct.error, IndexError):
-            self._uses = []
+            self._overrides = []
 
-    def label(self, use: int, level: int) -> str | None:
-        """What stands before the next item of a use, counted from 1; None if there is no such list."""
-        if not 1 <= use <= len(self._uses):
+    def label(self, override: int, level: int) -> str | None:
+        """The label of the next item of a list override, numbered from 1; None if there is no such override."""
+        if not 1 <= override <= len(self._overrides):
             return None
-        found = self._uses[use - 1]
+        found = self._overrides[override - 1]
         for depth, start in found.starts.items():
-            found.counted.numbers[depth] = start - 1
+            found.counter.numbers[depth] = start - 1
         found.starts = {}
-        return found.counted.label(level)
+        return found.counter.label(level)
 
 
-def _lists(fib: Fib) -> dict[int, Counted]:
-    first, size = fib.place(Table.LISTS)
+def _lists(fib: Fib) -> dict[int, ListCounter]:
+    first, size = fib.location(Table.LISTS)
     if not size:
         return {}
     table = fib.table
     (count,) = struct.unpack_from("<H", table, first)
-    place = first + size
+    offset = first + size
     found = {}
     for number in range(count):
         description = table[first + 2 + _LIST_BYTES * number :][:_LIST_BYTES]
         (identity,) = struct.unpack_from("<i", description)
-        counted = Counted()
+        counter = ListCounter()
         for _ in range(1 if description[26] & _SIMPLE else MAX_LEVELS):
-            level, place = _level(table, place)
-            counted.levels.append(level)
-        found[identity] = counted
+            level, offset = _level(table, offset)
+            counter.levels.append(level)
+        found[identity] = counter
     return found
 
 
-def _level(table: bytes, place: int) -> tuple[Level, int]:
-    start, form, flags = struct.unpack_from("<iBB", table, place)
-    characters, paragraph = table[place + 24], table[place + 25]
-    place += _LEVEL_BYTES + characters + paragraph
-    (length,) = struct.unpack_from("<H", table, place)
-    pattern = table[place + 2 : place + 2 + 2 * length].decode("utf-16-le", "replace")
-    return Level(form_of(form), start, pattern, bool(flags & _LEGAL)), place + 2 + 2 * length
+def _level(table: bytes, offset: int) -> tuple[Level, int]:
+    start, form, flags = struct.unpack_from("<iBB", table, offset)
+    characters, paragraph = table[offset + 24], table[offset + 25]
+    offset += _LEVEL_BYTES + characters + paragraph
+    (length,) = struct.unpack_from("<H", table, offset)
+    pattern = table[offset + 2 : offset + 2 + 2 * length].decode("utf-16-le", "replace")
+    return Level(form_of(form), start, pattern, bool(flags & _LEGAL)), offset + 2 + 2 * length
 
 
-def _uses(fib: Fib, lists: dict[int, Counted]) -> list[_Use]:
-    first, size = fib.place(Table.LIST_USES)
+def _overrides(fib: Fib, lists: dict[int, ListCounter]) -> list[_Override]:
+    first, size = fib.location(Table.LIST_OVERRIDES)
     if not size:
         return []
     table = fib.table
     (count,) = struct.unpack_from("<I", table, first)
-    place = first + 4 + _USE_BYTES * count
-    uses = []
-    for number in range(min(count, size // _USE_BYTES)):
-        (identity,) = struct.unpack_from("<i", table, first + 4 + _USE_BYTES * number)
-        use = _Use(lists.get(identity) or Counted())
-        place = _overridden(table, place, table[first + 4 + _USE_BYTES * number + 12], use)
-        uses.append(use)
-    return uses
+    offset = first + 4 + _OVERRIDE_BYTES * count
+    overrides = []
+    for number in range(min(count, size // _OVERRIDE_BYTES)):
+        (identity,) = struct.unpack_from("<i", table, first + 4 + _OVERRIDE_BYTES * number)
+        override = _Override(lists.get(identity) or ListCounter())
+        offset = _override(table, offset, table[first + 4 + _OVERRIDE_BYTES * number + 12], override)
+        overrides.append(override)
+    return overrides
 
 
-def _overridden(table: bytes, place: int, count: int, use: _Use) -> int:
-    if place + 4 > len(table):
-        return place
-    place += 4
+def _override(table: bytes, offset: int, count: int, override: _Override) -> int:
+    if offset + 4 > len(table):
+        return offset
+    offset += 4
     for _ in range(count):
-        start, flags = struct.unpack_from("<iI", table, place)
-        place += 8
+        start, flags = struct.unpack_from("<iI", table, offset)
+        offset += 8
         depth = min(flags & 0xF, MAX_LEVELS - 1)
         if flags & _FORMATS:
-            level, place = _level(table, place)
-            use.counted = Counted(list(use.counted.levels))
-            use.counted.levels += [Level()] * (depth + 1 - len(use.counted.levels))
-            use.counted.levels[depth] = level
+            level, offset = _level(table, offset)
+            override.counter = ListCounter(list(override.counter.levels))
+            override.counter.levels += [Level()] * (depth + 1 - len(override.counter.levels))
+            override.counter.levels[depth] = level
             start = level.start
         if flags & _STARTS:
-            use.starts[depth] = start
-    return place
+            override.starts[depth] = start
+    return offset

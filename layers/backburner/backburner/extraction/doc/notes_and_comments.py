@@ -1,4 +1,4 @@
-"""What stands beside the body, by the position that it belongs to: notes, comments, boxes."""
+"""Notes, comments and text boxes, by the position in the text that they belong to."""
 
 import struct
 from collections.abc import Callable
@@ -11,27 +11,27 @@ from backburner.extraction.doc.plc import plc, positions, strings
 _COMMENT_BYTES, _SHAPE_BYTES, _BOX_BYTES, _NOTE_BYTES = 30, 26, 22, 2
 _AUTHOR_AT, _SHAPE_AT = 20, 14
 
-Apart = Callable[[int, int], list[Block]]
-"""How a range of characters is read that stands beside the body."""
+ReadRange = Callable[[int, int], list[Block]]
+"""Reads a range of characters outside the body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A note at a position: where its text is, and what it is."""
+    """A footnote, endnote or comment: the range of its text, and what it is."""
 
     first: int
     last: int
     is_endnote: bool = False
     author: str | None = None
-    """Of a comment; None of other notes."""
+    """The author of a comment; None for other notes."""
 
 
-class Beside:
-    """Notes and boxes; each box is handed out once."""
+class NotesAndBoxes:
+    """Notes and text boxes; each text box is returned once."""
 
-    def __init__(self, fib: Fib, apart: Apart) -> None:
+    def __init__(self, fib: Fib, read_range: ReadRange) -> None:
         self._fib = fib
-        self._apart = apart
+        self._read_range = read_range
         lengths = fib.lengths
         footnotes = lengths.body
         self._comments = footnotes + lengths.footnotes + lengths.headers + lengths.macros
@@ -40,33 +40,33 @@ class Beside:
         self.notes: dict[int, Note] = {
             **_notes(fib, (Table.FOOTNOTE_MARKS, Table.FOOTNOTES), footnotes, is_endnote=False),
             **_notes(fib, (Table.ENDNOTE_MARKS, Table.ENDNOTES), endnotes, is_endnote=True),
-            **self._of_comments(),
+            **self._comments_by_mark(),
         }
-        self._boxes = self._of_boxes(Table.BOXES, self._boxes_first)
+        self._boxes = self._box_ranges(Table.BOXES, self._boxes_first)
         firsts, shapes = plc(fib.part(Table.SHAPES), _SHAPE_BYTES)
         self._shapes = {first: struct.unpack_from("<I", shape)[0] for first, shape in zip(firsts, shapes, strict=False)}
 
     def read(self, note: Note) -> list[Block]:
-        """A note's text."""
-        return self._apart(note.first, note.last)
+        """The text of a note."""
+        return self._read_range(note.first, note.last)
 
     def box_at(self, position: int) -> list[Block]:
-        """What stands in the box that is anchored at a position."""
-        place = self._boxes.pop(self._shapes.get(position, -1), None)
-        return self._apart(*place) if place else []
+        """The text of the box that is anchored at a position."""
+        found = self._boxes.pop(self._shapes.get(position, -1), None)
+        return self._read_range(*found) if found else []
 
-    def rest(self) -> list[list[Block]]:
-        """Boxes that were anchored nowhere, those in groups of shapes say."""
-        rest = sorted(self._boxes.values())
+    def remaining_boxes(self) -> list[list[Block]]:
+        """Text boxes without an anchor, such as those in groups of shapes."""
+        remaining = sorted(self._boxes.values())
         self._boxes = {}
-        return [self._apart(*place) for place in rest]
+        return [self._read_range(*found) for found in remaining]
 
-    def of_headers(self) -> list[list[Block]]:
-        """Boxes that are anchored in headers and footers."""
-        boxes = self._of_boxes(Table.HEADER_BOXES, self._boxes_first + self._fib.lengths.boxes)
-        return [self._apart(*place) for place in sorted(boxes.values())]
+    def header_boxes(self) -> list[list[Block]]:
+        """Text boxes anchored in headers and footers."""
+        boxes = self._box_ranges(Table.HEADER_BOXES, self._boxes_first + self._fib.lengths.boxes)
+        return [self._read_range(*found) for found in sorted(boxes.values())]
 
-    def _of_comments(self) -> dict[int, Note]:
+    def _comments_by_mark(self) -> dict[int, Note]:
         marks, descriptions = plc(self._fib.part(Table.COMMENT_MARKS), _COMMENT_BYTES)
         firsts = positions(self._fib.part(Table.COMMENTS))
         authors = strings(self._fib.part(Table.AUTHORS))
@@ -77,8 +77,8 @@ class Beside:
             found[mark] = Note(self._comments + first, self._comments + last, author=author)
         return found
 
-    def _of_boxes(self, table: Table, start: int) -> dict[int, tuple[int, int]]:
-        """Boxes by the number of their shape; the last one only marks the end."""
+    def _box_ranges(self, table: Table, start: int) -> dict[int, tuple[int, int]]:
+        """Text boxes by shape id; the last entry only marks the end."""
         firsts, descriptions = plc(self._fib.part(table), _BOX_BYTES)
         found = {}
         for first, last, description in zip(firsts, firsts[1:], descriptions[:-1], strict=False):

@@ -1,4 +1,4 @@
-"""The piece table: where in the file the characters stand that make up the text."""
+"""The piece table: where in the file the characters of the text are."""
 
 import struct
 from bisect import bisect_right
@@ -15,21 +15,21 @@ _PIECE_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Characters that stand in one place, each of one byte or two."""
+    """Contiguous characters of one or two bytes each."""
 
     first: int
     last: int
-    place: int
+    offset: int
     width: int
     properties: bytes
 
-    def place_of(self, position: int) -> int:
-        """Where a character stands in the file."""
-        return self.place + (position - self.first) * self.width
+    def offset_of(self, position: int) -> int:
+        """The file offset of a character."""
+        return self.offset + (position - self.first) * self.width
 
 
 class Pieces:
-    """The text, by the positions of its characters, in units of UTF-16."""
+    """The text by character position, in UTF-16 units."""
 
     def __init__(self, clx: bytes, document: bytes) -> None:
         self._document = document
@@ -38,38 +38,38 @@ class Pieces:
 
     @property
     def count(self) -> int:
-        """How many characters there are."""
+        """The number of characters."""
         return self._all[-1].last if self._all else 0
 
     def at(self, position: int) -> Piece | None:
-        """The piece that a character stands in."""
-        place = bisect_right(self._firsts, position) - 1
-        return self._all[place] if place >= 0 and position < self._all[place].last else None
+        """The piece that contains a character."""
+        index = bisect_right(self._firsts, position) - 1
+        return self._all[index] if index >= 0 and position < self._all[index].last else None
 
     def between(self, first: int, last: int) -> Iterator[Piece]:
-        """The pieces of a range."""
-        place = max(bisect_right(self._firsts, first) - 1, 0)
-        while place < len(self._all) and self._all[place].first < last:
-            yield self._all[place]
-            place += 1
+        """The pieces that overlap a range."""
+        index = max(bisect_right(self._firsts, first) - 1, 0)
+        while index < len(self._all) and self._all[index].first < last:
+            yield self._all[index]
+            index += 1
 
     def units(self, piece: Piece, first: int, last: int) -> bytes:
-        """Characters of a piece, in UTF-16."""
-        raw = self._document[piece.place_of(first) : piece.place_of(last)]
+        """Characters of a piece as UTF-16."""
+        raw = self._document[piece.offset_of(first) : piece.offset_of(last)]
         return raw.decode("cp1252", "replace").encode("utf-16-le") if piece.width == 1 else raw
 
 
 def _pieces(clx: bytes) -> list[Piece]:
     properties: list[bytes] = []
-    place = 0
-    while place < len(clx) and clx[place] == _PROPERTIES:
-        (size,) = struct.unpack_from("<h", clx, place + 1)
-        properties.append(clx[place + 3 : place + 3 + max(size, 0)])
-        place += 3 + max(size, 0)
-    if place >= len(clx) or clx[place] != _TABLE:
+    offset = 0
+    while offset < len(clx) and clx[offset] == _PROPERTIES:
+        (size,) = struct.unpack_from("<h", clx, offset + 1)
+        properties.append(clx[offset + 3 : offset + 3 + max(size, 0)])
+        offset += 3 + max(size, 0)
+    if offset >= len(clx) or clx[offset] != _TABLE:
         raise damaged()
-    (size,) = struct.unpack_from("<I", clx, place + 1)
-    firsts, descriptions = plc(clx[place + 5 : place + 5 + size], _PIECE_BYTES)
+    (size,) = struct.unpack_from("<I", clx, offset + 1)
+    firsts, descriptions = plc(clx[offset + 5 : offset + 5 + size], _PIECE_BYTES)
     return [
         _piece(first, last, description, properties)
         for first, last, description in zip(firsts, firsts[1:], descriptions, strict=False)
@@ -78,9 +78,9 @@ def _pieces(clx: bytes) -> list[Piece]:
 
 
 def _piece(first: int, last: int, description: bytes, properties: list[bytes]) -> Piece:
-    place, modifier = struct.unpack_from("<IH", description, 2)
+    offset, modifier = struct.unpack_from("<IH", description, 2)
     which = modifier >> 1
     changed = properties[which] if modifier & 1 and which < len(properties) else b""
-    if place & _COMPRESSED:
-        return Piece(first, last, (place & (_COMPRESSED - 1)) // 2, 1, changed)
-    return Piece(first, last, place, 2, changed)
+    if offset & _COMPRESSED:
+        return Piece(first, last, (offset & (_COMPRESSED - 1)) // 2, 1, changed)
+    return Piece(first, last, offset, 2, changed)

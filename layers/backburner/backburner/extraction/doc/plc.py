@@ -1,10 +1,10 @@
-"""Lists of character positions, each with something about the text between it and the next one."""
+"""Lists of character positions with data about the text between them (PLC)."""
 
 import struct
 
 
 def plc(part: bytes, size: int) -> tuple[list[int], list[bytes]]:
-    """Positions, and the pieces of data between them; there is one position more."""
+    """The positions and the data between them; there is one more position than data."""
     count = max((len(part) - 4) // (4 + size), 0)
     if not count:
         return [], []
@@ -14,16 +14,16 @@ def plc(part: bytes, size: int) -> tuple[list[int], list[bytes]]:
 
 
 def positions(part: bytes) -> list[int]:
-    """Positions alone."""
+    """The positions alone."""
     return list(struct.unpack_from(f"<{len(part) // 4}I", part))
 
 
 def strings(part: bytes) -> list[str]:
-    """Strings of two-byte characters, each behind its length."""
+    """Strings of two-byte characters, each preceded by its length."""
     found = []
-    place = 0
-    while place + 2 <= len(part):
-        (length,) = struct.unpack_from("<H", part, place)
-        found.append(part[place + 2 : place + 2 + 2 * length].decode("utf-16-le", "replace"))
-        place += 2 + 2 * length
+    offset = 0
+    while offset + 2 <= len(part):
+        (length,) = struct.unpack_from("<H", part, offset)
+        found.append(part[offset + 2 : offset + 2 + 2 * length].decode("utf-16-le", "replace"))
+        offset += 2 + 2 * length
     return found

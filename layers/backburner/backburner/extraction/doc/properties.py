@@ -1,4 +1,4 @@
-"""Properties of characters and paragraphs: pages of 512 bytes with changes against their styles."""
+"""Character and paragraph properties: 512-byte pages of changes to the styles."""
 
 import struct
 from bisect import bisect_right
@@ -16,11 +16,11 @@ _OPERAND_BYTES = (1, 1, 2, 4, 2, 2, 0, 3)
 _PARAGRAPH_BYTES = 13
 _TABLE_DEFINITIONS = frozenset({0xD608, 0xD606})
 _TABS = 0xC615
-_AS_ASKED = 255
+_SIZE_BY_CONTENT = 255
 
 
 class Sprm(IntEnum):
-    """The changes that matter to a text."""
+    """The property changes that affect the text."""
 
     DELETED = 0x0800
     VANISH = 0x083C
@@ -49,8 +49,8 @@ class Sprm(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Characters:
-    """What holds of a run."""
+class CharacterProperties:
+    """The properties of a run."""
 
     is_deleted: bool = False
     is_hidden: bool = False
@@ -61,23 +61,23 @@ class Characters:
     position: str = ""
     font: int = -1
     symbol: tuple[int, int] | None = None
-    """Font and code of a sign."""
+    """Font and code of a symbol."""
     picture: int | None = None
-    """Where in the stream of data its picture, or its form field, stands."""
+    """The offset of its picture or form field in the data stream."""
 
     @property
     def mark(self) -> str:
-        """What stands around it."""
+        """The Markdown mark that encloses it."""
         return self.position or (STRUCK if self.is_struck else "")
 
 
 @dataclass(frozen=True, slots=True)
-class Properties:
-    """What holds of a paragraph."""
+class ParagraphProperties:
+    """The properties of a paragraph."""
 
     style: int = 0
     outline: int | None = None
-    list_use: int | None = None
+    list_override: int | None = None
     list_level: int | None = None
     is_in_table: bool = False
     is_row_end: bool = False
@@ -85,29 +85,29 @@ class Properties:
     is_inner_cell: bool = False
     is_inner_row_end: bool = False
     edges: tuple[int, ...] = ()
-    """Of the end of a row: where its cells end."""
+    """Where the cells of a row end; only at the end of a row."""
 
     @property
     def table_level(self) -> int:
-        """In how many tables it stands."""
+        """The number of tables that contain the paragraph."""
         return min(max(self.depth, int(self.is_in_table)), 50)
 
 
 def changes(grpprl: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each change with its operand."""
-    place = 0
-    while place + 2 <= len(grpprl):
-        (code,) = struct.unpack_from("<H", grpprl, place)
-        place += 2
+    """Each property change with its operand."""
+    offset = 0
+    while offset + 2 <= len(grpprl):
+        (code,) = struct.unpack_from("<H", grpprl, offset)
+        offset += 2
         size = _OPERAND_BYTES[code >> 13]
         if code in _TABLE_DEFINITIONS:
-            size = 1 + struct.unpack_from("<H", grpprl, place)[0] if place + 2 <= len(grpprl) else 0
-        elif not size and place < len(grpprl):
-            size = 1 + grpprl[place]
-            if code == _TABS and grpprl[place] == _AS_ASKED:
+            size = 1 + struct.unpack_from("<H", grpprl, offset)[0] if offset + 2 <= len(grpprl) else 0
+        elif not size and offset < len(grpprl):
+            size = 1 + grpprl[offset]
+            if code == _TABS and grpprl[offset] == _SIZE_BY_CONTENT:
                 return
-        yield code, grpprl[place : place + size]
-        place += size
+        yield code, grpprl[offset : offset + size]
+        offset += size
 
 
 _SWITCHES = {
@@ -115,15 +115,15 @@ _SWITCHES = {
     Sprm.SPECIAL: "is_special", Sprm.DATA: "is_data", Sprm.OBJECT: "is_object", Sprm.OBJECT_OF_OLE: "is_object",
 }  # fmt: skip
 _VALUES = {
-    Sprm.OUTLINE: "outline", Sprm.LEVEL: "list_level", Sprm.LIST: "list_use", Sprm.IN_TABLE: "is_in_table",
+    Sprm.OUTLINE: "outline", Sprm.LEVEL: "list_level", Sprm.LIST: "list_override", Sprm.IN_TABLE: "is_in_table",
     Sprm.ROW_END: "is_row_end", Sprm.DEPTH: "depth", Sprm.INNER_CELL: "is_inner_cell",
     Sprm.INNER_ROW_END: "is_inner_row_end", Sprm.STYLE: "style",
 }  # fmt: skip
 _POSITIONS = {1: SUPERSCRIPT, 2: SUBSCRIPT}
 
 
-def characters(grpprl: bytes, before: Characters = Characters()) -> Characters:
-    """The properties of a run that differs from its style so."""
+def character_properties(grpprl: bytes, before: CharacterProperties = CharacterProperties()) -> CharacterProperties:
+    """A run's properties, given those of its style and the changes to them."""
     changed: dict[str, Any] = {}
     for code, operand in changes(grpprl):
         if code in _SWITCHES:
@@ -139,8 +139,10 @@ def characters(grpprl: bytes, before: Characters = Characters()) -> Characters:
     return replace(before, **changed) if changed else before
 
 
-def paragraph(grpprl: bytes, data: bytes, before: Properties = Properties()) -> Properties:
-    """The properties of a paragraph that differs from its style so; many changes stand in the stream of data."""
+def paragraph_properties(
+    grpprl: bytes, data: bytes, before: ParagraphProperties = ParagraphProperties()
+) -> ParagraphProperties:
+    """A paragraph's properties, given those of its style and the changes, many of which are in the data stream."""
     found = before
     for code, operand in changes(grpprl):
         value = _number(operand)
@@ -150,7 +152,7 @@ def paragraph(grpprl: bytes, data: bytes, before: Properties = Properties()) -> 
             found = replace(found, edges=_edges(operand))
         elif code in (Sprm.HUGE, Sprm.HUGE_OLD) and value + 2 <= len(data):
             size = _number(data[value : value + 2])
-            found = paragraph(data[value + 2 : value + 2 + size], b"", found)
+            found = paragraph_properties(data[value + 2 : value + 2 + size], b"", found)
     return found
 
 
@@ -159,7 +161,7 @@ def _value(name: str, value: int) -> dict[str, Any]:
 
 
 def _edges(operand: bytes) -> tuple[int, ...]:
-    """Behind the size of a row's definition: how many cells there are, and where they begin and end."""
+    """The positions in a row definition: after its size, the number of cells and their edges."""
     count = _number(operand[2:3])
     return struct.unpack_from(f"<{count}h", operand, 5) if len(operand) >= 5 + 2 * count else ()
 
@@ -168,8 +170,8 @@ def _number(operand: bytes) -> int:
     return int.from_bytes(operand, "little")
 
 
-class Runs:
-    """Which changes hold at a place of the file."""
+class PropertyRuns:
+    """The property changes in effect at each offset of the file."""
 
     def __init__(self, table: bytes, document: bytes, *, is_of_paragraphs: bool) -> None:
         self._document = document
@@ -178,16 +180,18 @@ class Runs:
         self._pages = [struct.unpack("<I", page)[0] & _PAGE_NUMBER for page in pages]
         self._read: dict[int, tuple[list[int], list[bytes]]] = {}
 
-    def at(self, place: int) -> tuple[bytes, int]:
-        """The changes at a place, and where they end."""
-        number = bisect_right(self._firsts, place) - 1
+    def at(self, offset: int) -> tuple[bytes, int]:
+        """The changes at an offset, and where they end."""
+        number = bisect_right(self._firsts, offset) - 1
         if not 0 <= number < len(self._pages):
-            later = self._firsts[0] if self._firsts and place < self._firsts[0] else place + (1 << 31)
+            later = self._firsts[0] if self._firsts and offset < self._firsts[0] else offset + (1 << 31)
             return b"", later
         firsts, changed = self._page(self._pages[number])
-        run = bisect_right(firsts, place) - 1
+        run = bisect_right(firsts, offset) - 1
         if not 0 <= run < len(changed):
-            return b"", min(self._firsts[number + 1], *(first for first in firsts if first > place), place + (1 << 31))
+            return b"", min(
+                self._firsts[number + 1], *(first for first in firsts if first > offset), offset + (1 << 31)
+            )
         return changed[run], firsts[run + 1]
 
     def _page(self, number: int) -> tuple[list[int], list[bytes]]:
@@ -201,18 +205,18 @@ class Runs:
         count = page[_PAGE - 1]
         firsts = list(struct.unpack_from(f"<{count + 1}I", page))
         step = _PARAGRAPH_BYTES if self._is_of_paragraphs else 1
-        places = [page[4 * (count + 1) + step * run] * 2 for run in range(count)]
+        offsets = [page[4 * (count + 1) + step * run] * 2 for run in range(count)]
         read = _of_paragraph if self._is_of_paragraphs else _of_characters
-        return firsts, [read(page, place) if place else b"" for place in places]
+        return firsts, [read(page, offset) if offset else b"" for offset in offsets]
 
 
-def _of_characters(page: bytes, place: int) -> bytes:
-    return page[place + 1 : place + 1 + page[place]]
+def _of_characters(page: bytes, offset: int) -> bytes:
+    return page[offset + 1 : offset + 1 + page[offset]]
 
 
-def _of_paragraph(page: bytes, place: int) -> bytes:
-    """Changes behind the number of the style, which is made one of them."""
-    size = page[place]
-    first, length = (place + 1, 2 * size - 1) if size else (place + 2, 2 * page[place + 1])
+def _of_paragraph(page: bytes, offset: int) -> bytes:
+    """The changes after the style number, which becomes the first of them."""
+    size = page[offset]
+    first, length = (offset + 1, 2 * size - 1) if size else (offset + 2, 2 * page[offset + 1])
     changed = page[first : first + length]
     return struct.pack("<H", Sprm.STYLE) + changed

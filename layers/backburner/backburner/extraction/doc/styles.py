@@ -1,9 +1,9 @@
-"""The style sheet: which styles are headings or carry a list."""
+"""The style sheet: which paragraph styles are headings or belong to a list."""
 
 import struct
 from dataclasses import dataclass, replace
 
-from backburner.extraction.doc.properties import Properties, paragraph
+from backburner.extraction.doc.properties import ParagraphProperties, paragraph_properties
 
 _PARAGRAPH, _NONE = 1, 0xFFF
 _FIRST_HEADING, _LAST_HEADING = 1, 9
@@ -22,16 +22,16 @@ class Styles:
 
     def __init__(self, part: bytes) -> None:
         self._styles = _styles(part)
-        self._paragraphs: dict[int, Properties] = {}
+        self._paragraphs: dict[int, ParagraphProperties] = {}
 
-    def paragraph(self, number: int) -> Properties:
-        """What a style says of its paragraphs."""
+    def paragraph(self, number: int) -> ParagraphProperties:
+        """The paragraph properties that a style sets."""
         if number not in self._paragraphs:
-            found = Properties()
+            found = ParagraphProperties()
             for style in reversed(self._chain(number)):
                 if _FIRST_HEADING <= style.built_in <= _LAST_HEADING:
                     found = replace(found, outline=style.built_in - 1)
-                found = paragraph(style.paragraph, b"", found)
+                found = paragraph_properties(style.paragraph, b"", found)
             self._paragraphs[number] = replace(found, style=number)
         return self._paragraphs[number]
 
@@ -47,17 +47,17 @@ class Styles:
 
 
 def _styles(part: bytes) -> list[_Style | None]:
-    if len(part) < 6:  # noqa: PLR2004 - a sheet without a head
+    if len(part) < 6:  # noqa: PLR2004 - a style sheet without a header
         return []
     head, count, base = struct.unpack_from("<HHH", part)
-    place = 2 + head
+    offset = 2 + head
     found: list[_Style | None] = []
     for _ in range(count):
-        if place + 2 > len(part):
+        if offset + 2 > len(part):
             break
-        (size,) = struct.unpack_from("<H", part, place)
-        found.append(_style(part[place + 2 : place + 2 + size], base) if size else None)
-        place += 2 + size
+        (size,) = struct.unpack_from("<H", part, offset)
+        found.append(_style(part[offset + 2 : offset + 2 + size], base) if size else None)
+        offset += 2 + size
     return found
 
 
@@ -67,15 +67,15 @@ def _style(body: bytes, base: int) -> _Style | None:
     built_in, kind, parts = struct.unpack_from("<HHH", body)
     built_in, kind, parent = built_in & 0xFFF, kind & 0xF, kind >> 4
     (length,) = struct.unpack_from("<H", body, base)
-    place = base + 2 + 2 * length + 2
+    offset = base + 2 + 2 * length + 2
     changed = []
     for _ in range(parts & 0xF):
-        place += place % 2
-        if place + 2 > len(body):
+        offset += offset % 2
+        if offset + 2 > len(body):
             break
-        (size,) = struct.unpack_from("<H", body, place)
-        changed.append(body[place + 2 : place + 2 + size])
-        place += 2 + size
+        (size,) = struct.unpack_from("<H", body, offset)
+        changed.append(body[offset + 2 : offset + 2 + size])
+        offset += 2 + size
     own = parent if parent != _NONE else -1
     if kind != _PARAGRAPH or not changed:
         return _Style(-1, own)

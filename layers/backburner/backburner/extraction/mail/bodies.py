@@ -1,4 +1,4 @@
-"""A mail's own text: unwrapped, stripped of old markup, and chosen where it is written more than once."""
+"""A mail's own text: unwrapped, stripped of old markup, and chosen if there are several versions of it."""
 
 import re
 from collections import Counter
@@ -8,9 +8,9 @@ from backburner.extraction.mail.blocks import Block
 
 _TOLERATED_SHARE = 0.05
 _TOLERATED_WORDS = 5
-"""So much of one form may be missing from the other: a button, the words that stand for a picture; never a number."""
+"""How many words may be missing from one version: a button, the words for a picture; but never a number."""
 _SHORT_SHARE = 0.2
-"""Of a text that has more words than the one it is missing from, those few words are no more than this."""
+"""If the version that lacks words is the shorter one, they are at most this share."""
 _PLACEHOLDER = re.compile(
     r"html|browser|mime|web-?\s?(?:page|version|mail)|online|navigat?eur|navegador|браузер|почтов|浏览器|ブラウザ|브라우저",
     re.IGNORECASE,
@@ -23,7 +23,7 @@ _ENRICHED_TAG = re.compile(r"<(/?)([a-z0-9-]{1,60})>", re.IGNORECASE)
 
 
 def unflowed(text: str, *, delete_space: bool) -> str:
-    """The lines of `format=flowed` (RFC 3676) joined to the paragraphs that they were."""
+    """The lines of `format=flowed` (RFC 3676) joined into paragraphs."""
     lines: list[str] = []
     open_quotes: str | None = None
     for line in text.split("\n"):
@@ -42,32 +42,32 @@ def unflowed(text: str, *, delete_space: bool) -> str:
 
 
 def unenriched(text: str) -> str:
-    """The text of `text/enriched` (RFC 1896) without its markup: a line end is a space, two are one."""
+    """`text/enriched` (RFC 1896) without markup: one line break is a space, two are one line break."""
     lines = re.sub(r"\n+", lambda ends: "\n" * (len(ends[0]) - 1) or " ", text.replace("<<", "\0"))
-    kept, place, parameters = [], 0, 0
+    kept, end, parameters = [], 0, 0
     for tag in _ENRICHED_TAG.finditer(lines):
         if not parameters:
-            kept.append(lines[place : tag.start()])
+            kept.append(lines[end : tag.start()])
         if tag[2].lower() == "param":
             parameters = max(parameters + (-1 if tag[1] else 1), 0)
-        place = tag.end()
-    return "".join([*kept, lines[place:]]).replace("\0", "<")
+        end = tag.end()
+    return "".join([*kept, lines[end:]]).replace("\0", "<")
 
 
 def chosen(options: list[list[Block]]) -> Iterator[Block]:
-    """The blocks of `multipart/alternative`: the text in one form, and everything else that hangs in any of them.
+    """The blocks of `multipart/alternative`: one version of the text, and whatever else is in any version.
 
-    The plain form, as the sender wrapped it, if it holds the words of the richer one; else the richer one, if it holds
-    the plain one's, or if that says only where to read the mail; else both. Five words or a twentieth may be missing,
-    but no number.
+    The plain version, as the sender wrapped it, if it contains the words of the rich one; else the rich one, if it
+    contains those of the plain one or the plain one only says where to read the mail; else both. Five words or a
+    twentieth may be missing, but no number.
     """
     shown = _shown([_own(option) for option in options], [_is_plain(option) for option in options])
-    there: set[str] = set()
+    seen: set[str] = set()
     for number, option in enumerate(options):
         for block in option:
-            if (block.form and number not in shown) or (not block.form and block.text in there):
+            if (block.form and number not in shown) or (not block.form and block.text in seen):
                 continue
-            there.add(block.text)
+            seen.add(block.text)
             yield block
 
 
@@ -77,23 +77,23 @@ def _shown(texts: list[str], plain: list[bool]) -> set[int]:
     shown: list[int] = []
     for number in sorted(order, key=lambda number: not plain[number]):
         if not any(_replaces(texts[one], words[one], words[number]) for one in shown):
-            shown = [one for one in shown if not _yields(texts[one], words[one], words[number])]
+            shown = [one for one in shown if not _is_redundant(texts[one], words[one], words[number])]
             shown.append(number)
     return set(shown)
 
 
 def _replaces(text: str, words: Counter[str], others: Counter[str]) -> bool:
-    """Whether a form that is shown makes another one needless."""
+    """Whether a version that is shown makes another redundant."""
     return _holds(words, others) and not _is_placeholder(text)
 
 
-def _yields(text: str, words: Counter[str], others: Counter[str]) -> bool:
-    """Whether another form makes one needless that is shown."""
+def _is_redundant(text: str, words: Counter[str], others: Counter[str]) -> bool:
+    """Whether another version makes one that is shown redundant."""
     return _holds(others, words) or (bool(others) and _is_placeholder(text))
 
 
 def _holds(words: Counter[str], others: Counter[str]) -> bool:
-    """Whether next to nothing of the other words is missing, and no number."""
+    """Whether hardly any of the other words are missing, and no number."""
     missing = others - words
     is_number_missing = any(char.isdigit() for word in missing for char in word)
     is_longer = words.total() >= others.total()
@@ -102,7 +102,7 @@ def _holds(words: Counter[str], others: Counter[str]) -> bool:
 
 
 def _is_placeholder(text: str) -> bool:
-    """Whether a text says only that, or where, the mail can be read in another form."""
+    """Whether a text says only that, or where, the mail can be read in another version."""
     text = " ".join(_ADDRESS.sub(" ", text).split())
     is_short = len(text) <= _MAX_PLACEHOLDER_CHARS
     return is_short and bool(_PLACEHOLDER.search(text)) and not any(char.isdigit() for char in text)

@@ -1,4 +1,4 @@
-"""Headers of a mail or of one of its parts, as programs of forty years wrote them."""
+"""The headers of a mail or a MIME part, as forty years of programs wrote them."""
 
 import re
 from binascii import a2b_qp
@@ -13,56 +13,56 @@ _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _ENVELOPE = re.compile(rb">?From ")
 _WORD = re.compile(rb"=\?([^?\s]{1,75})\?([bBqQ])\?(.{0,2000}?)\?=", re.DOTALL)
 _MAX_CODED_BYTES = 200_000
-"""Encoded words in a longer header, and parameters beyond, are left alone: looking for them would take too long."""
+"""Encoded words in longer headers, and parameters beyond, are left alone: the search would take too long."""
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
 _PIECE = re.compile(r"^(.+?)(?:\*(\d{1,4}))?(\*)?$", re.DOTALL)
 _REMARK = re.compile(rb"\([^()]*\)")
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """By what the encoding of 8-bit letters in a header is known, which do not say it themselves."""
+class CharsetHint:
+    """What suggests the charset of undeclared 8-bit headers."""
 
     charset: str | None = None
-    """The one that the mail declares for its text."""
+    """The charset that the mail declares for its text."""
     sample: bytes = b""
-    """Other 8-bit lines of the mail, if it declares none."""
+    """Other 8-bit lines of the mail, if it declares no charset."""
 
     def text(self, value: bytes) -> str:
-        """A header's value, or a line of text between parts."""
+        """A header's value, or a line of text between parts, decoded."""
         if self.charset or not self.sample:
             return text_of_bytes(value, self.charset)
         line = value.translate(None, b"\r\n")
         return text_of_bytes(line + b"\n" + self.sample, None).partition("\n")[0]
 
 
-NOTHING = Surroundings()
+NO_HINT = CharsetHint()
 
 
 @dataclass(frozen=True)
 class Headers:
-    """Names in small letters with their values, unfolded but as raw bytes."""
+    """Lower-case names with their values, unfolded but otherwise raw."""
 
     fields: tuple[tuple[str, bytes], ...] = ()
-    surroundings: Surroundings = NOTHING
+    charset_hint: CharsetHint = NO_HINT
 
     def raw(self, name: str) -> bytes:
-        """The first value of a header; nothing if there is none."""
-        return next((value for called, value in self.fields if called == name), b"")
+        """The first value of a header; empty if there is none."""
+        return next((value for field, value in self.fields if field == name), b"")
 
     def text(self, name: str) -> str:
-        """A header as people read it, several of one name joined."""
-        values = (self.readable(value) for called, value in self.fields if called == name.lower())
+        """A header as people read it; several with the same name are joined."""
+        values = (self.readable(value) for field, value in self.fields if field == name.lower())
         return ", ".join(value for value in values if value)
 
     def value(self, name: str) -> str:
-        """What stands before a header's parameters, in small letters."""
+        """A header's value without its parameters, in lower case."""
         return _REMARK.sub(b"", self.raw(name).partition(b";")[0]).strip().decode("ascii", "replace").lower()
 
     def parameter(self, header: str, name: str) -> str:
-        """A parameter of a header, in whichever of four ways it is encoded; "" if there is none."""
+        """A parameter of a header, in any of its four encodings; "" if there is none."""
         pieces = list(_pieces(self.raw(header), name))
-        pieces = sorted((p for p in pieces if p.place is not None), key=lambda piece: piece.place or 0) or pieces[:1]
+        pieces = sorted((p for p in pieces if p.index is not None), key=lambda piece: piece.index or 0) or pieces[:1]
         if not any(piece.is_encoded for piece in pieces):
             return self.readable(b"".join(piece.value for piece in pieces))
         charset, mark, rest = pieces[0].value.partition(b"'")
@@ -75,75 +75,75 @@ class Headers:
         return text_of_bytes(value, label) if label else self._raw(value)
 
     def raw_parameter(self, header: str, name: str) -> bytes:
-        """A parameter as it stands, in one piece or in several."""
-        pieces = sorted(_pieces(self.raw(header), name), key=lambda piece: piece.place or 0)
+        """A raw parameter, in one piece or in several."""
+        pieces = sorted(_pieces(self.raw(header), name), key=lambda piece: piece.index or 0)
         return b"".join(piece.value for piece in pieces)
 
     def readable(self, value: bytes) -> str:
-        """A value with its encoded words decoded, and its white space as single spaces."""
+        """A value with encoded words decoded and white space as single spaces."""
         return " ".join("".join(self._decoded(value)).split())
 
     def _decoded(self, value: bytes) -> Iterator[str]:
-        """Words of one encoding that stand side by side are decoded together: letters are split between them."""
-        place, run, run_charset = 0, b"", ""
+        """Adjacent encoded words of one charset are decoded together, because characters may be split between them."""
+        position, run, run_charset = 0, b"", ""
         for word in _WORD.finditer(value) if len(value) <= _MAX_CODED_BYTES else ():
-            between, charset = value[place : word.start()], word[1].partition(b"*")[0].decode("ascii", "replace")
+            between, charset = value[position : word.start()], word[1].partition(b"*")[0].decode("ascii", "replace")
             is_next = bool(run_charset) and not between.strip()
             if run and not (is_next and charset.lower() == run_charset.lower()):
                 yield text_of_bytes(run, run_charset)
                 run = b""
             if not is_next:
                 yield self._raw(between)
-            run, run_charset, place = run + _word_bytes(word), charset, word.end()
+            run, run_charset, position = run + _word_bytes(word), charset, word.end()
         if run:
             yield text_of_bytes(run, run_charset)
-        yield self._raw(value[place:])
+        yield self._raw(value[position:])
 
     def _raw(self, value: bytes) -> str:
         try:
             return value.decode()
         except UnicodeDecodeError:
-            return self.surroundings.text(value)
+            return self.charset_hint.text(value)
 
 
-def parsed(source: bytes, begin: int, end: int, surroundings: Surroundings = NOTHING) -> tuple[Headers, int]:
-    """The headers that begin at a place, and where the body begins.
+def parse_headers(source: bytes, start: int, end: int, charset_hint: CharsetHint = NO_HINT) -> tuple[Headers, int]:
+    """The headers that begin at an offset, and the offset of the body.
 
-    A line that is no header counts as the continuation of the one before it if another header follows it.
+    A line that is not a header continues the one before it if another header follows.
     """
     fields: list[tuple[str, list[bytes]]] = []
-    place = begin
-    while place < end:
-        line, after = _line(source, place, end)
+    position = start
+    while position < end:
+        line, after = _line(source, position, end)
         field = _FIELD.match(line)
         if not line:
-            place = after
+            position = after
             break
         if field and not line.startswith((b" ", b"\t")):
             fields.append((field[1].decode("ascii").lower(), [line[field.end() :]]))
-        elif fields and (line.strip() or _goes_on(source, after, end)) and _is_inside(line, source, after, end):
+        elif fields and (line.strip() or _has_field_at(source, after, end)) and _is_inside(line, source, after, end):
             fields[-1][1].append(b" " + line.strip())
-        elif not (place == begin and _ENVELOPE.match(line)):
-            place = after if not line.strip() else place
+        elif not (position == start and _ENVELOPE.match(line)):
+            position = after if not line.strip() else position
             break
-        place = after
-    return Headers(tuple((name, b"".join(lines).strip()) for name, lines in fields), surroundings), place
+        position = after
+    return Headers(tuple((name, b"".join(lines).strip()) for name, lines in fields), charset_hint), position
 
 
 def _is_inside(line: bytes, source: bytes, after: int, end: int) -> bool:
-    return line.startswith((b" ", b"\t")) or _goes_on(source, after, end)
+    return line.startswith((b" ", b"\t")) or _has_field_at(source, after, end)
 
 
-def _goes_on(source: bytes, place: int, end: int) -> bool:
-    """Whether another header stands in the next line."""
-    return bool(_FIELD.match(source, place, end))
+def _has_field_at(source: bytes, position: int, end: int) -> bool:
+    """Whether the line at an offset is a header."""
+    return bool(_FIELD.match(source, position, end))
 
 
-def _line(source: bytes, place: int, end: int) -> tuple[bytes, int]:
-    """A line without its end, and where the next one begins."""
-    after = source.find(b"\n", place, end)
+def _line(source: bytes, position: int, end: int) -> tuple[bytes, int]:
+    """A line without its line break, and the offset of the next one."""
+    after = source.find(b"\n", position, end)
     last = end if after < 0 else after
-    return source[place:last].rstrip(b"\r"), end if after < 0 else after + 1
+    return source[position:last].rstrip(b"\r"), end if after < 0 else after + 1
 
 
 def _word_bytes(word: re.Match[bytes]) -> bytes:
@@ -154,22 +154,22 @@ def _word_bytes(word: re.Match[bytes]) -> bytes:
 
 @dataclass(frozen=True)
 class _Piece:
-    place: int | None
+    index: int | None
     value: bytes
     is_encoded: bool
 
 
 def _pieces(raw: bytes, wanted: str) -> Iterator[_Piece]:
-    """The pieces in which a parameter stands: `name`, `name*`, `name*0`, `name*1*` (RFC 2231)."""
+    """The pieces of a parameter: `name`, `name*`, `name*0`, `name*1*` (RFC 2231)."""
     for found in _PARAMETER.finditer(raw, 0, _MAX_CODED_BYTES):
         piece = _PIECE.match(found[1].decode("latin-1").lower())
         if piece and piece[1] == wanted:
-            place = int(piece[2]) if piece[2] else 0 if piece[3] else None
-            yield _Piece(place, _unquoted(found[2]), bool(piece[3]))
+            index = int(piece[2]) if piece[2] else 0 if piece[3] else None
+            yield _Piece(index, _unquoted(found[2]), bool(piece[3]))
 
 
 def _unquoted(value: bytes) -> bytes:
-    """Without quotation marks. A backslash protects a mark or itself; in Windows' paths it only stands there."""
+    """A value without quotation marks. A backslash escapes only a quotation mark or itself: think of Windows paths."""
     value = value.strip()
     if not value.startswith(b'"'):
         return value

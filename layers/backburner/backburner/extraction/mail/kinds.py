@@ -1,4 +1,4 @@
-"""Which reader reads which kind of mail."""
+"""Maps each kind of mail to its reader."""
 
 import re
 from pathlib import PurePosixPath
@@ -11,7 +11,7 @@ _MIME = re.compile(rb"\s*(?:content-[a-z-]+|mime-version)[ \t]*:", re.IGNORECASE
 
 
 def read_mail(body: bytes, name: str, kind: Format, inner: Read) -> Extracted:
-    """The text of a mail, a mailbox, or what a signed envelope holds. Raises `JobError`."""
+    """The text of a mail, a mailbox, or the contents of a signed envelope. Raises `JobError`."""
     match kind:
         case Format.MBOX:
             from backburner.extraction.mail.mbox import read_mbox  # noqa: PLC0415

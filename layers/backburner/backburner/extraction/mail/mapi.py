@@ -1,4 +1,4 @@
-"""Properties as Exchange and Outlook keep them, in MSG files and in TNEF alike ([MS-OXPROPS])."""
+"""MAPI properties of Exchange and Outlook, in MSG files and in TNEF alike ([MS-OXPROPS])."""
 
 import struct
 from collections.abc import Mapping
@@ -28,14 +28,14 @@ _MICROSECONDS = 10
 
 @dataclass(frozen=True)
 class Properties:
-    """Of a mail, a recipient or an attachment: each property's type and bytes, by its number."""
+    """The properties of a mail, a recipient or an attachment: type and bytes by number."""
 
     values: Mapping[int, tuple[int, bytes]]
     code_page: int = field(default=0)
-    """In which 8-bit strings are, where the properties do not say it themselves."""
+    """The code page of 8-bit strings, if the properties do not give one."""
 
     def text(self, number: int) -> str:
-        """A string; "" where there is none."""
+        """A string; "" if there is none."""
         kind, value = self.values.get(number, (0, b""))
         if kind == UNICODE:
             return value.decode("utf-16-le", "replace").rstrip("\0")
@@ -53,7 +53,7 @@ class Properties:
         return struct.unpack_from("<i", value)[0] if len(value) >= struct.calcsize("<i") else None
 
     def time(self, number: int) -> str:
-        """A time as mails write it; "" where there is none."""
+        """A time as in a mail header; "" if there is none."""
         kind, value = self.values.get(number, (0, b""))
         if kind != TIME or len(value) < struct.calcsize("<Q"):
             return ""
@@ -63,7 +63,7 @@ class Properties:
             return ""
 
     def charset(self, *numbers: int) -> str | None:
-        """The encoding that the first of these code pages stands for."""
-        pages = (self.number(number) or 0 for number in numbers)
-        page = next((page for page in pages if page and page not in _UNICODE_PAGES), self.code_page)
-        return codec(page) if page else None
+        """The codec of the first of these code pages that is set."""
+        code_pages = (self.number(number) or 0 for number in numbers)
+        code_page = next((page for page in code_pages if page and page not in _UNICODE_PAGES), self.code_page)
+        return codec(code_page) if code_page else None

@@ -1,4 +1,4 @@
-"""An Internet message (EML) as Markdown: its main headers, its text, every attachment by name and in order."""
+"""An Internet message (EML) as Markdown: its main headers, its text, and all attachments in order."""
 
 import re
 from collections.abc import Iterator
@@ -12,23 +12,23 @@ from backburner.extraction.mail.blocks import (
     Block,
     Pictures,
     Read,
-    attachment,
-    composed,
-    gone,
-    page,
+    attachment_block,
+    compose,
+    html_body,
+    nested,
+    note_block,
     refuse_unread,
-    rich_text,
-    unread,
-    within,
+    rtf_body,
+    unread_attachment,
 )
 from backburner.extraction.mail.characters import text_of_bytes
 from backburner.extraction.mail.headers import Headers
-from backburner.extraction.mail.mime import Inside, Part, inside, opened
-from backburner.extraction.mail.source import cleaned, surroundings
+from backburner.extraction.mail.mime import Multipart, Part, parse_entity, split_parts
+from backburner.extraction.mail.source import charset_hint, cleaned
 from backburner.extraction.markdown import heading, missing
 
 MAX_NESTED = 20
-"""Parts in parts and mails in mails; what lies deeper is named in a note."""
+"""How deep parts and mails may be nested; deeper ones become a note."""
 _HEADERS = ("Subject", "From", "To", "Cc", "Bcc", "Date")
 _TEXTS = ("text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown")
 _PAGES = ("text/html", "application/xhtml+xml", "text/x-amp-html", "text/watch-html")
@@ -48,19 +48,19 @@ _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _WRITTEN_FORMATS = (b"%PDF-", b"{\\rtf")
 _HEAD_BYTES = 4096
 _MARK = "\ufeff"
-"""In front of what was decoded here, so that nobody believes what it says of its encoding any more."""
+"""Precedes decoded text, so that charset declarations in it are ignored."""
 
 
 def read_message(body: bytes, inner: Read) -> Extracted:
-    """A mail's headers, text and attachments. Raises `JobError` where everything but its headers is encrypted."""
+    """A mail's headers, text and attachments. Raises `JobError` if everything but the headers is encrypted."""
     blocks = message_blocks(cleaned(body), inner)
     refuse_unread(blocks)
-    return composed(blocks)
+    return compose(blocks)
 
 
 def message_blocks(source: bytes, inner: Read, level: int = FIRST_LEVEL, depth: int = 0) -> list[Block]:
-    """A mail's headers as the first block, then everything in it."""
-    part = opened(source, surroundings(source))
+    """A mail's headers as the first block, then its contents."""
+    part = parse_entity(source, charset_hint(source))
     pictures = Pictures()
     walk = _Walk(inner, level, pictures)
     head = "\n".join(f"{name}: {value}" for name in _HEADERS if (value := part.headers.text(name)))
@@ -69,24 +69,24 @@ def message_blocks(source: bytes, inner: Read, level: int = FIRST_LEVEL, depth: 
 
 @dataclass(frozen=True)
 class _Walk:
-    """Through one mail, without the mails that are attached to it."""
+    """A walk through one mail, not counting the mails attached to it."""
 
     inner: Read
     level: int
     pictures: Pictures
 
     def blocks(self, part: Part, depth: int) -> Iterator[Block]:
-        """Everything in a part, in order."""
+        """The blocks of a part, in order."""
         if part.kind == "multipart/encrypted":
-            yield gone("encrypted text (PGP): not read, decrypt it and upload it again", is_unread=True)
+            yield note_block("encrypted text (PGP): not read, decrypt it and upload it again", is_unread=True)
         elif part.kind.startswith("multipart/"):
             yield from self._parts(part, depth)
         elif part.kind in ("message/rfc822", "message/global", "message/news"):
             yield from self._attached_mail(part, depth)
         elif part.kind == "message/partial":
-            yield from self._piece(part, depth)
+            yield from self._partial(part, depth)
         elif part.kind == "message/external-body":
-            yield self._elsewhere(part)
+            yield self._external(part)
         elif part.kind in _ENVELOPES:
             yield from self._envelope(part, depth)
         else:
@@ -94,44 +94,44 @@ class _Walk:
 
     def _parts(self, part: Part, depth: int) -> Iterator[Block]:
         if depth >= MAX_NESTED:
-            yield gone(f"parts nested deeper than {MAX_NESTED}: not read, upload them by themselves")
+            yield note_block(f"parts nested deeper than {MAX_NESTED}: not read, upload them by themselves")
             return
-        found = inside(part)
+        found = split_parts(part)
         if not found.parts:
             yield from self._without_parts(part, depth)
             return
-        yield self._around(part, found.before)
+        yield self._text_around(part, found.before)
         if part.kind == "multipart/alternative":
             yield from bodies.chosen([list(self.blocks(one, depth + 1)) for one in found.parts])
         else:
-            for number, one in enumerate(found.parts):
-                yield from self._one_of(part, one, number, depth)
-        yield from self._end(part, found)
+            for index, one in enumerate(found.parts):
+                yield from self._child(part, one, index, depth)
+        yield from self._trailer(part, found)
 
-    def _one_of(self, part: Part, one: Part, number: int, depth: int) -> Iterator[Block]:
+    def _child(self, part: Part, one: Part, index: int, depth: int) -> Iterator[Block]:
         is_resource = part.kind in ("multipart/related", "multipart/appledouble")
-        if number and part.kind == "multipart/signed" and one.kind in _SIGNATURES:
-            yield gone(f"signature {one.name or one.kind}: not checked")
+        if index and part.kind == "multipart/signed" and one.kind in _SIGNATURES:
+            yield note_block(f"signature {one.name or one.kind}: not checked")
         elif not (is_resource and one.kind in (*_STYLES, "application/applefile")):
             yield from self.blocks(one, depth + 1)
 
-    def _end(self, part: Part, found: Inside) -> Iterator[Block]:
-        yield self._around(part, found.after)
+    def _trailer(self, part: Part, found: Multipart) -> Iterator[Block]:
+        yield self._text_around(part, found.after)
         if not found.is_closed:
-            yield gone("the mail ends before its last part does: it may have been cut off")
+            yield note_block("the mail ends in the middle of its last part: it may have been cut off")
 
-    def _around(self, part: Part, text: bytes) -> Block:
-        return Block(_lines(text_of_bytes(text, part.headers.surroundings.charset)) if text else "")
+    def _text_around(self, part: Part, text: bytes) -> Block:
+        return Block(_lines(text_of_bytes(text, part.headers.charset_hint.charset)) if text else "")
 
     def _without_parts(self, part: Part, depth: int) -> Iterator[Block]:
-        """A part of parts that has none: packed as a whole against the rules, or damaged."""
+        """A multipart without parts: encoded as a whole, against the rules, or damaged."""
         body, _ = part.content()
         if part.encoding in ("base64", "quoted-printable") and body != part.raw:
-            packed = replace(part, source=body, begin=0, end=len(body), headers=_unpacked(part))
+            packed = replace(part, source=body, start=0, end=len(body), headers=_unpacked(part))
             yield from self.blocks(packed, depth + 1)
         elif body.strip():
             yield from embedded.split(_lines(text_of_bytes(body, part.charset)), self.inner, self.level)
-            yield gone("its parts could not be told apart: it stands here as it came")
+            yield note_block("its parts could not be separated: shown as is")
 
     def _attached_mail(self, part: Part, depth: int) -> Iterator[Block]:
         raw = part.raw
@@ -140,44 +140,44 @@ class _Walk:
         title = f"Attachment: {name}" if name else "Attached mail"
         yield Block(heading(self.level, title))
         if damage:
-            yield gone(f"attachment {name or 'mail'}: {damage}")
+            yield note_block(f"attachment {name or 'mail'}: {damage}")
         if depth >= MAX_NESTED:
-            yield gone(f"mails nested deeper than {MAX_NESTED}: not read, upload them by themselves")
+            yield note_block(f"mails nested deeper than {MAX_NESTED}: not read, upload them by themselves")
             return
         blocks = message_blocks(cleaned(source), self.inner, self.level + 1, depth + 1)
-        yield from within(name or "attached mail", blocks)
+        yield from nested(name or "attached mail", blocks)
 
-    def _piece(self, part: Part, depth: int) -> Iterator[Block]:
-        """A mail that was sent in several: its first piece begins with headers, the others may be anything."""
+    def _partial(self, part: Part, depth: int) -> Iterator[Block]:
+        """A mail sent in pieces: the first one begins with headers, the others may contain anything."""
         number, total = (part.headers.parameter("content-type", name) for name in ("number", "total"))
-        note = f"piece {number or '?'} of {total or '?'} of a mail that was sent in pieces: the others are not in it"
-        yield gone(note)
+        note = f"piece {number or '?'} of {total or '?'} of a mail sent in pieces: the others are missing"
+        yield note_block(note)
         if number.strip() == "1":
             yield from message_blocks(cleaned(part.raw), self.inner, self.level, depth + 1)
         else:
-            yield Block(_lines(text_of_bytes(part.raw, part.headers.surroundings.charset)), form="plain")
+            yield Block(_lines(text_of_bytes(part.raw, part.headers.charset_hint.charset)), form="plain")
 
-    def _elsewhere(self, part: Part) -> Block:
-        """A file that the mail only points to."""
-        inner = opened(part.raw, part.headers.surroundings)
+    def _external(self, part: Part) -> Block:
+        """A file that the mail only refers to."""
+        inner = parse_entity(part.raw, part.headers.charset_hint)
         names = ("access-type", "url", "site", "directory", "name")
-        said = [text for name in names if (text := part.headers.parameter("content-type", name))]
+        locations = [text for name in names if (text := part.headers.parameter("content-type", name))]
         name = part.name or inner.name or part.headers.parameter("content-type", "url") or inner.kind
-        return unread(name, f"not in the mail but elsewhere ({', '.join(said)})", self.level)
+        return unread_attachment(name, f"not in the mail but stored elsewhere ({', '.join(locations)})", self.level)
 
     def _envelope(self, part: Part, depth: int) -> Iterator[Block]:
-        """S/MIME: a signed mail is read, an encrypted one named."""
+        """S/MIME: a signed mail is read, an encrypted one only named."""
         body, damage = part.content()
         try:
             content = signed.content(body)
         except JobError as error:
             name = part.name or "smime.p7m"
-            yield unread(name, f"not read, {error}", self.level, is_unread=signed.is_encrypted(body))
+            yield unread_attachment(name, f"not read, {error}", self.level, is_unread=signed.is_encrypted(body))
             return
-        yield from self.blocks(opened(content, part.headers.surroundings), depth + 1)
-        yield gone(f"signature {part.name or 'smime.p7m'}: not checked")
+        yield from self.blocks(parse_entity(content, part.headers.charset_hint), depth + 1)
+        yield note_block(f"signature {part.name or 'smime.p7m'}: not checked")
         if damage:
-            yield gone(f"attachment {part.name or 'smime.p7m'}: {damage}")
+            yield note_block(f"attachment {part.name or 'smime.p7m'}: {damage}")
 
     def _leaf(self, part: Part) -> Iterator[Block]:
         is_own_text = not part.name and part.disposition != "attachment"
@@ -189,7 +189,7 @@ class _Walk:
         elif is_own_text and part.kind in _PAGES:
             yield from self._page(part, body, damage)
         elif is_own_text and part.kind in ("text/rtf", "application/rtf"):
-            yield rich_text(body, self.inner)
+            yield rtf_body(body, self.inner)
         else:
             yield from self._attachment(part, body, damage)
 
@@ -204,36 +204,36 @@ class _Walk:
 
     def _page(self, part: Part, body: bytes, damage: str | None) -> Iterator[Block]:
         text = text_of_bytes(body, part.charset) if part.charset else ""
-        self.pictures.look(text or body.decode("latin-1"))
-        yield page((_MARK + text).encode("utf-8", "replace") if text else body, self.inner)
+        self.pictures.remember(text or body.decode("latin-1"))
+        yield html_body((_MARK + text).encode("utf-8", "replace") if text else body, self.inner)
         if damage:
-            yield gone(f"text of the mail: {damage}")
+            yield note_block(f"text of the mail: {damage}")
 
     def _attachment(self, part: Part, body: bytes, damage: str | None) -> Iterator[Block]:
         location = part.headers.readable(part.headers.raw("content-location"))
         name = part.name or location.rpartition("/")[2] or part.kind
         if part.charset and part.kind.startswith("text/") and _is_text(body):
             body = (_MARK + text_of_bytes(body, part.charset)).encode("utf-8", "replace")
-        called = name if part.name or location else f"attachment{_SUFFIXES.get(part.kind, '')}"
-        block = attachment(name, body, lambda inside, _: self.inner(inside, called), self.level)
+        inner_name = name if part.name or location else f"attachment{_SUFFIXES.get(part.kind, '')}"
+        block = attachment_block(name, body, lambda inside, _: self.inner(inside, inner_name), self.level)
         if part.kind.startswith("image/") and part.disposition != "attachment":
             content_id = part.headers.readable(part.headers.raw("content-id")).strip("<>") or location
             self.pictures.content_ids.update(filter(None, [location]))
             block = block.as_picture(name, content_id)
         yield block
         if damage:
-            yield gone(f"attachment {name}: {damage}")
+            yield note_block(f"attachment {name}: {damage}")
 
 
 def _unpacked(part: Part) -> Headers:
-    """The headers of a part whose transfer encoding has been undone."""
+    """The headers of a part after its transfer encoding has been decoded."""
     fields = tuple(field for field in part.headers.fields if field[0] != "content-transfer-encoding")
     return replace(part.headers, fields=fields)
 
 
 def _begins_as_mail(raw: bytes) -> bool:
-    """Whether an attached mail stands as it is, whatever transfer encoding it declares."""
-    head = opened(cleaned(raw[:_HEAD_BYTES])).headers.fields
+    """Whether an attached mail is not encoded, whatever transfer encoding it declares."""
+    head = parse_entity(cleaned(raw[:_HEAD_BYTES])).headers.fields
     return bool(head) and not any(b"=3D" in value for _, value in head)
 
 

@@ -13,19 +13,19 @@ from backburner.extraction.mail.blocks import (
     Block,
     Pictures,
     Read,
-    attachment,
-    composed,
-    gone,
+    attachment_block,
+    compose,
+    nested,
+    note_block,
     refuse_unread,
-    unread,
-    within,
+    unread_attachment,
 )
-from backburner.extraction.mail.letter import letter
 from backburner.extraction.mail.mapi import Properties
+from backburner.extraction.mail.mapi_mail import mail_blocks
 from backburner.extraction.markdown import heading
 
 MAX_NESTED = 20
-"""Mails in mails."""
+"""How deep mails may be nested."""
 _PROPERTIES = "__properties_version1.0"
 _STRING = "__substg1.0_"
 _RECIPIENT, _ATTACHMENT = "__recip_version1.0_#", "__attach_version1.0_#"
@@ -36,7 +36,7 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", 
 
 
 def read_outlook(body: bytes, inner: Read) -> Extracted:
-    """A mail's headers, text and attachments. Raises `JobError` where it is damaged, or all of it is encrypted."""
+    """A mail's headers, text and attachments. Raises `JobError` if it is damaged, or encrypted as a whole."""
     compound = Compound(body)
     try:
         blocks = _message(_Storage(compound, _Index(compound)), inner, FIRST_LEVEL, 0)
@@ -45,13 +45,13 @@ def read_outlook(body: bytes, inner: Read) -> Extracted:
             Reason.UNREADABLE_DOCUMENT, "a damaged Outlook mail: save it again and upload it again"
         ) from error
     if not compound.is_whole:
-        blocks.append(gone("an Outlook file that is cut off or damaged: something of it may be missing"))
+        blocks.append(note_block("a truncated or damaged Outlook file: parts of it may be missing"))
     refuse_unread(blocks)
-    return composed(blocks)
+    return compose(blocks)
 
 
 class _Index:
-    """The names of streams and of storages in each storage."""
+    """The names of the streams and storages inside each storage."""
 
     def __init__(self, compound: Compound) -> None:
         self.streams: dict[tuple[str, ...], list[str]] = {}
@@ -63,7 +63,7 @@ class _Index:
 
 @dataclass(frozen=True)
 class _Storage:
-    """A folder of the container."""
+    """A storage of the container."""
 
     compound: Compound
     index: _Index
@@ -82,22 +82,22 @@ class _Storage:
         """Whether it holds a mail's properties."""
         return _PROPERTIES in self._streams
 
-    def folders(self, begins: str) -> Iterator["_Storage"]:
-        """Folders whose name begins so, in order of their numbers."""
+    def storages(self, prefix: str) -> Iterator["_Storage"]:
+        """The storages whose names begin with `prefix`, in order of their numbers."""
         for name in self._storages:
-            if name.startswith(begins):
+            if name.startswith(prefix):
                 yield _Storage(self.compound, self.index, (*self.path, name))
 
-    def folder(self, name: str) -> "_Storage | None":
-        """A folder by its name."""
+    def storage(self, name: str) -> "_Storage | None":
+        """A storage by name."""
         return _Storage(self.compound, self.index, (*self.path, name)) if name in self._storages else None
 
     def properties(self, header_bytes: int, code_page: int = 0) -> Properties:
-        """Everything that is known of what the folder stands for."""
+        """All properties of the object in this storage."""
         values = dict(self._fixed(header_bytes))
         for name in self._streams:
             tag = name.removeprefix(_STRING)
-            if len(tag) == 8 and tag != name:  # noqa: PLR2004 - two numbers of four digits
+            if len(tag) == 8 and tag != name:  # noqa: PLR2004 - two four-digit numbers
                 number, kind = int(tag[:4], 16), int(tag[4:], 16)
                 if values.get(number, (0, b""))[0] != mapi.UNICODE and kind != mapi.OBJECT:
                     values[number] = kind, self._read(name)
@@ -105,8 +105,8 @@ class _Storage:
 
     def _fixed(self, header_bytes: int) -> Iterator[tuple[int, tuple[int, bytes]]]:
         body = self._read(_PROPERTIES)
-        for place in range(header_bytes, len(body) - _ENTRY.size + 1, _ENTRY.size):
-            kind, number, _, value = _ENTRY.unpack_from(body, place)
+        for offset in range(header_bytes, len(body) - _ENTRY.size + 1, _ENTRY.size):
+            kind, number, _, value = _ENTRY.unpack_from(body, offset)
             if kind not in (mapi.STRING8, mapi.UNICODE, mapi.BINARY, mapi.OBJECT) and not kind & 0x1000:
                 yield number, (kind, value)
 
@@ -116,38 +116,40 @@ class _Storage:
 
 def _message(storage: _Storage, inner: Read, level: int, depth: int) -> list[Block]:
     properties = storage.properties(_INNER_HEADER if depth else _ROOT_HEADER)
-    page = properties.number(mapi.MESSAGE_CODE_PAGE) or properties.number(mapi.INTERNET_CODE_PAGE) or 0
-    recipients = [one.properties(_ITEM_HEADER, page) for one in storage.folders(_RECIPIENT)]
+    code_page = properties.number(mapi.MESSAGE_CODE_PAGE) or properties.number(mapi.INTERNET_CODE_PAGE) or 0
+    recipients = [one.properties(_ITEM_HEADER, code_page) for one in storage.storages(_RECIPIENT)]
     pictures = Pictures()
-    blocks = letter(properties, recipients, pictures, inner)
-    for one in storage.folders(_ATTACHMENT):
-        blocks += _attachment(one, page, inner, level, depth)
+    blocks = mail_blocks(properties, recipients, pictures, inner)
+    for one in storage.storages(_ATTACHMENT):
+        blocks += _attachment(one, code_page, inner, level, depth)
     return pictures.finished(blocks)
 
 
-def _attachment(storage: _Storage, page: int, inner: Read, level: int, depth: int) -> Iterator[Block]:
-    properties = storage.properties(_ITEM_HEADER, page)
+def _attachment(storage: _Storage, code_page: int, inner: Read, level: int, depth: int) -> Iterator[Block]:
+    properties = storage.properties(_ITEM_HEADER, code_page)
     names = (mapi.ATTACH_LONG_FILENAME, mapi.ATTACH_FILENAME, mapi.DISPLAY_NAME, mapi.ATTACH_LONG_PATHNAME)
     name = next((text for number in names if (text := properties.text(number).strip())), "")
     method, body = properties.number(mapi.ATTACH_METHOD), properties.bytes(mapi.ATTACH_DATA)
-    mail = storage.folder(f"{_STRING}3701000D")
+    mail = storage.storage(f"{_STRING}3701000D")
     path = properties.text(mapi.ATTACH_LONG_PATHNAME) or properties.text(mapi.ATTACH_PATHNAME)
     if mail is not None and mail.is_mail:
         yield from _attached_mail(mail, name, inner, level, depth)
     elif mail is not None or method == _OLE:
-        yield unread(name or "object", "not read, an embedded object (OLE)", level)
+        yield unread_attachment(name or "object", "not read, an embedded object (OLE)", level)
     elif path and not body:
-        yield unread(name, f"not in the mail but elsewhere ({path})", level)
+        yield unread_attachment(name, f"not in the mail but stored elsewhere ({path})", level)
     elif signed.is_envelope(body) and signed.is_encrypted(body):
-        yield unread(name, "not read, encrypted (S/MIME): decrypt it and upload it again", level, is_unread=True)
+        yield unread_attachment(
+            name, "not read, encrypted (S/MIME): decrypt it and upload it again", level, is_unread=True
+        )
     else:
         yield _file(properties, name, body, inner, level)
 
 
 def _file(properties: Properties, name: str, body: bytes, inner: Read, level: int) -> Block:
     kind = properties.text(mapi.ATTACH_MIME_TAG).lower()
-    called = "signed.eml" if kind.startswith("multipart/") else name
-    block = attachment(name, body, lambda inside, _: inner(inside, called), level)
+    inner_name = "signed.eml" if kind.startswith("multipart/") else name
+    block = attachment_block(name, body, lambda inside, _: inner(inside, inner_name), level)
     content_id = properties.text(mapi.ATTACH_CONTENT_ID).strip("<> ")
     is_picture = kind.startswith("image/") or name.lower().endswith(_PICTURES)
     return block.as_picture(name, content_id) if content_id and is_picture else block
@@ -156,6 +158,6 @@ def _file(properties: Properties, name: str, body: bytes, inner: Read, level: in
 def _attached_mail(mail: _Storage, name: str, inner: Read, level: int, depth: int) -> Iterator[Block]:
     yield Block(heading(level, f"Attachment: {name}" if name else "Attached mail"))
     if depth >= MAX_NESTED:
-        yield gone(f"mails nested deeper than {MAX_NESTED}: not read, upload them by themselves")
+        yield note_block(f"mails nested deeper than {MAX_NESTED}: not read, upload them by themselves")
         return
-    yield from within(name or "attached mail", _message(mail, inner, level + 1, depth + 1))
+    yield from nested(name or "attached mail", _message(mail, inner, level + 1, depth + 1))

@@ -1,10 +1,10 @@
-"""A mail's bytes before they are read: what programs put before its first header is taken away."""
+"""Prepares a mail's bytes for parsing: removes what programs put before its first header."""
 
 import codecs
 import re
 
 from backburner.extraction.encodings import text_of
-from backburner.extraction.mail.headers import Surroundings
+from backburner.extraction.mail.headers import CharsetHint
 
 _ENVELOPES = re.compile(rb"(?:>?From [^\r\n]*\r?\n[\r\n]*)*")
 _COUNTED = re.compile(rb"(\d{1,10})[ \t]*\r?\n(?=[!-9;-~]+:)")
@@ -14,7 +14,7 @@ _UTF16 = re.compile(rb"\A(?:[\r\n\t ]\0)*[!-~]\0[!-~]\0|\A(?:\0[\r\n\t ])*\0[!-~
 
 
 def cleaned(body: bytes) -> bytes:
-    """The mail from its first header on, with line feeds in it, in an encoding whose ASCII letters are single bytes."""
+    """The mail from its first header on, with line feeds and an encoding that keeps ASCII letters as single bytes."""
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _UTF16.match(body):
         body = (text_of(body) or "").encode("utf-8", "replace") or body
     body = body.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n\t ")
@@ -28,13 +28,13 @@ def cleaned(body: bytes) -> bytes:
 
 
 def _counted(body: bytes, size_bytes: int) -> bytes:
-    """The mail in a file of Apple Mail (EMLX), without the list of its flags that stands behind it."""
+    """The mail in an Apple Mail file (EMLX), without the property list after it."""
     return body[:size_bytes] if body[size_bytes:].lstrip().startswith(b"<?xml") else body
 
 
-def surroundings(source: bytes) -> Surroundings:
-    """The first encoding that the mail or one of its parts declares: 8-bit headers are mostly in it, too."""
+def charset_hint(source: bytes) -> CharsetHint:
+    """The first charset that the mail or one of its parts declares, which 8-bit headers usually share."""
     found = _CHARSET.search(source, 0, _HEAD_BYTES)
     if found:
-        return Surroundings(found[1].decode("ascii", "replace"))
-    return Surroundings(None, b"\n".join(line for line in source[:_HEAD_BYTES].split(b"\n") if not line.isascii()))
+        return CharsetHint(found[1].decode("ascii", "replace"))
+    return CharsetHint(None, b"\n".join(line for line in source[:_HEAD_BYTES].split(b"\n") if not line.isascii()))

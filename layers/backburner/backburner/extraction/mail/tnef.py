@@ -12,14 +12,14 @@ from backburner.extraction.mail.blocks import (
     Block,
     Pictures,
     Read,
-    attachment,
-    composed,
-    gone,
-    unread,
-    within,
+    attachment_block,
+    compose,
+    nested,
+    note_block,
+    unread_attachment,
 )
-from backburner.extraction.mail.letter import letter
 from backburner.extraction.mail.mapi import Properties
+from backburner.extraction.mail.mapi_mail import mail_blocks
 from backburner.extraction.markdown import heading
 
 SIGNATURE = b"\x78\x9f\x3e\x22"
@@ -42,7 +42,7 @@ class _Attachment:
 
 @dataclass
 class _File:
-    """What a file holds, as far as it can be read."""
+    """The contents of a file, as far as it can be read."""
 
     code_page: int = 0
     values: dict[int, tuple[int, bytes]] = field(default_factory=dict)
@@ -51,8 +51,8 @@ class _File:
 
 
 def read_tnef(body: bytes, inner: Read) -> Extracted:
-    """The text and the attachments that are wrapped in it. Raises `JobError` where there is nothing."""
-    extracted = composed(_blocks(body, inner, FIRST_LEVEL, 0))
+    """The text and the attachments in the file. Raises `JobError` if there are none."""
+    extracted = compose(_blocks(body, inner, FIRST_LEVEL, 0))
     if not extracted.text.strip():
         raise JobError(Reason.EMPTY_DOCUMENT, "a TNEF file (winmail.dat) with neither text nor attachments")
     return extracted
@@ -61,11 +61,11 @@ def read_tnef(body: bytes, inner: Read) -> Extracted:
 def _blocks(body: bytes, inner: Read, level: int, depth: int) -> list[Block]:
     file = _parsed(body)
     pictures = Pictures()
-    blocks = letter(Properties(file.values, file.code_page), [], pictures, inner)
+    blocks = mail_blocks(Properties(file.values, file.code_page), [], pictures, inner)
     for one in file.attachments:
         blocks += _attachment(one, inner, level, depth)
     if not file.is_whole:
-        blocks.append(gone("a TNEF file (winmail.dat) that is cut off or damaged: the rest of it is missing"))
+        blocks.append(note_block("a truncated or damaged TNEF file (winmail.dat): the rest is missing"))
     return pictures.finished(blocks)
 
 
@@ -75,30 +75,30 @@ def _attachment(one: _Attachment, inner: Read, level: int, depth: int) -> Iterat
     kind, data = one.properties.values.get(mapi.ATTACH_DATA, (0, b""))
     if kind != mapi.OBJECT:
         content_id = one.properties.text(mapi.ATTACH_CONTENT_ID).strip("<> ")
-        block = attachment(name, one.data or data, inner, level)
+        block = attachment_block(name, one.data or data, inner, level)
         yield block.as_picture(name, content_id) if content_id else block
     elif not data.startswith(_MESSAGE):
-        yield unread(name or "object", "not read, an embedded object (OLE)", level)
+        yield unread_attachment(name or "object", "not read, an embedded object (OLE)", level)
     elif depth >= MAX_NESTED:
-        yield gone(f"mails nested deeper than {MAX_NESTED}: not read, upload them by themselves")
+        yield note_block(f"mails nested deeper than {MAX_NESTED}: not read, upload them by themselves")
     else:
         yield Block(heading(level, f"Attachment: {name}" if name else "Attached mail"))
-        yield from within(name or "attached mail", _blocks(data[len(_MESSAGE) :], inner, level + 1, depth + 1))
+        yield from nested(name or "attached mail", _blocks(data[len(_MESSAGE) :], inner, level + 1, depth + 1))
 
 
 def _parsed(body: bytes) -> _File:
     file = _File()
-    place = _HEADER_BYTES
-    while place + _ATTRIBUTE.size <= len(body) and body[place] in (1, 2):
-        _, number, _, length = _ATTRIBUTE.unpack_from(body, place)
-        place += _ATTRIBUTE.size
-        value = body[place : place + length]
-        place += length + _CHECK_BYTES
+    offset = _HEADER_BYTES
+    while offset + _ATTRIBUTE.size <= len(body) and body[offset] in (1, 2):
+        _, number, _, length = _ATTRIBUTE.unpack_from(body, offset)
+        offset += _ATTRIBUTE.size
+        value = body[offset : offset + length]
+        offset += length + _CHECK_BYTES
         try:
             _take(file, number, value)
         except (struct.error, IndexError):
             file.is_whole = False
-    file.is_whole = file.is_whole and place <= len(body) + _CHECK_BYTES
+    file.is_whole = file.is_whole and offset <= len(body) + _CHECK_BYTES
     return file
 
 
@@ -117,7 +117,7 @@ def _take(file: _File, number: int, value: bytes) -> None:
         case 0x8010 | 0x800F | 0x9005:
             _take_attached(file, number, value)
         case _:
-            pass  # times, senders and the like, which the mail itself has in its headers
+            pass  # times, senders and the like, which are in the mail's own headers
 
 
 def _take_attached(file: _File, number: int, value: bytes) -> None:
@@ -133,28 +133,28 @@ def _take_attached(file: _File, number: int, value: bytes) -> None:
 
 
 def _values(body: bytes) -> Iterator[tuple[int, tuple[int, bytes]]]:
-    """The properties that are packed into an attribute."""
-    place = 4
+    """The properties packed into an attribute."""
+    offset = 4
     for _ in range(min(struct.unpack_from("<I", body)[0], len(body))):
-        kind, number = struct.unpack_from("<HH", body, place)
-        place = _after_name(body, place + 4) if number >= _NAMED else place + 4
+        kind, number = struct.unpack_from("<HH", body, offset)
+        offset = _after_name(body, offset + 4) if number >= _NAMED else offset + 4
         is_many, kind = bool(kind & _MANY), kind & ~_MANY
         size = _FIXED.get(kind)
         many = 1
         if is_many or size is None:
-            many = struct.unpack_from("<I", body, place)[0]
-            place += 4
+            many = struct.unpack_from("<I", body, offset)[0]
+            offset += 4
         for number_of_value in range(min(many, len(body))):
             length = size
             if length is None:
-                length = struct.unpack_from("<I", body, place)[0]
-                place += 4
+                length = struct.unpack_from("<I", body, offset)[0]
+                offset += 4
             if not number_of_value and number < _NAMED:
-                yield number, (kind, body[place : place + length])
-            place += length + -length % 4
+                yield number, (kind, body[offset : offset + length])
+            offset += length + -length % 4
 
 
-def _after_name(body: bytes, place: int) -> int:
-    """A property without a number of its own has a GUID, and a number or a name."""
-    kind, length = struct.unpack_from("<II", body, place + 16)
-    return place + 24 + (length + -length % 4 if kind else 0)
+def _after_name(body: bytes, offset: int) -> int:
+    """The offset after the name of a named property: a GUID, and a number or a string."""
+    kind, length = struct.unpack_from("<II", body, offset + 16)
+    return offset + 24 + (length + -length % 4 if kind else 0)

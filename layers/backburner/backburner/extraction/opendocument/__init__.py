@@ -1,4 +1,4 @@
-"""OpenDocument: texts, presentations and drawings, packed or flat; sheets have a reader of their own."""
+"""OpenDocument texts, presentations and drawings, packed or flat; spreadsheets have their own reader."""
 
 from backburner.extraction.opendocument.reader import read_flat, read_flat_file, read_opendocument
 

@@ -1,4 +1,4 @@
-"""Form fields: what is ticked, chosen and filled in."""
+"""Form fields: what is ticked, chosen or filled in."""
 
 from dataclasses import dataclass, field
 
@@ -11,19 +11,19 @@ _TICKED = frozenset({"checked", "true"})
 
 @dataclass
 class Controls:
-    """The fields that a document declares, by their names."""
+    """The form fields that a document declares, by name."""
 
     _shown: dict[str, str] = field(default_factory=dict)
 
     def read(self, forms: Element) -> None:
-        """The forms of a document or a page."""
+        """Read the forms of a document or a page."""
         for element in forms.iter():
             name = value(element, "xml:id") or value(element, "form:id")
             if name and name_of(element).startswith("form:"):
                 self._shown[name] = _shown(element)
 
     def shown(self, control: Element) -> str:
-        """What a field shows at its place."""
+        """What a field shows where it is used."""
         return self._shown.get(value(control, "draw:control"), "")
 
 
@@ -48,7 +48,7 @@ def _shown(element: Element) -> str:
 
 
 def field_mark(element: Element) -> str:
-    """What a field that came from a Word form shows, where it has no text of its own."""
+    """What a field from a Word form shows if it has no text of its own."""
     kind = value(element, "field:type")
     params = {value(one, "field:name"): value(one, "field:value") for one in element if name_of(one) == "field:param"}
     if kind.endswith("CHECKBOX"):
@@ -61,8 +61,8 @@ def field_mark(element: Element) -> str:
         if name_of(one) == "field:param" and value(one, "field:name") == "Dropdown_ListEntry"
     ]
     chosen = params.get("Dropdown_Selected", "0")
-    place = int(chosen) if chosen.isdecimal() else 0
-    return entries[place] if place < len(entries) else ""
+    index = int(chosen) if chosen.isdecimal() else 0
+    return entries[index] if index < len(entries) else ""
 
 
 def _box(*, is_ticked: bool) -> str:

@@ -1,4 +1,4 @@
-"""Formulas in MathML, written in a line: (a)/(b), x^(2)."""
+"""MathML formulas written on one line: (a)/(b), x^(2)."""
 
 from backburner.extraction.opendocument.names import name_of
 from backburner.extraction.xmltree import Element
@@ -14,14 +14,14 @@ _PARTS = {
 }  # fmt: skip
 
 
-def formula_signs(name: str, element: Element) -> tuple[str, str]:
-    """What stands before and behind a part of a formula."""
+def formula_marks(name: str, element: Element) -> tuple[str, str]:
+    """What is written before and after a part of a formula."""
     parent = element.getparent()
-    within = name_of(parent) if parent is not None else ""
-    place = parent.index(element) if parent is not None and within in _SPLIT else 0
-    before, behind = _PARTS.get((within, place), ("", ""))
-    own_before, own_behind = _WRAPPED.get(name, ("", ""))
-    return before + own_before, own_behind + behind
+    parent_name = name_of(parent) if parent is not None else ""
+    index = parent.index(element) if parent is not None and parent_name in _POSITIONAL else 0
+    before, after = _PARTS.get((parent_name, index), ("", ""))
+    own_before, own_after = _WRAPPED.get(name, ("", ""))
+    return before + own_before, own_after + after
 
 
-_SPLIT = frozenset(within for within, _ in _PARTS)
+_POSITIONAL = frozenset(parent_name for parent_name, _ in _PARTS)

@@ -1,4 +1,4 @@
-"""Tables, pictures, boxes and objects."""
+"""Handlers for tables, pictures, text boxes and objects."""
 
 from backburner.extraction.composition import Block
 from backburner.extraction.opendocument.names import number
@@ -7,7 +7,7 @@ from backburner.extraction.story import Paragraph
 from backburner.extraction.xmltree import Element
 
 MAX_REPEATED = 1_000
-"""Repetitions of a cell or a row."""
+"""How often a cell or a row is repeated at most."""
 
 
 def _begin_table(walker: Walker, _: Element) -> None:
@@ -35,12 +35,12 @@ def _end_cell(walker: Walker, element: Element) -> None:
     if not flow.tables:
         return
     flow.story.end_cell(Paragraph(), flow.tables)
-    more = min(number(element, "table:number-columns-repeated", 1), MAX_REPEATED) - 1
-    if more > 0:
+    repetitions = min(number(element, "table:number-columns-repeated", 1), MAX_REPEATED) - 1
+    if repetitions > 0:
         if walker.repeats_content:
-            flow.story.repeat_cell(more, flow.tables)
+            flow.story.repeat_cell(repetitions, flow.tables)
         else:
-            flow.story.empty_cells(more, flow.tables)
+            flow.story.empty_cells(repetitions, flow.tables)
 
 
 def _end_row(walker: Walker, element: Element) -> None:
@@ -48,9 +48,9 @@ def _end_row(walker: Walker, element: Element) -> None:
     if not flow.tables:
         return
     flow.story.end_row(flow.tables)
-    more = min(number(element, "table:number-rows-repeated", 1), MAX_REPEATED) - 1
-    if more > 0 and walker.repeats_content:
-        flow.story.repeat_row(more, flow.tables)
+    repetitions = min(number(element, "table:number-rows-repeated", 1), MAX_REPEATED) - 1
+    if repetitions > 0 and walker.repeats_content:
+        flow.story.repeat_row(repetitions, flow.tables)
 
 
 def _begin_image(walker: Walker, _: Element) -> None:
@@ -77,7 +77,7 @@ def _begin_control(walker: Walker, element: Element) -> None:
 
 
 def _nothing(_: Walker, __: Element) -> None:
-    """Its text was read when it began."""
+    """Its text was read at its start."""
 
 
 BEGINS: dict[str, Handler] = {

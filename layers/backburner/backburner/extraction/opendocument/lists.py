@@ -1,4 +1,4 @@
-"""Numbers of items and headings, counted as their styles say."""
+"""Numbers of list items and headings, counted as their styles require."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from backburner.extraction.opendocument.styles import MAX_LEVELS, Level, Styles
 from backburner.extraction.ordinals import Numbering, ordinal
 
-_PLACE = re.compile(r"%(\d+)%")
+_LEVEL_NUMBER = re.compile(r"%(\d+)%")
 
 
 @dataclass
 class Counter:
-    """Where a list stands, on each of its levels."""
+    """The current numbers of a list, by level."""
 
     numbers: dict[int, int] = field(default_factory=dict)
 
     def next(self, depth: int, level: Level, start: int | None) -> None:
-        """The next item of a level, from 1; deeper levels begin again."""
+        """Count the next item of a level, from 1; deeper levels restart."""
         if start is not None:
             self.numbers[depth] = start
         else:
@@ -25,15 +25,19 @@ class Counter:
             del self.numbers[deeper]
 
     def label(self, depth: int, levels: dict[int, Level]) -> str:
-        """What stands before the current item of a level."""
+        """The label of the current item of a level."""
         level = levels.get(depth, Level())
         if level.form is Numbering.BULLET:
             return "•"
         if level.pattern:
-            return _PLACE.sub(lambda found: self._shown(min(int(found[1]), MAX_LEVELS), levels), level.pattern).strip()
+            return _LEVEL_NUMBER.sub(
+                lambda found: self._shown(min(int(found[1]), MAX_LEVELS), levels), level.pattern
+            ).strip()
         if level.form is Numbering.NONE:
             return f"{level.prefix}{level.suffix}".strip()
-        shown = [self._shown(of, levels) for of in range(max(depth - level.shown_levels + 1, 1), depth + 1)]
+        shown = [
+            self._shown(shown_depth, levels) for shown_depth in range(max(depth - level.shown_levels + 1, 1), depth + 1)
+        ]
         return f"{level.prefix}{'.'.join(number for number in shown if number)}{level.suffix}".strip()
 
     def _shown(self, depth: int, levels: dict[int, Level]) -> str:
@@ -45,17 +49,17 @@ class Counter:
 
 @dataclass
 class OpenList:
-    """A list, or a list in an item, that is being read."""
+    """A list, possibly nested in an item, while it is being read."""
 
     style: str
     depth: int
     counter: Counter
     item_label: str | None = None
-    """The number that somebody wrote out."""
+    """A number that the file spells out."""
     start: int | None = None
     is_header: bool = False
-    is_begun: bool = False
-    """Whether the current item has a paragraph already."""
+    has_paragraph: bool = False
+    """Whether the current item already has a paragraph."""
 
 
 class Lists:
@@ -68,7 +72,7 @@ class Lists:
         self._headings = Counter()
 
     def counter(self, identity: str, style: str, continued: str, *, is_continued: bool) -> Counter:
-        """Where a list that begins counts: where another one stopped, or from its start."""
+        """The counter of a list that begins: continued from another list, or a new one."""
         counter = self._by_id.get(continued) if continued else None
         if counter is None and is_continued:
             counter = self._by_style.get(style)
@@ -78,23 +82,25 @@ class Lists:
             self._by_id[identity] = counter
         return counter
 
-    def same(self, identity: str, style: str) -> Counter:
-        """The counter of numbered paragraphs that belong together."""
+    def shared_counter(self, identity: str, style: str) -> Counter:
+        """The counter shared by numbered paragraphs with the same id or style."""
         counter = self._by_id.get(identity) or (None if identity else self._by_style.get(style)) or Counter()
         return self.counter(identity, style, "", is_continued=False) if not counter.numbers else counter
 
-    def label(self, of: OpenList, paragraph_style: str) -> str | None:
-        """What stands before the paragraph that comes; None if it is a further one, or one of the list's header."""
-        if of.is_header or of.is_begun:
+    def label(self, open_list: OpenList, paragraph_style: str) -> str | None:
+        """The label of the next paragraph; None if it is not the first one of an item, or belongs to a list header."""
+        if open_list.is_header or open_list.has_paragraph:
             return None
-        of.is_begun = True
-        used = of.style or self._styles.list_of_paragraph(paragraph_style)
-        levels = {depth: self._styles.level(used, depth) for depth in range(1, of.depth + 1)}
-        of.counter.next(of.depth, levels[of.depth], of.start)
-        return of.item_label if of.item_label is not None else of.counter.label(of.depth, levels)
+        open_list.has_paragraph = True
+        list_style = open_list.style or self._styles.list_of_paragraph(paragraph_style)
+        levels = {depth: self._styles.level(list_style, depth) for depth in range(1, open_list.depth + 1)}
+        open_list.counter.next(open_list.depth, levels[open_list.depth], open_list.start)
+        if open_list.item_label is not None:
+            return open_list.item_label
+        return open_list.counter.label(open_list.depth, levels)
 
     def heading(self, depth: int, start: int | None) -> str:
-        """The number of the next heading of a level; "" if its level has none."""
+        """The number of the next heading of a level; "" if the level is not numbered."""
         level = self._styles.outline.get(depth)
         self._headings.next(depth, level or Level(), start)
         return self._headings.label(depth, self._styles.outline) if level and level.form is not Numbering.BULLET else ""

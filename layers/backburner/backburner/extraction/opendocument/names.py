@@ -1,11 +1,11 @@
-"""Names of elements and attributes of OpenDocument, short as its standard writes them: `text:p`."""
+"""Names of OpenDocument elements and attributes, with the prefixes that the standard uses: `text:p`."""
 
 from functools import cache
 
 from backburner.extraction.xmltree import Element
 
 _OASIS = "urn:oasis:names:tc:opendocument:xmlns:"
-_SPACES = {
+_NAMESPACES = {
     **{
         f"{_OASIS}{long}:1.0": short
         for long, short in {
@@ -21,34 +21,34 @@ _SPACES = {
     "urn:org:documentfoundation:names:experimental:office:xmlns:loext:1.0": "loext",
     "urn:openoffice:names:experimental:ooo-ms-interop:xmlns:field:1.0": "field",
 }  # fmt: skip
-_OF_SHORT = {short: long for long, short in _SPACES.items()}
+_BY_PREFIX = {short: long for long, short in _NAMESPACES.items()}
 
 
 @cache
 def _short(tag: str) -> str:
     space, _, local = tag.removeprefix("{").rpartition("}")
-    return f"{_SPACES.get(space, '?')}:{local}"
+    return f"{_NAMESPACES.get(space, '?')}:{local}"
 
 
 @cache
 def _full(name: str) -> str:
     short, _, local = name.partition(":")
-    return f"{{{_OF_SHORT[short]}}}{local}"
+    return f"{{{_BY_PREFIX[short]}}}{local}"
 
 
 def name_of(element: Element) -> str:
-    """What an element is; "" of what is none."""
+    """An element's prefixed name; "" for comments and the like."""
     tag = element.tag
     return _short(tag) if isinstance(tag, str) else ""
 
 
 def value(element: Element, name: str) -> str:
-    """An attribute; "" where there is none."""
+    """An attribute; "" if it is absent."""
     return element.get(_full(name)) or ""
 
 
 def number(element: Element, name: str, otherwise: int) -> int:
-    """An attribute that is a number, within bounds that any document keeps."""
+    """A numeric attribute, within sensible limits."""
     try:
         return min(max(int(value(element, name)), -_MAX), _MAX)
     except ValueError:
@@ -56,7 +56,7 @@ def number(element: Element, name: str, otherwise: int) -> int:
 
 
 def children(element: Element, name: str) -> list[Element]:
-    """The children of a name."""
+    """The children with a given name."""
     return list(element.iterchildren(_full(name)))
 
 

@@ -1,4 +1,4 @@
-"""Paragraphs, headings, lists, notes and marked text."""
+"""Handlers for paragraphs, headings, lists, notes and formatted text."""
 
 from backburner.extraction.composition import Block, comment, joined
 from backburner.extraction.opendocument.controls import field_mark
@@ -77,20 +77,20 @@ def _item(walker: Walker, element: Element, *, is_header: bool) -> None:
     if not walker.flow.lists:
         return
     inner = walker.flow.lists[-1]
-    inner.is_header, inner.is_begun = is_header, False
+    inner.is_header, inner.has_paragraph = is_header, False
     inner.start = number(element, "text:start-value", 1) if value(element, "text:start-value") else None
     inner.item_label = _written(element)
 
 
 def _written(element: Element) -> str | None:
-    """The number that a program wrote beside the item."""
+    """The number that the file spells out for an item."""
     numbers = children(element, "text:number")
     return "".join(numbers[0].itertext()) if numbers else None
 
 
 def _begin_numbered(walker: Walker, element: Element) -> None:
     style = value(element, "text:style-name")
-    counter = walker.lists.same(value(element, "text:list-id"), style)
+    counter = walker.lists.shared_counter(value(element, "text:list-id"), style)
     inner = OpenList(style, max(number(element, "text:level", 1), 1), counter, item_label=_written(element))
     inner.start = number(element, "text:start-value", 1) if value(element, "text:start-value") else None
     walker.flow.lists.append(inner)
@@ -117,7 +117,7 @@ def _end_span(walker: Walker, element: Element) -> None:
 
 
 def _begin_link(walker: Walker, _: Element) -> None:
-    walker.flow.links.append(walker.flow.story.here)
+    walker.flow.links.append(walker.flow.story.position)
 
 
 def _end_link(walker: Walker, element: Element) -> None:
@@ -138,7 +138,7 @@ def _begin_section(walker: Walker, element: Element) -> None:
 
 
 def _begin_hidden(walker: Walker, element: Element) -> None:
-    """A field whose text depends on a condition, or whose value is kept and not shown."""
+    """Skip a field that is hidden by its condition, or whose value is stored but not shown."""
     if value(element, "text:is-hidden") == "true" or value(element, "text:display") == "none":
         walker.skip(element)
 
@@ -159,11 +159,11 @@ def _begin_annotation(walker: Walker, _: Element) -> None:
 
 
 def _end_annotation(walker: Walker, _: Element) -> None:
-    said = comment(walker.author, joined(walker.pop()))
+    text = comment(walker.author, joined(walker.pop()))
     if walker.flow.paragraph is not None:
-        walker.insert_plain(said)
+        walker.insert_plain(text)
     else:
-        walker.place([Block(said.strip())])
+        walker.place([Block(text.strip())])
 
 
 def _author(walker: Walker, element: Element) -> None:

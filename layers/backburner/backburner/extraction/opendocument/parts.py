@@ -1,4 +1,4 @@
-"""An OpenDocument file's parts, one after the other: a long text is never held as a whole tree."""
+"""The parts of an OpenDocument file, one at a time, so that a long text is never held as one tree."""
 
 import io
 import re
@@ -15,19 +15,19 @@ from backburner.extraction.xmltree import Element, parse_xml
 
 _ENTITY = re.compile(rb"<\0{0,3}!\0{0,3}E\0{0,3}N\0{0,3}T")
 _INLINE = frozenset({"office:document", "math:math"})
-_OF_ROOT, _OF_KIND = 2, 4
-"""How deep styles and paragraphs stand in a document."""
+_ROOT_CHILD_DEPTH, _BODY_CHILD_DEPTH = 2, 4
+"""The depths of styles and of paragraphs in a document."""
 _DAMAGED = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError, OSError)
 
 
 class Source(Protocol):
-    """Where the parts of a document come from."""
+    """A supplier of a document's parts."""
 
     def parts(self) -> Iterator[tuple[str, Element]]:
-        """Each with what it is a part of: styles first, then the text's paragraphs, tables and pages."""
+        """Each part with the name of its parent: styles first, then the text's paragraphs, tables and pages."""
 
     def embedded(self, element: Element) -> "Source | None":
-        """A document within the document; None if there is none that can be read."""
+        """A document embedded in this one; None if there is none that can be read."""
 
 
 class Packed:
@@ -38,7 +38,7 @@ class Packed:
         self._folder = folder
 
     def parts(self) -> Iterator[tuple[str, Element]]:
-        """Those of styles.xml and content.xml. Raises `JobError` where there is no content, or a damaged one."""
+        """The parts of styles.xml and content.xml. Raises `JobError` if the content is missing or damaged."""
         styles = self._read("styles.xml")
         if styles:
             yield from ((name_of(root), part) for root in [parse_xml(styles, _STYLES)] for part in root)
@@ -50,7 +50,7 @@ class Packed:
         yield from streamed(content)
 
     def embedded(self, element: Element) -> "Source | None":
-        """One in a folder of its own, or one that stands in the XML."""
+        """A document in a folder of its own, or in the XML itself."""
         inline = Flat(element).embedded(element)
         if inline is not None:
             return inline
@@ -70,13 +70,13 @@ class Packed:
 
 
 class Flat:
-    """A document in one tree."""
+    """A document that is already a tree."""
 
     def __init__(self, root: Element) -> None:
         self._root = root
 
     def parts(self) -> Iterator[tuple[str, Element]]:
-        """Those of the tree."""
+        """The parts of the tree."""
         if name_of(self._root) == "math:math":
             yield "", self._root
         for part in self._root:
@@ -88,22 +88,22 @@ class Flat:
                     yield name_of(kind), child
 
     def embedded(self, element: Element) -> "Source | None":
-        """One that stands in the XML."""
+        """A document in the XML itself."""
         return next((Flat(child) for child in element if name_of(child) in _INLINE), None)
 
 
 class FlatFile:
-    """A document in one file of XML."""
+    """A document in a single XML file."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
     def parts(self) -> Iterator[tuple[str, Element]]:
-        """Those of the file."""
+        """The parts of the file."""
         return streamed(self._body)
 
     def embedded(self, element: Element) -> "Source | None":
-        """One that stands in the XML."""
+        """A document in the XML itself."""
         return Flat(element).embedded(element)
 
 
@@ -113,7 +113,7 @@ def packed(body: bytes) -> Packed:
 
 
 def streamed(body: bytes) -> Iterator[tuple[str, Element]]:
-    """The parts of a document's XML; each of the text's own is given up when the next one is asked for."""
+    """The parts of a document's XML; those of the text are freed when the next one is requested."""
     if _ENTITY.search(body):
         raise JobError(
             Reason.UNREADABLE_DOCUMENT, f"{_DOCUMENT} that declares XML entities: save it again without them"
@@ -137,11 +137,11 @@ def _streamed(body: bytes) -> Iterator[tuple[str, Element]]:
             depth += 1
             continue
         parent = element.getparent()
-        if depth == _OF_ROOT and name_of(element) != "office:body" and parent is not None:
+        if depth == _ROOT_CHILD_DEPTH and name_of(element) != "office:body" and parent is not None:
             yield name_of(parent), element
-        elif depth == _OF_KIND and parent is not None and _is_body(parent):
+        elif depth == _BODY_CHILD_DEPTH and parent is not None and _is_body(parent):
             yield name_of(parent), element
-            _forget(element, parent)
+            _free(element, parent)
         elif parent is None and name_of(element) == "math:math":
             yield "", element
         depth -= 1
@@ -152,7 +152,7 @@ def _is_body(element: Element) -> bool:
     return outer is not None and name_of(outer) == "office:body"
 
 
-def _forget(element: Element, parent: Element) -> None:
+def _free(element: Element, parent: Element) -> None:
     element.clear()
     while element.getprevious() is not None:
         del parent[0]

@@ -2,7 +2,7 @@
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Block, Composition, joined, whole
+from backburner.extraction.composition import Block, Composition, finished_document, joined
 from backburner.extraction.opendocument import frames, paragraphs
 from backburner.extraction.opendocument.names import children, name_of, value
 from backburner.extraction.opendocument.parts import Flat, FlatFile, Source, packed
@@ -14,7 +14,7 @@ from backburner.extraction.xmltree import Element
 
 MAX_SLIDES = 5_000
 MAX_EMBEDDED = 5
-"""Documents in documents."""
+"""How deep documents may be embedded."""
 _STYLES = frozenset({"office:styles", "office:automatic-styles"})
 _PAGES = {"office:presentation": "slide", "office:drawing": "page"}
 _HEADERS = frozenset({"style:header", "style:header-left", "style:header-first"})
@@ -24,17 +24,17 @@ _ENDS = paragraphs.ENDS | frames.ENDS
 
 
 def read_opendocument(body: bytes) -> Extracted:
-    """The text of a package. Raises `JobError` where it is damaged, or holds pictures only."""
+    """The text of a package. Raises `JobError` if it is damaged or has only pictures."""
     return _Reader(packed(body)).read()
 
 
 def read_flat_file(body: bytes) -> Extracted:
-    """The same of a document that is one file of XML."""
+    """The same for a document in a single XML file."""
     return _Reader(FlatFile(body)).read()
 
 
 def read_flat(root: Element) -> Extracted:
-    """The same of one that was parsed already: `office:document`."""
+    """The same for a document that is already parsed: `office:document`."""
     return _Reader(Flat(root)).read()
 
 
@@ -54,21 +54,21 @@ class _Reader:
     def read(self) -> Extracted:
         """The whole document."""
         blocks = self.all_blocks()
-        self._beside()
+        self._add_page_texts()
         what = "a document" if self._slides is None else "a presentation"
         if self._slides is not None and not self._slides.with_text:
             self._composition, blocks = Composition(), []
-        return whole(self._composition, blocks, what, self._walker.pictures)
+        return finished_document(self._composition, blocks, what, self._walker.pictures)
 
     def all_blocks(self) -> list[Block]:
-        """The text, without what stands before and behind it."""
-        for within, part in self._source.parts():
-            self._part(within, part)
+        """The text, without headers and footers."""
+        for parent_name, part in self._source.parts():
+            self._part(parent_name, part)
         self._blocks += self._walker.finish()
         return self._blocks
 
     def embedded(self, element: Element) -> Embedded:
-        """What an embedded object says: a formula in a line, a chart's titles and table, a text."""
+        """The contents of an embedded object: a formula on one line, a chart's titles and table, a text."""
         source = self._source.embedded(element) if self._depth < MAX_EMBEDDED else None
         if source is None:
             kind = "embedded object" if name_of(element) == "draw:object" else "embedded object of another program"
@@ -80,7 +80,7 @@ class _Reader:
         line = " ".join(" ".join(block.text.split()) for block in blocks) if inner.is_formula else None
         return Embedded(blocks, line)
 
-    def _part(self, within: str, part: Element) -> None:
+    def _part(self, parent_name: str, part: Element) -> None:
         name = name_of(part)
         if name in _STYLES:
             self._styles.read(part)
@@ -93,45 +93,45 @@ class _Reader:
             self._walker.flow.begin(Paragraph())
             self._walker.read(part)
             self._walker.flow.end()
-        elif within in _PAGES:
-            self._page(within, part)
-        elif within.startswith("office:") and not within.startswith("office:document"):
-            self._walker.repeats_content = within == "office:spreadsheet"
+        elif parent_name in _PAGES:
+            self._page(parent_name, part)
+        elif parent_name.startswith("office:") and not parent_name.startswith("office:document"):
+            self._walker.repeats_content = parent_name == "office:spreadsheet"
             self._walker.read(part)
 
-    def _page(self, within: str, part: Element) -> None:
+    def _page(self, parent_name: str, part: Element) -> None:
         match name_of(part):
             case "draw:page":
-                self._slides = self._slides or Slides(self._walker, _PAGES[within])
+                self._slides = self._slides or Slides(self._walker, _PAGES[parent_name])
                 self._used.add(value(part, "draw:master-page-name"))
                 self._blocks += self._slides.read(part)
                 if self._slides.count > MAX_SLIDES:
-                    raise JobError(Reason.DOCUMENT_TOO_LARGE, f"more than {MAX_SLIDES} slides: cut it up")
+                    raise JobError(Reason.DOCUMENT_TOO_LARGE, f"more than {MAX_SLIDES} slides: split it up")
             case "presentation:footer-decl":
                 self._composition.footer("".join(part.itertext()))
             case "presentation:header-decl":
                 self._composition.header("".join(part.itertext()))
 
-    def _beside(self) -> None:
-        """What stands on pages besides their text: on those of texts headers and footers, on slides fixed words."""
+    def _add_page_texts(self) -> None:
+        """Add what pages show besides their text: headers and footers of texts, fixed text of master slides."""
         for page in (page for masters in self._masters for page in children(masters, "style:master-page")):
             if self._slides is None:
-                self._running(page)
+                self._headers_and_footers(page)
             elif value(page, "style:name") in self._used:
                 for shape in page:
                     if name_of(shape).startswith("draw:") and not value(shape, "presentation:class"):
-                        self._composition.header(self._apart(shape))
+                        self._composition.header(self._separate_text(shape))
 
-    def _running(self, page: Element) -> None:
+    def _headers_and_footers(self, page: Element) -> None:
         for element in page:
             if value(element, "style:display") == "false":
                 continue
             if name_of(element) in _HEADERS:
-                self._composition.header(self._apart(element))
+                self._composition.header(self._separate_text(element))
             elif name_of(element) in _FOOTERS:
-                self._composition.footer(self._apart(element))
+                self._composition.footer(self._separate_text(element))
 
-    def _apart(self, element: Element) -> str:
+    def _separate_text(self, element: Element) -> str:
         self._walker.push()
         self._walker.read(element)
         return joined(self._walker.pop())

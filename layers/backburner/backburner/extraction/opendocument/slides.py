@@ -1,4 +1,4 @@
-"""Pages of presentations and drawings, in their order."""
+"""The pages of presentations and drawings, in order."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ _TITLES = frozenset({"title"})
 
 
 class Slides:
-    """Reads page after page."""
+    """Reads the pages one after another."""
 
     def __init__(self, walker: Walker, kind: str) -> None:
         self.with_text = 0
@@ -21,20 +21,20 @@ class Slides:
         self._kind = kind
 
     def read(self, page: Element) -> list[Block]:
-        """A page: its title as a heading, its text, its speaker's notes; one of pictures only is said to be that."""
+        """A page: its title as a heading, its text, its speaker notes; a note if it has only pictures."""
         self.count += 1
         walker = self._walker
         pictures = walker.pictures
-        title, body, said = self._text(page)
+        title, body, notes = self._text(page)
         is_hidden = walker.styles.is_hidden("drawing-page", value(page, "draw:style-name"))
         name = title or f"{self._kind.capitalize()} {self.count}"
         blocks = [Block(heading(2, f"{name} (hidden)" if is_hidden else name)), *body]
-        if said:
-            blocks.append(Block(f"Notes: {said}"))
-        if title or body or said:
+        if notes:
+            blocks.append(Block(f"Notes: {notes}"))
+        if title or body or notes:
             self.with_text += 1
         if not body and not title and walker.pictures > pictures:
-            note = f"{self._kind} {self.count}: pictures only, no text"
+            note = f"{self._kind} {self.count}: no text, only pictures"
             blocks.append(Block(walker.composition.missing(note)))
         return blocks
 
@@ -48,16 +48,16 @@ class Slides:
             if name == "office:forms":
                 walker.controls.read(shape)
             elif name == "presentation:notes":
-                notes += self._apart(child for child in shape if value(child, "presentation:class") == "notes")
+                notes += self._separate_texts(child for child in shape if value(child, "presentation:class") == "notes")
             elif value(shape, "presentation:class") in _TITLES and not titles:
-                titles += self._apart([shape])
+                titles += self._separate_texts([shape])
             elif value(shape, "presentation:placeholder") != "true":
                 walker.read(shape)
         body = walker.pop()
         return " ".join(" ".join(titles).split()), body, "\n\n".join(notes)
 
-    def _apart(self, shapes: Iterable[Element]) -> list[str]:
-        """Texts that stand apart from those around them."""
+    def _separate_texts(self, shapes: Iterable[Element]) -> list[str]:
+        """The texts of shapes, each read separately from the text around it."""
         texts = []
         for shape in shapes:
             if value(shape, "presentation:placeholder") != "true":

@@ -1,4 +1,4 @@
-"""Styles of OpenDocument, as far as they change what a text says: hidden, raised, struck; lists and outlines."""
+"""Styles, as far as they affect the text: hidden, raised, struck; lists and outline numbering."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ _FORMS = {form.value: form for form in Numbering if form is not Numbering.BULLET
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What a style of characters or paragraphs says itself; None leaves it to its parent."""
+    """What a character or paragraph style sets itself; None is inherited from its parent."""
 
     parent: str = ""
     is_hidden: bool | None = None
@@ -26,7 +26,7 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A level of a style of lists."""
+    """A level of a list style."""
 
     form: Numbering = Numbering.BULLET
     prefix: str = ""
@@ -34,7 +34,7 @@ class Level:
     shown_levels: int = 1
     start: int = 1
     pattern: str = ""
-    """LibreOffice's own way to write a number: `%1%.%2%`."""
+    """LibreOffice's own format for numbers: `%1%.%2%`."""
 
 
 @dataclass
@@ -44,10 +44,10 @@ class Styles:
     _styles: dict[tuple[str, str], Style] = field(default_factory=dict)
     _lists: dict[str, dict[int, Level]] = field(default_factory=dict)
     outline: dict[int, Level] = field(default_factory=dict)
-    """How headings are numbered."""
+    """The numbering of headings."""
 
     def read(self, group: Element) -> None:
-        """One of the groups in which styles are declared."""
+        """Read a group of style declarations."""
         for element in group:
             match name_of(element):
                 case "style:style":
@@ -59,25 +59,25 @@ class Styles:
                     self.outline = _levels(element)
 
     def is_hidden(self, family: str, name: str) -> bool:
-        """Whether what has a style is not shown."""
+        """Whether a style hides its text."""
         return next((style.is_hidden for style in self._chain(family, name) if style.is_hidden is not None), False)
 
     def mark(self, family: str, name: str) -> str:
-        """What stands around text of a style: it is raised, lowered or struck."""
+        """The mark around text in a style: raised, lowered or struck."""
         position = next((style.position for style in self._chain(family, name) if style.position is not None), "")
         is_struck = next((style.is_struck for style in self._chain(family, name) if style.is_struck is not None), False)
         return position or (STRUCK if is_struck else "")
 
     def font(self, family: str, name: str) -> str:
-        """The font of a style; "" where it is nobody's business."""
+        """The font of a style; "" if it sets none."""
         return next((style.font for style in self._chain(family, name) if style.font), "")
 
     def list_of_paragraph(self, name: str) -> str:
-        """The style of lists that a style of paragraphs brings along."""
+        """The list style that a paragraph style sets."""
         return next((style.list_style for style in self._chain("paragraph", name) if style.list_style), "")
 
     def level(self, list_style: str, depth: int) -> Level:
-        """A level of a style of lists, from 1; a bullet where nothing is declared."""
+        """A level of a list style, from 1; a bullet if it is not declared."""
         return self._lists.get(list_style, {}).get(depth, Level())
 
     def _chain(self, family: str, name: str) -> list[Style]:
@@ -134,6 +134,6 @@ def _level(element: Element) -> Level:
 
 
 def _form(written: str) -> Numbering:
-    """`1`, `a`, `I`; others are written as their first numbers: `一, 二, 三, ...`."""
+    """`1`, `a`, `I`; other formats are given by their first numbers: `一, 二, 三, ...`."""
     first = written.partition(",")[0].strip()
     return _FORMS.get(first, Numbering.DECIMAL if first else Numbering.NONE)

@@ -1,4 +1,4 @@
-"""OpenDocument's elements in the order of reading, without recursion: each begins and ends something."""
+"""Walks OpenDocument elements in reading order, without recursion, calling a handler at each start and end."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from lxml import etree
 from backburner.extraction.composition import Block, Composition
 from backburner.extraction.opendocument.controls import Controls
 from backburner.extraction.opendocument.flow import Flow
-from backburner.extraction.opendocument.formulas import formula_signs
+from backburner.extraction.opendocument.formulas import formula_marks
 from backburner.extraction.opendocument.lists import Lists
 from backburner.extraction.opendocument.names import name_of
 from backburner.extraction.opendocument.styles import Styles
@@ -24,30 +24,30 @@ SKIPPED = frozenset({
     "table:title", "table:desc", "text:label", "math:annotation", "math:annotation-xml", "text:index-title-template",
     "presentation:header-decl", "presentation:footer-decl", "presentation:date-time-decl",
 })  # fmt: skip
-"""What holds no text of the document, or one that stands elsewhere too."""
+"""Elements with no document text, or with text that is also elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What an object within the document says."""
+    """The contents of an embedded object."""
 
     blocks: list[Block]
     line: str | None = None
-    """A formula, which stands within a sentence."""
+    """A formula, which is part of a sentence."""
 
 
 class Objects(Protocol):
-    """Documents within the document."""
+    """Reads documents embedded in the document."""
 
     def embedded(self, element: Element) -> Embedded:
-        """What an object says, or a note that it is not read."""
+        """The contents of an object, or a note that it is not read."""
 
 
 Handler = Callable[["Walker", Element], None]
 
 
 class Walker:
-    """Reads elements into flows: the last one is the text that is being read."""
+    """Reads elements into flows; the last flow is the current text."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Walker:
         self.pictures = 0
         self.author = ""
         self.repeats_content = False
-        """Whether repeated cells repeat what they hold, as sheets do."""
+        """Whether repeated cells repeat their contents, as in spreadsheets."""
         self._begins = begins
         self._ends = ends
         self._walk: etree.iterwalk[Any] = etree.iterwalk(etree.Element("none"))
@@ -74,11 +74,11 @@ class Walker:
 
     @property
     def flow(self) -> Flow:
-        """The text that is being read."""
+        """The text being read."""
         return self.flows[-1]
 
     def read(self, root: Element) -> None:
-        """Read an element, with everything in it."""
+        """Read an element and everything in it."""
         self._walk = etree.iterwalk(root, events=("start", "end"))
         for event, element in self._walk:
             name = name_of(element)
@@ -90,48 +90,48 @@ class Walker:
                 self.write(element.tail or "")
 
     def finish(self) -> list[Block]:
-        """All that was read; nothing is left."""
+        """All that was read; the walker is empty afterwards."""
         flow = self.flows[0]
         self.flows = [Flow()]
         return flow.story.finish()
 
     def skip(self, element: Element) -> None:
-        """Leave out what is in an element."""
+        """Skip the contents of an element."""
         self._skipped = element
         self._walk.skip_subtree()
 
     def write(self, text: str) -> None:
-        """Text as it stands in the XML."""
+        """Text from the XML."""
         self.flow.write(text)
 
     def insert(self, text: str) -> None:
-        """Text that stays as it is."""
+        """Text to be kept as is."""
         self.flow.insert(text)
 
     def insert_plain(self, text: str) -> None:
-        """The same, outside of raised and struck text."""
+        """The same, without raised or struck formatting."""
         self.flow.insert(text, is_marked=False)
 
     def push(self) -> None:
-        """A text of its own begins within this one."""
+        """Begin a separate text within the current one."""
         flow = Flow()
         flow.hidden = self.flow.hidden
         self.flows.append(flow)
 
     def pop(self) -> list[Block]:
-        """It ends; the outer one goes on."""
+        """End it; the outer text continues."""
         flow = self.flows.pop()
         return flow.story.finish()
 
     def place(self, blocks: list[Block]) -> None:
-        """Blocks where the reading is: behind the paragraph that they are in, if they are in one."""
+        """Put blocks at the current position: after the current paragraph, if there is one."""
         flow = self.flow
         flow.story.box(blocks)
         if flow.paragraph is None:
             flow.end_boxes()
 
     def place_in_line(self, text: str) -> None:
-        """Text of a frame within the paragraph that the frame is anchored in."""
+        """Insert a frame's text into the paragraph that the frame is anchored in."""
         flow = next((flow for flow in reversed(self.flows) if flow.paragraph is not None), None)
         if flow is not None:
             flow.insert(text)
@@ -139,7 +139,7 @@ class Walker:
             self.place([Block(text)])
 
     def note(self, note: str) -> None:
-        """Something that cannot be read, where it is missing."""
+        """A note where something that cannot be read is missing."""
         self.place([Block(self.composition.missing(note))])
 
     def _start(self, name: str, element: Element) -> None:
@@ -151,7 +151,7 @@ class Walker:
         elif _is_drawn(name):
             self.push()
         elif name.startswith("math:"):
-            self.insert(formula_signs(name, element)[0])
+            self.insert(formula_marks(name, element)[0])
         if self._skipped is not element:
             self.write(element.text or "")
 
@@ -165,9 +165,9 @@ class Walker:
         elif name not in self._begins and _is_drawn(name):
             self.place(self.pop())
         elif name.startswith("math:"):
-            self.insert(formula_signs(name, element)[1])
+            self.insert(formula_marks(name, element)[1])
 
 
 def _is_drawn(name: str) -> bool:
-    """Whether an element is a shape, which may have a text of its own."""
+    """Whether an element is a shape, which may have its own text."""
     return name.startswith("draw:") and name not in ("draw:a", "draw:page")

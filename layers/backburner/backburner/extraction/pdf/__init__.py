@@ -1,1 +1,1 @@
-"""PDF as Markdown, in the order of reading; it reads the bytes that it is given and writes nothing."""
+"""PDF as Markdown, in reading order; reads the bytes it is given and writes nothing."""

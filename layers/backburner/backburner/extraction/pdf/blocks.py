@@ -1,4 +1,4 @@
-"""Lines as paragraphs, list items and headings."""
+"""Turns lines into paragraphs, list items and headings."""
 
 import re
 import statistics
@@ -17,44 +17,44 @@ _NUMBER = re.compile(
 """Some programs leave no gap between a number and its text."""
 _ENDS = re.compile(r"[.:;!?…。！？؟][\"'”’»)\]]*$")  # noqa: RUF001
 _BEGINS = re.compile(r"[\"'“‘«„(\[]*[A-Z\u00c0-\u00de\u0400-\u042f\d]")  # noqa: RUF001
-_LEADS = re.compile(r" \.\.\. \S{1,8}$")
-"""A line of a table of contents ends with its page."""
+_PAGE_NUMBER = re.compile(r" \.\.\. \S{1,8}$")
+"""The end of a line in a table of contents: dot leaders and a page number."""
 _HYPHEN = re.compile(r"(?<=[^\W_])[-\u2010\u00ad]$")
 _SAME_SIZE = 0.06
 _MOSTLY = 0.7
 _WIDE = 0.6
 _SHORT = 0.25
-"""Of a column: a line that leaves more of it free has ended, whatever stands at its end."""
+"""Of the column width: a line that leaves more free has ended, whatever its last character."""
 
 
 @dataclass(slots=True, eq=False)
 class Block:
-    """A paragraph with the size in which it is set, a table, or a remark that is to stand as it is."""
+    """A paragraph with its font size, a table, or a remark to be shown as is."""
 
     text: str
     size: float
     lines: int = 1
-    is_item: bool = False
+    is_list_item: bool = False
     is_bullet: bool = False
     table: Cells | None = None
 
 
 def blocks_of(lines: Sequence[Line], right: float) -> Iterator[Block]:
-    """The blocks of a region whose lines may go so far to the right."""
+    """The blocks of a region whose lines may extend to this right edge."""
     pitch = _pitch(lines)
     fits = _fitting(lines, right)
-    begun: list[Line] = []
+    open_lines: list[Line] = []
     for line in lines:
-        if begun and (line.table or begun[-1].table or _is_new(begun, line, pitch, fits)):
-            yield _block(begun)
-            begun = []
-        begun.append(line)
-    if begun:
-        yield _block(begun)
+        if open_lines and (line.table or open_lines[-1].table or _is_new(open_lines, line, pitch, fits)):
+            yield _block(open_lines)
+            open_lines = []
+        open_lines.append(line)
+    if open_lines:
+        yield _block(open_lines)
 
 
 def _pitch(lines: Sequence[Line]) -> float:
-    """The usual distance of lines that follow each other, in sizes of type."""
+    """The usual distance between consecutive lines, in font sizes."""
     steps = [
         (above.bottom - below.bottom) / below.size
         for above, below in pairwise(lines)
@@ -64,9 +64,9 @@ def _pitch(lines: Sequence[Line]) -> float:
 
 
 def _fitting(lines: Sequence[Line], right: float) -> Callable[[Line, Line], bool]:
-    """Whether somebody ended a line on purpose: the first word of the next would have fitted on it.
+    """Whether a line was ended on purpose, since the first word of the next line would have fitted on it.
 
-    Lines of running text tell how far they go themselves; short ones, and such as end with a sentence each, do not.
+    Running text shows by itself how wide its lines are; short lines, and lines that each end a sentence, do not.
     """
     left, widest = min(line.x0 for line in lines), max(line.x1 for line in lines)
     ended = [_is_ended(above, below) for above, below in pairwise(lines)]
@@ -86,22 +86,22 @@ def _fitting(lines: Sequence[Line], right: float) -> Callable[[Line, Line], bool
 
 
 def _is_ended(above: Line, below: Line) -> bool:
-    return bool(_LEADS.search(above.text) or (_ENDS.search(above.text[-4:]) and _BEGINS.match(below.text)))
+    return bool(_PAGE_NUMBER.search(above.text) or (_ENDS.search(above.text[-4:]) and _BEGINS.match(below.text)))
 
 
-def _is_new(begun: Sequence[Line], line: Line, pitch: float, fits: Callable[[Line, Line], bool]) -> bool:
-    """Whether a line begins a paragraph."""
-    above = begun[-1]
+def _is_new(open_lines: Sequence[Line], line: Line, pitch: float, fits: Callable[[Line, Line], bool]) -> bool:
+    """Whether a line begins a new paragraph."""
+    above = open_lines[-1]
     step = (above.bottom - line.bottom) / line.size
-    is_far = bool(_LEADS.search(above.text)) or step > max(1.25 * pitch, pitch + 0.3) or step < 0
+    is_far = bool(_PAGE_NUMBER.search(above.text)) or step > max(1.25 * pitch, pitch + 0.3) or step < 0
     if is_far or not _is_same_size(above, line) or _BULLET.match(line.text):
         return True
-    if _NUMBER.match(line.text) and (_is_item(begun[0]) or _ENDS.search(above.text[-4:]) or fits(above, line)):
+    if _NUMBER.match(line.text) and (_is_item(open_lines[0]) or _ENDS.search(above.text[-4:]) or fits(above, line)):
         return True
-    if len(begun) == 1 and _is_item(above) and line.x0 > above.x0:
+    if len(open_lines) == 1 and _is_item(above) and line.x0 > above.x0:
         return False
     is_indented = line.x0 > above.x0 + 0.8 * line.size
-    if is_indented and (len(begun) > 1 or _is_ended(above, line)):
+    if is_indented and (len(open_lines) > 1 or _is_ended(above, line)):
         return True
     return fits(above, line) and not _HYPHEN.search(above.text[-2:])
 
@@ -121,5 +121,5 @@ def _block(lines: Sequence[Line]) -> Block:
     size = statistics.median_low(line.size for line in lines)
     bullet = _BULLET.match(text)
     if bullet:
-        return Block(f"- {text[bullet.end() :]}", size, len(lines), is_item=True, is_bullet=True)
-    return Block(text, size, len(lines), is_item=bool(_NUMBER.match(text)))
+        return Block(f"- {text[bullet.end() :]}", size, len(lines), is_list_item=True, is_bullet=True)
+    return Block(text, size, len(lines), is_list_item=bool(_NUMBER.match(text)))

@@ -1,4 +1,4 @@
-"""Tables without rules: cells that stand below and beside one another."""
+"""Tables without rules: aligned rows and columns of cells."""
 
 import statistics
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _ROWS_WITH_CELLS = 0.5
 
 
 def table_of(band: Sequence[Sequence[Word]], cuts: Sequence[float], *, rtl: bool) -> Word | None:
-    """A table in a word's place, if rows cut at these places make one; None if they are columns of text."""
+    """The table, in place of a word, if rows cut at these positions form one; None if they are columns of text."""
     if any(word.table is not None for row in band for word in row):
         return None
     cells = [_cells(row, cuts) for row in band]
@@ -27,7 +27,7 @@ def table_of(band: Sequence[Sequence[Word]], cuts: Sequence[float], *, rtl: bool
         return None
     words = [word for row in band for word in row]
     top, bottom = max(word.top for word in words), min(word.bottom for word in words)
-    grown = _grown(cells, [_base(row) for row in band])
+    grown = _grown(cells, [_baseline(row) for row in band])
     return Word(
         "", min(word.x0 for word in words), max(word.x1 for word in words), bottom, (top - bottom) / 0.75,
         table=Cells([[joined(line_of(line, rtl=rtl).text for line in cell) for cell in row] for row in grown]),
@@ -58,7 +58,7 @@ def _is_table(rows: list[list[list[Word]]]) -> bool:
 
 
 def _is_prose(column: list[list[Word]]) -> bool:
-    """Whether a column reads as running text: long lines that mostly fill it."""
+    """Whether a column looks like running text: long lines that mostly fill it."""
     if len(column) < _FEWEST_LINES:
         return False
     widths = [cell[-1].x1 - cell[0].x0 for cell in column]
@@ -69,7 +69,7 @@ def _is_prose(column: list[list[Word]]) -> bool:
 
 
 def _grown(rows: list[list[list[Word]]], bases: list[float]) -> list[list[list[list[Word]]]]:
-    """Each cell as its lines: rows whose first cell is empty and that follow closely go on with the row above."""
+    """The lines of each cell: a row that follows closely with an empty first cell continues the row above."""
     pitches = [above - below for above, below in pairwise(bases)]
     least, widest = min(pitches, default=0.0), max(pitches, default=0.0)
     grown: list[list[list[list[Word]]]] = []
@@ -83,5 +83,5 @@ def _grown(rows: list[list[list[Word]]], bases: list[float]) -> list[list[list[l
     return grown
 
 
-def _base(row: Sequence[Word]) -> float:
-    return statistics.median(word.base for word in row)
+def _baseline(row: Sequence[Word]) -> float:
+    return statistics.median(word.baseline for word in row)

@@ -1,4 +1,4 @@
-"""The characters of a page, as they are drawn."""
+"""The characters of a page, as drawn."""
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Style:
-    """How a character is set: where its origin is, how large it is, at which angle (radians, anticlockwise)."""
+    """A character's origin, font size, and angle (radians, anticlockwise)."""
 
     x: float
     y: float
@@ -16,31 +16,31 @@ class Style:
 
 @dataclass
 class Characters:
-    """The characters of a page as it is drawn, in the order of their drawing."""
+    """The characters of a page in drawing order."""
 
     text: list[str]
-    """One for each; what PDFium has added (spaces, line ends) has a box without width and height."""
+    """One string each; those added by PDFium (spaces, line breaks) have boxes without width and height."""
     boxes: list[float]
-    """Left, top, right, bottom of each, one behind the other: as wide as the font says, as high as the font is."""
+    """Left, top, right, bottom of each, in one flat list; the width is the font's advance, the height the font's."""
     unmapped: list[int]
-    """1 for each whose font does not say what it stands for."""
+    """1 for each character that the font does not map to Unicode."""
     style: Callable[[int], Style]
-    """The style of one of them."""
+    """The style of a character, by index."""
     drawn_in: Callable[[int], int]
-    """What one of them was drawn with: the same number for all that one operator drew."""
+    """The text object that drew a character: the same number for all characters of one operator."""
     font: Callable[[int], int]
-    """A number for the font of one of them."""
+    """A number for the font of a character."""
 
     is_invisible: bool = False
-    """Whether the first of them leaves no ink, as those do that OCR puts over a picture."""
+    """Whether the first character is invisible, as is OCR text over a picture."""
 
     @property
     def pieces(self) -> int:
-        """By how many operators they were drawn."""
+        """The number of text objects that drew them."""
         return len(set(map(self.drawn_in, range(len(self.text)))) - {0})
 
     def only(self, drawn: Container[int | None]) -> "Characters":
-        """Those that were drawn with these; all about them is looked up, so that the page may be closed."""
+        """The characters drawn by these text objects; everything is looked up now, so that the page may be closed."""
         kept = [at for at in range(len(self.text)) if self.drawn_in(at) in drawn]
         boxes = [self.boxes[4 * at : 4 * at + 4] for at in kept]
         return Characters(

@@ -1,4 +1,4 @@
-"""The order in which a page is read: columns one after the other, what spans them before or behind, tables whole."""
+"""Reading order: columns one after another, what spans them before or after, tables as a whole."""
 
 import re
 import statistics
@@ -11,28 +11,28 @@ from backburner.extraction.pdf.lines import rows_of
 from backburner.extraction.pdf.words import Word
 
 _NARROWEST = 0.7
-"""Of the size of type: a gap between columns is at least so wide, and lasts for `_FEWEST_ROWS` rows."""
+"""Of the font size: the minimum width of a gap between columns, which must last for `_FEWEST_ROWS` rows."""
 _FEWEST_ROWS = 3
 _WIDE = 1.4
-"""A gap of this width is one if it lasts for two rows."""
-_MAX_DEEP = 12
+"""A gap this wide only needs to last for two rows."""
+_MAX_DEPTH = 12
 _MAX_GUTTERS = 60
 _HEADING = 1.12
 _SAME = 0.06
 _CLOSE = 1.6
 _SET_OFF = 1.3
 _PART = 2.5
-"""Of the usual distance of rows: what is further apart is no single table."""
+"""Of the usual row distance: rows further apart do not belong to the same table."""
 _MARKER = re.compile(
     r"[\u2022\u25cf\u25cb\u25a0\u25a1\u25aa\u25ab\u25e6\u2023\u2043\u2219\u00b7\u2756\u27a2\u2610-\u2612\u2713*\u2013\u2014-]"
     r"|\(?(?:\d{1,3}|[ivxlcIVXLC]{1,5}|[A-Za-z])[.)]|(?:\d{1,3}\.)+\d{0,3}\.?|\u00a7+|\[\d+\]|\^\d+\^|\[[ x]\]|\([ x]\)"
 )
-"""Bullets, numbers and boxes in front of an item: what follows them is no column of its own."""
+"""Bullets, numbers and boxes before list items: what follows them is not a separate column."""
 
 
 @dataclass(slots=True)
 class Gutter:
-    """White space that separates columns: from x0 to x1, in the rows from first to last."""
+    """White space between columns: from x0 to x1, in the rows from first to last."""
 
     x0: float
     x1: float
@@ -41,7 +41,7 @@ class Gutter:
 
     @property
     def middle(self) -> float:
-        """Where to cut."""
+        """The position of the cut."""
         return (self.x0 + self.x1) / 2
 
 
@@ -50,7 +50,7 @@ Rows = list[list[Word]]
 
 @dataclass(frozen=True)
 class Area:
-    """What is cut into columns: how far to the right lines may go, and whether it is read from the right."""
+    """An area to be split into columns: its right edge, and whether it is read from the right."""
 
     right: float
     rtl: bool
@@ -59,16 +59,16 @@ class Area:
 
 @dataclass(frozen=True)
 class Region:
-    """Rows of text that are read one after the other, and how far to the right they may go."""
+    """Rows of text read one after another, and their right edge."""
 
     rows: Rows
     right: float
 
 
 def regions(words: Sequence[Word], area: Area) -> Iterator[Region]:
-    """The parts of a page, or of a column, in the order of reading."""
+    """The regions of a page or a column, in reading order."""
     rows = rows_of(words)
-    gutter = _best(rows) if area.depth < _MAX_DEEP else None
+    gutter = _best(rows) if area.depth < _MAX_DEPTH else None
     if gutter is None:
         yield Region(rows, area.right)
         return
@@ -90,7 +90,7 @@ def _all(rows: Rows) -> list[Word]:
 
 
 def _tables(band: Rows, gutter: Gutter, area: Area) -> list[Word | Rows] | None:
-    """The parts of a band, tables in a word's place; None if there is no table among them."""
+    """The parts of a band, with tables in place of words; None if there are no tables."""
     found: list[Word | Rows] = []
     for part in _split_at_gaps(band):
         core, *tail = _without_tail(part, gutter) if _table(part, gutter, area) else [part]
@@ -103,17 +103,17 @@ def _table(part: Rows, gutter: Gutter, area: Area) -> Word | None:
 
 
 def _without_tail(part: Rows, gutter: Gutter) -> Iterator[Rows]:
-    """A part, and apart from it the paragraph below: it is set off, or wider than the column that it would be in."""
+    """A part, and separately the paragraph below it, if that is set off or wider than the column it would be in."""
     tops = [max(word.top for word in row) for row in part]
     steps = [above - below for above, below in pairwise(tops)]
-    most = _SET_OFF * statistics.median_low(steps) if steps else 0.0
+    max_step = _SET_OFF * statistics.median_low(steps) if steps else 0.0
     sides = [[word.x1 for word in row if word.x1 <= gutter.middle] for row in part]
     widest = max(
         (max(side) for side, row in zip(sides, part, strict=True) if len(side) < len(row) and side), default=0.0
     )
     last = len(part)
     while last > 1 and len(sides[last - 1]) == len(part[last - 1]):
-        if steps[last - 2] <= most and max(sides[last - 1]) <= widest:
+        if steps[last - 2] <= max_step and max(sides[last - 1]) <= widest:
             break
         last -= 1
     yield part[:last]
@@ -140,18 +140,18 @@ def _columns(band: Rows, gutter: Gutter, area: Area) -> Iterator[Region]:
 
 
 def _grown(gutter: Gutter, rows: Rows) -> Gutter:
-    """A gutter with the lines above it that belong to its left column: their paragraph goes on beside it."""
+    """A gutter extended to the lines above it that belong to its left column, as their paragraph continues there."""
     first = gutter.first
     while first and all(word.x1 <= gutter.x0 for word in rows[first - 1]):
         above, below = rows[first - 1][0], rows[first][0]
-        if abs(above.size - below.size) > _SAME * below.size or above.base - below.base > _CLOSE * below.size:
+        if abs(above.size - below.size) > _SAME * below.size or above.baseline - below.baseline > _CLOSE * below.size:
             break
         first -= 1
     return replace(gutter, first=first)
 
 
 def _parallel(band: Rows, gutter: Gutter) -> list[Gutter]:
-    """All the gutters that run through most of a band."""
+    """The gutters that run through most of a band."""
     size = _size(band)
     found = [one for one in _gutters(band, size) if one.last - one.first + 1 >= 0.75 * len(band)]
     kept: list[Gutter] = []
@@ -164,16 +164,16 @@ def _parallel(band: Rows, gutter: Gutter) -> list[Gutter]:
 
 
 def _split_at_gaps(band: Rows) -> list[Rows]:
-    """Parts of a band with much white space between them: one table ends, another begins."""
+    """The parts of a band with much white space between them, as between two tables."""
     tops = [max(word.top for word in row) for row in band]
     steps = [above - below for above, below in pairwise(tops)]
-    most = _PART * statistics.median_low(steps) if steps else 0.0
-    cuts = [at for at, step in enumerate(steps, 1) if step > most]
+    max_step = _PART * statistics.median_low(steps) if steps else 0.0
+    cuts = [at for at, step in enumerate(steps, 1) if step > max_step]
     return [band[first:last] for first, last in pairwise([0, *cuts, len(band)])]
 
 
 def _split_at_headings(band: Rows, gutter: Gutter) -> Iterator[Rows]:
-    """Parts of a band, before each heading that stands in the left column with nothing beside it."""
+    """The parts of a band, split before headings in the left column with nothing beside them."""
     size, part = _size(band), Rows()
     for at, row in enumerate(band):
         is_left = all(word.x1 <= gutter.middle for word in row)
@@ -194,7 +194,7 @@ def _is_alone(band: Rows, at: int, gutter: Gutter) -> bool:
 
 
 def _best(rows: Rows) -> Gutter | None:
-    """The gutter through the most rows; of several the widest."""
+    """The gutter through the most rows, the widest of several."""
     if len(rows) == 1:
         return None
     found = _gutters(rows, _size(rows))
@@ -206,7 +206,7 @@ def _size(rows: Rows) -> float:
 
 
 def _gutters(rows: Rows, size: float) -> list[Gutter]:
-    """White space that runs through rows, text on both sides of it."""
+    """Gutters: white space through consecutive rows, with text on both sides."""
     active: list[Gutter] = []
     found: list[Gutter] = []
     for at, row in enumerate(rows):
@@ -227,11 +227,11 @@ def _gutters(rows: Rows, size: float) -> list[Gutter]:
 
 
 def _free(row: Sequence[Word]) -> list[tuple[float, float]]:
-    """What no word of a row covers, from end to end."""
+    """The intervals of a row not covered by words, from end to end."""
     free: list[tuple[float, float]] = []
     edge, is_leader = -1e9, False
     for word in row:
-        # Dots lead to a number, a label to its field.
+        # Dot leaders belong to their number, labels to their field.
         if word.x0 > edge and not (free and (word.is_tied or is_leader)):
             free.append((edge, word.x0))
         edge = max(edge, word.x1)
@@ -239,9 +239,9 @@ def _free(row: Sequence[Word]) -> list[tuple[float, float]]:
     return [*free, (edge, 1e9)]
 
 
-def _pieces(gutter: Gutter, free: list[tuple[float, float]], least: float) -> list[tuple[float, float]]:
+def _pieces(gutter: Gutter, free: list[tuple[float, float]], min_width: float) -> list[tuple[float, float]]:
     pieces = ((max(gutter.x0, x0), min(gutter.x1, x1)) for x0, x1 in free if x1 > gutter.x0 and x0 < gutter.x1)
-    return [(x0, x1) for x0, x1 in pieces if x1 - x0 >= least]
+    return [(x0, x1) for x0, x1 in pieces if x1 - x0 >= min_width]
 
 
 def _trimmed(gutter: Gutter, rows: Rows, size: float) -> Gutter | None:
@@ -260,7 +260,7 @@ def _trimmed(gutter: Gutter, rows: Rows, size: float) -> Gutter | None:
 
 
 def _sides(row: Sequence[Word], middle: float) -> tuple[Word | None, Word | None]:
-    """The word before and the word behind a gutter."""
+    """The words before and after a gutter."""
     before = [word for word in row if word.x1 <= middle]
-    behind = [word for word in row if word.x1 > middle]
-    return (before[-1] if before else None), (behind[0] if behind else None)
+    after = [word for word in row if word.x1 > middle]
+    return (before[-1] if before else None), (after[0] if after else None)

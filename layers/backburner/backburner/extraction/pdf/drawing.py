@@ -1,4 +1,4 @@
-"""What is drawn on a page besides letters: the straight rules that tables are made of, and pictures."""
+"""What is drawn on a page besides text: the straight rules that tables are made of, and pictures."""
 
 from dataclasses import dataclass, field
 
@@ -7,24 +7,24 @@ Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 MAX_SEGMENTS = 20_000
-"""Of a page: what has more is a drawing, and no tables are looked for in the rest of it."""
+"""On one page: more make a drawing, and no more rules are collected."""
 _MAX_PATH = 2_000
 _THIN = 3.0
-"""A filled box is a rule up to this thickness."""
+"""The maximum thickness of a filled box that is a rule."""
 _STRAIGHT = 0.7
 _SHORTEST = 4.0
 
 
 @dataclass
 class Drawing:
-    """Rules and pictures, gathered object by object."""
+    """Rules and pictures, collected object by object."""
 
     horizontal: list[Box] = field(default_factory=list)
     vertical: list[Box] = field(default_factory=list)
     pictures: list[Box] = field(default_factory=list)
     paths: int = 0
     texts: int = 0
-    """Pieces of text, as many as operators drew."""
+    """The number of text objects."""
     _segments: int = 0
     _at: Point = (0.0, 0.0)
     _begin: Point = (0.0, 0.0)
@@ -32,46 +32,46 @@ class Drawing:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is more than anybody wants to know."""
+        """Whether the limit on segments has been reached."""
         return self._segments > MAX_SEGMENTS
 
-    def wants(self, segments: int) -> bool:
-        """Whether to look at a path of so many segments."""
+    def accepts(self, segments: int) -> bool:
+        """Whether to process a path with this many segments."""
         self.paths += 1
         self._segments += min(segments, _MAX_PATH) + 1
         return segments <= _MAX_PATH
 
     @staticmethod
-    def within(inner: Matrix, outer: Matrix) -> Matrix:
-        """The matrix of something in the coordinates of what contains it, in those of the page."""
+    def combined(inner: Matrix, outer: Matrix) -> Matrix:
+        """The matrix of an object in page coordinates, from its own matrix and that of its container."""
         a, b, c, d, e, f = inner
         k, m, n, o, p, q = outer
         return a * k + b * n, a * m + b * o, c * k + d * n, c * m + d * o, e * k + f * n + p, e * m + f * o + q
 
     def picture(self, matrix: Matrix) -> None:
-        """A picture fills the unit square of its matrix."""
+        """Add a picture, which fills the unit square of its matrix."""
         corners = [_moved(corner, matrix) for corner in ((0, 0), (0, 1), (1, 0), (1, 1))]
         xs, ys = zip(*corners, strict=True)
         self.pictures.append((min(xs), min(ys), max(xs), max(ys)))
 
     def move(self, point: Point, matrix: Matrix) -> None:
-        """A path goes on from here."""
+        """Start a subpath."""
         self._at = self._begin = _moved(point, matrix)
 
     def line(self, point: Point, matrix: Matrix, *, is_straight: bool) -> None:
-        """A path goes to here."""
+        """Continue the path to a point."""
         to = _moved(point, matrix)
         if is_straight:
             self._path.append((self._at, to))
         self._at = to
 
     def close(self, _matrix: Matrix) -> None:
-        """A path returns to its beginning."""
+        """Close the subpath."""
         self._path.append((self._at, self._begin))
         self._at = self._begin
 
     def end_path(self, *, is_filled: bool) -> None:
-        """Sort a path's lines; a thin filled box is one rule, not two."""
+        """Sort the path's lines into rules; a thin filled box is one rule, not two."""
         lines, self._path = self._path, []
         if not lines:
             return

@@ -1,4 +1,4 @@
-"""A second reader (pypdf), asked where the first breaks, finds nothing, or does not understand a font."""
+"""The second reader (pypdf), for where PDFium fails, finds nothing, or cannot decode a font."""
 
 import io
 import logging
@@ -16,52 +16,52 @@ if TYPE_CHECKING:
     from pypdf import PageObject
 
 _BUDGET_S = 8.0
-"""It takes 25 ms for a page and more: what it has not read by then stays unread."""
+"""It takes at least 25 ms per page; pages not reached in time stay unread."""
 _MAX_PAGES = 1_000
-_PACKED_NOTHING = 16
-"""Bytes that an empty stream takes when it is packed."""
+_EMPTY_STREAM_BYTES = 16
+"""The compressed size of an empty stream."""
 _FAILURES = (
     ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError,
     ValueError, struct.error, zlib.error,
 )  # fmt: skip
-"""What comes of files that it never expected; the first reader's answer then stands."""
+"""What it raises on files that it does not expect; the first reader's result then stands."""
 _BLANK = re.compile(
     rb"\s*+(?:(?>[-+.\d]++|/[^\s/<>\[\]()]*|\[|\]|<<|>>|<[0-9A-Fa-f]*>|\([^)]*\)|true|false|null|q|Q|cm|w|J|j|M|d|ri|i|gs|re|"
     rb"W\*?|n|m|l|c|v|y|h|BT|ET|T[fmdDLcwrsz*]|rg|RG|g|G|k|K|cs|CS|scn?|SCN?|BMC|BDC|EMC|BX|EX|MP|DP)\s*+)*+"
 )
-"""What a page says that shows nothing: settings, and no operator that paints."""
+"""Page content that shows nothing: state operators, but none that paints."""
 _UNKNOWN = re.compile(f"[{UNREADABLE}\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\ue000-\\uf8ff]")
 _Answer = TypeVar("_Answer")
 
 
 def second_reading(body: bytes, pages: Iterable[int] | None = None) -> dict[int, str]:
-    """The text of pages by their number, from 0; of all of them where none are named. What it cannot read is absent."""
-    return {number: text for number, text in _each(body, pages, lambda page: page.extract_text()) if text}
+    """The text of pages by number, from 0; of all pages if `pages` is None. Unreadable pages are absent."""
+    return {number: text for number, text in _results(body, pages, lambda page: page.extract_text()) if text}
 
 
-def damaged(body: bytes, pages: Iterable[int]) -> set[int]:
-    """Those of some pages without anything on them that were meant to show something."""
-    return {number for number, is_damaged in _each(body, pages, _is_damaged) if is_damaged is not False}
+def damaged_pages(body: bytes, pages: Iterable[int]) -> set[int]:
+    """Those of the given blank pages that were meant to show something."""
+    return {number for number, is_damaged in _results(body, pages, _is_damaged) if is_damaged is not False}
 
 
 def is_readable(text: str) -> bool:
-    """Whether a text holds letters and nothing that stands for no known character."""
+    """Whether a text has letters and no unknown characters."""
     return any(char.isalpha() for char in text) and not _UNKNOWN.search(text)
 
 
 def _is_damaged(page: "PageObject") -> bool:
-    """Whether the content of a page without anything on it is no content: lost, or not to be unpacked."""
+    """Whether a blank page's content is lost or cannot be decompressed."""
     if "/Contents" not in page:
         return False
     contents = page.get_contents()
     if contents is None:
         return True
     data = contents.get_data()
-    return not _BLANK.fullmatch(data) or (not data and _is_packed(page["/Contents"]))
+    return not _BLANK.fullmatch(data) or (not data and _has_compressed_data(page["/Contents"]))
 
 
-def _is_packed(contents: object) -> bool:
-    """Whether there is more in a stream than an empty one takes when it is packed."""
+def _has_compressed_data(contents: object) -> bool:
+    """Whether a stream's data are longer than those of an empty compressed stream."""
     from pypdf.generic import EncodedStreamObject  # noqa: PLC0415
 
     if not isinstance(contents, EncodedStreamObject):
@@ -69,14 +69,14 @@ def _is_packed(contents: object) -> bool:
     written = io.BytesIO()
     contents.write_to_stream(written)
     _, _, data = written.getvalue().partition(b"stream")
-    return len(data.removesuffix(b"endstream").strip()) > _PACKED_NOTHING
+    return len(data.removesuffix(b"endstream").strip()) > _EMPTY_STREAM_BYTES
 
 
-def _each(
+def _results(
     body: bytes, pages: Iterable[int] | None, ask: Callable[["PageObject"], _Answer]
 ) -> Iterator[tuple[int, _Answer | None]]:
-    """An answer for each page, as far as time allows; None where the question failed."""
-    import pypdf  # noqa: PLC0415 - most documents do without
+    """The result for each page, as far as time allows; None if it failed."""
+    import pypdf  # noqa: PLC0415 - most documents do not need it
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     end = time.monotonic() + _BUDGET_S

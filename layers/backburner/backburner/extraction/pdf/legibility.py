@@ -1,4 +1,4 @@
-"""Whether the text of a page is all that it shows: scans, drawings, and fonts that do not say what they mean."""
+"""Whether a page's text is all that it shows: scans, drawings, and fonts without a map to Unicode."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
@@ -9,9 +9,9 @@ from backburner.extraction.pdf.letters import UNREADABLE
 from backburner.extraction.pdf.words import Word
 
 _MAX_SCAN_CHARS = 100
-"""A page with a picture over most of it and no more characters than these is a scan with a stamp or number on it."""
+"""A page mostly covered by a picture with at most this many characters is a scan with a stamp or a number."""
 _MAX_MARGIN_CHARS = 400
-"""The same if they all stand at its head or foot."""
+"""The same if they are all at the top or the bottom."""
 _MARGIN = 0.12
 _COVERED = 0.6
 _SMALL_PICTURE = 0.002
@@ -38,9 +38,9 @@ class Fault(StrEnum):
 
 
 def fault_of(words: Sequence[Word], drawing: Drawing, box: Box, *, is_recognised: bool) -> Fault | None:
-    """What is missing from a page with these words; None if nothing is, or if it is blank.
+    """What is missing from a page with these words; None if nothing is, or the page is blank.
 
-    A page `is_recognised` whose text is invisible: OCR has put it over the picture.
+    A page is `is_recognised` if its text is invisible: OCR put it over the picture.
     """
     printed = sum(len(word.text) for word in words)
     covered = _covered(drawing.pictures, box)
@@ -56,7 +56,7 @@ def fault_of(words: Sequence[Word], drawing: Drawing, box: Box, *, is_recognised
 
 
 def notes_of(faults: Iterable[tuple[int, Fault]]) -> Iterator[str]:
-    """Faults by the number of their page (from 1), neighbours together: `pages 2 to 4: no text, probably scans`."""
+    """Notes on faults by page number (from 1), consecutive pages combined: `pages 2 to 4: no text, probably scans`."""
     for fault, group in _runs(faults):
         first, last = group[0], group[-1]
         words = fault.value.replace("a scan", "scans").replace("a picture", "pictures") if last > first else fault.value
@@ -70,17 +70,17 @@ def _runs(faults: Iterable[tuple[int, Fault]]) -> Iterator[tuple[Fault, list[int
 
 
 def _covered(pictures: Sequence[Box], box: Box) -> float:
-    """Share of a page that pictures cover; overlaps count twice, which errs towards a note."""
+    """The share of a page covered by pictures; overlaps count twice, which errs towards a note."""
     left, bottom, right, top = box
-    whole = max((right - left) * (top - bottom), 1.0)
-    seen = (
+    area = max((right - left) * (top - bottom), 1.0)
+    covered = (
         max(min(x1, right) - max(x0, left), 0.0) * max(min(y1, top) - max(y0, bottom), 0.0)
         for x0, y0, x1, y1 in pictures
     )
-    return sum(seen) / whole
+    return sum(covered) / area
 
 
 def _is_in_margins(words: Sequence[Word], box: Box) -> bool:
     _, bottom, _, top = box
     margin = _MARGIN * (top - bottom)
-    return all(word.base > top - margin or word.base < bottom + margin for word in words)
+    return all(word.baseline > top - margin or word.baseline < bottom + margin for word in words)

@@ -1,4 +1,4 @@
-"""Single letters: which of them can be trusted, what they are in plain text, in which order they are read."""
+"""Single characters: which can be trusted, what they are in plain text, and their logical order."""
 
 import re
 import unicodedata
@@ -7,26 +7,26 @@ from collections import Counter
 from backburner.extraction.pdf.characters import Characters
 
 Glyph = tuple[float, float, str, int]
-"""Beginning, end, character, index."""
+"""Start, end, character, index."""
 UNREADABLE = "\ufffd"
 _HYPHEN = "\x02"
-"""What PDFium makes of a hyphen at the end of a line."""
+"""What PDFium returns for a hyphen at the end of a line."""
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _CONTROLS_OF_A_FONT = 3
-"""A font with so many characters that it maps to nothing cannot be trusted beyond ASCII."""
+"""A font with this many unmapped characters cannot be trusted beyond ASCII."""
 _SYMBOLS = {
     "\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "➢", "\uf0fc": "✓", "\uf0a8": "☐", "\uf06f": "☐", "\uf0fe": "☒",
     "\uf078": "☒", "\uf0e0": "→", "\uf02d": "-", "\uf076": "❖", "\uf071": "☐", "\uf052": "☑", "\uf054": "☒",
     "\uf0a3": "≤", "\uf0b3": "≥", "\uf0b1": "±", "\uf0b0": "°", "\uf0b4": "\u00d7", "\uf0ae": "→", "\uf0de": "⇒",
 }  # fmt: skip
-"""Characters of the fonts Symbol and Wingdings that office programs write in the private use area."""
+"""Symbol and Wingdings characters that office programs write in the private use area."""
 
 
 _TEX = {
     "\x0b": "\ufb00", "\x0c": "\ufb01", "\r": "\ufb02", "\x0e": "\ufb03", "\x0f": "\ufb04",
     "\x1b": "\ufb00", "\x1c": "\ufb01", "\x1d": "\ufb02", "\x1e": "\ufb03", "\x1f": "\ufb04",
 }  # fmt: skip
-"""Ligatures in the encodings of TeX's fonts."""
+"""Ligatures in the encodings of TeX fonts."""
 _ACCENTS = {
     "\u00a8": "\u0308", "\u00b4": "\u0301", "\u02c6": "\u0302", "\u02dc": "\u0303", "\u02c7": "\u030c",
     "\u02da": "\u030a", "\u02dd": "\u030b", "\u02d8": "\u0306", "\u02d9": "\u0307", "\u02cb": "\u0300",
@@ -35,12 +35,12 @@ _ACCENTED = re.compile(f"([{''.join(_ACCENTS)}])([A-Za-z\u0131])")
 
 
 def is_cjk(char: str) -> bool:
-    """Whether a character is of a script that sets no spaces between words."""
+    """Whether a character's script has no spaces between words."""
     return "\u2e80" <= char <= "\u9fff" or "\uf900" <= char <= "\ufaff" or "\uff00" <= char <= "\uffef"
 
 
 def is_rtl(text: str) -> bool:
-    """Whether most letters of a text are of a script that is read from the right."""
+    """Whether most letters of a text are read from the right."""
     if text.isascii() or not _RTL.search(text):
         return False
     kinds = Counter(unicodedata.bidirectional(char) for char in text)
@@ -48,9 +48,9 @@ def is_rtl(text: str) -> bool:
 
 
 def replace_unreadable(characters: Characters) -> None:
-    """Put U+FFFD for what a font gives no meaning: it would come out as other letters.
+    """Replace characters that a font does not map to Unicode by U+FFFD, since they would come out as other letters.
 
-    Fonts that TeX draws itself say nothing either, but their codes are ASCII, and read as words.
+    TeX's bitmap fonts have no map either, but their codes are ASCII and read as words.
     """
     text, unmapped = characters.text, characters.unmapped
     if 1 not in unmapped:
@@ -68,16 +68,16 @@ def replace_unreadable(characters: Characters) -> None:
 
 
 def _reads_as_words(text: str) -> bool:
-    """Whether codes are letters: mostly small ones, with vowels among them. Numbers of glyphs give capitals."""
+    """Whether character codes are letters: mostly lower case, with vowels. Glyph numbers give capitals."""
     letters = [char for char in text if char.isascii() and char.isalpha()]
     small = [char for char in letters if char.islower()]
     return len(small) > 0.6 * len(letters) and sum(char in "aeiou" for char in small) > 0.2 * len(small)
 
 
 def in_logical_order(glyphs: list[Glyph], *, rtl: bool) -> str:
-    """A word whose letters may be drawn, or listed by PDFium, from either side.
+    """A word in logical order, whichever side its letters are drawn or listed from.
 
-    Marks stay behind their letters. Letters that share a glyph are listed the wrong way round where the word is.
+    Combining marks stay after their letters. Letters that share a glyph are listed in reverse if the word is.
     """
     is_backward = glyphs[0][0] >= glyphs[-1][0]
     clusters: list[str] = []
@@ -94,7 +94,7 @@ def in_logical_order(glyphs: list[Glyph], *, rtl: bool) -> str:
 
 
 def tidied(text: str) -> str:
-    """Ligatures as letters, Arabic letters without their shapes, halves of characters joined, no controls."""
+    """Plain text: ligatures as letters, Arabic presentation forms as base letters, surrogates joined, no controls."""
     text = text.replace(_HYPHEN, "-")
     if any("\ud800" <= char <= "\udfff" for char in text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -108,7 +108,7 @@ def tidied(text: str) -> str:
 
 
 def _composed(found: re.Match[str]) -> str:
-    """An accent that is drawn before its letter, as one character with it, if there is one."""
+    """A spacing accent and the letter after it, as one character if there is one."""
     letter = "i" if found[2] == "\u0131" else found[2]
     composed = unicodedata.normalize("NFC", letter + _ACCENTS[found[1]])
     return composed if len(composed) == 1 else found[0]

@@ -1,4 +1,4 @@
-"""Words that stand side by side as a line of text."""
+"""Joins the words of a row into a line of text."""
 
 import re
 import statistics
@@ -9,7 +9,7 @@ from backburner.extraction.pdf.letters import is_cjk, is_rtl
 from backburner.extraction.pdf.words import Cells, Word
 
 _GLUED = 0.1
-"""Of the size of type: words of different size or font that stand nearer than this are one."""
+"""Of the font size: words of different size or font closer than this are one word."""
 _GLUED_RAISED = 0.25
 _TOUCHING = 0.03
 _RAISED = 0.15
@@ -19,7 +19,7 @@ _SUPERSCRIPT = re.compile(r"[-+\u2212]?\d+(?:[,\u2013-]\d+)*|[a-z]{1,3}|[*\u2020
 _HYPHEN = re.compile(r"(?<=[^\W_])[-\u2010\u00ad]$")
 _SUSPENDED = re.compile(r"(?:und|oder|bzw\.?|sowie|and|or|to|et|ou|y|e|и|или)\b")
 _LEADERS = re.compile(r"\s*(?:[.\u2026\u00b7]\s?){4,}")
-"""Dots that lead to a page number."""
+"""Dot leaders before a page number."""
 _DOTS = ("...", ". .", "\u2026", "\u00b7")
 _BRACKETS = "()", "[]", "{}", "<>"
 _BRACKET = re.compile(r"[()\[\]{}<>]")
@@ -37,15 +37,15 @@ class Line:
     bottom: float
     size: float
     first_width: float
-    """Width of its first word: whether it would have fitted on the line above."""
+    """The width of its first word, to decide whether it would have fitted on the line above."""
     table: Cells | None = None
 
 
 def rows_of(words: Iterable[Word]) -> list[list[Word]]:
-    """Words that share a line, from the top to the bottom; within a row from the beginning to the end."""
+    """Words grouped into rows, from top to bottom, each from start to end."""
     rows: list[list[Word]] = []
     top = bottom = 0.0
-    for word in sorted(words, key=lambda word: (-word.base, word.x0)):
+    for word in sorted(words, key=lambda word: (-word.baseline, word.x0)):
         overlap = min(top, word.top) - max(bottom, word.bottom)
         if rows and overlap > _OVERLAP * min(top - bottom, word.top - word.bottom):
             rows[-1].append(word)
@@ -60,7 +60,7 @@ def rows_of(words: Iterable[Word]) -> list[list[Word]]:
 
 
 def lines_of(rows: Sequence[Sequence[Word]], *, rtl: bool) -> Iterator[Line]:
-    """The lines of rows; a table comes once, where it begins."""
+    """The lines of rows; a table appears once, where it begins."""
     seen: set[int] = set()
     for row in rows:
         for word in row:
@@ -73,7 +73,7 @@ def lines_of(rows: Sequence[Sequence[Word]], *, rtl: bool) -> Iterator[Line]:
 
 
 def line_of(words: Sequence[Word], *, rtl: bool) -> Line:
-    """The line that words of one row make."""
+    """The line formed by the words of a row."""
     size = _usual_size(words)
     text = "".join(_pieces(_in_logical_order(words, rtl=rtl), size, rtl=rtl))
     if any(dots in text for dots in _DOTS):
@@ -90,17 +90,17 @@ def line_of(words: Sequence[Word], *, rtl: bool) -> Line:
 
 
 def _oriented(bracket: re.Match[str]) -> str:
-    """A bracket in text from the right as it is meant: some programs write what it looks like, some what it is."""
+    """A bracket in right-to-left text as it is meant: some programs store the glyph, some the character."""
     text, at = bracket.string, bracket.start()
-    before, behind = text[at - 1 : at] or " ", text[at + 1 : at + 2] or " "
+    before, after = text[at - 1 : at] or " ", text[at + 1 : at + 2] or " "
     pair = next(pair for pair in _BRACKETS if bracket[0] in pair)
-    if before.isspace() and not behind.isspace():
+    if before.isspace() and not after.isspace():
         return pair[0]
-    return pair[1] if not before.isspace() and not behind.isalnum() else bracket[0]
+    return pair[1] if not before.isspace() and not after.isalnum() else bracket[0]
 
 
 def _usual_size(words: Sequence[Word]) -> float:
-    """The size in which most of its characters are set."""
+    """The font size of most characters."""
     if len({word.size for word in words}) == 1:
         return words[0].size
     sizes: dict[float, int] = {}
@@ -110,34 +110,34 @@ def _usual_size(words: Sequence[Word]) -> float:
 
 
 def _in_logical_order(words: Sequence[Word], *, rtl: bool) -> list[Word]:
-    """In the order of reading: what is written against the direction of the page is turned round."""
+    """Words in logical order: runs against the direction of the page are reversed."""
     if not rtl and all(word.text.isascii() for word in words):
         return list(words)
     ordered: list[Word] = []
     against: list[Word] = []
-    waiting: list[Word] = []
+    pending: list[Word] = []
     for word in words:
         is_against = bool(_LETTER.search(word.text)) and is_rtl(word.text) != rtl
         if is_against:
-            against += [*waiting, word]
-            waiting = []
+            against += [*pending, word]
+            pending = []
         elif against and not _LETTER.search(word.text):
-            waiting.append(word)
+            pending.append(word)
         else:
-            ordered += [*reversed(against), *waiting, word]
-            against, waiting = [], []
-    return [*ordered, *reversed(against), *waiting]
+            ordered += [*reversed(against), *pending, word]
+            against, pending = [], []
+    return [*ordered, *reversed(against), *pending]
 
 
 def _pieces(words: Sequence[Word], size: float, *, rtl: bool) -> Iterator[str]:
-    base: float | None = None
+    baseline: float | None = None
     before: Word | None = None
     for word in words:
         is_raised = False
         if word.size <= _SMALLER * size and _SUPERSCRIPT.fullmatch(word.text):
-            if base is None:
-                base = statistics.median(other.base for other in words if other.size == size)
-            is_raised = word.base - base > _RAISED * size
+            if baseline is None:
+                baseline = statistics.median(other.baseline for other in words if other.size == size)
+            is_raised = word.baseline - baseline > _RAISED * size
         if before is not None and _is_apart(before, word, rtl=rtl):
             yield " "
         yield f"^{word.text}^" if is_raised else word.text
@@ -145,22 +145,22 @@ def _pieces(words: Sequence[Word], size: float, *, rtl: bool) -> Iterator[str]:
 
 
 def _is_apart(before: Word, word: Word, *, rtl: bool) -> bool:
-    """Whether a space stands between two words of a line."""
+    """Whether there is a space between two words of a line."""
     gap = max(word.x0 - before.x1, before.x0 - word.x1)
     small = min(before.size, word.size)
     if min(word.x1, before.x1) - max(word.x0, before.x0) > 0.4 * small:
         return True  # one over the other
     if is_cjk(before.text[-1:]) and is_cjk(word.text[:1]):
         return gap > 0.6 * small
-    if word.size < before.size and word.base > before.base + _RAISED * small:
+    if word.size < before.size and word.baseline > before.baseline + _RAISED * small:
         return gap > _GLUED_RAISED * small
-    if abs(before.size - word.size) > 0.1 * small or abs(before.base - word.base) > _RAISED * small:
+    if abs(before.size - word.size) > 0.1 * small or abs(before.baseline - word.baseline) > _RAISED * small:
         return gap > _GLUED * small or (word.is_spaced and gap > 0)
     return gap > _GLUED * small or (word.is_spaced and (not rtl or gap > _TOUCHING * small))
 
 
 def joined(lines: Iterable[str]) -> str:
-    """Lines of one paragraph as one. A word that is divided at a line's end is put together."""
+    """The lines of a paragraph as one, with words divided at line ends joined."""
     text = ""
     for line in lines:
         if not text or not line:
@@ -177,7 +177,7 @@ def joined(lines: Iterable[str]) -> str:
 
 
 def _divided(text: str, line: str) -> str:
-    """A hyphen goes between two small letters, and stays in front of capitals, digits, and in `pre- and postwar`."""
+    """Joins a divided word; the hyphen stays before capitals and digits, and in `pre- and postwar`."""
     if _SUSPENDED.match(line):
         return f"{text} {line}"
     return (text[:-1] if line[0].islower() and text[-2].islower() else text) + line

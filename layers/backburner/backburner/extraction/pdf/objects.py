@@ -1,4 +1,4 @@
-"""What a page is made of, through PDFium's C interface (`pypdfium2_raw`, untyped)."""
+"""The objects of a page, through PDFium's C interface (`pypdfium2_raw`, untyped)."""
 
 import ctypes
 from collections.abc import Iterator
@@ -9,42 +9,42 @@ import pypdfium2_raw as c  # type: ignore[import-untyped]
 from backburner.extraction.pdf.drawing import Drawing, Matrix
 
 _IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
-_MAX_FORMS_DEEP = 12
-"""Form XObjects in form XObjects: what is drawn deeper is not looked at (its text is read all the same)."""
+_MAX_FORM_DEPTH = 12
+"""How deep form XObjects may be nested: drawings in deeper ones are ignored, their text is not."""
 
 
 def leaves(objects: Iterator[Any], depth: int = 0) -> Iterator[Any]:
-    """Objects, and those within form XObjects instead of these."""
+    """The objects, with form XObjects replaced by their contents."""
     for one in objects:
         if c.FPDFPageObj_GetType(one) != c.FPDF_PAGEOBJ_FORM:
             yield one
-        elif depth < _MAX_FORMS_DEEP:
+        elif depth < _MAX_FORM_DEPTH:
             count = c.FPDFFormObj_CountObjects(one)
             yield from leaves((c.FPDFFormObj_GetObject(one, at) for at in range(max(count, 0))), depth + 1)
 
 
 def draw(objects: Iterator[Any], found: Drawing, matrix: Matrix = _IDENTITY, depth: int = 0) -> None:
-    """Note what is drawn, in the page's coordinates."""
+    """Collect what is drawn, in page coordinates."""
     for one in objects:
         if found.is_full:
             return
         match c.FPDFPageObj_GetType(one):
             case c.FPDF_PAGEOBJ_PATH:
-                _draw_path(one, found.within(_matrix(one), matrix), found)
+                _draw_path(one, found.combined(_matrix(one), matrix), found)
             case c.FPDF_PAGEOBJ_TEXT:
                 found.texts += 1
             case c.FPDF_PAGEOBJ_IMAGE:
-                found.picture(found.within(_matrix(one), matrix))
-            case c.FPDF_PAGEOBJ_FORM if depth < _MAX_FORMS_DEEP:
+                found.picture(found.combined(_matrix(one), matrix))
+            case c.FPDF_PAGEOBJ_FORM if depth < _MAX_FORM_DEPTH:
                 inner = (c.FPDFFormObj_GetObject(one, at) for at in range(max(c.FPDFFormObj_CountObjects(one), 0)))
-                draw(inner, found, found.within(_matrix(one), matrix), depth + 1)
+                draw(inner, found, found.combined(_matrix(one), matrix), depth + 1)
 
 
 def _draw_path(path: Any, matrix: Matrix, found: Drawing) -> None:
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     c.FPDFPath_GetDrawMode(path, fill, stroke)
     count = c.FPDFPath_CountSegments(path)
-    if not (fill.value or stroke.value) or not found.wants(count):
+    if not (fill.value or stroke.value) or not found.accepts(count):
         return
     x, y = ctypes.c_float(), ctypes.c_float()
     for at in range(count):

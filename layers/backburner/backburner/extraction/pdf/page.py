@@ -1,9 +1,9 @@
-"""One page: its blocks in the order of reading, and what is missing from it."""
+"""One page: its blocks in reading order, and what is missing from it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from backburner.extraction.pdf.annotations import lay, within
+from backburner.extraction.pdf.annotations import sort_annotations, words_inside
 from backburner.extraction.pdf.blocks import Block, blocks_of
 from backburner.extraction.pdf.columns import Area, regions
 from backburner.extraction.pdf.drawing import Box
@@ -12,50 +12,50 @@ from backburner.extraction.pdf.letters import is_rtl
 from backburner.extraction.pdf.lines import lines_of
 from backburner.extraction.pdf.pdfium import Page
 from backburner.extraction.pdf.ruled import with_tables
-from backburner.extraction.pdf.words import Word, set_words, turned
+from backburner.extraction.pdf.words import Word, rotated, words_of
 
 _RTL_SAMPLE = 400
 
 
 @dataclass
 class PageText:
-    """What a page says."""
+    """The contents of a page."""
 
     blocks: list[Block] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     attachments: list[tuple[str, bytes]] = field(default_factory=list)
     fault: Fault | None = None
     printed: int = 0
-    """Characters, white space aside."""
+    """The number of characters, not counting white space."""
     is_incomplete: bool = False
-    """Whether PDFium has left out pieces of it: words of OCR have no shape, and it takes some for shadows of others."""
+    """Whether PDFium left out words: it takes some OCR words, which have no visible shape, for shadows of others."""
     is_blank: bool = False
-    """Whether nothing at all is on it."""
+    """Whether there is nothing at all on the page."""
 
 
 def page_text(page: Page) -> PageText:
     """Read a page."""
     characters = page.characters()
-    setting = set_words(characters)
+    page_words = words_of(characters)
     drawing = page.drawing()
-    box, quarter = page.box, setting.quarter
-    laid = lay(page.annotations(), quarter)
-    words = _words_and(setting.words[quarter], setting.oblique)
-    fault = fault_of(words, drawing, turned(box, quarter), is_recognised=characters.is_invisible)
-    setting.words[quarter] += laid.words
-    if laid.drawn:
-        on_top = set_words(page.drawn_on_top())
-        setting.words[quarter] += within(on_top.words[quarter], laid.drawn)
+    box, quarter = page.box, page_words.quarter
+    annotations = sort_annotations(page.annotations(), quarter)
+    words = _words_and(page_words.words[quarter], page_words.oblique)
+    fault = fault_of(words, drawing, rotated(box, quarter), is_recognised=characters.is_invisible)
+    page_words.words[quarter] += annotations.words
+    if annotations.drawn:
+        on_top = words_of(page.drawn_on_top())
+        page_words.words[quarter] += words_inside(on_top.words[quarter], annotations.drawn)
     blocks: list[Block] = []
     rules = [*drawing.horizontal, *drawing.vertical]
-    for direction in sorted(setting.words, key=lambda direction: direction != quarter):
-        placed = [turned(rule, direction) for rule in rules] if direction == quarter else []
-        blocks += _blocks(setting.words[direction], placed, turned(box, direction))
-    blocks += [Block(" ".join(text.split()), 0.0) for text in setting.oblique if text.strip()]
-    printed = sum(len(word.text) for words in setting.words.values() for word in words)
-    is_blank = not (printed or fault or laid.remarks or drawing.pictures or drawing.paths)
+    for direction in sorted(page_words.words, key=lambda direction: direction != quarter):
+        placed = [rotated(rule, direction) for rule in rules] if direction == quarter else []
+        blocks += _blocks(page_words.words[direction], placed, rotated(box, direction))
+    blocks += [Block(" ".join(text.split()), 0.0) for text in page_words.oblique if text.strip()]
+    printed = sum(len(word.text) for words in page_words.words.values() for word in words)
+    is_blank = not (printed or fault or annotations.remarks or drawing.pictures or drawing.paths)
     is_incomplete = characters.is_invisible and characters.pieces < drawing.texts
-    return PageText(blocks, laid.remarks, laid.attachments, fault, printed, is_incomplete, is_blank)
+    return PageText(blocks, annotations.remarks, annotations.attachments, fault, printed, is_incomplete, is_blank)
 
 
 def _words_and(words: Sequence[Word], oblique: Sequence[str]) -> list[Word]:
@@ -74,7 +74,7 @@ def _blocks(words: Sequence[Word], rules: Sequence[Box], box: Box) -> Iterator[B
     upright = [rule for rule in rules if rule[1] != rule[3]]
     words = with_tables(words, flat, upright, rtl=rtl)
     left = min(word.x0 for word in words)
-    # Margins are alike on both sides.
+    # Margins are assumed to be equal on both sides.
     right = max(box[2] - max(left - box[0], 0.0), *(word.x1 for word in words))
     for region in regions(words, Area(right, rtl)):
         yield from blocks_of(list(lines_of(region.rows, rtl=rtl)), region.right)

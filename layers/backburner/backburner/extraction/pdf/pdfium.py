@@ -1,6 +1,6 @@
-"""PDFium, as far as it is needed here: this module and `objects` alone know its C interface (`pypdfium2_raw`, untyped).
+"""The part of PDFium that is used here; only this module and `objects` use its C API (`pypdfium2_raw`, untyped).
 
-Pages are opened one at a time and closed before the next: what a page takes is given back.
+Pages are opened one at a time and closed before the next, so that their memory is freed.
 """
 
 import ctypes
@@ -22,24 +22,24 @@ from backburner.extraction.pdf.objects import draw, leaves
 
 _MAX_FIELDS_BYTES = 1 << 20
 _END_BYTES = 2
-"""Its texts are UTF-16 and end with a zero."""
+"""PDFium's strings are UTF-16 with a terminating zero."""
 
 
 class LockedError(Exception):
-    """A document that opens with a password only."""
+    """A document that needs a password."""
 
 
 class ForeignSecurityError(Exception):
-    """A document that a scheme other than passwords protects: digital rights management."""
+    """A document protected by something other than passwords: DRM."""
 
 
 class BrokenError(Exception):
-    """A document, or a page of it, that cannot be opened."""
+    """A document, or a page, that cannot be opened."""
 
 
 @cache
 def _fast() -> dict[str, Any]:
-    """The functions that are called for each character, with plain addresses as arguments: a third of the time."""
+    """The functions called for each character, taking plain addresses as arguments, which takes a third of the time."""
     handle, index, at = ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
     kinds = {
         "FPDFText_GetUnicode": (ctypes.c_uint, handle, index),
@@ -59,7 +59,7 @@ def _start() -> None:
 
 
 class Document:
-    """An open document. Raises `LockedError`, `ForeignSecurityError` or `BrokenError` where it does not open."""
+    """An open document. Raises `LockedError`, `ForeignSecurityError` or `BrokenError` if it cannot be opened."""
 
     def __init__(self, body: bytes) -> None:
         _start()
@@ -86,7 +86,7 @@ class Document:
 
     @property
     def is_xfa(self) -> bool:
-        """Whether it holds an XFA form."""
+        """Whether it contains an XFA form."""
         return bool(c.FPDF_GetFormType(self._handle) in (c.FORMTYPE_XFA_FULL, c.FORMTYPE_XFA_FOREGROUND))
 
     @property
@@ -96,7 +96,7 @@ class Document:
 
     @property
     def form(self) -> Any:
-        """The form, which tells the values of fields; there are no scripts in it."""
+        """The form environment, which gives field values; scripts are not run."""
         if self._form is None and c.FPDF_GetFormType(self._handle) != c.FORMTYPE_NONE:
             self._form = c.FPDFDOC_InitFormFillEnvironment(self._handle, self._form_info)
         return self._form
@@ -116,14 +116,14 @@ class Document:
             c.FPDF_ClosePage(handle)
 
     def attachments(self) -> Iterator[tuple[str, bytes]]:
-        """The files in it, by name."""
+        """The attached files, by name."""
         for number in range(c.FPDFDoc_GetAttachmentCount(self._handle)):
             attachment = c.FPDFDoc_GetAttachment(self._handle, number)
             if attachment:
                 yield _attached(attachment)
 
     def xfa(self) -> Iterator[tuple[str, bytes]]:
-        """The packets of its XFA form."""
+        """The packets of the XFA form."""
         for number in range(c.FPDF_GetXFAPacketCount(self._handle)):
             size = c.FPDF_GetXFAPacketName(self._handle, number, None, 0)
             name = ctypes.create_string_buffer(size)
@@ -146,20 +146,20 @@ class Page:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """Left, bottom, right, top of what a viewer shows."""
+        """Left, bottom, right, top of the visible area."""
         box = c.FS_RECTF()
         c.FPDF_GetPageBoundingBox(self._handle, box)
         return box.left, box.bottom, box.right, box.top
 
     def characters(self) -> Characters:
-        """All of them, hidden ones too."""
+        """All characters, including hidden ones."""
         count = max(c.FPDFText_CountChars(self._text), 0) if self._text else 0
         handle = ctypes.cast(self._text, ctypes.c_void_p).value
         fast = _fast()
         rectangles = (ctypes.c_float * (4 * count))()
         first = ctypes.addressof(rectangles)
-        places = range(first, first + 16 * count, 16)
-        for _ in map(fast["FPDFText_GetLooseCharBox"], repeat(handle), range(count), places):
+        addresses = range(first, first + 16 * count, 16)
+        for _ in map(fast["FPDFText_GetLooseCharBox"], repeat(handle), range(count), addresses):
             pass
         drawn = fast["FPDFText_GetTextObject"]
         return Characters(
@@ -173,7 +173,7 @@ class Page:
         )
 
     def _letters(self, handle: int | None, count: int) -> list[str]:
-        """All at once, where each character is one that can be printed; else one by one."""
+        """All at once if every character is printable, else one by one."""
         buffer = (ctypes.c_ushort * (count + 1))()
         if count and c.FPDFText_GetText(self._text, 0, count, buffer) == count + 1:
             text = bytes(buffer)[: 2 * count].decode("utf-16-le", "surrogatepass").replace("\ufffe", "\x02")
@@ -183,7 +183,7 @@ class Page:
 
     @staticmethod
     def _unmapped(handle: int | None, count: int) -> list[int]:
-        """Every fifth is asked for first: fonts that say nothing say it in every word."""
+        """Check every fifth character first: a font without a map affects every word."""
         ask = _fast()["FPDFText_HasUnicodeMapError"]
         if 1 not in map(ask, repeat(handle), range(0, count, 5)):
             return [0] * count
@@ -206,14 +206,14 @@ class Page:
         return self._fonts[drawn]
 
     def drawing(self) -> Drawing:
-        """Lines and pictures, also those within form XObjects."""
+        """Rules and pictures, including those in form XObjects."""
         found = Drawing()
         objects = (c.FPDFPage_GetObject(self._handle, at) for at in range(c.FPDFPage_CountObjects(self._handle)))
         draw(objects, found)
         return found
 
     def annotations(self) -> Iterator[Annotation]:
-        """What lies on the page and says something."""
+        """The page's annotations."""
         for number in range(c.FPDFPage_GetAnnotCount(self._handle)):
             handle = c.FPDFPage_GetAnnot(self._handle, number)
             if handle:
@@ -251,12 +251,12 @@ class Page:
         return any(c.FPDFPageObj_GetType(one) == c.FPDF_PAGEOBJ_TEXT for one in leaves(objects))
 
     def drawn_on_top(self) -> Characters:
-        """The characters that annotations draw. Afterwards the page holds them as its own: ask last."""
+        """The characters in annotations' appearances. This makes them part of the page's content, so call it last."""
         before = c.FPDFPage_CountObjects(self._handle)
         if c.FPDFPage_Flatten(self._handle, c.FLAT_NORMALDISPLAY) != c.FLATTEN_SUCCESS:
             return Characters([], [], [], self._style, lambda _: 0, lambda _: 0)
         with self._document.page(self._number) as page:
-            count = c.FPDFPage_CountObjects(page._handle)  # noqa: SLF001 - another of our kind
+            count = c.FPDFPage_CountObjects(page._handle)  # noqa: SLF001 - the same class
             objects = (c.FPDFPage_GetObject(page._handle, at) for at in range(before, count))  # noqa: SLF001
             drawn = {ctypes.cast(one, ctypes.c_void_p).value for one in leaves(objects)}
             return page.characters().only(drawn)
@@ -305,7 +305,7 @@ def _string(annotation: Any, key: bytes) -> str:
 
 
 def _utf16(get: Callable[..., int]) -> str:
-    """What a function gives that fills a buffer of UTF-16 and tells its size in bytes."""
+    """The result of a function that fills a UTF-16 buffer and returns its size in bytes."""
     size = min(get(None, 0), _MAX_FIELDS_BYTES)
     if size <= _END_BYTES:
         return ""
@@ -315,7 +315,7 @@ def _utf16(get: Callable[..., int]) -> str:
 
 
 def _bytes(get: Callable[..., int]) -> bytes:
-    """What a function gives that fills a buffer and tells its size through a pointer."""
+    """The result of a function that fills a buffer and returns its size through a pointer."""
     size = ctypes.c_ulong()
     if not get(None, 0, size) or not size.value:
         return b""

@@ -1,4 +1,4 @@
-"""A PDF as Markdown: pages in order, what is missing said in its place, attachments behind them."""
+"""A PDF as Markdown: pages in order, notes where something is missing, attachments at the end."""
 
 import re
 from collections import Counter
@@ -10,16 +10,16 @@ from backburner.errors import JobError, Reason
 from backburner.extraction import markdown
 from backburner.extraction.pdf.attachments import attached
 from backburner.extraction.pdf.blocks import Block
-from backburner.extraction.pdf.fallback import damaged, is_readable, second_reading
+from backburner.extraction.pdf.completeness import is_truncated, trimmed, with_trailer
+from backburner.extraction.pdf.fallback import damaged_pages, is_readable, second_reading
 from backburner.extraction.pdf.legibility import Fault, notes_of
 from backburner.extraction.pdf.page import PageText, page_text
 from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecurityError, LockedError
-from backburner.extraction.pdf.whole import is_cut_off, trimmed, with_trailer
 from backburner.extraction.pdf.xfa import xfa_text
 from backburner.extraction.plausibility import plausible
 
 _HEADING = 1.15
-"""Type that is so much larger than most of a document is a heading."""
+"""Larger than the usual font size by this factor: a heading."""
 _MAX_HEADING = 200
 _MAX_HEADING_LINES = 4
 _LEVELS = 4
@@ -30,7 +30,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 @dataclass
 class _Reading:
-    """A document as far as it is read."""
+    """What has been read of a document."""
 
     pages: list[PageText] = field(default_factory=list)
     attachments: list[tuple[str, bytes]] = field(default_factory=list)
@@ -38,37 +38,37 @@ class _Reading:
     xfa: str = ""
 
 
-def read_pdf(body: bytes, inner: Callable[[bytes, str], Extracted], most_pages: int) -> Extracted:
+def read_pdf(body: bytes, inner: Callable[[bytes, str], Extracted], max_pages: int) -> Extracted:
     """The text of a PDF, with a note for each page and attachment that cannot be read. Raises `JobError`.
 
-    `inner` reads what is attached.
+    `inner` reads attachments.
     """
     body = trimmed(body)
-    if is_cut_off(body):
-        raise JobError(Reason.UNREADABLE_DOCUMENT, "a PDF that ends in its middle: upload it again, whole")
-    reading = _opened(body, most_pages) or _opened(with_trailer(body) or b"", most_pages) or _Reading()
-    _ask_second(body, reading)
+    if is_truncated(body):
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "a truncated PDF: upload the complete file")
+    reading = _opened(body, max_pages) or _opened(with_trailer(body) or b"", max_pages) or _Reading()
+    _use_second_reader(body, reading)
     _refuse_without_text(reading)
-    told = "\n".join(block.text for page in reading.pages for block in page.blocks)
-    plausible(Extracted(told), "a PDF")  # by its own words, ours are all readable
+    text = "\n".join(block.text for page in reading.pages for block in page.blocks)
+    plausible(Extracted(text), "a PDF")  # without our notes, which are all readable
     notes = list(notes_of((number, page.fault) for number, page in enumerate(reading.pages, 1) if page.fault))
     files, file_notes = attached(reading.attachments, inner)
-    text = "\n\n".join([*_markdown(reading), *files]) + "\n"
-    return Extracted(text, (*reading.notes, *notes, *file_notes))
+    result = "\n\n".join([*_markdown(reading), *files]) + "\n"
+    return Extracted(result, (*reading.notes, *notes, *file_notes))
 
 
-def _opened(body: bytes, most_pages: int) -> _Reading | None:
-    """What PDFium makes of it; None if nothing. Raises `JobError` where it must not be read."""
+def _opened(body: bytes, max_pages: int) -> _Reading | None:
+    """What PDFium reads; None if nothing. Raises `JobError` if the document is refused."""
     try:
         with Document(body) as document:
-            if document.pages > most_pages:
-                message = f"{document.pages} pages, at most {most_pages} are read: cut it up"
+            if document.pages > max_pages:
+                message = f"{document.pages} pages, at most {max_pages} are read: split it up"
                 raise JobError(Reason.DOCUMENT_TOO_LARGE, message)
             return _read(document)
     except LockedError as error:
         raise JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted PDF: save it without a password") from error
     except ForeignSecurityError as error:
-        message = "a PDF that a licence protects (digital rights management): save it without protection"
+        message = "a PDF protected by DRM: save it without protection"
         raise JobError(Reason.UNREADABLE_DOCUMENT, message) from error
     except BrokenError:
         return None
@@ -92,14 +92,14 @@ def _read(document: Document) -> _Reading:
 
 
 def _is_shell(pages: Sequence[PageText]) -> bool:
-    """Whether all that the pages say is that another program is needed."""
+    """Whether the pages only say that another program is needed."""
     return len(pages) == 1 and any("Please wait" in block.text for block in pages[0].blocks)
 
 
-def _ask_second(body: bytes, reading: _Reading) -> None:
-    """Have another reader look at what this one failed on, or found nothing on."""
+def _use_second_reader(body: bytes, reading: _Reading) -> None:
+    """Use the second reader for what the first one failed on or found nothing in."""
     blank = [at for at, page in enumerate(reading.pages) if page.is_blank]
-    for at in damaged(body, blank) if blank else ():
+    for at in damaged_pages(body, blank) if blank else ():
         reading.pages[at].fault = Fault.BROKEN
     _complete(body, reading)
     bad = [at for at, page in enumerate(reading.pages) if page.fault in (Fault.BROKEN, Fault.UNREADABLE)]
@@ -109,18 +109,18 @@ def _ask_second(body: bytes, reading: _Reading) -> None:
             if is_readable(text):
                 reading.pages[number] = _plain(text, reading.pages[number])
     if not reading.pages:
-        raise JobError(Reason.UNREADABLE_DOCUMENT, "a damaged PDF, without a page: save it again and upload it again")
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "a damaged PDF without any pages: save it again and upload it again")
     if all(page.fault is Fault.BROKEN for page in reading.pages):
         raise JobError(Reason.UNREADABLE_DOCUMENT, "a damaged PDF: save it again and upload it again")
 
 
 def _complete(body: bytes, reading: _Reading) -> None:
-    """Take another reader's words where this one has left out some."""
-    lacking = [at for at, page in enumerate(reading.pages) if page.is_incomplete and page.fault is None]
-    told = second_reading(body, lacking) if lacking else {}
-    for at in lacking:
+    """Use the second reader's words where the first one left some out."""
+    incomplete = [at for at, page in enumerate(reading.pages) if page.is_incomplete and page.fault is None]
+    texts = second_reading(body, incomplete) if incomplete else {}
+    for at in incomplete:
         page = reading.pages[at]
-        text = told.get(at, "")
+        text = texts.get(at, "")
         if not is_readable(text):
             page.fault = Fault.INCOMPLETE
         elif sum(map(len, text.split())) > page.printed:
@@ -128,19 +128,19 @@ def _complete(body: bytes, reading: _Reading) -> None:
 
 
 def _plain(text: str, page: PageText) -> PageText:
-    """A page with another reader's lines."""
+    """A page with the second reader's lines."""
     blocks = [Block(line, 0.0) for line in text.splitlines() if line.strip()]
     return replace(page, blocks=blocks, fault=None, printed=sum(map(len, text.split())))
 
 
 def _refuse_without_text(reading: _Reading) -> None:
-    """A document of scans is one without text, also with numbers or stamps on them."""
-    says = [page for page in reading.pages if page.printed or page.fault or page.remarks]
+    """Raise `JobError` for a document of blank pages or of scans, even with numbers or stamps on them."""
+    used = [page for page in reading.pages if page.printed or page.fault or page.remarks]
     if reading.xfa or reading.attachments:
         return
-    if not says:
-        raise JobError(Reason.EMPTY_DOCUMENT, "a PDF of nothing but blank pages; upload the document again")
-    if all(page.fault and page.fault.is_scan for page in says):
+    if not used:
+        raise JobError(Reason.EMPTY_DOCUMENT, "a PDF with nothing but blank pages; upload the document again")
+    if all(page.fault and page.fault.is_scan for page in used):
         count = len(reading.pages)
         pages = f"{count} pages" if count > 1 else "one page"
         raise JobError(
@@ -162,11 +162,11 @@ def _markdown(reading: _Reading) -> Iterator[str]:
         part: list[str] = []
         for block in page.blocks:
             text = _block(block, levels)
-            if block.is_item and was_item and part:
+            if block.is_list_item and was_item and part:
                 part[-1] += f"\n{text}"
             elif text:
                 part.append(text)
-            was_item = block.is_item
+            was_item = block.is_list_item
         yield from part
         yield from page.remarks
 
@@ -182,7 +182,7 @@ def _block(block: Block, levels: dict[float, int]) -> str:
 
 
 def _levels(pages: Sequence[PageText]) -> dict[float, int]:
-    """The level of headings for each size of type that is larger than most of the document."""
+    """Heading levels by font size, for sizes larger than that of most of the document."""
     sizes: Counter[float] = Counter()
     for page in pages:
         for block in page.blocks:

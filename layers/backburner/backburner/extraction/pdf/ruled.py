@@ -1,4 +1,4 @@
-"""Tables that are drawn: a grid of rules, and the words within its cells."""
+"""Tables with rules: a grid of rules, and the words inside its cells."""
 
 import bisect
 from collections import defaultdict
@@ -11,24 +11,24 @@ from backburner.extraction.pdf.lines import joined, line_of, rows_of
 from backburner.extraction.pdf.words import Cells, Word
 
 _NEAR = 2.5
-"""Rules that nearly meet do, and nearly the same place is the same."""
+"""Rules this close to each other meet, and positions this close are the same."""
 _MAX_RULES = 1_500
 _FEWEST_LINES = 3
 _FEWEST_CELLS = 3
 _MAX_CELLS = 40_000
 _FEWEST_FILLED = 0.15
-"""Share of the cells that hold something: a grid with less is a diagram."""
+"""Minimum share of non-empty cells: a grid with fewer is a diagram."""
 
 
 @dataclass
 class _Grid:
-    """Rules that are connected, and where they stand."""
+    """Connected rules."""
 
     horizontal: list[Box]
     vertical: list[Box]
 
     def lines(self) -> tuple[list[float], list[float]]:
-        """From the left to the right, from the top to the bottom; an open side is closed."""
+        """The positions of the lines, from left to right and from top to bottom; an open side is closed."""
         xs = [rule[0] for rule in self.vertical] + [min(h[0] for h in self.horizontal)]
         ys = [rule[1] for rule in self.horizontal] + [min(v[1] for v in self.vertical)]
         xs.append(max(rule[2] for rule in self.horizontal))
@@ -37,7 +37,7 @@ class _Grid:
 
 
 def with_tables(words: Sequence[Word], horizontal: Sequence[Box], vertical: Sequence[Box], *, rtl: bool) -> list[Word]:
-    """The words of a page, those within a ruled table replaced by it."""
+    """The words of a page, with those inside a ruled table replaced by it."""
     if not (horizontal and vertical and words):
         return list(words)
     left = list(words)
@@ -54,7 +54,7 @@ def _with_table(words: list[Word], grid: _Grid, *, rtl: bool) -> list[Word]:
     inside: list[Word] = []
     outside: list[Word] = []
     for word in words:
-        x, y = (word.x0 + word.x1) / 2, word.base + 0.25 * word.size
+        x, y = (word.x0 + word.x1) / 2, word.baseline + 0.25 * word.size
         (inside if xs[0] < x < xs[-1] and ys[-1] < y < ys[0] else outside).append(word)
     rows = _filled(inside, xs, ys, _owners(grid, xs, ys), rtl=rtl)
     width = sum(any(row[at] for row in rows) for at in range(len(xs) - 1))
@@ -67,7 +67,7 @@ def _with_table(words: list[Word], grid: _Grid, *, rtl: bool) -> list[Word]:
 
 
 def _place(xs: list[float], above: float, below: float, table: Cells) -> Word:
-    """What keeps a table's row free of other text."""
+    """A placeholder that keeps a table's row free of other text."""
     return Word("", xs[0], xs[-1], below + 0.2 * (above - below), (above - below) * 0.8, table=table)
 
 
@@ -79,12 +79,12 @@ def _without_empty_columns(rows: list[list[str]]) -> list[list[str]]:
 def _filled(
     words: list[Word], xs: list[float], ys: list[float], owners: dict[tuple[int, int], tuple[int, int]], *, rtl: bool
 ) -> list[list[str]]:
-    """The text of each cell; what is merged says it once, in its first."""
+    """The text of each cell; a merged cell has it once, in its first cell."""
     cells: dict[tuple[int, int], list[Word]] = defaultdict(list)
     down = [-y for y in ys]
     for word in words:
         column = bisect.bisect(xs, (word.x0 + word.x1) / 2) - 1
-        row = bisect.bisect(down, -(word.base + 0.25 * word.size)) - 1
+        row = bisect.bisect(down, -(word.baseline + 0.25 * word.size)) - 1
         cells[owners[row, column]].append(word)
     return [[_text(cells[row, column], rtl=rtl) for column in range(len(xs) - 1)] for row in range(len(ys) - 1)]
 
@@ -96,7 +96,7 @@ def _text(words: list[Word], *, rtl: bool) -> str:
 
 
 def _owners(grid: _Grid, xs: list[float], ys: list[float]) -> dict[tuple[int, int], tuple[int, int]]:
-    """For each cell the first of those that it is one with, since no rule is between them."""
+    """For each cell, the first of the cells that it is merged with, as no rule separates them."""
     across = _covering(grid.vertical, xs, ys, at=lambda rule: rule[0], spans=lambda rule: (rule[1], rule[3]))
     along = _covering(grid.horizontal, ys, xs, at=lambda rule: rule[1], spans=lambda rule: (rule[0], rule[2]))
     owners: dict[tuple[int, int], tuple[int, int]] = {}
@@ -113,24 +113,24 @@ def _owners(grid: _Grid, xs: list[float], ys: list[float]) -> dict[tuple[int, in
 
 def _covering(
     rules: Iterable[Box],
-    places: list[float],
+    positions: list[float],
     steps: list[float],
     *,
     at: Callable[[Box], float],
     spans: Callable[[Box], tuple[float, float]],
 ) -> set[tuple[int, int]]:
-    """Which line has a rule beside which step."""
+    """The pairs of a line and a step beside which a rule runs."""
     found: set[tuple[int, int]] = set()
     middles = [(one + other) / 2 for one, other in pairwise(steps)]
     for rule in rules:
-        line = min(range(len(places)), key=lambda index: abs(places[index] - at(rule)))
+        line = min(range(len(positions)), key=lambda index: abs(positions[index] - at(rule)))
         first, last = spans(rule)
         found.update((line, step) for step, middle in enumerate(middles) if first < middle < last)
     return found
 
 
 def _grids(horizontal: list[Box], vertical: list[Box]) -> Iterator[_Grid]:
-    """Rules that meet, gathered."""
+    """Groups of rules that meet."""
     if len(horizontal) > _MAX_RULES or len(vertical) > _MAX_RULES:
         return
     owner = list(range(len(horizontal) + len(vertical)))
@@ -157,7 +157,7 @@ def _grids(horizontal: list[Box], vertical: list[Box]) -> Iterator[_Grid]:
 
 
 def _merged(rules: Iterable[Box], *, flat: bool) -> list[Box]:
-    """Pieces of one rule as one."""
+    """The pieces of a rule joined into one."""
     order = sorted(rules, key=lambda rule: (round(rule[1]), rule[0]) if flat else (round(rule[0]), rule[1]))
     merged: list[Box] = []
     for rule in order:
@@ -175,11 +175,11 @@ def _continues(before: Box, rule: Box, *, flat: bool) -> bool:
     return abs(before[0] - rule[0]) <= 1 and rule[1] <= before[3] + _NEAR
 
 
-def _distinct(places: Iterable[float]) -> list[float]:
+def _distinct(positions: Iterable[float]) -> list[float]:
     found: list[float] = []
-    for place in sorted(places):
-        if not found or place - found[-1] > _NEAR:
-            found.append(place)
+    for position in sorted(positions):
+        if not found or position - found[-1] > _NEAR:
+            found.append(position)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What somebody has filled into an XFA form, whose pages say only that another program is needed."""
+"""What has been filled into an XFA form, whose pages only say that another program is needed."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,7 +7,7 @@ from backburner.extraction.xmltree import Element, local_name, parse_xml
 
 
 def xfa_text(packets: Iterable[tuple[str, bytes]]) -> str:
-    """The values of its fields, each behind its name; nothing where it holds none."""
+    """The values of the fields with their names; empty if there are none."""
     for name, body in packets:
         if name == "datasets" and body.strip():
             try:

@@ -1,4 +1,4 @@
-"""PowerPoint 97 to 2003: slides in their order, with tables and speaker's notes."""
+"""PowerPoint 97 to 2003: slides in order, with tables and speaker notes."""
 
 from backburner.extraction.ppt.reader import read_ppt
 

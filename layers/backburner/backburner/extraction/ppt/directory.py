@@ -1,4 +1,4 @@
-"""Where the newest version of each part stands: a presentation keeps what earlier savings wrote."""
+"""Finds the newest version of each part: a presentation also keeps what earlier saves wrote."""
 
 import struct
 
@@ -13,58 +13,58 @@ _NUMBER_BITS = 20
 
 
 class Directory:
-    """The parts of a presentation by their numbers. Raises `JobError` where it is encrypted."""
+    """The parts of a presentation by number. Raises `JobError` if it is encrypted."""
 
     def __init__(self, document: bytes, current_user: bytes) -> None:
         self._document = document
-        self._places: dict[int, int] = {}
-        if len(current_user) < 20:  # noqa: PLR2004 - no head
+        self._offsets: dict[int, int] = {}
+        if len(current_user) < 20:  # noqa: PLR2004 - no header
             raise damaged()
-        token, place = struct.unpack_from("<II", current_user, 12)
+        token, offset = struct.unpack_from("<II", current_user, 12)
         if token == _ENCRYPTED:
             raise encrypted()
         self._root = 0
-        self._edits(place)
+        self._edits(offset)
 
     def document(self) -> Record:
-        """The presentation itself."""
+        """The document record."""
         found = self.part(self._root)
         if found is None or found.type != Type.DOCUMENT:
             raise damaged()
         return found
 
     def part(self, number: int) -> Record | None:
-        """A slide, a master, notes; None if there is none of the number."""
-        place = self._places.get(number)
-        return record_at(self._document, place) if place is not None and place < len(self._document) else None
+        """A slide, a master or notes; None if there is none with this number."""
+        offset = self._offsets.get(number)
+        return record_at(self._document, offset) if offset is not None and offset < len(self._document) else None
 
-    def _edits(self, place: int) -> None:
-        """From the newest saving to the oldest: the first that has a part has it as it is now."""
+    def _edits(self, offset: int) -> None:
+        """Go from the newest save to the oldest: a part is current in the first one that has it."""
         seen: set[int] = set()
-        while place not in seen and len(seen) < _MAX_EDITS:
-            seen.add(place)
-            edit = record_at(self._document, place)
+        while offset not in seen and len(seen) < _MAX_EDITS:
+            seen.add(offset)
+            edit = record_at(self._document, offset)
             if edit.type != Type.USER_EDIT:
                 raise damaged()
             if edit.last - edit.first >= _ENCRYPTED_EDIT_BYTES and edit.number(28):
                 raise encrypted()
             self._root = self._root or edit.number(16)
             self._entries(record_at(self._document, edit.number(12)))
-            place = edit.number(8)
-            if not place:
+            offset = edit.number(8)
+            if not offset:
                 return
 
     def _entries(self, directory: Record) -> None:
-        place = directory.first
-        while place + 4 <= directory.last:
-            (head,) = struct.unpack_from("<I", self._document, place)
+        offset = directory.first
+        while offset + 4 <= directory.last:
+            (head,) = struct.unpack_from("<I", self._document, offset)
             first, count = head & ((1 << _NUMBER_BITS) - 1), head >> _NUMBER_BITS
-            places = struct.unpack_from(f"<{count}I", self._document, place + 4)
-            for number, where in enumerate(places, first):
-                self._places.setdefault(number, where)
-            place += 4 + 4 * count
+            offsets = struct.unpack_from(f"<{count}I", self._document, offset + 4)
+            for number, part_offset in enumerate(offsets, first):
+                self._offsets.setdefault(number, part_offset)
+            offset += 4 + 4 * count
 
 
 def encrypted() -> JobError:
-    """What to say of a presentation that asks for a password."""
+    """What to say about a presentation that asks for a password."""
     return JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted PPT: save it without a password")

@@ -1,12 +1,12 @@
-"""PPT to Markdown: a heading for each slide, its text, its tables, what its speaker says."""
+"""PPT to Markdown: a heading for each slide, its text, its tables and its speaker notes."""
 
 from dataclasses import dataclass, field
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import Block, Composition, comment, joined, whole
+from backburner.extraction.composition import Block, Composition, comment, finished_document, joined
 from backburner.extraction.compound import DAMAGED, Compound, damaged
-from backburner.extraction.markdown import heading
+from backburner.extraction.markdown import counted, heading
 from backburner.extraction.ppt.directory import Directory
 from backburner.extraction.ppt.records import Record, Type
 from backburner.extraction.ppt.shapes import read_shapes
@@ -16,11 +16,11 @@ MAX_SLIDES = 5_000
 _SLIDES, _NOTES = 0, 2
 _HIDDEN = 1 << 2
 _AUTHOR, _HEADER, _FOOTER = 0, 1, 2
-_SAID = 1
+_COMMENT_TEXT = 1
 
 
 def read_ppt(body: bytes) -> Extracted:
-    """The text of a presentation. Raises `JobError` where it is encrypted, damaged or holds pictures only."""
+    """The text of a presentation. Raises `JobError` if it is encrypted, damaged or has only pictures."""
     compound = Compound(body)
     if "EncryptedSummary" in compound.names:
         raise JobError(Reason.UNREADABLE_DOCUMENT, "an encrypted PPT: save it without a password")
@@ -33,7 +33,7 @@ def read_ppt(body: bytes) -> Extracted:
 
 @dataclass
 class _Listed:
-    """A slide as the presentation lists it."""
+    """A slide in the presentation's slide list."""
 
     part: int
     identity: int
@@ -52,12 +52,14 @@ class _Reader:
     def read(self) -> Extracted:
         slides = self._listed(_SLIDES)
         if len(slides) > MAX_SLIDES:
-            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(slides)} slides, at most {MAX_SLIDES} are read: cut it up")
+            raise JobError(
+                Reason.DOCUMENT_TOO_LARGE, f"{len(slides)} slides, at most {MAX_SLIDES} are read: split it up"
+            )
         blocks = [block for number, listed in enumerate(slides, 1) for block in self._slide(number, listed)]
-        self._running()
+        self._headers_and_footers()
         if not self._with_text:
             self._composition, blocks = Composition(), []
-        return whole(self._composition, blocks, "a PPT", self._pictures)
+        return finished_document(self._composition, blocks, "a PPT", self._pictures)
 
     def _listed(self, instance: int) -> list[_Listed]:
         found: list[_Listed] = []
@@ -78,29 +80,29 @@ class _Reader:
         outline = texts(listed.outline)
         shapes = read_shapes(slide, outline)
         self._pictures += shapes.pictures
-        said = self._said(slide)
+        notes = self._speaker_notes(slide)
         is_hidden = any(record.type == Type.SHOW_INFO and record.number(10, 2) & _HIDDEN for record in slide.children())
         title = shapes.titles[0] if shapes.titles and shapes.titles[0] else f"Slide {number}"
         blocks = [Block(heading(2, f"{title} (hidden)" if is_hidden else title)), *shapes.blocks]
         blocks += [Block(shown) for shown in _comments(slide)]
-        blocks += [Block(f"Notes: {said}")] if said else []
+        blocks += [Block(f"Notes: {notes}")] if notes else []
         self._with_text += len(blocks) > 1 or bool(shapes.titles)
         if shapes.objects:
-            what = f"{shapes.objects} embedded object{'s' * (shapes.objects > 1)}"
+            what = counted(shapes.objects, "embedded object")
             blocks.append(Block(self._composition.missing(f"slide {number}: {what} not read")))
         elif len(blocks) == 1 and not shapes.titles and shapes.pictures:
-            blocks.append(Block(self._composition.missing(f"slide {number}: pictures only, no text")))
+            blocks.append(Block(self._composition.missing(f"slide {number}: no text, only pictures")))
         return blocks
 
-    def _said(self, slide: Record) -> str:
-        """What the speaker's notes say."""
+    def _speaker_notes(self, slide: Record) -> str:
+        """The speaker notes of a slide."""
         atom = slide.find(Type.SLIDE_ATOM)
         part = self._notes.get(atom.number(16)) if atom is not None and atom.number(16) else None
         notes = self._directory.part(part) if part is not None else None
         return joined(read_shapes(notes, _NOTHING).blocks) if notes is not None and notes.type == Type.NOTES else ""
 
-    def _running(self) -> None:
-        """Headers and footers that all slides or notes have."""
+    def _headers_and_footers(self) -> None:
+        """Read the headers and footers of all slides and notes."""
         for group in self._document.all():
             if group.type != Type.HEADERS_FOOTERS:
                 continue
@@ -123,5 +125,5 @@ def _comments(slide: Record) -> list[str]:
                 for child in record.children()
                 if child.type == Type.STRING
             }
-            found.append(comment(strings.get(_AUTHOR, ""), strings.get(_SAID, "")).strip())
+            found.append(comment(strings.get(_AUTHOR, ""), strings.get(_COMMENT_TEXT, "")).strip())
     return found

@@ -1,20 +1,20 @@
-"""The records that a presentation consists of: a head of eight bytes, and data or records within."""
+"""The records of a presentation: an eight-byte header, then data or nested records."""
 
 import struct
-from collections.abc import Iterator  # noqa: TC003 - one way to import in all modules
+from collections.abc import Iterator  # noqa: TC003 - imports look the same in all modules
 from dataclasses import dataclass
 from enum import IntEnum
 
 from backburner.extraction.compound import damaged
 
-_HEAD_BYTES = 8
+_HEADER_BYTES = 8
 _CONTAINER = 0xF
 MAX_DEPTH = 100
-"""Records within each other; groups of shapes are such."""
+"""How deep records may be nested, as groups of shapes are."""
 
 
 class Type(IntEnum):
-    """The records that are read."""
+    """The record types that are read."""
 
     DOCUMENT = 0x03E8
     SLIDE = 0x03EE
@@ -34,8 +34,8 @@ class Type(IntEnum):
     SLIDE_NUMBER = 0x0FD8
     DATE_TIME = 0x0FF7
     GENERIC_DATE = 0x0FF8
-    HEADER_PLACE = 0x0FF9
-    FOOTER_PLACE = 0x0FFA
+    HEADER_FIELD = 0x0FF9
+    FOOTER_FIELD = 0x0FFA
     LIST_WITH_TEXT = 0x0FF0
     USER_EDIT = 0x0FF5
     CURRENT_USER = 0x0FF6
@@ -53,7 +53,7 @@ class Type(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record: its kind, its number among those of its kind, and where its data stand."""
+    """A record: its type, its instance number, and the range of its data."""
 
     data: bytes
     type: int
@@ -65,38 +65,38 @@ class Record:
 
     @property
     def body(self) -> bytes:
-        """Its data."""
+        """The record's data."""
         return self.data[self.first : self.last]
 
-    def number(self, place: int, size: int = 4) -> int:
-        """A number in its data; 0 behind their end."""
-        return int.from_bytes(self.data[self.first + place : min(self.first + place + size, self.last)], "little")
+    def number(self, offset: int, size: int = 4) -> int:
+        """A number in the data; 0 past their end."""
+        return int.from_bytes(self.data[self.first + offset : min(self.first + offset + size, self.last)], "little")
 
     def children(self) -> "Iterator[Record]":
-        """The records within."""
+        """The records directly inside."""
         if self.depth > MAX_DEPTH:
             raise damaged()
-        place = self.first
-        while place + _HEAD_BYTES <= self.last:
-            record = record_at(self.data, place, self.depth + 1, self.last)
+        offset = self.first
+        while offset + _HEADER_BYTES <= self.last:
+            record = record_at(self.data, offset, self.depth + 1, self.last)
             yield record
-            place = record.last
+            offset = record.last
 
     def all(self) -> "Iterator[Record]":
-        """Everything within, in order."""
+        """All nested records, in order."""
         for child in self.children():
             yield child
             if child.is_container or child.type == Type.TAGS_DATA:
                 yield from child.all()
 
     def find(self, kind: Type) -> "Record | None":
-        """The first of a kind that is directly within."""
+        """The first record of a type directly inside."""
         return next((child for child in self.children() if child.type == kind), None)
 
 
-def record_at(data: bytes, place: int, depth: int = 0, end: int | None = None) -> Record:
-    """The record at a place."""
-    head, kind, length = struct.unpack_from("<HHI", data, place)
-    first = place + _HEAD_BYTES
+def record_at(data: bytes, offset: int, depth: int = 0, end: int | None = None) -> Record:
+    """The record at an offset."""
+    head, kind, length = struct.unpack_from("<HHI", data, offset)
+    first = offset + _HEADER_BYTES
     last = min(first + length, len(data) if end is None else end)
     return Record(data, kind, head >> 4, head & 0xF == _CONTAINER, first, last, depth)

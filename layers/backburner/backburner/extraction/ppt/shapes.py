@@ -1,4 +1,4 @@
-"""The shapes of a slide: boxes with text, tables, pictures, embedded objects."""
+"""The shapes of a slide: text boxes, tables, pictures, embedded objects."""
 
 import struct
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ _PICTURE = 75
 _TABLE = frozenset({0x039F, 0x03A0})
 _WORD_ART = 0x00C0
 _COMPLEX, _PROPERTY = 0x8000, 0x3FFF
-_NO_TEXT_OF_ITS_OWN = frozenset({7, 8, 9, 10, 11})
-"""Placeholders that a slide fills by itself: date, number, header, footer, and a picture of the slide."""
+_FILLED_BY_PROGRAM = frozenset({7, 8, 9, 10, 11})
+"""Placeholders that PowerPoint fills: date, number, header, footer, and a picture of the slide."""
 
 
 @dataclass
 class Shapes:
-    """What is found on a slide."""
+    """What a slide contains."""
 
     titles: list[str] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
@@ -35,7 +35,7 @@ class _Cell:
 
 
 def read_shapes(slide: Record, outline: list[Text]) -> Shapes:
-    """The shapes of a slide, whose placeholders may keep their text in the outline."""
+    """The shapes of a slide, whose placeholders may have their text in the outline."""
     found = Shapes()
     for record in _shapes(slide):
         if record.type == Type.GROUP:
@@ -56,7 +56,7 @@ def _shapes(within: Record) -> Iterator[Record]:
 
 def _read_shape(shape: Record, outline: list[Text], found: Shapes) -> None:
     placeholder = next((child for child in shape.all() if child.type == Type.PLACEHOLDER), None)
-    if placeholder is not None and placeholder.number(4, 1) in _NO_TEXT_OF_ITS_OWN:
+    if placeholder is not None and placeholder.number(4, 1) in _FILLED_BY_PROGRAM:
         return
     for text in _texts(shape, outline):
         if text.is_title and not found.titles:
@@ -88,14 +88,14 @@ def _is_table(group: Record) -> bool:
 
 
 def _rows(group: Record, outline: list[Text]) -> list[list[str]]:
-    """The cells of a table by their places."""
+    """The cells of a table, arranged by position."""
     cells = []
     for shape in group.children():
         anchor = shape.find(Type.CHILD_ANCHOR) if shape.type == Type.SHAPE else None
         if anchor is not None and shape.find(Type.TEXT_BOX) is not None:
             left, top = struct.unpack_from("<ii", anchor.body)
             cells.append(_Cell(top, left, "\n".join(text.plain() for text in _texts(shape, outline))))
-    columns = {left: place for place, left in enumerate(sorted({cell.left for cell in cells}))}
+    columns = {left: column for column, left in enumerate(sorted({cell.left for cell in cells}))}
     rows: dict[int, list[str]] = {top: [""] * len(columns) for top in sorted({cell.top for cell in cells})}
     for cell in cells:
         rows[cell.top][columns[cell.left]] = cell.text
@@ -103,18 +103,18 @@ def _rows(group: Record, outline: list[Text]) -> list[list[str]]:
 
 
 def _properties(shape: Record, kind: Type) -> dict[int, str]:
-    """The properties of a shape by their numbers, with the text of those that are strings."""
+    """The properties of a shape by number, with the text of those that are strings."""
     record = shape.find(kind)
     if record is None:
         return {}
     found = {}
-    place = record.first + 6 * record.instance
+    offset = record.first + 6 * record.instance
     for number in range(record.instance):
         code, value = struct.unpack_from("<HI", record.data, record.first + 6 * number)
         text = ""
         if code & _COMPLEX:
             if code & _PROPERTY == _WORD_ART:
-                text = record.data[place : place + value].decode("utf-16-le", "replace").rstrip("\0")
-            place += value
+                text = record.data[offset : offset + value].decode("utf-16-le", "replace").rstrip("\0")
+            offset += value
         found[code & _PROPERTY] = text.replace("\r", "\n").strip()
     return found

@@ -1,65 +1,65 @@
-"""Texts of boxes: characters, their kind, and how deep their paragraphs are indented."""
+"""The texts of boxes: their characters, their type, and the indentation of their paragraphs."""
 
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from backburner.extraction.composition import Block, item
+from backburner.extraction.composition import Block, list_item
 from backburner.extraction.ppt.records import Record, Type
 
 _TITLES, _BODIES = frozenset({0, 6}), frozenset({1, 7, 8})
 NOTES = 2
-_FIELDS = frozenset({Type.SLIDE_NUMBER, Type.DATE_TIME, Type.GENERIC_DATE, Type.HEADER_PLACE, Type.FOOTER_PLACE})
+_FIELDS = frozenset({Type.SLIDE_NUMBER, Type.DATE_TIME, Type.GENERIC_DATE, Type.HEADER_FIELD, Type.FOOTER_FIELD})
 _BULLET_FLAGS = 0b1111
 _SIZES = (
     (7, 2), (4, 2), (6, 2), (5, 4), (11, 2), (12, 2), (13, 2), (14, 2), (8, 2), (10, 2), (15, 2),
 )  # fmt: skip
-"""Bits of the mask of a paragraph's properties, in the order in which they stand, with their bytes."""
-_TABS, _BEHIND_TABS, _WRAPS, _DIRECTION = 20, 16, (17, 18, 19), 21
+"""Bits in the mask of a paragraph's properties and their sizes in bytes, in the order stored."""
+_TABS, _AFTER_TABS, _WRAPS, _DIRECTION = 20, 16, (17, 18, 19), 21
 
 
 @dataclass
 class Text:
-    """A text: its kind, its characters, the depth of its paragraphs and whether they have bullets."""
+    """A text: its type, its characters, and the depth and bullets of its paragraphs."""
 
     kind: int
     characters: str = ""
     paragraphs: list[tuple[int, int, bool | None]] = field(default_factory=list)
-    """Characters, depth, bullet; None as the master has it."""
+    """Number of characters, depth, bullet; None if the master decides."""
 
     @property
     def is_title(self) -> bool:
-        """Whether it is the title of a slide."""
+        """Whether it is a slide's title."""
         return self.kind in _TITLES
 
     def plain(self) -> str:
-        """The characters, with paragraphs as lines."""
+        """The characters, with one line per paragraph."""
         return self.characters.replace("\r", "\n").replace("\x0b", "\n").strip()
 
     def blocks(self) -> list[Block]:
-        """Paragraphs; those of a slide's body are items of a list."""
+        """The paragraphs; those of a slide's body are list items."""
         blocks = []
-        place = 0
+        offset = 0
         for paragraph in self.characters.split("\r"):
-            depth, bullet = self._at(place)
-            place += len(paragraph) + 1
+            depth, bullet = self._at(offset)
+            offset += len(paragraph) + 1
             shown = paragraph.replace("\x0b", "\n").strip()
             has_bullet = bullet if bullet is not None else self.kind in _BODIES
             if shown:
-                blocks.append(item("", shown, depth) if has_bullet else Block(shown))
+                blocks.append(list_item("", shown, depth) if has_bullet else Block(shown))
         return blocks
 
-    def _at(self, place: int) -> tuple[int, bool | None]:
+    def _at(self, offset: int) -> tuple[int, bool | None]:
         end = 0
         for count, depth, bullet in self.paragraphs:
             end += count
-            if place < end:
+            if offset < end:
                 return depth, bullet
         return 0, None
 
 
 def texts(records: Iterable[Record]) -> list[Text]:
-    """The texts that records in a row describe: each begins with its kind."""
+    """The texts in a sequence of records; each begins with its type."""
     found: list[Text] = []
     for record in records:
         if record.type == Type.TEXT_HEADER:
@@ -73,29 +73,29 @@ def texts(records: Iterable[Record]) -> list[Text]:
         elif record.type == Type.TEXT_STYLE:
             found[-1].paragraphs = _paragraphs(record.body, len(found[-1].characters) + 1)
         elif record.type in _FIELDS:
-            _without(found[-1], record.number(0))
+            _remove_field(found[-1], record.number(0))
     return found
 
 
-def _without(text: Text, place: int) -> None:
-    """A number or date that each slide has anew stands there as an asterisk."""
-    if text.characters[place : place + 1] == "*":
-        text.characters = f"{text.characters[:place]} {text.characters[place + 1 :]}"
+def _remove_field(text: Text, offset: int) -> None:
+    """Remove the asterisk that stands for a slide number or date."""
+    if text.characters[offset : offset + 1] == "*":
+        text.characters = f"{text.characters[:offset]} {text.characters[offset + 1 :]}"
 
 
 def _paragraphs(style: bytes, length: int) -> list[tuple[int, int, bool | None]]:
     found: list[tuple[int, int, bool | None]] = []
-    place, covered = 0, 0
+    offset, covered = 0, 0
     try:
-        while covered < length and place < len(style):
-            count, depth, mask = struct.unpack_from("<IHI", style, place)
-            place += 10
+        while covered < length and offset < len(style):
+            count, depth, mask = struct.unpack_from("<IHI", style, offset)
+            offset += 10
             bullet: bool | None = None
             if mask & _BULLET_FLAGS:
-                (flags,) = struct.unpack_from("<H", style, place)
+                (flags,) = struct.unpack_from("<H", style, offset)
                 bullet = bool(flags & 1) if mask & 1 else None
-                place += 2
-            place = _behind(style, place, mask)
+                offset += 2
+            offset = _after_properties(style, offset, mask)
             covered += count
             found.append((count, min(depth, 10), bullet))
     except struct.error:
@@ -103,11 +103,11 @@ def _paragraphs(style: bytes, length: int) -> list[tuple[int, int, bool | None]]
     return found
 
 
-def _behind(style: bytes, place: int, mask: int) -> int:
-    place += sum(size for bit, size in _SIZES if mask >> bit & 1)
+def _after_properties(style: bytes, offset: int, mask: int) -> int:
+    offset += sum(size for bit, size in _SIZES if mask >> bit & 1)
     if mask >> _TABS & 1:
-        (count,) = struct.unpack_from("<H", style, place)
-        place += 2 + 4 * count
-    place += 2 * (mask >> _BEHIND_TABS & 1)
-    place += 2 * any(mask >> bit & 1 for bit in _WRAPS)
-    return place + 2 * (mask >> _DIRECTION & 1)
+        (count,) = struct.unpack_from("<H", style, offset)
+        offset += 2 + 4 * count
+    offset += 2 * (mask >> _AFTER_TABS & 1)
+    offset += 2 * any(mask >> bit & 1 for bit in _WRAPS)
+    return offset + 2 * (mask >> _DIRECTION & 1)

@@ -1,4 +1,4 @@
-"""Rich Text Format: every word that a page would show, in every character set, by a reader without recursion."""
+"""Rich Text Format: every word that a page shows, in every character set, read without recursion."""
 
 from backburner.extraction.rtf.encapsulated import encapsulated_html
 from backburner.extraction.rtf.reader import read_rtf, rtf_text

@@ -1,11 +1,11 @@
-"""Which Python codec reads the bytes of an RTF font or of a Windows code page."""
+"""The Python codecs for the charsets of RTF fonts and for Windows code pages."""
 
 import codecs
 from functools import cache
 
 _DEFAULT = "cp1252"
 ANSI_CHARSET, SYMBOL_CHARSET = 0, 2
-_OF_CHARSETS = {
+_CODE_PAGES = {
     77: 10_000, 78: 10_001, 79: 10_003, 80: 10_008, 81: 10_002, 83: 10_005, 84: 10_004, 85: 10_006, 86: 10_081,
     87: 10_021, 88: 10_029, 89: 10_007, 128: 932, 129: 949, 130: 1361, 134: 936, 136: 950, 161: 1253, 162: 1254,
     163: 1258, 177: 1255, 178: 1256, 179: 1256, 180: 1256, 181: 1255, 186: 1257, 204: 1251, 222: 874, 238: 1250,
@@ -22,15 +22,17 @@ _CODECS = {
 _ISO_FIRST, _ISO_LAST = 28_591, 28_606
 
 
-def page_of_charset(charset: int) -> int | None:
-    """The code page of a Windows character set; None of the two that stand for the system's own and for symbols."""
-    return _OF_CHARSETS.get(charset)
+def code_page_of(charset: int) -> int | None:
+    """The code page of a Windows charset; None for those that mean the system's own and symbols."""
+    return _CODE_PAGES.get(charset)
 
 
 @cache
-def codec(page: int) -> str:
-    """The codec of a code page; Windows-1252 where there is none."""
-    name = _CODECS.get(page) or (f"iso8859-{page - _ISO_FIRST + 1}" if _ISO_FIRST <= page < _ISO_LAST else f"cp{page}")
+def codec(code_page: int) -> str:
+    """The codec of a code page; Windows-1252 if there is none."""
+    name = _CODECS.get(code_page) or (
+        f"iso8859-{code_page - _ISO_FIRST + 1}" if _ISO_FIRST <= code_page < _ISO_LAST else f"cp{code_page}"
+    )
     try:
         return codecs.lookup(name).name
     except LookupError:

@@ -1,4 +1,4 @@
-"""Groups of RTF that are not the running text: notes, headers, boxes, fields, tables of fonts and lists."""
+"""RTF groups other than the running text (destinations): notes, headers, boxes, fields, font and list tables."""
 
 from collections.abc import Callable
 
@@ -6,18 +6,18 @@ from backburner.extraction.composition import Block, Composition, comment, joine
 from backburner.extraction.rtf import vocabulary as words
 from backburner.extraction.rtf.fonts import Fonts
 from backburner.extraction.rtf.lists import ListTable
-from backburner.extraction.rtf.state import Nowhere, Sink, State, Words
+from backburner.extraction.rtf.state import Captured, Discarded, Sink, State
 from backburner.extraction.rtf.styles import Styles
 from backburner.extraction.story import Story
 from backburner.extraction.wordfields import Field
 
 _Begin = Callable[[State], None]
 _WORD_ART = "gtextUNICODE"
-"""The property of a drawn shape that is text."""
+"""The property of a drawn shape that holds its text."""
 
 
 class Destinations:
-    """What each kind of group does with its text, and what it leaves behind at its end."""
+    """What each destination does with its text, and what it leaves at its end."""
 
     def __init__(self, composition: Composition, fonts: Fonts, styles: Styles, lists: ListTable) -> None:
         self.pictures = 0
@@ -25,36 +25,36 @@ class Destinations:
         self._fonts = fonts
         self._styles = styles
         self._lists = lists
-        self._nowhere: Sink = Nowhere()
-        self._levels: Sink = Nowhere()
+        self._discarded: Sink = Discarded()
+        self._levels: Sink = Discarded()
         self._author = ""
         self._fields: list[Field] = []
         self._results: list[Sink] = []
         self._shape_property = ""
-        self._begins = self._texts() | self._captures() | self._frames()
+        self._begins = self._separate_texts() | self._captures() | self._containers()
         self.known = frozenset(self._begins)
 
     def is_text(self, state: State) -> bool:
-        """Whether a group is of the kind whose text stands in paragraphs."""
+        """Whether a group's text belongs to paragraphs."""
         return state.sink is state.story
 
     def begin(self, word: bytes, state: State) -> bool:
-        """Whether a word begins a kind of group that is known."""
+        """Begin the destination that a control word names; False if it is unknown."""
         begin = self._begins.get(word)
         if begin is None and word.startswith(b"m") and word.endswith(b"Pr"):
-            begin = self._sunk(self._nowhere)
+            begin = self._send_to(self._discarded)
         if begin is None:
             return False
         begin(state)
         return True
 
     def is_skipped(self, word: bytes) -> bool:
-        """Whether a word begins a group that nothing is read of."""
+        """Whether a control word begins a group from which nothing is read."""
         self.pictures += word == b"pict"
         return word in words.SKIPPED
 
     def property(self, word: bytes, number: int | None, state: State) -> None:
-        """A control word within one of the tables, or within a form field."""
+        """Apply a control word within one of the tables, or within a form field."""
         value = 0 if number is None else number
         if state.sink is self._fonts:
             self._font_property(word, value)
@@ -79,46 +79,46 @@ class Destinations:
             case b"cpg":
                 self._fonts.code_page(value)
 
-    def _texts(self) -> dict[bytes, _Begin]:
-        """Groups that are texts of their own."""
+    def _separate_texts(self) -> dict[bytes, _Begin]:
+        """Groups with a text of their own."""
         return {
-            b"footnote": self._told(self._footnote),
-            b"annotation": self._told(self._annotation),
-            b"shptxt": self._told(self._box),
-            b"dptxbxtext": self._told(self._box),
-            **dict.fromkeys(words.HEADERS, self._told(self._header)),
-            **dict.fromkeys(words.FOOTERS, self._told(self._footer)),
+            b"footnote": self._separate(self._footnote),
+            b"annotation": self._separate(self._annotation),
+            b"shptxt": self._separate(self._box),
+            b"dptxbxtext": self._separate(self._box),
+            **dict.fromkeys(words.HEADERS, self._separate(self._header)),
+            **dict.fromkeys(words.FOOTERS, self._separate(self._footer)),
         }
 
     def _captures(self) -> dict[bytes, _Begin]:
-        """Groups whose text is a word that something else needs."""
+        """Groups whose text is captured for use elsewhere."""
         return {
-            b"atnauthor": self._captured(self._name_author),
-            b"listtext": self._captured(self._label),
-            b"pntext": self._captured(self._label),
-            b"fldinst": self._captured(self._instruct),
-            b"leveltext": self._captured(lambda _, text: self._lists.pattern(text)),
-            b"sn": self._captured(self._name_property),
-            b"sv": self._captured(self._shape_value),
-            b"objclass": self._captured(self._object),
-            b"ffl": self._captured(self._choice),
-            b"ffdeftext": self._captured(self._default_text),
+            b"atnauthor": self._capture(self._name_author),
+            b"listtext": self._capture(self._label),
+            b"pntext": self._capture(self._label),
+            b"fldinst": self._capture(self._instruct),
+            b"leveltext": self._capture(lambda _, text: self._lists.pattern(text)),
+            b"sn": self._capture(self._name_property),
+            b"sv": self._capture(self._shape_value),
+            b"objclass": self._capture(self._object),
+            b"ffl": self._capture(self._choice),
+            b"ffdeftext": self._capture(self._default_text),
         }
 
-    def _frames(self) -> dict[bytes, _Begin]:
-        """Groups that hold groups, or that only say what their text is."""
-        nowhere = (b"shp", b"shpinst", b"shpgrp", b"sp", b"do", b"shppict", b"pn", b"upr", b"object", b"formfield")
+    def _containers(self) -> dict[bytes, _Begin]:
+        """Groups that contain other groups, or that only qualify their text."""
+        discarded = (b"shp", b"shpinst", b"shpgrp", b"sp", b"do", b"shppict", b"pn", b"upr", b"object", b"formfield")
         as_text = (b"ud", b"result", b"mchr")
         as_it_is = (b"nesttableprops", b"mmath", b"moMath", b"moMathPara")
         return {
-            **dict.fromkeys(nowhere, self._sunk(self._nowhere)),
+            **dict.fromkeys(discarded, self._send_to(self._discarded)),
             **dict.fromkeys(as_text, self._as_text),
             **dict.fromkeys(as_it_is, lambda _: None),
-            **{word: self._around(*signs) for word, signs in words.MATH.items()},
-            b"fonttbl": self._sunk(self._fonts),
+            **{word: self._enclose(*marks) for word, marks in words.MATH.items()},
+            b"fonttbl": self._send_to(self._fonts),
             b"stylesheet": self._stylesheet,
-            b"listtable": self._sunk(self._levels),
-            b"listoverridetable": self._sunk(self._levels),
+            b"listtable": self._send_to(self._levels),
+            b"listoverridetable": self._send_to(self._levels),
             b"list": lambda _: self._lists.begin_list(),
             b"listlevel": lambda _: self._lists.begin_level(),
             b"listoverride": lambda _: self._lists.begin_override(),
@@ -127,16 +127,16 @@ class Destinations:
             b"fldrslt": self._result,
         }
 
-    def _sunk(self, sink: Sink) -> _Begin:
+    def _send_to(self, sink: Sink) -> _Begin:
         return lambda state: setattr(state, "sink", sink)
 
     def _as_text(self, state: State) -> None:
         state.sink = state.story
 
-    def _around(self, before: str, behind: str) -> _Begin:
+    def _enclose(self, before: str, after: str) -> _Begin:
         def begin(state: State) -> None:
             state.sink.add(before)
-            state.at_end = lambda ended: ended.sink.add(behind)
+            state.at_end = lambda ended: ended.sink.add(after)
 
         return begin
 
@@ -144,8 +144,8 @@ class Destinations:
         self._styles.begin(0)
         state.sink = self._styles
 
-    def _told(self, end: Callable[[State, Story], None]) -> _Begin:
-        """A text of its own; at its end it is told with the text that it belongs to, unless that is deleted."""
+    def _separate(self, end: Callable[[State, Story], None]) -> _Begin:
+        """A text of its own, passed to `end` together with the text that it belongs to, unless that one is deleted."""
 
         def begin(state: State) -> None:
             outer, is_left_out = state.story, state.is_deleted
@@ -156,9 +156,9 @@ class Destinations:
 
         return begin
 
-    def _captured(self, use: Callable[[State, str], None]) -> _Begin:
+    def _capture(self, use: Callable[[State, str], None]) -> _Begin:
         def begin(state: State) -> None:
-            kept = Words()
+            kept = Captured()
             state.sink = kept
             state.at_end = lambda ended: use(ended, str(kept))
 
@@ -201,25 +201,25 @@ class Destinations:
 
     def _field(self, state: State) -> None:
         outer = state.sink
-        self._fields.append(Field(state.story.here))
+        self._fields.append(Field(state.story.position))
         self._results.append(outer)
-        state.sink = self._nowhere
+        state.sink = self._discarded
         state.at_end = lambda _: self._end_field(state.story, outer)
 
     def _result(self, state: State) -> None:
         if self._fields:
             state.sink = self._results[-1]
-            self._fields[-1].begins = state.story.here
+            self._fields[-1].start = state.story.position
 
     def _end_field(self, story: Story, outer: Sink) -> None:
         field = self._fields.pop()
         self._results.pop()
         if outer is not story:
             return
-        if story.here == field.begins:
+        if story.position == field.start:
             outer.add(field.shown())
         elif field.address:
-            story.link(field.begins, field.address)
+            story.link(field.start, field.address)
 
     def _instruct(self, _: State, text: str) -> None:
         if self._fields:

@@ -1,4 +1,4 @@
-"""The HTML that a mail program packed into RTF, as it was before."""
+"""Recovers the HTML that a mail program encapsulated in RTF."""
 
 import re
 
@@ -14,18 +14,18 @@ _UNITS = 0x10000
 
 
 def encapsulated_html(body: bytes) -> str | None:
-    r"""The page that RTF was made from; None if it was not made from one.
+    r"""The HTML page that the RTF was made from; None if it was not made from one.
 
-    What stands in groups `\*\htmltag` is the page's own; text outside of them too, unless `\htmlrtf` says that it is
-    there for readers of RTF only.
+    The contents of `\*\htmltag` groups belong to the page; so does text outside of them, unless `\htmlrtf` marks it as
+    meant for RTF readers only.
     """
     if not _FROM_HTML.search(body[:_HEAD_BYTES]):
         return None
-    return _Page(body).read()
+    return _HtmlReader(body).read()
 
 
 class _Group:
-    """What holds within a group."""
+    """The state of a group."""
 
     __slots__ = ("font", "in_fonts", "in_tag", "is_left_out", "is_starred", "unicode_skip")
 
@@ -38,7 +38,7 @@ class _Group:
         self.is_starred = False
 
 
-class _Page:
+class _HtmlReader:
     def __init__(self, body: bytes) -> None:
         self._tokens = Tokens(body)
         self._fonts = Fonts()
@@ -63,9 +63,9 @@ class _Page:
             self._bytes += token.value
         else:
             self._flush()
-            self._mark(token)
+            self._control(token)
 
-    def _mark(self, token: Token) -> None:
+    def _control(self, token: Token) -> None:
         match token.kind:
             case Kind.OPEN:
                 self._skip = 0
@@ -98,7 +98,7 @@ class _Page:
             case b"fcharset" if group.in_fonts:
                 self._fonts.charset(number or 0)
             case b"ansicpg":
-                self._fonts.page = number or self._fonts.page
+                self._fonts.default_code_page = number or self._fonts.default_code_page
             case b"uc":
                 group.unicode_skip = 1 if number is None else number
             case b"u":

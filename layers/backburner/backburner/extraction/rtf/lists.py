@@ -1,39 +1,39 @@
-"""Numbers of list items that the writer of an RTF file did not write out: counted by its table of lists."""
+"""Numbers of list items that an RTF file does not spell out, counted with its list table."""
 
-from backburner.extraction.wordlists import MAX_LEVELS, Counted, Level, form_of
+from backburner.extraction.wordlists import MAX_LEVELS, Level, ListCounter, form_of
 
 
 class ListTable:
-    """The table of lists, as it is read and as it is asked."""
+    """The list table, while it is read and afterwards."""
 
     def __init__(self) -> None:
-        self._lists: dict[int, Counted] = {}
+        self._lists: dict[int, ListCounter] = {}
         self._overrides: dict[int, int] = {}
-        self._list = Counted()
+        self._list = ListCounter()
         self._level = Level()
         self._list_id = 0
         self._overridden: list[int | None] = []
         self._starts: dict[int, list[int | None]] = {}
 
     def begin_list(self) -> None:
-        """The next list."""
-        self._list = Counted()
+        """Begin the next list."""
+        self._list = ListCounter()
 
     def begin_level(self) -> None:
-        """The next level of the current list."""
+        """Begin the next level of the current list."""
         self._level = Level()
         self._list.levels.append(self._level)
 
     def begin_override(self) -> None:
-        """The next use of a list under a number of its own."""
+        """Begin the next list override."""
         self._overridden = []
 
     def override_level(self) -> None:
-        """The next level of the current use."""
+        """Begin the next level of the current override."""
         self._overridden.append(None)
 
     def property(self, word: str, number: int) -> None:
-        """A control word of the table."""
+        """Apply a control word of the table."""
         match word:
             case "levelnfc" | "levelnfcn":
                 self._level.form = form_of(number)
@@ -52,12 +52,12 @@ class ListTable:
                 self._overridden = []
 
     def pattern(self, text: str) -> None:
-        """What a level writes: its first character is the length."""
+        """Set a level's text, whose first character is its length."""
         if text:
             self._level.pattern = text[1 : 1 + ord(text[0])]
 
     def label(self, number: int, depth: int) -> str | None:
-        """What stands before the next item of a list; None if there is no such list."""
+        """The label of a list's next item; None if there is no such list."""
         found = self._lists.get(self._overrides.get(number, number))
         if found is None:
             return None

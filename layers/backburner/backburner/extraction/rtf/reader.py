@@ -1,10 +1,10 @@
-"""RTF from its pieces to Markdown: groups are a stack, so that thousands of them in each other are no danger."""
+"""RTF tokens to Markdown; groups are kept on a stack, so that thousands of nested ones are harmless."""
 
 from collections.abc import Callable
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.composition import HIDDEN, Block, Composition, whole
+from backburner.extraction.composition import HIDDEN, Block, Composition, finished_document
 from backburner.extraction.rtf import vocabulary as words
 from backburner.extraction.rtf.destinations import Destinations
 from backburner.extraction.rtf.fonts import Fonts
@@ -13,10 +13,10 @@ from backburner.extraction.rtf.state import State
 from backburner.extraction.rtf.styles import Styles
 from backburner.extraction.rtf.tokens import Kind, Token, Tokens
 from backburner.extraction.story import Paragraph, Story
-from backburner.extraction.symbols import signs, symbol
+from backburner.extraction.symbols import symbol, with_symbols
 
 MAX_GROUPS = 100_000
-"""Groups within each other."""
+"""How deep groups may be nested."""
 _HIGH, _LOW, _PLANE = 0xD800, 0xDC00, 0x10000
 _LAST_SURROGATE, _LAST = 0xDFFF, 0x10FFFF
 _UNITS = 0x10000
@@ -24,14 +24,14 @@ _BEGIN = b"{\\rtf"
 
 
 def read_rtf(body: bytes) -> Extracted:
-    """The text of an RTF document. Raises `JobError` where it holds pictures only, or groups without end."""
+    """The text of an RTF document. Raises `JobError` if it has only pictures, or too deeply nested groups."""
     reader = _Reader(body)
     blocks = reader.read()
-    return whole(reader.composition, blocks, "an RTF", reader.destinations.pictures)
+    return finished_document(reader.composition, blocks, "an RTF", reader.destinations.pictures)
 
 
 def rtf_text(body: bytes) -> Extracted:
-    """The same of a text that is a part of something else, a mail say, and may be empty."""
+    """The same for a text inside something else, such as a mail; it may be empty."""
     reader = _Reader(body)
     return reader.composition.extracted(reader.read())
 
@@ -67,7 +67,7 @@ class _Reader:
         return self._story.finish()
 
     def _cut_off(self) -> None:
-        """Groups that are open at the end: what they hold is kept, and told to be all that there is."""
+        """Close the groups still open at the end: their text is kept, and a note says that the rest is missing."""
         while self._stack:
             self._close()
         self._story.end_paragraph(Paragraph(), 0)
@@ -97,7 +97,7 @@ class _Reader:
         self._skip = 0
         if len(self._stack) >= MAX_GROUPS:
             raise JobError(
-                Reason.UNREADABLE_DOCUMENT, f"an RTF of more than {MAX_GROUPS} groups in each other: save it again"
+                Reason.UNREADABLE_DOCUMENT, f"an RTF with more than {MAX_GROUPS} nested groups: save it again"
             )
         self._stack.append(self._state)
         self._state = self._state.child()
@@ -130,7 +130,7 @@ class _Reader:
             return
         self._flush()
         word = token.value
-        if self._begins(word):
+        if self._begin_destination(word):
             return
         if (shown := words.CHARACTERS.get(word)) is not None:
             self._write(shown)
@@ -139,8 +139,8 @@ class _Reader:
         else:
             self._property(word, token.number)
 
-    def _begins(self, word: bytes) -> bool:
-        """Whether a word begins a group of a kind of its own; groups that nobody needs are passed over."""
+    def _begin_destination(self, word: bytes) -> bool:
+        """Whether a word begins a destination; those without text are skipped."""
         state = self._state
         if self.destinations.begin(word, state):
             state.is_starred = False
@@ -158,7 +158,7 @@ class _Reader:
         elif word in words.NO_MARKS:
             state.mark = ""
         elif word in words.CHARACTER_SETS:
-            self.fonts.page = words.CHARACTER_SETS[word]
+            self.fonts.default_code_page = words.CHARACTER_SETS[word]
 
     def _vocabulary(self) -> dict[bytes, Callable[[int | None], None]]:
         return {
@@ -182,7 +182,7 @@ class _Reader:
             b"sect": lambda _: self._paragraph(),
             b"page": lambda _: self._paragraph(),
             b"column": lambda _: self._paragraph(),
-            b"trowd": lambda _: self._row_begins(),
+            b"trowd": lambda _: self._begin_row(),
             b"cellx": self._edge,
             b"cell": lambda _: self._cell(1),
             b"nestcell": lambda _: self._cell(max(self._state.table_level, 2)),
@@ -201,7 +201,7 @@ class _Reader:
 
     def _code_page(self, number: int | None) -> None:
         if number:
-            self.fonts.page = number
+            self.fonts.default_code_page = number
 
     def _unicode(self, number: int | None) -> None:
         unit = (number or 0) % _UNITS if (number or 0) < _UNITS else number or 0
@@ -212,10 +212,10 @@ class _Reader:
         elif _LOW <= unit <= _LAST_SURROGATE:
             self._pair(unit)
         elif unit <= _LAST:
-            self._write(signs(chr(unit), self.fonts.name(self._state.font)))
+            self._write(with_symbols(chr(unit), self.fonts.name(self._state.font)))
 
     def _pair(self, low: int) -> None:
-        """The second half of a character; who writes a question mark behind the first, does so behind the second."""
+        """The low surrogate; programs that write a question mark after the first half do so after the second."""
         if not self._high:
             self._write("\ufffd")
             return
@@ -248,12 +248,12 @@ class _Reader:
 
     def _paragraph(self) -> None:
         state = self._state
-        if not self._ends_something(state):
+        if not self._may_end(state):
             return
         level = state.table_level or int(state.story.in_row)
-        state.story.end_paragraph(self._of_paragraph(state), level)
+        state.story.end_paragraph(self._paragraph_properties(state), level)
 
-    def _row_begins(self) -> None:
+    def _begin_row(self) -> None:
         if self.destinations.is_text(self._state):
             self._state.story.in_row = True
             self._edges = []
@@ -262,22 +262,22 @@ class _Reader:
         self._edges.append(number or 0)
 
     def _cell(self, level: int) -> None:
-        if self._ends_something(self._state):
-            self._state.story.end_cell(self._of_paragraph(self._state), level)
+        if self._may_end(self._state):
+            self._state.story.end_cell(self._paragraph_properties(self._state), level)
 
     def _row(self, level: int) -> None:
         if self.destinations.is_text(self._state):
             self._state.story.end_row(level, tuple(self._edges) if level == 1 else ())
             self._state.story.in_row = self._state.story.in_row and level > 1
 
-    def _ends_something(self, state: State) -> bool:
-        """A deleted end joins two paragraphs; one in an author's name or a number is a space."""
+    def _may_end(self, state: State) -> bool:
+        """Whether a paragraph or cell ends: a deleted end joins two; one in an author's name or a number is a space."""
         if not self.destinations.is_text(state):
             state.sink.add(" ")
             return False
         return not state.is_deleted
 
-    def _of_paragraph(self, state: State) -> Paragraph:
+    def _paragraph_properties(self, state: State) -> Paragraph:
         style = self.styles.get(state.style)
         written, state.story.label = state.story.label, None
         number = state.list_number if state.list_number is not None else style.list_number

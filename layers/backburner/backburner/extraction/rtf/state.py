@@ -1,35 +1,35 @@
-"""What holds within a group of RTF and is restored at its end."""
+"""The state of an RTF group, which is restored at its end."""
 
-from collections.abc import Callable  # noqa: TC003 - one way to import in all modules
+from collections.abc import Callable  # noqa: TC003 - imports look the same in all modules
 from typing import Protocol
 
 from backburner.extraction.story import Story
 
 _MAX_TABLES = 50
-"""Tables within each other that are kept apart."""
+"""How deep tables may be nested and still be kept apart."""
 
 
 class Sink(Protocol):
-    """Where text goes."""
+    """A receiver of text."""
 
     def add(self, text: str, mark: str = "") -> None:
-        """Take a piece."""
+        """Take a piece of text."""
 
 
-class Nowhere:
-    """Where text goes that is none."""
+class Discarded:
+    """A receiver that ignores its text."""
 
     def add(self, text: str, mark: str = "") -> None:
-        """Forget it."""
+        """Ignore it."""
 
 
-class Words:
-    """A short text that is wanted as such: an author, an instruction, a number."""
+class Captured:
+    """A short text kept for other use: an author, an instruction, a number."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
 
-    def add(self, text: str, mark: str = "") -> None:  # noqa: ARG002 - as every sink
+    def add(self, text: str, mark: str = "") -> None:  # noqa: ARG002 - the interface of all sinks
         """Keep it."""
         self._pieces.append(text)
 
@@ -38,7 +38,7 @@ class Words:
 
 
 class State:
-    """The properties of a group. Its own end is not inherited by the groups in it."""
+    """The properties of a group. Nested groups do not inherit what is to be done at its end."""
 
     __slots__ = (
         "at_end", "font", "in_table", "is_deleted", "is_endnote", "is_hidden", "is_starred", "level",
@@ -57,7 +57,7 @@ class State:
         self.reset_paragraph()
 
     def child(self) -> "State":
-        """A group in this one."""
+        """The state of a nested group."""
         inner = State.__new__(State)
         inner.story = self.story
         inner.sink = self.sink
@@ -77,14 +77,14 @@ class State:
         return inner
 
     def reset_characters(self, font: int | None) -> None:
-        r"""As `\plain` does."""
+        r"""Reset as `\plain` does."""
         self.font = font
         self.is_hidden = False
         self.is_deleted = False
         self.mark = ""
 
     def reset_paragraph(self) -> None:
-        r"""As `\pard` does."""
+        r"""Reset as `\pard` does."""
         self.in_table = False
         self.level = 0
         self.style: int | None = None
@@ -94,5 +94,5 @@ class State:
 
     @property
     def table_level(self) -> int:
-        """In how many tables the paragraph stands."""
+        """The number of tables that contain the paragraph."""
         return min(max(self.level, int(self.in_table)), _MAX_TABLES)

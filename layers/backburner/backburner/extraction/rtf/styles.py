@@ -1,4 +1,4 @@
-"""The table of styles: which of them are headings, and which carry a list."""
+"""The style sheet: which styles are headings, and which belong to a list."""
 
 import re
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from backburner.extraction.rtf.state import State
 
 _HEADING = re.compile(r"heading ([1-9])", re.IGNORECASE)
 MAX_OUTLINE = 8
-"""Levels count from 0; 9 is body text."""
+"""Outline levels count from 0; 9 is body text."""
 
 
 @dataclass
 class Style:
-    """A line of the table."""
+    """An entry of the style sheet."""
 
     name: str = ""
     outline: int | None = None
@@ -21,7 +21,7 @@ class Style:
 
     @property
     def heading_level(self) -> int | None:
-        """From 1, if it is a heading."""
+        """Its heading level, from 1; None if it is not a heading."""
         if self.outline is not None and 0 <= self.outline <= MAX_OUTLINE:
             return self.outline + 1
         named = _HEADING.fullmatch(self.name)
@@ -29,18 +29,18 @@ class Style:
 
 
 class Styles:
-    """The table, as it is read and as it is asked."""
+    """The style sheet, while it is read and afterwards."""
 
     def __init__(self) -> None:
         self._styles: dict[int, Style] = {}
         self._current = Style()
 
     def begin(self, number: int) -> None:
-        """The next line."""
+        """Begin the next entry."""
         self._current = self._styles[number] = Style()
 
     def property(self, word: str, number: int) -> None:
-        """A control word of the current line."""
+        """Apply a control word of the current entry."""
         match word:
             case "outlinelevel":
                 self._current.outline = number
@@ -49,16 +49,16 @@ class Styles:
             case "ilvl":
                 self._current.list_level = number
 
-    def add(self, text: str, mark: str = "") -> None:  # noqa: ARG002 - as every sink
-        """A piece of the current line's name."""
+    def add(self, text: str, mark: str = "") -> None:  # noqa: ARG002 - the interface of all sinks
+        """Append to the current entry's name."""
         self._current.name = (self._current.name + text).partition(";")[0].strip()
 
     def get(self, number: int | None) -> Style:
-        """A style; one without properties if there is none."""
+        """A style; one without properties if it is unknown."""
         return self._styles.get(0 if number is None else number, Style())
 
     def heading_level(self, state: State) -> int | None:
-        """The level of a paragraph that is a heading."""
+        """The heading level of a paragraph; None if it is not a heading."""
         if state.outline is not None:
             return state.outline + 1 if 0 <= state.outline <= MAX_OUTLINE else None
         return self.get(state.style).heading_level

@@ -1,4 +1,4 @@
-"""RTF cut into groups, control words and text, without looking at what they mean."""
+"""Splits RTF into groups, control words and text, regardless of their meaning."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -15,7 +15,7 @@ _BRACES = re.compile(rb"\\bin([0-9]{1,10})[ ]?|\\[\\{}]|[{}]")
 
 
 class Kind(Enum):
-    """What a token is."""
+    """The kind of a token."""
 
     OPEN = auto()
     CLOSE = auto()
@@ -26,7 +26,7 @@ class Kind(Enum):
 
 
 class Token(NamedTuple):
-    """A piece: a word with its number, the character of a symbol, bytes of text."""
+    """A token: a control word with its number, the character of a control symbol, or bytes of text."""
 
     kind: Kind
     value: bytes = b""
@@ -38,48 +38,48 @@ _BLANKS = b"\r\n\0"
 
 
 class Tokens:
-    """The pieces of a document, one after the other; whole groups can be skipped without being cut."""
+    """The tokens of a document, in order; whole groups can be skipped without being split."""
 
     def __init__(self, body: bytes, known: Collection[bytes] = ()) -> None:
         self._body = body
-        self._place = 0
+        self._position = 0
         self._known = frozenset(known)
-        """Words that mean something; others are passed over, unless they begin a group. All are told if it is empty."""
+        """Words to return; others are skipped, unless they begin a group. If empty, all are returned."""
 
     def __iter__(self) -> Iterator[Token]:
-        """Every piece; binary data is passed over."""
+        """Every token; binary data are skipped."""
         body, match_at = self._body, _TOKEN.match
-        while (found := match_at(body, self._place)) and found.end() > found.start():
-            self._place = found.end()
+        while (found := match_at(body, self._position)) and found.end() > found.start():
+            self._position = found.end()
             if found.lastindex != _PLAIN:
                 token = self._token(found)
                 if token is not None:
                     yield token
                 continue
             piece = found[_PLAIN]
-            mark = _BRACES_AS_TOKENS.get(piece)
-            if mark is not None:
-                yield mark
+            brace = _BRACES_AS_TOKENS.get(piece)
+            if brace is not None:
+                yield brace
             elif piece[0] not in _BLANKS:
                 yield Token(Kind.TEXT, piece)
 
     def skip_group(self) -> None:
-        """Go on before the end of the group that the last token stands in."""
+        """Continue at the end of the group that contains the last token."""
         depth = 1
-        place = self._place
-        while found := _BRACES.search(self._body, place):
-            place = found.end()
-            mark = found[0]
-            if mark == b"{":
+        position = self._position
+        while found := _BRACES.search(self._body, position):
+            position = found.end()
+            brace = found[0]
+            if brace == b"{":
                 depth += 1
-            elif mark == b"}":
+            elif brace == b"}":
                 depth -= 1
                 if not depth:
-                    self._place = found.start()
+                    self._position = found.start()
                     return
             elif found[1]:
-                place += int(found[1])
-        self._place = len(self._body)
+                position += int(found[1])
+        self._position = len(self._body)
 
     def _token(self, found: re.Match[bytes]) -> Token | None:
         kind = found.lastindex
@@ -94,9 +94,9 @@ class Tokens:
             return None
         number = int(digits) if digits else None
         if word == b"bin":
-            self._place += max(number or 0, 0)
+            self._position += max(number or 0, 0)
         return Token(Kind.WORD, word, number)
 
-    def _is_first(self, place: int) -> bool:
-        """Whether a word stands behind a brace or an asterisk."""
-        return self._body[place - 1 : place] in (b"{", b"*")
+    def _is_first(self, position: int) -> bool:
+        """Whether a word directly follows a brace or an asterisk."""
+        return self._body[position - 1 : position] in (b"{", b"*")

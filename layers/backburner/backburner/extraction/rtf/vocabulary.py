@@ -1,4 +1,4 @@
-"""Control words whose meaning needs no more than a line."""
+"""Control words that need no code of their own."""
 
 from backburner.extraction.composition import STRUCK, SUBSCRIPT, SUPERSCRIPT
 
@@ -25,17 +25,17 @@ SKIPPED = frozenset({
     b"background", b"fldtype", b"atntime", b"atndate", b"atnparent", b"atnref", b"atnicn",
     b"pnseclvl", b"wgrffmtfilter", b"hsv", b"docvar", b"mailmerge", b"oleclsid", b"blipuid", b"blipdata",
 })  # fmt: skip
-"""Groups that hold nothing that a page shows."""
+"""Groups that contain nothing that a page shows."""
 LIST_PROPERTIES = frozenset({b"levelnfc", b"levelnfcn", b"levelstartat", b"levellegal", b"listid", b"ls"})
 STYLE_PROPERTIES = frozenset({b"outlinelevel", b"ls", b"ilvl"})
 MATH = {
     b"mnum": ("(", ")"), b"mden": ("/(", ")"), b"msup": ("^(", ")"), b"msub": ("_(", ")"), b"mrad": ("√(", ")"),
     b"md": ("(", ")"), b"mdeg": ("", " of "),
 }  # fmt: skip
-"""What stands around the parts of a formula that is written in a line."""
+"""What encloses the parts of a formula written on one line."""
 _PROPERTIES = frozenset({b"fcharset", b"cpg", b"ftnalt", b"fftype", b"ffres", b"ffdefres"})
 KNOWN = (
     frozenset(CHARACTERS) | frozenset(MARKS) | NO_MARKS | frozenset(CHARACTER_SETS) | SKIPPED | LIST_PROPERTIES
     | STYLE_PROPERTIES | _PROPERTIES
 )  # fmt: skip
-"""Words that mean something, besides those that a reader acts on."""
+"""The words with a meaning, besides those that the reader handles itself."""

@@ -1,1 +1,1 @@
-"""Workbooks of every kind: XLSX, XLSB, XLS and OpenDocument. A heading for each sheet, its cells as tables below it."""
+"""Workbooks in XLSX, XLSB, XLS and OpenDocument: a heading for each sheet, with its cells as tables below."""

@@ -1,4 +1,4 @@
-"""Number format codes in pieces: `[$-411]yyyy"年"m"月"`, `#,##0.00 "kg";[Red]-0` and what else cells are shown with."""
+"""Number format codes split into pieces: `[$-411]yyyy"年"m"月"`, `#,##0.00 "kg";[Red]-0` and the like."""
 
 import re
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from enum import StrEnum, auto
 
 
 class Kind(StrEnum):
-    """What a piece of a code stands for."""
+    """The kind of a piece of a code."""
 
     LITERAL = auto()
     DIGIT = auto()
-    """`0`, `#` or `?`, each one place for a digit."""
+    """`0`, `#` or `?`: a place for one digit."""
     POINT = auto()
     COMMA = auto()
     PERCENT = auto()
@@ -18,16 +18,16 @@ class Kind(StrEnum):
     EXPONENT = auto()
     GENERAL = auto()
     TEXT = auto()
-    """`@`, the text of the cell."""
+    """`@`: the text of the cell."""
     DATE = auto()
-    """A letter of year, month, day or weekday; of hour, minute, second; or AM/PM."""
+    """Letters for year, month, day or weekday, for hour, minute or second, or AM/PM."""
     ELAPSED = auto()
     CONDITION = auto()
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece and the characters that matter of it; whether its writer put a literal in quotes."""
+    """A piece and its significant characters; a literal also says whether it was quoted."""
 
     kind: Kind
     text: str
@@ -73,7 +73,7 @@ _MAX_CHARS = 1_000
 
 
 def sections(code: str) -> list[list[Piece]]:
-    """The sections between semicolons, each in pieces; colours, locales and number shapes left out."""
+    """The sections of a code, split into pieces; colours, locales and digit shapes are left out."""
     found: list[list[Piece]] = [[]]
     for match in _PIECES.finditer(code[:_MAX_CHARS]):
         kind = match.lastgroup or "literal"
@@ -98,10 +98,10 @@ def _piece(kind: str, text: str) -> Piece | None:
 
 
 def _bracket(text: str) -> Piece | None:
-    """`[h]` runs on, `[$€-407]` is a sign, `[<100]` a condition; `[Red]`, `[$-411]` and `[DBNum1]` show nothing."""
+    """`[h]` is elapsed time, `[$€-407]` a currency, `[<100]` a condition; `[Red]`, `[$-411]` show nothing."""
     if text.startswith("$"):
-        sign = text[1:].rpartition("-")[0] if "-" in text else text[1:]
-        return Piece(Kind.LITERAL, sign, is_quoted=True) if sign else None
+        currency = text[1:].rpartition("-")[0] if "-" in text else text[1:]
+        return Piece(Kind.LITERAL, currency, is_quoted=True) if currency else None
     if _ELAPSED.match(text):
         return Piece(Kind.ELAPSED, text[0].lower())
     if _CONDITION.match(text):
@@ -124,9 +124,9 @@ BUILT_IN: dict[int, str] = {
     71: "d/m/yyyy", 72: "d-mmm-yy", 73: "d-mmm", 74: "mmm-yy", 75: "h:mm", 76: "h:mm:ss", 77: "d/m/yyyy h:mm",
     78: "mm:ss", 79: "[h]:mm:ss", 80: "mm:ss.0", 81: "d/m/yyyy",
 }  # fmt: skip
-"""The codes that files name by number only, CJK (27 to 36, 50 to 58) and Thai (59 to 81) among them.
+"""The codes that files refer to by number, including CJK (27 to 36, 50 to 58) and Thai (59 to 81).
 
-The currency of 5 to 8, 42 and 44 is that of whoever opens the file, so none is shown.
+The currency in 5 to 8, 42 and 44 depends on who opens the file, so none is shown.
 """
 DATE_OR_TIME = frozenset({34, 35, 52, 53, 55, 56})
-"""A date in Japan and Korea, a time in China: the number decides."""
+"""Dates in Japan and Korea, times in China: the value decides."""

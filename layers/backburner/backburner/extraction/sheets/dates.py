@@ -1,4 +1,4 @@
-"""Dates, times and durations out of the serial numbers that sheets keep them in."""
+"""Dates, times and durations from the serial numbers of spreadsheets."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -6,17 +6,17 @@ from datetime import date, timedelta
 _DAY_MS = 86_400_000
 _MINUTE_S, _HOUR_S = 60, 3_600
 _LEAP_DAY = 60
-"""29 February 1900, which never was: Lotus had it, so Excel has it."""
+"""29 February 1900, which never existed: Lotus had it, so Excel has it."""
 _LAST_DAY = 2_958_465
 """31 December 9999."""
 _DAYS_1904 = 1_462
-"""Between the two systems' first days."""
+"""Between the first days of the two date systems."""
 _NOON = 12
 
 
 @dataclass(frozen=True)
 class Clock:
-    """What a format shows of the time of day: which fields, in twelve hours or not, and the unit that runs on."""
+    """What a format shows of the time of day: the fields, 12 or 24 hours, and the unit of elapsed time."""
 
     hours: bool = False
     minutes: bool = False
@@ -24,11 +24,11 @@ class Clock:
     decimals: int = 0
     twelve: bool = False
     elapsed: str = ""
-    """`h`, `m` or `s`: counted beyond a day, an hour, a minute. "" where nothing is."""
+    """`h`, `m` or `s` if counted beyond a day, an hour or a minute; else ""."""
 
 
 def shown_date(serial: float, clock: Clock | None, *, since_1904: bool) -> str | None:
-    """A date in ISO form, with the time if the format has one; None of a number that is no date."""
+    """A date in ISO form, with the time if the format shows it; None if the number is not a date."""
     days, milliseconds = _split(serial, clock)
     day = _iso(days, since_1904=since_1904)
     if day is None or clock is None:
@@ -37,14 +37,14 @@ def shown_date(serial: float, clock: Clock | None, *, since_1904: bool) -> str |
 
 
 def shown_time(serial: float, clock: Clock) -> str:
-    """A time of day, or a duration where the format counts on."""
+    """A time of day, or a duration if the format shows elapsed time."""
     if clock.elapsed:
         return _duration(serial, clock)
     return _time(_split(serial, clock)[1], clock)
 
 
 def _split(serial: float, clock: Clock | None) -> tuple[int, int]:
-    """Days and milliseconds, rounded to what is shown: 13:44:59.9999 is a quarter to two."""
+    """Days and milliseconds, rounded to what is shown: 13:44:59.9999 is 13:45."""
     step = 1 if clock and clock.decimals else 1_000
     return divmod(round(serial * _DAY_MS / step) * step, _DAY_MS)
 

@@ -1,4 +1,4 @@
-"""What hangs on an XLSX sheet beside its cells: comments, text boxes, charts, labels of buttons, embedded things."""
+"""What an XLSX sheet has besides cells: comments, text boxes, charts, labels of buttons, embedded objects."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from functools import cached_property
 
 from backburner.errors import JobError
 from backburner.extraction.drawing import drawing_text
-from backburner.extraction.graphics import Found, alternatives, read_reference, related
+from backburner.extraction.graphics import DrawingContent, alternatives, read_reference, related_parts
 from backburner.extraction.parts import Parts
 from backburner.extraction.sheets.workbook import Sheet
 from backburner.extraction.sheets.worksheet import plain_text
@@ -15,37 +15,37 @@ from backburner.extraction.xmltree import Element, attribute, local_name
 
 _BLANKS = re.compile(r"\s+")
 _MAX_NESTED = 100
-"""Groups in groups of shapes."""
+"""How deep groups of shapes may be nested."""
 
 
 @dataclass
 class Extras:
-    """The things beside the cells of a workbook's sheets."""
+    """The contents of a workbook's sheets besides their cells."""
 
     parts: Parts
     main: str
     binary_comments: Callable[[Parts, str], Iterator[tuple[str, str, str]]] | None = None
-    """How comments are read that are not written in XML."""
+    """Reads comments that are not stored as XML."""
 
     def add_to(self, sheet: Sheet, part: str) -> None:
-        """All of them below the sheet's cells, and a note for each that is not read."""
+        """Add all of them below the sheet's cells, and a note for each one that cannot be read."""
         try:
-            self.parts.relations(part)
+            self.parts.relationships(part)
         except JobError:
-            sheet.missing("the list of what hangs on it is damaged: comments and drawings are not read")
+            sheet.missing("its list of relationships is damaged: comments and drawings are not read")
             return
-        for drawing in related(self.parts, part, "drawing"):
+        for drawing in related_parts(self.parts, part, "drawing"):
             self._add_drawing(sheet, drawing)
-        for drawing in related(self.parts, part, "vmlDrawing"):
+        for drawing in related_parts(self.parts, part, "vmlDrawing"):
             self._add_controls(sheet, drawing)
         self._add_comments(sheet, part)
-        for relation in self.parts.relations(part).values():
-            if relation.kind in ("oleObject", "package"):
-                how = "linked" if relation.is_external else "embedded"
-                sheet.missing(f"{how} object {relation.target.rpartition('/')[2]} is not read")
+        for relationship in self.parts.relationships(part).values():
+            if relationship.kind in ("oleObject", "package"):
+                how = "linked" if relationship.is_external else "embedded"
+                sheet.missing(f"{how} object {relationship.target.rpartition('/')[2]} is not read")
 
     def _add_drawing(self, sheet: Sheet, part: str) -> None:
-        found = Found()
+        found = DrawingContent()
         try:
             root = self.parts.tree(part)
         except JobError:
@@ -65,7 +65,7 @@ class Extras:
             sheet.missing(f"{what} is not read")
 
     def _add_controls(self, sheet: Sheet, part: str) -> None:
-        """Labels of buttons and boxes in the old drawing format, where comments' frames are, too."""
+        """Add the labels of buttons and check boxes from the legacy drawing, which also has the frames of comments."""
         try:
             root = self.parts.tree(part)
         except JobError:
@@ -83,20 +83,24 @@ class Extras:
     def _add_comments(self, sheet: Sheet, part: str) -> None:
         try:
             threaded = [
-                comment for name in related(self.parts, part, "threadedComment") for comment in self._threaded(name)
+                comment
+                for name in related_parts(self.parts, part, "threadedComment")
+                for comment in self._threaded(name)
             ]
             in_threads = {reference for reference, _, _ in threaded}
-            plain = [comment for name in related(self.parts, part, "comments") for comment in self._comments(name)]
+            plain = [
+                comment for name in related_parts(self.parts, part, "comments") for comment in self._comments(name)
+            ]
         except JobError:
             sheet.missing("damaged comments are not read")
             return
         comments = threaded + [comment for comment in plain if comment[0] not in in_threads]
         if comments:
-            lines = [f"- {place}: {text}{f' ({author})' if author else ''}" for place, author, text in comments]
+            lines = [f"- {reference}: {text}{f' ({author})' if author else ''}" for reference, author, text in comments]
             sheet.below.append("\n".join(["Comments:", *lines]))
 
     def _comments(self, part: str) -> Iterator[tuple[str, str, str]]:
-        """Cell, author and text of each."""
+        """The cell, author and text of each comment."""
         if self.binary_comments is not None:
             yield from self.binary_comments(self.parts, part)
             return
@@ -118,13 +122,13 @@ class Extras:
     def _persons(self) -> dict[str, str]:
         return {
             attribute(one, "id") or "": attribute(one, "displayName") or ""
-            for part in related(self.parts, self.main, "person")
+            for part in related_parts(self.parts, self.main, "person")
             for one in self.parts.tree(part).iter("{*}person")
         }
 
 
 def _drawn(element: Element, depth: int) -> Iterator[tuple[str, Element]]:
-    """Texts, pictures and references of a drawing in the order of its shapes."""
+    """The texts, pictures and references of a drawing, in the order of its shapes."""
     if depth > _MAX_NESTED:
         return
     for child in alternatives(element):

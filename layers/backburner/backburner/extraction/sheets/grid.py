@@ -1,6 +1,6 @@
-"""A sheet's cells as Markdown: tables where they stand close together, gaps said, scattered cells listed one by one.
+"""A sheet's cells as Markdown: tables where cells are close together, notes for gaps, a list for scattered cells.
 
-Nothing is laid out that holds no cell, so a stray cell in the last row or column costs no more than any other.
+Empty areas take no memory, so a stray cell in the last row or column costs no more than any other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,18 +13,18 @@ from backburner.errors import JobError, Reason
 from backburner.extraction.child import MAX_TEXT_BYTES
 
 MAX_BLANK_ROWS = 4
-"""So many empty rows in a row stay in the table; more are said, and a new table begins."""
+"""Up to this many empty rows stay in the table; more become a note, and a new table begins."""
 MAX_BLANK_COLUMNS = 4
 _SCATTERED_AREA = 5_000
 _SCATTERED_SHARE = 10
-"""A table larger than that of whose places less than a tenth is filled is a list."""
+"""A table larger than this with fewer than a tenth of its cells filled becomes a list."""
 _LETTERS = 26
 
 
 class Row(NamedTuple):
-    """The cells of a row that hold something: the row's number from 1, the columns' from 1, and the texts.
+    """The non-empty cells of a row: the row's number, the columns' numbers (both from 1), and the texts.
 
-    The texts are as `markdown.cell` gives them.
+    The texts are formatted by `markdown.cell`.
     """
 
     number: int
@@ -34,28 +34,26 @@ class Row(NamedTuple):
 
 @dataclass
 class Output:
-    """Lines of text that are refused once they are more than a document may have."""
+    """Lines of text, limited to what a document may have."""
 
     lines: list[str] = field(default_factory=list)
     _chars: int = 0
 
     def add(self, line: str) -> None:
-        """One more line. Raises `JobError` where it is one too many."""
+        """Add a line. Raises `JobError` if the text becomes too long."""
         self._chars += len(line) + 1
         if self._chars > MAX_TEXT_BYTES:
-            raise JobError(
-                Reason.DOCUMENT_TOO_LARGE, f"more than {MAX_TEXT_BYTES} bytes of text are not read: cut it up"
-            )
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"more than {MAX_TEXT_BYTES} bytes of text: split it up")
         self.lines.append(line)
 
     def paragraph(self, line: str) -> None:
-        """A line with an empty one behind it."""
+        """Add a line and an empty line."""
         self.add(line)
         self.add("")
 
 
 def write_rows(rows: Sequence[Row], output: Output) -> None:
-    """All rows, in ascending order; those between far apart ones are said to be empty."""
+    """Write all rows, in ascending order, with notes for large gaps between them."""
     last = None
     for block in _blocks(_ordered(rows)):
         first = block[0].number
@@ -76,7 +74,7 @@ def column_name(column: int) -> str:
 
 @lru_cache(maxsize=20_000)
 def column_number(reference: str) -> int:
-    """The column of a reference such as B7, 0 where it names none."""
+    """The column of a reference such as B7; 0 if it has none."""
     number = 0
     for char in reference:
         if not ("A" <= char <= "Z" or "a" <= char <= "z"):
@@ -86,7 +84,7 @@ def column_number(reference: str) -> int:
 
 
 def _ordered(rows: Sequence[Row]) -> Sequence[Row]:
-    """Ascending and each row once, as nearly every file has them anyway."""
+    """Rows in ascending order and without duplicates, as they are in nearly every file."""
     if all(one.number < other.number for one, other in pairwise(rows)):
         return rows
     merged: dict[int, Row] = {}
@@ -117,12 +115,12 @@ def _write_block(block: list[Row], output: Output) -> None:
         return
     for first, last in gaps:
         output.paragraph(_gap("column", first, last))
-    places = {column: place for place, column in enumerate(columns)}
-    _write_table(block, places, output)
+    positions = {column: position for position, column in enumerate(columns)}
+    _write_table(block, positions, output)
 
 
 def _columns(used: set[int]) -> tuple[list[int], list[tuple[int, int]]]:
-    """The columns of a table, from the first used one to the last, and the wide gaps left out of it."""
+    """The columns of a table, from the first used one to the last, and the wide gaps left out."""
     ordered = sorted(used)
     columns, gaps = ordered[:1], []
     for last, column in pairwise(ordered):
@@ -134,8 +132,8 @@ def _columns(used: set[int]) -> tuple[list[int], list[tuple[int, int]]]:
     return columns, gaps
 
 
-def _write_table(block: list[Row], places: dict[int, int], output: Output) -> None:
-    width = len(places)
+def _write_table(block: list[Row], positions: dict[int, int], output: Output) -> None:
+    width = len(positions)
     blank = "| " + " | ".join([""] * width) + " |"
     last = block[0].number
     for row in block:
@@ -144,8 +142,8 @@ def _write_table(block: list[Row], places: dict[int, int], output: Output) -> No
         last = row.number
         cells = [""] * width
         for column, text in zip(row.columns, row.texts, strict=True):
-            place = places[column]
-            cells[place] = f"{cells[place]} {text}" if cells[place] else text
+            position = positions[column]
+            cells[position] = f"{cells[position]} {text}" if cells[position] else text
         output.add(f"| {' | '.join(cells)} |")
         if row is block[0]:
             output.add(f"| {' | '.join(['---'] * width)} |")

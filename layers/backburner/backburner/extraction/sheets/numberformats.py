@@ -1,4 +1,4 @@
-"""What a cell shows of its value: dates, durations, percents, signs and words of its number format, all digits kept."""
+"""Cell values as their number formats show them: dates, durations, percentages, signs, words; all digits are kept."""
 
 import operator
 import re
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from backburner.extraction.sheets.codes import BUILT_IN, DATE_OR_TIME, Kind, Piece, sections
 from backburner.extraction.sheets.dates import Clock, shown_date, shown_time
-from backburner.extraction.sheets.numbers import decimal, plain, unpacked
+from backburner.extraction.sheets.numbers import decimal, plain, without_exponent
 
 _COMPARE: dict[str, Callable[[Decimal, Decimal], bool]] = {
     "<=": operator.le, ">=": operator.ge, "<>": operator.ne, "=": operator.eq, "<": operator.lt, ">": operator.gt,
@@ -19,24 +19,24 @@ _WORD = re.compile(r"[^\W\d_]{2}")
 _LETTER = re.compile(r"[^\W\d_]|[%‰°]")
 _DATES = frozenset("ydbegar")
 _DASHES = frozenset("-\N{EN DASH}\N{EM DASH}")
-"""Alone they are how bookkeepers write zero."""
+"""On their own, an accountant's zero."""
 _TEXT_SECTION = 3
 _MAX_CODES = 10_000
-"""Different codes kept ready; Excel has room for a few hundred."""
+"""How many codes are kept compiled; Excel allows a few hundred."""
 
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """A number format code, ready to show numbers and texts with."""
+    """A compiled number format code."""
 
     numbers: tuple["_Section", ...]
     text: tuple[str, str] = ("", "")
-    """What stands before and behind a text."""
+    """What comes before and after a text."""
     since_1904: bool = False
 
     def number(self, raw: str) -> str:
-        """A number as the file writes it, as its cell shows it."""
-        if len(self.numbers) == 1 and (shown := self.numbers[0].simply(raw)) is not None:
+        """A number from the file, as its cell shows it."""
+        if len(self.numbers) == 1 and (shown := self.numbers[0].simple(raw)) is not None:
             return shown
         value = decimal(raw)
         if value is None:
@@ -48,7 +48,7 @@ class NumberFormat:
         return section.number(value)
 
     def _section(self, value: Decimal) -> tuple["_Section", Decimal]:
-        """The section that shows a number, and what it shows of it: the sign is the section's own matter."""
+        """The section for a number, and the number to show in it: some sections have a sign of their own."""
         for section in self.numbers:
             if section.condition is not None and section.condition(value):
                 return section, value
@@ -64,7 +64,7 @@ class NumberFormat:
 
 @dataclass(frozen=True)
 class _Section:
-    """One section of a code."""
+    """A section of a code."""
 
     pieces: tuple[Piece, ...]
     condition: Callable[[Decimal], bool] | None
@@ -75,15 +75,15 @@ class _Section:
     clock: Clock | None = None
     has_day: bool = False
     scale: int = 0
-    """Power of ten that is shown instead of the value itself: 2 for percents, -3 for thousands."""
+    """The power of ten by which the value is multiplied: 2 for percentages, -3 for thousands."""
     places: tuple[str, ...] = ()
-    """The places of the whole part with the literals between them: `0`, `0`, `-`, `0`."""
+    """The digits of the integer part with the literals between them: `0`, `0`, `-`, `0`."""
     decimals: int = 0
     is_simple: bool = False
-    """Whether it only says how many decimals there are."""
+    """Whether it only sets the number of decimals."""
 
-    def simply(self, raw: str) -> str | None:
-        """The usual formats, `0.00` and `#,##0`, without arithmetic; None where it takes more."""
+    def simple(self, raw: str) -> str | None:
+        """The number in common formats, `0.00` and `#,##0`, without decimal arithmetic; None if it needs more."""
         if not self.is_simple:
             return None
         whole, point, part = plain(raw).partition(".")
@@ -94,13 +94,13 @@ class _Section:
         return f"{whole}{point}{part}"
 
     def number(self, value: Decimal) -> str:
-        """Prefix, digits, suffix; a section of nothing but words is shown alone, one of nothing at all is ignored."""
+        """Prefix, digits, suffix; a section of only words is shown alone, an empty one is ignored."""
         if not self.places and not any(piece.kind is Kind.GENERAL for piece in self.pieces):
             words = self.prefix + self.suffix
             if _LETTER.search(words):
                 return " ".join(words.split())
-            return unpacked(value)
-        digits = unpacked(abs(value).scaleb(self.scale))
+            return without_exponent(value)
+        digits = without_exponent(abs(value).scaleb(self.scale))
         sign = "-" if value < 0 else ""
         prefix = "" if not value and self.prefix.strip() in _DASHES else self.prefix
         if "E" in digits:
@@ -113,22 +113,22 @@ class _Section:
 
 @dataclass
 class Formats:
-    """The number formats of one workbook, by their numbers."""
+    """The number formats of a workbook, by number."""
 
     codes: dict[int, str] = field(default_factory=dict)
-    """What the file itself says; it goes before what is built in."""
+    """The codes in the file, which override the built-in ones."""
     since_1904: bool = False
     _ready: dict[str, NumberFormat | None] = field(default_factory=dict)
 
     def of_number(self, number: int) -> NumberFormat | None:
-        """The format of that number; None where a value is shown as it is."""
+        """The format with this number; None if values are shown as they are."""
         code = self.codes.get(number)
         if code is None and number in DATE_OR_TIME:
             return self._date_or_time()
         return self.of_code(BUILT_IN.get(number, "General") if code is None else code)
 
     def of_code(self, code: str) -> NumberFormat | None:
-        """The format of that code; None where a value is shown as it is."""
+        """The format with this code; None if values are shown as they are."""
         if code not in self._ready and len(self._ready) < _MAX_CODES:
             self._ready[code] = _compiled(code, since_1904=self.since_1904)
         return self._ready.get(code)
@@ -146,7 +146,7 @@ def _compiled(code: str, *, since_1904: bool = False) -> NumberFormat | None:
     parts = sections(code)
     texts = [part for part in parts if any(piece.kind is Kind.TEXT for piece in part)]
     numbers = [part for part in parts[:_TEXT_SECTION] if part not in texts]
-    text = _around(texts[-1], Kind.TEXT) if texts else ("", "")
+    text = _literals_around(texts[-1], Kind.TEXT) if texts else ("", "")
     compiled = tuple(_section(part) for part in numbers)
     return NumberFormat(compiled or (_section(sections("General")[0]),), text, since_1904)
 
@@ -159,7 +159,9 @@ def _section(pieces: list[Piece]) -> _Section:
     literals = "".join(piece.text for piece in pieces if piece.kind is Kind.LITERAL)
     percents = sum(piece.kind is Kind.PERCENT for piece in pieces)
     places, decimals, thousands = _places(pieces)
-    prefix, suffix = _around(pieces, Kind.DIGIT, Kind.GENERAL, Kind.POINT, Kind.COMMA, Kind.SLASH, Kind.EXPONENT)
+    prefix, suffix = _literals_around(
+        pieces, Kind.DIGIT, Kind.GENERAL, Kind.POINT, Kind.COMMA, Kind.SLASH, Kind.EXPONENT
+    )
     is_plain = all(piece.kind in (Kind.DIGIT, Kind.COMMA, Kind.POINT) for piece in pieces) and not thousands
     return _Section(
         tuple(pieces),
@@ -176,9 +178,9 @@ def _section(pieces: list[Piece]) -> _Section:
 
 
 def _date_section(pieces: list[Piece], condition: Callable[[Decimal], bool] | None) -> _Section:
-    """Of the words around a date those are kept that say more than its units: "Due: ", but not the sign for day."""
+    """A date format; words around it are kept if they are more than units: "Due: ", but not the character for day."""
     clock, has_day = _fields(pieces)
-    prefix, suffix = (text if _WORD.search(text) else "" for text in _around(pieces, Kind.DATE, Kind.ELAPSED))
+    prefix, suffix = (text if _WORD.search(text) else "" for text in _literals_around(pieces, Kind.DATE, Kind.ELAPSED))
     return _Section(
         tuple(pieces),
         condition,
@@ -192,18 +194,18 @@ def _date_section(pieces: list[Piece], condition: Callable[[Decimal], bool] | No
 
 
 def _divided(pieces: list[Piece]) -> list[Piece]:
-    """The same with the denominator of `# ?/16` as places for digits."""
-    slash = next((place for place, piece in enumerate(pieces) if piece.kind is Kind.SLASH), len(pieces))
-    behind = [
+    """The pieces with the denominator of `# ?/16` as places for digits."""
+    slash = next((index for index, piece in enumerate(pieces) if piece.kind is Kind.SLASH), len(pieces))
+    after = [
         Piece(Kind.DIGIT, "#") if piece.kind is Kind.LITERAL and piece.text.isdigit() and not piece.is_quoted else piece
         for piece in pieces[slash + 1 :]
     ]
-    return pieces[: slash + 1] + behind
+    return pieces[: slash + 1] + after
 
 
-def _around(pieces: list[Piece], *core: Kind) -> tuple[str, str]:
-    """The literals before the first and behind the last piece of the value itself."""
-    inside = [place for place, piece in enumerate(pieces) if piece.kind in core]
+def _literals_around(pieces: list[Piece], *core: Kind) -> tuple[str, str]:
+    """The literals before the first and after the last piece of the value itself."""
+    inside = [index for index, piece in enumerate(pieces) if piece.kind in core]
     shown = [piece.text if piece.kind in (Kind.LITERAL, Kind.PERCENT) else "" for piece in pieces]
     if not inside:
         return "".join(shown), ""
@@ -211,12 +213,12 @@ def _around(pieces: list[Piece], *core: Kind) -> tuple[str, str]:
 
 
 def _places(pieces: list[Piece]) -> tuple[tuple[str, ...], int, int]:
-    """Places of the whole part, zeros at least behind the point, and how many thousands are cut off.
+    """The places of the integer part, the minimum number of decimals, and how many thousands are cut off.
 
-    Fractions and exponents are shown as decimals, so that only the whole part's own digits count.
+    Fractions and exponents are shown as decimals, so only the integer part's digits count.
     """
     kinds = [piece.kind for piece in pieces]
-    last = max((place for place, kind in enumerate(kinds) if kind is Kind.DIGIT), default=-1)
+    last = max((index for index, kind in enumerate(kinds) if kind is Kind.DIGIT), default=-1)
     thousands = 0
     for kind in kinds[last + 1 :]:
         if kind is not Kind.COMMA:
@@ -225,7 +227,7 @@ def _places(pieces: list[Piece]) -> tuple[tuple[str, ...], int, int]:
     if last >= 0 and (Kind.SLASH in kinds or Kind.EXPONENT in kinds):
         return ("#",), 0, thousands
     point = kinds.index(Kind.POINT) if Kind.POINT in kinds else len(kinds)
-    digits = [place for place, kind in enumerate(kinds[:point]) if kind is Kind.DIGIT]
+    digits = [index for index, kind in enumerate(kinds[:point]) if kind is Kind.DIGIT]
     inside = pieces[digits[0] : digits[-1] + 1] if digits else []
     whole = tuple(piece.text for piece in inside if piece.kind in (Kind.DIGIT, Kind.LITERAL))
     decimals = sum(piece.text == "0" for piece in pieces[point:] if piece.kind is Kind.DIGIT)
@@ -233,7 +235,7 @@ def _places(pieces: list[Piece]) -> tuple[tuple[str, ...], int, int]:
 
 
 def _filled(digits: str, places: tuple[str, ...]) -> str:
-    """Digits in their places from the right: 1234567 in `000-00-0000` is 001-23-4567."""
+    """Digits put into their places from the right: 1234567 in `000-00-0000` is 001-23-4567."""
     if not places or all(place in "#?" for place in places):
         return digits
     rest, shown = list(digits) if digits != "0" else [], []
@@ -259,15 +261,15 @@ def _condition(text: str) -> Callable[[Decimal], bool] | None:
 
 
 def _fields(pieces: list[Piece]) -> tuple[Clock | None, bool]:
-    """The fields of the time of day, if there are any, and whether there is a day. `m` is a minute beside h or s."""
+    """The fields of the time of day, if any, and whether there is a date. `m` is a minute next to h or s."""
     letters = [piece.text.lower() for piece in pieces if piece.kind in (Kind.DATE, Kind.ELAPSED)]
     elapsed = next((piece.text for piece in pieces if piece.kind is Kind.ELAPSED), "")
     halves = [letter for letter in letters if "/" in letter]
     letters = [letter[0] for letter in letters if "/" not in letter]
     has_minutes = has_day = False
-    for place, letter in enumerate(letters):
+    for index, letter in enumerate(letters):
         if letter == "m":
-            is_minute = letters[place - 1 : place] == ["h"] or letters[place + 1 : place + 2] == ["s"]
+            is_minute = letters[index - 1 : index] == ["h"] or letters[index + 1 : index + 2] == ["s"]
             has_minutes, has_day = has_minutes or is_minute, has_day or not (is_minute or elapsed == "m")
         has_day = has_day or letter in _DATES
     clock = Clock(
@@ -283,7 +285,7 @@ def _fields(pieces: list[Piece]) -> tuple[Clock | None, bool]:
 
 
 def _decimals(pieces: list[Piece]) -> int:
-    """Digits behind the seconds, three at most."""
+    """Decimals of the seconds, at most three."""
     kinds = [piece.kind for piece in pieces]
     if Kind.POINT not in kinds:
         return 0

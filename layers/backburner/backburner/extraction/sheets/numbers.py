@@ -1,6 +1,6 @@
-"""Numbers in plain digits: nothing rounded away, no exponent where digits will do, a point before the decimals.
+"""Numbers in plain digits: nothing rounded away, exponents only if there are very many digits, a decimal point.
 
-Grouping is left out, for it depends on the computer a workbook is opened on: 1.234 is a thousand in Berlin.
+Digits are not grouped, because grouping depends on the computer that opens a workbook: 1.234 is a thousand in Berlin.
 """
 
 import math
@@ -10,15 +10,15 @@ from decimal import Decimal, InvalidOperation
 _INTEGER = re.compile(r"-?\d+\Z", re.ASCII)
 _DECIMAL = re.compile(r"-?\d+\.\d*[1-9]\Z", re.ASCII)
 _EXACT_CHARS = 15
-"""A number of so few characters has no noise of binary fractions at its end."""
+"""A number this short has no noise of binary fractions at its end."""
 _NOISE_DIGITS = 12
-"""0.30000000000000004 is 0.3: rounded to 15 digits, so few are left."""
+"""0.30000000000000004 is 0.3: rounded to 15 digits, this few are left."""
 _MAX_ZEROS = 21
-"""Beyond it an exponent is easier to read than zeros."""
+"""Beyond this many zeros, an exponent is easier to read."""
 
 
 def plain(raw: str) -> str:
-    """A number as its file writes it, in plain digits; what is no number stays as it is."""
+    """A number from a file, in plain digits; anything else is returned unchanged."""
     if _INTEGER.match(raw) or (len(raw) <= _EXACT_CHARS and _DECIMAL.match(raw)):
         return raw
     try:
@@ -29,7 +29,7 @@ def plain(raw: str) -> str:
 
 
 def of_float(value: float) -> str:
-    """A number of a binary format in plain digits."""
+    """A binary floating-point number in plain digits."""
     exact = repr(value)
     if len(exact) > _EXACT_CHARS:
         rounded = f"{value:.15g}"
@@ -37,12 +37,12 @@ def of_float(value: float) -> str:
         if len(digits) - ("." in digits) <= _NOISE_DIGITS:
             exact = rounded
     if "e" in exact:
-        return unpacked(Decimal(exact))
+        return without_exponent(Decimal(exact))
     return "0" if value == 0 else exact.removesuffix(".0")
 
 
-def unpacked(value: Decimal) -> str:
-    """Without an exponent, unless it would take a long row of zeros."""
+def without_exponent(value: Decimal) -> str:
+    """The number without an exponent, unless that would take a long row of zeros."""
     digits = value.normalize()
     if digits.is_zero():
         return "0"
@@ -50,7 +50,7 @@ def unpacked(value: Decimal) -> str:
 
 
 def decimal(raw: str) -> Decimal | None:
-    """A number for exact arithmetic; None of what is none."""
+    """A number for exact arithmetic; None if it is not a number."""
     try:
         value = Decimal(plain(raw))
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""ODS, the workbooks of LibreOffice: each sheet as a stream of rows, equal ones written once and counted."""
+"""ODS, the workbooks of LibreOffice: each sheet is a stream of rows; equal rows are stored once with a count."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import IO
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
-from backburner.extraction.markdown import cell
+from backburner.extraction.markdown import cell, counted
 from backburner.extraction.parts import Parts, packed_parts
 from backburner.extraction.sheets import displayed
 from backburner.extraction.sheets.grid import Row, column_name
@@ -16,7 +16,7 @@ from backburner.extraction.xmltree import Element, attribute, local_name, stream
 
 _CONTENT = "content.xml"
 _MAX_REPEATED = 100
-"""Equal rows that are written out; of more it is said how many there are."""
+"""How many equal rows are written out; a note counts the rest."""
 _MAX_COLUMNS = 16_384
 _MAX_NESTED = 200
 _UNSEEN = frozenset({"annotation", "ruby-text", "note", "shapes", "event-listeners", "forms"})
@@ -28,7 +28,7 @@ _COPY = re.compile(r"'(?:file|https?|ftp|smb):.*'#")
 
 
 def read_ods(body: bytes) -> Extracted:
-    """The workbook as Markdown, with a note for each thing that is not read. Raises `JobError`."""
+    """The workbook as Markdown, with a note for each thing that cannot be read. Raises `JobError`."""
     parts = packed_parts(body, "an ODS")
     with parts.open(_CONTENT) as file:
         return _Reading(parts).read(file)
@@ -42,17 +42,17 @@ class _Reading:
     writer: Writer = field(default_factory=Writer)
     sheet: Sheet | None = None
     row: int = 0
-    """The number of the last row, repetitions counted."""
+    """The number of the last row, including repetitions."""
     depth: int = 0
-    """Tables in cells of tables are part of their row."""
+    """Tables inside cells belong to their row."""
     uncalculated: int = 0
     comments: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
-    """The names of the styles of hidden sheets."""
+    """The names of the styles that hide sheets."""
 
     def read(self, file: IO[bytes]) -> Extracted:
-        """All sheets, those before the damage where the content breaks off."""
+        """All sheets; if the content is truncated, those up to that point."""
         try:
             for event, element in stream_xml(file, "an ODS", ["{*}style", "{*}table", "{*}table-row", "{*}shapes"]):
                 if event == "start":
@@ -62,7 +62,7 @@ class _Reading:
         except JobError:
             if self.sheet is None:
                 raise
-            self.sheet.missing(f"damaged behind row {self.row:,}, the rest of the workbook is missing")
+            self.sheet.missing(f"damaged after row {self.row:,}, the rest of the workbook is missing")
             self._finish()
         return self.writer.extracted()
 
@@ -70,7 +70,7 @@ class _Reading:
         kind = local_name(element)
         if kind == "table" and self.sheet is None:
             if _COPY.match(attribute(element, "name") or ""):
-                return  # what a formula has once fetched of another file
+                return  # a cache of another file that a formula refers to
             state = "hidden" if attribute(element, "style-name") in self.hidden else ""
             self.sheet, self.row = Sheet(attribute(element, "name") or "", state), 0
         elif kind == "table-row":
@@ -84,10 +84,10 @@ class _Reading:
         elif kind == "table-row":
             self.depth -= 1
             if self.depth == 0 and self.sheet is not None:
-                self._take_row(element, self.sheet)
+                self._read_row(element, self.sheet)
                 _drop(element)
         elif kind == "shapes" and self.depth == 0 and self.sheet is not None:
-            self._take_drawn(element, self.sheet)
+            self._read_drawing(element, self.sheet)
         elif kind == "table" and self.depth == 0 and self.sheet is not None:
             self._finish()
             _drop(element)
@@ -100,11 +100,11 @@ class _Reading:
         if self.links:
             sheet.below.append("\n".join(["Links:", *self.links]))
         if self.uncalculated:
-            sheet.missing(f"{self.uncalculated} formulas without a calculated value stand as formulas")
+            sheet.missing(f"{counted(self.uncalculated, 'formula')} without a calculated value: shown as formulas")
         self.writer.add(sheet)
         self.sheet, self.comments, self.links, self.uncalculated = None, [], [], 0
 
-    def _take_row(self, element: Element, sheet: Sheet) -> None:
+    def _read_row(self, element: Element, sheet: Sheet) -> None:
         first, times = self.row + 1, max(whole_number(attribute(element, "number-rows-repeated")), 1)
         self.row += times
         columns: list[int] = []
@@ -125,60 +125,60 @@ class _Reading:
                 sheet.below.append(f"[rows {first + _MAX_REPEATED:,} to {self.row:,} repeat row {first:,}]")
 
     def _shown(self, element: Element, sheet: Sheet, column: int, row: int) -> str:
-        """What a cell shows, as it may stand in a table; its comment and drawings are taken along."""
-        said = {str(name).rpartition("}")[2]: str(value) for name, value in element.attrib.items()}
+        """What a cell shows, fit for a table; its comment and drawings are collected."""
+        attributes = {str(name).rpartition("}")[2]: str(value) for name, value in element.attrib.items()}
         if len(element) == 1 and len(element[0]) == 0 and local_name(element[0]) == "p":
-            return cell(self._value(said, element[0].text or ""))
-        place = f"{column_name(column)}{row}"
+            return cell(self._value(attributes, element[0].text or ""))
+        reference = f"{column_name(column)}{row}"
         for one in element:
             kind = local_name(one)
             if kind == "annotation":
                 creator = next((child.text for child in one if local_name(child) == "creator"), None)
                 text = " ".join(_text(one).split())
-                self.comments.append(f"- {place}: {text}{f' ({creator})' if creator else ''}")
+                self.comments.append(f"- {reference}: {text}{f' ({creator})' if creator else ''}")
             elif kind in _DRAWN:
-                self._take_drawn(one, sheet)
+                self._read_drawing(one, sheet)
         for one in element.iter("{*}a"):
             target = attribute(one, "href") or ""
             if not target.startswith("#") and target != _text(element).strip():
-                self.links.append(f"- {place}: {target}")
-        return cell(self._value(said, _text(element)))
+                self.links.append(f"- {reference}: {target}")
+        return cell(self._value(attributes, _text(element)))
 
-    def _value(self, said: dict[str, str], seen: str) -> str:
-        """What the attributes of a cell say, with what was seen of it."""
-        kind = said.get("value-type")
+    def _value(self, attributes: dict[str, str], display: str) -> str:
+        """The value of a cell from its attributes, as displayed."""
+        kind = attributes.get("value-type")
         if kind in ("float", "currency", "percentage"):
-            return displayed.number(said.get("value", ""), seen.strip(), is_percentage=kind == "percentage")
+            return displayed.number(attributes.get("value", ""), display.strip(), is_percentage=kind == "percentage")
         if kind == "date":
-            return displayed.date(said.get("date-value", ""), seen.strip())
+            return displayed.date(attributes.get("date-value", ""), display.strip())
         if kind == "time":
-            return displayed.time(said.get("time-value", ""), seen.strip())
+            return displayed.time(attributes.get("time-value", ""), display.strip())
         if kind == "boolean":
-            return seen.strip() or said.get("boolean-value", "").upper()
-        return seen or said.get("string-value") or self._formula(said.get("formula"), kind)
+            return display.strip() or attributes.get("boolean-value", "").upper()
+        return display or attributes.get("string-value") or self._formula(attributes.get("formula"), kind)
 
     def _formula(self, formula: str | None, kind: str | None) -> str:
-        """A formula whose value the file does not hold; an empty text is a value."""
+        """A formula without a stored value; an empty text counts as a value."""
         if formula is None or kind is not None:
             return ""
         self.uncalculated += 1
         return "=" + formula.partition("=")[2]
 
-    def _take_drawn(self, element: Element, sheet: Sheet) -> None:
-        """Text boxes, titles of charts, pictures."""
+    def _read_drawing(self, element: Element, sheet: Sheet) -> None:
+        """Add text boxes, titles of charts, pictures."""
         if local_name(element) != "shapes" and (text := _text(element).strip()):
             sheet.below.append(f"Text box: {text}")
         elif local_name(element) == "shapes":
             for one in element:
-                self._take_drawn(one, sheet)
+                self._read_drawing(one, sheet)
             return
         objects = [attribute(one, "href") or "" for one in element.iter("{*}object", "{*}object-ole")]
         for name in objects:
-            self._take_object(name.removeprefix("./"), sheet)
+            self._read_object(name.removeprefix("./"), sheet)
         if not objects:
             sheet.has_pictures = sheet.has_pictures or any(True for _ in element.iter("{*}image"))
 
-    def _take_object(self, name: str, sheet: Sheet) -> None:
+    def _read_object(self, name: str, sheet: Sheet) -> None:
         try:
             chart = next(self.parts.tree(f"{name}/{_CONTENT}").iter("{*}chart"), None)
         except JobError:
@@ -192,7 +192,7 @@ class _Reading:
 
 
 def _text(element: Element) -> str:
-    """The paragraphs in an element, a line each."""
+    """The paragraphs in an element, one per line."""
     return "\n".join("".join(_pieces(paragraph, 0)) for paragraph in _paragraphs(element, 0))
 
 
@@ -221,7 +221,7 @@ def _pieces(element: Element, depth: int) -> Iterator[str]:
 
 
 def _drop(element: Element) -> None:
-    """Free what was read."""
+    """Free an element that has been read."""
     element.clear()
     while (before := element.getprevious()) is not None and (parent := before.getparent()) is not None:
         parent.remove(before)

@@ -1,4 +1,4 @@
-"""Sheets as Markdown: what every kind of workbook is turned into, and what is said of what could not be read."""
+"""Sheets as Markdown: what every kind of workbook becomes, with notes about what could not be read."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,28 +13,28 @@ _CODES = re.compile(r'&(?:"[^"]*"|K(?:[0-9A-Fa-f]{6}|\d\d[+-]\d{3})|\d{1,3}|[A-Z
 
 @dataclass
 class Sheet:
-    """One sheet: its rows, the paragraphs below them, and what of it is missing."""
+    """A sheet: its rows, the paragraphs below them, and notes about what is missing."""
 
     name: str
     state: str = ""
-    """`hidden`, `very hidden` or nothing; also `chart` for a sheet that is one."""
+    """`hidden`, `very hidden` or ""; also `chart` for a chart sheet."""
     rows: list[Row] = field(default_factory=list)
     below: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     has_pictures: bool = False
 
     def missing(self, what: str) -> None:
-        """Note that something of the sheet is not read."""
+        """Note that something in the sheet is not read."""
         self.notes.append(f"sheet {self.name}: {what}")
 
-    def breaks_off(self, row: int) -> None:
-        """Note that the sheet is damaged, behind its last row that was read; 0 where there is none."""
-        self.missing(f"damaged behind row {row:,}, the rest is missing" if row else "damaged, nothing of it is read")
+    def truncated_after(self, row: int) -> None:
+        """Note that the sheet is damaged after this row; 0 if no row was read."""
+        self.missing(f"damaged after row {row:,}, the rest is missing" if row else "damaged, not read")
 
 
 @dataclass
 class Writer:
-    """Puts sheets one behind the other, as each of them is read."""
+    """Writes sheets one after another."""
 
     output: Output = field(default_factory=Output)
     notes: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Writer:
     has_pictures: bool = False
 
     def add(self, sheet: Sheet) -> None:
-        """A heading, the cells, what stands below them, the notes. Raises `JobError` where the text grows too long."""
+        """Write a heading, the cells, the paragraphs below, the notes. Raises `JobError` if the text is too long."""
         self.output.paragraph(heading(2, f"{sheet.name} ({sheet.state})" if sheet.state else sheet.name))
         is_empty = not sheet.rows and not sheet.below
         if is_empty and sheet.has_pictures:
@@ -59,13 +59,13 @@ class Writer:
         self.has_pictures = self.has_pictures or sheet.has_pictures
 
     def extracted(self) -> Extracted:
-        """The whole. Raises `JobError` where no sheet holds text, for whatever reason."""
+        """The whole workbook. Raises `JobError` if no sheet has text, for whatever reason."""
         if self.has_text:
             return Extracted("\n".join(self.output.lines), tuple(self.notes))
         if self.has_pictures:
             raise JobError(
                 Reason.UNREADABLE_DOCUMENT,
-                "a workbook without text, only pictures: run them through OCR and upload the result",
+                "a workbook with nothing but pictures: run them through OCR and upload the result",
             )
         if self.notes:
             raise JobError(Reason.UNREADABLE_DOCUMENT, f"a workbook without text: {self.notes[0]}; save it again")
@@ -73,5 +73,5 @@ class Writer:
 
 
 def without_codes(text: str) -> str:
-    """A page header or footer without its codes for fonts, sides, page numbers and file names."""
+    """A page header or footer without the codes for fonts, positions, page numbers and file names."""
     return " ".join(_CODES.sub(" ", text.replace("&&", "\0")).replace("\0", "&").split())

@@ -1,12 +1,12 @@
-"""A sheet of an XLSX file: each row's cells as what they show."""
+"""A sheet of an XLSX file: the cells of each row, as shown."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from backburner.extraction.markdown import cell
-from backburner.extraction.parts import Relation
+from backburner.extraction.markdown import cell, counted
+from backburner.extraction.parts import Relationship
 from backburner.extraction.sheets.grid import Row, column_number
 from backburner.extraction.sheets.numberformats import NumberFormat
 from backburner.extraction.sheets.values import number_cell, text_cell
@@ -17,27 +17,27 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _ROW = re.compile(r"[A-Za-z]*(\d{1,9})\Z", re.ASCII)
 _DIGITS = "0123456789"
 _VALUE, _FORMULA, _INLINE = ("}v", "v"), ("}f", "f"), ("}is", "is")
-"""The ends of elements' names, with any namespace or none."""
+"""The ends of element names, with any namespace or none."""
 _NO_TIME = "T00:00:00"
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What all sheets of a workbook share: texts, and the number format of each style."""
+    """What all sheets of a workbook share: strings, and the number format of each style."""
 
     texts: Sequence[str]
-    """As they may stand in a table."""
+    """Fit for a table."""
     styles: Sequence[NumberFormat | None]
 
     def style(self, index: str | None) -> NumberFormat | None:
-        """The number format of a cell's style; None where values are shown as they are."""
+        """The number format of a cell's style; None if values are shown as they are."""
         number = whole_number(index)
         return self.styles[number] if number < len(self.styles) else None
 
 
 @dataclass
 class Worksheet:
-    """Takes a sheet's elements as they come."""
+    """Takes the elements of a sheet one by one."""
 
     TAKES: ClassVar = (
         "row", "hyperlink", "oddHeader", "evenHeader", "firstHeader", "oddFooter", "evenFooter", "firstFooter",
@@ -46,14 +46,14 @@ class Worksheet:
     shared: Shared
     sheet: Sheet
     row: int = 0
-    """The row that was read last."""
+    """The last row read."""
     _uncalculated: int = 0
     _lost_texts: int = 0
     _links: list[tuple[str, str]] = field(default_factory=list)
-    """Cells and the relations that say where their links lead."""
+    """Cells and the ids of the relationships that hold their links."""
 
     def take(self, element: Element) -> None:
-        """One complete element."""
+        """Take a complete element."""
         kind = local_name(element)
         if kind == "row":
             self._take_row(element)
@@ -62,19 +62,21 @@ class Worksheet:
         elif text := without_codes(element.text or ""):
             self.sheet.below.append(f"{kind[-6:]}: {text}")
 
-    def finish(self, relations: Mapping[str, Relation]) -> None:
-        """Say what was found on the way: addresses behind links, formulas that nobody calculated."""
+    def finish(self, relationships: Mapping[str, Relationship]) -> None:
+        """Add what was collected: addresses of links, notes on formulas without values."""
         targets = [
-            f"- {ref}: {relations[identity].target}"
+            f"- {ref}: {relationships[identity].target}"
             for ref, identity in self._links
-            if identity in relations and relations[identity].is_external
+            if identity in relationships and relationships[identity].is_external
         ]
         if targets:
             self.sheet.below.append("\n".join(["Links:", *targets]))
         if self._uncalculated:
-            self.sheet.missing(f"{self._uncalculated} formulas without a calculated value stand as formulas")
+            self.sheet.missing(
+                f"{counted(self._uncalculated, 'formula')} without a calculated value: shown as formulas"
+            )
         if self._lost_texts:
-            self.sheet.missing(f"the texts of {self._lost_texts} cells are missing from the file")
+            self.sheet.missing(f"the text of {counted(self._lost_texts, 'cell')} is missing from the file")
 
     def _take_row(self, row: Element) -> None:
         self.row = _row_number(row) or self.row + 1
@@ -92,7 +94,7 @@ class Worksheet:
             self.sheet.rows.append(Row(self.row, columns, texts))
 
     def _shown(self, element: Element) -> str:
-        """What a cell shows, as it may stand in a table."""
+        """What a cell shows, fit for a table."""
         value = formula = inline = None
         for child in element:
             tag = str(child.tag)
@@ -114,7 +116,7 @@ class Worksheet:
         return self._other(kind, value, style)
 
     def _other(self, kind: str | None, value: str, style: NumberFormat | None) -> str:
-        """A text, a truth value, an error or a date written out."""
+        """A string, a Boolean, an error or an ISO date."""
         if kind == "s":
             number = whole_number(value.strip(), otherwise=-1)
             if 0 <= number < len(self.shared.texts):
@@ -128,7 +130,7 @@ class Worksheet:
         return text_cell(cell(unescaped(value)), style)
 
     def _formula(self, formula: Element | None, kind: str | None) -> str:
-        """A formula whose value the file does not hold; one that gives an empty text holds that."""
+        """A formula without a stored value; an empty string counts as a value."""
         if formula is None or kind == "str":
             return ""
         self._uncalculated += 1
@@ -136,7 +138,7 @@ class Worksheet:
 
 
 def plain_text(element: Element) -> str:
-    """A text of one or many runs, without the readings above it (`rPh`)."""
+    """A text of one or several runs, without phonetic readings (`rPh`)."""
     pieces = []
     for child in element:
         kind = local_name(child)
@@ -148,7 +150,7 @@ def plain_text(element: Element) -> str:
 
 
 def unescaped(text: str) -> str:
-    """`_x000D_` and its like, as Office writes characters that XML has no place for."""
+    """Decodes `_x000D_` and the like, as Office writes characters that XML does not allow."""
     if "_x" not in text:
         return text
     units = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
@@ -156,7 +158,7 @@ def unescaped(text: str) -> str:
 
 
 def _row_number(row: Element) -> int:
-    """From the row's own number, or its first cell's; 0 where neither says."""
-    said = row.get("r") or next((one.get("r") for one in row if one.get("r")), None)
-    match = _ROW.match(said) if said else None
+    """The row's own number, or its first cell's; 0 if there is neither."""
+    reference = row.get("r") or next((one.get("r") for one in row if one.get("r")), None)
+    match = _ROW.match(reference) if reference else None
     return int(match[1]) if match else 0

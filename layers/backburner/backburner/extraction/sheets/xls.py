@@ -1,4 +1,4 @@
-"""XLS, the workbooks of Excel 2 to 2003: cells by xlrd, what it does not look at by their records."""
+"""XLS, the workbooks of Excel 2 to 2003: cells by xlrd, everything else from the records."""
 
 import struct
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from xlrd.compdoc import CompDocError
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.markdown import cell
-from backburner.extraction.sheets.biff import Listed, besides, listed_sheets
+from backburner.extraction.sheets.biff import SheetEntry, listed_sheets, sheet_objects
 from backburner.extraction.sheets.grid import Row, column_name
 from backburner.extraction.sheets.numberformats import Formats, NumberFormat
 from backburner.extraction.sheets.values import number_cell, text_cell
@@ -22,14 +22,14 @@ _DAMAGE = (
     XLRDError, CompDocError, AssertionError, struct.error, LookupError, ValueError, TypeError, AttributeError,
     ArithmeticError, RecursionError, NotImplementedError,
 )  # fmt: skip
-"""What xlrd raises on what is not as it should be."""
+"""What xlrd raises on damaged files."""
 _STATES = {1: "hidden", 2: "very hidden"}
 _WORKSHEET, _MACROS, _CHART, _CODE = 0, 1, 2, 6
 _LISTED, _UNICODE = 50, 80
 
 
-class _Nowhere:
-    """Takes what xlrd prints."""
+class _NullLog:
+    """Discards what xlrd prints."""
 
     def write(self, text: str) -> int:
         return len(text)
@@ -39,7 +39,7 @@ class _Nowhere:
 
 
 class _Cells(Protocol):
-    """What is read of a sheet of xlrd, which has no types."""
+    """The part of xlrd's untyped sheets that is used."""
 
     nrows: int
     cell_note_map: dict[tuple[int, int], Any]
@@ -53,7 +53,7 @@ class _Cells(Protocol):
 
 @dataclass(frozen=True)
 class _Book:
-    """An opened workbook and the number formats of its cells."""
+    """An open workbook and the number formats of its cells."""
 
     book: Any
     stream: bytes
@@ -61,7 +61,7 @@ class _Book:
 
 
 def read_xls(body: bytes) -> Extracted:
-    """The workbook as Markdown, with a note for each thing that is not read. Raises `JobError`."""
+    """The workbook as Markdown, with a note for each thing that cannot be read. Raises `JobError`."""
     book = _opened(body)
     stream = bytes(memoryview(book.mem)[book.base : book.base + book.stream_len])
     formats = Formats({key: one.format_str for key, one in book.format_map.items()}, since_1904=book.datemode == 1)
@@ -75,7 +75,7 @@ def read_xls(body: bytes) -> Extracted:
 def _opened(body: bytes) -> Any:
     try:
         return xlrd.open_workbook(
-            file_contents=body, logfile=_Nowhere(), formatting_info=True, on_demand=True, ragged_rows=True,
+            file_contents=body, logfile=_NullLog(), formatting_info=True, on_demand=True, ragged_rows=True,
             ignore_workbook_corruption=True,
         )  # fmt: skip
     except XLRDError as error:
@@ -88,16 +88,16 @@ def _opened(body: bytes) -> Any:
 
 
 def _damaged() -> JobError:
-    return JobError(Reason.UNREADABLE_DOCUMENT, "a damaged XLS: save it again, as XLSX say, and upload it again")
+    return JobError(Reason.UNREADABLE_DOCUMENT, "a damaged XLS: save it again, preferably as XLSX, and upload that")
 
 
 def _sheets(opened: _Book) -> Iterator[Sheet]:
-    """All sheets in their order; before Excel 97 with their cells only, before Excel 5 as if all were visible."""
+    """All sheets in order; before Excel 97 only their cells, before Excel 5 all as visible."""
     names = iter(range(opened.book.nsheets))
     version = opened.book.biff_version
     encoding = None if version >= _UNICODE else opened.book.encoding or "latin-1"
     listed = list(listed_sheets(opened.stream, encoding)) if version >= _LISTED else []
-    for one in listed or [Listed(name, 0, 0, _WORKSHEET) for name in opened.book.sheet_names()]:
+    for one in listed or [SheetEntry(name, 0, 0, _WORKSHEET) for name in opened.book.sheet_names()]:
         sheet = Sheet(one.name, _STATES.get(one.visibility, ""))
         if one.kind == _CODE:
             continue
@@ -106,14 +106,14 @@ def _sheets(opened: _Book) -> Iterator[Sheet]:
         elif one.kind == _CHART:
             sheet.state = ", ".join(word for word in (sheet.state, "chart") if word)
         else:
-            sheet.missing("a sheet of macros or of a dialog is not read")
+            sheet.missing("a macro or dialog sheet is not read")
         if version >= _UNICODE:
-            _add_besides(sheet, opened.stream, one.offset)
+            _add_objects(sheet, opened.stream, one.offset)
         yield sheet
 
 
 def _add_cells(opened: _Book, sheet: Sheet, number: int) -> None:
-    """The cells, comments and links of a worksheet."""
+    """Add the cells, comments and links of a worksheet."""
     try:
         cells: _Cells = opened.book.sheet_by_index(number)
         sheet.rows.extend(_rows(opened, cells))
@@ -121,7 +121,7 @@ def _add_cells(opened: _Book, sheet: Sheet, number: int) -> None:
         links = [one for one in cells.hyperlink_list if one.url_or_path]
         opened.book.unload_sheet(number)
     except _DAMAGE:
-        sheet.missing("damaged, nothing of it is read" if not sheet.rows else "damaged, some of it is not read")
+        sheet.missing("damaged, not read" if not sheet.rows else "damaged, parts of it are not read")
         return
     comments = [
         f"- {column_name(column + 1)}{row + 1}: {_comment(note.text, note.author)}" for (row, column), note in notes
@@ -163,18 +163,18 @@ def _shown(kind: int, value: Any, style: NumberFormat | None) -> str:
 
 def _comment(text: str, author: str) -> str:
     author = author.strip()
-    said = " ".join(text.split()).removeprefix(f"{author}:").strip()
-    return f"{said} ({author})" if author else said
+    comment = " ".join(text.split()).removeprefix(f"{author}:").strip()
+    return f"{comment} ({author})" if author else comment
 
 
 def _address(target: str | bytes) -> str:
     return target.decode("latin-1") if isinstance(target, bytes) else target.rstrip("\0")
 
 
-def _add_besides(sheet: Sheet, stream: bytes, offset: int) -> None:
-    """Text boxes, charts, page headers; embedded objects are named."""
-    found = besides(stream, offset)
-    sheet.below.extend(text for one in found.running if (text := without_codes(one)).partition(": ")[2])
+def _add_objects(sheet: Sheet, stream: bytes, offset: int) -> None:
+    """Add text boxes, charts, page headers and footers, and a note for each embedded object."""
+    found = sheet_objects(stream, offset)
+    sheet.below.extend(text for one in found.headers_and_footers if (text := without_codes(one)).partition(": ")[2])
     sheet.below.extend(f"Text box: {text}" for one in found.boxes if (text := "\n".join(one.splitlines()).strip()))
     sheet.below.extend(f"Chart: {', '.join(dict.fromkeys(names))}" for names in found.charts if names)
     sheet.has_pictures = bool(found.pictures)

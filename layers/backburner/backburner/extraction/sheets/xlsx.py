@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
-from backburner.extraction.graphics import related
+from backburner.extraction.graphics import related_parts
 from backburner.extraction.markdown import cell
-from backburner.extraction.parts import Parts, Relation, packed_parts
+from backburner.extraction.parts import Parts, Relationship, packed_parts
 from backburner.extraction.sheets.extras import Extras
 from backburner.extraction.sheets.numberformats import Formats, NumberFormat
 from backburner.extraction.sheets.workbook import Sheet, Writer
@@ -19,7 +19,7 @@ _TRUE = frozenset({"1", "true", "on"})
 
 
 def read_xlsx(body: bytes) -> Extracted:
-    """The workbook as Markdown, with a note for each thing that is not read. Raises `JobError`."""
+    """The workbook as Markdown, with a note for each thing that cannot be read. Raises `JobError`."""
     parts = packed_parts(body, "a workbook")
     main = parts.main(".main")
     workbook = parts.tree(main)
@@ -27,76 +27,76 @@ def read_xlsx(body: bytes) -> Extracted:
     writer = Writer()
     shared = Shared(_strings(parts, main, writer), _styles(parts, main, writer, since_1904=is_1904))
     extras = Extras(parts, main)
-    for sheet, relation in _listed(parts, main, workbook):
-        _read_sheet(parts, shared, sheet, relation)
-        if relation is not None:
-            extras.add_to(sheet, relation.target)
+    for sheet, relationship in _listed(parts, main, workbook):
+        _read_sheet(parts, shared, sheet, relationship)
+        if relationship is not None:
+            extras.add_to(sheet, relationship.target)
         writer.add(sheet)
     return writer.extracted()
 
 
-def _listed(parts: Parts, main: str, workbook: Element) -> Iterator[tuple[Sheet, Relation | None]]:
-    """The sheets in the workbook's order, each with its part; the parts there are where the workbook lists none."""
-    relations = parts.relations(main)
+def _listed(parts: Parts, main: str, workbook: Element) -> Iterator[tuple[Sheet, Relationship | None]]:
+    """The sheets in the workbook's order, each with its relationship; if none are listed, the sheets that exist."""
+    relationships = parts.relationships(main)
     listed = [one for sheets in workbook.iter("{*}sheets") for one in sheets if local_name(one) == "sheet"]
     for one in listed:
         identity = next((one.get(key) for key in one.attrib if str(key).endswith("}id")), None)
         state = _STATES.get((attribute(one, "state") or "").lower(), "")
-        yield Sheet(unescaped(attribute(one, "name") or ""), state), relations.get(identity or "")
+        yield Sheet(unescaped(attribute(one, "name") or ""), state), relationships.get(identity or "")
     if not listed:
-        for number, relation in enumerate((one for one in relations.values() if one.kind in _SHEETS), 1):
-            yield Sheet(f"Sheet{number}"), relation
+        for number, relationship in enumerate((one for one in relationships.values() if one.kind in _SHEETS), 1):
+            yield Sheet(f"Sheet{number}"), relationship
 
 
-def _read_sheet(parts: Parts, shared: Shared, sheet: Sheet, relation: Relation | None) -> None:
-    """A sheet's rows, those before the damage where it is damaged."""
-    if not is_sheet_there(parts, sheet, relation):
+def _read_sheet(parts: Parts, shared: Shared, sheet: Sheet, relationship: Relationship | None) -> None:
+    """A sheet's rows; if it is damaged, those up to that point."""
+    if not has_cells(parts, sheet, relationship):
         return
-    assert relation is not None
+    assert relationship is not None
     worksheet = Worksheet(shared, sheet)
     try:
-        with parts.open(relation.target) as file:
+        with parts.open(relationship.target) as file:
             for element in complete_elements(file, f"a sheet ({sheet.name})", *Worksheet.TAKES):
                 worksheet.take(element)
     except JobError:
-        sheet.breaks_off(worksheet.row)
+        sheet.truncated_after(worksheet.row)
     try:
-        worksheet.finish(parts.relations(relation.target))
+        worksheet.finish(parts.relationships(relationship.target))
     except JobError:
-        worksheet.finish({})  # whatever hangs on it is said to be unread along with the rest of the list
+        worksheet.finish({})  # a note about the damaged list is added elsewhere
 
 
-def is_sheet_there(parts: Parts, sheet: Sheet, relation: Relation | None) -> bool:
-    """Whether there are cells to be read; a sheet that is a chart says so, one that is missing too."""
-    if relation is None or relation.is_external or not parts.has(relation.target):
-        sheet.missing("its data is missing from the file")
+def has_cells(parts: Parts, sheet: Sheet, relationship: Relationship | None) -> bool:
+    """Whether there are cells to read; a chart sheet is marked as one, a missing sheet gets a note."""
+    if relationship is None or relationship.is_external or not parts.has(relationship.target):
+        sheet.missing("its data are missing from the file")
         return False
-    if relation.kind == "chartsheet":
+    if relationship.kind == "chartsheet":
         sheet.state = ", ".join(word for word in (sheet.state, "chart") if word)
         return False
     return True
 
 
 def _strings(parts: Parts, main: str, writer: Writer) -> list[str]:
-    """The shared strings; readings of Japanese characters (`rPh`) are no part of them."""
+    """The shared strings, without phonetic readings of Japanese (`rPh`)."""
     texts: list[str] = []
-    for part in related(parts, main, "sharedStrings")[:1]:
+    for part in related_parts(parts, main, "sharedStrings")[:1]:
         try:
             with parts.open(part) as file:
                 texts.extend(cell(plain_text(one)) for one in complete_elements(file, "a list of texts", "si"))
         except JobError:
-            writer.notes.append(f"the workbook's list of texts is damaged behind {len(texts)} texts")
+            writer.notes.append(f"the workbook's shared strings are damaged after {len(texts)} strings")
     return texts
 
 
 def _styles(parts: Parts, main: str, writer: Writer, *, since_1904: bool) -> list[NumberFormat | None]:
     """The number format of each cell style."""
     formats = Formats(since_1904=since_1904)
-    for part in related(parts, main, "styles")[:1]:
+    for part in related_parts(parts, main, "styles")[:1]:
         try:
             styles = parts.tree(part)
         except JobError:
-            writer.notes.append("the workbook's styles are damaged: dates stand as numbers")
+            writer.notes.append("the workbook's styles are damaged: dates appear as numbers")
             continue
         for one in styles.iter("{*}numFmt"):
             formats.codes[whole_number(attribute(one, "numFmtId"))] = attribute(one, "formatCode") or "General"

@@ -1,1 +1,1 @@
-"""Presentations: a heading for each slide, its text in the order of its shapes, its notes and comments."""
+"""Presentations: a heading for each slide, its text from top to bottom, its notes and comments."""

@@ -1,4 +1,4 @@
-"""Which paragraphs of a slide have bullets or numbers: as its shape, its layout and its master say, in this order."""
+"""Which paragraphs of a slide have bullets or numbers: the shape decides, then its layout, then its master."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _ROMAN = (
 
 @dataclass(frozen=True)
 class Bullet:
-    """The mark before a paragraph: none, a dot, or a number of a scheme (`arabicPeriod`) from a start."""
+    """The label before a paragraph: none, a bullet, or a number in a scheme (`arabicPeriod`) from a start."""
 
     scheme: str | None = None
     is_dot: bool = False
@@ -23,7 +23,7 @@ class Bullet:
 
     @property
     def is_shown(self) -> bool:
-        """Whether there is a mark."""
+        """Whether there is a label."""
         return self.is_dot or self.scheme is not None
 
 
@@ -31,19 +31,19 @@ NONE = Bullet()
 
 
 def bullet_of(properties: Element | None, level: int, styles: Sequence[Element]) -> Bullet:
-    """The mark of a paragraph of a level from 0, with its own properties and the styles around it, nearest first."""
-    if properties is not None and (own := _said(properties)) is not None:
+    """The label of a paragraph at a level from 0, by its own properties and the styles around it, nearest first."""
+    if properties is not None and (own := _declared_bullet(properties)) is not None:
         return own
     name = f"lvl{min(level, LEVELS - 1) + 1}pPr"
     for style in styles:
         for one in style:
-            if local_name(one) == name and (said := _said(one)) is not None:
-                return said
+            if local_name(one) == name and (declared := _declared_bullet(one)) is not None:
+                return declared
     return NONE
 
 
 def label(scheme: str, number: int) -> str:
-    """A number as PowerPoint writes it: `alphaLcParenR` makes `c)` of 3."""
+    """A number as PowerPoint writes it: 3 in `alphaLcParenR` is `c)`."""
     if scheme.startswith("alpha"):
         text = _alphabetic(number)
     elif scheme.startswith("roman"):
@@ -59,7 +59,7 @@ def label(scheme: str, number: int) -> str:
     return text if scheme.endswith("Plain") else f"{text}."
 
 
-def _said(properties: Element) -> Bullet | None:
+def _declared_bullet(properties: Element) -> Bullet | None:
     for one in properties:
         kind = local_name(one)
         if kind == "buNone":
@@ -73,9 +73,9 @@ def _said(properties: Element) -> Bullet | None:
 
 
 def _alphabetic(number: int) -> str:
-    """27 is aa, 28 bb, as PowerPoint counts on."""
-    times, place = divmod(number - 1, _LETTERS)
-    return chr(ord("a") + place) * min(times + 1, 10)
+    """27 is aa, 28 is bb, as PowerPoint counts."""
+    times, index = divmod(number - 1, _LETTERS)
+    return chr(ord("a") + index) * min(times + 1, 10)
 
 
 def _roman(number: int) -> str:

@@ -1,10 +1,10 @@
-"""What a shape has from its slide's layout and master: list styles, and its place."""
+"""What a shape inherits from its slide's layout and master: list styles and position."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backburner.errors import JobError
-from backburner.extraction.parts import Parts, Relation
+from backburner.extraction.parts import Parts, Relationship
 from backburner.extraction.xmltree import Element, attribute, local_name
 
 TITLES = frozenset({"title", "ctrTitle"})
@@ -14,17 +14,17 @@ _MAX_DIGITS = 15
 
 @dataclass(frozen=True)
 class Page:
-    """A slide or a page of notes with what it refers to, its layout and its master; "" where it has none."""
+    """A slide or a notes page with its relationships, its layout and its master; "" if it has none."""
 
     parts: Parts
     part: str
-    relations: Mapping[str, Relation]
+    relationships: Mapping[str, Relationship]
     layout: str
     master: str
 
     def related(self, kind: str) -> list[str]:
-        """The parts of that kind that it refers to and that exist."""
-        return _related(self.parts, self.relations, kind)
+        """The existing parts of this kind that it refers to."""
+        return _related(self.parts, self.relationships, kind)
 
 
 @dataclass
@@ -37,14 +37,14 @@ class Layouts:
     _shapes: dict[tuple[str, str, str | None], Element | None] = field(default_factory=dict)
 
     def page(self, part: str) -> Page:
-        """A slide with its surroundings. Raises `JobError` where the list of what it refers to is damaged."""
-        relations = self.parts.relations(part)
-        layout = next(iter(_related(self.parts, relations, "slideLayout")), "")
-        direct = next(iter(_related(self.parts, relations, "notesMaster")), "")
-        return Page(self.parts, part, relations, layout, direct or self._master(layout))
+        """A slide with its layout and master. Raises `JobError` if its list of relationships is damaged."""
+        relationships = self.parts.relationships(part)
+        layout = next(iter(_related(self.parts, relationships, "slideLayout")), "")
+        direct = next(iter(_related(self.parts, relationships, "notesMaster")), "")
+        return Page(self.parts, part, relationships, layout, direct or self._master(layout))
 
     def styles(self, page: Page, placeholder: Element | None) -> list[Element]:
-        """The list styles that hold for a shape beside its own, the nearest first."""
+        """The list styles that apply to a shape besides its own, nearest first."""
         kind = kind_of(placeholder)
         found = [style for shape in self.shapes(page, placeholder) for style in shape.iter("{*}lstStyle")]
         root = self.root(page.master)
@@ -55,7 +55,7 @@ class Layouts:
         return found + styles + list(root.iter("{*}notesStyle"))
 
     def shapes(self, page: Page, placeholder: Element | None) -> list[Element]:
-        """The placeholders of the layout and of the master that a shape fills."""
+        """The placeholders in the layout and the master that a shape fills."""
         if placeholder is None:
             return []
         kind = kind_of(placeholder)
@@ -64,7 +64,7 @@ class Layouts:
         return [shape for shape in (in_layout, in_master) if shape is not None]
 
     def root(self, part: str) -> Element | None:
-        """A layout or master; None where it is missing or damaged, for it holds no text of a slide's own."""
+        """A layout or master; None if it is missing or damaged, since it holds no text of the slide itself."""
         if part not in self._roots:
             try:
                 self._roots[part] = self.parts.tree(part) if part else None
@@ -75,10 +75,10 @@ class Layouts:
     def _master(self, layout: str) -> str:
         if layout not in self._masters:
             try:
-                relations = self.parts.relations(layout) if layout else {}
+                relationships = self.parts.relationships(layout) if layout else {}
             except JobError:
-                relations = {}
-            self._masters[layout] = next(iter(_related(self.parts, relations, "slideMaster")), "")
+                relationships = {}
+            self._masters[layout] = next(iter(_related(self.parts, relationships, "slideMaster")), "")
         return self._masters[layout]
 
     def _placeholder(self, part: str, kind: str, index: str | None) -> Element | None:
@@ -104,7 +104,7 @@ class Layouts:
 
 
 def placeholder_of(shape: Element) -> Element | None:
-    """What makes a shape a placeholder of its layout, if it is one."""
+    """The element that makes a shape a placeholder, if it is one."""
     for properties in shape:
         if local_name(properties).startswith("nv"):
             return next(properties.iter("{*}ph"), None)
@@ -112,12 +112,12 @@ def placeholder_of(shape: Element) -> Element | None:
 
 
 def kind_of(placeholder: Element | None) -> str:
-    """A placeholder's kind: `title`, `body`, `ftr`; "" of a shape that is none."""
+    """A placeholder's type: `title`, `body`, `ftr`; "" if it is not a placeholder."""
     return "" if placeholder is None else attribute(placeholder, "type") or "obj"
 
 
 def top_left(shape: Element, layouts: Layouts, page: Page) -> tuple[int, int]:
-    """Where a shape stands, from the top and from the left; in the corner if nothing says where."""
+    """The position of a shape, from the top and from the left; 0, 0 if none is given."""
     for one in (shape, *layouts.shapes(page, placeholder_of(shape))):
         for properties in one:
             frame = properties if local_name(properties) == "xfrm" else _frame(properties)
@@ -140,7 +140,9 @@ def _distance(text: str | None) -> int:
     return -int(digits) if (text or "").startswith("-") else int(digits)
 
 
-def _related(parts: Parts, relations: Mapping[str, Relation], kind: str) -> list[str]:
+def _related(parts: Parts, relationships: Mapping[str, Relationship], kind: str) -> list[str]:
     return [
-        one.target for one in relations.values() if one.kind == kind and not one.is_external and parts.has(one.target)
+        one.target
+        for one in relationships.values()
+        if one.kind == kind and not one.is_external and parts.has(one.target)
     ]

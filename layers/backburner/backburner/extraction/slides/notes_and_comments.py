@@ -1,10 +1,10 @@
-"""What stands beside a slide: the speaker's notes and comments."""
+"""The speaker notes and comments of a slide."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from backburner.extraction.graphics import related
+from backburner.extraction.graphics import related_parts
 from backburner.extraction.parts import Parts
 from backburner.extraction.slides.layouts import Layouts, Page, kind_of, placeholder_of
 from backburner.extraction.slides.paragraphs import markdown_of, plain_of
@@ -15,15 +15,15 @@ _NO_NOTES = frozenset({"sldImg", "sldNum", "dt", "hdr", "ftr"})
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Notes and comments of a presentation's slides."""
+class NotesAndComments:
+    """The notes and comments of a presentation's slides."""
 
     parts: Parts
     main: str
     layouts: Layouts
 
     def notes(self, slide: Page) -> str:
-        """What the speaker is to say; "" where nothing is written. Raises `JobError` where it is damaged."""
+        """The speaker notes; "" if there are none. Raises `JobError` if they are damaged."""
         texts = []
         for part in slide.related("notesSlide"):
             page = self.layouts.page(part)
@@ -32,11 +32,13 @@ class Beside:
                 if kind_of(placeholder) in _NO_NOTES:
                     continue
                 styles = self.layouts.styles(page, placeholder)
-                texts += [markdown_of(body, styles, page.relations) for body in shape if local_name(body) == "txBody"]
+                texts += [
+                    markdown_of(body, styles, page.relationships) for body in shape if local_name(body) == "txBody"
+                ]
         return "\n\n".join(text for text in texts if text)
 
     def comments(self, slide: Page) -> list[str]:
-        """A line for each comment and each answer to one, old kind or new. Raises `JobError` where they are damaged."""
+        """A line for each comment and reply, classic or modern. Raises `JobError` if they are damaged."""
         return [
             f"- {' '.join(text.split())}{f' ({author})' if author else ''}"
             for part in slide.related("comments")
@@ -56,6 +58,6 @@ class Beside:
     def _authors(self) -> dict[str, str]:
         return {
             (attribute(one, "id") or "").lower(): attribute(one, "name") or ""
-            for part in related(self.parts, self.main, "commentAuthors", "authors")
+            for part in related_parts(self.parts, self.main, "commentAuthors", "authors")
             for one in self.parts.tree(part).iter("{*}cmAuthor", "{*}author")
         }

@@ -9,7 +9,7 @@ from backburner.errors import JobError, Reason
 from backburner.extraction.markdown import heading, missing
 from backburner.extraction.parts import Parts, packed_parts
 from backburner.extraction.slides.layouts import Layouts, Page, placeholder_of
-from backburner.extraction.slides.notes_and_comments import Beside
+from backburner.extraction.slides.notes_and_comments import NotesAndComments
 from backburner.extraction.slides.paragraphs import plain_of
 from backburner.extraction.slides.shapes import Contents, in_order, read_shapes, shapes_of
 from backburner.extraction.xmltree import attribute, local_name
@@ -19,27 +19,27 @@ _OFF = frozenset({"0", "false", "off"})
 
 
 def read_pptx(body: bytes) -> Extracted:
-    """The presentation as Markdown, with a note for each thing that is not read. Raises `JobError`."""
+    """The presentation as Markdown, with a note for each thing that cannot be read. Raises `JobError`."""
     parts = packed_parts(body, "a presentation")
     main = parts.main(".main")
-    slides = list(_listed(parts, main))
+    slides = list(_slide_parts(parts, main))
     if len(slides) > MAX_SLIDES:
-        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(slides)} slides, at most {MAX_SLIDES} are read: cut it up")
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(slides)} slides, at most {MAX_SLIDES} are read: split it up")
     deck = _Deck(parts, main, Layouts(parts))
     for number, part in enumerate(slides, 1):
         deck.add(number, part)
     return deck.extracted()
 
 
-def _listed(parts: Parts, main: str) -> Iterator[str]:
-    """The parts of the slides, in order; "" for one that the presentation lists and does not hold."""
-    relations = parts.relations(main)
+def _slide_parts(parts: Parts, main: str) -> Iterator[str]:
+    """The parts of the slides, in order; "" for a slide that is listed but missing."""
+    relationships = parts.relationships(main)
     for listed in parts.tree(main).iter("{*}sldIdLst"):
         for one in listed:
             identity = next((one.get(key) for key in one.attrib if str(key).endswith("}id")), None)
-            relation = relations.get(identity or "")
+            relationship = relationships.get(identity or "")
             if local_name(one) == "sldId":
-                yield relation.target if relation and not relation.is_external else ""
+                yield relationship.target if relationship and not relationship.is_external else ""
 
 
 @dataclass
@@ -56,7 +56,7 @@ class _Deck:
     _has_pictures: bool = False
 
     def add(self, number: int, part: str) -> None:
-        """One more slide; if it is damaged, a note of that."""
+        """Add a slide or, if it is damaged, a note."""
         try:
             root = self.parts.tree(part)
             page = self.layouts.page(part)
@@ -75,11 +75,11 @@ class _Deck:
             self._missing(f"slide {number}: {what} is not read")
         self._has_pictures = self._has_pictures or bool(contents.found.pictures)
         self._has_text = self._has_text or bool(texts) or bool(contents.title)
-        self._say_pictures(number, contents)
-        self._add_beside(number, page)
+        self._note_pictures(number, contents)
+        self._add_notes_and_comments(number, page)
 
     def extracted(self) -> Extracted:
-        """The whole. Raises `JobError` where no slide holds text."""
+        """The whole presentation. Raises `JobError` if no slide has text."""
         if not self._has_text:
             self._refuse()
         shared = [text for part in dict.fromkeys(self._used) for text in self._background(part)]
@@ -89,22 +89,22 @@ class _Deck:
 
     def _refuse(self) -> None:
         if self._has_pictures:
-            what = "a presentation of pictures only, without text: run it through OCR and upload the result"
+            what = "a presentation with nothing but pictures: run it through OCR and upload the result"
             raise JobError(Reason.UNREADABLE_DOCUMENT, what)
         if self._notes:
             raise JobError(Reason.UNREADABLE_DOCUMENT, f"a presentation without text: {self._notes[0]}; save it again")
-        raise JobError(Reason.EMPTY_DOCUMENT, "a presentation without text and pictures; upload it again")
+        raise JobError(Reason.EMPTY_DOCUMENT, "a presentation with neither text nor pictures; upload it again")
 
-    def _say_pictures(self, number: int, contents: Contents) -> None:
-        """What is on the slide but in its pictures is not known."""
+    def _note_pictures(self, number: int, contents: Contents) -> None:
+        """Add a note if a slide consists of pictures, whose contents are not read."""
         if not contents.found.pictures or contents.found.texts:
             return
         besides = "only a title and pictures" if contents.title else "no text, only pictures"
         self._missing(f"slide {number}: {besides}")
 
-    def _add_beside(self, number: int, page: Page) -> None:
+    def _add_notes_and_comments(self, number: int, page: Page) -> None:
         try:
-            notes, comments = self._beside.notes(page), self._beside.comments(page)
+            notes, comments = self._notes_and_comments.notes(page), self._notes_and_comments.comments(page)
         except JobError:
             self._missing(f"slide {number}: damaged notes or comments are not read")
             return
@@ -115,7 +115,7 @@ class _Deck:
         self._has_text = self._has_text or bool(notes) or bool(comments)
 
     def _background(self, part: str) -> Iterator[str]:
-        """Text of a layout or master that is no placeholder: it stands on the slides, but in none of them."""
+        """Text of a layout or master outside its placeholders: slides show it but do not contain it."""
         root = self.layouts.root(part)
         shapes = list(shapes_of(root)) if root is not None else []
         for shape in in_order(shapes, self.layouts, Page(self.parts, part, {}, "", "")):
@@ -123,8 +123,8 @@ class _Deck:
                 yield from (text for body in shape if local_name(body) == "txBody" if (text := plain_of(body, {})))
 
     @cached_property
-    def _beside(self) -> Beside:
-        return Beside(self.parts, self.main, self.layouts)
+    def _notes_and_comments(self) -> NotesAndComments:
+        return NotesAndComments(self.parts, self.main, self.layouts)
 
     def _missing(self, note: str) -> None:
         self._notes.append(note)

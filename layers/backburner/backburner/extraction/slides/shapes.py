@@ -1,9 +1,9 @@
-"""The shapes of a slide in their order, groups and all, as Markdown."""
+"""The shapes of a slide, including those in groups, in order and as Markdown."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backburner.extraction.graphics import Found, alternatives, read_reference
+from backburner.extraction.graphics import DrawingContent, alternatives, read_reference
 from backburner.extraction.markdown import table
 from backburner.extraction.slides.layouts import TITLES, Layouts, Page, kind_of, placeholder_of, top_left
 from backburner.extraction.slides.paragraphs import markdown_of, plain_of
@@ -12,31 +12,31 @@ from backburner.extraction.xmltree import Element, attribute, local_name
 _FURNITURE = frozenset({"dt", "ftr", "sldNum", "hdr", "sldImg"})
 _SHAPES = frozenset({"sp", "cxnSp"})
 _MAX_NESTED = 100
-"""Groups in groups."""
+"""How deep groups may be nested."""
 _ROW_HEIGHT = 91_440
-"""A tenth of an inch: tops that differ by less are level."""
+"""A tenth of an inch: shapes whose tops differ by less are level."""
 _MEDIA = ("videoFile", "audioFile", "wavAudioFile", "quickTimeFile", "audioCd")
 
 
 @dataclass
 class Contents:
-    """What the shapes of one slide say."""
+    """The contents of a slide's shapes."""
 
     title: str = ""
-    found: Found = field(default_factory=Found)
+    found: DrawingContent = field(default_factory=DrawingContent)
     furniture: list[str] = field(default_factory=list)
-    """Date and footer: text that says nothing of the slide itself."""
+    """Date and footer: text that is not about the slide itself."""
 
 
 def shapes_of(root: Element) -> Iterator[Element]:
-    """The shapes of a slide, layout or master, groups as one shape each."""
+    """The shapes of a slide, layout or master, each group as one shape."""
     for tree in root.iter("{*}spTree"):
         yield from alternatives(tree)
         return
 
 
 def in_order(shapes: list[Element], layouts: Layouts, page: Page, depth: int = 0) -> Iterator[Element]:
-    """From top to bottom, in a row from left to right; the shapes of a group where their group stands."""
+    """From top to bottom, and from left to right within a row; the shapes of a group are at their group's position."""
     placed = [(*top_left(shape, layouts, page), shape) for shape in shapes]
     for _, _, shape in _by_rows(placed):
         if local_name(shape) != "grpSp":
@@ -46,7 +46,7 @@ def in_order(shapes: list[Element], layouts: Layouts, page: Page, depth: int = 0
 
 
 def read_shapes(layouts: Layouts, page: Page, root: Element) -> Contents:
-    """A slide's title, its texts, tables, charts, and what cannot be read of it."""
+    """A slide's title, texts, tables and charts, and what cannot be read."""
     contents = Contents()
     for shape in in_order(list(shapes_of(root)), layouts, page):
         kind = local_name(shape)
@@ -66,7 +66,7 @@ def read_shapes(layouts: Layouts, page: Page, root: Element) -> Contents:
 
 
 def _by_rows(placed: list[tuple[int, int, Element]]) -> list[tuple[int, int, Element]]:
-    """Shapes whose tops are nearly level stand in one row."""
+    """Sort shapes into rows of nearly the same top."""
     ordered: list[tuple[int, int, Element]] = []
     row: list[tuple[int, int, Element]] = []
     for one in sorted(placed, key=lambda place: place[0]):
@@ -81,19 +81,19 @@ def _read_shape(layouts: Layouts, page: Page, shape: Element, contents: Contents
     placeholder = placeholder_of(shape)
     kind = kind_of(placeholder)
     contents.found.pictures += any(True for fill in shape.iter("{*}blipFill"))
-    relations = page.relations
+    relationships = page.relationships
     for body in (one for one in shape if local_name(one) == "txBody"):
         if kind in TITLES and not contents.title:
-            contents.title = " ".join(plain_of(body, relations).split())
+            contents.title = " ".join(plain_of(body, relationships).split())
         elif kind == "sldNum":
             continue
         elif kind in _FURNITURE:
-            contents.furniture.append(plain_of(body, relations))
+            contents.furniture.append(plain_of(body, relationships))
         else:
-            contents.found.add(markdown_of(body, layouts.styles(page, placeholder), relations), "")
+            contents.found.add(markdown_of(body, layouts.styles(page, placeholder), relationships), "")
 
 
-def _read_frame(page: Page, frame: Element, found: Found) -> None:
+def _read_frame(page: Page, frame: Element, found: DrawingContent) -> None:
     """A table, a chart, a SmartArt or an embedded object."""
     for data in frame.iter("{*}graphicData"):
         for child in alternatives(data):
@@ -103,17 +103,17 @@ def _read_frame(page: Page, frame: Element, found: Found) -> None:
             elif kind in ("chart", "relIds"):
                 read_reference(page.parts, page.part, child, found, has_data_elsewhere=False)
             elif kind == "oleObj":
-                program = attribute(child, "progId") or attribute(child, "name") or "of an unknown kind"
+                program = attribute(child, "progId") or attribute(child, "name") or "of unknown type"
                 found.unread.append(f"embedded object ({program})")
             else:
-                found.unread.append(f"a drawing of an unknown kind ({kind})")
+                found.unread.append(f"a drawing of unknown type ({kind})")
 
 
 def _table(page: Page, element: Element) -> str:
-    """The rows; of merged cells the first place holds the text."""
+    """The rows; a merged cell's text is in its first cell."""
     rows = [
         [
-            "\n".join(plain_of(body, page.relations) for body in cell if local_name(body) == "txBody")
+            "\n".join(plain_of(body, page.relationships) for body in cell if local_name(body) == "txBody")
             for cell in row
             if local_name(cell) == "tc"
         ]

@@ -1,1 +1,1 @@
-"""Pages of the web as Markdown: HTML files, parts of mails and archives, chapters of books."""
+"""Web pages as Markdown: HTML files, MIME parts, web archives, chapters of books."""

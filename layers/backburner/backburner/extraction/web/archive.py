@@ -1,4 +1,4 @@
-"""Web archives (MHTML): a page that a browser saved with all that belongs to it, in the form of a mail."""
+"""Web archives (MHTML): a page saved by a browser with all its resources, in the form of a mail."""
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
@@ -19,11 +19,11 @@ def read_mhtml(body: bytes) -> Extracted:
         raise JobError(Reason.UNREADABLE_DOCUMENT, "a web archive without a page: save the page again from a browser")
     main = _main(message, pages)
     texts = {id(part): _page(part) for part in pages}
-    places = {place: part for part in pages for place in _places(part)}
+    addresses = {address: part for part in pages for address in _addresses(part)}
     shown = {id(main)}
 
     def framed(address: str) -> str | None:
-        part = places.get(address.strip())
+        part = addresses.get(address.strip())
         if part is None or part is main:
             return None
         shown.add(id(part))
@@ -36,19 +36,19 @@ def read_mhtml(body: bytes) -> Extracted:
 
 
 def _main(message: Message, pages: list[Message]) -> Message:
-    """The page that the archive was made of: the one it names, else its first."""
+    """The main page of the archive: the one it names, else the first."""
     named = {
         str(message.get("Snapshot-Content-Location", "")).strip(),
         str(message.get_param("start") or "").strip("<> "),
     }
-    return next((part for part in pages if named & set(_places(part)) - {""}), pages[0])
+    return next((part for part in pages if named & set(_addresses(part)) - {""}), pages[0])
 
 
-def _places(part: Message) -> list[str]:
-    """The addresses by which other parts may call it."""
+def _addresses(part: Message) -> list[str]:
+    """The addresses by which other parts may refer to it."""
     identity = str(part.get("Content-ID", "")).strip("<> \r\n\t")
     location = "".join(str(part.get("Content-Location", "")).split())
-    return [place for place in (location, identity, f"cid:{identity}" if identity else "") if place]
+    return [address for address in (location, identity, f"cid:{identity}" if identity else "") if address]
 
 
 def _page(part: Message) -> str:

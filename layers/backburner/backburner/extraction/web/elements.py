@@ -1,4 +1,4 @@
-"""What each element of a page means in Markdown."""
+"""The Markdown for each HTML element."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from backburner.extraction.web.tables import Cell, Table, span
 from backburner.extraction.web.writer import Writer, indented
 
 MAX_FRAMES = 3
-"""Pages in pages (`srcdoc`)."""
+"""How deep `srcdoc` pages may be nested."""
 _SKIPPED = {
     "script", "style", "template", "head", "title", "meta", "link", "base", "area", "param", "rp", "annotation",
     "annotation-xml",
@@ -35,13 +35,13 @@ _MEDIA = frozenset({"audio", "video", "object", "canvas", "embed", "applet"})
 _OPERATORS = {"msup": "^", "msub": "_", "mfrac": "/", "mover": "^", "munder": "_"}
 _NAMED_LINKS = ("http://", "https://", "mailto:", "tel:", "ftp://", "//")
 _UNNAMED_LINKS = ("#", "javascript:", "data:", "about:", "blob:")
-Framed = Callable[[str], str | None]
-"""The page that a frame shows, by its address; None where it is not at hand."""
+FindFrame = Callable[[str], str | None]
+"""Finds the page that a frame shows, by its address; None if it is not available."""
 
 
 @dataclass
 class _List:
-    """A list that is being read; None as its number where it has bullets."""
+    """A list being read; its number is None if it has bullets."""
 
     number: int | None
     step: int = 1
@@ -49,10 +49,10 @@ class _List:
 
 
 class Page:
-    """A page that is being read: which lists and tables are open in it, and what could not be read."""
+    """A page being read: its open lists and tables, and what could not be read."""
 
     def __init__(
-        self, writer: Writer, *, framed: Framed = lambda _: None, with_local_links: bool = True, frames: int = 0
+        self, writer: Writer, *, framed: FindFrame = lambda _: None, with_local_links: bool = True, frames: int = 0
     ) -> None:
         self.write = writer
         self._framed = framed
@@ -63,12 +63,12 @@ class Page:
         self._frames = frames
         self._lists: list[_List] = []
         self._tables: list[Table] = []
-        self._begun: list[tuple[int, int]] = []
+        self._starts: list[tuple[int, int]] = []
         self._verbatim: list[str] | None = None
         self._verbatim_tag = ""
 
     def enter(self, node: LexborNode) -> bool:
-        """Begin an element, or take a text; whether its inside is to be read."""
+        """Begin an element or take a text; returns whether its children are to be read."""
         tag = node.tag or ""
         if tag == "-text":
             self._take(node.text_content or "")
@@ -87,7 +87,7 @@ class Page:
         return True
 
     def _stand_alone(self, tag: str, node: LexborNode) -> bool:
-        """Elements without an inside, or whose inside is not read as it stands."""
+        """Handle an element without children, or whose children are read differently."""
         match tag:
             case "br":
                 self.write.line_break()
@@ -112,9 +112,9 @@ class Page:
             return
         if tag in _MARKS:
             mark = _MARKS[tag]
-            self.write.wrap(self._begun.pop(), lambda text: f"{mark}{text}{mark}")
+            self.write.wrap(self._starts.pop(), lambda text: f"{mark}{text}{mark}")
         elif tag in _CODE:
-            self.write.wrap(self._begun.pop(), lambda text: f"`{text}`" if "`" not in text else f"`` {text} ``")
+            self.write.wrap(self._starts.pop(), lambda text: f"`{text}`" if "`" not in text else f"`` {text} ``")
         else:
             self._end(tag, node)
         if tag in _BLOCKS:
@@ -133,7 +133,7 @@ class Page:
             self.write.level = int(tag[1])
             self.has_title |= tag == "h1"
         elif tag in _MARKS or tag in _CODE or tag == "a":
-            self._begun.append(self.write.mark())
+            self._starts.append(self.write.mark())
         elif tag in _LISTS:
             self._begin_list(tag, node)
         elif tag in {"li", "blockquote", "dd"}:
@@ -148,7 +148,7 @@ class Page:
             self._begin_inline(tag, node)
 
     def _begin_inline(self, tag: str, node: LexborNode) -> None:
-        """Elements that stand in a line; of those that nobody knows the inside is read."""
+        """Begin an inline element; the contents of unknown elements are read."""
         if tag == "rt":
             self.write.text("(")
         elif tag == "q":
@@ -164,7 +164,7 @@ class Page:
             self.write.end_paragraph()
             self.write.level = 0
         elif tag == "a":
-            self._end_link(self._begun.pop(), node)
+            self._end_link(self._starts.pop(), node)
         elif tag in _LISTS:
             self._end_list()
         elif tag == "li":
@@ -184,25 +184,25 @@ class Page:
         text, tag = "".join(self._verbatim or ()), self._verbatim_tag
         self._verbatim = None
         if tag == "textarea":
-            for place, line in enumerate(text.split("\n")):
-                if place:
+            for index, line in enumerate(text.split("\n")):
+                if index:
                     self.write.line_break()
                 self.write.text(line)
         elif text.strip():
             fence = "````" if "```" in text else "```"
             self.write.block(f"{fence}\n{text.strip(chr(10))}\n{fence}")
 
-    def _end_link(self, begun: tuple[int, int], node: LexborNode) -> None:
+    def _end_link(self, start: tuple[int, int], node: LexborNode) -> None:
         address = (node.attributes.get("href") or "").strip()
         is_local = not address.lower().startswith(_NAMED_LINKS)
         if not address or address.lower().startswith(_UNNAMED_LINKS) or (is_local and not self._with_local_links):
             return
-        if self.write.is_broken(begun):
+        if self.write.is_broken(start):
             if not is_local:
                 self.write.text(f"<{address}>")
             return
         plain = address.removeprefix("mailto:").removeprefix("tel:")
-        self.write.wrap(begun, lambda text: text if text in (address, plain) else f"[{text}]({address})")
+        self.write.wrap(start, lambda text: text if text in (address, plain) else f"[{text}]({address})")
 
     def _begin_list(self, tag: str, node: LexborNode) -> None:
         self.write.begin()
@@ -223,22 +223,22 @@ class Page:
 
     def _end_item(self, node: LexborNode) -> None:
         blocks = self.write.end()
-        inside = self._lists[-1] if self._lists else _List(None)
+        current = self._lists[-1] if self._lists else _List(None)
         first = "- "
-        if inside.number is not None:
+        if current.number is not None:
             number = _number(node.attributes.get("value"))
-            number = inside.number if number is None else number
-            inside.number = number + inside.step
+            number = current.number if number is None else number
+            current.number = number + current.step
             first = f"{number}. "
         if blocks:
-            self._put(blocks, first, " " * len(first), "\n")
+            self._add_indented(blocks, first, " " * len(first), "\n")
 
     def _end_container(self, first: str, others: str) -> None:
         blocks = self.write.end()
         if blocks:
-            self._put(blocks, first, others, "\n\n" if first == "> " else "\n")
+            self._add_indented(blocks, first, others, "\n\n" if first == "> " else "\n")
 
-    def _put(self, blocks: list[str], first: str, others: str, between: str) -> None:
+    def _add_indented(self, blocks: list[str], first: str, others: str, between: str) -> None:
         if self.write.is_shallow():
             self.write.blocks.append(indented(blocks, first, others, between))
         else:
@@ -259,21 +259,21 @@ class Page:
     def _end_cell(self, tag: str, node: LexborNode) -> None:
         if not self._tables:
             return
-        inside, attributes = self._tables[-1], node.attributes
+        current, attributes = self._tables[-1], node.attributes
         blocks = self.write.end()
         if tag == "th":
-            inside.has_heads = True
-        if not inside.has_headings:
-            inside.has_headings = any(block.startswith("#") for block in blocks)
-        reach = (span(attributes.get("colspan")), span(attributes.get("rowspan"))) if attributes else (1, 1)
-        inside.rows[-1].append(Cell(blocks, *reach))
+            current.has_header_cells = True
+        if not current.has_headings:
+            current.has_headings = any(block.startswith("#") for block in blocks)
+        spans = (span(attributes.get("colspan")), span(attributes.get("rowspan"))) if attributes else (1, 1)
+        current.rows[-1].append(Cell(blocks, *spans))
 
     def _end_table(self) -> None:
         before = self.write.end()
         self.write.blocks.extend(before)
         inner = self._tables.pop()
         if self._tables:
-            self._tables[-1].height = max(self._tables[-1].height, inner.height + 1)
+            self._tables[-1].nesting = max(self._tables[-1].nesting, inner.nesting + 1)
         self.write.blocks.extend(inner.markdown())
 
     def _picture(self, node: LexborNode) -> None:
@@ -285,9 +285,9 @@ class Page:
     def _media(self, tag: str, node: LexborNode) -> None:
         source = node.attributes.get("src") or node.attributes.get("data") or ""
         if tag in {"object", "embed", "applet"} and source and not source.startswith("data:image"):
-            self._miss(f"embedded object {_short(source)}: not read")
+            self._add_missing(f"embedded object {_short(source)}: not read")
         elif tag in {"audio", "video"}:
-            self._miss(f"{tag} {_short(source)}: not read".replace("  ", " "))
+            self._add_missing(f"{tag} {_short(source)}: not read".replace("  ", " "))
 
     def _frame(self, node: LexborNode) -> None:
         attributes = node.attributes
@@ -295,10 +295,10 @@ class Page:
         if page and self._frames < MAX_FRAMES:
             self._page_inside(page)
         elif page or (attributes.get("src") or "about:").split(":")[0] not in {"about", "javascript"}:
-            self._miss(f"frame {_short(attributes.get('src') or 'in frames')}: not read")
+            self._add_missing(f"frame {_short(attributes.get('src') or 'nested too deeply')}: not read")
 
     def _page_inside(self, page: str) -> None:
-        from backburner.extraction.web.html import walk  # noqa: PLC0415 - the walk calls the page, and the page the walk
+        from backburner.extraction.web.html import walk  # noqa: PLC0415 - `walk` and `Page` call each other
 
         self.write.begin()
         inner = Page(self.write, framed=self._framed, with_local_links=self._with_local_links, frames=self._frames + 1)
@@ -310,13 +310,13 @@ class Page:
         self.notes.extend(inner.notes)
         self.pictures += inner.pictures
 
-    def _miss(self, note: str) -> None:
+    def _add_missing(self, note: str) -> None:
         self.notes.append(note)
         self.write.text(f" {missing(note)} ")
 
 
 def _number(value: str | None) -> int | None:
-    """A number that an attribute says, if it says one."""
+    """The number in an attribute; None if it is not one."""
     try:
         return int(value) if value else None
     except ValueError:
@@ -324,5 +324,5 @@ def _number(value: str | None) -> int | None:
 
 
 def _short(address: str) -> str:
-    """An address that is not too long for a note."""
+    """An address, shortened for a note."""
     return "in the page itself" if address.startswith("data:") else address[:100]

@@ -7,13 +7,13 @@ from selectolax.lexbor import LexborNode
 from backburner.extraction.markdown import TICKED, UNTICKED
 
 MAX_CHOICES = 20
-"""A longer list of choices is given by what is chosen, and how many there are besides."""
+"""Longer lists of choices are shown as the chosen ones and the number of others."""
 _UNSEEN = frozenset({"hidden", "password", "image", "file"})
 _TICKED = frozenset({"checkbox", "radio"})
 
 
 def input_text(attributes: dict[str, str | None]) -> str:
-    """What an `<input>` shows: its value, a tick, or what it asks for."""
+    """What an `<input>` shows: its value, a tick box, or its placeholder."""
     kind = (attributes.get("type") or "text").lower()
     if kind in _UNSEEN:
         return attributes.get("alt") or ""
@@ -23,7 +23,7 @@ def input_text(attributes: dict[str, str | None]) -> str:
 
 
 def choice_text(select: LexborNode) -> str:
-    """What a `<select>` shows: its choices with a tick at those that are chosen."""
+    """What a `<select>` shows: its choices, with the chosen ones ticked."""
     options = [
         (" ".join((option.attributes.get("label") or option.text()).split()), "selected" in option.attributes)
         for option in select.css("option")

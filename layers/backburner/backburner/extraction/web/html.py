@@ -1,7 +1,7 @@
-"""HTML as Markdown: everything that a page says, with its headings, lists, tables, links and forms.
+"""HTML as Markdown: all that a page says, with its headings, lists, tables, links and forms.
 
-The parser is Lexbor, which builds the tree that browsers build. The tree is walked without recursion, so that it may be
-as deep as it likes.
+The parser is Lexbor, which builds the same tree as browsers do. The tree is walked without recursion, so its depth
+does not matter.
 """
 
 import re
@@ -10,11 +10,12 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
-from backburner.extraction.web.elements import Framed, Page
+from backburner.extraction.markdown import counted
+from backburner.extraction.web.elements import FindFrame, Page
 from backburner.extraction.web.writer import Writer
 
 MAX_DEPTH = 10_000
-"""Elements in each other; the parser's time grows with the square of it."""
+"""How deep elements may be nested; parsing time grows with the square of it."""
 _HEAD_CHARS = 8192
 _XHTML = re.compile(r"""<\?xml\s|xmlns(?::(?P<prefix>[\w.-]+))?\s*=\s*["']http://www\.w3\.org/1999/xhtml""")
 _CLOSED = re.compile(r"""<([a-zA-Z][\w:.-]*)((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*/>""")
@@ -26,24 +27,23 @@ _UNCOUNTED = {
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
     "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "optgroup", "colgroup", "rt", "rp",
 }  # fmt: skip
-"""Elements that have no end, or whose end may be left out."""
+"""Elements without an end tag, or with an optional one."""
 
 
 def markdown_of(
-    page: str, *, with_title: bool = False, with_local_links: bool = True, framed: Framed = lambda _: None
+    page: str, *, with_title: bool = False, with_local_links: bool = True, framed: FindFrame = lambda _: None
 ) -> Extracted:
-    """The text of a page, or of a piece of one, as Markdown. Nothing of its body is left out in silence.
+    """The text of a page or a fragment, as Markdown. Nothing in its body is left out silently.
 
-    With `with_title` a page without a heading of the first level begins with its title. Without `with_local_links`
-    only addresses of other sites are kept. `framed` finds the page that a frame shows by its address, where there is
-    one at hand. A page of pictures only has no text, and a note that says so.
-    Raises `JobError` where it is nested too deeply to be parsed.
+    With `with_title`, a page without a level 1 heading begins with its title. Without `with_local_links`, only links to
+    other sites are kept. `framed` finds the page that a frame shows, by its address, if it is available. A page with
+    nothing but pictures has no text, and a note that says so. Raises `JobError` if elements are nested too deeply.
     """
     page = _as_html(page)
     if _depth(page) > MAX_DEPTH:
         raise JobError(
             Reason.UNREADABLE_DOCUMENT,
-            f"an HTML page with more than {MAX_DEPTH} elements in each other: save it again from a browser",
+            f"an HTML page with elements nested deeper than {MAX_DEPTH}: save it again from a browser",
         )
     tree = LexborHTMLParser(page)
     writer = Writer()
@@ -56,12 +56,12 @@ def markdown_of(
         title = " ".join((node.text() if (node := tree.css_first("head > title")) else "").split())
         text = f"# {title}\n\n{text}" if title and text else text or title
     if not text.strip() and reader.pictures:
-        return Extracted("", (f"{reader.pictures} pictures without text",))
+        return Extracted("", (f"{counted(reader.pictures, 'picture')} without text",))
     return Extracted(text, tuple(reader.notes))
 
 
 def walk(root: LexborNode, reader: Page) -> None:
-    """Tell a reader of every node below a root, in order, and of each element's end."""
+    """Call the reader for every node below a root, in order, and at the end of each element."""
     path = [root]
     node = root.child
     while True:
@@ -79,21 +79,21 @@ def walk(root: LexborNode, reader: Page) -> None:
 
 
 def _as_html(page: str) -> str:
-    """XHTML in the form that a parser of HTML understands: no elements closed in their own tag, no prefixes."""
+    """XHTML in a form that an HTML parser understands: no self-closing elements, no prefixes."""
     found = _XHTML.search(page, 0, _HEAD_CHARS)
     if found is None:
         return page
     if found["prefix"]:
         page = page.replace(f"<{found['prefix']}:", "<").replace(f"</{found['prefix']}:", "</")
-    return _CLOSED.sub(_opened, page)
+    return _CLOSED.sub(_with_end_tag, page)
 
 
-def _opened(tag: re.Match[str]) -> str:
+def _with_end_tag(tag: re.Match[str]) -> str:
     return tag[0] if tag[1].lower() in _WITHOUT_END else f"<{tag[1]}{tag[2]}></{tag[1]}>"
 
 
 def _depth(page: str) -> int:
-    """How many elements stand in each other at most, as far as their tags tell."""
+    """The maximum nesting of elements, judging by their tags."""
     depth = deepest = 0
     for tag in _TAG.finditer(page):
         if tag[2].lower() in _UNCOUNTED or tag[3]:

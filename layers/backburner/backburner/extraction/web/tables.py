@@ -1,4 +1,4 @@
-"""Tables of pages: a grid with merged cells, or a layout whose cells are read one after the other."""
+"""HTML tables: a grid with merged cells, or a layout whose cells are read one after another."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ _MAX_CELLS = 2_000_000
 
 @dataclass(slots=True)
 class Cell:
-    """A cell's blocks and how far it reaches."""
+    """A cell's blocks and its spans."""
 
     blocks: list[str]
     columns: int
@@ -18,20 +18,20 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """Its blocks line by line; a table in it as one line for each of its rows."""
+        """Its blocks line by line, with a table inside it as one line per row."""
         return "\n".join(_flat(block) if block.startswith("| ") else block for block in self.blocks)
 
 
 @dataclass
 class Table:
-    """A table as it is read."""
+    """A table being read."""
 
     rows: list[list[Cell]] = field(default_factory=list)
-    has_heads: bool = False
-    """Whether its author marked cells as heads: then it is no layout."""
+    has_header_cells: bool = False
+    """Whether it has header cells, so that it is not a layout table."""
     has_headings: bool = False
-    height: int = 0
-    """How many tables stand in each other in its cells at most."""
+    nesting: int = 0
+    """How deep tables are nested in its cells."""
 
     def markdown(self) -> list[str]:
         """The table as blocks."""
@@ -46,14 +46,14 @@ class Table:
 
     def _is_layout(self) -> bool:
         widest = max((sum(cell.columns for cell in row) for row in self.rows), default=0)
-        is_nested = self.height > (1 if self.has_heads else 0)
-        return is_nested or (not self.has_heads and (self.has_headings or widest <= 1))
+        is_nested = self.nesting > (1 if self.has_header_cells else 0)
+        return is_nested or (not self.has_header_cells and (self.has_headings or widest <= 1))
 
     def _grid(self) -> list[list[str]]:
-        """The texts where they stand; what a merged cell covers besides its first place is empty."""
+        """The texts by position; cells covered by a merged cell are empty."""
         grid: list[list[str]] = []
         covered: dict[int, int] = {}
-        places = 0
+        count = 0
         for cells in self.rows:
             row: list[str] = []
             below: dict[int, int] = {}
@@ -66,20 +66,20 @@ class Table:
             _skip_covered(row, covered)
             covered = {column: left - 1 for column, left in covered.items() if left > 1} | below
             grid.append(row)
-            places += len(row)
-            if places > _MAX_CELLS:
+            count += len(row)
+            if count > _MAX_CELLS:
                 return [[cell.text for cell in cells] for cells in self.rows]
         return grid
 
 
 def _skip_covered(row: list[str], covered: dict[int, int]) -> None:
-    """Leave out the places that a cell further up covers."""
+    """Add empty cells where a cell above spans into this row."""
     while covered.get(len(row), 0):
         row.append("")
 
 
 def span(value: str | None) -> int:
-    """How many rows or columns an attribute says; 1 where it says nothing sensible."""
+    """The number of rows or columns in an attribute; 1 if it is not a sensible number."""
     if not value:
         return 1
     try:
@@ -89,6 +89,6 @@ def span(value: str | None) -> int:
 
 
 def _flat(rows: str) -> str:
-    """A pipe table without its pipes."""
+    """A pipe table without pipes."""
     lines = (line.strip("|").strip() for line in rows.split("\n") if not line.startswith("| ---"))
     return "\n".join(line.replace(" | ", "; ") for line in lines)

@@ -1,1 +1,1 @@
-"""Word documents (DOCX and its kin) as Markdown: what Word shows, once and in order, and a note for what is missing."""
+"""Word documents (DOCX and the like) as Markdown: what Word shows, once and in order, with notes on gaps."""

@@ -1,4 +1,4 @@
-"""What a text is made of, and how it stands in Markdown: on the page, and within a cell, where there is one line."""
+"""The blocks of a text, and how they become Markdown: on the page, or inside a cell, which is a single line."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _RULE = re.compile(r"\|(?: --- \|)+")
 
 
 class Block(NamedTuple):
-    """A paragraph; a heading if it has a level of one, an item of a list if it has a depth, a table if it has rows."""
+    """A paragraph; a heading if it has a heading level, a list item if it has a depth, a table if it has rows."""
 
     text: str
     heading: int = 0
@@ -22,31 +22,31 @@ class Block(NamedTuple):
 
     @property
     def labelled(self) -> str:
-        """The text behind its number; a word does not grow together with it, even if Word leaves no gap."""
+        """The text after its number, separated from it if it begins with a letter, even if Word leaves no gap."""
         gap = " " if self.text[:1].isalnum() else self.gap
         return f"{self.label}{gap}{self.text}".strip() if self.label else self.text
 
 
 class Blocks(Protocol):
-    """Where blocks go."""
+    """A receiver of blocks."""
 
     def add(self, block: Block) -> None:
-        """One more."""
+        """Add a block."""
 
 
 class Page:
-    """Blocks as Markdown. Items follow each other without an empty line, each below the one that it belongs to.
+    """Blocks as Markdown. List items follow each other without an empty line, indented below their parent item.
 
-    The first item of a list stands at the margin whatever its level, so none is ever taken for code.
+    The first item of a list is never indented, whatever its level, so that it is not taken for code.
     """
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._above: list[tuple[int, int]] = []
-        """Levels of the items that the next one may stand below, each with the width of its label."""
+        """Levels and label widths of the items that the next one may be below."""
 
     def add(self, block: Block) -> None:
-        """One more; nothing for an empty one."""
+        """Add a block, unless it is empty."""
         if block.depth is None:
             text = table(block.rows).rstrip("\n") if block.rows else block.labelled.strip()
             if block.heading and text:
@@ -63,7 +63,7 @@ class Page:
         self._write(margin + block.labelled.strip().replace("\n", f"\n{margin}"), "\n\n" if is_first else "\n")
 
     def text(self) -> str:
-        """All of it."""
+        """The whole page."""
         return "".join(self._pieces)
 
     def _write(self, text: str, gap: str) -> None:
@@ -72,17 +72,17 @@ class Page:
 
 
 class Cell:
-    """Blocks that stand together in a cell, a note, a text box; a list of them, or lines without structure."""
+    """Blocks inside a cell, a note or a text box, as a list or as plain lines."""
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
 
     def add(self, block: Block) -> None:
-        """One more."""
+        """Add a block."""
         self.blocks.append(block)
 
     def flat(self) -> str:
-        """A line for each paragraph, and for each row of a table."""
+        """One line per paragraph and per table row."""
         lines = []
         for block in self.blocks:
             if block.rows:

@@ -1,6 +1,6 @@
-"""Formulas (OMML) in a line of text that people write in plain text too: (a+b)/2, x^2, √(y), ∑_(i=1)^n x_i."""
+"""Formulas (OMML) on one line, as people write them in plain text: (a+b)/2, x^2, √(y), ∑_(i=1)^n x_i."""
 
-# ruff: noqa: RUF001 - accents and signs are what this is about
+# ruff: noqa: RUF001 - accents and mathematical symbols are what this is about
 
 import unicodedata
 from collections.abc import Callable
@@ -8,18 +8,18 @@ from collections.abc import Callable
 from backburner.extraction.xmltree import Element, attribute, local_name
 
 _MAX_NESTED = 80
-"""Levels of fractions in fractions; below them the text stands without structure."""
+"""How deep fractions may be nested; deeper text has no structure."""
 _DROPPED = ("del", "moveFrom", "delText")
 _BAR_BELOW, _BAR_ABOVE = "\u0332", "\u0305"
 _COMBINING = {
     "^": "\u0302", "ˆ": "\u0302", "~": "\u0303", "˜": "\u0303", "¯": "\u0304", "˙": "\u0307", "¨": "\u0308",
     "ˇ": "\u030c", "´": "\u0301", "`": "\u0300", "˘": "\u0306", "→": "\u20d7",
 }  # fmt: skip
-"""Accents as letters of their own, and as what combines with the letter before."""
+"""Accents, and the combining characters for them."""
 
 
 def formula_lines(element: Element) -> list[str]:
-    """A formula (`m:oMath`) in a line, a displayed block of them (`m:oMathPara`) in a line each."""
+    """A formula (`m:oMath`) on one line, or a block of formulas (`m:oMathPara`) on one line each."""
     is_block = local_name(element) == "oMathPara"
     formulas = [one for one in element if local_name(one) == "oMath"] if is_block else [element]
     lines = (" ".join(_inside(formula, 0).split()) for formula in formulas)
@@ -27,7 +27,7 @@ def formula_lines(element: Element) -> list[str]:
 
 
 def _inside(element: Element, depth: int) -> str:
-    """What stands in an element, one behind the other."""
+    """The contents of an element, in order."""
     if depth > _MAX_NESTED:
         return "".join(one.text or "" for one in element.iter() if local_name(one) == "t")
     return "".join(_one(child, depth + 1) for child in element)
@@ -50,8 +50,8 @@ def _part(element: Element, name: str, depth: int) -> str:
     return "" if found is None else _inside(found, depth)
 
 
-def _said(element: Element, name: str) -> str | None:
-    """The value of a property, which stands in `m:…Pr`."""
+def _property(element: Element, name: str) -> str | None:
+    """The value of a property in `m:…Pr`."""
     for properties in element:
         if local_name(properties).endswith("Pr"):
             for one in properties:
@@ -61,7 +61,7 @@ def _said(element: Element, name: str) -> str | None:
 
 
 def _grouped(text: str) -> str:
-    """In parentheses unless it is one number, one letter or a word of one script, or has them already."""
+    """In parentheses, unless it is a number, a letter or a word in capitals, or already has them."""
     text = text.strip()
     is_plain = text.replace(".", "").replace(",", "").isdigit() or (
         text.isalpha() and (len(text) == 1 or text.isupper())
@@ -73,16 +73,16 @@ def _is_enclosed(text: str) -> bool:
     if not (text.startswith("(") and text.endswith(")")):
         return False
     open_ones = 0
-    for place, char in enumerate(text):
+    for index, char in enumerate(text):
         open_ones += (char == "(") - (char == ")")
         if open_ones == 0:
-            return place == len(text) - 1
+            return index == len(text) - 1
     return False
 
 
 def _fraction(element: Element, depth: int) -> str:
     above, below = _part(element, "num", depth), _part(element, "den", depth)
-    if _said(element, "type") == "noBar":
+    if _property(element, "type") == "noBar":
         return f"({above} over {below})"
     return f"{_grouped(above)}/{_grouped(below)}"
 
@@ -109,16 +109,15 @@ def _radical(element: Element, depth: int) -> str:
 
 
 def _nary(element: Element, depth: int) -> str:
-    sign = _said(element, "chr")
-    return f"{'∫' if sign is None else sign}{_scripts(element, depth)} {_grouped(_part(element, 'e', depth))}"
+    symbol = _property(element, "chr")
+    return f"{'∫' if symbol is None else symbol}{_scripts(element, depth)} {_grouped(_part(element, 'e', depth))}"
 
 
 def _delimited(element: Element, depth: int) -> str:
-    begin, mark, end = (_said(element, name) for name in ("begChr", "sepChr", "endChr"))
+    begin, separator, end = (_property(element, name) for name in ("begChr", "sepChr", "endChr"))
     parts = (_inside(child, depth) for child in element if local_name(child) == "e")
-    return (
-        f"{'(' if begin is None else begin}{('|' if mark is None else mark).join(parts)}{')' if end is None else end}"
-    )
+    inside = ("|" if separator is None else separator).join(parts)
+    return f"{'(' if begin is None else begin}{inside}{')' if end is None else end}"
 
 
 def _matrix(element: Element, depth: int) -> str:
@@ -147,22 +146,22 @@ def _limit_above(element: Element, depth: int) -> str:
 
 
 def _accented(element: Element, depth: int) -> str:
-    sign = _said(element, "chr")
-    return _over(_part(element, "e", depth), "\u0302" if sign is None else _COMBINING.get(sign, sign))
+    accent = _property(element, "chr")
+    return _over(_part(element, "e", depth), "\u0302" if accent is None else _COMBINING.get(accent, accent))
 
 
 def _barred(element: Element, depth: int) -> str:
-    return _over(_part(element, "e", depth), _BAR_ABOVE if _said(element, "pos") == "top" else _BAR_BELOW)
+    return _over(_part(element, "e", depth), _BAR_ABOVE if _property(element, "pos") == "top" else _BAR_BELOW)
 
 
 def _bracketed(element: Element, depth: int) -> str:
-    """A brace or an arrow above or below: named after what it spans, if it is no brace."""
-    sign, inside = _said(element, "chr"), _part(element, "e", depth)
-    return inside if sign in (None, "⏟", "⏞", "") else f"{inside}{sign}"
+    """Something under or over a brace or an arrow; an arrow is written after it."""
+    symbol, inside = _property(element, "chr"), _part(element, "e", depth)
+    return inside if symbol in (None, "⏟", "⏞", "") else f"{inside}{symbol}"
 
 
 def _over(text: str, mark: str) -> str:
-    """A single letter with its accent; more than one in parentheses with the accent behind."""
+    """A single letter combined with its accent; longer text in parentheses, followed by the accent."""
     text = text.strip()
     if len(text) == 1 and len(mark) == 1 and unicodedata.combining(mark):
         return unicodedata.normalize("NFC", text + mark)

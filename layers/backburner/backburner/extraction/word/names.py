@@ -1,4 +1,4 @@
-"""Names in WordprocessingML: in either of its two namespaces, with any prefix."""
+"""Names in WordprocessingML, in either of its two namespaces."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from backburner.extraction.xmltree import Element, attribute
 TRANSITIONAL = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"
 MARKUP = "http://schemas.openxmlformats.org/markup-compatibility/2006"
-"""Of `AlternateContent`, which says the same twice."""
+"""The namespace of `AlternateContent`, which offers the same content in several versions."""
 MATH = (
     "http://schemas.openxmlformats.org/officeDocument/2006/math",
     "http://purl.oclc.org/ooxml/officeDocument/math",
@@ -20,45 +20,45 @@ _RELATIONS = (
 
 
 def word(*names: str) -> tuple[str, ...]:
-    """Full tags of these names, in both namespaces."""
+    """The full tags for these names, in both namespaces."""
     return tuple(f"{{{space}}}{name}" for space in (TRANSITIONAL, STRICT) for name in names)
 
 
 def child(element: Element, name: str) -> Element | None:
-    """The first child of such a name; None if there is none."""
+    """The first child with this name; None if there is none."""
     return next(element.iterchildren(f"{{{TRANSITIONAL}}}{name}", f"{{{STRICT}}}{name}"), None)
 
 
 def children(element: Element, name: str) -> Iterator[Element]:
-    """All children of such a name."""
+    """All children with this name."""
     return element.iterchildren(*word(name))
 
 
 def value(element: Element, name: str = "val") -> str | None:
-    """An attribute; None where there is none."""
+    """The value of an attribute; None if absent."""
     found = element.get(f"{{{TRANSITIONAL}}}{name}")
     return attribute(element, name) if found is None else found
 
 
-def relation_id(element: Element, name: str = "id") -> str:
-    """An attribute that refers to a relationship: `r:id`, never `w:id`; "" where there is none."""
+def relationship_id(element: Element, name: str = "id") -> str:
+    """The relationship id in an attribute: `r:id`, never `w:id`; "" if absent."""
     return next((found for space in _RELATIONS if (found := element.get(f"{{{space}}}{name}"))), "")
 
 
 def number(text: str | None) -> int | None:
     """A whole number of at most nine digits; None for anything else."""
     digits = (text or "").strip().removeprefix("-")
-    most_digits = 9
-    is_number = digits.isascii() and digits.isdigit() and len(digits) <= most_digits
+    max_digits = 9
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= max_digits
     return int(text or "") if is_number else None
 
 
 def switch(properties: Element, name: str) -> bool | None:
-    """Whether something is switched on or off; None where nothing is said."""
+    """Whether a property is switched on or off; None if it is absent."""
     found = child(properties, name)
     return None if found is None else is_on(found)
 
 
 def is_on(element: Element) -> bool:
-    """Whether a switch is on: it is unless it says otherwise."""
+    """Whether a switch is on, which it is unless it says otherwise."""
     return value(element) not in ("0", "false", "off", "none")

@@ -1,24 +1,24 @@
-"""A paragraph: its runs, fields, links, notes, formulas and drawings, in their order and once."""
+"""A paragraph: its runs, fields, links, notes, formulas and drawings, in order and once."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from backburner.extraction.markdown import TICKED, UNTICKED
-from backburner.extraction.signfonts import is_symbol_font, symbol
+from backburner.extraction.symbolfonts import is_symbol_font, symbol
 from backburner.extraction.word.blocks import Block
 from backburner.extraction.word.drawings import Drawings
 from backburner.extraction.word.fields import Field, without_result
 from backburner.extraction.word.formulas import formula_lines
-from backburner.extraction.word.names import DRAWING, MARKUP, MATH, child, relation_id, value, word
-from backburner.extraction.word.runs import ABOVE, BELOW, BOLD, HIDDEN, ITALIC, STRUCK, Piece, linked, marked
+from backburner.extraction.word.names import DRAWING, MARKUP, MATH, child, relationship_id, value, word
+from backburner.extraction.word.runs import ABOVE, BELOW, BOLD, HIDDEN, ITALIC, STRUCK, Piece, linked, with_marks
 from backburner.extraction.word.styles import PLAIN, RunStyle, fonts_of, run_style
 from backburner.extraction.xmltree import Element, local_name
 
 if TYPE_CHECKING:
     from backburner.extraction.word.story import Story
 
-Deeper = tuple[Iterator[Element], Callable[[], Any] | None] | None
-"""What is to be read further, and what to do at its end: that may have something read further in turn."""
+Descent = tuple[Iterator[Element], Callable[[], Any] | None] | None
+"""Elements to read next, and what to do after them, which may return further elements to read."""
 _SHOWN = frozenset(
     {
         *word("t", "sym", "fldChar", "control", "tab", "br", "footnoteReference", "contentPart"),
@@ -29,59 +29,59 @@ _SHOWN = frozenset(
 _SHOWN_NAMES = frozenset({"chart", "relIds", "imagedata", "textpath", "OLEObject"})
 _HYPHEN, _SOFT_HYPHEN = "-", "\u00ad"
 _PROPERTIES, _FONTS = frozenset(word("rPr")), frozenset(word("rFonts"))
-_LOOKS = frozenset(word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "position", "rStyle"))
+_EFFECTIVE = frozenset(word("b", "i", "strike", "dstrike", "vanish", "vertAlign", "position", "rStyle"))
 
 
 class Paragraph:
-    """Reads paragraphs one after the other; fields may reach from one into others."""
+    """Reads paragraphs one after another; fields may span several."""
 
     def __init__(self, story: "Story") -> None:
         self._story = story
-        self._setting = story.setting
+        self._context = story.context
         self._drawings = Drawings(story)
         self._fields: list[Field] = []
         self._suppressed = 0
-        """How many of the fields are still at their instructions."""
+        """How many open fields have not reached their results."""
         self._pieces: list[Piece] = []
         self._count = 0
         self._before: list[Block] = []
-        self._behind: list[Block] = []
+        self._after: list[Block] = []
         self._base = PLAIN
         self._mark, self._font, self._base_font = 0, "", ""
-        self._is_behind_comment = False
-        self._handlers = self._handled()
+        self._is_after_comment = False
+        self._handlers = self._build_handlers()
 
     def read(self, element: Element, base: RunStyle) -> tuple[list[Block], list[Piece], list[Block]]:
-        """What stands before a paragraph (text boxes at its beginning), in it, and behind it."""
-        self._pieces, self._before, self._behind, self._base = [], [], [], base
+        """The blocks before a paragraph (text boxes at its start), its pieces, and the blocks after it."""
+        self._pieces, self._before, self._after, self._base = [], [], [], base
         self._base_font = _symbol_font(base.font)
-        self._is_behind_comment = False
+        self._is_after_comment = False
         self._count += 1
         self._walk(element)
         if self._suppressed:
             self.add("\n")
-        return self._before, self._pieces, self._behind
+        return self._before, self._pieces, self._after
 
     def unfinished(self) -> str:
-        """What was held back in fields that never came to their results."""
+        """The text held back in fields that never reached their results."""
         return "\n".join(text for one in self._fields if (text := "".join(one.held).strip()))
 
-    def branch(self, alternatives: Element) -> list[Element]:
-        """The one of several ways of saying the same (`mc:AlternateContent`) that says most to us."""
+    def best_version(self, alternatives: Element) -> list[Element]:
+        """The best of several versions of the same content (`mc:AlternateContent`)."""
         found = [one for one in alternatives if local_name(one) in ("Choice", "Fallback")]
         return [next((one for one in found if _has_content(one)), *found[:1])] if found else []
 
     def add(self, text: str, mark: int = 0) -> None:
-        """Text at this place, unless it stands among a field's instructions."""
+        """Text here, unless it is among a field's instructions."""
         if self._suppressed:
             next(one for one in self._fields if not one.is_result).held.append(text)
         else:
             self._pieces.append((text, mark))
 
-    def put_aside(self, blocks: list[Block]) -> None:
-        """Blocks that are not of a line: before the paragraph if nothing of it has been read yet."""
+    def add_aside(self, blocks: list[Block]) -> None:
+        """Blocks outside the line: before the paragraph if none of its text has been read, else after it."""
         is_first = not any(text.strip() for text, _ in self._pieces)
-        (self._before if is_first else self._behind).extend(blocks)
+        (self._before if is_first else self._after).extend(blocks)
 
     def _walk(self, root: Element) -> None:
         handlers = self._handlers
@@ -91,15 +91,15 @@ class Paragraph:
             element = next(elements, None)
             if element is None:
                 stack.pop()
-                deeper = at_end() if at_end else None
+                descent = at_end() if at_end else None
             else:
                 handler = handlers.get(element.tag)
-                deeper = handler(element) if handler else (iter(element), None) if len(element) else None
-            if deeper:
-                stack.append(deeper)
+                descent = handler(element) if handler else (iter(element), None) if len(element) else None
+            if descent:
+                stack.append(descent)
 
-    def _handled(self) -> dict[Any, Callable[[Element], Deeper]]:
-        by_name: dict[str, Callable[[Element], Deeper]] = {
+    def _build_handlers(self) -> dict[Any, Callable[[Element], Descent]]:
+        by_name: dict[str, Callable[[Element], Descent]] = {
             "r": self._run, "t": self._text, "sym": self._symbol, "fldChar": self._field_mark,
             "fldSimple": self._simple_field, "instrText": self._instruction, "hyperlink": self._link,
             "ruby": self._ruby, "sdt": self._control, "txbxContent": self._text_box, "subDoc": self._subdocument,
@@ -109,7 +109,7 @@ class Paragraph:
         skipped = (
             "pPr", "rPr", "del", "moveFrom", "sdtPr", "sdtEndPr", "delText", "delInstrText", "softHyphen", "rubyPr",
         )  # fmt: skip
-        found: dict[str, Callable[[Element], Deeper]] = {}
+        found: dict[str, Callable[[Element], Descent]] = {}
         for name, handler in by_name.items():
             found |= dict.fromkeys(word(name), handler)
         for name, text in plain.items():
@@ -119,25 +119,25 @@ class Paragraph:
         found[f"{{{MARKUP}}}AlternateContent"] = self._alternatives
         return found | self._drawings.handlers(self)
 
-    def _adding(self, text: str) -> Callable[[Element], Deeper]:
+    def _adding(self, text: str) -> Callable[[Element], Descent]:
         def add(_: Element) -> None:
             self.add(text, self._mark & (HIDDEN | STRUCK))
 
         return add
 
-    def _run(self, element: Element) -> Deeper:
+    def _run(self, element: Element) -> Descent:
         first = element[0] if len(element) else None
         self._mark, self._font = 0, self._base_font
         properties = first if first is not None and first.tag in _PROPERTIES else None
-        if self._base.is_hidden or (properties is not None and any(map(_has_look, properties))):
-            self._look(properties)
+        if self._base.is_hidden or (properties is not None and any(map(_has_effect, properties))):
+            self._apply_formatting(properties)
         return iter(element), None
 
-    def _look(self, properties: Element | None) -> None:
+    def _apply_formatting(self, properties: Element | None) -> None:
         own = run_style(properties)
         style = None if properties is None else child(properties, "rStyle")
         if style is not None:
-            own = own.over(self._setting.styles.of_run(value(style) or ""))
+            own = own.over(self._context.styles.of_run(value(style) or ""))
         is_hidden = self._base.is_hidden if own.is_hidden is None else own.is_hidden
         height = {"superscript": ABOVE, "subscript": BELOW}.get(own.height or "", 0)
         self._mark = (
@@ -156,21 +156,21 @@ class Paragraph:
             text = "".join(symbol(ord(char), self._font) or self._unknown(ord(char), self._font) for char in text)
         if not self._story.has_text and text.strip():
             self._story.has_text = True
-        if self._is_behind_comment:
+        if self._is_after_comment:
             text = f" {text}" if text[0].isalnum() else text
-            self._is_behind_comment = False
+            self._is_after_comment = False
         self.add(text, self._mark)
 
     def _symbol(self, element: Element) -> None:
         font, code = value(element, "font") or "", value(element, "char") or ""
         try:
-            sign = symbol(int(code, 16), font)
+            character = symbol(int(code, 16), font)
         except (ValueError, OverflowError):
-            sign = None
-        self.add(sign or self._setting.missing(f"symbol {code[:8]} of {font[:40]}: not known"), self._mark)
+            character = None
+        self.add(character or self._context.missing(f"symbol {code[:8]} in font {font[:40]}: unknown"), self._mark)
 
     def _unknown(self, code: int, font: str) -> str:
-        return self._setting.missing(f"symbol {code:X} of {font}: not known")
+        return self._context.missing(f"symbol {code:X} in font {font}: unknown")
 
     def _field_mark(self, element: Element) -> None:
         kind = value(element, "fldCharType")
@@ -178,53 +178,57 @@ class Paragraph:
             self._fields.append(Field(child(element, "ffData"), self._count, len(self._pieces)))
             self._suppressed += 1
         elif self._fields and kind == "separate" and not self._fields[-1].is_result:
-            begun = self._fields[-1]
-            begun.is_result, begun.paragraph, begun.piece = True, self._count, len(self._pieces)
+            open_field = self._fields[-1]
+            open_field.is_result, open_field.paragraph, open_field.piece = True, self._count, len(self._pieces)
             self._suppressed -= 1
         elif self._fields and kind == "end":
-            begun = self._fields.pop()
-            self._suppressed -= not begun.is_result
-            self._end_field(begun)
+            open_field = self._fields.pop()
+            self._suppressed -= not open_field.is_result
+            self._end_field(open_field)
 
-    def _end_field(self, begun: Field) -> None:
-        is_here = begun.paragraph == self._count
-        result = marked(self._pieces[begun.piece :]) if is_here and begun.is_result and not self._suppressed else ""
-        if begun.is_result and (not is_here or self._suppressed):
+    def _end_field(self, open_field: Field) -> None:
+        is_same_paragraph = open_field.paragraph == self._count
+        result = (
+            with_marks(self._pieces[open_field.piece :])
+            if is_same_paragraph and open_field.is_result and not self._suppressed
+            else ""
+        )
+        if open_field.is_result and (not is_same_paragraph or self._suppressed):
             return
         if not result.strip():
-            shown = without_result(begun)
-            self.add(self._setting.missing(shown.missing) if shown.missing else shown.text)
-        elif begun.address:
-            self._pieces[begun.piece :] = [(linked(result, begun.address), 0)]
+            shown = without_result(open_field)
+            self.add(self._context.missing(shown.missing) if shown.missing else shown.text)
+        elif open_field.address:
+            self._pieces[open_field.piece :] = [(linked(result, open_field.address), 0)]
 
     def _instruction(self, element: Element) -> None:
         if self._fields and not self._fields[-1].is_result:
             self._fields[-1].instruction.append(element.text or "")
 
-    def _simple_field(self, element: Element) -> Deeper:
-        begun = Field(None, self._count, len(self._pieces), [value(element, "instr") or ""])
-        begun.is_result = True
-        return iter(element), lambda: self._end_field(begun)
+    def _simple_field(self, element: Element) -> Descent:
+        open_field = Field(None, self._count, len(self._pieces), [value(element, "instr") or ""])
+        open_field.is_result = True
+        return iter(element), lambda: self._end_field(open_field)
 
-    def _link(self, element: Element) -> Deeper:
-        relation = self._story.relations.get(relation_id(element))
+    def _link(self, element: Element) -> Descent:
+        relationship = self._story.relationships.get(relationship_id(element))
         anchor = value(element, "anchor")
-        if relation is None or not relation.is_external:
+        if relationship is None or not relationship.is_external:
             return iter(element), None
-        address = relation.target + (f"#{anchor}" if anchor else "")
-        begin = len(self._pieces)
+        address = relationship.target + (f"#{anchor}" if anchor else "")
+        first = len(self._pieces)
 
         def end() -> None:
             if not self._suppressed:
-                self._pieces[begin:] = [(linked(marked(self._pieces[begin:]), address), 0)]
+                self._pieces[first:] = [(linked(with_marks(self._pieces[first:]), address), 0)]
 
         return iter(element), end
 
-    def _ruby(self, element: Element) -> Deeper:
-        """A word with its reading above: the reading stands in parentheses behind it."""
+    def _ruby(self, element: Element) -> Descent:
+        """A word with its phonetic reading, which follows it in parentheses."""
         base, reading = child(element, "rubyBase"), child(element, "rt")
 
-        def end() -> Deeper:
+        def end() -> Descent:
             if reading is None:
                 return None
             self.add("(")
@@ -232,32 +236,32 @@ class Paragraph:
 
         return iter(() if base is None else base), end
 
-    def _control(self, element: Element) -> Deeper:
-        """A content control; a box whose sign is not text says by itself whether it is ticked."""
+    def _control(self, element: Element) -> Descent:
+        """A content control; a check box without a character of its own stores whether it is ticked."""
         properties = child(element, "sdtPr")
         found = [] if properties is None else [one for one in properties if local_name(one) == "checkbox"]
         if not found:
             return iter(element), None
         ticked = next((one for one in found[0] if local_name(one) == "checked"), None)
         is_ticked = ticked is not None and value(ticked) not in ("0", "false", "off")
-        begin = len(self._pieces)
+        first = len(self._pieces)
 
         def end() -> None:
-            if not "".join(text for text, _ in self._pieces[begin:]).strip():
+            if not "".join(text for text, _ in self._pieces[first:]).strip():
                 self.add(TICKED if is_ticked else UNTICKED)
 
         return iter(element), end
 
     def _note(self, element: Element) -> None:
         kind = local_name(element).removesuffix("Reference")
-        self.add(self._setting.mark(kind, value(element, "id") or ""))
+        self.add(self._context.mark(kind, value(element, "id") or ""))
 
     def _comment(self, element: Element) -> None:
-        text = self._setting.comments(value(element, "id") or "")
+        text = self._context.comments(value(element, "id") or "")
         if text:
             before = self._pieces[-1][0] if self._pieces else " "
             self.add(text if before[-1:].isspace() else f" {text}")
-            self._is_behind_comment = True
+            self._is_after_comment = True
 
     def _formula(self, element: Element) -> None:
         lines = formula_lines(element)
@@ -265,23 +269,23 @@ class Paragraph:
         self.add("\n".join(lines))
 
     def _text_box(self, element: Element) -> None:
-        self.put_aside(self._story.nested(element))
+        self.add_aside(self._story.nested(element))
 
     def _subdocument(self, element: Element) -> None:
-        self.put_aside([Block(self._story.chunk(element))])
+        self.add_aside([Block(self._story.inner_document(element))])
 
-    def _alternatives(self, element: Element) -> Deeper:
-        branch = self.branch(element)
-        return (iter(branch[0]), None) if branch else None
+    def _alternatives(self, element: Element) -> Descent:
+        best_version = self.best_version(element)
+        return (iter(best_version[0]), None) if best_version else None
 
 
 def _skip(_: Element) -> None:
-    """What is not shown: properties, and what was deleted or moved away."""
+    """Skip what is not shown: properties, and what was deleted or moved away."""
 
 
-def _has_look(element: Element) -> bool:
-    """Whether a property of a run has any effect on its text: most only say how it is printed."""
-    return element.tag in _LOOKS or (element.tag in _FONTS and any(map(is_symbol_font, fonts_of(element))))
+def _has_effect(element: Element) -> bool:
+    """Whether a run property affects its text: most only affect how it is printed."""
+    return element.tag in _EFFECTIVE or (element.tag in _FONTS and any(map(is_symbol_font, fonts_of(element))))
 
 
 def _symbol_font(font: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Tables that are being read: cells, rows and tables as they begin and end, tables in cells of tables too."""
+"""Tables, including nested ones, as their cells, rows and ends are read."""
 
 from dataclasses import dataclass, field
 
@@ -7,14 +7,14 @@ from backburner.extraction.word.names import child, number, value
 from backburner.extraction.xmltree import Element
 
 _MAX_COLUMNS = 1000
-"""More than Word allows in a row; a span beyond it is a mistake or an attack."""
+"""More than Word allows in a row; a larger span is a mistake or an attack."""
 
 
 @dataclass
 class _Row:
     cells: list[str] = field(default_factory=list)
     before: int = 0
-    behind: int = 0
+    after: int = 0
     is_deleted: bool = False
     cell: Cell = field(default_factory=Cell)
     span: int = 1
@@ -31,7 +31,7 @@ class _Table:
 
 
 class Tables:
-    """The tables that have begun, the innermost last."""
+    """The open tables, innermost last."""
 
     def __init__(self) -> None:
         self._open: list[_Table] = []
@@ -40,7 +40,7 @@ class Tables:
         return bool(self._open)
 
     def begin(self, name: str, blocks: Blocks) -> Blocks:
-        """A table, a row or a cell begins; where its blocks go."""
+        """Begin a table, row or cell; returns where its blocks go."""
         if name == "tbl":
             self._open.append(_Table(blocks))
         elif self._open and name == "tr":
@@ -52,25 +52,25 @@ class Tables:
         return blocks
 
     def end(self, name: str, blocks: Blocks) -> Blocks:
-        """It ends; where the next blocks go. Deleted rows and cells are left out."""
+        """End a table, row or cell; returns where the next blocks go. Deleted rows and cells are left out."""
         if not self._open:
             return blocks
         table = self._open[-1]
         if name == "tc":
             self._end_cell(table)
         elif name == "tr" and not table.row.is_deleted and table.row.cells:
-            table.rows.append([""] * table.row.before + table.row.cells + [""] * table.row.behind)
+            table.rows.append([""] * table.row.before + table.row.cells + [""] * table.row.after)
         elif name == "tbl":
             self._open.pop()
             self._write(table)
         return table.outer if name != "tr" else blocks
 
-    def look(self, properties: Element) -> None:
-        """What `w:trPr` or `w:tcPr` says of the row or the cell that has begun."""
+    def apply_properties(self, properties: Element) -> None:
+        """Apply `w:trPr` or `w:tcPr` to the open row or cell."""
         row = self._open[-1].row
-        for name, places in (("gridBefore", "before"), ("gridAfter", "behind"), ("gridSpan", "span")):
+        for name, attribute in (("gridBefore", "before"), ("gridAfter", "after"), ("gridSpan", "span")):
             if (found := child(properties, name)) is not None:
-                setattr(row, places, min(number(value(found)) or 0, _MAX_COLUMNS))
+                setattr(row, attribute, min(number(value(found)) or 0, _MAX_COLUMNS))
         row.is_deleted = row.is_deleted or child(properties, "del") is not None
         row.is_cell_deleted = child(properties, "cellDel") is not None
 
@@ -84,7 +84,7 @@ class Tables:
             table.first = row.cell if table.cells == 1 else Cell()
 
     def _write(self, table: _Table) -> None:
-        """A table of one cell is a box around its text."""
+        """Write a table; one with a single cell is only a frame around its text."""
         if table.cells == 1:
             for block in table.first.blocks:
                 table.outer.add(block)

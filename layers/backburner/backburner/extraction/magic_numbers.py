@@ -1,8 +1,8 @@
-"""Marks by which files are known that hold no text: pictures, sounds, films, archives, programs."""
+"""Magic numbers of files that hold no text: pictures, sounds, films, archives, programs."""
 
 _FIRST_BLANK, _LAST_ASCII = 0x09, 0x7F
 
-MARKS = (
+MAGIC_NUMBERS = (
     (0, b"\x89PNG", "a picture (PNG)"),
     (0, b"\xff\xd8\xff", "a picture (JPEG)"),
     (0, b"GIF8", "a picture (GIF)"),
@@ -37,19 +37,19 @@ MARKS = (
     (0, b"PAR1", "a table (Parquet)"),
     (0, b"\xcf\xad\x12\xfe", "an Outlook Express folder (DBX): export its mails as EML"),
 )
-"""Where a mark stands, the mark, and what it says: asked only of what is no text, for some marks are plain letters."""
+"""Offset, magic number, and what the file is. Some are plain letters, so use them only on what is not text."""
 
 
-def marked(body: bytes) -> str | None:
-    """What a file is by its mark; None if it has none of these."""
-    return next((what for place, mark, what in MARKS if body.startswith(mark, place)), None)
+def identified(body: bytes) -> str | None:
+    """What a file is by its magic number; None if it has none of these."""
+    return next((what for offset, mark, what in MAGIC_NUMBERS if body.startswith(mark, offset)), None)
 
 
 def is_binary(body: bytes) -> bool:
-    """Whether bytes begin with a mark that no text begins with, so that nobody need look at the rest of them."""
-    return any(body.startswith(mark, place) for place, mark, _ in MARKS if _is_no_word(mark))
+    """Whether a file begins with a magic number that no text begins with, so that the rest need not be examined."""
+    return any(body.startswith(mark, offset) for offset, mark, _ in MAGIC_NUMBERS if _is_not_letters(mark))
 
 
-def _is_no_word(mark: bytes) -> bool:
-    """Whether a mark is more than two letters of some alphabet."""
+def _is_not_letters(mark: bytes) -> bool:
+    """Whether a magic number is longer than two bytes and cannot be letters of an alphabet."""
     return len(mark) > 2 and any(byte > _LAST_ASCII or byte < _FIRST_BLANK for byte in mark)  # noqa: PLR2004

@@ -1,21 +1,21 @@
-"""The text of a mail that is kept as properties: its headers, and its body in the form that holds the most."""
+"""A mail stored as MAPI properties: its headers, and the version of its body that holds the most."""
 
 from collections.abc import Iterator
 
-from backburner.extraction.mail import bodies, mapi, packedrtf
-from backburner.extraction.mail.blocks import Block, Pictures, Read, gone, page, rich_text
+from backburner.extraction.mail import bodies, compressed_rtf, mapi
+from backburner.extraction.mail.blocks import Block, Pictures, Read, html_body, note_block, rtf_body
 from backburner.extraction.mail.characters import text_of_bytes
-from backburner.extraction.mail.headers import Headers, parsed
+from backburner.extraction.mail.headers import Headers, parse_headers
 from backburner.extraction.mail.mapi import Properties
 from backburner.extraction.rtf import encapsulated_html
 
 _TO, _CC, _BCC = 1, 2, 3
 _MARK = "\ufeff"
-_KINDS_WITH_TEXT_ONLY = ("ipm.note", "ipm.schedule", "ipm.appointment", "ipm.post", "report.", "ipm.stickynote")
+_PLAIN_CLASSES = ("ipm.note", "ipm.schedule", "ipm.appointment", "ipm.post", "report.", "ipm.stickynote")
 
 
-def letter(properties: Properties, recipients: list[Properties], pictures: Pictures, inner: Read) -> list[Block]:
-    """Headers as the first block, then the body."""
+def mail_blocks(properties: Properties, recipients: list[Properties], pictures: Pictures, inner: Read) -> list[Block]:
+    """The headers as the first block, then the body."""
     return [Block(_head(properties, recipients)), *_other_kind(properties), *_body(properties, pictures, inner)]
 
 
@@ -38,22 +38,22 @@ def _head(properties: Properties, recipients: list[Properties]) -> str:
 
 
 def _times(properties: Properties) -> Iterator[tuple[str, str]]:
-    """When an appointment is."""
+    """The start and end of an appointment."""
     if properties.text(mapi.MESSAGE_CLASS).lower().startswith(("ipm.appointment", "ipm.schedule")):
         yield "Start", properties.time(mapi.START_DATE)
         yield "End", properties.time(mapi.END_DATE)
 
 
 def _other_kind(properties: Properties) -> Iterator[Block]:
-    """Contacts, tasks and the like have fields that a mail does not have."""
+    """A note on contacts, tasks and the like, which have fields that mails do not have."""
     kind = properties.text(mapi.MESSAGE_CLASS)
-    if kind and not kind.lower().startswith(_KINDS_WITH_TEXT_ONLY):
-        yield gone(f"an Outlook item of the kind {kind[:80]}: only its subject, its text and its attachments are read")
+    if kind and not kind.lower().startswith(_PLAIN_CLASSES):
+        yield note_block(f"an Outlook item of type {kind[:80]}: only its subject, text and attachments are read")
 
 
 def _transport_headers(properties: Properties) -> Headers:
     raw = properties.text(mapi.TRANSPORT_HEADERS).encode("utf-8", "replace").lstrip()
-    return parsed(raw, 0, len(raw))[0]
+    return parse_headers(raw, 0, len(raw))[0]
 
 
 def _people(recipients: list[Properties], kind: int) -> str:
@@ -62,11 +62,11 @@ def _people(recipients: list[Properties], kind: int) -> str:
 
 
 def _person(properties: Properties, name: int, smtp: int, address: int) -> str:
-    """As in a mail's header; an address that only Exchange understands is left out."""
-    called = properties.text(name).strip("'\" ")
+    """As in a mail header; addresses that only Exchange understands are left out."""
+    display_name = properties.text(name).strip("'\" ")
     addresses = (properties.text(number).strip() for number in (smtp, address))
     found = next((one for one in addresses if "@" in one), "")
-    return f"{called} <{found}>" if found and called and called != found else found or called
+    return f"{display_name} <{found}>" if found and display_name and display_name != found else found or display_name
 
 
 def _body(properties: Properties, pictures: Pictures, inner: Read) -> Iterator[Block]:
@@ -79,17 +79,17 @@ def _body(properties: Properties, pictures: Pictures, inner: Read) -> Iterator[B
 
 
 def _rich(properties: Properties, pictures: Pictures, inner: Read) -> Block | None:
-    """The page, or the RTF in which Outlook keeps it, or RTF that somebody wrote as such."""
+    """The HTML body, the HTML that Outlook encapsulated in RTF, or plain RTF."""
     html = _html(properties)
     packed = properties.bytes(mapi.RTF)
     if html.strip() or not packed:
         return _page(html, pictures, inner) if html.strip() else None
     try:
-        rtf = packedrtf.unpacked(packed)
+        rtf = compressed_rtf.decompressed(packed)
     except ValueError:
-        return gone("RTF text of the mail: not read, it is damaged", is_unread=True)
+        return note_block("RTF text of the mail: not read, it is damaged", is_unread=True)
     html = encapsulated_html(rtf) or ""
-    return _page(html, pictures, inner) if html else rich_text(rtf, inner)
+    return _page(html, pictures, inner) if html else rtf_body(rtf, inner)
 
 
 def _html(properties: Properties) -> str:
@@ -100,5 +100,5 @@ def _html(properties: Properties) -> str:
 
 
 def _page(html: str, pictures: Pictures, inner: Read) -> Block:
-    pictures.look(html)
-    return page((_MARK + html).encode("utf-8", "replace"), inner)
+    pictures.remember(html)
+    return html_body((_MARK + html).encode("utf-8", "replace"), inner)

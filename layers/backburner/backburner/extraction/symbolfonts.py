@@ -1,9 +1,9 @@
-"""Fonts that show signs where others have letters: which sign a code shows, as far as Unicode has one."""
+"""Symbol fonts, which have symbols in place of letters: the Unicode character for each code, if there is one."""
 
-# ruff: noqa: RUF001 - signs and Greek letters are what this is about
+# ruff: noqa: RUF001 - symbols and Greek letters are what this is about
 
 _PRIVATE, _PAGE = 0xF000, 0x100
-"""Word writes their codes in the private area, or as plain bytes."""
+"""Word writes codes in the private use area, or as plain bytes."""
 _BLANKS = frozenset({0x09, 0x0A, 0x0D, 0x20})
 _UNKNOWN = "\ufffd"
 _SYMBOL = (
@@ -30,12 +30,12 @@ _NAMES = {"symbol": "symbol", "symbol mt": "symbol", "wingdings": "wingdings", *
 
 
 def is_symbol_font(font: str) -> bool:
-    """Whether a font shows signs instead of letters."""
+    """Whether a font has symbols in place of letters."""
     return font.casefold() in _NAMES
 
 
 def symbol(code: int, font: str) -> str | None:
-    """The sign that a code of a font shows; None where it is not known. Other fonts show the character itself."""
+    """The symbol for a code of a font; None if unknown. In other fonts, the character itself."""
     low = code - _PRIVATE if _PRIVATE <= code < _PRIVATE + _PAGE else code
     if low in _BLANKS:
         return " "
@@ -44,11 +44,11 @@ def symbol(code: int, font: str) -> str | None:
         return None if low != code and font.casefold().endswith("dings") else chr(low)
     if name in _OTHERS:
         return _OTHERS[name].get(low)
-    sign = _row(low, _SYMBOL, 0xA0) if name == "symbol" else _row(low, _WINGDINGS, 0x80)
-    return None if sign == _UNKNOWN else sign
+    found = _row(low, _SYMBOL, 0xA0) if name == "symbol" else _row(low, _WINGDINGS, 0x80)
+    return None if found == _UNKNOWN else found
 
 
 def _row(code: int, rows: tuple[str, str], second: int) -> str:
-    """A font's signs from 21 and from a second code on."""
-    row, place = (rows[1], code - second) if code >= second else (rows[0], code - 0x21)
-    return row[place] if 0 <= place < len(row) else _UNKNOWN
+    """A font's symbols, which start at 0x21 and at a second code."""
+    row, index = (rows[1], code - second) if code >= second else (rows[0], code - 0x21)
+    return row[index] if 0 <= index < len(row) else _UNKNOWN
