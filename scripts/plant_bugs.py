@@ -135,8 +135,8 @@ BUGS = (
     Bug(
         "403 read as absent",
         "adapters/storage.py",
-        right="return _status(error) == _NOT_FOUND and error",
-        wrong="return _status(error) == 403 or _status(error) == _NOT_FOUND and error",
+        right="return reply.status == _NOT_FOUND and",
+        wrong="return reply.status == 403 or reply.status == _NOT_FOUND and",
     ),
     Bug(
         "guard ignored",
