@@ -61,6 +61,7 @@ class Runs:
         process = self.start(*arguments, **more)
         said, _ = process.communicate(timeout=LIMIT_S)
         assert "Traceback" not in said, said
+        assert "Unclosed" not in said, said  # what asyncio and aiohttp say of connections that nobody closed
         return process.returncode, said
 
     def wait_for(self, happened: Callable[[], Any]) -> None:
