@@ -29,7 +29,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture up test test-deep soak bench bench-batch bench-folder documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture up test test-deep soak bench bench-looks bench-money bench-batch bench-folder documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -70,6 +70,12 @@ soak: setup ## Thousands of jobs under random kills and faults, for minutes; SOA
 
 bench: setup ## How fast the handlers are beside the obvious way and one core's limit; BENCH_ARGS="--jobs 2000"
 	$(BIN)/python benchmarks/bench.py $(BENCH_ARGS)
+
+bench-looks: setup ## How often and how late running generations are looked at, in virtual time; BENCH_ARGS="--generations 300"
+	$(BIN)/python benchmarks/when_to_look.py $(BENCH_ARGS)
+
+bench-money: setup ## What 1,000 documents cost besides the model; FIGURES=figures.json, written by `make bench BENCH_ARGS="--json figures.json"`
+	$(BIN)/python benchmarks/money.py --figures "$(FIGURES)"
 
 bench-batch: setup ## One batch of 50,000 lines: seconds, memory, calls a line; BENCH_ARGS="--lines 2000"
 	$(BIN)/python benchmarks/batch.py $(BENCH_ARGS)

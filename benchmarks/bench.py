@@ -14,13 +14,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
 from benching.report import Figures, shown  # noqa: E402
 from benching.stage import Stage, running_stage  # noqa: E402
+from tables import console  # noqa: E402
 
 _ENDED = '"response_id"'
 """What messages hold that carry a generation's id: the others are guards, which show two minutes later."""
@@ -28,7 +27,7 @@ _ENDED = '"response_id"'
 
 def main() -> int:
     """Run it; the exit code."""
-    options, out, figures = _options(), Console(soft_wrap=True), Figures()
+    options, out, figures = _options(), console(), Figures()
     with running_stage() as stage:
         _servers(stage, options, figures)
         for number in range(options.rounds):

@@ -131,7 +131,8 @@ async def _run(out: Console, plan: _Plan) -> int:
     progress = progress_on(out)
     try:
         with _logging(opened.log):
-            driver = await _driver(plan, held, progress)
+            generator = _generator(plan.settings)
+            driver = await _driver(plan, held, generator, progress)
             _stop_on_signals(driver, progress)
             progress.note(_beginning(plan))
             await asyncio.to_thread(_import_sdk)
@@ -139,6 +140,7 @@ async def _run(out: Console, plan: _Plan) -> int:
                 await driver.run()
             finally:
                 progress.close()
+                await generator.drop_connections()
                 with contextlib.suppress(Exception):
                     await held.presence.leave(driver.bucket.objects)
     finally:
@@ -146,7 +148,18 @@ async def _run(out: Console, plan: _Plan) -> int:
     return _conclude(out, plan, driver)
 
 
-async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
+def _generator(settings: Settings) -> ResponsesApi:
+    rate = settings.profile.creates_per_second
+    return ResponsesApi(
+        base_url=settings.base_url,
+        api_key=ProviderKey(settings=settings),
+        project=settings.project,
+        organization=settings.organization,
+        creates=None if rate is None else Pace(rate, SystemClock()),
+    )
+
+
+async def _driver(plan: _Plan, held: _Held, generator: ResponsesApi, progress: Progress) -> Driver:
     """Everything put together: the composition root of a folder."""
     database, presence, tally = held.database, held.presence, Tally()
     chosen, opened, settings = plan.chosen, plan.space, plan.settings
@@ -161,19 +174,12 @@ async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
     await _keep_recipe(bucket, chosen)
     room, memory = Room(database=database, process=presence.name), MemoryBudget()
     pending, backlog, dead = (FolderQueue(room=room, name=name) for name in ("pending", "backlog", DEAD))
-    rate = settings.profile.creates_per_second
     ports = Ports(
         bucket=bucket,
         pending=pending,
         backlog=backlog,
         dead=dead,
-        generator=ResponsesApi(
-            base_url=settings.base_url,
-            api_key=ProviderKey(settings=settings),
-            project=settings.project,
-            organization=settings.organization,
-            creates=None if rate is None else Pace(rate, SystemClock()),
-        ),
+        generator=generator,
         extractor=ChildExtractor(memory_bytes=memory.large_bytes, slots=memory.large),
         clock=SystemClock(),
         memory=memory,

@@ -1,0 +1,115 @@
+"""What is used, by us and by others, and what it costs."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pricing.prices import AWS, SMALL_VM_MONTH, TRANSITION, PriceList
+
+DOCUMENTS = 1000
+CORE_SHARE = 1024 / 1769
+"""Of a processor core, what a function of 1,024 MB has (Lambda)."""
+STORE_S, CREATE_S = 0.02, 1.0
+"""What is assumed of the cloud: how long a submit waits for a call of the store, and for a create."""
+IDLE_TICK_S = 1.1
+TICKS_A_MONTH = 30 * 24 * 60
+_MEMORY_GB = 1.0
+_SMALL_GB, _SMALL_CALL_S = 0.25, 0.3
+"""A function of a few lines, as somebody would write it for a state machine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Numbers of calls; `gb_s` is a function's memory times its time."""
+
+    store_writes: float = 0.0
+    store_reads: float = 0.0
+    queue_requests: float = 0.0
+    function_calls: float = 0.0
+    gb_s: float = 0.0
+    schedules: float = 0.0
+    transitions: float = 0.0
+
+    def cost(self, prices: PriceList) -> float:
+        """What it costs, without what the list has no price of."""
+        priced = (
+            (self.store_writes, prices.store_write),
+            (self.store_reads, prices.store_read),
+            (self.queue_requests, prices.queue_request),
+            (self.function_calls, prices.function_call),
+            (self.gb_s, prices.function_gb_s),
+            (self.schedules, prices.schedule),
+        )
+        return sum(number * price.usd for number, price in priced if price) + self.transitions * TRANSITION.usd
+
+
+def ours(bench: Mapping[str, Any], *, looks: float, ticks: int, tick_s: float) -> Usage:
+    """1,000 documents by what `bench.py` counted: submitted, looked at, collected, and the ticks of the simulation.
+
+    A tick that waits asks both queues each second.
+    """
+    share = {"submit": 1.0, "look": looks - 1, "check": 1.0}
+    calls = {what: bench["calls"][what] for what in share}
+
+    def sums(part: str, *names: str) -> float:
+        counted = (sum(calls[what][part].get(name, 0.0) for name in names) * share[what] for what in share)
+        return DOCUMENTS * sum(counted)
+
+    busy = {what: busy_s(bench, what) for what in share}
+    checked_s = tick_s + DOCUMENTS * (busy["check"] + busy["look"] * share["look"])
+    return Usage(
+        store_writes=sums("store", "PUT", "LIST"),
+        store_reads=sums("store", "GET", "HEAD"),
+        queue_requests=sums("queue", *{name for one in calls.values() for name in one["queue"]}) + 2 * tick_s,
+        function_calls=DOCUMENTS + ticks,
+        gb_s=_MEMORY_GB * (DOCUMENTS * submit_s(bench) + checked_s),
+        schedules=ticks,
+    )
+
+
+def submit_s(bench: Mapping[str, Any]) -> float:
+    """How long a submit takes: its processor time, and what it waits for store and provider."""
+    return busy_s(bench, "submit") + CREATE_S + STORE_S * sum(bench["calls"]["submit"]["store"].values())
+
+
+def busy_s(bench: Mapping[str, Any], what: str) -> float:
+    """How long a step keeps a function's share of a core busy."""
+    return float(bench["rows"][what]["ours"]["cpu_ms_each"]) / 1000 / CORE_SHARE
+
+
+def idle_month() -> Usage:
+    """A deployment that has nothing to do: a tick each minute, which asks both queues."""
+    return Usage(
+        queue_requests=2 * TICKS_A_MONTH,
+        function_calls=TICKS_A_MONTH,
+        gb_s=_MEMORY_GB * IDLE_TICK_S * TICKS_A_MONTH,
+        schedules=TICKS_A_MONTH,
+    )
+
+
+def step_functions(looks: float) -> Usage:
+    """A state machine for each document: create, then wait a minute, look and choose until it is done, then store."""
+    functions = DOCUMENTS * (2 + looks)
+    return Usage(
+        store_writes=DOCUMENTS,
+        store_reads=2 * DOCUMENTS,
+        function_calls=functions,
+        gb_s=_SMALL_GB * (functions * _SMALL_CALL_S + DOCUMENTS * CREATE_S),
+        transitions=DOCUMENTS * (2 + 3 * looks),
+    )
+
+
+def by_hand() -> Usage:
+    """A script on a laptop: it reads the document and its prompt, and writes the result."""
+    return Usage(store_writes=DOCUMENTS, store_reads=2 * DOCUMENTS)
+
+
+def small_vm(documents_a_month: float) -> float:
+    """The same script on a machine that is always on; dollars for 1,000 documents."""
+    return by_hand().cost(AWS) + SMALL_VM_MONTH.usd * DOCUMENTS / documents_a_month
+
+
+def looks_each_minute(took_s: float) -> int:
+    """How often a state machine that waits a minute each time looks."""
+    return math.ceil(took_s / 60)

@@ -1,0 +1,39 @@
+"""What a month of so many documents needs, by what was measured: evenly spread over the month."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pricing.bill import DOCUMENTS, Usage, busy_s, submit_s
+
+_MONTH_S = 30 * 86_400.0
+_TICK_SHARE = 50 / 60
+"""Of a minute, how long a checker works."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Month:
+    """Averages; `checkers` are schedules of a minute whose processor is busy all the while."""
+
+    documents: float
+    per_second: float
+    submits_at_once: float
+    in_flight: float
+    looks_per_second: float
+    checkers: float
+    store_calls_per_second: float
+
+
+def month(documents: float, bench: Mapping[str, Any], used: Usage, *, looks: float, took_s: float) -> Month:
+    """`used` is what 1,000 documents use; `took_s` is how long a generation takes on average."""
+    per_second = documents / _MONTH_S
+    checked_s = busy_s(bench, "check") + (looks - 1) * busy_s(bench, "look")
+    return Month(
+        documents=documents,
+        per_second=per_second,
+        submits_at_once=per_second * submit_s(bench),
+        in_flight=per_second * took_s,
+        looks_per_second=per_second * looks,
+        checkers=per_second * checked_s / _TICK_SHARE,
+        store_calls_per_second=per_second * (used.store_reads + used.store_writes) / DOCUMENTS,
+    )

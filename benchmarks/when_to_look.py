@@ -1,0 +1,36 @@
+"""When a running generation is looked at, and how late its result is: the real policy beside those written by hand.
+
+    when_to_look.py --generations 150        # `make bench-looks` runs it
+
+The whole core runs on the tests' fakes in virtual time, so neither the machine nor its load changes a figure.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
+
+from looking.report import as_json, shown, simulated  # noqa: E402
+from tables import console  # noqa: E402
+
+
+def main() -> int:
+    """Run it; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--generations", type=int, default=150, help="of each kind")
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
+    options = parser.parse_args()
+    logging.getLogger("backburner").addHandler(logging.NullHandler())
+    kinds = simulated(options.generations)
+    shown(kinds, console())
+    if options.json is not None:
+        options.json.write_text(json.dumps(as_json(kinds), indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

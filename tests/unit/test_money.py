@@ -1,0 +1,58 @@
+"""The bill of 1,000 documents: each counted call is in it once, at the price of its kind."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "benchmarks"))
+
+from pricing.bill import CORE_SHARE, CREATE_S, STORE_S, Usage, looks_each_minute, ours, step_functions  # noqa: E402
+from pricing.prices import AWS, YANDEX  # noqa: E402
+from pricing.scale import month  # noqa: E402
+
+BENCH = {
+    "calls": {
+        "submit": {"store": {"GET": 3.0, "HEAD": 1.0, "PUT": 2.0}, "queue": {"SendMessageBatch": 2.0}},
+        "look": {"store": {"GET": 1.0}, "queue": {"ReceiveMessage": 0.2}},
+        "check": {"store": {"GET": 1.0, "PUT": 2.0, "DELETE": 1.0, "LIST": 0.5}, "queue": {"DeleteMessageBatch": 0.5}},
+    },
+    "rows": {what: {"ours": {"cpu_ms_each": 10.0}} for what in ("submit", "look", "check")},
+}
+
+
+def test_our_usage_is_what_was_counted() -> None:
+    """A document is submitted once, collected by its last look, and looked at before; deletes are free."""
+    used = ours(BENCH, looks=5.0, ticks=60, tick_s=600.0)
+    assert used.store_writes == pytest.approx(1000 * (2 + 2.5))
+    assert used.store_reads == pytest.approx(1000 * (4 + 4 * 1 + 1))
+    assert used.queue_requests == pytest.approx(1000 * (2 + 4 * 0.2 + 0.5) + 2 * 600)
+    assert (used.function_calls, used.schedules) == (1060, 60)
+    busy_s = 1000 * 6 * 0.010 / CORE_SHARE
+    assert used.gb_s == pytest.approx(busy_s + 1000 * (CREATE_S + 6 * STORE_S) + 600)
+
+
+def test_a_bill_is_the_sum_of_its_kinds() -> None:
+    """At list prices."""
+    assert Usage(store_writes=1000).cost(AWS) == pytest.approx(0.005)
+    assert Usage(store_reads=10_000).cost(AWS) == pytest.approx(0.004)
+    assert Usage(queue_requests=1e6, function_calls=1e6, schedules=1e6).cost(AWS) == pytest.approx(1.6)
+    assert Usage(gb_s=3600).cost(YANDEX) == pytest.approx(0.0531147456)
+    assert Usage(transitions=1000).cost(AWS) == pytest.approx(0.025)
+
+
+def test_a_wait_loop_pays_three_transitions_for_each_look() -> None:
+    """Wait, look, choose."""
+    assert [looks_each_minute(took_s) for took_s in (10, 60, 61)] == [1, 1, 2]
+    assert step_functions(3).transitions == 1000 * 11
+
+
+def test_a_month_needs_what_its_rate_times_the_measured_time_is() -> None:
+    """Little's law, and the share of a core that each document takes of a checker."""
+    used = ours(BENCH, looks=5.0, ticks=60, tick_s=600.0)
+    needs = month(2_592_000, BENCH, used, looks=5.0, took_s=150.0)
+    assert (needs.per_second, needs.in_flight, needs.looks_per_second) == (1.0, 150.0, 5.0)
+    assert needs.submits_at_once == pytest.approx(CREATE_S + 6 * STORE_S + 0.010 / CORE_SHARE)
+    assert needs.checkers == pytest.approx(5 * 0.010 / CORE_SHARE / (50 / 60))
+    assert needs.store_calls_per_second == pytest.approx(2 + 2.5 + 4 + 4 * 1 + 1)
