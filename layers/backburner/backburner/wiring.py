@@ -9,6 +9,7 @@ from backburner.batch.runner import SegmentRunner
 from backburner.batch.segmenter import Segmenter
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Limits
+from backburner.capacity.shared_counters import SharedCounters
 from backburner.capacity.timing import Pace
 from backburner.jobs.check import Checker
 from backburner.jobs.setbacks import Setbacks
@@ -17,7 +18,7 @@ from backburner.jobs.submit import Submitter
 from backburner.ledger.journal import Journal
 from backburner.ledger.keys import GOVERNOR
 from backburner.ledger.ledger import Ledger
-from backburner.maintenance.governor_rebuild import rebuilt_counters
+from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
 from backburner.maintenance.sweep import Sweeper
 from backburner.memory.budget import MemoryBudget
 from backburner.outcome.cancel import Canceller
@@ -69,17 +70,20 @@ def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tr
         default_model=settings.model,
     )
     governor = Governor(
-        bucket=ports.bucket,
-        key=GOVERNOR,
-        clock=ports.clock,
+        shared=SharedCounters(
+            bucket=ports.bucket,
+            key=GOVERNOR,
+            clock=ports.clock,
+            rebuild=rebuilt_counters,
+            look=look_at_record,
+            tries=swap_tries,
+        ),
         limits=Limits(
             max_in_flight=min(settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second)),
             submits_per_minute=settings.submits_per_minute,
             daily_tokens=settings.daily_tokens,
             daily_cost=settings.daily_cost,
         ),
-        rebuild=rebuilt_counters,
-        tries=swap_tries,
     )
     journal = Journal(bucket=ports.bucket, clock=ports.clock)
     finisher = Finisher(

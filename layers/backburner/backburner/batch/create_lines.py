@@ -190,15 +190,16 @@ class LineCreator:
             )
             for each in wanted
         ]
-        granted, denial = await self.governor.extend(record.name, visit.reservation, wanted, tokens=tokens, cost=cost)
+        granted, denial, visit.counted = await self.governor.extend(
+            record.name, visit.reservation, wanted, told=record.counted, tokens=tokens, cost=cost
+        )
         if denial is not None and denial.waiting_for != record.waiting_for:
             visit.held, visit.is_changed = visit.held.with_changes(waiting_for=denial.waiting_for), True
         return granted, denial
 
     async def give_back(self, visit: SegmentVisit) -> None:
         """What has ended makes room for others."""
-        held = self.governor.seen.reserved.get(visit.record.name)
-        if held is not None and visit.reservation.slots < held.slots:
+        if visit.counted is not None and visit.reservation.slots < visit.counted.slots:
             await self._places(visit, [])
 
     async def _create_block(self, visit: SegmentVisit, block: list[Todo], raw: Mapping[int, bytes]) -> None:

@@ -84,7 +84,13 @@ class SegmentRunner:
         """Do what can be done now. In how many seconds to look again, under the message in hand; None: delete it."""
         record = held.record
         assert record.segment is not None, "not a segment"
-        visit = SegmentVisit(held=held, segment=record.segment, clock=self.clock, began_s=self.clock.monotonic())
+        visit = SegmentVisit(
+            held=held,
+            segment=record.segment,
+            clock=self.clock,
+            began_s=self.clock.monotonic(),
+            counted=self.starter.governor.holds(record.name, record.counted),
+        )
         try:
             if await self.inbox.parent(record.part_of) is None:
                 return await self._abandon(visit)

@@ -93,6 +93,7 @@ class Checker:
         held = await self.ledger.open_record(message.job, message.run)
         if held is None:
             return await self._unrecorded(message, received)
+        self.governor.told(held.record.name, held.record.counted)
         if held.record.ticket != message.ticket:
             return await self._stale(message, held, received)
         return await self._drive(held, received)

@@ -73,10 +73,10 @@ class Starter:
         record = held.record
         if record.reservation is None:
             return None if await self.start_again(held) else _TAKEN
-        reservation = replace(record.reservation, holder=record.ticket)
-        denial = await self.governor.reserve(record.name, reservation, behind_others=False)
-        if denial is None:
-            return None if await self.start_again(held.with_changes(reservation=reservation)) else _TAKEN
+        found = await self.governor.reserve(record.name, record.reservation, told=record.counted, behind_others=False)
+        if not isinstance(found, Denial):
+            return None if await self.start_again(held.with_changes(counted=found)) else _TAKEN
+        denial = found
         if denial.waiting_for != record.waiting_for:
             await self.ledger.rewrite(held.with_changes(waiting_for=denial.waiting_for))
         return denial
@@ -97,19 +97,29 @@ class Starter:
         mine = await self.ledger.rewrite(taken)
         if mine is None:
             return False
+        self.governor.told(record.name, record.counted)
         await self.start(mine)
         return True
 
     async def start(self, held: Open, text: str | None = None) -> None:
         """Create the generation, unless the run ended or was superseded meanwhile. `text` is read again where None."""
         record = held.record
-        if await self.finisher.settled(record):
+        if text is not None and await self._is_over_already(record):
+            return
+        if text is None and await self.finisher.settled(record):
             return
         if text is not None:  # whoever read it holds it
             await self._create(held, text)
             return
         async with self.memory.for_document(record.source.size) as hold:
             await self._read_and_create(held, hold)
+
+    async def _is_over_already(self, record: OpenRecord) -> bool:
+        """Whether a run that was just claimed is over: then it was settled with its first record, and is not again."""
+        is_over = await self.finisher.settled(replace(record, reservation=None)) is not None
+        if is_over and record.counted is not None:
+            await self.governor.forsake(record.name, record.counted)
+        return is_over
 
     async def _read_and_create(self, held: Open, hold: Hold) -> None:
         record = held.record
@@ -160,12 +170,16 @@ class Starter:
         waiting = held.with_changes(
             state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1
         )
-        if await self.ledger.rewrite(waiting) is None:
+        mine = await self.ledger.rewrite(waiting)
+        if mine is None:
             return False
         if record.reservation is not None:
             tokens, cost = booked(record, record.usage, record.responses)
-            used = replace(record.reservation, tokens=tokens, cost=cost)
-            await self.governor.release(record.name, used)
+            counted = await self.governor.release(
+                record.name, record.reservation, told=record.counted, tokens=tokens, cost=cost
+            )
+            if counted is not None and await self.ledger.rewrite(mine.with_changes(counted=counted)):
+                self.governor.told(record.name, counted)
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
 

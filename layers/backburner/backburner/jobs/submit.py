@@ -115,15 +115,16 @@ class Submitter:
         if division is not None:
             record = replace(record, output="jsonl") if division.is_batch else record
             return Outcome.CLAIMED if await self.parent_runs.claim(record, division) else Outcome.KNOWN
-        reservation = replace(reservation, holder=ticket)
         record = replace(record, reservation=reservation)
         behind_others = current.parent is None  # a part has waited in the backlog already
-        denial = await self.governor.reserve(record.name, reservation, behind_others=behind_others)
-        if denial is not None:
-            return await self._queue_up(record, denial)
-        held = await self.ledger.claim(replace(record, ticket=ticket, attempt=1))
+        counted = await self.governor.reserve(record.name, reservation, told=None, behind_others=behind_others)
+        if isinstance(counted, Denial):
+            return await self._queue_up(record, counted)
+        held = await self.ledger.claim(replace(record, ticket=ticket, attempt=1, counted=counted))
         if held is None:
+            await self.governor.forsake(record.name, counted)
             return Outcome.KNOWN
+        self.governor.told(record.name, counted)
         logger.info("job claimed", extra=log_keys(record) | {"recipe": current.place.recipe})
         await self.starter.start(held, text)
         return Outcome.CLAIMED

@@ -17,12 +17,14 @@ import msgspec
 from msgspec.structs import replace
 
 from backburner.capacity.governor import Governor
-from backburner.capacity.limits import Counters, Reservation, note_unreadable
+from backburner.capacity.limits import Counters, Reservation, Standing, note_unreadable
+from backburner.capacity.reservations import as_noted, noted
 from backburner.errors import RetryLaterError, UnreadableError
 from backburner.jobs.submit import Submitter
 from backburner.ledger.keys import ERROR_RECORD, INBOX, OPEN, RUN_RECORD, open_run, output_location
 from backburner.ledger.ledger import NO_OPEN_RECORD, Ledger, Open
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, State, decode, log_keys
+from backburner.maintenance.recount import Surplus, surplus
 from backburner.ports import Bucket, Clock, Queue, Stored, TooLargeError
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,8 @@ SILENT_S = 86_400.0
 """An open record that nobody has written for so long gets a new message."""
 PAGE = 1000
 _READS_AT_ONCE = 32
+_MAX_RECOUNTED = 20_000
+"""Open records that one sweep reads to compare the governor's sums with them."""
 _MAX_RECORD_BYTES = 16 * 1024 * 1024
 _KINDS: tuple[tuple[str, type[JobRecord]], ...] = (
     (RUN_RECORD, RunRecord),
@@ -237,14 +241,29 @@ class Sweeper:
     ) -> int:
         """Put the governor's reservations right, where two sweeps in a row say the same of them."""
         names = {key.removeprefix(OPEN).removesuffix(".json") for key in open_records}
+        await self.governor.review()
         counters, _ = await self.governor.counters()
         missing = await under_way.reservations() if counters.last_sweep is None else {}
+        surplus = await self._surplus(under_way, counters)
 
         def put_right(counters: Counters, now: datetime) -> int:
             note_unreadable(counters, under_way.swept.unreadable, readable)
+            if counters.last_sweep == surplus.of:  # else another sweep has put it right
+                counters.standing = surplus.taken_from(counters.standing)
             return _put_right(counters, now, names, missing)
 
         return await self.governor.change(put_right)
+
+    async def _surplus(self, under_way: "_UnderWay", counters: Counters) -> Surplus:
+        """What is counted among the sums and no record tells of. Records are only read where there are any sums."""
+        if counters.standing == Standing() or len(under_way.open_records) > _MAX_RECOUNTED:
+            return Surplus(counters.last_sweep)
+        told = {held.record.name: (held.etag, held.record.counted) for held in await under_way.read()}
+        counters, _ = await self.governor.counters()
+        now = {key: stored.etag for key, stored in (await self._open_records(under_way.swept)).items()}
+        etags = {f"{OPEN}{name}.json": etag for name, (etag, _) in told.items()}
+        moving = sum(now.get(key) != etags.get(key) for key in now.keys() | etags.keys())
+        return surplus(counters, {name: counted for name, (_, counted) in told.items()}, moving)
 
 
 @dataclass
@@ -269,19 +288,20 @@ class _UnderWay:
         if inbox.job_of(place, document, self.recipes[place.recipe]).job_id in self.jobs:
             return True
         if self._sources is None:
-            found = await self._read()
+            found = await self.read()
             self._sources = {(held.record.source.key, held.record.source.etag) for held in found}
         return (key, document.etag) in self._sources
 
     async def reservations(self) -> dict[str, Reservation]:
-        """What the generations under way must have reserved."""
+        """What generations under way must have reserved, and neither their records nor the sums tell of."""
         return {
             held.record.name: held.record.reservation
-            for held in await self._read()
-            if held.record.reservation is not None and held.record.reserves
+            for held in await self.read()
+            if held.record.reservation is not None and held.record.reserves and held.record.counted is None
         }
 
-    async def _read(self) -> list[Open]:
+    async def read(self) -> list[Open]:
+        """All records that can be read, as they are now."""
         at_once = asyncio.Semaphore(_READS_AT_ONCE)
 
         async def read(key: str) -> Open | None:
@@ -309,7 +329,9 @@ def _put_right(counters: Counters, now: datetime, names: set[str], missing: Mapp
     for name in gone:
         counters.reserved.pop(name, None)
         counters.unsettled.pop(name, None)
-    counters.reserved |= {name: wanted for name, wanted in missing.items() if name not in counters.reserved}
+    for name, told in missing.items():
+        if noted(counters, name) is None and name not in counters.settled:
+            counters.reserved[name] = as_noted(told, is_old=True)
     counters.unexplained = [name for name in unexplained if name not in gone]
     counters.last_sweep, counters.sweep_cursor = now, ""
     return len(gone)

@@ -119,6 +119,7 @@ class Finisher:
         await self._settle(record, stands)
         await self._clear_parts(record)
         await self.ledger.close(record)
+        self.governor.closed(record.name)
         logger.info("job superseded", extra=log_keys(record) | {"with_text": text is not None})
         return State.SUPERSEDED
 
@@ -171,6 +172,7 @@ class Finisher:
             if not _has_failures(committed):
                 await self._clear_parts(record)
         await self.ledger.close(record)
+        self.governor.closed(record.name)
 
     async def _start_current(self, record: OpenRecord, source: Stored | None) -> None:
         """Send a message for the run that the document as it stands now is lacking, if it lacks one."""
@@ -185,7 +187,7 @@ class Finisher:
             ended = record  # a later run's record stands there by now
         if record.reservation is not None:
             tokens, cost = booked(record, ended.own_usage, ended.responses)  # its parts settle for themselves
-            await self.governor.settle(record.name, tokens=tokens, cost=cost)
+            await self.governor.settle(record.name, told=record.counted, tokens=tokens, cost=cost)
 
     async def _put_text(self, record: OpenRecord, key: str, text: "_Text") -> str:
         there = await self.bucket.head(key)

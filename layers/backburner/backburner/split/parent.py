@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from backburner.batch.segmenter import Segmenter
 from backburner.capacity.governor import Governor
+from backburner.capacity.limits import Reservation
 from backburner.capacity.timing import next_poll_s
 from backburner.documents.recipes import Recipe, parse
 from backburner.documents.tokens import CHARS_PER_TOKEN, PartSize, most_tokens, part_size, smaller, window_of
@@ -174,8 +175,9 @@ class ParentRuns:
     async def _open(self, held: Open, missing: Sequence[Part]) -> float:
         """Send every part of the last level its message."""
         record = held.record
-        if record.name in self.governor.seen.reserved:  # the process that cut it died before it gave the place back
-            await self._release(record)
+        if (record.counted and record.counted.slots) or record.name in self.governor.seen.reserved:
+            counted = await self._release(record)  # again, if the process that cut it died before
+            held = held.with_changes(counted=counted or record.counted)
         jobs = self._jobs(record)
         messages = [
             Message(job=jobs[part.key], run=part.run, key=part.key, ticket=new_ticket(), part_of=record.name)
@@ -339,11 +341,14 @@ class ParentRuns:
         """The jobs of all parts, by their keys."""
         return self.inbox.jobs_of_parts(record)
 
-    async def _release(self, record: OpenRecord) -> None:
-        if record.reservation is not None:
-            tokens, cost = booked(record, record.own_usage, record.responses)
-            used = replace(record.reservation, tokens=tokens, cost=cost)
-            await self.governor.release(record.name, used)
+    async def _release(self, record: OpenRecord) -> Reservation | None:
+        """Give the place back; what the record is to tell of it then, if that matters."""
+        if record.reservation is None:
+            return None
+        tokens, cost = booked(record, record.own_usage, record.responses)
+        return await self.governor.release(
+            record.name, record.reservation, told=record.counted, tokens=tokens, cost=cost
+        )
 
     async def _chars_per_token(self, model: str) -> float:
         counters, _ = await self.governor.counters()
