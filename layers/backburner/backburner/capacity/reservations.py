@@ -238,6 +238,8 @@ def migrated(counters: Counters) -> Counters:
 def _held(counters: Counters, name: str, told: Reservation | None) -> tuple[Reservation | None, Reservation | None]:
     """What a run holds, and how much of that is among what stands: the same where nothing is noted."""
     note = noted(counters, name)
+    if name in counters.settled:  # whatever its record still tells was given back
+        told = None
     if note is None:
         return told, told
     if told is not None and told.holder == note.holder:

@@ -246,13 +246,13 @@ class Sweeper:
         missing = await under_way.reservations() if counters.last_sweep is None else {}
         surplus = await self._surplus(under_way, counters)
 
-        def put_right(counters: Counters, now: datetime) -> int:
+        def change(counters: Counters, now: datetime) -> int:
             note_unreadable(counters, under_way.swept.unreadable, readable)
             if counters.last_sweep == surplus.of:  # else another sweep has put it right
                 counters.standing = surplus.taken_from(counters.standing)
-            return _put_right(counters, now, names, missing)
+            return put_right(counters, now, names, missing)
 
-        return await self.governor.change(put_right)
+        return await self.governor.change(change)
 
     async def _surplus(self, under_way: "_UnderWay", counters: Counters) -> Surplus:
         """What is counted among the sums and no record tells of. Records are only read where there are any sums."""
@@ -323,7 +323,8 @@ def _stop_at(here: str, found: Mapping[str, str], readable: Collection[str], cou
     note_unreadable(counters, found, readable)
 
 
-def _put_right(counters: Counters, now: datetime, names: set[str], missing: Mapping[str, Reservation]) -> int:
+def put_right(counters: Counters, now: datetime, names: set[str], missing: Mapping[str, Reservation]) -> int:
+    """End a sweep: what was noted for runs that have no open record goes, if the sweep before said the same."""
     unexplained = [name for name in counters.reserved | counters.unsettled if name not in names]
     gone = [name for name in unexplained if name in counters.unexplained]
     for name in gone:
