@@ -109,7 +109,7 @@ def extend(
         if why := denial(counters, limits, now, each, held=sums, behind_others=False):
             break
         more += 1
-        sums.add(each)
+        sums.add(replace(each, slots=1))
         held = replace(held, slots=held.slots + 1, tokens=held.tokens + each.tokens, cost=held.cost + each.cost)
         granted(counters, now, each.model)
     _note(counters, name, held, base)
