@@ -121,14 +121,14 @@ class Governor:
     async def release(
         self, name: str, wants: Reservation, *, told: Reservation | None, tokens: int, cost: float
     ) -> Reservation | None:
-        """Give a place back and book what the run has used so far; not if another step has taken it by now.
+        """Give a place back; what the run has used so far stays on its bill. Not if another step has it by now.
 
         `wants` is what it reserved, which old records tell instead of what is counted. A swap that is lost leaves the
         place to the run's next step. Returns what the record should tell of it, if that matters: where many runs give
         their places back at once, the names of those are kept whose records do not tell.
         """
         holder = (told or wants).holder
-        bill = Reservation(model=wants.model, holder=_new_id(), booked_tokens=tokens, booked_cost=cost)
+        bill = Reservation(model=wants.model, slots=0, holder=_new_id(), owed_tokens=tokens, owed_cost=cost)
 
         def change(counters: Counters, _: datetime, seen: Mapping[str, Seen]) -> Reservation | None:
             now_told = _told(counters, seen, name, told)

@@ -42,6 +42,9 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     booked_tokens: int = 0
     booked_cost: float = 0.0
     """Of what the run has used: what is booked already. Its end books only the rest."""
+    owed_tokens: int = 0
+    owed_cost: float = 0.0
+    """What earlier attempts of the run have used: held for it until its end books it."""
 
 
 class Noted(Reservation, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,8 +77,9 @@ class Standing(msgspec.Struct, kw_only=True):
         if told is not None:
             self.runs += sign * (told.slots > 0)
             self.slots += sign * told.slots
-            self.tokens += sign * told.tokens
-            self.cost = round(self.cost + sign * told.cost, 9) if self.runs else 0.0
+            self.tokens += sign * (told.tokens + told.owed_tokens)
+            cost = self.cost + sign * (told.cost + told.owed_cost)
+            self.cost = round(cost, 9) if self.runs or self.tokens else 0.0  # rounded so often it would drift
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,7 +66,7 @@ def reserve(
     move_windows(counters, now)
     holds, base = _held(counters, name, told)
     if holds is not None:
-        wanted = replace(wanted, booked_tokens=holds.booked_tokens, booked_cost=holds.booked_cost)
+        wanted = replace(wanted, owed_tokens=holds.owed_tokens, owed_cost=holds.owed_cost)
         if holds is not base:  # noted for a record that may still come: whoever writes it, it tells of the same id
             wanted = replace(wanted, holder=holds.holder)
     if holds is None or not holds.slots:
@@ -119,7 +119,7 @@ def extend(
 def release(
     counters: Counters, name: str, bill: Reservation, *, told: Reservation | None, holder: str
 ) -> Reservation | None:
-    """Give a place back, its run waits again; `bill` says what the run has used so far, which is booked.
+    """Give a place back, its run waits again; `bill` has no place, and says what the run has used so far.
 
     Not if another step than that of `holder` holds it by now. Returns what the run holds then, for its record to tell.
     """
@@ -128,8 +128,8 @@ def release(
         return plain(holds)  # given back already
     if holds is None or holds.holder != holder:
         return None
-    book(counters, bill.booked_tokens - holds.booked_tokens, bill.booked_cost - holds.booked_cost)
-    bill = replace(bill, slots=0, tokens=0, cost=0.0, holder=bill.holder if holds is base else holds.holder)
+    if holds is not base:  # it shares the id that its record may tell of
+        bill = replace(bill, holder=holds.holder)
     _note(counters, name, bill, base)
     return bill
 
@@ -220,17 +220,16 @@ def as_noted(holds: Reservation, *, is_old: bool = False) -> Noted:
 
 
 def migrated(counters: Counters) -> Counters:
-    """Counters of version 1: every reservation stays named, every bill is booked, and none of it twice."""
+    """Counters of version 1: whatever is held or owed stays named."""
     if counters.version >= VERSION:
         return counters
     bills, counters.unsettled = counters.unsettled, {}
     for name, note in counters.reserved.items():
         counters.reserved[name] = replace(note, is_old=True)
     for name, bill in bills.items():
-        book(counters, bill.tokens - bill.booked_tokens, bill.cost - bill.booked_cost)
-        holds = counters.reserved.get(name) or replace(bill, slots=0, tokens=0, cost=0.0)
-        booked = replace(holds, booked_tokens=bill.tokens, booked_cost=bill.cost, is_old=True)
-        (counters.reserved if holds.slots else counters.unsettled)[name] = booked
+        holds = counters.reserved.get(name) or replace(bill, slots=0, tokens=0, cost=0.0, is_old=True)
+        owing = replace(holds, owed_tokens=bill.tokens, owed_cost=bill.cost)
+        (counters.reserved if holds.slots else counters.unsettled)[name] = owing
     counters.version = VERSION
     return counters
 
