@@ -81,14 +81,15 @@ BUGS = (
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
+        else:
 """,
         wrong="""\
         message = record.message(generation.id)
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
-            return
-        await self.messenger.pending.send(message.encode(), round(self._first_look_s(record)))
+        else:
+            await self.messenger.pending.send(message.encode(), round(self._first_look_s(record)))
 """,
     ),
     Bug(
