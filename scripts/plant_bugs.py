@@ -45,7 +45,8 @@ BUGS = (
         right="""\
         ticket = await self.messenger.to_start(record, delay_s)
         waiting = held.with_changes(state=State.WAITING, ticket=ticket, waiting_for=waiting_for, waits=record.waits + 1)
-        if await self.ledger.rewrite(waiting) is None:
+        mine = await self.ledger.rewrite(waiting)
+        if mine is None:
             return False
 """,
         wrong="""\
@@ -53,7 +54,8 @@ BUGS = (
         waiting = held.with_changes(
             state=State.WAITING, ticket=message.ticket, waiting_for=waiting_for, waits=record.waits + 1
         )
-        if await self.ledger.rewrite(waiting) is None:
+        mine = await self.ledger.rewrite(waiting)
+        if mine is None:
             return False
         await self.messenger.backlog.send(message.encode(), round(delay_s))
 """,
@@ -79,14 +81,15 @@ BUGS = (
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
+        else:
 """,
         wrong="""\
         message = record.message(generation.id)
         logger.info("generation started", extra=log_keys(record) | {"response_id": generation.id})
         if await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
-            return
-        await self.messenger.pending.send(message.encode(), round(self._first_look_s(record)))
+        else:
+            await self.messenger.pending.send(message.encode(), round(self._first_look_s(record)))
 """,
     ),
     Bug(
@@ -102,13 +105,16 @@ BUGS = (
     ),
     Bug(
         "settle twice",
-        "capacity/limits.py",
+        "capacity/reservations.py",
         right="""\
-    if any(held):
-        booked""",
+    if name in counters.settled:
+        _forget(counters, name)
+        return
+    holds, base = _held(counters, name, told)
+    if holds is None and""",
         wrong="""\
-    if held:
-        booked""",
+    holds, base = _held(counters, name, told)
+    if holds is None and""",
     ),
     Bug(
         "incomplete as done",

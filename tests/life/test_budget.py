@@ -7,7 +7,8 @@ import json
 import pytest
 
 from backburner.capacity.governor import CONTENTION
-from backburner.capacity.limits import Counters, Limits, Reservation, reserve, room
+from backburner.capacity.limits import Counters, Limits, Reservation, room
+from backburner.capacity.reservations import reserve
 from backburner.ports import ConflictError
 from backburner.provider.answers import Generation, Usage
 from support.fakes import START, Plan
@@ -167,8 +168,8 @@ def test_a_tick_takes_no_more_from_the_backlog_than_the_budget_lets_start(held, 
     """Else every job that waits would be looked at in every tick."""
     counters, limits = Counters(), Limits(max_in_flight=100, submits_per_minute=1000, daily_tokens=limit)
     for number in range(held):
-        wanted = Reservation(model="m", tokens=4500)
-        assert reserve(counters, limits, START, f"{number}.1", wanted, behind_others=False) is None
+        wanted = Reservation(model="m", tokens=4500, holder=str(number))
+        assert reserve(counters, limits, START, f"{number}.1", wanted, behind_others=False) == wanted
     assert room(counters, limits, START) == most - (held if limit is None else 0)
 
 

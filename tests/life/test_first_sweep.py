@@ -8,12 +8,14 @@ import asyncio
 
 import pytest
 
+from backburner.capacity.limits import Standing
 from support.fakes import Effect, Moment
 from support.system import System
 
 KEY = "inbox/contract.txt"
 GOVERNOR = "ledger/governor.json"
 MINUTE_S = 60.0
+pytestmark = pytest.mark.usefixtures("most_noted")
 
 
 def _running(system: System) -> None:
@@ -42,11 +44,10 @@ def test_a_run_that_is_committed_under_the_sweep_stays_settled(read: str) -> Non
     system.world.hook = commit_meanwhile
     sweeper = system.parts().tick.sweeper
     system.run(system.world.process(sweeper.sweep(stop_at=float("inf")), "sweep"))
-    governor = system.bucket.json(GOVERNOR)
     assert committed
     assert system.run_record(KEY)["job_id"] == job
-    assert governor["reserved"] == {}
-    assert governor["tokens"] == system.run_record(KEY)["usage"]["total_tokens"]
+    assert system.held() == Standing()
+    assert system.bucket.json(GOVERNOR)["tokens"] == system.run_record(KEY)["usage"]["total_tokens"]
 
 
 def test_a_run_that_is_settled_and_not_yet_closed_stays_settled() -> None:
@@ -62,6 +63,5 @@ def test_a_run_that_is_settled_and_not_yet_closed_stays_settled() -> None:
 
     system.world.hook = sweep_meanwhile
     system.settle()
-    governor = system.bucket.json(GOVERNOR)
-    assert governor["reserved"] == {}
-    assert governor["tokens"] == system.run_record(KEY)["usage"]["total_tokens"]
+    assert system.held() == Standing()
+    assert system.bucket.json(GOVERNOR)["tokens"] == system.run_record(KEY)["usage"]["total_tokens"]

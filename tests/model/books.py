@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from backburner.capacity.limits import Counters
 from backburner.ledger.keys import output_location
 from support.fakes import FakeBucket, FakeGenerator, Made
 from support.system import System
@@ -51,7 +54,7 @@ class WatchedBucket(FakeBucket):
     def _governor(self, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
         same_day = before is not None and before["day"] == after["day"]
         self.booked += after["tokens"] - (before["tokens"] if before and same_day else 0)
-        self.most_reserved = max(self.most_reserved, len(after["reserved"]))
+        self.most_reserved = max(self.most_reserved, msgspec.convert(after, Counters).held.slots)
 
     def _record(self, key: str, record: dict[str, Any], *, is_new: bool) -> None:
         lives = self.lives.setdefault(f"{record['job_id']}.{record['run']}", [])

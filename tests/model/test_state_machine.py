@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from backburner.capacity.shared_counters import MAX_NOTED
 from backburner.wiring import Core, Ports, assemble
 from model.books import Truth, WatchedBucket
 from model.misbehaviours import AMBIGUOUS, FORGETFUL, MISBEHAVIOURS, RECIPES
@@ -105,7 +106,7 @@ class StagedSystem(System):
             extractor=FakeExtractor(),
             clock=WrongClock(self.world, skew=self.skew),
         )
-        return assemble(self.settings, ports, create_limit_s=30.0, swap_tries=swap_tries)
+        return self.folding(assemble(self.settings, ports, create_limit_s=30.0, swap_tries=swap_tries))
 
     def _creates_under_way(self) -> int:
         return sum(self.bucket.json(key)["state"] == "submitting" for key in self.bucket.keys("ledger/open/"))
@@ -120,10 +121,13 @@ class Life(RuleBasedStateMachine):
         visibility=st.sampled_from((120, 20)),
         runs_s=st.sampled_from((30.0, 1.0, 100.0)),
         distinct=st.booleans(),
+        most_noted=st.sampled_from((MAX_NOTED, 0, 1)),
     )
-    def begin(self, seed: int, max_in_flight: int, visibility: int, runs_s: float, *, distinct: bool) -> None:
+    def begin(
+        self, seed: int, max_in_flight: int, visibility: int, runs_s: float, *, distinct: bool, most_noted: int
+    ) -> None:
         """A stack is set up."""
-        self.system = StagedSystem(max_in_flight=max_in_flight, seed=seed)
+        self.system = StagedSystem(max_in_flight=max_in_flight, seed=seed, most_noted=most_noted)
         self.stage = self.system.stage
         self.system.pending.visibility = self.system.backlog.visibility = visibility
         generator = self.system.generator

@@ -9,10 +9,15 @@ Every submit and every tick is a process with parts of its own, as two functions
 """
 
 from collections.abc import Coroutine
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
+
 from backburner.capacity import timing as pacing
+from backburner.capacity.limits import Counters, Standing
+from backburner.capacity.shared_counters import MAX_NOTED
 from backburner.documents.recipes import fingerprint
 from backburner.ledger.keys import job_id, output_location
 from backburner.settings import from_env
@@ -30,6 +35,8 @@ ENVIRONMENT = {
     "BACKBURNER_MODEL": "model-1",
     "OPENAI_API_KEY": "key",
 }
+MOST_NOTED: ContextVar[int] = ContextVar("most_noted", default=MAX_NOTED)
+"""Of the systems that a test makes: `most_noted` in tests/conftest.py runs it with names and with sums."""
 TICK_S = 50.0
 MINUTE_S = 60.0
 
@@ -40,6 +47,8 @@ class System:
 
     environment: dict[str, str] = field(default_factory=dict)
     world: World = field(default_factory=World)
+    most_noted: int = field(default_factory=MOST_NOTED.get)
+    """With 0 the governor names nothing longer than it must, as where thousands are in flight."""
 
     def __post_init__(self) -> None:
         """Make the outside world, with the same jitter in every test."""
@@ -61,7 +70,12 @@ class System:
             extractor=FakeExtractor(),
             clock=FakeClock(self.world, skew_s),
         )
-        return assemble(self.settings, ports, create_limit_s=30.0, swap_tries=12)
+        return self.folding(assemble(self.settings, ports, create_limit_s=30.0, swap_tries=12))
+
+    def folding(self, core: Core) -> Core:
+        """A core whose governor keeps as many names as this system says."""
+        core.governor.shared.most_noted = self.most_noted
+        return core
 
     def upload(self, key: str, text: str | bytes) -> str:
         """Put a document; the ETag."""
@@ -130,12 +144,18 @@ class System:
         record: dict[str, Any] = self.bucket.json(output_location(key).error_record_key)
         return record
 
+    def held(self) -> Standing:
+        """All reservations, by name or among the sums."""
+        stored = self.bucket.objects.get("ledger/governor.json")
+        return msgspec.json.decode(stored.body, type=Counters).held if stored else Standing()
+
     def problems(self) -> list[str]:
         """What contradicts the promise once everything is at rest: DESIGN section 1, promises 1 and 3."""
         found = [f"open: {key}" for key in self.bucket.keys("ledger/open/")]
         found += [
             f"reserved: {name}" for name in (self._record("ledger/governor.json") or {"reserved": ()})["reserved"]
         ]
+        found += [f"held: {self.held()}"] * (self.held() != Standing())
         for key in self.bucket.keys("inbox/"):
             location, etag = output_location(key), self.bucket.objects[key].etag
             run = self._record(location.run_record_key)

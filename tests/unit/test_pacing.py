@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backburner.capacity.governor import Governor
-from backburner.capacity.limits import Counters, Limits, learn
+from backburner.capacity.learnt import learn
+from backburner.capacity.limits import Counters, Limits
+from backburner.capacity.shared_counters import SharedCounters
 from backburner.capacity.timing import Pace, ask_again_s, backoff_s, next_poll_s, probe_s
 from backburner.ledger.keys import GOVERNOR
-from backburner.maintenance.governor_rebuild import rebuilt_counters
+from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
 from backburner.provider.profiles import PROFILES, Provider
 from support.fakes import FakeBucket, FakeClock, World
 
@@ -84,11 +86,14 @@ def test_the_first_look_follows_what_generations_take() -> None:
     """A third of the usual, per model; 2 s while unknown, never more than 5 minutes."""
     world = World()
     governor = Governor(
-        bucket=FakeBucket(world),
-        key=GOVERNOR,
-        clock=FakeClock(world),
+        shared=SharedCounters(
+            bucket=FakeBucket(world),
+            key=GOVERNOR,
+            clock=FakeClock(world),
+            rebuild=rebuilt_counters,
+            look=look_at_record,
+        ),
         limits=Limits(max_in_flight=1, submits_per_minute=1),
-        rebuild=rebuilt_counters,
     )
 
     def taught(model: str, took_s: float, times: int = 1) -> float:

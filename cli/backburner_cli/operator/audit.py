@@ -126,7 +126,7 @@ async def _status(session: OperatorSession) -> dict[str, Any]:
     governor = session.core.governor
     counters, now = await governor.counters()
     share = governor.budget_used(counters, now)
-    settings, held = session.settings, counters.reserved.values()
+    settings, held = session.settings, counters.held
     has_budget = settings.daily_tokens is not None or settings.daily_cost is not None
     return {
         "documents": found.documents,
@@ -147,10 +147,10 @@ async def _status(session: OperatorSession) -> dict[str, Any]:
             for name, pause in counters.pauses.items()
         ],
         "tokens_today": counters.tokens,
-        "tokens_reserved": sum(each.tokens for each in held),
+        "tokens_reserved": held.tokens,
         "daily_tokens": settings.daily_tokens,
         "cost_today": round(counters.cost, 6),
-        "cost_reserved": round(sum(each.cost for each in held), 6),
+        "cost_reserved": round(held.cost, 6),
         "daily_cost": settings.daily_cost,
         "budget_used": f"{share:.0%}" if has_budget else None,
         "last_sweep": counters.last_sweep and _told(counters.last_sweep),

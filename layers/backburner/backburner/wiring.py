@@ -14,6 +14,7 @@ from backburner.batch.segmenter import Segmenter
 from backburner.batch.stop_lines import LineStopper
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Limits
+from backburner.capacity.shared_counters import SharedCounters
 from backburner.capacity.timing import Pace
 from backburner.jobs.carry_out import Retrier
 from backburner.jobs.check import Checker
@@ -29,7 +30,7 @@ from backburner.ledger.journal import Journal
 from backburner.ledger.keys import GOVERNOR
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.messenger import Messenger
-from backburner.maintenance.governor_rebuild import rebuilt_counters
+from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
 from backburner.maintenance.sweep import Sweeper
 from backburner.memory.budget import MemoryBudget
 from backburner.outcome.cancel import Canceller
@@ -148,9 +149,14 @@ class _Builder:
     def _governor(self, swap_tries: int) -> Governor:
         settings = self.settings
         return Governor(
-            bucket=self.ports.bucket,
-            key=GOVERNOR,
-            clock=self.ports.clock,
+            shared=SharedCounters(
+                bucket=self.ports.bucket,
+                key=GOVERNOR,
+                clock=self.ports.clock,
+                rebuild=rebuilt_counters,
+                look=look_at_record,
+                tries=swap_tries,
+            ),
             limits=Limits(
                 max_in_flight=min(
                     settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second)
@@ -159,8 +165,6 @@ class _Builder:
                 daily_tokens=settings.daily_tokens,
                 daily_cost=settings.daily_cost,
             ),
-            rebuild=rebuilt_counters,
-            tries=swap_tries,
         )
 
     def _outcome(self) -> tuple[CurrentJobs, Finisher]:
@@ -315,6 +319,7 @@ class _Builder:
         )
         return Checker(
             ledger=self.ledger,
+            governor=self.governor,
             messenger=self.messenger,
             submitter=submitter,
             starter=starter,

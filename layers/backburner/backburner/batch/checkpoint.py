@@ -47,6 +47,8 @@ class SegmentVisit:
     forgettable: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     """Generations that were started and stand in no record yet."""
+    counted: Reservation | None = None
+    """What the governor counts for it by now; the record tells it from the next write on."""
     is_changed: bool = False
     is_guarded: bool = False
     """Whether the record names a guard, for the lines that are being created."""
@@ -210,6 +212,7 @@ class Checkpointer:
         is_under_way = bool(segment.creating or segment.started)
         return visit.held.with_changes(
             ticket=ticket,
+            counted=visit.counted,
             segment=segment,
             state=_state(segment),
             usage=visit.used,

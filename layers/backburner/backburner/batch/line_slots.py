@@ -18,7 +18,9 @@ async def hold_slots(governor: Governor, visit: SegmentVisit, wanted: list[Reser
         )
         for each in wanted
     ]
-    granted, denial = await governor.extend(record.name, visit.reservation, wanted, tokens=tokens, cost=cost)
+    granted, denial, visit.counted = await governor.extend(
+        record.name, visit.reservation, wanted, told=record.counted, tokens=tokens, cost=cost
+    )
     if denial is not None and denial.waiting_for != record.waiting_for:
         visit.held, visit.is_changed = visit.held.with_changes(waiting_for=denial.waiting_for), True
     return granted, denial
@@ -26,6 +28,5 @@ async def hold_slots(governor: Governor, visit: SegmentVisit, wanted: list[Reser
 
 async def give_slots_back(governor: Governor, visit: SegmentVisit) -> None:
     """Let others have the slots of lines that have ended."""
-    held = governor.seen.reserved.get(visit.record.name)
-    if held is not None and visit.reservation.slots < held.slots:
+    if visit.counted is not None and visit.reservation.slots < visit.counted.slots:
         await hold_slots(governor, visit, [])

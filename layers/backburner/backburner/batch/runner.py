@@ -56,7 +56,12 @@ class SegmentRunner:
         """Do what can be done now for the lines of a segment."""
         assert held.record.segment is not None, "not a segment"
         visit = SegmentVisit(
-            held=held, segment=held.record.segment, tick=tick, clock=self.clock, began_s=self.clock.monotonic()
+            held=held,
+            segment=held.record.segment,
+            tick=tick,
+            clock=self.clock,
+            began_s=self.clock.monotonic(),
+            counted=self.creator.governor.holds(held.record.name, held.record.counted),
         )
         try:
             again_s = await self._advance(visit)

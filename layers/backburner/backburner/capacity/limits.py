@@ -1,32 +1,31 @@
-"""The rules of capacity: how many generations may be open, how fast they start, what a day may cost; and the pauses.
+"""The rules of capacity: how many generations may be open, how fast they start, and what a day may cost.
 
-Pure functions over the counters of `ledger/governor.json`; `now` is always the store's time. A reservation is held
-under the name of its run, so reserving twice holds one and settling twice books once (ADR 8).
+Pure functions over the counters of `ledger/governor.json`; `now` is always the store's time. How a run comes to hold a
+reservation, and gives it back, stands in `reservations.py`; the pauses in `pauses.py`, what is learnt in `learnt.py`.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 ALL_MODELS = "*"
 """Name of a pause that concerns the whole provider; others are named by their model."""
-BAD_CREATES_TO_CLOSE = 5
 PROBE_EVERY = timedelta(seconds=60)
 MAX_UNREADABLE = 50
 MAX_PAUSES = 20
 """Lines of a batch may name any model, so there may be any number that the provider refuses: as many are remembered."""
 _MAX = 10**15
 """Tokens or money that a day can come to: more is an answer that lies."""
-_FULL_S = 15.0
+FULL_S = 15.0
 """A job for which there is no place is looked at again after this: longer than a tick stays for what is due soon."""
 _MAX_BUDGET_S = 3600.0
 """One whose day's budget is spent asks again within this: the operator may have raised it."""
-_MAX_TAKEN_S = 86_400.0
-"""A generation that is said to have taken longer teaches nothing about when to look at the next."""
 _FORGOTTEN_AFTER = timedelta(minutes=30)
 """A pause that nobody has probed for so long past its time is nobody's: who waits asks every quarter of an hour."""
+VERSION = 2
+"""Of the counters: 1 named every reservation and kept a bill for every run that waited again."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,14 +34,54 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     slots: int = msgspec.field(default=1, name="places")
-    """1; of a batch's lines as many as are open."""
+    """1; of a batch's lines as many as are open; 0 of a run that waits for another attempt."""
     tokens: int = 0
     cost: float = 0.0
     holder: str = ""
-    """Ticket of the step that took it: only its own process gives it back."""
+    """Id of the change of the governor that made it so: no two changes have the same."""
     booked_tokens: int = 0
     booked_cost: float = 0.0
     """Of what the run has used: what is booked already. Its end books only the rest."""
+    owed_tokens: int = 0
+    owed_cost: float = 0.0
+    """What earlier attempts of the run have used: held for it until its end books it."""
+
+
+class Noted(Reservation, frozen=True, kw_only=True, omit_defaults=True):
+    """A reservation that its run's open record may not tell of yet."""
+
+    base: Reservation | None = None
+    """What the record told when it was noted; part of what stands, so it is not counted twice."""
+    is_old: bool = False
+    """Noted by a version whose records never tell of a reservation."""
+    is_shared: bool = False
+    """Whether two processes have reserved it for the same run: then neither takes it back."""
+
+
+class Standing(msgspec.Struct, kw_only=True):
+    """Sums of the reservations of which the runs' open records tell themselves."""
+
+    runs: int = 0
+    """Of those that hold places."""
+    slots: int = msgspec.field(default=0, name="places")
+    tokens: int = 0
+    cost: float = 0.0
+
+    def add(self, told: Reservation | None) -> None:
+        """Count one more."""
+        self._change(told, 1)
+
+    def take(self, told: Reservation | None) -> None:
+        """Count one less."""
+        self._change(told, -1)
+
+    def _change(self, told: Reservation | None, sign: int) -> None:
+        if told is not None:
+            self.runs += sign * (told.slots > 0)
+            self.slots += sign * told.slots
+            self.tokens += sign * (told.tokens + told.owed_tokens)
+            cost = self.cost + sign * (told.cost + told.owed_cost)
+            self.cost = round(cost, 9) if self.runs or self.tokens else 0.0  # rounded so often it would drift
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,11 +97,15 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 class Counters(msgspec.Struct, kw_only=True):
     """The counters of the current windows, and the pauses. Its windows move on as it is read."""
 
-    version: int = 1
-    reserved: dict[str, Reservation] = {}
-    """By `<job_id>.<run>`: the generations in flight."""
-    unsettled: dict[str, Reservation] = msgspec.field(default_factory=dict, name="owed")
-    """By `<job_id>.<run>`: what earlier attempts of runs that wait again have used; booked with their end."""
+    version: int = VERSION
+    reserved: dict[str, Noted] = {}
+    """By `<job_id>.<run>`: what was reserved last, the oldest first."""
+    unsettled: dict[str, Noted] = msgspec.field(default_factory=dict, name="owed")
+    """By `<job_id>.<run>`: the places that were given back last, and what their runs have used so far."""
+    standing: Standing = msgspec.field(default_factory=Standing)
+    """All other reservations: the open records tell of them."""
+    settled: list[str] = []
+    """By `<job_id>.<run>`: runs that are booked, and whose open records may still be there; the oldest first."""
     minute: datetime = _EPOCH
     submitted: int = 0
     """Generations started in that minute."""
@@ -88,9 +131,18 @@ class Counters(msgspec.Struct, kw_only=True):
     """Reservations for which the last sweep found no open record."""
 
     @property
+    def held(self) -> Standing:
+        """Sums of all reservations."""
+        total = msgspec.structs.replace(self.standing)
+        for noted in (*self.reserved.values(), *self.unsettled.values()):
+            total.add(noted)
+            total.take(noted.base)
+        return total
+
+    @property
     def in_flight(self) -> int:
         """Generations that are open, as far as anybody knows."""
-        return sum(held.slots for held in self.reserved.values())
+        return max(0, self.held.slots)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,12 +172,12 @@ def room(counters: Counters, limits: Limits, now: datetime) -> int:
 
 def _affordable(counters: Counters, limits: Limits) -> int:
     """How many more like those under way the day's budget takes. Who wants less is among the few that a tick tries."""
-    held, (tokens, cost) = counters.reserved.values(), used(counters)
-    slots = max(1, counters.in_flight)
+    held = counters.held
+    slots, (tokens, cost) = max(1, held.slots), used(counters, held)
     found = [limits.max_in_flight]
     for limit, spent, reserved in (
-        (limits.daily_tokens, tokens, sum(each.tokens for each in held)),
-        (limits.daily_cost, cost, sum(each.cost for each in held)),
+        (limits.daily_tokens, tokens, held.tokens),
+        (limits.daily_cost, cost, held.cost),
     ):
         if limit is not None and (reserved > 0 or spent >= limit):
             each = reserved / slots
@@ -133,48 +185,7 @@ def _affordable(counters: Counters, limits: Limits) -> int:
     return min(found)
 
 
-def reserve(
-    counters: Counters, limits: Limits, now: datetime, name: str, wanted: Reservation, *, behind_others: bool
-) -> Denial | None:
-    """Hold a reservation for a run, or say why not. A run that holds one already keeps it."""
-    move_windows(counters, now)
-    if name in counters.reserved:
-        counters.reserved[name] = wanted
-        return None
-    denial = _denial(counters, limits, now, wanted, behind_others=behind_others)
-    if denial is not None:
-        counters.others_wait = True
-        return denial
-    counters.reserved[name] = wanted
-    _granted(counters, now, wanted.model)
-    return None
-
-
-def extend(
-    counters: Counters, limits: Limits, now: datetime, name: str, *, held: Reservation, wanted: Sequence[Reservation]
-) -> tuple[int, Denial | None]:
-    """Hold what a run with many generations has open now, `held`, and as many of those it wants as can be had.
-
-    What it has used since the last time is booked. Returns how many more it may begin, and why not all of them.
-    """
-    move_windows(counters, now)
-    before = counters.reserved.get(name)
-    if before is not None:  # else it is the first time, or somebody has ended the run meanwhile
-        _book(counters, held.booked_tokens - before.booked_tokens, held.booked_cost - before.booked_cost)
-    counters.reserved[name] = held
-    for more, each in enumerate(wanted):
-        denial = _denial(counters, limits, now, each, behind_others=False)
-        if denial is not None:
-            return more, denial
-        held = msgspec.structs.replace(
-            held, slots=held.slots + 1, tokens=held.tokens + each.tokens, cost=held.cost + each.cost
-        )
-        counters.reserved[name] = held
-        _granted(counters, now, each.model)
-    return len(wanted), None
-
-
-def _granted(counters: Counters, now: datetime, model: str) -> None:
+def granted(counters: Counters, now: datetime, model: str) -> None:
     """One more generation is started; where it is a probe, the next is a while away."""
     counters.submitted += 1
     for key in (ALL_MODELS, model):
@@ -182,31 +193,8 @@ def _granted(counters: Counters, now: datetime, model: str) -> None:
             counters.pauses[key] = msgspec.structs.replace(pause, next_probe=now + PROBE_EVERY)
 
 
-def release(counters: Counters, name: str, used: Reservation) -> None:
-    """Give a place back, its run waits again; `used` is what the run has used so far, and stays on the bill.
-
-    Not if another step than `used.holder` holds it by now.
-    """
-    if name in counters.reserved and counters.reserved[name].holder == used.holder:
-        del counters.reserved[name]
-        if used.tokens or used.cost:
-            counters.unsettled[name] = used
-
-
-def settle(counters: Counters, now: datetime, name: str, *, tokens: int, cost: float) -> None:
-    """Book what an ended run used, once: only while it has a reservation or a bill."""
-    move_windows(counters, now)
-    held = [counters.reserved.pop(name, None), counters.unsettled.pop(name, None)]
-    if any(held):
-        booked = [each for each in held if each]
-        _book(
-            counters,
-            tokens - sum(each.booked_tokens for each in booked),
-            cost - sum(each.booked_cost for each in booked),
-        )
-
-
-def _book(counters: Counters, tokens: int, cost: float) -> None:
+def book(counters: Counters, tokens: int, cost: float) -> None:
+    """Count what was used against the day; less than nothing is nothing."""
     counters.tokens = min(_MAX, counters.tokens + max(0, tokens))
     counters.cost = round(min(float(_MAX), counters.cost + (max(0.0, cost) if math.isfinite(cost) else _MAX)), 9)
 
@@ -217,70 +205,24 @@ def note_unreadable(counters: Counters, found: Mapping[str, str], readable: Coll
     counters.unreadable = dict(sorted(kept.items())[:MAX_UNREADABLE])
 
 
-def learn(counters: Counters, model: str, took_s: float, chars_per_token: float | None = None) -> None:
-    """Take one more generation into account, with a weight of a fifth: bounded, so that others soon outvote it."""
-    took_s = min(_MAX_TAKEN_S, max(0.0, took_s))
-    usual_s = min(_MAX_TAKEN_S, counters.usual_s.get(model, took_s))
-    counters.usual_s[model] = round(usual_s + (took_s - usual_s) / 5, 1)
-    if chars_per_token is not None:
-        told = _plausible(chars_per_token)
-        known = _plausible(counters.chars_per_token.get(model, told))
-        counters.chars_per_token[model] = round(known + (told - known) / 5, 3)
-
-
-def _plausible(chars_per_token: float) -> float:
-    return min(8.0, max(0.5, chars_per_token))
-
-
-def pause(counters: Counters, now: datetime, name: str, why: str, *, any_call_lifts: bool = False) -> None:
-    """Create nothing more but one probe a minute; the first time stays, and so does what only a create can lift.
-
-    Beyond so many models none is noted: whoever was refused waits by itself.
-    """
-    before = counters.pauses.get(name)
-    if before is None and name != ALL_MODELS and len(counters.pauses) >= MAX_PAUSES:
-        return
-    counters.pauses[name] = Pause(
-        why=why,
-        since=before.since if before else now,
-        next_probe=now + PROBE_EVERY,
-        any_call_lifts=any_call_lifts and (before is None or before.any_call_lifts),
-    )
-
-
-def create_failed(counters: Counters, now: datetime, why: str) -> None:
-    """Count a create that was refused or ambiguous; so many in a row close the tap."""
-    counters.bad_creates += 1
-    if counters.bad_creates >= BAD_CREATES_TO_CLOSE:
-        pause(counters, now, ALL_MODELS, f"{counters.bad_creates} creates in a row failed, the last: {why}")
-
-
-def call_accepted(counters: Counters, model: str, *, is_create: bool = True) -> None:
-    """The provider accepted a call for a model: whatever was paused for the like of it goes on."""
-    if is_create:
-        counters.bad_creates = 0
-    for name in (ALL_MODELS, model):
-        if name in counters.pauses and (is_create or counters.pauses[name].any_call_lifts):
-            del counters.pauses[name]
-
-
-def _denial(
-    counters: Counters, limits: Limits, now: datetime, wanted: Reservation, *, behind_others: bool
+def denial(
+    counters: Counters, limits: Limits, now: datetime, wanted: Reservation, *, held: Standing, behind_others: bool
 ) -> Denial | None:
+    """Why one more generation may not be started now, where so much is `held`; None if it may."""
     for key in (ALL_MODELS, wanted.model):
-        held = counters.pauses.get(key)
-        if held is not None and now < held.next_probe:
-            return Denial(waiting_for="provider", seconds=(held.next_probe - now).total_seconds())
+        pause = counters.pauses.get(key)
+        if pause is not None and now < pause.next_probe:
+            return Denial(waiting_for="provider", seconds=(pause.next_probe - now).total_seconds())
     if behind_others and counters.others_wait:
         return Denial(waiting_for="turn", seconds=0)
-    if counters.in_flight >= limits.max_in_flight:
-        return Denial(waiting_for="capacity" if limits.max_in_flight else "turn", seconds=_FULL_S)
+    if held.slots >= limits.max_in_flight:
+        return Denial(waiting_for="capacity" if limits.max_in_flight else "turn", seconds=FULL_S)
     if counters.submitted >= limits.submits_per_minute:
         return Denial(waiting_for="rate", seconds=(counters.minute + timedelta(minutes=1) - now).total_seconds())
-    if _fits(limits, wanted, used(counters)):
+    if _fits(limits, wanted, used(counters, held)):
         return None
-    is_spent = not _fits(limits, wanted, used(counters, reserved=False))
-    return Denial(waiting_for="budget", seconds=min(_MAX_BUDGET_S, _until_tomorrow(now)) if is_spent else _FULL_S)
+    is_spent = not _fits(limits, wanted, used(counters, Standing()))
+    return Denial(waiting_for="budget", seconds=min(_MAX_BUDGET_S, _until_tomorrow(now)) if is_spent else FULL_S)
 
 
 def _fits(limits: Limits, wanted: Reservation, day: tuple[int, float]) -> bool:
@@ -290,10 +232,9 @@ def _fits(limits: Limits, wanted: Reservation, day: tuple[int, float]) -> bool:
     )
 
 
-def used(counters: Counters, *, reserved: bool = True) -> tuple[int, float]:
-    """Tokens and money of the day: booked, owed, and, if wanted, reserved by what is under way."""
-    held = [*(counters.reserved.values() if reserved else ()), *counters.unsettled.values()]
-    return counters.tokens + sum(each.tokens for each in held), counters.cost + sum(each.cost for each in held)
+def used(counters: Counters, held: Standing) -> tuple[int, float]:
+    """Tokens and money of the day: booked, and `held` by what is under way."""
+    return counters.tokens + max(0, held.tokens), counters.cost + max(0.0, held.cost)
 
 
 def move_windows(counters: Counters, now: datetime) -> None:
@@ -304,11 +245,6 @@ def move_windows(counters: Counters, now: datetime) -> None:
         counters.minute, counters.submitted = minute, 0
     if day > counters.day:
         counters.day, counters.tokens, counters.cost = day, 0, 0.0
-
-
-def backlog_is_empty(counters: Counters, _now: datetime) -> None:
-    """The backlog is empty: a new upload need not go behind it."""
-    counters.others_wait = False
 
 
 def _until_tomorrow(now: datetime) -> float:

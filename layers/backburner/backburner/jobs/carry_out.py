@@ -62,9 +62,12 @@ class Retrier:
         record, delay_s = held.record, min(delay_s, MAX_DELAY_S)
         ticket = await self.messenger.to_start(record, delay_s)
         waiting = held.with_changes(state=State.WAITING, ticket=ticket, waiting_for=waiting_for, waits=record.waits + 1)
-        if await self.ledger.rewrite(waiting) is None:
+        mine = await self.ledger.rewrite(waiting)
+        if mine is None:
             return False
-        await give_back(self.governor, record)
+        counted = await give_back(self.governor, record)
+        if counted is not None and await self.ledger.rewrite(mine.with_changes(counted=counted)):
+            self.governor.told(record.name, counted)
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
 

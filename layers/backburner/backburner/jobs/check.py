@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass
 
 from backburner.batch.runner import SegmentRunner
+from backburner.capacity.governor import Governor
 from backburner.capacity.timing import TickState
 from backburner.errors import MessageError
 from backburner.jobs.poll import GenerationPoller
@@ -37,6 +38,7 @@ class Checker:
     """Handles messages, each to the point where it may be deleted or is postponed."""
 
     ledger: Ledger
+    governor: Governor
     messenger: Messenger
     submitter: Submitter
     starter: Starter
@@ -70,6 +72,7 @@ class Checker:
         held = await self.ledger.open_record(message.job, message.run)
         if held is None:
             return await self._unrecorded(message, received)
+        self.governor.told(held.record.name, held.record.counted)
         if held.record.ticket != message.ticket:
             return await self._stale(message, held, received)
         if held.record.segment is not None:

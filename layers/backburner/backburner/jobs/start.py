@@ -6,10 +6,8 @@ record leaves the message in hand, which comes back; after it, the guard takes o
 
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from backburner.capacity.governor import Governor
-from backburner.capacity.limits import Reservation
+from backburner.capacity.limits import Denial, Reservation
 from backburner.capacity.timing import hidden_s
 from backburner.errors import Reason
 from backburner.jobs.create import GenerationCreator
@@ -40,17 +38,17 @@ class Starter:
         elif record.reservation is None:
             is_ours = await self._attempt(held)
         else:
-            return await self._reserve(held, replace(record.reservation, holder=record.ticket))
+            return await self._reserve(held, record.reservation)
         return DONE if is_ours else NOT_OURS
 
-    async def _reserve(self, held: Open, reservation: Reservation) -> Next:
+    async def _reserve(self, held: Open, wanted: Reservation) -> Next:
         record = held.record
-        denial = await self.governor.reserve(record.name, reservation, behind_others=False)
-        if denial is None:
-            return DONE if await self._attempt(held.with_changes(reservation=reservation)) else NOT_OURS
-        if denial.waiting_for != record.waiting_for:
-            await self.ledger.rewrite(held.with_changes(waiting_for=denial.waiting_for))
-        return Next(hidden_s(denial.seconds), held)
+        found = await self.governor.reserve(record.name, wanted, told=record.counted, behind_others=False)
+        if not isinstance(found, Denial):
+            return DONE if await self._attempt(held.with_changes(counted=found)) else NOT_OURS
+        if found.waiting_for != record.waiting_for:
+            await self.ledger.rewrite(held.with_changes(waiting_for=found.waiting_for))
+        return Next(hidden_s(found.seconds), held)
 
     async def _end_cancelled(self, held: Open, reason: Reason) -> bool:
         record = held.record
@@ -74,5 +72,6 @@ class Starter:
         mine = await self.ledger.rewrite(taken)
         if mine is None:
             return False
+        self.governor.told(record.name, record.counted)
         await self.creator.create(mine)
         return True

@@ -20,7 +20,7 @@ from backburner.documents.recipes import fingerprint
 from backburner.errors import Reason
 from backburner.jobs.create import GenerationCreator
 from backburner.jobs.plan import CannotRun, InParts, OfLines, OneGeneration, Planner
-from backburner.ledger.ledger import Committed, Ledger
+from backburner.ledger.ledger import Committed, Ledger, Open
 from backburner.ledger.messages import Message
 from backburner.ledger.messenger import SOON_S, Messenger
 from backburner.ledger.records import OpenRecord, ProviderRef, RecipeRef, Source, State, log_keys
@@ -76,6 +76,18 @@ class Submitter:
                 return Outcome.KNOWN
             return await self._open(self._record(current, committed, run), current, committed, hold, read_s)
 
+    async def _claim(self, record: OpenRecord) -> Open | None:
+        """Claim a run under what was reserved for it; None, and that given back, where it is another's.
+
+        The claim does not tell of it yet: if the run is over, what was reserved may have been settled with it (ADR 15).
+        """
+        held = await self.ledger.claim(replace(record, counted=None))
+        if held is not None:
+            return held.with_changes(counted=record.counted)
+        if record.counted is not None:
+            await self.governor.forsake(record.name, record.counted)
+        return None
+
     async def give_up(self, key: str, wanted: Message, why: str) -> None:
         """Fail the run that a message would open, where opening it raises every time."""
         current = await self.current_jobs.current(key, await self.bucket.head(key), wanted.part_of)
@@ -108,12 +120,11 @@ class Submitter:
 
     async def _start_or_queue(self, plan: OneGeneration, guard: str, read_s: float, *, behind_others: bool) -> Outcome:
         """Start the generation if the governor lets it. Parts have waited in the backlog already, not behind others."""
-        reservation = replace(plan.reservation, holder=guard)
-        record = replace(plan.record, reservation=reservation)
-        denial = await self.governor.reserve(record.name, reservation, behind_others=behind_others)
-        if denial is not None:
-            return await self._queue(record, denial)
-        held = await self.ledger.claim(replace(record, ticket=guard, attempt=1))
+        record = replace(plan.record, reservation=plan.reservation)
+        counted = await self.governor.reserve(record.name, plan.reservation, told=None, behind_others=behind_others)
+        if isinstance(counted, Denial):
+            return await self._queue(record, counted)
+        held = await self._claim(replace(record, ticket=guard, attempt=1, counted=counted))
         if held is None:
             return Outcome.KNOWN
         logger.info("job claimed", extra=log_keys(record) | {"recipe": record.recipe.name})

@@ -174,6 +174,8 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     """Seconds that its generation had been running when the record was written again, by the store's clock."""
     reservation: Reservation | None = msgspec.field(default=None, name="wants")
     """What it reserves at the governor for each attempt; None until it may start at all."""
+    counted: Reservation | None = None
+    """What the governor counts for it, as far as this record knows; None: nothing yet (ADR 15)."""
     committed_at_claim: list[str] = msgspec.field(default_factory=list, name="stood_at_place")
     """ETags of the run and error record that stood at its output location when it was claimed."""
     shows_overwrites: bool = False

@@ -174,13 +174,16 @@ class Auditor:
     async def _odd_reservations(self, snapshot: Snapshot) -> dict[str, tuple[Kind, str]]:
         """Where the governor and the open records contradict each other, by the name of the run.
 
-        A job that waits may still hold its reservation: it is given back with the job's next step.
+        A job that waits may still hold its reservation: it is given back with the job's next step. Reservations that
+        are not noted by name are compared by their number.
         """
-        reserved = set((await self.governor.counters())[0].reserved)
+        counters, _ = await self.governor.counters()
+        reserved = set(counters.reserved)
         under_way = {working.name: working for _, working in snapshot.working()}
         hidden = {key.removeprefix(OPEN).removesuffix(".json") for key in snapshot.unreadable}
         nothing = reserved - set(under_way) - hidden
-        missing = {name for name, working in under_way.items() if working.reserves} - reserved
+        unnamed = {name for name, working in under_way.items() if working.reserves} - reserved
+        missing = unnamed if len(unnamed) > max(0, counters.standing.runs) else set()
         return {
             name: (Kind.RESERVED_FOR_NOTHING, f"{name} holds a reservation and is not open") for name in nothing
         } | {name: (Kind.NOT_RESERVED, f"{name} runs without a reservation") for name in missing}

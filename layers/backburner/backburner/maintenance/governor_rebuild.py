@@ -4,21 +4,26 @@ Reservations are found in the open records, what the day has used in the journal
 with the provider's next answer, what was learnt is learnt again.
 """
 
+import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from backburner.capacity.limits import Counters, Reservation
-from backburner.errors import RetryLaterError
+from backburner.capacity.limits import Counters, Standing
+from backburner.capacity.reservations import Seen, as_noted, migrated, noted, standing_part
+from backburner.capacity.shared_counters import MAX_NOTED
+from backburner.errors import RetryLaterError, UnreadableError
 from backburner.ledger.keys import JOURNAL, OPEN, open_run
 from backburner.ledger.records import OpenRecord, decode
 from backburner.ports import Bucket
 from backburner.provider.answers import Usage
 
 _BOOKS = ("day", "tokens", "cost")
+_NAMES = ("reserved", "unsettled", "standing")
+_READS_AT_ONCE = 32
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -36,9 +41,53 @@ async def rebuilt_counters(bucket: Bucket, body: bytes, now: datetime) -> Counte
     if lost & {*_BOOKS} or counters.day != day or not math.isfinite(counters.cost):
         counters.day = day
         counters.tokens, counters.cost = await _used(bucket, day)
-    if "reserved" in lost:
-        counters.reserved |= await _reserved(bucket, counters.reserved)
+    counters = migrated(counters)
+    if lost & {*_NAMES}:
+        recount(counters, await read_open(bucket))
     return counters
+
+
+async def look_at_record(bucket: Bucket, name: str) -> Seen:
+    """What a run's open record tells of its reservation. Raises `RetryLaterError`."""
+    key = f"{OPEN}{name}.json"
+    stored = await bucket.get(key)
+    try:
+        record = decode(stored.body, OpenRecord) if stored else None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UnreadableError(key, str(error)) from error
+    return Seen(record is not None, record.counted if record else None)
+
+
+async def read_open(bucket: Bucket) -> list[OpenRecord]:
+    """All open records that can be read."""
+    at_once, keys = asyncio.Semaphore(_READS_AT_ONCE), [key async for key, _ in bucket.listed(OPEN) if open_run(key)]
+
+    async def read(key: str) -> OpenRecord | None:
+        async with at_once:
+            try:
+                stored = await bucket.get(key)
+                return decode(stored.body, OpenRecord) if stored else None
+            except (RetryLaterError, msgspec.DecodeError, RecursionError):
+                return None
+
+    return [record for record in await asyncio.gather(*map(read, keys)) if record is not None]
+
+
+def recount(counters: Counters, records: Iterable[OpenRecord]) -> None:
+    """Find the reservations again that open records tell of: the first by name, all others as sums."""
+    counters.standing = Standing()
+    for record in records:
+        note, told = noted(counters, record.name), record.counted
+        if record.name in counters.settled:
+            continue
+        if note is not None:
+            counters.standing.add(standing_part(note, told))
+        elif told is not None and told.slots and len(counters.reserved) < MAX_NOTED:
+            counters.reserved[record.name] = as_noted(told)
+        elif told is not None:
+            counters.standing.add(told)
+        elif record.reservation is not None and record.reserves:
+            counters.reserved[record.name] = as_noted(record.reservation, is_old=True)
 
 
 def _readable(body: bytes) -> tuple[dict[str, Any], set[str]]:
@@ -91,20 +140,3 @@ async def _used(bucket: Bucket, day: str) -> tuple[int, float]:
                 continue
             tokens, cost = tokens + line.usage.total_tokens, cost + (line.cost or 0.0)
     return tokens, round(cost, 9)
-
-
-async def _reserved(bucket: Bucket, known: Mapping[str, Reservation]) -> dict[str, Reservation]:
-    """What the generations under way must have reserved."""
-    found = dict[str, Reservation]()
-    async for key, _ in bucket.listed(OPEN):
-        run = open_run(key)
-        if run is None or f"{run[0]}.{run[1]}" in known:
-            continue
-        try:
-            stored = await bucket.get(key)
-            record = decode(stored.body, OpenRecord) if stored else None
-        except (RetryLaterError, msgspec.DecodeError):
-            continue
-        if record is not None and record.reservation is not None and record.reserves:
-            found[record.name] = record.reservation
-    return found

@@ -51,7 +51,7 @@ async def measure(bucket: Bucket, governor: Governor) -> Health:
             break
     counters, now = await governor.counters()
     return Health(
-        waiting=max(0, count - len(counters.reserved)),
+        waiting=max(0, count - counters.held.runs),
         running=counters.in_flight,
         oldest_s=oldest_s,
         paused=len(counters.pauses),

@@ -17,13 +17,15 @@ import msgspec
 from msgspec.structs import replace
 
 from backburner.capacity.governor import Governor
-from backburner.capacity.limits import Counters, Reservation, note_unreadable
+from backburner.capacity.limits import Counters, Reservation, Standing, note_unreadable
+from backburner.capacity.reservations import as_noted, noted
 from backburner.errors import RetryLaterError, UnreadableError
 from backburner.jobs.submit import Submitter
 from backburner.ledger.keys import ERROR_RECORD, INBOX, OPEN, RUN_RECORD, open_run, output_location
 from backburner.ledger.ledger import NO_OPEN_RECORD, Ledger, Open
 from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, State, decode, log_keys
+from backburner.maintenance.recount import Surplus, surplus
 from backburner.ports import Bucket, Clock, Stored, TooLargeError
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ SILENT_S = 86_400.0
 """An open record that was not written for so long gets a new message."""
 PAGE = 1000
 _READS_AT_ONCE = 32
+_MAX_RECOUNTED = 20_000
+"""Open records that one sweep reads to compare the governor's sums with them."""
 _MAX_RECORD_BYTES = 16 * 1024 * 1024
 _KINDS: tuple[tuple[str, type[JobRecord]], ...] = (
     (RUN_RECORD, RunRecord),
@@ -239,14 +243,29 @@ class Sweeper:
     ) -> int:
         """Put the governor's reservations right, where two sweeps in a row say the same of them."""
         names = {key.removeprefix(OPEN).removesuffix(".json") for key in open_records}
+        await self.governor.review()
         counters, _ = await self.governor.counters()
         missing = await under_way.missing_reservations(counters) if counters.last_sweep is None else {}
+        found = await self._surplus(under_way, counters)
 
-        def put_right(counters: Counters, now: datetime) -> int:
+        def change(counters: Counters, now: datetime) -> int:
             note_unreadable(counters, under_way.swept.unreadable, readable)
-            return _put_right(counters, now, names, missing)
+            if counters.last_sweep == found.of:  # else another sweep has put it right
+                counters.standing = found.taken_from(counters.standing)
+            return put_right(counters, now, names, missing)
 
-        return await self.governor.change(put_right)
+        return await self.governor.change(change)
+
+    async def _surplus(self, under_way: "_UnderWay", counters: Counters) -> Surplus:
+        """What is counted among the sums and no record tells of. Records are only read where there are any sums."""
+        if counters.standing == Standing() or len(under_way.open_records) > _MAX_RECOUNTED:
+            return Surplus(counters.last_sweep)
+        told = {held.record.name: (held.etag, held.record.counted) for held in await under_way.read()}
+        counters, _ = await self.governor.counters()
+        now = {key: stored.etag for key, stored in (await self._open_records(under_way.swept)).items()}
+        etags = {f"{OPEN}{name}.json": etag for name, (etag, _) in told.items()}
+        moving = sum(now.get(key) != etags.get(key) for key in now.keys() | etags.keys())
+        return surplus(counters, {name: counted for name, (_, counted) in told.items()}, moving)
 
 
 @dataclass
@@ -271,22 +290,24 @@ class _UnderWay:
         if current_jobs.job_of(location, document, self.recipes[location.recipe]).job_id in self.jobs:
             return True
         if self._sources is None:
-            found = await self._read()
+            found = await self.read()
             self._sources = {(held.record.source.key, held.record.source.etag) for held in found}
         return (key, document.etag) in self._sources
 
     async def missing_reservations(self, before: Counters) -> dict[str, Reservation]:
-        """What the generations under way must have reserved, and had not before their records were read.
+        """What generations under way must have reserved, and neither their records nor the counters told of before.
 
         What was reserved then is gone only if it was settled since; what was not may have been settled before, and then
         its run is over although its record is still open. Put back, either would be booked a second time.
         """
         return {
             held.record.name: held.record.reservation
-            for held in await self._read()
+            for held in await self.read()
             if held.record.reservation is not None
             and held.record.reserves
-            and held.record.name not in before.reserved
+            and held.record.counted is None
+            and noted(before, held.record.name) is None
+            and held.record.name not in before.settled
             and not await self._is_over(held.record)
         }
 
@@ -294,7 +315,8 @@ class _UnderWay:
         committed = await self.sweeper.ledger.committed(record.location, record.job_id)
         return committed.is_over(record.run)
 
-    async def _read(self) -> list[Open]:
+    async def read(self) -> list[Open]:
+        """All records that can be read, as they are now."""
         at_once = asyncio.Semaphore(_READS_AT_ONCE)
 
         async def read(key: str) -> Open | None:
@@ -316,13 +338,16 @@ def _stop_at(here: str, found: Mapping[str, str], readable: Collection[str], cou
     note_unreadable(counters, found, readable)
 
 
-def _put_right(counters: Counters, now: datetime, names: set[str], missing: Mapping[str, Reservation]) -> int:
+def put_right(counters: Counters, now: datetime, names: set[str], missing: Mapping[str, Reservation]) -> int:
+    """End a sweep: what was noted for runs that have no open record goes, if the sweep before said the same."""
     unexplained = [name for name in counters.reserved | counters.unsettled if name not in names]
     gone = [name for name in unexplained if name in counters.unexplained]
     for name in gone:
         counters.reserved.pop(name, None)
         counters.unsettled.pop(name, None)
-    counters.reserved |= {name: wanted for name, wanted in missing.items() if name not in counters.reserved}
+    for name, told in missing.items():
+        if noted(counters, name) is None and name not in counters.settled:
+            counters.reserved[name] = as_noted(told, is_old=True)
     counters.unexplained = [name for name in unexplained if name not in gone]
     counters.last_sweep, counters.sweep_cursor = now, ""
     return len(gone)

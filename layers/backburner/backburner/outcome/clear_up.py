@@ -39,15 +39,26 @@ class Cleaner:
             await self._remove_replaced(record, committed)
             if not has_failures(committed):
                 await self.remove_parts(record)
+        await self.close(record)
+
+    async def close(self, record: OpenRecord) -> None:
+        """Remove the open record of a run that is settled."""
         await self.ledger.close(record)
+        self.governor.closed(record.name)
 
     async def settle(self, record: OpenRecord, ended: JobRecord) -> None:
-        """Book what the record that ended the run says it used: the open record may know less."""
+        """Book what the record that ended the run says it used: the open record may know less.
+
+        One that knows nothing of the run's generations was claimed after the run was over, by a process that had looked
+        before: the run was booked with the record that knew them.
+        """
         if (ended.job_id, ended.run) != (record.job_id, record.run):
             ended = record  # a later run's record stands there by now
         if record.reservation is not None:
             tokens, cost = booked(record, ended.own_usage, ended.responses)  # its parts settle for themselves
-            await self.governor.settle(record.name, tokens=tokens, cost=cost)
+            if not ended.response_ids <= record.response_ids:
+                tokens, cost = 0, 0.0
+            await self.governor.settle(record.name, told=record.counted, tokens=tokens, cost=cost)
 
     async def remove_parts(self, record: OpenRecord) -> None:
         """Remove what lies under `ledger/work` for this run and those before it, whose parts it may have taken up."""

@@ -129,7 +129,7 @@ class Finisher:
             await self.cleaner.start_current(record, await self.bucket.head(record.source.key))
         await self.cleaner.settle(record, stands)
         await self.cleaner.remove_parts(record)
-        await self.ledger.close(record)
+        await self.cleaner.close(record)
         logger.info("job superseded", extra=log_keys(record) | {"with_text": text is not None})
         return State.SUPERSEDED
 

@@ -1,9 +1,7 @@
 """What the governor is told of attempts and runs: pauses, refused creates, and slots that are given back."""
 
-from msgspec.structs import replace
-
 from backburner.capacity.governor import Governor
-from backburner.capacity.limits import ALL_MODELS
+from backburner.capacity.limits import ALL_MODELS, Reservation
 from backburner.ledger.changes import booked
 from backburner.ledger.records import OpenRecord
 from backburner.outcome.decisions import Decision, Stop
@@ -18,8 +16,12 @@ async def tell_decision(governor: Governor, decision: Decision, model: str) -> N
         await governor.create_failed(decision.brief)
 
 
-async def give_back(governor: Governor, record: OpenRecord) -> None:
-    """Give the slot of a run back that goes on without a generation; what it has used stays on the bill."""
-    if record.reservation is not None:
-        tokens, cost = booked(record, record.own_usage, record.responses)
-        await governor.release(record.name, replace(record.reservation, tokens=tokens, cost=cost))
+async def give_back(governor: Governor, record: OpenRecord) -> Reservation | None:
+    """Give the slot of a run back that goes on without a generation; what it has used stays on the bill.
+
+    Returns what its record should tell from now on, if that matters.
+    """
+    if record.reservation is None:
+        return None
+    tokens, cost = booked(record, record.own_usage, record.responses)
+    return await governor.release(record.name, record.reservation, told=record.counted, tokens=tokens, cost=cost)

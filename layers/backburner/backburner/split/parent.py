@@ -86,8 +86,9 @@ class ParentRunner:
     async def _open(self, held: Open, missing: Sequence[Part]) -> Next:
         """Send every part of the last level its message."""
         record = held.record
-        if record.name in self.governor.seen.reserved:  # the process that cut it died before it gave the slot back
-            await give_back(self.governor, record)
+        if (record.counted and record.counted.slots) or record.name in self.governor.seen.reserved:
+            counted = await give_back(self.governor, record)  # again, if the process that cut it died before
+            held = held.with_changes(counted=counted or record.counted)
         jobs = self.current_jobs.jobs_of_parts(record)
         await asyncio.gather(
             *(self.messenger.open_run(jobs[part.key], part.run, part.key, part_of=record.name) for part in missing)

@@ -1,0 +1,44 @@
+"""The rules of pauses: when nothing may be created, and what ends that."""
+
+from datetime import datetime
+
+from backburner.capacity.limits import ALL_MODELS, MAX_PAUSES, PROBE_EVERY, Counters, Pause
+
+BAD_CREATES_TO_CLOSE = 5
+
+
+def pause(counters: Counters, now: datetime, name: str, why: str, *, any_call_lifts: bool = False) -> None:
+    """Create nothing more but one probe a minute; the first time stays, and so does what only a create can lift.
+
+    Beyond so many models none is noted: whoever was refused waits by itself.
+    """
+    before = counters.pauses.get(name)
+    if before is None and name != ALL_MODELS and len(counters.pauses) >= MAX_PAUSES:
+        return
+    counters.pauses[name] = Pause(
+        why=why,
+        since=before.since if before else now,
+        next_probe=now + PROBE_EVERY,
+        any_call_lifts=any_call_lifts and (before is None or before.any_call_lifts),
+    )
+
+
+def create_failed(counters: Counters, now: datetime, why: str) -> None:
+    """Count a create that was refused or ambiguous; so many in a row close the tap."""
+    counters.bad_creates += 1
+    if counters.bad_creates >= BAD_CREATES_TO_CLOSE:
+        pause(counters, now, ALL_MODELS, f"{counters.bad_creates} creates in a row failed, the last: {why}")
+
+
+def call_accepted(counters: Counters, model: str, *, is_create: bool = True) -> None:
+    """The provider accepted a call for a model: whatever was paused for the like of it goes on."""
+    if is_create:
+        counters.bad_creates = 0
+    for name in (ALL_MODELS, model):
+        if name in counters.pauses and (is_create or counters.pauses[name].any_call_lifts):
+            del counters.pauses[name]
+
+
+def backlog_is_empty(counters: Counters, _now: datetime) -> None:
+    """The backlog is empty: a new upload need not go behind it."""
+    counters.others_wait = False

@@ -1,0 +1,208 @@
+"""The one object that all processes share, `ledger/governor.json`, changed by compare-and-swap.
+
+Times are compared by the store's clock, from the read that the swap is based on. What a change must know of a run's
+open record is read after the counters and before the swap: whoever changes the run in between makes the swap fail.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from backburner.capacity import reservations
+from backburner.capacity.limits import VERSION, Counters
+from backburner.capacity.reservations import Seen
+from backburner.capacity.timing import RANDOM
+from backburner.errors import RetryLaterError
+from backburner.ports import ABSENT, Bucket, Clock, ConflictError, Stored
+
+logger = logging.getLogger(__name__)
+
+TRIES = 12
+MAX_NOTED = 64
+"""Names of each kind in the object before those of which the records tell are folded: it never has many more."""
+_LOOKS = 16
+"""Records that one swap reads to that end; each swap notes about one name, so the reads are one a swap at most."""
+_MAX_KNOWN = 4096
+
+T = TypeVar("T")
+Rebuild = Callable[[Bucket, bytes, datetime], Awaitable[Counters]]
+"""Makes the counters anew from the bucket, where their object holds these bytes and cannot be read."""
+Look = Callable[[Bucket, str], Awaitable[Seen]]
+"""Reads what the open record of a run, `<job_id>.<run>`, tells of its reservation."""
+Change = Callable[[Counters, datetime, Mapping[str, Seen]], T]
+Doubts = Callable[[Counters], Collection[str]]
+
+
+@dataclass(eq=False)
+class _Asked:
+    """One change that somebody waits for, and the runs whose records it must see."""
+
+    change: Change[Any]
+    doubts: Doubts
+    answer: Any = None
+    error: RetryLaterError | None = None
+
+    def apply(self, counters: Counters, now: datetime, seen: Mapping[str, Seen]) -> None:
+        """Make the change; one that cannot be made leaves the counters as they were."""
+        try:
+            self.answer, self.error = self.change(counters, now, seen), None
+        except RetryLaterError as error:
+            self.error = error
+
+
+@dataclass(kw_only=True)
+class SharedCounters:
+    """The counters as one process sees them. Changes that are asked for at the same time go out in one swap.
+
+    `tries`: how often a swap is tried that others won; fewer in submit, which then puts its job into the backlog.
+    """
+
+    bucket: Bucket
+    key: str
+    clock: Clock
+    rebuild: Rebuild
+    look: Look
+    tries: int = TRIES
+    most_noted: int = MAX_NOTED
+    seen: Counters = field(default_factory=Counters)
+    """The counters as last read: good enough for what only saves effort."""
+    _asked: list[_Asked] = field(default_factory=list)
+    _swapping: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _known: dict[str, Seen] = field(default_factory=dict)
+    _along: list[Callable[[Counters], None]] = field(default_factory=list)
+
+    def take_along(self, change: Callable[[Counters], None]) -> None:
+        """Make a change with the next swap that is made for another's sake; it may be lost."""
+        self._along.append(change)
+
+    def know(self, name: str, seen: Seen) -> None:
+        """Remember what a run's record said, for the next swap that has too many names."""
+        self._known.pop(name, None)
+        self._known[name] = seen
+        if len(self._known) > _MAX_KNOWN:
+            del self._known[next(iter(self._known))]
+
+    async def change(self, change: Change[T], *, doubts: Doubts = lambda _: (), tries: int | None = None) -> T:
+        """Change the counters and return what `change` says. It may be called several times: once for each try.
+
+        Raises `RetryLaterError` where others win every swap.
+        """
+        asked = _Asked(change, doubts)
+        self._asked.append(asked)
+        try:
+            async with self._swapping:
+                if asked in self._asked:  # else whoever swapped before us took ours along
+                    await self._swap(self._asked.copy(), tries or self.tries)
+        finally:
+            self._asked = [other for other in self._asked if other is not asked]
+        if asked.error is not None:
+            raise asked.error
+        return asked.answer  # type: ignore[no-any-return]
+
+    async def read(self) -> tuple[Counters, str, datetime]:
+        """The counters, the ETag to match, and the store's time."""
+        stored = await self.bucket.get(self.key) or await self._begin()
+        try:
+            counters = _decoded(stored.body)
+        except (msgspec.DecodeError, RecursionError):
+            stored, counters = await self._heal(stored)
+        self.seen = counters
+        return counters, stored.etag, stored.read_at
+
+    async def _swap(self, batch: list[_Asked], tries: int) -> None:
+        along, self._along = self._along, []
+        for attempt in range(tries):
+            counters, etag, now = await self.read()
+            before = msgspec.json.encode(counters)
+            crowded = reservations.crowded(counters, self.most_noted)
+            seen = await self._look(counters, batch, [name for name in crowded if name not in self._known])
+            for asked in batch:
+                asked.apply(counters, now, seen)
+            for change in along:
+                change(counters)
+            if crowded or msgspec.json.encode(counters) != before:
+                self._tidy(counters, seen)
+            after = msgspec.json.encode(counters)
+            try:
+                if after != before:
+                    body = msgspec.json.format(after, indent=2)
+                    await self.bucket.put(self.key, body, match=etag, content_type="application/json")
+            except ConflictError:
+                await self.clock.sleep(0.05 * 2 ** min(attempt, 5) * RANDOM.uniform(0.5, 1.5))
+            else:
+                self._known = {name: known for name, known in self._known.items() if name not in seen}
+                self._asked = [other for other in self._asked if other not in batch]
+                return
+        raise RetryLaterError(f"{self.key} is written by others all the time")
+
+    async def _look(self, counters: Counters, batch: list[_Asked], crowded: list[str]) -> dict[str, Seen]:
+        """Read the records that the changes must see, and some of those that may be folded."""
+        wanted = dict.fromkeys(name for asked in batch for name in asked.doubts(counters))
+        wanted |= dict.fromkeys(crowded[:_LOOKS])
+
+        async def look(name: str) -> Seen | None:
+            try:
+                return await self.look(self.bucket, name)
+            except RetryLaterError:  # whoever must see it is refused
+                return None
+
+        found = await asyncio.gather(*map(look, wanted))
+        return {name: seen for name, seen in zip(wanted, found, strict=True) if seen is not None}
+
+    def _tidy(self, counters: Counters, seen: Mapping[str, Seen]) -> None:
+        """Fold what records are known to tell, as far as there are too many names."""
+        for name in counters.settled.copy():
+            if name in self._known:
+                reservations.fold(counters, name, self._known[name])
+        for name in reservations.crowded(counters, self.most_noted):
+            if name in seen:
+                reservations.clear(counters, name, seen[name])
+            elif name in self._known:
+                reservations.fold(counters, name, self._known[name])
+
+    async def _heal(self, stored: Stored) -> tuple[Stored, Counters]:
+        """Put an object that cannot be read right, from what else the bucket says."""
+        logger.error("governor could not be read: it is made anew", extra={"key": self.key})
+        counters = await self.rebuild(self.bucket, stored.body, stored.read_at)
+        body = msgspec.json.format(msgspec.json.encode(counters), indent=2)
+        try:
+            await self.bucket.put(self.key, body, match=stored.etag, content_type="application/json")
+            again = await self.bucket.get(self.key)
+            if again is not None:
+                return again, _decoded(again.body)
+        except (ConflictError, msgspec.DecodeError):
+            pass
+        raise RetryLaterError(f"{self.key} is put right by others")
+
+    async def _begin(self) -> Stored:
+        """Write the object where there is none, so that its times are the store's from the first."""
+        with contextlib.suppress(ConflictError):
+            await self.bucket.put(
+                self.key, msgspec.json.encode(Counters()), match=ABSENT, content_type="application/json"
+            )
+        stored = await self.bucket.get(self.key)
+        if stored is None:
+            raise RetryLaterError(f"{self.key} was written and is not there")
+        return stored
+
+
+class _Shape(msgspec.Struct):
+    version: int = 0
+    standing: dict[str, float] | None = None
+
+
+def _decoded(body: bytes) -> Counters:
+    """Read the counters. Raises `msgspec.DecodeError`, also where an earlier version has dropped what it did not know.
+
+    That is what a function of the version before does while both are deployed.
+    """
+    shape = msgspec.json.decode(body, type=_Shape)
+    if shape.version >= VERSION and shape.standing is None:
+        raise msgspec.DecodeError("written by an earlier version")
+    return reservations.migrated(msgspec.json.decode(body, type=Counters))

@@ -1,0 +1,66 @@
+"""A run that is claimed again after it was over: whoever clears up behind that record books nothing, and leaks nothing.
+
+An event comes twice. The second submit stands still before its claim until the first one's run is over, and claims it
+once more after its record is gone.
+"""
+
+import asyncio
+
+import pytest
+
+from backburner.capacity.limits import Standing
+from backburner.capacity.shared_counters import MAX_NOTED
+from support.fakes import Effect, Killed, Moment
+from support.system import System
+
+KEY = "inbox/contract.txt"
+OPEN = "ledger/open/"
+
+
+async def _late(system: System, dies: asyncio.Event) -> None:
+    """A submit that stands still before its claim until the run is over, and then goes on."""
+    run_is_over = asyncio.Event()
+    claimed = asyncio.Event()
+
+    async def hook(effect: Effect, moment: Moment) -> None:
+        await asyncio.sleep(0)
+        if effect.process != "late":
+            return
+        if (effect.name, moment) == ("bucket.put", "before") and effect.key.startswith(OPEN):
+            await run_is_over.wait()
+        if (effect.name, moment) == ("bucket.put", "after") and effect.key.startswith(OPEN):
+            claimed.set()
+            if dies.is_set():
+                raise Killed
+
+    system.world.hook = hook
+    late = asyncio.create_task(system.world.process(system.parts().submitter.submit(KEY), "late"))
+    await system.submit(KEY)
+    await asyncio.sleep(60)
+    await system.tick()
+    assert system.run_record(KEY)["state"] == "done"
+    run_is_over.set()
+    await late
+    assert claimed.is_set()
+
+
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("most_noted", [MAX_NOTED, 0])
+@pytest.mark.parametrize("others", [0, 3])
+def test_its_end_is_booked_once(most_noted: int, others: int, *, dies: bool) -> None:
+    """Also where its claimant dies, and the guard takes it over; and where other jobs have the counters tidied."""
+    system = System(most_noted=most_noted)
+    system.upload(KEY, "text")
+    system.world.later(1)
+    death = asyncio.Event()
+    if dies:
+        death.set()
+    system.run(_late(system, death))
+    for number in range(others):
+        system.process(f"inbox/{number}.txt", f"text {number}")
+    system.settle()
+    assert system.problems() == []
+    used = sum(system.run_record(key)["usage"]["total_tokens"] for key in system.bucket.keys("inbox/"))
+    assert system.bucket.json("ledger/governor.json")["tokens"] == used
+    assert system.held() == Standing()
+    assert len(system.generator.made) == 1 + others

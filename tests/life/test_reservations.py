@@ -1,0 +1,401 @@
+"""A place is never granted twice and never lost, and a run is booked once: whatever dies, and whoever is slow.
+
+Here runs are played by a handful of processes on the real governor, with records that say no more than the protocol
+needs. So few names are kept that most reservations are sums, as they are with tens of thousands of jobs in flight.
+"""
+
+import asyncio
+import json
+import random
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from backburner.capacity import reservations
+from backburner.capacity.governor import Governor
+from backburner.capacity.limits import Counters, Denial, Limits, Reservation, Standing
+from backburner.capacity.reservations import Seen
+from backburner.capacity.shared_counters import MAX_NOTED, SharedCounters
+from backburner.capacity.timing import RANDOM
+from backburner.errors import RetryLaterError
+from backburner.ledger.keys import GOVERNOR, OPEN
+from backburner.maintenance.sweep import put_right
+from backburner.ports import ABSENT, Bucket, ConflictError
+from support.fakes import START, FakeBucket, FakeClock, Killed, World
+from support.system import System
+
+LIMIT = 3
+RUNS = 7
+NAMES = [f"{number:032x}.1" for number in range(RUNS)]
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What an open record says, as far as the governor is concerned."""
+
+    life: str
+    """Of the claim that began it."""
+    running: bool
+    counted: Reservation | None = None
+    used: int = 0
+
+
+async def no_rebuild(_: Bucket, body: bytes, __: datetime) -> Counters:
+    """Nothing here damages the counters."""
+    raise AssertionError(body)
+
+
+async def look(bucket: Bucket, name: str) -> Seen:
+    """What a record tells."""
+    stored = await bucket.get(f"{OPEN}{name}.json")
+    record = msgspec.json.decode(stored.body, type=Record) if stored else None
+    return Seen(record is not None, record.counted if record else None)
+
+
+def _used(result: bytes) -> int:
+    return int(result.split()[1])
+
+
+@dataclass
+class Player:
+    """One process: takes runs a step on, in the order of effects that the core has."""
+
+    bucket: FakeBucket
+    governor: Governor
+    chance: random.Random
+
+    async def play(self, steps: int) -> None:
+        """Do so many steps with runs that are drawn."""
+        for _ in range(steps):
+            await self.step(self.chance.choice(NAMES))
+
+    async def step(self, name: str) -> None:
+        """Whatever a run needs next, as this process sees it."""
+        stored = await self.bucket.get(f"{OPEN}{name}.json")
+        record = msgspec.json.decode(stored.body, type=Record) if stored else None
+        over = await self.bucket.get(f"results/{name}")
+        try:
+            if over is not None:
+                if record is not None:
+                    await self._settle(name, record, over.body)
+            elif stored is None or record is None:
+                await self._open(name)
+            elif not record.running:
+                await self._start(name, record, stored.etag)
+            elif self.chance.random() < 0.5:
+                await self._wait(name, record, stored.etag)
+            else:
+                await self._end(name, record, stored.etag)
+        except RetryLaterError:
+            pass
+
+    async def _write(self, name: str, record: Record, match: str) -> str | None:
+        try:
+            return await self.bucket.put(
+                f"{OPEN}{name}.json", msgspec.json.encode(record), match=match, content_type="application/json"
+            )
+        except ConflictError:
+            return None
+
+    async def _open(self, name: str) -> None:
+        counted = await self._reserved(name, None)
+        if isinstance(counted, Denial):
+            await self._write(name, Record(life=self._new_life(), running=False), ABSENT)
+            return
+        claimed = Record(life=self._new_life(), running=True)  # tells of nothing until the run is known not to be over
+        etag = await self._write(name, claimed, ABSENT)
+        if etag is None:
+            await self.governor.forsake(name, counted)
+            return
+        over = await self.bucket.get(f"results/{name}")
+        if over is not None:
+            await self._settle(name, claimed, over.body)
+        elif await self._write(name, replace(claimed, counted=counted), etag):
+            self.governor.told(name, counted)
+
+    def _new_life(self) -> str:
+        return f"{self.chance.getrandbits(64):016x}"
+
+    async def _reserved(self, name: str, told: Reservation | None) -> Reservation | Denial:
+        wanted = Reservation(model="m", tokens=10, cost=0.5)
+        return await self.governor.reserve(name, wanted, told=told, behind_others=False)
+
+    async def _start(self, name: str, record: Record, etag: str) -> None:
+        counted = await self._reserved(name, record.counted)
+        if not isinstance(counted, Denial):
+            started = replace(record, running=True, counted=counted)
+            if await self._write(name, started, etag):
+                self.governor.told(name, counted)
+
+    async def _wait(self, name: str, record: Record, etag: str) -> None:
+        waits = replace(record, running=False, used=record.used + 7)
+        mine = await self._write(name, waits, etag)
+        if mine is None:
+            return
+        bill = await self.governor.release(
+            name, Reservation(model="m"), told=record.counted, tokens=waits.used, cost=float(waits.used)
+        )
+        if bill is not None and await self._write(name, replace(waits, counted=bill), mine):
+            self.governor.told(name, bill)
+
+    async def _end(self, name: str, record: Record, etag: str) -> None:
+        record = replace(record, used=record.used + 5)
+        if await self._write(name, record, etag) is None:  # a run is ended by who owns it
+            return
+        try:
+            result = f"{record.life} {record.used}".encode()
+            await self.bucket.put(f"results/{name}", result, match=ABSENT, content_type="text/plain")
+        except ConflictError:
+            return
+        await self._settle(name, record, result)
+
+    async def _settle(self, name: str, record: Record, result: bytes) -> None:
+        """A record that is not the one which ended the run was claimed after its end: it books nothing."""
+        used = _used(result) if result.decode().startswith(record.life) else 0
+        await self.governor.settle(name, told=record.counted, tokens=used, cost=float(used))
+        await self.bucket.delete(f"{OPEN}{name}.json")
+        self.governor.closed(name)
+
+
+class Story:
+    """Players in one world: they interleave at every effect, answers are lost, and some players die."""
+
+    def __init__(self, seed: int, most_noted: int) -> None:
+        self.chance = random.Random(seed)
+        RANDOM.seed(seed)
+        self.world = World()
+        self.world.hook = self._hook
+        self.bucket = FakeBucket(self.world)
+        self.most_noted = most_noted
+        self.deadly = True
+
+    async def _hook(self, effect, _):
+        await asyncio.sleep(self.chance.choice([0, 0, 0.01, 0.3, 3.0]))
+        self._check()
+        if not self.deadly:
+            return
+        if self.chance.random() < 0.01:
+            raise Killed
+        if (effect.name, effect.key) == ("bucket.put", GOVERNOR) and self.chance.random() < 0.05:
+            raise ConflictError(effect.key)  # before: others won; after: the answer was lost
+
+    def _check(self) -> None:
+        """No more run than are allowed, and the counters know of each."""
+        running = sum(
+            self.bucket.json(key)["running"]
+            for key in self.bucket.keys(OPEN)
+            if f"results/{key.removeprefix(OPEN).removesuffix('.json')}" not in self.bucket.objects
+        )
+        assert running <= LIMIT
+        if GOVERNOR in self.bucket.objects:
+            counters = msgspec.json.decode(self.bucket.objects[GOVERNOR].body, type=Counters)
+            assert running <= counters.held.slots <= LIMIT
+
+    def player(self) -> Player:
+        """A new process."""
+        shared = SharedCounters(
+            bucket=self.bucket,
+            key=GOVERNOR,
+            clock=FakeClock(self.world),
+            rebuild=no_rebuild,
+            look=look,
+            most_noted=self.most_noted,
+        )
+        limits = Limits(max_in_flight=LIMIT, submits_per_minute=10**6)
+        return Player(self.bucket, Governor(shared=shared, limits=limits), self.chance)
+
+    async def tell(self) -> None:
+        """Twelve processes, three at a time; then one that lives ends what is left, and sweeps twice."""
+        for _ in range(4):
+            players = [self.player() for _ in range(3)]
+            await asyncio.gather(*(self.world.process(each.play(12), "player") for each in players))
+        self.deadly = False
+        last = self.player()
+        for _ in range(400):
+            await last.step(self.chance.choice(NAMES))
+        for name in NAMES:
+            while f"results/{name}" not in self.bucket.objects or self.bucket.keys(f"{OPEN}{name}"):
+                await last.step(name)
+        for _ in range(2):
+            await last.governor.review()
+            await last.governor.change(lambda counters, now: put_right(counters, now, set(), {}))
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32), most_noted=st.sampled_from([0, 1, 2, MAX_NOTED]))
+@example(seed=1, most_noted=0)
+def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, most_noted):
+    """Random histories with deaths, lost answers and slow processes, with almost no names and with all of them."""
+    story = Story(seed, most_noted)
+    story.world.run(story.tell())
+    counters = msgspec.json.decode(story.bucket.objects[GOVERNOR].body, type=Counters)
+    assert (counters.held.runs, counters.held.slots, counters.held.tokens) == (0, 0, 0)
+    assert (counters.reserved, counters.unsettled) == ({}, {})
+    used = sum(_used(story.bucket.objects[f"results/{name}"].body) for name in NAMES)
+    assert (counters.tokens, counters.cost) == (used, float(used))
+
+
+@pytest.mark.parametrize("in_flight", [100, 1_000, 5_000])
+def test_the_object_does_not_grow_with_what_is_in_flight(in_flight):
+    """So many jobs go through submit's part and stay open: the object keeps its size, and no record is read for it."""
+    world, chance = World(), random.Random(1)
+    bucket = FakeBucket(world)
+    shared = SharedCounters(bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, look=look)
+    limits = Limits(max_in_flight=10**6, submits_per_minute=10**6)
+    player = Player(bucket, Governor(shared=shared, limits=limits), chance)
+
+    async def fill() -> None:
+        for number in range(in_flight):
+            await player._open(f"{number:032x}.1")
+
+    world.run(fill())
+    counters = msgspec.json.decode(bucket.objects[GOVERNOR].body, type=Counters)
+    assert counters.held.slots == in_flight
+    assert len(bucket.objects[GOVERNOR].body) < 24_000
+    assert len(counters.reserved) <= MAX_NOTED + 1
+    reads = sum(effect.name == "bucket.get" and effect.key.startswith(OPEN) for effect in world.effects)
+    assert reads == 0
+
+
+def test_strangers_are_folded_by_whoever_comes_by():
+    """Each job is opened by a process of its own, which never comes back: others read the records."""
+    world = World()
+    bucket = FakeBucket(world)
+    limits = Limits(max_in_flight=10**6, submits_per_minute=10**6)
+
+    async def fill() -> None:
+        for number in range(300):
+            shared = SharedCounters(bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, look=look)
+            governor = Governor(shared=shared, limits=limits)
+            await Player(bucket, governor, random.Random(number))._open(f"{number:032x}.1")
+
+    world.run(fill())
+    counters = msgspec.json.decode(bucket.objects[GOVERNOR].body, type=Counters)
+    assert counters.held.slots == 300
+    assert len(counters.reserved) <= MAX_NOTED + 1
+    reads = [effect for effect in world.effects if effect.name == "bucket.get" and effect.key.startswith(OPEN)]
+    assert len(reads) <= 300 + 16
+
+
+def old(system: System) -> None:
+    """Make the ledger what the version before has left."""
+    state = system.bucket.json(GOVERNOR)
+    reserved = {name: {**note, "places": note.get("places", 1)} for name, note in state["reserved"].items()}
+    kept = {name: value for name, value in state.items() if name not in {"standing", "settled"}}
+    system.bucket.upload(GOVERNOR, json.dumps(kept | {"version": 1, "reserved": reserved}))
+    for key in system.bucket.keys(OPEN):
+        record = system.bucket.json(key)
+        (record["wants"] or {})["holder"] = (record.get("counted") or {}).get("holder", "")
+        del record["counted"]
+        system.bucket.upload(key, json.dumps(record))
+
+
+def test_what_the_version_before_has_left_goes_on():
+    """Its reservations and bills hold, nothing is booked twice; and it all ends at nothing."""
+    system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"})
+    for number in range(4):
+        system.upload(f"inbox/{number}.txt", f"text {number}")
+        system.run(system.submit(f"inbox/{number}.txt"))
+    old(system)
+    state = system.bucket.json(GOVERNOR)
+    assert len(state["reserved"]) == 2
+    waiting = next(key for key in system.bucket.keys(OPEN) if system.bucket.json(key)["state"] == "waiting")
+    name = waiting.removeprefix(OPEN).removesuffix(".json")
+    bill = {"model": "model-1", "places": 1, "tokens": 11, "cost": 0.0, "holder": "t"}
+    system.bucket.upload(GOVERNOR, json.dumps(state | {"owed": {name: bill}}))
+    system.settle()
+    assert all(system.result(f"inbox/{number}.txt") for number in range(4))
+    used = sum(system.run_record(f"inbox/{number}.txt")["usage"]["total_tokens"] for number in range(4))
+    after = system.bucket.json(GOVERNOR)
+    assert (after["version"], after["reserved"], after["owed"], after["standing"]["runs"]) == (2, {}, {}, 0)
+    assert after["tokens"] == used
+    assert system.problems() == []
+
+
+def test_an_old_function_that_drops_the_sums_is_noticed():
+    """While both versions are deployed, the old one writes what it knows: the sums are found again."""
+    system = System()
+    for number in range(3):
+        system.upload(f"inbox/{number}.txt", f"text {number}")
+        system.run(system.submit(f"inbox/{number}.txt"))
+    state = system.bucket.json(GOVERNOR)
+    kept = {name: value for name, value in state.items() if name not in {"standing", "settled"}}
+    system.bucket.upload(GOVERNOR, json.dumps(kept | {"reserved": {}}))
+    counters, _ = system.run(system.parts().governor.counters())
+    assert counters.in_flight == 3
+    system.settle()
+    assert system.problems() == []
+
+
+def test_sums_that_were_changed_by_hand_are_put_right():
+    """A sweep compares them with the records: too much and too little alike."""
+    system = System({"BACKBURNER_MAX_IN_FLIGHT": "3"})
+    system.process("inbox/a.txt", "text")
+    for wrong in (3, -3):
+        state = system.bucket.json(GOVERNOR)
+        sums = {"runs": wrong, "places": wrong, "tokens": wrong * 1000, "cost": float(wrong)}
+        system.bucket.upload(GOVERNOR, json.dumps(state | {"standing": sums}))
+        system.sweep(1)
+        assert system.bucket.json(GOVERNOR)["standing"] == {"runs": 0, "places": 0, "tokens": 0, "cost": 0.0}
+
+
+@pytest.mark.parametrize("tidy", [reservations.fold, reservations.clear])
+def test_a_run_that_is_claimed_after_its_end_leaves_nothing_among_the_sums(tidy):
+    """Somebody who came too late reserves for it and claims it; others tidy the counters; then it is settled again."""
+    counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)
+    wanted = Reservation(model="m", tokens=9)
+    first = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="1"), behind_others=False)
+    tidy(counters, "job.1", Seen(is_open=True, counted=first))
+    reservations.settle(counters, START, "job.1", told=first, tokens=5, cost=0.0)
+    late = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="2"), behind_others=False)
+    tidy(counters, "job.1", Seen(is_open=True, counted=late))
+    reservations.settle(counters, START, "job.1", told=late, tokens=0, cost=0.0)
+    tidy(counters, "job.1", Seen(is_open=False))
+    assert (counters.held, counters.tokens, counters.settled) == (Standing(), 5, [])
+
+
+def test_who_loses_the_claim_does_not_take_back_what_another_goes_on_with():
+    """An event comes again for a run that waits, and the checker starts the run under what that event reserved."""
+    counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)
+    wanted = Reservation(model="m", tokens=9)
+    event = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="1"), behind_others=False)
+    checker = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="2"), behind_others=False)
+    assert event == checker
+    reservations.forsake(counters, "job.1", "1", Seen(is_open=True))  # the record still waits, and tells of nothing
+    reservations.fold(counters, "job.1", Seen(is_open=True, counted=checker))
+    assert (counters.held.slots, counters.standing.slots) == (1, 1)
+
+
+def test_a_swap_whose_answer_was_lost_is_not_counted_again_under_the_same_id():
+    """Another process has gone on under what it reserved, and its record has been folded, before it is tried again."""
+    world = World()
+    bucket = FakeBucket(world)
+    lost = []
+
+    async def hook(effect, moment):
+        await asyncio.sleep(0)
+        is_swap = (effect.name, effect.key, moment) == ("bucket.put", GOVERNOR, "after")
+        if is_swap and effect.process == "first" and not lost and bucket.json(GOVERNOR)["reserved"]:
+            lost.append(effect)
+            await second._open(NAMES[0])
+            await second._open(NAMES[1])  # and this swap folds the first
+            raise ConflictError(effect.key)
+
+    def player() -> Player:
+        shared = SharedCounters(
+            bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, look=look, most_noted=0
+        )
+        limits = Limits(max_in_flight=9, submits_per_minute=99)
+        return Player(bucket, Governor(shared=shared, limits=limits), random.Random(1))
+
+    first, second = player(), player()
+    world.hook = hook
+    world.run(world.process(first._open(NAMES[0]), "first"))
+    world.run(player().governor.review())
+    counters = msgspec.json.decode(bucket.objects[GOVERNOR].body, type=Counters)
+    assert lost
+    assert counters.held.slots == 2
