@@ -54,7 +54,15 @@ def test_every_command_is_here() -> None:
 def test_without_a_deployment_every_way_to_name_one_is_told(command: str, tmp_path) -> None:
     """Nothing exported, nothing kept, nothing running."""
     said = refused(NOTHING.call(*arguments(command, tmp_path)))
-    for way in ("--stack", "--terraform", "--local", "backburner use", "backburner up", "BACKBURNER_BUCKET"):
+    for way in (
+        "--stack",
+        "--terraform",
+        "--local",
+        "--folder",
+        "backburner use",
+        "backburner up",
+        "BACKBURNER_BUCKET",
+    ):
         assert way in said, (way, said)
 
 
@@ -64,6 +72,7 @@ def test_without_a_deployment_every_way_to_name_one_is_told(command: str, tmp_pa
         (["--profile", "gone"], "backburner use gone --stack"),
         (["--terraform", "/nowhere"], "name the one in which terraform apply was run"),
         (["--local"], "start it in another terminal"),
+        (["--folder", "/nowhere"], "name one that backburner run has worked in"),
         (["--local", "--stack", "a"], "Name one deployment"),
         (["--region", "eu-north-1"], "give the stack's name too"),
         (["--stack", "gone"], "Set AWS credentials"),

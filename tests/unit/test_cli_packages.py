@@ -1,4 +1,4 @@
-"""The plan of the command: three rooms, each of which imports only what stands below it."""
+"""The plan of the command: rooms, each of which imports only what stands below it."""
 
 import ast
 from pathlib import Path

@@ -34,14 +34,16 @@ from backburner.settings import Settings
 from backburner.wiring import Ports, assemble
 from backburner_cli.errors import CommandError
 from backburner_cli.folder import provider, run_state
+from backburner_cli.folder.again import RunsAgain
 from backburner_cli.folder.driver import Driver
 from backburner_cli.folder.intake import Intake
 from backburner_cli.folder.progress import Progress, progress_on, summary
 from backburner_cli.folder.recipes import Chosen, choose
-from backburner_cli.folder.run_state import RunState
 from backburner_cli.folder.scan import Walk
 from backburner_cli.folder.tally import Tally
 from backburner_cli.local.settings import unread
+from backburner_cli.operator import folder_states
+from backburner_cli.operator.folder_states import RunState
 
 ALL_DONE, SOME_FAILED, STOPPED_EARLY = 0, 1, 2
 _INTERRUPTED: Final = "interrupted"
@@ -96,7 +98,7 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     for said in unread(environment):
         out.print(said, markup=False, style="yellow")
     with _provider(environment, wanted, chosen, folder) as found:
-        opened = run_state.opened(folder, results, chosen.name, found.name)
+        opened = run_state.opened(folder, results, chosen.name, found.name, found.settings)
         plan = _Plan(wanted=wanted, chosen=chosen, walk=walk, space=opened, settings=found.settings)
         try:
             return asyncio.run(_run(out, plan))
@@ -126,7 +128,7 @@ def _provider(
 
 async def _run(out: Console, plan: _Plan) -> int:
     opened = plan.space
-    held = _Held(Database(opened.database), Presence(folder=opened.processes, staging=run_state.staging(opened)))
+    held = _Held(Database(opened.database), Presence(folder=opened.processes, staging=folder_states.staging(opened)))
     held.presence.enter()
     progress = progress_on(out)
     try:
@@ -190,6 +192,7 @@ async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
         intake=Intake(
             walk=plan.walk, tally=tally, progress=progress, watch=plan.wanted.watch, is_stopping=lambda: room.is_closed
         ),
+        again=RunsAgain(room=room, recipe=chosen.name),
         tally=tally,
         progress=progress,
         window=settings.max_in_flight + _SPARE,

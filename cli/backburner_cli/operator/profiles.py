@@ -18,11 +18,12 @@ class Kind(StrEnum):
     STACK = "stack"
     TERRAFORM = "terraform"
     LOCAL = "local"
+    FOLDER = "folder"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A deployment as it was named: a stack's name, a folder of Terraform, or the `backburner up` of this machine."""
+    """A deployment as it was named: a stack, a folder of Terraform or of runs, or this machine's `backburner up`."""
 
     kind: Kind
     name: str = ""
@@ -37,6 +38,8 @@ class Target:
                 return f"Terraform in {self.name}"
             case Kind.LOCAL:
                 return "backburner up on this machine"
+            case Kind.FOLDER:
+                return f"backburner run in {self.name}"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import msgspec
 from botocore.exceptions import BotoCoreError
 
-from backburner.adapters.connect import Cloud, reach
 from backburner.capacity.limits import Counters
 from backburner.errors import BackburnerError, ConfigError
 from backburner.jobs.replay import Replayer
@@ -27,10 +26,11 @@ from backburner.outcome.cancel import Canceller
 from backburner.outcome.current_job import CurrentJobs
 from backburner.ports import Bucket, Extractor
 from backburner.provider.answers import Answer, FailedCall
-from backburner.settings import Settings, from_env
+from backburner.settings import Settings
 from backburner.wiring import Core, assemble
 from backburner_cli.errors import CommandError
-from backburner_cli.operator.deployment import EXPORTED, HOW_TO_NAME
+from backburner_cli.operator.deployment import EXPORTED, FOLDER_STATE, HOW_TO_NAME
+from backburner_cli.operator.place import Place, reached
 from backburner_cli.terminal import reach_remedy
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class OperatorSession:
     """Bucket, queues and the core over them. What it opens waits in the backlog until the checker starts it."""
 
     settings: Settings
-    cloud: Cloud
+    cloud: Place
     core: Core
 
     @property
@@ -129,19 +129,20 @@ class OperatorSession:
 
 def run(environment: Mapping[str, str], work: Callable[[OperatorSession], Awaitable[T]]) -> T:
     """Do something with bucket and queues. Raises `CommandError` with the remedy where they cannot be reached."""
-    return _plainly(environment, lambda: work(_open(environment)))
+    return _plainly(environment, lambda place: work(_session(place)))
 
 
 def read(environment: Mapping[str, str], work: Callable[[Records], Awaitable[T]]) -> T:
     """Read something in the bucket. Raises `CommandError` with the remedy where it cannot be reached."""
-    return _plainly(environment, lambda: work(_records(environment)))
+    return _plainly(environment, lambda place: work(_records(place)))
 
 
-def _plainly(environment: Mapping[str, str], work: Callable[[], Awaitable[T]]) -> T:
+def _plainly(environment: Mapping[str, str], work: Callable[[Place], Awaitable[T]]) -> T:
     logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command says what it does itself
 
     async def inside() -> T:
-        return await work()
+        async with reached(environment) as place:
+            return await work(place)
 
     try:
         return asyncio.run(inside())
@@ -149,26 +150,24 @@ def _plainly(environment: Mapping[str, str], work: Callable[[], Awaitable[T]]) -
         named = "" if environment.get(EXPORTED) else f"{HOW_TO_NAME}.\nOr export the functions' settings. "
         raise CommandError(f"{named}{error}\nThe functions' own environment is needed: {_PRINTED}.") from error
     except BackburnerError as error:
-        raise CommandError(f"{error}; {reach_remedy(environment)}") from error
+        state = environment.get(FOLDER_STATE)
+        remedy = f"is {state} yours, and on a local disk?" if state else reach_remedy(environment)
+        raise CommandError(f"{error}; {remedy}") from error
     except BotoCoreError as error:
         raise CommandError(f"{error} Set AWS_REGION, AWS_ENDPOINT_URL and credentials; {_PRINTED}.") from error
 
 
-def _open(environment: Mapping[str, str]) -> OperatorSession:
-    settings = from_env(environment, needs_key=False)
-    cloud = reach(settings, environment)
-    nothing_starts_here = dataclasses.replace(settings, max_in_flight=0)
-    core = assemble(nothing_starts_here, cloud.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
-    return OperatorSession(settings=settings, cloud=cloud, core=core)
+def _session(place: Place) -> OperatorSession:
+    nothing_starts_here = dataclasses.replace(place.settings, max_in_flight=0)
+    core = assemble(nothing_starts_here, place.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
+    return OperatorSession(settings=place.settings, cloud=place, core=core)
 
 
-def _records(environment: Mapping[str, str]) -> Records:
-    settings = from_env(environment, needs_key=False)
-    cloud = reach(settings, environment)
+def _records(place: Place) -> Records:
     return Records(
-        settings=settings,
-        bucket=cloud.bucket,
-        current_jobs=CurrentJobs(bucket=cloud.bucket, ledger=Ledger(cloud.bucket), settings=settings),
-        extractor=cloud.extractor,
-        memory=cloud.memory,
+        settings=place.settings,
+        bucket=place.bucket,
+        current_jobs=CurrentJobs(bucket=place.bucket, ledger=Ledger(place.bucket), settings=place.settings),
+        extractor=place.extractor,
+        memory=place.memory,
     )

@@ -5,7 +5,7 @@ import os
 import click
 
 from backburner_cli.command import Command
-from backburner_cli.operator.deployment import Asked, enter
+from backburner_cli.operator.deployment import Asked, enter, no_folder
 from backburner_cli.operator.options import WHICH, deployed, json_option
 
 
@@ -24,9 +24,9 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
 def use(name: str | None, *, nothing: bool, asked: Asked, as_json: bool) -> None:
     """Keep a deployment by name, and choose it for the commands that follow.
 
-    With --stack, --terraform or --local, NAME is kept as that deployment. With NAME alone it is chosen. Without NAME,
-    all that are kept are listed. What is exported (BACKBURNER_BUCKET) still wins over what is chosen. No credential is
-    kept: those are your AWS settings'.
+    With --stack, --terraform, --local or --folder, NAME is kept as that deployment. With NAME alone it is chosen.
+    Without NAME, all that are kept are listed. What is exported (BACKBURNER_BUCKET) still wins over what is chosen. No
+    credential is kept: those are your AWS settings'.
     """
     from backburner_cli.operator.profiles import Profiles
     from backburner_cli.terminal import err, out, plain_errors, print_json
@@ -73,6 +73,7 @@ def doctor(*, asked: Asked, as_json: bool, generate: bool) -> None:
 
     with plain_errors("Stopped."):
         found = enter(asked)
+        no_folder(found, "backburner run says itself what is wrong with its provider")
         if not do(os.environ, found.described, generates=generate, as_json=as_json):
             raise click.exceptions.Exit(1)
 
