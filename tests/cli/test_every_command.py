@@ -13,6 +13,7 @@ from support import commands
 ARGUMENTS = {
     "plan": ["{file}"],
     "put": ["{file}"],
+    "watch": ["--once"],
     "jobs": [],
     "show": ["inbox/a.txt"],
     "failed": [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -41,6 +41,8 @@ class Place:
     """Bucket, queues, and the reader of documents. `carrier` is who carries out what is asked for, in words."""
 
     settings: Settings
+    identity: str
+    """What tells it from all others."""
     bucket: Bucket
     pending: CountedQueue
     backlog: CountedQueue
@@ -90,6 +92,7 @@ async def reached(environment: Mapping[str, str]) -> AsyncIterator[Place]:
     cloud = reach(settings, environment)
     yield Place(
         settings=settings,
+        identity=f"{cloud.bucket.client.meta.endpoint_url} {settings.bucket}",
         bucket=cloud.bucket,
         pending=cloud.pending,
         backlog=cloud.backlog,
@@ -122,6 +125,7 @@ async def _folder(settings: Settings, state: RunState) -> AsyncIterator[Place]:
         room = Room(database=database, process=presence.name)
         yield Place(
             settings=settings,
+            identity=str(state.state),
             bucket=FolderBucket(database=database, objects=objects, documents=documents),
             pending=FolderQueue(room=room, name="pending"),
             backlog=FolderQueue(room=room, name="backlog"),
@@ -130,8 +134,9 @@ async def _folder(settings: Settings, state: RunState) -> AsyncIterator[Place]:
             memory=memory,
             **_carried_out(state),
         )
-        await presence.leave(database)
     finally:
+        with suppress(Exception):
+            await presence.leave(database)
         database.close()
 
 

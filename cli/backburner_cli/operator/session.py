@@ -30,6 +30,7 @@ from backburner.settings import Settings
 from backburner.wiring import Core, assemble
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.deployment import EXPORTED, FOLDER_STATE, HOW_TO_NAME
+from backburner_cli.operator.job_index import JobIndex, KeptEntries
 from backburner_cli.operator.place import Place, reached
 from backburner_cli.terminal import reach_remedy
 
@@ -66,10 +67,16 @@ class Records:
     """What stands in the bucket, for commands that only read: nothing here starts, stops or sends anything."""
 
     settings: Settings
+    identity: str
+    """What tells the deployment from all others."""
     bucket: Bucket
     current_jobs: CurrentJobs
     extractor: Extractor
     memory: MemoryBudget
+
+    def index(self, environment: Mapping[str, str]) -> JobIndex:
+        """Every run's line; what was read before is kept on this disk."""
+        return JobIndex(bucket=self.bucket, kept=KeptEntries.of(environment, self.identity))
 
     async def counters(self) -> Counters:
         """The governor's counters as they stand in the bucket; empty ones where it has none that can be read."""
@@ -166,6 +173,7 @@ def _session(place: Place) -> OperatorSession:
 def _records(place: Place) -> Records:
     return Records(
         settings=place.settings,
+        identity=place.identity,
         bucket=place.bucket,
         current_jobs=CurrentJobs(bucket=place.bucket, ledger=Ledger(place.bucket), settings=place.settings),
         extractor=place.extractor,
