@@ -14,7 +14,7 @@ UV := "$(CURDIR)/$(BIN)/uv"
 UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
 UV_SYNC := $(UV) sync --frozen --quiet --no-python-downloads --preview-features package-conflicts
 # What only the command needs is no part of the layer.
-COMMAND_ONLY := click rich starlette uvicorn
+COMMAND_ONLY := click jinja2 rich starlette uvicorn
 UV_EXPORT := $(UV) export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header \
 	$(COMMAND_ONLY:%=--prune %) \
 	--preview-features package-conflicts

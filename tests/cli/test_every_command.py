@@ -14,6 +14,7 @@ ARGUMENTS = {
     "plan": ["{file}"],
     "put": ["{file}"],
     "watch": ["--once"],
+    "report": [],
     "jobs": [],
     "show": ["inbox/a.txt"],
     "failed": [],

@@ -1,7 +1,8 @@
-"""The commands that follow a whole run: `watch` while it goes on."""
+"""The commands about a whole run: `watch` while it goes on, `report` to hand on what became of it."""
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -64,5 +65,47 @@ def watch(
     raise click.exceptions.Exit(code)
 
 
-COMMANDS = (watch,)
+@click.command(
+    cls=Command,
+    epilog=WHICH,
+    examples=(
+        "backburner report --to report.html",
+        "backburner report --recipe summary --since 7d --to week.csv",
+        "backburner report --json",
+    ),
+)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The file to write: .html, .json or .csv. Without it: JSON into a pipe, backburner-report.html on a terminal.",
+)
+@click.option("--recipe", metavar="NAME", help="Only documents of this recipe.")
+@click.option("--prefix", metavar="PREFIX", help="Only keys that begin so, as inbox/summary/2024-")
+@click.option("--since", metavar="WHEN", help="Only what ended or was uploaded since: 90m, 2h, 3d, or a time.")
+@json_option
+@deployed
+def report(
+    to: Path | None, recipe: str | None, prefix: str | None, since: str | None, *, asked: Asked, as_json: bool
+) -> None:
+    """Write what became of a run: counts, tokens and cost, how long it took, what failed and why, what was run again.
+
+    The page is one file that asks no host for anything, so it can be handed on. It names documents and the messages of
+    failures; it holds no document's text and no result. The CSV has a line for each document.
+    """
+    from backburner_cli.operator.listing import Filter, since_of
+    from backburner_cli.operator.report import Wanted
+    from backburner_cli.operator.report import report as do
+    from backburner_cli.operator.selection import Selection
+    from backburner_cli.terminal import plain_errors
+
+    with plain_errors("Stopped."):
+        at = since_of(since, datetime.now(UTC)) if since else None
+        chosen = Filter(chosen=Selection(recipe=recipe, prefix=prefix), since=at)
+        found = enter(asked)
+        file = to or (None if as_json else Path("backburner-report.html"))
+        do(os.environ, found.described, Wanted(chosen=chosen, to=file))
+
+
+COMMANDS = (watch, report)
 """In the order in which help lists them."""
