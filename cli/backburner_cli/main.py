@@ -7,6 +7,7 @@ import click
 
 from backburner_cli.command import Group
 from backburner_cli.operator import commands, list_commands, setup_commands, upload_commands, watch_commands
+from backburner_cli.trial.commands import recipes
 
 REMOVED = "Stopped; nothing is left behind."
 REAL_PROVIDER = (
@@ -106,6 +107,7 @@ for operators in (
     *setup_commands.COMMANDS,
 ):
     app.add_command(operators)
+app.add_command(recipes)
 
 
 @app.command(examples=("backburner provider --port 8765",))

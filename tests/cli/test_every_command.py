@@ -27,7 +27,7 @@ ARGUMENTS = {
     "doctor": [],
 }
 """How a command is called; the rest knows no deployment."""
-OF_NO_DEPLOYMENT = {"demo", "up", "run", "provider", "use", "completion"}
+OF_NO_DEPLOYMENT = {"demo", "up", "run", "provider", "recipes", "use", "completion"}
 SLOW = {"asyncio", "boto3", "botocore", "msgspec", "openai", "pydantic", "rich", "starlette", "uvicorn"}
 NOTHING = Cloud(None, None, {}, {})
 

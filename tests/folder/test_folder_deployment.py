@@ -1,25 +1,15 @@
 """The folder of `backburner run` as a deployment: the operator's commands over it, with and without a run at work."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from backburner_cli.main import app
 from backburner_cli.operator.folder_states import known
-from folder.running import Runs, text_of
-from support import commands
+from folder.running import Runs, call, text_of
 
 ENDLESS = {"BACKBURNER_MODEL": "stand-in/never-ends"}
-
-
-def call(*arguments: str, **given: str) -> Result:
-    """The command, in this process."""
-    removed = {name: None for name in os.environ if name.startswith(("AWS_", "OPENAI_", "BACK"))}
-    return CliRunner().invoke(app, [*arguments], env=removed | commands.environment(given), prog_name="backburner")
 
 
 def told(runs: Runs, *arguments: str, **given: str) -> Any:

@@ -83,6 +83,7 @@ class _Held:
 
     database: Database
     presence: Presence
+    generator: ResponsesApi
 
 
 def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
@@ -128,7 +129,8 @@ def _provider(
 
 async def _run(out: Console, plan: _Plan) -> int:
     opened = plan.space
-    held = _Held(Database(opened.database), Presence(folder=opened.processes, staging=folder_states.staging(opened)))
+    presence = Presence(folder=opened.processes, staging=folder_states.staging(opened))
+    held = _Held(Database(opened.database), presence, _generator(plan.settings))
     held.presence.enter()
     progress = progress_on(out)
     try:
@@ -143,9 +145,22 @@ async def _run(out: Console, plan: _Plan) -> int:
                 progress.close()
                 with contextlib.suppress(Exception):
                     await held.presence.leave(held.database)
+                with contextlib.suppress(Exception):
+                    await held.generator.drop_connections()
     finally:
         held.database.close()
     return _conclude(out, plan, driver)
+
+
+def _generator(settings: Settings) -> ResponsesApi:
+    rate = settings.profile.creates_per_second
+    return ResponsesApi(
+        base_url=settings.base_url,
+        api_key=ProviderKey(settings=settings),
+        project=settings.project,
+        organization=settings.organization,
+        creates=None if rate is None else Pace(rate, SystemClock()),
+    )
 
 
 async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
@@ -163,19 +178,12 @@ async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
     await _keep_recipe(bucket, chosen)
     room, memory = Room(database=database, process=presence.name), MemoryBudget()
     pending, backlog, dead = (FolderQueue(room=room, name=name) for name in ("pending", "backlog", DEAD))
-    rate = settings.profile.creates_per_second
     ports = Ports(
         bucket=bucket,
         pending=pending,
         backlog=backlog,
         dead=dead,
-        generator=ResponsesApi(
-            base_url=settings.base_url,
-            api_key=ProviderKey(settings=settings),
-            project=settings.project,
-            organization=settings.organization,
-            creates=None if rate is None else Pace(rate, SystemClock()),
-        ),
+        generator=held.generator,
         extractor=ChildExtractor(memory_bytes=memory.large_bytes, slots=memory.large),
         clock=SystemClock(),
         memory=memory,
