@@ -25,6 +25,7 @@ ARGUMENTS = {
     "replay": ["inbox/a.txt"],
     "cancel": ["inbox/a.txt"],
     "doctor": [],
+    "down": ["--dry-run"],
 }
 """How a command is called; the rest knows no deployment."""
 OF_NO_DEPLOYMENT = {"demo", "up", "run", "provider", "recipes", "use", "completion"}
@@ -88,7 +89,7 @@ def test_a_deployment_that_is_not_there_is_told(command: str, named: list[str], 
     assert remedy in refused(NOTHING.call(*arguments(command, tmp_path), *named, **more))
 
 
-@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"dead-letters"}))  # which are in a queue
+@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"dead-letters", "down"}))
 def test_a_bucket_that_is_not_there_is_told(command: str, tmp_path, empty) -> None:
     """What the store says, and what to look at."""
     said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_BUCKET="no-such-bucket"))
@@ -96,7 +97,7 @@ def test_a_bucket_that_is_not_there_is_told(command: str, tmp_path, empty) -> No
     assert "AWS_ENDPOINT_URL" in said, said
 
 
-@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"put"}))
+@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"put", "down"}))
 def test_settings_that_contradict_are_told(command: str, tmp_path, empty) -> None:
     """All of them, in one message."""
     said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_PROVIDER="openia", BACKBURNER_LEASE_S="soon"))

@@ -63,6 +63,27 @@ def find(asked: Asked, environment: Mapping[str, str]) -> Deployment:
     return Deployment(described="nothing", environment=environment)
 
 
+def target_of(asked: Asked, environment: Mapping[str, str]) -> Target:
+    """What a command line, or the chosen profile, names as a deployment. Raises `CommandError`, with the remedy.
+
+    A bucket that is exported does not say what made it.
+    """
+    profiles = Profiles.of(environment)
+    if asked.target is not None:
+        return asked.target
+    if asked.profile is not None:
+        return profiles.named(asked.profile)
+    if environment.get(EXPORTED):
+        raise CommandError(
+            f"{EXPORTED} is exported, which does not say what made it: name it with --stack, --terraform, --local"
+        )
+    if chosen := profiles.chosen():
+        return chosen[1]
+    if running_here(environment):
+        return Target(kind=Kind.LOCAL)
+    raise CommandError(f"{HOW_TO_NAME}; or export BACKBURNER_BUCKET for commands that only look")
+
+
 def enter(asked: Asked) -> Deployment:
     """Find the deployment and take its environment for this process's own: boto3 reads no other.
 

@@ -1,4 +1,4 @@
-"""The commands that set things up: `doctor` checks a deployment, `use` keeps it, `completion` is the shell's."""
+"""The commands about deployments: `doctor` checks one, `use` keeps it, `down` takes it away; and `completion`."""
 
 import os
 
@@ -78,6 +78,32 @@ def doctor(*, asked: Asked, as_json: bool, generate: bool) -> None:
             raise click.exceptions.Exit(1)
 
 
+@click.command(
+    cls=Command,
+    examples=(
+        "backburner down --stack backburner --dry-run",
+        "backburner down --terraform deploy/yandex",
+        "backburner down --local --yes",
+    ),
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would go and what would stay.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@deployed
+def down(*, dry_run: bool, yes: bool, asked: Asked, as_json: bool) -> None:
+    """Take a deployment away. Says first what goes and what stays, and asks.
+
+    A stack is deleted by CloudFormation, what Terraform made by terraform destroy; a backburner up is stopped. The
+    bucket of a stack stays, with all documents and results. An exported environment is not enough: name the deployment,
+    or choose it with backburner use.
+    """
+    from backburner_cli.operator.down import down as do
+    from backburner_cli.terminal import plain_errors
+
+    with plain_errors("Stopped. What was begun may go on: backburner down --dry-run says what is left."):
+        do(dict(os.environ), asked, dry_run=dry_run, is_agreed=yes, as_json=as_json)
+
+
 @click.command(cls=Command, examples=('eval "$(backburner completion bash)"', "backburner completion fish | source"))
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
@@ -91,5 +117,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     click.echo(made(root.command, {}, "backburner", "_BACKBURNER_COMPLETE").source())
 
 
-COMMANDS = (doctor, use, completion)
+COMMANDS = (doctor, use, down, completion)
 """In the order in which help lists them."""
