@@ -1,9 +1,12 @@
 """What holds for every command: help that teaches and answers at once, and errors that name their remedy."""
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
 
 from backburner_cli.main import app
@@ -134,3 +137,76 @@ def test_a_shell_completes_commands_and_options() -> None:
     words = NOTHING.run(COMP_WORDS="backburner re", **asked)
     assert {"plain,results", "plain,replay"} <= set(words.stdout.split())
     assert "complete" in NOTHING.call("completion", "bash").stdout
+
+
+def leaves(group: click.Group = app, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command, those of groups too."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*before, name))
+        else:
+            yield (*before, name)
+
+
+BROKEN = {
+    "half a deployment": {"BACKBURNER_BUCKET": "b"},
+    "a queue that is no address": {
+        "BACKBURNER_BUCKET": "b",
+        "BACKBURNER_PROVIDER": "openai",
+        "BACKBURNER_MODEL": "m",
+        **{f"BACKBURNER_{name}_QUEUE_URL": "no address" for name in ("PENDING", "BACKLOG", "DEAD")},
+    },
+    "no region": {
+        "BACKBURNER_BUCKET": "b",
+        "BACKBURNER_PROVIDER": "openai",
+        "BACKBURNER_MODEL": "m",
+        **{f"BACKBURNER_{name}_QUEUE_URL": "http://127.0.0.1:1/q" for name in ("PENDING", "BACKLOG", "DEAD")},
+    },
+    "profiles that cannot be read": {"XDG_CONFIG_HOME": "{folder}"},
+    "half a provider": {"OPENAI_API_KEY": "k", "BACKBURNER_PROVIDER": "no such"},
+}
+"""Environments in which little works; `{folder}` has a damaged file of profiles."""
+NEEDS_NONE = {("completion",), ("recipes", "list"), ("recipes", "check"), ("use",)}
+"""What may work all the same."""
+WALKED = {
+    **{(name,): given for name, given in ARGUMENTS.items()},
+    ("run",): ["{folder}"],
+    ("use",): ["--none"],
+    ("completion",): ["fish"],
+    ("recipes", "list"): [],
+    ("recipes", "check"): [],
+    ("recipes", "try"): ["summary", "{file}"],
+    ("recipes", "compare"): ["summary", "extract", "--yes"],
+    ("up",): [],
+    ("demo",): [],
+}
+STAYS = {("up",), ("demo",), ("provider",)}
+"""What starts a server, where nothing but half a provider is wrong for it."""
+NAMES_A_REMEDY = re.compile(r"--[a-z]|[A-Z]+_[A-Z_]+|backburner [a-z]|\b(?:check|set|name|give|mend|remove|export)\b")
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("command", sorted(set(leaves()) - {("provider",)}), ids=" ".join)
+def test_whatever_is_set_wrongly_names_its_remedy(command: tuple[str, ...], broken: str, tmp_path) -> None:
+    """Every command in every broken environment: no traceback, and a message that says what to do."""
+    if command in STAYS and broken != "half a provider":
+        pytest.skip("it starts a server, for which nothing is wrong here")
+    (tmp_path / "backburner").mkdir()
+    (tmp_path / "backburner/profiles.json").write_text("{")
+    file = tmp_path / "a.txt"
+    file.write_text("text")
+    given = [each.format(file=file, folder=tmp_path) for each in WALKED[command]]
+    nowhere = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/dev/null")
+    setting = {name: value.format(folder=tmp_path) for name, value in BROKEN[broken].items()}
+    shown = NOTHING.call(*command, *given, **nowhere, AWS_EC2_METADATA_DISABLED="true", **setting)
+    if shown.exit_code == 0 and command in NEEDS_NONE:
+        return
+    assert NAMES_A_REMEDY.search(refused(shown)), shown.output
+
+
+@pytest.mark.parametrize("command", sorted(leaves()), ids=" ".join)
+def test_a_command_line_that_is_wrong_is_told(command: tuple[str, ...]) -> None:
+    """An option that there is not: exit code 2, and where to look."""
+    shown = NOTHING.call(*command, "--no-such-option")
+    assert shown.exit_code == 2
+    assert "--help" in refused(shown)

@@ -104,7 +104,12 @@ class Profiles:
             name: {"kind": target.kind, "name": target.name, "region": target.region}
             for name, target in profiles.items()
         }
-        write_private(self.path, {"chosen": chosen, "profiles": entries})
+        try:
+            write_private(self.path, {"chosen": chosen, "profiles": entries})
+        except OSError as error:
+            raise CommandError(
+                f"{self.path} cannot be written ({error.strerror}): make it yours, or set XDG_CONFIG_HOME"
+            ) from error
 
 
 def write_private(path: Path, value: Any) -> None:
