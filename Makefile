@@ -14,7 +14,7 @@ UV := "$(CURDIR)/$(BIN)/uv"
 UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
 UV_SYNC := $(UV) sync --frozen --quiet --no-python-downloads --preview-features package-conflicts
 # What only the command needs is no part of the layer.
-COMMAND_ONLY := click rich starlette uvicorn
+COMMAND_ONLY := click jinja2 rich starlette uvicorn
 UV_EXPORT := $(UV) export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header \
 	$(COMMAND_ONLY:%=--prune %) \
 	--preview-features package-conflicts
@@ -29,7 +29,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture up test test-deep soak bench bench-looks bench-money bench-batch bench-folder documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture commands up test test-deep soak bench bench-looks bench-money bench-batch bench-folder documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -55,6 +55,9 @@ demo: setup ## See it work: the local cloud, a stand-in provider, a few document
 
 demo-picture: setup ## Run the demo and redraw its picture: docs/images/demo.svg
 	$(BIN)/python scripts/demo_picture.py
+
+commands: setup ## Write docs/commands.md, the reference of all commands, from the code
+	$(BIN)/python scripts/command_reference.py
 
 up: setup ## Run it on this machine until Ctrl-C
 	$(BIN)/backburner up

@@ -20,17 +20,20 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """The command itself: lists its subcommands in the order of a user's way, then an example."""
+    """The command itself, or a group of commands: lists them in the order of a user's way, then examples."""
 
     command_class = Command
-    examples = ("backburner demo",)
+
+    def __init__(self, *args: Any, examples: tuple[str, ...] = ("backburner demo",), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's shape
         """Names in the order in which they were added."""
         return list(self.commands)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the example, then whatever else the end of the help says."""
+        """Write the examples, then whatever else the end of the help says."""
         write_examples(formatter, self.examples)
         super().format_epilog(ctx, formatter)
 

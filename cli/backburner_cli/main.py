@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from backburner_cli.command import Group
-from backburner_cli.operator import commands, list_commands, setup_commands, upload_commands
+from backburner_cli.operator import commands, list_commands, setup_commands, upload_commands, watch_commands
+from backburner_cli.trial.commands import recipes
 
 REMOVED = "Stopped; nothing is left behind."
 REAL_PROVIDER = (
@@ -98,8 +99,15 @@ def run(folder: Path, recipe: str, results: Path | None, *, stand_in: bool, watc
     raise click.exceptions.Exit(code)
 
 
-for operators in (*upload_commands.COMMANDS, *list_commands.COMMANDS, *commands.COMMANDS, *setup_commands.COMMANDS):
+for operators in (
+    *upload_commands.COMMANDS,
+    *watch_commands.COMMANDS,
+    *list_commands.COMMANDS,
+    *commands.COMMANDS,
+    *setup_commands.COMMANDS,
+):
     app.add_command(operators)
+app.add_command(recipes)
 
 
 @app.command(examples=("backburner provider --port 8765",))

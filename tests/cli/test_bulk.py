@@ -44,7 +44,12 @@ def test_many_are_cancelled_by_a_filter(cloud) -> None:
     assert refused.exit_code == 1
     assert "Cancel 1 jobs?" in refused.stderr
     dry = json.loads(cloud.call("cancel", "--all", "--dry-run").stdout)
-    assert dry == {"dry_run": True, "jobs": 1, "documents": {OPEN: "would be cancelled: it is running"}}
+    assert dry == {
+        "dry_run": True,
+        "jobs": 1,
+        "documents": {OPEN: "would be cancelled: it is running"},
+        "carried_out_by": "the checker's next tick",
+    }
     assert json.loads(cloud.call("cancel", "--state", "waiting", "--yes").stdout)["jobs"] == 0
     assert json.loads(cloud.call("cancel", "--recipe", "nosuch", "--yes").stdout)["jobs"] == 0
     assert cloud.json(cloud.keys("ledger/open/")[0]) == before

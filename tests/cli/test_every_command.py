@@ -1,9 +1,12 @@
 """What holds for every command: help that teaches and answers at once, and errors that name their remedy."""
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
 
 from backburner_cli.main import app
@@ -13,6 +16,8 @@ from support import commands
 ARGUMENTS = {
     "plan": ["{file}"],
     "put": ["{file}"],
+    "watch": ["--once"],
+    "report": [],
     "jobs": [],
     "show": ["inbox/a.txt"],
     "failed": [],
@@ -23,9 +28,10 @@ ARGUMENTS = {
     "replay": ["inbox/a.txt"],
     "cancel": ["inbox/a.txt"],
     "doctor": [],
+    "down": ["--dry-run"],
 }
 """How a command is called; the rest knows no deployment."""
-OF_NO_DEPLOYMENT = {"demo", "up", "run", "provider", "use", "completion"}
+OF_NO_DEPLOYMENT = {"demo", "up", "run", "provider", "recipes", "use", "completion"}
 SLOW = {"asyncio", "boto3", "botocore", "msgspec", "openai", "pydantic", "rich", "starlette", "uvicorn"}
 NOTHING = Cloud(None, None, {}, {})
 
@@ -54,7 +60,15 @@ def test_every_command_is_here() -> None:
 def test_without_a_deployment_every_way_to_name_one_is_told(command: str, tmp_path) -> None:
     """Nothing exported, nothing kept, nothing running."""
     said = refused(NOTHING.call(*arguments(command, tmp_path)))
-    for way in ("--stack", "--terraform", "--local", "backburner use", "backburner up", "BACKBURNER_BUCKET"):
+    for way in (
+        "--stack",
+        "--terraform",
+        "--local",
+        "--folder",
+        "backburner use",
+        "backburner up",
+        "BACKBURNER_BUCKET",
+    ):
         assert way in said, (way, said)
 
 
@@ -64,6 +78,7 @@ def test_without_a_deployment_every_way_to_name_one_is_told(command: str, tmp_pa
         (["--profile", "gone"], "backburner use gone --stack"),
         (["--terraform", "/nowhere"], "name the one in which terraform apply was run"),
         (["--local"], "start it in another terminal"),
+        (["--folder", "/nowhere"], "name one that backburner run has worked in"),
         (["--local", "--stack", "a"], "Name one deployment"),
         (["--region", "eu-north-1"], "give the stack's name too"),
         (["--stack", "gone"], "Set AWS credentials"),
@@ -77,7 +92,7 @@ def test_a_deployment_that_is_not_there_is_told(command: str, named: list[str], 
     assert remedy in refused(NOTHING.call(*arguments(command, tmp_path), *named, **more))
 
 
-@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"dead-letters"}))  # which are in a queue
+@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"dead-letters", "down"}))
 def test_a_bucket_that_is_not_there_is_told(command: str, tmp_path, empty) -> None:
     """What the store says, and what to look at."""
     said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_BUCKET="no-such-bucket"))
@@ -85,7 +100,7 @@ def test_a_bucket_that_is_not_there_is_told(command: str, tmp_path, empty) -> No
     assert "AWS_ENDPOINT_URL" in said, said
 
 
-@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"put"}))
+@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"put", "down"}))
 def test_settings_that_contradict_are_told(command: str, tmp_path, empty) -> None:
     """All of them, in one message."""
     said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_PROVIDER="openia", BACKBURNER_LEASE_S="soon"))
@@ -122,3 +137,76 @@ def test_a_shell_completes_commands_and_options() -> None:
     words = NOTHING.run(COMP_WORDS="backburner re", **asked)
     assert {"plain,results", "plain,replay"} <= set(words.stdout.split())
     assert "complete" in NOTHING.call("completion", "bash").stdout
+
+
+def leaves(group: click.Group = app, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command, those of groups too."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*before, name))
+        else:
+            yield (*before, name)
+
+
+BROKEN = {
+    "half a deployment": {"BACKBURNER_BUCKET": "b"},
+    "a queue that is no address": {
+        "BACKBURNER_BUCKET": "b",
+        "BACKBURNER_PROVIDER": "openai",
+        "BACKBURNER_MODEL": "m",
+        **{f"BACKBURNER_{name}_QUEUE_URL": "no address" for name in ("PENDING", "BACKLOG", "DEAD")},
+    },
+    "no region": {
+        "BACKBURNER_BUCKET": "b",
+        "BACKBURNER_PROVIDER": "openai",
+        "BACKBURNER_MODEL": "m",
+        **{f"BACKBURNER_{name}_QUEUE_URL": "http://127.0.0.1:1/q" for name in ("PENDING", "BACKLOG", "DEAD")},
+    },
+    "profiles that cannot be read": {"XDG_CONFIG_HOME": "{folder}"},
+    "half a provider": {"OPENAI_API_KEY": "k", "BACKBURNER_PROVIDER": "no such"},
+}
+"""Environments in which little works; `{folder}` has a damaged file of profiles."""
+NEEDS_NONE = {("completion",), ("recipes", "list"), ("recipes", "check"), ("use",)}
+"""What may work all the same."""
+WALKED = {
+    **{(name,): given for name, given in ARGUMENTS.items()},
+    ("run",): ["{folder}"],
+    ("use",): ["--none"],
+    ("completion",): ["fish"],
+    ("recipes", "list"): [],
+    ("recipes", "check"): [],
+    ("recipes", "try"): ["summary", "{file}"],
+    ("recipes", "compare"): ["summary", "extract", "--yes"],
+    ("up",): [],
+    ("demo",): [],
+}
+STAYS = {("up",), ("demo",), ("provider",)}
+"""What starts a server, where nothing but half a provider is wrong for it."""
+NAMES_A_REMEDY = re.compile(r"--[a-z]|[A-Z]+_[A-Z_]+|backburner [a-z]|\b(?:check|set|name|give|mend|remove|export)\b")
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("command", sorted(set(leaves()) - {("provider",)}), ids=" ".join)
+def test_whatever_is_set_wrongly_names_its_remedy(command: tuple[str, ...], broken: str, tmp_path) -> None:
+    """Every command in every broken environment: no traceback, and a message that says what to do."""
+    if command in STAYS and broken != "half a provider":
+        pytest.skip("it starts a server, for which nothing is wrong here")
+    (tmp_path / "backburner").mkdir()
+    (tmp_path / "backburner/profiles.json").write_text("{")
+    file = tmp_path / "a.txt"
+    file.write_text("text")
+    given = [each.format(file=file, folder=tmp_path) for each in WALKED[command]]
+    nowhere = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/dev/null")
+    setting = {name: value.format(folder=tmp_path) for name, value in BROKEN[broken].items()}
+    shown = NOTHING.call(*command, *given, **nowhere, AWS_EC2_METADATA_DISABLED="true", **setting)
+    if shown.exit_code == 0 and command in NEEDS_NONE:
+        return
+    assert NAMES_A_REMEDY.search(refused(shown)), shown.output
+
+
+@pytest.mark.parametrize("command", sorted(leaves()), ids=" ".join)
+def test_a_command_line_that_is_wrong_is_told(command: tuple[str, ...]) -> None:
+    """An option that there is not: exit code 2, and where to look."""
+    shown = NOTHING.call(*command, "--no-such-option")
+    assert shown.exit_code == 2
+    assert "--help" in refused(shown)

@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from backburner_cli.main import app
+from support import commands
 from support.commands import Started, start
 
 LIMIT_S = 150
@@ -119,3 +123,9 @@ class Runs:
 def text_of(name: str) -> str:
     """A text like no other document's."""
     return f"The harbour keeps a book about {name}. It has 4200 lines. The council reads it on 2031-05-17."
+
+
+def call(*arguments: str, **given: str) -> Result:
+    """The command, in this process."""
+    removed = {name: None for name in os.environ if name.startswith(("AWS_", "OPENAI_", "BACK"))}
+    return CliRunner().invoke(app, [*arguments], env=removed | commands.environment(given), prog_name="backburner")

@@ -18,8 +18,13 @@ from support import forks
 INSTALLED = str(Path(sys.executable).with_name("backburner"))
 """The script itself, for what only it can show."""
 _PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
-_NOBODY = {"XDG_CONFIG_HOME": "/dev/null/no", "XDG_RUNTIME_DIR": "", "XDG_STATE_HOME": "/dev/null/no"}
-"""No profile of this user is read, and no `backburner up` of theirs found."""
+_NOBODY = {
+    "XDG_CACHE_HOME": "/dev/null/no",
+    "XDG_CONFIG_HOME": "/dev/null/no",
+    "XDG_RUNTIME_DIR": "",
+    "XDG_STATE_HOME": "/dev/null/no",
+}
+"""No profile of this user is read, no `backburner up` of theirs found, and nothing put into their cache."""
 _LIMIT_S = 100
 
 

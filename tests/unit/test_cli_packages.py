@@ -1,4 +1,4 @@
-"""The plan of the command: three rooms, each of which imports only what stands below it."""
+"""The plan of the command: rooms, each of which imports only what stands below it."""
 
 import ast
 from pathlib import Path
@@ -6,7 +6,20 @@ from pathlib import Path
 import pytest
 
 COMMAND = Path(__file__).parents[2] / "cli/backburner_cli"
-ORDER = ("errors", "terminal", "command", "samples", "standin", "operator", "local", "folder", "main", "entry")
+ORDER = (
+    "errors",
+    "terminal",
+    "command",
+    "pages",
+    "samples",
+    "standin",
+    "operator",
+    "local",
+    "folder",
+    "trial",
+    "main",
+    "entry",
+)
 """From the bottom to the top."""
 MODULES = sorted(path for path in COMMAND.rglob("*.py") if path != COMMAND / "__init__.py")
 

@@ -34,14 +34,16 @@ from backburner.settings import Settings
 from backburner.wiring import Ports, assemble
 from backburner_cli.errors import CommandError
 from backburner_cli.folder import provider, run_state
+from backburner_cli.folder.again import RunsAgain
 from backburner_cli.folder.driver import Driver
 from backburner_cli.folder.intake import Intake
 from backburner_cli.folder.progress import Progress, progress_on, summary
 from backburner_cli.folder.recipes import Chosen, choose
-from backburner_cli.folder.run_state import RunState
 from backburner_cli.folder.scan import Walk
 from backburner_cli.folder.tally import Tally
 from backburner_cli.local.settings import unread
+from backburner_cli.operator import folder_states
+from backburner_cli.operator.folder_states import RunState
 
 ALL_DONE, SOME_FAILED, STOPPED_EARLY = 0, 1, 2
 _INTERRUPTED: Final = "interrupted"
@@ -81,6 +83,7 @@ class _Held:
 
     database: Database
     presence: Presence
+    generator: ResponsesApi
 
 
 def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
@@ -96,7 +99,7 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     for said in unread(environment):
         out.print(said, markup=False, style="yellow")
     with _provider(environment, wanted, chosen, folder) as found:
-        opened = run_state.opened(folder, results, chosen.name, found.name)
+        opened = run_state.opened(folder, results, chosen.name, found.name, found.settings)
         plan = _Plan(wanted=wanted, chosen=chosen, walk=walk, space=opened, settings=found.settings)
         try:
             return asyncio.run(_run(out, plan))
@@ -126,13 +129,12 @@ def _provider(
 
 async def _run(out: Console, plan: _Plan) -> int:
     opened = plan.space
-    held = _Held(Database(opened.database), Presence(folder=opened.processes))
+    held = _Held(Database(opened.database), Presence(folder=opened.processes), _generator(plan.settings))
     held.presence.enter()
     progress = progress_on(out)
     try:
         with _logging(opened.log):
-            generator = _generator(plan.settings)
-            driver = await _driver(plan, held, generator, progress)
+            driver = await _driver(plan, held, progress)
             _stop_on_signals(driver, progress)
             progress.note(_beginning(plan))
             await asyncio.to_thread(_import_sdk)
@@ -140,9 +142,10 @@ async def _run(out: Console, plan: _Plan) -> int:
                 await driver.run()
             finally:
                 progress.close()
-                await generator.drop_connections()
                 with contextlib.suppress(Exception):
                     await held.presence.leave(driver.bucket.objects)
+                with contextlib.suppress(Exception):
+                    await held.generator.drop_connections()
     finally:
         held.database.close()
     return _conclude(out, plan, driver)
@@ -159,12 +162,13 @@ def _generator(settings: Settings) -> ResponsesApi:
     )
 
 
-async def _driver(plan: _Plan, held: _Held, generator: ResponsesApi, progress: Progress) -> Driver:
+async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
     """Everything put together: the composition root of a folder."""
     database, presence, tally = held.database, held.presence, Tally()
     chosen, opened, settings = plan.chosen, plan.space, plan.settings
     is_new = not await database.run(lambda turn: turn.db.execute("SELECT 1 FROM objects LIMIT 1").fetchone())
-    objects = Objects(database=database, layout=opened.layout, staging=run_state.staging(opened), process=presence.name)
+    staging = folder_states.staging(opened)
+    objects = Objects(database=database, layout=opened.layout, staging=staging, process=presence.name)
     bucket = FolderBucket(
         database=database, objects=objects, documents=Documents(folder=opened.folder, recipe=chosen.name)
     )
@@ -179,7 +183,7 @@ async def _driver(plan: _Plan, held: _Held, generator: ResponsesApi, progress: P
         pending=pending,
         backlog=backlog,
         dead=dead,
-        generator=generator,
+        generator=held.generator,
         extractor=ChildExtractor(memory_bytes=memory.large_bytes, slots=memory.large),
         clock=SystemClock(),
         memory=memory,
@@ -196,6 +200,7 @@ async def _driver(plan: _Plan, held: _Held, generator: ResponsesApi, progress: P
         intake=Intake(
             walk=plan.walk, tally=tally, progress=progress, watch=plan.wanted.watch, is_stopping=lambda: room.is_closed
         ),
+        again=RunsAgain(room=room, recipe=chosen.name),
         tally=tally,
         progress=progress,
         window=settings.max_in_flight + _SPARE,

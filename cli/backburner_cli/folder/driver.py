@@ -24,6 +24,7 @@ from backburner.ledger.keys import INBOX, OPEN, open_run, output_location
 from backburner.ledger.records import ErrorRecord, State, decode
 from backburner.tick import TICK_S
 from backburner.wiring import Core
+from backburner_cli.folder.again import RunsAgain
 from backburner_cli.folder.intake import Intake
 from backburner_cli.folder.progress import Progress
 from backburner_cli.folder.scan import Document
@@ -62,6 +63,7 @@ class Driver:
     recipe: str
     recipe_source: bytes | None
     intake: Intake
+    again: RunsAgain
     tally: Tally
     progress: Progress
     window: int
@@ -98,6 +100,7 @@ class Driver:
         """Run until every document has ended, or somebody stops it."""
         await self.presence.bury(self.bucket.objects)
         await self.parts.governor.change(_try_again_now)
+        await self.again.look()
         self._tasks = [asyncio.create_task(self._ended_by(work)) for work in (self._feed(), self._tick(), self._look())]
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._collect()
@@ -166,7 +169,8 @@ class Driver:
         place = output_location(key)
         job = current_jobs.job_of(place, source, self.recipe_source).job_id
         committed = await self.parts.ledger.committed(place, job)
-        if committed.run_for_event(source.last_modified) is not None:
+        is_asked_for = self.again.has(job, committed.last_run + 1)
+        if is_asked_for or committed.run_for_event(source.last_modified) is not None:
             before = self._pending.get(key)
             if before is None or before.job != job:
                 self._pending[key] = _Pending(job, time.monotonic())
@@ -231,7 +235,8 @@ class Driver:
         self._ended_at = self._ended_at or time.monotonic()
         async for _ in self.bucket.listed(OPEN):
             return time.monotonic() - self._ended_at > _LEFT_OVER_LIMIT_S
-        return True
+        await self._see_replays()
+        return not self._pending
 
     async def _collect(self) -> None:
         """What this process ended since the last time."""
@@ -268,7 +273,21 @@ class Driver:
             if pending.job not in jobs and now - pending.since > _LOOK_EVERY_S and not self.is_stopping:
                 pending.since = now
                 await self._take_again(key)
+        await self._see_replays()
         await self._see_refusals()
+
+    async def _see_replays(self) -> None:
+        """Documents that had ended here, and that somebody has asked to run again meanwhile, are under way again."""
+        for key in await self.again.look():
+            source, path = await self.bucket.head(key), _path(key)
+            if source is None or key in self._pending or not self.intake.knows(path):
+                continue
+            place = output_location(key)
+            job = self.parts.current_jobs.job_of(place, source, self.recipe_source).job_id
+            committed = await self.parts.ledger.committed(place, job)
+            if self.again.has(job, committed.last_run + 1):
+                self._pending[key] = _Pending(job, time.monotonic())
+                self.tally.reopen(path)
 
     async def _take_again(self, key: str) -> None:
         try:

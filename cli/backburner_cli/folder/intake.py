@@ -59,6 +59,10 @@ class Intake:
             wait_s = QUIET_S / 2 if restless else min(_MAX_LOOK_S, max(_LOOK_EVERY_S, 10 * took_s))
             await self._pause(wait_s)
 
+    def knows(self, path: str) -> bool:
+        """Whether a document was given out."""
+        return path in self._seen
+
     async def _walked(self) -> AsyncIterator[Document | Oddity]:
         """The walk, in a thread, a few hundred at a time."""
         steps = iter(self.walk)

@@ -7,21 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from backburner.errors import ConfigError
-from backburner.ledger.keys import FOLDER
 from backburner.settings import Settings, from_env
 from backburner_cli.errors import CommandError
 from backburner_cli.folder.standin import KeptStandIn
+from backburner_cli.operator.place import FOLDER_QUEUES
 from backburner_cli.standin import Timing, serve
 from backburner_cli.standin.behaviours import MODEL
 
 STAND_IN: Final = "stand-in"
-_LOCAL: Final = {
-    "BACKBURNER_BUCKET": FOLDER,
-    "BACKBURNER_PENDING_QUEUE_URL": "http://folder/pending",
-    "BACKBURNER_BACKLOG_QUEUE_URL": "http://folder/backlog",
-    "BACKBURNER_DEAD_QUEUE_URL": "http://folder/dead",
-}
-"""What a folder has of its own."""
 _OF_PROVIDERS: Final = ("OPENAI_", "BACKBURNER_PROVIDER", "BACKBURNER_MODEL", "BACKBURNER_API_KEY")
 _QUICK: Final = Timing(queued_s=0.2, running_s=0.8)
 _GENEROUS: Final = {
@@ -62,7 +55,7 @@ class Provider:
 
 def real(environment: Mapping[str, str], recipe_model: str | None) -> Provider:
     """The provider that the environment names. Raises `CommandError` that says what to set."""
-    own = {**environment, **_LOCAL}
+    own = {**environment, **FOLDER_QUEUES}
     if recipe_model and not own.get("BACKBURNER_MODEL", "").strip():
         own["BACKBURNER_MODEL"] = recipe_model
     try:
@@ -91,7 +84,7 @@ def stand_in(environment: Mapping[str, str], kept: Path) -> Iterator[Provider]:
                 {
                     **_GENEROUS,
                     **given,
-                    **_LOCAL,
+                    **FOLDER_QUEUES,
                     "BACKBURNER_PROVIDER": "openai",
                     "OPENAI_BASE_URL": running.base_url,
                     "OPENAI_API_KEY": "local",

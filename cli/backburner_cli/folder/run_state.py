@@ -4,58 +4,25 @@ States share nothing, so that what one provider has under way is never asked of 
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from backburner.adapters.folder.adoption import is_ours, told_by
 from backburner.adapters.folder.database import Database, OtherVersionError
-from backburner.adapters.folder.layout import STATE_FOLDER, Layout, split_output
+from backburner.adapters.folder.layout import STATE_FOLDER, split_output
 from backburner.ledger.keys import INBOX
+from backburner.settings import Settings
 from backburner_cli.errors import CommandError
 from backburner_cli.folder.provider import STAND_IN
+from backburner_cli.operator.folder_states import ABOUT, RunState, kept_settings, known, writable
 
 DEFAULT_OUT: Final = "results"
-_ABOUT: Final = "about.json"
-_DATABASE: Final = "state.db"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunState:
-    """One state: whose it is, and where it lies."""
-
-    folder: Path
-    out: Path
-    recipe: str
-    provider: str
-    state: Path
-
-    @property
-    def layout(self) -> Layout:
-        """Which file an object is."""
-        return Layout(state=self.state, out=self.out, recipe=self.recipe)
-
-    @property
-    def database(self) -> Path:
-        """The file of tables."""
-        return self.state / _DATABASE
-
-    @property
-    def processes(self) -> Path:
-        """Who works on it."""
-        return self.state / "processes"
-
-    @property
-    def log(self) -> Path:
-        """What the engine has to say."""
-        return self.state / "log.jsonl"
 
 
 def located(folder: Path, out: Path | None) -> tuple[Path, Path]:
@@ -71,21 +38,6 @@ def located(folder: Path, out: Path | None) -> tuple[Path, Path]:
     if out.is_relative_to(folder / STATE_FOLDER):
         raise CommandError(f"{out} is where Backburner keeps its state: name another folder with --out")
     return folder, out
-
-
-def known(folder: Path) -> list[RunState]:
-    """The states that a folder has."""
-    found = []
-    for about in sorted((folder / STATE_FOLDER).glob(f"*/{_ABOUT}")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            told = json.loads(about.read_text(encoding="utf-8"))
-            out = (folder / told["out"]).resolve()
-            found.append(
-                RunState(
-                    folder=folder, out=out, recipe=told["recipe"], provider=told["provider"], state=about.parent
-                )
-            )  # fmt: skip
-    return found
 
 
 def outputs(folder: Path, out: Path) -> Callable[[Path], bool]:
@@ -124,7 +76,7 @@ def _reading(database: Path) -> sqlite3.Connection:
 def prepare(folder: Path) -> Path:
     """The folder for all states, made where it is missing. Raises `CommandError`."""
     root = folder / STATE_FOLDER
-    with _writable(root):
+    with writable(root):
         root.mkdir(mode=0o700, exist_ok=True)
         ignored = root / ".gitignore"
         if not ignored.exists():
@@ -132,45 +84,28 @@ def prepare(folder: Path) -> Path:
     return root
 
 
-def opened(folder: Path, out: Path, recipe: str, provider: str) -> RunState:
+def opened(folder: Path, out: Path, recipe: str, provider: str, settings: Settings) -> RunState:
     """The state of a run, made where there is none. Raises `CommandError` where it cannot be, or must not."""
     _refuse_to_replace(folder, out, provider)
     inner = os.path.relpath(out, folder) if out.is_relative_to(folder) else str(out)
     mark = hashlib.sha256(json.dumps([recipe, inner, provider]).encode()).hexdigest()[:12]
     state = prepare(folder) / f"{re.sub(r'[^A-Za-z0-9_-]+', '_', recipe)[:40]}-{mark}"
     space = RunState(folder=folder, out=out, recipe=recipe, provider=provider, state=state)
-    with _writable(out):
+    with writable(out):
         out.mkdir(parents=True, exist_ok=True)
-    with _writable(state):
+    with writable(state):
         for inside in (state, space.processes, state / "staged"):
             inside.mkdir(mode=0o700, exist_ok=True)
-        about = state / f"{_ABOUT}.{os.getpid()}"
-        about.write_text(json.dumps({"recipe": recipe, "out": inner, "provider": provider}), encoding="utf-8")
-        about.replace(state / _ABOUT)
+        about = state / f"{ABOUT}.{os.getpid()}"
+        told = {"recipe": recipe, "out": inner, "provider": provider, "settings": kept_settings(settings)}
+        about.write_text(json.dumps(told), encoding="utf-8")
+        about.replace(state / ABOUT)
     try:
         Database(space.database).open().close()
     except (sqlite3.Error, OtherVersionError) as error:
         remedy = "remove that folder; results and records stay, and what is done is not run again"
         raise CommandError(f"the state in {state} cannot be used: {error}; {remedy}") from error
     return space
-
-
-def staging(space: RunState) -> Path:
-    """Where content is written before it is moved to its place: the same file system as the results'."""
-    inside = space.state / "staged"
-    probe, target = inside / f"probe-{os.getpid()}", space.out / f".backburner-probe-{os.getpid()}"
-    with _writable(space.out):
-        probe.touch()
-        try:
-            probe.replace(target)
-        except OSError as error:
-            probe.unlink(missing_ok=True)
-            if error.errno != errno.EXDEV:
-                raise
-            inside = space.out / ".backburner-staged"
-            inside.mkdir(exist_ok=True)
-        target.unlink(missing_ok=True)
-    return inside
 
 
 def recorded(space: RunState) -> Iterator[list[str]]:
@@ -199,11 +134,3 @@ def refuse_to_hide(folder: Path, out: Path) -> None:
     names = [path for path in out.rglob("*") if path.is_file()]
     if names and not any(told_by(path) for path in names):
         raise CommandError(f"{out} holds files that are no results: name another folder for the results with --out")
-
-
-@contextlib.contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise CommandError(f"{error.filename or path} cannot be written: {error.strerror}") from error

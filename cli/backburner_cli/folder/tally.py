@@ -39,6 +39,15 @@ class Tally:
         """Documents that are done or failed."""
         return self.done_before + self.done + len(self.failures)
 
+    def reopen(self, path: str) -> None:
+        """Count a document that had ended as under way again."""
+        if self.failures.pop(path, None) is not None:
+            return
+        if self.done:
+            self.done -= 1
+        else:
+            self.done_before -= 1
+
     def add(self, line: Line) -> None:
         """Count what a run that ended has used."""
         self.input_tokens += line.usage.input_tokens

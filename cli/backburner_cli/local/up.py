@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ def _wait(
     out: Console, own: Mapping[str, str], kind: str, reached_by: Mapping[str, str], provider: ChosenProvider
 ) -> None:
     """Say how to use it, and let commands find it until Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # backburner down asks for what Ctrl-C does
     with announced(own, kind, reached_by):
         out.print("\n[bold]Ready.[/] In another terminal:\n")
         out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)

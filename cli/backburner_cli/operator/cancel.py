@@ -71,10 +71,12 @@ async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) ->
             out.print(f"{key}: {said[key]}", markup=False)
 
     await at_once(each_of(jobs), stop)
+    session.cloud.say_hint(is_needed=bool(jobs) and not doomed.dry_run)
     without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
     if as_json:
         nothing = dict.fromkeys(without, "nothing to cancel")
-        print_json({"dry_run": doomed.dry_run, "jobs": len(jobs), "documents": said | nothing})
+        told = {"dry_run": doomed.dry_run, "jobs": len(jobs), "documents": said | nothing}
+        print_json(told | {"carried_out_by": session.cloud.carrier})
     else:
         for key in without:
             out.print(f"{key}: nothing to cancel: it has no open job", markup=False)
@@ -94,4 +96,4 @@ async def _stop(session: OperatorSession, record: OpenRecord) -> str:
         case Reason():
             return f"is being cancelled already ({found})"
         case _:
-            return f"was {found}: cancelled at the checker's next tick"
+            return f"was {found}: {session.cloud.carrier} cancels it"

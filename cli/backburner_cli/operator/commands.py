@@ -177,8 +177,9 @@ def cancel(
 
     KEYS are the documents' keys in the bucket, inbox/…
 
-    Takes effect at the checker's next tick, within a minute or so. The documents then fail with the reason "cancelled"
-    and can be replayed. Before many jobs are cancelled, their number is shown and you are asked.
+    Takes effect at the checker's next tick, within a minute or so; in a folder, while backburner run works in it. The
+    documents then fail with the reason "cancelled" and can be replayed. Before many jobs are cancelled, their number is
+    shown and you are asked.
     """
     from backburner_cli.operator.cancel import Doomed
     from backburner_cli.operator.cancel import cancel as do

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 EXPORTED = "BACKBURNER_BUCKET"
 """Whoever has exported this one means a deployment."""
 HOW_TO_NAME = (
-    "No deployment is named: give --stack NAME, --terraform DIR or --local, keep one with backburner use NAME, "
-    "or start backburner up"
+    "No deployment is named: give --stack NAME, --terraform DIR, --local or --folder DIR, keep one with "
+    "backburner use NAME, or start backburner up"
 )
+FOLDER_STATE = "BACKBURNER_FOLDER_STATE"
+"""Set by a command for itself, where the deployment is a folder: which state of it."""
 _ELSEWHERE = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_CA_BUNDLE")
 _CREDENTIALS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
 _OURS = ("BACKBURNER_", "OPENAI_")
@@ -61,6 +63,27 @@ def find(asked: Asked, environment: Mapping[str, str]) -> Deployment:
     return Deployment(described="nothing", environment=environment)
 
 
+def target_of(asked: Asked, environment: Mapping[str, str]) -> Target:
+    """What a command line, or the chosen profile, names as a deployment. Raises `CommandError`, with the remedy.
+
+    A bucket that is exported does not say what made it.
+    """
+    profiles = Profiles.of(environment)
+    if asked.target is not None:
+        return asked.target
+    if asked.profile is not None:
+        return profiles.named(asked.profile)
+    if environment.get(EXPORTED):
+        raise CommandError(
+            f"{EXPORTED} is exported, which does not say what made it: name it with --stack, --terraform, --local"
+        )
+    if chosen := profiles.chosen():
+        return chosen[1]
+    if running_here(environment):
+        return Target(kind=Kind.LOCAL)
+    raise CommandError(f"{HOW_TO_NAME}; or export BACKBURNER_BUCKET for commands that only look")
+
+
 def enter(asked: Asked) -> Deployment:
     """Find the deployment and take its environment for this process's own: boto3 reads no other.
 
@@ -92,11 +115,31 @@ def _reached(target: Target, environment: Mapping[str, str], before: str = "") -
             dropped = _ELSEWHERE
         case Kind.LOCAL:
             found, dropped = _local(environment), _ELSEWHERE + _CREDENTIALS
+        case Kind.FOLDER:
+            return _folder(target, environment, before)
     own = {name: value for name, value in environment.items() if name not in dropped and not name.startswith(_OURS)}
     key = {
         name: environment[name] for name in ("OPENAI_API_KEY",) if environment.get(name) and target.kind != Kind.LOCAL
     }
     return Deployment(described=f"{before}{target}", environment={**own, **_one_key(key, found), **found})
+
+
+def no_folder(found: Deployment, instead: str) -> None:
+    """Raises `CommandError` for a command that a folder has no use for; `instead` is the remedy."""
+    if found.environment.get(FOLDER_STATE):
+        raise CommandError(f"a folder has no bucket to do this with: {instead}")
+
+
+def _folder(target: Target, environment: Mapping[str, str], before: str) -> Deployment:
+    from backburner_cli.operator.folder_states import state_of
+    from backburner_cli.operator.place import FOLDER_QUEUES
+
+    state = state_of(Path(target.name))
+    own = {name: value for name, value in environment.items() if not name.startswith(_OURS)}
+    found = {**own, **FOLDER_QUEUES, **state.settings, FOLDER_STATE: str(state.state)}
+    at_work = "at work" if state.is_at_work else "not at work now"
+    described = f"{before}{state}; backburner run is {at_work}"
+    return Deployment(described=described, environment=found)
 
 
 def _one_key(key: Mapping[str, str], found: Mapping[str, str]) -> Mapping[str, str]:

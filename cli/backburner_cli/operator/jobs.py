@@ -12,7 +12,7 @@ from backburner.errors import Reason, UnreadableError
 from backburner.ledger.keys import ERROR_RECORD, FAILED
 from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.snapshot import at_once
-from backburner_cli.operator.listing import Filter, Job, jobs_in, sorted_page, totals
+from backburner_cli.operator.listing import Filter, sorted_page, totals
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.session import Records, read
 from backburner_cli.terminal import err, out, print_json
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from backburner.ports import Stored
+    from backburner_cli.operator.job import Job
     from backburner_cli.operator.selection import Selection
 
 MAX_SHOWN = 5
@@ -40,12 +41,16 @@ class Page:
 def jobs(environment: Mapping[str, str], wanted: Filter, page: Page, *, as_json: bool) -> None:
     """List jobs."""
     wanted.chosen.check()
-    with err.status("reading the journal") as shown:
+    with err.status("reading the ledger") as shown:
 
-        def tell(what: str, count: int) -> None:
-            shown.update(f"reading the {what}: {count:,} jobs")
+        async def everything_in(records: Records) -> list[Job]:
+            index = records.index(environment)
+            await index.refresh(
+                lambda _what, count: shown.update(f"reading the ledger: {count:,} of {index.to_read:,} objects")
+            )
+            return index.latest()
 
-        everything = read(environment, lambda records: jobs_in(records.bucket, tell))
+        everything = read(environment, everything_in)
     found = [job for job in everything if wanted.has(job)]
     listed = sorted_page(found, page.sort, reverse=page.reverse, limit=page.limit, page=page.number)
     if as_json:

@@ -13,46 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from backburner.errors import Reason, UnreadableError
-from backburner.ledger.journal import Line
-from backburner.ledger.keys import INBOX, JOURNAL, OPEN
-from backburner.ledger.records import OpenRecord, State, decode
-from backburner.maintenance.snapshot import Progress, at_once
+from backburner.errors import UnreadableError
+from backburner.ledger.records import OpenRecord, decode
+from backburner.maintenance.snapshot import at_once
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.job_index import JobIndex, lines_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from backburner.errors import Reason
+    from backburner.ledger.journal import Line
+    from backburner.maintenance.snapshot import Progress
     from backburner.ports import Bucket, Stored
+    from backburner_cli.operator.job import Job
     from backburner_cli.operator.selection import Selection
 
 _DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_TELL_EVERY = 100
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A document's latest run, as lists show it."""
-
-    key: str
-    state: State
-    job_id: str
-    run: int
-    recipe: str
-    model: str
-    reason: Reason | None = None
-    waiting_for: str | None = None
-    tokens: int = 0
-    cost: float | None = None
-    polls: int = 0
-    uploaded_at: datetime
-    finished_at: datetime | None = None
-    result_key: str | None = None
-
-    @property
-    def changed_at(self) -> datetime:
-        """When it ended; of what is under way, when it was uploaded."""
-        return self.finished_at or self.uploaded_at
 
 
 SORTS: dict[str, Callable[[Job], Any]] = {
@@ -76,7 +54,7 @@ class Filter:
 
     def has(self, job: Job) -> bool:
         """Whether a job passes."""
-        if not self.chosen.has(job.key) or (self.states and _shown(job.state) not in self.states):
+        if not self.chosen.has(job.key) or (self.states and job.shown_state not in self.states):
             return False
         if self.reasons and job.reason not in self.reasons:
             return False
@@ -97,41 +75,19 @@ def since_of(text: str, now: datetime) -> datetime:
 
 
 async def jobs_in(bucket: Bucket, progress: Progress) -> list[Job]:
-    """The latest run of every document that has or had one. A run that is open comes before what has ended."""
-    ended = dict[str, Job]()
-    read = 0
-
-    async def of_journal(item: tuple[str, Stored]) -> None:
-        nonlocal read
-        for line in await lines_of(bucket, item[0]):
-            job = _ended(line)
-            before = ended.get(job.key)
-            if job.key.startswith(INBOX) and (before is None or before.changed_at <= job.changed_at):
-                ended[job.key] = job
-        read += 1
-        if read % _TELL_EVERY == 0:
-            progress("journal", len(ended))
-
-    await at_once(bucket.listed(JOURNAL), of_journal)
-    for record in await open_records(bucket, OPEN):
-        if record.part_of is None:
-            ended[record.source.key] = _open(record)
-    return list(ended.values())
+    """The latest run of every document that has or had one, all read anew."""
+    index = JobIndex(bucket=bucket)
+    await index.refresh(progress)
+    return index.latest()
 
 
 async def lines_of(bucket: Bucket, key: str) -> list[Line]:
     """The lines of one object of the journal; what cannot be read is passed over."""
-    found = list[Line]()
     try:
         stored = await bucket.get(key)
     except UnreadableError:
-        return found
-    for raw in stored.body.splitlines() if stored else ():
-        try:
-            found.append(msgspec.json.decode(raw, type=Line))
-        except (msgspec.DecodeError, RecursionError):
-            continue
-    return found
+        return []
+    return lines_in(stored.body) if stored else []
 
 
 async def open_records(bucket: Bucket, prefix: str) -> list[OpenRecord]:
@@ -160,7 +116,7 @@ def totals(jobs: Sequence[Job]) -> dict[str, Any]:
     """Counts by state, tokens and cost."""
     states = dict[str, int]()
     for job in jobs:
-        states[_shown(job.state)] = states.get(_shown(job.state), 0) + 1
+        states[job.shown_state] = states.get(job.shown_state, 0) + 1
     costs = [job.cost for job in jobs if job.cost is not None]
     return {
         "jobs": len(jobs),
@@ -168,42 +124,3 @@ def totals(jobs: Sequence[Job]) -> dict[str, Any]:
         "tokens": sum(job.tokens for job in jobs),
         "cost": round(sum(costs), 6) if costs else None,
     }
-
-
-def _shown(state: State) -> str:
-    """A job that is being submitted runs, as far as anybody who lists jobs cares."""
-    return "running" if state is State.SUBMITTING else str(state)
-
-
-def _ended(line: Line) -> Job:
-    return Job(
-        key=line.key,
-        state=line.state,
-        job_id=line.job_id,
-        run=line.run,
-        recipe=line.recipe,
-        model=line.model,
-        reason=line.reason,
-        tokens=line.usage.total_tokens,
-        cost=line.cost,
-        polls=line.polls,
-        uploaded_at=line.uploaded_at,
-        finished_at=line.finished_at,
-        result_key=line.result_key,
-    )
-
-
-def _open(record: OpenRecord) -> Job:
-    return Job(
-        key=record.source.key,
-        state=record.state,
-        job_id=record.job_id,
-        run=record.run,
-        recipe=record.recipe.name,
-        model=record.provider.model,
-        waiting_for=record.waiting_for,
-        tokens=record.usage.total_tokens,
-        cost=record.cost,
-        polls=record.polls,
-        uploaded_at=record.uploaded_at,
-    )

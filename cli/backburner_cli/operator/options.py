@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,9 +12,9 @@ from backburner_cli.operator.deployment import Asked
 from backburner_cli.operator.profiles import Kind, Target
 
 WHICH = (
-    "The deployment is the one that --stack, --terraform, --local or --profile names; else the exported environment "
-    "(BACKBURNER_BUCKET and the functions' other settings); else the one that backburner use chose; else the "
-    "backburner up that runs on this machine. The provider's key is not needed."
+    "The deployment is the one that --stack, --terraform, --local, --folder or --profile names; else the exported "
+    "environment (BACKBURNER_BUCKET and the functions' other settings); else the one that backburner use chose; else "
+    "the backburner up that runs on this machine. The provider's key is not needed."
 )
 """What the end of a command's help says about deployments."""
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
@@ -21,6 +22,7 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option("--region", metavar="REGION", help="With --stack: its AWS region. Without it, that of your settings."),
     click.option("--terraform", metavar="DIR", help="A Terraform deployment, by the folder it was applied in."),
     click.option("--local", is_flag=True, help="The backburner up that runs on this machine."),
+    click.option("--folder", metavar="DIR", help="A folder in which backburner run works, or has worked."),
     click.option("--profile", metavar="NAME", help="A deployment that backburner use has kept."),
 )
 
@@ -35,10 +37,11 @@ def deployed(command: Callable[..., Any]) -> Callable[..., Any]:
         region: str | None,
         terraform: str | None,
         local: bool,
+        folder: str | None,
         profile: str | None,
         **kwargs: Any,
     ) -> Any:
-        asked = _asked(stack, region, terraform, profile, local=local)
+        asked = _asked(stack, region, terraform, folder, profile, local=local)
         return command(*args, asked=asked, **kwargs)
 
     decorated: Callable[..., Any] = with_deployment
@@ -63,7 +66,15 @@ def _reads_nobody() -> bool:
     return not sys.stdout.isatty()
 
 
-def _asked(stack: str | None, region: str | None, terraform: str | None, profile: str | None, *, local: bool) -> Asked:
+def _asked(
+    stack: str | None,
+    region: str | None,
+    terraform: str | None,
+    folder: str | None,
+    profile: str | None,
+    *,
+    local: bool,
+) -> Asked:
     targets = []
     if stack:
         targets.append(Target(kind=Kind.STACK, name=stack, region=region))
@@ -71,8 +82,10 @@ def _asked(stack: str | None, region: str | None, terraform: str | None, profile
         targets.append(Target(kind=Kind.TERRAFORM, name=terraform))
     if local:
         targets.append(Target(kind=Kind.LOCAL))
+    if folder:
+        targets.append(Target(kind=Kind.FOLDER, name=str(Path(folder).expanduser().resolve())))
     if len(targets) + bool(profile) > 1:
-        raise click.UsageError("Name one deployment: --stack, --terraform, --local or --profile.")
+        raise click.UsageError("Name one deployment: --stack, --terraform, --local, --folder or --profile.")
     if region and not stack:
         raise click.UsageError("--region belongs to --stack: give the stack's name too.")
     return Asked(target=targets[0] if targets else None, profile=profile)

@@ -18,11 +18,12 @@ class Kind(StrEnum):
     STACK = "stack"
     TERRAFORM = "terraform"
     LOCAL = "local"
+    FOLDER = "folder"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A deployment as it was named: a stack's name, a folder of Terraform, or the `backburner up` of this machine."""
+    """A deployment as it was named: a stack, a folder of Terraform or of runs, or this machine's `backburner up`."""
 
     kind: Kind
     name: str = ""
@@ -37,6 +38,8 @@ class Target:
                 return f"Terraform in {self.name}"
             case Kind.LOCAL:
                 return "backburner up on this machine"
+            case Kind.FOLDER:
+                return f"backburner run in {self.name}"
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,12 @@ class Profiles:
             name: {"kind": target.kind, "name": target.name, "region": target.region}
             for name, target in profiles.items()
         }
-        write_private(self.path, {"chosen": chosen, "profiles": entries})
+        try:
+            write_private(self.path, {"chosen": chosen, "profiles": entries})
+        except OSError as error:
+            raise CommandError(
+                f"{self.path} cannot be written ({error.strerror}): make it yours, or set XDG_CONFIG_HOME"
+            ) from error
 
 
 def write_private(path: Path, value: Any) -> None:

@@ -35,7 +35,7 @@ HOLD_S = 120
 """How long a dead letter stays hidden from others if this command dies with it in hand."""
 MAX_LETTERS = 10_000
 _SAID = {
-    Outcome.REPLAYED: "replayed, the checker will start its next run",
+    Outcome.REPLAYED: "replayed: {carrier} starts its next run",
     Outcome.NEW_VERSION: "replayed as a new job, because the document, recipe or model has changed",
     Outcome.RUNNING: "left alone, its job is under way",
     Outcome.DONE: "left alone, its job is done (--rerun runs it again)",
@@ -110,7 +110,8 @@ def replay(environment: Mapping[str, str], wanted: Wanted, *, as_json: bool) -> 
     done = run(environment, lambda session: _replayed(session, said, wanted))
     if as_json:
         outcomes = {key: str(outcome) for key, outcome in done.outcomes.items()}
-        print_json({"dry_run": wanted.dry_run, "documents": outcomes, "dead_letters": done.letters})
+        told = {"dry_run": wanted.dry_run, "documents": outcomes, "dead_letters": done.letters}
+        print_json(told | {"carried_out_by": done.carrier})
     return done.are_there
 
 
@@ -129,6 +130,7 @@ class _Replay:
         self._asked: dict[str, asyncio.Task[None]] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.letters: list[dict[str, str]] = []
+        self.carrier = session.cloud.carrier
         self.are_there = True
 
     async def all(self) -> None:
@@ -153,6 +155,8 @@ class _Replay:
         counts = Counter(self.outcomes.values())
         summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "nothing to replay"
         self._out.print(f"{'Would be: ' if self._wanted.dry_run else ''}{summary}", markup=False)
+        is_sent = any(outcome in _SENT for outcome in counts)
+        self._session.cloud.say_hint(is_needed=is_sent and not self._wanted.dry_run)
 
     async def _documents(self) -> list[str]:
         """Those of the inbox that are chosen."""
@@ -184,7 +188,8 @@ class _Replay:
             outcome = await self._replayer.replay(key, rerun=rerun)
         self.outcomes[key] = outcome
         would = "would be " if self._wanted.dry_run and outcome in _SENT else ""
-        self._out.print(f"{key}: {would}{_SAID[outcome]}", markup=False)
+        said = _SAID[outcome].format(carrier=self._session.cloud.carrier)
+        self._out.print(f"{key}: {would}{said}", markup=False)
 
     async def _failed(self, name: str) -> str | None:
         """The document of an error record, if it failed for one of the reasons."""

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from backburner.adapters.clock import SystemClock
-from backburner.adapters.connect import Cloud, reach
 from backburner.capacity.limits import Counters
 from backburner.errors import BackburnerError, ConfigError
 from backburner.jobs.replay import Replayer
@@ -27,10 +26,12 @@ from backburner.outcome.cancel import Canceller
 from backburner.outcome.current_job import CurrentJobs
 from backburner.ports import Bucket, Extractor
 from backburner.provider.answers import Answer, FailedCall
-from backburner.settings import Settings, from_env
+from backburner.settings import Settings
 from backburner.wiring import Core, assemble
 from backburner_cli.errors import CommandError
-from backburner_cli.operator.deployment import EXPORTED, HOW_TO_NAME
+from backburner_cli.operator.deployment import EXPORTED, FOLDER_STATE, HOW_TO_NAME
+from backburner_cli.operator.job_index import JobIndex, KeptEntries
+from backburner_cli.operator.place import Place, reached
 from backburner_cli.terminal import reach_remedy
 
 T = TypeVar("T")
@@ -66,10 +67,16 @@ class Records:
     """What stands in the bucket, for commands that only read: nothing here starts, stops or sends anything."""
 
     settings: Settings
+    identity: str
+    """What tells the deployment from all others."""
     bucket: Bucket
     current_jobs: CurrentJobs
     extractor: Extractor
     memory: MemoryBudget
+
+    def index(self, environment: Mapping[str, str]) -> JobIndex:
+        """Every run's line; what was read before is kept on this disk."""
+        return JobIndex(bucket=self.bucket, kept=KeptEntries.of(environment, self.identity))
 
     async def counters(self) -> Counters:
         """The governor's counters as they stand in the bucket; empty ones where it has none that can be read."""
@@ -85,7 +92,7 @@ class OperatorSession:
     """Bucket, queues and the core over them. What it opens waits in the backlog until the checker starts it."""
 
     settings: Settings
-    cloud: Cloud
+    cloud: Place
     core: Core
 
     @property
@@ -129,24 +136,20 @@ class OperatorSession:
 
 def run(environment: Mapping[str, str], work: Callable[[OperatorSession], Awaitable[T]]) -> T:
     """Do something with bucket and queues. Raises `CommandError` with the remedy where they cannot be reached."""
-    return _plainly(environment, lambda settings, cloud: work(_session(settings, cloud)))
+    return _plainly(environment, lambda place: work(_session(place)))
 
 
 def read(environment: Mapping[str, str], work: Callable[[Records], Awaitable[T]]) -> T:
     """Read something in the bucket. Raises `CommandError` with the remedy where it cannot be reached."""
-    return _plainly(environment, lambda settings, cloud: work(_records(settings, cloud)))
+    return _plainly(environment, lambda place: work(_records(place)))
 
 
-def _plainly(environment: Mapping[str, str], work: Callable[[Settings, Cloud], Awaitable[T]]) -> T:
+def _plainly(environment: Mapping[str, str], work: Callable[[Place], Awaitable[T]]) -> T:
     logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command says what it does itself
 
     async def inside() -> T:
-        settings = from_env(environment, needs_key=False)
-        cloud = reach(settings, environment)
-        try:
-            return await work(settings, cloud)
-        finally:
-            await cloud.drop_connections()
+        async with reached(environment) as place:
+            return await work(place)
 
     try:
         return asyncio.run(inside())
@@ -154,22 +157,25 @@ def _plainly(environment: Mapping[str, str], work: Callable[[Settings, Cloud], A
         named = "" if environment.get(EXPORTED) else f"{HOW_TO_NAME}.\nOr export the functions' settings. "
         raise CommandError(f"{named}{error}\nThe functions' own environment is needed: {_PRINTED}.") from error
     except BackburnerError as error:
-        raise CommandError(f"{error}; {reach_remedy(environment)}") from error
+        state = environment.get(FOLDER_STATE)
+        remedy = f"is {state} yours, and on a local disk?" if state else reach_remedy(environment)
+        raise CommandError(f"{error}; {remedy}") from error
 
 
-def _session(settings: Settings, cloud: Cloud) -> OperatorSession:
-    nothing_starts_here = dataclasses.replace(settings, max_in_flight=0)
-    core = assemble(nothing_starts_here, cloud.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
-    return OperatorSession(settings=settings, cloud=cloud, core=core)
+def _session(place: Place) -> OperatorSession:
+    nothing_starts_here = dataclasses.replace(place.settings, max_in_flight=0)
+    core = assemble(nothing_starts_here, place.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
+    return OperatorSession(settings=place.settings, cloud=place, core=core)
 
 
-def _records(settings: Settings, cloud: Cloud) -> Records:
+def _records(place: Place) -> Records:
     return Records(
-        settings=settings,
-        bucket=cloud.bucket,
+        settings=place.settings,
+        identity=place.identity,
+        bucket=place.bucket,
         current_jobs=CurrentJobs(
-            bucket=cloud.bucket, ledger=Ledger(cloud.bucket), settings=settings, clock=SystemClock()
+            bucket=place.bucket, ledger=Ledger(place.bucket), settings=place.settings, clock=SystemClock()
         ),
-        extractor=cloud.extractor,
-        memory=cloud.memory,
+        extractor=place.extractor,
+        memory=place.memory,
     )

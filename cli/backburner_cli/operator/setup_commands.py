@@ -1,11 +1,11 @@
-"""The commands that set things up: `doctor` checks a deployment, `use` keeps it, `completion` is the shell's."""
+"""The commands about deployments: `doctor` checks one, `use` keeps it, `down` takes it away; and `completion`."""
 
 import os
 
 import click
 
 from backburner_cli.command import Command
-from backburner_cli.operator.deployment import Asked, enter
+from backburner_cli.operator.deployment import Asked, enter, no_folder
 from backburner_cli.operator.options import WHICH, deployed, json_option
 
 
@@ -24,9 +24,9 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
 def use(name: str | None, *, nothing: bool, asked: Asked, as_json: bool) -> None:
     """Keep a deployment by name, and choose it for the commands that follow.
 
-    With --stack, --terraform or --local, NAME is kept as that deployment. With NAME alone it is chosen. Without NAME,
-    all that are kept are listed. What is exported (BACKBURNER_BUCKET) still wins over what is chosen. No credential is
-    kept: those are your AWS settings'.
+    With --stack, --terraform, --local or --folder, NAME is kept as that deployment. With NAME alone it is chosen.
+    Without NAME, all that are kept are listed. What is exported (BACKBURNER_BUCKET) still wins over what is chosen. No
+    credential is kept: those are your AWS settings'.
     """
     from backburner_cli.operator.profiles import Profiles
     from backburner_cli.terminal import err, out, plain_errors, print_json
@@ -73,8 +73,35 @@ def doctor(*, asked: Asked, as_json: bool, generate: bool) -> None:
 
     with plain_errors("Stopped."):
         found = enter(asked)
+        no_folder(found, "backburner run says itself what is wrong with its provider")
         if not do(os.environ, found.described, generates=generate, as_json=as_json):
             raise click.exceptions.Exit(1)
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "backburner down --stack backburner --dry-run",
+        "backburner down --terraform deploy/yandex",
+        "backburner down --local --yes",
+    ),
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would go and what would stay.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@deployed
+def down(*, dry_run: bool, yes: bool, asked: Asked, as_json: bool) -> None:
+    """Take a deployment away. Says first what goes and what stays, and asks.
+
+    A stack is deleted by CloudFormation, what Terraform made by terraform destroy; a backburner up is stopped. The
+    bucket of a stack stays, with all documents and results. An exported environment is not enough: name the deployment,
+    or choose it with backburner use.
+    """
+    from backburner_cli.operator.down import down as do
+    from backburner_cli.terminal import plain_errors
+
+    with plain_errors("Stopped. What was begun may go on: backburner down --dry-run says what is left."):
+        do(dict(os.environ), asked, dry_run=dry_run, is_agreed=yes, as_json=as_json)
 
 
 @click.command(cls=Command, examples=('eval "$(backburner completion bash)"', "backburner completion fish | source"))
@@ -90,5 +117,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     click.echo(made(root.command, {}, "backburner", "_BACKBURNER_COMPLETE").source())
 
 
-COMMANDS = (doctor, use, completion)
+COMMANDS = (doctor, use, down, completion)
 """In the order in which help lists them."""

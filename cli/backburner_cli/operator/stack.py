@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -41,10 +42,15 @@ PARAMETERS = {
 """Names of the template's parameters, and of the variables that its functions get from them."""
 
 
+def session_in(region: str | None) -> boto3.session.Session:
+    """A session of boto3 in a region; without one, in that of the environment: of its two names boto3 reads one."""
+    return boto3.session.Session(region_name=region or os.environ.get("AWS_REGION"))
+
+
 def environment_of_stack(name: str, region: str | None) -> dict[str, str]:
     """What the functions of a stack have in their environment. Raises `CommandError` with the remedy."""
     try:
-        client = boto3.session.Session(region_name=region).client("cloudformation")
+        client = session_in(region).client("cloudformation")
         stack: Any = client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         said = error.response["Error"]

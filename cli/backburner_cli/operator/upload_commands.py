@@ -5,7 +5,7 @@ import os
 import click
 
 from backburner_cli.command import Command
-from backburner_cli.operator.deployment import Asked, enter
+from backburner_cli.operator.deployment import Asked, enter, no_folder
 from backburner_cli.operator.options import WHICH, deployed, json_option
 
 
@@ -52,7 +52,7 @@ def put(
         raise click.BadParameter("a recipe's name has no slash: it is one folder below inbox/", param_hint="--recipe")
     wish = Wish(named=files, recipe=recipe, sample=sample, again=again, dry_run=dry_run, wait=wait)
     with plain_errors("Stopped. What is uploaded goes on by itself; the same command uploads the rest."):
-        enter(asked)
+        no_folder(enter(asked), "put documents into it; backburner run takes them")
         upload(os.environ, wish, as_json=as_json)
 
 

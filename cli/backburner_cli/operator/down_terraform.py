@@ -1,0 +1,69 @@
+"""Taking away what Terraform made, by Terraform itself."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.down import Counts, Removal, of_jobs
+
+_STDERR = 2
+
+
+@dataclass(frozen=True)
+class TerraformTaker:
+    """What was applied in one folder."""
+
+    folder: Path
+
+    def removal(self, counts: Counts | None) -> Removal:
+        """What the state in the folder has; the bucket stays if there are documents in it."""
+        if not self.folder.is_dir():
+            raise CommandError(f"{self.folder} is no folder: name the one in which terraform apply was run")
+        stays = []
+        if counts is not None and counts.documents:
+            holds = f"the bucket {counts.bucket}, with {counts.documents:,} documents and their results"
+            stays = [f"{holds}: the service deletes only empty ones, and terraform ends with its refusal"]
+        return Removal(
+            goes=self._goes() or ["everything that its state has: terraform state list names it"],
+            stays=stays,
+            warnings=[*of_jobs(counts), *([] if counts else ["the bucket could not be read: see what is in it first"])],
+            command=shlex.join(self._command()),
+        )
+
+    def carry_out(self) -> None:
+        """Run it, with its output on standard error."""
+        program = self._program()
+        if program is None:
+            raise CommandError(
+                f"terraform is not on this machine: install it, or run elsewhere: {shlex.join(self._command())}"
+            )
+        done = subprocess.run([program, *self._command()[1:]], stdout=_STDERR, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            raise CommandError(
+                f"terraform ended with {done.returncode}, and says above why; empty the bucket if it is that, and run "
+                "this again for the rest"
+            )
+
+    def _program(self) -> str | None:
+        return shutil.which("terraform") or shutil.which("tofu")
+
+    def _command(self) -> list[str]:
+        program = self._program()
+        name = Path(program).name if program else "terraform"
+        return [name, f"-chdir={self.folder}", "destroy", "-auto-approve", "-input=false"]
+
+    def _goes(self) -> list[str]:
+        state = self.folder / "terraform.tfstate"
+        try:
+            resources = json.loads(state.read_text(encoding="utf-8"))["resources"]
+            kinds = Counter(str(each["type"]) for each in resources if each.get("mode") == "managed")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return []
+        return [f"{count} {kind}" for kind, count in sorted(kinds.items())]

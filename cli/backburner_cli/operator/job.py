@@ -1,0 +1,88 @@
+"""A run of a document as commands list it: from the journal's line once it has ended, from its open record before."""
+
+from datetime import datetime
+
+import msgspec
+
+from backburner.errors import Reason
+from backburner.ledger.journal import Line
+from backburner.ledger.records import OpenRecord, State
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a document, as lists show it."""
+
+    key: str
+    state: State
+    job_id: str
+    run: int
+    recipe: str
+    model: str
+    reason: Reason | None = None
+    waiting_for: str | None = None
+    tokens: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+    polls: int = 0
+    suspected_orphans: int = 0
+    uploaded_at: datetime
+    finished_at: datetime | None = None
+    result_key: str | None = None
+
+    @property
+    def shown_state(self) -> str:
+        """A job that is being submitted runs, as far as anybody who lists jobs cares."""
+        return "running" if self.state is State.SUBMITTING else str(self.state)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not over."""
+        return self.state in (State.WAITING, State.SUBMITTING, State.RUNNING)
+
+    @property
+    def changed_at(self) -> datetime:
+        """When it ended; of what is under way, when it was uploaded."""
+        return self.finished_at or self.uploaded_at
+
+
+def ended_job(line: Line) -> Job:
+    """A run that ended, by its line of the journal."""
+    return Job(
+        key=line.key,
+        state=line.state,
+        job_id=line.job_id,
+        run=line.run,
+        recipe=line.recipe,
+        model=line.model,
+        reason=line.reason,
+        tokens=line.usage.total_tokens,
+        input_tokens=line.usage.input_tokens,
+        output_tokens=line.usage.output_tokens,
+        suspected_orphans=line.suspected_orphans,
+        cost=line.cost,
+        polls=line.polls,
+        uploaded_at=line.uploaded_at,
+        finished_at=line.finished_at,
+        result_key=line.result_key,
+    )
+
+
+def open_job(record: OpenRecord) -> Job:
+    """A run that is not over, by its open record."""
+    return Job(
+        key=record.source.key,
+        state=record.state,
+        job_id=record.job_id,
+        run=record.run,
+        recipe=record.recipe.name,
+        model=record.provider.model,
+        waiting_for=record.waiting_for,
+        tokens=record.usage.total_tokens,
+        input_tokens=record.usage.input_tokens,
+        output_tokens=record.usage.output_tokens,
+        suspected_orphans=record.suspected_orphans,
+        cost=record.cost,
+        polls=record.polls,
+        uploaded_at=record.uploaded_at,
+    )

@@ -1,0 +1,243 @@
+"""Every run's line without reading it again: what was read once is kept on this disk, by its key and ETag.
+
+The lists of the bucket say what is there now, so nothing is ever shown that has changed: only what is new or another
+than before is read. A hundred thousand jobs that ended cost a page of a list for a thousand objects of the journal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from backburner.errors import UnreadableError
+from backburner.ledger.journal import Line, line_of
+from backburner.ledger.keys import INBOX, JOURNAL, OPEN, open_run, output_location
+from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, R, RunRecord, decode
+from backburner.maintenance.snapshot import at_once, each_of
+from backburner_cli.operator.job import Job, ended_job, open_job
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from backburner.maintenance.snapshot import Progress
+    from backburner.ports import Bucket, Stored
+
+_PAGE: Final = 1000
+"""More open records than a page of a list are listed by the first digit of their names, all at once."""
+_TELL_EVERY: Final = 100
+_SHAPE: Final = int.from_bytes(hashlib.sha256(repr(Job.__struct_fields__).encode()).digest()[:3])
+"""A file that was written for jobs of another shape is begun anew."""
+_DECODER: Final = msgspec.msgpack.Decoder(list[Job])
+
+
+@dataclass(kw_only=True)
+class KeptEntries:
+    """The file of entries: for each object its ETag and the jobs in it. It may be removed at any time."""
+
+    path: Path
+
+    @staticmethod
+    def of(environment: Mapping[str, str], identity: str) -> KeptEntries:
+        """The file of one deployment, in this user's cache."""
+        home = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        mark = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        return KeptEntries(path=Path(home) / "backburner" / f"jobs-{mark}.db")
+
+    def read(self) -> dict[str, tuple[str, list[Job]]]:
+        """Everything that is kept; nothing where it cannot be read."""
+        try:
+            db = self._open()
+            try:
+                rows = db.execute("SELECT key, etag, jobs FROM entries").fetchall()
+            finally:
+                db.close()
+            return {key: (etag, _DECODER.decode(jobs)) for key, etag, jobs in rows}
+        except (sqlite3.Error, OSError, msgspec.DecodeError):
+            return {}
+
+    def write(self, changed: Mapping[str, tuple[str, list[Job]]], gone: Iterable[str]) -> None:
+        """Keep what has changed. Where nothing can be written, it is read again the next time."""
+        with suppress(sqlite3.Error, OSError):
+            db = self._open()
+            try:
+                with db:
+                    db.executemany("DELETE FROM entries WHERE key = ?", [(key,) for key in gone])
+                    rows = ((key, etag, msgspec.msgpack.encode(jobs)) for key, (etag, jobs) in changed.items())
+                    db.executemany("INSERT OR REPLACE INTO entries (key, etag, jobs) VALUES (?, ?, ?)", rows)
+            finally:
+                db.close()
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        db = sqlite3.connect(self.path, timeout=5)
+        (shape,) = db.execute("PRAGMA user_version").fetchone()
+        if shape != _SHAPE:
+            with db:
+                db.execute("DROP TABLE IF EXISTS entries")
+                db.execute(f"PRAGMA user_version = {_SHAPE}")
+        db.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, etag TEXT, jobs BLOB) WITHOUT ROWID")
+        return db
+
+
+@dataclass(kw_only=True)
+class JobIndex:
+    """Runs that ended, by the journal, and jobs under way, by their open records."""
+
+    bucket: Bucket
+    kept: KeptEntries | None = None
+    entries: dict[str, tuple[str, list[Job]]] = field(default_factory=dict)
+    read: int = 0
+    """How many objects the last refresh has read."""
+    to_read: int = 0
+    _is_loaded: bool = False
+    _unwritten: dict[tuple[str, int], Job] = field(default_factory=dict)
+
+    async def refresh(self, progress: Progress) -> bool:
+        """Read what is new; whether anything was."""
+        if self.kept is not None and not self._is_loaded:
+            self.entries = self.kept.read()
+        self._is_loaded = True
+        there = await self._listed()
+        gone = self.entries.keys() - there.keys()
+        closed = [job for key in gone for job in self.entries.pop(key)[1] if key.startswith(OPEN)]
+        wanted = [key for key, etag in there.items() if self.entries.get(key, ("",))[0] != etag]
+        changed = await self._read(wanted, progress)
+        await self._settle(closed)
+        if self.kept is not None and (changed or gone):
+            self.kept.write(changed, gone)
+        return bool(changed or gone)
+
+    def ended(self) -> list[Job]:
+        """Every run that ended, whichever of its document's it was."""
+        return [*self._journal(), *self._unwritten.values()]
+
+    def latest(self) -> list[Job]:
+        """The latest run of every document. One that is open comes before what has ended."""
+        found = dict[str, Job]()
+        for job in self.ended():
+            before = found.get(job.key)
+            if before is None or before.changed_at <= job.changed_at:
+                found[job.key] = job
+        for key, (_, jobs) in self.entries.items():
+            if key.startswith(OPEN):
+                found.update((job.key, job) for job in jobs if not _is_run(found.get(job.key), job))
+        return list(found.values())
+
+    def _journal(self) -> Iterator[Job]:
+        return (job for key, (_, jobs) in self.entries.items() if key.startswith(JOURNAL) for job in jobs)
+
+    async def _settle(self, closed: list[Job]) -> None:
+        """Read how jobs ended that are open no more: the journal has their lines only once the tick is over."""
+        if not closed and not self._unwritten:
+            return
+        written = {(job.job_id, job.run) for job in self._journal()}
+        self._unwritten = {name: job for name, job in self._unwritten.items() if name not in written}
+
+        async def look(job: Job) -> None:
+            record = await ended_record(self.bucket, job.key)
+            if record is not None and (record.job_id, record.run) == (job.job_id, job.run):
+                self._unwritten[job.job_id, job.run] = ended_job(line_of(record))
+
+        await at_once(each_of([job for job in closed if (job.job_id, job.run) not in written]), look)
+
+    async def _listed(self) -> dict[str, str]:
+        """Keys and ETags; open records first, since what ends meanwhile is then found in the journal."""
+        opened = dict[str, str]()
+        async for key, stored in self.bucket.listed(OPEN):
+            opened[key] = stored.etag
+            if len(opened) == _PAGE:
+                break
+        if len(opened) == _PAGE:
+            await at_once(each_of("0123456789abcdef"), lambda digit: self._list_into(opened, f"{OPEN}{digit}"))
+        there = {key: stored.etag async for key, stored in self.bucket.listed(JOURNAL)}
+        return there | {key: etag for key, etag in opened.items() if open_run(key) is not None}
+
+    async def _list_into(self, found: dict[str, str], prefix: str) -> None:
+        async for key, stored in self.bucket.listed(prefix):
+            found[key] = stored.etag
+
+    async def _read(self, wanted: list[str], progress: Progress) -> dict[str, tuple[str, list[Job]]]:
+        changed = dict[str, tuple[str, list[Job]]]()
+        self.read, self.to_read = 0, len(wanted)
+
+        async def look(key: str) -> None:
+            stored = await self._get(key)
+            if stored is not None:
+                self.entries[key] = changed[key] = (stored.etag, _jobs_in(key, stored.body))
+            self.read += 1
+            if self.read % _TELL_EVERY == 0:
+                progress("ledger", self.read)
+
+        await at_once(each_of(wanted), look)
+        return changed
+
+    async def _get(self, key: str) -> Stored | None:
+        """An object; what cannot be read is passed over: `status` names it."""
+        try:
+            return await self.bucket.get(key)
+        except UnreadableError:
+            return None
+
+
+async def without_job(bucket: Bucket, prefix: str, known: set[str]) -> AsyncIterator[str]:
+    """Documents below a prefix that are not among the known."""
+    async for key, _ in bucket.listed(prefix):
+        if key not in known and not key.endswith("/"):
+            yield key
+
+
+async def ended_record(bucket: Bucket, key: str) -> RunRecord | ErrorRecord | None:
+    """The later of the records that stand at a document's place; None where it has none that can be read."""
+    place = output_location(key)
+    found = [
+        await _record(bucket, place.run_record_key, RunRecord),
+        await _record(bucket, place.error_record_key, ErrorRecord),
+    ]
+    return max((one for one in found if one is not None), key=_ended_at, default=None)
+
+
+async def _record(bucket: Bucket, key: str, kind: type[R]) -> R | None:
+    try:
+        stored = await bucket.get(key)
+        return decode(stored.body, kind) if stored else None
+    except (UnreadableError, msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _ended_at(record: JobRecord) -> datetime:
+    return record.finished_at or record.uploaded_at
+
+
+def _is_run(job: Job | None, other: Job) -> bool:
+    return job is not None and (job.job_id, job.run) == (other.job_id, other.run)
+
+
+def _jobs_in(key: str, body: bytes) -> list[Job]:
+    if key.startswith(JOURNAL):
+        return [ended_job(line) for line in lines_in(body) if line.key.startswith(INBOX)]
+    try:
+        record = decode(body, OpenRecord)
+    except (msgspec.DecodeError, RecursionError):
+        return []
+    return [open_job(record)] if record.part_of is None else []
+
+
+def lines_in(body: bytes) -> list[Line]:
+    """The lines of an object of the journal; what cannot be read is passed over."""
+    found = list[Line]()
+    for raw in body.splitlines():
+        with suppress(msgspec.DecodeError, RecursionError):
+            found.append(_LINES.decode(raw))
+    return found
+
+
+_LINES: Final = msgspec.json.Decoder(Line)

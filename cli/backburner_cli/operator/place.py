@@ -1,0 +1,150 @@
+"""Where a deployment's objects and messages are, whatever it is: in the cloud, or in a folder of this machine."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from backburner.ledger.keys import FOLDER
+from backburner.maintenance.audit import Counted
+from backburner.ports import Queue
+from backburner.settings import Settings, from_env
+from backburner_cli.operator.deployment import FOLDER_STATE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from backburner.memory.budget import MemoryBudget
+    from backburner.ports import Bucket, Extractor, Generator
+    from backburner.wiring import Ports
+    from backburner_cli.operator.folder_states import RunState
+
+FOLDER_QUEUES: Final = {
+    "BACKBURNER_BUCKET": FOLDER,
+    "BACKBURNER_PENDING_QUEUE_URL": "http://folder/pending",
+    "BACKBURNER_BACKLOG_QUEUE_URL": "http://folder/backlog",
+    "BACKBURNER_DEAD_QUEUE_URL": "http://folder/dead",
+}
+"""What a folder has of its own."""
+_CHECKER: Final = "the checker's next tick"
+
+
+class CountedQueue(Queue, Counted, Protocol):
+    """A queue that can be counted, as an operator needs it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Bucket, queues, and the reader of documents. `carrier` is who carries out what is asked for, in words."""
+
+    settings: Settings
+    identity: str
+    """What tells it from all others."""
+    bucket: Bucket
+    pending: CountedQueue
+    backlog: CountedQueue
+    dead: CountedQueue
+    extractor: Extractor
+    memory: MemoryBudget
+    carrier: str = _CHECKER
+    hint: str = ""
+    """What the operator has to do so that it is carried out at all; nothing in most cases."""
+
+    def say_hint(self, *, is_needed: bool) -> None:
+        """Tell the operator what is left to do, on standard error."""
+        if is_needed and self.hint:
+            from backburner_cli.terminal import err
+
+            err.print(self.hint, markup=False)
+
+    def ports(self, generator: Generator) -> Ports:
+        """The outside world, with a provider."""
+        from backburner.adapters.clock import SystemClock
+        from backburner.wiring import Ports
+
+        return Ports(
+            bucket=self.bucket,
+            pending=self.pending,
+            backlog=self.backlog,
+            dead=self.dead,
+            generator=generator,
+            extractor=self.extractor,
+            clock=SystemClock(),
+            memory=self.memory,
+        )
+
+
+@asynccontextmanager
+async def reached(environment: Mapping[str, str]) -> AsyncIterator[Place]:
+    """The place that an environment names, while the block runs. Raises `ConfigError`, `CommandError`."""
+    settings = from_env(environment, needs_key=False)
+    if named := environment.get(FOLDER_STATE):
+        from backburner_cli.operator.folder_states import state_of
+
+        async with _folder(settings, state_of(Path(named))) as place:
+            yield place
+        return
+    from backburner.adapters.connect import reach
+
+    cloud = reach(settings, environment)
+    try:
+        yield Place(
+            settings=settings,
+            identity=f"{cloud.bucket.calls.account.s3_url} {settings.bucket}",
+            bucket=cloud.bucket,
+            pending=cloud.pending,
+            backlog=cloud.backlog,
+            dead=cloud.dead,
+            extractor=cloud.extractor,
+            memory=cloud.memory,
+        )
+    finally:
+        await cloud.drop_connections()
+
+
+@asynccontextmanager
+async def _folder(settings: Settings, state: RunState) -> AsyncIterator[Place]:
+    """As one more process at work on the folder, but one that runs nothing: what it sends shows once it has left."""
+    from backburner.adapters.extraction import ChildExtractor
+    from backburner.adapters.folder.bucket import FolderBucket
+    from backburner.adapters.folder.database import Database
+    from backburner.adapters.folder.documents import Documents
+    from backburner.adapters.folder.objects import Objects
+    from backburner.adapters.folder.presence import Presence
+    from backburner.adapters.folder.queues import DEAD, FolderQueue, Room
+    from backburner.memory.budget import MemoryBudget
+    from backburner_cli.operator.folder_states import COMMAND, staging
+
+    staged, memory = staging(state), MemoryBudget()
+    presence = Presence(folder=state.processes, name=f"{COMMAND}{secrets.token_hex(6)}")
+    database = Database(state.database)
+    objects = Objects(database=database, layout=state.layout, staging=staged, process=presence.name)
+    presence.enter()
+    try:
+        documents = Documents(folder=state.folder, recipe=state.recipe)
+        room = Room(database=database, process=presence.name)
+        yield Place(
+            settings=settings,
+            identity=str(state.state),
+            bucket=FolderBucket(database=database, objects=objects, documents=documents),
+            pending=FolderQueue(room=room, name="pending"),
+            backlog=FolderQueue(room=room, name="backlog"),
+            dead=FolderQueue(room=room, name=DEAD),
+            extractor=ChildExtractor(memory_bytes=memory.large_bytes, slots=memory.large),
+            memory=memory,
+            **_carried_out(state),
+        )
+    finally:
+        with suppress(Exception):
+            await presence.leave(objects)
+        database.close()
+
+
+def _carried_out(state: RunState) -> dict[str, str]:
+    if state.is_at_work:
+        return {"carrier": "the backburner run at work in this folder"}
+    remedy = f"No backburner run is at work in {state.folder}: start it again, as before, to have this carried out."
+    return {"carrier": "the next backburner run in this folder", "hint": remedy}

@@ -1,0 +1,152 @@
+"""The command `report`: what became of a run, what it cost and what failed, to hand to somebody else."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from backburner.maintenance.snapshot import at_once, each_of
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.job_index import ended_record
+from backburner_cli.operator.report_figures import Report, figures
+from backburner_cli.operator.session import Records, read
+from backburner_cli.terminal import err, out, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from backburner.ports import Stored
+    from backburner_cli.operator.job import Job
+    from backburner_cli.operator.listing import Filter
+
+TITLE: Final = "Backburner report"
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes a cell that begins so for something to compute."""
+MAX_MESSAGES: Final = 50
+"""Failures of one reason whose messages are read; the CSV lists every document."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Of which documents, and where to; `to` None prints JSON."""
+
+    chosen: Filter
+    to: Path | None
+
+
+def report(environment: Mapping[str, str], described: str, wanted: Wanted) -> None:
+    """Make it. Raises `CommandError` for a file that is none of the three kinds, or cannot be written."""
+    wanted.chosen.chosen.check()
+    write = None if wanted.to is None else _KINDS.get(wanted.to.suffix.lower())
+    if wanted.to is not None and write is None:
+        raise CommandError(f"{wanted.to}: name a file that ends in .html, .json or .csv")
+    with err.status("reading the ledger"):
+        made, listed = read(environment, lambda records: _made(records, environment, described, wanted))
+    if wanted.to is None or write is None:
+        print_json(msgspec.to_builtins(made))
+        return
+    try:
+        wanted.to.write_text(write(made, listed), encoding="utf-8", newline="")
+    except OSError as error:
+        raise CommandError(f"{wanted.to} cannot be written ({error.strerror}): name another file") from error
+    states = ", ".join(f"{count:,} {name}" for name, count in made.states.items() if count)
+    out.print(f"{wanted.to}: {made.documents:,} documents" + (f": {states}" if states else ""), markup=False)
+
+
+async def _made(
+    records: Records, environment: Mapping[str, str], described: str, wanted: Wanted
+) -> tuple[Report, list[Job]]:
+    index = records.index(environment)
+    await index.refresh(lambda _what, _count: None)
+    has = wanted.chosen.has
+    latest, states = {job.key: job for job in index.latest()}, Counter[str]()
+    present = set[str]()
+
+    async def count(item: tuple[str, Stored]) -> None:
+        key, stored = item
+        if not wanted.chosen.chosen.has(key):
+            return
+        present.add(key)
+        job = latest.get(key)
+        if job is not None:
+            states["not started" if job.shown_state == "superseded" else job.shown_state] += has(job)
+            return
+        record, since = await ended_record(records.bucket, key), wanted.chosen.since
+        at = stored.last_modified if record is None else record.finished_at or record.uploaded_at
+        if since is None or at >= since:
+            states["not started" if record is None else str(record.state)] += 1
+
+    await at_once(records.bucket.listed(wanted.chosen.chosen.listed), count)
+    listed = sorted(filter(has, latest.values()), key=lambda job: job.key)
+    made = figures(
+        described=described,
+        made_at=datetime.now(UTC),
+        scope=_scope(wanted.chosen),
+        states=states,
+        latest=[job for job in listed if job.key in present],
+        removed=sum(job.key not in present for job in listed),
+        ended=list(filter(has, index.ended())),
+    )
+    await _read_messages(records, made)
+    return made, listed
+
+
+def _scope(chosen: Filter) -> dict[str, str]:
+    told = {"recipe": chosen.chosen.recipe, "keys from": chosen.chosen.prefix}
+    since = {"since": f"{chosen.since:%Y-%m-%d %H:%M} UTC"} if chosen.since else {}
+    return {name: value for name, value in told.items() if value is not None} | since
+
+
+async def _read_messages(records: Records, made: Report) -> None:
+    """The words of each failure that is listed, from its record."""
+
+    async def look(document: dict[str, Any]) -> None:
+        record = await ended_record(records.bucket, document["key"])
+        document["message"] = getattr(record, "message", "")
+
+    for failure in made.failures:
+        del failure.documents[MAX_MESSAGES:]
+        await at_once(each_of(failure.documents), look)
+
+
+def _html(made: Report, _: list[Job]) -> str:
+    from backburner_cli.pages.render import render
+
+    return render("report.html", title=TITLE, report=made)
+
+
+def _json(made: Report, _: list[Job]) -> str:
+    return msgspec.json.format(msgspec.json.encode(made), indent=2).decode()
+
+
+def _csv(_: Report, listed: list[Job]) -> str:
+    return csv_of(listed)
+
+
+def csv_of(listed: Iterable[Job]) -> str:
+    """A line for every document, its latest run."""
+    columns = (
+        "key", "state", "reason", "waiting_for", "recipe", "model", "job_id", "run", "input_tokens", "output_tokens",
+        "cost", "uploaded_at", "finished_at", "result_key",
+    )  # fmt: skip
+    written = io.StringIO()
+    lines = csv.writer(written)
+    lines.writerow(columns)
+    for job in listed:
+        told = msgspec.to_builtins(job)
+        lines.writerow([_cell(told[name]) for name in columns])
+    return written.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+_KINDS: Final = {".html": _html, ".json": _json, ".csv": _csv}

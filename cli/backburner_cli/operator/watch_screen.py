@@ -1,0 +1,159 @@
+"""How `watch` looks on a terminal: a table that is drawn anew, and a last word."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from backburner_cli.terminal import err, out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import RenderableType
+
+    from backburner_cli.operator.watch import Look
+
+_DRAW_EVERY_S: Final = 0.25
+_SHARE: Final = 4
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+
+
+class Screen(Protocol):
+    """Where looks are shown."""
+
+    def __enter__(self) -> Any:
+        """Begin."""
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as it was."""
+
+    def reading(self, count: Callable[[], Look]) -> None:
+        """How far the first look is."""
+
+    def show(self, look: Look) -> None:
+        """A whole look."""
+
+    def end(self, look: Look) -> None:
+        """The last word."""
+
+
+class LiveScreen:
+    """A table, redrawn."""
+
+    def __init__(self) -> None:
+        self._live = Live(console=out, auto_refresh=False, transient=True)
+        self._draws_at = 0.0
+        self._is_whole = False
+
+    def __enter__(self) -> Self:
+        """Draw something at once."""
+        self._live.start()
+        self._live.update(Text("reading the ledger", style="dim"), refresh=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the table away."""
+        self._live.stop()
+
+    def reading(self, count: Callable[[], Look]) -> None:
+        """Count what is known while the first look is still being read; never for most of the time."""
+        began = time.monotonic()
+        if self._is_whole or began < self._draws_at:
+            return
+        self._draw(count())
+        self._draws_at = began + max(_DRAW_EVERY_S, _SHARE * (time.monotonic() - began))
+
+    def show(self, look: Look) -> None:
+        """Draw a whole look."""
+        self._is_whole = True
+        self._draw(look)
+
+    def end(self, look: Look) -> None:
+        """Leave the last table standing, and say how it ended."""
+        out.print(drawn(look))
+        if not look.left:
+            out.print("All documents have ended." if look.documents else "There are no documents.")
+        if look.failed:
+            out.print("backburner failed shows why, and what to do.")
+
+    def _draw(self, look: Look) -> None:
+        hint = Text("Ctrl-C detaches; everything goes on, and backburner watch shows it again.", style="dim")
+        self._live.update(Group(drawn(look), hint), refresh=True)
+
+
+class LineScreen(LiveScreen):
+    """A line for each look, where nothing can be redrawn."""
+
+    def __init__(self) -> None:
+        """Nothing is open."""
+
+    def __enter__(self) -> Self:
+        """Nothing to begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to leave."""
+
+    def reading(self, count: Callable[[], Look]) -> None:
+        """Half a look is none."""
+
+    def show(self, look: Look) -> None:
+        """A line."""
+        left = "" if look.seconds_left is None else f", {_long(look.seconds_left)} left"
+        counts = f"{look.done:,} done, {look.failed:,} failed, {look.running:,} running, {look.waiting:,} waiting"
+        out.print(f"{look.at:%H:%M:%S} {look.documents:,} documents: {counts}{left}", markup=False)
+
+
+def screen_on() -> Screen:
+    """What fits the terminal."""
+    return LiveScreen() if out.is_terminal and not out.is_dumb_terminal else LineScreen()
+
+
+def say_detached() -> None:
+    """What Ctrl-C has done, and what it has not."""
+    err.print("Detached. Everything goes on; backburner watch shows it again.")
+
+
+def drawn(look: Look) -> RenderableType:
+    """One look as a table."""
+    table = Table.grid(padding=(0, 2))
+    for _ in range(5):
+        table.add_column(justify="right")
+    table.add_row("documents", "done", "failed", "running", "waiting", style="dim")
+    numbers = (look.documents, look.done, look.failed, look.running, look.waiting + look.unclaimed)
+    table.add_row(*(f"{number:,}" for number in numbers))
+    lines: list[RenderableType] = [table]
+    if look.documents:
+        lines.append(ProgressBar(total=look.documents, completed=look.done + look.failed, width=60))
+    waiting = dict(look.waiting_for) | ({"their event": look.unclaimed} if look.unclaimed else {})
+    if waiting:
+        told = ", ".join(f"{count:,} for {why}" for why, count in waiting.items())
+        lines.append(Text(f"waiting: {told}"))
+    lines.append(Text("   ".join(_figures(look))))
+    lines += [Text(f"paused: {name}: {why}", style="yellow") for name, why in look.pauses.items()]
+    if look.reading is not None:
+        lines.append(Text(f"read so far: {look.reading[0]:,} of {look.reading[1]:,} objects", style="dim"))
+    return Group(*lines)
+
+
+def _figures(look: Look) -> list[str]:
+    figures = [f"{look.per_minute:,.1f} a minute"] if look.per_minute else []
+    figures.append(f"{look.tokens:,} tokens")
+    figures += [f"cost {look.cost:,.4f}"] if look.cost is not None else []
+    if look.left:
+        figures.append("no end in sight" if look.seconds_left is None else f"about {_long(look.seconds_left)} left")
+    return figures
+
+
+def _long(seconds: float) -> str:
+    for unit_s, name in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f} {name}"
+    return f"{max(1, seconds):.0f} s"

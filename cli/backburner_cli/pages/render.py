@@ -1,0 +1,53 @@
+"""Templates into pages."""
+
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from backburner_cli.terminal import printable
+
+
+def render(name: str, **values: Any) -> str:
+    """A page from its template. Every value is escaped; nothing in a page can run, or fetch anything."""
+    return _environment().get_template(name).render(**values)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(lambda name: (files("backburner_cli.pages") / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        finalize=_readable,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"whole": _whole, "money": _money, "span": span, "moment": _moment}
+    return environment
+
+
+def _readable(value: Any) -> Any:
+    """Characters that would turn the direction of what follows are shown, not obeyed."""
+    return printable(value) if type(value) is str else value
+
+
+def _whole(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _money(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:,.4f}"
+
+
+def _moment(value: Any) -> str:
+    return "" if value is None else f"{value:%Y-%m-%d %H:%M} UTC"
+
+
+def span(seconds: float | None) -> str:
+    """A length of time, as people say it."""
+    if seconds is None:
+        return ""
+    for unit_s, name in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f} {name}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - ten seconds

@@ -1,0 +1,63 @@
+"""The command `recipes try`: one document, directly at the provider."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.deployment import EXPORTED
+from backburner_cli.terminal import err, out, print_json
+from backburner_cli.trial.recipes import deployed_source, is_file
+from backburner_cli.trial.trials import Tried, trials
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """Which recipe, on which file."""
+
+    recipe: str
+    file: Path
+    stand_in: bool
+
+
+def attempt(environment: Mapping[str, str], wanted: Attempt, *, as_json: bool) -> bool:
+    """Try it, show what came of it, and say whether there is a result. Raises `CommandError`."""
+    if not wanted.file.is_file():
+        raise CommandError(f"there is no file {wanted.file}: name one document")
+    with (
+        trials({wanted.file.name: wanted.file}) as made,
+        recipe_file(environment, wanted.recipe) as recipe,
+        err.status("waiting for the provider"),
+    ):
+        (tried,) = made.run(environment, recipe, stand_in=wanted.stand_in, into="out")
+    if as_json:
+        print_json(asdict(tried))
+    else:
+        _show(tried)
+    return tried.is_done
+
+
+@contextmanager
+def recipe_file(environment: Mapping[str, str], named: str) -> Iterator[str]:
+    """What the engine takes for a recipe: a file, or the name of one that ships; the deployment's own come first."""
+    source = None if is_file(named) or not environment.get(EXPORTED) else deployed_source(environment, named)
+    if source is None:
+        yield named
+        return
+    with tempfile.TemporaryDirectory(prefix="backburner-recipe-") as made:
+        file = Path(made) / f"{named}.md"
+        file.write_bytes(source)
+        yield str(file)
+
+
+def _show(tried: Tried) -> None:
+    if tried.is_done:
+        out.print(tried.text, markup=False)
+    else:
+        err.print(f"failed: {tried.reason}: {tried.message}", markup=False, style="red")
+    cost = "unknown: the recipe names no price" if tried.cost is None else f"{tried.cost:.6f}"
+    took = "" if tried.seconds is None else f", {tried.seconds:.1f} s"
+    tokens = f"{tried.input_tokens:,} tokens in, {tried.output_tokens:,} out"
+    err.print(f"{tried.recipe}, {tried.model}: {tokens}, cost {cost}{took}", markup=False, style="dim")

@@ -1,0 +1,164 @@
+"""The command `recipes compare`: two recipes on the same documents, side by side."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any, Final
+
+from backburner.ledger.keys import INBOX
+from backburner.maintenance.snapshot import at_once, each_of
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.files import documents_in, keys_of, sample
+from backburner_cli.operator.selection import Selection
+from backburner_cli.operator.session import Records, read
+from backburner_cli.pages.render import render
+from backburner_cli.terminal import confirm, err, out, print_json
+from backburner_cli.trial.attempt import recipe_file
+from backburner_cli.trial.recipes import is_file
+from backburner_cli.trial.trials import Tried, trials
+
+TITLE: Final = "Two recipes, the same documents"
+_PIECES: Final = re.compile(r"\s+|[^\W_]+|[\W_]", re.UNICODE)
+_MAX_PIECES: Final = 6000
+"""Longer texts are compared line by line: word by word takes too long."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Which recipes, on which documents; without any, those of the first recipe in the deployment's inbox."""
+
+    old: str
+    new: str
+    documents: tuple[str, ...]
+    sample: int
+    to: Path
+    stand_in: bool
+    is_agreed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """One document, by both."""
+
+    name: str
+    old: Tried
+    new: Tried
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both texts are the same."""
+        return self.old.text == self.new.text and self.old.reason == self.new.reason
+
+    @property
+    def marked(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Both texts in pieces, each with what it is: "same", "del" in the old one, "ins" in the new one."""
+        return marked(self.old.text, self.new.text)
+
+
+def compare(environment: Mapping[str, str], wanted: Comparison, *, as_json: bool) -> bool:
+    """Run both, write the page, and say whether every document has both results. Raises `CommandError`."""
+    if wanted.to.suffix.lower() != ".html":
+        raise CommandError(f"{wanted.to}: name a file that ends in .html")
+    documents = _documents(environment, wanted)
+    if not wanted.stand_in:
+        question = f"Run {len(documents)} documents with two recipes? The provider bills {2 * len(documents)} results."
+        confirm(question, is_agreed=wanted.is_agreed)
+    sides: list[list[Tried]] = []
+    with trials(documents) as made, err.status("waiting for the provider"):
+        for side, recipe in (("old", wanted.old), ("new", wanted.new)):
+            with recipe_file(environment, recipe) as file:
+                sides.append(made.run(environment, file, stand_in=wanted.stand_in, into=side))
+    pairs = [Pair(name=old.name, old=old, new=new) for old, new in zip(*sides, strict=True)]
+    told = summary(wanted, pairs)
+    try:
+        wanted.to.write_text(_page(told, pairs), encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{wanted.to} cannot be written ({error.strerror}): name another file") from error
+    if as_json:
+        print_json(told | {"documents": [{"name": each.name, **_sides(each)} for each in pairs]})
+    else:
+        _show(told, wanted.to)
+    return all(each.old.is_done and each.new.is_done for each in pairs)
+
+
+def summary(wanted: Comparison, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Both sides in figures; a cost is unknown where one result of that side has none."""
+    sides = {"old": [each.old for each in pairs], "new": [each.new for each in pairs]}
+    told: dict[str, Any] = {"compared": len(pairs), "same": sum(each.is_same for each in pairs)}
+    for side, tried in sides.items():
+        costs = [each.cost for each in tried]
+        known = [cost for cost in costs if cost is not None]
+        told[side] = {
+            "recipe": getattr(wanted, side),
+            "models": sorted({each.model for each in tried if each.model}),
+            "done": sum(each.is_done for each in tried),
+            "failed": sum(not each.is_done for each in tried),
+            "input_tokens": sum(each.input_tokens for each in tried),
+            "output_tokens": sum(each.output_tokens for each in tried),
+            "cost": round(sum(known), 9) if len(known) == len(costs) else None,
+        }
+    return told
+
+
+def marked(old: str, new: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Both texts in pieces, each with what it is."""
+    befores, afters = _PIECES.findall(old), _PIECES.findall(new)
+    if len(befores) + len(afters) > _MAX_PIECES:
+        befores, afters = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    left: list[tuple[str, str]] = []
+    right: list[tuple[str, str]] = []
+    for what, first, last, begin, end in SequenceMatcher(None, befores, afters, autojunk=False).get_opcodes():
+        is_same = what == "equal"
+        if first < last:
+            left.append(("same" if is_same else "del", "".join(befores[first:last])))
+        if begin < end:
+            right.append(("same" if is_same else "ins", "".join(afters[begin:end])))
+    return left, right
+
+
+def _documents(environment: Mapping[str, str], wanted: Comparison) -> dict[str, Path | bytes]:
+    if wanted.documents:
+        files, folders = documents_in(wanted.documents)
+        chosen = sample(keys_of(files, "default", Path.cwd(), folders), wanted.sample)
+        return {key.split("/", 2)[2]: path for key, path in chosen.items()}
+    if is_file(wanted.old):
+        raise CommandError("name the documents too: only a deployed recipe has documents of its own in the inbox")
+    return dict(read(environment, lambda records: _of_inbox(records, wanted)))
+
+
+async def _of_inbox(records: Records, wanted: Comparison) -> dict[str, Path | bytes]:
+    chosen = Selection(recipe=wanted.old)
+    there = {key: Path() async for key, _ in records.bucket.listed(chosen.listed) if chosen.has(key)}
+    if not there:
+        raise CommandError(f"the inbox has no document of the recipe {wanted.old}: name documents of this machine")
+    found: dict[str, Path | bytes] = {}
+
+    async def fetch(key: str) -> None:
+        stored = await records.bucket.get(key)
+        if stored is not None:
+            found[key.removeprefix(INBOX)] = stored.body
+
+    await at_once(each_of(sample(there, wanted.sample)), fetch)
+    return dict(sorted(found.items()))
+
+
+def _page(told: dict[str, Any], pairs: Sequence[Pair]) -> str:
+    made_at = datetime.now(UTC)
+    return render("compare.html", title=TITLE, told=told, pairs=pairs, made_at=made_at)
+
+
+def _sides(each: Pair) -> dict[str, Any]:
+    return {"same": each.is_same, "old": asdict(each.old), "new": asdict(each.new)}
+
+
+def _show(told: dict[str, Any], to: Path) -> None:
+    for side in ("old", "new"):
+        one = told[side]
+        cost = "unknown" if one["cost"] is None else f"{one['cost']:.6f}"
+        tokens = f"{one['input_tokens']:,} tokens in, {one['output_tokens']:,} out"
+        counts = f"{one['done']} done, {one['failed']} failed"
+        out.print(f"{side}  {one['recipe']}: {counts}, {tokens}, cost {cost}", markup=False)
+    out.print(f"{told['same']} of {told['compared']} texts are the same. Side by side: {to}", markup=False)

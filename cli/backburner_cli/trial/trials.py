@@ -1,0 +1,113 @@
+"""One recipe on some documents, by the same engine that runs folders: parts, limits, retries and checks are its own."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backburner.ledger.keys import ERROR_RECORD, RUN_RECORD
+from backburner.ledger.records import ErrorRecord, RunRecord, decode
+from backburner_cli.errors import CommandError
+from backburner_cli.folder.command import STOPPED_EARLY, Wanted
+from backburner_cli.folder.command import run as run_folder
+from backburner_cli.operator.deployment import FOLDER_STATE
+from backburner_cli.terminal import err
+
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,12}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """What a recipe made of one document; `text` is empty where it failed, and `message` says why."""
+
+    name: str
+    recipe: str
+    model: str
+    text: str = ""
+    reason: str = ""
+    message: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+    seconds: float | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is a result."""
+        return not self.reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trials:
+    """A folder with documents, in which recipes run. `documents` has each file's name there, by its own name."""
+
+    root: Path
+    documents: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, environment: Mapping[str, str], recipe: Path | str, *, stand_in: bool, into: str) -> list[Tried]:
+        """Run one recipe over all documents. Raises `CommandError` where it was not begun or did not end."""
+        out = self.root / into
+        wanted = Wanted(folder=self.root / "documents", recipe=str(recipe), out=out, stand_in=stand_in, watch=False)
+        own = {name: value for name, value in environment.items() if name != FOLDER_STATE}
+        with err.capture() as said:
+            code = run_folder(err, own, wanted)
+        if code == STOPPED_EARLY:
+            why = said.get().strip().splitlines()[-1].partition(". ")[0]
+            raise CommandError(f"not everything was tried, and what was is not kept. {why}")
+        return [_tried(out, name, file) for name, file in self.documents.items()]
+
+
+@contextmanager
+def trials(documents: Mapping[str, Path | bytes]) -> Iterator[Trials]:
+    """A folder with these documents, by their names, which is gone afterwards. Raises `CommandError`."""
+    with tempfile.TemporaryDirectory(prefix="backburner-trial-") as made:
+        folder = Path(made) / "documents"
+        folder.mkdir()
+        files: dict[str, str] = {}
+        for number, (name, body) in enumerate(documents.items(), 1):
+            suffix = Path(name).suffix
+            files[name] = f"{number:05}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+            try:
+                _place(folder / files[name], body)
+            except OSError as error:
+                raise CommandError(f"{name} cannot be read: {error.strerror}; check its name and rights") from error
+        yield Trials(root=Path(made), documents=files)
+
+
+def _place(path: Path, body: Path | bytes) -> None:
+    if isinstance(body, bytes):
+        path.write_bytes(body)
+    else:
+        shutil.copyfile(body, path)
+
+
+def _tried(out: Path, name: str, file: str) -> Tried:
+    done, failed = out / f"{file}{RUN_RECORD}", out / f"{file}{ERROR_RECORD}"
+    if done.exists():
+        record = decode(done.read_bytes(), RunRecord)
+        result = out / record.result_key.split("/", 2)[2]
+        return _told(name, record, text=result.read_text(encoding="utf-8", errors="replace"))
+    if failed.exists():
+        error = decode(failed.read_bytes(), ErrorRecord)
+        return _told(name, error, reason=str(error.reason), message=error.message)
+    return Tried(name=name, recipe="", model="", reason="not taken", message="it could not be read: see its rights")
+
+
+def _told(name: str, record: RunRecord | ErrorRecord, text: str = "", reason: str = "", message: str = "") -> Tried:
+    took = record.finished_at - record.submitted_at if record.finished_at and record.submitted_at else None
+    models = [response.model for response in record.responses if response.model]
+    return Tried(
+        name=name,
+        recipe=record.recipe.name,
+        model=models[-1] if models else record.provider.model,
+        text=text,
+        reason=reason,
+        message=message,
+        input_tokens=record.usage.input_tokens,
+        output_tokens=record.usage.output_tokens,
+        cost=record.cost,
+        seconds=round(took.total_seconds(), 1) if took else None,
+    )

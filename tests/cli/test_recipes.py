@@ -1,0 +1,34 @@
+"""`backburner recipes` over a deployment: its own recipes, and the documents of its inbox."""
+
+import json
+
+from support.system import BUCKET
+
+
+def test_a_deployments_recipes_are_listed_beside_those_that_ship(empty) -> None:
+    """Which differ is told; one that cannot be used is told as such."""
+    empty.s3.put_object(Bucket=BUCKET, Key="recipes/summary.md", Body=b"Another summary.")
+    empty.s3.put_object(Bucket=BUCKET, Key="recipes/odd.md", Body=b"---\nnonsense: 1\n---\nDo it.")
+    text = empty.call("recipes", "list", "--text").stdout
+    assert "the deployed one differs" in text
+    listed = {(each["name"], each["where"]): each for each in json.loads(empty.call("recipes", "list").stdout)}
+    assert "nonsense" in listed["odd", "deployed"]["problem"]
+    assert {("summary", "deployed"), ("summary", "shipped"), ("default", "built in")} <= listed.keys()
+    assert empty.call("recipes", "check").exit_code == 1
+    assert empty.call("recipes", "check", "summary").exit_code == 0
+
+
+def test_the_inboxs_documents_are_compared(empty, tmp_path) -> None:
+    """By the deployed recipe of that name; nothing of the deployment is touched."""
+    empty.s3.put_object(Bucket=BUCKET, Key="recipes/summary.md", Body=b"---\noutput: txt\n---\nAnother summary.")
+    for name in ("a.txt", "../b.txt"):
+        empty.s3.put_object(Bucket=BUCKET, Key=f"inbox/summary/{name}", Body=b"Bram pays 900. It ends soon.")
+    before = empty.keys("")
+    page = str(tmp_path / "page.html")
+    shown = empty.call("recipes", "compare", "summary", "extract", "--stand-in", "--to", page)
+    told = json.loads(shown.stdout)
+    assert [each["name"] for each in told["documents"]] == ["summary/../b.txt", "summary/a.txt"]
+    assert (told["old"]["done"], told["old"]["failed"]) == (2, 0)
+    assert empty.keys("") == before
+    none = empty.call("recipes", "compare", "extract", "summary", "--stand-in", "--to", page)
+    assert (none.exit_code, "name documents of this machine" in none.stderr) == (1, True)

@@ -1,0 +1,161 @@
+"""`report`: what became of a run, to hand to somebody else."""
+
+import csv
+import io
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+from backburner.errors import Reason
+from backburner.ledger.records import State
+from backburner_cli.operator.job import Job
+from backburner_cli.operator.remedies import REMEDIES
+from backburner_cli.operator.report import csv_of
+from backburner_cli.operator.report_figures import figures
+from backburner_cli.pages.render import render
+from cli.cloud import DONE, FAILED, OPEN
+from support.system import BUCKET
+
+NOON = datetime(2031, 5, 17, 12, tzinfo=UTC)
+EVIL = "inbox/<script src=//evil>alert(1)</script>\u202e\" onload='x' {{ 7*7 }}.txt"
+
+
+class Tags(HTMLParser):
+    """What a page consists of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs) -> None:
+        """Note tag and attributes."""
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data) -> None:
+        """Note text."""
+        self.text += data
+
+
+def seen(page: str) -> Tags:
+    """A page as a browser takes it apart."""
+    tags = Tags()
+    tags.feed(page)
+    return tags
+
+
+def ran(key: str, state: State = State.DONE, *, lasted_s: float = 60, run: int = 1, **more) -> Job:
+    """A run that ended."""
+    return Job(
+        **{
+            "key": key,
+            "state": state,
+            "job_id": "a" * 32,
+            "run": run,
+            "recipe": "summary",
+            "model": "m",
+            "input_tokens": 10,
+            "output_tokens": 2,
+            "cost": 0.5,
+            "uploaded_at": NOON,
+            "finished_at": NOON + timedelta(seconds=lasted_s, hours=run - 1),
+        }
+        | more
+    )
+
+
+def made(latest, ended, **states):
+    """A report on them."""
+    return figures(
+        described="here", made_at=NOON, scope={}, states=states, latest=latest, removed=0, ended=ended
+    )  # fmt: skip
+
+
+def test_every_run_is_paid_for_and_every_document_is_in_one_state() -> None:
+    """By recipe and model; a replay costs again and is told as such; a run without a price is no run that is free."""
+    first = ran("inbox/a", State.FAILED, reason=Reason.LOST)
+    again, other = ran("inbox/a", run=2), ran("inbox/b", recipe="other", cost=None, lasted_s=5)
+    report = made([again, other], [first, again, other], done=2, waiting=1)
+    assert (report.documents, report.balances) == (3, True)
+    assert [(use.recipe, use.runs, use.done, use.failed, use.cost) for use in report.uses] == [
+        ("other", 1, 1, 0, None),
+        ("summary", 2, 1, 1, 1.0),
+    ]
+    assert (report.total.runs, report.total.input_tokens, report.total.cost) == (3, 30, 1.0)
+    assert report.without_price == 1
+    assert (report.again.documents, report.again.extra_runs, report.again.cost) == (1, 1, 0.5)
+    assert report.again.listed[0]["ends"] == ["lost", "done"]
+    assert not made([again], [again], waiting=1).balances
+
+
+def test_how_long_it_took_is_that_of_first_runs() -> None:
+    """Each falls into one bucket."""
+    ended = [ran(f"inbox/{number}", lasted_s=number) for number in range(1, 101)] + [ran("inbox/1", run=2)]
+    latency = made(ended, ended, done=100).latency
+    assert latency is not None
+    assert (latency.runs, latency.p50_s, latency.p99_s, latency.longest_s) == (100, 51, 100, 100)
+    assert [(each["within"], each["count"]) for each in latency.buckets] == [
+        ("10 s", 10),
+        ("30 s", 20),
+        ("1 min", 30),
+        ("2 min", 40),
+    ]
+
+
+def test_what_strangers_wrote_is_text_and_nothing_else() -> None:
+    """Keys, messages, recipes and models: no tag, no attribute, no request, and nothing is computed."""
+    job = ran(EVIL, State.FAILED, reason=Reason.REFUSED, recipe="<img src=x>", model="<b>m</b>")
+    report = made([job], [job, ran(EVIL, run=2)], failed=1)
+    report.failures[0].documents[0]["message"] = "<a href=https://evil>click</a>"
+    page = render("report.html", title="Report", report=report)
+    tags = seen(page)
+    assert not {"script", "img", "a", "b", "iframe", "link", "object", "form"} & set(tags.tags)
+    assert not [name for name, _ in tags.attributes if name in ("src", "href", "onload", "action")]
+    assert not re.search(r"url\(|@import", page)
+    assert "default-src 'none'" in page
+    assert "\u202e" not in page
+    assert EVIL.replace("\u202e", "\\u202e") in tags.text
+    assert "{{ 7*7 }}" in tags.text
+
+
+def test_a_spreadsheet_computes_nothing_of_it() -> None:
+    """A cell that begins as a formula does is text."""
+    job = ran("inbox/a", recipe="=HYPERLINK(1)", model="@m")
+    (line,) = csv.DictReader(io.StringIO(csv_of([job])))
+    assert (line["key"], line["recipe"], line["model"]) == ("inbox/a", "'=HYPERLINK(1)", "'@m")
+
+
+def test_a_report_on_a_deployment_has_all_of_it(cloud, tmp_path: Path) -> None:
+    """As a page, as JSON, and with a line for each document."""
+    told = json.loads(cloud.call("report").stdout)
+    assert (told["documents"], told["balances"]) == (3, True)
+    assert told["states"] == {"done": 1, "failed": 1, "running": 1, "waiting": 0, "not started": 0}
+    (failure,) = told["failures"]
+    assert (failure["reason"], failure["documents"][0]["key"]) == ("unknown_recipe", FAILED)
+    assert "nosuch" in failure["documents"][0]["message"]
+    assert told["total"]["input_tokens"] > 0
+    page, table = tmp_path / "report.html", tmp_path / "report.csv"
+    said = cloud.call("report", "--to", str(page)).stdout
+    assert "3 documents: 1 done, 1 failed, 1 running" in said
+    assert REMEDIES[Reason.UNKNOWN_RECIPE] in seen(page.read_text()).text
+    cloud.call("report", "--to", str(table))
+    lines = {line["key"]: line["state"] for line in csv.DictReader(io.StringIO(table.read_text()))}
+    assert lines == {DONE: "done", FAILED: "failed", OPEN: "running"}
+
+
+def test_a_report_is_about_what_was_chosen(cloud, tmp_path: Path) -> None:
+    """By recipe, by prefix, by time; uploads without a job, and lines that the journal lost, are counted."""
+    assert json.loads(cloud.call("report", "--recipe", "nosuch").stdout)["documents"] == 1
+    assert json.loads(cloud.call("report", "--prefix", "inbox/d").stdout)["states"]["done"] == 1
+    assert json.loads(cloud.call("report", "--since", "2200-01-01").stdout)["documents"] == 0
+    cloud.s3.put_object(Bucket=BUCKET, Key="inbox/new.txt", Body=b"text")
+    for key in cloud.keys("ledger/journal/"):
+        cloud.s3.delete_object(Bucket=BUCKET, Key=key)
+    states = json.loads(cloud.call("report").stdout)["states"]
+    assert states == {"done": 1, "failed": 1, "running": 1, "waiting": 0, "not started": 1}
+    refused = cloud.call("report", "--to", str(tmp_path / "report.pdf"))
+    assert (refused.exit_code, ".html, .json or .csv" in refused.stderr) == (1, True)

@@ -1,0 +1,155 @@
+"""`watch`: a run as it goes on, until everything has ended."""
+
+import asyncio
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+from rich.console import Console
+
+from backburner.errors import Reason
+from backburner.ledger.records import State
+from backburner_cli.operator.job import Job
+from backburner_cli.operator.job_index import JobIndex, KeptEntries
+from backburner_cli.operator.watch import look_at
+from backburner_cli.operator.watch_screen import drawn
+from cli.cloud import OPEN
+from support import commands
+from support.system import BUCKET, System
+
+NOW = datetime(2031, 5, 17, 12, tzinfo=UTC)
+LIMIT_S = 60
+
+
+def job(number: int, state: State, ended_s: float | None = None, **more) -> Job:
+    """One that was uploaded an hour ago."""
+    finished = None if ended_s is None else NOW - timedelta(seconds=ended_s)
+    return Job(
+        **{
+            "key": f"inbox/{number}.txt",
+            "state": state,
+            "job_id": f"{number:032x}",
+            "run": 1,
+            "recipe": "default",
+            "model": "m",
+            "uploaded_at": NOW - timedelta(hours=1),
+            "finished_at": finished,
+        }
+        | more
+    )
+
+
+def test_a_look_counts_and_says_how_long_it_takes() -> None:
+    """At the rate of the last five minutes; what earlier runs have used is counted too."""
+    earlier = job(0, State.FAILED, 3000, tokens=7, cost=0.5, reason=Reason.LOST)
+    ended = [job(number, State.DONE, 10.0 * number, tokens=10, cost=0.25) for number in range(20)]
+    waiting = [job(100 + number, State.WAITING, waiting_for="budget") for number in range(8)]
+    latest = [*ended, *waiting, job(200, State.SUBMITTING), job(201, State.RUNNING, tokens=3)]
+    look = look_at(latest, [earlier, *ended], NOW)
+    assert (look.documents, look.done, look.failed, look.running, look.waiting) == (30, 20, 0, 2, 8)
+    assert look.waiting_for == {"budget": 8}
+    assert (look.tokens, look.cost) == (210, 5.5)
+    assert (look.per_minute, look.seconds_left) == (4.0, 150.0)
+
+
+def test_no_rate_means_no_end_in_sight() -> None:
+    """Nothing is promised; what has all ended has nothing left."""
+    look = look_at([job(1, State.RUNNING)], [], NOW)
+    assert (look.per_minute, look.seconds_left) == (None, None)
+    assert look_at([job(1, State.DONE, 3000)], [], NOW).seconds_left == 0.0
+
+
+def test_the_table_shows_what_it_waits_for_and_why_it_is_paused() -> None:
+    """Whatever the width."""
+    look = look_at([job(1, State.WAITING, waiting_for="budget")], [], NOW)
+    shown = Console(file=StringIO(), width=100)
+    shown.print(drawn(replace(look, pauses={"the provider": "429: slow down"}, reading=(1, 2000))))
+    text = shown.file.getvalue()
+    for said in ("1 for budget", "paused: the provider: 429: slow down", "1 of 2,000", "no end in sight"):
+        assert said in text, text
+
+
+def test_into_a_pipe_goes_a_line_of_json_for_each_look(cloud) -> None:
+    """Of those that are chosen."""
+    (line,) = cloud.run("watch", "--once", "--json").stdout.splitlines()
+    look = json.loads(line)
+    counts = {name: look[name] for name in ("documents", "done", "failed", "running", "waiting", "unclaimed")}
+    assert counts == {"documents": 3, "done": 1, "failed": 1, "running": 1, "waiting": 0, "unclaimed": 0}
+    assert json.loads(cloud.call("watch", "--once", "--recipe", "nosuch").stdout)["documents"] == 1
+
+
+def test_it_ends_by_itself_and_tells_failures_from_none(cloud) -> None:
+    """With 1 if one of the chosen failed; a document without a job is not taken for the end."""
+    open_key = cloud.keys("ledger/open/")[0]
+    cloud.s3.delete_object(Bucket=BUCKET, Key=open_key)
+    assert json.loads(cloud.call("watch", "--once").stdout)["unclaimed"] == 1
+    cloud.s3.delete_object(Bucket=BUCKET, Key=OPEN)
+    failed = cloud.call("watch")
+    assert (failed.exit_code, json.loads(failed.stdout)["failed"]) == (1, 1)
+    for key in cloud.keys("ledger/journal/"):  # without the index, the records tell
+        cloud.s3.delete_object(Bucket=BUCKET, Key=key)
+    done = cloud.call("watch", "--prefix", "inbox/done")
+    assert (done.exit_code, json.loads(done.stdout)["done"]) == (0, 1)
+
+
+def test_what_was_read_is_kept_and_never_believed_over_the_bucket(cloud, tmp_path) -> None:
+    """A job that is open no more ended as its record says, before the journal has its line."""
+    cache = {"XDG_CACHE_HOME": str(tmp_path)}
+    assert json.loads(cloud.call("watch", "--once", **cache).stdout)["running"] == 1
+    (kept,) = (tmp_path / "backburner").glob("jobs-*.db")
+    assert kept.stat().st_mode & 0o077 == 0
+    record = cloud.json("results/done.txt.run.json")
+    open_key = cloud.keys("ledger/open/")[0]
+    opened = cloud.json(open_key)
+    changed = {"job_id": opened["job_id"], "run": opened["run"], "source": opened["source"]}
+    body = json.dumps(record | changed).encode()
+    cloud.s3.put_object(Bucket=BUCKET, Key="results/open.txt.run.json", Body=body)
+    cloud.s3.delete_object(Bucket=BUCKET, Key=open_key)
+    look = json.loads(cloud.call("watch", "--once", **cache).stdout)
+    assert (look["done"], look["running"], look["unclaimed"]) == (2, 0, 0)
+    kept.write_bytes(b"no database")
+    assert json.loads(cloud.call("watch", "--once", **cache).stdout)["documents"] == 3
+
+
+def test_nothing_is_read_twice(tmp_path) -> None:
+    """Not by the next command either, which knows the same."""
+    system = System()
+    system.process("inbox/a.txt", "text")
+    system.process("inbox/b.txt", "text")
+    first, again = (JobIndex(bucket=system.bucket, kept=KeptEntries(path=tmp_path / "jobs.db")) for _ in range(2))
+    for index in (first, again):
+        asyncio.run(index.refresh(lambda _what, _count: None))
+    assert (first.read > 0, again.read) == (True, 0)
+    assert {job.key for job in again.latest()} == {"inbox/a.txt", "inbox/b.txt"}
+    assert sorted(again.latest(), key=str) == sorted(first.latest(), key=str)
+
+
+def test_ctrl_c_detaches_and_says_how_to_come_back(cloud) -> None:
+    """On a terminal, where a table is drawn; exit code 0."""
+    given = commands.environment(cloud.environment | {"TERM": "xterm"})
+    master, slave = pty.openpty()
+    process = subprocess.Popen([commands.INSTALLED, "watch"], env=given, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    said = until(master, b"Ctrl-C detaches")
+    assert b"documents" in said
+    process.send_signal(signal.SIGINT)
+    said += until(master, b"Detached.")
+    assert process.wait(LIMIT_S) == 0, said
+    assert b"Traceback" not in said
+
+
+def until(descriptor: int, wanted: bytes) -> bytes:
+    """What a terminal shows, up to some words."""
+    said, end = b"", time.monotonic() + LIMIT_S
+    while wanted not in said:
+        assert time.monotonic() < end, said
+        if select.select([descriptor], [], [], 0.2)[0]:
+            said += os.read(descriptor, 65536)
+    return said

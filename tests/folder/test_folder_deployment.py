@@ -1,0 +1,116 @@
+"""The folder of `backburner run` as a deployment: the operator's commands over it, with and without a run at work."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backburner_cli.operator.folder_states import known
+from folder.running import Runs, call, text_of
+
+ENDLESS = {"BACKBURNER_MODEL": "stand-in/never-ends"}
+
+
+def told(runs: Runs, *arguments: str, **given: str) -> Any:
+    """What a command prints into a pipe about the folder."""
+    shown = call(*arguments, "--folder", str(runs.folder), **given)
+    assert shown.exit_code == 0, shown.output
+    return json.loads(shown.stdout)
+
+
+@pytest.fixture
+def ended(runs: Runs) -> Runs:
+    """A folder whose run has ended: one document is done, one failed."""
+    runs.write("a/good.txt")
+    runs.write("bad.bin", bytes(range(256)) * 20)
+    assert runs.run()[0] == 1
+    return runs
+
+
+def test_every_command_that_looks_knows_the_folder(ended: Runs, tmp_path: Path) -> None:
+    """No run is at work; keys are those of the engine."""
+    good, bad = "inbox/default/a/good.txt", "inbox/default/bad.bin"
+    jobs = told(ended, "jobs", "--sort", "key")
+    assert {job["key"]: job["state"] for job in jobs["listed"]} == {good: "done", bad: "failed"}
+    story = told(ended, "show", good)
+    assert story["timeline"][-1]["what"].endswith("results/default/a/good.txt.md")
+    (reason,) = told(ended, "failed")["reasons"]
+    assert (reason["reason"], reason["documents"][0]["key"]) == ("unsupported_type", bad)
+    status = told(ended, "status")
+    assert (status["documents"], status["documents_done"], status["documents_failed"]) == (2, 1, 1)
+    audit = told(ended, "audit")
+    assert audit["balances"], audit
+    assert told(ended, "dead-letters") == []
+    assert told(ended, "results", "--to", str(tmp_path / "copy"))["written"] == ["results/default/a/good.txt.md"]
+    text = (ended.out / "a/good.txt.md").read_text()
+    assert (tmp_path / "copy/default/a/good.txt.md").read_text() == text
+    home = {"XDG_CONFIG_HOME": str(tmp_path / "config")}  # kept as a profile, it needs no name
+    assert call("use", "here", "--folder", str(ended.folder), **home).exit_code == 0
+    assert json.loads(call("jobs", **home).stdout)["jobs"] == 2
+    for command in (["put", str(tmp_path)], ["doctor"]):
+        shown = call(*command, **home)
+        assert (shown.exit_code, "backburner run" in shown.stderr) == (1, True), shown.output
+
+
+def test_a_replay_is_carried_out_by_the_next_run(ended: Runs) -> None:
+    """The command says so; the run counts it, and pays for it once."""
+    good = "inbox/default/a/good.txt"
+    asked = call("replay", good, "--rerun", "--text", "--folder", str(ended.folder))
+    assert asked.exit_code == 0, asked.output
+    assert "the next backburner run" in asked.stdout
+    assert "No backburner run is at work" in asked.stderr
+    assert told(ended, "replay", good, "--rerun")["documents"] == {good: "replayed"}  # asked twice, run once
+    code, said = ended.run()
+    assert (code, ended.paid()) == (1, 2), said
+    assert ended.record("a/good.txt")["run"] == 2
+    assert "2 documents: 1 done, 1 failed" in said
+    assert ended.run()[0] == 1
+    assert ended.paid() == 2
+
+
+def test_a_run_at_work_carries_out_at_once(ended: Runs) -> None:
+    """A watching run takes a replay up and counts it; a cancel ends a job that would never end."""
+    watching = ended.start("--stand-in", "--out", str(ended.out), "--watch")
+    ended.wait_for(lambda: any(state.is_at_work for state in known(ended.folder)))
+    again = told(ended, "replay", "inbox/default/a/good.txt", "--rerun")
+    assert again["carried_out_by"] == "the backburner run at work in this folder"
+    ended.wait_for(lambda: ended.record("a/good.txt")["run"] == 2)
+    _, said = watching.interrupt()
+    assert "2 documents: 1 done, 1 failed" in said, said
+
+
+def test_a_cancelled_job_ends_without_being_paid_again(runs: Runs) -> None:
+    """Asked for while no run is at work; the next one stops the generation."""
+    runs.write("endless.txt")
+    first = runs.start(**ENDLESS)
+    runs.wait_for(lambda: known(runs.folder) and [job["state"] for job in told(runs, "jobs")["listed"]] == ["running"])
+    first.kill()
+    key = "inbox/default/endless.txt"
+    cancelled = told(runs, "cancel", key)
+    assert "the next backburner run in this folder cancels it" in cancelled["documents"][key]
+    code, said = runs.run("--stand-in", "--out", str(runs.out), **ENDLESS)
+    assert code == 1, said
+    assert runs.error("endless.txt")["reason"] == "cancelled"
+    assert runs.paid(text_of("endless.txt")) == 1
+
+
+def test_what_is_no_such_folder_says_what_to_do(tmp_path: Path) -> None:
+    """None there, none run, and one that was run in two ways: each is listed with what names it."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for named, remedy in ((tmp_path / "gone", "name one"), (folder, f"backburner run {folder} starts one")):
+        shown = call("jobs", "--folder", str(named))
+        assert (shown.exit_code, remedy in " ".join(shown.stderr.split())) == (1, True), shown.output
+    settings = {"BACKBURNER_PROVIDER": "openai", "BACKBURNER_MODEL": "m", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}
+    for name in ("a", "b"):
+        (folder / ".backburner" / name / "processes").mkdir(parents=True)
+        (folder / ".backburner" / name / "staged").mkdir()
+        (folder / name).mkdir()
+        about = {"recipe": name, "out": name, "provider": "stand-in", "settings": settings}
+        (folder / ".backburner" / name / "about.json").write_text(json.dumps(about))
+    shown = call("jobs", "--folder", str(folder))
+    assert shown.exit_code == 1
+    for state in known(folder):
+        assert f"--folder {state.state}" in " ".join(shown.stderr.split())
+        assert json.loads(call("jobs", "--folder", str(state.state)).stdout)["jobs"] == 0

@@ -1,0 +1,115 @@
+"""`backburner recipes`: list, check, one document tried, two recipes compared."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backburner_cli.standin.extract import summarise
+from backburner_cli.trial.compare import marked
+from folder.running import call, text_of
+
+PRICED = "---\nprice: {input: 1, output: 2}\n---\nSay it in brief."
+
+
+@pytest.fixture
+def documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with three documents, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "contracts"
+    for name in ("a/one.txt", "b/one.txt", "two.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text_of(name))
+    (tmp_path / "draft.md").write_text(PRICED)
+    return folder
+
+
+def test_one_document_is_tried_at_the_provider(documents: Path) -> None:
+    """Its text, tokens and cost; nothing is left where it lies."""
+    shown = call("recipes", "try", "./draft.md", str(documents / "two.txt"), "--stand-in")
+    assert shown.exit_code == 0, shown.output
+    told = json.loads(shown.stdout)
+    assert told["text"] == summarise(text_of("two.txt"))
+    assert told["cost"] == pytest.approx((told["input_tokens"] + 2 * told["output_tokens"]) / 1e6)
+    assert sorted(path.name for path in documents.parent.iterdir()) == ["contracts", "draft.md"]
+
+
+def test_a_document_that_fails_says_why(documents: Path) -> None:
+    """Exit code 1."""
+    (documents / "bad.bin").write_bytes(bytes(range(256)) * 20)
+    shown = call("recipes", "try", "summary", str(documents / "bad.bin"), "--stand-in", "--text")
+    assert (shown.exit_code, "unsupported_type" in shown.stderr, shown.stdout) == (1, True, "")
+
+
+def test_two_recipes_are_compared_on_the_same_documents(documents: Path) -> None:
+    """One page with both texts, figures of both, and what differs; names that are alike are kept apart."""
+    (documents / "a/one.txt").write_text("Tom <script>alert(1)</script> pays 900. Bob gets it.")
+    shown = call("recipes", "compare", "summary", "./draft.md", str(documents), "--stand-in", "--to", "page.html")
+    assert shown.exit_code == 0, shown.output
+    told = json.loads(shown.stdout)
+    assert (told["compared"], told["same"], told["old"]["done"], told["new"]["done"]) == (3, 3, 3, 3)
+    assert (told["old"]["cost"], told["new"]["cost"] > 0) == (None, True)
+    assert [each["name"] for each in told["documents"]] == [
+        "contracts/a/one.txt",
+        "contracts/b/one.txt",
+        "contracts/two.txt",
+    ]
+    page = Path("page.html").read_text()
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in page
+    assert page.count("contracts/b/one.txt") == 1
+
+
+def test_what_differs_is_marked_word_by_word() -> None:
+    """And nothing is lost of either text."""
+    old, new = "The rent is 900 a month.", "The rent is 950 euros a month."
+    left, right = marked(old, new)
+    assert [piece for what, piece in left if what == "del"] == ["900"]
+    assert "".join(piece for what, piece in right if what == "ins") == "950 euros"
+    assert ("".join(piece for _, piece in left), "".join(piece for _, piece in right)) == (old, new)
+    long = "\n".join(f"line {number} has some words" for number in range(2000))
+    left, _ = marked(long, long.replace("line 7 ", "line seven "))
+    assert [piece for what, piece in left if what == "del"] == ["line 7 has some words\n"]
+
+
+def test_the_provider_is_not_paid_without_a_word(documents: Path) -> None:
+    """Where nobody can be asked, --yes is needed; and a key."""
+    asked = call("recipes", "compare", "summary", "./draft.md", str(documents), "--sample", "2")
+    assert (asked.exit_code, "bills 4 results" in asked.stderr, "--yes" in asked.stderr) == (1, True, True)
+    keyless = call("recipes", "try", "summary", str(documents / "two.txt"))
+    assert (keyless.exit_code, "OPENAI_API_KEY" in keyless.stderr, "--stand-in" in keyless.stderr) == (1, True, True)
+
+
+@pytest.mark.usefixtures("documents")
+def test_recipes_are_listed_and_checked() -> None:
+    """Those that ship can be used; what is wrong with another is told."""
+    listed = {each["name"]: each for each in json.loads(call("recipes", "list").stdout)}
+    assert {"default", "extract", "summary", "translate"} == set(listed)
+    assert not any(each["problem"] for each in listed.values())
+    Path("odd.md").write_text("---\nnonsense: 1\n---\nDo it.")
+    assert call("recipes", "check", "./draft.md", "summary").exit_code == 0
+    shown = call("recipes", "check", "./odd.md", "--text")
+    assert (shown.exit_code, "nonsense" in shown.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["try", "sumary", "contracts/two.txt", "--stand-in"], "one of default, extract, summary, translate"),
+        (["try", "./gone.md", "contracts/two.txt", "--stand-in"], "cannot be read"),
+        (["try", "summary", "gone.txt"], "name one document"),
+        (["check", "sumary"], "backburner recipes list"),
+        (["check", "./gone.md"], "check its name"),
+        (["compare", "summary", "extract", "gone/", "--stand-in"], "check the name"),
+        (["compare", "./draft.md", "extract"], "name the documents too"),
+        (["compare", "summary", "extract"], "--stack"),
+        (["compare", "summary", "extract", "contracts", "--to", "page.pdf"], ".html"),
+    ],
+)
+@pytest.mark.usefixtures("documents")
+def test_what_cannot_be_done_names_the_remedy(arguments: list[str], said: str) -> None:
+    """And no traceback."""
+    shown = call("recipes", *arguments)
+    assert shown.exit_code == 1, shown.output
+    assert isinstance(shown.exception, SystemExit), repr(shown.exception)
+    assert said in " ".join(shown.stderr.split()), shown.stderr
