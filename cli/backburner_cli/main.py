@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from backburner_cli.command import Group
+from backburner_cli.console import commands as console_commands
 from backburner_cli.operator import commands, list_commands, setup_commands, upload_commands
 
 REMOVED = "Stopped; nothing is left behind."
@@ -98,7 +99,13 @@ def run(folder: Path, recipe: str, results: Path | None, *, stand_in: bool, watc
     raise click.exceptions.Exit(code)
 
 
-for operators in (*upload_commands.COMMANDS, *list_commands.COMMANDS, *commands.COMMANDS, *setup_commands.COMMANDS):
+for operators in (
+    *upload_commands.COMMANDS,
+    *list_commands.COMMANDS,
+    *console_commands.COMMANDS,
+    *commands.COMMANDS,
+    *setup_commands.COMMANDS,
+):
     app.add_command(operators)
 
 

@@ -23,6 +23,7 @@ ARGUMENTS = {
     "replay": ["inbox/a.txt"],
     "cancel": ["inbox/a.txt"],
     "doctor": [],
+    "console": ["--no-browser"],
 }
 """How a command is called; the rest knows no deployment."""
 OF_NO_DEPLOYMENT = {"demo", "up", "run", "provider", "use", "completion"}

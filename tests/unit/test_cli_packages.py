@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 
 COMMAND = Path(__file__).parents[2] / "cli/backburner_cli"
-ORDER = ("errors", "terminal", "command", "samples", "standin", "operator", "local", "folder", "main", "entry")
+ORDER = (
+    "errors",
+    "terminal",
+    "command",
+    "samples",
+    "standin",
+    "operator",
+    "console",
+    "local",
+    "folder",
+    "main",
+    "entry",
+)
 """From the bottom to the top."""
 MODULES = sorted(path for path in COMMAND.rglob("*.py") if path != COMMAND / "__init__.py")
 
