@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from backburner_cli.console.server import Address, listening, serve
+from backburner_cli.console.server import Address, Stop, listening, serve
 from backburner_cli.operator.session import run
 
 _LIMIT_S = 30.0
@@ -48,29 +48,28 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(environment: Mapping[str, str]) -> Iterator[Served]:
+def served(environment: Mapping[str, str], deployment: str = "a test's deployment") -> Iterator[Served]:
     """Serve a deployment while the block runs. The environment must be this process's own too: boto3 reads no other."""
     listener, is_up = listening(0), threading.Event()
     told: list[Any] = []
 
-    def ready(address: Address) -> None:
-        told.extend((address, asyncio.get_running_loop(), asyncio.current_task()))
+    def ready(address: Address, stop: Stop) -> None:
+        told.extend((address, asyncio.get_running_loop(), stop))
         is_up.set()
 
     def work() -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            run(environment, lambda session: serve(session, listener, "a test's deployment", ready))
+        run(environment, lambda session: serve(session, listener, deployment, ready))
 
     thread = threading.Thread(target=work, daemon=True)
     with listener:
         thread.start()
         assert is_up.wait(_LIMIT_S), "the console did not start"
-        address, loop, task = told
+        address, loop, stop = told
         origin = f"http://127.0.0.1:{address.port}"
         try:
             with httpx2.Client(base_url=origin, headers={"origin": origin}, timeout=20) as http:
                 assert http.get("/", params={"token": address.token}).status_code == 200
                 yield Served(address, http)
         finally:
-            loop.call_soon_threadsafe(task.cancel)
+            loop.call_soon_threadsafe(stop)
             thread.join(_LIMIT_S)

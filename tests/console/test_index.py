@@ -4,7 +4,7 @@ import pytest
 
 from backburner.errors import RetryLaterError
 from backburner.ledger.keys import JOURNAL, OPEN
-from backburner_cli.console.figures import overview
+from backburner_cli.console.figures import added_up, overview
 from backburner_cli.console.index import INBOX_EVERY_S, WATCHED_S, JobIndex
 from backburner_cli.console.rows import Query, Row
 from support.fakes import Plan
@@ -194,7 +194,7 @@ def test_bars_hold_each_document_that_ended_in_the_span_once(span: str) -> None:
     """Those of before are in none, and the newest is in the last."""
     now = 1_900_000_000.0
     rows = [row(0, finished_at=now - age_s) for age_s in (0, 59, 3000, 80_000, 500_000, 5_000_000)]
-    told = overview(rows, span, now)
+    told = overview(added_up(rows), rows, span, now)
     kept = {"hour": 3, "day": 4, "week": 5, "all": 6}[span]
     assert sum(bar["done"] for bar in told["bars"]) == kept
     assert told["bars"][-1]["done"] >= 1
@@ -206,9 +206,10 @@ def test_pace_and_time_left_follow_from_the_last_ten_minutes() -> None:
     now = 1_900_000_000.0
     ended = [row(number, finished_at=now - 300 + number, lag_s=float(number)) for number in range(100)]
     open_ones = [row(number, key=f"inbox/o{number}", state="running", finished_at=None) for number in range(40)]
-    told = overview([*ended, *open_ones], "hour", now)
+    everything = [*ended, *open_ones]
+    told = overview(added_up(everything), everything, "hour", now)
     assert told["per_minute"] == pytest.approx(20)
     assert told["left_s"] == pytest.approx(120)
     assert told["span"]["lag_s"] == {"median": 50.0, "p95": 95.0}
-    nothing = overview(open_ones, "hour", now)
+    nothing = overview(added_up(open_ones), open_ones, "hour", now)
     assert (nothing["per_minute"], nothing["left_s"], nothing["span"]["lag_s"]) == (None, None, None)

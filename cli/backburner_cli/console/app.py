@@ -21,8 +21,8 @@ from starlette.staticfiles import StaticFiles
 from backburner.errors import BackburnerError, Reason
 from backburner.ports import TooLargeError
 from backburner_cli.console.actions import ChangedError
-from backburner_cli.console.documents import UnknownError, media_type
-from backburner_cli.console.figures import SPANS, overview
+from backburner_cli.console.documents import UnknownError, by_row, media_type
+from backburner_cli.console.figures import SPANS, added_up, overview
 from backburner_cli.console.rows import OPEN_STATES, SORTS, STATES, Query
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.remedies import REMEDIES
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from backburner_cli.console.actions import Actions
     from backburner_cli.console.documents import Documents
+    from backburner_cli.console.figures import Figures
     from backburner_cli.console.index import JobIndex
     from backburner_cli.console.limits import Limits
     from backburner_cli.console.rows import Row
@@ -84,6 +85,7 @@ class Pages:
     actions: Actions
     limits: Limits
     _listed: tuple[int, Query, list[Row]] | None = None
+    _figures: tuple[int, Figures] | None = None
     _told: tuple[int, str, int, dict[str, Any]] | None = None
     _messages: dict[str, str | None] = field(default_factory=dict)
 
@@ -95,7 +97,10 @@ class Pages:
         now = time.time()
         known = (snapshot.version, span, int(now / 10))
         if self._told is None or self._told[:3] != known:
-            self._told = (*known, await asyncio.to_thread(overview, snapshot.rows, span, now))
+            if self._figures is None or self._figures[0] != snapshot.version:
+                self._figures = snapshot.version, await asyncio.to_thread(added_up, snapshot.rows)
+            told = await asyncio.to_thread(overview, self._figures[1], snapshot.rows, span, now)
+            self._told = (*known, told)
         own = {
             "deployment": self.deployment,
             "version": snapshot.version,
@@ -146,7 +151,13 @@ class Pages:
         """One document's timeline."""
         key = request.query_params.get("key", "")
         row = next((row for row in self.index.watch().rows if row.key == key), None)
-        return _json(await self.documents.story(key) | {"row": row})
+        try:
+            told = await self.documents.story(key)
+        except CommandError:
+            if row is None:
+                raise
+            told = by_row(row)
+        return _json(told | {"row": row})
 
     async def shown(self, request: Request) -> Response:
         """A document or result, for the page to show."""

@@ -16,7 +16,7 @@ from backburner_cli.terminal import err, out
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from backburner_cli.console.server import Address
+    from backburner_cli.console.server import Address, Stop
 
 
 def open_console(environment: Mapping[str, str], deployment: str, port: int | None, *, shows_browser: bool) -> None:
@@ -27,7 +27,7 @@ def open_console(environment: Mapping[str, str], deployment: str, port: int | No
         message = f"{port}: {error.strerror}; choose another"
         raise click.BadParameter(message, param_hint="--port") from error
 
-    def ready(address: Address) -> None:
+    def ready(address: Address, _: Stop) -> None:
         out.print(f"The console of {deployment}:", markup=False)
         out.print(f"  {address.url}", markup=False)
         err.print("Whoever has this address can change what you can. Press Ctrl-C to stop.", style="dim")

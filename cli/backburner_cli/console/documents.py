@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from backburner.errors import JobError
@@ -16,6 +17,7 @@ from backburner_cli.operator.uploads import describe
 
 if TYPE_CHECKING:
     from backburner.ports import Stored
+    from backburner_cli.console.rows import Row
     from backburner_cli.operator.session import Records
 
 MAX_TEXT_CHARS = 500_000
@@ -54,15 +56,8 @@ class Documents:
         """Its timeline, and what its records say. Raises `CommandError` where nothing is known of it."""
         _require(key, (INBOX,))
         story = await story_of_document(self.records, key)
-        told: dict[str, Any] = {
-            "key": key,
-            "timeline": [{"at": at.isoformat(), "what": what} for at, what in story.timeline()],
-            "standing": None,
-            "failure": None,
-            "result_key": None,
-            "notes": [],
-            "details": {},
-        }
+        timeline = [{"at": at.isoformat(), "what": what} for at, what in story.timeline()]
+        told = _empty(key) | {"timeline": timeline}
         for record in story.records:
             told["notes"] = record.source.notes or told["notes"]
             if isinstance(record, OpenRecord):
@@ -126,6 +121,28 @@ class Documents:
         else:
             text = stored.body.decode(errors="replace")
         return {"text": text[:MAX_TEXT_CHARS], "is_cut": len(text) > MAX_TEXT_CHARS, "notes": notes}
+
+
+def by_row(row: Row) -> dict[str, Any]:
+    """The story of a document that has no record any more: what the journal says of its last run."""
+    told = [(row.uploaded_at, "uploaded")]
+    if row.finished_at is not None:
+        why = f": {row.reason}" if row.reason else ""
+        told.append((row.finished_at, f"run {row.run} ended: {row.state}{why} (from the journal)"))
+    timeline = [{"at": datetime.fromtimestamp(at, UTC).isoformat(), "what": what} for at, what in told]
+    return _empty(row.key) | {"timeline": timeline}
+
+
+def _empty(key: str) -> dict[str, Any]:
+    return {
+        "key": key,
+        "timeline": [],
+        "standing": None,
+        "failure": None,
+        "result_key": None,
+        "notes": [],
+        "details": {},
+    }
 
 
 def _failure(record: ErrorRecord) -> dict[str, Any]:

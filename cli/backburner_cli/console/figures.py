@@ -81,11 +81,16 @@ class Figures:
             group.cost = (group.cost or 0.0) + row.cost
 
 
-def overview(rows: Sequence[Row], span: str, now: float) -> dict[str, Any]:
-    """What the first page shows. `span` is one of `SPANS`."""
+def added_up(rows: Iterable[Row]) -> Figures:
+    """The figures of rows; they change with the rows alone."""
     found = Figures()
     for row in rows:
         found.add(row)
+    return found
+
+
+def overview(found: Figures, rows: Sequence[Row], span: str, now: float) -> dict[str, Any]:
+    """What the first page shows, of rows and their figures. `span` is one of `SPANS`."""
     start, width, count = _scale(span, now, found.first_at)
     under_way = sum(found.states[state] for state in OPEN_STATES)
     rate = _rate(rows, now)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,13 @@ from backburner_cli.console.limits import Limits
 from backburner_cli.operator.session import Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from backburner_cli.operator.session import OperatorSession
 
 HOST = "127.0.0.1"
 _BACKLOG = 128
 _STOP_LIMIT_S = 2
+Stop = Callable[[], None]
+"""Ends the server soon; to be called in its loop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +45,9 @@ class Address:
 
 
 async def serve(
-    session: OperatorSession, listener: socket.socket, deployment: str, ready: Callable[[Address], None]
+    session: OperatorSession, listener: socket.socket, deployment: str, ready: Callable[[Address, Stop], None]
 ) -> None:
-    """Serve until the server is told to stop, or this is cancelled; `ready` is called once it answers.
+    """Serve until Ctrl-C or a call of `Stop`; `ready` is called once it answers.
 
     Raises `BackburnerError` where the bucket cannot be reached: before anything is served.
     """
@@ -65,7 +66,7 @@ async def serve(
     guard = Guard(build_app(pages), address.port, address.token)
     fresh = asyncio.create_task(index.keep_fresh())
     try:
-        await _Server(guard, lambda: ready(address)).serve(sockets=[listener])
+        await _Server(guard, lambda stop: ready(address, stop)).serve(sockets=[listener])
     finally:
         fresh.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -90,7 +91,7 @@ def listening(port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """A server that says when it answers."""
 
-    def __init__(self, guard: Guard, is_up: Callable[[], None]) -> None:
+    def __init__(self, guard: Guard, is_up: Callable[[Stop], None]) -> None:
         quiet: dict[str, Any] = {
             "access_log": False,
             "log_config": None,
@@ -107,7 +108,10 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
         await super().startup(sockets)
-        self._is_up()
+        self._is_up(self._stop)
+
+    def _stop(self) -> None:
+        self.should_exit = True
 
 
 def _records(session: OperatorSession) -> Records:

@@ -19,6 +19,7 @@ class DocumentPage {
     this.title = key.split("/").pop() || "Document";
     this.state = el("span", {});
     this.buttons = el("div", { class: "buttons" });
+    this.failure = el("section", { class: "card failure", "aria-label": "Why it failed", hidden: true });
     this.story = el("section", { class: "card", "aria-labelledby": "story-title" });
     this.panes = {
       source: el("section", { class: "card pane", "aria-labelledby": "source-title" }, el("h2", { id: "source-title" }, "Source")),
@@ -28,6 +29,7 @@ class DocumentPage {
     place.append(
       el("p", {}, el("a", { href: "#/documents" }, "All documents")),
       el("div", { class: "headline" }, el("h1", { class: "key" }, key), this.state, this.buttons),
+      this.failure,
       el("div", { class: "panes" }, this.panes.source, this.panes.result),
       this.story,
     );
@@ -59,8 +61,9 @@ class DocumentPage {
     const focused = document.activeElement?.id;
     this.buttons.replaceChildren(...this.actions(state));
     if (focused) document.getElementById(focused)?.focus();
+    this.failure.hidden = !story.failure;
+    this.failure.replaceChildren(...(story.failure ? failure(story.failure) : []));
     this.story.replaceChildren(
-      ...(story.failure ? [failure(story.failure)] : []),
       el("h2", { id: "story-title" }, "Story"),
       el(
         "ol",
@@ -89,7 +92,7 @@ class DocumentPage {
     if (!key) {
       this[name] = "";
       const partial = story?.failure?.partial_text;
-      const words = story?.failure ? "It failed: there is no result." : "There is no result yet.";
+      const words = story?.failure ? "There is no result: it failed." : "There is no result yet.";
       pane.replaceChildren(title, el("p", { class: "quiet" }, words), ...(partial ? [el("h3", {}, "What came before it failed"), text(partial, "Partial text")] : []));
       return;
     }
@@ -106,13 +109,11 @@ class DocumentPage {
 }
 
 function failure(told) {
-  return el(
-    "div",
-    { class: "failure" },
+  return [
     el("h2", {}, `Failed: ${told.reason}`),
     el("p", { class: "message" }, told.message),
     el("p", { class: "remedy" }, el("b", {}, "What to do: "), told.remedy),
-  );
+  ];
 }
 
 function content(shown, name) {

@@ -41,14 +41,15 @@ class List {
       { class: "scroller", role: "rowgroup", tabindex: 0, "aria-label": "Documents", on: { scroll: () => this.scrolled(), keydown: (event) => this.key(event) } },
       this.space,
     );
+    this.head = el(
+      "div",
+      { role: "rowgroup" },
+      el("div", { class: "row head", role: "row", "aria-rowindex": 1 }, ...COLUMNS.map((name) => el("span", { role: "columnheader" }, name))),
+    );
     this.table = el(
       "div",
       { class: "list", role: "table", "aria-label": "Documents", "aria-colcount": COLUMNS.length },
-      el(
-        "div",
-        { role: "rowgroup" },
-        el("div", { class: "row head", role: "row", "aria-rowindex": 1 }, ...COLUMNS.map((name) => el("span", { role: "columnheader" }, name))),
-      ),
+      this.head,
       this.scroller,
     );
     place.classList.add("full");
@@ -186,6 +187,7 @@ class List {
   }
 
   draw() {
+    this.head.style.paddingRight = `${this.scroller.offsetWidth - this.scroller.clientWidth}px`;
     this.space.style.height = `${this.total * ROW_PX}px`;
     const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW_PX) - 8);
     const last = Math.min(this.total, first + Math.ceil(this.scroller.clientHeight / ROW_PX) + 16);

@@ -32,9 +32,9 @@ export function overviewView(place) {
     el("h1", {}, "The run at a glance"),
     parts.tiles,
     parts.share,
+    parts.figures,
     el("div", { class: "split" }, el("div", {}, parts.chart, parts.groups), parts.side),
   );
-  parts.chart.before(parts.figures);
   let drawn = "";
   return {
     title: "Overview",
@@ -85,7 +85,7 @@ function figures(place, told) {
   const lag = told.span.lag_s;
   const pairs = [
     ["Ended per minute", told.per_minute === null ? "–" : decimal(told.per_minute), "over the last ten minutes"],
-    ["Time left", told.left_s === null ? "–" : `about ${duration(told.left_s)}`, "at this pace"],
+    ["Time left", told.left_s === null ? "–" : duration(told.left_s), "about, at this pace"],
     ["Lag", lag ? duration(lag.median) : "–", lag ? `1 in 20 over ${duration(lag.p95)}` : "from the provider's end to the result"],
     ["Oldest open", told.oldest_open_s === null ? "–" : duration(told.oldest_open_s), "since its upload"],
     ["Tokens", compact(told.input_tokens + told.output_tokens), `${compact(told.input_tokens)} in, ${compact(told.output_tokens)} out`],
@@ -147,7 +147,7 @@ function groups(place, told) {
     el("h2", { id: "groups-title" }, "By recipe and model"),
     el(
       "div",
-      { class: "wide", tabindex: 0, role: "region", "aria-labelledby": "groups-title" },
+      { class: "wide", tabindex: 0, role: "region", "aria-label": "Table of recipes and models" },
       el(
         "table",
         {},
