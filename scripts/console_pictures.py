@@ -66,6 +66,7 @@ def shoot(console: Served, folder: Path | None) -> None:
             "overview": "#/",
             "documents": "#/documents",
             "failures": "#/failures",
+            "recipes": "#/recipes?name=summary",
             "upload": "#/upload",
             "document": f"#/document?key={LEASE}",
             "failed": f"#/document?key={failed}",

@@ -178,7 +178,7 @@ def test_a_hundred_thousand_rows_scroll_and_filter(seat: Seat) -> None:
     page = seat.page
     rows, scroller = page.locator(".space .row"), page.locator(".scroller")
     expect(page.get_by_text(f"{total:,} documents").first).to_be_visible()
-    expect(rows.first).to_contain_text(".pdf")
+    expect(rows.first).to_contain_text(re.compile(r"\.(pdf|txt)"))
     assert time.monotonic() - began < PATIENCE_S
     for share in (0.5, 1.0, 0.25):
         scroller.evaluate(
@@ -278,7 +278,13 @@ def test_every_view_passes_the_accessibility_checks(seat: Seat, scheme: Any) -> 
     page = seat.page
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     seat.open()
-    views = {"#/": ".tile", "#/documents": ".space .row", "#/failures": ".reason", "#/upload": ".drop"}
+    views = {
+        "#/": ".tile",
+        "#/recipes": "textarea",
+        "#/documents": ".space .row",
+        "#/failures": ".reason",
+        "#/upload": ".drop",
+    }
     for view, sign in (views | {f"#/document?key={failed}": ".failure"}).items():
         page.evaluate("hash => { location.hash = hash; }", view)
         expect(page.locator(sign).first).to_be_visible()
@@ -306,3 +312,49 @@ def test_the_keyboard_reaches_everything_and_is_told_where_it_is(seat: Seat) -> 
     page.keyboard.press("End")
     expect(page.locator(".readout")).to_contain_text("1 done")
     assert "token" not in page.url
+
+
+def test_a_changed_recipe_is_tried_on_one_document_before_it_is_saved(seat: Seat) -> None:
+    """The trial's text beside the present one, as one text with what changed; a mistake is told; then it is saved."""
+    seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
+    key = "inbox/notes/harbour.txt"
+    seat.there(seat.world.process, key)
+    seat.open("#/recipes?name=notes")
+    page = seat.page
+    text = page.get_by_label("Instructions and settings")
+    expect(text).to_have_value(re.compile("Summarise it"))
+    expect(page.get_by_label("Try it on")).to_have_value(key)
+    text.fill("---\nprice: {input: 1, output: 2}\nmax_output_tokens: 30\n---\nOne sentence.")
+    page.get_by_role("button", name="Try it…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Try it on 1 document").click()
+    expect(page.get_by_role("heading", name="The trial")).to_be_visible()
+    trial = "inbox/notes-trial/harbour.txt"
+    assert trial in seat.world.keys("inbox/")
+    seat.there(seat.world.submit, trial)
+    seat.there(seat.world.settle)
+    outcome = page.locator("section", has=page.get_by_role("heading", name="The trial"))
+    expect(outcome).to_contain_text(re.compile("done|failed"))
+    assert seat.world.text("recipes/notes.md") != text.input_value()
+    page.get_by_role("button", name="Save…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Save it").click()
+    expect(page.locator("#said")).to_have_text("Saved.")
+    assert seat.world.text("recipes/notes.md") == text.input_value()
+
+
+def test_two_recipes_are_compared_side_by_side(seat: Seat) -> None:
+    """What each came to, and the difference of a document's two results."""
+    seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
+    seat.world.recipe("terse", "price: {input: 2, output: 4}", "Summarise it.")
+    seat.there(seat.world.process, "inbox/notes/harbour.txt")
+    seat.there(seat.world.process, "inbox/terse/harbour.txt", f"{DOCUMENT} The council of Veldt has 12 members.")
+    seat.console.until(lambda told: told["states"].get("done") == 2)
+    seat.open("#/recipes?name=notes")
+    page = seat.page
+    page.get_by_label("Recipe to compare").select_option("terse")
+    expect(page.get_by_text("1 document in both, 1 done by both")).to_be_visible()
+    page.locator("summary", has_text="harbour.txt").click()
+    shown = page.get_by_role("region", name="Difference of the results")
+    expect(shown).to_contain_text("Veldt")
+    new = "".join(shown.locator("span, ins").all_text_contents())
+    assert new == seat.world.result("inbox/terse/harbour.txt")
+    assert Axe().run(page).violations_count == 0

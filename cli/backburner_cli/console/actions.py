@@ -122,11 +122,11 @@ class Actions:
             "uploaded_at": there and there.last_modified.timestamp(),
         }
 
-    async def close(self) -> None:
-        """Stop what is still being done: each document is either done or not begun."""
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Cancel what is still being done, and what to wait for: of what was sent nothing is taken back."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return list(self._tasks)
 
     def _begin(self, what: str, rows: Sequence[Row], one: Callable[[Row], Awaitable[str]]) -> Action:
         action = Action(number=next(self._numbers), what=what, total=len(rows))

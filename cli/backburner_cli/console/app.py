@@ -23,7 +23,9 @@ from backburner.ports import TooLargeError
 from backburner_cli.console.actions import ChangedError
 from backburner_cli.console.documents import UnknownError, by_row, media_type
 from backburner_cli.console.figures import SPANS, added_up, overview
-from backburner_cli.console.rows import OPEN_STATES, SORTS, STATES, Query
+from backburner_cli.console.recipes import compared
+from backburner_cli.console.requests import Edited, Selected, Tried, body_of, number_of, query_of
+from backburner_cli.console.rows import OPEN_STATES
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.remedies import REMEDIES
 
@@ -37,42 +39,14 @@ if TYPE_CHECKING:
     from backburner_cli.console.figures import Figures
     from backburner_cli.console.index import JobIndex
     from backburner_cli.console.limits import Limits
-    from backburner_cli.console.rows import Row
+    from backburner_cli.console.recipes import Recipes
+    from backburner_cli.console.rows import Query, Row
 
 STATIC: Final = Path(__file__).parent / "static"
 MAX_PAGE: Final = 500
-MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 EXAMPLES: Final = 5
 """Failed documents of one reason whose messages are shown."""
 _BAD, _NOT_FOUND, _CONFLICT, _TOO_LARGE, _UNREACHED = 400, 404, 409, 413, 502
-
-
-class Selected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which documents a change is about: those of `keys`, or without keys those that the filters let pass."""
-
-    agreed: int
-    """How many, as the person who agreed was told."""
-    keys: list[str] = []
-    states: list[str] = []
-    reasons: list[str] = []
-    recipe: str | None = None
-    prefix: str | None = None
-    text: str | None = None
-    rerun: bool = False
-
-    def of(self, rows: tuple[Row, ...]) -> list[Row]:
-        """Those documents, in the order of their keys."""
-        query = Query(
-            keys=frozenset(self.keys),
-            states=frozenset(self.states),
-            reasons=frozenset(self.reasons),
-            recipe=self.recipe,
-            prefix=self.prefix,
-            text=self.text,
-            sort="key",
-            reverse=False,
-        )
-        return query.of(rows)
 
 
 @dataclass
@@ -82,6 +56,7 @@ class Pages:
     deployment: str
     index: JobIndex
     documents: Documents
+    recipes: Recipes
     actions: Actions
     limits: Limits
     _listed: tuple[int, Query, list[Row]] | None = None
@@ -115,11 +90,11 @@ class Pages:
     async def jobs(self, request: Request) -> Response:
         """A stretch of the list."""
         asked = request.query_params
-        snapshot, query = self.index.watch(), _query(request)
+        snapshot, query = self.index.watch(), query_of(request)
         if self._listed is None or self._listed[:2] != (snapshot.version, query):
             self._listed = (snapshot.version, query, await asyncio.to_thread(query.of, snapshot.rows))
         rows = self._listed[2]
-        first, count = _number(asked.get("offset", "0")), min(MAX_PAGE, _number(asked.get("limit", "100")))
+        first, count = number_of(asked.get("offset", "0")), min(MAX_PAGE, number_of(asked.get("limit", "100")))
         told = {"version": snapshot.version, "is_ready": self.index.is_ready, "total": len(rows), "offset": first}
         return _json(told | {"rows": rows[first : first + count]})
 
@@ -163,9 +138,36 @@ class Pages:
         """A document or result, for the page to show."""
         return _json(await self.documents.shown(request.query_params.get("key", "")))
 
-    async def recipes(self, _: Request) -> Response:
+    async def recipe_names(self, _: Request) -> Response:
         """Names of recipes."""
-        return _json({"recipes": await self.documents.recipes()})
+        return _json({"recipes": await self.recipes.names()})
+
+    async def recipe(self, request: Request) -> Response:
+        """A recipe's text."""
+        return _json(await self.recipes.read(request.query_params.get("name", "")))
+
+    async def save_recipe(self, request: Request) -> Response:
+        """Replace a recipe, on condition that it is as it was read."""
+        changed = await body_of(request, Edited)
+        return _json(await self.recipes.save(changed.name, changed.text, changed.etag))
+
+    async def try_recipe(self, request: Request) -> Response:
+        """Process one document by a changed recipe."""
+        tried = await body_of(request, Tried)
+        told = await self.recipes.try_on(tried.name, tried.text, tried.key)
+        self.index.hurry()
+        return _json(told)
+
+    async def compare(self, request: Request) -> Response:
+        """Two recipes on the documents that both have processed."""
+        asked = request.query_params
+        rows = self.index.watch().rows
+        return _json(await asyncio.to_thread(compared, rows, asked.get("old", ""), asked.get("new", "")))
+
+    async def difference(self, request: Request) -> Response:
+        """Two results, word by word."""
+        asked = request.query_params
+        return _json(await self.recipes.difference(asked.get("old", ""), asked.get("new", "")))
 
     async def raw(self, request: Request) -> Response:
         """A picture or PDF as it is; nothing else that a browser could take for a page of this console."""
@@ -191,13 +193,13 @@ class Pages:
 
     async def replay(self, request: Request) -> Response:
         """Run documents again."""
-        selected = await _selected(request)
+        selected = await body_of(request, Selected)
         rows = selected.of(self.index.watch().rows)
         return _json(self.actions.replay(rows, selected.agreed, rerun=selected.rerun).told())
 
     async def cancel(self, request: Request) -> Response:
         """Cancel jobs that are under way."""
-        selected = await _selected(request)
+        selected = await body_of(request, Selected)
         rows = [row for row in selected.of(self.index.watch().rows) if row.state in OPEN_STATES]
         return _json(self.actions.cancel(rows, selected.agreed).told())
 
@@ -212,7 +214,12 @@ def build_app(pages: Pages) -> Starlette:
             Route("/api/failures", pages.failures, methods=["GET"]),
             Route("/api/story", pages.story, methods=["GET"]),
             Route("/api/shown", pages.shown, methods=["GET"]),
-            Route("/api/recipes", pages.recipes, methods=["GET"]),
+            Route("/api/recipes", pages.recipe_names, methods=["GET"]),
+            Route("/api/recipe", pages.recipe, methods=["GET"]),
+            Route("/api/recipe", pages.save_recipe, methods=["PUT"]),
+            Route("/api/trial", pages.try_recipe, methods=["POST"]),
+            Route("/api/compare", pages.compare, methods=["GET"]),
+            Route("/api/difference", pages.difference, methods=["GET"]),
             Route("/api/upload", pages.upload, methods=["PUT"]),
             Route("/api/replay", pages.replay, methods=["POST"]),
             Route("/api/cancel", pages.cancel, methods=["POST"]),
@@ -240,39 +247,3 @@ def _answering(status: int) -> Callable[[Request, Exception], Awaitable[Response
 
 def _json(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json")
-
-
-def _query(request: Request) -> Query:
-    asked = request.query_params
-    states, reasons = frozenset(asked.getlist("state")), frozenset(asked.getlist("reason"))
-    sort = asked.get("sort", "time")
-    if not states <= set(STATES) or sort not in SORTS:
-        raise CommandError(f"state is one of {', '.join(STATES)}; sort one of {', '.join(SORTS)}")
-    return Query(
-        keys=frozenset(asked.getlist("key")),
-        states=states,
-        reasons=reasons,
-        recipe=asked.get("recipe") or None,
-        prefix=asked.get("prefix") or None,
-        text=asked.get("text") or None,
-        sort=sort,
-        reverse=asked.get("reverse", "true") == "true",
-    )
-
-
-def _number(text: str) -> int:
-    if not text.isdecimal() or len(text) > len(str(MAX_BODY_BYTES * 100)):
-        raise CommandError(f"{text[:20]!r} is no number of rows")
-    return int(text)
-
-
-async def _selected(request: Request) -> Selected:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise TooLargeError(len(body))
-    try:
-        return msgspec.json.decode(body, type=Selected)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise CommandError(f"which documents is not clear: {error}") from error

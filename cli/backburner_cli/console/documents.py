@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from backburner.errors import JobError
-from backburner.ledger.keys import FAILED, INBOX, RECIPES, RESULTS
+from backburner.ledger.keys import FAILED, INBOX, RESULTS
 from backburner.ledger.records import ErrorRecord, OpenRecord, RunRecord
 from backburner.ports import TooLargeError
 from backburner_cli.errors import CommandError
@@ -99,15 +99,6 @@ class Documents:
         if stored is None:
             raise UnknownError(f"{key} is not in the bucket (any more)")
         return stored
-
-    async def recipes(self) -> list[str]:
-        """Names that uploads can take."""
-        names = [
-            key.removeprefix(RECIPES).removesuffix(".md")
-            async for key, _ in self.records.bucket.listed(RECIPES)
-            if key.endswith(".md")
-        ]
-        return sorted({*names, "default"} - {""})
 
     async def _text_of(self, key: str, stored: Stored) -> dict[str, Any]:
         """Results are written in UTF-8; what was uploaded is read as the functions read it."""

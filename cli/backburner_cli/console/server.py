@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import socket
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from backburner_cli.console.documents import Documents
 from backburner_cli.console.guard import Guard
 from backburner_cli.console.index import JobIndex
 from backburner_cli.console.limits import Limits
+from backburner_cli.console.recipes import Recipes
 from backburner_cli.operator.session import Records
 
 if TYPE_CHECKING:
@@ -56,10 +56,12 @@ async def serve(
     address = Address(port=listener.getsockname()[1], token=secrets.token_urlsafe(32))
     index = JobIndex(bucket=session.cloud.bucket)
     actions = Actions(session, index)
+    documents = Documents(records=_records(session))
     pages = Pages(
         deployment=deployment,
         index=index,
-        documents=Documents(records=_records(session)),
+        documents=documents,
+        recipes=Recipes(bucket=session.cloud.bucket, documents=documents),
         actions=actions,
         limits=Limits(session),
     )
@@ -68,10 +70,8 @@ async def serve(
     try:
         await _Server(guard, lambda stop: ready(address, stop)).serve(sockets=[listener])
     finally:
-        fresh.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await fresh
-        await actions.close()
+        fresh.cancel()  # Ctrl-C cancels this task too: it must not be swallowed here
+        await asyncio.gather(fresh, *actions.stop(), return_exceptions=True)
 
 
 def listening(port: int) -> socket.socket:

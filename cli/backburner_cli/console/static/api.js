@@ -47,6 +47,11 @@ export function change(path, body) {
   return ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 }
 
+/** Replace something. */
+export function put(path, body) {
+  return ask(path, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
+
 /** Upload a file, telling how far it is; `fetch` could not tell. */
 export function upload(recipe, path, file, progress) {
   return new Promise((resolve, reject) => {

@@ -5,7 +5,7 @@ import { say } from "./dom.js";
 import { documents } from "./format.js";
 
 /** Whether the person agrees; Escape and "Leave it" are no. Focus goes back to where it was. */
-function agreed(title, text, yes) {
+export function agreed(title, text, yes) {
   const dialog = document.getElementById("confirm");
   document.getElementById("confirm-title").textContent = title;
   document.getElementById("confirm-text").textContent = text;

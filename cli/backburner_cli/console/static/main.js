@@ -7,11 +7,12 @@ import { documentView } from "./document.js";
 import { failuresView } from "./failures.js";
 import { listView } from "./list.js";
 import { overviewView } from "./overview.js";
+import { recipesView } from "./recipes.js";
 import { dropAnywhere, uploadView } from "./upload.js";
 
 const POLL_MS = 2000;
-const VIEWS = { "": overviewView, documents: listView, document: documentView, failures: failuresView, upload: uploadView };
-const PAGES = { "": "overview", documents: "documents", document: "documents", failures: "failures", upload: "upload" };
+const VIEWS = { "": overviewView, documents: listView, document: documentView, failures: failuresView, recipes: recipesView, upload: uploadView };
+const PAGES = { "": "overview", documents: "documents", document: "documents", failures: "failures", recipes: "recipes", upload: "upload" };
 const main = document.getElementById("main");
 let view = null;
 let latest = null;
