@@ -29,7 +29,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture commands up test test-deep soak bench bench-looks bench-money bench-batch bench-folder documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture browser console-pictures commands up test test-deep soak bench bench-looks bench-money bench-batch bench-folder bench-console documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -59,6 +59,12 @@ demo-picture: setup ## Run the demo and redraw its picture: docs/images/demo.svg
 commands: setup ## Write docs/commands.md, the reference of all commands, from the code
 	$(BIN)/python scripts/command_reference.py
 
+browser: setup ## Install Chromium for the tests of the console, where this machine can get one
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/browser.sh
+
+console-pictures: setup ## Draw the pictures of the console in docs/images
+	$(BIN)/python scripts/console_pictures.py
+
 up: setup ## Run it on this machine until Ctrl-C
 	$(BIN)/backburner up
 
@@ -85,6 +91,9 @@ bench-batch: setup ## One batch of 50,000 lines: seconds, memory, calls a line; 
 
 bench-folder: setup ## `backburner run` over 3,000 documents, killed five times; BENCH_ARGS="--documents 300"
 	$(BIN)/python benchmarks/folder.py $(BENCH_ARGS)
+
+bench-console: setup ## The console over 100,000 jobs: first list, filters, memory; BENCH_ARGS="--jobs 10000"
+	$(BIN)/python benchmarks/console.py $(BENCH_ARGS)
 
 documents-check: setup ## Compare our readers with independent ones on a folder of files; DIR=~/archive
 	@test -n "$(DIR)" || { echo "Name the folder: make documents-check DIR=~/archive" >&2; exit 2; }

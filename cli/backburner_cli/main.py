@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from backburner_cli.command import Group
+from backburner_cli.console import commands as console_commands
 from backburner_cli.operator import commands, list_commands, setup_commands, upload_commands, watch_commands
 from backburner_cli.trial.commands import recipes
 
@@ -103,6 +104,7 @@ for operators in (
     *upload_commands.COMMANDS,
     *watch_commands.COMMANDS,
     *list_commands.COMMANDS,
+    *console_commands.COMMANDS,
     *commands.COMMANDS,
     *setup_commands.COMMANDS,
 ):

@@ -29,6 +29,7 @@ ARGUMENTS = {
     "cancel": ["inbox/a.txt"],
     "doctor": [],
     "down": ["--dry-run"],
+    "console": ["--no-browser"],
 }
 """How a command is called; the rest knows no deployment."""
 OF_NO_DEPLOYMENT = {"demo", "up", "run", "provider", "recipes", "use", "completion"}

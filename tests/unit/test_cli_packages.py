@@ -17,6 +17,7 @@ ORDER = (
     "local",
     "folder",
     "trial",
+    "console",
     "main",
     "entry",
 )

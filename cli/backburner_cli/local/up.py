@@ -56,7 +56,8 @@ def _wait(
         out.print("\n[bold]Ready.[/] In another terminal:\n")
         out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
         out.print("  .venv/bin/backburner status", markup=False)
-        out.print("  .venv/bin/backburner audit\n", markup=False)
+        out.print("  .venv/bin/backburner audit", markup=False)
+        out.print("  .venv/bin/backburner console    # all of it in the browser\n", markup=False)
         out.print("The commands find it by themselves. Other programs, such as the AWS CLI, need:\n")
         for name, value in reached_by.items():
             out.print(f"  export {name}={shlex.quote(value)}", markup=False)

@@ -16,7 +16,7 @@ from backburner.documents.recipes import MAX_RECIPE_BYTES, fingerprint, model_in
 from backburner.errors import BackburnerError, ConfigError
 from backburner.ledger.keys import OutputLocation, job_id, recipe_keys
 from backburner.ledger.records import ErrorRecord, JobRecord, RunRecord, decode
-from backburner.ports import TooLargeError
+from backburner.ports import Bucket, TooLargeError
 from backburner.provider.profiles import resolve_model
 from backburner.settings import Settings, from_env
 from backburner_cli.operator.deployment import EXPORTED, HOW_TO_NAME
@@ -34,13 +34,10 @@ _CONNECT_S, _READ_S, _TRIES = 5.0, 60.0, 5
 class Inbox:
     """The bucket of a deployment. `settings` is None where only the bucket is named."""
 
-    bucket: S3Bucket
+    bucket: Bucket
+    name: str
+    """The bucket's."""
     settings: Settings | None
-
-    @property
-    def name(self) -> str:
-        """The bucket's."""
-        return self.bucket.name
 
     @property
     def default_model(self) -> str | None:
@@ -92,7 +89,7 @@ async def reach_inbox(environment: Mapping[str, str]) -> AsyncIterator[Inbox]:
         http = Http(connect_s=_CONNECT_S, read_s=_READ_S, ca_file=cloud.ca_file)
         try:
             bucket = S3Bucket(calls=store_calls(http, cloud, tries=_TRIES), name=name)
-            yield Inbox(bucket=bucket, settings=_settings(environment))
+            yield Inbox(bucket=bucket, name=name, settings=_settings(environment))
         finally:
             await http.close()
     except BackburnerError as error:

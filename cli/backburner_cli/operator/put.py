@@ -72,7 +72,7 @@ def upload(environment: Mapping[str, str], wish: Wish, *, as_json: bool) -> None
 
 
 async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_json: bool) -> None:
-    uploader = _Uploader(inbox, wish)
+    uploader = Uploader(inbox, wish)
     with _progress() as progress:
         bar = progress.add_task("uploading", total=len(documents))
 
@@ -100,7 +100,7 @@ async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_js
 
 
 @dataclass
-class _Uploader:
+class Uploader:
     """Puts documents into the inbox, each on condition that what stands there is what was seen."""
 
     inbox: Inbox
@@ -195,7 +195,7 @@ class _Uploader:
         return await self._recipes[name]
 
 
-def _tell(bucket: str, uploader: _Uploader) -> None:
+def _tell(bucket: str, uploader: Uploader) -> None:
     done = uploader.done
     if len(done) <= MAX_LISTED:
         for key, what in sorted(done.items()):

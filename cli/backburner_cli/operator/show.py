@@ -91,7 +91,7 @@ def show(environment: Mapping[str, str], named: str, *, as_json: bool) -> None:
         if isinstance(record, ErrorRecord):
             out.print(f"  {'what to do':12} {REMEDIES[record.reason]}", markup=False)
         if isinstance(record, OpenRecord):
-            out.print(f"\n  {_standing(record)}", markup=False)
+            out.print(f"\n  {standing(record)}", markup=False)
 
 
 async def _told(records: Records, named: str) -> Story:
@@ -107,16 +107,33 @@ async def _told(records: Records, named: str) -> Story:
     return await _of_job(records, found[1])
 
 
-async def _of_document(records: Records, key: str) -> Story:
+async def story_of_document(records: Records, key: str) -> Story:
+    """A document's story by its records alone: runs whose records are gone are in the journal only.
+
+    Raises `CommandError` where there is no document and no record.
+    """
+    stored = await records.bucket.head(key)
+    story = await _by_records(records, key, stored)
+    if stored is None and not story.records:
+        raise CommandError(f"nothing is known of {key}: check its name with backburner jobs --match …")
+    return story
+
+
+async def _by_records(records: Records, key: str, stored: Stored | None) -> Story:
     story = Story(key)
     place = output_location(key)
-    stored = await records.bucket.head(key)
     current = await records.current_jobs.current(key, stored)
     if current is not None:
         story.records += await open_records(records.bucket, f"{OPEN}{current.job_id}.")
         await _superseded(records, story, current.job_id)
     await _add(records, story, place.run_record_key, RunRecord)
     await _add(records, story, place.error_record_key, ErrorRecord)
+    return story
+
+
+async def _of_document(records: Records, key: str) -> Story:
+    stored = await records.bucket.head(key)
+    story = await _by_records(records, key, stored)
     story.lines = await _lines(records, lambda line: line.key == key)
     if not story.records and not story.lines:
         if stored is None:
@@ -211,7 +228,8 @@ def _end(record: JobRecord) -> str:
     return f"superseded{looks}: a newer version of the document took its place{cost}"
 
 
-def _standing(record: OpenRecord) -> str:
+def standing(record: OpenRecord) -> str:
+    """Where a run that is not over stands just now."""
     match record.state:
         case State.WAITING:
             return f"waiting for {record.waiting_for or 'its turn'}, {record.attempt} attempts so far"

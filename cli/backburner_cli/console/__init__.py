@@ -1,0 +1,1 @@
+"""The console: a deployment's page in the browser of this machine."""

@@ -1,0 +1,173 @@
+"""What the page can change: upload, run again, cancel. Many at once run in the background, with their progress told."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backburner.errors import BackburnerError, Reason
+from backburner.ledger.keys import INBOX, MAX_KEY_BYTES
+from backburner.maintenance.snapshot import at_once, each_of
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.inbox import Inbox
+from backburner_cli.operator.put import Uploader, Wish
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from backburner.jobs.replay import Outcome
+    from backburner.ledger.records import State
+    from backburner_cli.console.index import JobIndex
+    from backburner_cli.console.rows import Row
+    from backburner_cli.operator.session import OperatorSession
+
+_KEPT = 20
+_SAID_OF_REPLAY: dict[str, str] = {
+    "replayed": "to run again",
+    "new_version": "to run as new jobs",
+    "running": "left alone: under way",
+    "done": "left alone: done",
+    "source_missing": "not run: no longer in the inbox",
+}
+
+
+class ChangedError(CommandError):
+    """What was agreed to is not what would be done by now."""
+
+
+@dataclass(kw_only=True)
+class Action:
+    """Something that is done to many documents. `outcomes` counts them in words."""
+
+    number: int
+    what: str
+    total: int
+    done: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    problem: str | None = None
+    is_over: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """For the page."""
+        return {
+            "number": self.number,
+            "what": self.what,
+            "total": self.total,
+            "done": self.done,
+            "outcomes": dict(self.outcomes),
+            "problem": self.problem,
+            "is_over": self.is_over,
+        }
+
+
+@dataclass
+class Actions:
+    """Does it, one document at a time or many at once, through the session of the operator's commands."""
+
+    session: OperatorSession
+    index: JobIndex
+    begun: list[Action] = field(default_factory=list)
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def replay(self, rows: Sequence[Row], agreed: int, *, rerun: bool) -> Action:
+        """Run documents again; those that are done only with `rerun`. Raises `ChangedError`."""
+        _check(rows, agreed)
+
+        async def one(row: Row) -> str:
+            outcome: Outcome = await self.session.replayer.replay(row.key, rerun=rerun)
+            return _SAID_OF_REPLAY[outcome]
+
+        return self._begin("run again", rows, one)
+
+    def cancel(self, rows: Sequence[Row], agreed: int) -> Action:
+        """Cancel jobs: the wish is recorded, and the checker acts on it. Raises `ChangedError`."""
+        _check(rows, agreed)
+
+        async def one(row: Row) -> str:
+            found: State | Reason | None = await self.session.canceller.cancel(row.job_id, row.run)
+            match found:
+                case None:
+                    return "left alone: it has just ended"
+                case Reason():
+                    return "cancelled already"
+                case _:
+                    return "cancelled at the next tick"
+
+        return self._begin("cancel", rows, one)
+
+    async def upload(self, recipe: str, path: str, body: AsyncIterator[bytes]) -> dict[str, Any]:
+        """Put a document; the same bytes that are done or under way are skipped. Raises `CommandError`."""
+        key = key_of(recipe, path)
+        with tempfile.TemporaryDirectory(prefix="backburner-console-") as folder:
+            file = Path(folder, "document")
+            with await asyncio.to_thread(file.open, "wb") as written:
+                async for chunk in body:
+                    await asyncio.to_thread(written.write, chunk)
+            settings = self.session.settings
+            inbox = Inbox(bucket=self.session.cloud.bucket, name=settings.bucket, settings=settings)
+            uploader = Uploader(inbox, Wish(named=(), recipe=recipe))
+            await uploader.put(key, file)
+        self.index.hurry()
+        there = uploader.uploads.get(key)
+        return {
+            "key": key,
+            "upload": str(uploader.done[key]),
+            "problem": uploader.errors.get(key),
+            "uploaded_at": there and there.last_modified.timestamp(),
+        }
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Cancel what is still being done, and what to wait for: of what was sent nothing is taken back."""
+        for task in self._tasks:
+            task.cancel()
+        return list(self._tasks)
+
+    def _begin(self, what: str, rows: Sequence[Row], one: Callable[[Row], Awaitable[str]]) -> Action:
+        action = Action(number=next(self._numbers), what=what, total=len(rows))
+        self.begun = [*self.begun, action][-_KEPT:]
+        task = asyncio.create_task(self._run(action, rows, one))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return action
+
+    async def _run(self, action: Action, rows: Sequence[Row], one: Callable[[Row], Awaitable[str]]) -> None:
+        async def each(row: Row) -> None:
+            try:
+                action.outcomes[await one(row)] += 1
+            except BackburnerError as error:
+                action.outcomes["not done"] += 1
+                action.problem = str(error)
+            action.done += 1
+
+        try:
+            await at_once(each_of(rows), each)
+        finally:
+            action.is_over = True
+            self.index.hurry()
+
+
+def key_of(recipe: str, path: str) -> str:
+    """The key of a document that is dropped, with its tree, as `put` would name it. Raises `CommandError`."""
+    name = path.strip("/")
+    if not name or "/" in recipe:
+        raise CommandError("a document needs a name, and a recipe's name has no slash")
+    folder = recipe or ("default" if "/" in name else "")
+    key = f"{INBOX}{folder}/{name}" if folder else f"{INBOX}{name}"
+    try:
+        size_bytes = len(key.encode())
+    except UnicodeEncodeError:
+        raise CommandError("its name is not UTF-8, so it cannot be a key: rename it") from None
+    if size_bytes > MAX_KEY_BYTES:
+        raise CommandError(f"its key would have {size_bytes} bytes, {MAX_KEY_BYTES} are possible: shorten it")
+    return key
+
+
+def _check(rows: Sequence[Row], agreed: int) -> None:
+    if len(rows) != agreed:
+        raise ChangedError(f"{len(rows):,} documents match by now, not {agreed:,}: look again, and agree to that")

@@ -1,0 +1,249 @@
+"""The console over HTTP: the page, what it asks for, and what it changes.
+
+GET changes nothing. Whatever users have made goes out as JSON, or as a document of its own under `/content/`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from backburner.errors import BackburnerError, Reason
+from backburner.ports import TooLargeError
+from backburner_cli.console.actions import ChangedError
+from backburner_cli.console.documents import UnknownError, by_row, media_type
+from backburner_cli.console.figures import SPANS, added_up, overview
+from backburner_cli.console.recipes import compared
+from backburner_cli.console.requests import Edited, Selected, Tried, body_of, number_of, query_of
+from backburner_cli.console.rows import OPEN_STATES
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.remedies import REMEDIES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from backburner_cli.console.actions import Actions
+    from backburner_cli.console.documents import Documents
+    from backburner_cli.console.figures import Figures
+    from backburner_cli.console.index import JobIndex
+    from backburner_cli.console.limits import Limits
+    from backburner_cli.console.recipes import Recipes
+    from backburner_cli.console.rows import Query, Row
+
+STATIC: Final = Path(__file__).parent / "static"
+MAX_PAGE: Final = 500
+EXAMPLES: Final = 5
+"""Failed documents of one reason whose messages are shown."""
+_BAD, _NOT_FOUND, _CONFLICT, _TOO_LARGE, _UNREACHED = 400, 404, 409, 413, 502
+
+
+@dataclass
+class Pages:
+    """The endpoints. The latest list is kept, so that scrolling through it neither filters nor sorts again."""
+
+    deployment: str
+    index: JobIndex
+    documents: Documents
+    recipes: Recipes
+    actions: Actions
+    limits: Limits
+    _listed: tuple[int, Query, list[Row]] | None = None
+    _figures: tuple[int, Figures] | None = None
+    _told: tuple[int, str, int, dict[str, Any]] | None = None
+    _messages: dict[str, str | None] = field(default_factory=dict)
+
+    async def overview(self, request: Request) -> Response:
+        """The run at a glance."""
+        snapshot, span = self.index.watch(), request.query_params.get("span", "hour")
+        if span not in SPANS:
+            raise CommandError(f"span is one of {', '.join(SPANS)}")
+        now = time.time()
+        known = (snapshot.version, span, int(now / 10))
+        if self._told is None or self._told[:3] != known:
+            if self._figures is None or self._figures[0] != snapshot.version:
+                self._figures = snapshot.version, await asyncio.to_thread(added_up, snapshot.rows)
+            told = await asyncio.to_thread(overview, self._figures[1], snapshot.rows, span, now)
+            self._told = (*known, told)
+        own = {
+            "deployment": self.deployment,
+            "version": snapshot.version,
+            "is_ready": self.index.is_ready,
+            "reads": self.index.reads,
+            "problem": self.index.problem or self.limits.problem,
+            "limits": await self.limits.told(),
+            "actions": [action.told() for action in self.actions.begun],
+        }
+        return _json(self._told[3] | own)
+
+    async def jobs(self, request: Request) -> Response:
+        """A stretch of the list."""
+        asked = request.query_params
+        snapshot, query = self.index.watch(), query_of(request)
+        if self._listed is None or self._listed[:2] != (snapshot.version, query):
+            self._listed = (snapshot.version, query, await asyncio.to_thread(query.of, snapshot.rows))
+        rows = self._listed[2]
+        first, count = number_of(asked.get("offset", "0")), min(MAX_PAGE, number_of(asked.get("limit", "100")))
+        told = {"version": snapshot.version, "is_ready": self.index.is_ready, "total": len(rows), "offset": first}
+        return _json(told | {"rows": rows[first : first + count]})
+
+    async def failures(self, _: Request) -> Response:
+        """What has failed by reason, with the remedy and a few of the messages."""
+        groups: dict[str, list[Row]] = {}
+        for row in self.index.watch().rows:
+            if row.state == "failed":
+                groups.setdefault(row.reason or "", []).append(row)
+        ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+        return _json({"reasons": [await self._group(reason, rows) for reason, rows in ordered]})
+
+    async def _group(self, reason: str, rows: list[Row]) -> dict[str, Any]:
+        latest = sorted(rows, key=lambda row: -row.changed_at)[:EXAMPLES]
+        examples = [{"key": row.key, "message": await self._message(row)} for row in latest]
+        remedy = REMEDIES[Reason(reason)] if reason in set(Reason) else ""
+        return {"reason": reason, "count": len(rows), "remedy": remedy, "examples": examples}
+
+    async def _message(self, row: Row) -> str | None:
+        name = f"{row.job_id}.{row.run}"
+        if name not in self._messages:
+            try:
+                self._messages[name] = await self.documents.failure(row.key)
+            except (CommandError, BackburnerError):
+                return None
+        return self._messages[name]
+
+    async def story(self, request: Request) -> Response:
+        """One document's timeline."""
+        key = request.query_params.get("key", "")
+        row = next((row for row in self.index.watch().rows if row.key == key), None)
+        try:
+            told = await self.documents.story(key)
+        except CommandError:
+            if row is None:
+                raise
+            told = by_row(row)
+        return _json(told | {"row": row})
+
+    async def shown(self, request: Request) -> Response:
+        """A document or result, for the page to show."""
+        return _json(await self.documents.shown(request.query_params.get("key", "")))
+
+    async def recipe_names(self, _: Request) -> Response:
+        """Names of recipes."""
+        return _json({"recipes": await self.recipes.names()})
+
+    async def recipe(self, request: Request) -> Response:
+        """A recipe's text."""
+        return _json(await self.recipes.read(request.query_params.get("name", "")))
+
+    async def save_recipe(self, request: Request) -> Response:
+        """Replace a recipe, on condition that it is as it was read."""
+        changed = await body_of(request, Edited)
+        return _json(await self.recipes.save(changed.name, changed.text, changed.etag))
+
+    async def try_recipe(self, request: Request) -> Response:
+        """Process one document by a changed recipe."""
+        tried = await body_of(request, Tried)
+        told = await self.recipes.try_on(tried.name, tried.text, tried.key)
+        self.index.hurry()
+        return _json(told)
+
+    async def compare(self, request: Request) -> Response:
+        """Two recipes on the documents that both have processed."""
+        asked = request.query_params
+        rows = self.index.watch().rows
+        return _json(await asyncio.to_thread(compared, rows, asked.get("old", ""), asked.get("new", "")))
+
+    async def difference(self, request: Request) -> Response:
+        """Two results, word by word."""
+        asked = request.query_params
+        return _json(await self.recipes.difference(asked.get("old", ""), asked.get("new", "")))
+
+    async def raw(self, request: Request) -> Response:
+        """A picture or PDF as it is; nothing else that a browser could take for a page of this console."""
+        stored = await self.documents.stored(request.query_params.get("key", ""))
+        media = media_type(stored.body)
+        if media is None:
+            raise UnknownError("only pictures and PDFs are shown as they are")
+        return Response(stored.body, media_type=media)
+
+    async def download(self, request: Request) -> Response:
+        """An object whole, to be kept as a file: never shown."""
+        key = request.query_params.get("key", "")
+        stored = await self.documents.stored(key)
+        name = quote(key.rpartition("/")[2], safe="")
+        headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
+        return Response(stored.body, media_type="application/octet-stream", headers=headers)
+
+    async def upload(self, request: Request) -> Response:
+        """Take a document that was dropped."""
+        asked = request.query_params
+        told = await self.actions.upload(asked.get("recipe", ""), asked.get("path", ""), request.stream())
+        return _json(told, _BAD if told["problem"] else 200)
+
+    async def replay(self, request: Request) -> Response:
+        """Run documents again."""
+        selected = await body_of(request, Selected)
+        rows = selected.of(self.index.watch().rows)
+        return _json(self.actions.replay(rows, selected.agreed, rerun=selected.rerun).told())
+
+    async def cancel(self, request: Request) -> Response:
+        """Cancel jobs that are under way."""
+        selected = await body_of(request, Selected)
+        rows = [row for row in selected.of(self.index.watch().rows) if row.state in OPEN_STATES]
+        return _json(self.actions.cancel(rows, selected.agreed).told())
+
+
+def build_app(pages: Pages) -> Starlette:
+    """The application, without its guard."""
+    return Starlette(
+        routes=[
+            Route("/", lambda _: FileResponse(STATIC / "index.html"), methods=["GET"]),
+            Route("/api/overview", pages.overview, methods=["GET"]),
+            Route("/api/jobs", pages.jobs, methods=["GET"]),
+            Route("/api/failures", pages.failures, methods=["GET"]),
+            Route("/api/story", pages.story, methods=["GET"]),
+            Route("/api/shown", pages.shown, methods=["GET"]),
+            Route("/api/recipes", pages.recipe_names, methods=["GET"]),
+            Route("/api/recipe", pages.recipe, methods=["GET"]),
+            Route("/api/recipe", pages.save_recipe, methods=["PUT"]),
+            Route("/api/trial", pages.try_recipe, methods=["POST"]),
+            Route("/api/compare", pages.compare, methods=["GET"]),
+            Route("/api/difference", pages.difference, methods=["GET"]),
+            Route("/api/upload", pages.upload, methods=["PUT"]),
+            Route("/api/replay", pages.replay, methods=["POST"]),
+            Route("/api/cancel", pages.cancel, methods=["POST"]),
+            Route("/content/raw", pages.raw, methods=["GET"]),
+            Route("/content/download", pages.download, methods=["GET"]),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        exception_handlers={
+            UnknownError: _answering(_NOT_FOUND),
+            ChangedError: _answering(_CONFLICT),
+            TooLargeError: _answering(_TOO_LARGE),
+            CommandError: _answering(_BAD),
+            BackburnerError: _answering(_UNREACHED),
+            404: lambda _request, _error: PlainTextResponse("There is nothing at this address.\n", _NOT_FOUND),
+        },
+    )
+
+
+def _answering(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(_: Request, error: Exception) -> Response:
+        return _json({"problem": str(error)}, status)
+
+    return answer
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

@@ -1,0 +1,150 @@
+"""One document: its story, its source and its result, as the page shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from backburner.errors import JobError
+from backburner.ledger.keys import FAILED, INBOX, RESULTS
+from backburner.ledger.records import ErrorRecord, OpenRecord, RunRecord
+from backburner.ports import TooLargeError
+from backburner_cli.errors import CommandError
+from backburner_cli.operator.remedies import REMEDIES
+from backburner_cli.operator.show import standing, story_of_document
+from backburner_cli.operator.uploads import describe
+
+if TYPE_CHECKING:
+    from backburner.ports import Stored
+    from backburner_cli.console.rows import Row
+    from backburner_cli.operator.session import Records
+
+MAX_TEXT_CHARS = 500_000
+"""More of a text is not sent to the page: it can be fetched whole."""
+MAX_READ_BYTES = 64 * 1024 * 1024
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+)
+_WEBP = (b"RIFF", b"WEBP")
+_SHOWN = (INBOX, RESULTS, FAILED)
+
+
+class UnknownError(CommandError):
+    """There is no such thing in the bucket."""
+
+
+def media_type(body: bytes) -> str | None:
+    """What a browser can show as it is, told by its first bytes, whatever its name; None for everything else."""
+    for signature, kind in _SIGNATURES:
+        if body.startswith(signature):
+            return kind
+    return "image/webp" if (body[:4], body[8:12]) == _WEBP else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Documents:
+    """Reads what stands in the bucket about one document."""
+
+    records: Records
+
+    async def story(self, key: str) -> dict[str, Any]:
+        """Its timeline, and what its records say. Raises `CommandError` where nothing is known of it."""
+        _require(key, (INBOX,))
+        story = await story_of_document(self.records, key)
+        timeline = [{"at": at.isoformat(), "what": what} for at, what in story.timeline()]
+        told = _empty(key) | {"timeline": timeline}
+        for record in story.records:
+            told["notes"] = record.source.notes or told["notes"]
+            if isinstance(record, OpenRecord):
+                told["standing"] = standing(record)
+            elif isinstance(record, RunRecord):
+                told["result_key"] = record.result_key
+                told["details"] |= {name: str(value) for name, value in describe(record).items()}
+            elif isinstance(record, ErrorRecord):
+                told["failure"] = _failure(record)
+                told["details"] |= {name: str(value) for name, value in describe(record).items()}
+        return told
+
+    async def failure(self, key: str) -> str | None:
+        """What an error record says of a document, None where there is none that can be read."""
+        _require(key, (INBOX,))
+        story = await story_of_document(self.records, key)
+        return next((record.message for record in story.records if isinstance(record, ErrorRecord)), None)
+
+    async def shown(self, key: str) -> dict[str, Any]:
+        """An object for the page: `kind` is picture, pdf or text; of a document of another format, the text in it.
+
+        `text` is cut where it is long; `problem` says why there is none.
+        """
+        told: dict[str, Any] = {"key": key, "kind": "text", "text": None, "problem": None, "is_cut": False, "notes": []}
+        try:
+            stored = await self.stored(key)
+        except TooLargeError as error:
+            return told | {"problem": f"It has {error.size_bytes:,} bytes: too many to show here."}
+        told |= {"size_bytes": stored.size_bytes, "etag": stored.etag}
+        media = media_type(stored.body)
+        if media is not None:
+            return told | {"kind": "pdf" if media == "application/pdf" else "picture"}
+        return told | (await self._text_of(key, stored))
+
+    async def stored(self, key: str) -> Stored:
+        """A document, a result or an error record. Raises `UnknownError`, or `TooLargeError`."""
+        _require(key, _SHOWN)
+        stored = await self.records.bucket.get(key, MAX_READ_BYTES)
+        if stored is None:
+            raise UnknownError(f"{key} is not in the bucket (any more)")
+        return stored
+
+    async def _text_of(self, key: str, stored: Stored) -> dict[str, Any]:
+        """Results are written in UTF-8; what was uploaded is read as the functions read it."""
+        notes: list[str] = []
+        if key.startswith(INBOX):
+            try:
+                extracted = await self.records.extractor.extract(stored.body, key)
+            except JobError as error:
+                return {"problem": f"{error.reason}: {error}"}
+            text, notes = extracted.text, list(extracted.notes)
+        else:
+            text = stored.body.decode(errors="replace")
+        return {"text": text[:MAX_TEXT_CHARS], "is_cut": len(text) > MAX_TEXT_CHARS, "notes": notes}
+
+
+def by_row(row: Row) -> dict[str, Any]:
+    """The story of a document that has no record any more: what the journal says of its last run."""
+    told = [(row.uploaded_at, "uploaded")]
+    if row.finished_at is not None:
+        why = f": {row.reason}" if row.reason else ""
+        told.append((row.finished_at, f"run {row.run} ended: {row.state}{why} (from the journal)"))
+    timeline = [{"at": datetime.fromtimestamp(at, UTC).isoformat(), "what": what} for at, what in told]
+    return _empty(row.key) | {"timeline": timeline}
+
+
+def _empty(key: str) -> dict[str, Any]:
+    return {
+        "key": key,
+        "timeline": [],
+        "standing": None,
+        "failure": None,
+        "result_key": None,
+        "notes": [],
+        "details": {},
+    }
+
+
+def _failure(record: ErrorRecord) -> dict[str, Any]:
+    return {
+        "reason": str(record.reason),
+        "message": record.message,
+        "remedy": REMEDIES[record.reason],
+        "partial_text": record.partial_text and record.partial_text[:MAX_TEXT_CHARS],
+    }
+
+
+def _require(key: str, prefixes: tuple[str, ...]) -> None:
+    if not key.startswith(prefixes):
+        raise UnknownError(f"{key!r} is none of the keys that are shown here: {', '.join(prefixes)}")

@@ -1,0 +1,57 @@
+"""What holds the run back: places, budgets, pauses, dead letters. Read seldom, whoever asks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from backburner.errors import BackburnerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from backburner_cli.operator.session import OperatorSession
+
+EVERY_S = 10.0
+
+
+@dataclass
+class Limits:
+    """The governor's counters against the settings, as the commands tell them."""
+
+    session: OperatorSession
+    clock: Callable[[], float] = time.monotonic
+    problem: str | None = None
+    _read_at: float | None = None
+    _told: dict[str, Any] | None = None
+
+    async def told(self) -> dict[str, Any] | None:
+        """For the page; None until they could be read once."""
+        now = self.clock()
+        if self._read_at is None or now - self._read_at >= EVERY_S:
+            self._read_at = now
+            try:
+                self._told, self.problem = await self._read(), None
+            except BackburnerError as error:
+                self.problem = str(error)
+        return self._told
+
+    async def _read(self) -> dict[str, Any]:
+        counters, _ = await self.session.core.governor.counters()
+        settings, held = self.session.settings, counters.reserved.values()
+        return {
+            "places_in_use": counters.in_flight,
+            "places": settings.max_in_flight,
+            "tokens_today": counters.tokens,
+            "tokens_reserved": sum(each.tokens for each in held),
+            "daily_tokens": settings.daily_tokens,
+            "cost_today": counters.cost,
+            "cost_reserved": sum(each.cost for each in held),
+            "daily_cost": settings.daily_cost,
+            "pauses": [
+                {"concerns": name, "why": pause.why, "next_probe": pause.next_probe.isoformat()}
+                for name, pause in counters.pauses.items()
+            ],
+            "dead_letters": await self.session.cloud.dead.count(),
+        }

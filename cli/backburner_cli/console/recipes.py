@@ -1,0 +1,174 @@
+"""Recipes on the page: read, changed, tried on one document, and two of them compared.
+
+A trial goes the way of every document: the changed text is put as the recipe `NAME-trial`, and a copy of the document
+into its folder. So it is made by the deployment's own functions and key, counts against its limits, and stays.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from backburner.documents.recipes import MAX_RECIPE_BYTES, parse, source_text
+from backburner.errors import JobError, RetryLaterError
+from backburner.ledger.keys import DEFAULT_RECIPE, INBOX, RECIPES, recipe_keys
+from backburner.ports import ABSENT, ConflictError, TooLargeError
+from backburner_cli.console.actions import ChangedError, key_of
+from backburner_cli.console.documents import UnknownError
+from backburner_cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from backburner.ports import Bucket, Stored
+    from backburner_cli.console.documents import Documents
+    from backburner_cli.console.rows import Row
+
+TRIAL = "-trial"
+MAX_PAIRS = 500
+MAX_WORDS = 5_000
+"""Of each text that is compared: the time grows with their product."""
+_WORD = re.compile(r"\S+\s*|\s+")
+_TRIES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipes:
+    """The recipes of a bucket."""
+
+    bucket: Bucket
+    documents: Documents
+
+    async def names(self) -> list[str]:
+        """Those that uploads can take: the files, and the one that is built in."""
+        keys = [key async for key, _ in self.bucket.listed(RECIPES) if key.endswith(".md")]
+        return sorted({*(key.removeprefix(RECIPES).removesuffix(".md") for key in keys), DEFAULT_RECIPE} - {""})
+
+    async def read(self, name: str) -> dict[str, Any]:
+        """A recipe's text and ETag; no ETag for the built-in one. Raises `UnknownError`."""
+        _, stored = await self._stored(name)
+        try:
+            text = source_text(name, stored.body if stored else None)
+        except JobError as error:
+            raise UnknownError(str(error)) from error
+        return {"name": name, "text": text, "etag": stored.etag if stored else ""}
+
+    async def save(self, name: str, text: str, etag: str) -> dict[str, Any]:
+        """Replace a recipe, or make one where `etag` is empty. Raises `ChangedError` where another stands there."""
+        body = _checked(name, text)
+        key, _ = await self._stored(name)
+        try:
+            new = await self.bucket.put(key, body, match=etag or ABSENT, content_type="text/markdown")
+        except ConflictError as error:
+            raise ChangedError(f"the recipe {name} was changed meanwhile: read it again, then change that") from error
+        return {"name": name, "text": text, "etag": new}
+
+    async def try_on(self, name: str, text: str, key: str) -> dict[str, Any]:
+        """Process a copy of one document by a changed recipe; its key and when it was put.
+
+        The same document with the same text again is the same job: it is not paid twice.
+        """
+        _check_name(name)
+        trial = name if name.endswith(TRIAL) else f"{name}{TRIAL}"
+        body = _checked(trial, text)
+        document = await self.documents.stored(key)
+        copy = key_of(trial, path_below_recipe(key))
+        place, _ = await self._stored(trial)
+        # Before the document, or that fails as unknown_recipe. One that stands there is put again, for its event.
+        is_new = await self._replace(place, body, "text/markdown")
+        await self._replace(copy, document.body, "application/octet-stream", again=is_new)
+        put = await self.bucket.head(copy)
+        return {"key": copy, "recipe": trial, "uploaded_at": put.last_modified.timestamp() if put else 0.0}
+
+    async def difference(self, old: str, new: str) -> dict[str, Any]:
+        """Two results, word by word: pieces that are the same, gone, or new."""
+        texts = [(await self.documents.stored(key)).body.decode(errors="replace") for key in (old, new)]
+        words = [_WORD.findall(text) for text in texts]
+        is_cut = any(len(each) > MAX_WORDS for each in words)
+        return {"pieces": pieces(words[0][:MAX_WORDS], words[1][:MAX_WORDS]), "is_cut": is_cut}
+
+    async def _stored(self, name: str) -> tuple[str, Stored | None]:
+        """Where a recipe stands, or would; and what stands there."""
+        _check_name(name)
+        keys = recipe_keys(name)
+        for key in keys:
+            try:
+                stored = await self.bucket.get(key, MAX_RECIPE_BYTES)
+            except TooLargeError as error:
+                raise CommandError(f"{key} has {error.size_bytes:,} bytes: too many for a recipe") from error
+            if stored is not None:
+                return key, stored
+        return keys[0], None
+
+    async def _replace(self, key: str, body: bytes, content_type: str, *, again: bool = False) -> bool:
+        """Put what does not stand there yet, or with `again` whatever stands there; whether it was put."""
+        for _ in range(_TRIES):
+            there = await self.bucket.get(key)
+            if there is not None and there.body == body and not again:
+                return False
+            try:
+                await self.bucket.put(key, body, match=there.etag if there else ABSENT, content_type=content_type)
+            except ConflictError:
+                continue
+            return True
+        raise RetryLaterError(f"{key} is being replaced by others again and again")
+
+
+def pieces(old: list[str], new: list[str]) -> list[tuple[str, str]]:
+    """What two lists of words have in common and what not, in order."""
+    found = list[tuple[str, str]]()
+    for what, first, last, from_, to in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if what == "equal":
+            found.append(("same", "".join(old[first:last])))
+            continue
+        if last > first:
+            found.append(("gone", "".join(old[first:last])))
+        if to > from_:
+            found.append(("new", "".join(new[from_:to])))
+    return found
+
+
+def compared(rows: Iterable[Row], old: str, new: str) -> dict[str, Any]:
+    """The documents that two recipes have both processed, matched by their paths; sums over those done by both."""
+    by_path: dict[str, dict[str, Row]] = {old: {}, new: {}}
+    for row in rows:
+        if row.recipe in by_path:
+            by_path[row.recipe][path_below_recipe(row.key)] = row
+    paths = sorted(by_path[old].keys() & by_path[new].keys())
+    pairs = [(path, by_path[old][path], by_path[new][path]) for path in paths]
+    both = [(one, other) for _, one, other in pairs if one.state == other.state == "done"]
+    return {
+        "documents": len(pairs),
+        "both_done": len(both),
+        "old": _sums([one for one, _ in both]),
+        "new": _sums([other for _, other in both]),
+        "pairs": [{"path": path, "old": one, "new": other} for path, one, other in pairs[:MAX_PAIRS]],
+    }
+
+
+def path_below_recipe(key: str) -> str:
+    """A document's path in its recipe's folder; of a file directly in `inbox/`, its name."""
+    below = key.removeprefix(INBOX)
+    return below.partition("/")[2] if "/" in below else below
+
+
+def _sums(rows: list[Row]) -> dict[str, Any]:
+    costs = [row.cost for row in rows if row.cost is not None]
+    return {"tokens": sum(row.tokens for row in rows), "cost": sum(costs) if costs else None}
+
+
+def _checked(name: str, text: str) -> bytes:
+    _check_name(name)
+    body = text.encode()
+    try:
+        parse(source_text(name, body))
+    except JobError as error:
+        raise CommandError(f"{error.reason}: {error}") from error
+    return body
+
+
+def _check_name(name: str) -> None:
+    if not name or "/" in name or len(name) > 200:  # noqa: PLR2004 - a document's path must find room beside it
+        raise CommandError("a recipe's name is one folder below inbox/: no slash, at most 200 characters")

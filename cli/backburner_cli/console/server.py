@@ -1,0 +1,125 @@
+"""Serve the console on 127.0.0.1 until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from backburner.ledger.keys import INBOX
+from backburner_cli.console.actions import Actions
+from backburner_cli.console.app import Pages, build_app
+from backburner_cli.console.documents import Documents
+from backburner_cli.console.guard import Guard
+from backburner_cli.console.index import JobIndex
+from backburner_cli.console.limits import Limits
+from backburner_cli.console.recipes import Recipes
+from backburner_cli.operator.session import Records
+
+if TYPE_CHECKING:
+    from backburner_cli.operator.session import OperatorSession
+
+HOST = "127.0.0.1"
+_BACKLOG = 128
+_STOP_LIMIT_S = 2
+Stop = Callable[[], None]
+"""Ends the server soon; to be called in its loop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where the console is; `token` opens it."""
+
+    port: int
+    token: str = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """What a browser is given."""
+        return f"http://{HOST}:{self.port}/?token={self.token}"
+
+
+async def serve(
+    session: OperatorSession, listener: socket.socket, deployment: str, ready: Callable[[Address, Stop], None]
+) -> None:
+    """Serve until Ctrl-C or a call of `Stop`; `ready` is called once it answers.
+
+    Raises `BackburnerError` where the bucket cannot be reached: before anything is served.
+    """
+    async for _ in session.cloud.bucket.listed(INBOX):
+        break
+    address = Address(port=listener.getsockname()[1], token=secrets.token_urlsafe(32))
+    index = JobIndex(bucket=session.cloud.bucket)
+    actions = Actions(session, index)
+    documents = Documents(records=_records(session))
+    pages = Pages(
+        deployment=deployment,
+        index=index,
+        documents=documents,
+        recipes=Recipes(bucket=session.cloud.bucket, documents=documents),
+        actions=actions,
+        limits=Limits(session),
+    )
+    guard = Guard(build_app(pages), address.port, address.token)
+    fresh = asyncio.create_task(index.keep_fresh())
+    try:
+        await _Server(guard, lambda stop: ready(address, stop)).serve(sockets=[listener])
+    finally:
+        fresh.cancel()  # Ctrl-C cancels this task too: it must not be swallowed here
+        await asyncio.gather(fresh, *actions.stop(), return_exceptions=True)
+
+
+def listening(port: int) -> socket.socket:
+    """A socket on this machine's own address; 0 takes a free port. Raises `OSError` where the port is in use."""
+    # Named as TCP, or asyncio leaves Nagle's algorithm on and every second answer is 40 ms late.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, guard: Guard, is_up: Callable[[Stop], None]) -> None:
+        quiet: dict[str, Any] = {
+            "access_log": False,
+            "log_config": None,
+            "log_level": "warning",
+            "server_header": False,
+        }
+        super().__init__(
+            uvicorn.Config(
+                guard, http="h11", ws="none", lifespan="off", timeout_graceful_shutdown=_STOP_LIMIT_S, **quiet
+            )
+        )
+        self._is_up = is_up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self._is_up(self._stop)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+
+def _records(session: OperatorSession) -> Records:
+    return Records(
+        settings=session.settings,
+        identity=session.cloud.identity,
+        bucket=session.cloud.bucket,
+        current_jobs=session.current_jobs,
+        extractor=session.cloud.extractor,
+        memory=session.cloud.memory,
+    )

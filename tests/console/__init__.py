@@ -1,0 +1,1 @@
+"""The console: over HTTP, its index, and in a real browser."""

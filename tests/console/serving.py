@@ -1,0 +1,75 @@
+"""A console in a thread of this process, and what a browser would send to it."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from backburner_cli.console.server import Address, Stop, listening, serve
+from backburner_cli.operator.session import run
+
+_LIMIT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A console that answers; `http` has its cookie, and sends what its page would send."""
+
+    address: Address
+    http: httpx2.Client
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"http://127.0.0.1:{self.address.port}"
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """What a question is answered, as JSON."""
+        answer = self.http.get(path, params=parameters)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def ready(self) -> Any:
+        """The overview, once the bucket has been read."""
+        return self.until(lambda told: told["is_ready"])
+
+    def until(self, holds: Any) -> Any:
+        """The overview, once something holds of it."""
+        for _ in range(600):
+            told = self.get("/api/overview")
+            if holds(told):
+                return told
+            threading.Event().wait(0.05)
+        raise AssertionError({name: value for name, value in told.items() if name != "bars"})
+
+
+@contextlib.contextmanager
+def served(environment: Mapping[str, str], deployment: str = "a test's deployment") -> Iterator[Served]:
+    """Serve a deployment while the block runs. The environment must be this process's own too: boto3 reads no other."""
+    listener, is_up = listening(0), threading.Event()
+    told: list[Any] = []
+
+    def ready(address: Address, stop: Stop) -> None:
+        told.extend((address, asyncio.get_running_loop(), stop))
+        is_up.set()
+
+    def work() -> None:
+        run(environment, lambda session: serve(session, listener, deployment, ready))
+
+    thread = threading.Thread(target=work, daemon=True)
+    with listener:
+        thread.start()
+        assert is_up.wait(_LIMIT_S), "the console did not start"
+        address, loop, stop = told
+        origin = f"http://127.0.0.1:{address.port}"
+        try:
+            with httpx2.Client(base_url=origin, headers={"origin": origin}, timeout=20) as http:
+                assert http.get("/", params={"token": address.token}).status_code == 200
+                yield Served(address, http)
+        finally:
+            loop.call_soon_threadsafe(stop)
+            thread.join(_LIMIT_S)

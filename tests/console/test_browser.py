@@ -1,0 +1,360 @@
+"""The console in a real browser. Skipped, with the way to get one, where there is no Chromium."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from console.serving import Served, served
+from handlers.conftest import deployments
+from support.browsers import MISSING, chromium
+from support.deployment import DOCUMENT
+from support.many_jobs import many_jobs
+from support.warm_deployment import WarmDeployment
+
+MANY = 100_000
+LIMIT_MS = 60_000
+PATIENCE_S = 20
+"""A machine that runs other tests meanwhile: benchmarks/console.py measures."""
+SCRIPT = "<img src=x onerror=document.title='pwned'><script>document.title='pwned'"
+expect.set_options(timeout=LIMIT_MS)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests here; for it, evil.example is this machine."""
+    with chromium("--host-resolver-rules=MAP evil.example 127.0.0.1") as found:
+        if found is None:
+            pytest.skip(MISSING)
+        yield found
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A page that shows a console over a deployment. Whatever runs a loop of its own runs in another thread."""
+
+    page: Page
+    console: Served
+    world: WarmDeployment
+    thread: ThreadPoolExecutor
+
+    def there(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Do something at the deployment: Playwright's own loop is in the way here."""
+        return self.thread.submit(work, *arguments).result()
+
+    def open(self, view: str = "#/") -> None:
+        """Open a view by its address."""
+        self.page.goto(f"{self.console.address.url}{view}")
+        expect(self.page.locator("#index-state")).to_contain_text("document")
+
+    def drop(self, path: Path) -> None:
+        """Drop a file or folder, as the desktop does."""
+        session = self.page.context.new_cdp_session(self.page)
+        data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+
+
+@contextmanager
+def _elsewhere(thread: ThreadPoolExecutor, manager: Any) -> Iterator[Any]:
+    """A block whose beginning and end run in another thread."""
+    value = thread.submit(manager.__enter__).result()
+    try:
+        yield value
+    finally:
+        thread.submit(manager.__exit__, None, None, None).result()
+
+
+@pytest.fixture
+def seat(browser: Browser, endpoint: str, cloud_clients: tuple[Any, Any]) -> Iterator[Seat]:
+    """A page over an empty deployment. It asks no other host, and nothing in it goes wrong."""
+    with ThreadPoolExecutor(1) as thread, _elsewhere(thread, deployments(endpoint, cloud_clients)) as make:
+        world = thread.submit(make).result()
+        with served(world.environment) as console:
+            context = browser.new_context(viewport={"width": 1280, "height": 860}, reduced_motion="reduce")
+            page = context.new_page()
+            page.set_default_timeout(LIMIT_MS)
+            asked: list[str] = []
+            wrong: list[str] = []
+            page.on("request", lambda request: asked.append(request.url))
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+            yield Seat(page, console, world, thread)
+            context.close()
+            own = (console.origin, "blob:", "chrome-extension:")  # the browser's own viewer of PDFs
+            assert [url for url in asked if not url.startswith(own)] == []
+            assert wrong == []
+
+
+def test_what_is_dropped_is_followed_until_its_result_is_shown(seat: Seat, tmp_path: Path) -> None:
+    """A folder keeps its tree, hidden files stay out; uploaded, running, done, and the text beside its source."""
+    folder = tmp_path / "contracts"
+    (folder / "2024").mkdir(parents=True)
+    (folder / "2024" / "lease & more.txt").write_text(DOCUMENT)
+    (folder / "b.txt").write_text(DOCUMENT)
+    (folder / ".hidden").write_text("no")
+    seat.world.recipe("summary")
+    seat.open("#/upload")
+    page, key = seat.page, "inbox/summary/contracts/2024/lease & more.txt"
+    expect(page.get_by_label("Recipe")).to_have_value("summary")
+    seat.drop(folder)
+    expect(page.locator(".uploads li")).to_have_count(2)
+    expect(page.get_by_text("2 documents of 2 uploaded; 0 ended")).to_be_visible()
+    assert seat.world.keys("inbox/") == [
+        "inbox/summary/contracts/2024/lease & more.txt",
+        "inbox/summary/contracts/b.txt",
+    ]
+    line = page.locator(".uploads li", has_text="lease & more")
+    expect(line).to_contain_text("not started yet")
+    seat.there(seat.world.submit, key)
+    expect(line).to_contain_text("running")
+    seat.there(seat.world.settle)
+    expect(line).to_contain_text("done")
+    line.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(key)
+    expect(page.get_by_role("region", name="Text of the source")).to_have_text(DOCUMENT)
+    expect(page.get_by_role("region", name="Text of the result")).to_have_text(str(seat.world.result(key)))
+    expect(page.locator(".timeline")).to_contain_text("done")
+    page.get_by_role("link", name="Overview").click()
+    expect(page.locator(".tile.done .number")).to_have_text("1")
+    expect(page.locator("svg .done")).to_have_count(60)
+
+
+def test_a_failure_is_run_again_after_its_number_was_agreed_to(seat: Seat) -> None:
+    """The remedy is shown; no is no; focus goes back; once it is done the failure is gone."""
+    key = "inbox/notes/harbour.txt"
+    seat.there(seat.world.process, key)
+    seat.open()
+    page = seat.page
+    page.get_by_role("link", name="Failures").click()
+    expect(page.get_by_text("upload recipes/NAME.md")).to_be_visible()
+    button = page.get_by_role("button", name="Run 1 document again…")
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Run 1 document again?")
+    expect(dialog).to_contain_text("bills each run")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+    assert seat.world.messages("pending") + seat.world.messages("backlog") == []
+    seat.world.recipe("notes")
+    button.click()
+    dialog.get_by_role("button", name="Run 1 document again").click()
+    expect(page.locator("#activity")).to_contain_text("1 of 1. 1 to run as new jobs")
+    seat.there(seat.world.settle)
+    expect(page.get_by_text("Nothing has failed.")).to_be_visible()
+    assert seat.world.result(key) is not None
+
+
+def test_a_job_is_cancelled_from_its_own_page(seat: Seat) -> None:
+    """The wish stands in its record."""
+    key = "inbox/harbour.txt"
+    seat.world.upload(key)
+    seat.there(seat.world.submit, key)
+    seat.open(f"#/document?key={key}")
+    seat.page.get_by_role("button", name="Cancel…").click()
+    seat.page.get_by_role("dialog").get_by_role("button", name="Cancel 1 job").click()
+    expect(seat.page.locator("#activity")).to_contain_text("1 cancelled at the next tick")
+    (record,) = seat.world.open_records(key)
+    assert record["cancelled_for"] == "cancelled"
+
+
+def test_a_hundred_thousand_rows_scroll_and_filter(seat: Seat) -> None:
+    """A few rows exist, whatever is in sight; from end to end by keyboard; a filter answers within a second."""
+    seat.there(lambda: many_jobs(seat.world, MANY, open_jobs=30))
+    total = seat.console.until(lambda told: told["documents"] >= MANY + 30)["documents"]
+    began = time.monotonic()
+    seat.open("#/documents")
+    page = seat.page
+    rows, scroller = page.locator(".space .row"), page.locator(".scroller")
+    expect(page.get_by_text(f"{total:,} documents").first).to_be_visible()
+    expect(rows.first).to_contain_text(re.compile(r"\.(pdf|txt)"))
+    assert time.monotonic() - began < PATIENCE_S
+    for share in (0.5, 1.0, 0.25):
+        scroller.evaluate(
+            "(node, share) => { node.scrollTop = (node.scrollHeight - node.clientHeight) * share; }", share
+        )
+        place = int(total * share)
+        near = page.locator(f'.row[data-at="{min(total - 1, place)}"]')
+        expect(near).to_contain_text(".pdf")
+        assert rows.count() < 80
+    page.locator(".row a").first.focus()
+    page.keyboard.press("End")
+    last = page.locator(f'.row[data-at="{total - 1}"] a')
+    expect(last).to_be_focused()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator('.row[data-at="1"] a')).to_be_focused()
+    began = time.monotonic()
+    page.get_by_label("Search").fill("lease-0999")
+    expect(page.get_by_role("status").filter(has_text="documents")).to_have_text(_matching(seat, "lease-0999"))
+    assert time.monotonic() - began < PATIENCE_S
+    assert rows.count() < 80
+    page.get_by_role("button", name="failed").click()
+    expect(page).to_have_url(re.compile("state=failed&text=lease-0999"))
+
+
+def _matching(seat: Seat, text: str) -> str:
+    return f"{seat.console.get('/api/jobs', text=text)['total']:,} documents"
+
+
+def test_what_users_have_made_is_text_and_nothing_else(seat: Seat) -> None:
+    """In the list, in a story, in a message, in a source; whatever a key or a document says."""
+    key = f"inbox/{SCRIPT}/{SCRIPT}.html"
+    seat.there(seat.world.process, key, f"<html><body>{SCRIPT}<p>Hello</p></body></html>")
+    seat.open("#/documents")
+    page = seat.page
+    page.get_by_role("link", name=SCRIPT).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(key)
+    expect(page.locator(".failure .message")).to_contain_text("<img")
+    page.get_by_role("link", name="Failures").click()
+    expect(page.locator(".examples")).to_contain_text(SCRIPT)
+    page.get_by_role("link", name="Overview").click()
+    expect(page.locator("table")).to_contain_text(SCRIPT)
+    assert "pwned" not in page.title()
+    assert page.locator("main img, main script").count() == 0
+
+
+class _Attack(BaseHTTPRequestHandler):
+    """Another local server, whose page asks the console with this browser's cookies."""
+
+    def do_GET(self) -> None:
+        """A page with nothing on it."""
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<title>another page</title>")
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+def test_another_page_of_the_same_browser_gets_nothing_and_changes_nothing(seat: Seat) -> None:
+    """From another port of this machine, from a name that points to it, in a frame."""
+    key = "inbox/notes/harbour.txt"
+    seat.there(seat.world.process, key)
+    seat.open()
+    origin, token, port = seat.console.origin, seat.console.address.token, seat.console.address.port
+    other = seat.page.context.new_page()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Attack) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        other.goto(f"http://127.0.0.1:{server.server_port}/")
+        asked = """async ([path, options]) => {
+            try { return (await fetch(path, options)).type } catch { return "refused" }
+        }"""
+        body = '{"keys": [], "agreed": 1}'
+        for options in (
+            {"method": "POST", "mode": "no-cors", "credentials": "include", "body": body},
+            {"method": "GET", "mode": "no-cors", "credentials": "include"},
+            {"method": "POST", "credentials": "include", "body": body},
+        ):
+            assert other.evaluate(asked, [f"{origin}/api/replay", options]) == "refused"
+        assert other.evaluate(asked, [f"{origin}/api/overview", {"credentials": "include"}]) == "refused"
+        server.shutdown()
+    refused = other.goto(f"http://evil.example:{port}/?token={token}")
+    assert refused is not None
+    assert refused.status == 403
+    assert "not the console's" in other.content()
+    other.close()
+    assert seat.world.messages("pending") + seat.world.messages("backlog") == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_view_passes_the_accessibility_checks(seat: Seat, scheme: Any) -> None:
+    """Names, roles, contrast, order: axe finds nothing, in either scheme."""
+    seat.there(lambda: many_jobs(seat.world, 300, open_jobs=12, errors_each=50))
+    seat.console.until(lambda told: told["states"].get("failed") and told["documents"] >= 312)
+    failed = seat.console.get("/api/jobs", state="failed", text=".pdf")["rows"][0]["key"]
+    page = seat.page
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    seat.open()
+    views = {
+        "#/": ".tile",
+        "#/recipes": "textarea",
+        "#/documents": ".space .row",
+        "#/failures": ".reason",
+        "#/upload": ".drop",
+    }
+    for view, sign in (views | {f"#/document?key={failed}": ".failure"}).items():
+        page.evaluate("hash => { location.hash = hash; }", view)
+        expect(page.locator(sign).first).to_be_visible()
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{view}: {found.generate_report()}"
+
+
+def test_the_keyboard_reaches_everything_and_is_told_where_it_is(seat: Seat) -> None:
+    """Skip link, navigation, focus on the content after each step; the chart tells its bars; a title for each view."""
+    seat.there(seat.world.process, "inbox/harbour.txt")
+    seat.open()
+    page = seat.page
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Documents", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    expect(page).to_have_title("Documents \N{EN DASH} Backburner")
+    page.go_back()
+    expect(page).to_have_title("Overview \N{EN DASH} Backburner")
+    chart = page.locator(".chart svg")
+    chart.focus()
+    page.keyboard.press("End")
+    expect(page.locator(".readout")).to_contain_text("1 done")
+    assert "token" not in page.url
+
+
+def test_a_changed_recipe_is_tried_on_one_document_before_it_is_saved(seat: Seat) -> None:
+    """The trial's text beside the present one, as one text with what changed; a mistake is told; then it is saved."""
+    seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
+    key = "inbox/notes/harbour.txt"
+    seat.there(seat.world.process, key)
+    seat.open("#/recipes?name=notes")
+    page = seat.page
+    text = page.get_by_label("Instructions and settings")
+    expect(text).to_have_value(re.compile("Summarise it"))
+    expect(page.get_by_label("Try it on")).to_have_value(key)
+    text.fill("---\nprice: {input: 1, output: 2}\nmax_output_tokens: 30\n---\nOne sentence.")
+    page.get_by_role("button", name="Try it…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Try it on 1 document").click()
+    expect(page.get_by_role("heading", name="The trial")).to_be_visible()
+    trial = "inbox/notes-trial/harbour.txt"
+    assert trial in seat.world.keys("inbox/")
+    seat.there(seat.world.submit, trial)
+    seat.there(seat.world.settle)
+    outcome = page.locator("section", has=page.get_by_role("heading", name="The trial"))
+    expect(outcome).to_contain_text(re.compile("done|failed"))
+    assert seat.world.text("recipes/notes.md") != text.input_value()
+    page.get_by_role("button", name="Save…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Save it").click()
+    expect(page.locator("#said")).to_have_text("Saved.")
+    assert seat.world.text("recipes/notes.md") == text.input_value()
+
+
+def test_two_recipes_are_compared_side_by_side(seat: Seat) -> None:
+    """What each came to, and the difference of a document's two results."""
+    seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
+    seat.world.recipe("terse", "price: {input: 2, output: 4}", "Summarise it.")
+    seat.there(seat.world.process, "inbox/notes/harbour.txt")
+    seat.there(seat.world.process, "inbox/terse/harbour.txt", f"{DOCUMENT} The council of Veldt has 12 members.")
+    seat.console.until(lambda told: told["states"].get("done") == 2)
+    seat.open("#/recipes?name=notes")
+    page = seat.page
+    page.get_by_label("Recipe to compare").select_option("terse")
+    expect(page.get_by_text("1 document in both, 1 done by both")).to_be_visible()
+    page.locator("summary", has_text="harbour.txt").click()
+    shown = page.get_by_role("region", name="Difference of the results")
+    expect(shown).to_contain_text("Veldt")
+    new = "".join(shown.locator("span, ins").all_text_contents())
+    assert new == seat.world.result("inbox/terse/harbour.txt")
+    assert Axe().run(page).violations_count == 0

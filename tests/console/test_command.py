@@ -1,0 +1,47 @@
+"""The command `console`, in a process of its own."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+
+from support import commands
+
+BACKBURNER = Path(sys.executable).with_name("backburner")
+
+
+def test_it_says_where_it_is_answers_there_and_ends_by_ctrl_c(cloud) -> None:
+    """On 127.0.0.1 alone; nothing but the address on standard output, and no traceback at its end."""
+    process = subprocess.Popen(
+        [BACKBURNER, "console", "--no-browser"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=commands.environment(cloud.environment),
+    )
+    assert process.stdout is not None
+    said = [process.stdout.readline(), process.stdout.readline()]
+    found = re.fullmatch(r"\s+(http://127\.0\.0\.1:\d+/)\?token=(\S{40,})\n", said[1])
+    assert found, said
+    with httpx2.Client(base_url=found[1], timeout=20) as http:
+        assert http.get("/", params={"token": found[2]}).status_code == 200
+        assert http.get("/api/overview").status_code == 200
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Jobs go on without the console" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_port_that_is_in_use_is_told(cloud) -> None:
+    """With what to do."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        shown = cloud.call("console", "--no-browser", "--port", str(taken.getsockname()[1]))
+    assert shown.exit_code == 2
+    assert "choose another" in shown.stderr

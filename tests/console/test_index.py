@@ -1,0 +1,215 @@
+"""The index behind the page: it tells what stands in the bucket, and reads only what has changed."""
+
+import pytest
+
+from backburner.errors import RetryLaterError
+from backburner.ledger.keys import JOURNAL, OPEN
+from backburner_cli.console.figures import added_up, overview
+from backburner_cli.console.index import INBOX_EVERY_S, WATCHED_S, JobIndex
+from backburner_cli.console.rows import Query, Row
+from support.fakes import Plan
+from support.system import System
+
+A, B, C = "inbox/a.txt", "inbox/notes/b.txt", "inbox/c.txt"
+
+
+@pytest.fixture
+def system() -> System:
+    """One document that is done, one that failed, one whose generation runs."""
+    system = System()
+    system.process(A, "a")
+    system.process(B, "b")
+    system.generator.default = Plan(runs_s=1e6)
+    system.upload(C, "c")
+    system.run(system.submit(C))
+    return system
+
+
+def index_of(system: System) -> JobIndex:
+    """An index on the system's clock."""
+    return JobIndex(bucket=system.bucket, clock=lambda: system.world.now().timestamp())
+
+
+def states(index: JobIndex) -> dict[str, str]:
+    """Every row's state, by key."""
+    return {row.key: row.state for row in index.snapshot.rows}
+
+
+def refreshed(system: System, index: JobIndex) -> int:
+    """Refresh; how many objects were read for it."""
+    before = index.reads
+    system.run(index.refresh())
+    return index.reads - before
+
+
+def test_every_document_has_one_row(system: System) -> None:
+    """By the journal, by its open record, or by the inbox alone."""
+    system.upload("inbox/new.txt", "new")
+    index = index_of(system)
+    assert not index.is_ready
+    refreshed(system, index)
+    assert index.is_ready
+    assert states(index) == {A: "done", B: "failed", C: "running", "inbox/new.txt": "unclaimed"}
+
+
+def test_only_what_has_changed_is_read_again(system: System) -> None:
+    """An open record whose ETag is another; an object of the journal once."""
+    index = index_of(system)
+    assert refreshed(system, index) == len(system.bucket.keys(OPEN)) + len(system.bucket.keys(JOURNAL))
+    version = index.snapshot.version
+    assert refreshed(system, index) == 0
+    assert index.snapshot.version == version
+    (key,) = system.bucket.keys(OPEN)
+    system.bucket.upload(key, system.bucket.objects[key].body.replace(b'"polls": 0', b'"polls": 1'))
+    assert refreshed(system, index) == 1
+    assert index.snapshot.version == version + 1
+
+
+def test_of_the_journal_only_the_last_days_are_listed_again(system: System) -> None:
+    """A day's lines that come late are still found; what is older was read once and for all."""
+    index = index_of(system)
+    refreshed(system, index)
+    day = system.bucket.keys(JOURNAL)[0].removeprefix(JOURNAL).partition("/")[0]
+    body = system.bucket.objects[system.bucket.keys(JOURNAL)[0]].body
+    system.bucket.upload(f"{JOURNAL}1999-01-01/000000-a.jsonl", body)
+    assert refreshed(system, index) == 0
+    system.bucket.upload(f"{JOURNAL}{day}/000000-a.jsonl", body)
+    assert refreshed(system, index) == 1
+
+
+def test_what_ended_without_a_line_is_looked_up_where_it_ended() -> None:
+    """A tick that died after its commit, or has not written its lines yet."""
+    system = System()
+    system.upload(A, "a")
+    system.run(system.submit(A))
+    index = index_of(system)
+    refreshed(system, index)
+    assert states(index) == {A: "running"}
+    system.settle()
+    for key in system.bucket.keys(JOURNAL):
+        system.bucket.remove(key)
+    refreshed(system, index)
+    assert states(index) == {A: "done"}
+
+
+def test_a_run_that_is_open_comes_before_what_has_ended() -> None:
+    """A failed document that is run again runs; when that ended, its line is what is told."""
+    system = System()
+    system.process(B, "b")
+    index = index_of(system)
+    refreshed(system, index)
+    assert states(index) == {B: "failed"}
+    system.generator.default = Plan(runs_s=1e3)
+    system.upload("recipes/notes.md", "Say it.")
+    system.run(system.parts().replayer.replay(B))
+    system.run(system.tick())
+    refreshed(system, index)
+    assert states(index) == {B: "running"}
+    system.settle()
+    refreshed(system, index)
+    assert states(index) == {B: "done"}
+
+
+def test_the_inbox_is_listed_seldom_unless_there_is_a_hurry(system: System) -> None:
+    """Documents without a job are the only ones that are learnt from it; one that is claimed is no more among them."""
+    index = index_of(system)
+    refreshed(system, index)
+    system.upload("inbox/new.txt", "new")
+    refreshed(system, index)
+    assert "inbox/new.txt" not in states(index)
+    index.hurry()
+    refreshed(system, index)
+    assert states(index)["inbox/new.txt"] == "unclaimed"
+    system.run(system.submit("inbox/new.txt"))
+    refreshed(system, index)
+    assert states(index)["inbox/new.txt"] == "running"
+    system.upload("inbox/newer.txt", "new")
+    system.world.later(INBOX_EVERY_S)
+    refreshed(system, index)
+    assert states(index)["inbox/newer.txt"] == "unclaimed"
+
+
+def test_what_cannot_be_read_stops_nothing_and_is_not_read_again(system: System) -> None:
+    """A damaged record, a line of rubbish."""
+    job = "f" * 32
+    system.bucket.upload(f"{OPEN}{job}.1.json", b"{")
+    system.bucket.upload(f"{OPEN}readme.txt", b"mine")
+    system.bucket.upload(f"{JOURNAL}2031-01-01/000000-x.jsonl", b"rubbish\n[[[\n")
+    index = index_of(system)
+    refreshed(system, index)
+    assert states(index) == {A: "done", B: "failed", C: "running"}
+    assert refreshed(system, index) == 0
+
+
+def test_a_store_that_does_not_answer_is_told_and_asked_again(system: System) -> None:
+    """What was known stays on the page."""
+
+    class Refusing:
+        """A bucket that is out of order."""
+
+        def listed(self, prefix: str, after: str = ""):
+            raise RetryLaterError(f"no answer for {prefix}{after}")
+
+    index = index_of(system)
+    refreshed(system, index)
+    index.bucket = Refusing()
+    system.run(index.try_refresh())
+    assert "no answer" in (index.problem or "")
+    assert states(index)[A] == "done"
+    index.bucket = system.bucket
+    system.run(index.try_refresh())
+    assert index.problem is None
+
+
+def test_nothing_is_asked_while_nobody_looks(system: System) -> None:
+    """The bucket bills each listing."""
+    index = index_of(system)
+    assert index.is_watched is False
+    index.watch()
+    assert index.is_watched is True
+    system.world.later(WATCHED_S + 1)
+    assert index.is_watched is False
+
+
+def row(number: int, **more) -> Row:
+    """A row of a list."""
+    given = {"key": f"inbox/{number:06}.txt", "state": "done", "uploaded_at": 0.0, "finished_at": float(number)}
+    return Row(**(given | more))
+
+
+def test_a_filter_on_a_hundred_thousand_rows_keeps_its_order() -> None:
+    """By each of the orders; a filter that fits none is an empty list."""
+    rows = [
+        row(number, cost=number % 7 / 10, state="failed" if number % 10 == 0 else "done") for number in range(100_000)
+    ]
+    latest = Query(states=frozenset({"failed"})).of(rows)
+    assert (len(latest), latest[0].key, latest[-1].key) == (10_000, "inbox/099990.txt", "inbox/000000.txt")
+    dearest = Query(sort="cost", text="INBOX/0000").of(rows)
+    assert (len(dearest), dearest[0].cost) == (100, 0.6)
+    assert Query(prefix="inbox/zz").of(rows) == []
+
+
+@pytest.mark.parametrize("span", ["hour", "day", "week", "all"])
+def test_bars_hold_each_document_that_ended_in_the_span_once(span: str) -> None:
+    """Those of before are in none, and the newest is in the last."""
+    now = 1_900_000_000.0
+    rows = [row(0, finished_at=now - age_s) for age_s in (0, 59, 3000, 80_000, 500_000, 5_000_000)]
+    told = overview(added_up(rows), rows, span, now)
+    kept = {"hour": 3, "day": 4, "week": 5, "all": 6}[span]
+    assert sum(bar["done"] for bar in told["bars"]) == kept
+    assert told["bars"][-1]["done"] >= 1
+    assert told["span"]["start"] + told["span"]["width_s"] * len(told["bars"]) >= now
+
+
+def test_pace_and_time_left_follow_from_the_last_ten_minutes() -> None:
+    """Of what is open; nothing is told where nothing ended."""
+    now = 1_900_000_000.0
+    ended = [row(number, finished_at=now - 300 + number, lag_s=float(number)) for number in range(100)]
+    open_ones = [row(number, key=f"inbox/o{number}", state="running", finished_at=None) for number in range(40)]
+    everything = [*ended, *open_ones]
+    told = overview(added_up(everything), everything, "hour", now)
+    assert told["per_minute"] == pytest.approx(20)
+    assert told["left_s"] == pytest.approx(120)
+    assert told["span"]["lag_s"] == {"median": 50.0, "p95": 95.0}
+    nothing = overview(added_up(open_ones), open_ones, "hour", now)
+    assert (nothing["per_minute"], nothing["left_s"], nothing["span"]["lag_s"]) == (None, None, None)

@@ -1,0 +1,196 @@
+"""What the page is told, and what it changes, over HTTP."""
+
+import json
+
+from backburner.errors import Reason
+from backburner_cli.operator.remedies import REMEDIES
+from cli.cloud import DONE, FAILED, OPEN
+from support.system import BUCKET
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 16
+SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def listed(console, **asked) -> dict[str, str]:
+    """Keys and states, in order."""
+    return {row["key"]: row["state"] for row in console.get("/api/jobs", **asked)["rows"]}
+
+
+def change(console, path: str, **body):
+    """What a change is answered."""
+    answer = console.http.post(path, json=body)
+    return answer.status_code, answer.json()
+
+
+def test_the_run_is_told_at_a_glance(console) -> None:
+    """Counts by state, tokens, what ended when, places; bars add up to what has ended."""
+    told = console.ready()
+    assert told["states"] == {"done": 1, "failed": 1, "running": 1}
+    assert told["reasons"] == {"unknown_recipe": 1}
+    assert told["input_tokens"] > 0
+    assert told["limits"]["places_in_use"] == 1
+    assert told["limits"]["dead_letters"] == 0
+    everything = console.get("/api/overview", span="all")
+    assert sum(bar["done"] + bar["failed"] for bar in everything["bars"]) == 2
+    assert console.http.get("/api/overview", params={"span": "century"}).status_code == 400
+
+
+def test_the_list_is_filtered_sorted_and_cut_into_stretches(console) -> None:
+    """As `backburner jobs` lists them."""
+    console.ready()
+    assert listed(console, sort="key", reverse="false") == {DONE: "done", FAILED: "failed", OPEN: "running"}
+    assert listed(console, state=["failed", "done"], sort="key", reverse="false") == {DONE: "done", FAILED: "failed"}
+    assert listed(console, reason="unknown_recipe") == {FAILED: "failed"}
+    assert listed(console, recipe="nosuch") == {FAILED: "failed"}
+    assert listed(console, prefix="inbox/o") == {OPEN: "running"}
+    assert listed(console, text="OPEN") == {OPEN: "running"}
+    assert listed(console, key=[DONE, OPEN], sort="key", reverse="true") == {OPEN: "running", DONE: "done"}
+    second = console.get("/api/jobs", sort="key", reverse="false", offset=1, limit=1)
+    assert (second["total"], [row["key"] for row in second["rows"]]) == (3, [FAILED])
+
+
+def test_what_cannot_be_asked_is_told(console) -> None:
+    """What is wrong with it, and no traceback."""
+    for asked in ({"state": "lost"}, {"sort": "luck"}, {"offset": "-1"}, {"limit": "many"}, {"offset": "9" * 40}):
+        answer = console.http.get("/api/jobs", params=asked)
+        assert (answer.status_code, set(answer.json())) == (400, {"problem"}), asked
+
+
+def test_one_document_is_told_as_show_tells_it(console) -> None:
+    """Timeline, what became of it, what to do; source and result as they stand."""
+    console.ready()
+    done = console.get("/api/story", key=DONE)
+    assert done["row"]["state"] == "done"
+    assert done["timeline"][0]["what"].startswith("uploaded, 4 bytes")
+    assert "results/done.txt.md" in done["timeline"][-1]["what"]
+    assert console.get("/api/shown", key=DONE)["text"] == "done"
+    assert console.get("/api/shown", key=done["result_key"])["text"]
+    failed = console.get("/api/story", key=FAILED)["failure"]
+    assert failed["remedy"] == REMEDIES[Reason.UNKNOWN_RECIPE]
+    assert "running" in console.get("/api/story", key=OPEN)["standing"]
+
+
+def test_nothing_but_documents_and_their_outputs_is_shown(console) -> None:
+    """The ledger is no reading matter, and what is not there is told."""
+    for path in ("/api/story", "/api/shown", "/content/raw", "/content/download"):
+        for key in ("inbox/never.txt", "ledger/governor.json", "recipes/default.md", "", "../inbox/done.txt"):
+            answer = console.http.get(path, params={"key": key})
+            assert (answer.status_code in (400, 404), set(answer.json())) == (True, {"problem"}), (path, key)
+
+
+def test_pictures_and_pdfs_are_shown_as_they_are_and_nothing_else_is(console, cloud) -> None:
+    """A document that a browser would take for a page of ours comes as text, or as a file to keep."""
+    put = {"inbox/a.png": PNG, "inbox/b.pdf": b"%PDF-1.4\n", "inbox/c.html": SCRIPT.encode(), "inbox/d.svg": b"<svg/>"}
+    for key, body in put.items():
+        cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=body, ContentType="text/html")
+    raw = {key: console.http.get("/content/raw", params={"key": key}) for key in put}
+    assert {key: (answer.status_code, answer.headers["content-type"]) for key, answer in raw.items()} == {
+        "inbox/a.png": (200, "image/png"),
+        "inbox/b.pdf": (200, "application/pdf"),
+        "inbox/c.html": (404, "application/json"),
+        "inbox/d.svg": (404, "application/json"),
+    }
+    assert console.get("/api/shown", key="inbox/a.png")["kind"] == "picture"
+    assert console.get("/api/shown", key="inbox/b.pdf")["kind"] == "pdf"
+    whole = console.http.get("/content/download", params={"key": "inbox/c.html"})
+    assert (whole.content, whole.headers["content-type"]) == (SCRIPT.encode(), "application/octet-stream")
+    assert whole.headers["content-disposition"].startswith("attachment;")
+
+
+def test_what_users_have_made_goes_out_as_json_only(console, cloud) -> None:
+    """A key, a message, a text: whatever it says, the answer is no markup."""
+    key = f"inbox/notes/{SCRIPT}.txt"
+    console.http.put("/api/upload", params={"recipe": "notes", "path": f"{SCRIPT}.txt"}, content=SCRIPT.encode())
+    assert key in cloud.keys("inbox/")
+    console.until(lambda _: console.get("/api/jobs", text="alert")["total"])
+    for path in ("/api/jobs", "/api/failures"):
+        answer = console.http.get(path)
+        assert answer.headers["content-type"] == "application/json"
+    assert console.get("/api/shown", key=key)["text"] == SCRIPT
+
+
+def test_failures_are_grouped_with_their_remedy_and_messages(console) -> None:
+    """As `backburner failed` groups them."""
+    console.ready()
+    (group,) = console.get("/api/failures")["reasons"]
+    assert (group["reason"], group["count"], group["remedy"]) == ("unknown_recipe", 1, REMEDIES[Reason.UNKNOWN_RECIPE])
+    (example,) = group["examples"]
+    assert (example["key"], "nosuch" in example["message"]) == (FAILED, True)
+
+
+def test_a_failure_is_run_again_once_somebody_agreed_to_how_many(console, cloud) -> None:
+    """The message for its next run is sent; what has changed since the count was shown is refused."""
+    console.ready()
+    cloud.take("pending")
+    status, told = change(console, "/api/replay", states=["failed"], agreed=2)
+    assert (status, "1 documents match by now, not 2" in told["problem"]) == (409, True)
+    assert cloud.take("backlog") == []
+    status, told = change(console, "/api/replay", states=["failed"], reasons=["unknown_recipe"], agreed=1)
+    assert (status, told["what"], told["total"]) == (200, "run again", 1)
+    over = console.until(lambda told: told["actions"][-1]["is_over"])
+    assert over["actions"][-1]["outcomes"] == {"to run again": 1}
+    (message,) = [json.loads(body) for body in cloud.take("backlog") + cloud.take("pending")]
+    assert (message["key"], message["run"]) == (FAILED, 2)
+
+
+def test_what_is_done_runs_again_only_if_that_was_asked_for(console) -> None:
+    """It is billed again."""
+    console.ready()
+    for rerun, said in ((False, "left alone: done"), (True, "to run again")):
+        change(console, "/api/replay", keys=[DONE], agreed=1, rerun=rerun)
+        told = console.until(lambda told: told["actions"][-1]["is_over"])
+        assert told["actions"][-1]["outcomes"] == {said: 1}
+
+
+def test_a_job_is_cancelled(console, cloud) -> None:
+    """The wish is in its record; what has ended is not counted."""
+    console.ready()
+    assert change(console, "/api/cancel", agreed=3)[0] == 409
+    assert change(console, "/api/cancel", agreed=1)[0] == 200
+    told = console.until(lambda told: told["actions"][-1]["is_over"])
+    assert told["actions"][-1]["outcomes"] == {"cancelled at the next tick": 1}
+    (record,) = cloud.keys("ledger/open/")
+    assert cloud.json(record)["cancelled_for"] == "cancelled"
+
+
+def test_a_change_that_is_not_clear_changes_nothing(console, cloud) -> None:
+    """A misspelt filter must not select everything."""
+    console.ready()
+    cloud.take("pending")
+    for body in (b"", b"[]", b"{", b'{"agreed": "1"}', b'{"agreed": 1, "everything": true}', b"[" * 100_000):
+        answer = console.http.post("/api/replay", content=body)
+        assert (answer.status_code, "problem" in answer.json()) == (400, True), body[:40]
+    assert cloud.take("backlog") + cloud.take("pending") == []
+
+
+def test_a_dropped_document_is_put_with_its_tree(console, cloud) -> None:
+    """Bytes as they came; the same again is skipped; in the list it has not started yet."""
+    body = bytes(range(256)) * 5000
+    for said in ("uploaded", "skipped: under way"):
+        answer = console.http.put("/api/upload", params={"recipe": "summary", "path": "2024/ä b.bin"}, content=body)
+        told = answer.json()
+        assert (answer.status_code, told["key"], told["upload"]) == (200, "inbox/summary/2024/ä b.bin", said)
+    assert cloud.s3.get_object(Bucket=BUCKET, Key="inbox/summary/2024/ä b.bin")["Body"].read() == body
+    console.until(lambda told: told["states"].get("unclaimed") == 1)
+    assert listed(console, state="unclaimed") == {"inbox/summary/2024/ä b.bin": "unclaimed"}
+
+
+def test_without_a_recipe_a_folder_is_not_taken_for_one(console, cloud) -> None:
+    """As `put` names them."""
+    for path, key in (("a.txt", "inbox/a.txt"), ("b/a.txt", "inbox/default/b/a.txt")):
+        answer = console.http.put("/api/upload", params={"recipe": "", "path": path}, content=b"text")
+        assert answer.json()["key"] == key
+        assert key in cloud.keys("inbox/")
+
+
+def test_what_cannot_be_a_key_is_told(console) -> None:
+    """Before anything is uploaded."""
+    for asked in ({"path": "a", "recipe": "a/b"}, {"path": ""}, {"path": "/"}, {"path": "a" * 1100}):
+        answer = console.http.put("/api/upload", params=asked, content=b"text")
+        assert (answer.status_code, "problem" in answer.json()) == (400, True), asked
+
+
+def test_recipes_that_uploads_can_take_are_listed(console, cloud) -> None:
+    """Those of the bucket, and the one that is built in."""
+    cloud.s3.put_object(Bucket=BUCKET, Key="recipes/lease.md", Body=b"Say it.")
+    assert console.get("/api/recipes")["recipes"] == ["default", "lease"]

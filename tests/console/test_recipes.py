@@ -1,0 +1,106 @@
+"""Recipes over HTTP: read, changed, tried on one document, compared."""
+
+from backburner_cli.console.recipes import TRIAL, compared, path_below_recipe, pieces
+from backburner_cli.console.rows import Row
+from cli.cloud import DONE
+from support.system import BUCKET
+
+TEXT = "Say it in five words."
+
+
+def put(console, **body):
+    """What saving is answered."""
+    answer = console.http.put("/api/recipe", json=body)
+    return answer.status_code, answer.json()
+
+
+def test_a_recipe_is_changed_only_as_it_was_read(console, cloud) -> None:
+    """A new one where none stands; what somebody else has changed meanwhile stays."""
+    assert put(console, name="lease", text=TEXT, etag="")[0] == 200
+    read = console.get("/api/recipe", name="lease")
+    assert read["text"] == TEXT
+    assert put(console, name="lease", text=TEXT + " Please.", etag=read["etag"])[0] == 200
+    for etag in ("", read["etag"]):
+        status, told = put(console, name="lease", text="Mine.", etag=etag)
+        assert (status, "changed meanwhile" in told["problem"]) == (409, True)
+    assert cloud.s3.get_object(Bucket=BUCKET, Key="recipes/lease.md")["Body"].read().decode() == TEXT + " Please."
+
+
+def test_the_built_in_recipe_can_be_read_and_replaced(console, cloud) -> None:
+    """It has no file until then."""
+    read = console.get("/api/recipe", name="default")
+    assert (read["etag"], bool(read["text"])) == ("", True)
+    assert put(console, name="default", text=TEXT, etag="")[0] == 200
+    assert "recipes/default.md" in cloud.keys("recipes/")
+
+
+def test_what_is_no_recipe_is_told_before_anything_is_written(console, cloud) -> None:
+    """The front matter's own words; names that are no folder; bodies that say too much."""
+    for name, text in (
+        ("a", "---\ntemprature: 1\n---\nSay it."),
+        ("a", ""),
+        ("a/b", TEXT),
+        ("", TEXT),
+        ("n" * 201, TEXT),
+    ):
+        status, told = put(console, name=name, text=text, etag="")
+        assert (status, set(told)) == (400, {"problem"}), (name, text)
+        trial = console.http.post("/api/trial", json={"name": name, "text": text, "key": DONE})
+        assert trial.status_code == 400, (name, text)
+    assert put(console, name="a", text=TEXT, etag="", force=True)[0] == 400
+    assert console.http.get("/api/recipe", params={"name": "nosuch"}).status_code == 404
+    assert cloud.keys("recipes/") == []
+    assert cloud.keys(f"inbox/a{TRIAL}") == []
+
+
+def test_a_trial_is_a_copy_under_a_recipe_of_its_own(console, cloud) -> None:
+    """The recipe in use stays; the same again changes nothing, another text tries again; what is not there is told."""
+    put(console, name="lease", text=TEXT, etag="")
+    body = {"name": "lease", "text": "Say it in six words.", "key": DONE}
+    first = console.http.post("/api/trial", json=body).json()
+    assert (first["key"], first["recipe"]) == ("inbox/lease-trial/done.txt", "lease-trial")
+    assert cloud.s3.get_object(Bucket=BUCKET, Key=first["key"])["Body"].read() == b"done"
+    assert cloud.s3.get_object(Bucket=BUCKET, Key="recipes/lease-trial.md")["Body"].read().decode() == body["text"]
+    assert console.get("/api/recipe", name="lease")["text"] == TEXT
+    before = {
+        key: cloud.s3.head_object(Bucket=BUCKET, Key=key)["LastModified"] for key in cloud.keys("inbox/lease-trial")
+    }
+    assert console.http.post("/api/trial", json=body).json() == first
+    assert before == {key: cloud.s3.head_object(Bucket=BUCKET, Key=key)["LastModified"] for key in before}
+    assert console.http.post("/api/trial", json=body | {"key": "inbox/never.txt"}).status_code == 404
+    assert console.http.post("/api/trial", json=body | {"key": "ledger/governor.json"}).status_code == 404
+
+
+def test_two_results_differ_word_by_word(console, cloud) -> None:
+    """Pieces that are the same, gone or new; together they are both texts."""
+    old, new = "The rent is 4200 crowns a month.", "The rent is 4300 crowns each month. Deposit: 10."
+    for key, text in (("results/a/x.md", old), ("results/b/x.md", new)):
+        cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode())
+    told = console.get("/api/difference", old="results/a/x.md", new="results/b/x.md")
+    assert ["gone", "4200 "] in told["pieces"]
+    assert ["new", "4300 "] in told["pieces"]
+    assert "".join(text for what, text in told["pieces"] if what != "new") == old
+    assert "".join(text for what, text in told["pieces"] if what != "gone") == new
+    assert pieces([], []) == []
+
+
+def test_two_recipes_are_compared_on_what_both_have_done() -> None:
+    """By the path below the recipe's folder; sums over those that both have done, and only those."""
+
+    def row(key: str, recipe: str, state: str, tokens: int, cost: float | None) -> Row:
+        return Row(key=key, recipe=recipe, state=state, input_tokens=tokens, cost=cost, uploaded_at=0.0)
+
+    rows = [
+        row("inbox/a/x/1.txt", "a", "done", 10, 0.1),
+        row("inbox/b/x/1.txt", "b", "done", 20, None),
+        row("inbox/a/2.txt", "a", "done", 100, 1.0),
+        row("inbox/b/2.txt", "b", "failed", 7, 0.7),
+        row("inbox/a/3.txt", "a", "done", 1000, 1.0),
+        row("inbox/c/1.txt", "c", "done", 1, 0.0),
+    ]
+    told = compared(rows, "a", "b")
+    assert (told["documents"], told["both_done"]) == (2, 1)
+    assert (told["old"], told["new"]) == ({"tokens": 10, "cost": 0.1}, {"tokens": 20, "cost": None})
+    assert [pair["path"] for pair in told["pairs"]] == ["2.txt", "x/1.txt"]
+    assert path_below_recipe("inbox/1.txt") == "1.txt"
+    assert compared(rows, "a", "nosuch")["documents"] == 0
