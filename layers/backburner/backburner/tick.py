@@ -82,7 +82,8 @@ class _Inflow:
         calls = [min(MAX_IN_BATCH, most - taken) for taken in range(0, most, MAX_IN_BATCH)][: self.receivers]
         batches = await asyncio.gather(*(self.queue.receive(call, 1) for call in calls))
         received = [message for batch in batches for message in batch]
-        self.receivers = _RECEIVERS if len(received) >= self.receivers * MAX_IN_BATCH else 1
+        if calls:
+            self.receivers = _RECEIVERS if len(received) == sum(calls) else 1
         return received
 
 
