@@ -1,5 +1,6 @@
 """The console in a real browser. Skipped, with the way to get one, where there is no Chromium."""
 
+import base64
 import re
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from fpdf import FPDF
 from playwright.sync_api import Browser, Page, expect
 
 from console.serving import Served, served
@@ -91,7 +93,7 @@ def seat(browser: Browser, endpoint: str, cloud_clients: tuple[Any, Any]) -> Ite
             page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
             yield Seat(page, console, world, thread)
             context.close()
-            own = (console.origin, "blob:", "chrome-extension:")  # the browser's own viewer of PDFs
+            own = (console.origin, "chrome:", "chrome-extension:")  # the browser's own viewer of PDFs
             assert [url for url in asked if not url.startswith(own)] == []
             assert wrong == []
 
@@ -223,6 +225,28 @@ def test_what_users_have_made_is_text_and_nothing_else(seat: Seat) -> None:
     expect(page.locator("table")).to_contain_text(SCRIPT)
     assert "pwned" not in page.title()
     assert page.locator("main img, main script").count() == 0
+
+
+def test_pictures_and_pdfs_are_shown_beside_the_result(seat: Seat) -> None:
+    """As they are: a picture that is drawn, a PDF in the browser's own viewer."""
+    picture = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGNY4cgFRAwQCgAdGgPNC7x7+gAAAABJRU5ErkJggg=="
+    )
+    page = FPDF()
+    page.add_page()
+    page.set_font("Helvetica", size=12)
+    page.cell(0, 10, "The rent is 4200 crowns.")
+    seat.world.upload("inbox/notes/scan.png", picture)
+    seat.world.recipe("notes")
+    seat.there(seat.world.process, "inbox/notes/lease.pdf", bytes(page.output()))
+    seat.open("#/document?key=inbox/notes/scan.png")
+    drawn = seat.page.get_by_role("img", name="The document inbox/notes/scan.png")
+    expect(drawn).to_be_visible()
+    assert drawn.evaluate("async image => { await image.decode(); return image.naturalWidth; }") == 2
+    with seat.page.expect_request(lambda request: request.url.startswith("chrome-extension:")):
+        seat.page.evaluate("location.hash = '#/document?key=inbox/notes/lease.pdf'")
+    expect(seat.page.get_by_role("region", name="Text of the result")).to_contain_text("4200")
+    expect(seat.page.locator("iframe[title='The document inbox/notes/lease.pdf']")).to_be_visible()
 
 
 class _Attack(BaseHTTPRequestHandler):

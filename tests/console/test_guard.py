@@ -58,6 +58,18 @@ def test_the_key_in_the_address_becomes_a_cookie_that_no_script_and_no_other_sit
     assert raw(console, "GET", f"/api/overview?token={console.address.token}", cookie="") == 403
 
 
+def test_what_the_browser_is_started_with_opens_the_page_once(console) -> None:
+    """Other users of the machine can read command lines: they find it used."""
+    with httpx2.Client(base_url=console.origin) as browser:
+        answer = browser.get(console.address.url_once)
+        assert answer.status_code == 200
+        assert console.address.ticket not in answer.headers["set-cookie"]
+        assert browser.get("/api/overview").status_code == 200
+    with httpx2.Client(base_url=console.origin) as other:
+        assert other.get(console.address.url_once).status_code == 403
+        assert other.get(console.address.url).status_code == 200
+
+
 def test_another_name_that_points_here_is_refused(console) -> None:
     """DNS rebinding: the browser believes it asks its own site."""
     port = console.address.port

@@ -32,7 +32,7 @@ def open_console(environment: Mapping[str, str], deployment: str, port: int | No
         out.print(f"  {address.url}", markup=False)
         err.print("Whoever has this address can change what you can. Press Ctrl-C to stop.", style="dim")
         if shows_browser and _has_browser():
-            webbrowser.open(address.url)
+            webbrowser.open(address.url_once)
 
     with listener:
         run(environment, lambda session: serve(session, listener, deployment, ready))

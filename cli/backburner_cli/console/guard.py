@@ -7,7 +7,7 @@ request of theirs by Sec-Fetch-Site, a change also by its Origin, and whoever la
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import MutableHeaders
@@ -46,6 +46,8 @@ class Guard:
     app: ASGIApp
     port: int
     token: str
+    ticket: list[str] = field(default_factory=list)
+    """Opens the page once in the token's place: for a browser's command line, which other users can read."""
 
     @property
     def cookie(self) -> str:
@@ -68,14 +70,21 @@ class Guard:
         await (refused or self.app)(scope, receive, guarded)
 
     def _is_entry(self, request: Request) -> bool:
-        """Whether it opens the page with the key that was printed."""
-        given = request.query_params.get("token", "")
-        is_page = request.scope["path"] == "/" and request.method in READING
-        return is_page and secrets.compare_digest(given.encode(), self.token.encode())
+        """Whether it opens the page with the key that was printed, or for the first time with the ticket."""
+        given = request.query_params.get("token", "").encode()
+        if request.scope["path"] != "/" or request.method not in READING or not self._is_own(request):
+            return False
+        if self.ticket and request.method == "GET" and secrets.compare_digest(given, self.ticket[0].encode()):
+            self.ticket.clear()
+            return True
+        return secrets.compare_digest(given, self.token.encode())
+
+    def _is_own(self, request: Request) -> bool:
+        return request.headers.get("host", "") in (f"127.0.0.1:{self.port}", f"localhost:{self.port}")
 
     def _refusal(self, request: Request, *, is_entry: bool) -> PlainTextResponse | None:
         host = request.headers.get("host", "")
-        if host not in (f"127.0.0.1:{self.port}", f"localhost:{self.port}"):
+        if not self._is_own(request):
             return _no("This address is not the console's.")
         if request.method not in READING | CHANGING:
             return _no("The console knows GET, POST and PUT.", _NOT_ALLOWED)

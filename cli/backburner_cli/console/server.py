@@ -37,11 +37,18 @@ class Address:
 
     port: int
     token: str = field(repr=False)
+    ticket: str = field(repr=False)
+    """Opens it once, instead of the token."""
 
     @property
     def url(self) -> str:
-        """What a browser is given."""
+        """What is printed."""
         return f"http://{HOST}:{self.port}/?token={self.token}"
+
+    @property
+    def url_once(self) -> str:
+        """What a browser is started with: other users can read command lines, and find it used."""
+        return f"http://{HOST}:{self.port}/?token={self.ticket}"
 
 
 async def serve(
@@ -53,7 +60,7 @@ async def serve(
     """
     async for _ in session.cloud.bucket.listed(INBOX):
         break
-    address = Address(port=listener.getsockname()[1], token=secrets.token_urlsafe(32))
+    address = Address(port=listener.getsockname()[1], token=secrets.token_urlsafe(32), ticket=secrets.token_urlsafe(32))
     index = JobIndex(bucket=session.cloud.bucket)
     actions = Actions(session, index)
     documents = Documents(records=_records(session))
@@ -65,7 +72,7 @@ async def serve(
         actions=actions,
         limits=Limits(session),
     )
-    guard = Guard(build_app(pages), address.port, address.token)
+    guard = Guard(build_app(pages), address.port, address.token, [address.ticket])
     fresh = asyncio.create_task(index.keep_fresh())
     try:
         await _Server(guard, lambda stop: ready(address, stop)).serve(sockets=[listener])
