@@ -13,6 +13,7 @@ BIN := .venv/bin
 UV := "$(CURDIR)/$(BIN)/uv"
 UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
 UV_SYNC := $(UV) sync --frozen --quiet --no-python-downloads --preview-features package-conflicts
+BROWSER := PATH="$(CURDIR)/$(BIN):$$PATH" timeout 240 sh scripts/browser.sh
 # What only the command needs is no part of the layer.
 COMMAND_ONLY := click jinja2 rich starlette uvicorn
 UV_EXPORT := $(UV) export --frozen --quiet --no-default-groups --no-emit-project --no-annotate --no-header \
@@ -60,7 +61,7 @@ commands: setup ## Write docs/commands.md, the reference of all commands, from t
 	$(BIN)/python scripts/command_reference.py
 
 browser: setup ## Install Chromium for the tests of the console, where this machine can get one
-	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/browser.sh
+	@$(BROWSER)
 
 console-pictures: setup ## Draw the pictures of the console in docs/images
 	$(BIN)/python scripts/console_pictures.py
@@ -69,9 +70,11 @@ up: setup ## Run it on this machine until Ctrl-C
 	$(BIN)/backburner up
 
 test: setup ## Run the tests: every promise, on a fixed selection of its cases where there are many
+	@$(BROWSER) || true
 	$(BIN)/pytest -n $(TEST_WORKERS) $(PYTEST_ARGS)
 
 test-deep: setup ## Run the tests with every history, crash point and example, and measure the branches they take
+	@$(BROWSER) || true
 	$(BIN)/pytest -n $(TEST_WORKERS) --deep --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 soak: setup ## Thousands of jobs under random kills and faults, for minutes; SOAK_ARGS="--jobs 500"

@@ -6,7 +6,7 @@ for name in chromium chromium-browser google-chrome google-chrome-stable; do
     exit 0
   fi
 done
-if playwright install chromium; then
+if timeout 100 playwright install chromium; then
   exit 0
 fi
 echo "Playwright could not download its Chromium; trying the system's package." >&2
