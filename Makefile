@@ -29,7 +29,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture commands up test test-deep soak bench-batch bench-folder documents-check rich-documents plant-bugs fuzz check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture commands up test test-deep soak bench-batch bench-folder bench-seat documents-check rich-documents plant-bugs fuzz check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -76,6 +76,9 @@ bench-batch: setup ## One batch of 50,000 lines: seconds, memory, calls a line; 
 
 bench-folder: setup ## `backburner run` over 3,000 documents, killed five times; BENCH_ARGS="--documents 300"
 	$(BIN)/python benchmarks/folder.py $(BENCH_ARGS)
+
+bench-seat: setup ## `jobs` and `watch` over 100,000 jobs: first paint, filters, memory; BENCH_ARGS="--jobs 20000"
+	$(BIN)/python benchmarks/seat.py $(BENCH_ARGS)
 
 documents-check: setup ## Compare our readers with independent ones on a folder of files; DIR=~/archive
 	@test -n "$(DIR)" || { echo "Name the folder: make documents-check DIR=~/archive" >&2; exit 2; }
