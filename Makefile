@@ -30,7 +30,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture browser console-pictures commands up test test-deep soak bench bench-looks bench-money bench-batch bench-folder bench-console documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture browser console-pictures commands up test test-deep soak bench bench-looks bench-money bench-batch bench-folder bench-seat bench-console documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -97,6 +97,9 @@ bench-folder: setup ## `backburner run` over 3,000 documents, killed five times;
 
 bench-console: setup ## The console over 100,000 jobs: first list, filters, memory; BENCH_ARGS="--jobs 10000"
 	$(BIN)/python benchmarks/console.py $(BENCH_ARGS)
+
+bench-seat: setup ## `jobs` and `watch` over 100,000 jobs: first paint, filters, memory; BENCH_ARGS="--jobs 20000"
+	$(BIN)/python benchmarks/seat.py $(BENCH_ARGS)
 
 documents-check: setup ## Compare our readers with independent ones on a folder of files; DIR=~/archive
 	@test -n "$(DIR)" || { echo "Name the folder: make documents-check DIR=~/archive" >&2; exit 2; }

@@ -1,6 +1,7 @@
 """A run of a document as commands list it: from the journal's line once it has ended, from its open record before."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -8,9 +9,16 @@ from backburner.errors import Reason
 from backburner.ledger.journal import Line
 from backburner.ledger.records import OpenRecord, State
 
+_SHOWN = {state: "running" if state is State.SUBMITTING else str(state) for state in State}
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of a document, as lists show it."""
+
+def shown_as(state: State) -> str:
+    """A job that is being submitted runs, as far as anybody who lists jobs cares."""
+    return _SHOWN[state]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
+    """A run of a document, as lists show it. There may be a hundred thousand, which are kept without their names."""
 
     key: str
     state: State
@@ -30,10 +38,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     result_key: str | None = None
 
+    def plain(self) -> dict[str, Any]:
+        """As JSON tells it, by the fields' names."""
+        told: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(self))
+        return told
+
     @property
     def shown_state(self) -> str:
-        """A job that is being submitted runs, as far as anybody who lists jobs cares."""
-        return "running" if self.state is State.SUBMITTING else str(self.state)
+        """Its state, as lists name it."""
+        return shown_as(self.state)
 
     @property
     def is_open(self) -> bool:

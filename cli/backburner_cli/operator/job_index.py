@@ -6,6 +6,7 @@ than before is read. A hundred thousand jobs that ended cost a page of a list fo
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import sqlite3
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _PAGE: Final = 1000
 """More open records than a page of a list are listed by the first digit of their names, all at once."""
 _TELL_EVERY: Final = 100
-_SHAPE: Final = int.from_bytes(hashlib.sha256(repr(Job.__struct_fields__).encode()).digest()[:3])
+_SHAPE: Final = int.from_bytes(hashlib.sha256(repr(("2", Job.__struct_fields__)).encode()).digest()[:3])
 """A file that was written for jobs of another shape is begun anew."""
 _DECODER: Final = msgspec.msgpack.Decoder(list[Job])
 
@@ -103,10 +104,7 @@ class JobIndex:
 
     async def refresh(self, progress: Progress) -> bool:
         """Read what is new; whether anything was."""
-        if self.kept is not None and not self._is_loaded:
-            self.entries = self.kept.read()
-        self._is_loaded = True
-        there = await self._listed()
+        there, _ = await asyncio.gather(self._listed(), self._load())
         gone = self.entries.keys() - there.keys()
         closed = [job for key in gone for job in self.entries.pop(key)[1] if key.startswith(OPEN)]
         wanted = [key for key, etag in there.items() if self.entries.get(key, ("",))[0] != etag]
@@ -148,6 +146,12 @@ class JobIndex:
                 self._unwritten[job.job_id, job.run] = ended_job(line_of(record))
 
         await at_once(each_of([job for job in closed if (job.job_id, job.run) not in written]), look)
+
+    async def _load(self) -> None:
+        """What was kept, read while the bucket lists."""
+        if self.kept is not None and not self._is_loaded:
+            self.entries = await asyncio.to_thread(self.kept.read)
+        self._is_loaded = True
 
     async def _listed(self) -> dict[str, str]:
         """Keys and ETags; open records first, since what ends meanwhile is then found in the journal."""

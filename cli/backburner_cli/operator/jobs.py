@@ -54,7 +54,7 @@ def jobs(environment: Mapping[str, str], wanted: Filter, page: Page, *, as_json:
     found = [job for job in everything if wanted.has(job)]
     listed = sorted_page(found, page.sort, reverse=page.reverse, limit=page.limit, page=page.number)
     if as_json:
-        print_json(totals(found) | {"page": page.number, "listed": msgspec.to_builtins(listed)})
+        print_json(totals(found) | {"page": page.number, "listed": [job.plain() for job in listed]})
         return
     table = Table("state", "document", "why", "tokens", "cost", "since", box=None, pad_edge=False)
     for column in table.columns[3:5]:

@@ -7,6 +7,7 @@ reading a record for each of 100,000 documents.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from backburner.errors import UnreadableError
 from backburner.ledger.records import OpenRecord, decode
 from backburner.maintenance.snapshot import at_once
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.job import shown_as
 from backburner_cli.operator.job_index import JobIndex, lines_in
 
 if TYPE_CHECKING:
@@ -54,7 +56,9 @@ class Filter:
 
     def has(self, job: Job) -> bool:
         """Whether a job passes."""
-        if not self.chosen.has(job.key) or (self.states and job.shown_state not in self.states):
+        if self.states and shown_as(job.state) not in self.states:
+            return False
+        if not self.chosen.has(job.key):
             return False
         if self.reasons and job.reason not in self.reasons:
             return False
@@ -115,8 +119,8 @@ def sorted_page(jobs: Iterable[Job], sort: str, *, reverse: bool, limit: int | N
 def totals(jobs: Sequence[Job]) -> dict[str, Any]:
     """Counts by state, tokens and cost."""
     states = dict[str, int]()
-    for job in jobs:
-        states[job.shown_state] = states.get(job.shown_state, 0) + 1
+    for state, count in Counter(job.state for job in jobs).items():
+        states[shown_as(state)] = states.get(shown_as(state), 0) + count
     costs = [job.cost for job in jobs if job.cost is not None]
     return {
         "jobs": len(jobs),

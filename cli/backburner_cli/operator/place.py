@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from backburner.ledger.keys import FOLDER
-from backburner.maintenance.audit import Counted
-from backburner.ports import Queue
 from backburner.settings import Settings, from_env
 from backburner_cli.operator.deployment import FOLDER_STATE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from backburner.maintenance.audit import Counted
     from backburner.memory.budget import MemoryBudget
-    from backburner.ports import Bucket, Extractor, Generator
+    from backburner.ports import Bucket, Extractor, Generator, Queue
     from backburner.wiring import Ports
     from backburner_cli.operator.folder_states import RunState
+
+    class CountedQueue(Queue, Counted, Protocol):
+        """A queue that can be counted, as an operator needs it."""
+
 
 FOLDER_QUEUES: Final = {
     "BACKBURNER_BUCKET": FOLDER,
@@ -30,10 +33,6 @@ FOLDER_QUEUES: Final = {
 }
 """What a folder has of its own."""
 _CHECKER: Final = "the checker's next tick"
-
-
-class CountedQueue(Queue, Counted, Protocol):
-    """A queue that can be counted, as an operator needs it."""
 
 
 @dataclass(frozen=True, kw_only=True)

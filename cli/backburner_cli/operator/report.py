@@ -140,7 +140,7 @@ def csv_of(listed: Iterable[Job]) -> str:
     lines = csv.writer(written)
     lines.writerow(columns)
     for job in listed:
-        told = msgspec.to_builtins(job)
+        told = job.plain()
         lines.writerow([_cell(told[name]) for name in columns])
     return written.getvalue()
 

@@ -3,36 +3,41 @@
 Commands that only read get a `Records`; those that change something get an `OperatorSession`, which has the core.
 """
 
+from __future__ import annotations
+
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from backburner.adapters.clock import SystemClock
 from backburner.capacity.limits import Counters
 from backburner.errors import BackburnerError, ConfigError
-from backburner.jobs.replay import Replayer
 from backburner.ledger.keys import GOVERNOR
 from backburner.ledger.ledger import Ledger
-from backburner.maintenance.audit import Auditor
-from backburner.maintenance.overview import OverviewReader
-from backburner.maintenance.snapshot import Progress
-from backburner.memory.budget import MemoryBudget
-from backburner.outcome.cancel import Canceller
 from backburner.outcome.current_job import CurrentJobs
-from backburner.ports import Bucket, Extractor
 from backburner.provider.answers import Answer, FailedCall
-from backburner.settings import Settings
-from backburner.wiring import Core, assemble
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.deployment import EXPORTED, FOLDER_STATE, HOW_TO_NAME
 from backburner_cli.operator.job_index import JobIndex, KeptEntries
 from backburner_cli.operator.place import Place, reached
 from backburner_cli.terminal import reach_remedy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from backburner.jobs.replay import Replayer
+    from backburner.maintenance.audit import Auditor
+    from backburner.maintenance.overview import OverviewReader
+    from backburner.maintenance.snapshot import Progress
+    from backburner.memory.budget import MemoryBudget
+    from backburner.outcome.cancel import Canceller
+    from backburner.ports import Bucket, Extractor
+    from backburner.settings import Settings
+    from backburner.wiring import Core
 
 T = TypeVar("T")
 _PRINTED = "backburner up prints them all; for a stack they are its outputs and parameters"
@@ -118,10 +123,14 @@ class OperatorSession:
     @property
     def overview(self) -> OverviewReader:
         """Counts documents by their state."""
+        from backburner.maintenance.overview import OverviewReader
+
         return OverviewReader(bucket=self.cloud.bucket, sweeper=self.core.tick.sweeper)
 
     def auditor(self, progress: Progress) -> Auditor:
         """Compares the bucket's lists, and tells how far they are read."""
+        from backburner.maintenance.audit import Auditor
+
         return Auditor(
             bucket=self.cloud.bucket,
             ledger=self.ledger,
@@ -163,6 +172,8 @@ def _plainly(environment: Mapping[str, str], work: Callable[[Place], Awaitable[T
 
 
 def _session(place: Place) -> OperatorSession:
+    from backburner.wiring import assemble  # slow to import, and nothing that only reads needs it
+
     nothing_starts_here = dataclasses.replace(place.settings, max_in_flight=0)
     core = assemble(nothing_starts_here, place.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
     return OperatorSession(settings=place.settings, cloud=place, core=core)

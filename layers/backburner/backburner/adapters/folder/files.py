@@ -43,7 +43,7 @@ def as_time(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def version_at(path: Path) -> Version | None:
+def version_at(path: Path | str) -> Version | None:
     """The version of a regular file, None where there is none; links to files are followed."""
     try:
         return _version(os.stat(path))  # noqa: PTH116 - the same call for files and descriptors
