@@ -71,24 +71,30 @@ class Submitter:
             current = await self.current_jobs.current(key, source, wanted.part_of if wanted else None)
             if current is None:
                 return Outcome.GONE
+            guard = None
             if wanted is None and source is not None and source.size_bytes <= SMALL_BYTES:
-                outcome = await self._first_run(current, hold, read_s)
+                first = replace(self._record(current, nothing_committed(current.job_id), 1), shows_overwrites=False)
+                guard = await self.messenger.guard(first)
+                outcome = await self._first_run(first, current, hold, guard=guard, read_s=read_s)
                 if outcome is not None:
                     return outcome
             committed = await self.ledger.committed(current.location, current.job_id)
             run = _run_to_open(current, committed, wanted)
             if run is None or await self.ledger.open_record(current.job_id, run):
                 return Outcome.KNOWN
-            return await self._open(self._record(current, committed, run), current, committed, hold, read_s)
+            record = self._record(current, committed, run)
+            if guard is None or run > 1:
+                guard = await self.messenger.guard(record)
+            return await self._open(record, current, committed, hold, guard=guard, read_s=read_s)
 
-    async def _first_run(self, current: CurrentJob, hold: Hold, read_s: float) -> Outcome | None:
+    async def _first_run(
+        self, record: OpenRecord, current: CurrentJob, hold: Hold, *, guard: str, read_s: float
+    ) -> Outcome | None:
         """Open run 1 as if nothing had ever been committed, and look whether that is so after the claim (ADR 17).
 
         The claim tells of nothing that was there and calls itself no ordinary run, until the look has shown it. None:
         it must be looked at first. So must every document whose text may be cut: texts of parts are not written twice.
         """
-        record = replace(self._record(current, nothing_committed(current.job_id), 1), shows_overwrites=False)
-        guard = await self.messenger.guard(record)
         plan = await self.planner.first(record, current, hold)
         if plan is None:
             return None
@@ -154,9 +160,8 @@ class Submitter:
                 await self.finisher.fail(self._record(current, committed, run), Reason.INTERNAL_ERROR, why)
 
     async def _open(
-        self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold, read_s: float
+        self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold, *, guard: str, read_s: float
     ) -> Outcome:
-        guard = await self.messenger.guard(record)
         plan = await self.planner.plan(record, current, committed, hold)
         match plan:
             case OneGeneration():
