@@ -29,6 +29,7 @@ class Rules:
     look_again_after_claim: bool = True
     look_again_after_superseding: bool = True
     assume_only_what_was_untouched: bool = True
+    claim_knows_nothing: bool = True
 
 
 @dataclass(frozen=True)
@@ -130,11 +131,18 @@ class Protocol:
     # ---- submit ----
 
     def submit(self, key: str, wanted: Message | None = None) -> Steps[None]:
-        """An upload event, or a message for a run that nobody has opened."""
+        """An upload event, or a message for a run that nobody has opened.
+
+        An event is taken for the first about its document: the run is claimed at once, and looked at after that. Only
+        where it was over by then, or cannot start, is it looked at before the claim.
+        """
         yield
         read_at = self.world.now
         version, uploaded_at = self.world.inbox[key]
         job = f"{key}@{version}"
+        has_room = not self.world.fault(0.2)
+        if wanted is None and has_room and not (yield from self.first_run(job, key, uploaded_at, read_at)):
+            return
         committed = yield from self.committed(key, job)
         run = committed.run_for_event(uploaded_at)
         if wanted and wanted.job == job and wanted.run > committed.last_run:
@@ -143,12 +151,33 @@ class Protocol:
             return
         found = bool(committed.done_etag or committed.error_etag)
         claim = Held(Record(job, run, key, uploaded_at, found=found), ABSENT)
-        if self.world.fault(0.2):  # no capacity
+        if not has_room:
             yield from self.hand_over(claim, 5, state="waiting", attempt=0)
             return
         mine = yield from self.hand_over(claim, LEASE)
         if mine and (not self.rules.look_again_after_claim or (yield from self.may_start(mine.record, read_at))):
             yield from self.create(mine)
+
+    def first_run(self, job: str, key: str, uploaded_at: int, read_at: float) -> Steps[bool]:
+        """Claim run 1 as if nothing had ever been committed, and start it if it is not over.
+
+        True: it is, and another is to be opened.
+        The claim says that something was found, until the look has shown that nothing was.
+        """
+        found = self.rules.claim_knows_nothing
+        mine = yield from self.hand_over(Held(Record(job, 1, key, uploaded_at, found=found), ABSENT), LEASE)
+        if mine is None:
+            return False
+        if not self.rules.look_again_after_claim:
+            yield from self.create(mine.with_changes(found=False))
+            return False
+        committed = yield from self.committed(key, job)
+        run = committed.run_for_event(uploaded_at)
+        if run == 1 and (self.world.now - read_at <= RECENT or not (yield from self.settled(mine.record))):
+            yield from self.create(mine.with_changes(found=bool(committed.done_etag or committed.error_etag)))
+        elif run != 1:
+            yield from self.settled(mine.record)
+        return run is not None and run > 1
 
     def may_start(self, record: Record, read_at: float) -> Steps[bool]:
         """Look once more, after the claim, whether the run is over: by now no other process can claim it.

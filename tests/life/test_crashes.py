@@ -79,7 +79,7 @@ SCENARIOS: dict[str, Callable[[System], None]] = {
 }
 
 _IDS = re.compile(r"(resp|batch_req)_[0-9a-f]+")
-AT_ONCE = {"in parts": 2, "in parts, one of which fails": 2, "called too long": 2, "a batch": 4}
+AT_ONCE = {"in parts": 3, "in parts, one of which fails": 2, "called too long": 2, "a batch": 4}
 """Where more than one create is under way at a time. Their lives are long: every fifth effect is enough."""
 
 

@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from backburner.adapters.metrics import report
+from backburner.capacity.limits import Standing
 from backburner.errors import UnreadableError
 from backburner.ledger.keys import output_location
 from backburner.maintenance.findings import Kind
@@ -131,11 +132,19 @@ def test_a_damaged_record_at_a_place_stops_only_its_document(body):
     system.upload("inbox/b.txt", "text")
     system.world.later(OLD_S)
     tick_later(system, 3601)
-    system.settle()
+    for _ in range(10):
+        tick_later(system, 60)
     assert system.result("inbox/b.txt")
     assert named(system) == {record}
     assert len(system.generator.made) == 2
     assert [(finding.kind, finding.key) for finding in audited(system).findings] == [(Kind.UNREADABLE, record)]
+    assert system.bucket.keys("ledger/open/") == []
+    assert system.held() == Standing()
+    system.bucket.remove(record)  # somebody has looked, and the message that was sent goes on by itself
+    system.world.later(301)
+    system.settle()
+    assert system.run_record("inbox/a.txt")["source"]["etag"] == system.bucket.objects["inbox/a.txt"].etag
+    assert len(system.generator.made) == 3
 
 
 def test_a_forbidden_record_or_journal_does_not_stop_an_audit():

@@ -7,9 +7,10 @@ open record is read after the counters and before the swap: whoever changes the 
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,6 +30,10 @@ MAX_NOTED = 64
 _LOOKS = 16
 """Records that one swap reads to that end; each swap notes about one name, so the reads are one a swap at most."""
 _MAX_KNOWN = 4096
+_RECENT_S = 10.0
+"""Counters that were read or written so lately are taken for those that stand: the swap is refused if they do not."""
+_REFUSED_S = 60.0
+"""After such a swap was refused others write too, and for so long the counters are read first."""
 
 T = TypeVar("T")
 Rebuild = Callable[[Bucket, bytes, datetime], Awaitable[Counters]]
@@ -56,6 +61,16 @@ class _Asked:
             self.error = error
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """The object as it was read or written, the store's time then, and this process's."""
+
+    body: bytes
+    etag: str
+    at: datetime
+    at_s: float
+
+
 @dataclass(kw_only=True)
 class SharedCounters:
     """The counters as one process sees them. Changes that are asked for at the same time go out in one swap.
@@ -76,6 +91,8 @@ class SharedCounters:
     _swapping: asyncio.Lock = field(default_factory=asyncio.Lock)
     _known: dict[str, Seen] = field(default_factory=dict)
     _along: list[Callable[[Counters], None]] = field(default_factory=list)
+    _last: _Seen | None = None
+    _read_first_until: float = -math.inf
 
     def take_along(self, change: Callable[[Counters], None]) -> None:
         """Make a change with the next swap that is made for another's sake; it may be lost."""
@@ -113,12 +130,27 @@ class SharedCounters:
         except (msgspec.DecodeError, RecursionError):
             stored, counters = await self._heal(stored)
         self.seen = counters
+        self._last = _Seen(stored.body, stored.etag, stored.read_at, self.clock.monotonic())
         return counters, stored.etag, stored.read_at
+
+    def _recent(self) -> _Seen | None:
+        """The object as this process knows it, if it is likely to stand there still."""
+        now_s, last = self.clock.monotonic(), self._last
+        is_recent = last is not None and now_s - last.at_s <= _RECENT_S and now_s >= self._read_first_until
+        return last if is_recent else None
+
+    async def _begun(self, guess: _Seen | None) -> tuple[Counters, str, datetime]:
+        """What a try of a swap begins with: a guess costs no call, and the swap is refused if it is wrong."""
+        if guess is None:
+            return await self.read()
+        elapsed = timedelta(seconds=self.clock.monotonic() - guess.at_s)
+        return _decoded(guess.body), guess.etag, guess.at + elapsed
 
     async def _swap(self, batch: list[_Asked], tries: int) -> None:
         along, self._along = self._along, []
-        for attempt in range(tries):
-            counters, etag, now = await self.read()
+        guess = self._recent()
+        for attempt in range(-1 if guess else 0, tries):
+            counters, etag, now = await self._begun(guess)
             before = msgspec.json.encode(counters)
             crowded = reservations.crowded(counters, self.most_noted)
             seen = await self._look(counters, batch, [name for name in crowded if name not in self._known])
@@ -128,18 +160,28 @@ class SharedCounters:
                 change(counters)
             if crowded or msgspec.json.encode(counters) != before:
                 self._tidy(counters, seen)
-            after = msgspec.json.encode(counters)
+            after, was_guess, guess = msgspec.json.encode(counters), guess is not None, None
+            if was_guess and after == before:
+                continue  # no swap would tell whether they are out of date
             try:
                 if after != before:
-                    body = msgspec.json.format(after, indent=2)
-                    await self.bucket.put(self.key, body, match=etag, content_type="application/json")
+                    await self._put(msgspec.json.format(after, indent=2), etag, now)
             except ConflictError:
-                await self.clock.sleep(0.05 * 2 ** min(attempt, 5) * RANDOM.uniform(0.5, 1.5))
+                if was_guess:
+                    self._read_first_until = self.clock.monotonic() + _REFUSED_S
+                else:
+                    await self.clock.sleep(0.05 * 2 ** min(attempt, 5) * RANDOM.uniform(0.5, 1.5))
             else:
+                self.seen = counters
                 self._known = {name: known for name, known in self._known.items() if name not in seen}
                 self._asked = [other for other in self._asked if other not in batch]
                 return
         raise RetryLaterError(f"{self.key} is written by others all the time")
+
+    async def _put(self, body: bytes, match: str, now: datetime) -> None:
+        at_s = self.clock.monotonic()
+        etag = await self.bucket.put(self.key, body, match=match, content_type="application/json")
+        self._last = _Seen(body, etag, now, at_s)
 
     async def _look(self, counters: Counters, batch: list[_Asked], crowded: list[str]) -> dict[str, Seen]:
         """Read the records that the changes must see, and some of those that may be folded."""

@@ -20,7 +20,7 @@ from backburner.documents.recipes import parse
 from backburner.errors import JobError, RetryLaterError
 from backburner.jobs.carry_out import Retrier
 from backburner.jobs.text import DocumentReader
-from backburner.ledger.ledger import Ledger, Open
+from backburner.ledger.ledger import Committed, Ledger, Open
 from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import OpenRecord, log_keys
 from backburner.memory.budget import MemoryBudget
@@ -54,16 +54,16 @@ class GenerationCreator:
     create_limit_s: float
     slots: asyncio.Semaphore
 
-    async def create_at_once(self, held: Open, text: str, read_s: float) -> None:
+    async def create_at_once(self, held: Open, text: str, read_s: float, committed: Committed | None = None) -> None:
         """Create it for a run that this process has just claimed, unless the run ended meanwhile.
 
         `read_s` is the monotonic time at which its document and recipe were read: they are looked at again only if that
-        was long ago (ADR 17).
+        was long ago (ADR 17). `committed`: what stands at its output location, if that was read since the claim.
         """
         if self.clock.monotonic() - read_s <= RECENT_S:
-            has_ended = await self.finisher.is_over(held.record)
+            has_ended = await self.finisher.is_over(held.record, committed)
         else:
-            has_ended = await self.finisher.settled(held.record) is not None
+            has_ended = await self.finisher.settled(held.record, committed) is not None
         if not has_ended:
             await self._create(held, text)
 

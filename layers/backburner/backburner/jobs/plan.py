@@ -64,6 +64,26 @@ class Planner:
     reader: DocumentReader
     limits: Limits
 
+    async def first(self, record: OpenRecord, current: CurrentJob, hold: Hold) -> OneGeneration | None:
+        """The plan of a first run that takes one generation, whatever was committed before. Writes nothing at all.
+
+        None: `plan` must say.
+        """
+        try:
+            recipe_text = _recipe_text(current)
+            recipe = parse(recipe_text)
+            if await self.segmenter.is_batch(record.source.key, current.source):
+                return None
+            extracted = await self._extracted(current, hold)
+            if not self.divider.is_short(record, recipe, extracted.text):
+                return None
+            reservation = self._reservation(recipe, extracted.text, record.provider.model)
+        except JobError:
+            return None
+        source = replace(record.source, notes=list(extracted.notes))
+        record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price, source=source)
+        return OneGeneration(record, extracted.text, reservation)
+
     async def plan(self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold) -> Plan:
         """Decide what to open, and complete the record: so far it holds what is known without recipe and document."""
         try:

@@ -1,10 +1,11 @@
 """An upload becomes a job: DESIGN section 6, "Submit".
 
 Order of effects, and what a crash before each costs:
-  document and recipe read → guard → reservation → claim `submitting` → [jobs/create.py] create → id → `running`.
+  document and recipe read → guard → reservation → claim `submitting` → look whether the run is over →
+  [jobs/create.py] create → id → `running`.
 Before the guard: nothing is there yet; the trigger delivers the event again. Between guard and claim: the guard
-surfaces after the lease and is treated as the event. After the claim: the guard takes over. A reservation stands under
-the run's name, so the next attempt to open the run finds it.
+surfaces after the lease and is treated as the event. After the claim: the guard takes over, and looks itself. A
+reservation stands under the run's name, so the next attempt to open the run finds it.
 """
 
 import logging
@@ -17,17 +18,17 @@ from msgspec.structs import replace
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Denial
 from backburner.documents.recipes import fingerprint
-from backburner.errors import Reason
+from backburner.errors import Reason, UnreadableError
 from backburner.jobs.create import GenerationCreator
 from backburner.jobs.plan import CannotRun, InParts, OfLines, OneGeneration, Planner
-from backburner.ledger.ledger import Committed, Ledger, Open
+from backburner.ledger.ledger import Committed, Ledger, Open, nothing_committed
 from backburner.ledger.messages import Message
 from backburner.ledger.messenger import SOON_S, Messenger
 from backburner.ledger.records import OpenRecord, ProviderRef, RecipeRef, Source, State, log_keys
-from backburner.memory.budget import Hold, MemoryBudget
+from backburner.memory.budget import SMALL_BYTES, Hold, MemoryBudget
 from backburner.outcome.current_job import CurrentJob, CurrentJobs
 from backburner.outcome.finish import Finisher
-from backburner.ports import Bucket, Clock
+from backburner.ports import Bucket, Clock, Stored
 from backburner.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -70,11 +71,66 @@ class Submitter:
             current = await self.current_jobs.current(key, source, wanted.part_of if wanted else None)
             if current is None:
                 return Outcome.GONE
+            guard = None
+            if wanted is None and source is not None and source.size_bytes <= SMALL_BYTES:
+                first = replace(self._record(current, nothing_committed(current.job_id), 1), shows_overwrites=False)
+                guard = await self.messenger.guard(first)
+                outcome = await self._first_run(first, current, hold, guard=guard, read_s=read_s)
+                if outcome is not None:
+                    return outcome
             committed = await self.ledger.committed(current.location, current.job_id)
             run = _run_to_open(current, committed, wanted)
             if run is None or await self.ledger.open_record(current.job_id, run):
                 return Outcome.KNOWN
-            return await self._open(self._record(current, committed, run), current, committed, hold, read_s)
+            record = self._record(current, committed, run)
+            if guard is None or run > 1:
+                guard = await self.messenger.guard(record)
+            return await self._open(record, current, committed, hold, guard=guard, read_s=read_s)
+
+    async def _first_run(
+        self, record: OpenRecord, current: CurrentJob, hold: Hold, *, guard: str, read_s: float
+    ) -> Outcome | None:
+        """Open run 1 as if nothing had ever been committed, and look whether that is so after the claim (ADR 17).
+
+        The claim tells of nothing that was there and calls itself no ordinary run, until the look has shown it. None:
+        it must be looked at first. So must every document whose text may be cut: texts of parts are not written twice.
+        """
+        plan = await self.planner.first(record, current, hold)
+        if plan is None:
+            return None
+        record = replace(plan.record, reservation=plan.reservation)
+        counted = await self.governor.reserve(record.name, plan.reservation, told=None, behind_others=True)
+        if isinstance(counted, Denial):
+            return await self._queue_first(record, current, counted)
+        held = await self._claim(replace(record, ticket=guard, attempt=1, counted=counted))
+        if held is None:
+            return Outcome.KNOWN
+        try:
+            committed = await self.ledger.committed(current.location, current.job_id)
+        except UnreadableError:  # a person must look at it first: until then no run is open
+            await self._withdraw(held.record)
+            raise
+        run = committed.run_for_event(current.source.last_modified)
+        if run != 1:
+            await self.finisher.settled(held.record, committed)
+            return Outcome.KNOWN if run is None else None
+        logger.info("job claimed", extra=log_keys(record) | {"recipe": record.recipe.name})
+        looked_at = held.with_changes(
+            committed_at_claim=committed.etags, shows_overwrites=_shows_overwrites(current.source)
+        )
+        await self.creator.create_at_once(looked_at, plan.text, read_s, committed)
+        return Outcome.CLAIMED
+
+    async def _queue_first(self, record: OpenRecord, current: CurrentJob, denial: Denial) -> Outcome | None:
+        """It has to wait, so there is time to look before the claim. None: another run is to be opened."""
+        committed = await self.ledger.committed(current.location, current.job_id)
+        run = committed.run_for_event(current.source.last_modified)
+        if run != 1:
+            return Outcome.KNOWN if run is None else None
+        shows_overwrites = _shows_overwrites(current.source)
+        return await self._queue(
+            replace(record, committed_at_claim=committed.etags, shows_overwrites=shows_overwrites), denial
+        )
 
     async def _claim(self, record: OpenRecord) -> Open | None:
         """Claim a run under what was reserved for it; None, and that given back, where it is another's.
@@ -88,6 +144,12 @@ class Submitter:
             await self.governor.forsake(record.name, record.counted)
         return None
 
+    async def _withdraw(self, record: OpenRecord) -> None:
+        """Undo a claim under which nothing was started."""
+        await self.ledger.close(record)
+        if record.counted is not None:
+            await self.governor.forsake(record.name, record.counted)
+
     async def give_up(self, key: str, wanted: Message, why: str) -> None:
         """Fail the run that a message would open, where opening it raises every time."""
         current = await self.current_jobs.current(key, await self.bucket.head(key), wanted.part_of)
@@ -98,9 +160,8 @@ class Submitter:
                 await self.finisher.fail(self._record(current, committed, run), Reason.INTERNAL_ERROR, why)
 
     async def _open(
-        self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold, read_s: float
+        self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold, *, guard: str, read_s: float
     ) -> Outcome:
-        guard = await self.messenger.guard(record)
         plan = await self.planner.plan(record, current, committed, hold)
         match plan:
             case OneGeneration():
@@ -159,10 +220,14 @@ class Submitter:
             uploaded_at=source.last_modified,
             ticket="",
             committed_at_claim=committed.etags,
-            shows_overwrites=source.age_s >= 1,
+            shows_overwrites=_shows_overwrites(source),
             part_of=current.parent.name if current.parent else None,
             context_overflows=current.parent.context_overflows if current.parent else 0,
         )
+
+
+def _shows_overwrites(source: Stored) -> bool:
+    return source.age_s >= 1
 
 
 def _run_to_open(current: CurrentJob, committed: Committed, wanted: Message | None) -> int | None:

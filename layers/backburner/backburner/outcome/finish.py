@@ -133,16 +133,20 @@ class Finisher:
         logger.info("job superseded", extra=log_keys(record) | {"with_text": text is not None})
         return State.SUPERSEDED
 
-    async def settled(self, record: OpenRecord) -> State | None:
-        """How a run ended that another process ended, and clear up behind it; None while it is to be carried on."""
-        return await self._settled(record, await self.ledger.committed(record.location, record.job_id), None)
+    async def settled(self, record: OpenRecord, committed: Committed | None = None) -> State | None:
+        """How a run ended that another process ended, and clear up behind it; None while it is to be carried on.
 
-    async def is_over(self, record: OpenRecord) -> bool:
+        `committed`: what was read there since the run was claimed.
+        """
+        committed = committed or await self.ledger.committed(record.location, record.job_id)
+        return await self._settled(record, committed, None)
+
+    async def is_over(self, record: OpenRecord, committed: Committed | None = None) -> bool:
         """Whether a run whose document was read a moment ago is over by now, cleared up behind it then.
 
         The same as `settled`, but for a document that was replaced since: whoever goes on learns that at the commit.
         """
-        committed = await self.ledger.committed(record.location, record.job_id)
+        committed = committed or await self.ledger.committed(record.location, record.job_id)
         return committed.is_over(record.run) and await self._settled(record, committed, None) is not None
 
     async def _settled(self, record: OpenRecord, committed: Committed, text: "_Text | None") -> State | None:

@@ -32,11 +32,15 @@ class Divider:
     parts: PartStore
     windows: Mapping[str, int]
 
+    def is_short(self, record: OpenRecord, recipe: Recipe, text: str) -> bool:
+        """Whether a text fits into one generation whatever a token has. Raises `JobError` where nothing fits."""
+        return len(text) <= most_tokens(recipe, window_of(self.windows, record.provider.model)) / 2
+
     async def divided(self, record: OpenRecord, recipe: Recipe, text: str) -> Division | None:
         """The parts of a text, None if it goes out whole. Raises `JobError` where it cannot be cut as it must be."""
-        room = most_tokens(recipe, window_of(self.windows, record.provider.model))
-        if len(text) <= room / 2:  # few enough whatever a token has
+        if self.is_short(record, recipe, text):
             return None
+        room = most_tokens(recipe, window_of(self.windows, record.provider.model))
         ratio = await self._chars_per_token(record.provider.model)
         return await self._cut(record, text, part_size(recipe, room, ratio)) if len(text) > room * ratio else None
 
