@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backburner.adapters.responses import _answer
+from backburner.adapters.responses import _answer, _called_url
 from backburner.batch.finish_batch import _reason
 from backburner.batch.line_verdicts import judged
 from backburner.batch.lines import failed, number_of, succeeded
@@ -161,7 +161,8 @@ def test_whatever_is_answered_is_judged_and_its_record_reads_back(
 
 def _answered(content: bytes, status: int, call: Call) -> Answer:
     """Bytes off the line, read as the adapter reads them, and taken through the core."""
-    answer = _answer(httpx2.Response(status, content=content, request=REQUEST), ("secret",))
+    response = httpx2.Response(status, content=content, request=REQUEST)
+    answer = _answer(status, response.headers, response.content, called=_called_url(response), secrets=("secret",))
     _decided(answer, call, young=False)
     if isinstance(answer, Generation):
         assert answer.id
