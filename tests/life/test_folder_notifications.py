@@ -1,11 +1,12 @@
 """A folder is told once everything in it has ended, with what ended since it was told last."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from backburner.notifications.folders import QUIET_S
-from support.fakes import FakeChannel, Plan, World
+from support.fakes import Effect, FakeChannel, Moment, Plan, World
 from support.system import MINUTE_S, System
 
 RECIPE = "---\nprice: {input: 1000, output: 1000}\n---\nDo it."
@@ -117,6 +118,21 @@ def test_the_same_bytes_uploaded_again_do_not_keep_it_open(system: System) -> No
     assert told(system)[-1]["documents"] == {"total": 2, "done": 2, "failed": 0}
 
 
+def test_a_whole_folder_uploaded_again_is_gone_through_in_a_tick(system: System) -> None:
+    """Each record has to be read, many at once: a slow store does not keep the pass from coming to its end."""
+    submit(system, *(f"inbox/r/{number:03d}.txt" for number in range(200)))
+    tick(system, 8)
+    system.world.later(QUIET_S)
+    submit(system, *(f"inbox/r/{number:03d}.txt" for number in range(200)), "inbox/r/new.txt")
+
+    async def hook(effect: Effect, moment: Moment) -> None:
+        await asyncio.sleep(0.1 if (effect.name, moment) == ("bucket.get", "before") else 0)
+
+    system.world.hook = hook
+    tick(system, 8)
+    assert told(system)[-1]["documents"] == {"total": 201, "done": 201, "failed": 0}
+
+
 def test_a_document_replaced_behind_the_pass_is_waited_for(system: System) -> None:
     """The pass waits at the last document; meanwhile the first is replaced and takes an hour."""
     system.generator.plan(Plan(runs_s=1200.0), document="text of inbox/r/z.txt")
@@ -171,6 +187,21 @@ def test_a_waiting_folder_costs_a_handful_of_calls_a_tick(system: System) -> Non
     about = [effect.name for effect in system.world.effects[first:] if effect.process == "tick"]
     about_folders = [name for name in about if name.startswith("bucket.")]
     assert len(about_folders) < 25, about_folders
+
+
+def test_ticks_at_the_same_time_tell_it_with_every_run_counted_once(system: System) -> None:
+    """Three at once, as long as it takes: one id, ten runs."""
+    submit(system, *(f"inbox/r/{number}.txt" for number in range(10)))
+
+    async def at_once() -> None:
+        await asyncio.gather(*(system.tick() for _ in range(3)))
+
+    for _ in range(8):
+        system.world.later(MINUTE_S)
+        system.run(at_once())
+    (body,) = system.channels[0].by_id.values()
+    assert body["data"]["runs"]["done"] == body["data"]["documents"]["done"] == 10
+    assert system.bucket.keys("ledger/notices/") == []
 
 
 def test_a_folder_whose_notification_is_refused_is_told_later(system: System) -> None:

@@ -256,6 +256,42 @@ def test_who_refuses_everything_is_asked_a_few_times_a_tick(system: System) -> N
     assert left(system) == []
 
 
+def test_an_outage_of_one_channel_costs_a_handful_of_calls_a_tick() -> None:
+    """The other is told everything; a hundred kept notifications are not read each minute; afterwards all go out."""
+    system = new_system("first", "second")
+    system.channels[1].refuses = True
+    for number in range(100):
+        system.upload(f"inbox/nosuch/{number}.txt", f"text {number}")
+        system.run(system.submit(f"inbox/nosuch/{number}.txt"))
+    tick(system)
+    assert len(system.channels[0].by_id) == 100
+    first = len(system.world.effects)
+    tick(system, 1, RETRY_S)
+    assert len([effect for effect in system.world.effects[first:] if effect.key.startswith("ledger/notices/")]) < 60
+    system.channels[1].refuses = False
+    tick(system, 3, RETRY_S)
+    assert len(system.channels[1].by_id) == len(system.channels[0].told) == 100
+    assert left(system) == []
+
+
+def test_a_document_costs_four_calls_more_and_a_tick_a_listing(system: System) -> None:
+    """A notice is put, read and removed, and its record is read."""
+    system.upload(KEY, SECRET_TEXT)
+    system.world.later(1)
+    system.run(system.submit(KEY))
+    plain = System()
+    plain.upload(KEY, SECRET_TEXT)
+    plain.world.later(1)
+    plain.run(plain.submit(KEY))
+    counts = []
+    for one in (system, plain):
+        one.world.later(60)
+        first = len(one.world.effects)
+        one.run(one.tick())
+        counts.append(sum(effect.name.startswith("bucket.") for effect in one.world.effects[first:]))
+    assert counts[0] - counts[1] == 5
+
+
 def test_one_that_is_never_taken_does_not_hold_up_the_others(system: System) -> None:
     """A receiver that rejects one document's notification gets all others."""
     system.process(KEY, SECRET_TEXT)

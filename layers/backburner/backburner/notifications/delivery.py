@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,7 +17,7 @@ import msgspec
 from backburner.errors import RetryLaterError
 from backburner.ledger.keys import owed_key
 from backburner.notifications.notification import Notification
-from backburner.ports import ABSENT, Bucket, Channel, Clock, ConflictError, Stored
+from backburner.ports import ABSENT, Bucket, Channel, Clock, ConflictError
 
 logger = logging.getLogger(__name__)
 
@@ -79,32 +80,29 @@ class Deliverer:
         if not owing:
             self.told.sent += 1
             return
-        try:
+        with suppress(ConflictError):  # another tick keeps it
             await self._keep(msgspec.structs.replace(owed, channels=owing), ABSENT)
-        except ConflictError:
-            return  # another tick keeps it
 
-    async def retry(self, key: str, stored: Stored) -> None:
-        """Try one again that was not taken, if it has rested and a channel that owes it is not left alone."""
-        if stored.age_s < RETRY_S or (read := await self.bucket.get(key)) is None:
-            return
+    async def retry(self, key: str) -> bool:
+        """Try one again that was not taken; False where it is not, since each channel that owes it is left alone."""
+        if (read := await self.bucket.get(key)) is None:
+            return True
         owed = msgspec.json.decode(read.body, type=Owed)
         wanted = [channel for channel in self.channels if channel.name in owed.channels]
         is_old = self.clock.now() - owed.since > timedelta(seconds=KEPT_S)
         if not is_old and wanted and all(self._is_off(channel) for channel in wanted):
-            return
+            return False
         owing = await self._tell(owed, wanted)
         if owing and not is_old:
-            try:
+            with suppress(ConflictError):  # another tick had it
                 await self._keep(msgspec.structs.replace(owed, channels=owing), read.etag)
-            except ConflictError:
-                return  # another tick had it
-            return
+            return True
         await self.bucket.delete(key)
         if owing:
             self.given_up(owed.id, owing)
         else:
             self.told.sent += 1
+        return True
 
     def given_up(self, name: str, channels: Sequence[str]) -> None:
         """Count a notification that nobody took in time."""

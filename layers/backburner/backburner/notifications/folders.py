@@ -5,6 +5,7 @@ was uploaded a moment ago: it is looked at again with each tick, so waiting cost
 had to wait is followed by another; one that comes to the end without waiting tells the folder.
 """
 
+import asyncio
 import logging
 import random
 import secrets
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 QUIET_S = 120.0
 """A folder is told once nothing was uploaded into it for so long: an upload that goes on is one upload."""
-_PAGE = 1000
+_PAGE, _READS_AT_ONCE = 1000, 32
 _TRIES = 5
 _RANDOM = random.Random()  # noqa: S311 - spreads attention, keeps no secret
 
@@ -143,17 +144,17 @@ class Folders:
             at_end = replace(note, is_ended=True) if note.is_clean else _from_the_start(note)
             return await self._rewritten(held, at_end)
         states = await self.states_of(page)
-        for key, document in page.items():
-            if not key.endswith("/"):
-                state = await self._state(key, document, states)
+        documents = [(key, document) for key, document in page.items() if not key.endswith("/")]
+        for first in range(0, len(documents), _READS_AT_ONCE):
+            chunk = documents[first : first + _READS_AT_ONCE]
+            ended = await asyncio.gather(*(self._state(key, document, states) for key, document in chunk))
+            for (key, _), state in zip(chunk, ended, strict=True):
                 if state is None:
                     await self._rewritten(held, replace(note, is_clean=False))
                     return None
-                note = replace(
-                    note, done=note.done + (state is State.DONE), failed=note.failed + (state is State.FAILED)
-                )
-            note = replace(note, after=key)
-        return await self._rewritten(held, note)
+                done, failed = note.done + (state is State.DONE), note.failed + (state is State.FAILED)
+                note = replace(note, done=done, failed=failed, after=key)
+        return await self._rewritten(held, replace(note, after=max(page)))
 
     async def _state(self, key: str, document: Stored, states: States) -> State | None:
         """How a document ended; None if it has not, or was uploaded a moment ago.

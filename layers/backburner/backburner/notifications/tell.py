@@ -16,7 +16,7 @@ from backburner.errors import RetryLaterError
 from backburner.ledger.keys import FOLDER_NOTES, NEW_NOTICES, NOTICES, OWED_NOTICES, open_key, output_location
 from backburner.ledger.records import ErrorRecord, RunRecord, decode
 from backburner.notifications.announce import Notice
-from backburner.notifications.delivery import KEPT_S, Deliverer, Told
+from backburner.notifications.delivery import KEPT_S, RETRY_S, Deliverer, Told
 from backburner.notifications.folders import Folders
 from backburner.notifications.notification import DocumentEnded, of_document
 from backburner.ports import Bucket, Channel, Clock, Stored
@@ -79,8 +79,7 @@ class Teller:
     async def _tell(self, deliverer: Deliverer) -> None:
         found = await self._found()
         await self._new(found.new, deliverer)
-        for key, stored in _oldest_first(found.owed):
-            await self._guarded(key, stored, deliverer, deliverer.retry(key, stored))
+        await self._owed(found.owed, deliverer)
         if self.notify.folders and not deliverer.is_stuck:
             await self.folders.look(found.folders, deliverer)
 
@@ -118,6 +117,17 @@ class Teller:
                 ended = [one for one in ended if one.notice_key in counted]
             await asyncio.gather(*(self.bucket.delete(one.notice_key) for one in ended))
             standing -= {one.notice_key for one in ended}
+
+    async def _owed(self, notices: dict[str, Stored], deliverer: Deliverer) -> None:
+        """Try again what has rested, those first that have rested longest, until each channel is left alone."""
+        items = [(key, stored) for key, stored in _oldest_first(notices) if stored.age_s >= RETRY_S]
+        for first in range(0, len(items), _AT_ONCE):
+            chunk = items[first : first + _AT_ONCE]
+            tried = await asyncio.gather(
+                *(self._guarded(key, stored, deliverer, deliverer.retry(key)) for key, stored in chunk)
+            )
+            if not any(tried):
+                return
 
     async def _guarded(self, key: str, stored: Stored, deliverer: Deliverer, work: Awaitable[T]) -> T | None:
         """Do what concerns one object alone. None if it failed; what fails for a day is given up."""
