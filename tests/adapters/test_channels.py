@@ -122,6 +122,17 @@ def test_a_success_with_a_huge_answer_is_a_success(receiver: Receiver) -> None:
     tell(webhook(receiver.url))
 
 
+def test_a_connection_that_breaks_once_is_no_refusal(receiver: Receiver) -> None:
+    """It is posted again at once, under the same id; a second break is a refusal."""
+    receiver.cuts = 1
+    tell(webhook(receiver.url))
+    assert [headers["webhook-id"] for headers, _ in receiver.posts] == ["document_1_1"] * 2
+    receiver.cuts = 5
+    with pytest.raises(RetryLaterError, match="does not answer"):
+        tell(webhook(receiver.url))
+    assert receiver.cuts == 3
+
+
 def test_nobody_there_is_a_refusal() -> None:
     """A closed port."""
     with pytest.raises(RetryLaterError, match="does not answer"):

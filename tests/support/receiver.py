@@ -22,6 +22,8 @@ class Receiver:
     answer: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     posts: list[Post] = field(default_factory=list)
+    cuts: int = 0
+    """So many posts get no answer: the connection is closed."""
 
 
 @contextlib.contextmanager
@@ -33,6 +35,9 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             told.posts.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            if told.cuts:
+                told.cuts -= 1
+                return
             self.send_response(told.status)
             for name, value in told.headers.items():
                 self.send_header(name, value)

@@ -1,4 +1,4 @@
-"""Who is told that something has ended: an SNS topic, an EventBridge bus, a webhook. Each call is one attempt."""
+"""Who is told that something has ended: an SNS topic, an EventBridge bus, a webhook."""
 
 import asyncio
 import base64
@@ -91,17 +91,25 @@ class Webhook:
     name: str = "webhook"
 
     async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its type is in the body
-        """Post, once. Raises `RetryLaterError` for any answer but 2xx, and for a secret that cannot be used."""
+        """Post; at once again where the connection broke. Raises `RetryLaterError` for any answer but 2xx, or none."""
         headers = {"Content-Type": "application/json", "User-Agent": SOURCE}
         headers |= signed_headers(await self.secrets(), notification, int(self.clock()), body)
         try:
-            reply = await self.http.call("POST", self.url, headers, body, limit_bytes=_MOST_ANSWER_BYTES)
+            reply = await self._posted(headers, body)
         except TooManyBytesError:
             return  # raised for an answer of success alone
         except NoAnswerError as error:
             raise RetryLaterError(f"the webhook does not answer: {error.name}") from error
         if not _is_success(reply):
             raise RetryLaterError(f"the webhook answers {reply.status}")
+
+    async def _posted(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """A receiver that closes a pooled connection just then has not refused; its id tells it of a repetition."""
+        post = partial(self.http.call, "POST", self.url, headers, body, limit_bytes=_MOST_ANSWER_BYTES)
+        try:
+            return await post()
+        except NoAnswerError:
+            return await post()
 
 
 def signed_headers(secrets: str, notification: str, at_s: int, body: bytes) -> Mapping[str, str]:
