@@ -62,6 +62,13 @@ resource "yandex_lockbox_secret_iam_member" "provider_key" {
   member    = "serviceAccount:${each.value.id}"
 }
 
+resource "yandex_lockbox_secret_iam_member" "notify_webhook_secret" {
+  for_each  = toset(var.notify_webhook_secret == null ? [] : ["checker"])
+  secret_id = var.notify_webhook_secret.secret_id
+  role      = "lockbox.payloadViewer"
+  member    = "serviceAccount:${yandex_iam_service_account.function[each.key].id}"
+}
+
 # ---- the triggers' -------------------------------------------------------------------------------------------------
 
 resource "yandex_iam_service_account" "invoker" {

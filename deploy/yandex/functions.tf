@@ -35,8 +35,11 @@ locals {
     BACKBURNER_LEASE_S            = var.lease_s
     BACKBURNER_SWEEP_EVERY_S      = var.sweep_every_s
     BACKBURNER_MAX_ATTEMPTS       = var.max_attempts
+    BACKBURNER_NOTIFY             = local.notify
+    BACKBURNER_NOTIFY_WEBHOOK_URL = var.notify_webhook_url
   }
   environment = { for name, value in local.settings : name => tostring(value) if value != null }
+  notify      = var.notify_webhook_url == null ? null : var.notify
   project_id  = var.project_id == null && var.provider_profile == "yandex" ? var.folder_id : var.project_id
 }
 
@@ -87,6 +90,17 @@ resource "yandex_function" "function" {
     }
   }
 
+  # Submit only notes down what has ended; the checker tells it.
+  dynamic "secrets" {
+    for_each = var.notify_webhook_secret == null || each.key != "checker" ? [] : [var.notify_webhook_secret]
+    content {
+      id                   = secrets.value.secret_id
+      version_id           = secrets.value.version_id
+      key                  = secrets.value.key
+      environment_variable = "BACKBURNER_NOTIFY_WEBHOOK_SECRET"
+    }
+  }
+
   log_options {
     log_group_id = yandex_logging_group.logs.id
     min_level    = "INFO"
@@ -95,6 +109,7 @@ resource "yandex_function" "function" {
   depends_on = [
     yandex_lockbox_secret_iam_member.keys,
     yandex_lockbox_secret_iam_member.provider_key,
+    yandex_lockbox_secret_iam_member.notify_webhook_secret,
     yandex_resourcemanager_folder_iam_member.function,
     yandex_storage_bucket_iam_binding.functions,
     yandex_storage_bucket_policy.documents,

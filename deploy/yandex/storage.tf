@@ -33,6 +33,17 @@ resource "yandex_storage_bucket" "documents" {
   }
 
   lifecycle_rule {
+    id      = "expire-what-nobody-was-told"
+    enabled = true
+    filter {
+      prefix = "ledger/notices/"
+    }
+    expiration {
+      days = 30
+    }
+  }
+
+  lifecycle_rule {
     id      = "expire-what-failed-jobs-left"
     enabled = true
     filter {

@@ -206,6 +206,42 @@ variable "max_attempts" {
   }
 }
 
+# ---- telling what has ended ----------------------------------------------------------------------------------------
+
+variable "notify" {
+  type        = string
+  default     = "documents,folders"
+  description = "What the webhook is told of: documents, folders, or both (BACKBURNER_NOTIFY). Nothing is told without a webhook."
+  validation {
+    condition     = contains(["documents", "folders", "documents,folders"], var.notify)
+    error_message = "documents, folders, or documents,folders."
+  }
+}
+
+variable "notify_webhook_url" {
+  type        = string
+  default     = null
+  description = "Address that gets a signed post for what has ended (BACKBURNER_NOTIFY_WEBHOOK_URL); null for none."
+  validation {
+    condition     = var.notify_webhook_url == null || can(regex("^https://[^[:space:]]{1,248}$", var.notify_webhook_url))
+    error_message = "An https URL of at most 256 characters, or null."
+  }
+}
+
+variable "notify_webhook_secret" {
+  type = object({
+    secret_id  = string
+    version_id = string
+    key        = string
+  })
+  default     = null
+  description = "Entry of a Lockbox secret that holds what the posts are signed with; only the checker may read it."
+  validation {
+    condition     = (var.notify_webhook_secret == null) == (var.notify_webhook_url == null)
+    error_message = "A webhook's URL and its secret go together: set both, or neither."
+  }
+}
+
 # ---- running it ----------------------------------------------------------------------------------------------------
 
 variable "package" {

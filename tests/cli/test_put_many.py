@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from backburner_cli.operator.files import PutError, documents_in, keys_of, sample
+from backburner_cli.operator.outcomes import summed
 from cli.cloud import DONE, FAILED, OPEN
 from support.system import BUCKET
 
@@ -106,6 +107,33 @@ def test_waiting_tells_what_became_of_what_was_skipped_too(cloud, tmp_path, monk
     assert (shown.exit_code, told["state"], told["result_key"]) == (0, "done", "results/done.txt.md")
     text = cloud.call("put", "done.txt", "--wait", "--text")
     assert "result       results/done.txt.md" in text.stdout
+
+
+def test_waiting_ends_with_counts_tokens_and_cost(cloud, tmp_path, monkeypatch) -> None:
+    """Of this upload alone: in its JSON, and as the last line for people."""
+    monkeypatch.chdir(tmp_path)
+    Path("done.txt").write_text("done")
+    shown = json.loads(cloud.call("put", "done.txt", "--wait").stdout)
+    tokens, cost = shown["documents"][0]["tokens"], shown["documents"][0]["cost"]
+    assert tokens > 0
+    assert shown["ended"] == {
+        "documents": 1, "done": 1, "failed": 0, "replaced": 0, "tokens": tokens, "cost": cost,
+    }  # fmt: skip
+    last = cloud.call("put", "done.txt", "--wait", "--text").stdout.splitlines()[-1]
+    assert last.startswith(f"all 1 ended: 1 done, 0 failed; {tokens} tokens")
+
+
+def test_what_was_waited_for_is_summed_up() -> None:
+    """Failed and replaced ones too; what has no price adds nothing."""
+    outcomes = {
+        "a": {"state": "done", "failed": False, "tokens": 10, "cost": 0.5},
+        "b": {"state": "failed", "failed": True, "tokens": 3, "cost": None},
+        "c": {"state": "replaced", "failed": False},
+    }
+    assert summed(outcomes) == {
+        "documents": 3, "done": 1, "failed": 1, "replaced": 1, "tokens": 13, "cost": 0.5,
+    }  # fmt: skip
+    assert summed({"b": outcomes["b"]})["cost"] is None
 
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(empty, tmp_path, monkeypatch) -> None:

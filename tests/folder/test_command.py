@@ -126,6 +126,15 @@ def test_a_name_that_is_not_utf8_is_reported(runs: Runs) -> None:
     assert (runs.out / "good.txt.md").exists()
 
 
+def test_a_deployments_notifications_are_none_of_its_business(runs: Runs) -> None:
+    """What is exported for a cloud tells nobody here, and leaves nothing that waits to be told."""
+    runs.write("a.txt")
+    code, said = runs.run(BACKBURNER_NOTIFY="documents,folders")
+    assert code == 0, said
+    left = [path for path in (runs.folder / ".backburner").rglob("*") if "notices" in path.as_posix()]
+    assert left == []
+
+
 def test_an_empty_folder_has_nothing_to_do(runs: Runs) -> None:
     """That is no failure, needs no provider, and leaves nothing behind."""
     runs.write(".hidden")

@@ -22,7 +22,7 @@ from backburner.documents.recipes import fingerprint
 from backburner.ledger.keys import job_id, output_location
 from backburner.settings import from_env
 from backburner.wiring import Core, Ports, assemble
-from support.fakes import FakeBucket, FakeClock, FakeExtractor, FakeGenerator, FakeQueue, World
+from support.fakes import FakeBucket, FakeChannel, FakeClock, FakeExtractor, FakeGenerator, FakeQueue, World
 
 T = TypeVar("T")
 BUCKET = "documents"
@@ -49,6 +49,8 @@ class System:
     world: World = field(default_factory=World)
     most_noted: int = field(default_factory=MOST_NOTED.get)
     """With 0 the governor names nothing longer than it must, as where thousands are in flight."""
+    channels: list[FakeChannel] = field(default_factory=list)
+    """Whoever is told what has ended, where the environment says of what."""
 
     def __post_init__(self) -> None:
         """Make the outside world, with the same jitter in every test."""
@@ -69,6 +71,7 @@ class System:
             generator=self.generator,
             extractor=FakeExtractor(),
             clock=FakeClock(self.world, skew_s),
+            channels=self.channels,
         )
         return self.folding(assemble(self.settings, ports, create_limit_s=30.0, swap_tries=12))
 

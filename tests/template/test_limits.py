@@ -21,6 +21,8 @@ NAMES = {
     ),
     *("BACKBURNER_DAILY_TOKENS", "BACKBURNER_DAILY_COST", "BACKBURNER_DEADLINE_S", "BACKBURNER_LEASE_S"),
     *("BACKBURNER_SWEEP_EVERY_S", "BACKBURNER_MAX_ATTEMPTS"),
+    *("BACKBURNER_NOTIFY", "BACKBURNER_NOTIFY_TOPIC_ARN", "BACKBURNER_NOTIFY_EVENT_BUS"),
+    *("BACKBURNER_NOTIFY_WEBHOOK_URL", "BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME"),
 }
 """Section 4 of the design, without the key itself and without what Lambda sets by itself."""
 CONSTRAINTS = {"AllowedValues", "AllowedPattern", "MinValue"}
@@ -52,6 +54,7 @@ def test_the_defaults_are_settings_that_the_functions_accept(expanded, of_type):
                 case {"Fn::Sub": text}:
                     environment[name] = text
         assert from_env(environment).lease_s == 120
+        assert not from_env(environment).notify.is_on
 
 
 def test_every_function_is_bounded_and_its_failures_are_kept(of_type):
@@ -134,6 +137,7 @@ def test_what_is_superseded_or_left_by_failed_jobs_goes_after_a_while_and_nothin
     assert [(expiry["Prefix"], expiry["ExpirationInDays"]) for expiry in expiries] == [
         ("ledger/superseded/", {"Ref": "SupersededDays"}),
         ("ledger/responses/", {"Ref": "SupersededDays"}),
+        ("ledger/notices/", 30),
         ("ledger/work/", {"Ref": "WorkDays"}),
     ]
     assert unfinished["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}

@@ -12,6 +12,7 @@ VALUES = {
     "AWS::AccountId": "123456789012",
     "AWS::Region": "region",
     "ApiKeySecret": "key",
+    "NotifyWebhookSecret": "hook",
 }
 KMS_KEY = "arn:aws:kms:region:123456789012:key/1"
 """What the parameter `KmsKeyArns` names."""
@@ -21,6 +22,8 @@ ROLES = ["SubmitRole", "CheckerRole"]
 def rendered(resource):
     """A resource as text; what is only known after the deployment keeps its logical id."""
     match resource:
+        case {"Ref": name}:
+            return name
         case {"Fn::Sub": text}:
             return sub(r"\$\{([^}]+)\}", lambda found: VALUES[found[1]], text)
         case {"Fn::GetAtt": [name, "Arn"]}:
@@ -33,11 +36,20 @@ def many(value):
     return value if isinstance(value, list) else [value]
 
 
-def statements(of_type, role, *, in_parameter_store=False, has_kms_keys=False):
+TOLD = {"TellsTopic": "NotifyTopicArn", "TellsEventBus": "NotifyEventBusArn", "TellsWebhook": "NotifyWebhookUrl"}
+"""The parameter behind each condition under which somebody is told what has ended."""
+
+
+def statements(of_type, role, *, in_parameter_store=False, has_kms_keys=False, tells=""):
     """A role's statements with their conditions decided."""
     for policy in of_type("AWS::IAM::Role")[role]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             match statement:
+                case {"Fn::If": [condition, then, {"Ref": "AWS::NoValue"}]} if condition in TOLD:
+                    if condition == tells and "Fn::If" in then:
+                        yield then["Fn::If"][1 if in_parameter_store else 2]
+                    elif condition == tells:
+                        yield then
                 case {"Fn::If": ["KeyInParameterStore", then, otherwise]}:
                     yield then if in_parameter_store else otherwise
                 case {"Fn::If": ["HasKmsKeys", then, {"Ref": "AWS::NoValue"}]}:
@@ -145,10 +157,42 @@ def test_each_may_read_one_secret_only(of_type, role, in_parameter_store, action
     assert not may(of_type, role, action, resource.format("key"), in_parameter_store=not in_parameter_store)
 
 
+HOOK_SECRET = "arn:aws:secretsmanager:region:123456789012:secret:hook-AbCdEf"
+HOOK_PARAMETER = "arn:aws:ssm:region:123456789012:parameter/hook"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "tells", "in_parameter_store"),
+    [
+        ("sns:Publish", "NotifyTopicArn", "TellsTopic", False),
+        ("events:PutEvents", "NotifyEventBusArn", "TellsEventBus", False),
+        ("secretsmanager:GetSecretValue", HOOK_SECRET, "TellsWebhook", False),
+        ("ssm:GetParameter", HOOK_PARAMETER, "TellsWebhook", True),
+    ],
+)
+def test_only_the_checker_may_tell_and_only_whom_the_stack_names(of_type, action, resource, tells, in_parameter_store):
+    """Nobody by default; one topic, one bus and one secret, each where its parameter is set."""
+    ways = {"in_parameter_store": in_parameter_store}
+    assert may(of_type, "CheckerRole", action, resource, tells=tells, **ways)
+    for other in ("", *(TOLD.keys() - {tells})):
+        assert not may(of_type, "CheckerRole", action, resource, tells=other, **ways)
+    assert not may(of_type, "CheckerRole", action, f"another-{resource}", tells=tells, **ways)
+    assert not may(of_type, "SubmitRole", action, resource, tells=tells, **ways)
+
+
+def test_events_are_put_in_no_other_name(of_type):
+    """A bus's rules may trust the source."""
+    found = [
+        one for one in statements(of_type, "CheckerRole", tells="TellsEventBus") if one["Sid"] == "TellTheEventBus"
+    ]
+    assert found[0]["Condition"] == {"StringEquals": {"events:source": "backburner"}}
+
+
 @pytest.mark.parametrize("role", ROLES)
-def test_nothing_is_allowed_wholesale(of_type, role):
+@pytest.mark.parametrize("tells", ["", *TOLD])
+def test_nothing_is_allowed_wholesale(of_type, role, tells):
     """No action with a wildcard, no resource that is everything."""
-    for statement in statements(of_type, role):
+    for statement in statements(of_type, role, tells=tells):
         if statement["Effect"] == "Allow":
             assert not any("*" in action for action in many(statement["Action"])), statement["Sid"]
             assert all(rendered(resource) != "*" for resource in many(statement["Resource"])), statement["Sid"]

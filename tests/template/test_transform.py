@@ -117,6 +117,13 @@ def test_what_a_provider_cannot_do_without_is_asked_for_before_anything_is_deplo
     assert parameter in assertions[0]["AssertDescription"]
 
 
+def test_a_webhook_without_a_secret_is_refused_before_anything_is_deployed(template):
+    """Nothing could be signed."""
+    rule = template["Rules"]["SecretOfTheWebhook"]
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "NotifyWebhookUrl"}, ""]}]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "NotifyWebhookSecret"}, ""]}]}
+
+
 def test_the_checker_ticks_every_minute_and_a_lost_tick_is_kept(of_type):
     """A tick that the timer cannot deliver goes to the dead-letter queue."""
     [schedule] = of_type("AWS::Scheduler::Schedule").values()

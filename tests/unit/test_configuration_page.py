@@ -96,7 +96,9 @@ def terraform() -> tuple[dict[str, str], dict[str, str]]:
     functions = (ROOT / "deploy/yandex/functions.tf").read_text(encoding="utf-8")
     filled = dict(re.findall(r"^    ([A-Z][A-Z0-9_]+) += (?:var|local)\.(\w+)$", functions, re.MULTILINE))
     assert re.search(r'provider_key\].*?"OPENAI_API_KEY"', functions, re.DOTALL)
-    return found, {**filled, "OPENAI_API_KEY": "provider_key"}
+    assert re.search(r'notify_webhook_secret\].*?"BACKBURNER_NOTIFY_WEBHOOK_SECRET"', functions, re.DOTALL)
+    secrets = {"OPENAI_API_KEY": "provider_key", "BACKBURNER_NOTIFY_WEBHOOK_SECRET": "notify_webhook_secret"}
+    return found, {**filled, "BACKBURNER_NOTIFY": "notify", **secrets}
 
 
 def settings(**more: str) -> Settings:

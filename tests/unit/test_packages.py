@@ -17,6 +17,7 @@ ORDER = (
     "capacity",
     "ledger",
     "events",
+    "notifications",
     "outcome",
     "batch",
     "split",

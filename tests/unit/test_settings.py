@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backburner.errors import ConfigError
 from backburner.provider.profiles import PROFILES, Provider
-from backburner.settings import KeyStore, Settings, from_env
+from backburner.settings import KeyStore, Notify, Settings, from_env
 
 SECRET = "sk-very-secret-4711"
 WHOLE = {
@@ -94,6 +94,7 @@ def test_every_name_is_read() -> None:
         "api_key_secret": None,
         "api_key_store": KeyStore.SECRETS_MANAGER,
         "model": "m",
+        "notify": asdict(Notify()),
         "daily_tokens": 5000,
         "daily_cost": 1.5,
         "line_parameters": frozenset({"tools", "tool_choice"}),
@@ -228,3 +229,46 @@ def test_any_environment_gives_settings_or_a_config_error(environment: dict[str,
 def test_what_is_no_name_of_a_parameter_is_a_problem(value: str) -> None:
     """A list that was written otherwise would allow nothing, in silence."""
     assert "BACKBURNER_LINE_PARAMETERS" in _problems(WHOLE | {"BACKBURNER_LINE_PARAMETERS": value})
+
+
+HOOK = {
+    "BACKBURNER_NOTIFY_WEBHOOK_URL": "https://hooks.example/x",
+    "BACKBURNER_NOTIFY_WEBHOOK_SECRET": "whsec_" + SECRET,
+}
+
+
+def test_nobody_is_told_anything_unless_a_channel_is_named() -> None:
+    """Off by default; a named channel is told of both."""
+    assert not from_env(WHOLE).notify.is_on
+    told = from_env(WHOLE | HOOK).notify
+    assert (told.documents, told.folders) == (True, True)
+    assert SECRET not in repr(from_env(WHOLE | HOOK))
+
+
+@pytest.mark.parametrize(
+    ("said", "documents", "folders"),
+    [("documents", True, False), ("folders", False, True), (" folders , documents ", True, True)],
+)
+def test_what_is_told_can_be_chosen(said: str, documents: bool, folders: bool) -> None:  # noqa: FBT001 - a table's row
+    """Documents, folders or both; without a channel too, since submit only notes down."""
+    told = from_env(WHOLE | {"BACKBURNER_NOTIFY": said}).notify
+    assert (told.documents, told.folders) == (documents, folders)
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ({"BACKBURNER_NOTIFY": "everything"}, "'everything'"),
+        ({"BACKBURNER_NOTIFY_WEBHOOK_URL": "http://hooks.example/x"}, "not an https URL"),
+        ({"BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME": "other"}, "keep one"),
+        ({"BACKBURNER_NOTIFY_TOPIC_ARN": "my-topic"}, "not the ARN of an SNS topic"),
+    ],
+)
+def test_a_notification_that_could_not_be_sent_is_refused(more: dict[str, str], word: str) -> None:
+    """Before anything is begun, and without a word of the secret."""
+    assert word in _problems(WHOLE | HOOK | more)
+
+
+def test_a_webhook_on_this_machine_needs_no_certificate() -> None:
+    """For trying it."""
+    assert from_env(WHOLE | HOOK | {"BACKBURNER_NOTIFY_WEBHOOK_URL": "http://127.0.0.1:9/x"}).notify.webhook_url

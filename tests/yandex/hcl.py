@@ -91,11 +91,15 @@ def _misfit(value: Any, about: dict[str, Any]) -> str | None:
 
 def _flat(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Arguments and blocks; what a dynamic block makes stands with those of its name."""
-    made = {name: one for dynamic in body.get("dynamic", []) for name, one in dynamic.items() if name not in _MARKS}
+    made: dict[str, list[Any]] = {}
+    for dynamic in body.get("dynamic", []):
+        for name, one in dynamic.items():
+            if name not in _MARKS:
+                made.setdefault(name, []).extend(one["content"])
     for name, value in body.items():
         if name not in {*_MARKS, "dynamic"}:
-            yield name, [*value, *made.pop(name)["content"]] if name in made else value
-    yield from ((name, one["content"]) for name, one in made.items())
+            yield name, [*value, *made.pop(name)] if name in made else value
+    yield from made.items()
 
 
 def _is_block(value: Any) -> bool:

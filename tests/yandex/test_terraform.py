@@ -38,12 +38,20 @@ MAX = {
     "var.lease_s": "900",
     "var.sweep_every_s": "86400",
     "var.max_attempts": "10",
+    "local.notify": "documents,folders",
+    "var.notify_webhook_url": "u" * 256,
     **{f"yandex_message_queue.{name}.id": QUEUE for name in ("pending", "backlog", "dead")},
 }
 """The longest value that each expression can have, by the variables' own validations."""
 LONGEST_SECRETS = {"AWS_ACCESS_KEY_ID": 25, "AWS_SECRET_ACCESS_KEY": 40, "OPENAI_API_KEY": 256}
-NOT_HERE = {"BACKBURNER_API_KEY_SECRET", "BACKBURNER_API_KEY_STORE", "OPENAI_API_KEY", "OPENAI_ORG_ID"}
-"""Secrets come from Lockbox; an organisation is of no use with the providers that are reached from here."""
+LONGEST_SECRETS["BACKBURNER_NOTIFY_WEBHOOK_SECRET"] = 2 * len("whsec_" + "x" * 88) + 1
+NOT_HERE = {
+    *("BACKBURNER_API_KEY_SECRET", "BACKBURNER_API_KEY_STORE", "OPENAI_API_KEY", "OPENAI_ORG_ID"),
+    *("BACKBURNER_NOTIFY_TOPIC_ARN", "BACKBURNER_NOTIFY_EVENT_BUS"),
+    *("BACKBURNER_NOTIFY_WEBHOOK_SECRET", "BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME"),
+}
+"""Secrets come from Lockbox; an organisation is of no use with the providers that are reached from here, and topics and
+buses are AWS's."""
 
 
 def test_the_provider_knows_every_resource_block_and_argument() -> None:
@@ -151,6 +159,15 @@ def test_the_roles_are_the_least() -> None:
     }
 
 
+def test_only_the_checker_gets_the_webhooks_secret() -> None:
+    """Its function and its account; nobody does without a webhook."""
+    functions = TEXTS["functions.tf"]
+    assert 'var.notify_webhook_secret == null || each.key != "checker" ? [] : [var.notify_webhook_secret]' in functions
+    member = resources(TEXTS)["yandex_lockbox_secret_iam_member", "notify_webhook_secret"]
+    assert member["for_each"] == '${toset(var.notify_webhook_secret == null ? [] : ["checker"])}'
+    assert local_values(TEXTS)["notify"] == "${var.notify_webhook_url == null ? null : var.notify}"
+
+
 @pytest.mark.parametrize("trigger", ["uploads", "tick"])
 def test_a_trigger_tries_again_and_then_writes_a_dead_letter(trigger: str) -> None:
     """Without a dead-letter queue the service deletes what was never taken."""
@@ -244,7 +261,7 @@ WRONG = {
     "polls_per_second": "0", "daily_tokens": "0", "daily_cost": "0", "deadline_s": "1", "lease_s": "100",
     "sweep_every_s": "1", "max_attempts": "0", "runtime": "python313", "submit_memory": "600",
     "checker_memory": "100", "queue_protocol": "xml", "superseded_days": "1", "work_days": "1", "context_tokens": '"',
-    "line_parameters": "A-B",
+    "line_parameters": "A-B", "notify": "x", "notify_webhook_url": "http://hooks.example/x",
 }  # fmt: skip
 
 
@@ -254,6 +271,19 @@ def test_a_wrong_value_is_refused_before_anything_is_made(evaluate) -> None:
     variables = bodies(TEXTS, "variable")
     flat = re.sub(r"\s+", " ", re.sub(r"[│╷╵]", " ", said))
     unsaid = [name for name in WRONG if name != "provider_profile" and f"var.{name}" not in flat]
-    assert set(WRONG) == set(variables) - {"package", "provider_key"}
+    assert set(WRONG) == set(variables) - {"package", "provider_key", "notify_webhook_secret"}
     assert unsaid == []
     assert "Only Yandex AI Studio takes an IAM token" in flat
+
+
+def test_a_webhook_needs_its_secret_and_is_told_of_both_kinds(evaluate) -> None:
+    """The URL alone is refused; with the secret the functions are told what to note down and where it goes."""
+    url = "https://hooks.example/x"
+    _, said = evaluate("1", notify_webhook_url=url)
+    assert "A webhook's URL and its secret go together" in re.sub(r"[\s│╷╵]+", " ", said)
+    secret = '{secret_id = "s", version_id = "v", key = "k"}'
+    told, _ = evaluate("jsonencode(local.environment)", notify_webhook_url=url, notify_webhook_secret=secret)
+    environment = json.loads(json.loads(told))
+    assert environment["BACKBURNER_NOTIFY"] == "documents,folders"
+    assert environment["BACKBURNER_NOTIFY_WEBHOOK_URL"] == url
+    assert "BACKBURNER_NOTIFY" not in json.loads(json.loads(evaluate("jsonencode(local.environment)")[0]))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import importlib
 import json
 import logging
@@ -30,7 +31,7 @@ from backburner.errors import BackburnerError
 from backburner.ledger.keys import INBOX, RECIPES, RESPONSES, SUPERSEDED, WORK
 from backburner.memory.budget import MemoryBudget
 from backburner.ports import ABSENT, ConflictError
-from backburner.settings import Settings
+from backburner.settings import Notify, Settings
 from backburner.wiring import Ports, assemble
 from backburner_cli.errors import CommandError
 from backburner_cli.folder import provider, run_state
@@ -188,6 +189,7 @@ async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
         clock=SystemClock(),
         memory=memory,
     )
+    settings = dataclasses.replace(settings, notify=Notify())  # there is nobody to tell but whoever looks at it
     parts = assemble(settings, ports, create_limit_s=_CREATE_LIMIT_S, swap_tries=_SWAP_TRIES)
     return Driver(
         parts=parts,

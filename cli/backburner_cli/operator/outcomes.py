@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,27 @@ from backburner_cli.operator.uploads import Upload, describe
 from backburner_cli.terminal import err, out
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from backburner_cli.operator.inbox import Inbox
 
 POLL_S = 1.0
 _LOOKS_PER_SECOND = 50
 """Of all documents together: thousands of them are looked at less often each."""
+
+
+def summed(outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """How many have ended and how, and what they used; `cost` is null where no recipe names a price."""
+    states = Counter(outcome["state"] for outcome in outcomes.values())
+    costs = [cost for outcome in outcomes.values() if (cost := outcome.get("cost")) is not None]
+    return {
+        "documents": len(outcomes),
+        "done": states["done"],
+        "failed": states["failed"],
+        "replaced": states["replaced"],
+        "tokens": sum(outcome.get("tokens", 0) for outcome in outcomes.values()),
+        "cost": round(sum(costs), 9) if costs else None,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from backburner.maintenance.sweep import OLD_ENOUGH_S
 from backburner.ports import ABSENT, ConflictError
 from backburner_cli.operator.files import PutError, documents_in, keys_of, sample
 from backburner_cli.operator.inbox import Inbox, reach_inbox
-from backburner_cli.operator.outcomes import OutcomeWaiter
+from backburner_cli.operator.outcomes import OutcomeWaiter, summed
 from backburner_cli.operator.uploads import Upload
 from backburner_cli.terminal import err, out, print_json
 
@@ -91,12 +91,23 @@ async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_js
         told = [
             {"key": key, "upload": str(done)} | outcomes.get(key, {}) for key, done in sorted(uploader.done.items())
         ]
-        print_json({"bucket": inbox.name, "documents": told, "errors": uploader.errors})
+        ended = {"ended": summed(outcomes)} if outcomes else {}
+        print_json({"bucket": inbox.name, "documents": told, "errors": uploader.errors} | ended)
+    elif outcomes:
+        _tell_sums(summed(outcomes))
     failed = sum(1 for outcome in outcomes.values() if outcome["failed"])
     if uploader.errors:
         raise PutError(f"{len(uploader.errors)} were not uploaded: give the same command again, the others are skipped")
     if failed:
         raise PutError(f"{failed} failed, in part or whole: backburner failed says why, and what to do")
+
+
+def _tell_sums(ended: Mapping[str, Any]) -> None:
+    """The last line: that all have ended, how, and what it cost."""
+    replaced = f", {ended['replaced']} replaced meanwhile" if ended["replaced"] else ""
+    cost = "" if ended["cost"] is None else f", cost {ended['cost']:g}"
+    counts = f"all {ended['documents']} ended: {ended['done']} done, {ended['failed']} failed{replaced}"
+    out.print(f"{counts}; {ended['tokens']} tokens{cost}", markup=False, highlight=False)
 
 
 @dataclass

@@ -143,3 +143,14 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
+
+
+class Channel(Protocol):
+    """Whoever is told that something has ended. `name` is its kind, as it stands in log lines."""
+
+    @property
+    def name(self) -> str:
+        """Its kind: `sns`, `eventbridge` or `webhook`."""
+
+    async def tell(self, notification: str, kind: str, body: bytes) -> None:
+        """Deliver a notification by its id and type, once. Raises `RetryLaterError` where it was not taken."""

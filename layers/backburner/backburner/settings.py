@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -13,6 +13,8 @@ from backburner.provider.profiles import PROFILES, Profile, Provider
 
 _MAX_DIGITS = 18
 _PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_TOPIC = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:\S+")
+_NOTIFY = frozenset({"documents", "folders"})
 N = TypeVar("N", int, float)
 
 MAX_DELAY_S = 900
@@ -31,6 +33,29 @@ class QueueProtocol(StrEnum):
 
     JSON = "json"
     QUERY = "query"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notify:
+    """Who is told that something has ended, and of what; nobody unless a channel is named."""
+
+    documents: bool = False
+    folders: bool = False
+    topic_arn: str | None = None
+    event_bus: str | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
+    webhook_secret_name: str | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether ends are noted down, to be told."""
+        return self.documents or self.folders
+
+    @property
+    def has_channels(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self.topic_arn or self.event_bus or self.webhook_url)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +86,7 @@ class Settings:
     windows: Mapping[str, int]
     line_parameters: frozenset[str]
     queue_protocol: QueueProtocol
+    notify: Notify = Notify()
 
     @property
     def profile(self) -> Profile:
@@ -101,6 +127,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
         windows={**PROFILES[provider].windows, **reader.windows("BACKBURNER_CONTEXT_TOKENS")},
         line_parameters=reader.names("BACKBURNER_LINE_PARAMETERS"),
         queue_protocol=reader.queue_protocol(),
+        notify=reader.notify(),
     )
     reader.contradictions(settings, needs_key=needs_key)
     if reader.problems:
@@ -126,6 +153,14 @@ class _Seen(dict[str, str]):
     def get(self, name: str, default: Any = None) -> Any:
         self.names.add(name)
         return default
+
+
+def _is_safe(value: str) -> bool:
+    """Whether nobody on the way can read what is sent there."""
+    if not _is_url(value):
+        return False
+    parts = urlsplit(value)
+    return parts.scheme == "https" or parts.hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _is_url(value: str) -> bool:
@@ -203,6 +238,29 @@ class _Reader:
         self.problems.append(f"BACKBURNER_QUEUE_PROTOCOL is {value!r}: one of {', '.join(QueueProtocol)}")
         return QueueProtocol.JSON
 
+    def notify(self) -> Notify:
+        """Whom to tell; of both where a channel is named and nothing else said."""
+        name, url = "BACKBURNER_NOTIFY", self.text("BACKBURNER_NOTIFY_WEBHOOK_URL")
+        told = self.text(name)
+        wanted = {item.strip() for item in (told or "").split(",") if item.strip()}
+        if odd := sorted(wanted - _NOTIFY):
+            self.problems.append(f"{name} has {odd[0]!r}: documents, folders, or both with a comma between")
+        if url and not _is_safe(url):
+            self.problems.append("BACKBURNER_NOTIFY_WEBHOOK_URL is not an https URL (http only to this machine)")
+        topic_arn = self.text("BACKBURNER_NOTIFY_TOPIC_ARN")
+        if topic_arn and not _TOPIC.fullmatch(topic_arn):
+            self.problems.append("BACKBURNER_NOTIFY_TOPIC_ARN is not the ARN of an SNS topic")
+        named = Notify(
+            topic_arn=topic_arn,
+            event_bus=self.text("BACKBURNER_NOTIFY_EVENT_BUS"),
+            webhook_url=url,
+            webhook_secret=self.text("BACKBURNER_NOTIFY_WEBHOOK_SECRET"),
+            webhook_secret_name=self.text("BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME"),
+        )
+        if told is None and named.has_channels:
+            wanted |= _NOTIFY
+        return replace(named, documents="documents" in wanted, folders="folders" in wanted)
+
     def whole(self, name: str, default: int, at_most: int | None = None) -> int:
         value = self.text(name)
         is_number = value is not None and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS
@@ -230,6 +288,11 @@ class _Reader:
             self.problems.append("neither OPENAI_API_KEY nor BACKBURNER_API_KEY_SECRET is set: the provider's key")
         if settings.profile.needs_project and not settings.project:
             self.problems.append(f"OPENAI_PROJECT_ID is not set: {settings.provider} needs it (the folder id)")
+        notify = settings.notify
+        if notify.webhook_secret and notify.webhook_secret_name:
+            self.problems.append(
+                "BACKBURNER_NOTIFY_WEBHOOK_SECRET and BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME are both set: keep one"
+            )
         queues = [settings.pending_queue_url, settings.backlog_queue_url, settings.dead_queue_url]
         named = [url for url in queues if url]
         if len(set(named)) < len(named):

@@ -14,6 +14,8 @@ from backburner.jobs.check import Checker
 from backburner.jobs.setbacks import Setbacks
 from backburner.ledger.journal import Journal, Line
 from backburner.maintenance.sweep import Sweeper
+from backburner.notifications.delivery import Told
+from backburner.notifications.tell import TELL_S, Teller
 from backburner.ports import Clock, Queue, Received
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,8 @@ MAX_IN_HAND = 500
 MAX_IN_BATCH = 10
 """Messages that one receive can bring (SQS, Message Queue)."""
 _RECEIVERS = 8
+_SPARE_S = 5.0
+"""Left for what a function does after its tick, before it is cut off."""
 UNREADABLE_S = 300
 """When a message shows again whose record or document cannot be read."""
 
@@ -94,6 +98,7 @@ class TickReport:
     handled: int = 0
     left: int = 0
     ended: list[Line] = field(default_factory=list)
+    told: Told = field(default_factory=Told)
     stopped_by: RetryLaterError | None = None
     """Why it stopped early: a queue that cannot be read."""
     is_cut_short: bool = False
@@ -112,6 +117,7 @@ class Tick:
     checker: Checker
     governor: Governor
     sweeper: Sweeper
+    teller: Teller
     setbacks: Setbacks
     journal: Journal
     pending: WatchedQueue
@@ -133,7 +139,13 @@ class Tick:
             report.is_cut_short = True
         except RetryLaterError as error:
             report.stopped_by = error
+        if not report.is_cut_short:
+            report.told = await self.teller.tell(self._left_s(cut_off_at))
         return report
+
+    def _left_s(self, cut_off_at: float | None) -> float:
+        """How long it may tell what has ended."""
+        return TELL_S if cut_off_at is None else cut_off_at - _SPARE_S - asyncio.get_running_loop().time()
 
     async def _run(self, stop_at: float, report: TickReport) -> None:
         hand = _Hand(self, report, TickState(until=stop_at), await self._most_in_hand())

@@ -1,6 +1,7 @@
 """How the core fits together over its ports: the functions put adapters in, the tests put fakes in."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from backburner.batch.checkpoint import Checkpointer
@@ -33,11 +34,14 @@ from backburner.ledger.messenger import Messenger
 from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
 from backburner.maintenance.sweep import Sweeper
 from backburner.memory.budget import MemoryBudget
+from backburner.notifications.announce import Announcer
+from backburner.notifications.folders import Folders
+from backburner.notifications.tell import Teller
 from backburner.outcome.cancel import Canceller
 from backburner.outcome.clear_up import Cleaner
 from backburner.outcome.current_job import CurrentJobs
 from backburner.outcome.finish import Finisher
-from backburner.ports import Bucket, Clock, Extractor, Generator, Queue
+from backburner.ports import Bucket, Channel, Clock, Extractor, Generator, Queue
 from backburner.settings import Settings
 from backburner.split.divide import Divider
 from backburner.split.join import Joiner
@@ -62,6 +66,8 @@ class Ports:
     clock: Clock
     memory: MemoryBudget = field(default_factory=MemoryBudget)
     """No port, but bounded from outside as they are."""
+    channels: Sequence[Channel] = ()
+    """Whoever is told that something has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +189,7 @@ class _Builder:
             current_jobs=current_jobs,
             cleaner=cleaner,
             journal=self.journal,
+            announcer=Announcer(bucket=bucket, is_on=self.settings.notify.is_on),
             clock=self.ports.clock,
         )
 
@@ -349,10 +356,20 @@ class _Builder:
             checker=checker,
             governor=self.governor,
             sweeper=sweeper,
+            teller=self._teller(sweeper),
             setbacks=setbacks,
             journal=self.journal,
             pending=self.pending,
             backlog=self.backlog,
             clock=self.ports.clock,
             polls_per_second=self.settings.polls_per_second,
+        )
+
+    def _teller(self, sweeper: Sweeper) -> Teller:
+        return Teller(
+            bucket=self.ports.bucket,
+            clock=self.ports.clock,
+            channels=self.ports.channels,
+            notify=self.settings.notify,
+            folders=Folders(bucket=self.ports.bucket, name=self.settings.bucket, states_of=sweeper.window),
         )

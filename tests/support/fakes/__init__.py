@@ -24,7 +24,8 @@ world calls `await world.hook(effect, "before")`, applies it, and calls `await w
 
 `world.effects` lists them all in order. Names: `bucket.get/head/put/delete`, `<queue>.send/receive/postpone/delete`
 (with the queue's own name), `generator.create/retrieve/cancel/delete`. Their keys: the object's key, the message's
-body ("" for a receive), the document (`input`) for a create, else the response id. Without a hook an effect only lets
+body ("" for a receive), the document (`input`) for a create, else the response id; `<channel>.tell` has the
+notification's id. Without a hook an effect only lets
 other tasks go first.
 
 Processes. `await world.process(work)` runs `work` as a process of its own: once `Killed` was raised in one of its
@@ -41,6 +42,7 @@ For tests only (no effects, not async):
 """
 
 from support.fakes.bucket import FakeBucket
+from support.fakes.channel import FakeChannel
 from support.fakes.clock import FakeClock
 from support.fakes.extractor import FakeExtractor
 from support.fakes.provider import FakeGenerator, Made, Plan
@@ -52,6 +54,7 @@ __all__ = [
     "START",
     "Effect",
     "FakeBucket",
+    "FakeChannel",
     "FakeClock",
     "FakeExtractor",
     "FakeGenerator",

@@ -76,6 +76,19 @@ def account(environment: Mapping[str, str]) -> Account:
     )
 
 
+def address(environment: Mapping[str, str], service: str, variable: str, region: str) -> str:
+    """Where another service of a region is: as `AWS_ENDPOINT_URL_<variable>` says, or as boto3 knows."""
+    suffix = next((suffix for start, suffix in _SUFFIXES.items() if region.startswith(start)), "amazonaws.com")
+    if told := _told(environment, variable):
+        return told
+    if suffix:
+        return f"https://{service}.{region}.{suffix}"
+    import boto3.session  # noqa: PLC0415 - only for regions whose addresses end otherwise
+
+    session: Any = boto3.session.Session(region_name=region)
+    return str(session.client(service).meta.endpoint_url).rstrip("/")
+
+
 def _told(environment: Mapping[str, str], service: str) -> str | None:
     url = environment.get(f"AWS_ENDPOINT_URL_{service}") or environment.get("AWS_ENDPOINT_URL")
     return url.rstrip("/") if url else None

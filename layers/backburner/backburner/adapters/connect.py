@@ -4,7 +4,7 @@ import asyncio
 import atexit
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from backburner.adapters.account import account
+from backburner.adapters.channels import channels
 from backburner.adapters.clock import SystemClock
 from backburner.adapters.extraction import ChildExtractor
 from backburner.adapters.http import Http
@@ -21,7 +22,7 @@ from backburner.adapters.secret import ProviderKey
 from backburner.adapters.storage import S3Bucket, store_calls
 from backburner.capacity.timing import Pace
 from backburner.memory.budget import DEFAULT_LARGE_BYTES, MEBIBYTE, MemoryBudget
-from backburner.ports import Generator
+from backburner.ports import Channel, Generator
 from backburner.settings import Settings, from_env
 from backburner.wiring import Core, Ports, assemble
 
@@ -48,8 +49,8 @@ class Cloud:
     memory: MemoryBudget
     http: Http
 
-    def ports(self, generator: Generator) -> Ports:
-        """The outside world, with a provider."""
+    def ports(self, generator: Generator, told: Sequence[Channel] = ()) -> Ports:
+        """The outside world, with a provider, and whoever is told that something has ended."""
         return Ports(
             bucket=self.bucket,
             pending=self.pending,
@@ -59,6 +60,7 @@ class Cloud:
             extractor=self.extractor,
             clock=SystemClock(),
             memory=self.memory,
+            channels=told,
         )
 
     async def drop_connections(self) -> None:
@@ -115,8 +117,13 @@ def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
     )
 
 
-def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: float, swap_tries: int) -> Connected:
-    """Read the settings and put a function together. Raises `ConfigError`; reaches nothing yet."""
+def connect(
+    environment: Mapping[str, str] = os.environ, *, create_limit_s: float, swap_tries: int, tells: bool = False
+) -> Connected:
+    """Read the settings and put a function together; `tells`: whether it tells what has ended, where that is wanted.
+
+    Raises `ConfigError`; reaches nothing yet.
+    """
     settings = from_env(environment)
     key, cloud, rate = ProviderKey(settings=settings), reach(settings, environment), settings.profile.creates_per_second
     generator = ResponsesApi(
@@ -127,7 +134,8 @@ def connect(environment: Mapping[str, str] = os.environ, *, create_limit_s: floa
         organization=settings.organization,
         creates=None if rate is None else Pace(rate, SystemClock()),
     )
-    core = assemble(settings, cloud.ports(generator), create_limit_s=create_limit_s, swap_tries=swap_tries)
+    told = channels(settings, cloud.http, account(environment), environment) if tells else []
+    core = assemble(settings, cloud.ports(generator, told), create_limit_s=create_limit_s, swap_tries=swap_tries)
     connected = Connected(settings=settings, core=core, cloud=cloud, generator=generator, key=key)
     atexit.register(connected.close)
     return connected

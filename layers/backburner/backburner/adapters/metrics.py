@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from backburner.ledger.journal import Line
 from backburner.ledger.records import State
 from backburner.maintenance.health import Health, alarms, measure
+from backburner.notifications.delivery import Told
 from backburner.settings import Settings
 from backburner.tick import TickReport
 from backburner.wiring import Core
@@ -24,13 +25,15 @@ NAMESPACE = "Backburner"
 async def report(core: Core, tick: TickReport, settings: Settings, logger: "Logger | logging.Logger") -> None:
     """At the end of a tick: what it did, what is under way, and the alarms, as lines of the log too."""
     health = await measure(core.bucket, core.governor)
-    publish(tick.ended, health=health)
+    publish(tick.ended, health=health, told=tick.told)
     logger.info("census", extra=asdict(health))
     for name in alarms(health, deadline_s=settings.deadline_s, results_kept_s=settings.profile.results_kept_s):
         logger.error("alarm", extra={"alarm": name, "see": f"docs/runbook.md#{name}"})
 
 
-def publish(lines: Sequence[Line], *, accepted: int = 0, health: Health | None = None) -> None:
+def publish(
+    lines: Sequence[Line], *, accepted: int = 0, health: Health | None = None, told: Told | None = None
+) -> None:
     """Print what a function's call did, if it runs on Lambda; the dimension `service` is the function's name."""
     service = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
     if service is None:
@@ -38,7 +41,8 @@ def publish(lines: Sequence[Line], *, accepted: int = 0, health: Health | None =
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit  # noqa: PLC0415 - only where it is read
 
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
-    for name, value in (_counts(lines, accepted) | (_gauges(health) if health else {})).items():
+    values = _counts(lines, accepted) | (_gauges(health) if health else {}) | (_notifications(told) if told else {})
+    for name, value in values.items():
         unit = MetricUnit.Seconds if name in ("OldestOpenAge", "ResultLag") else MetricUnit.Count
         metrics.add_metric(name=name, unit=unit, value=value)
     if metrics.metric_set:
@@ -65,6 +69,12 @@ def _counts(lines: Sequence[Line], accepted: int) -> dict[str, float]:
         "SuspectedOrphans": sum(line.suspected_orphans for line in lines),
     }
     return {name: value for name, value in counts.items() if value}
+
+
+def _notifications(told: Told) -> dict[str, float]:
+    """What was told, without the zeros."""
+    counts = {"NotificationsSent": told.sent, "NotificationsOwed": told.owed, "NotificationsLost": told.lost}
+    return {name: float(value) for name, value in counts.items() if value}
 
 
 def _gauges(health: Health) -> dict[str, float]:

@@ -96,11 +96,19 @@ def api_key(settings: Settings) -> str:
     if settings.api_key:
         return settings.api_key
     name = settings.api_key_secret or ""
+    key = secret(name, settings.api_key_store)
+    if not key:
+        raise ConfigError(f"the secret {name} is empty: put the provider's key into it")
+    return key
+
+
+def secret(name: str, store: KeyStore) -> str:
+    """What a store keeps under a name. Raises `RetryLaterError` where it does not give it."""
     from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 - only where a store is named
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415
 
     try:
-        match settings.api_key_store:
+        match store:
             case KeyStore.PARAMETER_STORE:
                 value = parameters.get_parameter(name, decrypt=True)
             case KeyStore.SECRETS_MANAGER:
@@ -109,7 +117,4 @@ def api_key(settings: Settings) -> str:
                 assert_never(other)
     except GetParameterError as error:
         raise RetryLaterError(f"the secret {name} cannot be read: does it exist, may this function read it?") from error
-    key = str(value).strip()
-    if not key:
-        raise ConfigError(f"the secret {name} is empty: put the provider's key into it")
-    return key
+    return str(value).strip()

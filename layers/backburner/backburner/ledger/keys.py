@@ -16,6 +16,11 @@ WORK = "ledger/work/"
 SUPERSEDED = "ledger/superseded/"
 RESPONSES = "ledger/responses/"
 JOURNAL = "ledger/journal/"
+NOTICES = "ledger/notices/"
+"""What is still to be told: only where notifications are on."""
+NEW_NOTICES = f"{NOTICES}new/"
+OWED_NOTICES = f"{NOTICES}owed/"
+FOLDER_NOTES = f"{NOTICES}folders/"
 GOVERNOR = "ledger/governor.json"
 RUN_RECORD = ".run.json"
 ERROR_RECORD = ".error.json"
@@ -129,3 +134,24 @@ def superseded_key(job: str, run: int) -> str:
 def response_key(response_id: str) -> str:
     """Key of the note which run a response id was given to."""
     return f"{RESPONSES}{hashlib.sha256(response_id.encode()).hexdigest()[:32]}"
+
+
+def notice_key(job: str, run: int) -> str:
+    """Key of the notice that a run is about to end."""
+    return f"{NEW_NOTICES}{job}.{run}.json"
+
+
+def owed_key(notification: str) -> str:
+    """Key of a notification that could not be delivered yet."""
+    return f"{OWED_NOTICES}{notification}.json"
+
+
+def folder_note_key(folder: str) -> str:
+    """Key of what ended in a folder since it was last told."""
+    return f"{FOLDER_NOTES}{hashlib.sha256(folder.encode()).hexdigest()[:32]}.json"
+
+
+def folders_of(key: str) -> list[str]:
+    """The folders that a document's end is told for: its recipe's, and the one directly below that it lies in."""
+    names = key.removeprefix(INBOX).split("/")[:-1]
+    return [f"{INBOX}{'/'.join(names[:depth])}/" for depth in (1, 2) if len(names) >= depth]

@@ -1,8 +1,9 @@
 """Ending a run: done, failed or superseded. The record at the output location is the commit (DESIGN section 6).
 
 Order of effects, and what a crash before each costs:
-  result text → run record (the commit) → [clear_up.py] settlement, what was replaced away, open record away →
-  [the caller] message away → the provider's copy away; the journal's line waits in memory for the end of the tick.
+  result text → [notice, where notifications are on] → run record (the commit) → [clear_up.py] settlement, what was
+  replaced away, open record away → [the caller] message away → the provider's copy away; the journal's line waits in
+  memory for the end of the tick.
 Before the commit the message comes back and everything is done again from what stands there: the text is written over
 its own copy, no generation is started. After the commit it comes back and only clears up; the journal's line is lost,
 and rebuilt by an audit.
@@ -28,6 +29,7 @@ from backburner.ledger.records import (
     log_keys,
     shared,
 )
+from backburner.notifications.announce import Announcer
 from backburner.outcome.clear_up import OWNER, Cleaner, has_failures
 from backburner.outcome.current_job import CurrentJobs
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError
@@ -53,6 +55,7 @@ class Finisher:
     current_jobs: CurrentJobs
     cleaner: Cleaner
     journal: Journal
+    announcer: Announcer
     clock: Clock
 
     async def done(self, record: OpenRecord, text: "_Text") -> State:
@@ -76,6 +79,7 @@ class Finisher:
                 match = ABSENT if is_ordinary else await self._seen(result_key)
                 etag = await self._put_text(record, result_key, text, match)
                 run_record = self._run_record(record, committed, result_key, etag, nonce)
+                await self.announcer.announce(run_record)
                 await self.ledger.put(location.run_record_key, run_record, _match(committed.run))
             except ConflictError:
                 continue  # look again: still current?
@@ -96,6 +100,7 @@ class Finisher:
             if committed.error is None or committed.error.record.nonce != nonce:
                 if ended := await self._settled(record, committed, None):
                     return ended
+                await self.announcer.announce(error_record)
                 try:
                     await self.ledger.put(location.error_record_key, error_record, _match(committed.error))
                 except ConflictError:

@@ -1,0 +1,212 @@
+"""Who is told that something has ended: an SNS topic, an EventBridge bus, a webhook."""
+
+import asyncio
+import base64
+import binascii
+import hmac
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from urllib.parse import urlencode
+
+from backburner.adapters.account import Account, address
+from backburner.adapters.calls import Calls
+from backburner.adapters.http import Http, NoAnswerError, Reply, TooManyBytesError
+from backburner.adapters.queryprotocol import code_in
+from backburner.adapters.secret import secret
+from backburner.errors import ConfigError, RetryLaterError
+from backburner.ports import Channel
+from backburner.settings import Notify, Settings
+
+SOURCE = "backburner"
+"""Of events, and of FIFO topics the message group."""
+_MOST_ANSWER_BYTES = 65_536
+_SECRET = re.compile(r"whsec_([A-Za-z0-9+/]+={0,2})")
+_LEAST_SECRET_BYTES, _MOST_SECRET_BYTES = 24, 64
+_MALFORMED = (
+    "the webhook's secret is none: write whsec_ and 24 to 64 random bytes in base64; while it is replaced, the new one "
+    "and the old one with a space between"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnsTopic:
+    """A topic; the type is an attribute that subscriptions can filter by."""
+
+    calls: Calls
+    url: str
+    topic_arn: str
+    name: str = "sns"
+
+    async def tell(self, notification: str, kind: str, body: bytes) -> None:
+        """Publish. Raises `RetryLaterError` where the topic does not take it."""
+        form = {
+            "Action": "Publish",
+            "Version": "2010-03-31",
+            "TopicArn": self.topic_arn,
+            "Message": body.decode(),
+            "MessageAttributes.entry.1.Name": "type",
+            "MessageAttributes.entry.1.Value.DataType": "String",
+            "MessageAttributes.entry.1.Value.StringValue": kind,
+        }
+        if self.topic_arn.endswith(".fifo"):
+            form |= {"MessageGroupId": SOURCE, "MessageDeduplicationId": notification}
+        headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+        await _called(self.calls, self.url, headers, urlencode(form).encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventBus:
+    """A bus of EventBridge, by name or ARN."""
+
+    calls: Calls
+    url: str
+    bus: str
+    name: str = "eventbridge"
+
+    async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its id is in the body
+        """Put an event. Raises `RetryLaterError` where the bus does not take it, which it may say with status 200."""
+        entry = {"Source": SOURCE, "DetailType": kind, "Detail": body.decode(), "EventBusName": self.bus}
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AWSEvents.PutEvents"}
+        reply = await _called(self.calls, self.url, headers, json.dumps({"Entries": [entry]}).encode())
+        try:
+            answer = json.loads(reply.body)
+            if answer.get("FailedEntryCount"):
+                raise RetryLaterError(f"the bus does not take the event: {answer['Entries'][0].get('ErrorCode')}")
+        except (ValueError, AttributeError, LookupError) as error:
+            raise RetryLaterError("the bus does not take the event: its answer cannot be read") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """An address that takes signed posts, by the scheme of Standard Webhooks 1.0.0."""
+
+    http: Http
+    url: str
+    secrets: Callable[[], Awaitable[str]]
+    clock: Callable[[], float] = time.time
+    name: str = "webhook"
+
+    async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its type is in the body
+        """Post; at once again where the connection broke. Raises `RetryLaterError` for any answer but 2xx, or none."""
+        headers = {"Content-Type": "application/json", "User-Agent": SOURCE}
+        headers |= signed_headers(await self.secrets(), notification, int(self.clock()), body)
+        try:
+            reply = await self._posted(headers, body)
+        except TooManyBytesError:
+            return  # raised for an answer of success alone
+        except NoAnswerError as error:
+            raise RetryLaterError(f"the webhook does not answer: {error.name}") from error
+        if not _is_success(reply):
+            raise RetryLaterError(f"the webhook answers {reply.status}")
+
+    async def _posted(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        """A receiver that closes a pooled connection just then has not refused; its id tells it of a repetition."""
+        post = partial(self.http.call, "POST", self.url, headers, body, limit_bytes=_MOST_ANSWER_BYTES)
+        try:
+            return await post()
+        except NoAnswerError:
+            return await post()
+
+
+def signed_headers(secrets: str, notification: str, at_s: int, body: bytes) -> Mapping[str, str]:
+    """The headers that prove who sends: one signature for each secret. Raises `RetryLaterError` for a malformed one."""
+    content = b".".join((notification.encode(), str(at_s).encode(), body))
+    signatures = [base64.b64encode(hmac.digest(key, content, "sha256")).decode() for key in _keys(secrets)]
+    return {
+        "webhook-id": notification,
+        "webhook-timestamp": str(at_s),
+        "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
+    }
+
+
+def _keys(secrets: str) -> list[bytes]:
+    keys = [_key(one) for one in secrets.split()]
+    if not keys:
+        raise RetryLaterError(_MALFORMED)
+    return keys
+
+
+def _key(one: str) -> bytes:
+    found = _SECRET.fullmatch(one)
+    try:
+        key = base64.b64decode(found[1], validate=True) if found else b""
+    except binascii.Error:
+        key = b""
+    if not _LEAST_SECRET_BYTES <= len(key) <= _MOST_SECRET_BYTES:
+        raise RetryLaterError(_MALFORMED)
+    return key
+
+
+def channels(settings: Settings, http: Http, account: Account, environment: Mapping[str, str]) -> list[Channel]:
+    """Everybody who is told. Reaches nothing yet. Raises `ConfigError` where something is to be told, and nobody."""
+    notify = settings.notify
+    if notify.is_on and not notify.has_channels:
+        raise ConfigError(
+            "BACKBURNER_NOTIFY is set, and nobody to tell: name a topic, an event bus or a webhook "
+            "(docs/notifications.md), or leave it unset"
+        )
+    made: list[Channel] = []
+    if notify.topic_arn:
+        region = notify.topic_arn.split(":")[3]
+        calls = _calls(http, replace(account, region=region), "sns")
+        made.append(SnsTopic(calls=calls, url=address(environment, "sns", "SNS", region), topic_arn=notify.topic_arn))
+    if notify.event_bus:
+        url = address(environment, "events", "EVENTBRIDGE", account.region)
+        made.append(EventBus(calls=_calls(http, account, "events"), url=url, bus=notify.event_bus))
+    if notify.webhook_url:
+        _require_secret(notify)
+        made.append(Webhook(http=http, url=notify.webhook_url, secrets=partial(_secrets, notify, settings)))
+    return made
+
+
+def _require_secret(notify: Notify) -> None:
+    """Raise `ConfigError` where there is no secret to sign with, or one that cannot be used."""
+    if not (notify.webhook_secret or notify.webhook_secret_name):
+        raise ConfigError(
+            "BACKBURNER_NOTIFY_WEBHOOK_URL is set, and no secret to sign with: set BACKBURNER_NOTIFY_WEBHOOK_SECRET or "
+            "BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME"
+        )
+    try:
+        if notify.webhook_secret:
+            _keys(notify.webhook_secret)
+    except RetryLaterError as error:
+        raise ConfigError(f"BACKBURNER_NOTIFY_WEBHOOK_SECRET cannot be used: {error}") from error
+
+
+async def _secrets(notify: Notify, settings: Settings) -> str:
+    if notify.webhook_secret:
+        return notify.webhook_secret
+    return await asyncio.to_thread(secret, notify.webhook_secret_name or "", settings.api_key_store)
+
+
+def _calls(http: Http, account: Account, service: str) -> Calls:
+    return Calls(http=http, account=account, service=service, code_of=_code_of, tries=2)
+
+
+async def _called(calls: Calls, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    try:
+        reply = await calls.call("POST", f"{url}/", None, headers, body)
+    except NoAnswerError as error:
+        raise RetryLaterError(f"{calls.service} does not answer: {error.name}") from error
+    if not _is_success(reply):
+        raise RetryLaterError(f"{calls.service} does not take the call: {_code_of(reply)}")
+    return reply
+
+
+def _code_of(reply: Reply) -> str:
+    """The service's word for what went wrong, in XML or in JSON; else the status."""
+    if code := code_in(reply.body):
+        return code
+    try:
+        code = json.loads(reply.body).get("__type", "")
+    except (ValueError, AttributeError):
+        code = ""
+    return str(code).rpartition("#")[2] or str(reply.status)
+
+
+def _is_success(reply: Reply) -> bool:
+    return 200 <= reply.status < 300  # noqa: PLR2004

@@ -1,0 +1,51 @@
+"""Before a run ends, a notice says that it is about to: so no end goes untold, wherever a process dies.
+
+Order: notice → record (the commit) → [the end of a tick] delivery → notice away. A crash before the commit leaves a
+notice of a run that goes on, which is looked at again; a crash after it leaves one that the next tick delivers.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import msgspec
+
+from backburner.errors import RetryLaterError
+from backburner.ledger.keys import notice_key
+from backburner.ledger.records import ErrorRecord, RunRecord, log_keys
+from backburner.ports import ABSENT, Bucket, ConflictError
+
+logger = logging.getLogger(__name__)
+
+JSON = "application/json"
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that is about to end, and its document."""
+
+    job_id: str
+    run: int
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Announcer:
+    """Writes notices; none, and no call at all, where notifications are off."""
+
+    bucket: Bucket
+    is_on: bool
+
+    async def announce(self, ending: RunRecord | ErrorRecord) -> None:
+        """Write the notice of a document's run. A store that refuses costs the notification, never the job."""
+        if not self.is_on or ending.location.is_part:
+            return
+        notice = Notice(job_id=ending.job_id, run=ending.run, key=ending.source.key)
+        try:
+            await self.bucket.put(
+                notice_key(notice.job_id, notice.run), msgspec.json.encode(notice), match=ABSENT, content_type=JSON
+            )
+        except ConflictError:
+            return  # an earlier try left the same one
+        except RetryLaterError as error:
+            logger.error(  # noqa: TRY400 - the store's words say it all
+                "notification lost: its notice was not written", extra=log_keys(ending) | {"error": str(error)}
+            )

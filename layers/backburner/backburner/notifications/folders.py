@@ -1,0 +1,200 @@
+"""Which folders have ended: a note for each counts what ended since it was last told, and where a pass over it stands.
+
+A pass goes through the folder's documents in the order of their keys and waits at the first that has not ended, or that
+was uploaded a moment ago: it is looked at again with each tick, so waiting costs three listings a minute. A pass that
+had to wait is followed by another; one that comes to the end without waiting tells the folder.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from backburner.errors import RetryLaterError
+from backburner.ledger.keys import folder_note_key, folders_of, output_location
+from backburner.ledger.records import RunRecord, State, decode
+from backburner.notifications.delivery import JSON, Deliverer
+from backburner.notifications.notification import (
+    DocumentEnded,
+    Documents,
+    FolderEnded,
+    Notification,
+    Runs,
+    added,
+    of_folder,
+)
+from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+
+logger = logging.getLogger(__name__)
+
+QUIET_S = 120.0
+"""A folder is told once nothing was uploaded into it for so long: an upload that goes on is one upload."""
+_PAGE, _READS_AT_ONCE = 1000, 32
+_TRIES = 5
+_RANDOM = random.Random()  # noqa: S311 - spreads attention, keeps no secret
+
+
+class States(Protocol):
+    """How the documents of one page ended."""
+
+    def state_of(self, key: str, document: Stored) -> State | None:
+        """How a document ended as it stands; None while its records are older, or missing."""
+
+
+StatesOf = Callable[[Mapping[str, Stored]], Awaitable[States]]
+"""Reads the states of a page of documents from the lists of records."""
+
+
+class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What ended in a folder since it was last told, and the pass that looks whether everything has."""
+
+    folder: str
+    identity: str
+    counted: list[str]
+    """Keys of notices that were counted, as far as they may still stand."""
+    runs: Runs = Runs()
+    after: str = ""
+    """The last document that the pass found ended."""
+    is_clean: bool = True
+    """Whether the pass had to wait nowhere."""
+    done: int = 0
+    failed: int = 0
+    is_ended: bool = False
+    """Whether it is to be told, and nothing is added any more."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A note as it was read."""
+
+    key: str
+    note: FolderNote
+    etag: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folders:
+    """Counts what ends in folders, and tells those in which everything has."""
+
+    bucket: Bucket
+    name: str
+    """The bucket's, for whoever is told."""
+    states_of: StatesOf
+
+    async def count(self, ended: Mapping[str, DocumentEnded], standing: set[str]) -> set[str]:
+        """Add runs to the notes of their folders, each once, by the keys of their notices.
+
+        `standing` are the notices that have not been removed. Returns those that every note has counted.
+        """
+        by_folder: dict[str, dict[str, DocumentEnded]] = {}
+        for notice, document in ended.items():
+            for folder in folders_of(document.key):
+                by_folder.setdefault(folder, {})[notice] = document
+        counted = set(ended)
+        for folder, documents in by_folder.items():
+            if not await self._count(folder, documents, standing):
+                counted -= documents.keys()
+        return counted
+
+    async def _count(self, folder: str, documents: Mapping[str, DocumentEnded], standing: set[str]) -> bool:
+        """Whether a folder's note has counted these; one that is about to be told takes no more."""
+        for _ in range(_TRIES):
+            held = await self._read(folder_note_key(folder))
+            note = held.note if held else FolderNote(folder=folder, identity=secrets.token_hex(16), counted=[])
+            if note.is_ended:
+                return False
+            runs = note.runs
+            for notice, document in documents.items():
+                if notice not in note.counted:
+                    runs = added(runs, document)
+            counted = sorted({one for one in note.counted if one in standing} | documents.keys())
+            try:
+                key, match = folder_note_key(folder), held.etag if held else ABSENT
+                await self._write(key, replace(note, runs=runs, counted=counted), match)
+            except ConflictError:
+                continue
+            return True
+        return False
+
+    async def look(self, keys: Sequence[str], deliverer: Deliverer) -> None:
+        """Carry on the pass of each folder that has a note, in any order; tell those that have ended."""
+        for key in _RANDOM.sample(keys, len(keys)):
+            held = await self._read(key)
+            try:
+                while held is not None and not held.note.is_ended:
+                    held = await self._pass(held)
+                if held is not None:
+                    await deliverer.deliver(self._notification(held.note))
+                    await self.bucket.delete(key)
+            except ConflictError:
+                continue  # another tick is at it
+            except RetryLaterError as error:
+                logger.warning("folder left to the next tick", extra={"note": key, "error": str(error)})
+
+    async def _pass(self, held: _Held) -> _Held | None:
+        """Go through one page: the note as it stands then, or None where the pass has to wait."""
+        note, page = held.note, await self._page(held.note)
+        if not page:
+            at_end = replace(note, is_ended=True) if note.is_clean else _from_the_start(note)
+            return await self._rewritten(held, at_end)
+        states = await self.states_of(page)
+        documents = [(key, document) for key, document in page.items() if not key.endswith("/")]
+        for first in range(0, len(documents), _READS_AT_ONCE):
+            chunk = documents[first : first + _READS_AT_ONCE]
+            ended = await asyncio.gather(*(self._state(key, document, states) for key, document in chunk))
+            for (key, _), state in zip(chunk, ended, strict=True):
+                if state is None:
+                    await self._rewritten(held, replace(note, is_clean=False))
+                    return None
+                done, failed = note.done + (state is State.DONE), note.failed + (state is State.FAILED)
+                note = replace(note, done=done, failed=failed, after=key)
+        return await self._rewritten(held, replace(note, after=max(page)))
+
+    async def _state(self, key: str, document: Stored, states: States) -> State | None:
+        """How a document ended; None if it has not, or was uploaded a moment ago.
+
+        The same bytes that were uploaded again make no new job: their run record is older, and is theirs all the same.
+        """
+        if document.age_s < QUIET_S:
+            return None
+        if state := states.state_of(key, document):
+            return state
+        stored = await self.bucket.get(output_location(key).run_record_key)
+        if stored is not None and decode(stored.body, RunRecord).source.etag == document.etag:
+            return State.DONE
+        return None
+
+    async def _page(self, note: FolderNote) -> dict[str, Stored]:
+        page: dict[str, Stored] = {}
+        async for key, stored in self.bucket.listed(note.folder, note.after):
+            page[key] = stored
+            if len(page) >= _PAGE:
+                break
+        return page
+
+    async def _read(self, key: str) -> _Held | None:
+        stored = await self.bucket.get(key)
+        if stored is None:
+            return None
+        return _Held(key, msgspec.json.decode(stored.body, type=FolderNote), stored.etag)
+
+    async def _rewritten(self, held: _Held, note: FolderNote) -> _Held:
+        return held if note == held.note else _Held(held.key, note, await self._write(held.key, note, held.etag))
+
+    async def _write(self, key: str, note: FolderNote, match: str) -> str:
+        return await self.bucket.put(key, msgspec.json.encode(note), match=match, content_type=JSON)
+
+    def _notification(self, note: FolderNote) -> Notification:
+        documents = Documents(total=note.done + note.failed, done=note.done, failed=note.failed)
+        ended = FolderEnded(bucket=self.name, folder=note.folder, documents=documents, runs=note.runs)
+        return of_folder(note.identity, ended)
+
+
+def _from_the_start(note: FolderNote) -> FolderNote:
+    return replace(note, after="", is_clean=True, done=0, failed=0)

@@ -1,0 +1,189 @@
+"""At the end of a tick, what has ended is told: from the notices, which any process may have left.
+
+Order for a document: delivery → its folders' counts → notice away. A crash in between delivers it once more, under the
+same id; the counts know which notices they have counted already.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from backburner.errors import RetryLaterError
+from backburner.ledger.keys import FOLDER_NOTES, NEW_NOTICES, NOTICES, OWED_NOTICES, open_key, output_location
+from backburner.ledger.records import ErrorRecord, RunRecord, decode
+from backburner.notifications.announce import Notice
+from backburner.notifications.delivery import KEPT_S, RETRY_S, Deliverer, Told
+from backburner.notifications.folders import Folders
+from backburner.notifications.notification import DocumentEnded, of_document
+from backburner.ports import Bucket, Channel, Clock, Stored
+from backburner.settings import Notify
+
+logger = logging.getLogger(__name__)
+
+TELL_S = 10.0
+"""How long a tick tells."""
+VOID_S = 900.0
+"""A notice so old, of a run that neither is open nor has ended as it says, is of a run that was given up."""
+_MAX_LISTED = 5000
+_CHUNK, _AT_ONCE = 64, 16
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A notice, and what is told of its run."""
+
+    notice_key: str
+    document: DocumentEnded
+
+
+@dataclass
+class _Found:
+    """What lies below `ledger/notices/`."""
+
+    new: dict[str, Stored] = field(default_factory=dict)
+    owed: dict[str, Stored] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teller:
+    """Tells what has ended; nothing, and no call at all, where there is nobody to tell."""
+
+    bucket: Bucket
+    clock: Clock
+    channels: Sequence[Channel]
+    notify: Notify
+    folders: Folders
+
+    async def tell(self, seconds: float) -> Told:
+        """Tell for at most so many seconds. What is cut off, or fails, is left to the next tick; nothing is raised."""
+        deliverer = Deliverer(bucket=self.bucket, clock=self.clock, channels=self.channels)
+        if not self.channels or not self.notify.is_on or seconds <= 0:
+            return deliverer.told
+        try:
+            async with asyncio.timeout(min(seconds, TELL_S)):
+                await self._tell(deliverer)
+        except TimeoutError:
+            logger.warning("notifications left to the next tick", extra={"seconds": seconds})
+        except RetryLaterError as error:
+            logger.warning("notifications broken off", extra={"error": str(error)})
+        except Exception:
+            logger.exception("notifications broken off")
+        return deliverer.told
+
+    async def _tell(self, deliverer: Deliverer) -> None:
+        found = await self._found()
+        await self._new(found.new, deliverer)
+        await self._owed(found.owed, deliverer)
+        if self.notify.folders and not deliverer.is_stuck:
+            await self.folders.look(found.folders, deliverer)
+
+    async def _found(self) -> _Found:
+        found, number = _Found(), 0
+        async for key, stored in self.bucket.listed(NOTICES):
+            if key.startswith(NEW_NOTICES):
+                found.new[key] = stored
+            elif key.startswith(OWED_NOTICES):
+                found.owed[key] = stored
+            elif key.startswith(FOLDER_NOTES):
+                found.folders.append(key)
+            number += 1
+            if number >= _MAX_LISTED:
+                break
+        return found
+
+    async def _new(self, notices: dict[str, Stored], deliverer: Deliverer) -> None:
+        """Tell of runs that have ended since the last tick, some at once."""
+        standing, items, at_once = set(notices), _oldest_first(notices), asyncio.Semaphore(_AT_ONCE)
+
+        async def look(key: str, stored: Stored) -> _Ended | None:
+            async with at_once:
+                return await self._guarded(key, stored, deliverer, self._look(key, stored, deliverer))
+
+        for first in range(0, len(items), _CHUNK):
+            if deliverer.is_stuck:
+                await self._expire(items[first:], deliverer)
+                return
+            looked = await asyncio.gather(*(look(*item) for item in items[first : first + _CHUNK]))
+            ended = [one for one in looked if one is not None]
+            if self.notify.folders:
+                documents = {one.notice_key: one.document for one in ended}
+                counted = await self.folders.count(documents, standing)
+                ended = [one for one in ended if one.notice_key in counted]
+            await asyncio.gather(*(self.bucket.delete(one.notice_key) for one in ended))
+            standing -= {one.notice_key for one in ended}
+
+    async def _owed(self, notices: dict[str, Stored], deliverer: Deliverer) -> None:
+        """Try again what has rested, those first that have rested longest, until each channel is left alone."""
+        items = [(key, stored) for key, stored in _oldest_first(notices) if stored.age_s >= RETRY_S]
+        for first in range(0, len(items), _AT_ONCE):
+            chunk = items[first : first + _AT_ONCE]
+            tried = await asyncio.gather(
+                *(self._guarded(key, stored, deliverer, deliverer.retry(key)) for key, stored in chunk)
+            )
+            if not any(tried):
+                return
+
+    async def _guarded(self, key: str, stored: Stored, deliverer: Deliverer, work: Awaitable[T]) -> T | None:
+        """Do what concerns one object alone. None if it failed; what fails for a day is given up."""
+        try:
+            return await work
+        except RetryLaterError as error:
+            logger.warning("notification left to the next tick", extra={"notice": key, "error": str(error)})
+        except Exception:
+            logger.exception("notification left to the next tick", extra={"notice": key})
+            if stored.age_s > KEPT_S:
+                await self.bucket.delete(key)
+                deliverer.given_up(key, [])
+        return None
+
+    async def _expire(self, notices: Sequence[tuple[str, Stored]], deliverer: Deliverer) -> None:
+        """While nobody takes anything, what has waited for a day is given up."""
+        for key, stored in notices:
+            if stored.age_s < KEPT_S:
+                return
+            await self.bucket.delete(key)
+            name = key.removeprefix(NEW_NOTICES).removesuffix(".json")
+            deliverer.given_up(name, [channel.name for channel in self.channels])
+
+    async def _look(self, key: str, stored: Stored, deliverer: Deliverer) -> _Ended | None:
+        """Tell of one run; None where there is nothing to tell, yet or at all."""
+        read = await self.bucket.get(key)
+        if read is None:
+            return None  # another tick told it
+        notice = msgspec.json.decode(read.body, type=Notice)
+        ended = await self._ended(notice)
+        if ended is None:
+            if stored.age_s > VOID_S and await self.bucket.head(open_key(notice.job_id, notice.run)) is None:
+                await self.bucket.delete(key)
+            return None
+        record_key, record = ended
+        notification = of_document(record, record_key)
+        if self.notify.documents:
+            await deliverer.deliver(notification)
+        assert isinstance(notification.data, DocumentEnded)
+        return _Ended(key, notification.data)
+
+    async def _ended(self, notice: Notice) -> tuple[str, RunRecord | ErrorRecord] | None:
+        """The record that ended the run, with its key; None if the run goes on, or another's record stands there."""
+        location = output_location(notice.key)
+        kinds: tuple[tuple[str, type[RunRecord | ErrorRecord]], ...] = (
+            (location.run_record_key, RunRecord),
+            (location.error_record_key, ErrorRecord),
+        )
+        for key, kind in kinds:
+            stored = await self.bucket.get(key)
+            if stored is not None:
+                record = decode(stored.body, kind)
+                if (record.job_id, record.run) == (notice.job_id, notice.run):
+                    return key, record
+        return None
+
+
+def _oldest_first(notices: dict[str, Stored]) -> list[tuple[str, Stored]]:
+    return sorted(notices.items(), key=lambda item: item[1].last_modified)

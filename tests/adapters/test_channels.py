@@ -1,0 +1,286 @@
+"""What goes over the wire to those who are told: signed, bounded, and refused where it was not taken."""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backburner.adapters.channels import EventBus, SnsTopic, Webhook, channels, signed_headers
+from backburner.adapters.http import Http
+from backburner.errors import ConfigError, RetryLaterError
+from backburner.ports import Channel
+from backburner.settings import Settings, from_env
+from support.cloud import REGION, client
+from support.proxy import Say, serve_proxy
+from support.receiver import Receiver, is_signed, receiving
+
+from .conftest import at
+
+BODY = json.dumps({"id": "document_1_1", "type": "document.done", "data": {"key": "inbox/a é.txt"}}).encode()
+KEY, OLD_KEY = bytes(range(32)), bytes(range(100, 124))
+SECRET, OLD_SECRET = (f"whsec_{base64.b64encode(key).decode()}" for key in (KEY, OLD_KEY))
+NOW_S = 1_900_000_000
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A server for one test."""
+    with receiving() as told:
+        yield told
+
+
+def settings(**more: str) -> Settings:
+    """Settings that tell somebody something."""
+    queues = {f"BACKBURNER_{name}_QUEUE_URL": f"https://q/{name}" for name in ("PENDING", "BACKLOG", "DEAD")}
+    whole = {"BACKBURNER_BUCKET": "b", "BACKBURNER_MODEL": "m", "BACKBURNER_PROVIDER": "openai", "OPENAI_API_KEY": "k"}
+    return from_env(whole | queues | more)
+
+
+def tell(make: Callable[[Http], Channel], body: bytes = BODY, notification: str = "document_1_1") -> None:
+    """Tell a channel once, over connections of its own."""
+
+    async def story() -> None:
+        http = Http(connect_s=2, read_s=2)
+        try:
+            await make(http).tell(notification, "document.done", body)
+        finally:
+            await http.close()
+
+    asyncio.run(story())
+
+
+def webhook(url: str, secrets: str = SECRET) -> Callable[[Http], Channel]:
+    """A webhook whose secret is known."""
+
+    async def known() -> str:
+        return secrets
+
+    return lambda http: Webhook(http=http, url=url, secrets=known, clock=lambda: NOW_S + 0.9)
+
+
+def test_a_signature_is_that_of_the_scheme() -> None:
+    """The known answer that libraries of Standard Webhooks test themselves with."""
+    headers = signed_headers(
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        1614265330,
+        b'{"test": 2432232314}',
+    )
+    assert headers == {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+
+
+def test_a_webhook_gets_the_body_as_it_was_signed(receiver: Receiver) -> None:
+    """With its id, the time of this try, and a signature that holds; none holds for another body or key."""
+    tell(webhook(receiver.url))
+    (post,) = receiver.posts
+    headers, body = post
+    assert body == BODY
+    assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("document_1_1", str(NOW_S))
+    assert headers["content-type"] == "application/json"
+    assert is_signed(post, KEY)
+    assert not is_signed((headers, body + b" "), KEY)
+    assert not is_signed(post, OLD_KEY)
+
+
+def test_while_a_secret_is_replaced_both_signatures_are_sent(receiver: Receiver) -> None:
+    """A receiver that knows either accepts it."""
+    tell(webhook(receiver.url, f"{SECRET} {OLD_SECRET}"))
+    (post,) = receiver.posts
+    assert is_signed(post, KEY)
+    assert is_signed(post, OLD_KEY)
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 404, 410, 429, 500, 503])
+def test_any_answer_but_success_is_a_refusal(receiver: Receiver, status: int) -> None:
+    """A redirect too, which is not followed: one post and no more."""
+    receiver.status, receiver.headers = status, {"Location": receiver.url}
+    with pytest.raises(RetryLaterError, match=str(status)):
+        tell(webhook(receiver.url))
+    assert len(receiver.posts) == 1
+
+
+def test_what_a_receiver_answers_is_not_quoted(receiver: Receiver) -> None:
+    """It may hold anything."""
+    receiver.status, receiver.answer = 500, b"a secret of theirs"
+    with pytest.raises(RetryLaterError) as refused:
+        tell(webhook(receiver.url))
+    assert "theirs" not in str(refused.value)
+
+
+def test_a_success_with_a_huge_answer_is_a_success(receiver: Receiver) -> None:
+    """It is not read."""
+    receiver.status, receiver.answer = 200, b"x" * 1_000_000
+    tell(webhook(receiver.url))
+
+
+def test_a_connection_that_breaks_once_is_no_refusal(receiver: Receiver) -> None:
+    """It is posted again at once, under the same id; a second break is a refusal."""
+    receiver.cuts = 1
+    tell(webhook(receiver.url))
+    assert [headers["webhook-id"] for headers, _ in receiver.posts] == ["document_1_1"] * 2
+    receiver.cuts = 5
+    with pytest.raises(RetryLaterError, match="does not answer"):
+        tell(webhook(receiver.url))
+    assert receiver.cuts == 3
+
+
+def test_nobody_there_is_a_refusal() -> None:
+    """A closed port."""
+    with pytest.raises(RetryLaterError, match="does not answer"):
+        tell(webhook("http://127.0.0.1:9/"))
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "plain words", "whsec_%%%", "whsec_" + "A" * 100])
+def test_a_secret_that_is_none_signs_nothing(receiver: Receiver, secret: str) -> None:
+    """Too short, too long, not in base64: nothing goes out, and the secret is not quoted."""
+    with pytest.raises(RetryLaterError, match="24 to 64 random bytes") as refused:
+        tell(webhook(receiver.url, secret))
+    assert receiver.posts == []
+    assert len(secret) < 7 or secret not in str(refused.value)
+
+
+@pytest.fixture
+def topic(endpoint: str) -> Iterator[tuple[str, Callable[[], list[dict[str, Any]]]]]:
+    """A topic with a queue that hears it: its ARN, and what the queue was given."""
+    sns, sqs = client("sns", endpoint), client("sqs", endpoint)
+    arn = sns.create_topic(Name="ended")["TopicArn"]
+    url = sqs.create_queue(QueueName="hears-ended")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(
+        TopicArn=arn, Protocol="sqs", Endpoint=queue, Attributes={"FilterPolicy": '{"type": ["document.done"]}'}
+    )
+    yield arn, lambda: [json.loads(one["Body"]) for one in sqs.receive_message(QueueUrl=url).get("Messages", [])]
+    sqs.delete_queue(QueueUrl=url)
+    sns.delete_topic(TopicArn=arn)
+
+
+def told_by(environment: dict[str, str], endpoint: str) -> Callable[[Http], Channel]:
+    """The one channel that an environment names."""
+
+    def make(http: Http) -> Channel:
+        (channel,) = channels(settings(**environment), http, at(endpoint), {"AWS_ENDPOINT_URL": endpoint})
+        return channel
+
+    return make
+
+
+def test_a_topic_hands_on_the_body_with_its_type_to_filter_by(
+    topic: tuple[str, Callable[[], list[dict[str, Any]]]], endpoint: str
+) -> None:
+    """To a subscription that only wants documents that are done."""
+    arn, heard = topic
+    tell(told_by({"BACKBURNER_NOTIFY_TOPIC_ARN": arn}, endpoint))
+    (message,) = heard()
+    assert message["Message"].encode() == BODY
+    assert message["MessageAttributes"]["type"]["Value"] == "document.done"
+
+
+def test_a_fifo_topic_is_told_the_id_to_tell_repetitions_by(endpoint: str) -> None:
+    """It takes nothing without."""
+    sns = client("sns", endpoint)
+    arn = sns.create_topic(Name="ended.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    tell(told_by({"BACKBURNER_NOTIFY_TOPIC_ARN": arn}, endpoint))
+    sns.delete_topic(TopicArn=arn)
+
+
+def test_a_topic_that_is_not_there_refuses(endpoint: str) -> None:
+    """With the service's own word."""
+    arn = f"arn:aws:sns:{REGION}:123456789012:nobody"
+    with pytest.raises(RetryLaterError, match="NotFound"):
+        tell(told_by({"BACKBURNER_NOTIFY_TOPIC_ARN": arn}, endpoint))
+
+
+def test_an_event_reaches_the_rules_of_its_bus(endpoint: str) -> None:
+    """A rule for what Backburner says hands it to a queue."""
+    events, sqs = client("events", endpoint), client("sqs", endpoint)
+    url = sqs.create_queue(QueueName="hears-events")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    arn = events.create_event_bus(Name="ended")["EventBusArn"]
+    pattern = {"source": ["backburner"], "detail-type": ["document.done"]}
+    events.put_rule(Name="done", EventBusName="ended", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="done", EventBusName="ended", Targets=[{"Id": "queue", "Arn": queue}])
+    tell(told_by({"BACKBURNER_NOTIFY_EVENT_BUS": arn}, endpoint))
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    event = json.loads(message["Body"])
+    assert event["detail"] == json.loads(BODY)
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_an_event_that_is_refused_inside_a_success_is_a_refusal(endpoint: str) -> None:
+    """PutEvents answers 200 with the failure inside."""
+    refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException", "ErrorMessage": "x"}]}
+    with serve_proxy(endpoint) as proxy:
+        proxy.rule = lambda _: Say(200, json.dumps(refused).encode())
+        with pytest.raises(RetryLaterError, match="ThrottlingException"):
+            tell(told_by({"BACKBURNER_NOTIFY_EVENT_BUS": "default"}, proxy.url))
+
+
+def test_everybody_that_is_named_is_told() -> None:
+    """A topic in its own region, a bus, a webhook."""
+    named = settings(
+        BACKBURNER_NOTIFY_TOPIC_ARN="arn:aws:sns:us-east-2:123456789012:ended",
+        BACKBURNER_NOTIFY_EVENT_BUS="default",
+        BACKBURNER_NOTIFY_WEBHOOK_URL="https://hooks.example/x",
+        BACKBURNER_NOTIFY_WEBHOOK_SECRET=SECRET,
+    )
+    topic, bus, hook = channels(named, Http(connect_s=1, read_s=1), at("http://127.0.0.1:9"), {})
+    assert isinstance(topic, SnsTopic)
+    assert (topic.url, topic.calls.account.region) == ("https://sns.us-east-2.amazonaws.com", "us-east-2")
+    assert isinstance(bus, EventBus)
+    assert bus.url == f"https://events.{REGION}.amazonaws.com"
+    assert isinstance(hook, Webhook)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"BACKBURNER_NOTIFY": "documents"}, "nobody to tell"),
+        ({"BACKBURNER_NOTIFY_WEBHOOK_URL": "https://hooks.example/x"}, "no secret to sign with"),
+        (
+            {
+                "BACKBURNER_NOTIFY_WEBHOOK_URL": "https://hooks.example/x",
+                "BACKBURNER_NOTIFY_WEBHOOK_SECRET": "hunter2",
+            },
+            "cannot be used",
+        ),
+    ],
+)
+def test_a_checker_that_could_tell_nobody_does_not_start(more: dict[str, str], words: str) -> None:
+    """It says what is missing, and quotes no secret."""
+    with pytest.raises(ConfigError, match=words) as refused:
+        channels(settings(**more), Http(connect_s=1, read_s=1), at("http://127.0.0.1:9"), {})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_where_nobody_is_named_there_is_no_channel() -> None:
+    """The ordinary case."""
+    assert channels(settings(), Http(connect_s=1, read_s=1), at("http://127.0.0.1:9"), {}) == []
+
+
+def test_the_pages_example_accepts_what_is_genuine_and_nothing_else(receiver: Receiver) -> None:
+    """As a user copies it: a forged body, an old time, another key and another id are refused."""
+    page = (Path(__file__).parents[2] / "docs/notifications.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], names)  # noqa: S102 - the page's own code
+    is_genuine = names["is_genuine"]
+
+    async def known() -> str:
+        return f"{SECRET} {OLD_SECRET}"
+
+    tell(lambda http: Webhook(http=http, url=receiver.url, secrets=known))
+    headers, body = receiver.posts[0]
+    assert is_genuine(headers, body, SECRET)
+    assert is_genuine(headers, body, OLD_SECRET)
+    assert not is_genuine(headers, body + b" ", SECRET)
+    assert not is_genuine(headers | {"webhook-timestamp": str(int(time.time()) - 1000)}, body, SECRET)
+    assert not is_genuine(headers | {"webhook-id": "another"}, body, SECRET)
+    assert not is_genuine(headers, body, f"whsec_{base64.b64encode(bytes(32)).decode()}")

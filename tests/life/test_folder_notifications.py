@@ -1,0 +1,216 @@
+"""A folder is told once everything in it has ended, with what ended since it was told last."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from backburner.notifications.folders import QUIET_S
+from support.fakes import Effect, FakeChannel, Moment, Plan, World
+from support.system import MINUTE_S, System
+
+RECIPE = "---\nprice: {input: 1000, output: 1000}\n---\nDo it."
+
+
+@pytest.fixture
+def system() -> System:
+    """One channel, told of folders."""
+    world = World()
+    system = System(environment={"BACKBURNER_NOTIFY": "folders"}, world=world, channels=[FakeChannel(world)])
+    system.upload("recipes/r.md", RECIPE)
+    return system
+
+
+def submit(system: System, *keys: str) -> None:
+    """Upload documents and submit them."""
+    for key in keys:
+        system.upload(key, f"text of {key}")
+        system.run(system.submit(key))
+
+
+def tick(system: System, times: int = 1, after_s: float = MINUTE_S) -> None:
+    """As many ticks, each after a while."""
+    for _ in range(times):
+        system.world.later(after_s)
+        system.run(system.tick())
+
+
+def told(system: System) -> list[Any]:
+    """What was told, in order, repetitions too."""
+    return [body["data"] for _, body in system.channels[0].told]
+
+
+def folders(system: System) -> list[str]:
+    """The folders that were told."""
+    return sorted(data["folder"] for data in told(system))
+
+
+def test_a_folder_is_told_with_counts_reasons_tokens_and_cost(system: System) -> None:
+    """Two done and one failed below it, in folders of its own too."""
+    keys = ["inbox/r/may/a.txt", "inbox/r/may/b/c.txt", "inbox/r/may/d.txt"]
+    system.generator.plan(Plan(text=""), document=f"text of {keys[2]}", times=3)
+    submit(system, *keys)
+    tick(system, 15)
+    may = next(data for data in told(system) if data["folder"] == "inbox/r/may/")
+    records = [system.run_record(keys[0]), system.run_record(keys[1]), system.error_record(keys[2])]
+    assert may["documents"] == {"total": 3, "done": 2, "failed": 1}
+    assert (may["runs"]["done"], may["runs"]["failed"]) == (2, 1)
+    assert may["runs"]["reasons"] == {"empty_output": 1}
+    assert may["runs"]["usage"]["total_tokens"] == sum(record["usage"]["total_tokens"] for record in records)
+    assert may["runs"]["cost"] == pytest.approx(sum(record["cost"] for record in records))
+    assert folders(system) == ["inbox/r/", "inbox/r/may/"]
+    assert system.bucket.keys("ledger/notices/") == []
+
+
+def test_it_is_told_within_minutes_after_its_last_document_ended(system: System) -> None:
+    """The quiet time counts from the upload, which is long over: at most two ticks."""
+    system.generator.default = Plan(runs_s=600.0)
+    submit(system, "inbox/r/a.txt", "inbox/r/b.txt")
+    while len(system.bucket.keys("results/r/")) < 4:
+        assert told(system) == []
+        tick(system)
+    tick(system, 2)
+    assert folders(system) == ["inbox/r/"]
+
+
+def test_it_is_not_told_while_a_document_in_it_goes_on(system: System) -> None:
+    """One ends at once, the other takes an hour."""
+    system.generator.plan(Plan(runs_s=3600.0), document="text of inbox/r/slow.txt")
+    submit(system, "inbox/r/a.txt", "inbox/r/slow.txt", "inbox/r/z.txt")
+    tick(system, 30)
+    assert told(system) == []
+    assert len(system.bucket.keys("results/r/")) == 4
+    tick(system, 40)
+    (data,) = told(system)
+    assert data["runs"]["done"] == data["documents"]["total"] == 3
+
+
+def test_a_folder_into_which_uploads_go_on_is_told_once(system: System) -> None:
+    """A document a minute, each done before the next comes: one upload, one notification."""
+    for number in range(6):
+        submit(system, f"inbox/r/{number}.txt")
+        tick(system)
+    assert told(system) == []
+    tick(system, 5)
+    (data,) = told(system)
+    assert data["runs"]["done"] == data["documents"]["done"] == 6
+
+
+def test_what_comes_later_is_told_under_another_id_with_its_own_counts(system: System) -> None:
+    """The runs are those since it was told, the documents all that stand there."""
+    submit(system, "inbox/r/a.txt", "inbox/r/b.txt")
+    tick(system, 8)
+    submit(system, "inbox/r/c.txt")
+    tick(system, 8)
+    first, second = told(system)
+    assert (first["runs"]["done"], first["documents"]["total"]) == (2, 2)
+    assert (second["runs"]["done"], second["documents"]["total"]) == (1, 3)
+    assert len(system.channels[0].by_id) == 2
+
+
+def test_the_same_bytes_uploaded_again_do_not_keep_it_open(system: System) -> None:
+    """They make no new job, so no record of theirs will ever be newer."""
+    submit(system, "inbox/r/a.txt")
+    tick(system, 2)
+    system.world.later(QUIET_S)
+    submit(system, "inbox/r/a.txt", "inbox/r/b.txt")
+    tick(system, 8)
+    assert told(system)[-1]["documents"] == {"total": 2, "done": 2, "failed": 0}
+
+
+def test_a_whole_folder_uploaded_again_is_gone_through_in_a_tick(system: System) -> None:
+    """Each record has to be read, many at once: a slow store does not keep the pass from coming to its end."""
+    submit(system, *(f"inbox/r/{number:03d}.txt" for number in range(200)))
+    tick(system, 8)
+    system.world.later(QUIET_S)
+    submit(system, *(f"inbox/r/{number:03d}.txt" for number in range(200)), "inbox/r/new.txt")
+
+    async def hook(effect: Effect, moment: Moment) -> None:
+        await asyncio.sleep(0.1 if (effect.name, moment) == ("bucket.get", "before") else 0)
+
+    system.world.hook = hook
+    tick(system, 8)
+    assert told(system)[-1]["documents"] == {"total": 201, "done": 201, "failed": 0}
+
+
+def test_a_document_replaced_behind_the_pass_is_waited_for(system: System) -> None:
+    """The pass waits at the last document; meanwhile the first is replaced and takes an hour."""
+    system.generator.plan(Plan(runs_s=1200.0), document="text of inbox/r/z.txt")
+    submit(system, "inbox/r/a.txt", "inbox/r/z.txt")
+    tick(system, 5)
+    system.generator.plan(Plan(runs_s=3600.0), document="a new version")
+    system.upload("inbox/r/a.txt", "a new version")
+    system.run(system.submit("inbox/r/a.txt"))
+    tick(system, 30)
+    assert told(system) == []
+    tick(system, 45)
+    (data,) = told(system)
+    assert (data["runs"]["done"], data["documents"]["done"]) == (3, 2)
+
+
+def test_a_folder_that_was_emptied_is_told_all_the_same(system: System) -> None:
+    """Its runs ended, and nothing stands there any more."""
+    submit(system, "inbox/r/a.txt")
+    tick(system)
+    system.bucket.remove("inbox/r/a.txt")
+    tick(system, 4)
+    (data,) = told(system)
+    assert (data["runs"]["done"], data["documents"]["total"]) == (1, 0)
+
+
+def test_a_file_directly_in_the_inbox_is_in_no_folder(system: System) -> None:
+    """Only its own end could be told, and that was not asked for."""
+    submit(system, "inbox/a.txt")
+    tick(system, 6)
+    assert told(system) == []
+    assert system.bucket.keys("ledger/notices/") == []
+
+
+def test_many_documents_are_counted_each_once(system: System) -> None:
+    """More than are counted at a time, and more than a page of a listing."""
+    for number in range(1100):
+        system.upload(f"inbox/none/{number:04d}.txt", f"text {number}")
+        system.run(system.submit(f"inbox/none/{number:04d}.txt"))
+    tick(system, 6)
+    (data,) = told(system)
+    assert data["documents"] == {"total": 1100, "done": 0, "failed": 1100}
+    assert data["runs"]["reasons"] == {"unknown_recipe": 1100}
+
+
+def test_a_waiting_folder_costs_a_handful_of_calls_a_tick(system: System) -> None:
+    """Hundreds of documents have ended and one has not: the pass stands there."""
+    system.generator.plan(Plan(runs_s=7200.0), document="text of inbox/r/zzz.txt")
+    submit(system, *(f"inbox/r/{number:03d}.txt" for number in range(300)), "inbox/r/zzz.txt")
+    tick(system, 12)
+    first = len(system.world.effects)
+    tick(system)
+    about = [effect.name for effect in system.world.effects[first:] if effect.process == "tick"]
+    about_folders = [name for name in about if name.startswith("bucket.")]
+    assert len(about_folders) < 25, about_folders
+
+
+def test_ticks_at_the_same_time_tell_it_with_every_run_counted_once(system: System) -> None:
+    """Three at once, as long as it takes: one id, ten runs."""
+    submit(system, *(f"inbox/r/{number}.txt" for number in range(10)))
+
+    async def at_once() -> None:
+        await asyncio.gather(*(system.tick() for _ in range(3)))
+
+    for _ in range(8):
+        system.world.later(MINUTE_S)
+        system.run(at_once())
+    (body,) = system.channels[0].by_id.values()
+    assert body["data"]["runs"]["done"] == body["data"]["documents"]["done"] == 10
+    assert system.bucket.keys("ledger/notices/") == []
+
+
+def test_a_folder_whose_notification_is_refused_is_told_later(system: System) -> None:
+    """With the counts that it had."""
+    system.channels[0].refuses = True
+    submit(system, "inbox/r/a.txt")
+    tick(system, 6)
+    system.channels[0].refuses = False
+    tick(system, 6)
+    (data,) = told(system)
+    assert data["runs"]["done"] == 1
+    assert system.bucket.keys("ledger/notices/") == []

@@ -1,0 +1,68 @@
+"""Somebody at this machine who takes posts, and answers as a test says."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Post = tuple[dict[str, str], bytes]
+
+
+@dataclass
+class Receiver:
+    """What came, headers in lower case, and what is answered."""
+
+    url: str = ""
+    status: int = 204
+    answer: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    posts: list[Post] = field(default_factory=list)
+    cuts: int = 0
+    """So many posts get no answer: the connection is closed."""
+
+
+@contextlib.contextmanager
+def receiving() -> Iterator[Receiver]:
+    """A receiver while the block runs."""
+    told = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            told.posts.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            if told.cuts:
+                told.cuts -= 1
+                return
+            self.send_response(told.status)
+            for name, value in told.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(told.answer)))
+            self.end_headers()
+            self.wfile.write(told.answer)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    told.url = f"http://127.0.0.1:{server.server_port}/hook?for=us"
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def is_signed(post: Post, key: bytes) -> bool:
+    """Whether a signature of a post is that of the scheme, made with this key."""
+    headers, body = post
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+    return f"v1,{expected}" in headers["webhook-signature"].split()
