@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from backburner.ledger.records import State
+from backburner_cli.operator.figures import at_share, cost_of
 from backburner_cli.operator.remedies import REMEDIES
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ MAX_AGAIN: Final = 200
 
 
 class Use(msgspec.Struct, kw_only=True):
-    """What the runs of one recipe with one model used; `cost` None where no recipe names a price."""
+    """What runs of one recipe with one model used; `cost` None where no recipe names a price."""
 
     recipe: str
     model: str
@@ -37,8 +38,13 @@ class Use(msgspec.Struct, kw_only=True):
     output_tokens: int = 0
     cost: float | None = None
 
+    @property
+    def tokens(self) -> int:
+        """In and out."""
+        return self.input_tokens + self.output_tokens
+
     def add(self, job: Job) -> None:
-        """Count a run that ended."""
+        """Count a run."""
         self.runs += 1
         self.done += job.state is State.DONE
         self.failed += job.state is State.FAILED
@@ -149,12 +155,8 @@ def _latency(ended: Iterable[Job]) -> Latency | None:
     while buckets and not buckets[-1]["count"]:
         buckets.pop()
 
-    def at(share: float) -> float:
-        return round(lasted[min(len(lasted) - 1, int(share * len(lasted)))], 1)
-
-    return Latency(
-        runs=len(lasted), p50_s=at(0.5), p90_s=at(0.9), p99_s=at(0.99), longest_s=round(lasted[-1], 1), buckets=buckets
-    )
+    p50_s, p90_s, p99_s, longest_s = (round(at_share(lasted, share), 1) for share in (0.5, 0.9, 0.99, 1))
+    return Latency(runs=len(lasted), p50_s=p50_s, p90_s=p90_s, p99_s=p99_s, longest_s=longest_s, buckets=buckets)
 
 
 def _failures(latest: Iterable[Job]) -> list[Failure]:
@@ -181,12 +183,7 @@ def _again(ended: Iterable[Job]) -> Again:
     extra = [job for each in repeated.values() for job in each[1:]]
     most = sorted(repeated.items(), key=lambda item: (-len(item[1]), item[0]))[:MAX_AGAIN]
     listed = [
-        {"key": key, "runs": len(each), "ends": [str(job.reason or job.state) for job in each], "cost": _sum(each)}
+        {"key": key, "runs": len(each), "ends": [str(job.reason or job.state) for job in each], "cost": cost_of(each)}
         for key, each in most
     ]
-    return Again(documents=len(repeated), extra_runs=len(extra), cost=_sum(extra), listed=listed)
-
-
-def _sum(jobs: Iterable[Job]) -> float | None:
-    costs = [job.cost for job in jobs if job.cost is not None]
-    return round(sum(costs), 9) if costs else None
+    return Again(documents=len(repeated), extra_runs=len(extra), cost=cost_of(extra), listed=listed)
