@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from backburner.ledger.records import State
 from backburner_cli.operator.figures import at_share, cost_of, per_minute
-from backburner_cli.operator.report_figures import Use
+from backburner_cli.operator.report_figures import Use, uses_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,44 +28,34 @@ SPANS: dict[str, tuple[float, int]] = {
 _ENDED = frozenset({State.DONE, State.FAILED})
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Figures:
     """Counts of documents, and what those of each recipe with each model have used."""
 
+    states: Counter[str]
+    waiting_for: Counter[str]
+    reasons: Counter[str]
+    groups: list[Use]
     cost: float | None
     """None where no recipe names a price."""
-    states: Counter[str] = field(default_factory=Counter)
-    waiting_for: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    groups: dict[tuple[str, str], Use] = field(default_factory=dict)
-    first_upload: datetime | None = None
-    first_end: datetime | None = None
-    oldest_open: datetime | None = None
-
-    def add(self, job: Job) -> None:
-        """Count one document."""
-        self.states[job.shown_state] += 1
-        if job.waits_for is not None:
-            self.waiting_for[job.waits_for] += 1
-        if job.state is State.FAILED and job.reason is not None:
-            self.reasons[job.reason] += 1
-        self.first_upload = min(self.first_upload or job.uploaded_at, job.uploaded_at)
-        if job.finished_at is not None:
-            self.first_end = min(self.first_end or job.finished_at, job.finished_at)
-        if job.is_open:
-            self.oldest_open = min(self.oldest_open or job.uploaded_at, job.uploaded_at)
-        group = self.groups.get((job.recipe, job.model))
-        if group is None:
-            group = self.groups[job.recipe, job.model] = Use(recipe=job.recipe, model=job.model)
-        group.add(job)
+    first_upload: datetime | None
+    first_end: datetime | None
+    oldest_open: datetime | None
 
 
 def added_up(jobs: Sequence[Job]) -> Figures:
     """The figures of jobs; they change with the jobs alone."""
-    found = Figures(cost_of(jobs))
-    for job in jobs:
-        found.add(job)
-    return found
+    under_way = [job for job in jobs if job.is_open]
+    return Figures(
+        states=Counter(job.shown_state for job in jobs),
+        waiting_for=Counter(job.waits_for for job in under_way if job.waits_for is not None),
+        reasons=Counter(job.reason for job in jobs if job.reason is not None and job.state is State.FAILED),
+        groups=uses_of(jobs),
+        cost=cost_of(jobs),
+        first_upload=min((job.uploaded_at for job in jobs), default=None),
+        first_end=min((job.finished_at for job in jobs if job.finished_at is not None), default=None),
+        oldest_open=min((job.uploaded_at for job in under_way), default=None),
+    )
 
 
 def overview(found: Figures, jobs: Sequence[Job], span: str, now: float) -> dict[str, Any]:
@@ -79,14 +69,14 @@ def overview(found: Figures, jobs: Sequence[Job], span: str, now: float) -> dict
         "states": dict(found.states),
         "waiting_for": dict(found.waiting_for.most_common()),
         "reasons": dict(found.reasons.most_common()),
-        "recipes": sorted({recipe for recipe, _ in found.groups}),
+        "recipes": sorted({group.recipe for group in found.groups}),
         "groups": [
             {"recipe": group.recipe, "model": group.model, "done": group.done, "failed": group.failed}
             | {"under_way": group.runs - group.done - group.failed, "tokens": group.tokens, "cost": group.cost}
-            for group in sorted(found.groups.values(), key=lambda group: -group.tokens)
+            for group in sorted(found.groups, key=lambda group: -group.tokens)
         ],
-        "input_tokens": sum(group.input_tokens for group in found.groups.values()),
-        "output_tokens": sum(group.output_tokens for group in found.groups.values()),
+        "input_tokens": sum(group.input_tokens for group in found.groups),
+        "output_tokens": sum(group.output_tokens for group in found.groups),
         "cost": found.cost,
         "oldest_open_s": None if found.oldest_open is None else max(0.0, (at - found.oldest_open).total_seconds()),
         "per_minute": rate,

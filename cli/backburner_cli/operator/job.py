@@ -63,7 +63,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     @property
     def is_open(self) -> bool:
         """Whether it is not over."""
-        return self.state in (State.WAITING, State.SUBMITTING, State.RUNNING)
+        return self.state is State.RUNNING or self.state is State.WAITING or self.state is State.SUBMITTING
 
     @property
     def changed_at(self) -> datetime:

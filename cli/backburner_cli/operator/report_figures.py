@@ -43,16 +43,6 @@ class Use(msgspec.Struct, kw_only=True):
         """In and out."""
         return self.input_tokens + self.output_tokens
 
-    def add(self, job: Job) -> None:
-        """Count a run."""
-        self.runs += 1
-        self.done += job.state is State.DONE
-        self.failed += job.state is State.FAILED
-        self.input_tokens += job.input_tokens
-        self.output_tokens += job.output_tokens
-        if job.cost is not None:
-            self.cost = round((self.cost or 0.0) + job.cost, 9)
-
 
 class Latency(msgspec.Struct, kw_only=True):
     """From upload to result, of first runs that are done: a replay began when somebody asked for it."""
@@ -114,10 +104,6 @@ def figures(
     ended: Sequence[Job],
 ) -> Report:
     """Put it together. `states` counts the inbox, `latest` are its jobs, `ended` all runs that are over."""
-    uses, total = dict[tuple[str, str], Use](), Use(recipe="", model="")
-    for job in ended:
-        for use in (uses.setdefault((job.recipe, job.model), Use(recipe=job.recipe, model=job.model)), total):
-            use.add(job)
     counted = {name: states.get(name, 0) for name in STATES}
     by_jobs = Counter(job.shown_state for job in latest)
     return Report(
@@ -129,13 +115,34 @@ def figures(
         balances=sum(counted.values()) == sum(states.values())
         and all(by_jobs[name] <= counted[name] for name in counted),
         removed=removed,
-        uses=sorted(uses.values(), key=lambda use: (use.recipe, use.model)),
-        total=total,
+        uses=uses_of(ended),
+        total=_use("", "", ended),
         without_price=sum(job.cost is None and job.input_tokens > 0 for job in ended),
         suspected_orphans=sum(job.suspected_orphans for job in ended),
         latency=_latency(ended),
         failures=_failures(latest),
         again=_again(ended),
+    )
+
+
+def uses_of(jobs: Iterable[Job]) -> list[Use]:
+    """What the runs of each recipe with each model used, in the order of these."""
+    groups: dict[tuple[str, str], list[Job]] = defaultdict(list)
+    for job in jobs:
+        groups[job.recipe, job.model].append(job)
+    return [_use(recipe, model, group) for (recipe, model), group in sorted(groups.items())]
+
+
+def _use(recipe: str, model: str, jobs: Sequence[Job]) -> Use:
+    return Use(
+        recipe=recipe,
+        model=model,
+        runs=len(jobs),
+        done=sum(job.state is State.DONE for job in jobs),
+        failed=sum(job.state is State.FAILED for job in jobs),
+        input_tokens=sum(job.input_tokens for job in jobs),
+        output_tokens=sum(job.output_tokens for job in jobs),
+        cost=cost_of(jobs),
     )
 
 
