@@ -7,9 +7,11 @@ Ends with 1 where a first list takes over two seconds or a filter over one.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -73,11 +75,19 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=100_000)
     parser.add_argument("--open", type=int, default=2_000)
     wanted = parser.parse_args()
-    with serve_cloud() as endpoint, deployments(endpoint, (client("s3", endpoint), client("sqs", endpoint))) as make:
+    with (
+        tempfile.TemporaryDirectory(prefix="backburner-console-") as cache,
+        serve_cloud() as endpoint,
+        deployments(endpoint, (client("s3", endpoint), client("sqs", endpoint))) as make,
+    ):
         world = make()
         many_jobs(world, wanted.jobs, open_jobs=wanted.open)
         with subprocess.Popen(
-            [BACKBURNER, "console", "--no-browser"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [BACKBURNER, "console", "--no-browser"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | {"XDG_CACHE_HOME": cache},
         ) as process:
             try:
                 assert process.stdout is not None

@@ -51,6 +51,7 @@ class Served:
 def served(environment: Mapping[str, str], deployment: str = "a test's deployment") -> Iterator[Served]:
     """Serve a deployment while the block runs. The environment must be this process's own too: boto3 reads no other."""
     listener, is_up = listening(0), threading.Event()
+    given = {"XDG_CACHE_HOME": "/dev/null/no", **environment}  # nothing is put into this user's cache
     told: list[Any] = []
 
     def ready(address: Address, stop: Stop) -> None:
@@ -58,7 +59,7 @@ def served(environment: Mapping[str, str], deployment: str = "a test's deploymen
         is_up.set()
 
     def work() -> None:
-        run(environment, lambda session: serve(session, listener, deployment, ready))
+        run(environment, lambda session: serve(session, given, listener, deployment, ready))
 
     thread = threading.Thread(target=work, daemon=True)
     with listener:

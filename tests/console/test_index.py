@@ -1,12 +1,21 @@
 """The index behind the page: it tells what stands in the bucket, and reads only what has changed."""
 
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 
-from backburner.errors import RetryLaterError
+from backburner.errors import RetryLaterError, UnreadableError
 from backburner.ledger.keys import JOURNAL, OPEN
+from backburner.ledger.records import State
 from backburner_cli.console.figures import added_up, overview
-from backburner_cli.console.index import INBOX_EVERY_S, WATCHED_S, JobIndex
-from backburner_cli.console.rows import Query, Row
+from backburner_cli.console.index import INBOX_EVERY_S, WATCHED_S, WatchedIndex
+from backburner_cli.console.rows import Query
+from backburner_cli.operator.job import Job
+from backburner_cli.operator.job_index import JobIndex, KeptEntries
+from backburner_cli.operator.listing import Filter
+from backburner_cli.operator.selection import Selection
 from support.fakes import Plan
 from support.system import System
 
@@ -25,24 +34,24 @@ def system() -> System:
     return system
 
 
-def index_of(system: System) -> JobIndex:
+def index_of(system: System, kept: KeptEntries | None = None) -> WatchedIndex:
     """An index on the system's clock."""
-    return JobIndex(bucket=system.bucket, clock=lambda: system.world.now().timestamp())
+    return WatchedIndex(JobIndex(bucket=system.bucket, kept=kept), clock=lambda: system.world.now().timestamp())
 
 
-def states(index: JobIndex) -> dict[str, str]:
-    """Every row's state, by key."""
-    return {row.key: row.state for row in index.snapshot.rows}
+def states(index: WatchedIndex) -> dict[str, str]:
+    """Every job's state, by key."""
+    return {job.key: job.shown_state for job in index.snapshot.jobs}
 
 
-def refreshed(system: System, index: JobIndex) -> int:
+def refreshed(system: System, index: WatchedIndex) -> int:
     """Refresh; how many objects were read for it."""
     before = index.reads
     system.run(index.refresh())
     return index.reads - before
 
 
-def test_every_document_has_one_row(system: System) -> None:
+def test_every_document_is_there_once(system: System) -> None:
     """By the journal, by its open record, or by the inbox alone."""
     system.upload("inbox/new.txt", "new")
     index = index_of(system)
@@ -152,13 +161,89 @@ def test_a_store_that_does_not_answer_is_told_and_asked_again(system: System) ->
 
     index = index_of(system)
     refreshed(system, index)
-    index.bucket = Refusing()
+    index.index.bucket = Refusing()
     system.run(index.try_refresh())
     assert "no answer" in (index.problem or "")
     assert states(index)[A] == "done"
-    index.bucket = system.bucket
+    index.index.bucket = system.bucket
     system.run(index.try_refresh())
     assert index.problem is None
+
+
+def test_what_was_read_is_kept_for_the_next_console_and_never_believed_over_the_bucket(
+    system: System, tmp_path: Path
+) -> None:
+    """It reads what has changed since; a run that is open no more is told as it ended."""
+    kept = KeptEntries(path=tmp_path / "jobs.db")
+    first, second, third = (index_of(system, kept) for _ in range(3))
+    asyncio.run(first.refresh())
+    asyncio.run(second.refresh())
+    assert (first.reads > 0, second.reads, states(second)) == (True, 0, states(first))
+    system.world.later(1e6)
+    system.settle()
+    asyncio.run(third.refresh())
+    assert third.reads == 1
+    assert states(third) == {A: "done", B: "failed", C: "done"}
+
+
+def test_what_a_refresh_could_not_finish_the_next_one_does(system: System) -> None:
+    """A run's end is not forgotten where the store refused to tell it."""
+
+    class Failing:
+        """Lists, and reads nothing."""
+
+        listed = system.bucket.listed
+
+        async def get(self, key: str):
+            raise RetryLaterError(f"no answer for {key}")
+
+    index = index_of(system)
+    refreshed(system, index)
+    system.world.later(1e6)
+    system.settle()
+    for key in system.bucket.keys(JOURNAL)[-1:]:
+        system.bucket.remove(key)
+    index.index.bucket = Failing()
+    system.run(index.try_refresh())
+    index.index.bucket = system.bucket
+    system.run(index.try_refresh())
+    assert states(index)[C] == "done"
+
+
+def test_what_may_not_be_read_is_not_asked_for_again(system: System) -> None:
+    """The bucket bills each request, and `status` names it."""
+    index = index_of(system)
+    asked = list[str]()
+
+    class Closed:
+        """Lets nothing be read."""
+
+        listed = system.bucket.listed
+
+        async def get(self, key: str):
+            asked.append(key)
+            raise UnreadableError(key, "no right to read it")
+
+    index.index.bucket = Closed()
+    refreshed(system, index)
+    before = len(asked)
+    refreshed(system, index)
+    assert (len(asked), before > 0) == (before, True)
+
+
+def test_a_record_left_open_hides_no_later_run(system: System) -> None:
+    """Of a tick that died between its commit and the record's removal."""
+    (key,) = system.bucket.keys(OPEN)
+    left = system.bucket.objects[key].body
+    system.world.later(1e6)
+    system.settle()
+    journal = system.bucket.keys(JOURNAL)[-1]
+    line = system.bucket.objects[journal].body
+    system.bucket.upload(journal, line.replace(b'"run":1', b'"run":2'))
+    system.bucket.upload(key, left)
+    index = index_of(system)
+    refreshed(system, index)
+    assert states(index)[C] == "done"
 
 
 def test_nothing_is_asked_while_nobody_looks(system: System) -> None:
@@ -171,41 +256,55 @@ def test_nothing_is_asked_while_nobody_looks(system: System) -> None:
     assert index.is_watched is False
 
 
-def row(number: int, **more) -> Row:
-    """A row of a list."""
-    given = {"key": f"inbox/{number:06}.txt", "state": "done", "uploaded_at": 0.0, "finished_at": float(number)}
-    return Row(**(given | more))
+def job(number: int, state: State = State.DONE, ended: float | None = 0.0, **more) -> Job:
+    """One that was uploaded long ago, and ended so many seconds after 1970."""
+    return Job(
+        **{"key": f"inbox/{number:06}.txt", "state": state, "job_id": "", "run": 1, "recipe": "default", "model": "m"}
+        | {"uploaded_at": at(0), "finished_at": None if ended is None else at(ended)}
+        | more
+    )
+
+
+def at(seconds: float) -> datetime:
+    """A point in time."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def query(states: frozenset[str] = frozenset(), prefix: str | None = None, text: str | None = None, **more) -> Query:
+    """What a list asks for."""
+    return Query(wanted=Filter(chosen=Selection(prefix=prefix), states=states, text=text), **more)
 
 
 def test_a_filter_on_a_hundred_thousand_rows_keeps_its_order() -> None:
     """By each of the orders; a filter that fits none is an empty list."""
-    rows = [
-        row(number, cost=number % 7 / 10, state="failed" if number % 10 == 0 else "done") for number in range(100_000)
+    jobs = [
+        job(number, State.DONE if number % 10 else State.FAILED, number, cost=number % 7 / 10)
+        for number in range(100_000)
     ]
-    latest = Query(states=frozenset({"failed"})).of(rows)
+    latest = query(states=frozenset({"failed"})).of(jobs)
     assert (len(latest), latest[0].key, latest[-1].key) == (10_000, "inbox/099990.txt", "inbox/000000.txt")
-    dearest = Query(sort="cost", text="INBOX/0000").of(rows)
+    dearest = query(sort="cost", text="INBOX/0000").of(jobs)
     assert (len(dearest), dearest[0].cost) == (100, 0.6)
-    assert Query(prefix="inbox/zz").of(rows) == []
+    assert query(prefix="inbox/zz").of(jobs) == []
 
 
 @pytest.mark.parametrize("span", ["hour", "day", "week", "all"])
 def test_bars_hold_each_document_that_ended_in_the_span_once(span: str) -> None:
     """Those of before are in none, and the newest is in the last."""
     now = 1_900_000_000.0
-    rows = [row(0, finished_at=now - age_s) for age_s in (0, 59, 3000, 80_000, 500_000, 5_000_000)]
-    told = overview(added_up(rows), rows, span, now)
+    jobs = [job(0, ended=now - age_s) for age_s in (0, 59, 3000, 80_000, 500_000, 5_000_000)]
+    told = overview(added_up(jobs), jobs, span, now)
     kept = {"hour": 3, "day": 4, "week": 5, "all": 6}[span]
     assert sum(bar["done"] for bar in told["bars"]) == kept
     assert told["bars"][-1]["done"] >= 1
     assert told["span"]["start"] + told["span"]["width_s"] * len(told["bars"]) >= now
 
 
-def test_pace_and_time_left_follow_from_the_last_ten_minutes() -> None:
+def test_pace_and_time_left_follow_from_the_last_five_minutes() -> None:
     """Of what is open; nothing is told where nothing ended."""
     now = 1_900_000_000.0
-    ended = [row(number, finished_at=now - 300 + number, lag_s=float(number)) for number in range(100)]
-    open_ones = [row(number, key=f"inbox/o{number}", state="running", finished_at=None) for number in range(40)]
+    ended = [job(number, ended=now - 300 + number, result_lag_s=float(number)) for number in range(100)]
+    open_ones = [job(number, State.RUNNING, None, key=f"inbox/o{number}") for number in range(40)]
     everything = [*ended, *open_ones]
     told = overview(added_up(everything), everything, "hour", now)
     assert told["per_minute"] == pytest.approx(20)

@@ -1,7 +1,11 @@
 """Recipes over HTTP: read, changed, tried on one document, compared."""
 
-from backburner_cli.console.recipes import TRIAL, compared, path_below_recipe, pieces
-from backburner_cli.console.rows import Row
+from datetime import UTC, datetime
+
+from backburner.ledger.records import State
+from backburner_cli.console.recipes import TRIAL, compared, path_below_recipe
+from backburner_cli.operator.job import Job
+from backburner_cli.trial.difference import pieces
 from cli.cloud import DONE
 from support.system import BUCKET
 
@@ -87,20 +91,23 @@ def test_two_results_differ_word_by_word(console, cloud) -> None:
 def test_two_recipes_are_compared_on_what_both_have_done() -> None:
     """By the path below the recipe's folder; sums over those that both have done, and only those."""
 
-    def row(key: str, recipe: str, state: str, tokens: int, cost: float | None) -> Row:
-        return Row(key=key, recipe=recipe, state=state, input_tokens=tokens, cost=cost, uploaded_at=0.0)
+    def job(key: str, recipe: str, state: State, tokens: int, cost: float | None) -> Job:
+        at = datetime(2031, 5, 17, tzinfo=UTC)
+        return Job(
+            key=key, recipe=recipe, state=state, tokens=tokens, cost=cost, job_id="", run=1, model="m", uploaded_at=at
+        )
 
-    rows = [
-        row("inbox/a/x/1.txt", "a", "done", 10, 0.1),
-        row("inbox/b/x/1.txt", "b", "done", 20, None),
-        row("inbox/a/2.txt", "a", "done", 100, 1.0),
-        row("inbox/b/2.txt", "b", "failed", 7, 0.7),
-        row("inbox/a/3.txt", "a", "done", 1000, 1.0),
-        row("inbox/c/1.txt", "c", "done", 1, 0.0),
+    jobs = [
+        job("inbox/a/x/1.txt", "a", State.DONE, 10, 0.1),
+        job("inbox/b/x/1.txt", "b", State.DONE, 20, None),
+        job("inbox/a/2.txt", "a", State.DONE, 100, 1.0),
+        job("inbox/b/2.txt", "b", State.FAILED, 7, 0.7),
+        job("inbox/a/3.txt", "a", State.DONE, 1000, 1.0),
+        job("inbox/c/1.txt", "c", State.DONE, 1, 0.0),
     ]
-    told = compared(rows, "a", "b")
+    told = compared(jobs, "a", "b")
     assert (told["documents"], told["both_done"]) == (2, 1)
     assert (told["old"], told["new"]) == ({"tokens": 10, "cost": 0.1}, {"tokens": 20, "cost": None})
     assert [pair["path"] for pair in told["pairs"]] == ["2.txt", "x/1.txt"]
     assert path_below_recipe("inbox/1.txt") == "1.txt"
-    assert compared(rows, "a", "nosuch")["documents"] == 0
+    assert compared(jobs, "a", "nosuch")["documents"] == 0

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from backburner_cli.operator.deployment import Asked, find
 from backburner_cli.operator.folder_states import known
+from backburner_cli.operator.profiles import Kind, Target
+from console.serving import served
 from folder.running import Runs, call, text_of
 
 ENDLESS = {"BACKBURNER_MODEL": "stand-in/never-ends"}
@@ -51,6 +54,29 @@ def test_every_command_that_looks_knows_the_folder(ended: Runs, tmp_path: Path) 
     for command in (["put", str(tmp_path)], ["doctor"]):
         shown = call(*command, **home)
         assert (shown.exit_code, "backburner run" in shown.stderr) == (1, True), shown.output
+
+
+def test_the_console_shows_a_folder_and_leaves_its_files_alone(ended: Runs) -> None:
+    """Jobs, stories, sources and results; what is asked for is left to the next run, and nothing can be uploaded."""
+    good, bad = "inbox/default/a/good.txt", "inbox/default/bad.bin"
+    deployment = find(Asked(target=Target(kind=Kind.FOLDER, name=str(ended.folder))), {})
+    with served(deployment.environment) as console:
+        assert console.ready()["states"] == {"done": 1, "failed": 1}
+        rows = console.get("/api/jobs", sort="key", reverse="false")["rows"]
+        assert [(row["key"], row["state"]) for row in rows] == [(good, "done"), (bad, "failed")]
+        assert console.get("/api/shown", key=good)["text"] == (ended.folder / "a/good.txt").read_text()
+        assert console.get("/api/shown", key=rows[0]["result_key"])["text"] == (ended.out / "a/good.txt.md").read_text()
+        upload = console.http.put("/api/upload", params={"path": "new.txt"}, content=b"new")
+        recipe = console.http.put("/api/recipe", json={"name": "default", "text": "Say it.", "etag": ""})
+        trial = console.http.post("/api/trial", json={"name": "default", "text": "Say it.", "key": good})
+        for refused in (upload, recipe, trial):
+            assert (refused.status_code, "backburner run" in refused.json()["problem"]) == (400, True)
+        asked = console.http.post("/api/replay", json={"keys": [good], "agreed": 1, "rerun": True})
+        assert asked.status_code == 200, asked.text
+        told = console.until(lambda told: told["actions"][-1]["is_over"])
+        assert (told["actions"][-1]["done"], told["actions"][-1]["problem"]) == (1, None)
+    code, said = ended.run()
+    assert (code, ended.record("a/good.txt")["run"]) == (1, 2), said
 
 
 def test_a_replay_is_carried_out_by_the_next_run(ended: Runs) -> None:

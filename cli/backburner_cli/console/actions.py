@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from backburner.jobs.replay import Outcome
     from backburner.ledger.records import State
-    from backburner_cli.console.index import JobIndex
-    from backburner_cli.console.rows import Row
+    from backburner_cli.console.index import WatchedIndex
+    from backburner_cli.operator.job import Job
     from backburner_cli.operator.session import OperatorSession
 
 _KEPT = 20
@@ -70,27 +70,27 @@ class Actions:
     """Does it, one document at a time or many at once, through the session of the operator's commands."""
 
     session: OperatorSession
-    index: JobIndex
+    index: WatchedIndex
     begun: list[Action] = field(default_factory=list)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def replay(self, rows: Sequence[Row], agreed: int, *, rerun: bool) -> Action:
+    def replay(self, jobs: Sequence[Job], agreed: int, *, rerun: bool) -> Action:
         """Run documents again; those that are done only with `rerun`. Raises `ChangedError`."""
-        _check(rows, agreed)
+        _check(jobs, agreed)
 
-        async def one(row: Row) -> str:
-            outcome: Outcome = await self.session.replayer.replay(row.key, rerun=rerun)
+        async def one(job: Job) -> str:
+            outcome: Outcome = await self.session.replayer.replay(job.key, rerun=rerun)
             return _SAID_OF_REPLAY[outcome]
 
-        return self._begin("run again", rows, one)
+        return self._begin("run again", jobs, one)
 
-    def cancel(self, rows: Sequence[Row], agreed: int) -> Action:
+    def cancel(self, jobs: Sequence[Job], agreed: int) -> Action:
         """Cancel jobs: the wish is recorded, and the checker acts on it. Raises `ChangedError`."""
-        _check(rows, agreed)
+        _check(jobs, agreed)
 
-        async def one(row: Row) -> str:
-            found: State | Reason | None = await self.session.canceller.cancel(row.job_id, row.run)
+        async def one(job: Job) -> str:
+            found: State | Reason | None = await self.session.canceller.cancel(job.job_id, job.run)
             match found:
                 case None:
                     return "left alone: it has just ended"
@@ -99,7 +99,7 @@ class Actions:
                 case _:
                     return "cancelled at the next tick"
 
-        return self._begin("cancel", rows, one)
+        return self._begin("cancel", jobs, one)
 
     async def upload(self, recipe: str, path: str, body: AsyncIterator[bytes]) -> dict[str, Any]:
         """Put a document; the same bytes that are done or under way are skipped. Raises `CommandError`."""
@@ -128,25 +128,25 @@ class Actions:
             task.cancel()
         return list(self._tasks)
 
-    def _begin(self, what: str, rows: Sequence[Row], one: Callable[[Row], Awaitable[str]]) -> Action:
-        action = Action(number=next(self._numbers), what=what, total=len(rows))
+    def _begin(self, what: str, jobs: Sequence[Job], one: Callable[[Job], Awaitable[str]]) -> Action:
+        action = Action(number=next(self._numbers), what=what, total=len(jobs))
         self.begun = [*self.begun, action][-_KEPT:]
-        task = asyncio.create_task(self._run(action, rows, one))
+        task = asyncio.create_task(self._run(action, jobs, one))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return action
 
-    async def _run(self, action: Action, rows: Sequence[Row], one: Callable[[Row], Awaitable[str]]) -> None:
-        async def each(row: Row) -> None:
+    async def _run(self, action: Action, jobs: Sequence[Job], one: Callable[[Job], Awaitable[str]]) -> None:
+        async def each(job: Job) -> None:
             try:
-                action.outcomes[await one(row)] += 1
+                action.outcomes[await one(job)] += 1
             except BackburnerError as error:
                 action.outcomes["not done"] += 1
                 action.problem = str(error)
             action.done += 1
 
         try:
-            await at_once(each_of(rows), each)
+            await at_once(each_of(jobs), each)
         finally:
             action.is_over = True
             self.index.hurry()
@@ -168,6 +168,6 @@ def key_of(recipe: str, path: str) -> str:
     return key
 
 
-def _check(rows: Sequence[Row], agreed: int) -> None:
-    if len(rows) != agreed:
-        raise ChangedError(f"{len(rows):,} documents match by now, not {agreed:,}: look again, and agree to that")
+def _check(jobs: Sequence[Job], agreed: int) -> None:
+    if len(jobs) != agreed:
+        raise ChangedError(f"{len(jobs):,} documents match by now, not {agreed:,}: look again, and agree to that")

@@ -19,13 +19,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from backburner.errors import BackburnerError, Reason
+from backburner.ledger.keys import FOLDER
+from backburner.ledger.records import State
 from backburner.ports import TooLargeError
 from backburner_cli.console.actions import ChangedError
-from backburner_cli.console.documents import UnknownError, by_row, media_type
+from backburner_cli.console.documents import UnknownError, by_job, media_type
 from backburner_cli.console.figures import SPANS, added_up, overview
 from backburner_cli.console.recipes import compared
 from backburner_cli.console.requests import Edited, Selected, Tried, body_of, number_of, query_of
-from backburner_cli.console.rows import OPEN_STATES
+from backburner_cli.console.rows import row_of
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.remedies import REMEDIES
 
@@ -37,10 +39,11 @@ if TYPE_CHECKING:
     from backburner_cli.console.actions import Actions
     from backburner_cli.console.documents import Documents
     from backburner_cli.console.figures import Figures
-    from backburner_cli.console.index import JobIndex
+    from backburner_cli.console.index import WatchedIndex
     from backburner_cli.console.limits import Limits
     from backburner_cli.console.recipes import Recipes
-    from backburner_cli.console.rows import Query, Row
+    from backburner_cli.console.rows import Query
+    from backburner_cli.operator.job import Job
 
 STATIC: Final = Path(__file__).parent / "static"
 MAX_PAGE: Final = 500
@@ -54,12 +57,12 @@ class Pages:
     """The endpoints. The latest list is kept, so that scrolling through it neither filters nor sorts again."""
 
     deployment: str
-    index: JobIndex
+    index: WatchedIndex
     documents: Documents
     recipes: Recipes
     actions: Actions
     limits: Limits
-    _listed: tuple[int, Query, list[Row]] | None = None
+    _listed: tuple[int, Query, list[Job]] | None = None
     _figures: tuple[int, Figures] | None = None
     _told: tuple[int, str, int, dict[str, Any]] | None = None
     _messages: dict[str, str | None] = field(default_factory=dict)
@@ -73,8 +76,8 @@ class Pages:
         known = (snapshot.version, span, int(now / 10))
         if self._told is None or self._told[:3] != known:
             if self._figures is None or self._figures[0] != snapshot.version:
-                self._figures = snapshot.version, await asyncio.to_thread(added_up, snapshot.rows)
-            told = await asyncio.to_thread(overview, self._figures[1], snapshot.rows, span, now)
+                self._figures = snapshot.version, await asyncio.to_thread(added_up, snapshot.jobs)
+            told = await asyncio.to_thread(overview, self._figures[1], snapshot.jobs, span, now)
             self._told = (*known, told)
         own = {
             "deployment": self.deployment,
@@ -92,32 +95,32 @@ class Pages:
         asked = request.query_params
         snapshot, query = self.index.watch(), query_of(request)
         if self._listed is None or self._listed[:2] != (snapshot.version, query):
-            self._listed = (snapshot.version, query, await asyncio.to_thread(query.of, snapshot.rows))
-        rows = self._listed[2]
+            self._listed = (snapshot.version, query, await asyncio.to_thread(query.of, snapshot.jobs))
+        jobs = self._listed[2]
         first, count = number_of(asked.get("offset", "0")), min(MAX_PAGE, number_of(asked.get("limit", "100")))
-        told = {"version": snapshot.version, "is_ready": self.index.is_ready, "total": len(rows), "offset": first}
-        return _json(told | {"rows": rows[first : first + count]})
+        told = {"version": snapshot.version, "is_ready": self.index.is_ready, "total": len(jobs), "offset": first}
+        return _json(told | {"rows": [row_of(job) for job in jobs[first : first + count]]})
 
     async def failures(self, _: Request) -> Response:
         """What has failed by reason, with the remedy and a few of the messages."""
-        groups: dict[str, list[Row]] = {}
-        for row in self.index.watch().rows:
-            if row.state == "failed":
-                groups.setdefault(row.reason or "", []).append(row)
+        groups: dict[str, list[Job]] = {}
+        for job in self.index.watch().jobs:
+            if job.state is State.FAILED:
+                groups.setdefault(job.reason or "", []).append(job)
         ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-        return _json({"reasons": [await self._group(reason, rows) for reason, rows in ordered]})
+        return _json({"reasons": [await self._group(reason, jobs) for reason, jobs in ordered]})
 
-    async def _group(self, reason: str, rows: list[Row]) -> dict[str, Any]:
-        latest = sorted(rows, key=lambda row: -row.changed_at)[:EXAMPLES]
-        examples = [{"key": row.key, "message": await self._message(row)} for row in latest]
+    async def _group(self, reason: str, jobs: list[Job]) -> dict[str, Any]:
+        latest = sorted(jobs, key=lambda job: job.changed_at, reverse=True)[:EXAMPLES]
+        examples = [{"key": job.key, "message": await self._message(job)} for job in latest]
         remedy = REMEDIES[Reason(reason)] if reason in set(Reason) else ""
-        return {"reason": reason, "count": len(rows), "remedy": remedy, "examples": examples}
+        return {"reason": reason, "count": len(jobs), "remedy": remedy, "examples": examples}
 
-    async def _message(self, row: Row) -> str | None:
-        name = f"{row.job_id}.{row.run}"
+    async def _message(self, job: Job) -> str | None:
+        name = f"{job.job_id}.{job.run}"
         if name not in self._messages:
             try:
-                self._messages[name] = await self.documents.failure(row.key)
+                self._messages[name] = await self.documents.failure(job.key)
             except (CommandError, BackburnerError):
                 return None
         return self._messages[name]
@@ -125,14 +128,14 @@ class Pages:
     async def story(self, request: Request) -> Response:
         """One document's timeline."""
         key = request.query_params.get("key", "")
-        row = next((row for row in self.index.watch().rows if row.key == key), None)
+        job = next((job for job in self.index.watch().jobs if job.key == key), None)
         try:
             told = await self.documents.story(key)
         except CommandError:
-            if row is None:
+            if job is None:
                 raise
-            told = by_row(row)
-        return _json(told | {"row": row})
+            told = by_job(job)
+        return _json(told | {"row": job and row_of(job)})
 
     async def shown(self, request: Request) -> Response:
         """A document or result, for the page to show."""
@@ -148,11 +151,13 @@ class Pages:
 
     async def save_recipe(self, request: Request) -> Response:
         """Replace a recipe, on condition that it is as it was read."""
+        self._require_bucket()
         changed = await body_of(request, Edited)
         return _json(await self.recipes.save(changed.name, changed.text, changed.etag))
 
     async def try_recipe(self, request: Request) -> Response:
         """Process one document by a changed recipe."""
+        self._require_bucket()
         tried = await body_of(request, Tried)
         told = await self.recipes.try_on(tried.name, tried.text, tried.key)
         self.index.hurry()
@@ -161,8 +166,8 @@ class Pages:
     async def compare(self, request: Request) -> Response:
         """Two recipes on the documents that both have processed."""
         asked = request.query_params
-        rows = self.index.watch().rows
-        return _json(await asyncio.to_thread(compared, rows, asked.get("old", ""), asked.get("new", "")))
+        jobs = self.index.watch().jobs
+        return _json(await asyncio.to_thread(compared, jobs, asked.get("old", ""), asked.get("new", "")))
 
     async def difference(self, request: Request) -> Response:
         """Two results, word by word."""
@@ -187,6 +192,7 @@ class Pages:
 
     async def upload(self, request: Request) -> Response:
         """Take a document that was dropped."""
+        self._require_bucket()
         asked = request.query_params
         told = await self.actions.upload(asked.get("recipe", ""), asked.get("path", ""), request.stream())
         return _json(told, _BAD if told["problem"] else 200)
@@ -194,14 +200,19 @@ class Pages:
     async def replay(self, request: Request) -> Response:
         """Run documents again."""
         selected = await body_of(request, Selected)
-        rows = selected.of(self.index.watch().rows)
-        return _json(self.actions.replay(rows, selected.agreed, rerun=selected.rerun).told())
+        jobs = selected.of(self.index.watch().jobs)
+        return _json(self.actions.replay(jobs, selected.agreed, rerun=selected.rerun).told())
 
     async def cancel(self, request: Request) -> Response:
         """Cancel jobs that are under way."""
         selected = await body_of(request, Selected)
-        rows = [row for row in selected.of(self.index.watch().rows) if row.state in OPEN_STATES]
-        return _json(self.actions.cancel(rows, selected.agreed).told())
+        jobs = [job for job in selected.of(self.index.watch().jobs) if job.is_open]
+        return _json(self.actions.cancel(jobs, selected.agreed).told())
+
+    def _require_bucket(self) -> None:
+        """Raises `CommandError` over a folder: its documents and its recipe are files of the user's."""
+        if self.actions.session.settings.bucket == FOLDER:
+            raise CommandError("put documents into the folder, and name the recipe to backburner run: it takes both")
 
 
 def build_app(pages: Pages) -> Starlette:

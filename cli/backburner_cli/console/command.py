@@ -35,7 +35,7 @@ def open_console(environment: Mapping[str, str], deployment: str, port: int | No
             webbrowser.open(address.url_once)
 
     with listener:
-        run(environment, lambda session: serve(session, listener, deployment, ready))
+        run(environment, lambda session: serve(session, environment, listener, deployment, ready))
 
 
 def _has_browser() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from backburner.errors import JobError
@@ -17,7 +16,7 @@ from backburner_cli.operator.uploads import describe
 
 if TYPE_CHECKING:
     from backburner.ports import Stored
-    from backburner_cli.console.rows import Row
+    from backburner_cli.operator.job import Job
     from backburner_cli.operator.session import Records
 
 MAX_TEXT_CHARS = 500_000
@@ -114,14 +113,13 @@ class Documents:
         return {"text": text[:MAX_TEXT_CHARS], "is_cut": len(text) > MAX_TEXT_CHARS, "notes": notes}
 
 
-def by_row(row: Row) -> dict[str, Any]:
+def by_job(job: Job) -> dict[str, Any]:
     """The story of a document that has no record any more: what the journal says of its last run."""
-    told = [(row.uploaded_at, "uploaded")]
-    if row.finished_at is not None:
-        why = f": {row.reason}" if row.reason else ""
-        told.append((row.finished_at, f"run {row.run} ended: {row.state}{why} (from the journal)"))
-    timeline = [{"at": datetime.fromtimestamp(at, UTC).isoformat(), "what": what} for at, what in told]
-    return _empty(row.key) | {"timeline": timeline}
+    told = [(job.uploaded_at, "uploaded")]
+    if job.finished_at is not None:
+        why = f": {job.reason}" if job.reason else ""
+        told.append((job.finished_at, f"run {job.run} ended: {job.shown_state}{why} (from the journal)"))
+    return _empty(job.key) | {"timeline": [{"at": at.isoformat(), "what": what} for at, what in told]}
 
 
 def _empty(key: str) -> dict[str, Any]:

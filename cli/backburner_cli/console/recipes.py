@@ -6,7 +6,6 @@ into its folder. So it is made by the deployment's own functions and key, counts
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,17 +13,21 @@ from typing import TYPE_CHECKING, Any
 from backburner.documents.recipes import MAX_RECIPE_BYTES, parse, source_text
 from backburner.errors import JobError, RetryLaterError
 from backburner.ledger.keys import DEFAULT_RECIPE, INBOX, RECIPES, recipe_keys
+from backburner.ledger.records import State
 from backburner.ports import ABSENT, ConflictError, TooLargeError
 from backburner_cli.console.actions import ChangedError, key_of
 from backburner_cli.console.documents import UnknownError
+from backburner_cli.console.rows import row_of
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.figures import cost_of
+from backburner_cli.trial.difference import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from backburner.ports import Bucket, Stored
     from backburner_cli.console.documents import Documents
-    from backburner_cli.console.rows import Row
+    from backburner_cli.operator.job import Job
 
 TRIAL = "-trial"
 MAX_PAIRS = 500
@@ -116,35 +119,21 @@ class Recipes:
         raise RetryLaterError(f"{key} is being replaced by others again and again")
 
 
-def pieces(old: list[str], new: list[str]) -> list[tuple[str, str]]:
-    """What two lists of words have in common and what not, in order."""
-    found = list[tuple[str, str]]()
-    for what, first, last, from_, to in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if what == "equal":
-            found.append(("same", "".join(old[first:last])))
-            continue
-        if last > first:
-            found.append(("gone", "".join(old[first:last])))
-        if to > from_:
-            found.append(("new", "".join(new[from_:to])))
-    return found
-
-
-def compared(rows: Iterable[Row], old: str, new: str) -> dict[str, Any]:
+def compared(jobs: Iterable[Job], old: str, new: str) -> dict[str, Any]:
     """The documents that two recipes have both processed, matched by their paths; sums over those done by both."""
-    by_path: dict[str, dict[str, Row]] = {old: {}, new: {}}
-    for row in rows:
-        if row.recipe in by_path:
-            by_path[row.recipe][path_below_recipe(row.key)] = row
+    by_path: dict[str, dict[str, Job]] = {old: {}, new: {}}
+    for job in jobs:
+        if job.recipe in by_path:
+            by_path[job.recipe][path_below_recipe(job.key)] = job
     paths = sorted(by_path[old].keys() & by_path[new].keys())
     pairs = [(path, by_path[old][path], by_path[new][path]) for path in paths]
-    both = [(one, other) for _, one, other in pairs if one.state == other.state == "done"]
+    both = [(one, other) for _, one, other in pairs if one.state is other.state is State.DONE]
     return {
         "documents": len(pairs),
         "both_done": len(both),
         "old": _sums([one for one, _ in both]),
         "new": _sums([other for _, other in both]),
-        "pairs": [{"path": path, "old": one, "new": other} for path, one, other in pairs[:MAX_PAIRS]],
+        "pairs": [{"path": path, "old": row_of(one), "new": row_of(other)} for path, one, other in pairs[:MAX_PAIRS]],
     }
 
 
@@ -154,9 +143,8 @@ def path_below_recipe(key: str) -> str:
     return below.partition("/")[2] if "/" in below else below
 
 
-def _sums(rows: list[Row]) -> dict[str, Any]:
-    costs = [row.cost for row in rows if row.cost is not None]
-    return {"tokens": sum(row.tokens for row in rows), "cost": sum(costs) if costs else None}
+def _sums(jobs: list[Job]) -> dict[str, Any]:
+    return {"tokens": sum(job.tokens for job in jobs), "cost": cost_of(jobs)}
 
 
 def _checked(name: str, text: str) -> bytes:

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from backburner.ports import TooLargeError
-from backburner_cli.console.rows import SORTS, STATES, Query, Row
+from backburner_cli.console.rows import STATES, Query
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.listing import SORTS, Filter
+from backburner_cli.operator.selection import Selection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.requests import Request
+
+    from backburner_cli.operator.job import Job
 
 T = TypeVar("T")
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
@@ -31,19 +37,10 @@ class Selected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     text: str | None = None
     rerun: bool = False
 
-    def of(self, rows: tuple[Row, ...]) -> list[Row]:
+    def of(self, jobs: Iterable[Job]) -> list[Job]:
         """Those documents, in the order of their keys."""
-        query = Query(
-            keys=frozenset(self.keys),
-            states=frozenset(self.states),
-            reasons=frozenset(self.reasons),
-            recipe=self.recipe,
-            prefix=self.prefix,
-            text=self.text,
-            sort="key",
-            reverse=False,
-        )
-        return query.of(rows)
+        wanted = _filter(self.states, self.reasons, self.prefix, self.text)
+        return Query(wanted=wanted, keys=frozenset(self.keys), recipe=self.recipe, sort="key", reverse=False).of(jobs)
 
 
 class Edited(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,20 +62,21 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def query_of(request: Request) -> Query:
     """The rows that a list asks for. Raises `CommandError`."""
     asked = request.query_params
-    states, reasons = frozenset(asked.getlist("state")), frozenset(asked.getlist("reason"))
-    sort = asked.get("sort", "time")
-    if not states <= set(STATES) or sort not in SORTS:
+    states, sort = asked.getlist("state"), asked.get("sort", "time")
+    if not set(states) <= set(STATES) or sort not in SORTS:
         raise CommandError(f"state is one of {', '.join(STATES)}; sort one of {', '.join(SORTS)}")
     return Query(
+        wanted=_filter(states, asked.getlist("reason"), asked.get("prefix"), asked.get("text")),
         keys=frozenset(asked.getlist("key")),
-        states=states,
-        reasons=reasons,
-        recipe=asked.get("recipe") or None,
-        prefix=asked.get("prefix") or None,
-        text=asked.get("text") or None,
+        recipe=asked.get("recipe"),
         sort=sort,
         reverse=asked.get("reverse", "true") == "true",
     )
+
+
+def _filter(states: list[str], reasons: list[str], prefix: str | None, text: str | None) -> Filter:
+    chosen = Selection(prefix=prefix or None)
+    return Filter(chosen=chosen, states=frozenset(states), reasons=frozenset(reasons), text=text or None)
 
 
 def number_of(text: str) -> int:

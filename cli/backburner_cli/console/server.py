@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,10 @@ from backburner_cli.console.actions import Actions
 from backburner_cli.console.app import Pages, build_app
 from backburner_cli.console.documents import Documents
 from backburner_cli.console.guard import Guard
-from backburner_cli.console.index import JobIndex
+from backburner_cli.console.index import WatchedIndex
 from backburner_cli.console.limits import Limits
 from backburner_cli.console.recipes import Recipes
-from backburner_cli.operator.session import Records
+from backburner_cli.operator.session import records_of
 
 if TYPE_CHECKING:
     from backburner_cli.operator.session import OperatorSession
@@ -52,18 +52,23 @@ class Address:
 
 
 async def serve(
-    session: OperatorSession, listener: socket.socket, deployment: str, ready: Callable[[Address, Stop], None]
+    session: OperatorSession,
+    environment: Mapping[str, str],
+    listener: socket.socket,
+    deployment: str,
+    ready: Callable[[Address, Stop], None],
 ) -> None:
-    """Serve until Ctrl-C or a call of `Stop`; `ready` is called once it answers.
+    """Serve until Ctrl-C or a call of `Stop`; `ready` is called once it answers. What is read is kept on this disk.
 
     Raises `BackburnerError` where the bucket cannot be reached: before anything is served.
     """
     async for _ in session.cloud.bucket.listed(INBOX):
         break
     address = Address(port=listener.getsockname()[1], token=secrets.token_urlsafe(32), ticket=secrets.token_urlsafe(32))
-    index = JobIndex(bucket=session.cloud.bucket)
+    records = records_of(session.cloud)
+    index = WatchedIndex(records.index(environment))
     actions = Actions(session, index)
-    documents = Documents(records=_records(session))
+    documents = Documents(records=records)
     pages = Pages(
         deployment=deployment,
         index=index,
@@ -119,14 +124,3 @@ class _Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
-
-
-def _records(session: OperatorSession) -> Records:
-    return Records(
-        settings=session.settings,
-        identity=session.cloud.identity,
-        bucket=session.cloud.bucket,
-        current_jobs=session.current_jobs,
-        extractor=session.cloud.extractor,
-        memory=session.cloud.memory,
-    )

@@ -1,5 +1,6 @@
-"""A run of a document as commands list it: from the journal's line once it has ended, from its open record before."""
+"""A document's run as commands and the console list it: from the journal's line once it ended, else its open record."""
 
+import sys
 from datetime import datetime
 from typing import Any
 
@@ -7,21 +8,21 @@ import msgspec
 
 from backburner.errors import Reason
 from backburner.ledger.journal import Line
+from backburner.ledger.keys import output_location
 from backburner.ledger.records import OpenRecord, State
+from backburner.ports import Stored
 
+UNCLAIMED = "unclaimed"
 _SHOWN = {state: "running" if state is State.SUBMITTING else str(state) for state in State}
-
-
-def shown_as(state: State) -> str:
-    """A job that is being submitted runs, as far as anybody who lists jobs cares."""
-    return _SHOWN[state]
+"""A job that is being submitted runs, as far as anybody who lists jobs cares."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A run of a document, as lists show it. There may be a hundred thousand, which are kept without their names."""
 
     key: str
-    state: State
+    state: State | None
+    """None for a document that has no job yet: its event is on its way, or a sweep will find it."""
     job_id: str
     run: int
     recipe: str
@@ -37,6 +38,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     uploaded_at: datetime
     finished_at: datetime | None = None
     result_key: str | None = None
+    result_lag_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Many have the same recipe and model: each name is kept once."""
+        msgspec.structs.force_setattr(self, "recipe", sys.intern(self.recipe))
+        msgspec.structs.force_setattr(self, "model", sys.intern(self.model))
 
     def plain(self) -> dict[str, Any]:
         """As JSON tells it, by the fields' names."""
@@ -46,12 +53,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     @property
     def shown_state(self) -> str:
         """Its state, as lists name it."""
-        return shown_as(self.state)
+        return UNCLAIMED if self.state is None else _SHOWN[self.state]
+
+    @property
+    def waits_for(self) -> str | None:
+        """What a waiting job waits for; None for every other."""
+        return (self.waiting_for or "turn") if self.state is State.WAITING else None
 
     @property
     def is_open(self) -> bool:
         """Whether it is not over."""
-        return self.state in (State.WAITING, State.SUBMITTING, State.RUNNING)
+        return self.state is State.RUNNING or self.state is State.WAITING or self.state is State.SUBMITTING
 
     @property
     def changed_at(self) -> datetime:
@@ -78,6 +90,7 @@ def ended_job(line: Line) -> Job:
         uploaded_at=line.uploaded_at,
         finished_at=line.finished_at,
         result_key=line.result_key,
+        result_lag_s=line.result_lag_s,
     )
 
 
@@ -99,3 +112,9 @@ def open_job(record: OpenRecord) -> Job:
         polls=record.polls,
         uploaded_at=record.uploaded_at,
     )
+
+
+def unclaimed_job(key: str, stored: Stored) -> Job:
+    """A document that has no job yet."""
+    recipe = output_location(key).recipe
+    return Job(key=key, state=None, job_id="", run=0, recipe=recipe, model="", uploaded_at=stored.last_modified)

@@ -1,7 +1,8 @@
 """Every run's line without reading it again: what was read once is kept on this disk, by its key and ETag.
 
 The lists of the bucket say what is there now, so nothing is ever shown that has changed: only what is new or another
-than before is read. A hundred thousand jobs that ended cost a page of a list for a thousand objects of the journal.
+than before is read. A hundred thousand jobs that ended cost a page of a list for a thousand objects of the journal,
+and to whoever looks on only the last two days are listed again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +27,7 @@ from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.operator.job import Job, ended_job, open_job
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from backburner.maintenance.snapshot import Progress
@@ -100,18 +102,34 @@ class JobIndex:
     """How many objects the last refresh has read."""
     to_read: int = 0
     _is_loaded: bool = False
+    _written_at: datetime | None = None
+    """When the journal was last written, as its lists tell."""
+    _listed_after: str = ""
+    """The journal before it was read and is not listed again: lines are only ever added to the day that it is."""
+    _changed: dict[str, tuple[str, list[Job]]] = field(default_factory=dict)
+    _gone: set[str] = field(default_factory=set)
+    _closed: list[Job] = field(default_factory=list)
+    """What was found and is not dealt with yet: a refresh that fails leaves it to the next."""
     _unwritten: dict[tuple[str, int], Job] = field(default_factory=dict)
 
     async def refresh(self, progress: Progress) -> bool:
         """Read what is new; whether anything was."""
         there, _ = await asyncio.gather(self._listed(), self._load())
-        gone = self.entries.keys() - there.keys()
-        closed = [job for key in gone for job in self.entries.pop(key)[1] if key.startswith(OPEN)]
-        wanted = [key for key, etag in there.items() if self.entries.get(key, ("",))[0] != etag]
-        changed = await self._read(wanted, progress)
-        await self._settle(closed)
+        for key in self.entries.keys() - there.keys():
+            if key.startswith(OPEN):
+                self._closed += self.entries[key][1]
+            elif key <= self._listed_after:
+                continue
+            del self.entries[key]
+            self._gone.add(key)
+        wanted = {key: etag for key, etag in there.items() if self.entries.get(key, ("",))[0] != etag}
+        await self._read(wanted, progress)
+        await self._settle()
+        if self._written_at is not None:
+            self._listed_after = f"{JOURNAL}{self._written_at - timedelta(days=1):%Y-%m-%d}"
+        changed, gone, self._changed, self._gone = self._changed, self._gone, {}, set()
         if self.kept is not None and (changed or gone):
-            self.kept.write(changed, gone)
+            await asyncio.to_thread(self.kept.write, changed, gone)
         return bool(changed or gone)
 
     def ended(self) -> list[Job]:
@@ -127,15 +145,15 @@ class JobIndex:
                 found[job.key] = job
         for key, (_, jobs) in self.entries.items():
             if key.startswith(OPEN):
-                found.update((job.key, job) for job in jobs if not _is_run(found.get(job.key), job))
+                found.update((job.key, job) for job in jobs if not _is_over(job, found.get(job.key)))
         return list(found.values())
 
     def _journal(self) -> Iterator[Job]:
         return (job for key, (_, jobs) in self.entries.items() if key.startswith(JOURNAL) for job in jobs)
 
-    async def _settle(self, closed: list[Job]) -> None:
+    async def _settle(self) -> None:
         """Read how jobs ended that are open no more: the journal has their lines only once the tick is over."""
-        if not closed and not self._unwritten:
+        if not self._closed and not self._unwritten:
             return
         written = {(job.job_id, job.run) for job in self._journal()}
         self._unwritten = {name: job for name, job in self._unwritten.items() if name not in written}
@@ -145,7 +163,8 @@ class JobIndex:
             if record is not None and (record.job_id, record.run) == (job.job_id, job.run):
                 self._unwritten[job.job_id, job.run] = ended_job(line_of(record))
 
-        await at_once(each_of([job for job in closed if (job.job_id, job.run) not in written]), look)
+        await at_once(each_of([job for job in self._closed if (job.job_id, job.run) not in written]), look)
+        self._closed = []
 
     async def _load(self) -> None:
         """What was kept, read while the bucket lists."""
@@ -162,41 +181,40 @@ class JobIndex:
                 break
         if len(opened) == _PAGE:
             await at_once(each_of("0123456789abcdef"), lambda digit: self._list_into(opened, f"{OPEN}{digit}"))
-        there = {key: stored.etag async for key, stored in self.bucket.listed(JOURNAL)}
-        return there | {key: etag for key, etag in opened.items() if open_run(key) is not None}
+        there = {key: etag for key, etag in opened.items() if open_run(key) is not None}
+        async for key, stored in self.bucket.listed(JOURNAL, self._listed_after):
+            there[key] = stored.etag
+            self._written_at = max(self._written_at or stored.last_modified, stored.last_modified)
+        return there
 
     async def _list_into(self, found: dict[str, str], prefix: str) -> None:
         async for key, stored in self.bucket.listed(prefix):
             found[key] = stored.etag
 
-    async def _read(self, wanted: list[str], progress: Progress) -> dict[str, tuple[str, list[Job]]]:
-        changed = dict[str, tuple[str, list[Job]]]()
+    async def _read(self, wanted: Mapping[str, str], progress: Progress) -> None:
+        """Read objects by their ETags; what cannot be read is passed over, and named by `status`."""
         self.read, self.to_read = 0, len(wanted)
 
         async def look(key: str) -> None:
-            stored = await self._get(key)
-            if stored is not None:
-                self.entries[key] = changed[key] = (stored.etag, _jobs_in(key, stored.body))
+            try:
+                stored = await self.bucket.get(key)
+            except UnreadableError:
+                self.entries[key] = (wanted[key], [])  # not kept: whoever comes next may be able to read it
+            else:
+                if stored is not None:
+                    self.entries[key] = self._changed[key] = (stored.etag, _jobs_in(key, stored.body))
             self.read += 1
             if self.read % _TELL_EVERY == 0:
                 progress("ledger", self.read)
 
         await at_once(each_of(wanted), look)
-        return changed
-
-    async def _get(self, key: str) -> Stored | None:
-        """An object; what cannot be read is passed over: `status` names it."""
-        try:
-            return await self.bucket.get(key)
-        except UnreadableError:
-            return None
 
 
-async def without_job(bucket: Bucket, prefix: str, known: set[str]) -> AsyncIterator[str]:
+async def without_job(bucket: Bucket, prefix: str, known: Container[str]) -> AsyncIterator[tuple[str, Stored]]:
     """Documents below a prefix that are not among the known."""
-    async for key, _ in bucket.listed(prefix):
+    async for key, stored in bucket.listed(prefix):
         if key not in known and not key.endswith("/"):
-            yield key
+            yield key, stored
 
 
 async def ended_record(bucket: Bucket, key: str) -> RunRecord | ErrorRecord | None:
@@ -221,8 +239,9 @@ def _ended_at(record: JobRecord) -> datetime:
     return record.finished_at or record.uploaded_at
 
 
-def _is_run(job: Job | None, other: Job) -> bool:
-    return job is not None and (job.job_id, job.run) == (other.job_id, other.run)
+def _is_over(job: Job, ended: Job | None) -> bool:
+    """Whether an open run is known to have ended; a record may be left of one that was followed by another."""
+    return ended is not None and ended.job_id == job.job_id and ended.run >= job.run
 
 
 def _jobs_in(key: str, body: bytes) -> list[Job]:

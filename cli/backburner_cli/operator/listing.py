@@ -18,15 +18,13 @@ from backburner.errors import UnreadableError
 from backburner.ledger.records import OpenRecord, decode
 from backburner.maintenance.snapshot import at_once
 from backburner_cli.errors import CommandError
-from backburner_cli.operator.job import shown_as
-from backburner_cli.operator.job_index import JobIndex, lines_in
+from backburner_cli.operator.figures import cost_of
+from backburner_cli.operator.job_index import lines_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from backburner.errors import Reason
     from backburner.ledger.journal import Line
-    from backburner.maintenance.snapshot import Progress
     from backburner.ports import Bucket, Stored
     from backburner_cli.operator.job import Job
     from backburner_cli.operator.selection import Selection
@@ -37,7 +35,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 SORTS: dict[str, Callable[[Job], Any]] = {
     "key": lambda job: job.key,
-    "state": lambda job: (str(job.state), job.key),
+    "state": lambda job: (job.shown_state, job.key),
     "time": lambda job: job.changed_at,
     "tokens": lambda job: job.tokens,
     "cost": lambda job: job.cost or 0.0,
@@ -50,13 +48,13 @@ class Filter:
 
     chosen: Selection
     states: frozenset[str] = frozenset()
-    reasons: frozenset[Reason] = frozenset()
+    reasons: frozenset[str] = frozenset()
     text: str | None = None
     since: datetime | None = None
 
     def has(self, job: Job) -> bool:
         """Whether a job passes."""
-        if self.states and shown_as(job.state) not in self.states:
+        if self.states and job.shown_state not in self.states:
             return False
         if not self.chosen.has(job.key):
             return False
@@ -76,13 +74,6 @@ def since_of(text: str, now: datetime) -> datetime:
     except ValueError:
         raise CommandError(f"--since {text!r}: write 90m, 2h, 3d (ago), or a time as 2031-05-17T12:00Z") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-async def jobs_in(bucket: Bucket, progress: Progress) -> list[Job]:
-    """The latest run of every document that has or had one, all read anew."""
-    index = JobIndex(bucket=bucket)
-    await index.refresh(progress)
-    return index.latest()
 
 
 async def lines_of(bucket: Bucket, key: str) -> list[Line]:
@@ -118,13 +109,9 @@ def sorted_page(jobs: Iterable[Job], sort: str, *, reverse: bool, limit: int | N
 
 def totals(jobs: Sequence[Job]) -> dict[str, Any]:
     """Counts by state, tokens and cost."""
-    states = dict[str, int]()
-    for state, count in Counter(job.state for job in jobs).items():
-        states[shown_as(state)] = states.get(shown_as(state), 0) + count
-    costs = [job.cost for job in jobs if job.cost is not None]
     return {
         "jobs": len(jobs),
-        "states": states,
+        "states": dict(Counter(job.shown_state for job in jobs)),
         "tokens": sum(job.tokens for job in jobs),
-        "cost": round(sum(costs), 6) if costs else None,
+        "cost": cost_of(jobs),
     }

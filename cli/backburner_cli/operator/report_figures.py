@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from backburner.ledger.records import State
+from backburner_cli.operator.figures import at_share, cost_of
 from backburner_cli.operator.remedies import REMEDIES
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ MAX_AGAIN: Final = 200
 
 
 class Use(msgspec.Struct, kw_only=True):
-    """What the runs of one recipe with one model used; `cost` None where no recipe names a price."""
+    """What runs of one recipe with one model used; `cost` None where no recipe names a price."""
 
     recipe: str
     model: str
@@ -37,15 +38,10 @@ class Use(msgspec.Struct, kw_only=True):
     output_tokens: int = 0
     cost: float | None = None
 
-    def add(self, job: Job) -> None:
-        """Count a run that ended."""
-        self.runs += 1
-        self.done += job.state is State.DONE
-        self.failed += job.state is State.FAILED
-        self.input_tokens += job.input_tokens
-        self.output_tokens += job.output_tokens
-        if job.cost is not None:
-            self.cost = round((self.cost or 0.0) + job.cost, 9)
+    @property
+    def tokens(self) -> int:
+        """In and out."""
+        return self.input_tokens + self.output_tokens
 
 
 class Latency(msgspec.Struct, kw_only=True):
@@ -108,10 +104,6 @@ def figures(
     ended: Sequence[Job],
 ) -> Report:
     """Put it together. `states` counts the inbox, `latest` are its jobs, `ended` all runs that are over."""
-    uses, total = dict[tuple[str, str], Use](), Use(recipe="", model="")
-    for job in ended:
-        for use in (uses.setdefault((job.recipe, job.model), Use(recipe=job.recipe, model=job.model)), total):
-            use.add(job)
     counted = {name: states.get(name, 0) for name in STATES}
     by_jobs = Counter(job.shown_state for job in latest)
     return Report(
@@ -123,13 +115,34 @@ def figures(
         balances=sum(counted.values()) == sum(states.values())
         and all(by_jobs[name] <= counted[name] for name in counted),
         removed=removed,
-        uses=sorted(uses.values(), key=lambda use: (use.recipe, use.model)),
-        total=total,
+        uses=uses_of(ended),
+        total=_use("", "", ended),
         without_price=sum(job.cost is None and job.input_tokens > 0 for job in ended),
         suspected_orphans=sum(job.suspected_orphans for job in ended),
         latency=_latency(ended),
         failures=_failures(latest),
         again=_again(ended),
+    )
+
+
+def uses_of(jobs: Iterable[Job]) -> list[Use]:
+    """What the runs of each recipe with each model used, in the order of these."""
+    groups: dict[tuple[str, str], list[Job]] = defaultdict(list)
+    for job in jobs:
+        groups[job.recipe, job.model].append(job)
+    return [_use(recipe, model, group) for (recipe, model), group in sorted(groups.items())]
+
+
+def _use(recipe: str, model: str, jobs: Sequence[Job]) -> Use:
+    return Use(
+        recipe=recipe,
+        model=model,
+        runs=len(jobs),
+        done=sum(job.state is State.DONE for job in jobs),
+        failed=sum(job.state is State.FAILED for job in jobs),
+        input_tokens=sum(job.input_tokens for job in jobs),
+        output_tokens=sum(job.output_tokens for job in jobs),
+        cost=cost_of(jobs),
     )
 
 
@@ -149,12 +162,8 @@ def _latency(ended: Iterable[Job]) -> Latency | None:
     while buckets and not buckets[-1]["count"]:
         buckets.pop()
 
-    def at(share: float) -> float:
-        return round(lasted[min(len(lasted) - 1, int(share * len(lasted)))], 1)
-
-    return Latency(
-        runs=len(lasted), p50_s=at(0.5), p90_s=at(0.9), p99_s=at(0.99), longest_s=round(lasted[-1], 1), buckets=buckets
-    )
+    p50_s, p90_s, p99_s, longest_s = (round(at_share(lasted, share), 1) for share in (0.5, 0.9, 0.99, 1))
+    return Latency(runs=len(lasted), p50_s=p50_s, p90_s=p90_s, p99_s=p99_s, longest_s=longest_s, buckets=buckets)
 
 
 def _failures(latest: Iterable[Job]) -> list[Failure]:
@@ -181,12 +190,7 @@ def _again(ended: Iterable[Job]) -> Again:
     extra = [job for each in repeated.values() for job in each[1:]]
     most = sorted(repeated.items(), key=lambda item: (-len(item[1]), item[0]))[:MAX_AGAIN]
     listed = [
-        {"key": key, "runs": len(each), "ends": [str(job.reason or job.state) for job in each], "cost": _sum(each)}
+        {"key": key, "runs": len(each), "ends": [str(job.reason or job.state) for job in each], "cost": cost_of(each)}
         for key, each in most
     ]
-    return Again(documents=len(repeated), extra_runs=len(extra), cost=_sum(extra), listed=listed)
-
-
-def _sum(jobs: Iterable[Job]) -> float | None:
-    costs = [job.cost for job in jobs if job.cost is not None]
-    return round(sum(costs), 9) if costs else None
+    return Again(documents=len(repeated), extra_runs=len(extra), cost=cost_of(extra), listed=listed)

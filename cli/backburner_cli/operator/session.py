@@ -150,7 +150,7 @@ def run(environment: Mapping[str, str], work: Callable[[OperatorSession], Awaita
 
 def read(environment: Mapping[str, str], work: Callable[[Records], Awaitable[T]]) -> T:
     """Read something in the bucket. Raises `CommandError` with the remedy where it cannot be reached."""
-    return _plainly(environment, lambda place: work(_records(place)))
+    return _plainly(environment, lambda place: work(records_of(place)))
 
 
 def _plainly(environment: Mapping[str, str], work: Callable[[Place], Awaitable[T]]) -> T:
@@ -179,7 +179,8 @@ def _session(place: Place) -> OperatorSession:
     return OperatorSession(settings=place.settings, cloud=place, core=core)
 
 
-def _records(place: Place) -> Records:
+def records_of(place: Place) -> Records:
+    """What stands in a place's bucket, for what only reads."""
     return Records(
         settings=place.settings,
         identity=place.identity,

@@ -7,11 +7,11 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from backburner.ledger.records import State
 from backburner.maintenance.snapshot import at_once
+from backburner_cli.operator.figures import cost_of, per_minute
 from backburner_cli.operator.job_index import ended_record, without_job
 from backburner_cli.operator.session import Records, read
 from backburner_cli.operator.watch_screen import screen_on
@@ -20,15 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from backburner.capacity.limits import Counters
+    from backburner.ports import Stored
     from backburner_cli.operator.job import Job
     from backburner_cli.operator.job_index import JobIndex
     from backburner_cli.operator.listing import Filter
     from backburner_cli.operator.watch_screen import Screen
 
 ALL_DONE, SOME_FAILED = 0, 1
-_RATE_OVER = timedelta(minutes=5)
-_LEAST_S = 10.0
-"""A rate over less time than this says nothing."""
 _SHARE = 5
 """A look that takes long is followed by a pause of so many times its length."""
 
@@ -94,22 +92,14 @@ def look_at(jobs: Iterable[Job], ended: Iterable[Job], now: datetime, **more: An
     `jobs` are the latest runs, `ended` all that are over.
     """
     states, waiting_for = Counter[str](), Counter[str]()
-    tokens, costs, first = 0, list[float](), now
+    used, first = list(ended), now
     for job in jobs:
         states[job.shown_state] += 1
         first = min(first, job.uploaded_at)
-        if job.state is State.WAITING:
-            waiting_for[job.waiting_for or "turn"] += 1
+        if job.waits_for is not None:
+            waiting_for[job.waits_for] += 1
         if job.is_open:
-            tokens += job.tokens
-            costs += [job.cost] if job.cost is not None else []
-    since = max(first, now - _RATE_OVER)
-    recent = 0
-    for job in ended:
-        tokens += job.tokens
-        costs += [job.cost] if job.cost is not None else []
-        recent += job.finished_at is not None and job.finished_at >= since and job.state is not State.SUPERSEDED
-    minutes = max(_LEAST_S, (now - since).total_seconds()) / 60
+            used.append(job)
     return Look(
         at=now,
         done=states["done"],
@@ -117,9 +107,9 @@ def look_at(jobs: Iterable[Job], ended: Iterable[Job], now: datetime, **more: An
         running=states["running"],
         waiting=states["waiting"],
         waiting_for=dict(waiting_for.most_common()),
-        per_minute=round(recent / minutes, 1) if recent else None,
-        tokens=tokens,
-        cost=round(sum(costs), 6) if costs else None,
+        per_minute=per_minute(used, now, first),
+        tokens=sum(job.tokens for job in used),
+        cost=cost_of(used),
         **more,
     )
 
@@ -174,7 +164,8 @@ async def _with_unclaimed(records: Records, index: JobIndex, wanted: Wanted, loo
     known = {job.key for job in index.latest()}
     states = Counter[str]()
 
-    async def see(key: str) -> None:
+    async def see(item: tuple[str, Stored]) -> None:
+        key = item[0]
         if wanted.chosen.chosen.has(key):
             record = await ended_record(records.bucket, key)
             states["unclaimed" if record is None else str(record.state)] += 1

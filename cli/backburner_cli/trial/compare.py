@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from backburner_cli.operator.session import Records, read
 from backburner_cli.pages.render import render
 from backburner_cli.terminal import confirm, err, out, print_json
 from backburner_cli.trial.attempt import recipe_file
+from backburner_cli.trial.difference import pieces
 from backburner_cli.trial.recipes import is_file
 from backburner_cli.trial.trials import Tried, trials
 
@@ -54,7 +54,7 @@ class Pair:
 
     @property
     def marked(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Both texts in pieces, each with what it is: "same", "del" in the old one, "ins" in the new one."""
+        """Both texts in pieces, each with what it is: "same", "gone" in the old one, "new" in the new one."""
         return marked(self.old.text, self.new.text)
 
 
@@ -108,15 +108,8 @@ def marked(old: str, new: str) -> tuple[list[tuple[str, str]], list[tuple[str, s
     befores, afters = _PIECES.findall(old), _PIECES.findall(new)
     if len(befores) + len(afters) > _MAX_PIECES:
         befores, afters = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    left: list[tuple[str, str]] = []
-    right: list[tuple[str, str]] = []
-    for what, first, last, begin, end in SequenceMatcher(None, befores, afters, autojunk=False).get_opcodes():
-        is_same = what == "equal"
-        if first < last:
-            left.append(("same" if is_same else "del", "".join(befores[first:last])))
-        if begin < end:
-            right.append(("same" if is_same else "ins", "".join(afters[begin:end])))
-    return left, right
+    found = pieces(befores, afters)
+    return [one for one in found if one[0] != "new"], [one for one in found if one[0] != "gone"]
 
 
 def _documents(environment: Mapping[str, str], wanted: Comparison) -> dict[str, Path | bytes]:

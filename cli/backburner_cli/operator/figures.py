@@ -1,0 +1,38 @@
+"""Figures that more than one command tells of jobs: what they cost, how fast they end, how long most of them take."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from backburner.ledger.records import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from backburner_cli.operator.job import Job
+
+_RATE_OVER: Final = timedelta(minutes=5)
+_LEAST_S: Final = 10.0
+"""A rate over less time than this says nothing."""
+
+
+def cost_of(jobs: Iterable[Job]) -> float | None:
+    """What they cost together; None where no recipe names a price."""
+    costs = [job.cost for job in jobs if job.cost is not None]
+    return round(sum(costs), 9) if costs else None
+
+
+def per_minute(jobs: Iterable[Job], now: datetime, first: datetime) -> float | None:
+    """How many end a minute, over the last five or since the first upload; None where none did."""
+    since = max(first, now - _RATE_OVER)
+    recent = sum(
+        job.finished_at is not None and job.finished_at >= since and job.state is not State.SUPERSEDED for job in jobs
+    )
+    return round(recent / max(_LEAST_S, (now - since).total_seconds()) * 60, 1) if recent else None
+
+
+def at_share(ordered: Sequence[float], share: float) -> float:
+    """The figure below which such a share of them is; they are in order, and at least one."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
