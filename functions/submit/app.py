@@ -50,7 +50,7 @@ async def _one(ready: Connected, record: Record) -> Outcome | SubmitError | None
     if record.bucket != ready.settings.bucket:
         return SubmitError(f"an upload to {record.bucket!r}, but BACKBURNER_BUCKET is {ready.settings.bucket!r}")
     try:
-        outcome = await ready.core.submitter.submit(record.key)
+        outcome = await ready.core.submitter.submit(record.key, is_first=True)
     except Exception as error:
         logger.exception("upload failed", extra={"key": record.key})
         return SubmitError(str(error) if isinstance(error, BackburnerError) else type(error).__name__)

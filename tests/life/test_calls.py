@@ -57,10 +57,10 @@ def submitted() -> list[Effect]:
     system.upload("recipes/default.md", "Do it.")
     submitter = system.parts().submitter
     system.upload(WARM, "an earlier document")
-    system.run(submitter.submit(WARM))
+    system.run(submitter.submit(WARM, is_first=True))
     system.upload(KEY, "text")
     first = len(system.world.effects)
-    system.run(submitter.submit(KEY))
+    system.run(submitter.submit(KEY, is_first=True))
     return system.world.effects[first:]
 
 

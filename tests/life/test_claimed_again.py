@@ -34,7 +34,7 @@ async def _late(system: System, dies: asyncio.Event) -> None:
                 raise Killed
 
     system.world.hook = hook
-    late = asyncio.create_task(system.world.process(system.parts().submitter.submit(KEY), "late"))
+    late = asyncio.create_task(system.world.process(system.parts().submitter.submit(KEY, is_first=True), "late"))
     await system.submit(KEY)
     await asyncio.sleep(60)
     await system.tick()

@@ -140,11 +140,30 @@ def test_a_damaged_record_at_a_place_stops_only_its_document(body):
     assert [(finding.kind, finding.key) for finding in audited(system).findings] == [(Kind.UNREADABLE, record)]
     assert system.bucket.keys("ledger/open/") == []
     assert system.held() == Standing()
-    system.bucket.remove(record)  # somebody has looked, and the message that was sent goes on by itself
-    system.world.later(301)
+    system.bucket.remove(record)  # somebody has looked
+    tick_later(system, 3601)
     system.settle()
     assert system.run_record("inbox/a.txt")["source"]["etag"] == system.bucket.objects["inbox/a.txt"].etag
     assert len(system.generator.made) == 3
+
+
+def test_an_event_beside_a_damaged_record_waits_for_somebody_to_look():
+    """Claimed before the record was met, its run is open no more, nothing is held for it, and its guard goes on."""
+    system = System()
+    system.process("inbox/a.txt", "text")
+    record = output_location("inbox/a.txt").run_record_key
+    system.bucket.upload(record, "{")
+    system.upload("inbox/a.txt", "another text")
+    with pytest.raises(UnreadableError):
+        system.run(system.submit("inbox/a.txt"))
+    assert system.bucket.keys("ledger/open/") == []
+    assert system.held() == Standing()
+    assert len(system.generator.made) == 1
+    system.bucket.remove(record)
+    system.world.later(301)
+    system.settle()
+    assert system.run_record("inbox/a.txt")["source"]["etag"] == system.bucket.objects["inbox/a.txt"].etag
+    assert len(system.generator.made) == 2
 
 
 def test_a_forbidden_record_or_journal_does_not_stop_an_audit():

@@ -285,7 +285,7 @@ class Life(RuleBasedStateMachine):
         return self.system.pending.messages + self.system.backlog.messages
 
     def _submit(self, key: str, fault: Fault | None) -> tuple[str, Coroutine[Any, Any, Any], Fault | None]:
-        return "submit", self.system.machine(swap_tries=1).submitter.submit(key), fault
+        return "submit", self.system.machine(swap_tries=1).submitter.submit(key, is_first=True), fault
 
     def _tick(self, fault: Fault | None) -> tuple[str, Coroutine[Any, Any, Any], Fault | None]:
         return "tick", self.system.machine(swap_tries=12).tick.run(TICK_S), fault

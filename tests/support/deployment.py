@@ -6,6 +6,7 @@ Nothing of the code under test is touched by it, and no test waits for what a mi
 
 import itertools
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -108,6 +109,10 @@ class Deployment:
                 message.sent_timestamp -= round(seconds * 1000)
         for stored in self._stored().values():
             stored.last_modified -= timedelta(seconds=seconds)
+
+    def next_second(self) -> None:
+        """Wait for the store's next second: an upload in the second of the last one is not told from it."""
+        time.sleep(1.01 - time.time() % 1)
 
     def put_off(self, seconds: float) -> None:
         """Hide every message for so long from now, as if somebody held it in hand; what is delayed, so much longer."""

@@ -89,7 +89,7 @@ class System:
         parts = self.parts(skew_s)
 
         async def function() -> Any:
-            outcome = await parts.submitter.submit(key)
+            outcome = await parts.submitter.submit(key, is_first=True)
             await parts.journal.flush()
             return outcome
 

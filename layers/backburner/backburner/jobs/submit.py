@@ -59,11 +59,12 @@ class Submitter:
     clock: Clock
     settings: Settings
 
-    async def submit(self, key: str, wanted: Message | None = None) -> Outcome:
+    async def submit(self, key: str, wanted: Message | None = None, *, is_first: bool = False) -> Outcome:
         """Open the job of the document as it stands now.
 
         `wanted` is a message for a run without a record: if its job is still current and its run is not over, that run
-        is opened even if an event would find nothing to do.
+        is opened even if an event would find nothing to do. `is_first` says what an upload's event mostly is: the first
+        that is heard of its document. Its run is claimed before anything else is looked at (ADR 17).
         """
         async with self.memory.for_document() as hold:
             read_s = self.clock.monotonic()
@@ -72,7 +73,7 @@ class Submitter:
             if current is None:
                 return Outcome.GONE
             guard = None
-            if wanted is None and source is not None and source.size_bytes <= SMALL_BYTES:
+            if is_first and source is not None and source.size_bytes <= SMALL_BYTES:
                 first = replace(self._record(current, nothing_committed(current.job_id), 1), shows_overwrites=False)
                 guard = await self.messenger.guard(first)
                 outcome = await self._first_run(first, current, hold, guard=guard, read_s=read_s)
