@@ -22,6 +22,10 @@ UV_EXPORT := $(UV) export --frozen --quiet --no-default-groups --no-emit-project
 REQUIREMENTS := layers/backburner/requirements.txt
 ENVIRONMENTS := .venv/.in-step .tools/ministack/.in-step .tools/sam/.in-step
 
+# Thousands of modules are compiled once, when they are installed, and not by every process that a test starts.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
+
 # The linters want a region to lint for, never a credential. SAM's own files stay in the checkout.
 export AWS_DEFAULT_REGION ?= eu-central-1
 export SAM_CLI_TELEMETRY := 0

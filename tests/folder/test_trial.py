@@ -64,12 +64,12 @@ def test_what_differs_is_marked_word_by_word() -> None:
     """And nothing is lost of either text."""
     old, new = "The rent is 900 a month.", "The rent is 950 euros a month."
     left, right = marked(old, new)
-    assert [piece for what, piece in left if what == "del"] == ["900"]
-    assert "".join(piece for what, piece in right if what == "ins") == "950 euros"
+    assert [piece for what, piece in left if what == "gone"] == ["900"]
+    assert "".join(piece for what, piece in right if what == "new") == "950 euros"
     assert ("".join(piece for _, piece in left), "".join(piece for _, piece in right)) == (old, new)
     long = "\n".join(f"line {number} has some words" for number in range(2000))
     left, _ = marked(long, long.replace("line 7 ", "line seven "))
-    assert [piece for what, piece in left if what == "del"] == ["line 7 has some words\n"]
+    assert [piece for what, piece in left if what == "gone"] == ["line 7 has some words\n"]
 
 
 def test_the_provider_is_not_paid_without_a_word(documents: Path) -> None:

@@ -38,8 +38,14 @@ PARAMETERS = {
     "LeaseSeconds": "BACKBURNER_LEASE_S",
     "SweepEverySeconds": "BACKBURNER_SWEEP_EVERY_S",
     "MaxAttempts": "BACKBURNER_MAX_ATTEMPTS",
+    "Notify": "BACKBURNER_NOTIFY",
+    "NotifyTopicArn": "BACKBURNER_NOTIFY_TOPIC_ARN",
+    "NotifyEventBusArn": "BACKBURNER_NOTIFY_EVENT_BUS",
+    "NotifyWebhookUrl": "BACKBURNER_NOTIFY_WEBHOOK_URL",
+    "NotifyWebhookSecret": "BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME",
 }
 """Names of the template's parameters, and of the variables that its functions get from them."""
+CHANNELS = {"BACKBURNER_NOTIFY_TOPIC_ARN", "BACKBURNER_NOTIFY_EVENT_BUS", "BACKBURNER_NOTIFY_WEBHOOK_URL"}
 
 
 def session_in(region: str | None) -> boto3.session.Session:
@@ -71,6 +77,8 @@ def environment_of_stack(name: str, region: str | None) -> dict[str, str]:
         )
     parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", ())}
     found = _renamed(OUTPUTS, outputs) | _renamed(PARAMETERS, parameters)
+    if not CHANNELS & found.keys():
+        found.pop("BACKBURNER_NOTIFY", None)  # as the template does: nobody is told
     return found | ({"AWS_REGION": region} if region else {})
 
 

@@ -65,17 +65,23 @@ class Recipes {
     this.tell("");
     try {
       this.recipe = await read("/api/recipe", { name });
-      const { rows } = await read("/api/jobs", { recipe: name, limit: OFFERED });
       this.name = name;
       this.choice.value = name;
       this.text.value = this.recipe.text;
-      this.document.replaceChildren(...rows.map((row) => el("option", { value: row.key }, row.key)));
-      this.tryButton.disabled = rows.length === 0;
+      await this.offer();
       history.replaceState(null, "", `#/recipes?${new URLSearchParams({ name })}`);
       await this.compare();
     } catch (error) {
       this.tell(error.message);
     }
+  }
+
+  async offer() {
+    const name = this.name;
+    const { rows } = await read("/api/jobs", { recipe: name, limit: OFFERED });
+    if (name !== this.name) return; // another one was opened meanwhile
+    this.document.replaceChildren(...rows.map((row) => el("option", { value: row.key }, row.key)));
+    this.tryButton.disabled = rows.length === 0;
   }
 
   tell(text) {
@@ -113,6 +119,7 @@ class Recipes {
   }
 
   async update() {
+    if (this.recipe && this.tryButton.disabled) await this.offer(); // the first document may just have come
     if (!this.trial || this.trial.isOver) return;
     const { key, source, uploaded_at: since } = this.trial;
     const { rows } = await read("/api/jobs", { key: [key, source] });
