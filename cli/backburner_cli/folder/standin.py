@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from backburner.adapters.folder.database import use_wal
 from backburner_cli.standin.behaviours import GOOD, MODEL, Chosen, of_model, parse
 from backburner_cli.standin.extract import count_tokens
 from backburner_cli.standin.generations import Generation, compose
@@ -30,9 +31,13 @@ class KeptStandIn(StandIn):
         """Open the file. Raises `sqlite3.Error`."""
         self._writing: Final = threading.Lock()
         self._file: Final = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-        self._file.execute("PRAGMA journal_mode=WAL")
-        self._file.execute("PRAGMA synchronous=NORMAL")
-        self._file.execute(_TABLE)
+        try:
+            use_wal(self._file)
+            self._file.execute("PRAGMA synchronous=NORMAL")
+            self._file.execute(_TABLE)
+        except sqlite3.Error:
+            self._file.close()
+            raise
         super().__init__(timing=timing, remembers=False)
 
     def close(self) -> None:

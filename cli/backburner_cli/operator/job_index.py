@@ -82,12 +82,16 @@ class KeptEntries:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         db = sqlite3.connect(self.path, timeout=5)
-        (shape,) = db.execute("PRAGMA user_version").fetchone()
-        if shape != _SHAPE:
-            with db:
-                db.execute("DROP TABLE IF EXISTS entries")
-                db.execute(f"PRAGMA user_version = {_SHAPE}")
-        db.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, etag TEXT, jobs BLOB) WITHOUT ROWID")
+        try:
+            (shape,) = db.execute("PRAGMA user_version").fetchone()
+            if shape != _SHAPE:
+                with db:
+                    db.execute("DROP TABLE IF EXISTS entries")
+                    db.execute(f"PRAGMA user_version = {_SHAPE}")
+            db.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, etag TEXT, jobs BLOB) WITHOUT ROWID")
+        except sqlite3.Error:
+            db.close()
+            raise
         return db
 
 

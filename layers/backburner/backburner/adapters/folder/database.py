@@ -106,18 +106,24 @@ class Database:
     def open(self) -> sqlite3.Connection:
         """A connection of the caller's thread. Raises `OtherVersionError`, and `sqlite3.Error` for a damaged file."""
         db = sqlite3.connect(self.path, timeout=_LOCK_LIMIT_S, isolation_level=None)
-        _use_wal(db)
+        try:
+            self._prepare(db)
+        except (sqlite3.Error, OtherVersionError):
+            db.close()
+            raise
+        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        use_wal(db)
         db.execute("PRAGMA synchronous=NORMAL")
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version not in (0, VERSION):
-            db.close()
             raise OtherVersionError(f"{self.path} has version {version}, this is {VERSION}")
         db.execute("BEGIN IMMEDIATE")
         for statement in _TABLES.split(";"):
             db.execute(statement)
         db.execute(f"PRAGMA user_version={VERSION}")
         db.execute("COMMIT")
-        return db
 
     def _serve(self) -> None:
         db: sqlite3.Connection | None = None
@@ -181,8 +187,11 @@ class Database:
                 asked.error.__cause__ = error
 
 
-def _use_wal(db: sqlite3.Connection) -> None:
-    """Switch to write-ahead logging. SQLite does not wait for the lock of this one statement, so we do."""
+def use_wal(db: sqlite3.Connection) -> None:
+    """Switch a file to write-ahead logging. Raises `sqlite3.Error`.
+
+    SQLite does not wait for the lock of this one statement, so we do.
+    """
     until = time.monotonic() + _LOCK_LIMIT_S
     while True:
         try:
