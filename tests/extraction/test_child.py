@@ -58,7 +58,7 @@ def children() -> list[str]:
     ("bounds", "says"),
     [
         ({"limit_s": 0.05}, "0.05 s"),
-        ({"memory_bytes": 30 * 1024 * 1024}, "30 MiB"),
+        ({"memory_bytes": 20 * 1024 * 1024}, "20 MiB"),
     ],
 )
 def test_a_child_over_its_bounds_fails_its_document_alone(bounds: dict[str, float], says: str) -> None:

@@ -17,10 +17,15 @@ _ENTITY_BYTES = 32
 """The length of its beginning in UTF-32."""
 
 _MAX_DIGITS = 9
+_ZLIB_NO_MEMORY = "Error -4"
+"""Z_MEM_ERROR, as Python's `zlib` words it."""
 
 
 def parse_xml(body: bytes, what: str) -> Element:
-    """The root of an XML document, called `what` in messages. Raises `JobError` (`unreadable_document`)."""
+    """The root of an XML document, called `what` in messages.
+
+    Raises `JobError` (`unreadable_document`), and `MemoryError`, which is not to be taken for damage.
+    """
     if _ENTITY.search(body):
         raise _entities(what)
     parser = etree.XMLParser(
@@ -29,7 +34,7 @@ def parse_xml(body: bytes, what: str) -> Element:
     try:
         return etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise _damaged(what) from error
+        raise misread(error, what) from error
 
 
 def stream_xml(file: IO[bytes], what: str, tags: Sequence[str]) -> Iterator[tuple[Literal["start", "end"], Element]]:
@@ -45,7 +50,7 @@ def stream_xml(file: IO[bytes], what: str, tags: Sequence[str]) -> Iterator[tupl
         for event, element in events:
             yield ("start" if event == "start" else "end"), element
     except (etree.XMLSyntaxError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise _damaged(what) from error
+        raise misread(error, what) from error
 
 
 def complete_elements(file: IO[bytes], what: str, *names: str) -> Iterator[Element]:
@@ -78,7 +83,12 @@ def _entities(what: str) -> JobError:
     return JobError(Reason.UNREADABLE_DOCUMENT, f"{what} that declares XML entities: save it again without them")
 
 
-def _damaged(what: str) -> JobError:
+def misread(error: Exception, what: str) -> Exception:
+    """What an error of the parser means. libxml2 reports memory that runs out as if the document were malformed."""
+    if isinstance(error, etree.XMLSyntaxError) and error.code == etree.ErrorTypes.ERR_NO_MEMORY:
+        return MemoryError(what)
+    if isinstance(error, zlib.error) and str(error).startswith(_ZLIB_NO_MEMORY):
+        return MemoryError(what)
     return JobError(Reason.UNREADABLE_DOCUMENT, f"{what} that is damaged: save it again and upload it again")
 
 

@@ -78,7 +78,8 @@ def _settle(turn: Turn, objects: Objects, name: str) -> None:
 
 def _release(turn: Turn, name: str) -> None:
     turn.db.execute(
-        "UPDATE messages SET shows_s = ?1 WHERE shows_s > ?1 AND coalesce(holder, sender) = ?2", (time.time(), name)
+        "UPDATE messages SET shows_s = :now WHERE shows_s > :now AND coalesce(holder, sender) = :name",
+        {"now": time.time(), "name": name},
     )
 
 

@@ -11,7 +11,7 @@ from lxml import etree
 
 from backburner.errors import JobError, Reason
 from backburner.extraction.opendocument.names import name_of, value
-from backburner.extraction.xmltree import Element, parse_xml
+from backburner.extraction.xmltree import Element, misread, parse_xml
 
 _ENTITY = re.compile(rb"<\0{0,3}!\0{0,3}E\0{0,3}N\0{0,3}T")
 _INLINE = frozenset({"office:document", "math:math"})
@@ -121,9 +121,7 @@ def streamed(body: bytes) -> Iterator[tuple[str, Element]]:
     try:
         yield from _streamed(body)
     except etree.XMLSyntaxError as error:
-        raise JobError(
-            Reason.UNREADABLE_DOCUMENT, f"{_DOCUMENT} that is damaged: save it again and upload it again"
-        ) from error
+        raise misread(error, _DOCUMENT) from error
 
 
 def _streamed(body: bytes) -> Iterator[tuple[str, Element]]:
