@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from backburner.adapters.clock import SystemClock
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Counters, Denial, Limits, Reservation
 from backburner.capacity.shared_counters import SharedCounters
@@ -95,22 +96,6 @@ class CountingBucket:
     async def _call(self) -> None:
         self.calls += 1
         await asyncio.sleep(self.latency_s)
-
-
-class SystemClock:
-    """Real time."""
-
-    def now(self) -> datetime:
-        """Now, in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds."""
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
 
 
 def governor(bucket: CountingBucket, tries: int = 12, max_in_flight: int = 10**6) -> Governor:

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx2
 
-from backburner_cli.console.server import Address, Stop, listening, serve
+from backburner_cli.console.server import HOST, Address, Stop, serve
+from backburner_cli.listening import listening
 from backburner_cli.operator.session import run
 
 _LIMIT_S = 30.0
@@ -50,7 +51,7 @@ class Served:
 @contextlib.contextmanager
 def served(environment: Mapping[str, str], deployment: str = "a test's deployment") -> Iterator[Served]:
     """Serve a deployment while the block runs. The environment must be this process's own too: boto3 reads no other."""
-    listener, is_up = listening(0), threading.Event()
+    listener, is_up = listening(HOST, 0), threading.Event()
     given = {"XDG_CACHE_HOME": "/dev/null/no", **environment}  # nothing is put into this user's cache
     told: list[Any] = []
 

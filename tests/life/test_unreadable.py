@@ -1,5 +1,6 @@
 """One object that cannot be read stops nobody: it is named once, and everything else goes on."""
 
+import contextlib
 import json
 import logging
 
@@ -147,13 +148,19 @@ def test_a_damaged_record_at_a_place_stops_only_its_document(body):
     assert len(system.generator.made) == 3
 
 
-def test_an_event_beside_a_damaged_record_waits_for_somebody_to_look():
-    """Claimed before the record was met, its run is open no more, nothing is held for it, and its guard goes on."""
+def beside_a_damaged_record():
+    """A done document that was uploaded anew, and whose run record was damaged; and the key of that record."""
     system = System()
     system.process("inbox/a.txt", "text")
     record = output_location("inbox/a.txt").run_record_key
     system.bucket.upload(record, "{")
     system.upload("inbox/a.txt", "another text")
+    return system, record
+
+
+def test_an_event_beside_a_damaged_record_waits_for_somebody_to_look():
+    """Claimed before the record was met, its run is open no more, nothing is held for it, and its guard goes on."""
+    system, record = beside_a_damaged_record()
     with pytest.raises(UnreadableError):
         system.run(system.submit("inbox/a.txt"))
     assert system.bucket.keys("ledger/open/") == []
@@ -164,6 +171,34 @@ def test_an_event_beside_a_damaged_record_waits_for_somebody_to_look():
     system.settle()
     assert system.run_record("inbox/a.txt")["source"]["etag"] == system.bucket.objects["inbox/a.txt"].etag
     assert len(system.generator.made) == 2
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_crash_beside_a_damaged_record_loses_nothing(moment):
+    """Wherever the submit dies, from its guard to the withdrawn claim: paid once, nothing held, nothing left over."""
+    whole, _ = beside_a_damaged_record()
+    first = len(whole.world.effects)
+    with pytest.raises(UnreadableError):
+        whole.run(whole.submit("inbox/a.txt"))
+    last = len(whole.world.effects)
+    assert last - first > 10
+    for number in range(first, last):
+        system, record = beside_a_damaged_record()
+        system.world.kill_at(number, moment)
+        with contextlib.suppress(UnreadableError):
+            system.run(system.submit("inbox/a.txt"))
+        tick_later(system, 60)
+        system.bucket.remove(record)
+        system.run(system.submit("inbox/a.txt"))  # the trigger delivers the event again
+        system.world.later(OLD_S)
+        tick_later(system, 3601)
+        system.settle()
+        tick_later(system, 3601)
+        where = f"{moment} {system.world.effects[number]}"
+        assert system.run_record("inbox/a.txt")["source"]["etag"] == system.bucket.objects["inbox/a.txt"].etag, where
+        assert len(system.generator.made) == 2, where
+        assert system.bucket.keys("ledger/open/") == [], where
+        assert system.held() == Standing(), where
 
 
 def test_a_forbidden_record_or_journal_does_not_stop_an_audit():

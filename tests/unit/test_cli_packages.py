@@ -10,6 +10,7 @@ ORDER = (
     "errors",
     "terminal",
     "command",
+    "listening",
     "pages",
     "samples",
     "standin",

@@ -110,7 +110,7 @@ class Actions:
                 async for chunk in body:
                     await asyncio.to_thread(written.write, chunk)
             settings = self.session.settings
-            inbox = Inbox(bucket=self.session.cloud.bucket, name=settings.bucket, settings=settings)
+            inbox = Inbox(bucket=self.session.place.bucket, name=settings.bucket, settings=settings)
             uploader = Uploader(inbox, Wish(named=(), recipe=recipe))
             await uploader.put(key, file)
         self.index.hurry()

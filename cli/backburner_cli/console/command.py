@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from backburner_cli.console.server import listening, serve
+from backburner_cli.console.server import HOST, serve
+from backburner_cli.listening import listening
 from backburner_cli.operator.session import run
 from backburner_cli.terminal import err, out
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def open_console(environment: Mapping[str, str], deployment: str, port: int | None, *, shows_browser: bool) -> None:
     """Serve until Ctrl-C. Raises `CommandError` with the remedy where bucket and queues cannot be reached."""
     try:
-        listener = listening(port or 0)
+        listener = listening(HOST, port or 0)
     except OSError as error:
         message = f"{port}: {error.strerror}; choose another"
         raise click.BadParameter(message, param_hint="--port") from error

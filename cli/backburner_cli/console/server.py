@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,10 +21,11 @@ from backburner_cli.console.recipes import Recipes
 from backburner_cli.operator.session import records_of
 
 if TYPE_CHECKING:
+    import socket
+
     from backburner_cli.operator.session import OperatorSession
 
 HOST = "127.0.0.1"
-_BACKLOG = 128
 _STOP_LIMIT_S = 2
 Stop = Callable[[], None]
 """Ends the server soon; to be called in its loop."""
@@ -62,10 +62,10 @@ async def serve(
 
     Raises `BackburnerError` where the bucket cannot be reached: before anything is served.
     """
-    async for _ in session.cloud.bucket.listed(INBOX):
+    async for _ in session.place.bucket.listed(INBOX):
         break
     address = Address(port=listener.getsockname()[1], token=secrets.token_urlsafe(32), ticket=secrets.token_urlsafe(32))
-    records = records_of(session.cloud)
+    records = records_of(session.place)
     index = WatchedIndex(records.index(environment))
     actions = Actions(session, index)
     documents = Documents(records=records)
@@ -73,7 +73,7 @@ async def serve(
         deployment=deployment,
         index=index,
         documents=documents,
-        recipes=Recipes(bucket=session.cloud.bucket, documents=documents),
+        recipes=Recipes(bucket=session.place.bucket, documents=documents),
         actions=actions,
         limits=Limits(session),
     )
@@ -84,20 +84,6 @@ async def serve(
     finally:
         fresh.cancel()  # Ctrl-C cancels this task too: it must not be swallowed here
         await asyncio.gather(fresh, *actions.stop(), return_exceptions=True)
-
-
-def listening(port: int) -> socket.socket:
-    """A socket on this machine's own address; 0 takes a free port. Raises `OSError` where the port is in use."""
-    # Named as TCP, or asyncio leaves Nagle's algorithm on and every second answer is 40 ms late.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen(_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 class _Server(uvicorn.Server):

@@ -52,14 +52,14 @@ async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) ->
 
     async def find(item: tuple[str, Stored]) -> None:
         try:
-            stored = await session.cloud.bucket.get(item[0])
+            stored = await session.place.bucket.get(item[0])
             record = decode(stored.body, OpenRecord) if stored else None
         except (msgspec.DecodeError, UnreadableError):
             return
         if record is not None and doomed.has(record):
             jobs.append(record)
 
-    await at_once(session.cloud.bucket.listed(OPEN), find)
+    await at_once(session.place.bucket.listed(OPEN), find)
     if not doomed.keys and jobs and not doomed.dry_run:
         confirm(f"Cancel {len(jobs)} jobs?", is_agreed=doomed.is_agreed)
     said: dict[str, str] = {}
@@ -71,12 +71,12 @@ async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) ->
             out.print(f"{key}: {said[key]}", markup=False)
 
     await at_once(each_of(jobs), stop)
-    session.cloud.say_hint(is_needed=bool(jobs) and not doomed.dry_run)
+    session.place.say_hint(is_needed=bool(jobs) and not doomed.dry_run)
     without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
     if as_json:
         nothing = dict.fromkeys(without, "nothing to cancel")
         told = {"dry_run": doomed.dry_run, "jobs": len(jobs), "documents": said | nothing}
-        print_json(told | {"carried_out_by": session.cloud.carrier})
+        print_json(told | {"carried_out_by": session.place.carrier})
     else:
         for key in without:
             out.print(f"{key}: nothing to cancel: it has no open job", markup=False)
@@ -96,4 +96,4 @@ async def _stop(session: OperatorSession, record: OpenRecord) -> str:
         case Reason():
             return f"is being cancelled already ({found})"
         case _:
-            return f"was {found}: {session.cloud.carrier} cancels it"
+            return f"was {found}: {session.place.carrier} cancels it"

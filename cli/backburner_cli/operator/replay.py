@@ -98,7 +98,7 @@ def show_letters(environment: Mapping[str, str], *, as_json: bool) -> None:
 
 
 async def _letters(session: OperatorSession) -> list[DeadLetter]:
-    async with letters_in(session.cloud.dead) as held:
+    async with letters_in(session.place.dead) as held:
         return [held[received] for received in sorted(held, key=lambda received: -received.age_s)]
 
 
@@ -130,16 +130,16 @@ class _Replay:
         self._asked: dict[str, asyncio.Task[None]] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.letters: list[dict[str, str]] = []
-        self.carrier = session.cloud.carrier
+        self.carrier = session.place.carrier
         self.are_there = True
 
     async def all(self) -> None:
         """Everything that is wanted; asks first where it is many."""
-        async for _ in self._session.cloud.bucket.listed(INBOX):
+        async for _ in self._session.place.bucket.listed(INBOX):
             break  # looking for one document cannot tell a bucket that is not there: this can
         failed = await self._failed_documents() if self._wanted.failed else []
         again = await self._documents() if self._wanted.rerun and not self._wanted.keys else []
-        letters = await self._session.cloud.dead.count() if self._wanted.dead else 0
+        letters = await self._session.place.dead.count() if self._wanted.dead else 0
         if (failed or again or letters) and not self._wanted.dry_run:
             said = [f"{len(failed)} failed documents"] * bool(failed) + [f"{len(again)} documents, done or not"] * bool(
                 again
@@ -156,12 +156,12 @@ class _Replay:
         summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "nothing to replay"
         self._out.print(f"{'Would be: ' if self._wanted.dry_run else ''}{summary}", markup=False)
         is_sent = any(outcome in _SENT for outcome in counts)
-        self._session.cloud.say_hint(is_needed=is_sent and not self._wanted.dry_run)
+        self._session.place.say_hint(is_needed=is_sent and not self._wanted.dry_run)
 
     async def _documents(self) -> list[str]:
         """Those of the inbox that are chosen."""
         chosen = self._wanted.chosen
-        return [key async for key, _ in self._session.cloud.bucket.listed(chosen.listed) if chosen.has(key)]
+        return [key async for key, _ in self._session.place.bucket.listed(chosen.listed) if chosen.has(key)]
 
     async def _failed_documents(self) -> list[str]:
         """Those that have an error record, chosen by its reason too."""
@@ -172,7 +172,7 @@ class _Replay:
             if key is not None and self._wanted.chosen.has(key):
                 found.append(key)
 
-        await at_once(self._session.cloud.bucket.listed(FAILED), look)
+        await at_once(self._session.place.bucket.listed(FAILED), look)
         return sorted(found)
 
     async def _one(self, key: str, *, rerun: bool = False) -> None:
@@ -188,13 +188,13 @@ class _Replay:
             outcome = await self._replayer.replay(key, rerun=rerun)
         self.outcomes[key] = outcome
         would = "would be " if self._wanted.dry_run and outcome in _SENT else ""
-        said = _SAID[outcome].format(carrier=self._session.cloud.carrier)
+        said = _SAID[outcome].format(carrier=self._session.place.carrier)
         self._out.print(f"{key}: {would}{said}", markup=False)
 
     async def _failed(self, name: str) -> str | None:
         """The document of an error record, if it failed for one of the reasons."""
         try:
-            stored = await self._session.cloud.bucket.get(name) if name.endswith(ERROR_RECORD) else None
+            stored = await self._session.place.bucket.get(name) if name.endswith(ERROR_RECORD) else None
             record = decode(stored.body, ErrorRecord) if stored else None
         except (msgspec.DecodeError, UnreadableError) as error:
             self._out.print(f"{name}: left alone: it cannot be read ({error})", markup=False)
@@ -204,14 +204,14 @@ class _Replay:
         return record.source.key
 
     async def _dead(self) -> None:
-        async with letters_in(self._session.cloud.dead) as held:
+        async with letters_in(self._session.place.dead) as held:
 
             async def see_to(received: Received) -> None:
                 what = await self._letter(received, held[received])
                 self.letters.append({"kind": str(held[received].kind), "what": what})
                 self._out.print(f"dead letter ({held[received].kind}): {what}", markup=False)
                 if not what.startswith("kept") and not self._wanted.dry_run:
-                    await self._session.cloud.dead.delete(received)
+                    await self._session.place.dead.delete(received)
                     del held[received]
 
             await at_once(each_of(list(held)), see_to)
@@ -223,7 +223,7 @@ class _Replay:
             return f"{would}removed: {letter.why}"
         if letter.kind is Kind.REDRIVEN:
             if not self._wanted.dry_run:  # as it was: only its own ticket drives a run that is still open
-                await self._session.cloud.pending.send(received.body, 0)
+                await self._session.place.pending.send(received.body, 0)
             return f"{would}sent again: {', '.join(letter.keys)}"
         if not letter.keys:
             return f"kept, because it names no document: {letter.why}"

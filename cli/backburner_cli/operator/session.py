@@ -97,7 +97,7 @@ class OperatorSession:
     """Bucket, queues and the core over them. What it opens waits in the backlog until the checker starts it."""
 
     settings: Settings
-    cloud: Place
+    place: Place
     core: Core
 
     @property
@@ -125,20 +125,20 @@ class OperatorSession:
         """Counts documents by their state."""
         from backburner.maintenance.overview import OverviewReader
 
-        return OverviewReader(bucket=self.cloud.bucket, sweeper=self.core.tick.sweeper)
+        return OverviewReader(bucket=self.place.bucket, sweeper=self.core.tick.sweeper)
 
     def auditor(self, progress: Progress) -> Auditor:
         """Compares the bucket's lists, and tells how far they are read."""
         from backburner.maintenance.audit import Auditor
 
         return Auditor(
-            bucket=self.cloud.bucket,
+            bucket=self.place.bucket,
             ledger=self.ledger,
             governor=self.core.governor,
             sweeper=self.core.tick.sweeper,
             journal=self.core.journal,
-            pending=self.cloud.pending,
-            backlog=self.cloud.backlog,
+            pending=self.place.pending,
+            backlog=self.place.backlog,
             progress=progress,
         )
 
@@ -176,7 +176,7 @@ def _session(place: Place) -> OperatorSession:
 
     nothing_starts_here = dataclasses.replace(place.settings, max_in_flight=0)
     core = assemble(nothing_starts_here, place.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
-    return OperatorSession(settings=place.settings, cloud=place, core=core)
+    return OperatorSession(settings=place.settings, place=place, core=core)
 
 
 def records_of(place: Place) -> Records:

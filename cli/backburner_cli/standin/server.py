@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import secrets
 import socket
@@ -14,12 +13,12 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from backburner_cli.listening import listening
 from backburner_cli.standin.http import Address, build_app
 from backburner_cli.standin.provider import StandIn
 
 _START_LIMIT_S: Final = 30.0
 _STOP_LIMIT_S: Final = 10.0
-_BACKLOG: Final = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +45,7 @@ class Running:
 def serve(stand_in: StandIn | None = None, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Running]:
     """Run a stand-in in a background thread while the block runs; port 0 takes a free one."""
     stand_in = stand_in or StandIn()
-    listener = _listening(host, port)
+    listener = listening(host, port)
     token = secrets.token_urlsafe()
     server = _Server(stand_in, token)
     thread = threading.Thread(target=server.run, args=([listener],), name="stand-in", daemon=True)
@@ -62,7 +61,7 @@ def serve(stand_in: StandIn | None = None, *, host: str = "127.0.0.1", port: int
 
 def run(host: str = "127.0.0.1", port: int = 8765, *, stand_in: StandIn | None = None) -> None:
     """Run a stand-in in the foreground until it is interrupted, one log line for every request."""
-    listener = _listening(host, port)
+    listener = listening(host, port)
     _log_requests()
     _Server(stand_in or StandIn(remembers=False), secrets.token_urlsafe()).run([listener])
 
@@ -109,23 +108,6 @@ class _Server(uvicorn.Server):
     def _drop(self, client: Address) -> None:
         if transport := self._transports.get(client):
             transport.abort()
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """Open the socket. Raises `ValueError` for an address that others could reach, `OSError` for one in use."""
-    if not ipaddress.ip_address(host).is_loopback:
-        raise ValueError(f"the stand-in listens on loopback addresses only, not on {host}")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as TCP, or asyncio leaves Nagle's algorithm on and every second answer is 40 ms late.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _log_requests() -> None:

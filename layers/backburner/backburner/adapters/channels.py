@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 from backburner.adapters.account import Account, address
 from backburner.adapters.calls import Calls
 from backburner.adapters.http import Http, NoAnswerError, Reply, TooManyBytesError
-from backburner.adapters.queryprotocol import code_in
 from backburner.adapters.secret import secret
+from backburner.adapters.service_errors import code_of
 from backburner.errors import ConfigError, RetryLaterError
 from backburner.ports import Channel
 from backburner.settings import Notify, Settings
@@ -184,7 +184,7 @@ async def _secrets(notify: Notify, settings: Settings) -> str:
 
 
 def _calls(http: Http, account: Account, service: str) -> Calls:
-    return Calls(http=http, account=account, service=service, code_of=_code_of, tries=2)
+    return Calls(http=http, account=account, service=service, code_of=code_of, tries=2)
 
 
 async def _called(calls: Calls, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -193,19 +193,8 @@ async def _called(calls: Calls, url: str, headers: Mapping[str, str], body: byte
     except NoAnswerError as error:
         raise RetryLaterError(f"{calls.service} does not answer: {error.name}") from error
     if not _is_success(reply):
-        raise RetryLaterError(f"{calls.service} does not take the call: {_code_of(reply)}")
+        raise RetryLaterError(f"{calls.service} does not take the call: {code_of(reply)}")
     return reply
-
-
-def _code_of(reply: Reply) -> str:
-    """The service's word for what went wrong, in XML or in JSON; else the status."""
-    if code := code_in(reply.body):
-        return code
-    try:
-        code = json.loads(reply.body).get("__type", "")
-    except (ValueError, AttributeError):
-        code = ""
-    return str(code).rpartition("#")[2] or str(reply.status)
 
 
 def _is_success(reply: Reply) -> bool:

@@ -53,15 +53,6 @@ def answer_of(body: bytes) -> dict[str, Any]:
     return told
 
 
-def code_in(body: bytes) -> str:
-    """What an error is called, "" where it does not say."""
-    try:
-        root = ET.fromstring(body)  # noqa: S314 - of our own queue
-    except ET.ParseError:
-        return ""
-    return next((one.text or "" for one in root.iter() if one.tag.rpartition("}")[2] == "Code"), "")
-
-
 def _message(element: ET.Element) -> dict[str, Any]:
     return _fields(element) | {"Attributes": _attributes(element)}
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from backburner.adapters.account import Account
 from backburner.adapters.calls import Calls
-from backburner.adapters.http import Http, NoAnswerError, Reply
-from backburner.adapters.queryprotocol import answer_of, code_in, form_of
+from backburner.adapters.http import Http, NoAnswerError
+from backburner.adapters.queryprotocol import answer_of, form_of
+from backburner.adapters.service_errors import code_of
 from backburner.errors import RetryLaterError
 from backburner.ports import Received
 from backburner.settings import QueueProtocol
@@ -187,19 +188,6 @@ def queue_calls(http: Http, account: Account, tries: int | None = None) -> Calls
     """Calls of SQS, tried so many times each."""
     calls = Calls(http=http, account=account, service="sqs", code_of=code_of)
     return calls if tries is None else replace(calls, tries=tries)
-
-
-def code_of(reply: Reply) -> str:
-    """The queue's word for what went wrong, in the older protocol's words where it says both; else the status."""
-    if told := reply.headers.get("x-amzn-query-error"):
-        return told.partition(";")[0]
-    if code := code_in(reply.body):
-        return code
-    try:
-        code = json.loads(reply.body).get("__type", "")
-    except (ValueError, AttributeError):
-        code = ""
-    return str(code).rpartition("#")[2] or str(reply.status)
 
 
 def _received(message: Any) -> Received:

@@ -146,7 +146,11 @@ class Submitter:
         return None
 
     async def _withdraw(self, record: OpenRecord) -> None:
-        """Undo a claim under which nothing was started."""
+        """Undo a claim under which nothing was started.
+
+        A crash before the record is gone leaves the run to its guard, which looks itself; after it, a reservation
+        without a record, which the next sweep gives back.
+        """
         await self.ledger.close(record)
         if record.counted is not None:
             await self.governor.forsake(record.name, record.counted)

@@ -150,7 +150,10 @@ class Objects:
         return str(self.layout.root_of("")), str(self.layout.out)
 
     def clear_staged(self, turn: Turn, process: str) -> None:
-        """Move what a process that is gone has put but not moved to its place, and remove what it has not put."""
+        """Move what a process that is gone has put but not moved to its place, and remove what it has not put.
+
+        Whoever dies in the middle of this leaves it to be done again: what was moved is found moved.
+        """
         put = "SELECT key, staged FROM objects WHERE staged GLOB ?"
         for key, _ in turn.db.execute(put, (f"{process}-*",)).fetchall():
             with suppress(OSError):  # the row stays as it is; whoever reads it next is told
