@@ -8,7 +8,7 @@ import pytest
 from backburner_cli.operator.files import PutError, documents_in, keys_of, sample
 from backburner_cli.operator.outcomes import summed
 from cli.cloud import DONE, FAILED, OPEN
-from support.system import BUCKET
+from support.system import BUCKET, System
 
 
 @pytest.fixture
@@ -107,6 +107,21 @@ def test_waiting_tells_what_became_of_what_was_skipped_too(cloud, tmp_path, monk
     assert (shown.exit_code, told["state"], told["result_key"]) == (0, "done", "results/done.txt.md")
     text = cloud.call("put", "done.txt", "--wait", "--text")
     assert "result       results/done.txt.md" in text.stdout
+
+
+def test_waiting_for_a_batch_with_failed_lines_ends_with_1_and_names_them(empty, tmp_path, monkeypatch) -> None:
+    """How many, and the file that tells of each: a batch is done although not all of its lines are."""
+    batch = '{"custom_id": "good", "input": "One line."}\n{"custom_id": "bad"}\n'
+    system = System()
+    system.process("inbox/orders.jsonl", batch)
+    empty.settle_in(system, old=("inbox/", "results/", "failed/"))
+    monkeypatch.chdir(tmp_path)
+    Path("orders.jsonl").write_text(batch)
+    shown = empty.call("put", "orders.jsonl", "--wait", "--text")
+    assert shown.exit_code == 1, shown.output
+    assert "1 of 2: failed/orders.jsonl.errors.jsonl" in " ".join(shown.stdout.split())
+    (told,) = json.loads(empty.call("put", "orders.jsonl", "--wait").stdout)["documents"]
+    assert (told["state"], told["failed"]) == ("done", True)
 
 
 def test_waiting_ends_with_counts_tokens_and_cost(cloud, tmp_path, monkeypatch) -> None:

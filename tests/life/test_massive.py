@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from backburner.documents.tokens import DEFAULT_WINDOW_TOKENS
 from backburner.provider.answers import FailedCall, Generation, Usage
 from support.fakes import Plan
 from support.system import System
@@ -125,6 +126,19 @@ def test_a_document_is_cut_where_the_model_has_a_window_and_the_recipe_says_noth
     system.settle()
     assert len(sent(system)) > 1
     assert "".join(sent(system)) == TEXT * 2
+
+
+def test_a_text_beyond_every_window_is_never_sent_whole():
+    """Where nobody knows the model's window, that of the largest models is the bound."""
+    system = System({"BACKBURNER_PROVIDER": "generic", "OPENAI_BASE_URL": "http://provider/v1"})
+    text = TEXT * (5 * DEFAULT_WINDOW_TOKENS // len(TEXT))
+    upload(system, text, "---\nmax_output_tokens: 100\n---\nCopy it.")
+    system.run(system.submit(KEY))
+    system.settle()
+    inputs = sent(system)
+    assert len(inputs) > 1
+    assert max(map(len, inputs)) < 4 * DEFAULT_WINDOW_TOKENS
+    assert "".join(inputs) == text
 
 
 def test_limits_that_cannot_work_are_told_with_the_numbers():
