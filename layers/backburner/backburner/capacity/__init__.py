@@ -1,1 +1,1 @@
-"""How much may run at once, what a day may cost, when to look again. Writes `ledger/governor.json`."""
+"""How many generations may run at once, what a day may cost, when to poll next. Writes `ledger/governor.json`."""

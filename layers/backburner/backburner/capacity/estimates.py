@@ -1,4 +1,4 @@
-"""What a generation may use, estimated before it is started: tokens, money, and whether a day's budget covers it."""
+"""What a generation is expected to use, before it is started: tokens, money, and whether a day's budget covers it."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ from backburner.documents.recipes import Price
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """About what one generation takes in and gives. `cost` is 0 where there is no price."""
+    """The input and output tokens one generation is expected to use. `cost` is 0 where the recipe names no price."""
 
     tokens: int
     cost: float
 
     def reservation(self, model: str) -> Reservation:
-        """What to reserve at the governor for it."""
+        """What to reserve with the governor for it."""
         return Reservation(model=model, tokens=self.tokens, cost=self.cost)
 
     def over_budget(self, limits: Limits) -> str:
-        """Why it can never be afforded; "" where a whole day's budget covers it, or there is none."""
+        """Why no day's budget can ever cover it; "" if one can, or if there is no budget."""
         if limits.daily_tokens is not None and self.tokens > limits.daily_tokens:
             return f"about {self.tokens} tokens, more than a whole day's {limits.daily_tokens}"
         if limits.daily_cost is not None and self.cost > limits.daily_cost:
@@ -27,5 +27,5 @@ class Estimate:
 
 
 def estimated(price: Price | None, inputs: int, outputs: int) -> Estimate:
-    """The estimate for so many tokens in and out."""
+    """The estimate for this many input and output tokens."""
     return Estimate(tokens=inputs + outputs, cost=price.of(inputs, outputs) if price else 0.0)

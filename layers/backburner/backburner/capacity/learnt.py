@@ -1,13 +1,13 @@
-"""What the generations that ended have taught: how long one takes, how many characters make a token."""
+"""What finished generations teach: how long one usually takes, and how many characters make a token."""
 
 from backburner.capacity.limits import Counters
 
 _MAX_TAKEN_S = 86_400.0
-"""A generation that is said to have taken longer teaches nothing about when to look at the next."""
+"""Durations are capped at a day: a longer one says nothing about when to poll the next generation."""
 
 
 def learn(counters: Counters, model: str, took_s: float, chars_per_token: float | None = None) -> None:
-    """Take one more generation into account, with a weight of a fifth: bounded, so that others soon outvote it."""
+    """Update the moving averages, a new generation weighing a fifth. Values are bounded, so one outlier soon fades."""
     took_s = min(_MAX_TAKEN_S, max(0.0, took_s))
     usual_s = min(_MAX_TAKEN_S, counters.usual_s.get(model, took_s))
     counters.usual_s[model] = round(usual_s + (took_s - usual_s) / 5, 1)

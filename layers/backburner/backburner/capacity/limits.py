@@ -1,7 +1,7 @@
-"""The rules of capacity: how many generations may be open, how fast they start, and what a day may cost.
+"""The limits: how many generations may be open, how fast they start, and what a day may cost.
 
-Pure functions over the counters of `ledger/governor.json`; `now` is always the store's time. How a run comes to hold a
-reservation, and gives it back, stands in `reservations.py`; the pauses in `pauses.py`, what is learnt in `learnt.py`.
+Pure functions over the counters of `ledger/governor.json`; `now` is always the store's time. `reservations.py` has how
+a run gets a reservation and gives it back, `pauses.py` the pauses, `learnt.py` what finished generations teach.
 """
 
 import math
@@ -11,68 +11,68 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 ALL_MODELS = "*"
-"""Name of a pause that concerns the whole provider; others are named by their model."""
+"""Name of the pause for the whole provider; other pauses carry the model's name."""
 PROBE_EVERY = timedelta(seconds=60)
 MAX_UNREADABLE = 50
 MAX_PAUSES = 20
-"""Lines of a batch may name any model, so there may be any number that the provider refuses: as many are remembered."""
+"""Lines of a batch may name any model, and the provider may refuse them all: this many pauses are remembered."""
 _MAX = 10**15
-"""Tokens or money that a day can come to: more is an answer that lies."""
+"""Tokens or money that one day can use; an answer that claims more is wrong."""
 FULL_S = 15.0
-"""A job for which there is no place is looked at again after this: longer than a tick stays for what is due soon."""
+"""A job without a slot tries again after this: longer than a tick stays for work that is due soon."""
 _MAX_BUDGET_S = 3600.0
-"""One whose day's budget is spent asks again within this: the operator may have raised it."""
+"""A job whose day's budget is spent tries again within this: the operator may have raised the budget."""
 _FORGOTTEN_AFTER = timedelta(minutes=30)
-"""A pause that nobody has probed for so long past its time is nobody's: who waits asks every quarter of an hour."""
+"""A pause whose probe is overdue by this much is dropped: a waiting job would probe every quarter of an hour."""
 VERSION = 2
-"""Of the counters: 1 named every reservation and kept a bill for every run that waited again."""
+"""Version of the counters. Version 1 named every reservation, and every waiting run's unsettled use."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run may use: so many generations at a time, so many tokens, so much money."""
+    """What is set aside for one run: generations at a time, tokens, money."""
 
     model: str
     slots: int = msgspec.field(default=1, name="places")
-    """1; of a batch's lines as many as are open; 0 of a run that waits for another attempt."""
+    """1 for a document; as many as are open for lines of a batch; 0 for a run that waits for another attempt."""
     tokens: int = 0
     cost: float = 0.0
     holder: str = ""
-    """Id of the change of the governor that made it so: no two changes have the same."""
+    """Id of the change to the counters that made it so; unique for each change."""
     booked_tokens: int = 0
     booked_cost: float = 0.0
-    """Of what the run has used: what is booked already. Its end books only the rest."""
+    """The part of the run's use that is booked already: its end books only the rest."""
     owed_tokens: int = 0
     owed_cost: float = 0.0
-    """What earlier attempts of the run have used: held for it until its end books it."""
+    """What the run's earlier attempts used: held until its end books it."""
 
 
 class Noted(Reservation, frozen=True, kw_only=True, omit_defaults=True):
-    """A reservation that its run's open record may not tell of yet."""
+    """A reservation that may not be in its run's open record yet."""
 
     base: Reservation | None = None
-    """What the record told when it was noted; part of what stands, so it is not counted twice."""
+    """What the record said when this was noted. It is part of `standing`, and so must not be counted twice."""
     is_old: bool = False
-    """Noted by a version whose records never tell of a reservation."""
+    """Whether it was noted by a version whose records never name a reservation."""
     is_shared: bool = False
-    """Whether two processes have reserved it for the same run: then neither takes it back."""
+    """Whether two processes reserved it for the same run: then neither takes it back."""
 
 
 class Standing(msgspec.Struct, kw_only=True):
-    """Sums of the reservations of which the runs' open records tell themselves."""
+    """Sums of the reservations that are in the runs' own open records."""
 
     runs: int = 0
-    """Of those that hold places."""
+    """The number of runs that hold slots."""
     slots: int = msgspec.field(default=0, name="places")
     tokens: int = 0
     cost: float = 0.0
 
     def add(self, told: Reservation | None) -> None:
-        """Count one more."""
+        """Add one reservation; None adds nothing."""
         self._change(told, 1)
 
     def take(self, told: Reservation | None) -> None:
-        """Count one less."""
+        """Subtract one reservation; None subtracts nothing."""
         self._change(told, -1)
 
     def _change(self, told: Reservation | None, sign: int) -> None:
@@ -81,7 +81,7 @@ class Standing(msgspec.Struct, kw_only=True):
             self.slots += sign * told.slots
             self.tokens += sign * (told.tokens + told.owed_tokens)
             cost = self.cost + sign * (told.cost + told.owed_cost)
-            self.cost = round(cost, 9) if self.runs or self.tokens else 0.0  # rounded so often it would drift
+            self.cost = round(cost, 9) if self.runs or self.tokens else 0.0  # else repeated rounding would drift
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,42 +91,42 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     next_probe: datetime
     any_call_lifts: bool = False
-    """Whether it ends with any call that the provider accepts; else with a create only."""
+    """Whether any call that the provider accepts lifts it, or only a create."""
 
 
 class Counters(msgspec.Struct, kw_only=True):
-    """The counters of the current windows, and the pauses. Its windows move on as it is read."""
+    """The counters of the current minute and day, and the pauses; `move_windows` begins a new minute or day."""
 
     version: int = VERSION
     reserved: dict[str, Noted] = {}
-    """By `<job_id>.<run>`: what was reserved last, the oldest first."""
+    """By `<job_id>.<run>`, the oldest first: the reservations made last."""
     unsettled: dict[str, Noted] = msgspec.field(default_factory=dict, name="owed")
-    """By `<job_id>.<run>`: the places that were given back last, and what their runs have used so far."""
+    """By `<job_id>.<run>`: the slots given back last, and what their runs have used so far."""
     standing: Standing = msgspec.field(default_factory=Standing)
-    """All other reservations: the open records tell of them."""
+    """All other reservations; they are in the open records."""
     settled: list[str] = []
-    """By `<job_id>.<run>`: runs that are booked, and whose open records may still be there; the oldest first."""
+    """`<job_id>.<run>` of runs that are booked but whose open records may still be there; the oldest first."""
     minute: datetime = _EPOCH
     submitted: int = 0
     """Generations started in that minute."""
     day: str = ""
     tokens: int = 0
     cost: float = 0.0
-    """Used on that day (UTC) by runs that ended."""
+    """Used on that day (UTC) by finished runs."""
     pauses: dict[str, Pause] = {}
     bad_creates: int = 0
-    """Creates in a row that were refused or ambiguous."""
+    """Consecutive creates that were refused or ambiguous."""
     others_wait: bool = False
-    """Whether jobs wait in the backlog, so that a new one goes behind them."""
+    """Whether jobs wait in the backlog, so that a new one must queue behind them."""
     last_sweep: datetime | None = None
     sweep_cursor: str = ""
-    """Where a sweep that ran out of time goes on."""
+    """Where a sweep that ran out of time continues."""
     usual_s: dict[str, float] = {}
-    """What generations of each model usually take: a moving average, learnt from those that ended."""
+    """Seconds that a generation of each model usually takes: a moving average over finished ones."""
     chars_per_token: dict[str, float] = {}
-    """How many characters of what each model was sent made a token: learnt likewise."""
+    """Characters of input that make a token, by model: a moving average likewise."""
     unreadable: dict[str, str] = {}
-    """Objects that cannot be read, and why: by their keys, some of them where there are many."""
+    """Objects that cannot be read, and why, by key; only the first `MAX_UNREADABLE`."""
     unexplained: list[str] = []
     """Reservations for which the last sweep found no open record."""
 
@@ -141,12 +141,12 @@ class Counters(msgspec.Struct, kw_only=True):
 
     @property
     def in_flight(self) -> int:
-        """Generations that are open, as far as anybody knows."""
+        """Generations that are open."""
         return max(0, self.held.slots)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What the operator allows; None is no limit."""
+    """What the operator allows; None means no limit."""
 
     max_in_flight: int
     submits_per_minute: int
@@ -155,7 +155,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Denial(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a run has to wait, and for how long at least."""
+    """Why a run has to wait, and the least number of seconds."""
 
     waiting_for: str
     seconds: float
@@ -171,7 +171,7 @@ def room(counters: Counters, limits: Limits, now: datetime) -> int:
 
 
 def _affordable(counters: Counters, limits: Limits) -> int:
-    """How many more like those under way the day's budget takes. Who wants less is among the few that a tick tries."""
+    """How many more runs like those under way fit the day's budget; a smaller one may fit even where this says 0."""
     held = counters.held
     slots, (tokens, cost) = max(1, held.slots), used(counters, held)
     found = [limits.max_in_flight]
@@ -186,7 +186,7 @@ def _affordable(counters: Counters, limits: Limits) -> int:
 
 
 def granted(counters: Counters, now: datetime, model: str) -> None:
-    """One more generation is started; where it is a probe, the next is a while away."""
+    """Count one more generation; if it was a probe, schedule the next one."""
     counters.submitted += 1
     for key in (ALL_MODELS, model):
         if pause := counters.pauses.get(key):
@@ -194,13 +194,13 @@ def granted(counters: Counters, now: datetime, model: str) -> None:
 
 
 def book(counters: Counters, tokens: int, cost: float) -> None:
-    """Count what was used against the day; less than nothing is nothing."""
+    """Count what was used against the day; negative numbers count as 0."""
     counters.tokens = min(_MAX, counters.tokens + max(0, tokens))
     counters.cost = round(min(float(_MAX), counters.cost + (max(0.0, cost) if math.isfinite(cost) else _MAX)), 9)
 
 
 def note_unreadable(counters: Counters, found: Mapping[str, str], readable: Collection[str]) -> None:
-    """Keep the names of objects that a person must look at, no more than can be shown."""
+    """Keep the names of objects that a person must look at, at most `MAX_UNREADABLE`."""
     kept = {key: why for key, why in counters.unreadable.items() if key not in readable} | dict(found)
     counters.unreadable = dict(sorted(kept.items())[:MAX_UNREADABLE])
 
@@ -208,7 +208,7 @@ def note_unreadable(counters: Counters, found: Mapping[str, str], readable: Coll
 def denial(
     counters: Counters, limits: Limits, now: datetime, wanted: Reservation, *, held: Standing, behind_others: bool
 ) -> Denial | None:
-    """Why one more generation may not be started now, where so much is `held`; None if it may."""
+    """Why one more generation may not be started now, given what is `held`; None if it may."""
     for key in (ALL_MODELS, wanted.model):
         pause = counters.pauses.get(key)
         if pause is not None and now < pause.next_probe:
@@ -233,12 +233,12 @@ def _fits(limits: Limits, wanted: Reservation, day: tuple[int, float]) -> bool:
 
 
 def used(counters: Counters, held: Standing) -> tuple[int, float]:
-    """Tokens and money of the day: booked, and `held` by what is under way."""
+    """Tokens and money of the day: what is booked, plus what is `held` for runs under way."""
     return counters.tokens + max(0, held.tokens), counters.cost + max(0.0, held.cost)
 
 
 def move_windows(counters: Counters, now: datetime) -> None:
-    """Begin a new minute, a new day; forget the pauses for which nobody waits any more."""
+    """Begin a new minute or day if it is time; drop pauses for which no job waits any more."""
     counters.pauses = {name: held for name, held in counters.pauses.items() if now < held.next_probe + _FORGOTTEN_AFTER}
     minute, day = now.replace(second=0, microsecond=0), now.strftime("%Y-%m-%d")
     if minute > counters.minute:

@@ -1,4 +1,4 @@
-"""The rules of pauses: when nothing may be created, and what ends that."""
+"""Pauses: when nothing may be created at the provider, and what lifts that again."""
 
 from datetime import datetime
 
@@ -8,9 +8,10 @@ BAD_CREATES_TO_CLOSE = 5
 
 
 def pause(counters: Counters, now: datetime, name: str, why: str, *, any_call_lifts: bool = False) -> None:
-    """Create nothing more but one probe a minute; the first time stays, and so does what only a create can lift.
+    """Allow only one probe a minute from now on.
 
-    Beyond so many models none is noted: whoever was refused waits by itself.
+    A pause that stands keeps its `since`, and stays one that only a create can lift. Beyond `MAX_PAUSES` models no
+    pause is recorded: each refused job then backs off on its own.
     """
     before = counters.pauses.get(name)
     if before is None and name != ALL_MODELS and len(counters.pauses) >= MAX_PAUSES:
@@ -24,14 +25,14 @@ def pause(counters: Counters, now: datetime, name: str, why: str, *, any_call_li
 
 
 def create_failed(counters: Counters, now: datetime, why: str) -> None:
-    """Count a create that was refused or ambiguous; so many in a row close the tap."""
+    """Count a create that was refused or ambiguous; `BAD_CREATES_TO_CLOSE` in a row pause all models."""
     counters.bad_creates += 1
     if counters.bad_creates >= BAD_CREATES_TO_CLOSE:
         pause(counters, now, ALL_MODELS, f"{counters.bad_creates} creates in a row failed, the last: {why}")
 
 
 def call_accepted(counters: Counters, model: str, *, is_create: bool = True) -> None:
-    """The provider accepted a call for a model: whatever was paused for the like of it goes on."""
+    """The provider accepted a call for a model: lift the pauses that such a call lifts."""
     if is_create:
         counters.bad_creates = 0
     for name in (ALL_MODELS, model):

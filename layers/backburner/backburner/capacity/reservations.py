@@ -1,12 +1,12 @@
-"""How a run comes to hold a reservation and gives it back, each exactly once: ADR 15.
+"""How a run gets a reservation and gives it back, each exactly once (ADR 15). All functions here are pure.
 
-A reservation is held where two objects meet: the run's open record tells of it (`counted`), and the counters sum up
-what the records tell (`standing`). Every change is *noted* in the counters under the run's name first and told by the
-record after that; so what a run holds is what was noted, and where nothing is noted what its record tells. A note is
-*folded* into the sums once its record is known to tell the same, which changes no total. All functions here are pure.
+A reservation is stored in two objects: in the run's open record (`counted`), and in the counters, which hold the sums
+over all records (`standing`). Every change is first *noted* in the counters under the run's name and then written to
+the record. So a run holds what is noted for it or, if nothing is, what its record says. A note is *folded* into the
+sums once the record is known to say the same; that changes no total.
 
-`told` is what the run's open record says. It may be out of date only where something is added (`reserve`): at worst one
-place too many is noted, which no record will ever tell of, so the next to come by takes it away again.
+`told` is what the run's open record says. It may be out of date only for an addition (`reserve`). At worst that notes
+one slot too many, under an id that no record will ever carry, and the run's next step or the sweep removes it.
 """
 
 from collections.abc import Collection, Sequence
@@ -32,19 +32,19 @@ from backburner.capacity.limits import (
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What a run's open record was seen to say: whether there is one, and what it tells of a reservation."""
+    """What was read of a run's open record: whether there is one, and the reservation it carries."""
 
     is_open: bool
     counted: Reservation | None = None
 
 
 def noted(counters: Counters, name: str) -> Noted | None:
-    """What was noted for a run and not folded yet."""
+    """The note of a run, if it is not folded yet."""
     return counters.reserved.get(name) or counters.unsettled.get(name)
 
 
 def is_doubtful(counters: Counters, name: str, told: Reservation | None) -> bool:
-    """Whether only the record itself can say what a run holds: nothing is noted, or what does not follow `told`."""
+    """Whether only the record can say what a run holds: there is no note, or one that does not follow `told`."""
     note = noted(counters, name)
     return note is None or _id(told) not in (note.holder, _id(note.base))
 
@@ -60,10 +60,10 @@ def reserve(
     mine: Collection[str] = (),
     behind_others: bool,
 ) -> Reservation | Denial:
-    """Hold a reservation for a run, or say why not. A run that holds one already keeps it.
+    """Hold a reservation for a run, or say why not. A run that already holds one keeps it.
 
-    Returns what the run holds now, for its record to tell. `wanted.holder` is a new id; `mine` are those under which
-    the same process has tried before, and may have been heard.
+    Returns what the run holds now, for its record. `wanted.holder` is a new id; `mine` are the ids of this process's
+    earlier tries, which may have succeeded although their answers were lost.
     """
     move_windows(counters, now)
     holds, base = _held(counters, name, told)
@@ -71,7 +71,7 @@ def reserve(
     is_shared = isinstance(holds, Noted) and is_noted and (holds.is_shared or holds.holder not in mine)
     if holds is not None:
         wanted = replace(wanted, owed_tokens=holds.owed_tokens, owed_cost=holds.owed_cost)
-        if is_noted:  # noted for a record that may still come: whoever writes it, it tells of the same id
+        if is_noted:  # its record may still be on its way: any process that writes it uses the same id
             wanted = replace(wanted, holder=holds.holder)
     if holds is None or not holds.slots:
         why = denial(counters, limits, now, wanted, held=counters.held, behind_others=behind_others)
@@ -93,10 +93,10 @@ def extend(
     wanted: Sequence[Reservation],
     told: Reservation | None = None,
 ) -> tuple[int, Denial | None, Reservation | None]:
-    """Hold what a run with many generations has open now, `held`, and as many of those it wants as can be had.
+    """Hold what a run with many generations has open now, `held`, and as many of the `wanted` as the limits allow.
 
-    What it has used since the last time is booked. Returns how many more it may begin, why not all of them, and what
-    it holds now, for its record to tell.
+    Books what the run has used since the last call. Returns how many more it may start, why not all of them, and what
+    it holds now, for its record.
     """
     move_windows(counters, now)
     if name in counters.settled:
@@ -123,16 +123,16 @@ def extend(
 def release(
     counters: Counters, name: str, bill: Reservation, *, told: Reservation | None, holder: str
 ) -> Reservation | None:
-    """Give a place back, its run waits again; `bill` has no place, and says what the run has used so far.
+    """Give a slot back for a run that waits again; `bill` holds no slot and carries what the run has used so far.
 
-    Not if another step than that of `holder` holds it by now. Returns what the run holds then, for its record to tell.
+    Does nothing unless the step with the id `holder` still holds it. Returns what the run holds now, for its record.
     """
     holds, base = _held(counters, name, told)
     if holds is not None and not holds.slots and holds is not base and _id(base) == holder:
         return plain(holds)  # given back already
     if holds is None or holds.holder != holder:
         return None
-    if holds is not base:  # it shares the id that its record may tell of
+    if holds is not base:  # keep the id that its record may carry
         bill = replace(bill, holder=holds.holder)
     _note(counters, name, bill, base)
     return bill
@@ -147,7 +147,7 @@ def settle(
     tokens: int,
     cost: float,
 ) -> None:
-    """Book what an ended run used and give back what it holds, once: its name is kept until its record is gone."""
+    """Book what a finished run used and release what it holds, once: its name is kept until its record is gone."""
     move_windows(counters, now)
     if name in counters.settled:
         _forget(counters, name)
@@ -166,9 +166,9 @@ def settle(
 
 
 def forsake(counters: Counters, name: str, holder: str, seen: Seen) -> None:
-    """Take away what was noted for a claim that failed, unless the record that stands is based on it.
+    """Remove the note of a claim that failed, unless the current record is based on it.
 
-    Nor if somebody else goes on with the same note: his record may be on its way.
+    Nor if another process shares the note: its record may be on its way.
     """
     note = noted(counters, name)
     is_own = note is not None and note.holder == holder and not note.is_shared
@@ -177,24 +177,24 @@ def forsake(counters: Counters, name: str, holder: str, seen: Seen) -> None:
 
 
 def names(counters: Counters) -> list[str]:
-    """All runs that are noted by name, but for those whose records never tell of a reservation."""
+    """All runs that the counters name, except those whose records never carry a reservation."""
     notes = {**counters.unsettled, **counters.reserved}
     return [*counters.settled, *(name for name, note in notes.items() if not note.is_old)]
 
 
 def crowded(counters: Counters, most: int) -> list[str]:
-    """The names that should be fewer, the oldest first; none where there are not too many."""
+    """The names to fold, the oldest first, if there are more than `most`; else none."""
     notes = [*counters.unsettled.items(), *counters.reserved.items()]
     found = [name for name, note in notes if not note.is_old] if len(notes) > most else []
     return [*(counters.settled if len(counters.settled) > most else ()), *found]
 
 
 def fold(counters: Counters, name: str, seen: Seen) -> None:
-    """Count what a record tells with all that stands, and forget a settled run whose record is gone.
+    """Move a note that its record repeats into the sums, and forget a settled run whose record is gone.
 
-    `seen` may be as old as it likes: what a record told once, it told after that was noted; and once a record was
-    deleted its run is over. A settled run that is noted again was claimed by somebody who came too late: that is never
-    among the sums, so that settling it again only has to forget it.
+    `seen` may be out of date: a record only ever carries what was noted before, and a deleted record means that its
+    run is over. A settled run that is noted again was claimed too late; that note never enters the sums, so that
+    settling it again only has to drop it.
     """
     if name in counters.settled:
         if seen.is_open:
@@ -206,9 +206,9 @@ def fold(counters: Counters, name: str, seen: Seen) -> None:
 
 
 def clear(counters: Counters, name: str, seen: Seen) -> None:
-    """The same for a record that was read after these counters: a note that does not follow it was never used."""
+    """The same for a record read after these counters: also drop a note that does not follow the record."""
     fold(counters, name, seen)
-    if name in counters.settled:  # look at others first the next time
+    if name in counters.settled:  # check the others first next time
         counters.settled.remove(name)
         counters.settled.append(name)
         return
@@ -222,17 +222,17 @@ def clear(counters: Counters, name: str, seen: Seen) -> None:
 
 
 def standing_part(note: Noted, told: Reservation | None) -> Reservation | None:
-    """Of a run that is noted and whose record tells something: what is among the sums."""
+    """The part of a noted run's reservation that is in the sums, given what its record says."""
     return note.base if told is not None and told.holder == note.holder else told
 
 
 def as_noted(holds: Reservation, *, is_old: bool = False) -> Noted:
-    """A reservation to be noted by name, none of it among the sums."""
+    """A note of a reservation, none of which is in the sums."""
     return Noted(**_fields(holds), is_old=is_old)
 
 
 def migrated(counters: Counters) -> Counters:
-    """Counters of version 1: whatever is held or owed stays named."""
+    """Counters of any version as the current one: from version 1, every reservation stays named."""
     if counters.version >= VERSION:
         return counters
     bills, counters.unsettled = counters.unsettled, {}
@@ -247,9 +247,9 @@ def migrated(counters: Counters) -> Counters:
 
 
 def _held(counters: Counters, name: str, told: Reservation | None) -> tuple[Reservation | None, Reservation | None]:
-    """What a run holds, and how much of that is among what stands: the same where nothing is noted."""
+    """What a run holds, and the part of it that is in the sums; the same object if nothing is noted."""
     note = noted(counters, name)
-    if name in counters.settled:  # whatever its record still tells was given back
+    if name in counters.settled:  # what its record still carries was released
         told = None
     if note is None:
         return told, told
@@ -284,7 +284,7 @@ def _note(
 
 
 def plain(holds: Reservation) -> Reservation:
-    """A reservation without what was noted beside it."""
+    """The reservation alone, without the fields of a note."""
     return Reservation(**_fields(holds))
 
 

@@ -1,7 +1,7 @@
 """The one object that all processes share, `ledger/governor.json`, changed by compare-and-swap.
 
-Times are compared by the store's clock, from the read that the swap is based on. What a change must know of a run's
-open record is read after the counters and before the swap: whoever changes the run in between makes the swap fail.
+Times are the store's, as of the read that the swap is based on. If a change depends on a run's open record, the record
+is read after the counters and before the swap: any process that changes the run in between makes the swap fail.
 """
 
 import asyncio
@@ -26,27 +26,27 @@ logger = logging.getLogger(__name__)
 
 TRIES = 12
 MAX_NOTED = 64
-"""Names of each kind in the object before those of which the records tell are folded: it never has many more."""
+"""Notes are folded once the object has more names of a kind than this; it never has many more."""
 _LOOKS = 16
-"""Records that one swap reads to that end; each swap notes about one name, so the reads are one a swap at most."""
+"""Records that one swap reads in order to fold; as a swap adds about one name, that makes one read a swap or fewer."""
 _MAX_KNOWN = 4096
 _RECENT_S = 10.0
-"""Counters that were read or written so lately are taken for those that stand: the swap is refused if they do not."""
+"""Counters read or written within this time are assumed to be current; if they are not, the swap is refused."""
 _REFUSED_S = 60.0
-"""After such a swap was refused others write too, and for so long the counters are read first."""
+"""After such a refusal other processes are writing too: for this long, read the counters first."""
 
 T = TypeVar("T")
 Rebuild = Callable[[Bucket, bytes, datetime], Awaitable[Counters]]
-"""Makes the counters anew from the bucket, where their object holds these bytes and cannot be read."""
+"""Rebuilds the counters from the bucket if their object, with these bytes, cannot be read."""
 Look = Callable[[Bucket, str], Awaitable[Seen]]
-"""Reads what the open record of a run, `<job_id>.<run>`, tells of its reservation."""
+"""Reads what the open record of a run, `<job_id>.<run>`, says of its reservation."""
 Change = Callable[[Counters, datetime, Mapping[str, Seen]], T]
 Doubts = Callable[[Counters], Collection[str]]
 
 
 @dataclass(eq=False)
 class _Asked:
-    """One change that somebody waits for, and the runs whose records it must see."""
+    """A change that a caller waits for, and the runs whose records it depends on."""
 
     change: Change[Any]
     doubts: Doubts
@@ -54,7 +54,7 @@ class _Asked:
     error: RetryLaterError | None = None
 
     def apply(self, counters: Counters, now: datetime, seen: Mapping[str, Seen]) -> None:
-        """Make the change; one that cannot be made leaves the counters as they were."""
+        """Make the change; if it raises, the counters stay as they were."""
         try:
             self.answer, self.error = self.change(counters, now, seen), None
         except RetryLaterError as error:
@@ -63,7 +63,7 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Seen:
-    """The object as it was read or written, the store's time then, and this process's."""
+    """The object as read or written, with the store's time and this process's monotonic time."""
 
     body: bytes
     etag: str
@@ -73,9 +73,9 @@ class _Seen:
 
 @dataclass(kw_only=True)
 class SharedCounters:
-    """The counters as one process sees them. Changes that are asked for at the same time go out in one swap.
+    """The counters as one process sees them. Concurrent changes share one swap.
 
-    `tries`: how often a swap is tried that others won; fewer in submit, which then puts its job into the backlog.
+    `tries`: how often a lost swap is tried again; fewer in submit, which then puts its job into the backlog.
     """
 
     bucket: Bucket
@@ -86,7 +86,7 @@ class SharedCounters:
     tries: int = TRIES
     most_noted: int = MAX_NOTED
     seen: Counters = field(default_factory=Counters)
-    """The counters as last read: good enough for what only saves effort."""
+    """The counters as last read: good enough where being wrong only costs effort."""
     _asked: list[_Asked] = field(default_factory=list)
     _swapping: asyncio.Lock = field(default_factory=asyncio.Lock)
     _known: dict[str, Seen] = field(default_factory=dict)
@@ -95,26 +95,26 @@ class SharedCounters:
     _read_first_until: float = -math.inf
 
     def take_along(self, change: Callable[[Counters], None]) -> None:
-        """Make a change with the next swap that is made for another's sake; it may be lost."""
+        """Make a change along with the next swap; it may be lost."""
         self._along.append(change)
 
     def know(self, name: str, seen: Seen) -> None:
-        """Remember what a run's record said, for the next swap that has too many names."""
+        """Remember what a run's record said, for the next swap that folds."""
         self._known.pop(name, None)
         self._known[name] = seen
         if len(self._known) > _MAX_KNOWN:
             del self._known[next(iter(self._known))]
 
     async def change(self, change: Change[T], *, doubts: Doubts = lambda _: (), tries: int | None = None) -> T:
-        """Change the counters and return what `change` says. It may be called several times: once for each try.
+        """Change the counters and return the result of `change`, which is called once for each try.
 
-        Raises `RetryLaterError` where others win every swap.
+        Raises `RetryLaterError` if other processes win every swap.
         """
         asked = _Asked(change, doubts)
         self._asked.append(asked)
         try:
             async with self._swapping:
-                if asked in self._asked:  # else whoever swapped before us took ours along
+                if asked in self._asked:  # else the swap before ours included it
                     await self._swap(self._asked.copy(), tries or self.tries)
         finally:
             self._asked = [other for other in self._asked if other is not asked]
@@ -134,13 +134,13 @@ class SharedCounters:
         return counters, stored.etag, stored.read_at
 
     def _recent(self) -> _Seen | None:
-        """The object as this process knows it, if it is likely to stand there still."""
+        """The object as this process knows it, if that is likely to be current."""
         now_s, last = self.clock.monotonic(), self._last
         is_recent = last is not None and now_s - last.at_s <= _RECENT_S and now_s >= self._read_first_until
         return last if is_recent else None
 
     async def _begun(self, guess: _Seen | None) -> tuple[Counters, str, datetime]:
-        """What a try of a swap begins with: a guess costs no call, and the swap is refused if it is wrong."""
+        """What a swap starts from: a guess costs no call, and the swap is refused if it is wrong."""
         if guess is None:
             return await self.read()
         elapsed = timedelta(seconds=self.clock.monotonic() - guess.at_s)
@@ -162,7 +162,7 @@ class SharedCounters:
                 self._tidy(counters, seen)
             after, was_guess, guess = msgspec.json.encode(counters), guess is not None, None
             if was_guess and after == before:
-                continue  # no swap would tell whether they are out of date
+                continue  # nothing to write, so no refusal would show that the guess is out of date
             try:
                 if after != before:
                     await self._put(msgspec.json.format(after, indent=2), etag, now)
@@ -176,7 +176,7 @@ class SharedCounters:
                 self._known = {name: known for name, known in self._known.items() if name not in seen}
                 self._asked = [other for other in self._asked if other not in batch]
                 return
-        raise RetryLaterError(f"{self.key} is written by others all the time")
+        raise RetryLaterError(f"other processes keep writing {self.key}")
 
     async def _put(self, body: bytes, match: str, now: datetime) -> None:
         at_s = self.clock.monotonic()
@@ -184,21 +184,21 @@ class SharedCounters:
         self._last = _Seen(body, etag, now, at_s)
 
     async def _look(self, counters: Counters, batch: list[_Asked], crowded: list[str]) -> dict[str, Seen]:
-        """Read the records that the changes must see, and some of those that may be folded."""
+        """Read the records that the changes depend on, and some of those that may be folded."""
         wanted = dict.fromkeys(name for asked in batch for name in asked.doubts(counters))
         wanted |= dict.fromkeys(crowded[:_LOOKS])
 
         async def look(name: str) -> Seen | None:
             try:
                 return await self.look(self.bucket, name)
-            except RetryLaterError:  # whoever must see it is refused
+            except RetryLaterError:  # a change that depends on it is refused
                 return None
 
         found = await asyncio.gather(*map(look, wanted))
         return {name: seen for name, seen in zip(wanted, found, strict=True) if seen is not None}
 
     def _tidy(self, counters: Counters, seen: Mapping[str, Seen]) -> None:
-        """Fold what records are known to tell, as far as there are too many names."""
+        """Fold the notes that records are known to repeat, if there are too many names."""
         for name in counters.settled.copy():
             if name in self._known:
                 reservations.fold(counters, name, self._known[name])
@@ -209,8 +209,8 @@ class SharedCounters:
                 reservations.fold(counters, name, self._known[name])
 
     async def _heal(self, stored: Stored) -> tuple[Stored, Counters]:
-        """Put an object that cannot be read right, from what else the bucket says."""
-        logger.error("governor could not be read: it is made anew", extra={"key": self.key})
+        """Replace an object that cannot be read, from what the rest of the bucket says."""
+        logger.error("governor could not be read: rebuilding it", extra={"key": self.key})
         counters = await self.rebuild(self.bucket, stored.body, stored.read_at)
         body = msgspec.json.format(msgspec.json.encode(counters), indent=2)
         try:
@@ -220,17 +220,17 @@ class SharedCounters:
                 return again, _decoded(again.body)
         except (ConflictError, msgspec.DecodeError):
             pass
-        raise RetryLaterError(f"{self.key} is put right by others")
+        raise RetryLaterError(f"another process is rebuilding {self.key}")
 
     async def _begin(self) -> Stored:
-        """Write the object where there is none, so that its times are the store's from the first."""
+        """Create the object, so that its times are the store's from the start."""
         with contextlib.suppress(ConflictError):
             await self.bucket.put(
                 self.key, msgspec.json.encode(Counters()), match=ABSENT, content_type="application/json"
             )
         stored = await self.bucket.get(self.key)
         if stored is None:
-            raise RetryLaterError(f"{self.key} was written and is not there")
+            raise RetryLaterError(f"{self.key} was written but cannot be found")
         return stored
 
 
@@ -240,9 +240,9 @@ class _Shape(msgspec.Struct):
 
 
 def _decoded(body: bytes) -> Counters:
-    """Read the counters. Raises `msgspec.DecodeError`, also where an earlier version has dropped what it did not know.
+    """Read the counters. Raises `msgspec.DecodeError`, also if an earlier version dropped the fields it did not know.
 
-    That is what a function of the version before does while both are deployed.
+    That happens while a function of the version before is still deployed.
     """
     shape = msgspec.json.decode(body, type=_Shape)
     if shape.version >= VERSION and shape.standing is None:

@@ -89,7 +89,7 @@ class Finisher:
                 await self._note(run_record)
                 await self.cleaner.clear_up(record, run_record)
                 return State.DONE
-        raise RetryLaterError(f"{result_key} is written by others all the time")
+        raise RetryLaterError(f"other processes keep writing {result_key}")
 
     async def fail(self, record: OpenRecord, reason: Reason, message: str) -> State:
         """Write the error record, on condition that no other process ended the run. Returns how the run ended."""
@@ -109,7 +109,7 @@ class Finisher:
             await self._note(error_record)
             await self.cleaner.clear_up(record, error_record)
             return State.FAILED
-        raise RetryLaterError(f"{location.error_record_key} is written by others all the time")
+        raise RetryLaterError(f"other processes keep writing {location.error_record_key}")
 
     async def fail_if_ours(self, held: Open, reason: Reason, message: str) -> bool:
         """Fail a run that is still ours: its record is written once more first, so a stale owner fails nothing."""
