@@ -73,7 +73,7 @@ def _soak(options: argparse.Namespace, out: Console, cloud: Cloud, urls: tuple[s
     environment = {**cloud.environment, **SETTINGS, "OPENAI_BASE_URL": base_url}
     gauges = new_gauges(options.workers)
     workers = [Worker(row, gauges, environment, str(logs / f"{row}.log")) for row in range(options.workers)]
-    documents = poisoned(planned(options.jobs, chance), chance)
+    documents = poisoned(planned(options.jobs, chance), chance, batches=options.batches, massive=options.massive)
     driver = Driver(cloud, control_url, documents, workers, gauges, chance, options.kill_every, say)
     problems = []
     try:
@@ -131,6 +131,10 @@ def _report(out: Console, driver: Driver, provider_faults: Mapping[str, int], fi
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=5000, help="documents to upload")
+    parser.add_argument(
+        "--batches", type=int, default=0, help="batches among the documents, besides those of the poison"
+    )
+    parser.add_argument("--massive", type=int, default=0, help="documents of 20 MB among them, likewise")
     parser.add_argument("--minutes", type=float, default=45, help="upload for so long at most")
     parser.add_argument("--workers", type=int, default=4, help="processes of handlers; every other one ticks")
     parser.add_argument("--kill-every", type=float, default=3, help="mean seconds between two kills")

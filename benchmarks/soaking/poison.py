@@ -157,13 +157,16 @@ _BAD: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
 """Odd lines, and the code that each must fail with."""
 
 
-def poisoned(documents: Sequence[Document], chance: random.Random) -> list[Document]:
-    """The documents, three of a hundred replaced."""
+def poisoned(
+    documents: Sequence[Document], chance: random.Random, *, batches: int = 0, massive: int = 0
+) -> list[Document]:
+    """The documents, three of a hundred replaced by poison, and as many more by batches and massive documents."""
     found = list(documents)
-    numbers = chance.sample(range(len(found)), len(found) * PER_HUNDRED // 100)
+    poison = len(found) * PER_HUNDRED // 100
     few = min(_MAX_HUGE, 1 + len(found) // 1000)
-    kinds = [*("too-large", "massive") * few, *itertools.islice(itertools.cycle(("lines", *ODD)), len(numbers))]
-    for number, kind in zip(numbers, kinds, strict=False):
+    kinds = [*("too-large", "massive") * few, *itertools.islice(itertools.cycle(("lines", *ODD)), poison)][:poison]
+    kinds += ["massive"] * massive + ["lines"] * batches
+    for number, kind in zip(chance.sample(range(len(found)), len(kinds)), kinds, strict=True):
         found[number] = _poison(kind, number)
     return found
 
