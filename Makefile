@@ -135,8 +135,11 @@ check-format: setup
 check-lint: setup
 	$(BIN)/ruff check .
 
+# The scripts have no packages of their own: they are read as `make` runs them.
 check-types: setup
 	$(BIN)/mypy
+	MYPYPATH=layers/backburner:cli:docs:tests:benchmarks $(BIN)/mypy --namespace-packages --explicit-package-bases \
+		--follow-imports=silent benchmarks scripts
 
 check-template: setup
 	$(BIN)/cfn-lint template.yaml

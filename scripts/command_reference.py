@@ -71,8 +71,8 @@ def _names(option: click.Option) -> str:
     names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
     if option.is_flag or option.count:
         return names
-    is_choice = isinstance(option.type, click.Choice)
-    value = option.metavar or ("|".join(option.type.choices) if is_choice else option.type.name.split()[0].upper())
+    choices = option.type.choices if isinstance(option.type, click.Choice) else ()
+    value = option.metavar or "|".join(choices) or option.type.name.split()[0].upper()
     return f"{names} {_escaped(value)}"
 
 

@@ -9,6 +9,7 @@ What they show is a local deployment with documents of this script's own, proces
 
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))
@@ -23,7 +24,7 @@ from support.many_jobs import many_jobs  # noqa: E402
 from support.warm_deployment import WarmDeployment  # noqa: E402
 
 IMAGES = ROOT / "docs/images"
-SIZE = {"width": 1280, "height": 860}
+SIZE: Any = {"width": 1280, "height": 860}
 LEASE = "inbox/summary/2026/lease-harbour-12.pdf"
 TEXT = (
     "This lease is made between the harbour of Veldt and the Grain Company of the North. The tenant takes warehouse 12 "

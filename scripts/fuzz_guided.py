@@ -35,7 +35,8 @@ def main() -> int:
     sys.path[:0] = [str(ROOT / "tests")]
     importlib.import_module("conftest")  # which has Hypothesis' profile
     if given.test:
-        return _fuzz(*given.test.split(":"), seconds=round(given.minutes * 60))
+        module, _, name = given.test.partition(":")
+        return _fuzz(module, name, seconds=round(given.minutes * 60))
     modules = sorted(path.stem for path in (ROOT / "tests/fuzz").glob("test_*.py"))
     chosen = [name for name in modules if not given.words or any(word in name for word in given.words)]
     if not chosen:
@@ -71,7 +72,7 @@ def _module(module: str, minutes: float) -> bool:
 def _fuzz(module: str, name: str, seconds: int) -> int:
     """Fuzz one test in this process, which libFuzzer ends. Returns only where atheris is missing."""
     try:
-        import atheris  # noqa: PLC0415 - the script says what to do where it is not there
+        import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415 - the script says what to do where it is not there
     except ImportError:
         print("atheris is not here: make fuzz-guided installs it, on Linux (x86_64)", file=sys.stderr)
         return 2

@@ -6,6 +6,7 @@ postponed messages show at once, `reset` forgets all.
 """
 
 import json
+from typing import Any
 from urllib.parse import unquote
 
 from benching.provider import Provider
@@ -36,7 +37,7 @@ class Servers:
     def _told(self, verb: str, text: str) -> object:
         match verb:
             case "counts":
-                parts = {"store": self.store, "queue": self.queues, "provider": self.provider}
+                parts: dict[str, Any] = {"store": self.store, "queue": self.queues, "provider": self.provider}
                 told = {name: dict(part.calls) for name, part in parts.items()}
                 for part in parts.values():
                     part.calls.clear()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from uvloop import new_event_loop
 
@@ -89,7 +89,7 @@ def serve(handler: Handler, ready: Callable[[int], None]) -> None:
     loop = new_event_loop()
 
     async def run() -> None:
-        server = await loop.create_server(lambda: _Connection(handler), "127.0.0.1", 0, backlog=1024)
+        server: Any = await loop.create_server(lambda: _Connection(handler), "127.0.0.1", 0, backlog=1024)
         ready(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 

@@ -54,7 +54,7 @@ def ours(bench: Mapping[str, Any], *, looks: float, ticks: int, tick_s: float) -
 
     def sums(part: str, *names: str) -> float:
         counted = (sum(calls[what][part].get(name, 0.0) for name in names) * share[what] for what in share)
-        return DOCUMENTS * sum(counted)
+        return float(DOCUMENTS * sum(counted))
 
     busy = {what: busy_s(bench, what) for what in share}
     checked_s = tick_s + DOCUMENTS * (busy["check"] + busy["look"] * share["look"])
@@ -70,7 +70,8 @@ def ours(bench: Mapping[str, Any], *, looks: float, ticks: int, tick_s: float) -
 
 def submit_s(bench: Mapping[str, Any]) -> float:
     """How long a submit takes: its processor time, and what it waits for store and provider."""
-    return busy_s(bench, "submit") + CREATE_S + STORE_S * sum(bench["calls"]["submit"]["store"].values())
+    calls: Mapping[str, float] = bench["calls"]["submit"]["store"]
+    return busy_s(bench, "submit") + CREATE_S + STORE_S * sum(calls.values())
 
 
 def busy_s(bench: Mapping[str, Any], what: str) -> float:

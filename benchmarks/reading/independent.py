@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from pathlib import Path
 
-import openpyxl
+import openpyxl  # type: ignore[import-untyped]
 from lxml import etree
 
 LIMIT_S = 60.0

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-import backburner.maintenance.findings
 from backburner.adapters.connect import connect
-from backburner.maintenance import audit
+from backburner.maintenance import audit, findings
+from backburner.maintenance.findings import Kind
 from soaking.poison import Stray
 
 
@@ -16,28 +17,31 @@ def audited(environment: Mapping[str, str], strays: Iterable[Stray]) -> tuple[st
     be missing, until a repair rebuilds them.
     """
     os.environ.update(environment)
-    audit.OLD_ENOUGH_S = backburner.maintenance.findings.OLD_ENOUGH_S = 0.0
+    for module in (audit, findings):
+        vars(module)["OLD_ENOUGH_S"] = 0.0
     ready = connect(environment, create_limit_s=30.0, swap_tries=12)
     tick = ready.core.tick
+    pending: Any = tick.pending.queue  # which counts as well
+    backlog: Any = tick.backlog.queue
     auditor = audit.Auditor(
         bucket=tick.sweeper.bucket,
         ledger=tick.sweeper.ledger,
         governor=ready.core.governor,
         sweeper=tick.sweeper,
         journal=ready.core.journal,
-        pending=tick.sweeper.pending.queue,
-        backlog=tick.sweeper.backlog.queue,
+        pending=pending,
+        backlog=backlog,
     )
     with ready.runner:
         before = ready.runner.run(auditor.audit())
         report = ready.runner.run(auditor.repair(before))
     counted = f"{report.objects} objects = {report.waiting} waiting + {report.running} running"
-    findings = [finding for finding in before.findings if finding.kind is not audit.Kind.JOURNAL_LINE_MISSING]
-    rebuilt = len(before.findings) - len(findings)
+    others = [finding for finding in before.findings if finding.kind is not Kind.JOURNAL_LINE_MISSING]
+    rebuilt = len(before.findings) - len(others)
     expected = {stray.key for stray in strays if stray.named}
-    odd = [finding for finding in [*findings, *report.findings] if finding.key not in expected]
+    odd = [finding for finding in [*others, *report.findings] if finding.key not in expected]
     wrong = [f"audit, {finding.kind}: {finding.key}, {finding.what}" for finding in odd]
-    named = {finding.key for finding in report.findings if finding.kind is audit.Kind.UNREADABLE}
+    named = {finding.key for finding in report.findings if finding.kind is Kind.UNREADABLE}
     wrong += [f"audit: {key} cannot be read, and is not named" for key in sorted(expected - named)]
     if report.objects != report.waiting + report.running + report.done + report.failed:
         wrong.append("audit: the books do not balance")

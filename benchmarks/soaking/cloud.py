@@ -130,7 +130,7 @@ def _wait_for(endpoint: str) -> None:
 
 
 def _furnished(endpoint: str, pid: int, visibility_s: int) -> Cloud:
-    keys = {"aws_access_key_id": "soak", "aws_secret_access_key": "soak", "region_name": REGION}
+    keys: dict[str, Any] = {"aws_access_key_id": "soak", "aws_secret_access_key": "soak", "region_name": REGION}
     config = Config(proxies={}, max_pool_connections=16, retries={"mode": "standard", "max_attempts": 5})
     s3: Any = boto3.client("s3", endpoint_url=endpoint, config=config, **keys)
     sqs: Any = boto3.client("sqs", endpoint_url=endpoint, config=config, **keys)

@@ -10,6 +10,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,7 @@ class Driver:
         for document in batch:
             self._put(document)
             if document.changes and self.chance.random() < _OVERWRITTEN:
-                self._at(self.chance.uniform(0.5, 30), lambda document=document: self._overwrite(document))
+                self._at(self.chance.uniform(0.5, 30), partial(self._overwrite, document))
         self.uploaded += len(batch)
         if self.uploaded > self.injected[_STRAY] * _STRAY_EVERY:
             self._go_astray()
@@ -243,8 +244,7 @@ class Driver:
             worker.environment = {**worker.environment, "BACKBURNER_SWEEP_EVERY_S": _SWEEP_EVERY_S}
             self._kill_one(worker)
         for _ in range(2):
-            before = self._last_sweep()
-            self._wait_until(lambda before=before: self._last_sweep() != before, end)
+            self._wait_until(partial(self._has_swept_since, self._last_sweep()), end)
         self._wait_until(self._is_at_rest, end)
         if time.monotonic() >= end:
             raise StuckError(f"not at rest after {limit_s:g} s")
@@ -273,6 +273,9 @@ class Driver:
         records = self.cloud.listed("results/").keys() | self.cloud.listed("failed/").keys()
         places = [output_location(document.key) for document in self.documents[: self.uploaded]]
         return all(location.run_record_key in records or location.error_record_key in records for location in places)
+
+    def _has_swept_since(self, sweep: Any) -> bool:
+        return bool(self._last_sweep() != sweep)
 
     def _last_sweep(self) -> Any:
         state = json.loads(self.cloud.get("ledger/governor.json") or b"{}")
