@@ -1,5 +1,6 @@
 """The product's own audit, of the bucket that the soak leaves behind."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -32,7 +33,7 @@ def audited(environment: Mapping[str, str], strays: Iterable[Stray]) -> tuple[st
         pending=pending,
         backlog=backlog,
     )
-    with ready.runner:
+    with contextlib.closing(ready):
         before = ready.runner.run(auditor.audit())
         report = ready.runner.run(auditor.repair(before))
     counted = f"{report.objects} objects = {report.waiting} waiting + {report.running} running"

@@ -68,7 +68,7 @@ class Cloud:
         await self.http.close()
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Connected:
     """A function's core, and the loop it runs in: kept, since pooled connections belong to their loop."""
 
