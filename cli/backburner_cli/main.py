@@ -95,7 +95,7 @@ def run(folder: Path, recipe: str, results: Path | None, *, stand_in: bool, watc
     from backburner_cli.terminal import out, plain_errors
 
     wanted = Wanted(folder=folder, recipe=recipe, out=results, stand_in=stand_in, watch=watch)
-    with plain_errors("Stopped; the same command goes on from here.", code=STOPPED_EARLY):
+    with plain_errors("Stopped; run the same command to continue.", code=STOPPED_EARLY):
         code = do(out, os.environ, wanted)
     raise click.exceptions.Exit(code)
 

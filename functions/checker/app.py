@@ -1,4 +1,4 @@
-"""A timer's tick: look at what is pending, write what is finished, start what waits."""
+"""The checker function: a tick polls pending generations, writes finished results and starts waiting jobs."""
 
 import asyncio
 from functools import cache
@@ -12,9 +12,9 @@ from backburner.tick import TICK_S
 
 CREATE_LIMIT_S = 30.0
 SPARE_S = 3.0
-"""Left at the end of a function's time, so that it ends by itself and says so."""
-UNTOLD_S = 60.0
-"""A function's time where the context does not tell."""
+"""Kept free at the end of the function's time, so that a tick stops itself and logs it."""
+DEFAULT_TIME_S = 60.0
+"""The function's time if the context does not say."""
 logger = function_logger("checker")
 
 
@@ -26,10 +26,10 @@ def connected() -> Connected:
 
 
 def handler(event: Any, context: Any) -> dict[str, int]:
-    """Run one tick. Raises `UnknownEventError`, `ConfigError`, or `RetryLaterError` where a queue cannot be read."""
+    """Run one tick. Raises `UnknownEventError`, `ConfigError`, or `RetryLaterError` if a queue cannot be read."""
     require_timer(event)
-    tell = getattr(context, "get_remaining_time_in_millis", None)
-    remaining_s = tell() / 1000 if tell else UNTOLD_S
+    remaining_ms = getattr(context, "get_remaining_time_in_millis", None)
+    remaining_s = remaining_ms() / 1000 if remaining_ms else DEFAULT_TIME_S
     ready = connected()
     counts = ready.run(lambda: _tick(ready, remaining_s), context)
     logger.info("tick", extra=counts)
@@ -43,11 +43,11 @@ async def _tick(ready: Connected, remaining_s: float) -> dict[str, int]:
     try:
         async with asyncio.timeout_at(stop_at):
             if not tick.is_cut_short:
-                await report(ready.core, tick, ready.settings, logger)  # what stops the tick does not stop the alarms
+                await report(ready.core, tick, ready.settings, logger)  # alarms are raised even if the tick failed
     except TimeoutError:
         tick.is_cut_short = True
     if tick.is_cut_short:
-        logger.warning("tick cut short: its messages come back when their visibility ends")
+        logger.warning("tick cut short: its messages come back after their visibility timeout")
     if tick.stopped_by is not None:
         raise tick.stopped_by
     return tick.counts

@@ -1,4 +1,4 @@
-"""Upload events in, jobs out. A record that fails never stops its neighbours; the trigger delivers it again."""
+"""The submit function: turns upload events into jobs. A record that fails does not stop the others; it is retried."""
 
 import asyncio
 from functools import cache
@@ -13,12 +13,12 @@ from backburner.jobs.submit import Outcome
 
 CREATE_LIMIT_S = 60.0
 SWAP_TRIES = 4
-"""Within half a second: sooner than the next tick, which starts what waits."""
+"""About half a second; after that the job is left to the next tick, which starts waiting jobs."""
 logger = function_logger("submit")
 
 
 class SubmitError(Exception):
-    """Some records of the event failed: raised at the end, so that the trigger delivers the event again."""
+    """A record of the event failed; raised at the end, so that the trigger delivers the event again."""
 
 
 @cache
@@ -45,7 +45,7 @@ async def _all(ready: Connected, records: list[Record]) -> list[Outcome | Submit
 
 async def _one(ready: Connected, record: Record) -> Outcome | SubmitError | None:
     if not isinstance(record, Upload):
-        logger.info("record left out", extra={"why": record.why})
+        logger.info("record ignored", extra={"why": record.why})
         return SubmitError(record.why) if isinstance(record, Broken) else None
     if record.bucket != ready.settings.bucket:
         return SubmitError(f"an upload to {record.bucket!r}, but BACKBURNER_BUCKET is {ready.settings.bucket!r}")

@@ -51,7 +51,7 @@ def test_what_is_left_of_a_token_serves_where_no_other_is_given() -> None:
     key.take(_context(expires_in=RENEW_S / 2))
     assert key() == "t1.secret"
     key.take(_context(expires_in=0))
-    with pytest.raises(RetryLaterError, match="has ended"):
+    with pytest.raises(RetryLaterError, match="has expired"):
         key()
 
 

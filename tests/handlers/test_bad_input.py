@@ -117,7 +117,7 @@ def test_an_event_of_an_unknown_shape_is_refused(world: WarmDeployment, function
     if (function, event) == ("submit", {"messages": []}):
         world.app(function).handler(event, None)
         return
-    with pytest.raises(UnknownEventError, match="understood are"):
+    with pytest.raises(UnknownEventError, match="known shapes are"):
         world.app(function).handler(event, None)
 
 

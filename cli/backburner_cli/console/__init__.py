@@ -1,1 +1,1 @@
-"""The console: a deployment's page in the browser of this machine."""
+"""The console: a deployment's page in this machine's browser."""

@@ -1,4 +1,4 @@
-"""What the page can change: upload, run again, cancel. Many at once run in the background, with their progress told."""
+"""The changes that the page can make: upload, run again, cancel. For many documents, in the background."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from backburner_cli.operator.session import OperatorSession
 
 _KEPT = 20
-_SAID_OF_REPLAY: dict[str, str] = {
+_REPLAY_OUTCOMES: dict[str, str] = {
     "replayed": "to run again",
     "new_version": "to run as new jobs",
     "running": "left alone: under way",
@@ -37,12 +37,12 @@ _SAID_OF_REPLAY: dict[str, str] = {
 
 
 class ChangedError(CommandError):
-    """What was agreed to is not what would be done by now."""
+    """The situation has changed since the person agreed."""
 
 
 @dataclass(kw_only=True)
 class Action:
-    """Something that is done to many documents. `outcomes` counts them in words."""
+    """A change to many documents. `outcomes` counts them by how it went, in words for the page."""
 
     number: int
     what: str
@@ -53,7 +53,7 @@ class Action:
     is_over: bool = False
 
     def told(self) -> dict[str, Any]:
-        """For the page."""
+        """The action as JSON for the page."""
         return {
             "number": self.number,
             "what": self.what,
@@ -67,7 +67,7 @@ class Action:
 
 @dataclass
 class Actions:
-    """Does it, one document at a time or many at once, through the session of the operator's commands."""
+    """Makes the changes, through the same session as the operator's commands."""
 
     session: OperatorSession
     index: WatchedIndex
@@ -76,17 +76,17 @@ class Actions:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def replay(self, jobs: Sequence[Job], agreed: int, *, rerun: bool) -> Action:
-        """Run documents again; those that are done only with `rerun`. Raises `ChangedError`."""
+        """Run documents again; done ones only with `rerun`. Raises `ChangedError` unless there are `agreed` jobs."""
         _check(jobs, agreed)
 
         async def one(job: Job) -> str:
             outcome: Outcome = await self.session.replayer.replay(job.key, rerun=rerun)
-            return _SAID_OF_REPLAY[outcome]
+            return _REPLAY_OUTCOMES[outcome]
 
         return self._begin("run again", jobs, one)
 
     def cancel(self, jobs: Sequence[Job], agreed: int) -> Action:
-        """Cancel jobs: the wish is recorded, and the checker acts on it. Raises `ChangedError`."""
+        """Request cancellation, which the checker carries out. Raises `ChangedError` unless there are `agreed` jobs."""
         _check(jobs, agreed)
 
         async def one(job: Job) -> str:
@@ -102,7 +102,7 @@ class Actions:
         return self._begin("cancel", jobs, one)
 
     async def upload(self, recipe: str, path: str, body: AsyncIterator[bytes]) -> dict[str, Any]:
-        """Put a document; the same bytes that are done or under way are skipped. Raises `CommandError`."""
+        """Upload a document, unless the same bytes are done or under way. Raises `CommandError`."""
         key = key_of(recipe, path)
         with tempfile.TemporaryDirectory(prefix="backburner-console-") as folder:
             file = Path(folder, "document")
@@ -123,7 +123,7 @@ class Actions:
         }
 
     def stop(self) -> list[asyncio.Task[None]]:
-        """Cancel what is still being done, and what to wait for: of what was sent nothing is taken back."""
+        """Cancel the actions under way and return their tasks; what they have sent is not undone."""
         for task in self._tasks:
             task.cancel()
         return list(self._tasks)
@@ -153,7 +153,7 @@ class Actions:
 
 
 def key_of(recipe: str, path: str) -> str:
-    """The key of a document that is dropped, with its tree, as `put` would name it. Raises `CommandError`."""
+    """The key of a dropped document with its path, as `put` would name it. Raises `CommandError`."""
     name = path.strip("/")
     if not name or "/" in recipe:
         raise CommandError("a document needs a name, and a recipe's name has no slash")

@@ -1,6 +1,6 @@
-"""The console over HTTP: the page, what it asks for, and what it changes.
+"""The console over HTTP: the page, and the endpoints that it reads and changes things by.
 
-GET changes nothing. Whatever users have made goes out as JSON, or as a document of its own under `/content/`.
+GET changes nothing. Users' content is only sent as JSON, or as a separate document under `/content/`.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ if TYPE_CHECKING:
 STATIC: Final = Path(__file__).parent / "static"
 MAX_PAGE: Final = 500
 EXAMPLES: Final = 5
-"""Failed documents of one reason whose messages are shown."""
+"""How many messages are shown for each reason of failure."""
 _BAD, _NOT_FOUND, _CONFLICT, _TOO_LARGE, _UNREACHED = 400, 404, 409, 413, 502
 
 
 @dataclass
 class Pages:
-    """The endpoints. The latest list is kept, so that scrolling through it neither filters nor sorts again."""
+    """The endpoints. The latest list is kept, so that scrolling does not filter and sort it again."""
 
     deployment: str
     index: WatchedIndex
@@ -91,7 +91,7 @@ class Pages:
         return _json(self._told[3] | own)
 
     async def jobs(self, request: Request) -> Response:
-        """A stretch of the list."""
+        """A range of the list."""
         asked = request.query_params
         snapshot, query = self.index.watch(), query_of(request)
         if self._listed is None or self._listed[:2] != (snapshot.version, query):
@@ -102,7 +102,7 @@ class Pages:
         return _json(told | {"rows": [row_of(job) for job in jobs[first : first + count]]})
 
     async def failures(self, _: Request) -> Response:
-        """What has failed by reason, with the remedy and a few of the messages."""
+        """The failed documents by reason, with the remedy and a few messages."""
         groups: dict[str, list[Job]] = {}
         for job in self.index.watch().jobs:
             if job.state is State.FAILED:
@@ -138,11 +138,11 @@ class Pages:
         return _json(told | {"row": job and row_of(job)})
 
     async def shown(self, request: Request) -> Response:
-        """A document or result, for the page to show."""
+        """A document, result or error record, for the page to show."""
         return _json(await self.documents.shown(request.query_params.get("key", "")))
 
     async def recipe_names(self, _: Request) -> Response:
-        """Names of recipes."""
+        """The names of the recipes."""
         return _json({"recipes": await self.recipes.names()})
 
     async def recipe(self, request: Request) -> Response:
@@ -150,13 +150,13 @@ class Pages:
         return _json(await self.recipes.read(request.query_params.get("name", "")))
 
     async def save_recipe(self, request: Request) -> Response:
-        """Replace a recipe, on condition that it is as it was read."""
+        """Replace a recipe, if it is unchanged since it was read."""
         self._require_bucket()
         changed = await body_of(request, Edited)
         return _json(await self.recipes.save(changed.name, changed.text, changed.etag))
 
     async def try_recipe(self, request: Request) -> Response:
-        """Process one document by a changed recipe."""
+        """Process one document with a changed recipe."""
         self._require_bucket()
         tried = await body_of(request, Tried)
         told = await self.recipes.try_on(tried.name, tried.text, tried.key)
@@ -164,18 +164,18 @@ class Pages:
         return _json(told)
 
     async def compare(self, request: Request) -> Response:
-        """Two recipes on the documents that both have processed."""
+        """Compare two recipes on the documents that both have processed."""
         asked = request.query_params
         jobs = self.index.watch().jobs
         return _json(await asyncio.to_thread(compared, jobs, asked.get("old", ""), asked.get("new", "")))
 
     async def difference(self, request: Request) -> Response:
-        """Two results, word by word."""
+        """Compare two results word by word."""
         asked = request.query_params
         return _json(await self.recipes.difference(asked.get("old", ""), asked.get("new", "")))
 
     async def raw(self, request: Request) -> Response:
-        """A picture or PDF as it is; nothing else that a browser could take for a page of this console."""
+        """A picture or PDF as it is. Nothing else, as a browser might take it for a page of this console."""
         stored = await self.documents.stored(request.query_params.get("key", ""))
         media = media_type(stored.body)
         if media is None:
@@ -183,7 +183,7 @@ class Pages:
         return Response(stored.body, media_type=media)
 
     async def download(self, request: Request) -> Response:
-        """An object whole, to be kept as a file: never shown."""
+        """A whole object, to be saved as a file and never shown."""
         key = request.query_params.get("key", "")
         stored = await self.documents.stored(key)
         name = quote(key.rpartition("/")[2], safe="")
@@ -191,7 +191,7 @@ class Pages:
         return Response(stored.body, media_type="application/octet-stream", headers=headers)
 
     async def upload(self, request: Request) -> Response:
-        """Take a document that was dropped."""
+        """Upload a document that was dropped on the page."""
         self._require_bucket()
         asked = request.query_params
         told = await self.actions.upload(asked.get("recipe", ""), asked.get("path", ""), request.stream())
@@ -204,19 +204,19 @@ class Pages:
         return _json(self.actions.replay(jobs, selected.agreed, rerun=selected.rerun).told())
 
     async def cancel(self, request: Request) -> Response:
-        """Cancel jobs that are under way."""
+        """Cancel open jobs."""
         selected = await body_of(request, Selected)
         jobs = [job for job in selected.of(self.index.watch().jobs) if job.is_open]
         return _json(self.actions.cancel(jobs, selected.agreed).told())
 
     def _require_bucket(self) -> None:
-        """Raises `CommandError` over a folder: its documents and its recipe are files of the user's."""
+        """Raise `CommandError` for a folder, whose documents and recipe are the user's own files."""
         if self.actions.session.settings.bucket == FOLDER:
             raise CommandError("put documents into the folder, and name the recipe to backburner run: it takes both")
 
 
 def build_app(pages: Pages) -> Starlette:
-    """The application, without its guard."""
+    """The application without its guard."""
     return Starlette(
         routes=[
             Route("/", lambda _: FileResponse(STATIC / "index.html"), methods=["GET"]),

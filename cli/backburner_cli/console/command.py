@@ -1,4 +1,4 @@
-"""What the command `console` does: serve the page, say where it is, and open it."""
+"""The command `console`: serves the page, prints its address, and opens it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def open_console(environment: Mapping[str, str], deployment: str, port: int | None, *, shows_browser: bool) -> None:
-    """Serve until Ctrl-C. Raises `CommandError` with the remedy where bucket and queues cannot be reached."""
+    """Serve until Ctrl-C. Raises `CommandError` with the remedy if bucket and queues cannot be reached."""
     try:
         listener = listening(HOST, port or 0)
     except OSError as error:
@@ -40,7 +40,7 @@ def open_console(environment: Mapping[str, str], deployment: str, port: int | No
 
 
 def _has_browser() -> bool:
-    """Whether there is a desktop to open one on: a browser in the terminal would take it from this command."""
+    """Whether there is a desktop: a text browser would take the terminal from this command."""
     if sys.platform in ("darwin", "win32"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,4 +1,4 @@
-"""One document: its story, its source and its result, as the page shows them."""
+"""A document's story, source and result, as the page shows them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from backburner_cli.operator.session import Records
 
 MAX_TEXT_CHARS = 500_000
-"""More of a text is not sent to the page: it can be fetched whole."""
+"""The page gets no more of a text than this; the whole text can be downloaded."""
 MAX_READ_BYTES = 64 * 1024 * 1024
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -34,11 +34,11 @@ _SHOWN = (INBOX, RESULTS, FAILED)
 
 
 class UnknownError(CommandError):
-    """There is no such thing in the bucket."""
+    """The bucket has no such object, or it is not shown."""
 
 
 def media_type(body: bytes) -> str | None:
-    """What a browser can show as it is, told by its first bytes, whatever its name; None for everything else."""
+    """The media type of a picture or PDF, by its first bytes whatever its name; None for everything else."""
     for signature, kind in _SIGNATURES:
         if body.startswith(signature):
             return kind
@@ -47,12 +47,12 @@ def media_type(body: bytes) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Documents:
-    """Reads what stands in the bucket about one document."""
+    """Reads what the bucket has on a document."""
 
     records: Records
 
     async def story(self, key: str) -> dict[str, Any]:
-        """Its timeline, and what its records say. Raises `CommandError` where nothing is known of it."""
+        """A document's timeline, and what its records say. Raises `CommandError` if nothing is known of it."""
         _require(key, (INBOX,))
         story = await story_of_document(self.records, key)
         timeline = [{"at": at.isoformat(), "what": what} for at, what in story.timeline()]
@@ -70,15 +70,15 @@ class Documents:
         return told
 
     async def failure(self, key: str) -> str | None:
-        """What an error record says of a document, None where there is none that can be read."""
+        """The message of a document's error record; None if there is none, or it cannot be read."""
         _require(key, (INBOX,))
         story = await story_of_document(self.records, key)
         return next((record.message for record in story.records if isinstance(record, ErrorRecord)), None)
 
     async def shown(self, key: str) -> dict[str, Any]:
-        """An object for the page: `kind` is picture, pdf or text; of a document of another format, the text in it.
+        """An object for the page: `kind` is picture, pdf, or text, which is extracted from all other formats.
 
-        `text` is cut where it is long; `problem` says why there is none.
+        A long `text` is cut; `problem` says why there is none.
         """
         told: dict[str, Any] = {"key": key, "kind": "text", "text": None, "problem": None, "is_cut": False, "notes": []}
         try:
@@ -100,7 +100,7 @@ class Documents:
         return stored
 
     async def _text_of(self, key: str, stored: Stored) -> dict[str, Any]:
-        """Results are written in UTF-8; what was uploaded is read as the functions read it."""
+        """The text of an object: a result is UTF-8; a document is read as the functions read it."""
         notes: list[str] = []
         if key.startswith(INBOX):
             try:
@@ -114,7 +114,7 @@ class Documents:
 
 
 def by_job(job: Job) -> dict[str, Any]:
-    """The story of a document that has no record any more: what the journal says of its last run."""
+    """The story of a document whose records are gone: what the journal says of its last run."""
     told = [(job.uploaded_at, "uploaded")]
     if job.finished_at is not None:
         why = f": {job.reason}" if job.reason else ""

@@ -1,4 +1,4 @@
-"""The run at a glance: what the jobs add up to, over all of them and over a span of time."""
+"""The figures of the overview: sums over all jobs, and over a span of time."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ SPANS: dict[str, tuple[float, int]] = {
     "week": (7 * _DAY, 56),
     "all": (math.inf, 60),
 }
-"""Seconds back from now, and how many bars."""
+"""Seconds back from now, and the number of bars."""
 _ENDED = frozenset({State.DONE, State.FAILED})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Counts of documents, and what those of each recipe with each model have used."""
+    """Counts of documents, and the use by recipe and model."""
 
     states: Counter[str]
     waiting_for: Counter[str]
     reasons: Counter[str]
     groups: list[Use]
     cost: float | None
-    """None where no recipe names a price."""
+    """None if no recipe names a price."""
     first_upload: datetime | None
     first_end: datetime | None
     oldest_open: datetime | None
 
 
 def added_up(jobs: Sequence[Job]) -> Figures:
-    """The figures of jobs; they change with the jobs alone."""
+    """The figures that depend only on the jobs."""
     under_way = [job for job in jobs if job.is_open]
     return Figures(
         states=Counter(job.shown_state for job in jobs),
@@ -59,7 +59,7 @@ def added_up(jobs: Sequence[Job]) -> Figures:
 
 
 def overview(found: Figures, jobs: Sequence[Job], span: str, now: float) -> dict[str, Any]:
-    """What the first page shows, of jobs and their figures. `span` is one of `SPANS`."""
+    """The data of the first page. `span` is one of `SPANS`."""
     at = datetime.fromtimestamp(now, UTC)
     start, width, count = _scale(span, now, (found.first_end or at).timestamp())
     under_way = found.states["waiting"] + found.states["running"]
@@ -87,9 +87,9 @@ def overview(found: Figures, jobs: Sequence[Job], span: str, now: float) -> dict
 
 
 def _scale(span: str, now: float, first_at: float) -> tuple[float, float, int]:
-    """Where the bars begin, how wide each is and how many there are; they stand at whole multiples of their width."""
+    """The start of the bars, the width of each (both in seconds) and their number; they are aligned to their width."""
     back, count = SPANS[span]
-    if math.isinf(back):  # the last bar is not full yet: the others reach back to the first that ended
+    if math.isinf(back):  # the last bar is still filling up, so the others must reach back to the first end
         back = max(_HOUR, now - first_at) * count / (count - 1)
     width = max(_MINUTE, math.ceil(back / count / _MINUTE) * _MINUTE)
     end = (math.floor(now / width) + 1) * width
@@ -97,7 +97,7 @@ def _scale(span: str, now: float, first_at: float) -> tuple[float, float, int]:
 
 
 def _bars(jobs: Iterable[Job], start: float, width: float, count: int) -> list[dict[str, Any]]:
-    """What ended in each stretch of time."""
+    """What ended in the time of each bar."""
     bars: list[dict[str, Any]] = [{"done": 0, "failed": 0, "tokens": 0, "cost": 0.0} for _ in range(count)]
     began = datetime.fromtimestamp(start, UTC)
     for job in jobs:
@@ -111,7 +111,7 @@ def _bars(jobs: Iterable[Job], start: float, width: float, count: int) -> list[d
 
 
 def _lag(jobs: Iterable[Job], start: float) -> dict[str, float] | None:
-    """How long finished texts took to arrive: the middle one, and one in twenty took longer than the other."""
+    """How long results took from the provider's end to their commit: the median, and the 95th percentile."""
     began = datetime.fromtimestamp(start, UTC)
     lags = sorted(
         job.result_lag_s

@@ -1,7 +1,7 @@
-"""Who may ask: only a page of this console, opened with its key.
+"""The guard: lets in only pages of this console, opened with its key.
 
-Pages of others in the same browser are held off four ways: a name of theirs that points here is refused by its Host, a
-request of theirs by Sec-Fetch-Site, a change also by its Origin, and whoever lacks the cookie gets nothing at all.
+Other sites in the same browser are kept out in four ways: a host name of theirs that resolves to us by the Host header,
+their requests by Sec-Fetch-Site, their changes by Origin as well, and everything without the cookie.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PAGE_POLICY: Final = (
     "trusted-types 'none'"
 )
 CONTENT_POLICY: Final = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'"
-"""Of a document shown in a frame of the page. A sandbox would keep the browsers' PDF viewers from showing anything."""
+"""For documents shown in a frame of the page; no sandbox, in which the browsers' PDF viewers would not work."""
 CONTENT: Final = "/content/"
 _HEADERS: Final = {
     "cache-control": "no-store",
@@ -41,21 +41,21 @@ _FORBIDDEN, _NOT_ALLOWED = 403, 405
 
 @dataclass(frozen=True)
 class Guard:
-    """Stands before the whole application, and gives every answer its headers."""
+    """Checks every request to the application, and adds headers to every answer."""
 
     app: ASGIApp
     port: int
     token: str
     ticket: list[str] = field(default_factory=list)
-    """Opens the page once in the token's place: for a browser's command line, which other users can read."""
+    """Opens the page once, instead of the token: for a browser's command line, which other users can read."""
 
     @property
     def cookie(self) -> str:
-        """Its name: another console of this machine has another, since cookies know no ports."""
+        """The cookie's name; it has the port, since this machine's consoles share their cookies."""
         return f"backburner_{self.port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or refuse it."""
+        """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             return
         request = Request(scope)
@@ -70,7 +70,7 @@ class Guard:
         await (refused or self.app)(scope, receive, guarded)
 
     def _is_entry(self, request: Request) -> bool:
-        """Whether it opens the page with the key that was printed, or for the first time with the ticket."""
+        """Whether it opens the page with the printed key, or with the ticket for the first time."""
         given = request.query_params.get("token", "").encode()
         if request.scope["path"] != "/" or request.method not in READING or not self._is_own(request):
             return False

@@ -1,4 +1,4 @@
-"""The operator's index behind the page: kept fresh as long as somebody looks on, with the documents without a job."""
+"""Keeps the operator's index fresh while a page is open, and adds the documents without a job."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 REFRESH_S = 2.0
 INBOX_EVERY_S = 60.0
-"""The inbox is listed less often: only documents without a job are learnt from it."""
+"""How often the inbox is listed, which only finds documents without a job."""
 WATCHED_S = 20.0
-"""So long after the page last asked, the bucket is asked nothing."""
+"""Refreshing stops this long after the page's last request."""
 _REST = 3
-"""A refresh that took long is followed by a rest of so many times as long."""
+"""After a slow refresh, the next one waits for this many times as long as it took."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The latest run of every document as of one refresh; `version` grows with every change."""
+    """The latest run of every document at one refresh; `version` grows with every change."""
 
     version: int = 0
     jobs: tuple[Job, ...] = ()
@@ -37,7 +37,7 @@ class Snapshot:
 
 @dataclass
 class WatchedIndex:
-    """Every document's latest run, for a page that looks on."""
+    """Every document's latest run, for an open page."""
 
     index: JobIndex
     clock: Callable[[], float] = time.monotonic
@@ -46,31 +46,31 @@ class WatchedIndex:
     problem: str | None = None
     """Why the last refresh failed, if it did."""
     reads: int = 0
-    """Objects that were read so far."""
+    """The number of objects read so far."""
     _is_changed: bool = True
-    """Whether there is more to tell than the snapshot does."""
+    """Whether the index has changed since the snapshot."""
     _unclaimed: dict[str, Job] = field(default_factory=dict)
     _listed_inbox_at: float | None = None
     _asked_at: float | None = None
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def watch(self) -> Snapshot:
-        """The jobs, for a page that looks on: for a while they are kept fresh."""
+        """The jobs, which from now on are kept fresh for a while."""
         self._asked_at = self.clock()
         return self.snapshot
 
     @property
     def is_watched(self) -> bool:
-        """Whether a page has asked lately: while none does, the bucket is asked nothing."""
+        """Whether a page has asked recently; if not, the bucket is not read."""
         return self._asked_at is not None and self.clock() - self._asked_at <= WATCHED_S
 
     def hurry(self) -> None:
-        """Refresh at once, the inbox too: something was uploaded or asked for."""
+        """Refresh at once, including the inbox, since the page has changed something."""
         self._listed_inbox_at = None
         self._wake.set()
 
     async def keep_fresh(self) -> None:
-        """Refresh until cancelled, as long as somebody looks on."""
+        """Refresh until cancelled, whenever a page is open."""
         self._asked_at = self.clock()
         while True:
             began = self.clock()
@@ -84,7 +84,7 @@ class WatchedIndex:
             self._wake.clear()
 
     async def try_refresh(self) -> None:
-        """Refresh; what the store refuses is told on the page and tried again."""
+        """Refresh; if the store refuses, the page shows why, and the next refresh tries again."""
         try:
             await self.refresh()
             self.problem = None
@@ -92,7 +92,7 @@ class WatchedIndex:
             self.problem = str(error)
 
     async def refresh(self) -> None:
-        """Read what has changed. Raises `BackburnerError` where the store does not answer."""
+        """Read what has changed. Raises `BackburnerError` if the store does not answer."""
         if await self.index.refresh(lambda _what, _count: None):
             self._is_changed = True
         self.reads += self.index.read

@@ -1,4 +1,4 @@
-"""What holds the run back: places, budgets, pauses, dead letters. Read seldom, whoever asks."""
+"""What limits the jobs: slots, budgets, pauses, dead letters. Read at most every few seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVERY_S = 10.0
 
 @dataclass
 class Limits:
-    """The governor's counters against the settings, as the commands tell them."""
+    """The governor's counters beside the settings, as in `backburner status`."""
 
     session: OperatorSession
     clock: Callable[[], float] = time.monotonic
@@ -27,7 +27,7 @@ class Limits:
     _told: dict[str, Any] | None = None
 
     async def told(self) -> dict[str, Any] | None:
-        """For the page; None until they could be read once."""
+        """The limits as JSON for the page; None until they were read once."""
         now = self.clock()
         if self._read_at is None or now - self._read_at >= EVERY_S:
             self._read_at = now

@@ -1,7 +1,7 @@
-"""Recipes on the page: read, changed, tried on one document, and two of them compared.
+"""Recipes on the page: read, change, try on one document, compare.
 
-A trial goes the way of every document: the changed text is put as the recipe `NAME-trial`, and a copy of the document
-into its folder. So it is made by the deployment's own functions and key, counts against its limits, and stays.
+A trial is an ordinary document: the changed text is put as the recipe `NAME-trial`, and a copy of the document into
+that recipe's folder. So the deployment's own functions and key process it, its limits count it, and its result stays.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 TRIAL = "-trial"
 MAX_PAIRS = 500
 MAX_WORDS = 5_000
-"""Of each text that is compared: the time grows with their product."""
+"""Compared in each text; the time grows with the product of both."""
 _WORD = re.compile(r"\S+\s*|\s+")
 _TRIES = 4
 
@@ -45,7 +45,7 @@ class Recipes:
     documents: Documents
 
     async def names(self) -> list[str]:
-        """Those that uploads can take: the files, and the one that is built in."""
+        """The recipes that uploads can name: the files, and the built-in one."""
         keys = [key async for key, _ in self.bucket.listed(RECIPES) if key.endswith(".md")]
         return sorted({*(key.removeprefix(RECIPES).removesuffix(".md") for key in keys), DEFAULT_RECIPE} - {""})
 
@@ -59,7 +59,7 @@ class Recipes:
         return {"name": name, "text": text, "etag": stored.etag if stored else ""}
 
     async def save(self, name: str, text: str, etag: str) -> dict[str, Any]:
-        """Replace a recipe, or make one where `etag` is empty. Raises `ChangedError` where another stands there."""
+        """Replace a recipe, or make it if `etag` is empty. Raises `ChangedError` if it was changed meanwhile."""
         body = _checked(name, text)
         key, _ = await self._stored(name)
         try:
@@ -69,9 +69,9 @@ class Recipes:
         return {"name": name, "text": text, "etag": new}
 
     async def try_on(self, name: str, text: str, key: str) -> dict[str, Any]:
-        """Process a copy of one document by a changed recipe; its key and when it was put.
+        """Process a copy of one document with a changed recipe. Returns its key and when it was put.
 
-        The same document with the same text again is the same job: it is not paid twice.
+        Repeating this with the same text is the same job, so it is not paid twice.
         """
         _check_name(name)
         trial = name if name.endswith(TRIAL) else f"{name}{TRIAL}"
@@ -79,21 +79,21 @@ class Recipes:
         document = await self.documents.stored(key)
         copy = key_of(trial, path_below_recipe(key))
         place, _ = await self._stored(trial)
-        # Before the document, or that fails as unknown_recipe. One that stands there is put again, for its event.
+        # The recipe first, or the document fails as unknown_recipe. An existing copy is put again, for its event.
         is_new = await self._replace(place, body, "text/markdown")
         await self._replace(copy, document.body, "application/octet-stream", again=is_new)
         put = await self.bucket.head(copy)
         return {"key": copy, "recipe": trial, "uploaded_at": put.last_modified.timestamp() if put else 0.0}
 
     async def difference(self, old: str, new: str) -> dict[str, Any]:
-        """Two results, word by word: pieces that are the same, gone, or new."""
+        """Two results as pieces that are the same, gone, or new."""
         texts = [(await self.documents.stored(key)).body.decode(errors="replace") for key in (old, new)]
         words = [_WORD.findall(text) for text in texts]
         is_cut = any(len(each) > MAX_WORDS for each in words)
         return {"pieces": pieces(words[0][:MAX_WORDS], words[1][:MAX_WORDS]), "is_cut": is_cut}
 
     async def _stored(self, name: str) -> tuple[str, Stored | None]:
-        """Where a recipe stands, or would; and what stands there."""
+        """A recipe's key and object, or the key at which it would be made and None."""
         _check_name(name)
         keys = recipe_keys(name)
         for key in keys:
@@ -106,7 +106,7 @@ class Recipes:
         return keys[0], None
 
     async def _replace(self, key: str, body: bytes, content_type: str, *, again: bool = False) -> bool:
-        """Put what does not stand there yet, or with `again` whatever stands there; whether it was put."""
+        """Put an object unless it has this body already, or in any case with `again`. Returns whether it was put."""
         for _ in range(_TRIES):
             there = await self.bucket.get(key)
             if there is not None and there.body == body and not again:
@@ -116,11 +116,11 @@ class Recipes:
             except ConflictError:
                 continue
             return True
-        raise RetryLaterError(f"{key} is being replaced by others again and again")
+        raise RetryLaterError(f"other processes keep writing {key}")
 
 
 def compared(jobs: Iterable[Job], old: str, new: str) -> dict[str, Any]:
-    """The documents that two recipes have both processed, matched by their paths; sums over those done by both."""
+    """The documents that both recipes have processed, matched by path; the sums are over those that both have done."""
     by_path: dict[str, dict[str, Job]] = {old: {}, new: {}}
     for job in jobs:
         if job.recipe in by_path:
@@ -138,7 +138,7 @@ def compared(jobs: Iterable[Job], old: str, new: str) -> dict[str, Any]:
 
 
 def path_below_recipe(key: str) -> str:
-    """A document's path in its recipe's folder; of a file directly in `inbox/`, its name."""
+    """A document's path in its recipe's folder; for a file directly in `inbox/`, its name."""
     below = key.removeprefix(INBOX)
     return below.partition("/")[2] if "/" in below else below
 
@@ -158,5 +158,5 @@ def _checked(name: str, text: str) -> bytes:
 
 
 def _check_name(name: str) -> None:
-    if not name or "/" in name or len(name) > 200:  # noqa: PLR2004 - a document's path must find room beside it
+    if not name or "/" in name or len(name) > 200:  # noqa: PLR2004 - leaves room in the key for a document's path
         raise CommandError("a recipe's name is one folder below inbox/: no slash, at most 200 characters")

@@ -1,4 +1,4 @@
-"""What the page sends, understood: filters of a list, and the bodies of changes."""
+"""Parses the page's requests: filters of a list, and the bodies of changes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _MAX_DIGITS: Final = 9
 
 
 class Selected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which documents a change is about: those of `keys`, or without keys those that the filters let pass."""
+    """The documents of a change: those in `keys`, or without keys those that pass the filters."""
 
     agreed: int
-    """How many, as the person who agreed was told."""
+    """The number of documents that the person agreed to."""
     keys: list[str] = []
     states: list[str] = []
     reasons: list[str] = []
@@ -38,13 +38,13 @@ class Selected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rerun: bool = False
 
     def of(self, jobs: Iterable[Job]) -> list[Job]:
-        """Those documents, in the order of their keys."""
+        """The jobs of those documents, in the order of their keys."""
         wanted = _filter(self.states, self.reasons, self.prefix, self.text)
         return Query(wanted=wanted, keys=frozenset(self.keys), recipe=self.recipe, sort="key", reverse=False).of(jobs)
 
 
 class Edited(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A recipe's new text; `etag` is that of the text that was read, empty for a new one."""
+    """A recipe's new text; `etag` is that of the text that was read, empty for a new recipe."""
 
     name: str
     text: str
@@ -60,7 +60,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def query_of(request: Request) -> Query:
-    """The rows that a list asks for. Raises `CommandError`."""
+    """The query of a list request. Raises `CommandError`."""
     asked = request.query_params
     states, sort = asked.getlist("state"), asked.get("sort", "time")
     if not set(states) <= set(STATES) or sort not in SORTS:
@@ -80,14 +80,14 @@ def _filter(states: list[str], reasons: list[str], prefix: str | None, text: str
 
 
 def number_of(text: str) -> int:
-    """A number of rows. Raises `CommandError`."""
+    """Parse a number of rows. Raises `CommandError`."""
     if not text.isdecimal() or len(text) > _MAX_DIGITS:
         raise CommandError(f"{text[:20]!r} is no number of rows")
     return int(text)
 
 
 async def body_of(request: Request, kind: type[T]) -> T:
-    """What a change is about. Raises `CommandError`, or `TooLargeError`."""
+    """Parse the body of a change. Raises `CommandError`, or `TooLargeError`."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -1,4 +1,4 @@
-"""What the page lists: a document's latest run as its JSON tells it, and which of many are asked for."""
+"""The rows of the page's list: a document's latest run as JSON, and the query that selects and sorts them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATES = ("unclaimed", "waiting", "running", "done", "failed", "superseded")
 
 
 def row_of(job: Job) -> dict[str, Any]:
-    """A job on the page. Times are seconds since 1970, `lag_s` is from the provider's end to the commit."""
+    """A job as JSON. Times are seconds since 1970; `lag_s` is from the provider's end to the commit."""
     return {
         "key": job.key,
         "state": job.shown_state,
@@ -45,12 +45,12 @@ def _seconds(at: datetime | None) -> float | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """Which jobs, in which order; what is empty or None lets all pass."""
+    """Which jobs, in which order; an empty field or None excludes nothing."""
 
     wanted: Filter
     keys: frozenset[str] = frozenset()
     recipe: str | None = None
-    """As the job names it: quicker than by its key."""
+    """Compared with the job's own recipe, which is faster than by key."""
     sort: str = "time"
     reverse: bool = True
 

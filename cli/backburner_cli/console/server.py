@@ -1,4 +1,4 @@
-"""Serve the console on 127.0.0.1 until it is stopped."""
+"""Serves the console on 127.0.0.1 until it is stopped."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _STOP_LIMIT_S = 2
 Stop = Callable[[], None]
-"""Ends the server soon; to be called in its loop."""
+"""Stops the server soon; call it in the server's event loop."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """Where the console is; `token` opens it."""
+    """The console's address; `token` opens it."""
 
     port: int
     token: str = field(repr=False)
@@ -42,12 +42,12 @@ class Address:
 
     @property
     def url(self) -> str:
-        """What is printed."""
+        """The URL to print."""
         return f"http://{HOST}:{self.port}/?token={self.token}"
 
     @property
     def url_once(self) -> str:
-        """What a browser is started with: other users can read command lines, and find it used."""
+        """The URL to start a browser with: other users can read command lines, but the ticket works only once."""
         return f"http://{HOST}:{self.port}/?token={self.ticket}"
 
 
@@ -58,9 +58,9 @@ async def serve(
     deployment: str,
     ready: Callable[[Address, Stop], None],
 ) -> None:
-    """Serve until Ctrl-C or a call of `Stop`; `ready` is called once it answers. What is read is kept on this disk.
+    """Serve until Ctrl-C or a call of `Stop`; `ready` is called once it answers. The index is kept on this disk.
 
-    Raises `BackburnerError` where the bucket cannot be reached: before anything is served.
+    Raises `BackburnerError` if the bucket cannot be reached, before anything is served.
     """
     async for _ in session.place.bucket.listed(INBOX):
         break
@@ -82,12 +82,12 @@ async def serve(
     try:
         await _Server(guard, lambda stop: ready(address, stop)).serve(sockets=[listener])
     finally:
-        fresh.cancel()  # Ctrl-C cancels this task too: it must not be swallowed here
+        fresh.cancel()  # Ctrl-C cancels this task too, and that must not be swallowed here
         await asyncio.gather(fresh, *actions.stop(), return_exceptions=True)
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it answers."""
+    """A server that calls `is_up` once it answers."""
 
     def __init__(self, guard: Guard, is_up: Callable[[Stop], None]) -> None:
         quiet: dict[str, Any] = {
@@ -104,7 +104,7 @@ class _Server(uvicorn.Server):
         self._is_up = is_up
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, then call `is_up`."""
         await super().startup(sockets)
         self._is_up(self._stop)
 

@@ -1,4 +1,4 @@
-"""Documents that somebody wants run again: `backburner replay` sends the message for a document's next run."""
+"""Finds documents that are to run again: `backburner replay` sends a message for the document's next run."""
 
 from dataclasses import dataclass, field
 
@@ -10,14 +10,14 @@ from backburner.ledger.messages import Message, decode
 
 @dataclass(kw_only=True)
 class RunsAgain:
-    """Which further runs of documents are asked for or under way: each has a message until it is over."""
+    """The further runs of documents that are requested or under way; each has a message until it is over."""
 
     room: Room
     recipe: str
     _runs: dict[tuple[str, int], str] = field(default_factory=dict)
 
     async def look(self) -> list[str]:
-        """Look anew; the keys of their documents."""
+        """Read the queues again. Returns the keys of the documents with such runs."""
         sql = "SELECT body FROM messages WHERE queue <> ?"
         rows = await self.room.database.run(lambda turn: turn.db.execute(sql, (DEAD,)).fetchall())
         found = [message for (body,) in rows if (message := _message(body)) is not None]
@@ -29,7 +29,7 @@ class RunsAgain:
         return list(dict.fromkeys(self._runs.values()))
 
     def has(self, job: str, run: int) -> bool:
-        """Whether a run was asked for when this was last looked at."""
+        """Whether a run was among those found by the last `look`."""
         return (job, run) in self._runs
 
 

@@ -1,4 +1,4 @@
-"""The command itself: what it needs is looked for first, then the folder runs, then it says what came of it."""
+"""The command `run`: checks everything it needs, runs the folder, and prints a summary."""
 
 import asyncio
 import contextlib
@@ -51,14 +51,14 @@ _INTERRUPTED: Final = "interrupted"
 _CREATE_LIMIT_S: Final = 60.0
 _SWAP_TRIES: Final = 12
 _SPARE: Final = 64
-"""Documents under way beyond those whose generations are open."""
+"""How many documents may be under way beyond the number of generations."""
 _KEPT_DAYS, _MAX_EXPIRED = 90, 10_000
 _MAX_LOG_BYTES: Final = 5_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What was asked for."""
+    """The command's arguments."""
 
     folder: Path
     recipe: str
@@ -69,7 +69,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What will run where, all of it checked."""
+    """The checked arguments: what will run, and where."""
 
     wanted: Wanted
     chosen: Chosen
@@ -88,7 +88,7 @@ class _Held:
 
 
 def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
-    """Run a folder; the exit code. Raises `CommandError` where nothing was begun, with the remedy."""
+    """Run a folder and return the exit code. Raises `CommandError` with the remedy if nothing could be started."""
     folder, results = run_state.located(wanted.folder, wanted.out)
     if wanted.out is None:
         run_state.refuse_to_hide(folder, results)
@@ -97,19 +97,19 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     if not wanted.watch and next(iter(walk), None) is None:
         out.print(f"No documents in {folder}: nothing to do.", markup=False)
         return ALL_DONE
-    for said in unread(environment):
-        out.print(said, markup=False, style="yellow")
+    for warning in unread(environment):
+        out.print(warning, markup=False, style="yellow")
     with _provider(environment, wanted, chosen, folder) as found:
         opened = run_state.opened(folder, results, chosen.name, found.name, found.settings)
         plan = _Plan(wanted=wanted, chosen=chosen, walk=walk, space=opened, settings=found.settings)
         try:
             return asyncio.run(_run(out, plan))
         except BackburnerError as error:
-            raise CommandError(f"{error}; nothing is lost: the same command goes on from here") from error
+            raise CommandError(f"{error}; nothing is lost: run the same command to continue") from error
 
 
 def _import_sdk() -> None:
-    """Import what takes a second before any job is claimed: a death meanwhile would cost each an attempt."""
+    """Import the slow SDK before any job is claimed: if we died meanwhile, each would lose an attempt."""
     importlib.import_module("openai.resources.responses")
 
 
@@ -164,7 +164,7 @@ def _generator(settings: Settings) -> ResponsesApi:
 
 
 async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
-    """Everything put together: the composition root of a folder."""
+    """The composition root of a folder's run."""
     database, presence, tally = held.database, held.presence, Tally()
     chosen, opened, settings = plan.chosen, plan.space, plan.settings
     is_new = not await database.run(lambda turn: turn.db.execute("SELECT 1 FROM objects LIMIT 1").fetchone())
@@ -189,7 +189,7 @@ async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
         clock=SystemClock(),
         memory=memory,
     )
-    settings = dataclasses.replace(settings, notify=Notify())  # there is nobody to tell but whoever looks at it
+    settings = dataclasses.replace(settings, notify=Notify())  # no notifications: the user is watching
     parts = assemble(settings, ports, create_limit_s=_CREATE_LIMIT_S, swap_tries=_SWAP_TRIES)
     return Driver(
         parts=parts,
@@ -210,14 +210,14 @@ async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
 
 
 async def _adopt(bucket: FolderBucket, opened: RunState) -> None:
-    """Know again what a state that was removed had done."""
+    """Recognise the results that were made before the state was removed."""
     for keys in run_state.recorded(opened):
         for key in keys:
             await bucket.head(key)
 
 
 async def _expire(bucket: FolderBucket) -> None:
-    """Remove what the clouds' lifecycle rules remove: notes of generations and runs that are long over."""
+    """Remove what the clouds' lifecycle rules remove: notes on generations and runs that ended long ago."""
     sql = "SELECT key FROM objects WHERE key >= ? AND key < ? AND last_modified_us < ? LIMIT ?"
     before_us = now_us() - _KEPT_DAYS * 86_400_000_000
     for folder in (RESPONSES, SUPERSEDED, WORK):
@@ -228,7 +228,7 @@ async def _expire(bucket: FolderBucket) -> None:
 
 
 async def _keep_recipe(bucket: FolderBucket, chosen: Chosen) -> None:
-    """Put the recipe where the engine looks for it; of two runs the one that starts later wins."""
+    """Put the recipe where the engine looks for it; if two runs do, the later one wins."""
     key = f"{RECIPES}{chosen.name}.md"
     for _ in range(_SWAP_TRIES):
         there = await bucket.get(key)
@@ -244,15 +244,15 @@ async def _keep_recipe(bucket: FolderBucket, chosen: Chosen) -> None:
 
 def _beginning(plan: _Plan) -> str:
     wanted, opened, settings = plan.wanted, plan.space, plan.settings
-    who = "the local stand-in: it extracts, it is no language model" if wanted.stand_in else settings.base_url
-    until = "; watching, Ctrl-C ends it" if wanted.watch else ""
+    who = "the local stand-in, which extracts sentences" if wanted.stand_in else settings.base_url
+    until = "; watching until Ctrl-C" if wanted.watch else ""
     return f"{opened.folder} -> {opened.out}, recipe {opened.recipe}, model {settings.model} at {who}{until}"
 
 
 def _stop_on_signals(driver: Driver, progress: Progress) -> None:
     def stop() -> None:
         if not driver.is_stopping:
-            progress.note("Stopping: what is in hand comes to its end. Again, and it stops at once.")
+            progress.note("Stopping: finishing what was begun. Press Ctrl-C again to stop at once.")
         driver.stop(_INTERRUPTED)
 
     loop = asyncio.get_running_loop()
@@ -261,33 +261,33 @@ def _stop_on_signals(driver: Driver, progress: Progress) -> None:
 
 
 def _conclude(out: Console, plan: _Plan, driver: Driver) -> int:
-    """Say what came of it; the exit code."""
+    """Print the summary and return the exit code."""
     for line in summary(driver.tally, plan.space.out):
         out.print(line, markup=False)
     is_rest = plan.wanted.watch and driver.is_at_rest and driver.stopped_because == _INTERRUPTED
     if not (driver.is_complete or is_rest):
         why = driver.stopped_because or "not everything ended"
-        out.print(f"Stopped early ({why}). Nothing is lost: the same command goes on from here.", markup=False)
+        out.print(f"Stopped early ({why}). Nothing is lost: run the same command to continue.", markup=False)
         return STOPPED_EARLY
     return SOME_FAILED if driver.tally.failures else ALL_DONE
 
 
 class _Json(logging.Formatter):
-    """A line of JSON with the keys that a message has."""
+    """Formats a log message and its keys as a line of JSON."""
 
     _usual: Final = frozenset(vars(logging.makeLogRecord({})))
 
     def format(self, record: logging.LogRecord) -> str:
         keys = {name: value for name, value in vars(record).items() if name not in self._usual}
-        told = {"at": self.formatTime(record), "level": record.levelname, "message": record.getMessage()} | keys
+        line = {"at": self.formatTime(record), "level": record.levelname, "message": record.getMessage()} | keys
         if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)
-        return json.dumps(told, default=str)
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
 
 
 @contextlib.contextmanager
 def _logging(path: Path) -> Iterator[None]:
-    """What the engine says goes to a file: the command says what it does itself."""
+    """Send the engine's log to a file: the command reports its progress itself."""
     if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
         path.replace(path.with_suffix(".old"))
     handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")

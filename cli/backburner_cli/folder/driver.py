@@ -1,7 +1,7 @@
-"""A run of a folder: documents are taken in, ticks follow one another, until every document has ended.
+"""Runs a folder: submits documents and runs ticks until every document has ended.
 
-It is the trigger and the timer of the cloud in one process; all else is the same engine. A death at any moment leaves
-what a death of the functions leaves, and the next run goes on from there.
+It is the cloud's trigger and timer in one process; everything else is the same engine. If it dies, it leaves what dying
+functions leave, and the next run continues from there.
 """
 
 import asyncio
@@ -33,15 +33,15 @@ from backburner_cli.folder.tally import Failure, Tally
 logger = logging.getLogger(__name__)
 _SUBMITS_AT_ONCE: Final = 16
 _MAX_WAITING: Final = 64
-"""No more documents wait in the backlog for capacity: the rest waits where it lies."""
+"""At most this many documents are in the backlog; the others wait in the folder."""
 _SHOW_EVERY_S, _LOOK_EVERY_S = 0.25, 2.0
 _IDLE_S: Final = 5.0
 _ROOM_EVERY_S: Final = 0.1
 _REFUSED_FOR_S: Final = 5.0
-"""A provider that never worked and refuses for so long will not do so by waiting."""
+"""If a provider that has never worked refuses for this long, the run stops: waiting would not help."""
 _TRIES: Final = 3
 _LEFT_OVER_LIMIT_S: Final = 60.0
-"""How long a run whose documents have all ended clears up what the dead have left."""
+"""How long a run whose documents have all ended stays to finish the open records of dead processes."""
 
 
 @dataclass
@@ -53,7 +53,7 @@ class _Pending:
 
 @dataclass(kw_only=True)
 class Driver:
-    """Runs a folder once. `window` bounds how many documents are under way."""
+    """Runs a folder once, with at most `window` documents under way."""
 
     parts: Core
     bucket: FolderBucket
@@ -72,23 +72,23 @@ class Driver:
     _is_fed: bool = False
     _pending: dict[str, _Pending] = field(default_factory=dict)
     _early: set[str] = field(default_factory=set)
-    """Documents of earlier runs that ended here before they were taken in."""
+    """Documents left by earlier runs that ended in this one before the intake reached them."""
     _refused_since: float | None = None
     _ended_at: float | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every document that was found has ended."""
+        """Whether all documents were found and have ended."""
         return self._is_fed and not self._pending and not self.stopped_because
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether nothing that was taken in is under way."""
+        """Whether no document is under way."""
         return not self._pending and self.tally.is_whole
 
     def stop(self, why: str) -> None:
-        """Take up nothing more; what is in hand comes to its end. The second time, nothing does."""
+        """Take up no more work, and finish what was begun. The second call cancels that too."""
         if self.is_stopping:
             for task in self._tasks:
                 task.cancel()
@@ -97,7 +97,7 @@ class Driver:
         self.room.close()
 
     async def run(self) -> None:
-        """Run until every document has ended, or somebody stops it."""
+        """Run until every document has ended, or until `stop`."""
         await self.presence.bury(self.bucket.objects)
         await self.parts.governor.change(_try_again_now)
         await self.again.look()
@@ -106,22 +106,22 @@ class Driver:
         await self._collect()
 
     async def _ended_by(self, work: Coroutine[Any, Any, None]) -> None:
-        """Whatever one of the three dies of ends the run, and is told."""
+        """Do the work; stop the run if it raises."""
         try:
             await work
         except Exception as error:
-            logger.exception("run broken off")
+            logger.exception("run stopped by an error")
             self.stop(f"{type(error).__name__}: {error}")
 
     async def _feed(self) -> None:
-        """Take documents in, a few at a time."""
+        """Submit documents, several at a time."""
         slots, tasks = asyncio.Semaphore(_SUBMITS_AT_ONCE), set[asyncio.Task[None]]()
 
         async def take(document: Document) -> None:
             try:
                 key = f"{INBOX}{self.recipe}/{document.path}"
                 if document.is_again and key not in self._pending and document.path not in self.tally.failures:
-                    self.tally.done -= 1  # it was done, and is counted anew
+                    self.tally.done -= 1  # its earlier version was counted as done
                 await self._take(key)
             finally:
                 slots.release()
@@ -135,7 +135,7 @@ class Driver:
         self._is_fed = not self.is_stopping
 
     async def _take(self, key: str) -> None:
-        """See whether a document has ended; else submit it as soon as there is room."""
+        """Submit a document as soon as there is room, unless it has ended."""
         for _ in range(_TRIES):
             try:
                 is_over = await self._is_over(key)
@@ -144,16 +144,16 @@ class Driver:
             except UnreadableError as error:
                 self._fail(key, Failure(why=str(error)))
             except RetryLaterError as error:
-                logger.warning("document left for a moment", extra={"key": key, "error": str(error)})
+                logger.warning("document left for later", extra={"key": key, "error": str(error)})
                 await asyncio.sleep(1)
                 continue
             except Exception as error:
-                logger.exception("document not taken in", extra={"key": key})
-                self._fail(key, Failure(why=f"it could not be taken in ({type(error).__name__}): run again"))
+                logger.exception("document not submitted", extra={"key": key})
+                self._fail(key, Failure(why=f"it could not be submitted ({type(error).__name__}): run again"))
             return
 
     async def _has_room(self) -> bool:
-        """Wait until one more may be under way; False where the run is to stop."""
+        """Wait until one more document may be under way. Returns False if the run is stopping."""
         while not self.is_stopping:
             if len(self._pending) <= self.window and await self.backlog.count() < _MAX_WAITING:
                 return True
@@ -161,7 +161,7 @@ class Driver:
         return False
 
     async def _is_over(self, key: str) -> bool:
-        """Whether a document has ended as it stands now, or is gone; it is pending from here if not."""
+        """Whether the current version of a document has ended, or it is gone; if not, it is counted as pending."""
         source, current_jobs = await self.bucket.head(key), self.parts.current_jobs
         if source is None:
             self._pending.pop(key, None)
@@ -199,7 +199,7 @@ class Driver:
         self.tally.failures[path] = failure
 
     async def _tick(self) -> None:
-        """Ticks, one after the other, with no more waiting than until something is due."""
+        """Run one tick after another, waiting in between only until the next message is due."""
         while not self.room.is_closed:
             report = await self.parts.tick.run(TICK_S)
             await self._note(report.ended)
@@ -212,7 +212,7 @@ class Driver:
             await self.room.wait(_IDLE_S if next_s is None else min(next_s, _IDLE_S))
 
     async def _look(self) -> None:
-        """Show how it stands, find what others ended, and see when everything has."""
+        """Show the progress, find what other processes have ended, and stop the run once everything has."""
         looked_at = 0.0
         while not self.room.is_closed:
             await asyncio.sleep(_SHOW_EVERY_S)
@@ -228,7 +228,7 @@ class Driver:
                 self.stop(f"the state cannot be kept: {self.room.database.trouble}")
 
     async def _is_cleared_up(self) -> bool:
-        """Whether every document has ended, and no job is open that the dead had not quite finished."""
+        """Whether every document has ended, and no open record of a dead process is left to finish."""
         if not self._is_fed or self._pending:
             self._ended_at = None
             return False
@@ -239,7 +239,7 @@ class Driver:
         return not self._pending
 
     async def _collect(self) -> None:
-        """What this process ended since the last time."""
+        """Note what this process has ended since the last call."""
         await self._note(self.parts.journal.take())
 
     async def _note(self, lines: list[Line]) -> None:
@@ -264,7 +264,7 @@ class Driver:
         self._fail(line.key, self._failure(decode(stored.body, ErrorRecord)) if stored else why)
 
     async def _look_closer(self) -> None:
-        """What other processes ended, or left when they died; and whether the provider will have us at all."""
+        """Find what other processes ended or left when they died, replays, and a provider that refuses everything."""
         if await self.presence.bury(self.bucket.objects):
             self.room.wake()
         names = [open_run(key) async for key, _ in self.bucket.listed(OPEN)]
@@ -277,7 +277,7 @@ class Driver:
         await self._see_refusals()
 
     async def _see_replays(self) -> None:
-        """Documents that had ended here, and that somebody has asked to run again meanwhile, are under way again."""
+        """Reopen documents that had ended and were replayed meanwhile."""
         for key in await self.again.look():
             source, path = await self.bucket.head(key), _path(key)
             if source is None or key in self._pending or not self.intake.knows(path):
@@ -294,7 +294,7 @@ class Driver:
             if not await self._is_over(key):
                 await self.parts.submitter.submit(key)
         except RetryLaterError as error:
-            logger.warning("document left for a moment", extra={"key": key, "error": str(error)})
+            logger.warning("document left for later", extra={"key": key, "error": str(error)})
 
     def _count(self) -> None:
         seen = self.parts.governor.seen
@@ -303,7 +303,7 @@ class Driver:
         self.tally.waits_for = "the provider" if seen.pauses else ""
 
     async def _see_refusals(self) -> None:
-        """Stop where a provider that never gave anything refuses everything: a key or an address is wrong."""
+        """Stop if a provider that has never worked refuses everything: the key or an address is wrong."""
         seen = self.parts.governor.seen
         if not seen.pauses or seen.in_flight or seen.usual_s or self.intake.watch:
             self._refused_since = None
@@ -311,7 +311,7 @@ class Driver:
         self._refused_since = self._refused_since or time.monotonic()
         if time.monotonic() - self._refused_since >= _REFUSED_FOR_S:
             why = "; ".join(sorted({pause.why for pause in seen.pauses.values()}))
-            self.stop(f"the provider refuses: {why}. Is the key right, and the address and the model?")
+            self.stop(f"the provider refuses: {why}. Are the key, the address and the model right?")
 
 
 def _path(key: str) -> str:
@@ -319,5 +319,5 @@ def _path(key: str) -> str:
 
 
 def _try_again_now(counters: Counters, now: datetime) -> None:
-    """Whoever starts a run has put right what paused the provider, or wants to know."""
+    """Probe paused models at once: whoever starts a run has fixed the cause, or wants to know."""
     counters.pauses = {name: replace(pause, next_probe=now) for name, pause in counters.pauses.items()}

@@ -1,4 +1,4 @@
-"""Documents on their way in: each is looked for until it is quiet, and taken in if nothing answers it yet."""
+"""The intake: finds the documents of a folder, and gives out each once it is no longer being written."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _AT_ONCE: Final = 500
 _RESTLESS_LIMIT_S: Final = 30.0
-"""How long a run that does not watch waits for a file that is written all the time."""
+"""How long a run without `--watch` waits for a file that keeps being written."""
 _LOOK_EVERY_S: Final = 2.0
 _MAX_LOOK_S: Final = 60.0
 _STEP_S: Final = 0.2
@@ -24,7 +24,7 @@ _STEP_S: Final = 0.2
 
 @dataclass(kw_only=True)
 class Intake:
-    """Finds the documents of a folder; with `watch` for ever, until `is_stopping` says so."""
+    """Finds the documents of a folder; with `watch`, until `is_stopping` returns True."""
 
     walk: Walk
     tally: Tally
@@ -32,10 +32,10 @@ class Intake:
     watch: bool
     is_stopping: Callable[[], bool]
     _seen: dict[str, int] = field(default_factory=dict)
-    """The version of each document that was given out, as a number: a few bytes for each."""
+    """The version of each document that was given out, as a number to save memory."""
 
     async def documents(self) -> AsyncIterator[Document]:
-        """Every document once it is quiet, and, watching, whenever it has changed."""
+        """Every document once it is quiet, and with `watch` whenever it has changed."""
         began = time.monotonic()
         while not self.is_stopping():
             looked_at = time.monotonic()
@@ -53,7 +53,7 @@ class Intake:
                 return
             if not self.watch and time.monotonic() - began > _RESTLESS_LIMIT_S:
                 for path in restless:
-                    self._odd(Oddity(path=path, why="it is written all the time: run again once it is finished"))
+                    self._odd(Oddity(path=path, why="it keeps being written: run again once it is finished"))
                 return
             took_s = time.monotonic() - looked_at
             wait_s = QUIET_S / 2 if restless else min(_MAX_LOOK_S, max(_LOOK_EVERY_S, 10 * took_s))
@@ -64,7 +64,7 @@ class Intake:
         return path in self._seen
 
     async def _walked(self) -> AsyncIterator[Document | Oddity]:
-        """The walk, in a thread, a few hundred at a time."""
+        """The files of the walk, which runs in a thread, a few hundred at a time."""
         steps = iter(self.walk)
         while page := await asyncio.to_thread(_some, steps):
             for one in page:

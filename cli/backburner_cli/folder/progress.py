@@ -1,4 +1,4 @@
-"""How a run is shown: a live table on a terminal, lines where the output goes elsewhere."""
+"""Shows the progress of a run: a live table on a terminal, lines for any other output."""
 
 import time
 from collections import deque
@@ -20,50 +20,50 @@ _MAX_FAILURES: Final = 50
 
 
 class Progress(Protocol):
-    """Told of everything as it happens."""
+    """Shows a run's events."""
 
     def note(self, text: str) -> None:
-        """Something that the user should know."""
+        """Show a message."""
 
     def done(self, path: str, result: str) -> None:
-        """A document has its result."""
+        """Show that a document has its result."""
 
     def failed(self, path: str, failure: Failure) -> None:
-        """A document has none."""
+        """Show that a document failed."""
 
     def now(self, tally: Tally) -> None:
-        """How it stands, a few times a second."""
+        """Show the current counts; called a few times a second."""
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Finish; there are no more events."""
 
 
 class Lines:
-    """A line for each event, and one now and then where nothing happens."""
+    """Prints a line for each event, and the counts now and then if nothing happens."""
 
     def __init__(self, out: Console) -> None:
         self._out = out
         self._said_at = time.monotonic()
 
     def note(self, text: str) -> None:
-        """Say it."""
+        """Print it."""
         self._say(text)
 
     def done(self, path: str, result: str) -> None:
-        """Name document and result."""
+        """Print document and result."""
         self._say(f"done    {path} -> {result}")
 
     def failed(self, path: str, failure: Failure) -> None:
-        """Name document and reason."""
+        """Print document and reason."""
         self._say(f"failed  {path}: {failure.why}")
 
     def now(self, tally: Tally) -> None:
-        """A sign of life where nothing else was said for a while."""
+        """Print the counts if nothing was printed for a while."""
         if time.monotonic() - self._said_at >= _STILL_EVERY_S:
             self._say(committed(tally))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
     def _say(self, text: str) -> None:
         self._said_at = time.monotonic()
@@ -71,7 +71,7 @@ class Lines:
 
 
 class LiveTable:
-    """Counts, a bar and the last events, drawn again and again; notes scroll by above."""
+    """A live table of counts, a bar and the last events; messages scroll by above it."""
 
     def __init__(self, out: Console) -> None:
         self._out = out
@@ -92,7 +92,7 @@ class LiveTable:
         self._event("red", f"failed  {path}: {failure.why}")
 
     def now(self, tally: Tally) -> None:
-        """Draw."""
+        """Update the table."""
         table = Table.grid(padding=(0, 2))
         for _ in range(6):
             table.add_column(justify="right")
@@ -110,7 +110,7 @@ class LiveTable:
         self._live.update(Group(table, bar, *self._last))
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Remove the table."""
         self._live.stop()
 
     def _event(self, colour: str, text: str) -> None:
@@ -118,12 +118,12 @@ class LiveTable:
 
 
 def progress_on(out: Console) -> Progress:
-    """What fits where the output goes."""
+    """The way to show progress that fits the output."""
     return LiveTable(out) if out.is_terminal and not out.is_dumb_terminal else Lines(out)
 
 
 def committed(tally: Tally) -> str:
-    """How it stands, in a line."""
+    """The counts in a line."""
     waiting = f", {tally.waiting} waiting" + (f" for {tally.waits_for}" if tally.waits_for else "")
     return (
         f"{tally.ended} of {tally.found}{'' if tally.is_whole else '+'} documents ended: "
@@ -133,7 +133,7 @@ def committed(tally: Tally) -> str:
 
 
 def summary(tally: Tally, out: Path) -> list[str]:
-    """What to say at the end."""
+    """The lines to print at the end."""
     done = f"{tally.done_before + tally.done} done"
     before = f" ({tally.done_before} of them before)" if tally.done_before else ""
     documents = "1 document" if tally.found == 1 else f"{tally.found} documents"
@@ -147,10 +147,10 @@ def summary(tally: Tally, out: Path) -> list[str]:
         cost = "" if tally.cost is None else f"; cost {tally.cost:.4f}"
         lines.append(f"This run: {tally.input_tokens:,} tokens in, {tally.output_tokens:,} out{cost}.")
     if tally.suspected_orphans:
-        lines.append(f"{tally.suspected_orphans} suspected orphans: generations that may be paid and have no result.")
+        lines.append(f"{tally.suspected_orphans} suspected orphans: generations that may be billed without a result.")
     return [_one_line(line) for line in lines]
 
 
 def _one_line(text: str) -> str:
-    """A name may have line ends."""
+    """A text on one line, since names may contain line breaks."""
     return printable(text.replace("\n", "\\n").replace("\r", "\\r"))

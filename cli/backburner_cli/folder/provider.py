@@ -1,4 +1,4 @@
-"""Where a folder's generations go: the provider that the environment names, or the stand-in."""
+"""Chooses a folder's provider: the one that the environment names, or the stand-in."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -15,14 +15,14 @@ from backburner_cli.standin import Timing, serve
 from backburner_cli.standin.behaviours import MODEL
 
 STAND_IN: Final = "stand-in"
-_OF_PROVIDERS: Final = ("OPENAI_", "BACKBURNER_PROVIDER", "BACKBURNER_MODEL", "BACKBURNER_API_KEY")
+_PROVIDER_PREFIXES: Final = ("OPENAI_", "BACKBURNER_PROVIDER", "BACKBURNER_MODEL", "BACKBURNER_API_KEY")
 _QUICK: Final = Timing(queued_s=0.2, running_s=0.8)
 _GENEROUS: Final = {
     "BACKBURNER_MAX_IN_FLIGHT": "200",
     "BACKBURNER_SUBMITS_PER_MINUTE": "60000",
     "BACKBURNER_POLLS_PER_SECOND": "500",
 }
-"""The stand-in has no quotas; what the environment says wins."""
+"""Limits for the stand-in, which has no quotas; the environment overrides them."""
 _REMEDY: Final = """\
 Name a provider, and run it again:
   OpenAI            export BACKBURNER_PROVIDER=openai OPENAI_API_KEY=… BACKBURNER_MODEL=gpt-4.1-mini
@@ -33,20 +33,20 @@ BACKBURNER_MODEL=yandexgpt/latest
   vLLM              export BACKBURNER_PROVIDER=vllm OPENAI_API_KEY=any OPENAI_BASE_URL=http://<host>:8000/v1 \
 BACKBURNER_MODEL=<model>
   any other         export BACKBURNER_PROVIDER=generic OPENAI_API_KEY=… OPENAI_BASE_URL=… BACKBURNER_MODEL=…
-Or see it work first, without a provider: add --stand-in (it extracts sentences, it is no language model).\
+Or see it work first, without a provider: add --stand-in (it extracts sentences, without a language model).\
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """Settings that are whole, and whether the provider is the stand-in."""
+    """Checked settings, and whether the provider is the stand-in."""
 
     settings: Settings
     is_stand_in: bool
 
     @property
     def name(self) -> str:
-        """What tells it from others whose ids it does not know."""
+        """Identifies the provider, as response ids are valid only there."""
         settings = self.settings
         if self.is_stand_in:
             return STAND_IN
@@ -75,9 +75,9 @@ def _key_missing(environment: Mapping[str, str]) -> str:
 
 @contextlib.contextmanager
 def stand_in(environment: Mapping[str, str], kept: Path) -> Iterator[Provider]:
-    """A stand-in while the block runs; what was started before, here or in another process, it knows from a file."""
+    """A stand-in that runs until the block ends, and knows earlier generations of any process from a file."""
     with contextlib.closing(KeptStandIn(kept, timing=_QUICK)) as provider, serve(provider) as running:
-        given = {name: value for name, value in environment.items() if not name.startswith(_OF_PROVIDERS)}
+        given = {name: value for name, value in environment.items() if not name.startswith(_PROVIDER_PREFIXES)}
         model = environment.get("BACKBURNER_MODEL", "")
         try:
             settings = from_env(

@@ -1,4 +1,4 @@
-"""The recipe of a run: one that ships, by its name, or a file."""
+"""Finds the recipe of a run: a shipped one by its name, or a file."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _CHECKOUT = Path(__file__).resolve().parents[3] / "recipes"
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """A recipe that can be used: `source` is None for the built-in default."""
+    """A valid recipe; `source` is None for the built-in default."""
 
     name: str
     source: bytes | None
@@ -24,7 +24,7 @@ class Chosen:
 
 
 def shipped() -> dict[str, Traversable]:
-    """The recipes that ship, by name: from the installed package, or from the checkout."""
+    """The shipped recipes by name, from the installed package or the checkout."""
     inside = files("backburner_cli") / "shipped_recipes"
     folder: Traversable = inside if inside.is_dir() else _CHECKOUT
     found = [one for one in folder.iterdir() if one.name.endswith(".md")] if folder.is_dir() else []
@@ -32,7 +32,7 @@ def shipped() -> dict[str, Traversable]:
 
 
 def choose(given: str) -> Chosen:
-    """The recipe that was asked for. Raises `CommandError` where there is none, or it cannot be used."""
+    """The recipe with this name or path. Raises `CommandError` if there is none, or it cannot be used."""
     name, source = _read(given)
     try:
         return Chosen(name=name, source=source, recipe=parse(source_text(name, source)))
@@ -49,7 +49,7 @@ def _read(given: str) -> tuple[str, bytes | None]:
         return given, None
     if not is_file and not path.is_file():
         names = ", ".join(sorted({DEFAULT_RECIPE, *known}))
-        raise CommandError(f"no recipe {given!r}: one of {names}, or the path of a file of your own, as ./{given}.md")
+        raise CommandError(f"no recipe {given!r}: name one of {names}, or a file of your own, such as ./{given}.md")
     name = unicodedata.normalize("NFC", path.stem)
     try:
         name.encode()

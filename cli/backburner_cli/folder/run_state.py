@@ -1,6 +1,6 @@
-"""What a folder keeps of its runs, in `FOLDER/.backburner/`: one state for each recipe, place of results and provider.
+"""The state of a folder's runs, in `FOLDER/.backburner/`: one for each recipe, results folder and provider.
 
-States share nothing, so that what one provider has under way is never asked of another.
+States share nothing, so that no provider is ever asked for another one's generations.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ DEFAULT_OUT: Final = "results"
 
 
 def located(folder: Path, out: Path | None) -> tuple[Path, Path]:
-    """The folder, and where results go. Raises `CommandError` where there is no such folder."""
+    """Resolve the folder and the results folder. Raises `CommandError` if either cannot be used."""
     if not folder.exists():
         raise CommandError(f"there is no folder {folder}")
     if not folder.is_dir():
@@ -41,7 +41,7 @@ def located(folder: Path, out: Path | None) -> tuple[Path, Path]:
 
 
 def outputs(folder: Path, out: Path) -> Callable[[Path], bool]:
-    """Tells which files of a folder are outputs of this run or of any before it."""
+    """Returns a check whether a file of the folder is an output of this run or an earlier one."""
     spaces = known(folder)
     outs = {out, *(space.out for space in spaces)}
     apart = {one for one in outs if one != folder and one.is_relative_to(folder)}
@@ -59,7 +59,7 @@ def outputs(folder: Path, out: Path) -> Callable[[Path], bool]:
 
 
 def _has(space: RunState, path: Path) -> bool:
-    """Whether a state knows a file as its output, also one whose record was not written yet."""
+    """Whether a state knows a file as its output, even if the file's record is not written yet."""
     if not path.is_relative_to(space.out):
         return False
     name = path.relative_to(space.out).as_posix()
@@ -74,7 +74,7 @@ def _reading(database: Path) -> sqlite3.Connection:
 
 
 def prepare(folder: Path) -> Path:
-    """The folder for all states, made where it is missing. Raises `CommandError`."""
+    """The folder of all states, made if it is missing. Raises `CommandError`."""
     root = folder / STATE_FOLDER
     with writable(root):
         root.mkdir(mode=0o700, exist_ok=True)
@@ -85,7 +85,7 @@ def prepare(folder: Path) -> Path:
 
 
 def opened(folder: Path, out: Path, recipe: str, provider: str, settings: Settings) -> RunState:
-    """The state of a run, made where there is none. Raises `CommandError` where it cannot be, or must not."""
+    """The state of a run, made if it is missing. Raises `CommandError` if it cannot be used, or must not."""
     _refuse_to_replace(folder, out, provider)
     inner = os.path.relpath(out, folder) if out.is_relative_to(folder) else str(out)
     mark = hashlib.sha256(json.dumps([recipe, inner, provider]).encode()).hexdigest()[:12]
@@ -97,19 +97,19 @@ def opened(folder: Path, out: Path, recipe: str, provider: str, settings: Settin
         for inside in (state, space.processes, state / "staged"):
             inside.mkdir(mode=0o700, exist_ok=True)
         about = state / f"{ABOUT}.{os.getpid()}"
-        told = {"recipe": recipe, "out": inner, "provider": provider, "settings": kept_settings(settings)}
-        about.write_text(json.dumps(told), encoding="utf-8")
+        described = {"recipe": recipe, "out": inner, "provider": provider, "settings": kept_settings(settings)}
+        about.write_text(json.dumps(described), encoding="utf-8")
         about.replace(state / ABOUT)
     try:
         Database(space.database).open().close()
     except (sqlite3.Error, OtherVersionError) as error:
-        remedy = "remove that folder; results and records stay, and what is done is not run again"
+        remedy = "remove that folder; results and records stay, and finished documents do not run again"
         raise CommandError(f"the state in {state} cannot be used: {error}; {remedy}") from error
     return space
 
 
 def recorded(space: RunState) -> Iterator[list[str]]:
-    """The keys that records in the place of results speak of, for a state that does not know them yet."""
+    """The keys that the records in the results folder name, for a state that does not know them yet."""
     for here, inner, names in os.walk(space.out):
         inner[:] = [name for name in inner if not name.startswith(".")]
         for name in names:
@@ -119,7 +119,7 @@ def recorded(space: RunState) -> Iterator[list[str]]:
 
 
 def _refuse_to_replace(folder: Path, out: Path, provider: str) -> None:
-    """A real provider's results are never replaced by the stand-in's extracts."""
+    """Raise `CommandError` if the stand-in would replace a real provider's results."""
     others = {space.provider for space in known(folder) if space.out == out} - {STAND_IN}
     if provider == STAND_IN and others:
         raise CommandError(
@@ -128,9 +128,9 @@ def _refuse_to_replace(folder: Path, out: Path, provider: str) -> None:
 
 
 def refuse_to_hide(folder: Path, out: Path) -> None:
-    """Raises `CommandError` for documents in a folder that is called as results are: they would be left out."""
+    """Raise `CommandError` if the results folder holds the user's own files: they would be taken for outputs."""
     if any(space.out == out for space in known(folder)) or not out.is_dir():
         return
     names = [path for path in out.rglob("*") if path.is_file()]
     if names and not any(told_by(path) for path in names):
-        raise CommandError(f"{out} holds files that are no results: name another folder for the results with --out")
+        raise CommandError(f"{out} holds files that are not results: name another folder for the results with --out")

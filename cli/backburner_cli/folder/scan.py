@@ -11,23 +11,23 @@ from typing import Final
 from backburner.ledger.keys import MAX_KEY_BYTES
 
 QUIET_S: Final = 1.0
-"""A file that was written within this may be half a file still."""
+"""A file that was written more recently than this may be incomplete."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A file; `path` is below the folder, `seen` changes whenever it is written."""
+    """A file; `path` is relative to the folder, `seen` changes whenever the file is written."""
 
     path: str
     seen: int
     is_quiet: bool
     is_again: bool = False
-    """Whether it was given out before, in another version."""
+    """Whether an earlier version of it was given out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Oddity:
-    """A name that no document can have, or what cannot be read; `path` is as the system has it."""
+    """A file that cannot be a document because of its name, or cannot be read; `path` is as the system has it."""
 
     path: str
     why: str
@@ -35,14 +35,14 @@ class Oddity:
 
 @dataclass(frozen=True, kw_only=True)
 class Walk:
-    """Goes through a folder. `prefix` is what stands before a path in its key."""
+    """Goes through a folder. `prefix` and a file's path make its key."""
 
     folder: Path
     prefix: str
     is_output: Callable[[Path], bool]
 
     def __iter__(self) -> Iterator[Document | Oddity]:
-        """Everything there is, folder by folder, each in the order of its names."""
+        """Every file, folder by folder, in the order of names."""
         folders = [self.folder]
         while folders:
             here = folders.pop()
@@ -67,11 +67,11 @@ class Walk:
     def _one(self, path: Path) -> Document | Oddity | None:
         name = self._below(path)
         try:
-            told = path.stat()
+            found = path.stat()
         except OSError as error:
             return Oddity(path=name, why=f"it cannot be read: {error.strerror}")
-        if not stat.S_ISREG(told.st_mode):
-            is_linked = path.is_symlink() and stat.S_ISDIR(told.st_mode)
+        if not stat.S_ISREG(found.st_mode):
+            is_linked = path.is_symlink() and stat.S_ISDIR(found.st_mode)
             return Oddity(path=name, why="a link to a folder is not followed: name that folder") if is_linked else None
         try:
             key = (self.prefix + name).encode()
@@ -79,8 +79,8 @@ class Walk:
             return Oddity(path=name, why="its name is not UTF-8, so no record can name it: rename it")
         if len(key) > MAX_KEY_BYTES:
             return Oddity(path=name, why=f"its path has more than {MAX_KEY_BYTES - len(self.prefix)} bytes: shorten it")
-        seen = hash((told.st_size, told.st_ino, told.st_mtime_ns))
-        is_quiet = time.time() - told.st_ctime >= QUIET_S
+        seen = hash((found.st_size, found.st_ino, found.st_mtime_ns))
+        is_quiet = time.time() - found.st_ctime >= QUIET_S
         return Document(path=name, seen=seen, is_quiet=is_quiet)
 
     def _below(self, path: Path) -> str:

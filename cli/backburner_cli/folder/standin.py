@@ -1,4 +1,4 @@
-"""A stand-in that outlives its process: what it started stands in a file that several of them may share."""
+"""A stand-in that survives its process: it keeps its generations in a file, which several processes may share."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS generations (
 
 
 class KeptStandIn(StandIn):
-    """Knows its generations again after a death, and those of others on the same file. Any model will do."""
+    """Knows the generations of every process that used the same file. Accepts any model."""
 
     def __init__(self, path: Path, *, timing: Timing) -> None:
         """Open the file. Raises `sqlite3.Error`."""
@@ -45,13 +45,13 @@ class KeptStandIn(StandIn):
         self._file.close()
 
     def create(self, body: dict[str, Any]) -> Reply:
-        """Start a generation; a model that only a real provider has is taken for the one that behaves."""
+        """Start a generation; a model unknown to the stand-in is replaced by its well-behaved one."""
         model = body.get("model")
         is_known = isinstance(model, str) and of_model(model) is not None
         return super().create(body if is_known else body | {"model": MODEL})
 
     def delete(self, response_id: str) -> Reply:
-        """Forget a generation, but for the fact that it was started."""
+        """Forget a generation, except that it was started."""
         reply = super().delete(response_id)
         self._asked("UPDATE generations SET body = NULL WHERE id = ?", response_id)
         with self._lock:
@@ -74,7 +74,7 @@ class KeptStandIn(StandIn):
         return super()._find(response_id)
 
     def _kept(self, response_id: str) -> Generation | None:
-        """A generation as the file has it: composed anew, which gives the same text."""
+        """A generation from the file, composed again, which gives the same text."""
         found = self._asked("SELECT behaviour, created_s, body FROM generations WHERE id = ?", response_id)
         if not found or found[0][2] is None:
             return None

@@ -1,4 +1,4 @@
-"""What a run has come to so far, for whoever shows it."""
+"""The counts of a run so far, for its progress and summary."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from backburner.ledger.journal import Line
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a document is not done; `record` is where that stands, None where nothing could be written."""
+    """Why a document failed; `record` is its error record, or None if none could be written."""
 
     why: str
     record: str | None = None
@@ -16,15 +16,15 @@ class Failure:
 
 @dataclass(kw_only=True)
 class Tally:
-    """Counts of documents as they stand now; tokens and cost are those of this process."""
+    """Counts of documents now; tokens and cost are those of this process."""
 
     found: int = 0
     is_whole: bool = False
-    """Whether `found` is all there is."""
+    """Whether every document has been found."""
     done_before: int = 0
     done: int = 0
     failures: dict[str, Failure] = field(default_factory=dict)
-    """By path, those of earlier runs too."""
+    """Failed documents by path, including those of earlier runs."""
     running: int = 0
     waiting: int = 0
     waits_for: str = ""
@@ -49,7 +49,7 @@ class Tally:
             self.done_before -= 1
 
     def add(self, line: Line) -> None:
-        """Count what a run that ended has used."""
+        """Count what a finished run has used."""
         self.input_tokens += line.usage.input_tokens
         self.output_tokens += line.usage.output_tokens
         self.suspected_orphans += line.suspected_orphans

@@ -1,1 +1,1 @@
-"""Backburner on this machine: the local clouds with their provider, `up` and the demo. Removes what it has started."""
+"""Backburner on this machine: the local clouds and their provider, `up` and the demo. Removes whatever it starts."""

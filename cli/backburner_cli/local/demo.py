@@ -1,6 +1,6 @@
 """The demo: documents from upload to result on a local cloud, with the real template, real handlers and real HTTP.
 
-What it prints depends on the documents alone, in their order: two runs differ in nothing but their times.
+What it prints depends only on the documents and their order: two runs differ only in their times.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Sample:
     key: str
     file: str
     planned: str
-    """What goes wrong with it on purpose."""
+    """What goes wrong with it on purpose, if anything."""
 
 
 SAMPLES = (
@@ -59,7 +59,7 @@ SAMPLES = (
     Sample(key="inbox/sumary/bakery lease.md", file="bakery lease.md", planned="there is no recipe “sumary”"),
 )
 RECIPES = ("summary", "minutes", "letters")
-"""With the stand-in they name a price and models that misbehave; with a real provider each is the shipped summary."""
+"""With the stand-in they name a price and models that misbehave; with a real provider each is the shipped `summary`."""
 
 
 def show(out: Console, environment: Mapping[str, str]) -> None:
@@ -78,22 +78,22 @@ def show(out: Console, environment: Mapping[str, str]) -> None:
 
 @dataclass
 class _Checker:
-    """The checker, invoked beside what the demo shows, so that each document is told of when it ends."""
+    """Invokes the checker in a thread, so that the demo can report each document as it ends."""
 
     cloud: LocalCloud
     running: threading.Thread | None = None
     failure: Exception | None = None
 
     def tick(self) -> None:
-        """Start a tick unless one is running. Raises what an earlier one raised."""
+        """Start a tick unless one is running. Raises the error of an earlier one."""
         if self.failure is not None:
             raise self.failure
         if self.running is None or not self.running.is_alive():
-            self.running = threading.Thread(target=self._invoke, daemon=True)  # Ctrl-C waits for no tick
+            self.running = threading.Thread(target=self._invoke, daemon=True)  # Ctrl-C does not wait for a tick
             self.running.start()
 
     def wait(self) -> None:
-        """Wait until the tick that is running has ended."""
+        """Wait until the running tick has ended."""
         if self.running is not None:
             self.running.join()
 
@@ -143,16 +143,16 @@ class _Demo:
             self._wait(upload, needs_a_tick=under_way is not None and under_way.state is State.WAITING)
 
     def _follow_to_the_end(self, upload: Upload) -> RunRecord | ErrorRecord:
-        told: set[str] = set()
+        reported: set[str] = set()
         while (record := self.watcher.ended(upload)) is None:
             if under_way := self._open_record(upload):
                 is_between = under_way.state is State.WAITING
-                self._tell_mishaps(upload, under_way.responses[: None if is_between else -1], told)
+                self._report_mishaps(upload, under_way.responses[: None if is_between else -1], reported)
             self._wait(upload, needs_a_tick=True)
-        self._tell_mishaps(upload, record.responses[:-1], told)
+        self._report_mishaps(upload, record.responses[:-1], reported)
         if isinstance(record, RunRecord):
             self._say(upload, "done", "green")
-        elif record.responses:  # otherwise it has been told already
+        elif record.responses:  # otherwise this was reported before
             self._say(upload, f"failed: {record.reason}", "red")
         return record
 
@@ -166,11 +166,11 @@ class _Demo:
     def _open_record(self, upload: Upload) -> OpenRecord | None:
         return next((one for one in self.watcher.open_records() if one.source.key == upload.key), None)
 
-    def _tell_mishaps(self, upload: Upload, ended: Sequence[Response], told: set[str]) -> None:
-        """Tell of generations that were not the last one, each once."""
+    def _report_mishaps(self, upload: Upload, ended: Sequence[Response], reported: set[str]) -> None:
+        """Report each generation that had to be repeated once."""
         for response in ended:
-            if response.id not in told:
-                told.add(response.id)
+            if response.id not in reported:
+                reported.add(response.id)
                 self._say(upload, _mishap(response), "yellow")
 
     def _say(self, upload: Upload, text: str, colour: str = "default") -> None:
@@ -179,7 +179,7 @@ class _Demo:
 
 
 def _mishap(response: Response) -> str:
-    """What a generation ended as that was not the last one."""
+    """How a generation ended that had to be repeated."""
     match response.status:
         case "incomplete":
             return "answer cut off, retrying, limit doubled"
@@ -211,7 +211,7 @@ def _upload_recipes(cloud: LocalCloud, *, is_stand_in: bool) -> None:
 
 
 def _account(out: Console, ended: Sequence[RunRecord | ErrorRecord], *, is_stand_in: bool) -> None:
-    """One line for each document: how it ended, generations, tokens, cost."""
+    """Print a line for each document: how it ended, generations, tokens, cost."""
     _heading(out, "What it took", "Every document has a record with these figures.")
     out.print(f"[dim]  {'':<31}{'':<8}{'attempts':>8}{'tokens in':>11}{'out':>7}{'cost':>12}[/]")
     for record in ended:
@@ -230,11 +230,11 @@ def _account(out: Console, ended: Sequence[RunRecord | ErrorRecord], *, is_stand
     if is_stand_in:
         out.print("[dim]  Cost at the recipes' price: 0.40 per million tokens in, 1.60 out.[/]")
     else:
-        out.print("[dim]  A recipe that names a price gives its documents a cost: docs/recipes.md.[/]")
+        out.print("[dim]  Name a price in the recipe to see what its documents cost: docs/recipes.md.[/]")
 
 
 def _show_result(out: Console, watcher: Watcher, ended: Sequence[RunRecord | ErrorRecord]) -> None:
-    """Where everything is in the bucket, and the text of the first result."""
+    """Print where everything is in the bucket, and the text of the first result."""
     _heading(out, "Where it is", "In the bucket, beside the uploads.")
     shown = next((record for record in ended if isinstance(record, RunRecord)), None)
     for record in ended:
@@ -251,7 +251,7 @@ def _show_result(out: Console, watcher: Watcher, ended: Sequence[RunRecord | Err
 
 
 def _wrapped(out: Console, text: str, indent: str) -> str:
-    """A text's lines, indented and no wider than the terminal."""
+    """A text, indented and wrapped to the terminal's width."""
     width = min(out.width, MAX_WIDTH)
     lines = (textwrap.wrap(line, width, initial_indent=indent, subsequent_indent=indent) for line in text.splitlines())
     return "\n".join("\n".join(wrapped) for wrapped in lines)

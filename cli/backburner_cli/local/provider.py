@@ -1,4 +1,4 @@
-"""Which provider the local cloud uses: a real one that the environment names, or the stand-in."""
+"""Chooses the local cloud's provider: a real one that the environment names, or the stand-in."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from backburner_cli.errors import CommandError
 from backburner_cli.standin import StandIn, Timing, serve
 
 REAL = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "BACKBURNER_MODEL")
-"""A real provider takes the stand-in's place when all of these are set."""
+"""If all of these are set, a real provider is used instead of the stand-in."""
 ELSEWHERE = {
     "BACKBURNER_BUCKET": "local",
     "BACKBURNER_PENDING_QUEUE_URL": "http://local/pending",
@@ -19,12 +19,12 @@ ELSEWHERE = {
     "BACKBURNER_DEAD_QUEUE_URL": "http://local/dead",
     "BACKBURNER_API_KEY_SECRET": "",
 }
-"""What the local cloud will set itself."""
+"""The settings that the local cloud makes itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenProvider:
-    """Where generations go. `parameters` are those of the template that only this provider needs."""
+    """The provider in use. `parameters` are the template's parameters that only this provider needs."""
 
     base_url: str
     api_key: str = field(repr=False)
@@ -35,14 +35,17 @@ class ChosenProvider:
 
 
 class ProviderError(CommandError):
-    """The environment names half a provider."""
+    """The environment's settings for the provider are incomplete or wrong."""
 
 
 @contextlib.contextmanager
 def chosen_provider(
     environment: Mapping[str, str], rules: Literal["openai", "yandex"] = "openai"
 ) -> Iterator[ChosenProvider]:
-    """The environment's provider, or a stand-in that keeps these rules while the block runs. Raises `ProviderError`."""
+    """The environment's provider, or a stand-in that follows `rules` and runs until the block ends.
+
+    Raises `ProviderError`.
+    """
     given = [name for name in REAL if environment.get(name)]
     if not given:
         with serve(StandIn(profile=rules, timing=Timing(), remembers=False)) as running:

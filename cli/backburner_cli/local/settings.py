@@ -1,4 +1,4 @@
-"""The settings of this environment that a local cloud passes on to its functions, and names that nobody reads."""
+"""The settings that a local cloud passes on to its functions, and those that have no effect."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -9,18 +9,18 @@ from backburner.provider.profiles import Provider
 from backburner_cli.local.provider import ELSEWHERE, REAL, ProviderError
 
 _OURS = "BACKBURNER_"
-_OF_THE_PROVIDER = frozenset(
+_PROVIDER_SETTINGS = frozenset(
     {
         "BACKBURNER_API_KEY_SECRET", "BACKBURNER_MODEL", "BACKBURNER_PROVIDER", "OPENAI_API_KEY", "OPENAI_BASE_URL",
         "OPENAI_ORG_ID", "OPENAI_PROJECT_ID",
     }
 )  # fmt: skip
-"""Chosen together, in `provider.py`."""
+"""Handled together, in `provider.py`."""
 
 
 def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the functions get as it stands here. Raises `ProviderError` with everything that cannot work."""
-    own = ELSEWHERE.keys() | _OF_THE_PROVIDER
+    """The settings that the functions get from this environment. Raises `ProviderError` with all that cannot work."""
+    own = ELSEWHERE.keys() | _PROVIDER_SETTINGS
     found = {name: environment[name] for name in sorted(settings.names() - own) if environment.get(name, "").strip()}
     stand_in = {"BACKBURNER_PROVIDER": Provider.GENERIC, "BACKBURNER_MODEL": "m", "OPENAI_BASE_URL": "http://local/v1"}
     try:
@@ -31,7 +31,7 @@ def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def unread(environment: Mapping[str, str]) -> list[str]:
-    """What to say about names that look like settings, and that nobody reads."""
+    """Warnings about variables that look like settings but are not."""
     known = settings.names()
     said = []
     for name in sorted(name for name in environment if name.startswith(_OURS) and name not in known):
@@ -44,10 +44,10 @@ def unread(environment: Mapping[str, str]) -> list[str]:
 
 
 def set_aside(environment: Mapping[str, str]) -> list[str]:
-    """What to say about settings that the local cloud chooses itself."""
+    """Warnings about settings that the local cloud makes itself."""
     given = sorted(name for name in ELSEWHERE if environment.get(name, "").strip())
     said = [f"{', '.join(given)}: ignored, because the local cloud sets its own"] if given else []
     if not any(environment.get(name) for name in REAL):
-        given = sorted(name for name in _OF_THE_PROVIDER - ELSEWHERE.keys() if environment.get(name, "").strip())
+        given = sorted(name for name in _PROVIDER_SETTINGS - ELSEWHERE.keys() if environment.get(name, "").strip())
         said += [f"{', '.join(given)}: ignored, because the provider is the local stand-in"] if given else []
     return said

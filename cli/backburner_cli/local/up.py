@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-_OF_OTHER_CLOUDS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_SESSION_TOKEN", "AWS_PROFILE")
-"""What wins over the variables that are printed, if a shell still has it from elsewhere."""
+_OVERRIDING = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_SESSION_TOKEN", "AWS_PROFILE")
+"""Variables that would override the printed ones if a shell still has them."""
 
 
 def stay(out: Console, environment: Mapping[str, str]) -> None:
@@ -34,7 +34,7 @@ def stay(out: Console, environment: Mapping[str, str]) -> None:
 
 
 def stay_on_yandex(out: Console, environment: Mapping[str, str]) -> None:
-    """The same on the local Yandex Cloud."""
+    """Like `stay`, on the local Yandex Cloud."""
     with (
         chosen_provider(environment, "yandex") as provider,
         yandex_cloud(
@@ -50,7 +50,7 @@ def stay_on_yandex(out: Console, environment: Mapping[str, str]) -> None:
 def _wait(
     out: Console, own: Mapping[str, str], kind: str, reached_by: Mapping[str, str], provider: ChosenProvider
 ) -> None:
-    """Say how to use it, and let commands find it until Ctrl-C."""
+    """Say how to use the cloud, and let commands find it until Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # backburner down asks for what Ctrl-C does
     with announced(own, kind, reached_by):
         out.print("\n[bold]Ready.[/] In another terminal:\n")
@@ -61,7 +61,7 @@ def _wait(
         out.print("The commands find it by themselves. Other programs, such as the AWS CLI, need:\n")
         for name, value in reached_by.items():
             out.print(f"  export {name}={shlex.quote(value)}", markup=False)
-        if left_over := [name for name in _OF_OTHER_CLOUDS if name not in reached_by]:
+        if left_over := [name for name in _OVERRIDING if name not in reached_by]:
             out.print(f"  unset {' '.join(left_over)}", markup=False)
         out.print("\nEvery upload below inbox/ starts a job. The timer collects results once a minute.")
         if provider.stand_in is not None:
@@ -73,9 +73,9 @@ def _wait(
 
 
 def _settings(out: Console, environment: Mapping[str, str]) -> dict[str, str]:
-    """Those that the functions get; what they do not get is said."""
-    for said in [*unread(environment), *set_aside(environment)]:
-        out.print(said, markup=False, style="yellow")
+    """The settings that the functions get. Prints them, and warnings about those they do not get."""
+    for warning in [*unread(environment), *set_aside(environment)]:
+        out.print(warning, markup=False, style="yellow")
     found = passed_on(environment)
     if found:
         out.print("Settings of this environment: " + ", ".join(f"{name}={value}" for name, value in found.items()))
@@ -83,7 +83,7 @@ def _settings(out: Console, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _upload_recipes(s3: S3Client, bucket: str) -> None:
-    """Those that ship."""
+    """Upload the shipped recipes."""
     for recipe in sorted((CHECKOUT / "recipes").glob("*.md")):
         s3.put_object(Bucket=bucket, Key=f"{RECIPES}{recipe.name}", Body=recipe.read_bytes())
 
@@ -92,7 +92,7 @@ def _upload_recipes(s3: S3Client, bucket: str) -> None:
 def running(
     out: Console, environment: Mapping[str, str], progress: Callable[[str], None]
 ) -> Iterator[tuple[LocalCloud, ChosenProvider]]:
-    """The local cloud with its provider and the shipped recipes in its bucket."""
+    """The local AWS with its provider, and the shipped recipes in its bucket."""
     with (
         chosen_provider(environment) as provider,
         local_cloud(

@@ -1,1 +1,1 @@
-"""Recipes tried on documents by the engine of `backburner run`, in a folder that goes away afterwards."""
+"""Tries recipes on documents with the engine of `backburner run`, in a temporary folder."""

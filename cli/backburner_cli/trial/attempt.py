@@ -1,4 +1,4 @@
-"""The command `recipes try`: one document, directly at the provider."""
+"""The command `recipes try`: processes one document on this machine."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from backburner_cli.trial.trials import Tried, trials
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """Which recipe, on which file."""
+    """The recipe to try, and the file to try it on."""
 
     recipe: str
     file: Path
@@ -23,7 +23,7 @@ class Attempt:
 
 
 def attempt(environment: Mapping[str, str], wanted: Attempt, *, as_json: bool) -> bool:
-    """Try it, show what came of it, and say whether there is a result. Raises `CommandError`."""
+    """Try it, show the outcome, and return whether there is a result. Raises `CommandError`."""
     if not wanted.file.is_file():
         raise CommandError(f"there is no file {wanted.file}: name one document")
     with (
@@ -41,7 +41,7 @@ def attempt(environment: Mapping[str, str], wanted: Attempt, *, as_json: bool) -
 
 @contextmanager
 def recipe_file(environment: Mapping[str, str], named: str) -> Iterator[str]:
-    """What the engine takes for a recipe: a file, or the name of one that ships; the deployment's own come first."""
+    """A file or name of a recipe for the engine; the deployment's recipe of that name, if it has one, comes first."""
     source = None if is_file(named) or not environment.get(EXPORTED) else deployed_source(environment, named)
     if source is None:
         yield named

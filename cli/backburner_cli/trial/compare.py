@@ -28,7 +28,7 @@ _MAX_PIECES: Final = 6000
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Which recipes, on which documents; without any, those of the first recipe in the deployment's inbox."""
+    """The two recipes, and the documents; without any, those of the recipe `old` in the deployment's inbox."""
 
     old: str
     new: str
@@ -41,7 +41,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """One document, by both."""
+    """One document, processed with both recipes."""
 
     name: str
     old: Tried
@@ -54,12 +54,12 @@ class Pair:
 
     @property
     def marked(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Both texts in pieces, each with what it is: "same", "gone" in the old one, "new" in the new one."""
+        """Both texts in pieces, each marked as "same", "gone" (in the old one) or "new" (in the new one)."""
         return marked(self.old.text, self.new.text)
 
 
 def compare(environment: Mapping[str, str], wanted: Comparison, *, as_json: bool) -> bool:
-    """Run both, write the page, and say whether every document has both results. Raises `CommandError`."""
+    """Run both, write the page, and return whether every document has both results. Raises `CommandError`."""
     if wanted.to.suffix.lower() != ".html":
         raise CommandError(f"{wanted.to}: name a file that ends in .html")
     documents = _documents(environment, wanted)
@@ -85,7 +85,7 @@ def compare(environment: Mapping[str, str], wanted: Comparison, *, as_json: bool
 
 
 def summary(wanted: Comparison, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Both sides in figures; a cost is unknown where one result of that side has none."""
+    """Figures for both recipes; a cost is None if any of its results has none."""
     sides = {"old": [each.old for each in pairs], "new": [each.new for each in pairs]}
     told: dict[str, Any] = {"compared": len(pairs), "same": sum(each.is_same for each in pairs)}
     for side, tried in sides.items():
@@ -104,7 +104,7 @@ def summary(wanted: Comparison, pairs: Sequence[Pair]) -> dict[str, Any]:
 
 
 def marked(old: str, new: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Both texts in pieces, each with what it is."""
+    """Both texts in pieces, each marked as in `Pair.marked`."""
     befores, afters = _PIECES.findall(old), _PIECES.findall(new)
     if len(befores) + len(afters) > _MAX_PIECES:
         befores, afters = old.splitlines(keepends=True), new.splitlines(keepends=True)

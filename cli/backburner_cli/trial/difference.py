@@ -1,11 +1,11 @@
-"""Two texts beside each other: what they have in common and what not."""
+"""The difference between two texts."""
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 
 def pieces(old: Sequence[str], new: Sequence[str]) -> list[tuple[str, str]]:
-    """Two lists of words, in order, as pieces that are the "same" in both, "gone" or "new"."""
+    """Two lists of words merged into pieces, in order, each marked as "same", "gone" or "new"."""
     found = list[tuple[str, str]]()
     for what, first, last, begin, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if what == "equal":

@@ -1,4 +1,4 @@
-"""The commands `recipes list` and `recipes check`: which recipes there are, and whether they can be used."""
+"""The commands `recipes list` and `recipes check`."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ SHIPPED, DEPLOYED, BUILT_IN, FILE = "shipped", "deployed", "built in", "file"
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A recipe: where it is, and what is wrong with it if it cannot be used."""
+    """A recipe: where it was found, and why it cannot be used, if so."""
 
     name: str
     where: str
@@ -32,7 +32,7 @@ class Found:
     problem: str = ""
 
     def plain(self) -> dict[str, Any]:
-        """As JSON tells it."""
+        """The recipe as JSON."""
         made = self.recipe
         return {
             "name": self.name,
@@ -54,7 +54,7 @@ def found(name: str, where: str, source: bytes | None) -> Found:
 
 
 def everything(environment: Mapping[str, str]) -> list[Found]:
-    """Those of the deployment, if there is one, and those that ship."""
+    """All recipes: those of the deployment, if there is one, and those that ship."""
     mine = read(environment, _deployed) if environment.get(EXPORTED) else {}
     listed = [found(name, DEPLOYED, source) for name, source in sorted(mine.items())]
     if DEFAULT_RECIPE not in mine:
@@ -63,7 +63,7 @@ def everything(environment: Mapping[str, str]) -> list[Found]:
 
 
 def deployed_source(environment: Mapping[str, str], name: str) -> bytes | None:
-    """The bytes of a recipe of the deployment; None where it has none of that name."""
+    """The bytes of a deployment's recipe, or None if it has none of that name."""
     return read(environment, lambda records: records.current_jobs.recipe(name))
 
 
@@ -84,14 +84,14 @@ def show_list(environment: Mapping[str, str], *, as_json: bool) -> None:
 
 
 def check(environment: Mapping[str, str], named: tuple[str, ...], *, as_json: bool) -> bool:
-    """Say of each recipe whether it can be used; all that there are where none is named."""
+    """Print whether each recipe can be used, and return whether all can. Without names, check every recipe."""
     checked = list(_named(environment, named)) if named else everything(environment)
     if as_json:
         print_json([each.plain() for each in checked])
     else:
         for each in checked:
-            told = f"cannot be used: {each.problem}" if each.problem else "good"
-            out.print(f"{each.name} ({each.where}): {told}", markup=False)
+            finding = f"cannot be used: {each.problem}" if each.problem else "good"
+            out.print(f"{each.name} ({each.where}): {finding}", markup=False)
     return not any(each.problem for each in checked)
 
 
@@ -109,7 +109,7 @@ def _named(environment: Mapping[str, str], named: tuple[str, ...]) -> Iterator[F
 
 
 def is_file(name: str) -> bool:
-    """Whether a recipe is named by its file."""
+    """Whether this names a file rather than a recipe."""
     return name.endswith(".md") or "/" in name
 
 

@@ -1,4 +1,4 @@
-"""One recipe on some documents, by the same engine that runs folders: parts, limits, retries and checks are its own."""
+"""Runs one recipe on some documents with the engine that runs folders: the same parts, limits, retries and checks."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,12}")
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """What a recipe made of one document; `text` is empty where it failed, and `message` says why."""
+    """The outcome of a recipe on one document; if it failed, `text` is empty and `message` says why."""
 
     name: str
     recipe: str
@@ -42,13 +42,13 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True)
 class Trials:
-    """A folder with documents, in which recipes run. `documents` has each file's name there, by its own name."""
+    """A folder with documents in which recipes run. `documents` maps each document's name to its file name there."""
 
     root: Path
     documents: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, environment: Mapping[str, str], recipe: Path | str, *, stand_in: bool, into: str) -> list[Tried]:
-        """Run one recipe over all documents. Raises `CommandError` where it was not begun or did not end."""
+        """Run one recipe on all documents. Raises `CommandError` if it could not start or finish."""
         out = self.root / into
         wanted = Wanted(folder=self.root / "documents", recipe=str(recipe), out=out, stand_in=stand_in, watch=False)
         own = {name: value for name, value in environment.items() if name != FOLDER_STATE}
@@ -62,7 +62,7 @@ class Trials:
 
 @contextmanager
 def trials(documents: Mapping[str, Path | bytes]) -> Iterator[Trials]:
-    """A folder with these documents, by their names, which is gone afterwards. Raises `CommandError`."""
+    """A temporary folder with these documents. Raises `CommandError`."""
     with tempfile.TemporaryDirectory(prefix="backburner-trial-") as made:
         folder = Path(made) / "documents"
         folder.mkdir()
@@ -73,7 +73,7 @@ def trials(documents: Mapping[str, Path | bytes]) -> Iterator[Trials]:
             try:
                 _place(folder / files[name], body)
             except OSError as error:
-                raise CommandError(f"{name} cannot be read: {error.strerror}; check its name and rights") from error
+                raise CommandError(f"{name} cannot be read: {error.strerror}; check name and permissions") from error
         yield Trials(root=Path(made), documents=files)
 
 
@@ -89,14 +89,15 @@ def _tried(out: Path, name: str, file: str) -> Tried:
     if done.exists():
         record = decode(done.read_bytes(), RunRecord)
         result = out / record.result_key.split("/", 2)[2]
-        return _told(name, record, text=result.read_text(encoding="utf-8", errors="replace"))
+        return _outcome(name, record, text=result.read_text(encoding="utf-8", errors="replace"))
     if failed.exists():
         error = decode(failed.read_bytes(), ErrorRecord)
-        return _told(name, error, reason=str(error.reason), message=error.message)
-    return Tried(name=name, recipe="", model="", reason="not taken", message="it could not be read: see its rights")
+        return _outcome(name, error, reason=str(error.reason), message=error.message)
+    why = "it could not be read: check its permissions"
+    return Tried(name=name, recipe="", model="", reason="not taken", message=why)
 
 
-def _told(name: str, record: RunRecord | ErrorRecord, text: str = "", reason: str = "", message: str = "") -> Tried:
+def _outcome(name: str, record: RunRecord | ErrorRecord, text: str = "", reason: str = "", message: str = "") -> Tried:
     took = record.finished_at - record.submitted_at if record.finished_at and record.submitted_at else None
     models = [response.model for response in record.responses if response.model]
     return Tried(

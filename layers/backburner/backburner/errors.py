@@ -1,20 +1,20 @@
-"""Every error the core raises, split by what its receiver must do.
+"""Every error the core raises, split by what its caller must do.
 
 BackburnerError
 ├── RefusedError          refuse: nothing was begun, the caller's input is wrong
 │   ├── ConfigError       settings missing or contradictory, all problems in one message
-│   ├── UnknownEventError an event of a shape that is not known
-│   └── MessageError      a queue message that cannot be understood
-├── JobError              this job fails for good, for a reason of the contract
+│   ├── UnknownEventError an event of an unknown shape
+│   └── MessageError      a queue message that is not one of ours
+├── JobError              this job fails for good, for one of the reasons below
 └── RetryLaterError       the store or a queue refused: leave the message, try again
-    └── UnreadableError   one object cannot be read, and will not be until a person looks at it
+    └── UnreadableError   one object cannot be read until a person looks at it
 """
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a job failed for good, as it stands in error records (DESIGN section 6)."""
+    """Why a job failed for good, as written in error records (DESIGN section 6)."""
 
     UNKNOWN_RECIPE = "unknown_recipe"
     INVALID_RECIPE = "invalid_recipe"
@@ -39,7 +39,7 @@ class Reason(StrEnum):
 
 
 class BackburnerError(Exception):
-    """The root of all of them."""
+    """The root of all errors here."""
 
 
 class RefusedError(BackburnerError):
@@ -47,11 +47,11 @@ class RefusedError(BackburnerError):
 
 
 class ConfigError(RefusedError):
-    """The settings cannot work. Its text lists every problem; no secret is ever in it."""
+    """The settings cannot work. The text lists every problem, and never contains a secret."""
 
 
 class UnknownEventError(RefusedError):
-    """An event of an unknown shape. Its text names the shapes that are understood."""
+    """An event of an unknown shape. The text names the known shapes."""
 
 
 class MessageError(RefusedError):
@@ -67,11 +67,11 @@ class JobError(BackburnerError):
 
 
 class RetryLaterError(BackburnerError):
-    """The bucket, a queue or a secret store refused or did not answer; nothing is decided by it."""
+    """The bucket, a queue or a secret store refused or did not answer; this says nothing about the job."""
 
 
 class UnreadableError(RetryLaterError):
-    """One object, `key`, is damaged or may not be read: others are not concerned, and a person must look at it."""
+    """One object, `key`, is damaged or not readable for us: a person must look at it. Other objects are unaffected."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""From a cloud's event to uploads. Four shapes are understood; what is no upload is set aside with a word why."""
+"""Reads uploads from a cloud's event. Knows the shapes in `SHAPES`; says why a record is not an upload."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _YANDEX_TIMER = "yandex.cloud.events.serverless.triggers.TimerMessage"
 
 @dataclass(frozen=True)
 class Upload:
-    """An object that was created or replaced; `key` raw, as the bucket knows it."""
+    """An object that was created or replaced; `key` is raw, not URL-encoded."""
 
     bucket: str
     key: str
@@ -26,14 +26,14 @@ class Upload:
 
 @dataclass(frozen=True)
 class Ignored:
-    """A record that asks for nothing."""
+    """A record that needs no action."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class Broken:
-    """A record of a known kind that lacks what it must have."""
+    """A record of a known kind without a field that it must have."""
 
     why: str
 
@@ -63,7 +63,7 @@ def require_timer(event: object) -> None:
 
 
 def is_timer(event: object) -> bool:
-    """Whether a timer of either cloud sent it."""
+    """Whether it is an event from a timer of either cloud."""
     match event:
         case {"source": "aws.scheduler" | "aws.events"} | {"detail-type": "Scheduled Event"}:
             return True
@@ -74,7 +74,7 @@ def is_timer(event: object) -> bool:
 
 
 def _is_foreign(record: object) -> bool:
-    """Whether a service that is no store sent it; stores are `aws:s3`, `minio:s3`, `ceph:s3`."""
+    """Whether a service other than an object store sent it; stores are `aws:s3`, `minio:s3`, `ceph:s3`."""
     match record:
         case {"eventSource": str(source)} | {"EventSource": str(source)}:
             return not source.endswith(":s3")
@@ -133,4 +133,4 @@ def _upload(bucket: str, key: object, *, encoded: bool = False) -> Record:
 
 def _unknown(wanted: str, event: object) -> UnknownEventError:
     seen = f"keys {sorted(map(str, event))}" if isinstance(event, Mapping) else type(event).__name__
-    return UnknownEventError(f"expected {wanted}, got an event with {seen}; understood are {SHAPES}")
+    return UnknownEventError(f"expected {wanted}, got an event with {seen}; known shapes are {SHAPES}")

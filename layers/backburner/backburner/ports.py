@@ -1,4 +1,4 @@
-"""What the core needs from the outside world, each port named for the need."""
+"""The ports: what the core needs from the outside world."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from backburner.documents.plain_text import Extracted, Span
 from backburner.provider.answers import Answer
 
 ABSENT: Final = "*"
-"""The ETag to match where nothing may stand yet (`If-None-Match: *`)."""
+"""The `match` of a put that succeeds only if there is no such object yet (`If-None-Match: *`)."""
 
 
 class ConflictError(Exception):
-    """A conditional put met something other than the ETag it named (412, 409, or 404 on `If-Match`)."""
+    """The object does not have the ETag that a conditional call named (412, 409, or 404 on `If-Match`)."""
 
 
 class TooLargeError(Exception):
-    """An object has more bytes than the reader allowed. The argument is its size in bytes."""
+    """An object is larger than the limit of a read; `size_bytes` is its size."""
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__(f"{size_bytes} bytes")
@@ -27,7 +27,7 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """An object as one read saw it: ETag without quotes, both times by the store's own clock."""
+    """An object as a read returned it: ETag without quotes, both times by the store's own clock."""
 
     etag: str
     size_bytes: int
@@ -38,76 +38,76 @@ class Stored:
 
     @property
     def age_s(self) -> float:
-        """Seconds since it was last written, by the store's clock alone: ours never enters."""
+        """Seconds since it was last written, by the store's clock only."""
         return (self.read_at - self.last_modified).total_seconds()
 
 
 class Bucket(Protocol):
-    """The one bucket. Keys are raw; strongly consistent reads and conditional puts are required."""
+    """The one bucket. Keys are raw; reads must be strongly consistent, and puts conditional."""
 
     async def get(self, key: str, limit_bytes: int | None = None) -> Stored | None:
-        """Read an object whole, or None where there is none. Raises `TooLargeError` without reading its bytes."""
+        """Read a whole object, or None if there is none. Raises `TooLargeError` without reading its bytes."""
 
     async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
-        """Bytes [first, last) of an object, None where there is none. Raises `ConflictError` if its ETag is another."""
+        """Bytes [first, last) of an object, or None if there is none. Raises `ConflictError` if its ETag differs."""
 
     async def head(self, key: str) -> Stored | None:
-        """Read all but the body."""
+        """Read everything but the body."""
 
     async def put(
         self, key: str, body: bytes | Path, *, match: str, content_type: str, metadata: dict[str, str] | None = None
     ) -> str:
-        """Write if the ETag that stands there is `match` (`ABSENT`: nothing); the new ETag. Raises `ConflictError`.
+        """Write if the current ETag is `match` (`ABSENT`: no object), and return the new one. Raises `ConflictError`.
 
-        `body` may be a file, which is never read into memory whole.
+        `body` may be a file, which is never held in memory as a whole.
         """
 
     async def delete(self, key: str) -> None:
-        """Remove an object; one that is gone already is no error."""
+        """Remove an object, if it is there."""
 
     def listed(self, prefix: str, after: str = "") -> AsyncIterator[tuple[str, Stored]]:
-        """All objects below a prefix, behind a key, in the order of their keys; without their bodies."""
+        """All objects below a prefix and after a key, in the order of their keys, without bodies."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """A message in hand until its visibility runs out."""
+    """A received message, hidden from others until its visibility timeout."""
 
     body: str
     receipt: str
     receives: int
-    """How often it was received, this time included."""
+    """How often it has been received, including this time."""
     age_s: float
     """Seconds since it was sent."""
 
 
 class Queue(Protocol):
-    """A standard queue: at least once, in no order that matters."""
+    """A standard queue: delivers at least once, in any order."""
 
     async def visibility_s(self) -> int:
-        """How long a received message stays in hand."""
+        """The visibility timeout of a received message."""
 
     async def send(self, body: str, delay_s: int) -> None:
-        """Make a message that shows after `delay_s` (0 to 900)."""
+        """Send a message that becomes visible after `delay_s` (0 to 900)."""
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
-        """Take at most `most` (up to 10) messages, waiting up to `wait_s` seconds for the first."""
+        """Receive at most `most` (up to 10) messages, waiting up to `wait_s` seconds for the first."""
 
     async def postpone(self, message: Received, delay_s: int) -> None:
-        """Hide a message in hand for `delay_s` more (0 to 43,200). One that is in hand no more is no error."""
+        """Hide a received message for `delay_s` from now (0 to 43,200); does nothing if its visibility has ended."""
 
     async def delete(self, message: Received) -> None:
-        """Remove a message. One that is gone already is no error."""
+        """Remove a message, if it is there."""
 
 
 class Generator(Protocol):
-    """The provider. Every answer, also none, comes back as an `Answer`: nothing here raises."""
+    """The provider. Every outcome of a call, even no answer, is returned as an `Answer`: nothing here raises."""
 
     async def create(self, request: dict[str, Any], limit_s: float) -> Answer:
-        """Start a background generation; never repeated from here, `limit_s` bounds the whole call."""
+        """Start a background generation. Never retries; `limit_s` bounds the whole call."""
 
     async def retrieve(self, response_id: str) -> Answer:
-        """Look at a generation."""
+        """Poll a generation."""
 
     async def cancel(self, response_id: str) -> Answer:
         """Ask the provider to stop a generation."""
@@ -117,23 +117,23 @@ class Generator(Protocol):
 
 
 class Extractor(Protocol):
-    """Reads documents and cuts texts, bounded: a hostile file fails alone."""
+    """Extracts text from documents and cuts it, within bounds: a hostile file harms only its own job."""
 
     async def extract(self, body: bytes, name: str) -> Extracted:
-        """The document's text, Markdown where its format has structure, and what of it is missing. Raises `JobError`.
+        """The document's text, in Markdown if its format has structure, and notes on what is missing.
 
-        The type is decided by the bytes; the name decides only between lookalikes.
+        The bytes decide the type, the name only between lookalikes. Raises `JobError`.
         """
 
     async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
-        """Where to cut: spans in order, each at most `most_chars`, together every character once besides the overlap.
+        """Where to cut: spans in order, of at most `most_chars` each, that cover every character once but for overlaps.
 
-        No word is cut that fits a part. Raises `ValueError` unless 0 <= 2 * overlap_chars < most_chars.
+        Words that fit into a part are not cut. Raises `ValueError` unless 0 <= 2 * overlap_chars < most_chars.
         """
 
 
 class Clock(Protocol):
-    """This machine's time: for stamps that people read and for pacing, never to compare with another machine's."""
+    """This machine's time: for timestamps that people read and for pacing, never to compare with another machine's."""
 
     def now(self) -> datetime:
         """Now, in UTC."""
@@ -146,11 +146,11 @@ class Clock(Protocol):
 
 
 class Channel(Protocol):
-    """Whoever is told that something has ended. `name` is its kind, as it stands in log lines."""
+    """A receiver of notifications."""
 
     @property
     def name(self) -> str:
-        """Its kind: `sns`, `eventbridge` or `webhook`."""
+        """Its kind, for log lines: `sns`, `eventbridge` or `webhook`."""
 
     async def tell(self, notification: str, kind: str, body: bytes) -> None:
-        """Deliver a notification by its id and type, once. Raises `RetryLaterError` where it was not taken."""
+        """Deliver the body of a notification with this id and type. Raises `RetryLaterError` if it is not accepted."""

@@ -1,4 +1,4 @@
-"""The environment (DESIGN section 4), read and checked once; every problem in one message, never a secret in it."""
+"""Reads and checks the environment (DESIGN section 4) once. One error lists every problem, and never a secret."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,18 +18,18 @@ _NOTIFY = frozenset({"documents", "folders"})
 N = TypeVar("N", int, float)
 
 MAX_DELAY_S = 900
-"""The longest delay a queue can give a message (SQS and Message Queue), so the longest lease."""
+"""The longest delay of a queue message (SQS and Message Queue), and so the longest lease."""
 
 
 class KeyStore(StrEnum):
-    """Where the secret is that holds the provider's key; the template's parameter `ApiKeyStore` has the same words."""
+    """The store of the secret with the provider's key; the template's parameter `ApiKeyStore` has the same values."""
 
     SECRETS_MANAGER = "SecretsManager"
     PARAMETER_STORE = "ParameterStore"
 
 
 class QueueProtocol(StrEnum):
-    """How calls to the queues are worded: as SQS does today, or in the older form protocol."""
+    """The protocol of calls to the queues: SQS's JSON protocol, or the older query protocol."""
 
     JSON = "json"
     QUERY = "query"
@@ -37,7 +37,7 @@ class QueueProtocol(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Notify:
-    """Who is told that something has ended, and of what; nobody unless a channel is named."""
+    """Which notifications are sent, and to which channels."""
 
     documents: bool = False
     folders: bool = False
@@ -49,18 +49,18 @@ class Notify:
 
     @property
     def is_on(self) -> bool:
-        """Whether ends are noted down, to be told."""
+        """Whether any notifications are sent."""
         return self.documents or self.folders
 
     @property
     def has_channels(self) -> bool:
-        """Whether there is anybody to tell."""
+        """Whether any channel is named."""
         return bool(self.topic_arn or self.event_bus or self.webhook_url)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All settings, valid together."""
+    """All settings, checked together."""
 
     bucket: str
     pending_queue_url: str
@@ -90,14 +90,14 @@ class Settings:
 
     @property
     def profile(self) -> Profile:
-        """The provider's quirks."""
+        """The provider's profile."""
         return PROFILES[self.provider]
 
 
 def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Settings:
-    """Read the settings. Raises `ConfigError` with all that is missing or contradictory.
+    """Read the settings. Raises `ConfigError` with everything that is missing or contradictory.
 
-    Without `needs_key` the provider's key may be missing: operators' commands ask the provider nothing.
+    With `needs_key=False` the provider's key may be missing, since operators' commands do not call the provider.
     """
     reader = _Reader(environment)
     provider = reader.provider()
@@ -136,7 +136,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
 
 
 def names() -> frozenset[str]:
-    """The name of every setting that is read."""
+    """The names of all settings."""
     seen = _Seen()
     with suppress(ConfigError):
         from_env(seen)
@@ -144,7 +144,7 @@ def names() -> frozenset[str]:
 
 
 class _Seen(dict[str, str]):
-    """An environment without variables that remembers what it was asked for."""
+    """An empty environment that remembers which names were read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,7 +156,7 @@ class _Seen(dict[str, str]):
 
 
 def _is_safe(value: str) -> bool:
-    """Whether nobody on the way can read what is sent there."""
+    """Whether what is sent to this URL cannot be read on the way: https, or this machine."""
     if not _is_url(value):
         return False
     parts = urlsplit(value)
@@ -171,7 +171,7 @@ def _is_url(value: str) -> bool:
 
 
 class _Reader:
-    """Reads one value after another and remembers what is wrong with each."""
+    """Reads values one by one and collects their problems."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -181,7 +181,7 @@ class _Reader:
         return self._environment.get(name, "").strip() or None
 
     def windows(self, name: str) -> dict[str, int]:
-        """Context windows: a number for every model, or `model=number, …`."""
+        """Context windows: one number for every model, or `model=number, …`."""
         found: dict[str, int] = {}
         for item in filter(None, (item.strip() for item in (self.text(name) or "").split(","))):
             model, equals, tokens = item.rpartition("=")
@@ -194,7 +194,7 @@ class _Reader:
         return found
 
     def names(self, name: str) -> frozenset[str]:
-        """Names of parameters, separated by commas."""
+        """Comma-separated names of parameters."""
         found = frozenset(filter(None, (item.strip() for item in (self.text(name) or "").split(","))))
         if odd := sorted(item for item in found if item != "*" and not _PARAMETER.fullmatch(item)):
             self.problems.append(f"{name} has {odd[0]!r}: write names of parameters, as tools, tool_choice")
@@ -239,7 +239,7 @@ class _Reader:
         return QueueProtocol.JSON
 
     def notify(self) -> Notify:
-        """Whom to tell; of both where a channel is named and nothing else said."""
+        """The notifications and channels; both documents and folders if only a channel is named."""
         name, url = "BACKBURNER_NOTIFY", self.text("BACKBURNER_NOTIFY_WEBHOOK_URL")
         told = self.text(name)
         wanted = {item.strip() for item in (told or "").split(",") if item.strip()}

@@ -1,4 +1,4 @@
-"""The local cloud: the template that runs on AWS, deployed to MiniStack on this machine, with nothing left behind."""
+"""The local AWS: the real template, deployed to MiniStack on this machine. Leaves nothing behind."""
 
 from backburner_cli.local.aws.cloud import LocalCloud, local_cloud
 from backburner_cli.local.aws.errors import LocalCloudError

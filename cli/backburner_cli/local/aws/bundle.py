@@ -1,4 +1,4 @@
-"""What is uploaded: the functions, and the layer for the interpreter that MiniStack runs them with."""
+"""Builds the archives of the functions and of their layer, for the interpreter that MiniStack runs them with."""
 
 import hashlib
 import io
@@ -17,14 +17,14 @@ _TIMELESS = (1980, 1, 1, 0, 0, 0)
 
 
 def function_archive(folder: Path) -> bytes:
-    """A function's own code, fresh from its folder."""
+    """A function's own code."""
     return archive((path.name, path.read_bytes()) for path in sorted(folder.glob("*.py")))
 
 
 def layer_archive(package: Path, dependencies: Path) -> bytes:
-    """The package, fresh; what it imports is not copied but pointed at.
+    """The package; its dependencies are not copied but found by a `.pth` file.
 
-    MiniStack unpacks a layer for every worker it starts: 80 MB each time, where a path does as well.
+    MiniStack unpacks the layer for every worker it starts, which would be 80 MB each time.
     """
     lines = f"import sys; sys.path.insert(0, {str(dependencies)!r})\n"
     members = [("python/lib/local/site-packages/dependencies.pth", lines.encode())]
@@ -34,7 +34,7 @@ def layer_archive(package: Path, dependencies: Path) -> bytes:
 
 
 def installed_dependencies(requirements: Path, python: Path, cache: Path, progress: Callable[[str], None]) -> Path:
-    """A folder with everything of `requirements` for `python`: kept in `cache` until either changes."""
+    """A folder with the `requirements` installed for `python`; reused from `cache` until either changes."""
     version = _output(python, "-c", "import sys, sysconfig; print(sys.version, sysconfig.get_platform())")
     digest = hashlib.sha256(version.encode() + requirements.read_bytes()).hexdigest()[:16]
     target = cache / f"layer-{digest}"
@@ -49,7 +49,7 @@ def installed_dependencies(requirements: Path, python: Path, cache: Path, progre
             *("--require-hashes", "--compile-bytecode", "--python", str(python)),
             *("--target", str(unfinished), "--requirement", str(requirements)),
         )
-        os.replace(unfinished, target)  # noqa: PTH105 - atomic, and a rival that was quicker is no error
+        os.replace(unfinished, target)  # noqa: PTH105 - atomic; another process may have been quicker
     except OSError:
         if not target.is_dir():
             raise
@@ -66,7 +66,7 @@ def _output(program: Path, *arguments: str) -> str:
 
 
 def archive(members: Iterable[tuple[str, bytes]]) -> bytes:
-    """A zip that depends on names and bytes alone, so that an unchanged function is not updated."""
+    """A zip that depends only on names and contents, so that an unchanged function is not updated."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, body in members:

@@ -1,4 +1,4 @@
-"""boto3 clients of one MiniStack, made once each and closed together."""
+"""boto3 clients of one MiniStack, each made once, all closed together."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from backburner_cli.local.aws.server import REGION, Server
 
 
 class Clients:
-    """Clients that reach `server` as the account's root, whatever this machine's own AWS settings are."""
+    """Clients of `server` as the account's root, whatever this machine's own AWS settings are."""
 
     def __init__(self, server: Server, region: str = REGION) -> None:
         self.server = server
@@ -34,14 +34,14 @@ class Clients:
         return self._made[service]
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Close every client."""
         for client in self._made.values():
             client.close()
 
 
 @contextlib.contextmanager
 def clients_of(server: Server, region: str = REGION) -> Iterator[Clients]:
-    """Clients that are closed with the block."""
+    """Clients that are closed when the block ends."""
     clients = Clients(server, region)
     try:
         yield clients

@@ -1,4 +1,4 @@
-"""One call that gives a running Backburner on this machine, and takes it away again."""
+"""Runs Backburner on this machine, on a local AWS, and removes it again."""
 
 import contextlib
 import json
@@ -33,21 +33,21 @@ _KEY_SECRET = "backburner-provider-key"  # noqa: S105 - its name
 
 
 def _silent(_message: str) -> None:
-    """Tell nobody."""
+    """Report no progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalCloud:
-    """A deployed stack: what it put out, its provider, and clients that reach it as the account's root."""
+    """A deployed stack: its outputs, its provider's settings, and clients that reach it as the account's root."""
 
     clients: Clients
     outputs: Mapping[str, str]
     provider: Mapping[str, str]
-    """As its functions have it in their environment, without the key; and what else was set there."""
+    """The functions' settings of the provider, without the key, and their further variables."""
 
     @property
     def endpoint(self) -> str:
-        """The address that answers for every service."""
+        """The address of every service."""
         return self.clients.server.endpoint
 
     @property
@@ -62,12 +62,12 @@ class LocalCloud:
 
     @property
     def backlog_queue_url(self) -> str:
-        """The queue of what waits for capacity."""
+        """The queue of jobs that wait."""
         return self.outputs["BacklogQueueUrl"]
 
     @property
     def dead_queue_url(self) -> str:
-        """The queue of what was given up on."""
+        """The queue of dead letters."""
         return self.outputs["DeadQueueUrl"]
 
     @property
@@ -82,7 +82,7 @@ class LocalCloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What boto3, the AWS CLI or Backburner itself need in their environment to reach this cloud."""
+        """The environment in which boto3, the AWS CLI and Backburner itself reach this cloud."""
         server = self.clients.server
         return {
             "AWS_ACCESS_KEY_ID": server.access_key_id,
@@ -110,7 +110,7 @@ class LocalCloud:
         return self.clients.get(service)
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
-        """Run a function now, wait for it and return what it returned. Raises `LocalCloudError` if it raised."""
+        """Run a function, wait for it, and return its result. Raises `LocalCloudError` if it raised."""
         client: LambdaClient = self.client("lambda")
         answer = client.invoke(FunctionName=function, Payload=json.dumps(event).encode())
         result = json.loads(answer["Payload"].read() or b"null")
@@ -140,11 +140,11 @@ def local_cloud(
     checkout: Path = CHECKOUT,
     progress: Callable[[str], None] = _silent,
 ) -> Iterator[LocalCloud]:
-    """Deploy this checkout's template to a MiniStack of its own, and end it with the block.
+    """Deploy this checkout's template to a MiniStack of its own, which runs until the block ends.
 
-    `parameters` are further ones of the template, `settings` further variables of its functions. `state` is a folder to
-    keep everything in from one run to the next (then name a `port` as well: queues' addresses contain it); without it
-    nothing is kept. `workers` bounds the processes per function.
+    `parameters` are further parameters of the template, `settings` further variables of its functions. `state` is a
+    folder that keeps everything between runs (then name a `port` too, as the queues' addresses contain it); without it
+    nothing is kept. `workers` limits the processes per function.
     """
     python = ministack_python(checkout)
     dependencies = installed_dependencies(
@@ -171,12 +171,12 @@ def local_cloud(
 
 
 def _provider_environment(parameters: Mapping[str, str]) -> dict[str, str]:
-    """The template's parameters about the provider, under the names that its functions read them by."""
+    """The template's parameters for the provider, by the variables that the functions read."""
     return {name: parameters[parameter] for name, parameter in _PROVIDER if parameters.get(parameter)}
 
 
 def ministack_python(checkout: Path) -> Path:
-    """The interpreter of MiniStack. Raises `LocalCloudError` where it is missing, or no checkout."""
+    """MiniStack's interpreter. Raises `LocalCloudError` if it is missing, or this is not a checkout."""
     python = checkout / ".tools/ministack/bin/python"
     if not (checkout / "template.yaml").is_file():
         raise LocalCloudError(f"{checkout} has no template.yaml: the local cloud runs from a checkout of the project")
@@ -205,7 +205,7 @@ def _deploy(
 
 
 def _keep_secret(clients: Clients, api_key: str) -> None:
-    """Put the key where the template's function looks for it: it never stands in an environment variable."""
+    """Put the key into the secret store, as the template expects; functions never have it in their environment."""
     secrets = clients.get("secretsmanager")
     try:
         secrets.create_secret(Name=_KEY_SECRET, SecretString=api_key)

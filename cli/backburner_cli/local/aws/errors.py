@@ -1,4 +1,4 @@
-"""What can go wrong with the local cloud."""
+"""The error of the local cloud."""
 
 from backburner_cli.errors import CommandError
 

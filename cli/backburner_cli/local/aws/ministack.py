@@ -1,8 +1,8 @@
-"""MiniStack as the local cloud needs it: over TLS, on a socket it is handed, bounded, and gone with its parent.
+"""MiniStack as the local cloud needs it: over TLS, on an inherited socket, limited, and ended with its parent.
 
-`server.py` runs this file with MiniStack's own interpreter, which knows nothing of our packages: only what that
-environment has may be imported here. Arguments: the listening socket's file descriptor, the temporary folder that
-is removed if the parent dies, the workers that one function may have.
+`server.py` runs this file with MiniStack's own interpreter, which does not have our packages: only what is in that
+environment may be imported here. Arguments: the listening socket's file descriptor, the temporary folder to remove if
+the parent dies, the number of workers per function.
 """
 
 import os
@@ -23,11 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _UNGUARDED = ("/_ministack/health", "/_ministack/cfn-")
-"""What anybody may ask, and what CloudFormation's own answers go to: those carry a token each."""
+"""Paths that need no token of ours: the health check, and CloudFormation's callbacks, which carry their own."""
 
 
 def main() -> None:
-    """Serve until the parent asks for the end or is gone."""
+    """Serve until the parent stops it or dies."""
     descriptor, folder, workers = sys.argv[1:]
     threading.Thread(target=_end_with_parent, args=(folder,), daemon=True).start()
     _write_certificates()
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _end_with_parent(folder: str) -> None:
-    """Stdin ends when the parent does, however it died: then a process outside the group ends all that is in it."""
+    """Wait for the end of stdin, which comes when the parent dies, however it dies; then kill the whole group."""
     sys.stdin.buffer.read()
     group = os.getpgrp()
     if os.fork() == 0:
@@ -53,7 +53,7 @@ def _end_with_parent(folder: str) -> None:
 
 
 def _load_quietly() -> None:
-    """Import MiniStack under a log level that its workers, which get our environment, do not inherit."""
+    """Import MiniStack under a log level that its workers do not inherit with our environment."""
     os.environ["LOG_LEVEL"] = "WARNING"
     import ministack.app  # type: ignore[import-not-found]  # noqa: F401, PLC0415 - reads the level as it is imported
 
@@ -61,10 +61,10 @@ def _load_quietly() -> None:
 
 
 def _guard(token: str) -> None:
-    """Let in what is addressed to this machine; MiniStack's own controls only with the token as a bearer's.
+    """Serve only requests addressed to this machine, and MiniStack's own controls only with the bearer token.
 
-    A page in the operator's browser can send requests to 127.0.0.1: under a name of its own that points there, or to a
-    control that asks for no signature, as `/_ministack/reset` does.
+    A web page in the operator's browser can send requests to 127.0.0.1: by a host name of its own that resolves to it,
+    or to a control that needs no signature, such as `/_ministack/reset`.
     """
     from ministack import app as served  # noqa: PLC0415 - slow
 
@@ -82,19 +82,19 @@ def _guard(token: str) -> None:
             await answer(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-        said = b"Refused: the name of another host, or a control without the token."
-        await send({"type": "http.response.body", "body": said})
+        why = b"Refused: the name of another host, or a control without the token."
+        await send({"type": "http.response.body", "body": why})
 
     served.app = guarded
 
 
 def _bound_workers(workers: int) -> None:
-    """Let events wait for one of so many workers of their function.
+    """Let events wait for one of their function's workers.
 
-    AWS keeps an asynchronous event for hours until there is room. MiniStack starts a process per event, and what
-    its limit refuses is dropped after three quick tries: a burst of uploads would end in the dead-letter queue.
+    AWS keeps an asynchronous event for hours until there is capacity. MiniStack starts a process per event and drops
+    what exceeds its limit after three quick tries: a burst of uploads would end in the dead-letter queue.
     """
-    from ministack.services import lambda_svc  # type: ignore[import-not-found]  # noqa: PLC0415 - slow, and not ours
+    from ministack.services import lambda_svc  # type: ignore[import-not-found]  # noqa: PLC0415 - slow to import
 
     run = lambda_svc._execute_function_warm  # noqa: SLF001 - pinned release; tests/localcloud fails if it moves
     slots: defaultdict[str, threading.BoundedSemaphore] = defaultdict(lambda: threading.BoundedSemaphore(workers))
@@ -107,11 +107,11 @@ def _bound_workers(workers: int) -> None:
 
 
 def _name_batches_as_aws_does() -> None:
-    """Ask for the right to `sqs:SendMessage` where a batch is sent, and so on.
+    """Require `sqs:SendMessage` for sending a batch, and so on.
 
-    MiniStack asks for `sqs:SendMessageBatch`, a right that IAM does not have: the template's roles would be refused.
+    MiniStack requires `sqs:SendMessageBatch`, which IAM does not have, so that the template's roles would be refused.
     """
-    from ministack.core import iam_actions  # type: ignore[import-not-found]  # noqa: PLC0415 - slow, and not ours
+    from ministack.core import iam_actions  # type: ignore[import-not-found]  # noqa: PLC0415 - slow to import
 
     extract = iam_actions.extract_iam_action
 
@@ -123,7 +123,7 @@ def _name_batches_as_aws_does() -> None:
 
 
 def _write_certificates() -> None:
-    """An authority that signs one certificate for 127.0.0.1 and is forgotten: its key is never written."""
+    """Write a certificate for 127.0.0.1 and the authority that signed it, whose key is never written."""
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority_name = _name("Backburner local cloud, this run only")
     authority_id = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())

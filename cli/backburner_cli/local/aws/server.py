@@ -1,4 +1,4 @@
-"""MiniStack as a child process that leaves nothing behind: no process, no folder, no port."""
+"""Runs MiniStack as a child process that leaves nothing behind: no process, no folder, no port."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ from backburner_cli.local.aws.errors import LocalCloudError
 
 REGION = "us-east-1"
 LEAST_SPACE_BYTES = 64 * 1024 * 1024
-"""In the temporary folder; the local cloud itself takes 4 MB, documents and results the rest."""
+"""Needed in the temporary folder: 4 MB for the local cloud itself, the rest for documents and results."""
 _START_LIMIT_S = 60
 _STOP_LIMIT_S = 10
 _SERVICES = "cloudformation,cloudwatch,events,iam,lambda,logs,s3,scheduler,secretsmanager,sqs,ssm,sts"
@@ -27,12 +27,12 @@ _PASSED_ON = (
     *("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
 )
-"""The functions see the server's environment: nothing of the operator's gets in but the way to a real provider."""
+"""What the server gets of the operator's environment, since its functions see it: the way to a real provider only."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A MiniStack that answers: where it is and how to get in as the account's root."""
+    """A running MiniStack: its address, and the credentials of the account's root."""
 
     endpoint: str
     access_key_id: str
@@ -43,7 +43,7 @@ class Server:
 
 @contextlib.contextmanager
 def running_server(python: Path, *, port: int = 0, state: Path | None = None, workers: int) -> Iterator[Server]:
-    """Run MiniStack under its own interpreter. `state` is a folder that outlives it, None keeps nothing."""
+    """Run MiniStack under its own interpreter. `state` is a folder that keeps everything; None keeps nothing."""
     folder = Path(tempfile.mkdtemp(prefix="backburner-"))
     try:
         require_space(folder)
@@ -54,12 +54,12 @@ def running_server(python: Path, *, port: int = 0, state: Path | None = None, wo
         finally:
             _stop(process, save_state=state is not None)
     finally:
-        for _ in range(3):  # a worker may finish the write that it was killed in
+        for _ in range(3):  # a killed worker's last write may still arrive
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def require_space(folder: Path, least_bytes: int = LEAST_SPACE_BYTES) -> None:
-    """Raise `LocalCloudError` where a folder has less room: what is written there would stop in its middle."""
+    """Raise `LocalCloudError` if a folder has less space, before writing there fails halfway."""
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < least_bytes:
         raise LocalCloudError(
@@ -71,7 +71,7 @@ def require_space(folder: Path, least_bytes: int = LEAST_SPACE_BYTES) -> None:
 def _listen_and_start(
     python: Path, folder: Path, port: int, state: Path | None, workers: int
 ) -> tuple[Server, subprocess.Popen[bytes]]:
-    """Start it on a socket of ours: no port is guessed, and a connection waits till MiniStack accepts it."""
+    """Start it on a socket that we open: no port is guessed, and connections wait until MiniStack accepts them."""
     try:
         with socket.create_server(("127.0.0.1", port), backlog=512) as listener:
             server = _describe(folder, listener.getsockname()[1])
@@ -102,11 +102,11 @@ def _start(
             ],
             cwd=server.folder,
             env=_environment(server, state),
-            stdin=subprocess.PIPE,  # never written to: its end tells the child that we are gone
+            stdin=subprocess.PIPE,  # never written to: it closes when we die, and ends the child
             stdout=log,
             stderr=subprocess.STDOUT,
             pass_fds=[listener.fileno()],
-            start_new_session=True,  # a group of its own, so that Ctrl-C reaches us alone and the workers go with it
+            start_new_session=True,  # a group of its own: Ctrl-C reaches only us, and we end it with its workers
         )
 
 
@@ -119,11 +119,11 @@ def _environment(server: Server, state: Path | None) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": server.access_key_id,
         "AWS_CA_BUNDLE": str(server.ca_bundle),
         "AWS_SECRET_ACCESS_KEY": server.secret_access_key,
-        "DOCKER_HOST": f"unix://{server.folder}/none",  # it would tidy up containers that are not ours
+        "DOCKER_HOST": f"unix://{server.folder}/none",  # else it would remove containers that are not ours
         "GATEWAY_PORT": server.endpoint.rpartition(":")[2],
         "HOME": str(server.folder),
         "IOT_MTLS_ENABLED": "0",
-        "LAMBDA_ACCOUNT_CONCURRENCY": "0",  # ministack.py bounds it, and lets what comes on top wait
+        "LAMBDA_ACCOUNT_CONCURRENCY": "0",  # no limit here: ministack.py limits it and lets events wait
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
         "MINISTACK_SSL_CERT": str(server.folder / "server.pem"),
@@ -141,7 +141,7 @@ def _environment(server: Server, state: Path | None) -> dict[str, str]:
 
 
 def _wait_till_healthy(server: Server, process: subprocess.Popen[bytes]) -> None:
-    """One request that is answered when the server is up. It trusts any certificate: the right one is being made."""
+    """Make one request, which is answered once the server is up; any certificate will do, as ours is being made."""
     trusting = ssl.create_default_context()
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
@@ -152,11 +152,11 @@ def _wait_till_healthy(server: Server, process: subprocess.Popen[bytes]) -> None
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(1)
         log = (server.folder / "server.log").read_text(errors="replace").strip()
-        raise LocalCloudError(f"MiniStack did not start ({error}). Its last words:\n{log[-2000:]}") from error
+        raise LocalCloudError(f"MiniStack did not start ({error}). The end of its log:\n{log[-2000:]}") from error
 
 
 def _stop(process: subprocess.Popen[bytes], *, save_state: bool) -> None:
-    """End the whole group. Only state that is to outlive it is worth a slow goodbye."""
+    """End the whole group; gracefully only if state is to be saved, since that is slow."""
     if save_state:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""Deploys the template: the code to a bucket, the stack created or updated, and the reason told where that fails."""
+"""Deploys the template: uploads the code, creates or updates the stack, and says why if that fails."""
 
 import copy
 import hashlib
@@ -29,7 +29,7 @@ def locate_code(template: Mapping[str, Any], address: Callable[[str], str]) -> d
 
 
 def upload_code(s3: "S3Client", archives: Mapping[str, bytes]) -> dict[str, str]:
-    """Put the archives where CloudFormation finds them: their addresses, by the folders they were made of."""
+    """Put the archives where CloudFormation finds them. Returns their addresses, by the folders they were made from."""
     s3.create_bucket(Bucket=_CODE_BUCKET)
     addresses = {}
     for folder, archive in archives.items():
@@ -42,7 +42,7 @@ def upload_code(s3: "S3Client", archives: Mapping[str, bytes]) -> dict[str, str]
 def deploy(
     cloudformation: "CloudFormationClient", name: str, template: Mapping[str, Any], parameters: Mapping[str, str]
 ) -> dict[str, str]:
-    """Bring the stack to this template and return its outputs. Raises `LocalCloudError` with the failed resource."""
+    """Create or update the stack, and return its outputs. Raises `LocalCloudError` with the failed resource."""
     exists = _exists(cloudformation, name)
     put = cloudformation.update_stack if exists else cloudformation.create_stack
     try:
@@ -72,7 +72,7 @@ def _exists(cloudformation: "CloudFormationClient", name: str) -> bool:
 
 
 def _reason(cloudformation: "CloudFormationClient", name: str) -> str:
-    """The first failure tells the cause; the later ones only that everything was taken back."""
+    """Why the deployment failed: the first failure, as later ones only come from the rollback."""
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     for event in reversed(events):
         if event.get("ResourceStatus", "").endswith("_FAILED"):

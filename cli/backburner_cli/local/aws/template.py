@@ -1,4 +1,4 @@
-"""CloudFormation's YAML as plain data: `!Ref X` becomes `{"Ref": "X"}`, as the JSON form has it."""
+"""Reads CloudFormation's YAML as plain data: `!Ref X` becomes `{"Ref": "X"}`, as in its JSON form."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,13 +8,13 @@ import yaml
 
 
 def load_template(path: Path) -> dict[str, Any]:
-    """Read a template with its short forms written out."""
+    """Read a template and expand its short forms."""
     template: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     return template
 
 
 def place_settings(template: dict[str, Any], settings: Mapping[str, str]) -> dict[str, str]:
-    """The template's parameters that give its functions these variables; where it has none, the variable is added."""
+    """The template's parameters that set these variables of its functions; adds those that have no parameter."""
     variables, found = template["Globals"]["Function"]["Environment"]["Variables"], dict[str, str]()
     for name, value in settings.items():
         match variables.get(name):
@@ -31,7 +31,7 @@ def _own(template: dict[str, Any]) -> Mapping[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML plus the tags of CloudFormation's functions."""
+    """A YAML loader that knows the tags of CloudFormation's functions."""
 
 
 def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:

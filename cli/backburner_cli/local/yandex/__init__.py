@@ -1,1 +1,1 @@
-"""Yandex Cloud on this machine: the zip that is deployed, run as Cloud Functions runs it, with its events."""
+"""The local Yandex Cloud: runs the zip that is deployed as Cloud Functions would, with its triggers."""

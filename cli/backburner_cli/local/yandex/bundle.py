@@ -1,7 +1,7 @@
-"""The one zip that both functions on Yandex Cloud are made of: `make package-yandex` writes it.
+"""Builds the zip of both functions on Yandex Cloud; `make package-yandex` writes it.
 
-At its root stand `submit.py` and `checker.py`, each the very `app.py` of its folder, so that `submit.handler` and
-`checker.handler` are the entrypoints; beside them the package, and `requirements.txt`, which the service installs.
+It has `submit.py` and `checker.py` at its root, the `app.py` of each function, so that the entrypoints are
+`submit.handler` and `checker.handler`; beside them the package, and `requirements.txt`, which the service installs.
 """
 
 import sys
@@ -14,7 +14,7 @@ REQUIREMENTS = "layers/backburner/requirements.txt"
 
 
 def package(checkout: Path) -> bytes:
-    """The zip of a checkout; it depends on names and bytes alone."""
+    """The zip of a checkout; it depends only on names and contents."""
     source = checkout / "layers/backburner/backburner"
     members = [(f"{name}.py", (checkout / "functions" / name / "app.py").read_bytes()) for name in FUNCTIONS]
     members.append(("requirements.txt", (checkout / REQUIREMENTS).read_bytes()))
@@ -24,7 +24,7 @@ def package(checkout: Path) -> bytes:
 
 
 def main() -> None:
-    """Write the zip of this checkout to the path that is named."""
+    """Write the zip of this checkout to the path in the first argument."""
     target = Path(sys.argv[1])
     body = package(Path(__file__).resolve().parents[4])
     target.parent.mkdir(parents=True, exist_ok=True)

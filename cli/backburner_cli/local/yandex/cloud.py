@@ -1,4 +1,4 @@
-"""One call that gives a Backburner as it runs on Yandex Cloud, on this machine, and takes it away again."""
+"""Runs Backburner on this machine, on a local Yandex Cloud, and removes it again."""
 
 import contextlib
 import io
@@ -37,10 +37,10 @@ _MAX_RECEIVES = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class YandexCloud:
-    """Both functions with their triggers, over a bucket and queues."""
+    """A deployment: both functions with their triggers, a bucket and queues."""
 
     environment: Mapping[str, str]
-    """What boto3 or Backburner need in their environment to reach bucket and queues."""
+    """The environment in which boto3 and Backburner reach bucket and queues."""
     bucket: str
     s3: "S3Client"
     functions: Mapping[str, Function]
@@ -56,7 +56,7 @@ def yandex_cloud(
     timer_s: float = 60.0,
     retry_s: float = 30.0,
 ) -> Iterator[YandexCloud]:
-    """Run the zip of this checkout over a local S3 and SQS, and end it all with the block.
+    """Run the zip of this checkout over a local S3 and SQS, until the block ends.
 
     `settings` are further variables of the functions' environment.
     """
@@ -102,7 +102,7 @@ def _running(checkout: Path, progress: Callable[[str], None]) -> Iterator[Server
 
 
 def _queues(sqs: Any) -> dict[str, str]:
-    """Three queues, as Terraform makes them; their addresses are only ever taken as they are given."""
+    """Make three queues as Terraform does, and return their addresses."""
     dead = sqs.create_queue(QueueName="backburner-dead", Attributes=_LIFE)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": _MAX_RECEIVES})}
@@ -135,7 +135,7 @@ def _environment(server: Server, storage: str, urls: Mapping[str, str], provider
 def _functions(
     checkout: Path, code: Path, environment: Mapping[str, str], progress: Callable[[str], None]
 ) -> Iterator[dict[str, Function]]:
-    """Both functions, from the zip that would be deployed, with the dependencies that it names."""
+    """Both functions, from the zip that would be deployed, with its requirements installed."""
     with zipfile.ZipFile(io.BytesIO(package(checkout))) as archive:
         archive.extractall(code)
     interpreter = Path(sys.executable)

@@ -1,4 +1,4 @@
-"""What the triggers of Yandex Cloud send, in the shapes that are documented and recorded in `events/yandex/`."""
+"""The events of Yandex Cloud's triggers, in the documented shapes, as recorded in `events/yandex/`."""
 
 import uuid
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ _IDS = {"cloud_id": "b1glocal000000000000", "folder_id": "b1glocal000000000001"}
 
 
 def object_message(bucket: str, key: str, kind: str = CREATE) -> dict[str, Any]:
-    """A message of the Object Storage trigger: bucket and raw key, and nothing else about the object."""
+    """A message of the Object Storage trigger: bucket and raw key only."""
     metadata = _metadata(f"yandex.cloud.events.storage.{kind}")
     tracing = {"trace_id": uuid.uuid4().hex[:16], "span_id": "", "parent_span_id": ""}
     return {
@@ -20,7 +20,7 @@ def object_message(bucket: str, key: str, kind: str = CREATE) -> dict[str, Any]:
 
 
 def object_event(bucket: str, keys: Sequence[str], kind: str = CREATE) -> dict[str, Any]:
-    """A batch of them."""
+    """An event with a batch of messages."""
     return {"messages": [object_message(bucket, key, kind) for key in keys]}
 
 

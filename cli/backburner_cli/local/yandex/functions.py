@@ -1,4 +1,4 @@
-"""A function: its instances, one call at a time in each, and as many as there are calls at the same time."""
+"""A function: instances that take one call at a time, and as many of them as there are calls at once."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from typing import Any
 from backburner_cli.local.yandex.instance import Instance, InstanceDiedError, Runtime, TimedOutError
 
 TOKEN_S = 43_200
-"""How long an IAM token lives at most."""
+"""The longest life of an IAM token."""
 
 
 def _token() -> dict[str, Any]:
@@ -19,7 +19,7 @@ def _token() -> dict[str, Any]:
 
 @dataclass(kw_only=True)
 class Function:
-    """A version of a function, ready to be called from several threads."""
+    """A version of a function; thread-safe."""
 
     name: str
     runtime: Runtime
@@ -27,7 +27,7 @@ class Function:
     memory_mb: int = 1024
     most_instances: int = 4
     token: Callable[[], dict[str, Any] | None] = _token
-    """What the context brings; None is a function without a service account."""
+    """Returns the token for the context; None for a function without a service account."""
     instances: list[Instance] = field(default_factory=list)
     _idle: list[Instance] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -35,11 +35,11 @@ class Function:
     _history: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Count the places."""
+        """Make the semaphore that limits the instances."""
         self._free = threading.Semaphore(self.most_instances)
 
     def invoke(self, event: Any, timeout_s: float | None = None) -> Any:
-        """Call it once, in an idle instance or a new one. Raises what `Instance.call` raises."""
+        """Call the function in an idle instance or a new one. Raises what `Instance.call` raises."""
         limit_s = self.timeout_s if timeout_s is None else timeout_s
         with self._free:
             instance = self._take()
@@ -55,7 +55,7 @@ class Function:
             return result
 
     def log(self) -> list[str]:
-        """Every line that its instances wrote, those that are gone first."""
+        """Every line that its instances wrote, those of ended instances first."""
         with self._lock:
             return "".join([*self._history, *(instance.log() for instance in self.instances)]).splitlines()
 

@@ -19,20 +19,20 @@ _PASSED_ON = ("LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class FunctionError(Exception):
-    """The handler raised. The text is its own."""
+    """The handler raised; this has its message."""
 
 
 class InstanceDiedError(Exception):
-    """The process ended in the middle of a call."""
+    """The process ended during a call."""
 
 
 class TimedOutError(Exception):
-    """The call ran longer than the function may; its instance is gone."""
+    """The call exceeded the function's timeout, and its instance was killed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """What instances of a function are started with. `code` is the zip, unpacked."""
+    """What a function's instances are started with. `code` is the unpacked zip."""
 
     interpreter: Path
     code: Path
@@ -63,7 +63,7 @@ class Instance:
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
                 pass_fds=inside,
-                start_new_session=True,  # Ctrl-C reaches the parent alone, which ends its instances itself
+                start_new_session=True,  # Ctrl-C reaches only the parent, which ends its instances itself
             )
         finally:
             for descriptor in inside:
@@ -71,12 +71,12 @@ class Instance:
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The id of the process."""
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process is there."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
     def call(self, event: Any, context: Mapping[str, Any], limit_s: float) -> Any:
@@ -92,26 +92,26 @@ class Instance:
         return answer["result"]
 
     def suspend(self) -> None:
-        """Stop it where it is, as an idle instance is."""
+        """Suspend the process, as the service does with an idle instance."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume the process."""
         os.kill(self.pid, signal.SIGCONT)
 
     def log(self) -> str:
-        """All that it wrote so far."""
+        """Everything it has written so far."""
         size = os.fstat(self._log.fileno()).st_size
         return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
 
     def kill(self) -> None:
-        """End it at once, wherever it is."""
+        """Kill the process at once."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
     def close(self) -> None:
-        """End it and give back what it holds, once a call that is under way has noticed."""
+        """Kill the process, wait for a call under way to end, and close all files."""
         self.kill()
         with self._in_call:
             for descriptor in (self._requests, self._answers, self._lifeline):
@@ -136,7 +136,7 @@ class Instance:
 
 
 def _environment(runtime: Runtime) -> dict[str, str]:
-    """What the service documents to be there, and what the function is configured with."""
+    """The variables that the service documents, and those that the function is configured with."""
     own = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     documented = {
         "_HANDLER": runtime.entrypoint,

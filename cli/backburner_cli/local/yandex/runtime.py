@@ -1,7 +1,7 @@
-"""One instance of a function: what Cloud Functions' runtime does, in the interpreter that the function asks for.
+"""One instance of a function: does what Cloud Functions' runtime does.
 
-`instance.py` runs this file; nothing but the standard library may be imported here. Arguments: the file descriptors of
-requests, answers and the parent's lifeline, the entrypoint, and the folders that modules are imported from.
+`instance.py` runs this file; only the standard library may be imported here. Arguments: the file descriptors of
+requests, answers and the parent's lifeline, the entrypoint, and the folders for `sys.path`.
 """
 
 import asyncio
@@ -18,21 +18,21 @@ from typing import Any
 
 
 class Context:
-    """What the second argument of a handler has, as the service documents it; nothing of Lambda's beyond that."""
+    """The second argument of a handler, with what the service documents and nothing else that Lambda has."""
 
     deadline_ms: int
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        for name, value in told.items():
+    def __init__(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
             setattr(self, name, value)
 
     def get_remaining_time_in_millis(self) -> int:
-        """Time until the call is ended."""
+        """Milliseconds until the call's timeout."""
         return max(0, self.deadline_ms - int(time.time() * 1000))
 
 
 def main() -> None:
-    """Answer one call after another until there are no more."""
+    """Answer calls one by one until there are no more."""
     requests, answers, lifeline = map(int, sys.argv[1:4])
     entrypoint, folders = sys.argv[4], sys.argv[5:]
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
@@ -45,7 +45,7 @@ def main() -> None:
                 handler = handler or getattr(importlib.import_module(module), name)
                 answer = {"result": _run(handler, json.loads(line))}
                 text = json.dumps(answer)
-            except BaseException as error:  # noqa: BLE001 - whatever a handler raises is its answer
+            except BaseException as error:  # noqa: BLE001 - any error of a handler is an answer
                 traceback.print_exc()
                 text = json.dumps({"error": {"errorMessage": str(error), "errorType": type(error).__name__}})
             sys.stdout.flush()
@@ -60,7 +60,7 @@ def _run(handler: Callable[[Any, Context], Any], call: dict[str, Any]) -> Any:
 
 
 def _end_with_parent(lifeline: int) -> None:
-    """The pipe ends when the parent does, however it died."""
+    """Exit when the pipe closes, which happens when the parent dies, however it dies."""
     os.read(lifeline, 1)
     os._exit(1)
 

@@ -1,4 +1,4 @@
-"""Object Storage in front of another S3: tells of objects that were written, and re-cases metadata names."""
+"""Object Storage as a proxy for another S3: reports objects that were written, and re-cases metadata names."""
 
 import contextlib
 import http.client
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from backburner_cli.local.yandex.events import CREATE, DELETE, UPDATE
 
 Tell = Callable[[str, str, str], None]
-"""Called with bucket, key and kind once an object was written."""
+"""Called with bucket, key and kind of event after an object was written or deleted."""
 _LIMIT_S = 60
 _META = "x-amz-meta-"
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "expect"})
@@ -23,7 +23,7 @@ _OK = range(200, 300)
 
 @dataclass(frozen=True)
 class Call:
-    """A request as it came in; header names in lower case, the key raw."""
+    """An incoming request; header names in lower case, the key raw."""
 
     method: str
     bucket: str
@@ -34,7 +34,7 @@ class Call:
 
     @property
     def writes(self) -> str | None:
-        """The kind of event that it causes if it succeeds."""
+        """The kind of event that the request causes if it succeeds."""
         match self.method:
             case _ if not self.key:
                 return None
@@ -50,19 +50,19 @@ class Call:
 
     @property
     def access_key(self) -> str:
-        """Who signed it."""
+        """The access key that signed it."""
         return self.headers.get("authorization", "").partition("Credential=")[2].partition("/")[0]
 
 
 Refuse = Callable[[Call], str | None]
-"""The code of an error to answer with 403 instead, None to let a call pass."""
+"""Returns an error code to answer with 403, or None to let the call pass."""
 
 
 @contextlib.contextmanager
 def object_storage(
     upstream: str, tell: Tell, *, refuse: Refuse = lambda _: None, ca_bundle: str | None = None
 ) -> Iterator[str]:
-    """Serve on a free port of this machine, in front of an S3; its address."""
+    """Serve on a free port of this machine until the block ends. Yields the address."""
     tls = ssl.create_default_context(cafile=ca_bundle) if upstream.startswith("https") else None
 
     class Handler(_Handler):
@@ -86,12 +86,12 @@ def object_storage(
 
 
 class _Server(ThreadingHTTPServer):
-    """A server that does not mind clients which hang up."""
+    """A server that ignores clients which hang up."""
 
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing about a connection that was closed."""
+        """Report errors, except closed connections."""
         if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _recased(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The triggers: batches of uploads and a timer, each with its tries and a dead-letter queue."""
+"""The triggers: batches of uploads and a timer, each with retries and a dead-letter queue."""
 
 import queue
 import threading
@@ -17,7 +17,7 @@ FAILURES = (FunctionError, InstanceDiedError, TimedOutError)
 
 @dataclass(kw_only=True)
 class Delivery:
-    """Calls a function until it succeeds; what it never takes goes to the dead-letter queue, a message at a time."""
+    """Calls a function until it succeeds; after the last retry, gives up each message of the event separately."""
 
     function: Function
     give_up: Callable[[dict[str, Any]], None]
@@ -26,7 +26,7 @@ class Delivery:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def deliver(self, event: dict[str, Any]) -> None:
-        """Deliver an event. Never raises for what the function does."""
+        """Deliver an event. Never raises, whatever the function does."""
         for attempt in range(1 + self.retries):
             if attempt and self.ended.wait(self.interval_s):
                 return
@@ -41,43 +41,43 @@ class Delivery:
 
 @dataclass(kw_only=True)
 class ObjectTrigger:
-    """Tells a function of objects that were created or changed below a prefix: start it, and `tell` it of them."""
+    """Calls a function for objects that were created or changed below a prefix: `start` it, then `tell` it of them."""
 
     prefix: str
     batch_size: int = 10
     cutoff_s: float = 1.0
     workers: int = 2
-    _told: "queue.Queue[dict[str, Any] | None]" = field(default_factory=queue.Queue)
+    _messages: "queue.Queue[dict[str, Any] | None]" = field(default_factory=queue.Queue)
 
     def tell(self, bucket: str, key: str, kind: str) -> None:
-        """An object was created, changed or deleted."""
+        """Report that an object was created, changed or deleted."""
         if key.startswith(self.prefix) and kind in (CREATE, UPDATE):
-            self._told.put(object_message(bucket, key, kind))
+            self._messages.put(object_message(bucket, key, kind))
 
     def start(self, delivery: Delivery) -> None:
-        """Deliver from now on."""
+        """Start delivering."""
         for _ in range(self.workers):
             threading.Thread(target=self._deliver, args=(delivery,), daemon=True).start()
 
     def stop(self) -> None:
-        """Deliver no more."""
+        """Stop delivering."""
         for _ in range(self.workers):
-            self._told.put(None)
+            self._messages.put(None)
 
     def _deliver(self, delivery: Delivery) -> None:
-        while (first := self._told.get()) is not None:
+        while (first := self._messages.get()) is not None:
             delivery.deliver({"messages": [first, *self._more()]})
 
     def _more(self) -> list[dict[str, Any]]:
-        """What else comes within the time that a batch may take to fill."""
+        """The messages that arrive before the batch is full or its time is up."""
         batch, until = list[dict[str, Any]](), time.monotonic() + self.cutoff_s
         while len(batch) < self.batch_size - 1 and (left_s := until - time.monotonic()) > 0:
             try:
-                message = self._told.get(timeout=left_s)
+                message = self._messages.get(timeout=left_s)
             except queue.Empty:
                 break
             if message is None:
-                self._told.put(None)
+                self._messages.put(None)
                 break
             batch.append(message)
         return batch
@@ -85,12 +85,12 @@ class ObjectTrigger:
 
 @dataclass(kw_only=True)
 class Timer:
-    """Calls a function each minute, whether or not its last call has ended."""
+    """Calls a function every minute, whether or not its last call has ended."""
 
     every_s: float = 60.0
 
     def start(self, delivery: Delivery) -> None:
-        """Tick until the delivery has ended."""
+        """Start ticking, until the delivery is ended."""
         threading.Thread(target=self._tick, args=(delivery,), daemon=True).start()
 
     def _tick(self, delivery: Delivery) -> None:

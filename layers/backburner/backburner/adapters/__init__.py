@@ -1,1 +1,1 @@
-"""The ports, done with an SDK each: the only modules that import one."""
+"""Implementations of the ports: the only modules that import an SDK."""

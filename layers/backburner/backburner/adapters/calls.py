@@ -1,7 +1,7 @@
-"""Signed calls of S3 and SQS, repeated where the network or the service stumbles. The one place where that happens.
+"""Signed calls to S3, SQS and channels, and the only place that retries them after network and service errors.
 
-A repeated call may meet its own effect: a put that went through and is answered with 412 the second time. The ledger
-knows its own writes by their nonce.
+A retry may meet the effect of its first try: a put that succeeded is then answered with 412. The ledger recognises its
+own writes by their nonce.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ _PASSING_CODES = frozenset(
         "TransactionInProgressException",
     }
 )  # fmt: skip
-"""Words of services for "not now", whatever the status they come with."""
+"""Error codes that mean "try again", whatever the status."""
 _WHOLE_S, _SLOWEST_BYTES_PER_S = 60.0, 250_000
-"""How long a call that sends may take in all: so many seconds, and what its body needs on a slow line."""
+"""The time limit of a call with a body: this many seconds, and what the body needs on a slow line."""
 _RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
-    """Calls of one service. `code_of` reads a service's word for what went wrong from an answer that is no success."""
+    """Calls of one service. `code_of` reads the service's error code from a reply."""
 
     http: Http
     account: Account
@@ -55,12 +55,12 @@ class Calls:
         *,
         limit_bytes: int | None = None,
     ) -> Reply:
-        """The answer, whatever its status. Raises `NoAnswerError` where none came after a few tries."""
+        """The reply, whatever its status. Raises `NoAnswerError` if there was none after `tries`."""
         parts = urlsplit(url)
-        asked = "&".join(sorted(f"{quote(k, safe='~')}={quote(v, safe='~')}" for k, v in (query or {}).items()))
+        encoded = "&".join(sorted(f"{quote(k, safe='~')}={quote(v, safe='~')}" for k, v in (query or {}).items()))
         sha256, size_bytes = await _digest(body)
-        unsigned = Unsigned(method, parts.netloc, parts.path or "/", asked, headers or {}, sha256)
-        address = f"{url}?{asked}" if asked else url
+        unsigned = Unsigned(method, parts.netloc, parts.path or "/", encoded, headers or {}, sha256)
+        address = f"{url}?{encoded}" if encoded else url
         limit_s = _WHOLE_S + size_bytes / _SLOWEST_BYTES_PER_S if size_bytes else None
         for tried in range(1, self.tries + 1):
             who = await self.account.credentials()
@@ -83,7 +83,7 @@ class Calls:
 
 
 async def _digest(body: bytes | Path) -> tuple[str, int]:
-    """What is signed of a body, and its size; of a file in a thread, since it may be large."""
+    """The SHA-256 and size of a body; a file is read in a thread, since it may be large."""
     if isinstance(body, Path):
         return await asyncio.to_thread(_digest_of_file, body)
     return (hashlib.sha256(body).hexdigest() if body else _EMPTY), len(body)

@@ -1,4 +1,4 @@
-"""Who is told that something has ended: an SNS topic, an EventBridge bus, a webhook."""
+"""The channels for notifications: an SNS topic, an EventBridge bus, a webhook."""
 
 import asyncio
 import base64
@@ -22,19 +22,19 @@ from backburner.ports import Channel
 from backburner.settings import Notify, Settings
 
 SOURCE = "backburner"
-"""Of events, and of FIFO topics the message group."""
-_MOST_ANSWER_BYTES = 65_536
+"""The source of events, and the message group in FIFO topics."""
+_MAX_ANSWER_BYTES = 65_536
 _SECRET = re.compile(r"whsec_([A-Za-z0-9+/]+={0,2})")
-_LEAST_SECRET_BYTES, _MOST_SECRET_BYTES = 24, 64
+_MIN_SECRET_BYTES, _MAX_SECRET_BYTES = 24, 64
 _MALFORMED = (
-    "the webhook's secret is none: write whsec_ and 24 to 64 random bytes in base64; while it is replaced, the new one "
-    "and the old one with a space between"
+    "the webhook's secret is malformed: write whsec_ followed by 24 to 64 random bytes in base64; while you rotate it, "
+    "the new and the old one separated by a space"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SnsTopic:
-    """A topic; the type is an attribute that subscriptions can filter by."""
+    """An SNS topic; the notification's type is an attribute that subscriptions can filter by."""
 
     calls: Calls
     url: str
@@ -42,7 +42,7 @@ class SnsTopic:
     name: str = "sns"
 
     async def tell(self, notification: str, kind: str, body: bytes) -> None:
-        """Publish. Raises `RetryLaterError` where the topic does not take it."""
+        """Publish. Raises `RetryLaterError` if the topic does not accept it."""
         form = {
             "Action": "Publish",
             "Version": "2010-03-31",
@@ -60,7 +60,7 @@ class SnsTopic:
 
 @dataclass(frozen=True, kw_only=True)
 class EventBus:
-    """A bus of EventBridge, by name or ARN."""
+    """An EventBridge bus, by name or ARN."""
 
     calls: Calls
     url: str
@@ -68,21 +68,21 @@ class EventBus:
     name: str = "eventbridge"
 
     async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its id is in the body
-        """Put an event. Raises `RetryLaterError` where the bus does not take it, which it may say with status 200."""
+        """Put an event. Raises `RetryLaterError` if the bus does not accept it, even where it answers with 200."""
         entry = {"Source": SOURCE, "DetailType": kind, "Detail": body.decode(), "EventBusName": self.bus}
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AWSEvents.PutEvents"}
         reply = await _called(self.calls, self.url, headers, json.dumps({"Entries": [entry]}).encode())
         try:
             answer = json.loads(reply.body)
             if answer.get("FailedEntryCount"):
-                raise RetryLaterError(f"the bus does not take the event: {answer['Entries'][0].get('ErrorCode')}")
+                raise RetryLaterError(f"the bus did not accept the event: {answer['Entries'][0].get('ErrorCode')}")
         except (ValueError, AttributeError, LookupError) as error:
-            raise RetryLaterError("the bus does not take the event: its answer cannot be read") from error
+            raise RetryLaterError("the bus may not have accepted the event: its answer cannot be read") from error
 
 
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
-    """An address that takes signed posts, by the scheme of Standard Webhooks 1.0.0."""
+    """A URL that receives posts signed as Standard Webhooks 1.0.0 says."""
 
     http: Http
     url: str
@@ -91,21 +91,21 @@ class Webhook:
     name: str = "webhook"
 
     async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its type is in the body
-        """Post; at once again where the connection broke. Raises `RetryLaterError` for any answer but 2xx, or none."""
+        """Post. Raises `RetryLaterError` for any answer but 2xx, or none."""
         headers = {"Content-Type": "application/json", "User-Agent": SOURCE}
         headers |= signed_headers(await self.secrets(), notification, int(self.clock()), body)
         try:
             reply = await self._posted(headers, body)
         except TooManyBytesError:
-            return  # raised for an answer of success alone
+            return  # raised only for a successful answer
         except NoAnswerError as error:
             raise RetryLaterError(f"the webhook does not answer: {error.name}") from error
         if not _is_success(reply):
-            raise RetryLaterError(f"the webhook answers {reply.status}")
+            raise RetryLaterError(f"the webhook answered {reply.status}")
 
     async def _posted(self, headers: Mapping[str, str], body: bytes) -> Reply:
-        """A receiver that closes a pooled connection just then has not refused; its id tells it of a repetition."""
-        post = partial(self.http.call, "POST", self.url, headers, body, limit_bytes=_MOST_ANSWER_BYTES)
+        """Post, and once more if the pooled connection was just closed; the receiver knows a repetition by its id."""
+        post = partial(self.http.call, "POST", self.url, headers, body, limit_bytes=_MAX_ANSWER_BYTES)
         try:
             return await post()
         except NoAnswerError:
@@ -113,7 +113,7 @@ class Webhook:
 
 
 def signed_headers(secrets: str, notification: str, at_s: int, body: bytes) -> Mapping[str, str]:
-    """The headers that prove who sends: one signature for each secret. Raises `RetryLaterError` for a malformed one."""
+    """The headers that prove the sender, a signature for each secret. Raises `RetryLaterError` for a malformed one."""
     content = b".".join((notification.encode(), str(at_s).encode(), body))
     signatures = [base64.b64encode(hmac.digest(key, content, "sha256")).decode() for key in _keys(secrets)]
     return {
@@ -136,17 +136,17 @@ def _key(one: str) -> bytes:
         key = base64.b64decode(found[1], validate=True) if found else b""
     except binascii.Error:
         key = b""
-    if not _LEAST_SECRET_BYTES <= len(key) <= _MOST_SECRET_BYTES:
+    if not _MIN_SECRET_BYTES <= len(key) <= _MAX_SECRET_BYTES:
         raise RetryLaterError(_MALFORMED)
     return key
 
 
 def channels(settings: Settings, http: Http, account: Account, environment: Mapping[str, str]) -> list[Channel]:
-    """Everybody who is told. Reaches nothing yet. Raises `ConfigError` where something is to be told, and nobody."""
+    """The configured channels; makes no call yet. Raises `ConfigError` if notifications are on without a channel."""
     notify = settings.notify
     if notify.is_on and not notify.has_channels:
         raise ConfigError(
-            "BACKBURNER_NOTIFY is set, and nobody to tell: name a topic, an event bus or a webhook "
+            "BACKBURNER_NOTIFY is set, but there is nobody to tell: name a topic, an event bus or a webhook "
             "(docs/notifications.md), or leave it unset"
         )
     made: list[Channel] = []
@@ -164,11 +164,11 @@ def channels(settings: Settings, http: Http, account: Account, environment: Mapp
 
 
 def _require_secret(notify: Notify) -> None:
-    """Raise `ConfigError` where there is no secret to sign with, or one that cannot be used."""
+    """Raise `ConfigError` if there is no secret to sign with, or a malformed one."""
     if not (notify.webhook_secret or notify.webhook_secret_name):
         raise ConfigError(
-            "BACKBURNER_NOTIFY_WEBHOOK_URL is set, and no secret to sign with: set BACKBURNER_NOTIFY_WEBHOOK_SECRET or "
-            "BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME"
+            "BACKBURNER_NOTIFY_WEBHOOK_URL is set, but there is no secret to sign with: set "
+            "BACKBURNER_NOTIFY_WEBHOOK_SECRET or BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME"
         )
     try:
         if notify.webhook_secret:
@@ -193,7 +193,7 @@ async def _called(calls: Calls, url: str, headers: Mapping[str, str], body: byte
     except NoAnswerError as error:
         raise RetryLaterError(f"{calls.service} does not answer: {error.name}") from error
     if not _is_success(reply):
-        raise RetryLaterError(f"{calls.service} does not take the call: {code_of(reply)}")
+        raise RetryLaterError(f"{calls.service} did not accept the call: {code_of(reply)}")
     return reply
 
 

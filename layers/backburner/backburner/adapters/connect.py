@@ -1,4 +1,4 @@
-"""The outside world as the settings name it: the one place where core and adapters meet."""
+"""Connects the core to the adapters that the settings name: the composition root of both functions."""
 
 import asyncio
 import atexit
@@ -29,17 +29,17 @@ from backburner.wiring import Core, Ports, assemble
 T = TypeVar("T")
 _CONNECT_S, _READ_S = 5.0, 20.0
 _IDLE_S = 3.0
-"""Longer without a call, and a suspended instance may hold connections that are dead and do not know it."""
+"""After a longer pause between calls, pooled connections are dropped: a suspended instance may have lost them."""
 
 
 _OWN_MEMORY_MB = 256
-"""What a function needs beside a large document, or the child that reads one: itself, and `memory.OWN_BYTES`."""
-_LEAST_MEMORY_MB = 200
+"""What a function needs beside a large document, or the child that reads one: Python, and `memory.OWN_BYTES`."""
+_MIN_MEMORY_MB = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """Bucket and queues as the settings name them, and the reader of documents."""
+    """The bucket and queues that the settings name, and the extractor."""
 
     bucket: S3Bucket
     pending: SqsQueue
@@ -49,8 +49,8 @@ class Cloud:
     memory: MemoryBudget
     http: Http
 
-    def ports(self, generator: Generator, told: Sequence[Channel] = ()) -> Ports:
-        """The outside world, with a provider, and whoever is told that something has ended."""
+    def ports(self, generator: Generator, notified: Sequence[Channel] = ()) -> Ports:
+        """All ports of the core, with this provider and these channels."""
         return Ports(
             bucket=self.bucket,
             pending=self.pending,
@@ -60,17 +60,17 @@ class Cloud:
             extractor=self.extractor,
             clock=SystemClock(),
             memory=self.memory,
-            channels=told,
+            channels=notified,
         )
 
     async def drop_connections(self) -> None:
-        """Close what is pooled; the next call opens anew. Must have been called before the loop of the calls ends."""
+        """Close pooled connections; the next call opens new ones. Call it before the event loop of the calls ends."""
         await self.http.close()
 
 
 @dataclass(kw_only=True, repr=False)
 class Connected:
-    """A function's core, and the loop it runs in: kept, since pooled connections belong to their loop."""
+    """A function's core, and its event loop, which is kept because pooled connections belong to a loop."""
 
     settings: Settings
     core: Core
@@ -81,9 +81,9 @@ class Connected:
     _rested_at: float = field(default_factory=time.time)
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], context: object) -> T:
-        """Run a call of the function. Raises `ConfigError` where there is no key, and whatever the work raises."""
+        """Run one call of the function. Raises `ConfigError` if there is no key, and whatever the work raises."""
         self.key.take(context)
-        if time.time() - self._rested_at > _IDLE_S:  # the wall clock: others may stand still in a suspended instance
+        if time.time() - self._rested_at > _IDLE_S:  # the wall clock: others may stop in a suspended instance
             self.runner.run(self._drop_connections())
         try:
             return self.runner.run(work())
@@ -91,7 +91,7 @@ class Connected:
             self._rested_at = time.time()
 
     def close(self) -> None:
-        """Close all connections and the loop: nothing can be run any more."""
+        """Close all connections and the loop; `run` cannot be called again."""
         atexit.unregister(self.close)
         self.runner.run(self._drop_connections())
         self.runner.close()
@@ -102,7 +102,7 @@ class Connected:
 
 
 def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
-    """Make the clients; reaches nothing yet. Raises `ConfigError` where no region is known."""
+    """Make the clients; makes no call yet. Raises `ConfigError` if no region is known."""
     memory, cloud = MemoryBudget(large_bytes=_large_bytes(environment)), account(environment)
     http = Http(connect_s=_CONNECT_S, read_s=_READ_S, ca_file=cloud.ca_file)
     queue = partial(SqsQueue, calls=queue_calls(http, cloud), protocol=settings.queue_protocol)
@@ -120,9 +120,9 @@ def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
 def connect(
     environment: Mapping[str, str] = os.environ, *, create_limit_s: float, swap_tries: int, tells: bool = False
 ) -> Connected:
-    """Read the settings and put a function together; `tells`: whether it tells what has ended, where that is wanted.
+    """Read the settings and assemble a function; `tells`: whether it sends the notifications, if there are any.
 
-    Raises `ConfigError`; reaches nothing yet.
+    Raises `ConfigError`; makes no call yet.
     """
     settings = from_env(environment)
     key, cloud, rate = ProviderKey(settings=settings), reach(settings, environment), settings.profile.creates_per_second
@@ -134,16 +134,16 @@ def connect(
         organization=settings.organization,
         creates=None if rate is None else Pace(rate, SystemClock()),
     )
-    told = channels(settings, cloud.http, account(environment), environment) if tells else []
-    core = assemble(settings, cloud.ports(generator, told), create_limit_s=create_limit_s, swap_tries=swap_tries)
+    notified = channels(settings, cloud.http, account(environment), environment) if tells else []
+    core = assemble(settings, cloud.ports(generator, notified), create_limit_s=create_limit_s, swap_tries=swap_tries)
     connected = Connected(settings=settings, core=core, cloud=cloud, generator=generator, key=key)
     atexit.register(connected.close)
     return connected
 
 
 def _large_bytes(environment: Mapping[str, str]) -> int:
-    """What a child or a large document may use: the function's memory less our own, where the cloud tells it."""
-    told_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
-    if not told_mb.isdecimal():
+    """What a child or a large document may use: the function's memory, if it is known, less our own share."""
+    memory_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+    if not memory_mb.isdecimal():
         return DEFAULT_LARGE_BYTES
-    return max(_LEAST_MEMORY_MB, int(told_mb) - _OWN_MEMORY_MB) * MEBIBYTE
+    return max(_MIN_MEMORY_MB, int(memory_mb) - _OWN_MEMORY_MB) * MEBIBYTE

@@ -1,4 +1,4 @@
-"""Documents to text, each in a process of its own that can be killed: a hostile file takes nothing else along."""
+"""Documents to text, each in a child process that can be killed: a hostile file harms nothing else."""
 
 import asyncio
 import ctypes
@@ -23,28 +23,28 @@ from backburner.extraction.child import Bounds, Header
 DEFAULT_MEMORY_BYTES = 400 * 1024 * 1024
 """Fits a function of 768 MB."""
 CHILDREN = 1
-"""At a time in one process: more would have to share its memory."""
+"""Children at a time: more would have to share the memory."""
 DEFAULT_LIMIT_S = 30.0
-"""300 pages take under a second; a function must still have time for the create."""
+"""Far more than 300 pages need, which is under a second; the function must have time left for the create."""
 WATCH_EVERY_S = 0.05
 _KEPT = ("LD_LIBRARY_PATH", "PYTHONHOME")
-"""Where the interpreter finds its own libraries: all that a child gets of our environment."""
+"""The variables that a child gets from our environment: where the interpreter finds its own libraries."""
 _OUT_OF_MEMORY = (signal.SIGABRT, signal.SIGKILL)
-"""How a child ends whose allocation failed, or that the kernel chose."""
+"""The signals that end a child whose allocation failed, or that the kernel killed to free memory."""
 _PR_SET_DUMPABLE = 4
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChildExtractor:
-    """Plain text is decoded here; all else is read by a child, one after the other."""
+    """Decodes plain text itself; gives every other document to a child, one at a time."""
 
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     limit_s: float = DEFAULT_LIMIT_S
     slots: AbstractAsyncContextManager[None, bool | None] = field(default_factory=lambda: asyncio.Semaphore(CHILDREN))
 
     async def extract(self, body: bytes, name: str) -> Extracted:
-        """The document's text and notes. Raises `JobError`: what a child dies of is this document's fault."""
+        """The document's text and notes. Raises `JobError`, also if the child dies: the document is to blame."""
         text = plain_text(body, name)
         if text is not None:
             return Extracted(text)
@@ -58,11 +58,11 @@ class ChildExtractor:
                 raise RetryLaterError(f"no child process could be started: {error.strerror}") from error
 
     async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
-        """Where to cut, in a thread: our own code, which parses nothing."""
+        """Where to cut. Runs in a thread, since it is our own code and parses nothing."""
         return await asyncio.to_thread(cut, text, most_chars, overlap_chars)
 
     async def _run(self, name: str, source: IO[bytes], answer: IO[bytes]) -> int:
-        """Let a child read and answer; how it ended. Raises `JobError` where it wants more than its bounds."""
+        """Let a child read and answer; returns its exit code. Raises `JobError` if it exceeds its bounds."""
         hide_from_others()
         child = await asyncio.create_subprocess_exec(
             sys.executable or "python3", "-P", "-s", "-B", "-m", "backburner.extraction", self._bounds(name),
@@ -84,7 +84,7 @@ class ChildExtractor:
         return code
 
     def _bounds(self, name: str) -> str:
-        """The child's argument. Of the name it gets no more than it needs: what stands behind the last dot."""
+        """The child's argument; of the document's name it only needs the suffix."""
         bounds = Bounds(
             name=f"document{PurePosixPath(name).suffix}",
             memory_bytes=self.memory_bytes,
@@ -104,13 +104,13 @@ class ChildExtractor:
 
 
 def hide_from_others() -> None:
-    """Keep other processes of this user from reading our memory and environment; those of root still can."""
+    """Keep this user's other processes from reading our memory and environment; root's still can."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _environment() -> dict[str, str]:
-    """No credentials, no addresses, no key: where Python's modules and libraries are, and nothing else."""
+    """A child's environment: where Python's modules and libraries are. No credentials, addresses or keys."""
     kept = {name: value for name in _KEPT if (value := os.environ.get(name))}
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)  # noqa: PTH100 - a string as it is
     return kept | {"PYTHONPATH": path, "PYTHONUTF8": "1", "MALLOC_ARENA_MAX": "2"}
@@ -122,14 +122,14 @@ def _spool(source: IO[bytes], body: bytes) -> None:
 
 
 async def _ended(child: Process) -> int | None:
-    """A child's end, if it comes before the next look at its memory."""
+    """A child's exit code; None if it still runs when its memory is due to be checked."""
     with suppress(TimeoutError):
         return await asyncio.wait_for(child.wait(), WATCH_EVERY_S)
     return None
 
 
 async def _kill(child: Process) -> None:
-    """End a child and whatever it started; nothing if it ended by itself."""
+    """Kill a child and whatever it started, unless it has ended."""
     if child.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
@@ -137,7 +137,7 @@ async def _kill(child: Process) -> None:
 
 
 def _resident_bytes(pid: int) -> int:
-    """Memory that a process holds; 0 where the system does not tell, and the child's own bound must do."""
+    """The memory that a process uses; 0 if the system does not say, and the child's own limit must do."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
     except (OSError, IndexError, ValueError):
@@ -145,7 +145,7 @@ def _resident_bytes(pid: int) -> int:
 
 
 def _answered(answer: IO[bytes], code: int) -> Extracted:
-    """What a child answered with. Raises `JobError`: its refusal, or that it gave no whole answer."""
+    """What a child answered. Raises `JobError` if that is a refusal, or incomplete."""
     answer.seek(0)
     try:
         header = msgspec.json.decode(answer.readline(), type=Header)
@@ -163,5 +163,6 @@ def _answered(answer: IO[bytes], code: int) -> Extracted:
 def _died(code: int) -> JobError:
     how = signal.Signals(-code).name if code < 0 else f"exit {code}"
     return JobError(
-        Reason.UNREADABLE_DOCUMENT, f"its reader failed ({how}): damaged, or hostile; save it again and upload it"
+        Reason.UNREADABLE_DOCUMENT,
+        f"its reader failed ({how}): the file may be damaged or hostile; save it again and upload it",
     )

@@ -1,4 +1,4 @@
-"""Log lines as both clouds parse them: one line of JSON each, with `level`, `message` and the keys."""
+"""Log lines that both clouds parse: a line of JSON each, with `level`, `message` and further keys."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from aws_lambda_powertools.logging.utils import copy_config_to_registered_logger
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 """Cloud Logging and Lambda know TRACE, DEBUG, INFO, WARN, ERROR and FATAL."""
 _MAX_TRACE_CHARACTERS = 12_000
-"""Cloud Logging takes a line of up to 64 KB; escaped, and beside all other keys, this much of a traceback fits."""
+"""As much of a traceback as fits, escaped and beside the other keys, into Cloud Logging's 64 KB for a line."""
 
 
 class CloudFormatter(LambdaPowertoolsFormatter):
-    """Powertools' JSON, with levels that the clouds know and a traceback that fits a line."""
+    """Powertools' JSON, with levels that both clouds know and a traceback that fits into a line."""
 
     def __init__(self) -> None:
         super().__init__(serialize_stacktrace=False)
@@ -23,7 +23,7 @@ class CloudFormatter(LambdaPowertoolsFormatter):
         level, trace = log.get("level"), log.get("exception")
         log["level"] = _LEVELS.get(level, level)
         if isinstance(trace, str):
-            log["exception"] = trace[-_MAX_TRACE_CHARACTERS:]  # the error itself stands at the end
+            log["exception"] = trace[-_MAX_TRACE_CHARACTERS:]  # the error itself is at the end
         return super().serialize(log)
 
 
@@ -33,5 +33,5 @@ def function_logger(name: str) -> Logger:
 
 
 def share_with_package(logger: Logger) -> None:
-    """Let the package's own lines look like the function's."""
+    """Give the package's own log lines the function's format."""
     copy_config_to_registered_loggers(source_logger=logger, include={"backburner"})

@@ -1,4 +1,4 @@
-"""Metrics for CloudWatch (DESIGN section 10), in the embedded format that its log agent reads; elsewhere nothing."""
+"""Metrics for CloudWatch (DESIGN section 10), printed in its embedded format; on other clouds nothing is printed."""
 
 import os
 from collections import Counter
@@ -23,7 +23,7 @@ NAMESPACE = "Backburner"
 
 
 async def report(core: Core, tick: TickReport, settings: Settings, logger: "Logger | logging.Logger") -> None:
-    """At the end of a tick: what it did, what is under way, and the alarms, as lines of the log too."""
+    """Publish what a tick did and what is under way; log the health and the raised alarms."""
     health = await measure(core.bucket, core.governor)
     publish(tick.ended, health=health, told=tick.told)
     logger.info("census", extra=asdict(health))
@@ -34,11 +34,11 @@ async def report(core: Core, tick: TickReport, settings: Settings, logger: "Logg
 def publish(
     lines: Sequence[Line], *, accepted: int = 0, health: Health | None = None, told: Told | None = None
 ) -> None:
-    """Print what a function's call did, if it runs on Lambda; the dimension `service` is the function's name."""
+    """Print the metrics of one function call on Lambda; the dimension `service` is the function's name."""
     service = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
     if service is None:
         return
-    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit  # noqa: PLC0415 - only where it is read
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit  # noqa: PLC0415 - only on Lambda
 
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
     values = _counts(lines, accepted) | (_gauges(health) if health else {}) | (_notifications(told) if told else {})
@@ -55,7 +55,7 @@ def publish(
 
 
 def _counts(lines: Sequence[Line], accepted: int) -> dict[str, float]:
-    """What was counted, without the zeros."""
+    """The counts that are not zero."""
     lags = [line.result_lag_s for line in lines if line.result_lag_s is not None]
     counts: dict[str, float] = {
         "JobsAccepted": accepted,
@@ -72,7 +72,7 @@ def _counts(lines: Sequence[Line], accepted: int) -> dict[str, float]:
 
 
 def _notifications(told: Told) -> dict[str, float]:
-    """What was told, without the zeros."""
+    """The counts of notifications that are not zero."""
     counts = {"NotificationsSent": told.sent, "NotificationsOwed": told.owed, "NotificationsLost": told.lost}
     return {name: float(value) for name, value in counts.items() if value}
 

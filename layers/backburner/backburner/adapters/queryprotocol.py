@@ -1,7 +1,6 @@
-"""The older form protocol of SQS, for services that do not speak its JSON protocol: the same calls, worded otherwise.
+"""The older query protocol of SQS, for services without its JSON protocol.
 
-Requests and answers are those of the JSON protocol here; this puts them into the form's words and back, for the calls
-that we make.
+Translates the requests that we make from the JSON protocol into forms, and the XML answers back.
 """
 
 from collections.abc import Mapping
@@ -16,41 +15,41 @@ _ENTRIES = {
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibilityBatchRequestEntry",
 }
 _LISTS = {"AttributeNames": "AttributeName"}
-"""What an entry of a list is called."""
+"""The form's name for an entry of a list."""
 
 
 def form_of(action: str, asked: Mapping[str, Any]) -> bytes:
-    """A request as a form: lists are numbered from 1, entries of batches with their fields."""
+    """A request as a form; list entries are numbered from 1."""
     fields = {"Action": action, "Version": _VERSION}
     for name, value in asked.items():
         if not isinstance(value, list | tuple):
             fields[name] = str(value)
             continue
-        word = _LISTS.get(name) or _ENTRIES[action]
+        prefix = _LISTS.get(name) or _ENTRIES[action]
         for number, entry in enumerate(value, 1):
             if isinstance(entry, dict):
-                fields |= {f"{word}.{number}.{inner}": str(told) for inner, told in entry.items()}
+                fields |= {f"{prefix}.{number}.{inner}": str(one) for inner, one in entry.items()}
             else:
-                fields[f"{word}.{number}"] = str(entry)
+                fields[f"{prefix}.{number}"] = str(entry)
     return urlencode(fields, quote_via=quote, safe="~").encode()
 
 
 def answer_of(body: bytes) -> dict[str, Any]:
-    """An answer as the JSON protocol would have it. Raises `ValueError` where it is none."""
+    """An answer as the JSON protocol would give it. Raises `ValueError` if it is not XML."""
     try:
-        root = ET.fromstring(body)  # noqa: S314 - of our own queue
+        root = ET.fromstring(body)  # noqa: S314 - from our own queue
     except ET.ParseError as error:
-        raise ValueError("no XML") from error
+        raise ValueError("not XML") from error
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
-    told: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
     if messages := [_message(one) for one in root.iter("Message") if len(one)]:
-        told["Messages"] = messages
+        answer["Messages"] = messages
     if failed := [_fields(one) for one in root.iter("BatchResultErrorEntry")]:
-        told["Failed"] = failed
+        answer["Failed"] = failed
     for result in root.iter("GetQueueAttributesResult"):
-        told["Attributes"] = _attributes(result)
-    return told
+        answer["Attributes"] = _attributes(result)
+    return answer
 
 
 def _message(element: ET.Element) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The provider's key: from the environment, from the secret store that the settings name, or a call's own IAM token."""
+"""The provider's key: from the environment, from the secret store in the settings, or the IAM token of a call."""
 
 import json
 import math
@@ -13,10 +13,10 @@ from backburner.errors import ConfigError, RetryLaterError
 from backburner.settings import KeyStore, Settings
 
 RENEW_S = 600.0
-"""A token that ends sooner is replaced: longer than any call of a function takes."""
+"""A token that expires sooner is renewed; no call of a function takes this long."""
 _METADATA_LIMIT_S = 2.0
 _ASK_AGAIN_S = 30.0
-"""Where the metadata service gave nothing: what is left of the old token serves meanwhile."""
+"""How long to wait before asking the metadata service again; the old token is used meanwhile."""
 _METADATA = "http://{address}/computeMetadata/v1/instance/service-accounts/default/token"
 
 
@@ -24,12 +24,12 @@ _METADATA = "http://{address}/computeMetadata/v1/instance/service-accounts/defau
 class _Token:
     value: str = field(repr=False)
     ends_at: float
-    """On the wall clock: that of a suspended instance goes on."""
+    """By the wall clock, which goes on while an instance is suspended."""
 
 
 @dataclass(kw_only=True)
 class ProviderKey:
-    """The key, whenever it is asked for. Call `take` at the start of each call of the function."""
+    """Returns the current key when called. Call `take` at the start of each call of the function."""
 
     settings: Settings
     metadata_address: str = field(default_factory=lambda: os.environ.get("YC_METADATA_ADDR", "169.254.169.254"))
@@ -39,23 +39,23 @@ class ProviderKey:
 
     @property
     def is_token(self) -> bool:
-        """Whether no key is configured, so that the IAM token serves."""
+        """Whether no key is configured, so that the IAM token is used."""
         return not self.settings.api_key and not self.settings.api_key_secret
 
     def take(self, context: object) -> None:
-        """Take the IAM token that a call on Yandex Cloud brings. Raises `ConfigError` if it is needed and missing."""
+        """Take the IAM token from a call on Yandex Cloud. Raises `ConfigError` if it is needed but missing."""
         if not self.is_token:
             return
         token = _token_of(getattr(context, "token", None))
         if token is None:
             raise ConfigError(
-                "neither OPENAI_API_KEY nor BACKBURNER_API_KEY_SECRET is set, and the call brings no IAM token: "
+                "neither OPENAI_API_KEY nor BACKBURNER_API_KEY_SECRET is set, and the call has no IAM token: "
                 "set the provider's key, or give the function a service account"
             )
         self._token = token
 
     def __call__(self) -> str:
-        """The key. Raises `RetryLaterError` where a store or the cloud does not give it, `ConfigError` if empty."""
+        """The key. Raises `RetryLaterError` if the store or the cloud does not return it, `ConfigError` if empty."""
         return self._current_token() if self.is_token else api_key(self.settings)
 
     def _current_token(self) -> str:
@@ -65,11 +65,11 @@ class ProviderKey:
                 token, self._ask_at = self._renewed() or token, now + _ASK_AGAIN_S
                 self._token = token
         if token is None or token.ends_at <= now:
-            raise RetryLaterError("the IAM token has ended, and the metadata service gives no other")
+            raise RetryLaterError("the IAM token has expired, and the metadata service returns no new one")
         return token.value
 
     def _renewed(self) -> _Token | None:
-        """A token from the metadata service, None where it gives none."""
+        """A token from the metadata service, or None if it returns none."""
         address = _METADATA.format(address=self.metadata_address)
         request = urllib.request.Request(address, headers={"Metadata-Flavor": "Google"})  # noqa: S310 - a constant
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -80,9 +80,9 @@ class ProviderKey:
             return None
 
 
-def _token_of(told: Any) -> _Token | None:
-    """A token as context and metadata service tell it; without its length of life it lasts this call."""
-    match told:
+def _token_of(answer: Any) -> _Token | None:
+    """The token in a context or the metadata service's answer; without `expires_in` it serves until the next call."""
+    match answer:
         case {"access_token": str(value), "expires_in": int() | float() as expires_s} if value:
             return _Token(value, time.time() + expires_s)
         case {"access_token": str(value)} if value:
@@ -92,7 +92,7 @@ def _token_of(told: Any) -> _Token | None:
 
 
 def api_key(settings: Settings) -> str:
-    """The configured key. Raises `RetryLaterError` where the store does not give it, `ConfigError` if it is empty."""
+    """The configured key. Raises `RetryLaterError` if the store does not return it, `ConfigError` if it is empty."""
     if settings.api_key:
         return settings.api_key
     name = settings.api_key_secret or ""
@@ -103,7 +103,7 @@ def api_key(settings: Settings) -> str:
 
 
 def secret(name: str, store: KeyStore) -> str:
-    """What a store keeps under a name. Raises `RetryLaterError` where it does not give it."""
+    """The secret with this name in a store. Raises `RetryLaterError` if the store does not return it."""
     from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415 - only where a store is named
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""What SQS, SNS and EventBridge call an error, in whichever protocol they answer."""
+"""Error codes of SQS, SNS and EventBridge, in whichever protocol they answer."""
 
 import json
 from xml.etree import ElementTree as ET
@@ -7,9 +7,9 @@ from backburner.adapters.http import Reply
 
 
 def code_of(reply: Reply) -> str:
-    """The code of an error: the older protocol's where an answer has both, in XML or JSON; else the status."""
-    if told := reply.headers.get("x-amzn-query-error"):
-        return told.partition(";")[0]
+    """The error code: the query protocol's if the reply has it, else the one in the XML or JSON, else the status."""
+    if query_error := reply.headers.get("x-amzn-query-error"):
+        return query_error.partition(";")[0]
     if code := _in_xml(reply.body):
         return code
     try:
@@ -21,7 +21,7 @@ def code_of(reply: Reply) -> str:
 
 def _in_xml(body: bytes) -> str:
     try:
-        root = ET.fromstring(body)  # noqa: S314 - of the services that we call
+        root = ET.fromstring(body)  # noqa: S314 - from the services that we call
     except ET.ParseError:
         return ""
     return next((one.text or "" for one in root.iter() if one.tag.rpartition("}")[2] == "Code"), "")

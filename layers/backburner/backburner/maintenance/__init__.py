@@ -1,1 +1,1 @@
-"""The sweep, the audit, the figures behind alarms, dead letters. Writes what the sweep recovers."""
+"""The sweep, the audit, the figures behind alarms, dead letters. Writes what the sweep or a repair restores."""

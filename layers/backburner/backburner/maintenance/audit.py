@@ -1,7 +1,7 @@
-"""The audit: proves from the bucket's own lists that nothing is lost (DESIGN section 1, promise 1).
+"""The audit: proves from listings of the bucket that nothing is lost (DESIGN section 1, promise 1).
 
-Work goes on while it reads, so whatever looks wrong is looked at again after a moment, and only what is wrong every
-time is reported. What is under way is not judged: a run with an open record may be between any two effects.
+Jobs go on while it reads, so it checks whatever looks wrong again after a moment, and reports only what is wrong every
+time. It does not judge runs under way: a run with an open record may be between any two effects.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,19 +27,19 @@ _MAX_LINES = 1000
 _FOREVER = float("inf")
 LOOKS_AGAIN = 2
 MOMENT_S = 1.0
-"""Between two looks: longer than a process takes from one effect to the next."""
+"""Between two checks: longer than a process takes from one effect to the next."""
 
 
 class Counted(Protocol):
-    """A queue that can say about how many messages it holds, including those in hand and the delayed."""
+    """A queue that can say roughly how many messages it holds, including received and delayed ones."""
 
     async def count(self) -> int:
-        """All its messages; close to the truth, a minute late."""
+        """The approximate number of all its messages, up to a minute old."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Auditor:
-    """Audits a bucket in any state and of any size, while work goes on."""
+    """Audits a bucket in any state and of any size, while jobs go on."""
 
     bucket: Bucket
     ledger: Ledger
@@ -51,14 +51,14 @@ class Auditor:
     progress: Progress = lambda _what, _count: None
 
     async def audit(self) -> Report:
-        """Read everything, look at what is wrong again until it is certain, and report."""
+        """Read everything, check what looks wrong again until it is certain, and report."""
         reader = SnapshotReader(bucket=self.bucket, progress=self.progress)
         doubts = await self._first_look(reader)
         for _ in range(LOOKS_AGAIN):
             if not doubts.any:
                 break
             self.progress("another look", len(doubts.locations))
-            await self.sweeper.clock.sleep(MOMENT_S)  # what was between two effects has come to an end by then
+            await self.sweeper.clock.sleep(MOMENT_S)  # by then a run that was between two effects has moved on
             await self._look_again(reader, doubts)
         found = await self._findings(doubts)
         unwritten = await self._unwritten(reader, doubts.snapshot)
@@ -79,7 +79,7 @@ class Auditor:
         return doubts
 
     async def _findings(self, doubts: "_Doubts") -> list[Finding]:
-        """What is wrong with single documents; one is not lost while its open record cannot be read."""
+        """What is wrong with individual documents. One whose open record cannot be read is not called lost."""
         snapshot = doubts.snapshot
         owners = await self._explain(snapshot, doubts.locations)
         found = [finding for key in doubts.locations for finding in _judged(snapshot, key, snapshot.locations[key])]
@@ -87,7 +87,7 @@ class Auditor:
         return [finding for finding in found if finding.kind is not Kind.LOST or finding.key not in owners]
 
     async def _look_again(self, reader: SnapshotReader, doubts: "_Doubts") -> None:
-        """Drop whatever does not look wrong this time."""
+        """Check every doubt again, and drop those that are cleared up."""
         snapshot, now = doubts.snapshot, Snapshot()
         await reader.open_records(now)
         doubts.messages = max(doubts.messages, await self._messages())
@@ -109,7 +109,7 @@ class Auditor:
         snapshot.unreadable |= now.unreadable
 
     async def _is_certain(self, name: str, now: Snapshot) -> bool:
-        """Whether a record is as it was when its reservation was missed, and its run has not just been settled."""
+        """Whether the run's record is unchanged since its reservation was missed, and the run is not over."""
         for key, working in now.working():
             if working.name == name:
                 held = await self.ledger.open_record(working.job, working.run)
@@ -118,7 +118,7 @@ class Auditor:
         return True
 
     async def _explain(self, snapshot: Snapshot, locations: Iterable[str]) -> set[str]:
-        """The documents whose open record cannot be read: what is said of it names its document."""
+        """Find the documents whose open records cannot be read, and name each in the report of its record."""
         runs = {run[0]: key for key in snapshot.unreadable if (run := open_run(key))}
         owners = set[str]()
         for key in locations if runs else ():
@@ -131,11 +131,11 @@ class Auditor:
         return owners
 
     async def repair(self, report: Report) -> Report:
-        """Sweep from the start, submit what a report calls lost, rebuild the journal's lines, and audit again."""
+        """Sweep from the start, submit what the report calls lost, rebuild missing journal lines, and audit again."""
         self.progress("sweep", 0)
         await self.sweeper.sweep(_FOREVER)
         for finding in report.findings:
-            if finding.kind is Kind.LOST:  # a record of an older version, newer than the document, hides it from sweeps
+            if finding.kind is Kind.LOST:  # sweeps miss it if an older version's record was written after the upload
                 with suppress(UnreadableError):  # the next audit names it
                     await self.sweeper.submitter.submit(finding.key)
         await self.journal.flush()
@@ -154,7 +154,7 @@ class Auditor:
         return await self.pending.count() + await self.backlog.count()
 
     async def _orphans(self, reader: SnapshotReader, texts: Mapping[str, str], now: Snapshot) -> set[str]:
-        """Results that no record names yet, are as they were, and that no run under way may have written."""
+        """Unchanged results that still no record names, and that no run under way can have written."""
         orphans, expected, records = set[str](), _expected(now), Snapshot()
 
         async def look(text: str) -> None:
@@ -172,10 +172,10 @@ class Auditor:
         return orphans - {seen.done.result_key for seen in records.locations.values() if seen.done}
 
     async def _odd_reservations(self, snapshot: Snapshot) -> dict[str, tuple[Kind, str]]:
-        """Where the governor and the open records contradict each other, by the name of the run.
+        """Where the governor and the open records contradict each other, by `<job_id>.<run>`.
 
-        A job that waits may still hold its reservation: it is given back with the job's next step. Reservations that
-        are not noted by name are compared by their number.
+        A waiting job may still hold its reservation: its next step gives it back. The reservations that the governor
+        keeps only as sums are compared by number.
         """
         counters, _ = await self.governor.counters()
         reserved = set(counters.reserved)
@@ -189,7 +189,7 @@ class Auditor:
         } | {name: (Kind.NOT_RESERVED, f"{name} runs without a reservation") for name in missing}
 
     async def _unwritten(self, reader: SnapshotReader, snapshot: Snapshot) -> list[Finding]:
-        """Runs that are over and in no line of the journal, if there is a journal at all."""
+        """Runs that are over but have no line in the journal; none if there is no journal at all."""
         missing = _over(snapshot)
         is_there = False
         self.progress("journal", len(missing))
@@ -212,7 +212,7 @@ class Auditor:
 
 @dataclass
 class _Doubts:
-    """What looks wrong so far."""
+    """What still looks wrong."""
 
     snapshot: Snapshot
     messages: int
@@ -237,8 +237,8 @@ class _Doubts:
         ]
         found += [Finding(kind=kind, key=f"{OPEN}{name}.json", what=what) for name, (kind, what) in self.odd.items()]
         if self.lacks_messages:
-            what = f"about {self.messages} messages drive {self.under_way} open records; "
-            what += "they are woken when silent for a day"
+            what = f"about {self.messages} messages for {self.under_way} open records; "
+            what += "the sweep sends a new one for each record that is silent for a day"
             found.append(Finding(kind=Kind.MESSAGES_MISSING, key=OPEN, what=what))
         return found
 
@@ -252,13 +252,13 @@ def _judged(snapshot: Snapshot, key: str, seen: LocationState) -> list[Finding]:
 
 
 def _expected(snapshot: Snapshot) -> set[str]:
-    """Where runs under way may have put a text whose record is still to come."""
+    """The result keys that runs under way may have written before their run record."""
     keys = {key for key, _ in snapshot.working()}
     return {output_location(key).result_key(output) for key in keys for output in _OUTPUTS}
 
 
 def _over(snapshot: Snapshot) -> dict[str, str]:
-    """The records of runs that ended more than 15 minutes ago: their keys, by the name of the run."""
+    """The record keys of runs that ended more than 15 minutes ago, by `<job_id>.<run>`."""
     over: dict[str, str] = {}
     for key, seen in snapshot.locations.items():
         if seen.done and seen.done.age_s >= OLD_ENOUGH_S:
@@ -276,7 +276,7 @@ def _report(snapshot: Snapshot, messages: int, findings: list[Finding]) -> Repor
     documents = [seen for seen in snapshot.locations.values() if seen.etag is not None]
     states = [state_of(seen) for seen in documents if seen.age_s >= OLD_ENOUGH_S]
     young = [state_of(seen) for seen in documents if seen.age_s < OLD_ENOUGH_S]
-    told = (State.WAITING, State.RUNNING, State.DONE, State.FAILED)
+    reported = (State.WAITING, State.RUNNING, State.DONE, State.FAILED)
     return Report(
         objects=len(states),
         waiting=states.count(State.WAITING),
@@ -284,7 +284,7 @@ def _report(snapshot: Snapshot, messages: int, findings: list[Finding]) -> Repor
         done=states.count(State.DONE),
         failed=states.count(State.FAILED),
         young=len(young),
-        young_states={**{str(state): young.count(state) for state in told}, "unclaimed": young.count(None)},
+        young_states={**{str(state): young.count(state) for state in reported}, "unclaimed": young.count(None)},
         open_records=_count(snapshot),
         messages=messages,
         findings=findings,

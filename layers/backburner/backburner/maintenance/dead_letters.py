@@ -1,4 +1,4 @@
-"""What a dead letter says, whether the checker, a queue's redrive or a cloud's own delivery of events gave it up."""
+"""Reads dead letters, whether the checker, a queue's redrive or a cloud's event delivery gave them up."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from backburner.ledger.messages import decode
 
 _MAX_WHY = 300
 _PAYLOADS = ("requestPayload", "Payload", "payload", "Input", "input")
-"""Where the envelopes of failed deliveries keep the event itself."""
+"""The fields in which envelopes of failed deliveries carry the event itself."""
 
 
 class Kind(StrEnum):
@@ -23,14 +23,14 @@ class Kind(StrEnum):
     NOT_UNDERSTOOD = "not_understood"  # the checker: a message on our queues that is not one of ours
     REDRIVEN = "redriven"  # the queue: one of our messages, received too often
     FAILED_CALL = "failed_call"  # the cloud: a function failed on an upload event in every try
-    EVENT = "event"  # the cloud: an upload event that no function was given
-    TICK = "tick"  # the cloud: a timer's event; the next tick did its work, so it may be dropped
+    EVENT = "event"  # the cloud: an upload event that it could not deliver to a function
+    TICK = "tick"  # the cloud: a timer's event; a later tick did its work, so it may be dropped
     UNKNOWN = "unknown"  # none of these
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A dead letter as far as it can be understood: the documents it is about, and when it was given up if it says."""
+    """What a dead letter says: the documents it is about (`keys`), and when it was given up, if known."""
 
     kind: Kind
     why: str
@@ -39,7 +39,7 @@ class DeadLetter:
 
 
 def understand(body: str) -> DeadLetter:
-    """Say what a dead letter is about. Never raises: what cannot be understood says why."""
+    """Say what a dead letter is about. Never raises: an unknown one says why it is not understood."""
     try:
         return _redriven(body)
     except MessageError:
@@ -62,7 +62,7 @@ def understand(body: str) -> DeadLetter:
 def _redriven(body: str) -> DeadLetter:
     message = decode(body)
     if message.part_of is not None:
-        why = f"a part of run {message.part_of} was tried too often: audit names its document, replay runs it again"
+        why = f"a part of run {message.part_of} was tried too often: audit names its document, replay repeats it"
         return DeadLetter(Kind.REDRIVEN, why)
     if not message.key.startswith(INBOX):
         return DeadLetter(Kind.UNKNOWN, f"a message about {message.key[:_MAX_WHY]!r}, which is not in {INBOX}")
@@ -70,18 +70,18 @@ def _redriven(body: str) -> DeadLetter:
 
 
 def _failed_call(context: Mapping[Any, Any], rest: Mapping[Any, Any]) -> DeadLetter:
-    """A function's on-failure destination (Lambda)."""
+    """A letter from a function's on-failure destination (Lambda)."""
     match rest.get("responsePayload"):
         case {"errorType": error_type, "errorMessage": message}:
             said = f"{error_type}: {message}"
         case {"errorMessage": said}:
             pass
         case _:
-            said = "the function was not called" if rest.get("responseContext") is None else "no error is told"
+            said = "the function was not called" if rest.get("responseContext") is None else "no error given"
     why = _short(f"{context.get('condition', 'given up')}: {said}")
     event, at = rest.get("requestPayload"), _time(rest.get("timestamp"))
     if is_timer(event):
-        return DeadLetter(Kind.TICK, f"a tick failed ({why}); the next one does its work: safe to drop", at=at)
+        return DeadLetter(Kind.TICK, f"a tick failed ({why}); a later one does its work: safe to drop", at=at)
     try:
         return DeadLetter(Kind.FAILED_CALL, why, _keys(event), at)
     except UnknownEventError as error:
@@ -89,17 +89,17 @@ def _failed_call(context: Mapping[Any, Any], rest: Mapping[Any, Any]) -> DeadLet
 
 
 def _event(letter: Mapping[str, Any]) -> DeadLetter:
-    """An event as a trigger gives it up: bare, one message of it, or in an envelope."""
+    """An event that a trigger gave up: as it was, a single message of it, or in an envelope."""
     event = _unwrapped(letter)
     if is_timer(event):
-        why = "a tick that the timer could not deliver; the next one does its work: safe to drop"
+        why = "a tick that the timer could not deliver; a later one does its work: safe to drop"
         return DeadLetter(Kind.TICK, why, at=_time_of(event))
     try:
         records = uploads_in(event)
     except UnknownEventError as error:
         return DeadLetter(Kind.UNKNOWN, _short(error))
     asides = [record.why for record in records if isinstance(record, Broken | Ignored)]
-    why = _short("; ".join(["an upload event that no function took", *asides]))
+    why = _short("; ".join(["an upload event that no function accepted", *asides]))
     return DeadLetter(Kind.EVENT, why, _keys(event), _time_of(event))
 
 
@@ -116,7 +116,7 @@ def _unwrapped(letter: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _keys_in(text: str) -> tuple[str, ...]:
-    """The documents of an event that was put on our queues by mistake; none for anything else."""
+    """The documents of an event that was sent to our queues by mistake; none for anything else."""
     event = _parsed(text)
     try:
         return _keys(_unwrapped(event)) if isinstance(event, dict) else ()

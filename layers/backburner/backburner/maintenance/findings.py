@@ -1,4 +1,4 @@
-"""What an audit may find, and how a document is judged by what stands at its output location."""
+"""What an audit may find, and how it judges a document by what is at its output location."""
 
 from collections.abc import Container, Iterable
 from enum import StrEnum
@@ -15,13 +15,13 @@ class Kind(StrEnum):
     """What is wrong."""
 
     LOST = "lost"  # an upload without a record and without an open run
-    UNREADABLE = "unreadable"  # a record that cannot be read, or that stands where it does not belong
+    UNREADABLE = "unreadable"  # a record that cannot be read, or lies where it does not belong
     RESULT_WITHOUT_RECORD = "result_without_record"
     RECORD_WITHOUT_RESULT = "record_without_result"
-    RESULT_CHANGED = "result_changed"  # the text is not the one that its record names
-    ERROR_BESIDE_RESULT = "error_beside_result"  # an error record that the result of the same version outdated
+    RESULT_CHANGED = "result_changed"  # the result is not the one that its run record names
+    ERROR_BESIDE_RESULT = "error_beside_result"  # an error record that a later result of the same version replaced
     LEFTOVER = "leftover"  # an open record of a run that is over
-    SILENT = "silent"  # an open record that was not written for a day
+    SILENT = "silent"  # an open record that has not been written for a day
     MESSAGES_MISSING = "messages_missing"  # fewer messages than open records
     RESERVED_FOR_NOTHING = "reserved_for_nothing"  # a reservation that no open record accounts for
     NOT_RESERVED = "not_reserved"  # a generation under way that the governor does not count
@@ -37,7 +37,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """`objects` are those of the inbox older than 15 minutes, `young` the others: they are counted, and not judged."""
+    """`objects` counts the documents older than 15 minutes; `young` counts the others, which are not judged."""
 
     objects: int
     waiting: int
@@ -46,7 +46,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     young: int
     young_states: dict[str, int]
-    """The young ones by their state; `unclaimed` are those whose event is still to come."""
+    """The young documents by state; `unclaimed` are those whose event has not been handled yet."""
     open_records: int
     messages: int
     findings: list[Finding]
@@ -58,7 +58,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def state_of(seen: LocationState) -> State | None:
-    """The one state of a document as it stands now; None if it has no record and no run is open."""
+    """The state of a document's current version; None if that has neither a record nor an open run."""
     working = [working.state for working in seen.working if working.source_etag == seen.etag]
     if working:
         return State.WAITING if set(working) == {State.WAITING} else State.RUNNING
@@ -72,7 +72,7 @@ def state_of(seen: LocationState) -> State | None:
 def judge(
     key: str, seen: LocationState, superseded: Container[str] = (), unreadable: Container[str] = ()
 ) -> list[Finding]:
-    """What is wrong with one document. It is not called lost while one of its records cannot be read."""
+    """What is wrong with one document. It is not called lost if one of its records cannot be read."""
     location = output_location(key)
     is_hidden = location.run_record_key in unreadable or location.error_record_key in unreadable
     found = [
@@ -88,9 +88,9 @@ def judge(
 def _judged_open(key: str, seen: LocationState, working: OpenRun, superseded: Container[str]) -> Finding | None:
     for ended in (seen.done, seen.failed):
         if ended and ended.job == working.job and ended.run >= working.run and ended.age_s >= OLD_ENOUGH_S:
-            return Finding(kind=Kind.LEFTOVER, key=key, what=f"run {working.name} is over, its open record stands")
+            return Finding(kind=Kind.LEFTOVER, key=key, what=f"run {working.name} is over but has an open record")
     if working.name in superseded and working.silent_s >= OLD_ENOUGH_S:
-        return Finding(kind=Kind.LEFTOVER, key=key, what=f"run {working.name} is superseded, its open record stands")
+        return Finding(kind=Kind.LEFTOVER, key=key, what=f"run {working.name} is superseded but has an open record")
     if working.silent_s >= SILENT_S:
         return Finding(kind=Kind.SILENT, key=key, what=f"{working.state} {working.name}: silent for more than a day")
     return None
@@ -106,7 +106,7 @@ def _judged_at_rest(key: str, seen: LocationState) -> Iterable[Finding]:
         yield Finding(kind=Kind.RESULT_CHANGED, key=key, what=f"{done.result_key} is not the text that was written")
     if failed is not None and failed.source_etag == done.source_etag and _outdated(failed, done):
         yield Finding(
-            kind=Kind.ERROR_BESIDE_RESULT, key=key, what=f"done by {done.name}, and the error of {failed.name} stands"
+            kind=Kind.ERROR_BESIDE_RESULT, key=key, what=f"{done.name} is done, yet {failed.name} has an error record"
         )
 
 

@@ -1,7 +1,7 @@
-"""A governor's object that cannot be read: what can be read of it is kept, the rest is found again.
+"""Rebuilds a governor's object that cannot be read: keeps the readable fields and works out the others.
 
-Reservations are found in the open records, what the day has used in the journal. The rest begins anew: pauses come back
-with the provider's next answer, what was learnt is learnt again.
+Reservations come from the open records, the day's use from the journal. Everything else starts empty: pauses come back
+with the provider's next answer, averages with the next generations.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ _READS_AT_ONCE = 32
 
 
 class _Line(msgspec.Struct, frozen=True):
-    """What a line of the journal says of the money."""
+    """The fields of a journal line that say what a run used."""
 
     usage: Usage = Usage()
     cost: float | None = None
 
 
 async def rebuilt_counters(bucket: Bucket, body: bytes, now: datetime) -> Counters:
-    """The counters as they must be."""
+    """The counters, rebuilt from what can be read of `body` and from the rest of the bucket."""
     kept, lost = _readable(body)
     counters = Counters(**kept)
     day = now.strftime("%Y-%m-%d")
@@ -48,7 +48,7 @@ async def rebuilt_counters(bucket: Bucket, body: bytes, now: datetime) -> Counte
 
 
 async def look_at_record(bucket: Bucket, name: str) -> Seen:
-    """What a run's open record tells of its reservation. Raises `RetryLaterError`."""
+    """What a run's open record says of its reservation. Raises `RetryLaterError`."""
     key = f"{OPEN}{name}.json"
     stored = await bucket.get(key)
     try:
@@ -74,24 +74,24 @@ async def read_open(bucket: Bucket) -> list[OpenRecord]:
 
 
 def recount(counters: Counters, records: Iterable[OpenRecord]) -> None:
-    """Find the reservations again that open records tell of: the first by name, all others as sums."""
+    """Restore the reservations that open records name: the first `MAX_NOTED` by name, all others as sums."""
     counters.standing = Standing()
     for record in records:
-        note, told = noted(counters, record.name), record.counted
+        note, counted = noted(counters, record.name), record.counted
         if record.name in counters.settled:
             continue
         if note is not None:
-            counters.standing.add(standing_part(note, told))
-        elif told is not None and told.slots and len(counters.reserved) < MAX_NOTED:
-            counters.reserved[record.name] = as_noted(told)
-        elif told is not None:
-            counters.standing.add(told)
+            counters.standing.add(standing_part(note, counted))
+        elif counted is not None and counted.slots and len(counters.reserved) < MAX_NOTED:
+            counters.reserved[record.name] = as_noted(counted)
+        elif counted is not None:
+            counters.standing.add(counted)
         elif record.reservation is not None and record.reserves:
             counters.reserved[record.name] = as_noted(record.reservation, is_old=True)
 
 
 def _readable(body: bytes) -> tuple[dict[str, Any], set[str]]:
-    """The fields that can be read, of mappings every entry that can; and the names of those that lack something."""
+    """The readable fields (of mappings, the readable entries), and the names of the fields that are incomplete."""
     fields = msgspec.structs.fields(Counters)
     try:
         raw = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
@@ -126,7 +126,7 @@ def _entries(raw: msgspec.Raw, kind: Any) -> dict[str, Any]:
 
 
 async def _used(bucket: Bucket, day: str) -> tuple[int, float]:
-    """Tokens and money of the runs that ended on a day, as far as its journal tells."""
+    """The tokens and money used by runs that ended on a day, according to its journal."""
     tokens, cost = 0, 0.0
     async for key, _ in bucket.listed(f"{JOURNAL}{day}/"):
         try:

@@ -1,4 +1,4 @@
-"""What is under way at the end of a tick: the figures behind the alarms, from one listing and the governor."""
+"""Health: the figures behind the alarms at the end of a tick, from one listing and the governor."""
 
 from dataclasses import dataclass
 
@@ -8,27 +8,27 @@ from backburner.ports import Bucket
 
 _BUDGET_SHARE = 0.8
 _MAX = 20_000
-"""Open records that are counted at most; beyond it the count says "at least"."""
+"""Counting stops at this many open records; the true number may be larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """Counts of open jobs; `oldest_s` is the longest that one has gone without a step, by the store's clock."""
+    """Counts of open jobs; `oldest_s` is the longest time since an open record was written, by the store's clock."""
 
     waiting: int
     running: int
     oldest_s: float
     paused: int
     budget_used: float
-    """Share of the daily budget that is spent or reserved, the larger of tokens and cost; 0 without a budget."""
+    """The share of the day's budget that is spent or reserved, the larger of tokens and cost; 0 without a budget."""
     unreadable: int = 0
     """Objects that a person must look at."""
 
 
 def alarms(health: Health, *, deadline_s: int, results_kept_s: int | None) -> list[str]:
-    """The alarms that are raised, by the names of the runbook's paragraphs.
+    """The raised alarms, named like the sections of the runbook.
 
-    "results-end" is raised while half the time that results are kept is left: what is collected late is not yet lost.
+    "results-end" is raised when half the time that the provider keeps results has passed, before any of them is lost.
     """
     raised = {
         "oldest-open-job": health.oldest_s > deadline_s,
@@ -41,7 +41,7 @@ def alarms(health: Health, *, deadline_s: int, results_kept_s: int | None) -> li
 
 
 async def measure(bucket: Bucket, governor: Governor) -> Health:
-    """Count what is open now."""
+    """Measure the health now."""
     count, oldest_s = 0, 0.0
     async for key, stored in bucket.listed(OPEN):
         if open_run(key) is None:

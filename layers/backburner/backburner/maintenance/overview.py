@@ -1,7 +1,7 @@
-"""How many documents are in which state just now, from the bucket's own lists and the open records.
+"""How many documents are in which state, from listings of the bucket and the open records.
 
-Open records are read before the lists, and those opened meanwhile once more after them: a document that is claimed or
-ends in between is found in one of the two.
+Open records are read before the listings, and new ones once more after them: a document that is claimed or ends in
+between is found in one of the two.
 """
 
 from collections import Counter
@@ -29,19 +29,19 @@ class Overview:
     done: int = 0
     failed: int = 0
     unclaimed: int = 0
-    """Without an open record, and without a record of this version."""
+    """Those whose current version has neither an open record nor a run or error record."""
     young: int = 0
     """Those of the unclaimed that were uploaded within the last 15 minutes: their events may still come."""
     open: Counter[State] = field(default_factory=Counter)
-    """Open records by their state, those of parts and of segments included."""
+    """Open records by state, including those of parts and segments."""
     waiting_for: Counter[str] = field(default_factory=Counter)
     unreadable: dict[str, str] = field(default_factory=dict)
-    """Why, by the key of the object that a person must look at."""
+    """Objects that a person must look at, and why, by key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OverviewReader:
-    """Counts a bucket's documents, a page at a time."""
+    """Counts a bucket's documents, page by page."""
 
     bucket: Bucket
     sweeper: Sweeper
@@ -74,7 +74,7 @@ class OverviewReader:
         return found
 
     async def _open_records(self, found: Overview, known: set[str], claimed: dict[tuple[str, str], State]) -> None:
-        """Read those that are not known yet."""
+        """Read the open records that are not known yet."""
 
         async def read(key: str) -> None:
             known.add(key)
@@ -103,7 +103,7 @@ class OverviewReader:
         await at_once(new(), read)
 
     async def _documents(self) -> AsyncIterator[tuple[str, str, float, State | None]]:
-        """Key, ETag and age of every document, and how it ended if it did."""
+        """Key, ETag and age of every document, and its state if it has ended."""
         after = ""
         while page := await self.sweeper.page(after):
             window = await self.sweeper.window(page)

@@ -1,4 +1,4 @@
-"""Whether the governor's sums agree with what the open records tell, although both change while they are read."""
+"""Compares the governor's sums with the open records, although both change while they are read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,25 +12,25 @@ from backburner.capacity.reservations import noted, standing_part
 
 @dataclass(frozen=True)
 class Surplus:
-    """How much too much the sums count, less than nothing where they count too little; `of`: the sweep before."""
+    """By how much the sums are too large (negative: too small); `of` is the time of the sweep before."""
 
     of: datetime | None
     too_much: Standing = field(default_factory=Standing)
 
     def taken_from(self, standing: Standing) -> Standing:
-        """The sums put right: other changes since then were exact, and leave the difference as it was."""
+        """The corrected sums. Changes made since the comparison were exact, so the surplus still applies."""
         names = Standing.__struct_fields__
         return Standing(**{name: getattr(standing, name) - getattr(self.too_much, name) for name in names})
 
 
-def surplus(counters: Counters, told: Mapping[str, Reservation | None], moving: int) -> Surplus:
-    """Compare the sums with the records that were read just before.
+def surplus(counters: Counters, recorded: Mapping[str, Reservation | None], moving: int) -> Surplus:
+    """Compare the sums with `recorded`, the reservations in the open records as read just before the counters.
 
-    `moving` records were written between that read and one after the counters: each may hold places or not, so only
-    the runs that they cannot account for are surplus, a place for each. All else is compared where none was written.
+    `moving` records changed meanwhile, and each of them may hold slots or not: if there are any, only runs beyond that
+    number are surplus, with one slot each. If there are none, every sum is compared.
     """
     expected = Standing()
-    for name, counted in told.items():
+    for name, counted in recorded.items():
         if name not in counters.settled:
             note = noted(counters, name)
             expected.add(standing_part(note, counted) if note else counted)

@@ -1,4 +1,4 @@
-"""A snapshot of the bucket for an audit: everything is read once, with about a kilobyte of memory per document."""
+"""Takes a snapshot of the bucket for the audit: reads everything once, with about a kilobyte of memory per document."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -28,15 +28,15 @@ from backburner.ports import Bucket, Stored
 
 T = TypeVar("T")
 Progress = Callable[[str, int], None]
-"""Told what is being read, and how much of it was."""
+"""Called with what is being read and how many objects have been read so far."""
 
 AT_ONCE = 32
-_TELL_EVERY = 1000
+_REPORT_EVERY = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run or error record. `source_etag` is the document's, `etag` its own; only run records have the rest."""
+    """A run or error record, whose own ETag is `etag`. The last three fields are set for run records only."""
 
     job: str
     run: int
@@ -56,7 +56,7 @@ class EndedRun:
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """An open record. `silent_s`: seconds since it was written; `reserves`: whether the governor must know of it."""
+    """An open record. `silent_s`: seconds since it was written; `reserves`: whether it must hold a reservation."""
 
     job: str
     run: int
@@ -65,7 +65,7 @@ class OpenRun:
     silent_s: float
     reserves: bool
     etag: str = ""
-    """Its own."""
+    """The open record's own ETag."""
 
     @property
     def name(self) -> str:
@@ -75,7 +75,7 @@ class OpenRun:
 
 @dataclass(slots=True)
 class LocationState:
-    """What there is of one document; `text` is the ETag of the object that its run record calls the result."""
+    """What the bucket holds for one document: ETag and age, records, open runs; `text` is the ETag of its result."""
 
     etag: str | None = None
     age_s: float = 0.0
@@ -87,17 +87,17 @@ class LocationState:
 
 @dataclass
 class Snapshot:
-    """Everything that was read. `texts` are the results that no run record names, with their ETags."""
+    """Everything that was read. `texts` are the ETags of results that no run record names, by key."""
 
     locations: dict[str, LocationState] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     superseded: dict[str, float] = field(default_factory=dict)
-    """Ages in seconds, by `<job_id>.<run>`."""
+    """The age in seconds of each superseded record, by `<job_id>.<run>`."""
     unreadable: dict[str, str] = field(default_factory=dict)
-    """Why, by key."""
+    """Why an object cannot be read, by key."""
 
     def at(self, key: str) -> LocationState:
-        """The state of a document."""
+        """What is known of a document so far."""
         return self.locations.setdefault(key, LocationState())
 
     def working(self) -> Iterable[tuple[str, OpenRun]]:
@@ -107,7 +107,7 @@ class Snapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotReader:
-    """Reads snapshots: open records first, since a run that ends meanwhile is then found again where it ended."""
+    """Reads snapshots, open records first: a run that ends meanwhile is then found again by its run or error record."""
 
     bucket: Bucket
     progress: Progress
@@ -120,7 +120,7 @@ class SnapshotReader:
         await self._each(FAILED, lambda key, stored: self._failure(snapshot, key, stored))
         async for key, stored in self.bucket.listed(SUPERSEDED):
             name = key.removeprefix(SUPERSEDED).removesuffix(".json")
-            if open_run(f"{OPEN}{name}.json"):  # named alike
+            if open_run(f"{OPEN}{name}.json"):  # both are named <job_id>.<run>.json
                 snapshot.superseded[name] = stored.age_s
         for seen in snapshot.locations.values():
             if seen.done:
@@ -129,11 +129,11 @@ class SnapshotReader:
         return snapshot
 
     async def open_records(self, snapshot: Snapshot) -> None:
-        """Read everything that is under way."""
+        """Read all open records."""
 
         async def read(key: str, _: Stored) -> None:
             if open_run(key) is None:
-                if not key.endswith("/"):  # a folder that a console has made
+                if not key.endswith("/"):  # a folder made in a cloud's console
                     snapshot.unreadable[key] = NO_OPEN_RECORD
                 return
             stored, record = await self._record(snapshot, key, OpenRecord)
@@ -154,7 +154,7 @@ class SnapshotReader:
         await self._each(OPEN, read)
 
     async def again(self, key: str, working: tuple[OpenRun, ...]) -> LocationState:
-        """Read what there is of one document anew."""
+        """Read one document and its records again."""
         snapshot, location = Snapshot(), output_location(key)
         document = await self.bucket.head(key)
         await self.done(snapshot, location.run_record_key)
@@ -168,7 +168,7 @@ class SnapshotReader:
         return seen
 
     async def journal(self, snapshot: Snapshot) -> AsyncIterator[tuple[str, int]]:
-        """Job and run of every line; a line that cannot be read is passed over."""
+        """Job and run of every journal line; lines that cannot be read are skipped."""
         async for key, _ in self.bucket.listed(JOURNAL):
             try:
                 stored = await self.bucket.get(key)
@@ -207,7 +207,7 @@ class SnapshotReader:
             snapshot.at(record.source.key).failed = EndedRun(**_ended(stored, record))
 
     async def _record(
-        self, snapshot: Snapshot, key: str, kind: type[R], stands_at: Callable[[OutputLocation], str] | None = None
+        self, snapshot: Snapshot, key: str, kind: type[R], key_at: Callable[[OutputLocation], str] | None = None
     ) -> tuple[Stored | None, R | None]:
         try:
             stored = await self.bucket.get(key)
@@ -222,30 +222,30 @@ class SnapshotReader:
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             snapshot.unreadable[key] = str(error)
             return stored, None
-        if stands_at is not None and stands_at(location) != key:
-            snapshot.unreadable[key] = f"it is the record of {record.source.key}, whose place is elsewhere"
+        if key_at is not None and key_at(location) != key:
+            snapshot.unreadable[key] = f"it is the record of {record.source.key}, which belongs elsewhere"
             return stored, None
         return stored, record
 
     async def _each(self, prefix: str, work: Callable[[str, Stored], Awaitable[None]]) -> None:
-        """Do something with every object of a list, at most so many at the same time."""
-        told, count = prefix.rstrip("/"), 0
+        """Do the work for every object below a prefix, `AT_ONCE` at a time, and report the progress."""
+        what, count = prefix.rstrip("/"), 0
         listed = self.bucket.listed(prefix)
-        self.progress(told, count)
+        self.progress(what, count)
 
         async def counted(item: tuple[str, Stored]) -> None:
             nonlocal count
             await work(*item)
             count += 1
-            if count % _TELL_EVERY == 0:
-                self.progress(told, count)
+            if count % _REPORT_EVERY == 0:
+                self.progress(what, count)
 
         await at_once(listed, counted)
-        self.progress(told, count)
+        self.progress(what, count)
 
 
 async def at_once(items: AsyncIterator[T], work: Callable[[T], Awaitable[None]], most: int = AT_ONCE) -> None:
-    """Do something with each item as it comes, with at most so many at the same time and none waiting in memory."""
+    """Do the work for each item as it comes, at most `most` at a time; no items are read ahead."""
     turn = asyncio.Lock()
 
     async def worker() -> None:
@@ -266,7 +266,7 @@ async def at_once(items: AsyncIterator[T], work: Callable[[T], Awaitable[None]],
 
 
 async def each_of(items: Iterable[T]) -> AsyncIterator[T]:
-    """What is in memory already, for `at_once`."""
+    """Items in memory as an async iterator, for `at_once`."""
     for item in items:
         yield item
 

@@ -1,8 +1,8 @@
-"""The sweep: lost events, messages and reservations are found again from the bucket's own lists.
+"""The sweep: finds lost events, messages and reservations by listing the bucket.
 
-It goes through the inbox a page at a time and can stop after any page: the governor keeps where it goes on, so a bucket
-of any size is swept over as many ticks as it takes. Two sweeps at once do nothing twice: a submit is idempotent, and a
-message under a new ticket makes the old one void. An object that cannot be read is reported and passed over.
+It goes through the inbox page by page and can stop at any document: the governor keeps a cursor, so a bucket of any
+size is swept over as many ticks as it takes. Two sweeps at once do nothing twice: a submit is idempotent, and a new
+ticket makes the old message void. An object that cannot be read is reported and skipped.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 OLD_ENOUGH_S = 900.0
-"""An upload younger than this still has its event coming (DESIGN section 1)."""
+"""The event of a younger upload may still arrive (DESIGN section 1)."""
 SILENT_S = 86_400.0
-"""An open record that was not written for so long gets a new message."""
+"""An open record that has not been written for this long gets a new message."""
 PAGE = 1000
 _READS_AT_ONCE = 32
 _MAX_RECOUNTED = 20_000
-"""Open records that one sweep reads to compare the governor's sums with them."""
+"""With more open records than this, a sweep does not compare the governor's sums with them."""
 _MAX_RECORD_BYTES = 16 * 1024 * 1024
 _KINDS: tuple[tuple[str, type[JobRecord]], ...] = (
     (RUN_RECORD, RunRecord),
@@ -49,17 +49,17 @@ _KINDS: tuple[tuple[str, type[JobRecord]], ...] = (
 
 @dataclass
 class Swept:
-    """What a sweep found and did, by number."""
+    """How much a sweep found and did."""
 
     documents: int = 0
     submitted: int = 0
     woken: int = 0
     released: int = 0
     left: int = 0
-    """What the store or a queue refused just now: the next sweep does it."""
+    """Objects left to the next sweep, because the store or a queue refused a call."""
     complete: bool = False
     unreadable: dict[str, str] = field(default_factory=dict)
-    """Why, by the key of the object that a person must look at."""
+    """Objects that a person must look at, and why, by key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +69,13 @@ class Window:
     records: Mapping[str, Stored]
 
     def is_answered(self, key: str, document: Stored) -> bool:
-        """Whether the document has a run or error record that is newer than itself."""
+        """Whether the document has a newer run or error record."""
         location = output_location(key)
         found = (self.records.get(record) for record in (location.run_record_key, location.error_record_key))
         return any(record.last_modified > document.last_modified for record in found if record)
 
     def state_of(self, key: str, document: Stored) -> State | None:
-        """How the document ended as it stands: by the later of the records that are not older than it."""
+        """How the document's current version ended, by the later one of the records that are not older than it."""
         location = output_location(key)
         run, error = (self.records.get(record) for record in (location.run_record_key, location.error_record_key))
         ended = [
@@ -88,7 +88,7 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Sweeper:
-    """Sweeps when `every_s` have passed since the last sweep ended, by the store's clock."""
+    """Sweeps once `every_s` have passed since the last sweep ended, by the store's clock."""
 
     bucket: Bucket
     ledger: Ledger
@@ -99,7 +99,7 @@ class Sweeper:
     every_s: int
 
     async def sweep_if_due(self, stop_at: float) -> Swept | None:
-        """Sweep until `stop_at` on the monotonic clock, or to the end; None if none is due."""
+        """Sweep to the end, or until `stop_at` (monotonic time). Returns None if no sweep is due."""
         counters, now = await self.governor.counters()
         last, resumed = counters.last_sweep, counters.sweep_cursor != ""
         if not resumed and last is not None and (now - last) < timedelta(seconds=self.every_s):
@@ -107,7 +107,7 @@ class Sweeper:
         return await self.sweep(stop_at, after=counters.sweep_cursor)
 
     async def sweep(self, stop_at: float, after: str = "") -> Swept:
-        """Sweep the inbox from a key on, then the open records and the reservations."""
+        """Sweep the documents after a key, then the open records and the reservations."""
         swept = Swept()
         readable = await self._readable_again()
         under_way = _UnderWay(self, await self._open_records(swept), swept)
@@ -126,7 +126,7 @@ class Sweeper:
         return swept
 
     async def guarded(self, key: str, work: Awaitable[T], swept: Swept) -> T | None:
-        """Do what concerns one object alone: whatever is wrong with it, the sweep goes on. None if it failed."""
+        """Do the work on one object and return its result, or None if it failed: the sweep goes on in any case."""
         try:
             return await work
         except UnreadableError as error:
@@ -135,18 +135,18 @@ class Sweeper:
             swept.left += 1
             logger.warning("left to the next sweep", extra={"key": key, "error": str(error)})
         except Exception as error:
-            logger.exception("sweep passes an object over", extra={"key": key})
+            logger.exception("object skipped by the sweep", extra={"key": key})
             self._note(key, type(error).__name__, swept)
         return None
 
     def _note(self, key: str, why: str, swept: Swept) -> None:
-        """Log it once: not again if the last sweep did."""
+        """Report an object, and log it unless an earlier sweep did."""
         if key not in swept.unreadable and key not in self.governor.seen.unreadable:
             logger.error("object cannot be read", extra={"key": key, "why": why})
         swept.unreadable[key] = why
 
     async def _open_records(self, swept: Swept) -> dict[str, Stored]:
-        """What stands below `ledger/open/`; other objects there are reported, except a console's folders."""
+        """List the open records; report anything else below `ledger/open/`, except folders made in a console."""
         found: dict[str, Stored] = {}
         async for key, stored in self.bucket.listed(OPEN):
             if open_run(key) is not None:
@@ -156,25 +156,25 @@ class Sweeper:
         return found
 
     async def _readable_again(self) -> set[str]:
-        """Objects that were reported before, and can be read by now or are gone."""
+        """Objects that were reported before, and can be read now or are gone."""
         counters, _ = await self.governor.counters()
         return {key for key in counters.unreadable if await self.is_readable(key)}
 
     async def is_readable(self, key: str) -> bool:
-        """Whether an object can be read, and is what its key says; or is gone."""
+        """Whether an object is gone, or can be read and is what its key says."""
         kind = None if key.startswith(INBOX) else next((kind for end, kind in _KINDS if key.endswith(end)), None)
         try:
             stored = await self.bucket.get(key, _MAX_RECORD_BYTES if kind else 0)
             if stored is not None and kind is not None:
                 decode(stored.body, kind)
-        except TooLargeError:  # it would have been read
+        except TooLargeError:  # it can be read; but no open record is this large
             return not key.startswith(OPEN)
         except (RetryLaterError, msgspec.DecodeError, RecursionError):
             return False
         return stored is None or not key.startswith(OPEN) or open_run(key) is not None
 
     async def page(self, after: str) -> dict[str, Stored]:
-        """The next documents behind a key."""
+        """The next page of documents after a key."""
         page: dict[str, Stored] = {}
         async for key, stored in self.bucket.listed(INBOX, after):
             page[key] = stored
@@ -183,9 +183,9 @@ class Sweeper:
         return page
 
     async def _documents(self, page: Mapping[str, Stored], under_way: "_UnderWay", swept: Swept, stop_at: float) -> str:
-        """Treat every document without a record and without an open run as if its event had just come.
+        """Submit every document without a record and without an open run, as if its event had just come.
 
-        Returns the last key that was looked at: the page's, or an earlier one where time ran out.
+        Returns the last key that was handled: the page's last, or an earlier one if time ran out.
         """
         window = await self.window(page)
         for key, document in page.items():
@@ -200,7 +200,7 @@ class Sweeper:
         return max(page)
 
     async def _document(self, key: str, document: Stored, under_way: "_UnderWay", swept: Swept) -> bool:
-        """Submit a document, unless a run of it is open: then it cost next to nothing, and True is returned."""
+        """Submit a document unless a run of it is open. Returns whether that was quick, as no submit was needed."""
         if await under_way.includes(key, document):
             return True
         outcome = await self.submitter.submit(key)
@@ -209,13 +209,13 @@ class Sweeper:
         return False
 
     async def window(self, page: Mapping[str, Stored]) -> Window:
-        """The records of the documents on a page."""
+        """List the run and error records of the documents on a page."""
         locations, records = [output_location(key) for key in page], dict[str, Stored]()
         for wanted in (
             {location.run_record_key for location in locations},
             {location.error_record_key for location in locations},
         ):
-            first, last = min(wanted), max(wanted)  # not those of the first and the last document: suffixes sort too
+            first, last = min(wanted), max(wanted)  # with their suffixes, keys sort differently from the documents
             async for key, stored in self.bucket.listed(f"{first.partition('/')[0]}/", first[:-1]):
                 if key > last:
                     break
@@ -224,14 +224,14 @@ class Sweeper:
         return Window(records=records)
 
     async def _wake(self, key: str) -> int:
-        """Send a new message for a record that was not written for a day."""
+        """Send a new message for an open record that has not been written for a day."""
         held = await self.ledger.open_record(*_run(key))
         if held is None:
             return 0
         record = held.record
         ticket = await self.messenger.anew(record)
         elapsed_before_write_s = held.generation_age_s if record.state is State.RUNNING else 0.0
-        division = record.division and replace(record.division, opened=False)  # parts that were lost are opened again
+        division = record.division and replace(record.division, opened=False)  # opens lost parts again
         await self.ledger.rewrite(
             held.with_changes(ticket=ticket, elapsed_before_write_s=elapsed_before_write_s, division=division)
         )
@@ -241,7 +241,7 @@ class Sweeper:
     async def _reservations(
         self, open_records: Mapping[str, Stored], under_way: "_UnderWay", readable: Collection[str]
     ) -> int:
-        """Put the governor's reservations right, where two sweeps in a row say the same of them."""
+        """Correct the governor's reservations; those no run explains are dropped once two sweeps in a row find them."""
         names = {key.removeprefix(OPEN).removesuffix(".json") for key in open_records}
         await self.governor.review()
         counters, _ = await self.governor.counters()
@@ -250,27 +250,27 @@ class Sweeper:
 
         def change(counters: Counters, now: datetime) -> int:
             note_unreadable(counters, under_way.swept.unreadable, readable)
-            if counters.last_sweep == found.of:  # else another sweep has put it right
+            if counters.last_sweep == found.of:  # else another sweep has corrected the sums
                 counters.standing = found.taken_from(counters.standing)
             return put_right(counters, now, names, missing)
 
         return await self.governor.change(change)
 
     async def _surplus(self, under_way: "_UnderWay", counters: Counters) -> Surplus:
-        """What is counted among the sums and no record tells of. Records are only read where there are any sums."""
+        """By how much the governor's sums disagree with the open records, which are read only if there are sums."""
         if counters.standing == Standing() or len(under_way.open_records) > _MAX_RECOUNTED:
             return Surplus(counters.last_sweep)
-        told = {held.record.name: (held.etag, held.record.counted) for held in await under_way.read()}
+        recorded = {held.record.name: (held.etag, held.record.counted) for held in await under_way.read()}
         counters, _ = await self.governor.counters()
         now = {key: stored.etag for key, stored in (await self._open_records(under_way.swept)).items()}
-        etags = {f"{OPEN}{name}.json": etag for name, (etag, _) in told.items()}
+        etags = {f"{OPEN}{name}.json": etag for name, (etag, _) in recorded.items()}
         moving = sum(now.get(key) != etags.get(key) for key in now.keys() | etags.keys())
-        return surplus(counters, {name: counted for name, (_, counted) in told.items()}, moving)
+        return surplus(counters, {name: counted for name, (_, counted) in recorded.items()}, moving)
 
 
 @dataclass
 class _UnderWay:
-    """The jobs under way: their names from one listing; their records are read only if a name does not tell."""
+    """The jobs under way: their ids from one listing, their records only where an id does not answer the question."""
 
     sweeper: Sweeper
     open_records: Mapping[str, Stored]
@@ -279,11 +279,11 @@ class _UnderWay:
     _sources: set[tuple[str, str]] | None = None
 
     def __post_init__(self) -> None:
-        """Know the jobs by their ids."""
+        """Take the job ids from the keys."""
         self.jobs = {_run(key)[0] for key in self.open_records}
 
     async def includes(self, key: str, document: Stored) -> bool:
-        """Whether a run of this version of a document is open: of its job as it is now, or under an older recipe."""
+        """Whether a run of this version of a document is open, under the current recipe or an older one."""
         location, current_jobs = output_location(key), self.sweeper.submitter.current_jobs
         if location.recipe not in self.recipes:
             self.recipes[location.recipe] = await current_jobs.recipe(location.recipe)
@@ -295,10 +295,10 @@ class _UnderWay:
         return (key, document.etag) in self._sources
 
     async def missing_reservations(self, before: Counters) -> dict[str, Reservation]:
-        """What generations under way must have reserved, and neither their records nor the counters told of before.
+        """Reservations that generations under way must hold, but that neither their records nor `before` know.
 
-        What was reserved then is gone only if it was settled since; what was not may have been settled before, and then
-        its run is over although its record is still open. Put back, either would be booked a second time.
+        Leaves out those that `before` noted: if they are gone now, they were settled. Leaves out runs that are over as
+        well, whose open record is about to be removed. Restoring either would book the run's use twice.
         """
         return {
             held.record.name: held.record.reservation
@@ -316,7 +316,7 @@ class _UnderWay:
         return committed.is_over(record.run)
 
     async def read(self) -> list[Open]:
-        """All records that can be read, as they are now."""
+        """All open records that can be read, as they are now."""
         at_once = asyncio.Semaphore(_READS_AT_ONCE)
 
         async def read(key: str) -> Open | None:
@@ -339,15 +339,15 @@ def _stop_at(here: str, found: Mapping[str, str], readable: Collection[str], cou
 
 
 def put_right(counters: Counters, now: datetime, names: set[str], missing: Mapping[str, Reservation]) -> int:
-    """End a sweep: what was noted for runs that have no open record goes, if the sweep before said the same."""
+    """End a sweep: drop notes of runs without an open record if the sweep before found them too; add the missing."""
     unexplained = [name for name in counters.reserved | counters.unsettled if name not in names]
     gone = [name for name in unexplained if name in counters.unexplained]
     for name in gone:
         counters.reserved.pop(name, None)
         counters.unsettled.pop(name, None)
-    for name, told in missing.items():
+    for name, reservation in missing.items():
         if noted(counters, name) is None and name not in counters.settled:
-            counters.reserved[name] = as_noted(told, is_old=True)
+            counters.reserved[name] = as_noted(reservation, is_old=True)
     counters.unexplained = [name for name in unexplained if name not in gone]
     counters.last_sweep, counters.sweep_cursor = now, ""
     return len(gone)

@@ -1,1 +1,1 @@
-"""What one process may hold in memory, and the file for what does not fit. Writes temporary files only."""
+"""How much one process may hold in memory, and a spool for what does not fit. Writes temporary files only."""

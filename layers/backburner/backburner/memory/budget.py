@@ -1,8 +1,8 @@
-"""What one process may hold in memory, in bytes: large documents wait before they are read, so a burst kills nothing.
+"""How many bytes one process may hold: large documents wait before they are read, so a burst does not exhaust memory.
 
-There are two budgets. `own_bytes` is shared by everything of moderate size: small documents, answers, what is being
-joined. The large slot, of `large_bytes`, belongs to one task at a time: it holds a large document, or the child that
-reads one. A task with the large slot never waits for the shared budget, so nothing waits for ever.
+There are two budgets. `own` is shared by everything of moderate size: small documents, answers, texts being merged. The
+large slot, of `large_bytes`, belongs to one task at a time and holds a large document, or the child that reads one. A
+task with the large slot never waits for the shared budget, so no two tasks wait for each other.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ OWN_BYTES = 64 * MEBIBYTE
 DEFAULT_LARGE_BYTES = 400 * MEBIBYTE
 """Fits a function of 768 MB."""
 SMALL_BYTES = 256 * 1024
-"""A document up to this size is read at the first call; a larger one first tells its size."""
+"""A document up to this size is read by the first call; for a larger one that call only returns the size."""
 FACTOR = 10
-"""Bytes in memory for each byte of a moderate document that goes out whole: its text, the request, its encoding."""
+"""Bytes in memory for each byte of a document that is sent in one piece: its text, the request, its encoding."""
 LARGE_FACTOR = 8
-"""The same for one that is cut; a single emoji makes four bytes of each character of a text."""
+"""The same for a document that is cut; one emoji makes Python store every character of a text in four bytes."""
 PIECE_BYTES = 4 * MEBIBYTE
-"""Finished lines of one segment are written when they have so many bytes."""
+"""The finished lines of a segment are written once they have this many bytes."""
 LEAST_PIECE_BYTES = 256 * 1024
 _FIRST_ANSWER_BYTES = 128 * 1024
 _ANSWER_FACTOR = 8
@@ -39,14 +39,14 @@ _has_own: ContextVar[bool] = ContextVar("has_own", default=False)
 
 
 class ByteBudget:
-    """So many bytes; a task that wants more than are free waits its turn. None may want more than there are."""
+    """A number of bytes to share; a task that wants more than are free waits its turn. Never ask for more than all."""
 
     def __init__(self, size_bytes: int) -> None:
         self.size_bytes = self.free_bytes = size_bytes
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def take(self, size_bytes: int) -> None:
-        """Wait until so many bytes are free, and take them."""
+        """Wait until this many bytes are free, and take them."""
         if not self._waiting and size_bytes <= self.free_bytes:
             self.free_bytes -= size_bytes
             return
@@ -60,7 +60,7 @@ class ByteBudget:
             raise
 
     def overdraw(self, size_bytes: int) -> None:
-        """Take without waiting: for a task that holds some already and would otherwise wait for itself."""
+        """Take without waiting: for a task that holds bytes already and could otherwise wait for itself."""
         self.free_bytes -= size_bytes
 
     def give(self, size_bytes: int) -> None:
@@ -74,14 +74,14 @@ class ByteBudget:
 
 
 class LargeSlot:
-    """The one large slot, as a context; a task that has it already enters at once."""
+    """The one large slot, as a context manager; a task that has it already enters without waiting."""
 
     def __init__(self) -> None:
         self._budget = ByteBudget(1)
         self._entered: ContextVar[tuple[bool, ...]] = ContextVar("entered", default=())
 
     async def __aenter__(self) -> None:
-        """Wait for it."""
+        """Wait for the slot."""
         mine = not _has_large.get()
         if mine:
             await self._budget.take(1)
@@ -91,7 +91,7 @@ class LargeSlot:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave it, unless the task had it before."""
+        """Free the slot, unless an outer block of the task has it."""
         *before, mine = self._entered.get()
         self._entered.set(tuple(before))
         if mine:
@@ -101,13 +101,13 @@ class LargeSlot:
 
 @dataclass(kw_only=True)
 class MemoryBudget:
-    """The budget of one process; `large_bytes` is what its memory leaves beside interpreter and libraries."""
+    """The budget of one process; `large_bytes` is its memory less what interpreter, libraries and `own` need."""
 
     large_bytes: int = DEFAULT_LARGE_BYTES
     own: ByteBudget = field(default_factory=lambda: ByteBudget(OWN_BYTES))
     large: LargeSlot = field(default_factory=LargeSlot)
     kept_bytes: int = 0
-    """Size of the finished lines that are not written yet."""
+    """Size of all finished lines that are not written yet."""
     _largest_answer_bytes: int = _FIRST_ANSWER_BYTES
 
     @property
@@ -117,11 +117,11 @@ class MemoryBudget:
 
     @property
     def moderate_bytes(self) -> int:
-        """The most that one task may have of the shared budget."""
+        """The largest share of `own` that one task may hold."""
         return self.own.size_bytes // 4
 
     def must_fit(self, size_bytes: int) -> None:
-        """Raises `JobError` (`document_too_large`) for a document that is never read."""
+        """Raises `JobError` (`document_too_large`) for a document too large to be read at all."""
         if size_bytes > self.most_document_bytes:
             most = f"at most {self.most_document_bytes // MEBIBYTE} MB are read"
             by_memory = self.most_document_bytes < MAX_DOCUMENT_BYTES
@@ -130,7 +130,7 @@ class MemoryBudget:
 
     @asynccontextmanager
     async def holding(self, size_bytes: int) -> AsyncIterator["Hold"]:
-        """Hold so many bytes, at most `moderate_bytes` of them, until the block ends."""
+        """Hold this many bytes, but at most `moderate_bytes`, until the block ends."""
         size_bytes, outer = min(size_bytes, self.moderate_bytes), _has_own.get()
         if outer:
             self.own.overdraw(size_bytes)
@@ -146,7 +146,7 @@ class MemoryBudget:
 
     @asynccontextmanager
     async def for_document(self, size_bytes: int = SMALL_BYTES) -> AsyncIterator["Hold"]:
-        """Hold a document: of a known size, or a small one that may turn out to be larger."""
+        """Hold what a document needs: of a known size, or of `SMALL_BYTES`, to grow if it turns out to be larger."""
         async with self.holding(size_bytes * FACTOR) as hold:
             if size_bytes * FACTOR > self.moderate_bytes:
                 await hold.become_large()
@@ -154,34 +154,34 @@ class MemoryBudget:
 
     @asynccontextmanager
     async def for_answer(self) -> AsyncIterator["Hold"]:
-        """Hold an answer, whose size can only be guessed from those before it."""
+        """Hold what an answer needs, guessed from the largest one so far."""
         async with self.holding(_ANSWER_FACTOR * self._largest_answer_bytes) as hold:
             yield hold
 
     def met_answer(self, size_bytes: int) -> None:
-        """Learn how large answers are."""
+        """Remember the size of the largest answer."""
         self._largest_answer_bytes = max(self._largest_answer_bytes, size_bytes)
 
     def is_full(self, size_bytes: int) -> bool:
-        """Whether so many bytes of finished lines must be written now."""
+        """Whether a segment must write its finished lines now, given their size."""
         much = self.kept_bytes > self.own.size_bytes // 2
         return size_bytes >= PIECE_BYTES or (much and size_bytes >= LEAST_PIECE_BYTES)
 
 
 class Hold:
-    """What one task holds."""
+    """The bytes that one task holds."""
 
     def __init__(self, memory: MemoryBudget, own_bytes: int, *, is_inner: bool) -> None:
         self._memory, self._own_bytes, self._is_large, self._is_inner = memory, own_bytes, False, is_inner
 
     async def become_large(self) -> None:
-        """Wait for the large slot, and keep it to the end or until what was read turns out to be moderate."""
+        """Wait for the large slot; keep it until the end, or until the text turns out to be moderate."""
         if not self._is_large:
             await self._memory.large.__aenter__()
             self._is_large = True
 
     async def document(self, bucket: Bucket, key: str) -> Stored | None:
-        """Read a document of unknown size; without its body where it is too large to be read."""
+        """Read a document of unknown size; without its body if it is too large to be read."""
         limit_bytes = SMALL_BYTES
         for _ in range(_TRIES):
             try:
@@ -194,10 +194,10 @@ class Hold:
                 await self._grow(limit_bytes * FACTOR)
             if limit_bytes > self._memory.most_document_bytes:
                 return await bucket.head(key)
-        raise RetryLaterError(f"{key} grows all the time")
+        raise RetryLaterError(f"{key} keeps growing")
 
     async def before_reading(self, body: bytes, name: str) -> None:
-        """Wait for the large slot if a child will read the document: what it makes of it may be much larger."""
+        """Wait for the large slot if a child will read the document: its text may be much larger."""
         if not looks_plain(body, name):
             await self.become_large()
 

@@ -1,4 +1,4 @@
-"""A spool: texts that together are too much for memory, kept in a file and taken out one at a time."""
+"""A spool: a file for texts that together are too large for memory, and are read one at a time."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 
 class Spool:
-    """Texts by their numbers, in a file that is removed with the block that opened it."""
+    """Texts by number, in a file that is removed when the block that opened it ends."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -22,20 +22,20 @@ class Spool:
         return number in self._positions
 
     def put(self, number: int, text: bytes) -> None:
-        """Keep a text; one that stands under the number already is replaced."""
+        """Keep a text under a number; an earlier one is replaced."""
         self._file.seek(self._end)
         self._file.write(text)
         self._positions[number] = (self._end, len(text))
         self._end += len(text)
 
     def take(self, number: int) -> bytes:
-        """A text that is kept."""
+        """Read the text with a number; it stays in the spool."""
         begin, size = self._positions[number]
         self._file.seek(begin)
         return self._file.read(size)
 
     def in_order(self) -> Iterator[bytes]:
-        """All texts by their numbers."""
+        """All texts, by ascending number."""
         return map(self.take, sorted(self._positions))
 
 
@@ -48,7 +48,7 @@ def open_spool() -> Iterator[Spool]:
 
 @contextmanager
 def as_file(pieces: Iterable[bytes]) -> Iterator[Path]:
-    """A file of all pieces, for as long as the block runs."""
+    """A file with all the pieces, for as long as the block runs."""
     with tempfile.TemporaryDirectory(prefix="backburner-") as folder:
         path = Path(folder) / "text"
         with path.open("wb") as file:

@@ -1,1 +1,1 @@
-"""Says that documents and folders have ended; writes `ledger/notices/` and nothing else, and only where it is on."""
+"""Notifies that documents and folders have ended. Writes only `ledger/notices/`, and only if notifications are on."""

@@ -1,7 +1,8 @@
-"""Before a run ends, a notice says that it is about to: so no end goes untold, wherever a process dies.
+"""Writes a notice before a run ends, so that its notification is sent even if the process dies.
 
-Order: notice → record (the commit) → [the end of a tick] delivery → notice away. A crash before the commit leaves a
-notice of a run that goes on, which is looked at again; a crash after it leaves one that the next tick delivers.
+Order: write the notice → commit the record → at the end of a tick: deliver → remove the notice. A crash before the
+commit leaves the notice of a run that goes on; later ticks check it again. After a crash behind the commit, the next
+tick delivers.
 """
 
 import logging
@@ -29,13 +30,13 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Announcer:
-    """Writes notices; none, and no call at all, where notifications are off."""
+    """Writes notices; makes no call if notifications are off."""
 
     bucket: Bucket
     is_on: bool
 
     async def announce(self, ending: RunRecord | ErrorRecord) -> None:
-        """Write the notice of a document's run. A store that refuses costs the notification, never the job."""
+        """Write the notice of a document's run. If the store refuses it, the notification is lost, never the job."""
         if not self.is_on or ending.location.is_part:
             return
         notice = Notice(job_id=ending.job_id, run=ending.run, key=ending.source.key)
@@ -44,8 +45,8 @@ class Announcer:
                 notice_key(notice.job_id, notice.run), msgspec.json.encode(notice), match=ABSENT, content_type=JSON
             )
         except ConflictError:
-            return  # an earlier try left the same one
+            return  # an earlier try wrote the same notice
         except RetryLaterError as error:
-            logger.error(  # noqa: TRY400 - the store's words say it all
+            logger.error(  # noqa: TRY400 - the store's error says enough
                 "notification lost: its notice was not written", extra=log_keys(ending) | {"error": str(error)}
             )

@@ -1,7 +1,7 @@
-"""Delivers one notification after another, for a bounded time; gives up on a channel that fails several times in a row.
+"""Delivers notifications to the channels, and skips a channel for the rest of a tick after a few failures in a row.
 
-What a channel did not take is kept in `ledger/notices/owed/` with the channels that still owe it, and tried again every
-few minutes for a day; then it is counted as lost.
+A notification that some channel did not accept is kept in `ledger/notices/owed/` with the names of those channels. It
+is tried again every few minutes for a day, then counted as lost.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ logger = logging.getLogger(__name__)
 
 JSON = "application/json"
 SEND_S = 5.0
-"""How long one channel may take over one notification."""
+"""The time limit for delivering one notification to one channel."""
 RETRY_S = 300.0
-"""How long one that was not taken rests."""
+"""The least time before an owed notification is tried again."""
 KEPT_S = 86_400.0
-"""How long it is tried."""
-_FAILURES = 3
-"""So many in a row, and a channel is left alone till the next tick."""
+"""How long an owed notification is tried before it is given up."""
+_MAX_FAILURES = 3
+"""After this many failures in a row a channel is skipped until the next tick."""
 
 
 @dataclass
 class Told:
-    """What one tick told: notifications that every channel took, and those that were given up."""
+    """What came of one tick's notifications: accepted by every channel, kept for another try, or given up."""
 
     sent: int = 0
     owed: int = 0
@@ -42,7 +42,7 @@ class Told:
 
 
 class Owed(msgspec.Struct, frozen=True, kw_only=True):
-    """A notification, as it goes out, that some channels have not taken."""
+    """A notification that these channels have not accepted yet; `body` is the text to send."""
 
     id: str
     type: str
@@ -54,7 +54,7 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(kw_only=True)
 class Deliverer:
-    """Delivers during one tick."""
+    """Delivers the notifications of one tick."""
 
     bucket: Bucket
     clock: Clock
@@ -64,11 +64,11 @@ class Deliverer:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether no channel takes anything just now."""
+        """Whether every channel is skipped for the rest of this tick."""
         return all(self._is_off(channel) for channel in self.channels)
 
     async def deliver(self, notification: Notification) -> None:
-        """Tell every channel; what one of them does not take is kept. Raises `RetryLaterError` if it cannot be."""
+        """Send it to every channel, and keep it for those that fail. Raises `RetryLaterError` if it cannot be kept."""
         owed = Owed(
             id=notification.id,
             type=notification.type,
@@ -80,11 +80,11 @@ class Deliverer:
         if not owing:
             self.told.sent += 1
             return
-        with suppress(ConflictError):  # another tick keeps it
+        with suppress(ConflictError):  # another tick has kept it
             await self._keep(msgspec.structs.replace(owed, channels=owing), ABSENT)
 
     async def retry(self, key: str) -> bool:
-        """Try one again that was not taken; False where it is not, since each channel that owes it is left alone."""
+        """Try an owed notification again. Returns False if all its channels are skipped, so that nothing was tried."""
         if (read := await self.bucket.get(key)) is None:
             return True
         owed = msgspec.json.decode(read.body, type=Owed)
@@ -94,7 +94,7 @@ class Deliverer:
             return False
         owing = await self._tell(owed, wanted)
         if owing and not is_old:
-            with suppress(ConflictError):  # another tick had it
+            with suppress(ConflictError):  # another tick was faster
                 await self._keep(msgspec.structs.replace(owed, channels=owing), read.etag)
             return True
         await self.bucket.delete(key)
@@ -105,7 +105,7 @@ class Deliverer:
         return True
 
     def given_up(self, name: str, channels: Sequence[str]) -> None:
-        """Count a notification that nobody took in time."""
+        """Count a notification that these channels did not accept in time as lost."""
         self.told.lost += 1
         logger.error("notification given up", extra={"notification": name, "channels": list(channels)})
 
@@ -115,11 +115,11 @@ class Deliverer:
         self.told.owed += 1
 
     async def _tell(self, owed: Owed, channels: Sequence[Channel]) -> list[str]:
-        """Tell channels at once; the names of those that did not take it."""
-        took = await asyncio.gather(*(self._told(owed, channel) for channel in channels))
-        return [channel.name for channel, is_taken in zip(channels, took, strict=True) if not is_taken]
+        """Send to the channels concurrently. Returns the names of those that did not accept it."""
+        accepted = await asyncio.gather(*(self._sent(owed, channel) for channel in channels))
+        return [channel.name for channel, is_sent in zip(channels, accepted, strict=True) if not is_sent]
 
-    async def _told(self, owed: Owed, channel: Channel) -> bool:
+    async def _sent(self, owed: Owed, channel: Channel) -> bool:
         if self._is_off(channel):
             return False
         try:
@@ -127,14 +127,14 @@ class Deliverer:
                 await channel.tell(owed.id, owed.type, bytes(owed.body))
         except (RetryLaterError, TimeoutError) as error:
             self._failures[channel.name] += 1
-            words = str(error) or f"no answer within {SEND_S:.0f} s"
+            why = str(error) or f"no answer within {SEND_S:.0f} s"
             logger.warning(
                 "notification not taken",
-                extra={"notification": owed.id, "channel": channel.name, "error": words},
+                extra={"notification": owed.id, "channel": channel.name, "error": why},
             )
             return False
         self._failures[channel.name] = 0
         return True
 
     def _is_off(self, channel: Channel) -> bool:
-        return self._failures[channel.name] >= _FAILURES
+        return self._failures[channel.name] >= _MAX_FAILURES

@@ -1,8 +1,8 @@
-"""Which folders have ended: a note for each counts what ended since it was last told, and where a pass over it stands.
+"""Finds folders that have ended. A folder's note counts the runs since its last notification and keeps its pass.
 
-A pass goes through the folder's documents in the order of their keys and waits at the first that has not ended, or that
-was uploaded a moment ago: it is looked at again with each tick, so waiting costs three listings a minute. A pass that
-had to wait is followed by another; one that comes to the end without waiting tells the folder.
+A pass goes through the folder's documents in the order of their keys and waits at the first one that has not ended or
+was uploaded a moment ago. Each tick checks that one again, so waiting costs three listings a minute. After a pass that
+had to wait comes another; one that reaches the end without waiting sends the folder's notification.
 """
 
 import asyncio
@@ -34,44 +34,44 @@ from backburner.ports import ABSENT, Bucket, ConflictError, Stored
 logger = logging.getLogger(__name__)
 
 QUIET_S = 120.0
-"""A folder is told once nothing was uploaded into it for so long: an upload that goes on is one upload."""
+"""A folder's notification waits until nothing was uploaded for this long, so that one long upload gives one only."""
 _PAGE, _READS_AT_ONCE = 1000, 32
 _TRIES = 5
-_RANDOM = random.Random()  # noqa: S311 - spreads attention, keeps no secret
+_RANDOM = random.Random()  # noqa: S311 - so that every folder gets its turn; keeps no secret
 
 
 class States(Protocol):
     """How the documents of one page ended."""
 
     def state_of(self, key: str, document: Stored) -> State | None:
-        """How a document ended as it stands; None while its records are older, or missing."""
+        """How a document's current version ended; None if it has no record, or only older ones."""
 
 
 StatesOf = Callable[[Mapping[str, Stored]], Awaitable[States]]
-"""Reads the states of a page of documents from the lists of records."""
+"""Reads the states of a page of documents from listings of the records."""
 
 
 class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
-    """What ended in a folder since it was last told, and the pass that looks whether everything has."""
+    """The runs that ended in a folder since its last notification, and how far the pass over its documents is."""
 
     folder: str
     identity: str
     counted: list[str]
-    """Keys of notices that were counted, as far as they may still stand."""
+    """Keys of notices that are counted already and may not be removed yet."""
     runs: Runs = Runs()
     after: str = ""
     """The last document that the pass found ended."""
     is_clean: bool = True
-    """Whether the pass had to wait nowhere."""
+    """Whether the pass has not had to wait."""
     done: int = 0
     failed: int = 0
     is_ended: bool = False
-    """Whether it is to be told, and nothing is added any more."""
+    """Whether its notification is about to be sent, so that nothing more is counted."""
 
 
 @dataclass(frozen=True)
 class _Held:
-    """A note as it was read."""
+    """A note as it was last read or written."""
 
     key: str
     note: FolderNote
@@ -80,17 +80,17 @@ class _Held:
 
 @dataclass(frozen=True, kw_only=True)
 class Folders:
-    """Counts what ends in folders, and tells those in which everything has."""
+    """Counts the runs that end in each folder, and notifies of folders in which everything has ended."""
 
     bucket: Bucket
     name: str
-    """The bucket's, for whoever is told."""
+    """The bucket's name, for notifications."""
     states_of: StatesOf
 
-    async def count(self, ended: Mapping[str, DocumentEnded], standing: set[str]) -> set[str]:
-        """Add runs to the notes of their folders, each once, by the keys of their notices.
+    async def count(self, ended: Mapping[str, DocumentEnded], remaining: set[str]) -> set[str]:
+        """Add each run once to the notes of its folders, by the key of its notice.
 
-        `standing` are the notices that have not been removed. Returns those that every note has counted.
+        `remaining` are the notices that have not been removed. Returns those that every note has counted.
         """
         by_folder: dict[str, dict[str, DocumentEnded]] = {}
         for notice, document in ended.items():
@@ -98,12 +98,12 @@ class Folders:
                 by_folder.setdefault(folder, {})[notice] = document
         counted = set(ended)
         for folder, documents in by_folder.items():
-            if not await self._count(folder, documents, standing):
+            if not await self._count(folder, documents, remaining):
                 counted -= documents.keys()
         return counted
 
-    async def _count(self, folder: str, documents: Mapping[str, DocumentEnded], standing: set[str]) -> bool:
-        """Whether a folder's note has counted these; one that is about to be told takes no more."""
+    async def _count(self, folder: str, documents: Mapping[str, DocumentEnded], remaining: set[str]) -> bool:
+        """Count these in a folder's note. Returns False if they could not be, as for a note about to be sent."""
         for _ in range(_TRIES):
             held = await self._read(folder_note_key(folder))
             note = held.note if held else FolderNote(folder=folder, identity=secrets.token_hex(16), counted=[])
@@ -113,7 +113,7 @@ class Folders:
             for notice, document in documents.items():
                 if notice not in note.counted:
                     runs = added(runs, document)
-            counted = sorted({one for one in note.counted if one in standing} | documents.keys())
+            counted = sorted({one for one in note.counted if one in remaining} | documents.keys())
             try:
                 key, match = folder_note_key(folder), held.etag if held else ABSENT
                 await self._write(key, replace(note, runs=runs, counted=counted), match)
@@ -123,7 +123,7 @@ class Folders:
         return False
 
     async def look(self, keys: Sequence[str], deliverer: Deliverer) -> None:
-        """Carry on the pass of each folder that has a note, in any order; tell those that have ended."""
+        """Continue the pass of each folder with a note, in random order, and notify of those that have ended."""
         for key in _RANDOM.sample(keys, len(keys)):
             held = await self._read(key)
             try:
@@ -133,12 +133,12 @@ class Folders:
                     await deliverer.deliver(self._notification(held.note))
                     await self.bucket.delete(key)
             except ConflictError:
-                continue  # another tick is at it
+                continue  # another tick is working on it
             except RetryLaterError as error:
                 logger.warning("folder left to the next tick", extra={"note": key, "error": str(error)})
 
     async def _pass(self, held: _Held) -> _Held | None:
-        """Go through one page: the note as it stands then, or None where the pass has to wait."""
+        """Go through one page. Returns the updated note, or None if the pass has to wait."""
         note, page = held.note, await self._page(held.note)
         if not page:
             at_end = replace(note, is_ended=True) if note.is_clean else _from_the_start(note)
@@ -159,7 +159,7 @@ class Folders:
     async def _state(self, key: str, document: Stored, states: States) -> State | None:
         """How a document ended; None if it has not, or was uploaded a moment ago.
 
-        The same bytes that were uploaded again make no new job: their run record is older, and is theirs all the same.
+        Uploading the same bytes again makes no new job, so their run record is older than the document and yet valid.
         """
         if document.age_s < QUIET_S:
             return None

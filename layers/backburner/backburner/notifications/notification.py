@@ -1,4 +1,4 @@
-"""What is told: identifiers, counts, reasons, tokens and cost; never a word of a document, an answer or a provider."""
+"""Notifications: identifiers, counts, reasons, tokens and cost; never text of a document, an answer or a provider."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from backburner.provider.answers import Usage
 
 
 class DocumentEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a document has ended. Tokens and cost are of this run alone, with all its attempts and parts."""
+    """A run of a document has ended. Tokens and cost cover this run only, with all its attempts and parts."""
 
     bucket: str
     key: str
@@ -22,7 +22,7 @@ class DocumentEnded(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     reason: Reason | None
     record_key: str
-    """Where the run or error record stands."""
+    """The key of the run or error record."""
     result_key: str | None
     usage: Usage
     cost: float | None
@@ -33,7 +33,7 @@ class DocumentEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Documents(msgspec.Struct, frozen=True, kw_only=True):
-    """The documents of a folder as they stand, by how they ended; `total` is `done` and `failed` together."""
+    """The current documents of a folder, by how they ended; `total` is the sum."""
 
     total: int
     done: int
@@ -41,14 +41,14 @@ class Documents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Runs(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs that ended since the folder was last told of, and what they used."""
+    """The runs that ended since the folder's last notification, and what they used."""
 
     done: int = 0
     failed: int = 0
     reasons: dict[str, int] = {}
     usage: Usage = Usage()
     cost: float | None = None
-    """Of the runs whose recipe names a price; null if none does."""
+    """The cost of the runs whose recipe names a price; null if none does."""
     first_finished_at: datetime | None = None
     last_finished_at: datetime | None = None
 
@@ -63,22 +63,22 @@ class FolderEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes out, in the shape of Standard Webhooks. `id` stays the same however often it is delivered."""
+    """A notification in the shape of Standard Webhooks. Its `id` stays the same however often it is delivered."""
 
     id: str
     type: str
     timestamp: datetime | None
-    """When it ended, not when it was delivered."""
+    """When the run or folder ended, not when this was delivered."""
     data: DocumentEnded | FolderEnded
 
     @property
     def body(self) -> bytes:
-        """What is delivered."""
+        """The JSON that is delivered."""
         return msgspec.json.encode(self)
 
 
 def of_document(record: RunRecord | ErrorRecord, record_key: str) -> Notification:
-    """That a document's run has ended, as its record says."""
+    """The notification that a document's run has ended, from its record."""
     line = line_of(record)
     ended = DocumentEnded(
         bucket=record.source.bucket,
@@ -107,12 +107,12 @@ def of_document(record: RunRecord | ErrorRecord, record_key: str) -> Notificatio
 
 
 def of_folder(identity: str, ended: FolderEnded) -> Notification:
-    """That everything below a folder has ended."""
+    """The notification that everything below a folder has ended."""
     return Notification(id=f"folder_{identity}", type="folder.ended", timestamp=ended.runs.last_finished_at, data=ended)
 
 
 def added(runs: Runs, ended: DocumentEnded) -> Runs:
-    """The runs with one more."""
+    """The runs with one more added."""
     reasons = dict(runs.reasons)
     if ended.reason is not None:
         reasons[ended.reason] = reasons.get(ended.reason, 0) + 1

@@ -1,7 +1,7 @@
-"""At the end of a tick, what has ended is told: from the notices, which any process may have left.
+"""Sends the notifications at the end of a tick, from the notices that any process may have written.
 
-Order for a document: delivery → its folders' counts → notice away. A crash in between delivers it once more, under the
-same id; the counts know which notices they have counted already.
+Order for a document: deliver → count it in its folders' notes → remove the notice. After a crash in between it is
+delivered once more, under the same id; the notes know which notices they have counted.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from backburner.settings import Notify
 logger = logging.getLogger(__name__)
 
 TELL_S = 10.0
-"""How long a tick tells."""
+"""How long a tick spends on notifications at most."""
 VOID_S = 900.0
-"""A notice so old, of a run that neither is open nor has ended as it says, is of a run that was given up."""
+"""An older notice is removed if its run is neither open nor committed."""
 _MAX_LISTED = 5000
 _CHUNK, _AT_ONCE = 64, 16
 T = TypeVar("T")
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Ended:
-    """A notice, and what is told of its run."""
+    """A notice, and the notification's data on its run."""
 
     notice_key: str
     document: DocumentEnded
@@ -43,7 +43,7 @@ class _Ended:
 
 @dataclass
 class _Found:
-    """What lies below `ledger/notices/`."""
+    """The objects below `ledger/notices/`."""
 
     new: dict[str, Stored] = field(default_factory=dict)
     owed: dict[str, Stored] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class _Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Teller:
-    """Tells what has ended; nothing, and no call at all, where there is nobody to tell."""
+    """Sends notifications; makes no call if there is no channel or notifications are off."""
 
     bucket: Bucket
     clock: Clock
@@ -61,7 +61,7 @@ class Teller:
     folders: Folders
 
     async def tell(self, seconds: float) -> Told:
-        """Tell for at most so many seconds. What is cut off, or fails, is left to the next tick; nothing is raised."""
+        """Send notifications for at most `seconds`. Never raises: what fails or is cut off is left to the next tick."""
         deliverer = Deliverer(bucket=self.bucket, clock=self.clock, channels=self.channels)
         if not self.channels or not self.notify.is_on or seconds <= 0:
             return deliverer.told
@@ -71,9 +71,9 @@ class Teller:
         except TimeoutError:
             logger.warning("notifications left to the next tick", extra={"seconds": seconds})
         except RetryLaterError as error:
-            logger.warning("notifications broken off", extra={"error": str(error)})
+            logger.warning("notifications stopped early", extra={"error": str(error)})
         except Exception:
-            logger.exception("notifications broken off")
+            logger.exception("notifications stopped early")
         return deliverer.told
 
     async def _tell(self, deliverer: Deliverer) -> None:
@@ -98,8 +98,8 @@ class Teller:
         return found
 
     async def _new(self, notices: dict[str, Stored], deliverer: Deliverer) -> None:
-        """Tell of runs that have ended since the last tick, some at once."""
-        standing, items, at_once = set(notices), _oldest_first(notices), asyncio.Semaphore(_AT_ONCE)
+        """Notify of runs that ended since the last tick, several at a time."""
+        remaining, items, at_once = set(notices), _oldest_first(notices), asyncio.Semaphore(_AT_ONCE)
 
         async def look(key: str, stored: Stored) -> _Ended | None:
             async with at_once:
@@ -113,13 +113,13 @@ class Teller:
             ended = [one for one in looked if one is not None]
             if self.notify.folders:
                 documents = {one.notice_key: one.document for one in ended}
-                counted = await self.folders.count(documents, standing)
+                counted = await self.folders.count(documents, remaining)
                 ended = [one for one in ended if one.notice_key in counted]
             await asyncio.gather(*(self.bucket.delete(one.notice_key) for one in ended))
-            standing -= {one.notice_key for one in ended}
+            remaining -= {one.notice_key for one in ended}
 
     async def _owed(self, notices: dict[str, Stored], deliverer: Deliverer) -> None:
-        """Try again what has rested, those first that have rested longest, until each channel is left alone."""
+        """Try owed notifications again, the least recently tried first, until every channel is skipped."""
         items = [(key, stored) for key, stored in _oldest_first(notices) if stored.age_s >= RETRY_S]
         for first in range(0, len(items), _AT_ONCE):
             chunk = items[first : first + _AT_ONCE]
@@ -130,7 +130,7 @@ class Teller:
                 return
 
     async def _guarded(self, key: str, stored: Stored, deliverer: Deliverer, work: Awaitable[T]) -> T | None:
-        """Do what concerns one object alone. None if it failed; what fails for a day is given up."""
+        """Do the work on one notice and return its result, or None if it failed; after a day of errors, give it up."""
         try:
             return await work
         except RetryLaterError as error:
@@ -143,7 +143,7 @@ class Teller:
         return None
 
     async def _expire(self, notices: Sequence[tuple[str, Stored]], deliverer: Deliverer) -> None:
-        """While nobody takes anything, what has waited for a day is given up."""
+        """Give up notices that are a day old; called when no channel accepts anything."""
         for key, stored in notices:
             if stored.age_s < KEPT_S:
                 return
@@ -152,10 +152,10 @@ class Teller:
             deliverer.given_up(name, [channel.name for channel in self.channels])
 
     async def _look(self, key: str, stored: Stored, deliverer: Deliverer) -> _Ended | None:
-        """Tell of one run; None where there is nothing to tell, yet or at all."""
+        """Notify of one run. Returns None if it has not ended, or there is nothing to notify of."""
         read = await self.bucket.get(key)
         if read is None:
-            return None  # another tick told it
+            return None  # another tick has delivered it
         notice = msgspec.json.decode(read.body, type=Notice)
         ended = await self._ended(notice)
         if ended is None:
@@ -170,7 +170,7 @@ class Teller:
         return _Ended(key, notification.data)
 
     async def _ended(self, notice: Notice) -> tuple[str, RunRecord | ErrorRecord] | None:
-        """The record that ended the run, with its key; None if the run goes on, or another's record stands there."""
+        """The record that ended the run, with its key; None if there is none, or only another run's."""
         location = output_location(notice.key)
         kinds: tuple[tuple[str, type[RunRecord | ErrorRecord]], ...] = (
             (location.run_record_key, RunRecord),

@@ -1,1 +1,1 @@
-"""The ports over a folder of this machine: documents where they lie, objects as plain files, one SQLite file beside."""
+"""The ports over a local folder: the user's files as documents, objects as plain files, and one SQLite file."""

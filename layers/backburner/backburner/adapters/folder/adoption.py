@@ -1,6 +1,6 @@
-"""Outputs that the table does not know: the state was removed, or they were made under another recipe.
+"""Recognises outputs that the table does not have, because the state was removed or they belong to another recipe.
 
-Their own records tell whose they are. A file that no record explains is somebody else's, and is never written over.
+The records beside them say what they are. A file that no record explains is somebody else's, and never overwritten.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class _Source(msgspec.Struct):
 
 
 class Told(msgspec.Struct):
-    """What a run or error record says of its place."""
+    """The fields of a run or error record that say which files belong to it."""
 
     job_id: str
     run: int
@@ -32,7 +32,7 @@ class Told(msgspec.Struct):
 
     @property
     def keys(self) -> list[str]:
-        """The objects that it speaks of: itself first."""
+        """The keys of the record itself, which is the first, and of the outputs beside it."""
         place = output_location(self.source.key)
         if self.result_key is None:
             return [place.error_record_key, place.errors_key]
@@ -41,7 +41,7 @@ class Told(msgspec.Struct):
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A file that is an object; `owner` is the run that wrote a result."""
+    """A file that belongs to an object; `owner` is the run that wrote it, if it is a result."""
 
     version: Version
     etag: str
@@ -49,7 +49,7 @@ class Found:
 
 
 def told_by(path: Path) -> Told | None:
-    """What a record of a folder's document says, None where it is none."""
+    """Read a file as a record of a folder's document; None if it is not one."""
     if not path.name.endswith((RUN_RECORD, ERROR_RECORD)):
         return None
     try:
@@ -61,17 +61,17 @@ def told_by(path: Path) -> Told | None:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is an output of any recipe: a record, or what a record beside it speaks of."""
+    """Whether a file is an output of any recipe: a record, or a file with its record beside it."""
     return _record_of(path) is not None
 
 
 def found_at(path: Path, key: str) -> Found | None:
-    """The file there, if it is this very object."""
+    """The file at a path, if it belongs to the object with this key."""
     told = _record_of(path)
-    if told is None or key not in told.keys or (anew := files.hashed(path)) is None:
+    if told is None or key not in told.keys or (current := files.hashed(path)) is None:
         return None
     owner = f"{told.job_id}.{told.run}" if key == told.result_key else None
-    return Found(version=anew[0], etag=anew[1], owner=owner)
+    return Found(version=current[0], etag=current[1], owner=owner)
 
 
 def _record_of(path: Path) -> Told | None:

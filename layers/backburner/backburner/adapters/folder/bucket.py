@@ -1,4 +1,4 @@
-"""The bucket over a folder: documents where they lie, everything else as files of its own."""
+"""The bucket over a folder: documents are the user's own files, everything else is in files that we write."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +15,7 @@ from backburner.ports import Stored
 
 _PAGE: Final = 500
 _SMALL_BYTES: Final = 256 * 1024
-"""Content up to this size is written by the thread of the database itself."""
+"""Content up to this size is written in the database's own thread."""
 _Page = tuple[list[tuple[str, Stored]], str | None]
 
 
@@ -28,7 +28,7 @@ class FolderBucket:
     documents: Documents
 
     async def get(self, key: str, limit_bytes: int | None = None) -> Stored | None:
-        """Read an object whole."""
+        """Read a whole object."""
         if not self._is_document(key):
             return await self.database.run(lambda turn: self.objects.get(turn, key, limit_bytes))
         read = await asyncio.to_thread(self.documents.read, key, limit_bytes)
@@ -38,7 +38,7 @@ class FolderBucket:
         return await self.database.run(lambda turn: self.documents.noted(turn, key, version, etag, body))
 
     async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
-        """Bytes [first, last) of an object as it was seen."""
+        """Bytes [first, last) of an object with this ETag."""
         store = self.documents if self._is_document(key) else self.objects
         return await self.database.run(lambda turn: store.get_range(turn, key, first, last, match))
 
@@ -50,10 +50,10 @@ class FolderBucket:
     async def put(
         self, key: str, body: bytes | Path, *, match: str, content_type: str, metadata: dict[str, str] | None = None
     ) -> str:
-        """Write on condition. A document is never written: it is the user's."""
-        assert content_type, "the port asks for it; a file has none"
+        """Write if the condition holds. Raises `RetryLaterError` for a document, which belongs to the user."""
+        assert content_type, "the port requires it; files do not have one"
         if self._is_document(key):
-            raise RetryLaterError(f"{key} is a file of the user's")
+            raise RetryLaterError(f"{key} is the user's own file")
         named = metadata or {}
         if isinstance(body, bytes) and len(body) <= _SMALL_BYTES:
             return await self.database.run(lambda turn: self.objects.put(turn, key, body, match, named))
@@ -69,7 +69,7 @@ class FolderBucket:
         await self.database.run(lambda turn: self.objects.delete(turn, key))
 
     async def listed(self, prefix: str, after: str = "") -> AsyncIterator[tuple[str, Stored]]:
-        """All objects below a prefix; of the documents those that were looked at before."""
+        """All objects below a prefix; only those documents that were read before."""
         mine = self.documents.prefix
         if not prefix.startswith(mine):
             until = mine if mine.startswith(prefix) else None

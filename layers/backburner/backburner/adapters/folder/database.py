@@ -1,8 +1,8 @@
-"""One SQLite file behind one thread: what is asked for at the same time shares a transaction.
+"""One SQLite file behind one thread: calls that come at the same time share a transaction.
 
-Several processes may have the file open: a transaction begins by taking SQLite's write lock, which the system frees
-when its process dies. Files are put in place after the commit that names them; what a death leaves between the two is
-finished later (`objects.py`).
+Several processes may have the file open: a transaction begins by taking SQLite's write lock, which the system frees if
+the process dies. Files are moved to their places after the commit that names them; if the process dies in between,
+`objects.py` finishes the move later.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _MAX_AT_ONCE: Final = 64
 _LOCK_LIMIT_S: Final = 60.0
 _LOCK_EVERY_S: Final = 0.02
 VERSION: Final = 1
-"""Of the tables: a file of another version is refused, not guessed at."""
+"""The version of the tables; a file of another version is refused."""
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS objects (
     key TEXT PRIMARY KEY, path TEXT NOT NULL UNIQUE, etag TEXT NOT NULL, size_bytes INTEGER NOT NULL,
@@ -47,7 +47,7 @@ class OtherVersionError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One transaction. What is in `afterwards` is done once it is committed, in order."""
+    """One transaction. The calls in `afterwards` are made in order once it is committed."""
 
     db: sqlite3.Connection
     afterwards: list[Callable[[], None]] = field(default_factory=list)
@@ -65,20 +65,20 @@ class _Asked:
 
 
 class Database:
-    """The file and its thread, which starts with the first question. `trouble` is the last refusal of disk or file."""
+    """The file and its thread, which the first call starts. `trouble` is the last error of the disk or the file."""
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
         self.first: Callable[[Turn], None] | None = None
-        """What each transaction begins with."""
+        """Called at the start of each transaction."""
         self.trouble: str | None = None
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     async def run(self, work: Callable[[Turn], T]) -> T:
-        """Do something in a transaction, and return once it stands. What raises has changed nothing.
+        """Do the work in a transaction, and return once that is committed. Work that raises changes nothing.
 
-        Raises what `work` raises; `RetryLaterError` where the disk or the file refuses.
+        Raises what `work` raises, and `RetryLaterError` if the disk or the file fails.
         """
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="folder-state", daemon=True)
@@ -97,14 +97,14 @@ class Database:
         return await future
 
     def close(self) -> None:
-        """Finish what was asked, and close the file."""
+        """Finish all calls, and close the file."""
         if self._thread is not None:
             self._asked.put(None)
             self._thread.join()
             self._thread = None
 
     def open(self) -> sqlite3.Connection:
-        """A connection of the caller's thread. Raises `OtherVersionError`, and `sqlite3.Error` for a damaged file."""
+        """Connect in the caller's thread. Raises `OtherVersionError`, and `sqlite3.Error` for a damaged file."""
         db = sqlite3.connect(self.path, timeout=_LOCK_LIMIT_S, isolation_level=None)
         try:
             self._prepare(db)
@@ -144,7 +144,7 @@ class Database:
             db.close()
 
     def _company_of(self, first: _Asked) -> tuple[list[_Asked], bool]:
-        """Whatever else was asked for by now; and whether that is the end."""
+        """The first call together with those that wait by now, and whether the database is to be closed after them."""
         batch = [first]
         while len(batch) < _MAX_AT_ONCE:
             try:
@@ -190,7 +190,7 @@ class Database:
 def use_wal(db: sqlite3.Connection) -> None:
     """Switch a file to write-ahead logging. Raises `sqlite3.Error`.
 
-    SQLite does not wait for the lock of this one statement, so we do.
+    This is the one statement for whose lock SQLite does not wait, so we do.
     """
     until = time.monotonic() + _LOCK_LIMIT_S
     while True:

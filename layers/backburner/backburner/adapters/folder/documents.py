@@ -1,7 +1,7 @@
-"""The user's own files as the documents of an inbox: read where they lie, never written.
+"""The user's own files as the documents of an inbox: read in place, never written.
 
-A document counts as uploaded when it is first looked at, and again whenever its file is written, by the store's clock:
-what a file says of its own age may be anything. Its hash is kept as long as the system says that nothing has changed.
+A document counts as uploaded when it is first seen, and again whenever its file has changed, by the store's clock: a
+file's own times may be anything. Its hash is reused as long as size, inode and times are the same.
 """
 
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ from backburner.ledger.keys import INBOX
 from backburner.ports import ConflictError, Stored, TooLargeError
 
 _SETTLED_NS: Final = 2_000_000_000
-"""A file that was written since may be written again without its times changing: they are that coarse."""
+"""A file changed more recently than this may change again while its times stay the same, as they are coarse."""
 _COLUMNS: Final = "etag, uploaded_us, size_bytes, inode, mtime_ns, ctime_ns, is_settled"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Documents:
-    """Files below a folder, as `inbox/<recipe>/…`."""
+    """The files below a folder, as `inbox/<recipe>/…`."""
 
     folder: Path
     recipe: str
 
     @property
     def prefix(self) -> str:
-        """What their keys begin with."""
+        """The prefix of their keys."""
         return f"{INBOX}{self.recipe}/"
 
     def file(self, key: str) -> Path:
-        """Where a document lies."""
+        """The file of a document."""
         return self.folder / key.removeprefix(self.prefix)
 
     def read(self, key: str, limit_bytes: int | None) -> tuple[Version, str, bytes] | None:
@@ -49,23 +49,23 @@ class Documents:
         return read[0], files.md5_of(read[1]), read[1]
 
     def head(self, turn: Turn, key: str) -> Stored | None:
-        """Look at a document; it is read only where its file may have changed. Raises `UnreadableError`."""
+        """A document without its body; its file is read only if it may have changed. Raises `UnreadableError`."""
         file, path = self.file(key), key.removeprefix(self.prefix)
         try:
             version = files.version_at(file)
             row = turn.db.execute(f"SELECT {_COLUMNS} FROM documents WHERE path = ?", (path,)).fetchone()  # noqa: S608
             if version is not None and row is not None and row[2:] == (*_numbers(version), 1):
                 return _stored(row[0], row[1], version)
-            anew = None if version is None else files.hashed(file)
+            current = None if version is None else files.hashed(file)
         except OSError as error:
             raise _unreadable(key, error) from error
-        if anew is None:
+        if current is None:
             turn.db.execute("DELETE FROM documents WHERE path = ?", (path,))
             return None
-        return self.noted(turn, key, *anew, b"")
+        return self.noted(turn, key, *current, b"")
 
     def get_range(self, turn: Turn, key: str, first: int, last: int, match: str) -> bytes | None:
-        """A part of a document as it was seen. Raises `ConflictError` if it is another by now, `UnreadableError`."""
+        """A range of a document. Raises `ConflictError` if its ETag is not `match`, and `UnreadableError`."""
         found = self.head(turn, key)
         if found is None:
             return None
@@ -79,7 +79,7 @@ class Documents:
         return None if read is None else read[1]
 
     def page(self, turn: Turn, after: str, most: int) -> tuple[list[tuple[str, Stored]], str | None]:
-        """Documents that were looked at before, behind a key; and the key to go on behind, None at the end."""
+        """A page of known documents after a key, and the key after which to continue; None at the end."""
         found = []
         paths = turn.db.execute(
             "SELECT path FROM documents WHERE path > ? ORDER BY path LIMIT ?", (_below(after, self.prefix), most)
@@ -91,7 +91,7 @@ class Documents:
         return found, self.prefix + paths[-1][0] if len(paths) == most else None
 
     def noted(self, turn: Turn, key: str, version: Version, etag: str, body: bytes) -> Stored:
-        """A document that was read, as the core sees it."""
+        """Remember a document as it was just read, and return it for the core."""
         path, now = key.removeprefix(self.prefix), now_us()
         row = turn.db.execute("SELECT etag, mtime_ns, uploaded_us FROM documents WHERE path = ?", (path,)).fetchone()
         is_known = row is not None and row[:2] == (etag, version.mtime_ns)
@@ -119,7 +119,7 @@ def _stored(etag: str, uploaded_us: int, version: Version, body: bytes = b"") ->
 
 
 def _below(after: str, prefix: str) -> str:
-    """Where to go on, as a path: everything for a key that stands before all of them."""
+    """The path after which to continue; "" for a key that comes before all documents."""
     if after.startswith(prefix):
         return after.removeprefix(prefix)
     return "" if after < prefix else "\U0010ffff"

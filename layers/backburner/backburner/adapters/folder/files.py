@@ -1,4 +1,4 @@
-"""Files as this package sees them: what tells one version from another, their hash, their place."""
+"""Reading and writing files: versions, hashes, and moves that happen in one step."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """What changes with a file's content, as far as can be told without reading it."""
+    """What the file system says that changes with a file's content."""
 
     size_bytes: int
     inode: int
@@ -29,7 +29,7 @@ class Version:
     ctime_ns: int
 
     def is_of(self, size_bytes: int, inode: int, mtime_ns: int) -> bool:
-        """Whether it is the file that was put there: its links and rights may have changed since."""
+        """Whether it is the file with these values. The ctime is ignored: links and permissions may have changed."""
         return (self.size_bytes, self.inode, self.mtime_ns) == (size_bytes, inode, mtime_ns)
 
 
@@ -39,12 +39,12 @@ def now_us() -> int:
 
 
 def as_time(microseconds: int) -> datetime:
-    """The same, as a time in UTC."""
+    """Microseconds since 1970 as a time in UTC."""
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def version_at(path: Path | str) -> Version | None:
-    """The version of a regular file, None where there is none; links to files are followed."""
+    """The version of a regular file, or None if there is none; links are followed."""
     try:
         return _version(os.stat(path))  # noqa: PTH116 - the same call for files and descriptors
     except (FileNotFoundError, NotADirectoryError):
@@ -58,17 +58,17 @@ def _version(found: os.stat_result) -> Version | None:
 
 
 def md5_of(body: bytes) -> str:
-    """The ETag of some bytes: the one that S3 gives them."""
+    """The ETag of some bytes: their MD5, as in S3."""
     return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 def hashed(path: Path) -> tuple[Version, str] | None:
-    """The version and ETag of a file, which belong together; None where there is none."""
+    """A file's version and the ETag of that same version, or None if there is no file."""
     return _while_it_stands(path, _md5_of_stream)
 
 
 def read(path: Path, limit_bytes: int | None) -> tuple[Version, bytes | None] | None:
-    """The version and bytes of a file, which belong together; None for bytes beyond the limit."""
+    """A file's version and its bytes (None beyond the limit) in that same version, or None if there is no file."""
 
     def body(stream: BinaryIO) -> bytes | None:
         is_within = limit_bytes is None or os.fstat(stream.fileno()).st_size <= limit_bytes
@@ -78,7 +78,7 @@ def read(path: Path, limit_bytes: int | None) -> tuple[Version, bytes | None] | 
 
 
 def read_range(path: Path, first: int, last: int) -> tuple[Version, bytes] | None:
-    """The version of a file and its bytes [first, last), which belong together."""
+    """A file's version and its bytes [first, last) in that same version, or None if there is no file."""
 
     def body(stream: BinaryIO) -> bytes:
         stream.seek(first)
@@ -89,7 +89,7 @@ def read_range(path: Path, first: int, last: int) -> tuple[Version, bytes] | Non
 
 def _while_it_stands(path: Path, use: Callable[[BinaryIO], T]) -> tuple[Version, T] | None:
     for _ in range(_TRIES):
-        if version_at(path) is None:  # a pipe would be waited for
+        if version_at(path) is None:  # opening a pipe would block
             return None
         try:
             with path.open("rb") as stream:
@@ -100,7 +100,7 @@ def _while_it_stands(path: Path, use: Callable[[BinaryIO], T]) -> tuple[Version,
             return None
         if before is not None and before == after:
             return before, used
-    raise RetryLaterError(f"{path} is being written all the time")
+    raise RetryLaterError(f"{path} keeps being written")
 
 
 def _md5_of_stream(stream: BinaryIO) -> str:
@@ -112,7 +112,7 @@ def _md5_of_stream(stream: BinaryIO) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """Content that was written beside its place."""
+    """Content in a temporary file, to be moved to its place."""
 
     path: Path
     etag: str
@@ -120,7 +120,7 @@ class Staged:
 
 
 def stage(path: Path, body: bytes | Path) -> Staged:
-    """Write content where nobody looks for it; a file's is copied."""
+    """Write content to a temporary file; if it is a file, copy it."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("xb") as target:
         if isinstance(body, Path):
@@ -138,7 +138,7 @@ def stage(path: Path, body: bytes | Path) -> Staged:
 
 
 def put_in_place(staged: Path, path: Path) -> None:
-    """Move staged content to its place, in one step; nothing if that was done already."""
+    """Move staged content to its place in one step; does nothing if it was moved already."""
     for _ in range(_TRIES):
         try:
             staged.replace(path)
@@ -151,11 +151,11 @@ def put_in_place(staged: Path, path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file; nothing if it is gone."""
+    """Remove a file, if it is there."""
     path.unlink(missing_ok=True)
 
 
 def remove_empty(folder: Path) -> None:
-    """Remove a folder that holds nothing."""
+    """Remove a folder if it is empty."""
     with suppress(OSError):
         folder.rmdir()

@@ -1,7 +1,7 @@
-"""Which file an object is: results and records mirror the tree of documents, all else lies with the state.
+"""Which file holds an object: results and records mirror the tree of documents, everything else is in the state folder.
 
 `results/<recipe>/a/b.txt.md` is `OUT/a/b.txt.md`, `failed/<recipe>/a/b.txt.error.json` is `OUT/a/b.txt.error.json`.
-A key that cannot be a path, or whose path is somebody else's file, has spare paths, marked with a hash.
+A key that cannot be a path, or whose path is taken by another file, gets a spare path, marked with a hash.
 """
 
 import hashlib
@@ -15,32 +15,32 @@ from backburner.ledger.keys import ERROR_RECORD, FAILED, FAILED_LINES, RESULTS, 
 
 STATE_FOLDER: Final = ".backburner"
 _OUTPUTS: Final = (".md", ".txt", ".json", ".jsonl")
-_OF_FAILURES: Final = (ERROR_RECORD, FAILED_LINES)
+_FAILURE_SUFFIXES: Final = (ERROR_RECORD, FAILED_LINES)
 _MAX_NAME_BYTES: Final = 255
 _MARK_DIGITS: Final = 24
 _ROOM_FOR_SUFFIX: Final = 16
-"""The same for each: result and records of one document keep one name."""
+"""Reserved for every suffix alike, so that a document's result and records have the same stem."""
 _MARKED: Final = re.compile(rf"~[0-9a-f]{{{_MARK_DIGITS}}}\.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where things lie: `state` holds ledger and recipes, `out` what users want, of the documents of one recipe."""
+    """The folders: `state` for ledger and recipes, `out` for the results and records of one recipe."""
 
     state: Path
     out: Path
     recipe: str
 
     def is_output(self, key: str) -> bool:
-        """Whether an object lies in `out`."""
+        """Whether an object belongs into `out`."""
         return key.startswith((f"{RESULTS}{self.recipe}/", f"{FAILED}{self.recipe}/"))
 
     def root_of(self, key: str) -> Path:
-        """The folder below which an object lies."""
+        """The folder below which an object is."""
         return self.out if self.is_output(key) else self.state / "bucket"
 
     def candidates(self, key: str) -> Iterator[str]:
-        """Paths below that folder, the first that is free is the object's."""
+        """Paths below that folder; the object gets the first one that is free."""
         relative = key.split("/", 2)[2] if self.is_output(key) else key
         folder, _, name = relative.rpartition("/")
         parts = folder.split("/") if folder else []
@@ -53,7 +53,7 @@ class Layout:
 
 
 def split_output(name: str) -> tuple[str, str]:
-    """A document's name and what was added to it: `b.txt.run.json` is `b.txt` and `.run.json`."""
+    """Split an output's name into the document's name and its suffix: `b.txt.run.json` is `b.txt` and `.run.json`."""
     for suffix in (RUN_RECORD, ERROR_RECORD, FAILED_LINES, *_OUTPUTS):
         if name.endswith(suffix) and len(name) > len(suffix):
             return name.removesuffix(suffix), suffix
@@ -61,8 +61,8 @@ def split_output(name: str) -> tuple[str, str]:
 
 
 def _is_taken_for_a_failure(key: str) -> bool:
-    """A result whose name ends as those of failures do, which lie in the same folder."""
-    return key.startswith(RESULTS) and key.endswith(_OF_FAILURES)
+    """Whether a result has the suffix of an error record or of failed lines, which are in the same folder."""
+    return key.startswith(RESULTS) and key.endswith(_FAILURE_SUFFIXES)
 
 
 def _is_name(name: str) -> bool:
@@ -71,7 +71,7 @@ def _is_name(name: str) -> bool:
 
 
 def _marked(key: str, name: str) -> str:
-    """A name that no other document's output has; those of one document have the same mark."""
+    """A name unique to the document, as it contains a hash; all outputs of a document have the same one."""
     stem, suffix = split_output(name)
     suffix = suffix or PurePosixPath(name).suffix[:4] or "."
     is_shared = key.startswith((RESULTS, FAILED)) and not _is_taken_for_a_failure(key)

@@ -1,9 +1,9 @@
-"""Objects as plain files, with what else belongs to an object in a row of SQLite.
+"""Objects as plain files, each with its metadata in a row of SQLite.
 
-A put, and what a death costs between its steps: the content is written aside (a file that nobody refers to, which
-`clear_staged` removes) → the row, which names it (the put stands; `clear_staged`, or the row's next reader, moves the
-file) → the file is moved to its place. A file that somebody changed by hand is a new version of its object, one
-that was removed is gone.
+The order of a put, and what a crash after each step costs: write the content to a staged file (nothing refers to it;
+`clear_staged` removes it) → commit the row that names it (the put is done; `clear_staged` or the row's next reader
+moves the file) → move the file to its place. If somebody changes a file by hand, its object has a new version; if
+somebody removes it, the object is gone.
 """
 
 import json
@@ -27,7 +27,7 @@ _COLUMNS: Final = "key, path, etag, size_bytes, last_modified_us, metadata, inod
 
 @dataclass(frozen=True)
 class Row:
-    """An object as the table has it; `path` is below the object's root."""
+    """An object's row in the table; `path` is relative to the object's root."""
 
     key: str
     path: str
@@ -40,7 +40,7 @@ class Row:
     staged: str | None = None
 
     def stored(self, body: bytes = b"") -> Stored:
-        """The same as the core sees it."""
+        """The object as the core sees it."""
         return Stored(
             etag=self.etag,
             size_bytes=self.size_bytes,
@@ -53,18 +53,18 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Objects:
-    """Everything but the documents. Each method is done within a transaction (`turn`)."""
+    """All objects except the documents. Methods run within a transaction (`turn`)."""
 
     database: Database
     layout: Layout
     staging: Path
-    """Where content is written first, on the file system of the results."""
+    """The folder for staged files, on the same file system as the results."""
     process: str
-    """Whose staged files these are."""
+    """The name of this process; its staged files begin with it."""
     _moved: list[tuple[str, str]] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
-        """Note in each transaction what the last one has moved."""
+        """Let each transaction begin by noting the files that were moved after the one before."""
         self.database.first = self._note_moved
 
     def get(self, turn: Turn, key: str, limit_bytes: int | None) -> Stored | None:
@@ -78,7 +78,7 @@ class Objects:
         return None if read is None or read[1] is None else row.stored(read[1])
 
     def get_range(self, turn: Turn, key: str, first: int, last: int, match: str) -> bytes | None:
-        """Read a part of an object. Raises `ConflictError` if it is another by now."""
+        """Read a range of an object. Raises `ConflictError` if its ETag is not `match`."""
         row = self.current(turn, key)
         if row is None:
             return None
@@ -88,16 +88,16 @@ class Objects:
         return None if read is None else read[1]
 
     def head(self, turn: Turn, key: str) -> Stored | None:
-        """Look at an object."""
+        """An object without its body."""
         row = self.current(turn, key)
         return None if row is None else row.stored()
 
     def stage(self, body: bytes | Path) -> Staged:
-        """Write content aside. Needs no transaction."""
+        """Write content to a staged file. Needs no transaction."""
         return files.stage(self.staging / f"{self.process}-{secrets.token_hex(8)}", body)
 
     def put(self, turn: Turn, key: str, body: bytes | Staged, match: str, metadata: dict[str, str]) -> str:
-        """Write on condition; the ETag. Raises `ConflictError`."""
+        """Write if the condition holds, and return the ETag. Raises `ConflictError`."""
         row = self.current(turn, key)
         if (ABSENT if row is None else row.etag) != match:
             raise ConflictError(key)
@@ -113,7 +113,7 @@ class Objects:
         return new.etag
 
     def delete(self, turn: Turn, key: str) -> None:
-        """Remove an object; its file goes first, so that what died in between is an object that is gone."""
+        """Remove an object; its file first, so that after a crash in between the object is gone."""
         row = self.current(turn, key)
         if row is not None:
             files.remove(self.file(row))
@@ -122,41 +122,41 @@ class Objects:
                 files.remove_empty(self.file(row).parent)
 
     def page(self, turn: Turn, prefix: str, after: str, most: int) -> tuple[list[tuple[str, Stored]], str | None]:
-        """Objects below a prefix behind a key, and the key to go on behind; None at the end."""
+        """A page of objects below a prefix and after a key, and the key after which to continue; None at the end."""
         found: list[tuple[str, Stored]] = []
-        for told in turn.db.execute(
+        for values in turn.db.execute(
             f"SELECT {_COLUMNS} FROM objects WHERE key > ? AND key >= ? ORDER BY key LIMIT ?",  # noqa: S608
             (after, prefix, most),
         ).fetchall():
-            listed = Row(*told)
+            listed = Row(*values)
             if not listed.key.startswith(prefix):
                 return found, None
             after, most = listed.key, most - 1
-            row = self._as_it_stands(turn, listed)
+            row = self._checked(turn, listed)
             if row is not None:
                 found.append((row.key, row.stored()))
         return found, None if most else after
 
     def current(self, turn: Turn, key: str) -> Row | None:
-        """The row of an object as its file stands now."""
-        told = turn.db.execute(f"SELECT {_COLUMNS} FROM objects WHERE key = ?", (key,)).fetchone()  # noqa: S608
-        if told is None:
+        """The row of an object, brought up to date with its file; None if there is no such object."""
+        values = turn.db.execute(f"SELECT {_COLUMNS} FROM objects WHERE key = ?", (key,)).fetchone()  # noqa: S608
+        if values is None:
             return self._adopted(turn, key)
-        return self._as_it_stands(turn, Row(*told))
+        return self._checked(turn, Row(*values))
 
     @cached_property
     def _roots(self) -> tuple[str, str]:
-        """The folders of the state's objects and of outputs."""
+        """The folder of the state's objects, and the folder of outputs."""
         return str(self.layout.root_of("")), str(self.layout.out)
 
     def clear_staged(self, turn: Turn, process: str) -> None:
-        """Move what a process that is gone has put but not moved to its place, and remove what it has not put.
+        """Finish the puts that a dead process had committed, and remove its other staged files.
 
-        Whoever dies in the middle of this leaves it to be done again: what was moved is found moved.
+        May be repeated after a crash: files that were moved already are left as they are.
         """
         put = "SELECT key, staged FROM objects WHERE staged GLOB ?"
         for key, _ in turn.db.execute(put, (f"{process}-*",)).fetchall():
-            with suppress(OSError):  # the row stays as it is; whoever reads it next is told
+            with suppress(OSError):  # the row stays as it is, and its next reader gets the error
                 self.current(turn, key)
         wanted = {staged for _, staged in turn.db.execute(put, (f"{process}-*",))}
         for path in self.staging.glob(f"{process}-*"):
@@ -167,23 +167,23 @@ class Objects:
         """Where an object's file is."""
         return self.layout.root_of(row.key) / row.path
 
-    def _as_it_stands(self, turn: Turn, row: Row) -> Row | None:
-        """A row that was read, put right where its file is another by now, or gone."""
+    def _checked(self, turn: Turn, row: Row) -> Row | None:
+        """A row, brought up to date if its file was changed; None if the file is gone."""
         if row.staged is not None:
             files.put_in_place(self.staging / row.staged, self.file(row))
             turn.db.execute("UPDATE objects SET staged = NULL WHERE key = ?", (row.key,))
         root = self._roots[self.layout.is_output(row.key)]
-        version = files.version_at(f"{root}/{row.path}")  # no Path: it takes half the time of a long list
+        version = files.version_at(f"{root}/{row.path}")  # making a Path takes half the time of a long listing
         if version is not None and version.is_of(row.size_bytes, row.inode, row.mtime_ns):
             return row
-        anew = None if version is None else files.hashed(self.file(row))
-        if anew is None:
+        current = None if version is None else files.hashed(self.file(row))
+        if current is None:
             turn.db.execute("DELETE FROM objects WHERE key = ?", (row.key,))
             return None
-        return self._write(turn, _row(row.key, row.path, *anew, metadata={}))
+        return self._write(turn, _row(row.key, row.path, *current, metadata={}))
 
     def _adopted(self, turn: Turn, key: str) -> Row | None:
-        """An output that is known by its record although the table has lost it."""
+        """A new row for an output that the table does not have, but whose record is there."""
         if not self.layout.is_output(key):
             return None
         root = self.layout.root_of(key)
@@ -195,7 +195,7 @@ class Objects:
         return None
 
     def _free(self, turn: Turn, key: str) -> str:
-        """A path for a new object: where nothing of somebody else's stands."""
+        """A path for a new object, at which there is no file of anybody else's."""
         root, path = self.layout.root_of(key), ""
         for path in self.layout.candidates(key):
             file = root / path
@@ -204,7 +204,7 @@ class Objects:
             is_free = not self.layout.is_output(key) or not (file.is_symlink() or file.exists())
             if is_free or is_ours(file):
                 return path
-        return path  # the last one has the hash of this very key
+        return path  # the last one contains the hash of this key
 
     def _is_taken(self, turn: Turn, path: str) -> bool:
         return turn.db.execute("SELECT 1 FROM objects WHERE path = ?", (path,)).fetchone() is not None
@@ -231,7 +231,7 @@ def _row(key: str, path: str, version: files.Version, etag: str, *, metadata: di
 
 
 def _can_be_made(file: Path) -> bool:
-    """Whether its folder is there by now: not where a file has that name."""
+    """Make a file's folder; returns False if a file has that name."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):

@@ -1,7 +1,7 @@
-"""Which processes work on a folder, and what becomes of the messages of one that died.
+"""Knows which processes work on a folder, and releases the messages of those that died.
 
-Each holds a lock that the system frees when it dies, however it dies. Who then finds the lock free knows that nothing
-of it lives any more: its messages, the guards of its jobs among them, need no lease to run out, and show at once.
+Each process holds a lock that the system frees when it dies, however it dies. A process that finds such a lock free
+makes the dead one's messages visible at once, its jobs' guards among them: no lease has to run out.
 """
 
 import fcntl
@@ -19,25 +19,25 @@ from backburner.adapters.folder.objects import Objects
 
 @dataclass(kw_only=True)
 class Presence:
-    """This process among those that work on one state; `name` tells it from all others."""
+    """This process among those that work on one state; `name` is unique to it."""
 
     folder: Path
     name: str = field(default_factory=lambda: secrets.token_hex(6))
     _lock: int | None = None
 
     def enter(self) -> None:
-        """Be there until `leave`, or death."""
+        """Take this process's lock, until `leave` or death."""
         path = self.folder / self.name
         while self._lock is None:
             lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)
             if _is_still(lock, path):
                 self._lock = lock
-            else:  # taken for a dead one's, between the two calls
+            else:  # another process took it for a dead one's, between the two calls
                 os.close(lock)
 
     async def leave(self, objects: Objects) -> None:
-        """Go in order: what is left in the queues shows at once to whoever comes next."""
+        """Release the lock and make the messages that this process holds visible to others at once."""
         await objects.database.run(lambda turn: _settle(turn, objects, self.name))
         if self._lock is not None:
             (self.folder / self.name).unlink(missing_ok=True)
@@ -45,7 +45,7 @@ class Presence:
             self._lock = None
 
     async def bury(self, objects: Objects) -> int:
-        """Finish what dead processes had committed, and release what they held; how many died."""
+        """Finish the puts that dead processes had committed, and release their messages. Returns how many died."""
         dead = list(self._dead())
         for name, lock in dead:
             try:
@@ -56,7 +56,7 @@ class Presence:
         return len(dead)
 
     def _dead(self) -> Iterator[tuple[str, int]]:
-        """Processes whose lock is free, and that lock, which we hold now."""
+        """The names of dead processes, and their locks, which this process holds now."""
         for path in sorted(self.folder.iterdir()):
             if path.name == self.name:
                 continue
@@ -84,7 +84,7 @@ def _release(turn: Turn, name: str) -> None:
 
 
 def _is_still(lock: int, path: Path) -> bool:
-    """Whether a lock is on the file that has the name now."""
+    """Whether the locked file is still the one at the path."""
     try:
         return os.fstat(lock).st_ino == path.stat().st_ino
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Queues in a table: messages that show, that are delayed, and that are in somebody's hand.
+"""Queues in a table, with visible, delayed and received messages.
 
 A receive of one process that finds nothing ends as soon as another of its receives finds something, so that a tick
 over two queues never waits for the empty one.
@@ -17,17 +17,17 @@ from backburner.ports import Received
 
 DEAD: Final = "dead"
 MAX_RECEIVES: Final = 1000
-"""A message that was received so often goes to the dead letters, as the clouds' queues do it."""
+"""A message that was received this often goes to the dead-letter queue, as in the clouds."""
 VISIBILITY_S: Final = 300
 _MAX_DELAY_S: Final = 900
 _MAX_HIDING_S: Final = 43_200
 _LOOK_EVERY_S: Final = 0.2
-"""Messages of other processes are found this late."""
+"""How often a waiting receive looks for messages of other processes."""
 
 
 @dataclass(kw_only=True)
 class Room:
-    """The queues of one process; `process` is its name. Once it is closed, nothing is received any more."""
+    """The queues of one process; `process` is its name. Once closed, every receive raises `RetryLaterError`."""
 
     database: Database
     process: str
@@ -35,17 +35,17 @@ class Room:
     _found: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
-        """Let every receive that waits look again, or return."""
+        """Let every waiting receive look again, or return."""
         found, self._found = self._found, asyncio.Event()
         found.set()
 
     def close(self) -> None:
-        """Receive nothing any more: who does gets `RetryLaterError`."""
+        """Let every receive raise `RetryLaterError` from now on."""
         self.is_closed = True
         self.wake()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for something to be found or sent; whether it was."""
+        """Wait until a message is found or sent. Returns False if none was in time."""
         try:
             await asyncio.wait_for(self._found.wait(), seconds)
         except TimeoutError:
@@ -53,7 +53,7 @@ class Room:
         return True
 
     async def next_s(self) -> float | None:
-        """In how many seconds the next message shows, None where there is none."""
+        """Seconds until the next message is visible, or None if there is none."""
         (at,) = await self.database.run(
             lambda turn: turn.db.execute("SELECT min(shows_s) FROM messages WHERE queue <> ?", (DEAD,)).fetchone()
         )
@@ -69,17 +69,17 @@ class FolderQueue:
     visible_s: int = VISIBILITY_S
 
     async def visibility_s(self) -> int:
-        """How long a received message stays in hand."""
+        """The visibility timeout of a received message."""
         return self.visible_s
 
     async def count(self) -> int:
-        """How many messages it holds, whether they show or not."""
+        """The number of its messages, visible or not."""
         sql = "SELECT count(*) FROM messages WHERE queue = ?"
         (count,) = await self.room.database.run(lambda turn: turn.db.execute(sql, (self.name,)).fetchone())
         return int(count)
 
     async def send(self, body: str, delay_s: int) -> None:
-        """Make a message. Raises `RetryLaterError` for a delay that no queue takes."""
+        """Send a message. Raises `RetryLaterError` for a delay longer than a queue allows."""
         if not 0 <= delay_s <= _MAX_DELAY_S:
             raise RetryLaterError(f"a message cannot be delayed for {delay_s} s")
         now_s = time.time()
@@ -90,11 +90,11 @@ class FolderQueue:
             self.room.wake()
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
-        """Take messages; waits for the first, unless another queue of this room has some."""
+        """Receive messages; waits for the first, unless another queue of this room has one."""
         until_s = time.monotonic() + wait_s
         while True:
             if self.room.is_closed:
-                raise RetryLaterError("this process takes up nothing more")
+                raise RetryLaterError("this process is stopping")
             received = await self.room.database.run(lambda turn: self._taken(turn, most))
             if received:
                 self.room.wake()
@@ -104,7 +104,7 @@ class FolderQueue:
                 return await self.room.database.run(lambda turn: self._taken(turn, most)) if wait_s else []
 
     async def postpone(self, message: Received, delay_s: int) -> None:
-        """Hide a message in hand for longer. Raises `RetryLaterError` for a delay that no queue takes."""
+        """Hide a received message for longer. Raises `RetryLaterError` for a delay longer than a queue allows."""
         if not 0 <= delay_s <= _MAX_HIDING_S:
             raise RetryLaterError(f"a message cannot be hidden for {delay_s} s")
         values = (time.time() + delay_s, message.receipt)
