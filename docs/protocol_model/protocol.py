@@ -5,7 +5,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .world import ABSENT, ANY, Envelope, Message, Record, World
+from .world import ABSENT, ANY, BrokenPromiseError, Envelope, Message, Record, World
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -15,6 +15,10 @@ FUNCTION_LIMIT, VISIBILITY, LEASE = 30, 36, 40
 RECENT = 10
 """What was read at most so long ago is not read again before a create."""
 EARLY, MAX_ATTEMPTS, VOID_AT_RECEIVE, COMMIT_TRIES = 2, 3, 3, 5
+READ_EVERY = 10
+"""Of so many looks in a row one reads the record."""
+ABSENT_FOR, ABSENT_LOOK = 12, 4
+"""A generation is lost once the provider has denied it for so long; meanwhile it is looked at sooner."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Rules:
     look_again_after_superseding: bool = True
     assume_only_what_was_untouched: bool = True
     claim_knows_nothing: bool = True
+    looks_follow_a_read: bool = True
+    notes_move_the_ticket: bool = True
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,8 @@ class Protocol:
         """Send the message that drives the next step, then write the record that names its ticket."""
         record, ticket = held.record, self.world.tick()
         attempt = record.attempt if generation is not None else 0
-        message = Message(record.job, record.run, record.key, ticket, record.ticket, generation, attempt)
+        looks = generation is not None and not self.rules.looks_follow_a_read
+        message = Message(record.job, record.run, record.key, ticket, record.ticket, generation, attempt, looks)
         if self.rules.message_before_record:
             yield
             self.world.send(message, delay)
@@ -208,7 +215,8 @@ class Protocol:
             yield from self.try_again(held.with_changes(orphans=held.record.orphans + 1))
             return
         generations = (*held.record.generations, generation)
-        mine = yield from self.hand_over(held, 2, generation, state="running", generations=generations)
+        started = {"state": "running", "generations": generations, "absent_at": None}
+        mine = yield from self.hand_over(held, 2, generation, **started)
         if mine is None:
             yield from self.cancel_unless_adopted(held.record, generation)
 
@@ -241,18 +249,36 @@ class Protocol:
     def handle(self, number: int, envelope: Envelope) -> Steps[None]:
         """A received message: do what its run needs next, then delete or postpone it."""
         message, receives = envelope.message, envelope.receives
-        held = yield from self.open_record(message.job, message.run)
-        if held is None:
-            delay = yield from self.unrecorded(message, receives)
-        elif held.record.ticket != message.ticket:
-            delay = yield from self.stale(message, held, receives)
+        if message.looks and receives % READ_EVERY and (yield from self.still_runs(message)):
+            delay: float | None = self.next_look()
         else:
-            delay = yield from self.drive(held)
+            delay = yield from self.by_record(message, receives)
         yield
         if delay is None:
             self.world.queue.pop(number, None)
         elif number in self.world.queue:
             self.world.queue[number].visible_at = self.world.now + delay
+
+    def still_runs(self, message: Message) -> Steps[bool]:
+        """A look without the record: all that may follow is another look. For whatever else, the record is read."""
+        assert message.generation is not None
+        yield
+        self.world.relied_on.add(message.follows)
+        runs = self.world.retrieve(message.generation) == "runs"
+        if runs:
+            self.world.told[message.generation, message.ticket] = self.world.now
+        return runs
+
+    def next_look(self) -> float:
+        return self.world.rng.randint(1, 10)
+
+    def by_record(self, message: Message, receives: int) -> Steps[float | None]:
+        held = yield from self.open_record(message.job, message.run)
+        if held is None:
+            return (yield from self.unrecorded(message, receives))
+        if held.record.ticket != message.ticket:
+            return (yield from self.stale(message, held, receives))
+        return (yield from self.drive(held, message))
 
     def unrecorded(self, message: Message, receives: int) -> Steps[float | None]:
         """No open record: an upload event, a run that is over, or a claim that is still to come."""
@@ -275,7 +301,8 @@ class Protocol:
         follows = message.follows == record.ticket and self.rules.early_messages_wait
         if follows and brought is not None and record.state == "submitting":
             generations = (*record.generations, brought)
-            yield from self.own(held.with_changes(state="running", ticket=message.ticket, generations=generations))
+            adopted = held.with_changes(state="running", ticket=message.ticket, generations=generations, absent_at=None)
+            yield from self.own(adopted)
             return EARLY
         if follows and receives < VOID_AT_RECEIVE:
             return until_void(receives)
@@ -284,20 +311,58 @@ class Protocol:
             self.world.provider[brought].cancelled = True
         return None
 
-    def drive(self, held: Held) -> Steps[float | None]:
+    def drive(self, held: Held, message: Message) -> Steps[float | None]:
         """The ticket is the record's."""
         record = held.record
         if record.state == "submitting":  # its lease is out, its owner dead
+            if record.ticket in self.world.relied_on:
+                raise BrokenPromiseError(f"given up: an id of {record.name} was at hand, and never recorded")
             return None if (yield from self.start_again(held, orphans=1)) else EARLY
         if record.state == "waiting":
             return None if (yield from self.start_again(held)) else EARLY
         yield
-        generation = self.world.provider[record.generations[-1]]
-        if generation.cancelled or (generation.fails and self.world.now >= generation.ends_at):
-            return None if (yield from self.try_again(held)) else EARLY
-        if self.world.now < generation.ends_at:
-            return self.world.rng.randint(1, 10)
-        return None if (yield from self.finish(record)) else EARLY
+        match self.world.retrieve(record.generations[-1]):
+            case "absent":
+                return (yield from self.denied(held))
+            case "failed":
+                return None if (yield from self.try_again(held)) else EARLY
+            case "runs":
+                return (yield from self.runs_on(held, message))
+            case _:
+                return None if (yield from self.finish(record)) else EARLY
+
+    def denied(self, held: Held) -> Steps[float | None]:
+        """The provider says that there is no such generation: noted, and believed once it was all it said for a while.
+
+        The note moves the ticket: a message that was sent before it knows nothing of it.
+        """
+        record = held.record
+        if record.absent_at is None:
+            if not self.rules.notes_move_the_ticket:
+                return ABSENT_LOOK if (yield from self.own(held.with_changes(absent_at=self.world.now))) else EARLY
+            noted = yield from self.hand_over(held, ABSENT_LOOK, record.generations[-1], absent_at=self.world.now)
+            return None if noted else EARLY
+        if self.world.now - record.absent_at < ABSENT_FOR:
+            return ABSENT_LOOK
+        if self.world.told.get((record.generations[-1], record.ticket), -ABSENT_FOR) > record.absent_at:
+            raise BrokenPromiseError(f"called lost: the provider has told of {record.name} since")
+        return None if (yield from self.try_again(held.with_changes(orphans=record.orphans + 1))) else EARLY
+
+    def runs_on(self, held: Held, message: Message) -> Steps[float | None]:
+        """It runs: from here on a message of the same ticket looks without the record."""
+        if held.record.absent_at is not None:
+            mine = yield from self.own(held.with_changes(absent_at=None))
+            if mine is None:
+                return EARLY
+        if message.looks:
+            return self.next_look()
+        record = held.record
+        looks = Message(
+            record.job, record.run, record.key, record.ticket, 0, record.generations[-1], record.attempt, looks=True
+        )
+        yield
+        self.world.send(looks, self.next_look())
+        return None
 
     def wake(self, record: Record) -> Steps[None]:
         """The sweep, of an open record that nobody has written for a day: a new message."""

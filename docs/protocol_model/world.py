@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 ABSENT, ANY = 0, -1
 """Conditions of a put: nothing stands there; no condition."""
-LOST_ANSWER = 0.02
+LOST_ANSWER, ABSENT_BY_MISTAKE = 0.02, 0.1
 
 
 class BrokenPromiseError(Exception):
@@ -27,6 +27,8 @@ class Message:
     follows: int = 0
     generation: int | None = None
     attempt: int = 0
+    looks: bool = False
+    """Whether its record had its ticket and nothing noted when it was sent: a look needs no record then."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Record:
     """Whether anything stood at its output location when it was claimed."""
     looked_at: int = 0
     """When the process that ended it began to look whether it may."""
+    absent_at: float | None = None
+    """When the provider first said that there is no such generation, as long as it says nothing else."""
 
     @property
     def name(self) -> str:
@@ -89,6 +93,10 @@ class World:
     """By key, since its last upload: the attempts that a generation was created for."""
     ended: dict[tuple[str, int, str], Record] = field(default_factory=dict)
     """Every record of an end, also those that another document's record has replaced since."""
+    told: dict[tuple[int, int], float] = field(default_factory=dict)
+    """By generation and ticket: when a look without the record last heard that it runs."""
+    relied_on: set[int] = field(default_factory=set)
+    """Tickets which messages follow that were looked at without their record."""
     kills: int = 0
     clock: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     """Of the store: what comes later has the greater number. Serves as ETags, tickets and nonces too."""
@@ -126,6 +134,17 @@ class World:
         self.created[record.key].add(attempt)
         self.provider.append(Started(record.name, self.now + self.rng.choice((1, 3, 10, 60)), self.fault(0.15)))
         return len(self.provider) - 1
+
+    def retrieve(self, generation: int) -> Literal["runs", "ended", "failed", "absent"]:
+        """How a generation stands; the provider may deny one that it has."""
+        if self.fault(ABSENT_BY_MISTAKE):
+            return "absent"
+        started = self.provider[generation]
+        if started.cancelled:
+            return "failed"
+        if self.now < started.ends_at:
+            return "runs"
+        return "failed" if started.fails else "ended"
 
     def has_ended(self, record: Record) -> bool:
         """Whether the run of an open record is over."""

@@ -157,3 +157,17 @@ def test_a_caller_that_gave_up_spoils_nobody_elses_batch(queue: tuple[Proxy, Sqs
         assert await asyncio.wait_for(second, 5) is None
 
     run(story())
+
+
+@pytest.mark.parametrize(("date", "age_s"), [("Wed, 21 Oct 2015 07:29:30 GMT", 90.0), (None, None), ("soon", None)])
+def test_a_messages_age_is_by_the_queues_clock(
+    queue: tuple[Proxy, SqsQueue], date: str | None, age_s: float | None
+) -> None:
+    """Both times are the queue's own, however wrong this machine's clock is; ours is asked where it tells none."""
+    proxy, subject = queue
+    told = {"ApproximateReceiveCount": "2", "SentTimestamp": "1445412480000"}
+    body = json.dumps({"Messages": [{"Body": "m", "ReceiptHandle": "r", "Attributes": told}]}).encode()
+    proxy.rule = lambda _: Say(200, body, {} if date is None else {"Date": date})
+    (received,) = run(subject.receive(1, 0))
+    a_year_s = 365 * 86_400
+    assert received.age_s == age_s if age_s is not None else received.age_s > a_year_s

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from backburner.outcome.current_job import RECENT_S
+from support.fakes.provider import Plan
 from support.fakes.world import Effect, Moment, let_others_go
 from support.system import System
 
@@ -89,6 +90,23 @@ def test_a_finished_check_makes_seven_calls() -> None:
     assert calls(system.world.effects[first:]) == expected + Counter({"get recipes": 1})
     assert CHECK.total() == 7
     assert len([key for key in system.bucket.keys("results/") if key.endswith(".run.json")]) == DOCUMENTS + 1
+
+
+def test_a_look_at_a_generation_that_still_runs_makes_no_call() -> None:
+    """The first look by a message reads its record; every one that follows costs the provider's call alone."""
+    system = System()
+    system.process(WARM, "an earlier document")
+    system.generator.default = Plan(runs_s=3000)
+    for number in range(DOCUMENTS):
+        system.upload(f"inbox/{number}.txt", f"text {number}")
+        system.run(system.submit(f"inbox/{number}.txt"))
+    system.world.later(system.settings.lease_s)
+    system.run(system.parts().tick.run(5))  # the first look by each message, and the guards, which are void
+    first, looked = len(system.world.effects), len(system.generator.retrieved)
+    system.world.later(60)
+    system.run(system.parts().tick.run(5))
+    assert calls(system.world.effects[first:]) == Counter()
+    assert len(system.generator.retrieved) - looked >= DOCUMENTS
 
 
 def test_what_a_run_finds_when_it_ends_is_read_only_where_a_put_is_refused() -> None:

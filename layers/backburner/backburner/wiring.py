@@ -310,6 +310,7 @@ class _Builder:
             retrier=retrier,
             governor=self.governor,
             generator=self.ports.generator,
+            messenger=self.messenger,
             pace=self.pace,
             memory=self.ports.memory,
             settings=self.settings,
@@ -335,6 +336,7 @@ class _Builder:
             parent_runner=self._parent_runner(),
             generator=self.ports.generator,
             dead=self.ports.dead,
+            memory=self.ports.memory,
             clock=self.ports.clock,
             settings=self.settings,
         )

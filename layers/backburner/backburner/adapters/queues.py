@@ -8,11 +8,12 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from backburner.adapters.account import Account
 from backburner.adapters.calls import Calls
-from backburner.adapters.http import Http, NoAnswerError
+from backburner.adapters.http import Http, NoAnswerError, Reply
 from backburner.adapters.queryprotocol import answer_of, form_of
 from backburner.adapters.service_errors import code_of
 from backburner.errors import RetryLaterError
@@ -128,13 +129,14 @@ class SqsQueue:
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
         """Take messages, waiting for the first."""
-        answer = await self._call(
+        reply = await self._reply(
             "ReceiveMessage",
             MaxNumberOfMessages=most,
             WaitTimeSeconds=wait_s,
             AttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
         )
-        return [_received(message) for message in answer.get("Messages") or []]
+        now_s = _time_of(reply)
+        return [_received(message, now_s) for message in self._read(reply).get("Messages") or []]
 
     async def postpone(self, message: Received, delay_s: int) -> None:
         """Hide a message in hand for longer. Raises `RetryLaterError` for a delay that no queue takes."""
@@ -164,7 +166,10 @@ class SqsQueue:
         return batch
 
     async def _call(self, action: str, **asked: Any) -> Any:
-        """One call. Raises `RetryLaterError` where the queue does not take it."""
+        """One call, and what its answer says. Raises `RetryLaterError` where the queue does not take it."""
+        return self._read(await self._reply(action, **asked))
+
+    async def _reply(self, action: str, **asked: Any) -> Reply:
         asked = {"QueueUrl": self.url, **asked}
         if self.protocol is QueueProtocol.QUERY:
             headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
@@ -178,6 +183,9 @@ class SqsQueue:
             raise RetryLaterError(f"the queue does not take the call: {error.name}") from error
         if not 200 <= reply.status < 300:  # noqa: PLR2004
             raise RetryLaterError(f"the queue does not take the call: {code_of(reply)}")
+        return reply
+
+    def _read(self, reply: Reply) -> Any:
         try:
             return answer_of(reply.body) if self.protocol is QueueProtocol.QUERY else json.loads(reply.body or b"{}")
         except ValueError as error:
@@ -190,10 +198,18 @@ def queue_calls(http: Http, account: Account, tries: int | None = None) -> Calls
     return calls if tries is None else replace(calls, tries=tries)
 
 
-def _received(message: Any) -> Received:
+def _time_of(reply: Reply) -> float:
+    """The queue's own time, in whole seconds; ours where it does not tell."""
+    try:
+        return parsedate_to_datetime(reply.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return datetime.now(UTC).timestamp()
+
+
+def _received(message: Any, now_s: float) -> Received:
+    """A message; its age is by the queue's clock alone, as the time it was sent is."""
     attributes = message.get("Attributes", {})
     sent_s = int(attributes.get("SentTimestamp", 0)) / 1000
-    now_s = datetime.now(UTC).timestamp()
     return Received(
         body=message["Body"],
         receipt=message["ReceiptHandle"],

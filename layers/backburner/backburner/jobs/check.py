@@ -1,8 +1,10 @@
 """One queue message, handled: DESIGN section 6, "Check".
 
-Which queue a message came from does not matter: the record says what its run needs next, the ticket whether this
-message is the one to do it. Order of effects: the record first, then the message away; a crash in between brings a
-message whose ticket is not the record's any more, and that one is deleted. The provider's copy goes last.
+A message that tells what a look needs is looked at without its record as long as its generation runs (ADR 21). For all
+else the record is read, and which queue the message came from does not matter: the record says what its run needs
+next, the ticket whether this message is the one to do it. Order of effects: the record first, then the message away; a
+crash in between brings a message whose ticket is not the record's any more, and that one is deleted. The provider's
+copy goes last.
 """
 
 import logging
@@ -17,11 +19,12 @@ from backburner.jobs.start import Starter
 from backburner.jobs.submit import Submitter
 from backburner.ledger.keys import output_location
 from backburner.ledger.ledger import Ledger, Open
-from backburner.ledger.messages import Message, dead_letter, decode
+from backburner.ledger.messages import Look, Message, dead_letter, decode
 from backburner.ledger.messenger import DONE, EARLY_S, NOT_OURS, Messenger, Next
 from backburner.ledger.records import State, log_keys
+from backburner.memory.budget import MemoryBudget
 from backburner.ports import Clock, Generator, Queue, Received
-from backburner.provider.answers import Generation
+from backburner.provider.answers import Answer, Generation
 from backburner.settings import Settings
 from backburner.split.parent import ParentRunner
 
@@ -31,6 +34,8 @@ _VOID_AT_RECEIVE = 3
 MAX_RECEIVES = 500
 OLDEST_S = 7 * 86_400
 """A message that was received that often or is that old is replaced, long before redrive or retention would take it."""
+READ_EVERY = 10
+"""Of so many looks by one message one reads the record, so that nothing in it goes unseen for longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,7 @@ class Checker:
     parent_runner: ParentRunner
     generator: Generator
     dead: Queue
+    memory: MemoryBudget
     clock: Clock
     settings: Settings
 
@@ -60,7 +66,7 @@ class Checker:
             await self.dead.send(dead_letter(str(error), name, received.body, self.clock.now()), 0)
             await queue.delete(received)
             return
-        step = await self._renewed(await self._step(message, received, tick), received)
+        step = await self._renewed(await self._step(message, received, tick), message, received)
         if step.after_s is not None:
             await queue.postpone(received, round(step.after_s))
             return
@@ -69,6 +75,17 @@ class Checker:
             await self.generator.delete(response_id)
 
     async def _step(self, message: Message, received: Received, tick: TickState) -> Next:
+        look, response_id = message.look, message.response_id
+        if look is None or response_id is None or _must_read(look, received):
+            return await self._by_record(message, received, tick)
+        async with self.memory.for_answer():
+            found = await self.poller.glance(response_id, message.job, look, received.age_s, tick)
+            return found if isinstance(found, Next) else await self._by_record(message, received, tick, found)
+
+    async def _by_record(
+        self, message: Message, received: Received, tick: TickState, answer: Answer | None = None
+    ) -> Next:
+        """Do what the record asks for; `answer` is what the provider has just said of the message's generation."""
         held = await self.ledger.open_record(message.job, message.run)
         if held is None:
             return await self._unrecorded(message, received)
@@ -81,7 +98,7 @@ class Checker:
             return await self.starter.advance(held)
         if held.record.division is not None:
             return await self.parent_runner.advance(held)
-        return await self.poller.advance(held, received.receives, tick)
+        return await self.poller.advance(held, message, received, tick, answer)
 
     async def _unrecorded(self, message: Message, received: Received) -> Next:
         """No open record: an upload that crashed before its claim, a run that is over, or a claim that is to come.
@@ -130,10 +147,9 @@ class Checker:
         generation = Generation(id=response_id, status="queued")
         await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now()))
 
-    async def _renewed(self, step: Next, received: Received) -> Next:
+    async def _renewed(self, step: Next, message: Message, received: Received) -> Next:
         """Replace a message that is to show again, before redrive or retention takes it."""
-        is_young = received.receives < MAX_RECEIVES and received.age_s < OLDEST_S
-        if step.after_s is None or step.held is None or is_young:
+        if step.after_s is None or step.held is None or not _is_worn(received):
             return step
         held, record = step.held, step.held.record
         ticket = await self.messenger.anew(record, step.after_s)
@@ -141,6 +157,19 @@ class Checker:
         renewed = held.with_changes(
             ticket=ticket,
             elapsed_before_write_s=held.generation_age_s if is_running else 0.0,
-            polls=record.polls + (received.receives if record.response_id else 0),
+            polls=record.polls + (message.receives_before + received.receives if record.response_id else 0),
         )
         return DONE if await self.ledger.rewrite(renewed) else NOT_OURS
+
+
+def _must_read(look: Look, received: Received) -> bool:
+    """Whether the record is read although the message tells what a look needs.
+
+    The message's age bears on when the deadline is looked at, not on whether it has passed: the record tells that.
+    """
+    is_late = look.ran_s + received.age_s >= look.deadline_s
+    return is_late or received.receives % READ_EVERY == 0 or _is_worn(received)
+
+
+def _is_worn(received: Received) -> bool:
+    return received.receives >= MAX_RECEIVES or received.age_s >= OLDEST_S

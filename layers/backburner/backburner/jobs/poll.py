@@ -2,11 +2,16 @@
 
 Order of effects: the record first, then [the caller] the message away; a crash in between brings a message whose
 ticket is not the record's any more, and that one is deleted. The provider's copy goes last.
+
+A first look that finds a generation running sends a message of the same ticket that tells what looks need, then the
+message in hand goes; a crash in between leaves two that look. With that message, `glance` does without the record
+(ADR 21): it only ever postpones. What is noted in the record after that moves the ticket, since it would not be seen.
 """
 
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from backburner.capacity.governor import Governor
 from backburner.capacity.timing import Pace, TickState, next_poll_s, probe_s
@@ -15,19 +20,30 @@ from backburner.errors import Reason
 from backburner.jobs.carry_out import Retrier
 from backburner.ledger.changes import ended_unseen, seen
 from backburner.ledger.ledger import Ledger, Open
-from backburner.ledger.messenger import NOT_OURS, Next
+from backburner.ledger.messages import Look, Message
+from backburner.ledger.messenger import DONE, NOT_OURS, SOON_S, Messenger, Next
 from backburner.ledger.records import LOST, UNKNOWN, OpenRecord
 from backburner.memory.budget import MemoryBudget
 from backburner.outcome.decisions import ABSENT_LOOK_S, Attempt, Decision, Do, Stop, absent_since, decided
 from backburner.outcome.finish import Finisher
 from backburner.outcome.governing import tell_decision
-from backburner.ports import Generator
+from backburner.ports import Generator, Received
 from backburner.provider.answers import Answer, Generation, absent
 from backburner.provider.verdicts import ABSENT, Call
 from backburner.settings import Settings
 
 _TELLING_CHARS = 1000
 """An input shorter than this says little about how many characters make a token."""
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """A run whose message is in hand; `receives` counts its polls so far that the record does not count yet."""
+
+    held: Open
+    receives: int
+    tells_what_looks_need: bool
+    """Whether its message does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,19 +55,42 @@ class GenerationPoller:
     retrier: Retrier
     governor: Governor
     generator: Generator
+    messenger: Messenger
     pace: Pace
     memory: MemoryBudget
     settings: Settings
 
-    async def advance(self, held: Open, receives: int, tick: TickState) -> Next:
-        """Ask the provider about a running generation, and act on the decision; `receives` counts the polls so far."""
+    async def glance(
+        self, response_id: str, job: str, look: Look, message_age_s: float, tick: TickState
+    ) -> Next | Answer:
+        """Ask about a generation without its record: when to look again if it runs, else the answer to act on.
+
+        The caller holds memory for the answer.
+        """
+        if tick.is_refused:
+            return Next(probe_s())
+        await self.pace.turn()
+        answer = await self._retrieved(response_id, job, look.model)
+        if not isinstance(answer, Generation) or answer.is_over:
+            return answer
+        age_s = look.ran_s + message_age_s
+        return Next(self._next_look_s(age_s, answer.poll_after_s, left_s=look.deadline_s - age_s))
+
+    async def advance(
+        self, held: Open, message: Message, received: Received, tick: TickState, answer: Answer | None = None
+    ) -> Next:
+        """Act on what the provider says of a running generation; it is asked, unless `glance` has just done so."""
         record = held.record
+        receives = message.receives_before + received.receives
+        visit = _Visit(held, receives, tells_what_looks_need=message.look is not None)
+        if answer is not None and record.cancelled_for is None:
+            return await self._decide(visit, answer, tick)
         if record.answer is None and tick.is_refused:
             return Next(probe_s(), held)
         if record.answer is None:
             await self.pace.turn()
         async with self.memory.for_answer():
-            return await self._decide(held, await self._asked(record), receives, tick)
+            return await self._decide(visit, await self._asked(record), tick)
 
     async def _asked(self, record: OpenRecord) -> Answer:
         """What the provider says of a generation: now, or at its create, if that was the end of it."""
@@ -60,15 +99,19 @@ class GenerationPoller:
         response_id = record.responses[-1].id
         if record.cancelled_for is not None:
             await self.generator.cancel(response_id)
+        return await self._retrieved(response_id, record.job_id, record.provider.model)
+
+    async def _retrieved(self, response_id: str, job: str, model: str) -> Answer:
+        """What the provider says of a generation; an answer about another job is none."""
         answer = await self.generator.retrieve(response_id)
         if not isinstance(answer, Generation):
             return answer
-        await self.governor.call_accepted(record.provider.model, is_create=False)
-        is_ours = not (answer.job and self.settings.profile.metadata) or answer.job == record.job_id
+        await self.governor.call_accepted(model, is_create=False)
+        is_ours = not (answer.job and self.settings.profile.metadata) or answer.job == job
         return answer if is_ours else absent("the answer is about another job")
 
-    async def _decide(self, held: Open, answer: Answer, receives: int, tick: TickState) -> Next:
-        record, recipe = held.record, parse(held.record.recipe_text)
+    async def _decide(self, visit: "_Visit", answer: Answer, tick: TickState) -> Next:
+        held, record, recipe = visit.held, visit.held.record, parse(visit.held.record.recipe_text)
         attempt = Attempt(
             number=record.attempt,
             most=self.settings.max_attempts,
@@ -82,11 +125,13 @@ class GenerationPoller:
         decision = decided(answer, Call.RETRIEVE, attempt, _schema_problem(recipe, answer))
         await tell_decision(self.governor, decision, record.provider.model)
         if decision.do is not Do.LOOK:
-            return await self._ended(_updated(held, answer, receives), answer, decision)
+            return await self._ended(_updated(held, answer, visit.receives), answer, decision)
         if decision.stop:
             tick.is_refused = tick.is_refused or decision.stop is Stop.EVERYBODY
             return Next(probe_s(decision.after_s), held)
-        return await self._not_yet(held, answer, decision, attempt)
+        if attempt.is_late and isinstance(answer, Generation) and record.cancelled_for is None:
+            return await self._noted(visit, SOON_S, cancelled_for=Reason.DEADLINE_EXCEEDED)
+        return await self._not_yet(visit, answer, decision, attempt)
 
     async def _ended(self, held: Open, answer: Answer, decision: Decision) -> Next:
         """Carry out a decision that ends this generation."""
@@ -101,28 +146,48 @@ class GenerationPoller:
             return NOT_OURS
         return Next(forget=frozenset(record.response_ids) if self.settings.profile.deletes else frozenset())
 
-    async def _not_yet(self, held: Open, answer: Answer, decision: Decision, attempt: Attempt) -> Next:
-        """Look again later; past the deadline, and only on the provider's own word, cancel and look once more."""
-        record, age_s = held.record, attempt.age_s
-        if attempt.is_late and isinstance(answer, Generation) and record.cancelled_for is None:
-            cancelling = held.with_changes(cancelled_for=Reason.DEADLINE_EXCEEDED, elapsed_before_write_s=age_s)
-            await self.ledger.rewrite(cancelling)
-            return Next(0.0)
+    async def _not_yet(self, visit: "_Visit", answer: Answer, decision: Decision, attempt: Attempt) -> Next:
+        """Look again later: without the record, if nothing is noted in it."""
+        held, record, age_s = visit.held, visit.held.record, attempt.age_s
         absent_s = absent_since(answer, age_s, record.absent_s)
+        is_plain = record.cancelled_for is None and not attempt.is_late
+        left_s = attempt.deadline_s - age_s if is_plain else math.inf
+        next_s = self._next_look_s(age_s, decision.after_s, left_s=left_s, is_absent=absent_s is not None)
+        if absent_s is not None and record.absent_s is None:
+            return await self._noted(visit, next_s, absent_s=absent_s)
         if absent_s != record.absent_s:
             mine = await self.ledger.rewrite(held.with_changes(absent_s=absent_s, elapsed_before_write_s=age_s))
             if mine is None:
                 return NOT_OURS
             held = mine
-        has_deadline = record.cancelled_for is None and not attempt.is_late
-        next_s = next_poll_s(
-            age_s,
-            decision.after_s,
-            round_s=self.governor.seen.in_flight / self.pace.per_second,
-            most_s=self.settings.profile.longest_gap_s if absent_s is None else ABSENT_LOOK_S,
-            left_s=attempt.deadline_s - age_s if has_deadline else math.inf,
+        if visit.tells_what_looks_need or not is_plain or not isinstance(answer, Generation):
+            return Next(next_s, held)
+        look = Look(
+            model=record.provider.model, deadline_s=attempt.deadline_s, ran_s=round(age_s, 1), receives=visit.receives
         )
-        return Next(next_s, held)
+        await self.messenger.to_look(record, next_s, look)
+        return DONE
+
+    async def _noted(self, visit: "_Visit", after_s: float, **noted: Any) -> Next:
+        """Note something that each look must know from now on: under a new ticket, so that none does without it."""
+        held, record = visit.held, visit.held.record
+        changed = held.with_changes(
+            ticket=await self.messenger.to_check(record, after_s, record.response_id),
+            elapsed_before_write_s=held.generation_age_s,
+            polls=record.polls + visit.receives,
+            **noted,
+        )
+        return DONE if await self.ledger.rewrite(changed) else NOT_OURS
+
+    def _next_look_s(self, age_s: float, hint_s: float | None, *, left_s: float, is_absent: bool = False) -> float:
+        """When to look again at a generation that still runs, or is said to be absent."""
+        return next_poll_s(
+            age_s,
+            hint_s,
+            round_s=self.governor.seen.in_flight / self.pace.per_second,
+            most_s=ABSENT_LOOK_S if is_absent else self.settings.profile.longest_gap_s,
+            left_s=left_s,
+        )
 
     def _learn(self, answer: Generation, held: Open) -> None:
         """How long it took, by the provider's times where they can be true: never longer than we have waited."""

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from backburner.capacity.timing import MAX_DELAY_S
 from backburner.ledger.ledger import Open
-from backburner.ledger.messages import Message, new_ticket
+from backburner.ledger.messages import Look, Message, new_ticket
 from backburner.ledger.records import OpenRecord, State
 from backburner.ports import Queue
 
@@ -47,6 +49,14 @@ class Messenger:
     async def to_check(self, record: OpenRecord, delay_s: float, response_id: str | None = None) -> str:
         """Has the checker look at a generation, at parts or at lines."""
         return await self._send(self.pending, record.message(response_id), delay_s)
+
+    async def to_look(self, record: OpenRecord, delay_s: float, look: Look) -> None:
+        """Has the checker go on looking, without the record as long as the generation runs: under the same ticket.
+
+        Only for a record that was just read, and has nothing noted that a look must know.
+        """
+        message = replace(record.message(record.response_id), ticket=record.ticket, follows=None, look=look)
+        await self._send(self.pending, message, delay_s)
 
     async def to_start(self, record: OpenRecord, delay_s: float) -> str:
         """Has the checker start a run that waits."""
