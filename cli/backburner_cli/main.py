@@ -49,7 +49,8 @@ def demo() -> None:
     show_default=True,
     help="aws: deploys template.yaml. yandex: runs the zip that is deployed, as Cloud Functions would.",
 )
-def up(cloud: str) -> None:
+@console_commands.console_option
+def up(cloud: str, *, console: bool | None) -> None:
     """Run Backburner on this machine until Ctrl-C.
 
     Starts a local cloud with the real functions and a timer that ticks every minute, and prints the settings that the
@@ -59,7 +60,9 @@ def up(cloud: str) -> None:
     from backburner_cli.terminal import out, plain_errors
 
     with plain_errors(REMOVED):
-        (stay if cloud == "aws" else stay_on_yandex)(out, os.environ)
+        (stay if cloud == "aws" else stay_on_yandex)(
+            out, os.environ, has_console=console_commands.is_wanted(console=console)
+        )
 
 
 @app.command(
@@ -84,7 +87,12 @@ def up(cloud: str) -> None:
 )
 @click.option("--stand-in", is_flag=True, help="No provider, no key: a stand-in extracts sentences.")
 @click.option("--watch", is_flag=True, help="Go on with what appears or changes, until Ctrl-C.")
-def run(folder: Path, recipe: str, results: Path | None, *, stand_in: bool, watch: bool) -> None:
+@click.option(
+    "--console/--no-console",
+    default=None,
+    help="Serve the console meanwhile, and print its address. Without either: with --watch on a terminal.",
+)
+def run(folder: Path, recipe: str, results: Path | None, *, stand_in: bool, watch: bool, console: bool | None) -> None:
     """Process the documents of a folder on this machine, without any cloud.
 
     Safe to stop and to start again, at any moment: nothing is lost, nothing is paid twice. What is done is not done
@@ -94,7 +102,8 @@ def run(folder: Path, recipe: str, results: Path | None, *, stand_in: bool, watc
     from backburner_cli.folder.command import run as do
     from backburner_cli.terminal import out, plain_errors
 
-    wanted = Wanted(folder=folder, recipe=recipe, out=results, stand_in=stand_in, watch=watch)
+    has_console = console_commands.is_wanted(console=console) if watch or console else False
+    wanted = Wanted(folder=folder, recipe=recipe, out=results, stand_in=stand_in, watch=watch, has_console=has_console)
     with plain_errors("Stopped; run the same command to continue.", code=STOPPED_EARLY):
         code = do(out, os.environ, wanted)
     raise click.exceptions.Exit(code)

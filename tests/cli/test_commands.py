@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 
+import httpx2
 import pytest
 
 from backburner_cli.local.demo import SAMPLES
@@ -57,10 +58,10 @@ def test_the_demo_tells_each_document_from_upload_to_result(tmp_path):
 
 @pytest.mark.parametrize("cloud", ["aws", "yandex"])
 def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
-    """No process of the local cloud outlives the command, and no folder of its own. Until then commands find it."""
+    """No process outlives the command, and no folder of its own. Until then it is found, and has its console."""
     state = str(tmp_path / "state")
     with subprocess.Popen(
-        [INSTALLED, "up", "--cloud", cloud],
+        [INSTALLED, "up", "--cloud", cloud, "--console"],
         env=environment(
             {
                 "TMPDIR": str(tmp_path),
@@ -76,13 +77,19 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
         said = []
         for line in command.stdout:
             said.append(line.strip())
-            if "Ctrl-C" in line:
+            if "token=" in line:
                 break
+        assert "token=" in said[-1], (said, command.stderr.read())
+        console = said[-1].rpartition(" ")[2]
+        with httpx2.Client(base_url=console.partition("/?")[0], timeout=30) as page:
+            page.get(console).raise_for_status()
+            shown = page.get("/api/overview").raise_for_status().json()
         found = run("status", "--json", XDG_STATE_HOME=state)
         command.send_signal(signal.SIGINT)
         _, errors = command.communicate(timeout=30)
     assert command.returncode == 130
     assert '"daily_tokens": 123456' in found.stdout, found.stderr
+    assert shown["problem"] is None
     assert "export BACKBURNER_DAILY_TOKENS=123456" in said
     assert "BACKBURNER_DAYLY_COST is not a setting: did you mean BACKBURNER_DAILY_COST?" in said
     assert "nothing is left behind" in errors

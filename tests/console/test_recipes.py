@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from backburner.ledger.records import State
 from backburner_cli.console.recipes import TRIAL, compared, path_below_recipe
 from backburner_cli.operator.job import Job
-from backburner_cli.trial.difference import pieces
+from backburner_cli.pages.difference import pieces
 from cli.cloud import DONE
 from support.system import BUCKET
 

@@ -1,10 +1,12 @@
 """What a user sees of `backburner run FOLDER`: files, exit codes, words."""
 
 import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from backburner_cli.standin.extract import summarise
@@ -262,6 +264,38 @@ def test_watching_takes_what_appears_and_what_changes(runs: Runs) -> None:
     assert "2 documents: 2 done, 0 failed" in said
     assert (runs.out / "first.txt.md").read_text() == summarise("It is another text now. Really.")
     assert runs.paid() == 3
+
+
+def test_watching_serves_the_console_until_it_ends(runs: Runs) -> None:
+    """Its address opens the page of this folder; it ends with the run, also when that is killed."""
+    runs.write("first.txt")
+    running = runs.start("--stand-in", "--out", str(runs.out), "--watch", "--console")
+    runs.wait_for((runs.out / "first.txt.run.json").exists)
+    runs.wait_for(lambda: "token=" in running.command.out.read_text())
+    address = re.findall(r"http://127\.0\.0\.1:\d+/\?token=\S+", running.command.out.read_text())[0]
+    origin = address.partition("/?")[0]
+    with httpx2.Client(base_url=origin, timeout=30) as http:
+        http.get(address).raise_for_status()
+        runs.wait_for(lambda: http.get("/api/overview").json()["states"] == {"done": 1})
+    running.kill()
+    runs.wait_for(lambda: not answers(origin))
+
+
+def test_a_log_gets_no_address_that_opens_the_console(runs: Runs) -> None:
+    """Where nobody sits at a terminal, it is served only if it was asked for."""
+    runs.write("first.txt")
+    running = runs.start("--stand-in", "--out", str(runs.out), "--watch")
+    runs.wait_for((runs.out / "first.txt.run.json").exists)
+    assert "console" not in running.interrupt()[1]
+
+
+def answers(origin: str) -> bool:
+    """Whether anybody listens there."""
+    try:
+        httpx2.get(origin, timeout=30)
+    except httpx2.TransportError:
+        return False
+    return True
 
 
 def test_two_at_once_do_each_document_once(runs: Runs) -> None:

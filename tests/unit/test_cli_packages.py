@@ -15,10 +15,10 @@ ORDER = (
     "samples",
     "standin",
     "operator",
+    "console",
     "local",
     "folder",
     "trial",
-    "console",
     "main",
     "entry",
 )

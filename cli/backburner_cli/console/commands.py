@@ -1,6 +1,9 @@
 """The command `console`."""
 
 import os
+import sys
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -30,6 +33,21 @@ def console(*, asked: Asked, port: int | None, no_browser: bool) -> None:
     with plain_errors("Stopped. Jobs go on without the console."):
         found = enter(asked)
         open_console(os.environ, found.described, port, shows_browser=not no_browser)
+
+
+def console_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that runs on --console and --no-console; it gets what holds as `console`, None if neither."""
+    option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+        "--console/--no-console",
+        default=None,
+        help="Serve the console meanwhile, and print its address. Without either: on a terminal.",
+    )
+    return option(command)
+
+
+def is_wanted(*, console: bool | None) -> bool:
+    """Whether a command that runs on serves the console: its address opens it, so no log gets one by itself."""
+    return sys.stdout.isatty() if console is None else console
 
 
 COMMANDS = (console,)

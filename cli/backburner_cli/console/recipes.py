@@ -20,7 +20,7 @@ from backburner_cli.console.documents import UnknownError
 from backburner_cli.console.rows import row_of
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.figures import cost_of
-from backburner_cli.trial.difference import pieces
+from backburner_cli.pages.difference import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,14 +4,12 @@ import asyncio
 import contextlib
 import dataclasses
 import importlib
-import json
-import logging
 import signal
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 
@@ -33,18 +31,22 @@ from backburner.memory.budget import MemoryBudget
 from backburner.ports import ABSENT, ConflictError
 from backburner.settings import Notify, Settings
 from backburner.wiring import Ports, assemble
+from backburner_cli.console.beside import console_beside
 from backburner_cli.errors import CommandError
 from backburner_cli.folder import provider, run_state
 from backburner_cli.folder.again import RunsAgain
 from backburner_cli.folder.driver import Driver
 from backburner_cli.folder.intake import Intake
+from backburner_cli.folder.log import logging_to
 from backburner_cli.folder.progress import Progress, progress_on, summary
 from backburner_cli.folder.recipes import Chosen, choose
 from backburner_cli.folder.scan import Walk
 from backburner_cli.folder.tally import Tally
 from backburner_cli.local.settings import unread
 from backburner_cli.operator import folder_states
+from backburner_cli.operator.deployment import Asked, find
 from backburner_cli.operator.folder_states import RunState
+from backburner_cli.operator.profiles import Kind, Target
 
 ALL_DONE, SOME_FAILED, STOPPED_EARLY = 0, 1, 2
 _INTERRUPTED: Final = "interrupted"
@@ -53,7 +55,6 @@ _SWAP_TRIES: Final = 12
 _SPARE: Final = 64
 """How many documents may be under way beyond the number of generations."""
 _KEPT_DAYS, _MAX_EXPIRED = 90, 10_000
-_MAX_LOG_BYTES: Final = 5_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,7 @@ class Wanted:
     out: Path | None
     stand_in: bool
     watch: bool
+    has_console: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,7 @@ class _Plan:
     walk: Walk
     space: RunState
     settings: Settings
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,9 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
         out.print(warning, markup=False, style="yellow")
     with _provider(environment, wanted, chosen, folder) as found:
         opened = run_state.opened(folder, results, chosen.name, found.name, found.settings)
-        plan = _Plan(wanted=wanted, chosen=chosen, walk=walk, space=opened, settings=found.settings)
+        plan = _Plan(
+            wanted=wanted, chosen=chosen, walk=walk, space=opened, settings=found.settings, environment=environment
+        )
         try:
             return asyncio.run(_run(out, plan))
         except BackburnerError as error:
@@ -134,22 +139,31 @@ async def _run(out: Console, plan: _Plan) -> int:
     held.presence.enter()
     progress = progress_on(out)
     try:
-        with _logging(opened.log):
+        with logging_to(opened.log):
             driver = await _driver(plan, held, progress)
             _stop_on_signals(driver, progress)
             progress.note(_beginning(plan))
             await asyncio.to_thread(_import_sdk)
-            try:
-                await driver.run()
-            finally:
-                progress.close()
-                with contextlib.suppress(Exception):
-                    await held.presence.leave(driver.bucket.objects)
-                with contextlib.suppress(Exception):
-                    await held.generator.drop_connections()
+            with _console(plan, progress):
+                try:
+                    await driver.run()
+                finally:
+                    progress.close()
+                    with contextlib.suppress(Exception):
+                        await held.presence.leave(driver.bucket.objects)
+                    with contextlib.suppress(Exception):
+                        await held.generator.drop_connections()
     finally:
         held.database.close()
     return _conclude(out, plan, driver)
+
+
+def _console(plan: _Plan, progress: Progress) -> contextlib.AbstractContextManager[None]:
+    """The page of this folder, if it was asked for."""
+    if not plan.wanted.has_console:
+        return contextlib.nullcontext()
+    named = Target(kind=Kind.FOLDER, name=str(plan.space.state))
+    return console_beside(find(Asked(target=named), plan.environment), progress.note)
 
 
 def _generator(settings: Settings) -> ResponsesApi:
@@ -270,36 +284,3 @@ def _conclude(out: Console, plan: _Plan, driver: Driver) -> int:
         out.print(f"Stopped early ({why}). Nothing is lost: run the same command to continue.", markup=False)
         return STOPPED_EARLY
     return SOME_FAILED if driver.tally.failures else ALL_DONE
-
-
-class _Json(logging.Formatter):
-    """Formats a log message and its keys as a line of JSON."""
-
-    _usual: Final = frozenset(vars(logging.makeLogRecord({})))
-
-    def format(self, record: logging.LogRecord) -> str:
-        keys = {name: value for name, value in vars(record).items() if name not in self._usual}
-        line = {"at": self.formatTime(record), "level": record.levelname, "message": record.getMessage()} | keys
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
-
-
-@contextlib.contextmanager
-def _logging(path: Path) -> Iterator[None]:
-    """Send the engine's log to a file: the command reports its progress itself."""
-    if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
-        path.replace(path.with_suffix(".old"))
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(_Json())
-    loggers: list[Any] = [logging.getLogger("backburner"), logging.getLogger("backburner_cli")]
-    for one in loggers:
-        one.addHandler(handler)
-        one.propagate = False
-    try:
-        yield
-    finally:
-        for one in loggers:
-            one.removeHandler(handler)
-            one.propagate = True
-        handler.close()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from backburner.ledger.keys import RECIPES
+from backburner_cli.console.beside import console_beside
 from backburner_cli.local.aws import LocalCloud, local_cloud
 from backburner_cli.local.aws.cloud import CHECKOUT
 from backburner_cli.local.provider import ChosenProvider, chosen_provider
 from backburner_cli.local.settings import passed_on, set_aside, unread
 from backburner_cli.local.yandex.cloud import yandex_cloud
+from backburner_cli.operator.deployment import local_deployment
 from backburner_cli.operator.running import announced
 
 if TYPE_CHECKING:
@@ -27,13 +29,13 @@ _OVERRIDING = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_SESSION_TOKEN
 """Variables that would override the printed ones if a shell still has them."""
 
 
-def stay(out: Console, environment: Mapping[str, str]) -> None:
+def stay(out: Console, environment: Mapping[str, str], *, has_console: bool) -> None:
     """Start everything on the local AWS, say how to use it, and wait for Ctrl-C."""
     with running(out, environment, progress=lambda message: out.print(f"[dim]{message}[/]")) as (cloud, provider):
-        _wait(out, environment, "aws", cloud.environment, provider)
+        _wait(out, environment, "aws", cloud.environment, provider, has_console=has_console)
 
 
-def stay_on_yandex(out: Console, environment: Mapping[str, str]) -> None:
+def stay_on_yandex(out: Console, environment: Mapping[str, str], *, has_console: bool) -> None:
     """Like `stay`, on the local Yandex Cloud."""
     with (
         chosen_provider(environment, "yandex") as provider,
@@ -44,15 +46,21 @@ def stay_on_yandex(out: Console, environment: Mapping[str, str]) -> None:
         ) as cloud,
     ):
         _upload_recipes(cloud.s3, cloud.bucket)
-        _wait(out, environment, "yandex", cloud.environment, provider)
+        _wait(out, environment, "yandex", cloud.environment, provider, has_console=has_console)
 
 
 def _wait(
-    out: Console, own: Mapping[str, str], kind: str, reached_by: Mapping[str, str], provider: ChosenProvider
+    out: Console,
+    own: Mapping[str, str],
+    kind: str,
+    reached_by: Mapping[str, str],
+    provider: ChosenProvider,
+    *,
+    has_console: bool,
 ) -> None:
     """Say how to use the cloud, and let commands find it until Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # backburner down asks for what Ctrl-C does
-    with announced(own, kind, reached_by):
+    with announced(own, kind, reached_by), ExitStack() as beside:
         out.print("\n[bold]Ready.[/] In another terminal:\n")
         out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
         out.print("  .venv/bin/backburner status", markup=False)
@@ -69,6 +77,9 @@ def _wait(
                 "The provider is the local stand-in: it quotes from the documents, no language model is involved."
             )
         out.print("Press Ctrl-C to stop it and remove everything.")
+        if has_console:
+            found = local_deployment(own, reached_by)
+            beside.enter_context(console_beside(found, lambda told: out.print(f"\n{told}", markup=False)))
         threading.Event().wait()
 
 

@@ -117,11 +117,17 @@ def _reached(target: Target, environment: Mapping[str, str], before: str = "") -
             found, dropped = _local(environment), _ELSEWHERE + _CREDENTIALS
         case Kind.FOLDER:
             return _folder(target, environment, before)
-    own = {name: value for name, value in environment.items() if name not in dropped and not name.startswith(_OURS)}
+    own = _without(environment, dropped)
     key = {
         name: environment[name] for name in ("OPENAI_API_KEY",) if environment.get(name) and target.kind != Kind.LOCAL
     }
     return Deployment(described=f"{before}{target}", environment={**own, **_one_key(key, found), **found})
+
+
+def local_deployment(environment: Mapping[str, str], reached_by: Mapping[str, str]) -> Deployment:
+    """A `backburner up` of this machine, by the environment that reaches it."""
+    own = _without(environment, _ELSEWHERE + _CREDENTIALS)
+    return Deployment(described=str(Target(kind=Kind.LOCAL)), environment={**own, **reached_by})
 
 
 def no_folder(found: Deployment, instead: str) -> None:
@@ -135,11 +141,15 @@ def _folder(target: Target, environment: Mapping[str, str], before: str) -> Depl
     from backburner_cli.operator.place import FOLDER_QUEUES
 
     state = state_of(Path(target.name))
-    own = {name: value for name, value in environment.items() if not name.startswith(_OURS)}
-    found = {**own, **FOLDER_QUEUES, **state.settings, FOLDER_STATE: str(state.state)}
+    found = {**_without(environment), **FOLDER_QUEUES, **state.settings, FOLDER_STATE: str(state.state)}
     at_work = "at work" if state.is_at_work else "not at work now"
     described = f"{before}{state}; backburner run is {at_work}"
     return Deployment(described=described, environment=found)
+
+
+def _without(environment: Mapping[str, str], dropped: tuple[str, ...] = ()) -> dict[str, str]:
+    """An environment without what names another deployment."""
+    return {name: value for name, value in environment.items() if name not in dropped and not name.startswith(_OURS)}
 
 
 def _one_key(key: Mapping[str, str], found: Mapping[str, str]) -> Mapping[str, str]:

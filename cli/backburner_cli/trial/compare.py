@@ -13,10 +13,10 @@ from backburner_cli.errors import CommandError
 from backburner_cli.operator.files import documents_in, keys_of, sample
 from backburner_cli.operator.selection import Selection
 from backburner_cli.operator.session import Records, read
+from backburner_cli.pages.difference import pieces
 from backburner_cli.pages.render import render
 from backburner_cli.terminal import confirm, err, out, print_json
 from backburner_cli.trial.attempt import recipe_file
-from backburner_cli.trial.difference import pieces
 from backburner_cli.trial.recipes import is_file
 from backburner_cli.trial.trials import Tried, trials
 

@@ -13,7 +13,10 @@ from backburner.adapters.folder.objects import Objects
 from backburner.errors import RetryLaterError
 from backburner.ports import Stored
 
-_PAGE: Final = 500
+_PAGE: Final = 2000
+"""Objects of a list that are looked at in one transaction."""
+_DOCUMENTS_PAGE: Final = 500
+"""Fewer documents: one that has changed is read whole."""
 _SMALL_BYTES: Final = 256 * 1024
 """Content up to this size is written in the database's own thread."""
 _Page = tuple[list[tuple[str, Stored]], str | None]
@@ -88,7 +91,7 @@ class FolderBucket:
 
     async def _documents(self, prefix: str, after: str) -> AsyncIterator[tuple[str, Stored]]:
         start = max(after, prefix[:-1] if prefix.startswith(self.documents.prefix) else "")
-        async for key, stored in self._pages(lambda turn, at: self.documents.page(turn, at, _PAGE), start):
+        async for key, stored in self._pages(lambda turn, at: self.documents.page(turn, at, _DOCUMENTS_PAGE), start):
             if key.startswith(prefix):
                 yield key, stored
             elif key > prefix:

@@ -28,10 +28,6 @@ class Version:
     mtime_ns: int
     ctime_ns: int
 
-    def is_of(self, size_bytes: int, inode: int, mtime_ns: int) -> bool:
-        """Whether it is the file with these values. The ctime is ignored: links and permissions may have changed."""
-        return (self.size_bytes, self.inode, self.mtime_ns) == (size_bytes, inode, mtime_ns)
-
 
 def now_us() -> int:
     """The store's clock: microseconds since 1970."""
@@ -49,6 +45,16 @@ def version_at(path: Path | str) -> Version | None:
         return _version(os.stat(path))  # noqa: PTH116 - the same call for files and descriptors
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def stands_at(path: str, size_bytes: int, inode: int, mtime_ns: int) -> bool:
+    """Whether a regular file is still the one that was put there: its links and rights may have changed since."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a Path would take as long as the question
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    is_same = found.st_mtime_ns == mtime_ns and found.st_ino == inode and found.st_size == size_bytes
+    return is_same and stat.S_ISREG(found.st_mode)
 
 
 def _version(found: os.stat_result) -> Version | None:

@@ -10,9 +10,10 @@ import json
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from backburner.adapters.folder import files
 from backburner.adapters.folder.adoption import Found, found_at, is_ours
@@ -25,8 +26,7 @@ from backburner.ports import ABSENT, ConflictError, Stored, TooLargeError
 _COLUMNS: Final = "key, path, etag, size_bytes, last_modified_us, metadata, inode, mtime_ns, staged"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """An object's row in the table; `path` is relative to the object's root."""
 
     key: str
@@ -39,13 +39,14 @@ class Row:
     mtime_ns: int
     staged: str | None = None
 
-    def stored(self, body: bytes = b"") -> Stored:
-        """The object as the core sees it."""
+    def stored(self, body: bytes = b"", read_at: datetime | None = None) -> Stored:
+        """The object as the core sees it; `read_at` where many are read at one time."""
+        last_modified = as_time(self.last_modified_us)
         return Stored(
             etag=self.etag,
             size_bytes=self.size_bytes,
-            last_modified=as_time(self.last_modified_us),
-            read_at=as_time(max(now_us(), self.last_modified_us)),
+            last_modified=last_modified,
+            read_at=max(read_at or as_time(now_us()), last_modified),
             body=body,
             metadata={} if self.metadata == "{}" else json.loads(self.metadata),
         )
@@ -124,25 +125,25 @@ class Objects:
     def page(self, turn: Turn, prefix: str, after: str, most: int) -> tuple[list[tuple[str, Stored]], str | None]:
         """A page of objects below a prefix and after a key, and the key after which to continue; None at the end."""
         found: list[tuple[str, Stored]] = []
-        for values in turn.db.execute(
+        rows = turn.db.execute(
             f"SELECT {_COLUMNS} FROM objects WHERE key > ? AND key >= ? ORDER BY key LIMIT ?",  # noqa: S608
             (after, prefix, most),
-        ).fetchall():
-            listed = Row(*values)
+        ).fetchall()
+        read_at = as_time(now_us())
+        for listed in map(Row._make, rows):
             if not listed.key.startswith(prefix):
                 return found, None
-            after, most = listed.key, most - 1
             row = self._checked(turn, listed)
             if row is not None:
-                found.append((row.key, row.stored()))
-        return found, None if most else after
+                found.append((row.key, row.stored(read_at=read_at)))
+        return found, rows[-1][0] if len(rows) == most else None
 
     def current(self, turn: Turn, key: str) -> Row | None:
         """The row of an object, brought up to date with its file; None if there is no such object."""
         values = turn.db.execute(f"SELECT {_COLUMNS} FROM objects WHERE key = ?", (key,)).fetchone()  # noqa: S608
         if values is None:
             return self._adopted(turn, key)
-        return self._checked(turn, Row(*values))
+        return self._checked(turn, Row._make(values))
 
     @cached_property
     def _roots(self) -> tuple[str, str]:
@@ -173,10 +174,10 @@ class Objects:
             files.put_in_place(self.staging / row.staged, self.file(row))
             turn.db.execute("UPDATE objects SET staged = NULL WHERE key = ?", (row.key,))
         root = self._roots[self.layout.is_output(row.key)]
-        version = files.version_at(f"{root}/{row.path}")  # making a Path takes half the time of a long listing
-        if version is not None and version.is_of(row.size_bytes, row.inode, row.mtime_ns):
+        # No Path, no Version: they would take half the time of a long listing.
+        if files.stands_at(f"{root}/{row.path}", row.size_bytes, row.inode, row.mtime_ns):
             return row
-        current = None if version is None else files.hashed(self.file(row))
+        current = files.hashed(self.file(row))
         if current is None:
             turn.db.execute("DELETE FROM objects WHERE key = ?", (row.key,))
             return None
@@ -219,8 +220,7 @@ class Objects:
         self._moved.clear()
 
     def _write(self, turn: Turn, row: Row) -> Row:
-        values: tuple[Any, ...] = tuple(vars(row).values())
-        turn.db.execute(f"INSERT OR REPLACE INTO objects ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", values)  # noqa: S608
+        turn.db.execute(f"INSERT OR REPLACE INTO objects ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", row)  # noqa: S608
         return row
 
 

@@ -1,0 +1,43 @@
+"""What the engine says while a folder runs: into a file, since the command says what it does itself."""
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+_MAX_LOG_BYTES: Final = 5_000_000
+
+
+class _Json(logging.Formatter):
+    """A line of JSON with the keys that a message has."""
+
+    _usual: Final = frozenset(vars(logging.makeLogRecord({})))
+
+    def format(self, record: logging.LogRecord) -> str:
+        keys = {name: value for name, value in vars(record).items() if name not in self._usual}
+        told = {"at": self.formatTime(record), "level": record.levelname, "message": record.getMessage()} | keys
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return json.dumps(told, default=str)
+
+
+@contextlib.contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """Write it there while the block runs; a file that has grown large is kept beside as `.old`."""
+    if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
+        path.replace(path.with_suffix(".old"))
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(_Json())
+    loggers: list[Any] = [logging.getLogger("backburner"), logging.getLogger("backburner_cli")]
+    for one in loggers:
+        one.addHandler(handler)
+        one.propagate = False
+    try:
+        yield
+    finally:
+        for one in loggers:
+            one.removeHandler(handler)
+            one.propagate = True
+        handler.close()

@@ -1,0 +1,98 @@
+"""The tutorials: their commands, run as they stand, print what the pages show."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from backburner_cli.standin import StandIn, Timing, serve
+from support.commands import INSTALLED, environment
+from support.depth import thinned
+from support.pages import ROOT
+
+LIMIT_S = 300
+Block = tuple[str, list[str]]
+"""Commands, and the lines that stand below them."""
+
+
+def blocks(page: str) -> list[Block]:
+    """What a page tells its reader to run."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    found = re.findall(r"^```(sh|text)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    told = list[Block]()
+    for kind, body in found:
+        if kind == "sh":
+            told.append((body, []))
+        else:
+            told[-1][1].extend(body.splitlines())
+    assert len(told) > 1
+    return told
+
+
+def follow(page: str, folder: Path, replaced: dict[str, str], **given: str) -> None:
+    """Type what a page says, in one shell, and compare what it shows."""
+    told = blocks(page)
+    script = "\n".join(f"{commands}\necho 'end of block'" for commands, _ in told)
+    for written, meant in replaced.items():
+        assert written in script, written
+        script = script.replace(written, meant)
+    path = f"{Path(INSTALLED).parent}:{os.environ['PATH']}"
+    shown = subprocess.run(
+        ["bash", "-uc", script],
+        check=False,
+        cwd=folder,
+        env=environment({"PATH": path, **given}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    said = shown.stdout.split("end of block\n")
+    assert len(said) == len(told) + 1, shown.stdout
+    for (commands, lines), printed in zip(told, said, strict=False):
+        assert "Traceback" not in printed, printed
+        for line in lines:
+            assert line in printed, (commands, line, printed)
+
+
+def test_the_folder_tutorial(tmp_path: Path) -> None:
+    """Every step, the provider's key included: a stand-in behind HTTP answers where the provider would."""
+    with serve(StandIn(timing=Timing(), remembers=False)) as provider:
+        real = {"https://api.openai.com/v1": provider.base_url, "<key>": "sk-a-key", "<model>": "stand-in"}
+        follow("tutorial-folder.md", tmp_path, real)
+    texts = [path.read_text() for path in (tmp_path / "summaries-paid").glob("*.txt.md")]
+    assert len(texts) == 3
+
+
+@contextmanager
+def up(cloud: str, state: Path) -> Iterator[None]:
+    """The other terminal."""
+    started = [INSTALLED, "up", "--cloud", cloud]
+    with subprocess.Popen(
+        started,
+        env=environment({"XDG_STATE_HOME": str(state)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        try:
+            assert any("Ctrl-C" in line for line in running.stdout), "it did not start"
+            yield
+        finally:
+            running.send_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("cloud", thinned(("aws", "yandex"), 2))
+def test_the_clouds_tutorials(cloud: str, tmp_path: Path) -> None:
+    """What they do on this machine, over the local cloud that they start."""
+    state, folder = tmp_path / "state", tmp_path / "reader"
+    folder.mkdir()
+    with up(cloud, state):
+        follow(f"tutorial-{cloud}.md", folder, {}, XDG_STATE_HOME=str(state))
+    assert (folder / "report.html").exists()
