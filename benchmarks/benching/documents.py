@@ -1,9 +1,12 @@
-"""The documents of the benchmark: a paragraph each, no two alike."""
+"""The documents of the benchmark: a paragraph each, no two alike; and a batch with such a paragraph in each line."""
 
+import json
 from collections.abc import Iterator
 
 WARM = 5
 """Uploads that are submitted before the clock runs."""
+BATCH = "inbox/bench/batch.jsonl"
+BATCH_RECORD, BATCH_RESULT = "results/bench/batch.jsonl.run.json", "results/bench/batch.jsonl.jsonl"
 _TEXT = (
     "The harbour of Veldt moved 4200 containers in March. Most of them carried grain for the northern towns. "
     "The harbour master asked the council for 3 new cranes. The council will decide on 2031-05-17. "
@@ -25,3 +28,13 @@ def uploads(number: int) -> Iterator[tuple[str, bytes]]:
     yield "recipes/bench.md", b"Summarise the document in five sentences. Keep every number exactly as it stands.\n"
     for key in (*(key_of(n, "warm") for n in range(WARM)), *keys(number)):
         yield key, f"{_TEXT}This is {key}.".encode()
+
+
+def batch(lines: int) -> bytes:
+    """A batch of so many lines, each of which brings its whole request."""
+    bodies = ({"model": "stand-in", "input": f"{_TEXT}This is line {n}."} for n in range(lines))
+    written = (
+        json.dumps({"custom_id": f"line-{n}", "method": "POST", "url": "/v1/responses", "body": body})
+        for n, body in enumerate(bodies)
+    )
+    return "".join(f"{line}\n" for line in written).encode()

@@ -1,16 +1,18 @@
 """The real handlers, warm, in a process of their own: `python -m benching.ours submit 1000`.
 
 `submit` sends one event for each document, as the trigger does; `look` runs one tick of so many seconds; `check` runs
-ticks until nothing is left.
+ticks until nothing is left; `batch` submits a batch of so many lines and runs ticks until its run record stands.
 """
 
 import importlib
 import os
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from benching.documents import WARM, key_of, keys
+from benching.documents import BATCH, BATCH_RECORD, WARM, key_of, keys
 from benching.measure import silenced, timed
 from support.events import TIMERS, s3_notification
 from support.functions import context_of, load
@@ -63,6 +65,31 @@ def check(_: int) -> int:
     return 0
 
 
+def batch(lines: int) -> int:
+    """The event of a batch, then ticks until it has ended; both functions in this process."""
+    submit_handler, handler = load("submit").handler, _warm_checker()
+    bucket = os.environ["BACKBURNER_BUCKET"]
+    record = f"{os.environ['AWS_ENDPOINT_URL']}/{bucket}/{BATCH_RECORD}"
+
+    def work() -> int:
+        submit_handler(s3_notification(bucket, [BATCH]), context_of(60))
+        while not _stands(record):
+            handler(TIMERS["aws"], context_of(_TICK_S))
+        return lines
+
+    tell(timed(work).as_json())
+    return 0
+
+
+def _stands(url: str) -> bool:
+    """Whether an object of the local store is there."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(url, method="HEAD")).close()  # noqa: S310 - our own server
+    except urllib.error.HTTPError:
+        return False
+    return True
+
+
 def _warm_checker() -> Callable[[Any, Any], Any]:
     """A checker that has imported what its first job would make it import; its clients are made by the first tick."""
     importlib.import_module("openai.resources.responses")
@@ -72,4 +99,4 @@ def _warm_checker() -> Callable[[Any, Any], Any]:
 
 if __name__ == "__main__":
     tell = silenced()
-    sys.exit({"submit": submit, "look": look, "check": check}[sys.argv[1]](int(sys.argv[2])))
+    sys.exit({"submit": submit, "look": look, "check": check, "batch": batch}[sys.argv[1]](int(sys.argv[2])))

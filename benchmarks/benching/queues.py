@@ -41,15 +41,18 @@ class Queues:
         """Whether a postponed message shows again at once: for looks without end."""
         self._numbers = itertools.count()
 
-    def answer(self, request: Request) -> Answer:
-        """Answer a call."""
+    def answer(self, request: Request) -> Answer | None:
+        """Answer a call; None where it may wait and there is nothing to receive yet."""
         name = (request.header(b"x-amz-target") or "").rpartition(".")[2]
-        self.calls[name] += 1
+        is_new, request.came_at = not request.came_at, request.came_at or time.time()
+        self.calls[name] += is_new
         asked: dict[str, Any] = json.loads(request.body)
         queue = self.queues.setdefault(asked["QueueUrl"].rpartition("/")[2], _Queue())
         match name:
             case "ReceiveMessage":
                 told = self._received(queue, asked.get("MaxNumberOfMessages", 1))
+                if not told and time.time() < request.came_at + asked.get("WaitTimeSeconds", 0):
+                    return None
             case "SendMessageBatch":
                 told = self._each(asked, lambda entry: self._send(queue, entry))
             case "SendMessage":

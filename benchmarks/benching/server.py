@@ -21,8 +21,8 @@ class Servers:
     def __init__(self) -> None:
         self.store, self.queues, self.provider = Store(), Queues(), Provider()
 
-    def answer(self, request: Request) -> Answer:
-        """Answer a call of any of them."""
+    def answer(self, request: Request) -> Answer | None:
+        """Answer a call of any of them; None where a queue is waited for that is still empty."""
         target = request.target
         if request.method == "POST" and target == "/":
             return self.queues.answer(request)

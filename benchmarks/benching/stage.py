@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from benching.documents import key_of, uploads
+from benching.documents import BATCH, BATCH_RESULT, batch, key_of, uploads
 from benching.told import Told
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +92,18 @@ class Stage:
         """Forget everything and upload the documents."""
         self.ask("reset")
         asyncio.run(self._fill(number))
+
+    def fill_batch(self, lines: int) -> None:
+        """Forget everything and upload a batch."""
+        self.fill(0)
+        body = batch(lines)
+        request = urllib.request.Request(f"{self.url}/documents/{BATCH}", data=body, method="PUT")  # noqa: S310
+        urllib.request.urlopen(request).close()  # noqa: S310 - our own server
+
+    def batch_result(self) -> list[str]:
+        """The lines of the result, as it stands now."""
+        with urllib.request.urlopen(f"{self.url}/documents/{BATCH_RESULT}") as answer:  # noqa: S310 - our own server
+            return [json.loads(line)["custom_id"] for line in answer]
 
     def seed(self, number: int) -> None:
         """So many generations under way, with a ledger entry and a message each, as a baseline leaves them."""

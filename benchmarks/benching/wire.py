@@ -21,6 +21,8 @@ class Request:
     head: bytes
     raw_head: bytes
     body: bytes
+    came_at: float = 0.0
+    """For a handler that lets a request wait: when it came first."""
 
     def header(self, name: bytes) -> str | None:
         """A header's value, None where it is not sent; `name` in lower case."""
@@ -34,7 +36,9 @@ class Request:
 
 Answer = tuple[int, Mapping[str, str], bytes]
 """Status, headers and body."""
-Handler = Callable[[Request], Answer]
+Handler = Callable[[Request], Answer | None]
+"""Answers a request; None where it has no answer yet, as a queue that is waited for: it is asked again."""
+_AGAIN_S = 0.05
 
 
 class _Connection(asyncio.Protocol):
@@ -77,7 +81,24 @@ class _Connection(asyncio.Protocol):
         method, target, _ = raw[: raw.find(b"\r\n")].decode("latin-1").split(" ")
         request = Request(method, target, head, raw, self._buffer[end + 4 : until])
         self._buffer = self._buffer[until:]
-        status, headers, body = self._handler(request)
+        answer = self._handler(request)
+        if answer is None:
+            asyncio.get_running_loop().call_later(_AGAIN_S, self._answer_late, request)
+            return None
+        return self._written(answer)
+
+    def _answer_late(self, request: Request) -> None:
+        """Ask again for an answer that was not there yet. Nobody sends two requests at once, so the order is kept."""
+        answer = self._handler(request)
+        if self._transport.is_closing():
+            return
+        if answer is None:
+            asyncio.get_running_loop().call_later(_AGAIN_S, self._answer_late, request)
+            return
+        self._transport.write(self._written(answer))
+
+    def _written(self, answer: Answer) -> bytes:
+        status, headers, body = answer
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         if "Content-Length" not in headers:
             lines += f"Content-Length: {len(body)}\r\n"

@@ -104,7 +104,7 @@ class _Builder:
         self.governor = self._governor(swap_tries)
         self.current_jobs, self.finisher = self._outcome()
         self.canceller = Canceller(ledger=self.ledger, messenger=self.messenger)
-        self.segment_lines = SegmentLines(ports.bucket)
+        self.segment_lines = SegmentLines(bucket=ports.bucket, clock=ports.clock)
         self.batch_finisher = BatchFinisher(
             bucket=ports.bucket,
             ledger=self.ledger,

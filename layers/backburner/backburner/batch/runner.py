@@ -23,7 +23,7 @@ from backburner.capacity.timing import Pace, TickState, ask_again_s, next_poll_s
 from backburner.errors import JobError, Reason
 from backburner.ledger.ledger import Open
 from backburner.ledger.messenger import DONE, Next
-from backburner.ledger.records import LineCounts
+from backburner.ledger.records import LineCounts, OpenRecord
 from backburner.ledger.segment_state import Segment
 from backburner.memory.budget import MemoryBudget
 from backburner.memory.spool import Spool, as_file, open_spool
@@ -75,14 +75,15 @@ class SegmentRunner:
     async def _advance(self, visit: SegmentVisit) -> float | None:
         """In how many seconds to look again under the message in hand; None where another message does."""
         record = visit.record
-        if await self.current_jobs.parent(record.part_of) is None:
+        batch = await self.current_jobs.recent_parent(record.part_of)
+        if batch is None:
             return await self._abandon(visit)
         await self.creator.count_dead(visit)
         async for _ in self.poller.poll(visit):  # as much as memory takes at a time
             await self._save(visit)
         if record.cancelled_for is not None:
             return await self._cancel(visit, record.cancelled_for)
-        return await self._go_on(visit)
+        return await self._go_on(visit, may_create=not _is_ending(batch))
 
     async def _abandon(self, visit: SegmentVisit) -> float | None:
         """Its batch is over: stop what is under way, and end with it."""
@@ -114,11 +115,17 @@ class SegmentRunner:
         self.memory.kept_bytes -= visit.kept_bytes
         visit.kept_bytes = 0
 
-    async def _go_on(self, visit: SegmentVisit) -> float | None:
-        """Create what is to do, if it is this segment's turn; write what has changed, or end the run."""
+    async def _go_on(self, visit: SegmentVisit, *, may_create: bool) -> float | None:
+        """Create what is to do, if it is this segment's turn; write what has changed, or end the run.
+
+        Before its first create a run looks whether it is over: one that ended may have been claimed once more, by a
+        process that had looked before it ended (DESIGN section 6, step 5 of a submit).
+        """
         turn, is_refused = self.creator.turn, visit.tick.is_refused
-        if visit.segment.todo and not turn.locked() and not is_refused:
+        if may_create and visit.segment.todo and not turn.locked() and not is_refused:
             async with turn:  # until the last ids are recorded
+                if visit.record.submitted_at is None and await self.finisher.is_over(visit.record):
+                    return None
                 return await self._save_for_later(visit, await self.creator.start(visit))
         await give_slots_back(self.creator.governor, visit)
         if visit.segment.is_over and not (visit.completed or visit.failed):
@@ -165,3 +172,8 @@ class SegmentRunner:
             raise JobError(Reason.LOST, f"{gone[0]}, with lines that had ended, is gone")
         if len(spool) != segment.completed + len(segment.failed):
             raise JobError(Reason.LOST, f"{len(spool)} lines were written, not what the record says")
+
+
+def _is_ending(batch: OpenRecord) -> bool:
+    """Whether a batch is to end before all of its lines have: its segments hear of it one after the other."""
+    return batch.cancelled_for is not None or batch.division is None or batch.division.is_stopping

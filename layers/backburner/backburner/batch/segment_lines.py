@@ -1,20 +1,26 @@
 """The lines of one segment, as they stand in the batch and as they ended: read here and nowhere else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backburner.batch.lines import custom_id_of, split_lines
 from backburner.errors import RetryLaterError
 from backburner.ledger.segment_state import Segment
 from backburner.memory.spool import Spool
-from backburner.ports import Bucket, ConflictError
+from backburner.outcome.current_job import RECENT_S
+from backburner.ports import Bucket, Clock, ConflictError
+
+_MAX_SEEN = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SegmentLines:
     """Reads a segment's lines; `Segment` says where they are."""
 
     bucket: Bucket
+    clock: Clock
+    _seen: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """The ETag that a batch had when this process last looked at it, and when that was."""
 
     async def raw(self, segment: Segment) -> dict[int, bytes]:
         """The lines by their numbers; none if the batch is gone, or the one line is too long to be read.
@@ -27,6 +33,7 @@ class SegmentLines:
             block = await self.bucket.get_range(segment.key, segment.first_byte, segment.end_byte, segment.etag)
         except ConflictError as error:
             raise RetryLaterError(f"{segment.key} was replaced") from error
+        self._note(segment.key, None if block is None else segment.etag)
         return dict(enumerate(split_lines(block), segment.first_line)) if block else {}
 
     async def names(self, segment: Segment) -> "LineNames":
@@ -37,9 +44,21 @@ class SegmentLines:
             return LineNames({})
 
     async def are_current(self, segment: Segment) -> bool:
-        """Whether the batch is still the one that the lines were read from."""
+        """Whether the batch is the one that the lines were read from, or was at most `RECENT_S` ago."""
+        etag, seen_s = self._seen.get(segment.key, ("", 0.0))
+        if etag == segment.etag and self.clock.monotonic() - seen_s <= RECENT_S:
+            return True
         there = await self.bucket.head(segment.key)
+        self._note(segment.key, there and there.etag)
         return there is not None and there.etag == segment.etag
+
+    def _note(self, key: str, etag: str | None) -> None:
+        """Remember what was just seen of a batch, for all of its segments."""
+        self._seen.pop(key, None)
+        if etag is not None:
+            self._seen[key] = (etag, self.clock.monotonic())
+        if len(self._seen) > _MAX_SEEN:
+            del self._seen[next(iter(self._seen))]
 
     async def ended(self, segment: Segment, spool: Spool) -> list[str]:
         """Put what became of each line on the spool, from all pieces; the keys of pieces that are gone."""

@@ -17,6 +17,8 @@ RECENT_S = 10.0
 """What a process read at most so long ago it need not read again, where ADR 17 says so."""
 _MAX_RECENT = 64
 """Recipes kept at a time, each of at most `MAX_RECIPE_BYTES`."""
+_MAX_RECENT_PARENTS = 4
+"""Records of batches kept at a time: each names up to some hundred segments."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,7 @@ class CurrentJobs:
     settings: Settings
     clock: Clock
     _recipes: dict[str, tuple[float, bytes | None]] = field(default_factory=dict)
+    _parents: dict[str, tuple[float, OpenRecord | None]] = field(default_factory=dict)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def current(self, key: str, source: Stored | None, part_of: str | None = None) -> CurrentJob | None:
@@ -95,6 +98,21 @@ class CurrentJobs:
         job, _, run = (name or "").rpartition(".")
         held = await self.ledger.open_record(job, int(run)) if run.isdecimal() else None
         return held.record if held else None
+
+    async def recent_parent(self, name: str | None) -> OpenRecord | None:
+        """The same, as this process read it at most `RECENT_S` ago: for segments, which ask again and again.
+
+        A run that is over stays over, so None is never out of date.
+        """
+        async with self._reading:  # the segments of a batch are looked at together, and one of them reads for all
+            now = self.clock.monotonic()
+            read_at, parent = self._parents.get(name or "", (-math.inf, None))
+            if now - read_at > RECENT_S:
+                parent = await self.parent(name)
+                if len(self._parents) >= _MAX_RECENT_PARENTS:
+                    self._parents.clear()
+                self._parents[name or ""] = (now, parent)
+            return parent
 
     async def is_superseded(self, record: OpenRecord, committed: Committed) -> bool:
         """Whether another version of the document, or another job or run of it, has replaced a run.
