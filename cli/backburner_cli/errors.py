@@ -1,4 +1,4 @@
-"""The root of what a command says instead of a traceback.
+"""The errors that a command reports without a traceback.
 
 CommandError
 ├── PutError             operator.put
@@ -8,4 +8,4 @@ CommandError
 
 
 class CommandError(Exception):
-    """Something that the operator has to put right; its text names the remedy."""
+    """Something that the operator has to fix; its text names the remedy."""

@@ -1,17 +1,17 @@
-"""A socket to serve on, on this machine alone."""
+"""A socket to serve on, for this machine only."""
 
 import ipaddress
 import socket
 from typing import Final
 
 _BACKLOG: Final = 1024
-"""Connections that may wait to be taken: clients open hundreds at the same moment."""
+"""Connections that may wait to be accepted; clients open hundreds at once."""
 
 
 def listening(host: str, port: int) -> socket.socket:
     """Open the socket; port 0 takes a free one.
 
-    Raises `ValueError` for an address that others could reach, `OSError` where the port is in use.
+    Raises `ValueError` for an address that others could reach, `OSError` if the port is in use.
     """
     if not ipaddress.ip_address(host).is_loopback:
         raise ValueError(f"only loopback addresses are listened on, not {host}")

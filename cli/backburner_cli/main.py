@@ -82,11 +82,11 @@ def up(cloud: str, *, console: bool | None) -> None:
     "results",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Where results go, as the documents lie: a/b.txt becomes DIR/a/b.txt.md. Default: FOLDER/results. "
-    "What is in there is never taken for a document.",
+    help="Where results go, in the documents' tree: a/b.txt becomes DIR/a/b.txt.md. Default: FOLDER/results. "
+    "Files in there are never taken for documents.",
 )
 @click.option("--stand-in", is_flag=True, help="No provider, no key: a stand-in extracts sentences.")
-@click.option("--watch", is_flag=True, help="Go on with what appears or changes, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Go on with documents that appear or change, until Ctrl-C.")
 @click.option(
     "--console/--no-console",
     default=None,
@@ -95,8 +95,8 @@ def up(cloud: str, *, console: bool | None) -> None:
 def run(folder: Path, recipe: str, results: Path | None, *, stand_in: bool, watch: bool, console: bool | None) -> None:
     """Process the documents of a folder on this machine, without any cloud.
 
-    Safe to stop and to start again, at any moment: nothing is lost, nothing is paid twice. What is done is not done
-    again, unless the document, the recipe or the model has changed. Hidden files are left out.
+    Safe to stop and start again at any moment: nothing is lost, nothing is paid twice. Done documents do not run again
+    unless the document, the recipe or the model has changed. Hidden files are left out.
     """
     from backburner_cli.folder.command import STOPPED_EARLY, Wanted
     from backburner_cli.folder.command import run as do
@@ -130,7 +130,7 @@ app.add_command(recipes)
     type=click.Choice(["openai", "yandex", "vllm"]),
     default="openai",
     show_default=True,
-    help="Whose rules and quirks it follows.",
+    help="The provider whose rules it follows.",
 )
 def provider(port: int, profile: str) -> None:
     """Run the stand-in provider by itself.

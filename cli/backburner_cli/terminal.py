@@ -1,4 +1,4 @@
-"""What the command says, and how it says that something went wrong."""
+"""The command's output, and how it reports errors."""
 
 import errno
 import json
@@ -18,11 +18,11 @@ from rich.segment import Segment
 from backburner_cli.errors import CommandError
 
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, escape sequences among them, and those that turn the direction of what follows."""
+"""Control characters, including escape sequences, and characters that change the direction of text."""
 
 
 def printable(text: str) -> str:
-    """Text of strangers as a terminal may show it: what would steer the terminal is shown as an escape.
+    """Make untrusted text safe for a terminal: characters that would control it are shown as escapes.
 
     So are bytes of a file name that are not UTF-8.
     """
@@ -31,7 +31,7 @@ def printable(text: str) -> str:
 
 
 class _Printable:
-    """Something to print, without what would steer the terminal: a table of keys, say."""
+    """Something to print, such as a table, made safe for a terminal."""
 
     def __init__(self, renderable: ConsoleRenderable) -> None:
         self.renderable = renderable
@@ -42,7 +42,7 @@ class _Printable:
 
 
 class _PrintableOnly(RenderHook):
-    """Whatever a command prints: keys, messages and texts are other people's."""
+    """Makes everything that a command prints safe, since keys, messages and texts are other people's."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         return [_Printable(one) for one in renderables]
@@ -65,7 +65,7 @@ def print_json(value: Any) -> None:
 def confirm(question: str, *, is_agreed: bool) -> None:
     """Ask before something that costs or destroys; `is_agreed` is the command line's --yes.
 
-    Raises `CommandError` where the answer is no, or where nobody is there to ask.
+    Raises `CommandError` if the answer is no, or if there is nobody to ask.
     """
     if is_agreed:
         return
@@ -76,7 +76,7 @@ def confirm(question: str, *, is_agreed: bool) -> None:
 
 
 def reach_remedy(environment: Mapping[str, str]) -> str:
-    """What to look at where bucket and queues cannot be reached."""
+    """What to check if bucket and queues cannot be reached."""
     for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS"):
         endpoint = environment.get(name)
         if endpoint and endpoint != environment.get("AWS_ENDPOINT_URL"):
@@ -88,10 +88,10 @@ def reach_remedy(environment: Mapping[str, str]) -> str:
 def plain_errors(interrupted: str, code: int | None = None) -> Iterator[None]:
     """Say what went wrong and what to do, without a traceback; after Ctrl-C say what is left.
 
-    `code`: the exit code of both, where a command has one of its own.
+    `code`: the exit code of both, if the command has one of its own.
     """
     try:
-        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # until here it ended the process: see entry.py
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # until now Ctrl-C ended the process: see entry.py
             signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
     except KeyboardInterrupt:
@@ -100,16 +100,16 @@ def plain_errors(interrupted: str, code: int | None = None) -> Iterator[None]:
     except CommandError as error:
         err.print(f"Error: {error}", markup=False, style="red")
         raise click.exceptions.Exit(1 if code is None else code) from None
-    except BrokenPipeError:  # whoever read our output has seen enough, as `head` does
+    except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise click.exceptions.Exit(0) from None
     except OSError as error:
-        err.print(f"Error: {_told(error)}", markup=False, style="red")
+        err.print(f"Error: {_with_remedy(error)}", markup=False, style="red")
         raise click.exceptions.Exit(1 if code is None else code) from None
 
 
-def _told(error: OSError) -> str:
-    """What the system refused, with the remedy."""
+def _with_remedy(error: OSError) -> str:
+    """The system's error, with a remedy."""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             remedy = f": no space is left; make room in {tempfile.gettempdir()}, or name another folder in TMPDIR"

@@ -93,15 +93,15 @@ def test_profiles_hold_no_credential_and_name_what_there_is(home: dict[str, str]
     with pytest.raises(CommandError, match=r"no profile 'b': there are a; backburner use b"):
         profiles.named("b")
     profiles.path.write_text("{")
-    with pytest.raises(CommandError, match="mend it or remove it"):
+    with pytest.raises(CommandError, match="fix it or remove it"):
         profiles.all()
 
 
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        ("none", "is no folder"),
-        ("empty", "not on this machine"),
+        ("none", "is not a folder"),
+        ("empty", "not installed here"),
         ("other", "no output 'environment'"),
         ("broken", "cannot be read"),
     ],

@@ -154,7 +154,7 @@ def test_a_running_up_is_stopped(tmp_path: Path) -> None:
         assert process.wait(20) == 0
     assert running_here(here) == []
     none = NOTHING.call("down", "--local", "--yes", **here)
-    assert (none.exit_code, "nothing to take away" in none.stderr) == (1, True)
+    assert (none.exit_code, "nothing to remove" in none.stderr) == (1, True)
 
 
 def test_what_is_only_exported_is_not_taken_away() -> None:

@@ -183,7 +183,7 @@ WALKED = {
 }
 STAYS = {("up",), ("demo",), ("provider",)}
 """What starts a server, where nothing but half a provider is wrong for it."""
-NAMES_A_REMEDY = re.compile(r"--[a-z]|[A-Z]+_[A-Z_]+|backburner [a-z]|\b(?:check|set|name|give|mend|remove|export)\b")
+NAMES_A_REMEDY = re.compile(r"--[a-z]|[A-Z]+_[A-Z_]+|backburner [a-z]|\b(?:check|set|name|give|fix|remove|export)\b")
 
 
 @pytest.mark.parametrize("broken", BROKEN)

@@ -162,5 +162,5 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(empty, tmp_path, mo
     shown = empty.call("put", "folder", "--recipe", "s")
     assert shown.exit_code == 1
     assert uploaded(shown) == {"inbox/s/folder/gone.txt": "not uploaded", "inbox/s/folder/good.txt": "uploaded"}
-    assert "the others are skipped" in shown.stderr
+    assert "it skips the others" in shown.stderr
     assert "Traceback" not in shown.stderr

@@ -47,7 +47,7 @@ def told(caplog):
 
 
 def tick_later(system, seconds=0.0):
-    """A tick of the handler with its census and alarms, after a while."""
+    """A tick of the handler with its health and alarms, after a while."""
     system.world.later(seconds)
     parts = system.parts()
 
@@ -237,7 +237,7 @@ def test_a_silent_damaged_record_does_not_keep_the_others_asleep():
 
 
 def test_a_tick_whose_queue_cannot_be_read_still_looks_after_the_sweep_next_time(caplog):
-    """A list that is refused breaks off the sweep alone: the tick, its census and its alarms come to their end."""
+    """A list that is refused breaks off the sweep alone: the tick, its health and its alarms come to their end."""
     system = System()
     system.process("inbox/a.txt", "text")
     system.upload("inbox/b.txt", "text")
@@ -253,7 +253,7 @@ def test_a_tick_whose_queue_cannot_be_read_still_looks_after_the_sweep_next_time
     with caplog.at_level(logging.INFO, "backburner"):
         tick_later(system, 3601)
     assert refused == 1
-    assert [record.message for record in caplog.records].count("census") == 1
+    assert [record.message for record in caplog.records].count("health") == 1
     forbid(system)
     system.sweep(1)
     assert system.result("inbox/b.txt")

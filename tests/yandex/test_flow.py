@@ -81,7 +81,7 @@ def test_log_lines_are_what_cloud_logging_parses(world: YandexDeployment) -> Non
     about_jobs = [line for line in lines if line["message"] in ("generation started", "job done")]
     assert len(about_jobs) == 2
     assert all(len(line["job_id"]) == 32 and line["response_id"] for line in about_jobs)
-    assert {"tick", "census"} <= {line["message"] for line in lines}
+    assert {"tick", "health"} <= {line["message"] for line in lines}
     for word in ("hispered", TOKEN, "Extract by"):
         assert not any(word in line for line in world.logs())
 

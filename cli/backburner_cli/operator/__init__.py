@@ -1,1 +1,1 @@
-"""The operator's commands over a deployment's bucket and queues. They write what the core writes, but no results."""
+"""The operator's commands on a deployment's bucket and queues. They write what the core writes, except results."""

@@ -1,4 +1,4 @@
-"""The commands `audit` and `status`: the books, and what is under way."""
+"""The commands `audit` and `status`."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _LABELS = {
 }
 _SECTIONS = ("waiting", "places_in_use", "tokens_today", "last_sweep")
 MAX_SHOWN = 100
-"""Findings that are listed one by one; --json has them all."""
+"""How many findings are listed; --json has them all."""
 
 
 def audit(environment: Mapping[str, str], *, repair: bool, as_json: bool) -> bool:
-    """Audit, show the report, and say whether the books balance."""
+    """Audit, show the report, and return whether the books balance."""
     with err.status("Reading the bucket …") as shown:
 
         def tell(what: str, count: int) -> None:
@@ -143,7 +143,7 @@ async def _status(session: OperatorSession) -> dict[str, Any]:
         "places_in_use": counters.in_flight,
         "places": settings.max_in_flight,
         "pauses": [
-            {"concerns": name, "why": pause.why, "since": _told(pause.since), "next_probe": _told(pause.next_probe)}
+            {"concerns": name, "why": pause.why, "since": _shown(pause.since), "next_probe": _shown(pause.next_probe)}
             for name, pause in counters.pauses.items()
         ],
         "tokens_today": counters.tokens,
@@ -153,11 +153,11 @@ async def _status(session: OperatorSession) -> dict[str, Any]:
         "cost_reserved": round(held.cost, 6),
         "daily_cost": settings.daily_cost,
         "budget_used": f"{share:.0%}" if has_budget else None,
-        "last_sweep": counters.last_sweep and _told(counters.last_sweep),
+        "last_sweep": counters.last_sweep and _shown(counters.last_sweep),
         "unreadable": found.unreadable,
         "dead_letters": await session.place.dead.count(),
     }
 
 
-def _told(at: Any) -> str:
+def _shown(at: Any) -> str:
     return f"{at:%Y-%m-%d %H:%M:%SZ}"

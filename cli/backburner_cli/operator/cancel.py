@@ -1,4 +1,4 @@
-"""The command `cancel`: the wish is recorded first, and the checker acts on it."""
+"""The command `cancel`: records the request; the checker carries it out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Doomed:
-    """Which jobs shall be cancelled: those of `keys`, or without keys those that are chosen."""
+    """The jobs to cancel: those of the documents in `keys`, or without keys those that are `chosen`."""
 
     keys: tuple[str, ...]
     chosen: Selection
@@ -31,9 +31,9 @@ class Doomed:
     is_agreed: bool
 
     def has(self, record: OpenRecord) -> bool:
-        """Whether a job is among them."""
+        """Whether a job is to be cancelled."""
         if record.part_of is not None:
-            return False  # ends with its document's
+            return False  # a part ends with its parent
         if self.keys:
             return record.source.key in self.keys
         state = None if record.state is State.WAITING else "running"
@@ -41,7 +41,7 @@ class Doomed:
 
 
 def cancel(environment: Mapping[str, str], doomed: Doomed, *, as_json: bool) -> bool:
-    """Cancel jobs, say what was done for each, and whether every document that was named had one."""
+    """Cancel jobs, print the outcome of each, and return whether every named document had an open job."""
     require_inbox(doomed.keys)
     doomed.chosen.check()
     return run(environment, lambda session: _cancel(session, doomed, as_json=as_json))
@@ -62,21 +62,21 @@ async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) ->
     await at_once(session.place.bucket.listed(OPEN), find)
     if not doomed.keys and jobs and not doomed.dry_run:
         confirm(f"Cancel {len(jobs)} jobs?", is_agreed=doomed.is_agreed)
-    said: dict[str, str] = {}
+    outcomes: dict[str, str] = {}
 
     async def stop(record: OpenRecord) -> None:
         key = record.source.key
-        said[key] = f"would be cancelled: it is {record.state}" if doomed.dry_run else await _stop(session, record)
+        outcomes[key] = f"would be cancelled: it is {record.state}" if doomed.dry_run else await _stop(session, record)
         if not as_json:
-            out.print(f"{key}: {said[key]}", markup=False)
+            out.print(f"{key}: {outcomes[key]}", markup=False)
 
     await at_once(each_of(jobs), stop)
     session.place.say_hint(is_needed=bool(jobs) and not doomed.dry_run)
     without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
     if as_json:
         nothing = dict.fromkeys(without, "nothing to cancel")
-        told = {"dry_run": doomed.dry_run, "jobs": len(jobs), "documents": said | nothing}
-        print_json(told | {"carried_out_by": session.place.carrier})
+        report = {"dry_run": doomed.dry_run, "jobs": len(jobs), "documents": outcomes | nothing}
+        print_json(report | {"carried_out_by": session.place.carrier})
     else:
         for key in without:
             out.print(f"{key}: nothing to cancel: it has no open job", markup=False)
@@ -94,6 +94,6 @@ async def _stop(session: OperatorSession, record: OpenRecord) -> str:
         case None:
             return "it has just ended"
         case Reason():
-            return f"is being cancelled already ({found})"
+            return f"is already being cancelled ({found})"
         case _:
             return f"was {found}: {session.place.carrier} cancels it"

@@ -1,4 +1,4 @@
-"""The commands that look after jobs: what is under way, what was given up on, run it again, stop it."""
+"""The commands for jobs: `status`, `audit`, `dead-letters`, `replay` and `cancel`."""
 
 import os
 
@@ -82,12 +82,12 @@ def dead_letters(*, asked: Asked, as_json: bool) -> None:
     help="With --failed: only documents that failed for this reason. May be repeated.",
 )
 @click.option("--recipe", metavar="NAME", help="With --failed or --rerun: only documents of this recipe.")
-@click.option("--prefix", metavar="PREFIX", help="With --failed or --rerun: only keys that begin so, as inbox/a/2024-")
+@click.option("--prefix", metavar="PREFIX", help="With --failed or --rerun: only keys that begin with this, inbox/…")
 @click.option("--dead", is_flag=True, help="The documents of all dead letters.")
 @click.option("--all", "everything", is_flag=True, help="The same as --failed --dead.")
-@click.option("--rerun", is_flag=True, help="Run again even what is done. The provider bills it again.")
+@click.option("--rerun", is_flag=True, help="Also run done documents again. The provider bills them again.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@click.option("--yes", is_flag=True, help="Do not ask before many documents are run again.")
+@click.option("--yes", is_flag=True, help="Do not ask before running many documents again.")
 @json_option
 @deployed
 def replay(
@@ -109,10 +109,10 @@ def replay(
 
     KEYS are the documents' keys in the bucket, inbox/…
 
-    Safe to repeat: each document gets one more run, however often you ask. Jobs that are running or done are left
-    alone. Earlier results and error records stay until the new run has ended. A dead letter is removed only when all
-    its documents are accounted for: replayed, running, done, or no longer in the inbox. Before many documents are run
-    again, their number is shown and you are asked.
+    Safe to repeat: each document gets one more run, however often you ask. Running and done jobs are left alone.
+    Earlier results and error records stay until the new run has ended. A dead letter is removed only when all its
+    documents are accounted for: replayed, running, done, or no longer in the inbox. Before running many documents
+    again, the command shows their number and asks.
     """
     from backburner_cli.operator.replay import Wanted
     from backburner_cli.operator.replay import replay as do
@@ -154,11 +154,11 @@ def replay(
 )
 @click.argument("keys", nargs=-1)
 @click.option("--recipe", metavar="NAME", help="The jobs of all documents of this recipe.")
-@click.option("--prefix", metavar="PREFIX", help="The jobs of all documents whose keys begin so, as inbox/a/2024-")
+@click.option("--prefix", metavar="PREFIX", help="The jobs of all documents whose keys begin with this, inbox/…")
 @click.option("--state", type=click.Choice(["waiting", "running"]), help="Only jobs in this state.")
-@click.option("--all", "everything", is_flag=True, help="Every job that is under way.")
+@click.option("--all", "everything", is_flag=True, help="Every job under way.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be cancelled.")
-@click.option("--yes", is_flag=True, help="Do not ask before many jobs are cancelled.")
+@click.option("--yes", is_flag=True, help="Do not ask before cancelling many jobs.")
 @json_option
 @deployed
 def cancel(
@@ -173,13 +173,13 @@ def cancel(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Stop the jobs of documents and cancel their generations at the provider.
+    """Cancel the jobs of documents, and their generations at the provider.
 
     KEYS are the documents' keys in the bucket, inbox/…
 
     Takes effect at the checker's next tick, within a minute or so; in a folder, while backburner run works in it. The
-    documents then fail with the reason "cancelled" and can be replayed. Before many jobs are cancelled, their number is
-    shown and you are asked.
+    documents then fail with the reason "cancelled" and can be replayed. Before cancelling many jobs, the command shows
+    their number and asks.
     """
     from backburner_cli.operator.cancel import Doomed
     from backburner_cli.operator.cancel import cancel as do
@@ -199,4 +199,4 @@ def cancel(
 
 
 COMMANDS = (status, audit, dead_letters, replay, cancel)
-"""In the order in which help lists them."""
+"""In the order of the help."""

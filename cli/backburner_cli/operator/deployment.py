@@ -1,4 +1,4 @@
-"""Which deployment a command is about: named, kept as a profile, exported, or simply running on this machine."""
+"""Finds a command's deployment: named, kept as a profile, exported, or running on this machine."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EXPORTED = "BACKBURNER_BUCKET"
-"""Whoever has exported this one means a deployment."""
+"""If this is exported, the environment names the deployment."""
 HOW_TO_NAME = (
     "No deployment is named: give --stack NAME, --terraform DIR, --local or --folder DIR, keep one with "
     "backburner use NAME, or start backburner up"
 )
 FOLDER_STATE = "BACKBURNER_FOLDER_STATE"
-"""Set by a command for itself, where the deployment is a folder: which state of it."""
+"""Set by a command for itself if the deployment is a folder: the path of its state."""
 _ELSEWHERE = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_CA_BUNDLE")
 _CREDENTIALS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
 _OURS = ("BACKBURNER_", "OPENAI_")
@@ -29,7 +29,7 @@ _OURS = ("BACKBURNER_", "OPENAI_")
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a command line says about the deployment."""
+    """The deployment that a command line names."""
 
     target: Target | None = None
     profile: str | None = None
@@ -37,16 +37,16 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """A deployment that was found: `environment` is the functions' own, and AWS_… as boto3 reads them."""
+    """A deployment: `environment` has the functions' settings, and AWS_… as boto3 reads them."""
 
     described: str
     environment: Mapping[str, str]
 
 
 def find(asked: Asked, environment: Mapping[str, str]) -> Deployment:
-    """Find the deployment. Raises `CommandError`, with the remedy.
+    """Find the deployment. Raises `CommandError` with the remedy.
 
-    What the command line names comes first, then what is exported, then the chosen profile, then a `backburner up` that
+    The command line comes first, then the exported environment, then the chosen profile, then a `backburner up` that
     runs on this machine.
     """
     profiles = Profiles.of(environment)
@@ -64,9 +64,9 @@ def find(asked: Asked, environment: Mapping[str, str]) -> Deployment:
 
 
 def target_of(asked: Asked, environment: Mapping[str, str]) -> Target:
-    """What a command line, or the chosen profile, names as a deployment. Raises `CommandError`, with the remedy.
+    """The deployment that the command line or the chosen profile names. Raises `CommandError` with the remedy.
 
-    A bucket that is exported does not say what made it.
+    An exported bucket is not enough, as it does not say what made it.
     """
     profiles = Profiles.of(environment)
     if asked.target is not None:
@@ -75,19 +75,20 @@ def target_of(asked: Asked, environment: Mapping[str, str]) -> Target:
         return profiles.named(asked.profile)
     if environment.get(EXPORTED):
         raise CommandError(
-            f"{EXPORTED} is exported, which does not say what made it: name it with --stack, --terraform, --local"
+            f"{EXPORTED} is exported, which does not say what made it: name the deployment with --stack, --terraform "
+            "or --local"
         )
     if chosen := profiles.chosen():
         return chosen[1]
     if running_here(environment):
         return Target(kind=Kind.LOCAL)
-    raise CommandError(f"{HOW_TO_NAME}; or export BACKBURNER_BUCKET for commands that only look")
+    raise CommandError(f"{HOW_TO_NAME}; or export BACKBURNER_BUCKET for commands that only read")
 
 
 def enter(asked: Asked) -> Deployment:
-    """Find the deployment and take its environment for this process's own: boto3 reads no other.
+    """Find the deployment and make its environment this process's own, as boto3 reads no other.
 
-    Who sits at a terminal is told which one it is, where it was not exported.
+    On a terminal, prints which deployment it is unless that was exported.
     """
     from backburner_cli.terminal import err
 
@@ -131,7 +132,7 @@ def local_deployment(environment: Mapping[str, str], reached_by: Mapping[str, st
 
 
 def no_folder(found: Deployment, instead: str) -> None:
-    """Raises `CommandError` for a command that a folder has no use for; `instead` is the remedy."""
+    """Raise `CommandError` if the deployment is a folder, which has no bucket; `instead` is the remedy."""
     if found.environment.get(FOLDER_STATE):
         raise CommandError(f"a folder has no bucket to do this with: {instead}")
 
@@ -153,7 +154,7 @@ def _without(environment: Mapping[str, str], dropped: tuple[str, ...] = ()) -> d
 
 
 def _one_key(key: Mapping[str, str], found: Mapping[str, str]) -> Mapping[str, str]:
-    """The exported key, unless the deployment names a secret of its own: both together cannot work."""
+    """The exported key, unless the deployment names a secret: both together are refused."""
     return {} if found.get("BACKBURNER_API_KEY_SECRET") else key
 
 

@@ -1,4 +1,4 @@
-"""The command `doctor`: what a deployment can have wrong, checked against the live thing, each with its remedy."""
+"""The command `doctor`: checks a live deployment, and gives a remedy for each problem."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from backburner.adapters.queues import SqsQueue
 
 FUNCTION_LIMIT_S = 100
-"""How long a function may run, by the template and by the Terraform."""
+"""The functions' time limit in the template and in the Terraform files."""
 LEAST_RECEIVES = 600
-"""A message in hand is postponed by receiving it, and replaced at 500 receives: fewer make a dead letter of a job."""
-_SKEW_TOLD_S, _SKEW_BAD_S = 30, 300
+"""The least `maxReceiveCount`: waiting messages are received often, and replaced only after 500 receives."""
+_SKEW_WARNING_S, _SKEW_PROBLEM_S = 30, 300
 
 
 class Level(StrEnum):
@@ -47,7 +47,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What one check says; `remedy` is what to do about it."""
+    """The outcome of a check; `remedy` is what to do about it."""
 
     check: str
     level: Level
@@ -60,7 +60,7 @@ Check = Callable[[], Awaitable[list[Finding]]]
 
 
 def doctor(environment: Mapping[str, str], described: str, *, generates: bool, as_json: bool) -> bool:
-    """Check everything, tell what was found, and say whether there is no problem."""
+    """Check everything, print the findings, and return whether there is no problem."""
     found: list[Finding] = []
 
     async def all_checks() -> None:
@@ -75,11 +75,11 @@ def doctor(environment: Mapping[str, str], described: str, *, generates: bool, a
         asyncio.run(all_checks())
     problems = sum(finding.level is Level.PROBLEM for finding in found)
     if as_json:
-        told = [asdict(finding) | {"level": str(finding.level)} for finding in found]
-        print_json({"deployment": described, "problems": problems, "findings": told})
+        findings = [asdict(finding) | {"level": str(finding.level)} for finding in found]
+        print_json({"deployment": described, "problems": problems, "findings": findings})
     else:
         warnings = sum(finding.level is Level.WARNING for finding in found)
-        out.print(f"{problems} problems, {warnings} warnings" if problems or warnings else "Everything is well.")
+        out.print(f"{problems} problems, {warnings} warnings" if problems or warnings else "No problems found.")
     return not problems
 
 
@@ -96,7 +96,7 @@ async def _findings(environment: Mapping[str, str], *, generates: bool) -> Async
         settings = from_env(environment, needs_key=False)
         cloud = reach(settings, environment)
     except ConfigError as error:
-        remedy = "set what is named" if environment.get(EXPORTED) else HOW_TO_NAME
+        remedy = "correct these settings" if environment.get(EXPORTED) else HOW_TO_NAME
         yield Finding(check="settings", level=Level.PROBLEM, message=str(error), remedy=remedy)
         return
     yield Finding(check="settings", level=Level.OK, message=f"{settings.provider}, {settings.model}")
@@ -123,7 +123,7 @@ async def _cloud_findings(deployment: _Deployment) -> AsyncIterator[Finding]:
 
 
 async def _guarded(check: Check, environment: Mapping[str, str]) -> list[Finding]:
-    """A check that cannot be made is a finding, and the others go on."""
+    """Make a check; if it fails, that is a finding, and the other checks go on."""
     try:
         return await check()
     except (BackburnerError, BotoCoreError, ClientError) as error:
@@ -140,7 +140,7 @@ class _Deployment:
     environment: Mapping[str, str]
 
     async def bucket(self) -> list[Finding]:
-        """Reached with these credentials, and its clock."""
+        """Whether the bucket can be read and listed with these credentials."""
         name = self.settings.bucket
         try:
             await self.cloud.bucket.head(GOVERNOR)
@@ -153,7 +153,7 @@ class _Deployment:
         return [Finding(check="bucket", level=Level.OK, message=f"{name} can be read and listed")]
 
     async def conditional_writes(self) -> list[Finding]:
-        """Honoured, by one small object that is removed again; and the two clocks."""
+        """Whether conditional writes are honoured, tested with one small object; and whether the clocks agree."""
         bucket, key = self.cloud.bucket, f"{WORK}doctor-{secrets.token_hex(8)}"
         broken = []
         try:
@@ -172,36 +172,36 @@ class _Deployment:
         finally:
             await bucket.delete(key)
         if broken:
-            remedy = "this store cannot be used: jobs would be paid twice; take one with conditional writes"
+            remedy = "this store cannot be used, as jobs would be paid twice: use one with conditional writes"
             message = f"not honoured: {', '.join(broken)}"
             return [Finding(check="conditional writes", level=Level.PROBLEM, message=message, remedy=remedy)]
         honoured = Finding(check="conditional writes", level=Level.OK, message="honoured")
         return [honoured, *([] if stored is None else [_skew(stored.read_at)])]
 
     async def trigger(self) -> list[Finding]:
-        """Uploads below inbox/ reach the submit function."""
+        """Whether uploads below inbox/ reach the submit function."""
         region = self.cloud.bucket.calls.account.region
         try:
             client = boto3.session.Session(region_name=region).client("s3")
-            told: Any = await asyncio.to_thread(
+            configured: Any = await asyncio.to_thread(
                 client.get_bucket_notification_configuration, Bucket=self.settings.bucket
             )
         except ClientError as error:
             code = error.response["Error"].get("Code")
-            remedy = "look at it in the cloud's console: a trigger on new objects below inbox/ that calls submit"
-            return [Finding(check="trigger", level=Level.SKIPPED, message=f"cannot be seen ({code})", remedy=remedy)]
-        wired = [one for one in told.get("LambdaFunctionConfigurations", ()) if _is_for_inbox(one)]
-        if wired or "EventBridgeConfiguration" in told:
-            return [Finding(check="trigger", level=Level.OK, message="uploads below inbox/ are told")]
+            remedy = "check in the cloud's console that a trigger on new objects below inbox/ calls submit"
+            return [Finding(check="trigger", level=Level.SKIPPED, message=f"cannot be read ({code})", remedy=remedy)]
+        wired = [one for one in configured.get("LambdaFunctionConfigurations", ()) if _is_for_inbox(one)]
+        if wired or "EventBridgeConfiguration" in configured:
+            return [Finding(check="trigger", level=Level.OK, message="uploads below inbox/ send events")]
         if self.settings.queue_protocol == "query" or "yandex" in (self.environment.get("AWS_ENDPOINT_URL") or ""):
-            remedy = "a trigger of Yandex Cloud cannot be seen through S3: yc serverless trigger list"
-            return [Finding(check="trigger", level=Level.SKIPPED, message="cannot be seen from here", remedy=remedy)]
-        message = f"nobody is told of uploads below {INBOX}: documents start only when the sweep finds them"
+            remedy = "triggers of Yandex Cloud cannot be read through S3: yc serverless trigger list shows them"
+            return [Finding(check="trigger", level=Level.SKIPPED, message="cannot be read from here", remedy=remedy)]
+        message = f"uploads below {INBOX} send no events: documents start only when the sweep finds them"
         remedy = "deploy the template again, and let nothing else write the bucket's notifications"
         return [Finding(check="trigger", level=Level.WARNING, message=message, remedy=remedy)]
 
     async def recipes(self) -> list[Finding]:
-        """Each of them can be used."""
+        """Whether every recipe can be used."""
         found, count = [], 0
         async for key, _ in self.cloud.bucket.listed(RECIPES):
             stored = await self.cloud.bucket.get(key) if key.endswith(".md") else None
@@ -211,28 +211,28 @@ class _Deployment:
             try:
                 parse(source_text(key, stored.body))
             except JobError as error:
-                remedy = "mend the file and upload it: its documents would fail"
+                remedy = "fix the file and upload it, or its documents fail"
                 found.append(Finding(check="recipes", level=Level.PROBLEM, message=f"{key}: {error}", remedy=remedy))
         return found or [Finding(check="recipes", level=Level.OK, message=f"{count} can be used")]
 
     async def governor(self) -> list[Finding]:
-        """Nothing is paused, and the checker has been there."""
+        """Whether anything is paused, and whether the checker runs."""
         stored = await self.cloud.bucket.get(GOVERNOR)
         if stored is None:
-            remedy = "wait a minute after deploying; then look whether the schedule of the checker is enabled"
+            remedy = "wait a minute after deploying; then check whether the checker's schedule is enabled"
             message = "the checker has never run here"
             return [Finding(check="checker", level=Level.WARNING, message=message, remedy=remedy)]
         try:
             counters = msgspec.json.decode(stored.body, type=Counters)
         except msgspec.DecodeError as error:
-            remedy = "nothing: the next tick makes it anew from the open records"
+            remedy = "nothing: the next tick rebuilds it from the open records"
             return [Finding(check="checker", level=Level.WARNING, message=f"{GOVERNOR}: {error}", remedy=remedy)]
         found = [
             Finding(
                 check="pause",
                 level=Level.WARNING,
                 message=f"{'the provider' if name == ALL_MODELS else name}: {pause.why}",
-                remedy="put right what it says; the next probe lifts the pause by itself",
+                remedy="fix what it says; the next probe then lifts the pause",
             )
             for name, pause in counters.pauses.items()
         ]
@@ -240,38 +240,38 @@ class _Deployment:
         age_s = (stored.read_at - swept).total_seconds() if swept else 0
         if swept and age_s > 3 * self.settings.sweep_every_s:
             message = f"the last sweep was {age_s / 3600:.1f} h ago: the checker does not run"
-            remedy = "look whether its schedule is enabled, and at its log"
+            remedy = "check whether its schedule is enabled, and read its log"
             found.append(Finding(check="checker", level=Level.PROBLEM, message=message, remedy=remedy))
         return found or [Finding(check="checker", level=Level.OK, message="nothing is paused")]
 
     async def queues(self) -> list[Finding]:
-        """Reached, and their limits against the functions'."""
+        """Whether the queues can be reached, and whether their limits fit the functions'."""
         found = []
         for name in ("pending", "backlog", "dead"):
             queue: SqsQueue = getattr(self.cloud, name)
             try:
-                told = await queue.attributes("All")
+                attributes = await queue.attributes("All")
             except BackburnerError as error:
                 remedy = f"is BACKBURNER_{name.upper()}_QUEUE_URL this deployment's? {reach_remedy(self.environment)}"
                 found.append(Finding(check=f"{name} queue", level=Level.PROBLEM, message=str(error), remedy=remedy))
                 continue
-            found += queue_findings(name, told)
+            found += queue_findings(name, attributes)
         return found
 
     async def lease(self) -> list[Finding]:
-        """Longer than a function may run."""
+        """Whether the lease is longer than a function may run."""
         lease_s = self.settings.lease_s
         if lease_s > FUNCTION_LIMIT_S:
             return [Finding(check="lease", level=Level.OK, message=f"{lease_s} s")]
         message = (
-            f"{lease_s} s, but functions run up to {FUNCTION_LIMIT_S} s: a job is taken over while its owner lives"
+            f"{lease_s} s, but functions run up to {FUNCTION_LIMIT_S} s: jobs are taken over from running functions"
         )
         remedy = f"set BACKBURNER_LEASE_S above {FUNCTION_LIMIT_S}"
         return [Finding(check="lease", level=Level.PROBLEM, message=message, remedy=remedy)]
 
 
 def queue_findings(name: str, attributes: Mapping[str, str]) -> list[Finding]:
-    """What a queue's attributes say."""
+    """Check a queue's attributes."""
     check, waiting = f"{name} queue", int(attributes.get("ApproximateNumberOfMessages", 0))
     if name == "dead":
         if not waiting:
@@ -281,12 +281,12 @@ def queue_findings(name: str, attributes: Mapping[str, str]) -> list[Finding]:
     found = []
     visibility_s = int(attributes.get("VisibilityTimeout", 30))
     if visibility_s <= FUNCTION_LIMIT_S:
-        message = f"visibility {visibility_s} s, functions run up to {FUNCTION_LIMIT_S} s: two ticks handle one message"
-        remedy = f"set its visibility time-out to {FUNCTION_LIMIT_S + 20} s, as the template does"
+        message = f"visibility {visibility_s} s, functions run up to {FUNCTION_LIMIT_S} s: two ticks get one message"
+        remedy = f"set its visibility timeout to {FUNCTION_LIMIT_S + 20} s, as the template does"
         found.append(Finding(check=check, level=Level.PROBLEM, message=message, remedy=remedy))
     receives = json.loads(attributes.get("RedrivePolicy") or "{}").get("maxReceiveCount")
     if receives is not None and int(receives) < LEAST_RECEIVES:
-        message = f"after {receives} receives a message is a dead letter, though waiting is no failure"
+        message = f"messages become dead letters after {receives} receives, though waiting is not a failure"
         remedy = "set maxReceiveCount to 1000, as the template does"
         found.append(Finding(check=check, level=Level.PROBLEM, message=message, remedy=remedy))
     if receives is None:
@@ -297,9 +297,9 @@ def queue_findings(name: str, attributes: Mapping[str, str]) -> list[Finding]:
 
 def _skew(store_time: datetime) -> Finding:
     off_s = abs((datetime.now(UTC) - store_time).total_seconds())
-    if off_s < _SKEW_TOLD_S:
+    if off_s < _SKEW_WARNING_S:
         return Finding(check="clock", level=Level.OK, message="agrees with the store's")
-    level = Level.PROBLEM if off_s > _SKEW_BAD_S else Level.WARNING
+    level = Level.PROBLEM if off_s > _SKEW_PROBLEM_S else Level.WARNING
     message = f"this machine's clock is {off_s:.0f} s off the store's"
     remedy = "set this machine's clock (NTP): signed requests are refused at 15 minutes; the functions use the store's"
     return Finding(check="clock", level=level, message=message, remedy=remedy)

@@ -1,4 +1,4 @@
-"""The command `down`: takes a deployment away; first it says what goes and what stays."""
+"""The command `down`: says what goes and what stays, then removes a deployment."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Removal:
-    """What will be done, in words. `refused` is why it cannot be, with the remedy."""
+    """What a removal does, in words. `refused` is why it cannot be done, with the remedy."""
 
     goes: list[str]
     stays: list[str]
     warnings: list[str] = field(default_factory=list)
     command: str = ""
-    """The program that will be run, as it would be typed."""
+    """The command line that will be run."""
     refused: str = ""
 
 
 class Taker(Protocol):
-    """Takes one kind of deployment away."""
+    """Removes one kind of deployment."""
 
     def removal(self, counts: Counts | None) -> Removal:
-        """What that would be."""
+        """What the removal would do."""
 
     def carry_out(self) -> None:
-        """Do it, and return once it is done. Raises `CommandError`."""
+        """Remove the deployment, and return once it is gone. Raises `CommandError`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What the bucket holds."""
+    """How much the bucket holds."""
 
     bucket: str
     documents: int
@@ -49,7 +49,7 @@ class Counts:
 
 
 def down(environment: Mapping[str, str], asked: Asked, *, dry_run: bool, is_agreed: bool, as_json: bool) -> None:
-    """Say what goes and what stays; unless it is a rehearsal, ask, and do it. Raises `CommandError`."""
+    """Say what goes and what stays; unless it is a dry run, ask, and do it. Raises `CommandError`."""
     target = target_of(asked, environment)
     taker = _taker(target, environment)
     removal = taker.removal(_counts(asked))
@@ -58,7 +58,7 @@ def down(environment: Mapping[str, str], asked: Asked, *, dry_run: bool, is_agre
     if removal.refused and not dry_run:
         raise CommandError(removal.refused)
     if not dry_run:
-        confirm(f"Take away {target}?", is_agreed=is_agreed)
+        confirm(f"Remove {target}?", is_agreed=is_agreed)
         taker.carry_out()
     if as_json:
         print_json({"deployment": str(target), "dry_run": dry_run, **asdict(removal)})
@@ -82,13 +82,13 @@ def _taker(target: Target, environment: Mapping[str, str]) -> Taker:
             return LocalTaker(environment=dict(environment))
         case Kind.FOLDER:
             raise CommandError(
-                f"{target.name} has nothing deployed: results and records stay where they are, and .backburner in it "
-                "may be removed while no backburner run works there"
+                f"nothing is deployed in {target.name}: results and records stay where they are, and you may remove "
+                ".backburner in it while no backburner run works there"
             )
 
 
 def _counts(asked: Asked) -> Counts | None:
-    """What is in the bucket, as far as it can be read: a bucket that cannot be is no reason to keep the rest."""
+    """The counts of the bucket; None if it cannot be read, which does not prevent the removal."""
     import os
 
     try:
@@ -109,15 +109,15 @@ async def _counted(records: Records) -> Counts:
 
 
 def of_jobs(counts: Counts | None) -> list[str]:
-    """What to say of jobs that nobody will collect any more."""
+    """A warning if jobs are under way, as their generations will not be collected."""
     if counts is None or not counts.under_way:
         return []
-    told = f"{counts.under_way:,} jobs are under way: their generations go on, are paid, and nobody collects them"
-    return [f"{told}; backburner cancel --all stops them first"]
+    warning = f"{counts.under_way:,} jobs are under way: their generations go on and are billed, but never collected"
+    return [f"{warning}; backburner cancel --all stops them first"]
 
 
 def _show(target: Target, removal: Removal) -> None:
-    out.print(f"Taking away {target}", markup=False)
+    out.print(f"Removing {target}", markup=False)
     for title, lines in (("goes", removal.goes), ("stays", removal.stays)):
         for line in lines:
             out.print(f"  {title:6} {line}", markup=False)

@@ -1,4 +1,4 @@
-"""Stopping the `backburner up` of this machine."""
+"""Stops the `backburner up` of this machine."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _LIMIT_S, _STEP_S = 60.0, 0.1
 
 @dataclass(frozen=True)
 class LocalTaker:
-    """The one that was started last."""
+    """The `backburner up` that was started last."""
 
     environment: Mapping[str, str]
 
     def removal(self, counts: Counts | None) -> Removal:
-        """It keeps nothing, so its bucket goes with it."""
+        """Everything goes, including its bucket."""
         running = running_here(self.environment)
         if not running:
-            raise CommandError("no backburner up runs on this machine: there is nothing to take away")
+            raise CommandError("no backburner up runs on this machine: there is nothing to remove")
         documents = f", with {counts.documents:,} documents and their results" if counts else ""
         others = [f"{len(running) - 1} more of them: run this again for each"] if len(running) > 1 else []
         return Removal(
@@ -36,12 +36,12 @@ class LocalTaker:
                 f"backburner up, process {running[0].pid}, and its local cloud ({running[0].cloud})",
                 f"its bucket{documents}: backburner results --to DIR fetches them first",
             ],
-            stays=["installed dependencies in .build/, for the next one", "profiles of backburner use"],
+            stays=["the dependencies installed in .build/, for the next one", "the profiles of backburner use"],
             warnings=[*of_jobs(counts), *others],
         )
 
     def carry_out(self) -> None:
-        """Ask it to stop, and wait until it has."""
+        """Ask it to stop, and wait until it has ended."""
         running = running_here(self.environment)
         if not running:
             return  # it has ended meanwhile

@@ -1,4 +1,4 @@
-"""Taking an AWS stack away, through CloudFormation."""
+"""Deletes an AWS stack, through CloudFormation."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 _BUCKET = "AWS::S3::Bucket"
-_KEPT = ("Retain", "RetainExceptOnCreate")
+_RETAINING = ("Retain", "RetainExceptOnCreate")
 
 
 @dataclass(frozen=True)
 class StackTaker:
-    """One stack. What its template retains stays; a bucket that it does not retain must be empty."""
+    """A stack. What its template retains stays; a bucket that it does not retain must be empty."""
 
     name: str
     region: str | None
@@ -43,8 +43,8 @@ class StackTaker:
         return self._session.client("cloudformation")
 
     def removal(self, counts: Counts | None) -> Removal:
-        """Every kind of resource with its number; buckets by their names."""
-        with _told(self.name):
+        """The number of resources of each kind; buckets by name."""
+        with _plain_errors(self.name):
             listed = self._client.describe_stack_resources(StackName=self.name)["StackResources"]
             kept = self._retained()
         stays = [each for each in listed if each["LogicalResourceId"] in kept]
@@ -64,8 +64,8 @@ class StackTaker:
         )
 
     def carry_out(self) -> None:
-        """Delete it, and wait until it is gone."""
-        with _told(self.name):
+        """Delete the stack, and wait until it is gone."""
+        with _plain_errors(self.name):
             stack = self._client.describe_stacks(StackName=self.name)["Stacks"][0]["StackId"]
             self._client.delete_stack(StackName=self.name)
             try:
@@ -73,14 +73,14 @@ class StackTaker:
                     self._client.get_waiter("stack_delete_complete").wait(StackName=stack)
             except WaiterError as error:
                 raise CommandError(
-                    f"CloudFormation could not delete everything: {self._why(stack)}; put that right, and run it again"
+                    f"CloudFormation could not delete everything: {self._why(stack)}; fix that, and run this again"
                 ) from error
 
     def _retained(self) -> set[str]:
         body: Any = self._client.get_template(StackName=self.name, TemplateStage="Processed")["TemplateBody"]
         template = body if isinstance(body, dict) else _parsed(str(body))
         resources: dict[str, Any] = template.get("Resources", {})
-        return {name for name, each in resources.items() if each.get("DeletionPolicy") in _KEPT}
+        return {name for name, each in resources.items() if each.get("DeletionPolicy") in _RETAINING}
 
     def _has_objects(self, bucket: str) -> bool:
         try:
@@ -94,14 +94,14 @@ class StackTaker:
     def _why(self, stack: str) -> str:
         events = self._client.describe_stack_events(StackName=stack)["StackEvents"]
         failed = [each for each in events if each.get("ResourceStatus") == "DELETE_FAILED"]
-        told = [
+        reasons = [
             f"{each['LogicalResourceId']}: {each.get('ResourceStatusReason', 'no reason given')}" for each in failed
         ]
-        return "; ".join(dict.fromkeys(told)) or "it gives no reason"
+        return "; ".join(dict.fromkeys(reasons)) or "it gives no reason"
 
 
 class _Loader(yaml.SafeLoader):
-    """CloudFormation's tags are of no interest here."""
+    """Reads YAML and ignores CloudFormation's tags."""
 
 
 _Loader.add_multi_constructor("!", lambda _loader, _tag, _node: None)
@@ -120,8 +120,8 @@ def _kept(each: Any, counts: Counts | None) -> str:
         return f"{each['ResourceType']} {name}"
     holds = f", with {counts.documents:,} documents and their results" if counts and counts.bucket == name else ""
     return (
-        f"the bucket {name}{holds}; aws s3 rb --force s3://{name} removes it. While it is there, no stack of this name "
-        "can be made"
+        f"the bucket {name}{holds}; aws s3 rb --force s3://{name} removes it. While it exists, no stack of this name "
+        "can be created"
     )
 
 
@@ -130,21 +130,21 @@ def _refusal(full: list[str]) -> str:
         return ""
     named = ", ".join(full)
     return (
-        f"the template does not retain the bucket {named}, which has objects; CloudFormation deletes only empty ones: "
-        f"fetch what you need (backburner results --to DIR), empty it (aws s3 rm --recursive s3://{full[0]}), and run "
-        "this again"
+        f"the template does not retain the bucket {named}, which is not empty, and CloudFormation deletes only empty "
+        f"ones: fetch what you need (backburner results --to DIR), empty it (aws s3 rm --recursive s3://{full[0]}), "
+        "and run this again"
     )
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def _plain_errors(name: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        said = error.response["Error"]
+        answer = error.response["Error"]
         raise CommandError(
-            f"the stack {name!r} was left alone: {said.get('Message', said['Code'])}; check its name, --region, your "
-            "rights (cloudformation:DeleteStack), and whether it is protected against termination"
+            f"the stack {name!r} was left alone: {answer.get('Message', answer['Code'])}; check its name, --region, "
+            "your permissions (cloudformation:DeleteStack), and whether termination protection is on"
         ) from error
     except BotoCoreError as error:
         raise CommandError(f"the stack {name!r} was left alone: {error} Set AWS credentials, and --region.") from error

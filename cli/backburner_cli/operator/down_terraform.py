@@ -1,4 +1,4 @@
-"""Taking away what Terraform made, by Terraform itself."""
+"""Removes what Terraform made, by `terraform destroy`."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ _STDERR = 2
 
 @dataclass(frozen=True)
 class TerraformTaker:
-    """What was applied in one folder."""
+    """The deployment applied in one folder."""
 
     folder: Path
 
     def removal(self, counts: Counts | None) -> Removal:
-        """What the state in the folder has; the bucket stays if there are documents in it."""
+        """The resources in the folder's state; the bucket stays if it has documents."""
         if not self.folder.is_dir():
-            raise CommandError(f"{self.folder} is no folder: name the one in which terraform apply was run")
+            raise CommandError(f"{self.folder} is not a folder: name the one in which terraform apply was run")
         stays = []
         if counts is not None and counts.documents:
             holds = f"the bucket {counts.bucket}, with {counts.documents:,} documents and their results"
-            stays = [f"{holds}: the service deletes only empty ones, and terraform ends with its refusal"]
+            stays = [f"{holds}: the service deletes only empty buckets, so terraform ends with an error"]
         return Removal(
-            goes=self._goes() or ["everything that its state has: terraform state list names it"],
+            goes=self._goes() or ["everything in its state: terraform state list shows it"],
             stays=stays,
             warnings=[*of_jobs(counts), *([] if counts else ["the bucket could not be read: see what is in it first"])],
             command=shlex.join(self._command()),
         )
 
     def carry_out(self) -> None:
-        """Run it, with its output on standard error."""
+        """Run terraform, with its output on standard error."""
         program = self._program()
         if program is None:
             raise CommandError(
-                f"terraform is not on this machine: install it, or run elsewhere: {shlex.join(self._command())}"
+                f"terraform is not installed here: install it, or run elsewhere: {shlex.join(self._command())}"
             )
         done = subprocess.run([program, *self._command()[1:]], stdout=_STDERR, stdin=subprocess.DEVNULL, check=False)
         if done.returncode:
             raise CommandError(
-                f"terraform ended with {done.returncode}, and says above why; empty the bucket if it is that, and run "
-                "this again for the rest"
+                f"terraform failed with exit code {done.returncode}, for the reason above; if it is the bucket, empty "
+                "it, and run this again for the rest"
             )
 
     def _program(self) -> str | None:

@@ -1,6 +1,6 @@
-"""What documents would take, estimated by the functions' own reading and counting: nothing is sent anywhere.
+"""Estimates documents by reading and counting them as the functions do; nothing is sent anywhere.
 
-A range says how much is known: the upper end is what the functions would reserve, the lower what usage so far suggests.
+The upper end of a range is what the functions would reserve, the lower end what past usage suggests.
 """
 
 from __future__ import annotations
@@ -36,34 +36,34 @@ if TYPE_CHECKING:
     from backburner.settings import Settings
 
 _FEWER_TOKENS = 1.5
-"""Characters make up to so many times fewer tokens than is assumed while nothing is learnt."""
+"""Before anything is learnt, the lower end assumes this many times fewer tokens than the upper end."""
 _ABOUT = 0.1
-"""How far off a learnt ratio may be."""
+"""The assumed error of a learnt ratio."""
 _SHORT_OUTPUT = 0.1
-"""Of the cap: the least that answers usually take, while nothing is learnt."""
+"""Before anything is learnt, the lower end assumes answers of this share of the cap."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """From what seems likely at least to what would be reserved."""
+    """From the least that is likely to what would be reserved."""
 
     low: float = 0
     high: float = 0
 
     def __add__(self, other: Range) -> Range:
-        """Both together."""
+        """The sum of both."""
         return Range(self.low + other.low, self.high + other.high)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """One document; `refused` is why it would fail before anything is paid."""
+    """The estimate of one document; `refused` is the reason for which it would fail before anything is paid."""
 
     name: str
     model: str = ""
     characters: int = 0
     parts: int = 0
-    """0 for a document that goes out whole."""
+    """0 for a document that is sent in one piece."""
     generations: int = 0
     input_tokens: Range = Range()
     output_tokens: Range = Range()
@@ -75,7 +75,7 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimator:
-    """Reads documents as the functions do. `output_share`: learnt output tokens for one of input, by model."""
+    """Reads documents as the functions do. `output_share`: learnt output tokens per input token, by model."""
 
     settings: Settings
     extractor: Extractor
@@ -84,7 +84,7 @@ class Estimator:
     output_share: dict[str, float] = field(default_factory=dict)
 
     async def estimate(self, name: str, body: bytes, recipe_name: str, recipe_source: bytes | None) -> Estimate:
-        """One document with its recipe."""
+        """Estimate one document with its recipe."""
         try:
             recipe = parse(source_text(recipe_name, recipe_source))
             settings = self.settings
@@ -150,7 +150,7 @@ class Estimator:
         return Range(low, cap)
 
     def _check_budget(self, found: Estimate, recipe: Recipe) -> None:
-        """Refuse what can never be afforded, as the functions do. A document in parts is afforded part by part."""
+        """Refuse what no budget can cover, as the functions do. For a document in parts, each part needs its own."""
         settings = self.settings
         if settings.daily_cost is not None and recipe.price is None:
             raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
@@ -168,13 +168,13 @@ class Estimator:
 
 
 def duration_s(found: Sequence[Estimate], settings: Settings, counters: Counters) -> dict[str, float]:
-    """Seconds that each limit alone makes it take at least, by what the limit is; the largest one holds."""
+    """The least number of seconds that each limit causes, by the name of the limit; the largest one decides."""
     generations = sum(each.generations for each in found)
     slots = min(settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second))
     usual = [counters.usual_s[each.model] * each.generations for each in found if each.model in counters.usual_s]
     limits = {
         "starts per minute": generations / settings.submits_per_minute * 60,
-        "looks for results per second": generations / settings.polls_per_second,
+        "polls per second": generations / settings.polls_per_second,
     }
     if usual:
         limits["generations in flight"] = sum(usual) / max(1, min(slots, generations))
@@ -197,7 +197,7 @@ def _estimate(name: str, model: str, recipe: Recipe, inputs: Range, outputs: Ran
 
 
 def _check_parts(text: str, lengths: Sequence[int]) -> None:
-    if len(lengths) < 2:  # noqa: PLR2004 - one part is no part
+    if len(lengths) < 2:  # noqa: PLR2004 - a single part is the whole document
         raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
     if len(lengths) > MAX_PARTS:
         raise JobError(

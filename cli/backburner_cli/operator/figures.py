@@ -1,4 +1,4 @@
-"""Figures that more than one command tells of jobs: what they cost, how fast they end, how long most of them take."""
+"""Figures of jobs that several commands show: cost, rate, percentiles."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 _RATE_OVER: Final = timedelta(minutes=5)
 _LEAST_S: Final = 10.0
-"""A rate over less time than this says nothing."""
+"""A rate over less time than this means nothing."""
 
 
 def cost_of(jobs: Iterable[Job]) -> float | None:
-    """What they cost together; None where no recipe names a price."""
+    """The total cost; None if no recipe names a price."""
     costs = [job.cost for job in jobs if job.cost is not None]
     return round(sum(costs), 9) if costs else None
 
 
 def per_minute(jobs: Iterable[Job], now: datetime, first: datetime) -> float | None:
-    """How many end a minute, over the last five or since the first upload; None where none did."""
+    """Ends per minute, over the last five minutes or since the first upload; None if nothing ended."""
     since = max(first, now - _RATE_OVER)
     recent = sum(
         job.finished_at is not None and job.finished_at >= since and job.state is not State.SUPERSEDED for job in jobs
@@ -34,5 +34,5 @@ def per_minute(jobs: Iterable[Job], now: datetime, first: datetime) -> float | N
 
 
 def at_share(ordered: Sequence[float], share: float) -> float:
-    """The figure below which such a share of them is; they are in order, and at least one."""
+    """The figure below which this share of `ordered` lies (a percentile); there must be at least one figure."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

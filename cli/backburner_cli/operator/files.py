@@ -1,4 +1,4 @@
-"""Which local files are meant, and the keys they get: a tree stays a tree."""
+"""Finds the local files that a command names, and their keys, which keep the folder tree."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class PutError(CommandError):
 def documents_in(named: Sequence[str]) -> tuple[list[Path], list[Path]]:
     """The files that names, folders and patterns stand for, and the folders among them. Raises `PutError`.
 
-    Of a folder: all files in it and below, but hidden ones. Patterns are those of the shell, `**` for any depth, for
-    who quotes them or has no shell that knows them.
+    A folder stands for all files in it and below, except hidden ones. Patterns are as in the shell, with `**` for any
+    depth; they work quoted, and in shells that do not know them.
     """
     files: list[Path] = []
     folders: list[Path] = []
@@ -46,7 +46,7 @@ def documents_in(named: Sequence[str]) -> tuple[list[Path], list[Path]]:
             raise PutError(f"{printable(name)}: there is no such file or folder: check the name")
     found = list(dict.fromkeys(files))
     if not found:
-        raise PutError("there is no document in what was named: folders are searched for files that are not hidden")
+        raise PutError("there are no documents there: folders are searched for files that are not hidden")
     return found, folders
 
 
@@ -57,10 +57,10 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def keys_of(files: Sequence[Path], recipe: str, here: Path, folders: Sequence[Path] = ()) -> dict[str, Path]:
-    """The files by their keys. Raises `PutError` where two files would share a key, or a name cannot be one.
+    """The files by key. Raises `PutError` if two files would share a key, or a name cannot be a key.
 
-    A file keeps its path below the current folder; one from elsewhere keeps it below the folder that all those have in
-    common, with the folders that were named themselves counted in.
+    A file keeps its path relative to the current folder; a file from elsewhere, relative to the folder that all such
+    files and named folders have in common.
     """
     absolute = [_absolute(path) for path in files]
     elsewhere = {path for path in absolute if not path.is_relative_to(here)}
@@ -70,7 +70,7 @@ def keys_of(files: Sequence[Path], recipe: str, here: Path, folders: Sequence[Pa
     found: dict[str, Path] = {}
     for path in absolute:
         name = path.relative_to(common if path in elsewhere else here).as_posix()
-        # Directly in inbox/, a folder would be taken for the name of a recipe.
+        # Directly in inbox/, a folder would be taken for a recipe's name.
         folder = recipe or ("default" if "/" in name else "")
         key = f"{INBOX}{folder}/{name}" if folder else f"{INBOX}{name}"
         _check(key, path)
@@ -80,7 +80,7 @@ def keys_of(files: Sequence[Path], recipe: str, here: Path, folders: Sequence[Pa
 
 
 def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - a link keeps the name it was given by
+    return Path(os.path.abspath(path))  # noqa: PTH100 - a link keeps its own name
 
 
 def _check(key: str, path: Path) -> None:
@@ -95,7 +95,7 @@ def _check(key: str, path: Path) -> None:
 
 
 def sample(documents: Mapping[str, Path], count: int | None) -> dict[str, Path]:
-    """So many of them, the same for the same keys: those whose hashes come first. All where no number is given."""
+    """`count` of the documents, always the same ones for the same keys; all of them if `count` is None."""
     if count is None:
         return dict(documents)
     chosen = sorted(documents, key=lambda key: hashlib.sha256(key.encode()).digest())[:count]

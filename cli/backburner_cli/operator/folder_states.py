@@ -1,4 +1,4 @@
-"""What `backburner run` keeps in `FOLDER/.backburner/`, as other commands find it: one state for each kind of run."""
+"""Finds the states that `backburner run` keeps in `FOLDER/.backburner/`, one for each kind of run."""
 
 import contextlib
 import errno
@@ -17,12 +17,12 @@ from backburner_cli.errors import CommandError
 ABOUT: Final = "about.json"
 _DATABASE: Final = "state.db"
 COMMAND: Final = "command-"
-"""How the names of processes begin that only look: they carry nothing out."""
+"""The prefix of the names of commands' processes, which run nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """One state: whose it is, and where it lies."""
+    """A state: the run that it belongs to, and its folder."""
 
     folder: Path
     out: Path
@@ -30,10 +30,10 @@ class RunState:
     provider: str
     state: Path
     settings: Mapping[str, str] = field(default_factory=dict)
-    """What the last run was set to, by the variables' names; never a key."""
+    """The settings of the last run, by the variables' names; never a key."""
 
     def __str__(self) -> str:
-        """As a message names it."""
+        """The state's name in messages."""
         return f"{self.folder}, recipe {self.recipe}, results in {self.out}, {self.provider}"
 
     @property
@@ -46,43 +46,43 @@ class RunState:
 
     @property
     def layout(self) -> Layout:
-        """Which file an object is."""
+        """The files of its objects."""
         return Layout(state=self.state, out=self.out, recipe=self.recipe)
 
     @property
     def database(self) -> Path:
-        """The file of tables."""
+        """The SQLite file."""
         return self.state / _DATABASE
 
     @property
     def processes(self) -> Path:
-        """Who works on it."""
+        """The folder of the locks of processes that work on it."""
         return self.state / "processes"
 
     @property
     def log(self) -> Path:
-        """What the engine has to say."""
+        """The engine's log."""
         return self.state / "log.jsonl"
 
 
 def known(folder: Path) -> list[RunState]:
-    """The states that a folder has."""
+    """The states of a folder."""
     found = []
     for about in sorted((folder / STATE_FOLDER).glob(f"*/{ABOUT}")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            told = json.loads(about.read_text(encoding="utf-8"))
-            out = (folder / told["out"]).resolve()
+            described = json.loads(about.read_text(encoding="utf-8"))
+            out = (folder / described["out"]).resolve()
             found.append(
                 RunState(
-                    folder=folder, out=out, recipe=told["recipe"], provider=told["provider"], state=about.parent,
-                    settings=dict(told.get("settings", {})),
+                    folder=folder, out=out, recipe=described["recipe"], provider=described["provider"],
+                    state=about.parent, settings=dict(described.get("settings", {})),
                 )
             )  # fmt: skip
     return found
 
 
 def state_of(named: Path) -> RunState:
-    """The state that a folder has, or the one that is named itself. Raises `CommandError`, with the remedy."""
+    """The state of a folder, or the state with this path itself. Raises `CommandError` with the remedy."""
     path = named.expanduser().resolve()
     inside = path.parent.name == STATE_FOLDER
     folder = path.parent.parent if inside else path
@@ -102,8 +102,8 @@ def state_of(named: Path) -> RunState:
 
 
 def kept_settings(settings: Settings) -> dict[str, str]:
-    """What commands must know of a run's settings, by the variables' names. No credential is among them."""
-    told = {
+    """A run's settings that commands need, by the variables' names; no credentials."""
+    kept = {
         "BACKBURNER_PROVIDER": settings.provider,
         "OPENAI_BASE_URL": settings.base_url,
         "OPENAI_PROJECT_ID": settings.project,
@@ -114,11 +114,11 @@ def kept_settings(settings: Settings) -> dict[str, str]:
         "BACKBURNER_DAILY_TOKENS": settings.daily_tokens,
         "BACKBURNER_DAILY_COST": settings.daily_cost,
     }
-    return {name: str(value) for name, value in told.items() if value is not None}
+    return {name: str(value) for name, value in kept.items() if value is not None}
 
 
 def staging(space: RunState) -> Path:
-    """Where content is written before it is moved to its place: the same file system as the results'."""
+    """The folder for staged files, on the same file system as the results."""
     inside = space.state / "staged"
     probe, target = inside / f"probe-{os.getpid()}", space.out / f".backburner-probe-{os.getpid()}"
     with writable(space.out):
@@ -151,7 +151,7 @@ def _is_held(path: Path) -> bool:
 
 @contextlib.contextmanager
 def writable(path: Path) -> Iterator[None]:
-    """Say what could not be written. Raises `CommandError`."""
+    """Raise `CommandError` for what cannot be written in the block."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What an upload needs of a deployment: its bucket, and the ids of its jobs where all settings are known."""
+"""What an upload needs of a deployment: its bucket, and the ids of its jobs if all settings are known."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ _CONNECT_S, _READ_S, _TRIES = 5.0, 60.0, 5
 
 @dataclass(frozen=True, kw_only=True)
 class Inbox:
-    """The bucket of a deployment. `settings` is None where only the bucket is named."""
+    """The bucket of a deployment. `settings` is None if only the bucket is named."""
 
     bucket: Bucket
     name: str
-    """The bucket's."""
+    """The bucket's name."""
     settings: Settings | None
 
     @property
     def default_model(self) -> str | None:
-        """The model of recipes that name none; None where it is not known here."""
+        """The model for recipes that name none; None if the settings are not known."""
         given = self.settings
         return None if given is None else resolve_model(given.profile, given.model, given.project)
 
     async def records(self, place: OutputLocation) -> list[RunRecord | ErrorRecord]:
-        """Those that stand at a document's place; one that cannot be read is passed over."""
+        """The run and error records at a document's output location; one that cannot be decoded is skipped."""
         found = await self._read(place.run_record_key, RunRecord), await self._read(place.error_record_key, ErrorRecord)
         return [record for record in found if record is not None]
 
     async def recipe(self, name: str) -> bytes | None:
-        """The bytes of a recipe, None where there is none or it is too large to be one."""
+        """The bytes of a recipe; None if there is none, or it is too large."""
         for key in recipe_keys(name) if name else ():
             try:
                 stored = await self.bucket.get(key, limit_bytes=MAX_RECIPE_BYTES)
@@ -62,7 +62,7 @@ class Inbox:
         return None
 
     def job_of(self, place: OutputLocation, etag: str, recipe: bytes | None) -> str | None:
-        """The id of a document's job; None where the model that it is made of is not known here."""
+        """The id of a document's job; None if the settings, and so the model, are not known."""
         if self.settings is None:
             return None
         settings = self.settings
@@ -79,8 +79,8 @@ class Inbox:
 
 @asynccontextmanager
 async def reach_inbox(environment: Mapping[str, str]) -> AsyncIterator[Inbox]:
-    """The bucket while the block runs. Raises `PutError` with the remedy where it cannot be reached."""
-    logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command says what it does itself
+    """The bucket while the block runs. Raises `PutError` with the remedy if it cannot be reached."""
+    logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command reports its progress itself
     name = environment.get(EXPORTED)
     if not name:
         raise PutError(f"BACKBURNER_BUCKET is not set. {HOW_TO_NAME}; or export the bucket's name")

@@ -1,4 +1,4 @@
-"""A document's run as commands and the console list it: from the journal's line once it ended, else its open record."""
+"""A document's run as commands and the console list it: from its journal line, or its open record before it ends."""
 
 import sys
 from datetime import datetime
@@ -14,15 +14,15 @@ from backburner.ports import Stored
 
 UNCLAIMED = "unclaimed"
 _SHOWN = {state: "running" if state is State.SUBMITTING else str(state) for state in State}
-"""A job that is being submitted runs, as far as anybody who lists jobs cares."""
+"""Lists show a job that is being submitted as running."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
-    """A run of a document, as lists show it. There may be a hundred thousand, which are kept without their names."""
+    """A run of a document, as lists show it. It is kept as an array, since there may be a hundred thousand."""
 
     key: str
     state: State | None
-    """None for a document that has no job yet: its event is on its way, or a sweep will find it."""
+    """None for a document without a job: its event is still to come, or a sweep will find it."""
     job_id: str
     run: int
     recipe: str
@@ -41,38 +41,38 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     result_lag_s: float | None = None
 
     def __post_init__(self) -> None:
-        """Many have the same recipe and model: each name is kept once."""
+        """Keep each name of a recipe or model only once in memory."""
         msgspec.structs.force_setattr(self, "recipe", sys.intern(self.recipe))
         msgspec.structs.force_setattr(self, "model", sys.intern(self.model))
 
     def plain(self) -> dict[str, Any]:
-        """As JSON tells it, by the fields' names."""
-        told: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(self))
-        return told
+        """The job as JSON, by the fields' names."""
+        fields: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(self))
+        return fields
 
     @property
     def shown_state(self) -> str:
-        """Its state, as lists name it."""
+        """The state that lists show."""
         return UNCLAIMED if self.state is None else _SHOWN[self.state]
 
     @property
     def waits_for(self) -> str | None:
-        """What a waiting job waits for; None for every other."""
+        """What a waiting job waits for; None for all others."""
         return (self.waiting_for or "turn") if self.state is State.WAITING else None
 
     @property
     def is_open(self) -> bool:
-        """Whether it is not over."""
+        """Whether the run is not over."""
         return self.state is State.RUNNING or self.state is State.WAITING or self.state is State.SUBMITTING
 
     @property
     def changed_at(self) -> datetime:
-        """When it ended; of what is under way, when it was uploaded."""
+        """When the run ended, or while it is open, when its document was uploaded."""
         return self.finished_at or self.uploaded_at
 
 
 def ended_job(line: Line) -> Job:
-    """A run that ended, by its line of the journal."""
+    """A finished run, from its journal line."""
     return Job(
         key=line.key,
         state=line.state,
@@ -95,7 +95,7 @@ def ended_job(line: Line) -> Job:
 
 
 def open_job(record: OpenRecord) -> Job:
-    """A run that is not over, by its open record."""
+    """A run that is not over, from its open record."""
     return Job(
         key=record.source.key,
         state=record.state,
@@ -115,6 +115,6 @@ def open_job(record: OpenRecord) -> Job:
 
 
 def unclaimed_job(key: str, stored: Stored) -> Job:
-    """A document that has no job yet."""
+    """A document without a job."""
     recipe = output_location(key).recipe
     return Job(key=key, state=None, job_id="", run=0, recipe=recipe, model="", uploaded_at=stored.last_modified)

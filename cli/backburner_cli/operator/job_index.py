@@ -1,8 +1,8 @@
-"""Every run's line without reading it again: what was read once is kept on this disk, by its key and ETag.
+"""The index: every run, from the journal and the open records, kept on this disk by key and ETag.
 
-The lists of the bucket say what is there now, so nothing is ever shown that has changed: only what is new or another
-than before is read. A hundred thousand jobs that ended cost a page of a list for a thousand objects of the journal,
-and to whoever looks on only the last two days are listed again.
+Listings of the bucket say what is there now, so nothing outdated is ever shown: only new and changed objects are read.
+For jobs that ended, that is one page of a listing for a thousand journal objects; further refreshes by the same
+process list only the last two days.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
     from backburner.ports import Bucket, Stored
 
 _PAGE: Final = 1000
-"""More open records than a page of a list are listed by the first digit of their names, all at once."""
-_TELL_EVERY: Final = 100
+"""If there are more open records than this, they are listed by the first digit of their names, concurrently."""
+_REPORT_EVERY: Final = 100
 _SHAPE: Final = int.from_bytes(hashlib.sha256(repr(("2", Job.__struct_fields__)).encode()).digest()[:3])
-"""A file that was written for jobs of another shape is begun anew."""
+"""The version of the file's content; a file with another one is emptied."""
 _DECODER: Final = msgspec.msgpack.Decoder(list[Job])
 
 
 @dataclass(kw_only=True)
 class KeptEntries:
-    """The file of entries: for each object its ETag and the jobs in it. It may be removed at any time."""
+    """The index file: for each object its ETag and jobs. It may be removed at any time."""
 
     path: Path
 
@@ -55,7 +55,7 @@ class KeptEntries:
         return KeptEntries(path=Path(home) / "backburner" / f"jobs-{mark}.db")
 
     def read(self) -> dict[str, tuple[str, list[Job]]]:
-        """Everything that is kept; nothing where it cannot be read."""
+        """Read all entries; none if the file cannot be read."""
         try:
             db = self._open()
             try:
@@ -67,7 +67,7 @@ class KeptEntries:
             return {}
 
     def write(self, changed: Mapping[str, tuple[str, list[Job]]], gone: Iterable[str]) -> None:
-        """Keep what has changed. Where nothing can be written, it is read again the next time."""
+        """Keep what has changed. If that fails, the objects are read again the next time."""
         with suppress(sqlite3.Error, OSError):
             db = self._open()
             try:
@@ -97,27 +97,27 @@ class KeptEntries:
 
 @dataclass(kw_only=True)
 class JobIndex:
-    """Runs that ended, by the journal, and jobs under way, by their open records."""
+    """All runs: finished ones from the journal, the others from their open records."""
 
     bucket: Bucket
     kept: KeptEntries | None = None
     entries: dict[str, tuple[str, list[Job]]] = field(default_factory=dict)
     read: int = 0
-    """How many objects the last refresh has read."""
+    """The number of objects that the last refresh has read."""
     to_read: int = 0
     _is_loaded: bool = False
     _written_at: datetime | None = None
-    """When the journal was last written, as its lists tell."""
+    """When the journal was last written, according to listings."""
     _listed_after: str = ""
-    """The journal before it was read and is not listed again: lines are only ever added to the day that it is."""
+    """The journal up to this key is not listed again, since lines are only added on the current day."""
     _changed: dict[str, tuple[str, list[Job]]] = field(default_factory=dict)
     _gone: set[str] = field(default_factory=set)
     _closed: list[Job] = field(default_factory=list)
-    """What was found and is not dealt with yet: a refresh that fails leaves it to the next."""
+    """Jobs whose open records are gone; a refresh that fails leaves them to the next one."""
     _unwritten: dict[tuple[str, int], Job] = field(default_factory=dict)
 
     async def refresh(self, progress: Progress) -> bool:
-        """Read what is new; whether anything was."""
+        """Read what is new or has changed. Returns whether anything was."""
         there, _ = await asyncio.gather(self._listed(), self._load())
         for key in self.entries.keys() - there.keys():
             if key.startswith(OPEN):
@@ -137,11 +137,11 @@ class JobIndex:
         return bool(changed or gone)
 
     def ended(self) -> list[Job]:
-        """Every run that ended, whichever of its document's it was."""
+        """Every finished run, not only each document's latest."""
         return [*self._journal(), *self._unwritten.values()]
 
     def latest(self) -> list[Job]:
-        """The latest run of every document. One that is open comes before what has ended."""
+        """The latest run of every document; an open run precedes finished ones."""
         found = dict[str, Job]()
         for job in self.ended():
             before = found.get(job.key)
@@ -156,7 +156,7 @@ class JobIndex:
         return (job for key, (_, jobs) in self.entries.items() if key.startswith(JOURNAL) for job in jobs)
 
     async def _settle(self) -> None:
-        """Read how jobs ended that are open no more: the journal has their lines only once the tick is over."""
+        """Read how jobs ended whose open records are gone, as the journal gets their lines only after the tick."""
         if not self._closed and not self._unwritten:
             return
         written = {(job.job_id, job.run) for job in self._journal()}
@@ -171,13 +171,13 @@ class JobIndex:
         self._closed = []
 
     async def _load(self) -> None:
-        """What was kept, read while the bucket lists."""
+        """Read the index file, once."""
         if self.kept is not None and not self._is_loaded:
             self.entries = await asyncio.to_thread(self.kept.read)
         self._is_loaded = True
 
     async def _listed(self) -> dict[str, str]:
-        """Keys and ETags; open records first, since what ends meanwhile is then found in the journal."""
+        """Keys and ETags; open records first, so that a run that ends meanwhile is found in the journal."""
         opened = dict[str, str]()
         async for key, stored in self.bucket.listed(OPEN):
             opened[key] = stored.etag
@@ -196,33 +196,33 @@ class JobIndex:
             found[key] = stored.etag
 
     async def _read(self, wanted: Mapping[str, str], progress: Progress) -> None:
-        """Read objects by their ETags; what cannot be read is passed over, and named by `status`."""
+        """Read objects; those that cannot be read are skipped, as `status` names them."""
         self.read, self.to_read = 0, len(wanted)
 
         async def look(key: str) -> None:
             try:
                 stored = await self.bucket.get(key)
             except UnreadableError:
-                self.entries[key] = (wanted[key], [])  # not kept: whoever comes next may be able to read it
+                self.entries[key] = (wanted[key], [])  # not kept in the file: another process may be able to read it
             else:
                 if stored is not None:
                     self.entries[key] = self._changed[key] = (stored.etag, _jobs_in(key, stored.body))
             self.read += 1
-            if self.read % _TELL_EVERY == 0:
+            if self.read % _REPORT_EVERY == 0:
                 progress("ledger", self.read)
 
         await at_once(each_of(wanted), look)
 
 
 async def without_job(bucket: Bucket, prefix: str, known: Container[str]) -> AsyncIterator[tuple[str, Stored]]:
-    """Documents below a prefix that are not among the known."""
+    """Documents below a prefix that are not in `known`."""
     async for key, stored in bucket.listed(prefix):
         if key not in known and not key.endswith("/"):
             yield key, stored
 
 
 async def ended_record(bucket: Bucket, key: str) -> RunRecord | ErrorRecord | None:
-    """The later of the records that stand at a document's place; None where it has none that can be read."""
+    """The later one of the records at a document's output location; None if there is none that can be read."""
     place = output_location(key)
     found = [
         await _record(bucket, place.run_record_key, RunRecord),
@@ -244,7 +244,7 @@ def _ended_at(record: JobRecord) -> datetime:
 
 
 def _is_over(job: Job, ended: Job | None) -> bool:
-    """Whether an open run is known to have ended; a record may be left of one that was followed by another."""
+    """Whether an open run is known to have ended, so that its open record is a leftover."""
     return ended is not None and ended.job_id == job.job_id and ended.run >= job.run
 
 
@@ -259,7 +259,7 @@ def _jobs_in(key: str, body: bytes) -> list[Job]:
 
 
 def lines_in(body: bytes) -> list[Line]:
-    """The lines of an object of the journal; what cannot be read is passed over."""
+    """The lines of a journal object; those that cannot be read are skipped."""
     found = list[Line]()
     for raw in body.splitlines():
         with suppress(msgspec.DecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""The commands `jobs` and `failed`: many jobs at a glance."""
+"""The commands `jobs` and `failed`."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from backburner_cli.operator.selection import Selection
 
 MAX_SHOWN = 5
-"""Documents of one reason that are named; --json has them all."""
+"""How many documents are named for each reason; --json has them all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """How to show what was found; `limit` None is all of it."""
+    """The order and page of a list; `limit` None is all on one page."""
 
     sort: str
     reverse: bool
@@ -65,10 +65,10 @@ def jobs(environment: Mapping[str, str], wanted: Filter, page: Page, *, as_json:
         table.add_row(str(job.state), job.key, _why(job), f"{job.tokens:,}", cost, at)
     if listed:
         out.print(table)
-    told = totals(found)
-    states = ", ".join(f"{count:,} {state}" for state, count in sorted(told["states"].items()))
-    cost = "" if told["cost"] is None else f", cost {told['cost']:.4f}"
-    out.print(f"{len(found):,} jobs" + (f": {states}; {told['tokens']:,} tokens{cost}" if found else " match"))
+    sums = totals(found)
+    states = ", ".join(f"{count:,} {state}" for state, count in sorted(sums["states"].items()))
+    cost = "" if sums["cost"] is None else f", cost {sums['cost']:.4f}"
+    out.print(f"{len(found):,} jobs" + (f": {states}; {sums['tokens']:,} tokens{cost}" if found else " match"))
     if page.limit is not None and page.number * page.limit < len(found):
         out.print(f"Page {page.number} of {-(-len(found) // page.limit)}: --page {page.number + 1} shows the next.")
 
@@ -78,7 +78,7 @@ def _why(job: Job) -> str:
 
 
 def failed(environment: Mapping[str, str], chosen: Selection, reasons: frozenset[Reason], *, as_json: bool) -> None:
-    """Show what has failed, by reason, with what to do about each."""
+    """Show the failed documents by reason, with a remedy for each."""
     chosen.check()
     records, unreadable = read(environment, _errors)
     groups: dict[Reason, list[ErrorRecord]] = {}
@@ -87,7 +87,7 @@ def failed(environment: Mapping[str, str], chosen: Selection, reasons: frozenset
             groups.setdefault(record.reason, []).append(record)
     ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
     if as_json:
-        told = [
+        reported = [
             {
                 "reason": str(reason),
                 "count": len(group),
@@ -96,7 +96,8 @@ def failed(environment: Mapping[str, str], chosen: Selection, reasons: frozenset
             }
             for reason, group in ordered
         ]
-        print_json({"failed": sum(len(group) for _, group in ordered), "reasons": told, "unreadable": unreadable})
+        failed_documents = sum(len(group) for _, group in ordered)
+        print_json({"failed": failed_documents, "reasons": reported, "unreadable": unreadable})
         return
     for reason, group in ordered:
         out.print(f"[bold]{len(group)} {reason}[/]")

@@ -1,4 +1,4 @@
-"""The commands that show jobs: many of them, those that failed, one."""
+"""The commands that show jobs and fetch results."""
 
 import os
 from datetime import UTC, datetime
@@ -28,15 +28,15 @@ _REASONS = click.Choice([str(reason) for reason in Reason])
     ),
 )
 @click.option("--state", "states", type=click.Choice(_STATES), multiple=True, help="Only this state. May be repeated.")
-@click.option("--reason", "reasons", type=_REASONS, metavar="REASON", multiple=True, help="Only what failed for this.")
+@click.option("--reason", "reasons", type=_REASONS, metavar="REASON", multiple=True, help="Only this failure reason.")
 @click.option("--recipe", metavar="NAME", help="Only documents of this recipe.")
-@click.option("--prefix", metavar="PREFIX", help="Only keys that begin so, as inbox/summary/2024-")
-@click.option("--match", metavar="TEXT", help="Only keys that have this in them.")
-@click.option("--since", metavar="WHEN", help="Only what ended or was uploaded since: 90m, 2h, 3d, or a time.")
-@click.option("--sort", type=click.Choice(_SORTS), default="time", show_default=True, help="In which order.")
-@click.option("--reverse/--no-reverse", default=None, help="From the other end. Times begin with the latest.")
-@click.option("--limit", type=click.IntRange(min=1), help=f"How many on a page: {_PAGE}, all as JSON.")
-@click.option("--page", type=click.IntRange(min=1), default=1, help="Which page.")
+@click.option("--prefix", metavar="PREFIX", help="Only keys that begin with this, such as inbox/summary/2024-")
+@click.option("--match", metavar="TEXT", help="Only keys that contain this.")
+@click.option("--since", metavar="WHEN", help="Only jobs that ended or were uploaded since: 90m, 2h, 3d, or a time.")
+@click.option("--sort", type=click.Choice(_SORTS), default="time", show_default=True, help="The order.")
+@click.option("--reverse/--no-reverse", default=None, help="In reverse. By time, the latest come first anyway.")
+@click.option("--limit", type=click.IntRange(min=1), help=f"Jobs on a page: {_PAGE}; with JSON, all.")
+@click.option("--page", type=click.IntRange(min=1), default=1, help="The page to show.")
 @json_option
 @deployed
 def jobs(
@@ -56,7 +56,7 @@ def jobs(
 ) -> None:
     """List jobs: the latest run of every document, with its state, tokens and cost.
 
-    What has ended is read from the journal, what is under way from its open records.
+    Finished runs are read from the journal, the others from their open records.
     """
     from backburner_cli.operator.jobs import Page
     from backburner_cli.operator.jobs import jobs as do
@@ -87,9 +87,9 @@ def jobs(
 @json_option
 @deployed
 def show(named: str, *, asked: Asked, as_json: bool) -> None:
-    """Tell one document's story as a timeline: uploaded, attempts, how each ended, what it cost.
+    """Show a document's story as a timeline: uploaded, attempts, how each ended, what it cost.
 
-    KEY-OR-JOB is a document's key (inbox/…), that of its result or error record, or the beginning of a job's id.
+    KEY-OR-JOB is the key of a document (inbox/…), its result or its error record, or the beginning of a job's id.
     """
     from backburner_cli.operator.show import show as do
     from backburner_cli.terminal import plain_errors
@@ -104,13 +104,13 @@ def show(named: str, *, asked: Asked, as_json: bool) -> None:
     epilog=WHICH,
     examples=("backburner failed", "backburner failed --recipe summary --reason output_truncated --json"),
 )
-@click.option("--reason", "reasons", type=_REASONS, metavar="REASON", multiple=True, help="Only what failed for this.")
+@click.option("--reason", "reasons", type=_REASONS, metavar="REASON", multiple=True, help="Only this failure reason.")
 @click.option("--recipe", metavar="NAME", help="Only documents of this recipe.")
-@click.option("--prefix", metavar="PREFIX", help="Only keys that begin so, as inbox/summary/2024-")
+@click.option("--prefix", metavar="PREFIX", help="Only keys that begin with this, such as inbox/summary/2024-")
 @json_option
 @deployed
 def failed(reasons: tuple[str, ...], recipe: str | None, prefix: str | None, *, asked: Asked, as_json: bool) -> None:
-    """Show what has failed, grouped by reason, with what to do about each."""
+    """Show the failed documents by reason, with what to do about each."""
     from backburner_cli.operator.jobs import failed as do
     from backburner_cli.operator.selection import Selection
     from backburner_cli.terminal import plain_errors
@@ -127,25 +127,25 @@ def failed(reasons: tuple[str, ...], recipe: str | None, prefix: str | None, *, 
 )
 @click.argument("prefix", default="results/")
 @click.option("--to", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The folder to write to.")
-@click.option("--records", is_flag=True, help="Run records too.")
-@click.option("--failed", is_flag=True, help="Error records too, below failed/ in the folder.")
-@click.option("--follow", is_flag=True, help="Go on until no job is open, fetching results as they finish.")
+@click.option("--records", is_flag=True, help="Fetch run records too.")
+@click.option("--failed", is_flag=True, help="Fetch error records too, into failed/ in the folder.")
+@click.option("--follow", is_flag=True, help="Go on fetching results as they finish, until no job is open.")
 @json_option
 @deployed
 def results(prefix: str, to: Path, *, asked: Asked, as_json: bool, records: bool, failed: bool, follow: bool) -> None:
-    """Fetch finished texts into a folder, with the tree that they have in the bucket.
+    """Fetch results into a folder, with the same tree as in the bucket.
 
-    What is there already with the same bytes is left alone, so the command can be given again at any time.
+    Files that are there already with the same bytes are left alone, so you can run the command again at any time.
     """
     from backburner_cli.operator.results import Fetch
     from backburner_cli.operator.results import results as do
     from backburner_cli.terminal import plain_errors
 
     fetch = Fetch(to=to, prefix=prefix, records=records, failed=failed, follow=follow)
-    with plain_errors("Stopped. What is fetched stays; give the command again for the rest."):
+    with plain_errors("Stopped. What was fetched stays; run the command again for the rest."):
         enter(asked)
         do(os.environ, fetch, as_json=as_json)
 
 
 COMMANDS = (jobs, show, failed, results)
-"""In the order in which help lists them."""
+"""In the order of the help."""

@@ -1,4 +1,4 @@
-"""Options that many commands share: which deployment, and whether to print JSON."""
+"""The options that many commands share: the deployment, and JSON."""
 
 import functools
 import sys
@@ -16,7 +16,7 @@ WHICH = (
     "environment (BACKBURNER_BUCKET and the functions' other settings); else the one that backburner use chose; else "
     "the backburner up that runs on this machine. The provider's key is not needed."
 )
-"""What the end of a command's help says about deployments."""
+"""The end of a command's help."""
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option("--stack", metavar="NAME", help="An AWS stack, by its name: read from its outputs."),
     click.option("--region", metavar="REGION", help="With --stack: its AWS region. Without it, that of your settings."),
@@ -51,18 +51,18 @@ def deployed(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --json and --text; it gets what holds as `as_json`: JSON by itself where nobody reads along."""
+    """Give a command --json and --text as `as_json`; without either, it is True unless the output is a terminal."""
     option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
         "--json/--text",
         "as_json",
         default=None,
-        callback=lambda _context, _parameter, value: _reads_nobody() if value is None else value,
+        callback=lambda _context, _parameter, value: _is_piped() if value is None else value,
         help="Print JSON, or text for people. Without either: text on a terminal, JSON into a pipe or file.",
     )
     return option(command)
 
 
-def _reads_nobody() -> bool:
+def _is_piped() -> bool:
     return not sys.stdout.isatty()
 
 

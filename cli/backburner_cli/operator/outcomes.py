@@ -1,4 +1,4 @@
-"""Waiting for what becomes of uploads, and telling it document by document as it comes."""
+"""Waits for the outcomes of uploads, and prints each as it comes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from backburner_cli.operator.inbox import Inbox
 
 POLL_S = 1.0
-_LOOKS_PER_SECOND = 50
-"""Of all documents together: thousands of them are looked at less often each."""
+_CHECKS_PER_SECOND = 50
+"""For all documents together, so that each of thousands is checked less often."""
 
 
 def summed(outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """How many have ended and how, and what they used; `cost` is null where no recipe names a price."""
+    """How many documents ended and how, and what they used; `cost` is null if no recipe names a price."""
     states = Counter(outcome["state"] for outcome in outcomes.values())
     costs = [cost for outcome in outcomes.values() if (cost := outcome.get("cost")) is not None]
     return {
@@ -41,32 +41,32 @@ def summed(outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class OutcomeWaiter:
-    """Looks at uploads until each has ended. `shows_texts`: print records and results, else a line for each."""
+    """Checks uploads until each has ended. `shows_texts`: print records and results, not just a line for each."""
 
     inbox: Inbox
     shows_texts: bool
     is_quiet: bool
 
     async def wait(self, uploads: Sequence[Upload]) -> dict[str, dict[str, Any]]:
-        """What became of each, by its key; `failed` tells whether it did, in part or whole."""
+        """The outcome of each upload, by key; `failed` says whether it failed, in part or as a whole."""
         outcomes: dict[str, dict[str, Any]] = {}
         waiting = list(uploads)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-            bar = progress.add_task("waiting for results; Ctrl-C leaves the jobs to go on", total=len(waiting))
+            bar = progress.add_task("waiting for results; Ctrl-C stops only the waiting", total=len(waiting))
 
             async def look(upload: Upload) -> None:
                 record = await self._ended(upload)
                 if record is None and await self._is_current(upload):
                     return
-                outcomes[upload.key] = await self._tell(upload, record)
+                outcomes[upload.key] = await self._report(upload, record)
                 progress.advance(bar)
 
             while waiting:
                 await at_once(each_of(waiting), look)
                 waiting = [upload for upload in waiting if upload.key not in outcomes]
                 if waiting:
-                    await asyncio.sleep(max(POLL_S, len(waiting) / _LOOKS_PER_SECOND))
+                    await asyncio.sleep(max(POLL_S, len(waiting) / _CHECKS_PER_SECOND))
         return outcomes
 
     async def _ended(self, upload: Upload) -> RunRecord | ErrorRecord | None:
@@ -78,11 +78,11 @@ class OutcomeWaiter:
         there = await self.inbox.bucket.head(upload.key)
         return there is not None and there.etag == upload.etag
 
-    async def _tell(self, upload: Upload, record: RunRecord | ErrorRecord | None) -> dict[str, Any]:
+    async def _report(self, upload: Upload, record: RunRecord | ErrorRecord | None) -> dict[str, Any]:
         if record is None:
             self._say(f"{upload.key} was replaced or removed meanwhile")
             return {"state": "replaced", "failed": False}
-        told = {
+        outcome = {
             "state": str(record.state),
             "failed": isinstance(record, ErrorRecord) or bool(record.lines and record.lines.failed),
             "job_id": record.job_id,
@@ -98,10 +98,10 @@ class OutcomeWaiter:
             self._say(f"failed  {upload.key}: {record.reason}")
         else:
             self._say(f"done    {record.result_key}")
-        return told
+        return outcome
 
     async def _show(self, upload: Upload, record: RunRecord | ErrorRecord) -> None:
-        """All of one document at once: others end meanwhile."""
+        """Print everything of one document at once, as others may end meanwhile."""
         lines = [upload.key, *(f"  {name:12} {value}" for name, value in describe(record).items())]
         if isinstance(record, RunRecord):
             stored = await self.inbox.bucket.get(record.result_key)

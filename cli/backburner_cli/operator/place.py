@@ -1,4 +1,4 @@
-"""Where a deployment's objects and messages are, whatever it is: in the cloud, or in a folder of this machine."""
+"""A deployment's bucket and queues, whether in a cloud or in a local folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from backburner_cli.operator.folder_states import RunState
 
     class CountedQueue(Queue, Counted, Protocol):
-        """A queue that can be counted, as an operator needs it."""
+        """A queue whose messages can be counted."""
 
 
 FOLDER_QUEUES: Final = {
@@ -31,17 +31,17 @@ FOLDER_QUEUES: Final = {
     "BACKBURNER_BACKLOG_QUEUE_URL": "http://folder/backlog",
     "BACKBURNER_DEAD_QUEUE_URL": "http://folder/dead",
 }
-"""What a folder has of its own."""
+"""Settings that are the same for every folder."""
 _CHECKER: Final = "the checker's next tick"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Bucket, queues, and the reader of documents. `carrier` is who carries out what is asked for, in words."""
+    """Bucket, queues and extractor. `carrier` is what will carry out the operator's requests, in words."""
 
     settings: Settings
     identity: str
-    """What tells it from all others."""
+    """Unique to the deployment."""
     bucket: Bucket
     pending: CountedQueue
     backlog: CountedQueue
@@ -50,17 +50,17 @@ class Place:
     memory: MemoryBudget
     carrier: str = _CHECKER
     hint: str = ""
-    """What the operator has to do so that it is carried out at all; nothing in most cases."""
+    """What the operator has to do first, if anything, so that requests are carried out."""
 
     def say_hint(self, *, is_needed: bool) -> None:
-        """Tell the operator what is left to do, on standard error."""
+        """Print the hint on standard error, if there is one."""
         if is_needed and self.hint:
             from backburner_cli.terminal import err
 
             err.print(self.hint, markup=False)
 
     def ports(self, generator: Generator) -> Ports:
-        """The outside world, with a provider."""
+        """All ports of the core, with this provider."""
         from backburner.adapters.clock import SystemClock
         from backburner.wiring import Ports
 
@@ -78,7 +78,7 @@ class Place:
 
 @asynccontextmanager
 async def reached(environment: Mapping[str, str]) -> AsyncIterator[Place]:
-    """The place that an environment names, while the block runs. Raises `ConfigError`, `CommandError`."""
+    """The bucket and queues that an environment names, until the block ends. Raises `ConfigError`, `CommandError`."""
     settings = from_env(environment, needs_key=False)
     if named := environment.get(FOLDER_STATE):
         from backburner_cli.operator.folder_states import state_of
@@ -106,7 +106,7 @@ async def reached(environment: Mapping[str, str]) -> AsyncIterator[Place]:
 
 @asynccontextmanager
 async def _folder(settings: Settings, state: RunState) -> AsyncIterator[Place]:
-    """As one more process at work on the folder, but one that runs nothing: what it sends shows once it has left."""
+    """A folder's, as one more process that works on it but runs nothing; its messages are visible once it has left."""
     from backburner.adapters.extraction import ChildExtractor
     from backburner.adapters.folder.bucket import FolderBucket
     from backburner.adapters.folder.database import Database
@@ -145,5 +145,5 @@ async def _folder(settings: Settings, state: RunState) -> AsyncIterator[Place]:
 def _carried_out(state: RunState) -> dict[str, str]:
     if state.is_at_work:
         return {"carrier": "the backburner run at work in this folder"}
-    remedy = f"No backburner run is at work in {state.folder}: start it again, as before, to have this carried out."
+    remedy = f"No backburner run is at work in {state.folder}: start it again with the same options to carry this out."
     return {"carrier": "the next backburner run in this folder", "hint": remedy}

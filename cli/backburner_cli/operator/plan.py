@@ -1,4 +1,4 @@
-"""The command `plan`: documents, tokens, parts, cost and time, and what would be refused, before anything is spent."""
+"""The command `plan`: estimates tokens, parts, cost and time, and what would be refused, before anything is spent."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 20
 _LEARNT_FROM = 20
-"""Objects of the journal, the latest ones: each has up to a thousand runs."""
+"""How many of the latest journal objects are read; each has up to a thousand runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What shall be estimated. `recipe`: a name or a file's path; without it, each document's folder names it."""
+    """What to estimate. `recipe`: a name or a file's path; without it, each document's folder names its recipe."""
 
     named: tuple[str, ...]
     recipe: str | None
@@ -42,13 +42,13 @@ class Plan:
 
 
 def plan(environment: Mapping[str, str], wanted: Plan, *, as_json: bool) -> bool:
-    """Estimate, show, and say whether nothing would be refused."""
-    found, told = read(environment, lambda records: _estimated(records, wanted))
+    """Estimate, show, and return whether nothing would be refused."""
+    found, summary = read(environment, lambda records: _estimated(records, wanted))
     if as_json:
-        print_json(told | {"documents_listed": [_plain(each) for each in found]})
+        print_json(summary | {"documents_listed": [_plain(each) for each in found]})
     else:
-        _show(found, told)
-    return not told["refused"]
+        _show(found, summary)
+    return not summary["refused"]
 
 
 async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], dict[str, Any]]:
@@ -82,7 +82,7 @@ async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], di
 
 
 async def _documents(records: Records, wanted: Plan) -> dict[str, Path | None]:
-    """By their keys: local files with their paths, those that are in the inbox without."""
+    """The documents by key: local files with their paths, documents in the inbox with None."""
     there = [name for name in wanted.named if _is_in_bucket(name)]
     local = [name for name in wanted.named if name not in there]
     found: dict[str, Path | None] = {}
@@ -101,7 +101,7 @@ async def _documents(records: Records, wanted: Plan) -> dict[str, Path | None]:
 
 
 def _is_in_bucket(name: str) -> bool:
-    """Whether a name means keys: a folder of this machine may be called inbox as well."""
+    """Whether a name means keys in the bucket, and not a local folder that is called inbox."""
     return name.startswith(INBOX) and not Path(name).exists()
 
 
@@ -132,7 +132,7 @@ async def _body(records: Records, key: str, path: Path | None) -> bytes | None:
 
 
 async def _output_shares(records: Records) -> dict[str, float]:
-    """Output tokens for one of input, by model, from what ended last."""
+    """Output tokens per input token, by model, from the latest runs."""
     taken, given = Counter[str](), Counter[str]()
     keys = [key async for key, _ in records.bucket.listed(JOURNAL)]
 
@@ -186,21 +186,21 @@ def _plain(each: Estimate) -> dict[str, Any]:
     } | {"refused": each.refused and str(each.refused)}
 
 
-def _show(found: list[Estimate], told: dict[str, Any]) -> None:
+def _show(found: list[Estimate], summary: dict[str, Any]) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right")
-    refused = sum(told["refused"].values())
+    refused = sum(summary["refused"].values())
     for name, value in (
-        ("documents", f"{told['documents']:,}"),
+        ("documents", f"{summary['documents']:,}"),
         ("  would be refused", f"{refused:,}"),
-        ("  in parts", f"{told['in_parts']:,} ({told['parts']:,} parts)"),
-        ("generations", f"{told['generations']:,}"),
-        ("model", ", ".join(told["models"]) or "none"),
-        ("tokens in", _spread(told["input_tokens"])),
-        ("tokens out", _spread(told["output_tokens"])),
-        ("cost", _cost(told)),
-        ("time, at least", f"{_long(told['seconds_at_least'])} ({told['limited_by']})"),
+        ("  in parts", f"{summary['in_parts']:,} ({summary['parts']:,} parts)"),
+        ("generations", f"{summary['generations']:,}"),
+        ("model", ", ".join(summary["models"]) or "none"),
+        ("tokens in", _spread(summary["input_tokens"])),
+        ("tokens out", _spread(summary["output_tokens"])),
+        ("cost", _cost(summary)),
+        ("time, at least", f"{_long(summary['seconds_at_least'])} ({summary['limited_by']})"),
     ):
         table.add_row(name, value)
     out.print(table)
@@ -211,19 +211,19 @@ def _show(found: list[Estimate], told: dict[str, Any]) -> None:
         out.print(f"… and {len(listed) - MAX_LISTED} more: --json lists them all")
     for each in [each for each in found if each.notes][:MAX_LISTED]:
         out.print(f"not read: {each.name}: {'; '.join(each.notes)}", markup=False)
-    if Reason.UNKNOWN_RECIPE in told["refused"]:
-        out.print("A recipe is a file recipes/NAME.md in the bucket; --recipe takes the path of one as well.")
+    if Reason.UNKNOWN_RECIPE in summary["refused"]:
+        out.print("A recipe is a file recipes/NAME.md in the bucket; --recipe also accepts a local file.")
 
 
 def _spread(tokens: list[int]) -> str:
     return f"{tokens[0]:,} to {tokens[1]:,}"
 
 
-def _cost(told: dict[str, Any]) -> str:
-    if told["cost"] is None:
+def _cost(summary: dict[str, Any]) -> str:
+    if summary["cost"] is None:
         return "unknown: the recipe names no price"
-    rest = f", and {told['without_price']:,} without a price" if told["without_price"] else ""
-    return f"{told['cost'][0]:.4f} to {told['cost'][1]:.4f}{rest}"
+    rest = f", and {summary['without_price']:,} without a price" if summary["without_price"] else ""
+    return f"{summary['cost'][0]:.4f} to {summary['cost'][1]:.4f}{rest}"
 
 
 def _long(seconds: int) -> str:

@@ -1,4 +1,4 @@
-"""Deployments kept by name: `backburner use NAME` chooses one, and every command finds it from then on."""
+"""Profiles: deployments kept by name. `backburner use NAME` chooses the one that commands use from then on."""
 
 import json
 import os
@@ -23,14 +23,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A deployment as it was named: a stack, a folder of Terraform or of runs, or this machine's `backburner up`."""
+    """A named deployment: a stack, a Terraform folder, a folder of runs, or this machine's `backburner up`."""
 
     kind: Kind
     name: str = ""
     region: str | None = None
 
     def __str__(self) -> str:
-        """As a message names it."""
+        """The deployment's name in messages."""
         match self.kind:
             case Kind.STACK:
                 return f"stack {self.name}" + (f" in {self.region}" if self.region else "")
@@ -44,60 +44,61 @@ class Target:
 
 @dataclass(frozen=True)
 class Profiles:
-    """The file of profiles: `$XDG_CONFIG_HOME/backburner/profiles.json`. It never holds a credential."""
+    """The file of profiles, `$XDG_CONFIG_HOME/backburner/profiles.json`. It never contains credentials."""
 
     path: Path
 
     @staticmethod
     def of(environment: Mapping[str, str]) -> "Profiles":
-        """This user's."""
+        """This user's profiles."""
         home = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
         return Profiles(Path(home) / "backburner" / "profiles.json")
 
     def all(self) -> dict[str, Target]:
-        """Every profile by its name."""
+        """Every profile, by name."""
         return self._read()[1]
 
     def chosen(self) -> tuple[str, Target] | None:
-        """The profile that `backburner use` chose last; None if none is."""
+        """The chosen profile; None if there is none."""
         name, profiles = self._read()
         return (name, profiles[name]) if name in profiles else None
 
     def named(self, name: str) -> Target:
-        """One profile. Raises `CommandError` naming those that there are."""
+        """The profile with this name. Raises `CommandError`, which lists all names, if there is none."""
         profiles = self.all()
         if name not in profiles:
-            there = f"there are {', '.join(sorted(profiles))}" if profiles else "none is kept yet"
+            there = f"there are {', '.join(sorted(profiles))}" if profiles else "there are none yet"
             raise CommandError(f"no profile {name!r}: {there}; backburner use {name} --stack … makes it")
         return profiles[name]
 
     def keep(self, name: str, target: Target) -> None:
-        """Keep a profile, in the place of one of the same name, and choose it."""
+        """Keep a profile, replacing one of the same name, and choose it."""
         profiles = self.all()
         profiles[name] = target
         self._write(name, profiles)
 
     def choose(self, name: str) -> Target:
-        """Choose a profile that is kept. Raises `CommandError` if it is not."""
+        """Choose a profile. Raises `CommandError` if there is none of this name."""
         target = self.named(name)
         self._write(name, self.all())
         return target
 
     def choose_none(self) -> None:
-        """Choose no profile; all are kept."""
+        """Choose no profile. All profiles are kept."""
         self._write("", self.all())
 
     def _read(self) -> tuple[str, dict[str, Target]]:
         try:
-            told = json.loads(self.path.read_text(encoding="utf-8"))
-            found = {name: _target(entry) for name, entry in told["profiles"].items()}
-            return str(told.get("chosen") or ""), found
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            found = {name: _target(entry) for name, entry in content["profiles"].items()}
+            return str(content.get("chosen") or ""), found
         except (FileNotFoundError, NotADirectoryError):
             return "", {}
         except OSError as error:
-            raise CommandError(f"{self.path} cannot be read ({error.strerror}): make it yours, or remove it") from error
+            why = f"{self.path} cannot be read ({error.strerror}): check its permissions, or remove it"
+            raise CommandError(why) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CommandError(f"{self.path} cannot be read ({error}): mend it or remove it") from error
+            raise CommandError(f"{self.path} cannot be read ({error}): fix it or remove it") from error
 
     def _write(self, chosen: str, profiles: Mapping[str, Target]) -> None:
         entries = {
@@ -108,12 +109,12 @@ class Profiles:
             write_private(self.path, {"chosen": chosen, "profiles": entries})
         except OSError as error:
             raise CommandError(
-                f"{self.path} cannot be written ({error.strerror}): make it yours, or set XDG_CONFIG_HOME"
+                f"{self.path} cannot be written ({error.strerror}): check its permissions, or set XDG_CONFIG_HOME"
             ) from error
 
 
 def write_private(path: Path, value: Any) -> None:
-    """Write JSON in one step, readable by this user alone."""
+    """Write JSON in one step, readable only by this user."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

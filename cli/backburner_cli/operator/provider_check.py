@@ -1,4 +1,4 @@
-"""The doctor's checks of the provider: reached, key accepted, model known; one tiny generation if asked for."""
+"""The doctor's checks of the provider: address, key, model, and if asked for, one tiny generation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backburner.provider.profiles import request_body, resolve_model
 if TYPE_CHECKING:
     from backburner.settings import Settings
 
-Told = tuple[str, str, str, str]
+Checked = tuple[str, str, str, str]
 """Check, level, message, remedy."""
 _LIMIT_S = 30.0
 _KEY_REFUSED = 401
@@ -25,8 +25,8 @@ _TRIED = "Answer with the one word: yes."
 _CAP_TOKENS = 64
 
 
-async def provider_findings(settings: Settings, *, generates: bool) -> list[Told]:
-    """What is found about the provider; the key is read from where the functions read it."""
+async def provider_findings(settings: Settings, *, generates: bool) -> list[Checked]:
+    """Check the provider, with the key from where the functions read it."""
     model = resolve_model(settings.profile, settings.model, settings.project)
     key, why = await _key(settings)
     api = ResponsesApi(
@@ -62,38 +62,38 @@ async def _key(settings: Settings) -> tuple[str | None, str]:
         return None, str(error)
 
 
-def _reached(base_url: str, answer: Generation | FailedCall) -> Told:
-    """Whatever it says to a key that is none, it is there; what is no API says so."""
+def _reached(base_url: str, answer: Generation | FailedCall) -> Checked:
+    """Whether the provider answers, judged by its answer to a call with an invalid key."""
     if isinstance(answer, FailedCall) and answer.status not in (_KEY_REFUSED, _MODEL_REFUSED):
-        told = _accepted(base_url, answer)
-        if told[1] == "problem":
-            return told
+        checked = _accepted(base_url, answer)
+        if checked[1] == "problem":
+            return checked
     return ("provider", "ok", f"{base_url} answers", "")
 
 
-def _accepted(base_url: str, answer: Generation | FailedCall) -> Told:
-    """A generation that nobody knows is asked for: whoever answers that it is not there has accepted the key."""
+def _accepted(base_url: str, answer: Generation | FailedCall) -> Checked:
+    """Whether the provider accepts the key, judged by its answer about an unknown generation."""
     if isinstance(answer, Generation):
         return ("provider", "ok", f"{base_url} accepts the key", "")
     if answer.status is None:
         return _not_reached(base_url, answer.message)
     if answer.status == _KEY_REFUSED:
-        remedy = "put a key that is valid into the secret; the checker reads it anew by itself"
+        remedy = "put a valid key into the secret; the checker reads it again by itself"
         return ("provider's key", "problem", f"refused: {answer.message}", remedy)
     if answer.status == _MODEL_REFUSED:
-        remedy = "give the key's account the right to use the API (for Yandex: the role ai.languageModels.user)"
-        return ("provider's key", "problem", f"has no rights: {answer.message}", remedy)
+        remedy = "allow the key's account to use the API (on Yandex, give it the role ai.languageModels.user)"
+        return ("provider's key", "problem", f"has no permission: {answer.message}", remedy)
     if not answer.is_api_error:
-        remedy = "check OPENAI_BASE_URL: it mostly ends in /v1"
+        remedy = "check OPENAI_BASE_URL: it usually ends in /v1"
         return ("provider", "problem", f"no Responses API at {base_url} ({answer.status})", remedy)
     return ("provider", "ok", f"{base_url} accepts the key", "")
 
 
-def _not_reached(base_url: str, why: str) -> Told:
+def _not_reached(base_url: str, why: str) -> Checked:
     return ("provider", "problem", f"{base_url} does not answer: {why}", "check OPENAI_BASE_URL and the network")
 
 
-async def _model(settings: Settings, key: str, model: str) -> Told:
+async def _model(settings: Settings, key: str, model: str) -> Checked:
     from openai import AsyncOpenAI, OpenAIError  # slow to import
 
     client = AsyncOpenAI(
@@ -116,16 +116,16 @@ async def _model(settings: Settings, key: str, model: str) -> Told:
     return ("model", "warning", f"{model} is not among the {len(names)} that the provider lists", remedy)
 
 
-async def _generated(api: ResponsesApi, settings: Settings, model: str) -> Told:
+async def _generated(api: ResponsesApi, settings: Settings, model: str) -> Checked:
     recipe = parse(_TRIED)
     body = request_body(
         settings.profile, recipe, model=model, job=secrets.token_hex(16), text="yes?", max_output_tokens=_CAP_TOKENS
     )
     answer = await api.create(body, _LIMIT_S)
     if isinstance(answer, FailedCall):
-        remedy = "read the provider's words; docs/providers.md names models that can run in background"
+        remedy = "read the provider's message; docs/providers.md names models that can run in the background"
         return ("generation", "problem", f"refused ({answer.status}): {answer.message}", remedy)
     await api.cancel(answer.id)
     if settings.profile.deletes:
         await api.delete(answer.id)
-    return ("generation", "ok", f"{model} takes background generations ({answer.status}); it was cancelled", "")
+    return ("generation", "ok", f"{model} runs background generations ({answer.status}); it was cancelled", "")

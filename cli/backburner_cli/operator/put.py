@@ -1,4 +1,4 @@
-"""Uploading documents, many at once: what is done or under way with the same bytes is skipped, so it can be resumed."""
+"""Uploads documents, many at once; can be resumed, as it skips those that are done or under way with the same bytes."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_LISTED = 20
-"""Uploads that are named one by one; of more, their number is told."""
+"""Up to this many uploads are named one by one; for more, only counts are shown."""
 _AT_ONCE = 16
 _TRIES = 4
 
 
 class Done(StrEnum):
-    """What became of one document."""
+    """The outcome of one document's upload."""
 
     UPLOADED = "uploaded"
     SKIPPED_DONE = "skipped: done"
@@ -48,19 +48,19 @@ class Done(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What shall be uploaded, and how."""
+    """What to upload, and how."""
 
     named: tuple[str, ...]
     recipe: str
     sample: int | None = None
     again: bool = False
-    """Upload also what is done or under way."""
+    """Also upload documents that are done or under way."""
     dry_run: bool = False
     wait: bool = False
 
 
 def upload(environment: Mapping[str, str], wish: Wish, *, as_json: bool) -> None:
-    """Upload documents; with `wait`, show what becomes of them. Raises `PutError` if something failed."""
+    """Upload documents; with `wait`, show their outcomes. Raises `PutError` if anything failed."""
     files, folders = documents_in(wish.named)
     documents = sample(keys_of(files, wish.recipe, Path.cwd(), folders), wish.sample)
 
@@ -82,28 +82,28 @@ async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_js
 
         await at_once(each_of(documents), each, most=_AT_ONCE)
     if not as_json:
-        _tell(inbox.name, uploader)
+        _show(inbox.name, uploader)
     outcomes: dict[str, dict[str, Any]] = {}
     if wish.wait and not wish.dry_run:
         waiter = OutcomeWaiter(inbox=inbox, shows_texts=len(documents) <= MAX_LISTED and not as_json, is_quiet=as_json)
         outcomes = await waiter.wait(list(uploader.uploads.values()))
     if as_json:
-        told = [
+        uploads = [
             {"key": key, "upload": str(done)} | outcomes.get(key, {}) for key, done in sorted(uploader.done.items())
         ]
         ended = {"ended": summed(outcomes)} if outcomes else {}
-        print_json({"bucket": inbox.name, "documents": told, "errors": uploader.errors} | ended)
+        print_json({"bucket": inbox.name, "documents": uploads, "errors": uploader.errors} | ended)
     elif outcomes:
-        _tell_sums(summed(outcomes))
+        _show_sums(summed(outcomes))
     failed = sum(1 for outcome in outcomes.values() if outcome["failed"])
     if uploader.errors:
-        raise PutError(f"{len(uploader.errors)} were not uploaded: give the same command again, the others are skipped")
+        raise PutError(f"{len(uploader.errors)} were not uploaded: run the same command again, it skips the others")
     if failed:
-        raise PutError(f"{failed} failed, in part or whole: backburner failed says why, and what to do")
+        raise PutError(f"{failed} failed, in part or as a whole: backburner failed says why, and what to do")
 
 
-def _tell_sums(ended: Mapping[str, Any]) -> None:
-    """The last line: that all have ended, how, and what it cost."""
+def _show_sums(ended: Mapping[str, Any]) -> None:
+    """Print the last line: how all documents ended, and what they cost."""
     replaced = f", {ended['replaced']} replaced meanwhile" if ended["replaced"] else ""
     cost = "" if ended["cost"] is None else f", cost {ended['cost']:g}"
     counts = f"all {ended['documents']} ended: {ended['done']} done, {ended['failed']} failed{replaced}"
@@ -112,7 +112,7 @@ def _tell_sums(ended: Mapping[str, Any]) -> None:
 
 @dataclass
 class Uploader:
-    """Puts documents into the inbox, each on condition that what stands there is what was seen."""
+    """Puts documents into the inbox, each on condition that nobody else has replaced it meanwhile."""
 
     inbox: Inbox
     wish: Wish
@@ -122,7 +122,7 @@ class Uploader:
     _recipes: dict[str, asyncio.Task[bytes | None]] = field(default_factory=dict)
 
     async def put(self, key: str, path: Path) -> None:
-        """One document; what goes wrong with it is kept, and the others go on."""
+        """Upload one document, or keep the error, so that the others go on."""
         try:
             self.done[key] = await self._put(key, path)
         except (OSError, UnreadableError) as error:
@@ -156,10 +156,10 @@ class Uploader:
                     key, path, match=there.etag if there else ABSENT, content_type="application/octet-stream"
                 )
             except ConflictError:
-                continue  # somebody else has put something there: look again
+                continue  # somebody else has just put it: start over
             self.uploads[key] = await self._as_uploaded(upload, records)
             return Done.UPLOADED
-        raise RetryLaterError(f"{key} is being replaced by others again and again")
+        raise RetryLaterError(f"others keep replacing {key}")
 
     async def _as_uploaded(self, upload: Upload, records: list[RunRecord | ErrorRecord]) -> Upload:
         there = await self.inbox.bucket.head(upload.key)
@@ -180,9 +180,9 @@ class Uploader:
         age_s: float,
         recipe: bytes | None,
     ) -> Done | None:
-        """Why the same bytes need not be uploaded again; None where a new upload would start something."""
-        told = [record for record in records if upload.is_outcome(record)]
-        latest = max(told, key=lambda record: record.run, default=None)
+        """Why the same bytes need not be uploaded again; None if uploading them would start a run."""
+        outcomes = [record for record in records if upload.is_outcome(record)]
+        latest = max(outcomes, key=lambda record: record.run, default=None)
         if isinstance(latest, RunRecord) and latest.recipe.sha256 == upload.recipe_sha256:
             if upload.model in (None, latest.provider.model):
                 return Done.SKIPPED_DONE
@@ -206,7 +206,7 @@ class Uploader:
         return await self._recipes[name]
 
 
-def _tell(bucket: str, uploader: Uploader) -> None:
+def _show(bucket: str, uploader: Uploader) -> None:
     done = uploader.done
     if len(done) <= MAX_LISTED:
         for key, what in sorted(done.items()):
@@ -220,12 +220,12 @@ def _tell(bucket: str, uploader: Uploader) -> None:
 
 
 def _progress() -> Progress:
-    """A bar on standard error; nothing where that is no terminal."""
+    """A progress bar on standard error, if that is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def _md5(path: Path) -> str:
-    """The ETag that a document will have: the store keeps none with a key of its own, so it is this digest."""
+    """The ETag that a document will have; it is the MD5, since the store does not encrypt with keys of its own."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from backburner.ports import Queue, Received, Stored
 
 HOLD_S = 120
-"""How long a dead letter stays hidden from others if this command dies with it in hand."""
+"""How long a received dead letter stays hidden if this command dies."""
 MAX_LETTERS = 10_000
-_SAID = {
+_MESSAGES = {
     Outcome.REPLAYED: "replayed: {carrier} starts its next run",
     Outcome.NEW_VERSION: "replayed as a new job, because the document, recipe or model has changed",
     Outcome.RUNNING: "left alone, its job is under way",
@@ -53,7 +53,7 @@ _SENT = (Outcome.REPLAYED, Outcome.NEW_VERSION)
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What shall be replayed."""
+    """What to replay."""
 
     keys: tuple[str, ...]
     failed: bool
@@ -63,12 +63,12 @@ class Wanted:
     rerun: bool
     dry_run: bool
     is_agreed: bool
-    """Nobody has to be asked whether many shall be run again."""
+    """Whether to run many documents again without asking."""
 
 
 @asynccontextmanager
 async def letters_in(queue: Queue) -> AsyncIterator[dict[Received, DeadLetter]]:
-    """All dead letters, in hand; those that are still in the mapping at the end are given back."""
+    """Receive all dead letters; those still in the mapping at the end become visible again."""
     held: dict[Received, DeadLetter] = {}
     try:
         while len(held) < MAX_LETTERS and (batch := await queue.receive(MAX_IN_BATCH, 1)):
@@ -80,7 +80,7 @@ async def letters_in(queue: Queue) -> AsyncIterator[dict[Received, DeadLetter]]:
 
 
 def show_letters(environment: Mapping[str, str], *, as_json: bool) -> None:
-    """List the dead letters, oldest first, and give them back."""
+    """List the dead letters, oldest first, and leave them in the queue."""
     letters = run(environment, _letters)
     if as_json:
         print_json(msgspec.to_builtins(letters))
@@ -103,20 +103,20 @@ async def _letters(session: OperatorSession) -> list[DeadLetter]:
 
 
 def replay(environment: Mapping[str, str], wanted: Wanted, *, as_json: bool) -> bool:
-    """Replay, say what was done for each, and whether every document that was named is there."""
+    """Replay, print the outcome of each document, and return whether all named documents exist."""
     require_inbox(wanted.keys)
     wanted.chosen.check()
-    said = Console(file=io.StringIO()) if as_json else out
-    done = run(environment, lambda session: _replayed(session, said, wanted))
+    console = Console(file=io.StringIO()) if as_json else out
+    done = run(environment, lambda session: _replayed(session, console, wanted))
     if as_json:
         outcomes = {key: str(outcome) for key, outcome in done.outcomes.items()}
-        told = {"dry_run": wanted.dry_run, "documents": outcomes, "dead_letters": done.letters}
-        print_json(told | {"carried_out_by": done.carrier})
+        report = {"dry_run": wanted.dry_run, "documents": outcomes, "dead_letters": done.letters}
+        print_json(report | {"carried_out_by": done.carrier})
     return done.are_there
 
 
-async def _replayed(session: OperatorSession, said: Console, wanted: Wanted) -> _Replay:
-    done = _Replay(session, said, wanted)
+async def _replayed(session: OperatorSession, console: Console, wanted: Wanted) -> _Replay:
+    done = _Replay(session, console, wanted)
     await done.all()
     return done
 
@@ -134,18 +134,17 @@ class _Replay:
         self.are_there = True
 
     async def all(self) -> None:
-        """Everything that is wanted; asks first where it is many."""
+        """Replay everything that is wanted; asks before running selected documents again."""
         async for _ in self._session.place.bucket.listed(INBOX):
-            break  # looking for one document cannot tell a bucket that is not there: this can
+            break  # fails if there is no such bucket, which a look-up of one document does not show
         failed = await self._failed_documents() if self._wanted.failed else []
         again = await self._documents() if self._wanted.rerun and not self._wanted.keys else []
         letters = await self._session.place.dead.count() if self._wanted.dead else 0
         if (failed or again or letters) and not self._wanted.dry_run:
-            said = [f"{len(failed)} failed documents"] * bool(failed) + [f"{len(again)} documents, done or not"] * bool(
-                again
-            )
-            said += [f"the documents of about {letters} dead letters"] * bool(letters)
-            confirm(f"Run {' and '.join(said)} again? The provider bills each run.", is_agreed=self._wanted.is_agreed)
+            what = [f"{len(failed)} failed documents"] * bool(failed)
+            what += [f"{len(again)} documents, done or not"] * bool(again)
+            what += [f"the documents of about {letters} dead letters"] * bool(letters)
+            confirm(f"Run {' and '.join(what)} again? The provider bills each run.", is_agreed=self._wanted.is_agreed)
         named = [*dict.fromkeys(self._wanted.keys), *again]
         await at_once(each_of(named), lambda key: self._one(key, rerun=self._wanted.rerun))
         self.are_there = Outcome.SOURCE_MISSING not in self.outcomes.values()
@@ -159,12 +158,12 @@ class _Replay:
         self._session.place.say_hint(is_needed=is_sent and not self._wanted.dry_run)
 
     async def _documents(self) -> list[str]:
-        """Those of the inbox that are chosen."""
+        """The chosen documents in the inbox."""
         chosen = self._wanted.chosen
         return [key async for key, _ in self._session.place.bucket.listed(chosen.listed) if chosen.has(key)]
 
     async def _failed_documents(self) -> list[str]:
-        """Those that have an error record, chosen by its reason too."""
+        """The chosen documents with an error record, by its reason too."""
         found: list[str] = []
 
         async def look(item: tuple[str, Stored]) -> None:
@@ -176,7 +175,7 @@ class _Replay:
         return sorted(found)
 
     async def _one(self, key: str, *, rerun: bool = False) -> None:
-        """Each document once, whoever asks; returns when its message is sent."""
+        """Replay each document only once, however often it comes up; returns once its message is sent."""
         if key not in self._asked:
             self._asked[key] = asyncio.create_task(self._replay(key, rerun=rerun))
         await self._asked[key]
@@ -188,11 +187,11 @@ class _Replay:
             outcome = await self._replayer.replay(key, rerun=rerun)
         self.outcomes[key] = outcome
         would = "would be " if self._wanted.dry_run and outcome in _SENT else ""
-        said = _SAID[outcome].format(carrier=self._session.place.carrier)
-        self._out.print(f"{key}: {would}{said}", markup=False)
+        message = _MESSAGES[outcome].format(carrier=self._session.place.carrier)
+        self._out.print(f"{key}: {would}{message}", markup=False)
 
     async def _failed(self, name: str) -> str | None:
-        """The document of an error record, if it failed for one of the reasons."""
+        """The document of an error record, if its reason is one of those wanted."""
         try:
             stored = await self._session.place.bucket.get(name) if name.endswith(ERROR_RECORD) else None
             record = decode(stored.body, ErrorRecord) if stored else None
@@ -217,12 +216,12 @@ class _Replay:
             await at_once(each_of(list(held)), see_to)
 
     async def _letter(self, received: Received, letter: DeadLetter) -> str:
-        """See to what a letter is about; "kept …" if it must stay where it is."""
+        """Handle a dead letter, and say what was done: "kept …" if it must stay in the queue."""
         would = "would be " if self._wanted.dry_run else ""
         if letter.kind is Kind.TICK:
             return f"{would}removed: {letter.why}"
         if letter.kind is Kind.REDRIVEN:
-            if not self._wanted.dry_run:  # as it was: only its own ticket drives a run that is still open
+            if not self._wanted.dry_run:  # unchanged: only its own ticket drives a run that is still open
                 await self._session.place.pending.send(received.body, 0)
             return f"{would}sent again: {', '.join(letter.keys)}"
         if not letter.keys:

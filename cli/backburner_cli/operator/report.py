@@ -1,4 +1,4 @@
-"""The command `report`: what became of a run, what it cost and what failed, to hand to somebody else."""
+"""The command `report`: writes what a run's documents came to, cost, and failed for, to hand to somebody else."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 TITLE: Final = "Backburner report"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins so for something to compute."""
+"""A spreadsheet computes cells that begin with one of these."""
 MAX_MESSAGES: Final = 50
-"""Failures of one reason whose messages are read; the CSV lists every document."""
+"""How many failures of each reason are listed with their messages; the CSV has every document."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Of which documents, and where to; `to` None prints JSON."""
+    """The documents to report on, and the file to write; `to` None prints JSON."""
 
     chosen: Filter
     to: Path | None
 
 
 def report(environment: Mapping[str, str], described: str, wanted: Wanted) -> None:
-    """Make it. Raises `CommandError` for a file that is none of the three kinds, or cannot be written."""
+    """Make a report. Raises `CommandError` for a file of another kind, or one that cannot be written."""
     wanted.chosen.chosen.check()
     write = None if wanted.to is None else _KINDS.get(wanted.to.suffix.lower())
     if wanted.to is not None and write is None:
@@ -99,13 +99,13 @@ async def _made(
 
 
 def _scope(chosen: Filter) -> dict[str, str]:
-    told = {"recipe": chosen.chosen.recipe, "keys from": chosen.chosen.prefix}
+    scope = {"recipe": chosen.chosen.recipe, "keys from": chosen.chosen.prefix}
     since = {"since": f"{chosen.since:%Y-%m-%d %H:%M} UTC"} if chosen.since else {}
-    return {name: value for name, value in told.items() if value is not None} | since
+    return {name: value for name, value in scope.items() if value is not None} | since
 
 
 async def _read_messages(records: Records, made: Report) -> None:
-    """The words of each failure that is listed, from its record."""
+    """Read the message of each listed failure from its record."""
 
     async def look(document: dict[str, Any]) -> None:
         record = await ended_record(records.bucket, document["key"])
@@ -131,7 +131,7 @@ def _csv(_: Report, listed: list[Job]) -> str:
 
 
 def csv_of(listed: Iterable[Job]) -> str:
-    """A line for every document, its latest run."""
+    """A line for every document's latest run."""
     columns = (
         "key", "state", "reason", "waiting_for", "recipe", "model", "job_id", "run", "input_tokens", "output_tokens",
         "cost", "uploaded_at", "finished_at", "result_key",
@@ -140,8 +140,8 @@ def csv_of(listed: Iterable[Job]) -> str:
     lines = csv.writer(written)
     lines.writerow(columns)
     for job in listed:
-        told = job.plain()
-        lines.writerow([_cell(told[name]) for name in columns])
+        values = job.plain()
+        lines.writerow([_cell(values[name]) for name in columns])
     return written.getvalue()
 
 

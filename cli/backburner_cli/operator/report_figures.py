@@ -27,7 +27,7 @@ MAX_AGAIN: Final = 200
 
 
 class Use(msgspec.Struct, kw_only=True):
-    """What runs of one recipe with one model used; `cost` None where no recipe names a price."""
+    """What the runs of one recipe with one model used; `cost` is None if the recipe names no price."""
 
     recipe: str
     model: str
@@ -40,12 +40,12 @@ class Use(msgspec.Struct, kw_only=True):
 
     @property
     def tokens(self) -> int:
-        """In and out."""
+        """Input and output tokens."""
         return self.input_tokens + self.output_tokens
 
 
 class Latency(msgspec.Struct, kw_only=True):
-    """From upload to result, of first runs that are done: a replay began when somebody asked for it."""
+    """Times from upload to result, of first runs that are done; replays start later, when somebody asks for them."""
 
     runs: int
     p50_s: float
@@ -56,7 +56,7 @@ class Latency(msgspec.Struct, kw_only=True):
 
 
 class Failure(msgspec.Struct, kw_only=True):
-    """One reason."""
+    """The failed documents of one reason."""
 
     reason: str
     count: int
@@ -74,7 +74,7 @@ class Again(msgspec.Struct, kw_only=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """Everything; `documents` were counted on their own, so `balances` says something."""
+    """The whole report. `documents` are counted separately from the states, so `balances` proves something."""
 
     described: str
     made_at: datetime
@@ -83,7 +83,7 @@ class Report(msgspec.Struct, kw_only=True):
     states: dict[str, int]
     balances: bool
     removed: int
-    """Documents with runs that are not in the inbox any more."""
+    """Documents with runs that are no longer in the inbox."""
     uses: list[Use]
     total: Use
     without_price: int
@@ -103,7 +103,7 @@ def figures(
     removed: int,
     ended: Sequence[Job],
 ) -> Report:
-    """Put it together. `states` counts the inbox, `latest` are its jobs, `ended` all runs that are over."""
+    """Make the figures. `states` counts the inbox, `latest` has its jobs, `ended` all finished runs."""
     counted = {name: states.get(name, 0) for name in STATES}
     by_jobs = Counter(job.shown_state for job in latest)
     return Report(
@@ -126,7 +126,7 @@ def figures(
 
 
 def uses_of(jobs: Iterable[Job]) -> list[Use]:
-    """What the runs of each recipe with each model used, in the order of these."""
+    """What the runs of each recipe with each model used, ordered by recipe and model."""
     groups: dict[tuple[str, str], list[Job]] = defaultdict(list)
     for job in jobs:
         groups[job.recipe, job.model].append(job)

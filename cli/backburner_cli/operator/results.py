@@ -1,4 +1,4 @@
-"""The command `results`: finished texts into a folder, with the bucket's tree; what is there already is left alone."""
+"""The command `results`: fetches results into a folder, with the bucket's tree; skips those that are there already."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 FOLLOW_S = 10.0
 _UNSAFE = '<>:"\\|?*%'
-"""What a file name on some systems cannot have, and the sign that escapes it."""
+"""Characters that a file name cannot contain on some systems, and `%`, which escapes them."""
 _CONTROL = 0x20
 _AT_ONCE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fetch:
-    """What to fetch: results below `prefix`, with their records, with what has failed."""
+    """What to fetch: results below `prefix`; with `records`, run records too; with `failed`, error records too."""
 
     to: Path
     prefix: str
@@ -65,7 +65,7 @@ def results(environment: Mapping[str, str], fetch: Fetch, *, as_json: bool) -> N
 async def _all(records: Records, fetch: Fetch) -> _Fetched:
     fetched = _Fetched()
     while True:
-        is_over = not fetch.follow or await _nothing_is_open(records)  # asked first: what ends meanwhile is fetched
+        is_over = not fetch.follow or await _nothing_is_open(records)  # first, so that later ends are fetched
         fetched.unchanged = 0
         await _once(records, fetch, fetched)
         if is_over:
@@ -102,9 +102,9 @@ async def _once(records: Records, fetch: Fetch, fetched: _Fetched) -> None:
 
 
 def local_path(folder: Path, key: str) -> Path:
-    """Where a result goes: below the folder whatever its key says, under the names that the key has.
+    """The file for a key, always below the folder, with the names that the key has.
 
-    What no file can be called, or would lead elsewhere, is written with %: `..` becomes `%2E%2E`.
+    Names that no file can have, or that would lead elsewhere, are escaped with %: `..` becomes `%2E%2E`.
     """
     top, _, rest = key.partition("/")
     names = [top] if top != RESULTS.rstrip("/") else []
@@ -128,7 +128,7 @@ def _is_there(path: Path, stored: Stored) -> bool:
 
 
 def _write(path: Path, body: bytes) -> None:
-    """In one step: who looks meanwhile sees the old text or the new one."""
+    """Write a file in one step, so that a reader sees either the old text or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".backburner-")
     with os.fdopen(descriptor, "wb") as file:

@@ -1,6 +1,6 @@
-"""How a running `backburner up` is found: a file for each, gone when it ends, ignored when its process is.
+"""Finds running `backburner up`: each has a file while it runs, which is ignored if the process has died.
 
-A number of a process is used again by others, so the file names when the process began as well, where the system tells.
+Process ids are reused, so the file also has the process's start time, if the system tells it.
 """
 
 import contextlib
@@ -14,12 +14,12 @@ from pathlib import Path
 from backburner_cli.operator.profiles import write_private
 
 _BEGAN_FIELD = 19
-"""Of /proc/<pid>/stat, counted behind the name, which may hold anything."""
+"""The start time in /proc/<pid>/stat, counted after the name, which may contain anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalDeployment:
-    """A running `backburner up`, with the environment that reaches it."""
+    """A running `backburner up`, and the environment that reaches it."""
 
     pid: int
     cloud: str
@@ -28,7 +28,7 @@ class LocalDeployment:
 
 
 def folder_of(environment: Mapping[str, str]) -> Path:
-    """Where the files are: `$XDG_RUNTIME_DIR/backburner`, which ends with the session, else a private folder."""
+    """The folder of the files: `$XDG_RUNTIME_DIR/backburner`, which ends with the session, else a private folder."""
     runtime = environment.get("XDG_RUNTIME_DIR")
     if runtime and Path(runtime).is_dir() and os.access(runtime, os.W_OK):
         return Path(runtime) / "backburner"
@@ -38,9 +38,9 @@ def folder_of(environment: Mapping[str, str]) -> Path:
 
 @contextlib.contextmanager
 def announced(environment: Mapping[str, str], cloud: str, reached_by: Mapping[str, str]) -> Iterator[None]:
-    """Let commands find this process's cloud while the block runs. Where no file can be written, nothing is said."""
+    """Let commands find this process's cloud while the block runs. Ignores that the file cannot be written."""
     path = folder_of(environment) / f"up-{os.getpid()}.json"
-    told = {
+    entry = {
         "pid": os.getpid(),
         "began": _began(os.getpid()),
         "cloud": cloud,
@@ -48,7 +48,7 @@ def announced(environment: Mapping[str, str], cloud: str, reached_by: Mapping[st
         "environment": dict(reached_by),
     }
     with contextlib.suppress(OSError):
-        write_private(path, told)
+        write_private(path, entry)
     try:
         yield
     finally:
@@ -57,21 +57,21 @@ def announced(environment: Mapping[str, str], cloud: str, reached_by: Mapping[st
 
 
 def running_here(environment: Mapping[str, str]) -> list[LocalDeployment]:
-    """Every `backburner up` of this user that runs, the latest first. Files of those that died are removed."""
+    """Every running `backburner up` of this user, the latest first. Removes the files of dead ones."""
     found = []
     for path in folder_of(environment).glob("up-*.json"):
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            pid, began = int(told["pid"]), told["began"]
+            entry = json.loads(path.read_text(encoding="utf-8"))
+            pid, began = int(entry["pid"]), entry["began"]
             if not _is_alive(pid, began):
                 path.unlink(missing_ok=True)
                 continue
-            variables = {str(name): str(value) for name, value in told["environment"].items()}
+            variables = {str(name): str(value) for name, value in entry["environment"].items()}
             found.append(
-                LocalDeployment(pid=pid, cloud=str(told["cloud"]), since=float(told["since"]), environment=variables)
+                LocalDeployment(pid=pid, cloud=str(entry["cloud"]), since=float(entry["since"]), environment=variables)
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue  # half a file, or somebody else's: no deployment of ours
+            continue  # incomplete, or not one of ours
     return sorted(found, key=lambda one: -one.since)
 
 
@@ -81,12 +81,12 @@ def _is_alive(pid: int, began: str | None) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return False  # another user's: ours has ended
+        return False  # another user's process has the id now, so ours has ended
     return began is None or _began(pid) in (None, began)
 
 
 def _began(pid: int) -> str | None:
-    """When a process began, in the system's own count; None where it does not tell."""
+    """A process's start time, in the system's own unit; None if the system does not tell it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[_BEGAN_FIELD]
     except (OSError, IndexError):

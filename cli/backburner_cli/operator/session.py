@@ -1,6 +1,6 @@
-"""The operator's own connections: the functions' environment, without the provider and its key.
+"""The operator's connection to a deployment: the functions' environment, without the provider and its key.
 
-Commands that only read get a `Records`; those that change something get an `OperatorSession`, which has the core.
+Commands that only read get `Records`; those that change something get an `OperatorSession`, which has the core.
 """
 
 from __future__ import annotations
@@ -40,51 +40,51 @@ if TYPE_CHECKING:
     from backburner.wiring import Core
 
 T = TypeVar("T")
-_PRINTED = "backburner up prints them all; for a stack they are its outputs and parameters"
+_WHERE = "backburner up prints it; for a stack, it is in the outputs and parameters"
 
 
 @dataclass(frozen=True)
 class NoProvider:
-    """Stands where the provider does: nothing is started, looked at or stopped from an operator's machine."""
+    """A `Generator` that refuses every call: an operator's machine does not call the provider."""
 
     async def create(self, request: dict[str, Any], limit_s: float) -> Answer:  # noqa: ARG002 - the port's shape
-        """Refused before anything is sent: the job waits for the checker."""
+        """Refuse before anything is sent, so that the job waits for the checker."""
         return _REFUSED
 
     async def retrieve(self, response_id: str) -> Answer:  # noqa: ARG002
-        """Refused."""
+        """Refuse."""
         return _REFUSED
 
     async def cancel(self, response_id: str) -> Answer:  # noqa: ARG002
-        """Refused."""
+        """Refuse."""
         return _REFUSED
 
     async def delete(self, response_id: str) -> Answer:  # noqa: ARG002
-        """Refused."""
+        """Refuse."""
         return _REFUSED
 
 
-_REFUSED = FailedCall(status=503, sent=False, message="an operator's command asks the provider nothing")
+_REFUSED = FailedCall(status=503, sent=False, message="an operator's command does not call the provider")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """What stands in the bucket, for commands that only read: nothing here starts, stops or sends anything."""
+    """Access to the bucket for commands that only read: nothing here starts, stops or sends anything."""
 
     settings: Settings
     identity: str
-    """What tells the deployment from all others."""
+    """Unique to the deployment."""
     bucket: Bucket
     current_jobs: CurrentJobs
     extractor: Extractor
     memory: MemoryBudget
 
     def index(self, environment: Mapping[str, str]) -> JobIndex:
-        """Every run's line; what was read before is kept on this disk."""
+        """The index of all runs, kept on this disk."""
         return JobIndex(bucket=self.bucket, kept=KeptEntries.of(environment, self.identity))
 
     async def counters(self) -> Counters:
-        """The governor's counters as they stand in the bucket; empty ones where it has none that can be read."""
+        """The governor's counters; empty ones if the bucket has none, or they cannot be decoded."""
         stored = await self.bucket.get(GOVERNOR)
         try:
             return msgspec.json.decode(stored.body, type=Counters) if stored else Counters()
@@ -94,7 +94,7 @@ class Records:
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorSession:
-    """Bucket, queues and the core over them. What it opens waits in the backlog until the checker starts it."""
+    """Bucket, queues, and the core over them. Runs that it opens wait in the backlog until the checker starts them."""
 
     settings: Settings
     place: Place
@@ -128,7 +128,7 @@ class OperatorSession:
         return OverviewReader(bucket=self.place.bucket, sweeper=self.core.tick.sweeper)
 
     def auditor(self, progress: Progress) -> Auditor:
-        """Compares the bucket's lists, and tells how far they are read."""
+        """Audits the bucket, and reports the progress."""
         from backburner.maintenance.audit import Auditor
 
         return Auditor(
@@ -144,17 +144,17 @@ class OperatorSession:
 
 
 def run(environment: Mapping[str, str], work: Callable[[OperatorSession], Awaitable[T]]) -> T:
-    """Do something with bucket and queues. Raises `CommandError` with the remedy where they cannot be reached."""
+    """Do the work with bucket and queues. Raises `CommandError` with the remedy if they cannot be reached."""
     return _plainly(environment, lambda place: work(_session(place)))
 
 
 def read(environment: Mapping[str, str], work: Callable[[Records], Awaitable[T]]) -> T:
-    """Read something in the bucket. Raises `CommandError` with the remedy where it cannot be reached."""
+    """Do the work, which only reads the bucket. Raises `CommandError` with the remedy if it cannot be reached."""
     return _plainly(environment, lambda place: work(records_of(place)))
 
 
 def _plainly(environment: Mapping[str, str], work: Callable[[Place], Awaitable[T]]) -> T:
-    logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command says what it does itself
+    logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command reports its progress itself
 
     async def inside() -> T:
         async with reached(environment) as place:
@@ -164,15 +164,15 @@ def _plainly(environment: Mapping[str, str], work: Callable[[Place], Awaitable[T
         return asyncio.run(inside())
     except ConfigError as error:
         named = "" if environment.get(EXPORTED) else f"{HOW_TO_NAME}.\nOr export the functions' settings. "
-        raise CommandError(f"{named}{error}\nThe functions' own environment is needed: {_PRINTED}.") from error
+        raise CommandError(f"{named}{error}\nThe functions' own environment is needed: {_WHERE}.") from error
     except BackburnerError as error:
         state = environment.get(FOLDER_STATE)
-        remedy = f"is {state} yours, and on a local disk?" if state else reach_remedy(environment)
+        remedy = f"may you write to {state}, and is it on a local disk?" if state else reach_remedy(environment)
         raise CommandError(f"{error}; {remedy}") from error
 
 
 def _session(place: Place) -> OperatorSession:
-    from backburner.wiring import assemble  # slow to import, and nothing that only reads needs it
+    from backburner.wiring import assemble  # slow to import, and not needed to read
 
     nothing_starts_here = dataclasses.replace(place.settings, max_in_flight=0)
     core = assemble(nothing_starts_here, place.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
@@ -180,7 +180,7 @@ def _session(place: Place) -> OperatorSession:
 
 
 def records_of(place: Place) -> Records:
-    """What stands in a place's bucket, for what only reads."""
+    """Access to a deployment's bucket for reading only."""
     return Records(
         settings=place.settings,
         identity=place.identity,

@@ -1,4 +1,4 @@
-"""The commands about deployments: `doctor` checks one, `use` keeps it, `down` takes it away; and `completion`."""
+"""The commands for deployments: `doctor` checks one, `use` keeps it, `down` removes it; and `completion`."""
 
 import os
 
@@ -18,15 +18,15 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
     ),
 )
 @click.argument("name", required=False)
-@click.option("--none", "nothing", is_flag=True, help="Choose none: the exported environment or backburner up serves.")
+@click.option("--none", "nothing", is_flag=True, help="Choose none: use the exported environment or backburner up.")
 @json_option
 @deployed
 def use(name: str | None, *, nothing: bool, asked: Asked, as_json: bool) -> None:
     """Keep a deployment by name, and choose it for the commands that follow.
 
-    With --stack, --terraform, --local or --folder, NAME is kept as that deployment. With NAME alone it is chosen.
-    Without NAME, all that are kept are listed. What is exported (BACKBURNER_BUCKET) still wins over what is chosen. No
-    credential is kept: those are your AWS settings'.
+    With --stack, --terraform, --local or --folder, keeps that deployment as NAME and chooses it. With NAME alone,
+    chooses it. Without NAME, lists all that are kept. An exported BACKBURNER_BUCKET still wins over the chosen one. No
+    credentials are kept: they stay in your AWS settings.
     """
     from backburner_cli.operator.profiles import Profiles
     from backburner_cli.terminal import err, out, plain_errors, print_json
@@ -52,21 +52,21 @@ def use(name: str | None, *, nothing: bool, asked: Asked, as_json: bool) -> None
         if not kept:
             out.print("No deployment is kept: backburner use NAME --stack STACK keeps one.")
         if os.environ.get("BACKBURNER_BUCKET"):
-            err.print("BACKBURNER_BUCKET is exported and wins over what is chosen: unset it to use a profile.")
+            err.print("BACKBURNER_BUCKET is exported and wins over the chosen profile: unset it to use a profile.")
 
 
 @click.command(
     cls=Command, epilog=WHICH, examples=("backburner doctor", "backburner doctor --stack backburner --generate")
 )
-@click.option("--generate", is_flag=True, help="Start one tiny generation at the provider, and cancel it: it may cost.")
+@click.option("--generate", is_flag=True, help="Start one tiny generation and cancel it; the provider may bill it.")
 @json_option
 @deployed
 def doctor(*, asked: Asked, as_json: bool, generate: bool) -> None:
-    """Check a deployment against the live thing, and say what to do about whatever is wrong.
+    """Check a live deployment, and say what to do about each problem.
 
-    Settings, credentials and bucket, conditional writes, the trigger, recipes, queues against time-outs, pauses, the
-    clock, the provider, its key and its model. Writes and removes one small object below ledger/work/. The provider is
-    asked for nothing that costs, unless --generate is given. Exits with 1 if there is a problem.
+    Checks settings, credentials and bucket, conditional writes, the trigger, recipes, the queues' timeouts, pauses, the
+    clock, the provider, its key and its model. Writes and removes one small object below ledger/work/. Costs nothing at
+    the provider unless --generate is given. Exits with 1 if there is a problem.
     """
     from backburner_cli.operator.doctor import doctor as do
     from backburner_cli.terminal import plain_errors
@@ -91,16 +91,16 @@ def doctor(*, asked: Asked, as_json: bool, generate: bool) -> None:
 @json_option
 @deployed
 def down(*, dry_run: bool, yes: bool, asked: Asked, as_json: bool) -> None:
-    """Take a deployment away. Says first what goes and what stays, and asks.
+    """Remove a deployment. Says first what goes and what stays, and asks.
 
-    A stack is deleted by CloudFormation, what Terraform made by terraform destroy; a backburner up is stopped. The
-    bucket of a stack stays, with all documents and results. An exported environment is not enough: name the deployment,
-    or choose it with backburner use.
+    Deletes a stack by CloudFormation, what Terraform made by terraform destroy; stops a backburner up. A stack's bucket
+    stays, with all documents and results. An exported environment is not enough: name the deployment, or choose it with
+    backburner use.
     """
     from backburner_cli.operator.down import down as do
     from backburner_cli.terminal import plain_errors
 
-    with plain_errors("Stopped. What was begun may go on: backburner down --dry-run says what is left."):
+    with plain_errors("Stopped. The removal may still go on: backburner down --dry-run shows what is left."):
         do(dict(os.environ), asked, dry_run=dry_run, is_agreed=yes, as_json=as_json)
 
 
@@ -108,14 +108,14 @@ def down(*, dry_run: bool, yes: bool, asked: Asked, as_json: bool) -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands and options; put the example's line into its start-up file."""
+    """Print a script for completion in your shell; put the line of the example into its startup file."""
     from click.shell_completion import get_completion_class
 
     made = get_completion_class(shell)
     root = ctx.find_root()
-    assert made is not None, "click knows the three"
+    assert made is not None, "click knows all three shells"
     click.echo(made(root.command, {}, "backburner", "_BACKBURNER_COMPLETE").source())
 
 
 COMMANDS = (doctor, use, down, completion)
-"""In the order in which help lists them."""
+"""In the order of the help."""

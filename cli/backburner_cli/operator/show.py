@@ -1,4 +1,4 @@
-"""The command `show`: one document's whole story, from its records."""
+"""The command `show`: a document's whole story, from its records."""
 
 from __future__ import annotations
 
@@ -50,26 +50,26 @@ _JOB = re.compile(r"([0-9a-f]{6,32})(?:\.\d+)?")
 
 @dataclass
 class Story:
-    """What is known of one document: its records, and the journal's lines about runs whose records are gone."""
+    """What is known of a document: its records, and its lines in the journal."""
 
     key: str
     records: list[JobRecord] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
 
     def timeline(self) -> list[tuple[datetime, str]]:
-        """What happened, in its order."""
-        told = {(record.job_id, record.run) for record in self.records}
+        """What happened, in order; the journal is used only for runs whose records are gone."""
+        recorded = {(record.job_id, record.run) for record in self.records}
         events = [event for record in self.records for event in _events(record)]
         for line in self.lines:
-            if (line.job_id, line.run) not in told and line.finished_at is not None:
+            if (line.job_id, line.run) not in recorded and line.finished_at is not None:
                 why = f": {line.reason}" if line.reason else ""
                 events.append((line.finished_at, f"run {line.run} ended: {line.state}{why} (from the journal)"))
         return sorted(dict.fromkeys(events), key=lambda event: event[0])
 
 
 def show(environment: Mapping[str, str], named: str, *, as_json: bool) -> None:
-    """Show the story of a document or job. Raises `CommandError` where nothing is known of it."""
-    story = read(environment, lambda records: _told(records, named))
+    """Show the story of a document or job. Raises `CommandError` if nothing is known of it."""
+    story = read(environment, lambda records: _story(records, named))
     timeline = story.timeline()
     if as_json:
         print_json(
@@ -94,7 +94,7 @@ def show(environment: Mapping[str, str], named: str, *, as_json: bool) -> None:
             out.print(f"\n  {standing(record)}", markup=False)
 
 
-async def _told(records: Records, named: str) -> Story:
+async def _story(records: Records, named: str) -> Story:
     if named.startswith((RESULTS, FAILED)):
         named = await _key_of_output(records, named)
     if named.startswith(INBOX):
@@ -108,9 +108,9 @@ async def _told(records: Records, named: str) -> Story:
 
 
 async def story_of_document(records: Records, key: str) -> Story:
-    """A document's story by its records alone: runs whose records are gone are in the journal only.
+    """A document's story from its records only, without runs that only the journal has.
 
-    Raises `CommandError` where there is no document and no record.
+    Raises `CommandError` if there is neither a document nor a record.
     """
     stored = await records.bucket.head(key)
     story = await _by_records(records, key, stored)
@@ -153,7 +153,7 @@ async def _of_job(records: Records, job: str) -> Story:
     if not keys:
         raise CommandError(f"no job begins with {job}: backburner jobs --json lists the ids")
     if len(keys) > 1:
-        raise CommandError(f"{len(keys)} jobs begin with {job}: give more of its id")
+        raise CommandError(f"{len(keys)} jobs begin with {job}: give more of the id")
     (key,) = keys
     if key.startswith(INBOX):
         return await _of_document(records, key)
@@ -220,16 +220,20 @@ def _ended(response: Any) -> str:
 
 def _end(record: JobRecord) -> str:
     cost = "" if record.cost is None else f", cost {record.cost:.6f}"
-    looks = f" after {record.polls} polls" if record.polls else ""
+    polls = f" after {_polls(record.polls)}" if record.polls else ""
     if isinstance(record, ErrorRecord):
-        return f"failed{looks}: {record.reason}{cost}"
+        return f"failed{polls}: {record.reason}{cost}"
     if isinstance(record, RunRecord):
-        return f"done{looks}: {record.result_key}{cost}"
-    return f"superseded{looks}: a newer version of the document took its place{cost}"
+        return f"done{polls}: {record.result_key}{cost}"
+    return f"superseded{polls}: the document was replaced by a newer version{cost}"
+
+
+def _polls(count: int) -> str:
+    return "1 poll" if count == 1 else f"{count} polls"
 
 
 def standing(record: OpenRecord) -> str:
-    """Where a run that is not over stands just now."""
+    """The current state of a run that is not over."""
     match record.state:
         case State.WAITING:
             return f"waiting for {record.waiting_for or 'its turn'}, {record.attempt} attempts so far"
@@ -237,6 +241,6 @@ def standing(record: OpenRecord) -> str:
             parts = sum(len(level) for level in record.division.levels)
             return f"running in {parts} parts"
         case State.RUNNING:
-            return f"running, attempt {record.attempt}, looked at {record.polls} times"
+            return f"running, attempt {record.attempt}, {_polls(record.polls)} so far"
         case _:
             return "being submitted"

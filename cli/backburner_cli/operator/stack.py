@@ -1,4 +1,4 @@
-"""A deployed stack's environment, from its own outputs and parameters: nothing has to be copied by hand."""
+"""Reads a deployed stack's environment from its outputs and parameters, so that nothing is copied by hand."""
 
 from __future__ import annotations
 
@@ -44,27 +44,27 @@ PARAMETERS = {
     "NotifyWebhookUrl": "BACKBURNER_NOTIFY_WEBHOOK_URL",
     "NotifyWebhookSecret": "BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME",
 }
-"""Names of the template's parameters, and of the variables that its functions get from them."""
+"""The template's parameters, and the variables that its functions get from them."""
 CHANNELS = {"BACKBURNER_NOTIFY_TOPIC_ARN", "BACKBURNER_NOTIFY_EVENT_BUS", "BACKBURNER_NOTIFY_WEBHOOK_URL"}
 
 
 def session_in(region: str | None) -> boto3.session.Session:
-    """A session of boto3 in a region; without one, in that of the environment: of its two names boto3 reads one."""
+    """A boto3 session in a region, or in that of the environment; boto3 itself does not read `AWS_REGION`."""
     return boto3.session.Session(region_name=region or os.environ.get("AWS_REGION"))
 
 
 def environment_of_stack(name: str, region: str | None) -> dict[str, str]:
-    """What the functions of a stack have in their environment. Raises `CommandError` with the remedy."""
+    """The environment of a stack's functions. Raises `CommandError` with the remedy."""
     try:
         client = session_in(region).client("cloudformation")
         stack: Any = client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
-        said = error.response["Error"]
-        if said["Code"] == "ValidationError":
+        answer = error.response["Error"]
+        if answer["Code"] == "ValidationError":
             where = region or "the region of your AWS settings"
             raise CommandError(f"there is no stack {name!r} in {where}: check the name, or give --region") from error
         raise CommandError(
-            f"the stack {name!r} cannot be read ({said['Code']}): it needs credentials that may "
+            f"the stack {name!r} cannot be read ({answer['Code']}): this needs credentials with the permission "
             "cloudformation:DescribeStacks; check AWS_PROFILE, or log in again"
         ) from error
     except BotoCoreError as error:
@@ -78,7 +78,7 @@ def environment_of_stack(name: str, region: str | None) -> dict[str, str]:
     parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", ())}
     found = _renamed(OUTPUTS, outputs) | _renamed(PARAMETERS, parameters)
     if not CHANNELS & found.keys():
-        found.pop("BACKBURNER_NOTIFY", None)  # as the template does: nobody is told
+        found.pop("BACKBURNER_NOTIFY", None)  # as in the template: without a channel there are no notifications
     return found | ({"AWS_REGION": region} if region else {})
 
 

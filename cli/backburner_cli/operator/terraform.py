@@ -1,4 +1,4 @@
-"""The environment of what Terraform deployed: its output `environment`, from the program or from the state file."""
+"""Reads the environment of a Terraform deployment: its output `environment`, from the state file or the program."""
 
 import json
 import shutil
@@ -13,9 +13,9 @@ _OUTPUT = "environment"
 
 
 def environment_of_terraform(folder: Path) -> dict[str, str]:
-    """What the functions have in their environment. Raises `CommandError` with the remedy."""
+    """The functions' environment. Raises `CommandError` with the remedy."""
     if not folder.is_dir():
-        raise CommandError(f"{folder} is no folder: name the one in which terraform apply was run")
+        raise CommandError(f"{folder} is not a folder: name the one in which terraform apply was run")
     outputs = _outputs(folder)
     found = outputs.get(_OUTPUT, {}).get("value")
     if not isinstance(found, dict) or not found.get("BACKBURNER_BUCKET"):
@@ -24,7 +24,7 @@ def environment_of_terraform(folder: Path) -> dict[str, str]:
 
 
 def _outputs(folder: Path) -> dict[str, Any]:
-    """From the state beside the files where there is one: it needs no program, and no network."""
+    """The outputs, from the state file in the folder if there is one, as that needs no program and no network."""
     state = folder / "terraform.tfstate"
     try:
         if state.is_file():
@@ -37,15 +37,15 @@ def _outputs(folder: Path) -> dict[str, Any]:
 
 
 def _asked(folder: Path) -> dict[str, Any]:
-    """From a state that is elsewhere."""
+    """The outputs from the program, for a state that is elsewhere."""
     program = shutil.which("terraform") or shutil.which("tofu")
     if program is None:
         raise CommandError(
-            f"{folder} has no terraform.tfstate, and terraform is not on this machine: install it, or name the folder "
+            f"{folder} has no terraform.tfstate, and terraform is not installed here: install it, or name the folder "
             "that has the state"
         )
     try:
-        told = subprocess.run(
+        done = subprocess.run(
             [program, f"-chdir={folder}", "output", "-json"],
             capture_output=True, text=True, timeout=_LIMIT_S, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
@@ -53,7 +53,7 @@ def _asked(folder: Path) -> dict[str, Any]:
         raise CommandError(
             f"terraform output in {folder} did not answer within {_LIMIT_S} s: run it yourself"
         ) from error
-    if told.returncode:
-        lines = told.stderr.strip().splitlines() or ["it says nothing"]
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["it does not say why"]
         raise CommandError(f"terraform output in {folder} failed: {lines[0]}: run terraform init there")
-    return dict(json.loads(told.stdout))
+    return dict(json.loads(done.stdout))

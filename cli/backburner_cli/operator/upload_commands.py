@@ -1,4 +1,4 @@
-"""The commands that bring documents in and results out."""
+"""The commands `plan` and `put`."""
 
 import os
 
@@ -21,7 +21,7 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
 @click.argument("files", nargs=-1, required=True)
 @click.option("--recipe", default="", help="The recipe to use: the folder below inbox/. Without it, the default one.")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Only N of the documents, the same each time.")
-@click.option("--again", is_flag=True, help="Upload also what is done or under way with the same bytes.")
+@click.option("--again", is_flag=True, help="Also upload documents that are done or under way with the same bytes.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be uploaded.")
 @click.option("--wait", is_flag=True, help="Wait for the results and show them. Exits with 1 if any document failed.")
 @json_option
@@ -37,13 +37,13 @@ def put(
     dry_run: bool,
     wait: bool,
 ) -> None:
-    """Upload documents, and with --wait show what becomes of them.
+    """Upload documents, and with --wait show their results.
 
-    FILES are files, folders with all that is below them, or quoted patterns, as 'archive/**/*.pdf'. The tree is kept:
-    contracts/2024/a.pdf becomes inbox/RECIPE/contracts/2024/a.pdf.
+    FILES are files, folders with everything below them, or quoted patterns such as 'archive/**/*.pdf'. The tree is
+    kept: contracts/2024/a.pdf becomes inbox/RECIPE/contracts/2024/a.pdf.
 
-    What is done or under way with the same bytes is skipped, so an interrupted upload is resumed by the same command.
-    What has failed is uploaded again, which runs it again.
+    Documents that are done or under way with the same bytes are skipped, so the same command resumes an interrupted
+    upload. Failed documents are uploaded again, which runs them again.
     """
     from backburner_cli.operator.put import Wish, upload
     from backburner_cli.terminal import plain_errors
@@ -51,8 +51,8 @@ def put(
     if "/" in recipe:
         raise click.BadParameter("a recipe's name has no slash: it is one folder below inbox/", param_hint="--recipe")
     wish = Wish(named=files, recipe=recipe, sample=sample, again=again, dry_run=dry_run, wait=wait)
-    with plain_errors("Stopped. What is uploaded goes on by itself; the same command uploads the rest."):
-        no_folder(enter(asked), "put documents into it; backburner run takes them")
+    with plain_errors("Stopped. Uploaded documents go on by themselves; run the same command to upload the rest."):
+        no_folder(enter(asked), "put documents into it; backburner run processes them")
         upload(os.environ, wish, as_json=as_json)
 
 
@@ -73,9 +73,10 @@ def put(
 def plan(documents: tuple[str, ...], recipe: str | None, sample: int | None, *, asked: Asked, as_json: bool) -> None:
     """Estimate documents before anything is spent: tokens, parts, cost, time, and what would be refused and why.
 
-    DOCUMENTS are files, folders and quoted patterns as for put, or inbox/… for what is in the bucket. They are read on
-    this machine exactly as the functions would; nothing is uploaded, and the provider is not asked. The upper end of a
-    range is what would be reserved, the lower what usage so far suggests. Exits with 1 if any would be refused.
+    DOCUMENTS are files, folders and quoted patterns as for put, or inbox/… for documents in the bucket. They are read
+    on this machine exactly as the functions would read them; nothing is uploaded, and the provider is not called. The
+    upper end of a range is what would be reserved, the lower end what past usage suggests. Exits with 1 if any would be
+    refused.
     """
     from backburner_cli.operator.plan import Plan
     from backburner_cli.operator.plan import plan as do
@@ -88,4 +89,4 @@ def plan(documents: tuple[str, ...], recipe: str | None, sample: int | None, *, 
 
 
 COMMANDS = (plan, put)
-"""In the order in which help lists them."""
+"""In the order of the help."""

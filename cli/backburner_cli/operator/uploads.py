@@ -1,4 +1,4 @@
-"""One document's way through the bucket: its upload, and what becomes of it."""
+"""Uploads of documents, and their outcomes."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 R = TypeVar("R", bound=JobRecord)
-_PARTS_TOLD = 20
+_MAX_PARTS_SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """A document as it was uploaded, and what stood at its place before: that is not its outcome."""
+    """An uploaded document, and the records that were there before, which are not its outcome."""
 
     key: str
     etag: str
     last_modified: datetime
     recipe_sha256: str
     model: str | None
-    """The model it will be processed with; None where that is not known here."""
+    """The model of a recipe that names none; None if that is not known here, or the recipe names one."""
     stood: frozenset[str]
     """Names of the runs whose records were there before."""
 
     def is_outcome(self, record: RunRecord | ErrorRecord) -> bool:
-        """Whether a record tells what became of this upload.
+        """Whether a record is the outcome of this upload.
 
-        A record that stood there before does only if the upload opens no new run: the same bytes, recipe and model, and
-        done; or failed by a run that was opened for this very upload.
+        A record that was there before is one only if the upload opens no new run: the same bytes, recipe and model are
+        done already; or they failed in a run that was opened for this very upload.
         """
         if record.source.etag != self.etag:
             return False
@@ -53,13 +53,13 @@ class Upload:
 
 @dataclass(frozen=True)
 class Watcher:
-    """Uploads documents to one bucket, and reads what becomes of them."""
+    """Uploads documents to a bucket, and reads their outcomes."""
 
     s3: S3Client
     bucket: str
 
     def upload(self, key: str, document: Path | bytes, model: str | None = None) -> Upload:
-        """Put a document into the inbox. `model` is the one of recipes that name none, if it is known."""
+        """Put a document into the inbox. `model` is the one for recipes that name none, if it is known."""
         place = output_location(key)
         recipe = self._recipe(place.recipe)
         stood = frozenset(record.name for record in self._records(place))
@@ -79,12 +79,12 @@ class Watcher:
         )
 
     def ended(self, upload: Upload) -> RunRecord | ErrorRecord | None:
-        """The run or error record of an upload, whichever came later; None while it is under way."""
+        """The later one of an upload's run and error record; None while it is under way."""
         records = [record for record in self._records(output_location(upload.key)) if upload.is_outcome(record)]
         return max(records, key=lambda record: record.run, default=None)
 
     def is_current(self, upload: Upload) -> bool:
-        """Whether the document still stands in the inbox as it was uploaded."""
+        """Whether the document in the inbox is still the uploaded one."""
         try:
             there = self.s3.head_object(Bucket=self.bucket, Key=upload.key)
         except ClientError as error:
@@ -94,7 +94,7 @@ class Watcher:
         return there["ETag"].strip('"') == upload.etag
 
     def open_records(self) -> Iterator[OpenRecord]:
-        """Every job that is under way."""
+        """All open records."""
         for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=OPEN):
             for item in page.get("Contents", []):
                 record = self._read(item["Key"], OpenRecord)
@@ -126,7 +126,7 @@ class Watcher:
 
 
 def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
-    """A record's lines for people: what became of the document, and what it cost."""
+    """A record for people: how the document ended, and what it cost."""
     models = sorted({response.model for response in record.responses if response.model})
     lines: dict[str, Any] = {
         "state": record.state,
@@ -136,7 +136,7 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
         "model": ", ".join(models) or record.provider.model,
         "tokens": f"{record.usage.input_tokens} in, {record.usage.output_tokens} out",
         "cost": cost_of(record, unknown="unknown: the recipe names no price"),
-        "looked at": "once" if record.polls == 1 else f"{record.polls} times",
+        "polls": record.polls,
     }
     if record.parts and record.lines is None:
         lines["of each part"] = _of_parts(record.parts)
@@ -151,21 +151,23 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
 
 
 def cost_of(record: RunRecord | ErrorRecord, *, unknown: str) -> str:
-    """What a run cost: nothing where nothing was sent, whether or not its recipe names a price."""
+    """What a run cost: "0" if nothing was sent, even if its recipe names no price."""
     if record.cost is not None:
         return f"{record.cost:.6f}"
     return unknown if record.responses or record.parts or record.lines or record.suspected_orphans else "0"
 
 
 def _of_parts(parts: Sequence[PartEnd]) -> str:
-    """The generations of each part by id; of a few parts, where there are many."""
-    told = [f"{part.level}/{part.number} {', '.join(part.responses) or part.state}" for part in parts[:_PARTS_TOLD]]
-    more = len(parts) - len(told)
-    return "; ".join([*told, f"and {more} more: see the record"] if more else told)
+    """The ids of each part's generations; if there are many parts, of the first ones."""
+    shown = [
+        f"{part.level}/{part.number} {', '.join(part.responses) or part.state}" for part in parts[:_MAX_PARTS_SHOWN]
+    ]
+    more = len(parts) - len(shown)
+    return "; ".join([*shown, f"and {more} more: see the record"] if more else shown)
 
 
 def _generations(record: RunRecord | ErrorRecord) -> str:
-    """Its own generations by id; those of parts and lines counted."""
+    """The ids of the document's own generations, and the numbers of those of parts or lines."""
     own = [f"{response.id} ({response.status})" for response in record.responses]
     in_parts = sum(len(part.responses) for part in record.parts or ())
     counted = [f"{in_parts} in {len(record.parts or ())} parts"] if record.parts else []

@@ -1,4 +1,4 @@
-"""The command `watch`: how far it is, looked at again and again until everything has ended."""
+"""The command `watch`: shows the progress until everything has ended."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 ALL_DONE, SOME_FAILED = 0, 1
 _SHARE = 5
-"""A look that takes long is followed by a pause of so many times its length."""
+"""After a slow look, the pause is this many times as long as the look."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How it stood at one moment. `documents` is the sum of waiting, running, done, failed and unclaimed."""
+    """The progress at one moment. `documents` is the sum of waiting, running, done, failed and unclaimed."""
 
     at: datetime
     done: int = 0
@@ -42,17 +42,17 @@ class Look:
     waiting: int = 0
     waiting_for: dict[str, int] = field(default_factory=dict)
     unclaimed: int = 0
-    """Uploaded, and without a job yet."""
+    """Uploaded documents without a job yet."""
     per_minute: float | None = None
     tokens: int = 0
     cost: float | None = None
     pauses: dict[str, str] = field(default_factory=dict)
     reading: tuple[int, int] | None = None
-    """How many objects were read of how many, while the first look goes on."""
+    """During the first look: how many objects were read, and of how many."""
 
     @property
     def documents(self) -> int:
-        """All of them."""
+        """The number of documents."""
         return self.done + self.failed + self.running + self.waiting + self.unclaimed
 
     @property
@@ -62,13 +62,13 @@ class Look:
 
     @property
     def seconds_left(self) -> float | None:
-        """At the present rate; None where there is none."""
+        """The time left at the present rate; None if there is no rate."""
         if not self.left:
             return 0.0
         return round(self.left / self.per_minute * 60, 1) if self.per_minute else None
 
     def plain(self) -> dict[str, Any]:
-        """As JSON tells it."""
+        """The look as JSON."""
         return {
             "at": self.at.isoformat(timespec="seconds"),
             "documents": self.documents,
@@ -87,9 +87,9 @@ class Look:
 
 
 def look_at(jobs: Iterable[Job], ended: Iterable[Job], now: datetime, **more: Any) -> Look:
-    """Count jobs by state, and what every run has used; the rate is that of the last five minutes, or since the first.
+    """Count jobs by state, and add up what all runs have used.
 
-    `jobs` are the latest runs, `ended` all that are over.
+    `jobs` are the latest runs of documents, `ended` all finished runs.
     """
     states, waiting_for = Counter[str](), Counter[str]()
     used, first = list(ended), now
@@ -116,7 +116,7 @@ def look_at(jobs: Iterable[Job], ended: Iterable[Job], now: datetime, **more: An
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which documents, how often, and whether to go on when all have ended."""
+    """The documents to watch, how often to look, and whether to look only once."""
 
     chosen: Filter
     every_s: float
@@ -124,7 +124,7 @@ class Wanted:
 
 
 def watch(environment: Mapping[str, str], wanted: Wanted, *, as_json: bool) -> int:
-    """Show it until everything has ended; the exit code."""
+    """Show the progress until everything has ended, and return the exit code."""
     wanted.chosen.chosen.check()
     screen: Screen = _Lines() if as_json else screen_on()
     with screen:
@@ -160,7 +160,7 @@ def _counted(index: JobIndex, wanted: Wanted, **more: Any) -> Look:
 
 
 async def _with_unclaimed(records: Records, index: JobIndex, wanted: Wanted, look: Look) -> Look:
-    """Before it is called the end: uploads without a job, and those that ended without a line in the journal."""
+    """Before calling it the end, add uploads without a job, and those that ended without a line in the journal."""
     known = {job.key for job in index.latest()}
     states = Counter[str]()
 
@@ -172,7 +172,7 @@ async def _with_unclaimed(records: Records, index: JobIndex, wanted: Wanted, loo
 
     await at_once(without_job(records.bucket, wanted.chosen.chosen.listed, known), see)
     if wanted.chosen.since is not None:
-        states = Counter(unclaimed=states["unclaimed"])  # when they ended is not known to be since then
+        states = Counter(unclaimed=states["unclaimed"])  # the others may have ended before then
     return Look(
         **{
             **vars(look),
@@ -188,20 +188,20 @@ def _pauses(counters: Counters) -> dict[str, str]:
 
 
 class _Lines:
-    """A line of JSON for each look."""
+    """Prints a line of JSON for each look."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
     def reading(self, count: Callable[[], Look]) -> None:
-        """Half a look is none."""
+        """Do nothing: only complete looks are printed."""
 
     def show(self, look: Look) -> None:
-        """Print it, now."""
+        """Print it at once."""
         print(json.dumps(look.plain(), ensure_ascii=False), flush=True)
 
     def end(self, look: Look) -> None:
-        """The last line has said it."""
+        """Do nothing: the last look was printed."""

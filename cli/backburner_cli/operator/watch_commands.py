@@ -1,4 +1,4 @@
-"""The commands about a whole run: `watch` while it goes on, `report` to hand on what became of it."""
+"""The commands `watch` and `report`."""
 
 import os
 from datetime import UTC, datetime
@@ -17,17 +17,17 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
     examples=("backburner watch", "backburner watch --recipe summary --since 2h", "backburner watch --once --json"),
 )
 @click.option("--recipe", metavar="NAME", help="Only documents of this recipe.")
-@click.option("--prefix", metavar="PREFIX", help="Only keys that begin so, as inbox/summary/2024-")
-@click.option("--since", metavar="WHEN", help="Only what ended or was uploaded since: 90m, 2h, 3d, or a time.")
+@click.option("--prefix", metavar="PREFIX", help="Only keys that begin with this, such as inbox/summary/2024-")
+@click.option("--since", metavar="WHEN", help="Only jobs that ended or were uploaded since: 90m, 2h, 3d, or a time.")
 @click.option(
     "--every",
     type=click.FloatRange(min=0.2),
     default=3.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often to look; where a look takes long, less often.",
+    help="How often to look; less often if a look takes long.",
 )
-@click.option("--once", is_flag=True, help="Look once, and leave.")
+@click.option("--once", is_flag=True, help="Look once and exit.")
 @json_option
 @deployed
 def watch(
@@ -43,7 +43,7 @@ def watch(
     """Watch a run until every document has ended: waiting and for what, running, done, failed, rate, cost, time left.
 
     Ctrl-C detaches: nothing stops, and the same command shows it again. Into a pipe it prints one line of JSON for each
-    look. What was read once is kept in the user's cache, so a look at many jobs reads only what has changed.
+    look. The index is kept in the user's cache, so a look reads only what has changed, however many jobs there are.
     """
     from backburner_cli.operator.listing import Filter, since_of
     from backburner_cli.operator.selection import Selection
@@ -81,17 +81,17 @@ def watch(
     help="The file to write: .html, .json or .csv. Without it: JSON into a pipe, backburner-report.html on a terminal.",
 )
 @click.option("--recipe", metavar="NAME", help="Only documents of this recipe.")
-@click.option("--prefix", metavar="PREFIX", help="Only keys that begin so, as inbox/summary/2024-")
-@click.option("--since", metavar="WHEN", help="Only what ended or was uploaded since: 90m, 2h, 3d, or a time.")
+@click.option("--prefix", metavar="PREFIX", help="Only keys that begin with this, such as inbox/summary/2024-")
+@click.option("--since", metavar="WHEN", help="Only jobs that ended or were uploaded since: 90m, 2h, 3d, or a time.")
 @json_option
 @deployed
 def report(
     to: Path | None, recipe: str | None, prefix: str | None, since: str | None, *, asked: Asked, as_json: bool
 ) -> None:
-    """Write what became of a run: counts, tokens and cost, how long it took, what failed and why, what was run again.
+    """Write a report on a run: counts, tokens and cost, how long it took, what failed and why, what was run again.
 
-    The page is one file that asks no host for anything, so it can be handed on. It names documents and the messages of
-    failures; it holds no document's text and no result. The CSV has a line for each document.
+    The page is a single file that loads nothing from any host, so you can pass it on. It has the names of documents and
+    the messages of failures, but no text of a document or result. The CSV has a line for each document.
     """
     from backburner_cli.operator.listing import Filter, since_of
     from backburner_cli.operator.report import Wanted
@@ -108,4 +108,4 @@ def report(
 
 
 COMMANDS = (watch, report)
-"""In the order in which help lists them."""
+"""In the order of the help."""

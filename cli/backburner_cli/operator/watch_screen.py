@@ -1,4 +1,4 @@
-"""How `watch` looks on a terminal: a table that is drawn anew, and a last word."""
+"""Shows the looks of `watch`: a live table on a terminal, else lines."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 
 
 class Screen(Protocol):
-    """Where looks are shown."""
+    """Shows looks."""
 
     def __enter__(self) -> Any:
-        """Begin."""
+        """Start showing."""
 
     def __exit__(self, *_: object) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
 
     def reading(self, count: Callable[[], Look]) -> None:
-        """How far the first look is."""
+        """Show the progress of the first look."""
 
     def show(self, look: Look) -> None:
-        """A whole look."""
+        """Show a complete look."""
 
     def end(self, look: Look) -> None:
-        """The last word."""
+        """Show the last look and how it ended."""
 
 
 class LiveScreen:
-    """A table, redrawn."""
+    """A live table."""
 
     def __init__(self) -> None:
         self._live = Live(console=out, auto_refresh=False, transient=True)
@@ -59,11 +59,11 @@ class LiveScreen:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the table away."""
+        """Remove the table."""
         self._live.stop()
 
     def reading(self, count: Callable[[], Look]) -> None:
-        """Count what is known while the first look is still being read; never for most of the time."""
+        """Count and show what the first look has read so far; for at most a fifth of the time."""
         began = time.monotonic()
         if self._is_whole or began < self._draws_at:
             return
@@ -71,12 +71,12 @@ class LiveScreen:
         self._draws_at = began + max(_DRAW_EVERY_S, _SHARE * (time.monotonic() - began))
 
     def show(self, look: Look) -> None:
-        """Draw a whole look."""
+        """Draw a complete look."""
         self._is_whole = True
         self._draw(look)
 
     def end(self, look: Look) -> None:
-        """Leave the last table standing, and say how it ended."""
+        """Print the last table, and how it ended."""
         out.print(drawn(look))
         if not look.left:
             out.print("All documents have ended." if look.documents else "There are no documents.")
@@ -89,40 +89,40 @@ class LiveScreen:
 
 
 class LineScreen(LiveScreen):
-    """A line for each look, where nothing can be redrawn."""
+    """A line for each look, for outputs that cannot be redrawn."""
 
     def __init__(self) -> None:
-        """Nothing is open."""
+        """Open nothing."""
 
     def __enter__(self) -> Self:
-        """Nothing to begin."""
+        """Do nothing."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to leave."""
+        """Do nothing."""
 
     def reading(self, count: Callable[[], Look]) -> None:
-        """Half a look is none."""
+        """Do nothing: only complete looks are printed."""
 
     def show(self, look: Look) -> None:
-        """A line."""
+        """Print a line."""
         left = "" if look.seconds_left is None else f", {_long(look.seconds_left)} left"
         counts = f"{look.done:,} done, {look.failed:,} failed, {look.running:,} running, {look.waiting:,} waiting"
         out.print(f"{look.at:%H:%M:%S} {look.documents:,} documents: {counts}{left}", markup=False)
 
 
 def screen_on() -> Screen:
-    """What fits the terminal."""
+    """The screen that fits the output."""
     return LiveScreen() if out.is_terminal and not out.is_dumb_terminal else LineScreen()
 
 
 def say_detached() -> None:
-    """What Ctrl-C has done, and what it has not."""
+    """Say what Ctrl-C has done."""
     err.print("Detached. Everything goes on; backburner watch shows it again.")
 
 
 def drawn(look: Look) -> RenderableType:
-    """One look as a table."""
+    """A look as a table."""
     table = Table.grid(padding=(0, 2))
     for _ in range(5):
         table.add_column(justify="right")
@@ -134,8 +134,8 @@ def drawn(look: Look) -> RenderableType:
         lines.append(ProgressBar(total=look.documents, completed=look.done + look.failed, width=60))
     waiting = dict(look.waiting_for) | ({"their event": look.unclaimed} if look.unclaimed else {})
     if waiting:
-        told = ", ".join(f"{count:,} for {why}" for why, count in waiting.items())
-        lines.append(Text(f"waiting: {told}"))
+        counts = ", ".join(f"{count:,} for {why}" for why, count in waiting.items())
+        lines.append(Text(f"waiting: {counts}"))
     lines.append(Text("   ".join(_figures(look))))
     lines += [Text(f"paused: {name}: {why}", style="yellow") for name, why in look.pauses.items()]
     if look.reading is not None:

@@ -1,1 +1,1 @@
-"""Pages to hand on: HTML in one file that asks no host for anything. What strangers wrote is escaped, all of it."""
+"""Pages to pass on: HTML in a single file that loads nothing from any host. All content is escaped."""

@@ -1,4 +1,4 @@
-"""Templates into pages."""
+"""Renders pages from templates."""
 
 from importlib.resources import files
 from typing import Any
@@ -9,7 +9,7 @@ from backburner_cli.terminal import printable
 
 
 def render(name: str, **values: Any) -> str:
-    """A page from its template. Every value is escaped; nothing in a page can run, or fetch anything."""
+    """Render a page. Every value is escaped, so that nothing in a page can run or fetch anything."""
     return _environment().get_template(name).render(**values)
 
 
@@ -27,7 +27,7 @@ def _environment() -> Environment:
 
 
 def _readable(value: Any) -> Any:
-    """Characters that would turn the direction of what follows are shown, not obeyed."""
+    """Show characters that would change the direction of text as escapes."""
     return printable(value) if type(value) is str else value
 
 
@@ -44,7 +44,7 @@ def _moment(value: Any) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A length of time, as people say it."""
+    """A duration for people."""
     if seconds is None:
         return ""
     for unit_s, name in ((86_400, "d"), (3600, "h"), (60, "min")):

@@ -1,1 +1,1 @@
-"""Documents that the demo drops into the bucket: written for it, about nobody."""
+"""The demo's documents, written for it, about invented people."""

@@ -26,7 +26,7 @@ async def report(core: Core, tick: TickReport, settings: Settings, logger: "Logg
     """Publish what a tick did and what is under way; log the health and the raised alarms."""
     health = await measure(core.bucket, core.governor)
     publish(tick.ended, health=health, told=tick.told)
-    logger.info("census", extra=asdict(health))
+    logger.info("health", extra=asdict(health))
     for name in alarms(health, deadline_s=settings.deadline_s, results_kept_s=settings.profile.results_kept_s):
         logger.error("alarm", extra={"alarm": name, "see": f"docs/runbook.md#{name}"})
 
