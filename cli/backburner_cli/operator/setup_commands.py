@@ -64,9 +64,10 @@ def use(name: str | None, *, nothing: bool, asked: Asked, as_json: bool) -> None
 def doctor(*, asked: Asked, as_json: bool, generate: bool) -> None:
     """Check a deployment against the live thing, and say what to do about whatever is wrong.
 
-    Settings, credentials and bucket, conditional writes, the trigger, recipes, queues against time-outs, pauses, the
-    clock, the provider, its key and its model. Writes and removes one small object below ledger/work/. The provider is
-    asked for nothing that costs, unless --generate is given. Exits with 1 if there is a problem.
+    Settings, the version that is deployed, credentials and bucket, conditional writes, the trigger, recipes, queues
+    against time-outs, limits against quotas, pauses, the clock, the provider, its key and its model. Writes and removes
+    one small object below ledger/work/. The provider is asked for nothing that costs, unless --generate is given. Exits
+    with 1 if there is a problem.
     """
     from backburner_cli.operator.doctor import doctor as do
     from backburner_cli.terminal import plain_errors
