@@ -97,9 +97,15 @@ async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_js
         _tell_sums(summed(outcomes))
     failed = sum(1 for outcome in outcomes.values() if outcome["failed"])
     if uploader.errors:
-        raise PutError(f"{len(uploader.errors)} were not uploaded: give the same command again, the others are skipped")
+        raise PutError(_not_uploaded(len(uploader.errors), len(documents), inbox.remedy))
     if failed:
         raise PutError(f"{failed} failed, in part or whole: backburner failed says why, and what to do")
+
+
+def _not_uploaded(failed: int, total: int, remedy: str) -> str:
+    """What is missing, and what to do: where nothing at all came through, it is not the documents."""
+    why = f"; {remedy}" if failed == total else ""
+    return f"{failed} of {total} not uploaded: give the same command again, what is there is skipped{why}"
 
 
 def _tell_sums(ended: Mapping[str, Any]) -> None:
