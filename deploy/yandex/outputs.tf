@@ -22,3 +22,8 @@ output "log_group_id" {
   description = "Log group of both functions."
   value       = yandex_logging_group.logs.id
 }
+
+output "version" {
+  description = "The version of Backburner that these files belong to."
+  value       = "0.1.0"
+}

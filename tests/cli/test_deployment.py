@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import boto3
@@ -12,7 +14,7 @@ import yaml
 from moto.server import ThreadedMotoServer
 
 from backburner_cli.errors import CommandError
-from backburner_cli.operator.deployment import Asked, find
+from backburner_cli.operator.deployment import DEPLOYED_VERSION, Asked, find
 from backburner_cli.operator.profiles import Kind, Profiles, Target
 from backburner_cli.operator.running import announced, folder_of, running_here
 from backburner_cli.operator.stack import OUTPUTS, PARAMETERS, environment_of_stack
@@ -130,7 +132,7 @@ def test_terraform_itself_is_asked_where_the_state_is_elsewhere(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     found = environment_of_terraform(tmp_path)
-    assert found == {"BACKBURNER_BUCKET": f"-chdir={tmp_path} output -json"}
+    assert found == {"BACKBURNER_BUCKET": f"-chdir={tmp_path} output -json", DEPLOYED_VERSION: ""}
 
 
 def test_every_variable_of_the_functions_comes_from_an_output_or_a_parameter() -> None:
@@ -150,6 +152,16 @@ def test_every_variable_of_the_functions_comes_from_an_output_or_a_parameter() -
     assert PARAMETERS.keys() <= template["Parameters"].keys()
 
 
+def test_template_and_terraform_name_the_version_that_they_belong_to() -> None:
+    """The package's own: the doctor compares them."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        own = tomllib.load(file)["project"]["version"]
+    template = (ROOT / "template.yaml").read_text().partition("\n  Version:\n")[2]
+    assert re.search(r"Value: (\S+)", template)[1] == own
+    outputs = (ROOT / "deploy/yandex/outputs.tf").read_text().partition('output "version"')[2]
+    assert re.search(r'value += "(.+)"', outputs)[1] == own
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch):
     """An AWS account of its own, with one stack that has Backburner's outputs and one that has not."""
@@ -167,7 +179,7 @@ def account(monkeypatch: pytest.MonkeyPatch):
     ours = {
         "Parameters": {"Model": {"Type": "String"}, "BaseUrl": {"Type": "String"}, "MaxInFlight": {"Type": "Number"}},
         "Resources": queue,
-        "Outputs": {name: {"Value": f"the {name}"} for name in OUTPUTS},
+        "Outputs": {name: {"Value": f"the {name}"} for name in (*OUTPUTS, "Version")},
     }
     given = {"Model": "yandexgpt", "BaseUrl": "", "MaxInFlight": "7"}
     parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()]
@@ -185,6 +197,7 @@ def test_a_stack_is_read_from_its_outputs_and_parameters() -> None:
         "BACKBURNER_MODEL": "yandexgpt",
         "BACKBURNER_MAX_IN_FLIGHT": "7",
         "AWS_REGION": "eu-north-1",
+        DEPLOYED_VERSION: "the Version",
     }
     with pytest.raises(CommandError, match="no outputs BacklogQueueUrl"):
         environment_of_stack("other", "eu-north-1")

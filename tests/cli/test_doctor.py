@@ -1,10 +1,21 @@
 """`doctor`: what is well says so, and each thing that is wrong is told with its remedy."""
 
+import asyncio
 import json
 
 import pytest
 
-from backburner_cli.operator.doctor import Level, queue_findings
+from backburner.settings import from_env
+from backburner_cli.operator.deployment import DEPLOYED_VERSION
+from backburner_cli.operator.findings import Level
+from backburner_cli.operator.queue_check import queue_findings
+from backburner_cli.operator.quota_check import (
+    concurrency_findings,
+    limit_findings,
+    own_version,
+    quota_findings,
+    version_findings,
+)
 from backburner_cli.standin import StandIn, Timing, serve
 from support.system import BUCKET
 
@@ -49,9 +60,11 @@ def test_what_is_well_is_told_and_nothing_is_left_behind(deployed) -> None:
         "recipes",
         "pending queue",
         "dead queue",
+        "limits",
         "model",
     ):
         assert levels[name] == "ok", found[name]
+    assert levels["quotas"] == levels["version"] == "skipped"  # neither Lambda nor a template is here
     assert levels["trigger"] == levels["checker"] == "warning"  # nobody has deployed functions here
     assert "accepts the key" in found["provider"]["message"]
     assert deployed.keys("") == []
@@ -122,3 +135,56 @@ def test_dead_letters_are_a_warning() -> None:
     (finding,) = queue_findings("dead", {"ApproximateNumberOfMessages": "3"})
     assert finding.level is Level.WARNING
     assert "backburner dead-letters" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("account", "level", "remedy"),
+    [
+        ((10, 10), Level.WARNING, "request-service-quota-increase"),
+        ((1000, 2), Level.PROBLEM, "CheckerConcurrency"),
+        ((1000, 900), Level.OK, ""),
+    ],
+)
+def test_what_the_account_may_run_at_once_is_held_against_two_functions(account, level, remedy) -> None:
+    """A new account's ten are used up by ten uploads; what others have reserved is not there."""
+    told = dict(zip(("ConcurrentExecutions", "UnreservedConcurrentExecutions"), account, strict=True))
+    (finding,) = concurrency_findings(told)
+    assert finding.level is level
+    assert remedy in finding.remedy
+    assert f"{account[0]:,} concurrent" in finding.message
+
+
+def test_the_quotas_of_yandex_cloud_are_left_to_whoever_may_see_them() -> None:
+    """With the command that shows them."""
+    (finding,) = asyncio.run(quota_findings("ru-central1", is_yandex=True))
+    assert finding.level is Level.SKIPPED
+    assert "yc quota-manager" in finding.remedy
+
+
+def test_limits_above_the_published_quotas_are_told() -> None:
+    """Each with the variable to change; more in flight than a queue holds cannot work at all."""
+    settings = {
+        "BACKBURNER_PROVIDER": "yandex",
+        "OPENAI_PROJECT_ID": "folder",
+        "BACKBURNER_MODEL": "m",
+        "BACKBURNER_BUCKET": "b",
+        "BACKBURNER_PENDING_QUEUE_URL": "http://q/p",
+        "BACKBURNER_BACKLOG_QUEUE_URL": "http://q/b",
+        "BACKBURNER_DEAD_QUEUE_URL": "http://q/d",
+    }
+    assert [one.level for one in limit_findings(from_env(settings))] == [Level.OK]
+    more = {"BACKBURNER_MAX_IN_FLIGHT": "200000", "BACKBURNER_SUBMITS_PER_MINUTE": "900"}
+    found = limit_findings(from_env(settings | more))
+    assert [one.level for one in found] == [Level.PROBLEM, Level.WARNING]
+    assert "BACKBURNER_MAX_IN_FLIGHT" in found[0].remedy
+    assert "BACKBURNER_SUBMITS_PER_MINUTE" in found[1].remedy
+
+
+@pytest.mark.parametrize(
+    ("deployed", "level"), [(own_version(), Level.OK), ("0.0.1", Level.WARNING), ("", Level.WARNING)]
+)
+def test_what_is_deployed_is_held_against_this_command(deployed: str, level: Level) -> None:
+    """A template of another version, or of one that says none, is deployed again."""
+    (finding,) = version_findings({DEPLOYED_VERSION: deployed})
+    assert finding.level is level
+    assert ("deploy again" in finding.remedy) is (level is Level.WARNING)

@@ -4,7 +4,9 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import click
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from backburner_cli.main import app
 from cli.cloud import Cloud
 from support import commands
+from support.depth import thinned
 
 ARGUMENTS = {
     "plan": ["{file}"],
@@ -203,6 +206,89 @@ def test_whatever_is_set_wrongly_names_its_remedy(command: tuple[str, ...], brok
     if shown.exit_code == 0 and command in NEEDS_NONE:
         return
     assert NAMES_A_REMEDY.search(refused(shown)), shown.output
+
+
+WHOLE = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": "eu-central-1",
+    "BACKBURNER_BUCKET": "bucket",
+    "BACKBURNER_PROVIDER": "openai",
+    "BACKBURNER_MODEL": "m",
+}
+"""A deployment with everything that it needs, but for its address."""
+REACHING = sorted({command for command in WALKED if command[0] in ARGUMENTS} - {("down",)})
+"""What asks bucket or queues for something."""
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A store and a queue whose credentials may do nothing."""
+
+    def _refuse(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        is_queue = "x-amz-target" in self.headers
+        told = {"__type": "com.amazonaws.sqs#AccessDenied", "message": "Access Denied"}
+        xml = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        body = (json.dumps(told) if is_queue else xml).encode()
+        self.send_response(403)
+        self.send_header("content-type", "application/x-amz-json-1.0" if is_queue else "application/xml")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _refuse  # noqa: N815 - the names that are looked for
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture(scope="module")
+def forbidden() -> Iterator[str]:
+    """Where everything is denied."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def at(address: str) -> dict[str, str]:
+    """A deployment there."""
+    queues = {f"BACKBURNER_{name}_QUEUE_URL": f"{address}/1/{name}" for name in ("PENDING", "BACKLOG", "DEAD")}
+    return WHOLE | queues | {"AWS_ENDPOINT_URL": address}
+
+
+@pytest.mark.parametrize("command", REACHING, ids=" ".join)
+def test_what_may_not_be_done_is_told(command: tuple[str, ...], tmp_path, forbidden: str) -> None:
+    """Credentials without rights: what was denied, and where to look."""
+    said = refused(NOTHING.call(*arguments(command[0], tmp_path), **at(forbidden)))
+    assert re.search(r"403|AccessDenied|denied", said), said
+    assert re.search(r"AWS_ENDPOINT_URL|_QUEUE_URL", said), said
+
+
+@pytest.mark.parametrize("command", thinned(REACHING, 3), ids=" ".join)
+def test_a_deployment_that_does_not_answer_is_told(command: tuple[str, ...], tmp_path) -> None:
+    """Nobody listens at the address: it is named as what to check."""
+    said = refused(NOTHING.call(*arguments(command[0], tmp_path), **at("http://127.0.0.1:9")))
+    assert "AWS_ENDPOINT_URL" in said, said
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_a_profile_that_is_gone_is_told(command: str, tmp_path) -> None:
+    """With the command that keeps it anew."""
+    assert "backburner use gone --stack" in refused(NOTHING.call(*arguments(command, tmp_path), "--profile", "gone"))
+
+
+@pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"down"}))  # Terraform itself says what it finds
+@pytest.mark.parametrize("damaged", ["--terraform", "--folder"])
+def test_a_deployment_whose_files_are_damaged_is_told(command: str, damaged: str, tmp_path) -> None:
+    """A state of Terraform's or of a folder's that is no JSON."""
+    place = tmp_path / "place"
+    (place / ".backburner/default-1").mkdir(parents=True)
+    (place / ".backburner/default-1/about.json").write_text("{")
+    (place / "terraform.tfstate").write_text("{")
+    said = refused(NOTHING.call(*arguments(command, tmp_path), damaged, str(place)))
+    assert ("run terraform apply" if damaged == "--terraform" else "backburner run") in said
 
 
 @pytest.mark.parametrize("command", sorted(leaves()), ids=" ".join)

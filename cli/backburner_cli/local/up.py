@@ -6,6 +6,7 @@ import shlex
 import signal
 import threading
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from backburner.ledger.keys import RECIPES
@@ -15,7 +16,7 @@ from backburner_cli.local.aws.cloud import CHECKOUT
 from backburner_cli.local.provider import ChosenProvider, chosen_provider
 from backburner_cli.local.settings import passed_on, set_aside, unread
 from backburner_cli.local.yandex.cloud import yandex_cloud
-from backburner_cli.operator.deployment import local_deployment
+from backburner_cli.operator.deployment import DEPLOYED_VERSION, local_deployment
 from backburner_cli.operator.running import announced
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _wait(
 ) -> None:
     """Say how to use the cloud, and let commands find it until Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # backburner down asks for what Ctrl-C does
-    with announced(own, kind, reached_by), ExitStack() as beside:
+    with announced(own, kind, {**reached_by, DEPLOYED_VERSION: version("backburner")}), ExitStack() as beside:
         out.print("\n[bold]Ready.[/] In another terminal:\n")
         out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
         out.print("  .venv/bin/backburner status", markup=False)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import boto3.session
@@ -23,36 +21,16 @@ from backburner.ledger.keys import GOVERNOR, INBOX, RECIPES, WORK
 from backburner.ports import ABSENT, ConflictError
 from backburner.settings import Settings, from_env
 from backburner_cli.operator.deployment import EXPORTED, HOW_TO_NAME
+from backburner_cli.operator.findings import Finding, Level
 from backburner_cli.operator.provider_check import provider_findings
+from backburner_cli.operator.queue_check import FUNCTION_LIMIT_S, queue_findings
+from backburner_cli.operator.quota_check import limit_findings, quota_findings, version_findings
 from backburner_cli.terminal import err, out, print_json, reach_remedy
 
 if TYPE_CHECKING:
     from backburner.adapters.queues import SqsQueue
 
-FUNCTION_LIMIT_S = 100
-"""The functions' time limit in the template and in the Terraform files."""
-LEAST_RECEIVES = 600
-"""The least `maxReceiveCount`: waiting messages are received often, and replaced only after 500 receives."""
 _SKEW_WARNING_S, _SKEW_PROBLEM_S = 30, 300
-
-
-class Level(StrEnum):
-    """How a check ended."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """The outcome of a check; `remedy` is what to do about it."""
-
-    check: str
-    level: Level
-    message: str
-    remedy: str = ""
 
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red", Level.SKIPPED: "dim"}
@@ -100,6 +78,8 @@ async def _findings(environment: Mapping[str, str], *, generates: bool) -> Async
         yield Finding(check="settings", level=Level.PROBLEM, message=str(error), remedy=remedy)
         return
     yield Finding(check="settings", level=Level.OK, message=f"{settings.provider}, {settings.model}")
+    for finding in version_findings(environment):
+        yield finding
     try:
         async for finding in _cloud_findings(_Deployment(settings, cloud, environment)):
             yield finding
@@ -117,7 +97,7 @@ async def _cloud_findings(deployment: _Deployment) -> AsyncIterator[Finding]:
         for check in (deployment.conditional_writes, deployment.trigger, deployment.recipes, deployment.governor):
             for finding in await _guarded(check, environment):
                 yield finding
-    for check in (deployment.queues, deployment.lease):
+    for check in (deployment.queues, deployment.lease, deployment.limits):
         for finding in await _guarded(check, environment):
             yield finding
 
@@ -138,6 +118,11 @@ class _Deployment:
     settings: Settings
     cloud: Cloud
     environment: Mapping[str, str]
+
+    @property
+    def is_yandex(self) -> bool:
+        """Whether it is in Yandex Cloud."""
+        return self.settings.queue_protocol == "query" or "yandex" in (self.environment.get("AWS_ENDPOINT_URL") or "")
 
     async def bucket(self) -> list[Finding]:
         """Whether the bucket can be read and listed with these credentials."""
@@ -193,7 +178,7 @@ class _Deployment:
         wired = [one for one in configured.get("LambdaFunctionConfigurations", ()) if _is_for_inbox(one)]
         if wired or "EventBridgeConfiguration" in configured:
             return [Finding(check="trigger", level=Level.OK, message="uploads below inbox/ send events")]
-        if self.settings.queue_protocol == "query" or "yandex" in (self.environment.get("AWS_ENDPOINT_URL") or ""):
+        if self.is_yandex:
             remedy = "triggers of Yandex Cloud cannot be read through S3: yc serverless trigger list shows them"
             return [Finding(check="trigger", level=Level.SKIPPED, message="cannot be read from here", remedy=remedy)]
         message = f"uploads below {INBOX} send no events: documents start only when the sweep finds them"
@@ -258,6 +243,11 @@ class _Deployment:
             found += queue_findings(name, attributes)
         return found
 
+    async def limits(self) -> list[Finding]:
+        """Against the quotas that are published, and those of the account."""
+        region = self.cloud.bucket.calls.account.region
+        return [*limit_findings(self.settings), *await quota_findings(region, is_yandex=self.is_yandex)]
+
     async def lease(self) -> list[Finding]:
         """Whether the lease is longer than a function may run."""
         lease_s = self.settings.lease_s
@@ -268,31 +258,6 @@ class _Deployment:
         )
         remedy = f"set BACKBURNER_LEASE_S above {FUNCTION_LIMIT_S}"
         return [Finding(check="lease", level=Level.PROBLEM, message=message, remedy=remedy)]
-
-
-def queue_findings(name: str, attributes: Mapping[str, str]) -> list[Finding]:
-    """Check a queue's attributes."""
-    check, waiting = f"{name} queue", int(attributes.get("ApproximateNumberOfMessages", 0))
-    if name == "dead":
-        if not waiting:
-            return [Finding(check=check, level=Level.OK, message="empty")]
-        remedy = "backburner dead-letters shows them, backburner replay --dead runs their documents again"
-        return [Finding(check=check, level=Level.WARNING, message=f"about {waiting} dead letters", remedy=remedy)]
-    found = []
-    visibility_s = int(attributes.get("VisibilityTimeout", 30))
-    if visibility_s <= FUNCTION_LIMIT_S:
-        message = f"visibility {visibility_s} s, functions run up to {FUNCTION_LIMIT_S} s: two ticks get one message"
-        remedy = f"set its visibility timeout to {FUNCTION_LIMIT_S + 20} s, as the template does"
-        found.append(Finding(check=check, level=Level.PROBLEM, message=message, remedy=remedy))
-    receives = json.loads(attributes.get("RedrivePolicy") or "{}").get("maxReceiveCount")
-    if receives is not None and int(receives) < LEAST_RECEIVES:
-        message = f"messages become dead letters after {receives} receives, though waiting is not a failure"
-        remedy = "set maxReceiveCount to 1000, as the template does"
-        found.append(Finding(check=check, level=Level.PROBLEM, message=message, remedy=remedy))
-    if receives is None:
-        remedy = "give it a redrive policy to the dead-letter queue with maxReceiveCount 1000"
-        found.append(Finding(check=check, level=Level.WARNING, message="has no dead-letter queue", remedy=remedy))
-    return found or [Finding(check=check, level=Level.OK, message=f"about {waiting} messages")]
 
 
 def _skew(store_time: datetime) -> Finding:

@@ -38,6 +38,8 @@ class Inbox:
     name: str
     """The bucket's name."""
     settings: Settings | None
+    remedy: str = ""
+    """What to look at where it cannot be reached."""
 
     @property
     def default_model(self) -> str | None:
@@ -89,7 +91,7 @@ async def reach_inbox(environment: Mapping[str, str]) -> AsyncIterator[Inbox]:
         http = Http(connect_s=_CONNECT_S, read_s=_READ_S, ca_file=cloud.ca_file)
         try:
             bucket = S3Bucket(calls=store_calls(http, cloud, tries=_TRIES), name=name)
-            yield Inbox(bucket=bucket, name=name, settings=_settings(environment))
+            yield Inbox(bucket=bucket, name=name, settings=_settings(environment), remedy=reach_remedy(environment))
         finally:
             await http.close()
     except BackburnerError as error:

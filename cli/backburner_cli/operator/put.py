@@ -97,9 +97,15 @@ async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_js
         _show_sums(summed(outcomes))
     failed = sum(1 for outcome in outcomes.values() if outcome["failed"])
     if uploader.errors:
-        raise PutError(f"{len(uploader.errors)} were not uploaded: run the same command again, it skips the others")
+        raise PutError(_not_uploaded(len(uploader.errors), len(documents), inbox.remedy))
     if failed:
         raise PutError(f"{failed} failed, in part or as a whole: backburner failed says why, and what to do")
+
+
+def _not_uploaded(failed: int, total: int, remedy: str) -> str:
+    """What is missing, and what to do about it; if nothing at all was uploaded, the documents are not the cause."""
+    why = f"; {remedy}" if failed == total else ""
+    return f"{failed} of {total} not uploaded: run the same command again, it skips what is there{why}"
 
 
 def _show_sums(ended: Mapping[str, Any]) -> None:

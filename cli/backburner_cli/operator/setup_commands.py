@@ -64,9 +64,10 @@ def use(name: str | None, *, nothing: bool, asked: Asked, as_json: bool) -> None
 def doctor(*, asked: Asked, as_json: bool, generate: bool) -> None:
     """Check a live deployment, and say what to do about each problem.
 
-    Checks settings, credentials and bucket, conditional writes, the trigger, recipes, the queues' timeouts, pauses, the
-    clock, the provider, its key and its model. Writes and removes one small object below ledger/work/. Costs nothing at
-    the provider unless --generate is given. Exits with 1 if there is a problem.
+    Checks settings, the deployed version, credentials and bucket, conditional writes, the trigger, recipes, the queues'
+    timeouts, limits against quotas, pauses, the clock, the provider, its key and its model. Writes and removes one
+    small object below ledger/work/. Costs nothing at the provider unless --generate is given. Exits with 1 if there is
+    a problem.
     """
     from backburner_cli.operator.doctor import doctor as do
     from backburner_cli.terminal import plain_errors

@@ -9,6 +9,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.deployment import DEPLOYED_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +80,7 @@ def environment_of_stack(name: str, region: str | None) -> dict[str, str]:
     found = _renamed(OUTPUTS, outputs) | _renamed(PARAMETERS, parameters)
     if not CHANNELS & found.keys():
         found.pop("BACKBURNER_NOTIFY", None)  # as in the template: without a channel there are no notifications
+    found[DEPLOYED_VERSION] = outputs.get("Version", "")
     return found | ({"AWS_REGION": region} if region else {})
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.deployment import DEPLOYED_VERSION
 
 _LIMIT_S = 60
 _OUTPUT = "environment"
@@ -20,7 +21,8 @@ def environment_of_terraform(folder: Path) -> dict[str, str]:
     found = outputs.get(_OUTPUT, {}).get("value")
     if not isinstance(found, dict) or not found.get("BACKBURNER_BUCKET"):
         raise CommandError(f"Terraform in {folder} has no output {_OUTPUT!r}: apply the files of deploy/yandex there")
-    return {str(name): str(value) for name, value in found.items()}
+    deployed = str(outputs.get("version", {}).get("value", ""))
+    return {str(name): str(value) for name, value in found.items()} | {DEPLOYED_VERSION: deployed}
 
 
 def _outputs(folder: Path) -> dict[str, Any]:
