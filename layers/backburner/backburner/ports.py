@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from backburner.documents.passages import Passage
 from backburner.documents.plain_text import Extracted, Span
 from backburner.provider.answers import Answer
 
@@ -117,7 +118,7 @@ class Generator(Protocol):
 
 
 class Extractor(Protocol):
-    """Reads documents and cuts texts, bounded: a hostile file fails alone."""
+    """Reads documents, cuts texts and looks for quotes, bounded: a hostile file fails alone."""
 
     async def extract(self, body: bytes, name: str) -> Extracted:
         """The document's text, Markdown where its format has structure, and what of it is missing. Raises `JobError`.
@@ -130,6 +131,9 @@ class Extractor(Protocol):
 
         No word is cut that fits a part. Raises `ValueError` unless 0 <= 2 * overlap_chars < most_chars.
         """
+
+    async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
+        """Where each quote stands in a text; None for one that does not."""
 
 
 class Clock(Protocol):

@@ -6,13 +6,14 @@ ticket is not the record's any more, and that one is deleted. The provider's cop
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backburner.capacity.governor import Governor
 from backburner.capacity.timing import Pace, TickState, next_poll_s, probe_s
 from backburner.documents.recipes import Recipe, parse, schema_problem
-from backburner.errors import Reason
+from backburner.errors import JobError, Reason
 from backburner.jobs.carry_out import Retrier
+from backburner.jobs.quotes import QuoteChecker
 from backburner.ledger.changes import ended_unseen, seen
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messenger import NOT_OURS, Next
@@ -23,7 +24,7 @@ from backburner.outcome.finish import Finisher
 from backburner.outcome.governing import tell_decision
 from backburner.ports import Generator
 from backburner.provider.answers import Answer, Generation, absent
-from backburner.provider.verdicts import ABSENT, Call
+from backburner.provider.verdicts import ABSENT, Act, Call
 from backburner.settings import Settings
 
 _TELLING_CHARS = 1000
@@ -40,6 +41,7 @@ class GenerationPoller:
     governor: Governor
     generator: Generator
     pace: Pace
+    quote_checker: QuoteChecker
     memory: MemoryBudget
     settings: Settings
 
@@ -79,7 +81,7 @@ class GenerationPoller:
             absent_s=record.absent_s,
             cancelled_for=record.cancelled_for,
         )
-        decision = decided(answer, Call.RETRIEVE, attempt, _schema_problem(recipe, answer))
+        held, decision = await self._decided(held, answer, attempt, recipe)
         await tell_decision(self.governor, decision, record.provider.model)
         if decision.do is not Do.LOOK:
             return await self._ended(_updated(held, answer, receives), answer, decision)
@@ -87,6 +89,19 @@ class GenerationPoller:
             tick.is_refused = tick.is_refused or decision.stop is Stop.EVERYBODY
             return Next(probe_s(decision.after_s), held)
         return await self._not_yet(held, answer, decision, attempt)
+
+    async def _decided(self, held: Open, answer: Answer, attempt: Attempt, recipe: Recipe) -> tuple[Open, Decision]:
+        """What to do, and the record with what was found of quotes: they are looked for in what would be the result."""
+        decision = decided(answer, Call.RETRIEVE, attempt, _schema_problem(recipe, answer))
+        if decision.do is not Do.FINISH or not recipe.has_quotes or not isinstance(answer, Generation):
+            return held, decision
+        try:
+            checked = await self.quote_checker.check(held.record, recipe, answer.text)
+        except JobError as error:
+            return held, replace(decision, do=Do.FAIL, act=Act.FAIL, reason=error.reason, message=str(error))
+        if checked.problem:
+            decision = decided(answer, Call.RETRIEVE, attempt, quote_problem=checked.problem)
+        return held.with_changes(quotes=checked.quotes, correction=checked.correction or None), decision
 
     async def _ended(self, held: Open, answer: Answer, decision: Decision) -> Next:
         """Carry out a decision that ends this generation."""
