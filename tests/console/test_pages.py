@@ -5,8 +5,10 @@ import json
 from backburner.errors import Reason
 from backburner_cli.operator.remedies import REMEDIES
 from cli.cloud import DONE, FAILED, OPEN
-from support.system import BUCKET
+from support.fakes import Plan
+from support.system import BUCKET, System
 
+QUOTING = "---\nschema: {type: object, additionalProperties: {type: string, x-quote: true}}\n---\nList the facts."
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 16
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -72,10 +74,37 @@ def test_one_document_is_told_as_show_tells_it(console) -> None:
 
 def test_nothing_but_documents_and_their_outputs_is_shown(console) -> None:
     """The ledger is no reading matter, and what is not there is told."""
-    for path in ("/api/story", "/api/shown", "/content/raw", "/content/download"):
+    for path in ("/api/story", "/api/shown", "/api/quotes", "/content/raw", "/content/download"):
         for key in ("inbox/never.txt", "ledger/governor.json", "recipes/default.md", "", "../inbox/done.txt"):
             answer = console.http.get(path, params={"key": key})
             assert (answer.status_code in (400, 404), set(answer.json())) == (True, {"problem"}), (path, key)
+
+
+def test_the_quotes_of_a_result_are_shown_in_its_source(console, cloud) -> None:
+    """Marked at their places, by characters and not by UTF-16; nothing where there are none, or the source changed."""
+    key, text = "inbox/facts/lease.txt", "\U0001f600 <b>The rent is\n1,250 euros</b> a month."
+    system = System()
+    system.bucket.upload("recipes/facts.md", QUOTING)
+    system.generator.plan(
+        Plan(text=json.dumps({"rent": "The rent is 1,250 euros", "all": "rent is 1,250 euros</b> a month"}))
+    )
+    system.process(key, text)
+    cloud.settle_in(system, old=())
+    told = console.get("/api/quotes", key=key)
+    assert (told["checked"], told["problem"]) == (2, None)
+    assert [(each["pointer"], each["text"]) for each in told["quotes"]] == [
+        ("/rent", "The rent is 1,250 euros"),
+        ("/all", "rent is 1,250 euros</b> a month"),
+    ]
+    assert told["quotes"][0]["where"] == "characters 5 to 28"
+    assert told["pieces"] == [
+        ["\U0001f600 <b>", []], ["The ", [0]], ["rent is\n1,250 euros", [0, 1]], ["</b> a month", [1]], [".", []],
+    ]  # fmt: skip
+    assert console.get("/api/story", key=key)["details"]["quotes"] == "2, all found in the document"
+    assert console.get("/api/quotes", key=DONE)["checked"] == 0
+    cloud.s3.put_object(Bucket=BUCKET, Key=key, Body=b"Another one.")
+    changed = console.get("/api/quotes", key=key)
+    assert (changed["pieces"], "replaced" in changed["problem"]) == ([], True)
 
 
 def test_pictures_and_pdfs_are_shown_as_they_are_and_nothing_else_is(console, cloud) -> None:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from fpdf import FPDF
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
@@ -109,3 +110,19 @@ def test_what_cannot_be_read_says_why(name: str, says: str) -> None:
     with pytest.raises(JobError, match=says) as refused:
         case(name)
     assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
+
+
+def test_it_is_known_where_each_page_begins() -> None:
+    """So that a passage can be told with its page: headers, scans between, and where the last page ends."""
+    document = FPDF()
+    for number in range(3):
+        document.add_page()
+        document.set_font("Helvetica", size=11)
+        if number != 1:
+            document.multi_cell(0, 6, f"Sentence of page {number + 1}.")
+    document.embed_file(bytes=b"Sentence of an attachment.", basename="note.txt")
+    found = read(bytes(document.output()), "document.pdf")
+    begins = [found.text.index(f"Sentence of page {number}") for number in (1, 3)]
+    assert begins == [found.pages[0], found.pages[2]]
+    assert found.pages[0] < found.pages[1] <= found.pages[2] < found.pages[3] <= found.text.index("Sentence of an att")
+    assert len(found.pages) == 4

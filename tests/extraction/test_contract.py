@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from backburner.adapters.extraction import ChildExtractor
+from backburner.documents.passages import Passage
 from backburner.errors import JobError, Reason
 from backburner.ports import Extractor
 from support.fakes import FakeExtractor
@@ -36,3 +37,8 @@ def test_a_cut_text_is_whole(extractor: Extractor) -> None:
     spans = asyncio.run(extractor.cut(text, 100, 20))
     assert "".join(text[span.own : span.last] for span in spans) == text
     assert all(span.last - span.first <= 100 and span.own - span.first <= 20 for span in spans)
+
+
+def test_quotes_are_found_where_they_stand(extractor: Extractor) -> None:
+    found = asyncio.run(extractor.find("One two\nthree. Four.", ["one two three", "two three. Four", "nowhere"]))
+    assert found == [None, Passage(first=4, last=19), None]

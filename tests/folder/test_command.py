@@ -200,7 +200,10 @@ def test_recipes_by_name_and_by_file(runs: Runs) -> None:
     assert runs.run("--stand-in", "--out", str(runs.out), "--recipe", str(own))[0] == 0
     assert runs.files() == ["a.txt.run.json", "a.txt.txt"]
     assert runs.record("a.txt")["recipe"]["name"] == "Mine"
-    for recipe, word in (("sumary", "default, extract, summary, translate"), ("no/such.md", "cannot be read")):
+    for recipe, word in (
+        ("sumary", "contract-facts, default, extract, summary, translate"),
+        ("no/such.md", "cannot be read"),
+    ):
         code, said = runs.run("--stand-in", "--recipe", recipe)
         assert (code, word in said) == (2, True), said
     own.write_text("---\nnonsense: 1\n---\nDo it.")

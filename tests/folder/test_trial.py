@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from fpdf import FPDF
 
 from backburner_cli.standin.extract import summarise
 from backburner_cli.trial.compare import marked
@@ -32,6 +33,22 @@ def test_one_document_is_tried_at_the_provider(documents: Path) -> None:
     assert told["text"] == summarise(text_of("two.txt"))
     assert told["cost"] == pytest.approx((told["input_tokens"] + 2 * told["output_tokens"]) / 1e6)
     assert sorted(path.name for path in documents.parent.iterdir()) == ["contracts", "draft.md"]
+
+
+def test_the_quotes_of_a_tried_document_are_shown(documents: Path) -> None:
+    """With their pages in a PDF; the recipe that ships."""
+    page = FPDF()
+    for sentence in ("The lessor is Veldt Harbour Ltd.", "The rent is 1,250 euros a month."):
+        page.add_page()
+        page.set_font("Helvetica", size=12)
+        page.multi_cell(0, 6, sentence)
+    (documents / "lease.pdf").write_bytes(bytes(page.output()))
+    shown = call("recipes", "try", "contract-facts", str(documents / "lease.pdf"), "--stand-in")
+    assert shown.exit_code == 0, shown.output
+    quotes = {each["text"]: each["page"] for each in json.loads(shown.stdout)["quotes"]}
+    assert quotes == {"The lessor is Veldt Harbour Ltd.": 1, "The rent is 1,250 euros a month.": 2}
+    told = call("recipes", "try", "contract-facts", str(documents / "lease.pdf"), "--stand-in", "--text")
+    assert "/parties/1/quote: found, page 1, characters 0 to" in told.stderr
 
 
 def test_a_document_that_fails_says_why(documents: Path) -> None:
@@ -84,7 +101,7 @@ def test_the_provider_is_not_paid_without_a_word(documents: Path) -> None:
 def test_recipes_are_listed_and_checked() -> None:
     """Those that ship can be used; what is wrong with another is told."""
     listed = {each["name"]: each for each in json.loads(call("recipes", "list").stdout)}
-    assert {"default", "extract", "summary", "translate"} == set(listed)
+    assert {"contract-facts", "default", "extract", "summary", "translate"} == set(listed)
     assert not any(each["problem"] for each in listed.values())
     Path("odd.md").write_text("---\nnonsense: 1\n---\nDo it.")
     assert call("recipes", "check", "./draft.md", "summary").exit_code == 0
@@ -95,7 +112,10 @@ def test_recipes_are_listed_and_checked() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["try", "sumary", "contracts/two.txt", "--stand-in"], "one of default, extract, summary, translate"),
+        (
+            ["try", "sumary", "contracts/two.txt", "--stand-in"],
+            "one of contract-facts, default, extract, summary",
+        ),
         (["try", "./gone.md", "contracts/two.txt", "--stand-in"], "cannot be read"),
         (["try", "summary", "gone.txt"], "name one document"),
         (["check", "sumary"], "backburner recipes list"),

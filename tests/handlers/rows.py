@@ -6,6 +6,7 @@ from typing import Any
 from support.deployment import DOCUMENT
 
 SCHEMA = "schema: {type: object, additionalProperties: false, required: [town], properties: {town: {type: string}}}"
+QUOTES = SCHEMA.replace("type: string", "type: string, x-quote: true")
 CAP = "max_output_tokens: 400"
 DEADLINE = "deadline: 1s"
 
@@ -67,6 +68,8 @@ ROWS = [
     failed("completed-empty", "empty_output", 3),
     failed("completed-blank", "empty_output", 3, partial=True),
     failed("completed-bad-schema", "schema_mismatch", 3, front=SCHEMA, partial=True, says="at the top"),
+    done("invented-quotes:1", 2, front=QUOTES),
+    failed("invented-quotes", "unverified_quote", 3, front=QUOTES, partial=True, says="at /town"),
     failed("refusal", "refused", partial=True),
     failed("incomplete-max-tokens", "output_truncated", partial=True),
     failed("incomplete-max-tokens", "output_truncated", 2, front=CAP, partial=True),

@@ -20,6 +20,7 @@ ENDINGS = {
     "completed-empty": ("completed", None, None),
     "completed-blank": ("completed", None, None),
     "completed-bad-schema": ("completed", None, None),
+    "invented-quotes": ("completed", None, None),
     "refusal": ("completed", None, None),
     "no-usage": ("completed", None, None),
     "completed-cut-off": ("completed", None, None),
@@ -122,6 +123,12 @@ def test_what_is_cut_off_says_so_in_its_message_alone(world: World) -> None:
 def test_a_bad_schema_answer_is_json_of_the_wrong_type(world: World) -> None:
     """The text can be parsed, so only a validation finds the fault."""
     assert json.loads(world.finished("completed-bad-schema", text=JSON_FORMAT).output_text) == []
+
+
+def test_invented_quotes_fit_the_schema_and_stand_nowhere(world: World) -> None:
+    """So only a look into the document finds the fault."""
+    told = json.loads(world.finished("invented-quotes", text=JSON_FORMAT).output_text)
+    assert "moon dollars" in told["a"] or "purple elephants" in told["a"] or "pigeon" in told["a"]
 
 
 def test_truncation_below_a_cap_ends_when_the_cap_is_doubled(world: World) -> None:

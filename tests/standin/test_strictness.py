@@ -7,6 +7,12 @@ import pytest
 from .conftest import DOCUMENT, World
 
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}}
+MARKED = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["a"],
+    "properties": {"a": {"type": "string", "x-quote": True}},
+}
 
 
 def schema_format(**options: Any) -> dict[str, Any]:
@@ -50,6 +56,7 @@ REFUSED = [
     ({"text": schema_format(schema={"type": "array"})}, "invalid_json_schema", "text.format.schema"),
     ({"text": schema_format(schema={"type": "object", "required": 7})}, "invalid_json_schema", "text.format.schema"),
     ({"text": schema_format(strict=True)}, "invalid_json_schema", "text.format.schema"),
+    ({"text": schema_format(schema=MARKED, strict=True)}, "invalid_json_schema", "text.format.schema"),
     ({"text": {"format": {"type": "json_object"}}}, None, "input"),
     ({"input": [7]}, "invalid_type", "input[0]"),
     ({"input": [{"role": "user"}]}, "missing_required_parameter", "input[0].content"),

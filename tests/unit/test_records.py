@@ -66,7 +66,15 @@ def test_every_record_has_what_they_share(record: JobRecord) -> None:
 
 def test_each_kind_has_its_own_fields() -> None:
     """Those of the contract, and the few that are ours."""
-    assert _fields(RUN).keys() - SHARED - {"nonce", "replaces", "lines", "resume", "kept_usage", "kept_cost"} == {
+    assert _fields(RUN).keys() - SHARED - {
+        "nonce",
+        "replaces",
+        "lines",
+        "resume",
+        "quotes",
+        "kept_usage",
+        "kept_cost",
+    } == {
         "result_key",
         "result_etag",
         "parts",
@@ -209,6 +217,7 @@ def test_states_and_reasons_are_the_contracts() -> None:
         "unknown_recipe", "invalid_recipe", "empty_document", "unreadable_document", "unsupported_type",
         "unsupported_endpoint",
         "document_too_large", "source_missing", "rejected_by_provider", "refused", "content_filter", "output_truncated",
-        "empty_output", "schema_mismatch", "provider_failed", "deadline_exceeded", "lost", "cancelled", "over_budget",
+        "empty_output", "schema_mismatch", "unverified_quote",
+        "provider_failed", "deadline_exceeded", "lost", "cancelled", "over_budget",
             "internal_error",
     }  # fmt: skip

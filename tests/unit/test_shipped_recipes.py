@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backburner.documents.recipes import Recipe, parse, schema_problem, source_text
+from backburner.documents.recipes import Recipe, parse, quotes_of, schema_problem, source_text
 from backburner.provider.profiles import PROFILES, Provider, request_body, resolve_model
 from backburner_cli.standin.profiles import PROFILES as STAND_IN_PROFILES
 from backburner_cli.standin.strictness import check
@@ -39,7 +39,7 @@ def shipped(name: str) -> Recipe:
 
 
 def test_the_documented_recipes_ship():
-    assert NAMES == ["extract", "summary", "translate"]
+    assert NAMES == ["contract-facts", "extract", "summary", "translate"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -69,12 +69,30 @@ def test_the_api_takes_the_request_of_a_shipped_recipe(name, provider):
     check(body, STAND_IN_PROFILES[provider])
 
 
-def test_the_schema_of_extract_goes_out_in_strict_mode():
+@pytest.mark.parametrize("name", ["extract", "contract-facts"])
+def test_a_shipped_schema_goes_out_in_strict_mode(name):
     """Every object closed, every property required: then the provider holds the model to the schema."""
     body = request_body(
-        PROFILES[Provider.OPENAI], shipped("extract"), model="m", job="0" * 32, text="x", max_output_tokens=None
+        PROFILES[Provider.OPENAI], shipped(name), model="m", job="0" * 32, text="x", max_output_tokens=None
     )
     assert body["text"]["format"]["strict"] is True
+
+
+def test_every_fact_of_contract_facts_has_its_quote():
+    """Those are found by the validator's own annotations, behind references and in lists."""
+    fact = {"quote": "Q"}
+    answer = {
+        "language": "en",
+        "parties": [fact | {"name": "A", "role": None}],
+        "dates": [fact | {"date": "2026-05-01", "meaning": "begins"}],
+        "sums": [fact | {"amount": "1.00", "currency": None, "meaning": "rent"}] * 2,
+        "notice_periods": [fact | {"period": "90 days", "party": None}],
+    }
+    recipe = shipped("contract-facts")
+    assert schema_problem(recipe, json.dumps(answer)) == ""
+    assert [pointer for pointer, _ in quotes_of(recipe, json.dumps(answer))] == [
+        "/parties/0/quote", "/dates/0/quote", "/sums/0/quote", "/sums/1/quote", "/notice_periods/0/quote",
+    ]  # fmt: skip
 
 
 def test_extract_accepts_a_whole_answer():

@@ -141,6 +141,10 @@ class Pages:
         """A document, result or error record, for the page to show."""
         return _json(await self.documents.shown(request.query_params.get("key", "")))
 
+    async def quotes(self, request: Request) -> Response:
+        """The quotes of a result in its source."""
+        return _json(await self.documents.quotes(request.query_params.get("key", "")))
+
     async def recipe_names(self, _: Request) -> Response:
         """The names of the recipes."""
         return _json({"recipes": await self.recipes.names()})
@@ -225,6 +229,7 @@ def build_app(pages: Pages) -> Starlette:
             Route("/api/failures", pages.failures, methods=["GET"]),
             Route("/api/story", pages.story, methods=["GET"]),
             Route("/api/shown", pages.shown, methods=["GET"]),
+            Route("/api/quotes", pages.quotes, methods=["GET"]),
             Route("/api/recipes", pages.recipe_names, methods=["GET"]),
             Route("/api/recipe", pages.recipe, methods=["GET"]),
             Route("/api/recipe", pages.save_recipe, methods=["PUT"]),

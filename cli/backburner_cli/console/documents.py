@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from backburner.errors import JobError
@@ -10,6 +10,7 @@ from backburner.ledger.keys import FAILED, INBOX, RESULTS
 from backburner.ledger.records import ErrorRecord, OpenRecord, RunRecord
 from backburner.ports import TooLargeError
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.quotes import in_source
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.show import standing, story_of_document
 from backburner_cli.operator.uploads import describe
@@ -68,6 +69,21 @@ class Documents:
                 told["failure"] = _failure(record)
                 told["details"] |= {name: str(value) for name, value in describe(record).items()}
         return told
+
+    async def quotes(self, key: str) -> dict[str, Any]:
+        """The quotes of its result, and the source's text with them in it. Raises `CommandError` likewise."""
+        _require(key, (INBOX,))
+        story = await story_of_document(self.records, key)
+        record = next((each for each in story.records if isinstance(each, RunRecord)), None)
+        if record is None or record.quotes is None:
+            return {"checked": 0, "quotes": [], "pieces": [], "problem": None}
+        found = await in_source(self.records, record, MAX_TEXT_CHARS)
+        return {
+            "checked": record.quotes.checked,
+            "quotes": [asdict(each) | {"where": each.where} for each in found.quotes],
+            "pieces": found.pieces,
+            "problem": found.problem or None,
+        }
 
     async def failure(self, key: str) -> str | None:
         """The message of a document's error record; None if there is none, or it cannot be read."""

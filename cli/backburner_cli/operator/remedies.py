@@ -17,6 +17,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.OUTPUT_TRUNCATED: "raise max_output_tokens in the recipe, or ask for less; then replay",
     Reason.EMPTY_OUTPUT: "replay once; if it happens again, reword the recipe or use another model",
     Reason.SCHEMA_MISMATCH: "simplify the recipe's schema, or use a model that keeps to schemas; then replay",
+    Reason.UNVERIFIED_QUOTE: "ask for whole sentences as quotes, or use a model that copies faithfully; then replay",
     Reason.PROVIDER_FAILED: "the provider's fault: replay once it works again",
     Reason.DEADLINE_EXCEEDED: "replay; if it happens again, raise the recipe's deadline or BACKBURNER_DEADLINE_S",
     Reason.LOST: "the provider forgot the generation: replay",

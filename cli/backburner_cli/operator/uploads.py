@@ -147,6 +147,8 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
         lines["not read"] = "; ".join(record.source.notes)
     if isinstance(record, ErrorRecord):
         return lines | {"reason": record.reason, "message": record.message, "replay": record.replay}
+    if record.quotes is not None:
+        lines["quotes"] = f"{record.quotes.checked}, all found in the document"
     return lines | {"result": record.result_key}
 
 

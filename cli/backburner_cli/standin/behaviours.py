@@ -16,8 +16,9 @@ from backburner_cli.standin.replies import Reply, error
 MODEL: Final = "stand-in"
 """The name of the model that behaves."""
 
-TextKind = Literal["extract", "half", "none", "blank", "array", "refusal"]
-"""The extract; its first half; no output at all; only white space; `[]`, which fits no object schema; a refusal."""
+TextKind = Literal["extract", "half", "none", "blank", "array", "refusal", "invented"]
+"""The extract; its first half; no output at all; only white space; `[]`, which fits no object schema; a refusal; what
+would be the extract of another document."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +124,9 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         "completed-blank": Behaviour(description="Completes with white space.", ending=Ending(text="blank")),
         "completed-bad-schema": Behaviour(
             description="Completes with `[]`, which is valid against no object schema.", ending=Ending(text="array")
+        ),
+        "invented-quotes": Behaviour(
+            description="Completes with passages that do not stand in the input.", ending=Ending(text="invented")
         ),
         "refusal": Behaviour(description="Completes with a refusal.", ending=Ending(text="refusal")),
         "no-usage": Behaviour(description="Completes with usage null.", ending=Ending(has_usage=False)),

@@ -13,6 +13,11 @@ from backburner_cli.standin.filling import UnfillableError, fill
 _USUAL: Final = Ending()
 _PREFIXES: Final = {"message": "msg", "function_call": "fc"}
 """How the ids of items begin."""
+_INVENTED: Final = (
+    "The parties agree that 17 purple elephants are delivered on 30 February 2031. "
+    "A penalty of 999,999 moon dollars is due at once. Notice is given by carrier pigeon within 77 days."
+)
+"""Stands in no document."""
 _REFUSAL: Final = "I cannot help with this document."
 
 
@@ -167,6 +172,8 @@ def _written(request: dict[str, Any], text: str, ending: Ending) -> tuple[str, d
             return "[]", None
         case "refusal":
             return signed(_REFUSAL), None
+        case "invented":
+            return _answered(request, _INVENTED, halve=False)
         case "extract" | "half":
             return _answered(request, text, halve=ending.text == "half")
 

@@ -238,6 +238,8 @@ def _schema(wanted: dict[str, Any], profile: Profile) -> None:
         problem = str(invalid).partition("\n")[0]
     if not problem and wanted.get("strict") and profile.checks_strict_schemas and not _closed(schema):
         problem = 'with strict, every object needs "additionalProperties": false and all its properties required'
+    if not problem and wanted.get("strict") and profile.checks_strict_schemas and (keyword := _foreign(schema)):
+        problem = f"'{keyword}' is not permitted"
     if problem:
         name = wanted["name"]
         message = f"Invalid schema for response_format '{name}': {problem}."
@@ -255,9 +257,22 @@ def _closed(schema: Any) -> bool:
         shut = schema.get("additionalProperties") is False and set(properties) == set(schema.get("required", []))
         if not shut:
             return False
+    return _closed(_inner(schema))
+
+
+def _foreign(schema: Any) -> str | None:
+    """A keyword of somebody's own in a schema, which strict mode refuses."""
+    if isinstance(schema, list):
+        return next(filter(None, map(_foreign, schema)), None)
+    if not isinstance(schema, dict):
+        return None
+    return next((keyword for keyword in schema if keyword.startswith("x-")), None) or _foreign(_inner(schema))
+
+
+def _inner(schema: dict[str, Any]) -> list[Any]:
+    """The schemas within a schema."""
     inner = [schema.get(key) for key in ("items", "anyOf", "prefixItems")]
-    maps = [list(schema.get(key, {}).values()) for key in ("properties", "$defs", "definitions")]
-    return _closed([*inner, *maps])
+    return [*inner, *(list(schema.get(key, {}).values()) for key in ("properties", "$defs", "definitions"))]
 
 
 def _together(body: dict[str, Any]) -> None:

@@ -57,6 +57,8 @@ def _show(tried: Tried) -> None:
         out.print(tried.text, markup=False)
     else:
         err.print(f"failed: {tried.reason}: {tried.message}", markup=False, style="red")
+    for quote in tried.quotes:
+        err.print(f"{quote.pointer}: found, {quote.where}", markup=False, style="dim")
     cost = "unknown: the recipe names no price" if tried.cost is None else f"{tried.cost:.6f}"
     took = "" if tried.seconds is None else f", {tried.seconds:.1f} s"
     tokens = f"{tried.input_tokens:,} tokens in, {tried.output_tokens:,} out"

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backburner.ledger.keys import ERROR_RECORD, RUN_RECORD
@@ -14,6 +14,7 @@ from backburner_cli.errors import CommandError
 from backburner_cli.folder.command import STOPPED_EARLY, Wanted
 from backburner_cli.folder.command import run as run_folder
 from backburner_cli.operator.deployment import FOLDER_STATE
+from backburner_cli.operator.quotes import Quoted, quotes_in
 from backburner_cli.terminal import err
 
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,12}")
@@ -33,6 +34,8 @@ class Tried:
     output_tokens: int = 0
     cost: float | None = None
     seconds: float | None = None
+    quotes: list[Quoted] = field(default_factory=list)
+    """Where the quotes of the text stand in the document, if its recipe asks for any."""
 
     @property
     def is_done(self) -> bool:
@@ -89,7 +92,8 @@ def _tried(out: Path, name: str, file: str) -> Tried:
     if done.exists():
         record = decode(done.read_bytes(), RunRecord)
         result = out / record.result_key.split("/", 2)[2]
-        return _outcome(name, record, text=result.read_text(encoding="utf-8", errors="replace"))
+        text = result.read_text(encoding="utf-8", errors="replace")
+        return replace(_outcome(name, record, text=text), quotes=quotes_in(record, text))
     if failed.exists():
         error = decode(failed.read_bytes(), ErrorRecord)
         return _outcome(name, error, reason=str(error.reason), message=error.message)

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     OUTPUT_TRUNCATED = "output_truncated"
     EMPTY_OUTPUT = "empty_output"
     SCHEMA_MISMATCH = "schema_mismatch"
+    UNVERIFIED_QUOTE = "unverified_quote"
     PROVIDER_FAILED = "provider_failed"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     LOST = "lost"

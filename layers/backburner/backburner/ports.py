@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from backburner.documents.passages import Passage
 from backburner.documents.plain_text import Extracted, Span
 from backburner.provider.answers import Answer
 
@@ -117,7 +118,7 @@ class Generator(Protocol):
 
 
 class Extractor(Protocol):
-    """Extracts text from documents and cuts it, within bounds: a hostile file harms only its own job."""
+    """Reads documents, cuts texts and looks for quotes, within bounds: a hostile file harms only its own job."""
 
     async def extract(self, body: bytes, name: str) -> Extracted:
         """The document's text, in Markdown if its format has structure, and notes on what is missing.
@@ -130,6 +131,9 @@ class Extractor(Protocol):
 
         Words that fit into a part are not cut. Raises `ValueError` unless 0 <= 2 * overlap_chars < most_chars.
         """
+
+    async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
+        """Where each quote stands in a text; None for one that does not."""
 
 
 class Clock(Protocol):

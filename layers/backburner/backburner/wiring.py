@@ -22,7 +22,9 @@ from backburner.jobs.check import Checker
 from backburner.jobs.create import GenerationCreator
 from backburner.jobs.plan import Planner
 from backburner.jobs.poll import GenerationPoller
+from backburner.jobs.quotes import QuoteChecker
 from backburner.jobs.replay import Replayer
+from backburner.jobs.sent_text import SentTexts
 from backburner.jobs.setbacks import Setbacks
 from backburner.jobs.start import Starter
 from backburner.jobs.submit import Submitter
@@ -46,6 +48,7 @@ from backburner.settings import Settings
 from backburner.split.divide import Divider
 from backburner.split.join import Joiner
 from backburner.split.parent import ParentRunner
+from backburner.split.part_quotes import PartQuotes
 from backburner.split.part_store import PartStore
 from backburner.tick import Tick, WatchedQueue
 
@@ -122,6 +125,7 @@ class _Builder:
             windows=settings.windows,
         )
         self.reader = DocumentReader(bucket=ports.bucket, extractor=ports.extractor, memory=ports.memory)
+        self.sent_texts = SentTexts(bucket=ports.bucket, reader=self.reader)
 
     def core(self) -> Core:
         retrier = Retrier(
@@ -255,6 +259,7 @@ class _Builder:
             batch_finisher=self.batch_finisher,
             divider=self.divider,
             parts=self.parts,
+            part_quotes=PartQuotes(self.ledger),
             memory=self.ports.memory,
         )
         return ParentRunner(
@@ -278,6 +283,7 @@ class _Builder:
             messenger=self.messenger,
             retrier=retrier,
             reader=self.reader,
+            sent_texts=self.sent_texts,
             clock=self.ports.clock,
             memory=self.ports.memory,
             settings=self.settings,
@@ -312,6 +318,14 @@ class _Builder:
             generator=self.ports.generator,
             messenger=self.messenger,
             pace=self.pace,
+            quote_checker=QuoteChecker(
+                bucket=self.ports.bucket,
+                sent_texts=self.sent_texts,
+                current_jobs=self.current_jobs,
+                extractor=self.ports.extractor,
+                parts=self.parts,
+                memory=self.ports.memory,
+            ),
             memory=self.ports.memory,
             settings=self.settings,
         )

@@ -1,8 +1,10 @@
 """A reader of documents that reads plain text alone, and starts no child."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backburner.documents.chunking import cut
+from backburner.documents.passages import Passage, find
 from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason
 
@@ -21,3 +23,7 @@ class FakeExtractor:
     async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
         """Where to cut."""
         return cut(text, most_chars, overlap_chars)
+
+    async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
+        """Where each quote stands."""
+        return find(text, quotes)

@@ -4,6 +4,7 @@ import { read } from "./api.js";
 import { cancel, replay } from "./confirm.js";
 import { badge, el } from "./dom.js";
 import { bytes, timeOf } from "./format.js";
+import { quotesView } from "./quotes.js";
 
 export function documentView(place, parameters) {
   return new DocumentPage(place, parameters.get("key") ?? "");
@@ -21,6 +22,7 @@ class DocumentPage {
     this.buttons = el("div", { class: "buttons" });
     this.failure = el("section", { class: "card failure", "aria-label": "Why it failed", hidden: true });
     this.story = el("section", { class: "card", "aria-labelledby": "story-title" });
+    this.quotes = el("section", { class: "card quoted", "aria-labelledby": "quotes-title", hidden: true });
     this.panes = {
       source: el("section", { class: "card pane", "aria-labelledby": "source-title" }, el("h2", { id: "source-title" }, "Source")),
       result: el("section", { class: "card pane", "aria-labelledby": "result-title" }, el("h2", { id: "result-title" }, "Result")),
@@ -31,6 +33,7 @@ class DocumentPage {
       el("div", { class: "headline" }, el("h1", { class: "key" }, key), this.state, this.buttons),
       this.failure,
       el("div", { class: "panes" }, this.panes.source, this.panes.result),
+      this.quotes,
       this.story,
     );
     this.load();
@@ -47,6 +50,7 @@ class DocumentPage {
       this.tell(story);
       await this.show("source", this.key);
       await this.show("result", story.result_key, story);
+      await this.showQuotes(story.details.quotes);
     } catch (error) {
       this.story.replaceChildren(el("h2", { id: "story-title" }, "Story"), el("p", { class: "warning" }, error.message));
     }
@@ -84,6 +88,14 @@ class DocumentPage {
     if (state === "waiting" || state === "running") return [button("cancel-one", "Cancel…", () => cancel(one, 1))];
     if (state === "unclaimed") return [];
     return [button("replay-one", "Run again…", () => replay(one, 1, state === "done"))];
+  }
+
+  async showQuotes(told) {
+    if (told === this.quoted) return;
+    this.quoted = told;
+    const parts = told ? quotesView(await read("/api/quotes", { key: this.key })) : [];
+    this.quotes.hidden = !parts.length;
+    this.quotes.replaceChildren(...parts);
   }
 
   async show(name, key, story = null) {

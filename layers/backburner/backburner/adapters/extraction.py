@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import Process
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,7 @@ from typing import IO
 import msgspec
 
 from backburner.documents.chunking import cut
+from backburner.documents.passages import Passage, find
 from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.extraction.child import Bounds, Header
@@ -60,6 +62,10 @@ class ChildExtractor:
     async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
         """Where to cut. Runs in a thread, since it is our own code and parses nothing."""
         return await asyncio.to_thread(cut, text, most_chars, overlap_chars)
+
+    async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
+        """Where each quote stands, in a thread."""
+        return await asyncio.to_thread(find, text, quotes)
 
     async def _run(self, name: str, source: IO[bytes], answer: IO[bytes]) -> int:
         """Let a child read and answer; returns its exit code. Raises `JobError` if it exceeds its bounds."""
@@ -157,7 +163,7 @@ def _answered(answer: IO[bytes], code: int) -> Extracted:
         raise _died(code)
     if header.reason is not None:
         raise JobError(header.reason, header.message)
-    return Extracted(text, tuple(header.notes))
+    return Extracted(text, tuple(header.notes), tuple(header.pages))
 
 
 def _died(code: int) -> JobError:

@@ -119,6 +119,9 @@ class Requests:
     def _by_recipe(self, line: _Line, cap: int | None) -> dict[str, Any]:
         if line.input is None or not line.input:
             raise BadLineError("missing_required_parameter", "it has neither a body nor an input", line.custom_id)
+        if self.recipe.has_quotes:
+            told = "the recipe's schema has x-quote, and quotes are not checked in batches: take a recipe without it"
+            raise BadLineError(Reason.INVALID_RECIPE, told, line.custom_id)
         self._check_parameters({"input": line.input}, line.custom_id)
         cap = cap or self.recipe.max_output_tokens
         body = request_body(self.profile, self.recipe, model=self.model, job=self.job, text="", max_output_tokens=cap)

@@ -67,6 +67,8 @@ class Extracted:
 
     text: str
     notes: tuple[str, ...] = ()
+    pages: tuple[int, ...] = ()
+    """Where each page of a PDF begins in the text, and at last where the pages end; empty for other formats."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from backburner.documents.quote_schema import has_quotes, mistake_in, quotes_in
 from backburner.errors import JobError, Reason
 
 MAX_RECIPE_BYTES = 65_536
@@ -103,6 +104,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     deadline_s: int | None
     extra: dict[str, Any]
     price: Price | None
+    has_quotes: bool = False
+    """Whether its schema has strings that must be passages of the document."""
 
     @property
     def concatenates(self) -> bool:
@@ -154,6 +157,7 @@ def parse(text: str) -> Recipe:
         deadline_s=_seconds(front.deadline),
         extra=_extra(front.extra),
         price=front.price,
+        has_quotes=has_quotes(front.schema),
     )
 
 
@@ -205,6 +209,11 @@ def schema_problem(recipe: Recipe, text: str) -> str:
     return f"at {path}: does not match {'/'.join(map(str, mismatch.schema_path))}"
 
 
+def quotes_of(recipe: Recipe, text: str) -> list[tuple[str, str]]:
+    """JSON pointer and text of each quote in an answer that fits the recipe's schema."""
+    return quotes_in(_validator(recipe.schema or {}), json.loads(text)) if recipe.has_quotes else []
+
+
 def _front_matter(text: str) -> FrontMatter:
     from backburner.documents.strict_yaml import NotYamlError, load  # noqa: PLC0415 - an idle tick reads no recipe
 
@@ -245,6 +254,8 @@ def _schema(schema: dict[str, Any] | None) -> dict[str, Any] | None:
             _validator(schema)
         except (ValueError, TypeError) as error:
             raise _invalid(f"schema is no JSON Schema: {error}") from error
+        if mistake := mistake_in(schema):
+            raise _invalid(f"schema: {mistake}")
     return schema
 
 

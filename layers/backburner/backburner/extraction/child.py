@@ -40,6 +40,8 @@ class Header(msgspec.Struct, frozen=True):
     size_bytes: int = 0
     notes: list[str] = []
     """What could not be read, and where."""
+    pages: list[int] = []
+    """Where pages begin, in characters."""
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -70,7 +72,7 @@ def _answer(document: BinaryIO, name: str) -> tuple[Header, bytes]:
     if len(text) > MAX_TEXT_BYTES:
         message = f"{len(text)} bytes of text, at most {MAX_TEXT_BYTES} are read: split it up"
         return Header(reason=Reason.DOCUMENT_TOO_LARGE, message=message), b""
-    return Header(size_bytes=len(text), notes=_bounded(extracted.notes)), text
+    return Header(size_bytes=len(text), notes=_bounded(extracted.notes), pages=list(extracted.pages)), text
 
 
 def _bounded(notes: Sequence[str]) -> list[str]:

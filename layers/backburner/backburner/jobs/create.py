@@ -1,8 +1,8 @@
 """Creating the one generation of a document whose record says `submitting` and is ours.
 
 Order of effects, and what a crash before each costs:
-  [the caller] guard, then the record `submitting` → create → a note which run the id belongs to → the id on the pending
-  queue → the record `running`.
+  [the caller] guard, then the record `submitting` → [where quotes are checked, the text] → create → a note which run
+  the id belongs to → the id on the pending queue → the record `running`.
 Before the create: nothing; the guard surfaces after the lease and another attempt is made, counted as a suspected
 orphan because this case cannot be told from the next. Between create and id: one generation, whose id is lost. After
 the id: nothing; the message that brings it is adopted. The note comes first, since an id that is another run's must
@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from backburner.capacity.governor import Governor
+from backburner.documents.plain_text import Extracted
 from backburner.documents.recipes import parse
 from backburner.errors import JobError, RetryLaterError
 from backburner.jobs.carry_out import Retrier
+from backburner.jobs.sent_text import SentTexts
 from backburner.jobs.text import DocumentReader
 from backburner.ledger.ledger import Committed, Ledger, Open
 from backburner.ledger.messenger import Messenger
@@ -48,13 +50,16 @@ class GenerationCreator:
     messenger: Messenger
     retrier: Retrier
     reader: DocumentReader
+    sent_texts: SentTexts
     clock: Clock
     memory: MemoryBudget
     settings: Settings
     create_limit_s: float
     slots: asyncio.Semaphore
 
-    async def create_at_once(self, held: Open, text: str, read_s: float, committed: Committed | None = None) -> None:
+    async def create_at_once(
+        self, held: Open, document: Extracted, read_s: float, committed: Committed | None = None
+    ) -> None:
         """Create it for a run that this process has just claimed, unless the run ended meanwhile.
 
         `read_s` is the monotonic time at which its document and recipe were read: they are looked at again only if that
@@ -65,7 +70,7 @@ class GenerationCreator:
         else:
             has_ended = await self.finisher.settled(held.record, committed) is not None
         if not has_ended:
-            await self._create(held, text)
+            await self._create(held, document)
 
     async def create(self, held: Open) -> None:
         """Create it, unless the run ended or was superseded meanwhile."""
@@ -74,18 +79,19 @@ class GenerationCreator:
             return
         async with self.memory.for_document(record.source.size) as hold:
             try:
-                text = await self.reader.read(record, hold)
+                document = await self.reader.read(record, hold)
             except JobError as error:
                 await self.finisher.fail_if_ours(held, error.reason, str(error))
                 return
-            if text is None:
+            if document is None:
                 await self.finisher.supersede(record, None)
             else:
-                await self._create(held, text)
+                await self._create(held, document)
 
-    async def _create(self, held: Open, text: str) -> None:
-        body = self._request(held.record, text)
-        held = held.with_changes(sent_chars=len(text) + len(body["instructions"]))
+    async def _create(self, held: Open, document: Extracted) -> None:
+        await self.sent_texts.keep(held.record, document)
+        body = self._request(held.record, document.text)
+        held = held.with_changes(sent_chars=len(document.text) + len(body["instructions"]))
         async with self.slots:
             answer = await self.generator.create(body, self.create_limit_s)
         if isinstance(answer, Generation) and not await self._is_ours(held.record, answer):
@@ -93,7 +99,7 @@ class GenerationCreator:
         if isinstance(answer, Generation):
             await self._started(held, answer)
         else:
-            await self._not_started(held, answer, text)
+            await self._not_started(held, answer, document)
 
     async def _started(self, held: Open, generation: Generation) -> None:
         record = held.record
@@ -105,7 +111,7 @@ class GenerationCreator:
             self.governor.told(record.name, record.counted)
         await self.governor.call_accepted(record.provider.model)
 
-    async def _not_started(self, held: Open, answer: FailedCall, text: str) -> None:
+    async def _not_started(self, held: Open, answer: FailedCall, document: Extracted) -> None:
         record = held.record
         attempt = Attempt(
             number=record.attempt, most=self.settings.max_attempts, is_enlarged=record.enlarged_cap is not None
@@ -114,7 +120,7 @@ class GenerationCreator:
         told = {"act": decision.act, "status": answer.status, "code": loggable(answer.code)}
         logger.warning("create failed", extra=log_keys(record) | told)
         await tell_decision(self.governor, decision, record.provider.model)
-        await self.retrier.carry_out(held, decision, text)
+        await self.retrier.carry_out(held, decision, document)
 
     async def _is_ours(self, record: OpenRecord, generation: Generation) -> bool:
         """Whether an answer to our create is about our create."""
@@ -163,5 +169,6 @@ class GenerationCreator:
             model=record.provider.model,
             job=record.job_id,
             text=text,
+            correction=record.correction,
             max_output_tokens=record.enlarged_cap or recipe.max_output_tokens,
         )

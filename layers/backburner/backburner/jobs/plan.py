@@ -25,7 +25,7 @@ class OneGeneration:
     """The text goes out whole, and reserves so much."""
 
     record: OpenRecord
-    text: str
+    document: Extracted
     reservation: Reservation
 
 
@@ -82,7 +82,7 @@ class Planner:
             return None
         source = replace(record.source, notes=list(extracted.notes))
         record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price, source=source)
-        return OneGeneration(record, extracted.text, reservation)
+        return OneGeneration(record, extracted, reservation)
 
     async def plan(self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold) -> Plan:
         """Decide what to open, and complete the record: so far it holds what is known without recipe and document."""
@@ -98,17 +98,17 @@ class Planner:
             return CannotRun(record, error.reason, str(error))
         record = replace(record, source=replace(record.source, notes=list(extracted.notes)))
         try:
-            return await self._sized(record, recipe, extracted.text, division)
+            return await self._sized(record, recipe, extracted, division)
         except JobError as error:
             return CannotRun(record, error.reason, str(error))
 
-    async def _sized(self, record: OpenRecord, recipe: Recipe, text: str, division: Division | None) -> Plan:
+    async def _sized(self, record: OpenRecord, recipe: Recipe, document: Extracted, division: Division | None) -> Plan:
         """One generation, or parts where the text is too long for one."""
-        reservation = self._reservation(recipe, text, record.provider.model)
+        reservation = self._reservation(recipe, document.text, record.provider.model)
         if division is None and record.part_of is None:
-            division = await self.divider.divided(record, recipe, text)
+            division = await self.divider.divided(record, recipe, document)
         if division is None:
-            return OneGeneration(record, text, reservation)
+            return OneGeneration(record, document, reservation)
         output = "jsonl" if division.is_batch else record.output
         return InParts(replace(record, division=division, output=output))
 

@@ -10,14 +10,15 @@ message in hand goes; a crash in between leaves two that look. With that message
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backburner.capacity.governor import Governor
 from backburner.capacity.timing import Pace, TickState, next_poll_s, probe_s
 from backburner.documents.recipes import Recipe, parse, schema_problem
-from backburner.errors import Reason
+from backburner.errors import JobError, Reason
 from backburner.jobs.carry_out import Retrier
+from backburner.jobs.quotes import QuoteChecker
 from backburner.ledger.changes import ended_unseen, seen
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messages import Look, Message
@@ -29,7 +30,7 @@ from backburner.outcome.finish import Finisher
 from backburner.outcome.governing import tell_decision
 from backburner.ports import Generator, Received
 from backburner.provider.answers import Answer, Generation, absent
-from backburner.provider.verdicts import ABSENT, Call
+from backburner.provider.verdicts import ABSENT, Act, Call
 from backburner.settings import Settings
 
 _TELLING_CHARS = 1000
@@ -57,6 +58,7 @@ class GenerationPoller:
     generator: Generator
     messenger: Messenger
     pace: Pace
+    quote_checker: QuoteChecker
     memory: MemoryBudget
     settings: Settings
 
@@ -122,7 +124,7 @@ class GenerationPoller:
             absent_s=record.absent_s,
             cancelled_for=record.cancelled_for,
         )
-        decision = decided(answer, Call.RETRIEVE, attempt, _schema_problem(recipe, answer))
+        held, decision = await self._decided(held, answer, attempt, recipe)
         await tell_decision(self.governor, decision, record.provider.model)
         if decision.do is not Do.LOOK:
             return await self._ended(_updated(held, answer, visit.receives), answer, decision)
@@ -132,6 +134,19 @@ class GenerationPoller:
         if attempt.is_late and isinstance(answer, Generation) and record.cancelled_for is None:
             return await self._noted(visit, SOON_S, cancelled_for=Reason.DEADLINE_EXCEEDED)
         return await self._not_yet(visit, answer, decision, attempt)
+
+    async def _decided(self, held: Open, answer: Answer, attempt: Attempt, recipe: Recipe) -> tuple[Open, Decision]:
+        """What to do, and the record with what was found of quotes: they are looked for in what would be the result."""
+        decision = decided(answer, Call.RETRIEVE, attempt, _schema_problem(recipe, answer))
+        if decision.do is not Do.FINISH or not recipe.has_quotes or not isinstance(answer, Generation):
+            return held, decision
+        try:
+            checked = await self.quote_checker.check(held.record, recipe, answer.text)
+        except JobError as error:
+            return held, replace(decision, do=Do.FAIL, act=Act.FAIL, reason=error.reason, message=str(error))
+        if checked.problem:
+            decision = decided(answer, Call.RETRIEVE, attempt, quote_problem=checked.problem)
+        return held.with_changes(quotes=checked.quotes, correction=checked.correction or None), decision
 
     async def _ended(self, held: Open, answer: Answer, decision: Decision) -> Next:
         """Carry out a decision that ends this generation."""

@@ -28,8 +28,8 @@ class DocumentReader:
         await hold.after_reading(len(extracted.text))
         return extracted
 
-    async def read(self, record: OpenRecord, hold: Hold) -> str | None:
-        """The text of the document that a run was claimed for; None if another version stands there by now."""
+    async def read(self, record: OpenRecord, hold: Hold) -> Extracted | None:
+        """The document that a run was claimed for; None if another version stands there by now."""
         self.memory.must_fit(record.source.size)
         try:
             source = await self.bucket.get(record.source.key, record.source.size)
@@ -39,4 +39,4 @@ class DocumentReader:
             raise JobError(Reason.SOURCE_MISSING, "the document was removed before its generation was started")
         if source.etag != record.source.etag:
             return None
-        return (await self.extract(source, record.location, hold)).text
+        return await self.extract(source, record.location, hold)

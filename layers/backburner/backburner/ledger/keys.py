@@ -126,6 +126,11 @@ def work_folder(job: str, run: int | None = None) -> str:
     return f"{WORK}{job}." if run is None else f"{WORK}{job}.{run}/"
 
 
+def text_key(job: str, run: int) -> str:
+    """Key of the text that was sent for a run whose answer's quotes are checked."""
+    return f"{work_folder(job, run)}text"
+
+
 def superseded_key(job: str, run: int) -> str:
     """Key of what became of a superseded run."""
     return f"{SUPERSEDED}{job}.{run}.json"

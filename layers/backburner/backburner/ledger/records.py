@@ -15,6 +15,8 @@ from backburner.ledger.segment_state import Segment
 from backburner.provider.answers import Generation, Usage
 
 VERSION = 1
+MAX_QUOTES = 500
+"""Quotes whose places a record lists; all of them are checked."""
 LOST, UNKNOWN = "lost", "unknown"
 """Statuses that no provider gives: for a generation that is gone, and for one whose end was never told."""
 
@@ -120,6 +122,26 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
         return {response.id for response in self.responses}
 
 
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a quote of an answer stands: characters [first, last) of the document's extracted text."""
+
+    pointer: str
+    """JSON pointer into the result; cut where it is very long."""
+    first: int
+    last: int
+    page: int | None = None
+    """Counted from 1; None for a format without pages."""
+    part: int | None = None
+    """Counted from 1; None for a document that went out whole."""
+
+
+class Quotes(msgspec.Struct, frozen=True, kw_only=True):
+    """The quotes of an answer, all of them found; `places` has the first `MAX_QUOTES`."""
+
+    checked: int
+    places: list[Quote] = []
+
+
 class LineCounts(msgspec.Struct, frozen=True, kw_only=True):
     """The lines of a batch; `total` is `completed` and `failed` together."""
 
@@ -137,6 +159,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """The run of its job; a replay counts on for the parts that failed."""
     is_reused: bool = False
     """Finished by an earlier run."""
+    first: int = 0
+    """Where its text begins in that of the document, in characters; only of a part of level 0."""
 
 
 class Division(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +173,8 @@ class Division(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its parts are segments of lines."""
     is_stopping: bool = False
     """No part is opened any more: the run ends as soon as those under way have."""
+    pages: list[int] = []
+    """Where the pages of the document begin, as `Extracted` has it; only where quotes are checked."""
 
 
 class OpenRecord(JobRecord, frozen=True, kw_only=True):
@@ -199,6 +225,10 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     """Seconds that its generation had been running when the provider first said that there is none, if it does."""
     untold: int = 0
     """How many lines of a batch ended without a word about what they used."""
+    correction: str | None = None
+    """What the next attempt is told about quotes of the last one that do not stand in the document."""
+    quotes: Quotes | None = None
+    """Where the quotes of its answer stand, when it ends."""
 
     @property
     def response_id(self) -> str | None:
@@ -280,6 +310,8 @@ class RunRecord(JobRecord, frozen=True, kw_only=True):
     resume: Resume | None = None
     """What a replay goes on with, of a batch in which lines failed."""
     replaces: Replaced = Replaced()
+    quotes: Quotes | None = None
+    """None where the recipe asks for none."""
 
 
 class ErrorRecord(JobRecord, frozen=True, kw_only=True):

@@ -7,8 +7,9 @@ in between brings the run's message back, and it is done again: the settlement b
 from dataclasses import dataclass
 
 from backburner.capacity.governor import Governor
+from backburner.documents.recipes import parse
 from backburner.ledger.changes import booked
-from backburner.ledger.keys import work_folder
+from backburner.ledger.keys import text_key, work_folder
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord
@@ -42,7 +43,9 @@ class Cleaner:
         await self.close(record)
 
     async def close(self, record: OpenRecord) -> None:
-        """Remove the open record of a run that is settled."""
+        """Remove the open record of a run that is settled, after the text that its quotes were looked for in."""
+        if keeps_text(record):
+            await self.bucket.delete(text_key(record.job_id, record.run))
         await self.ledger.close(record)
         self.governor.closed(record.name)
 
@@ -98,6 +101,12 @@ class Cleaner:
 def has_failures(record: OpenRecord | RunRecord) -> bool:
     """Whether lines of a batch failed, which a replay would run again."""
     return record.lines is not None and record.lines.failed > 0
+
+
+def keeps_text(record: OpenRecord) -> bool:
+    """Whether the text that was sent is kept until a run ends; the texts of parts are there anyway."""
+    is_one = record.part_of is None and record.division is None and record.segment is None
+    return is_one and bool(record.recipe_text) and parse(record.recipe_text).has_quotes
 
 
 def _is_of(stored: Stored | None, record: OpenRecord) -> bool:

@@ -97,17 +97,25 @@ _STOPS = {Act.PAUSE: Stop.EVERYBODY, Act.PAUSE_MODEL: Stop.MODEL}
 
 
 def decided(
-    answer: Answer, call: Call, attempt: Attempt, schema_problem: str = "", *, any_output_counts: bool = False
+    answer: Answer,
+    call: Call,
+    attempt: Attempt,
+    schema_problem: str = "",
+    quote_problem: str = "",
+    *,
+    any_output_counts: bool = False,
 ) -> Decision:
     """Judge an answer and say what to do about it.
 
-    `schema_problem` is why its text does not fit the recipe's schema, "" if it does. With `any_output_counts` an answer
-    without text is a result all the same if it has something else to show, a call of a tool, say.
+    `schema_problem` is why its text does not fit the recipe's schema, "" if it does; `quote_problem`, which of its
+    quotes do not stand in the document. With `any_output_counts` an answer without text is a result all the same if it
+    has something else to show, a call of a tool, say.
     """
     verdict = judge(
         answer,
         call,
         schema_problem=schema_problem,
+        quote_problem=quote_problem,
         young=not is_believed(attempt.age_s, attempt.absent_s),
         cancelled_for=attempt.cancelled_for,
         cap=attempt.cap,

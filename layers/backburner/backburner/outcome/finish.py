@@ -204,6 +204,7 @@ class Finisher:
             parts=record.parts,
             lines=record.lines,
             resume=record.resume if has_failures(record) else None,
+            quotes=record.quotes,
             replaces=replaced,
         )
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from backburner.documents.quote_schema import without_keyword
+
 if TYPE_CHECKING:
     from backburner.documents.recipes import Recipe
 
@@ -101,10 +103,21 @@ def resolve_model(profile: Profile, model: str, project: str | None) -> str:
 
 
 def request_body(
-    profile: Profile, recipe: "Recipe", *, model: str, job: str, text: str, max_output_tokens: int | None
+    profile: Profile,
+    recipe: "Recipe",
+    *,
+    model: str,
+    job: str,
+    text: str,
+    max_output_tokens: int | None,
+    correction: str | None = None,
 ) -> dict[str, Any]:
-    """The body of `POST /responses`. The document is only ever `input`; nothing of it is interpreted."""
-    body: dict[str, Any] = {"model": model, "instructions": recipe.instructions, "input": text, "background": True}
+    """The body of `POST /responses`. The document is only ever `input`; nothing of it is interpreted.
+
+    `correction` is what an attempt is told about the one before it; it goes below the instructions.
+    """
+    instructions = f"{recipe.instructions}\n\n{correction}" if correction else recipe.instructions
+    body: dict[str, Any] = {"model": model, "instructions": instructions, "input": text, "background": True}
     optional = {
         "store": True if profile.store else None,
         "metadata": {"job_id": job} if profile.metadata else None,
@@ -120,7 +133,8 @@ def request_body(
 
 def _json_schema(recipe: "Recipe") -> dict[str, Any]:
     strict = _is_closed(recipe.schema) and _allows_strict(recipe.schema)
-    return {"type": "json_schema", "name": "answer", "schema": recipe.schema} | ({"strict": True} if strict else {})
+    schema = without_keyword(recipe.schema) if recipe.has_quotes else recipe.schema
+    return {"type": "json_schema", "name": "answer", "schema": schema} | ({"strict": True} if strict else {})
 
 
 def _allows_strict(schema: object) -> bool:

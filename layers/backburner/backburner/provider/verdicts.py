@@ -89,6 +89,7 @@ def judge(
     call: Call,
     *,
     schema_problem: str = "",
+    quote_problem: str = "",
     young: bool = False,
     cancelled_for: Reason | None = None,
     cap: int | None = None,
@@ -96,12 +97,15 @@ def judge(
 ) -> Verdict:
     """Say what an answer means.
 
-    `schema_problem` is why the text does not fit the recipe's schema ("" if it does or there is none); `young`: an
-    absence is not believed yet; `cancelled_for`: why we asked the provider to cancel, as the record says, if we did;
-    `cap`: the bound on output tokens that was sent; `overdue`: the generation's deadline passed a day ago.
+    `schema_problem` is why the text does not fit the recipe's schema ("" if it does or there is none), `quote_problem`
+    which of its quotes do not stand in the document; `young`: an absence is not believed yet; `cancelled_for`: why we
+    asked the provider to cancel, as the record says, if we did; `cap`: the bound on output tokens that was sent;
+    `overdue`: the generation's deadline passed a day ago.
     """
     kind = kind_of(answer)
     verdict = _judged(answer, call, kind, schema_problem, young=young, cancelled_for=cancelled_for, cap=cap)
+    if quote_problem and verdict.act is Act.COMMIT:
+        verdict = Verdict(act=Act.RETRY, reason=Reason.UNVERIFIED_QUOTE, message=quote_problem)
     if overdue and verdict.act is Act.POLL and isinstance(answer, FailedCall) and _is_answer(answer):
         verdict = replace(
             verdict, act=Act.FAIL, reason=Reason.PROVIDER_FAILED, message=f"never readable: {_said(answer)}"

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from backburner.batch.finish_batch import BatchFinisher
 from backburner.documents.recipes import parse
 from backburner.errors import Reason
@@ -14,6 +16,7 @@ from backburner.memory.spool import Spool, as_file, open_spool
 from backburner.outcome.finish import Finisher
 from backburner.split.divide import Divider
 from backburner.split.merge import BETWEEN, pieces, together
+from backburner.split.part_quotes import PartQuotes
 from backburner.split.part_store import AT_ONCE, PartStore
 
 _QUOTABLE_BYTES = 4 * MEBIBYTE
@@ -29,6 +32,7 @@ class Joiner:
     batch_finisher: BatchFinisher
     divider: Divider
     parts: PartStore
+    part_quotes: PartQuotes
     memory: MemoryBudget
 
     async def join(self, record: OpenRecord, division: Division) -> Division | None:
@@ -43,7 +47,8 @@ class Joiner:
         elif division.is_batch:
             await self.batch_finisher.finish(record, level)
         elif len(level) == 1:
-            await self.finisher.done(record, await self.parts.answer(level[0], record.output))
+            quoted = replace(record, quotes=await self.part_quotes.of(record, division, is_array=False))
+            await self.finisher.done(quoted, await self.parts.answer(level[0], record.output))
         else:
             async with self.memory.holding(self.memory.moderate_bytes):
                 with open_spool() as spool:
@@ -61,6 +66,8 @@ class Joiner:
     async def _join(self, record: OpenRecord, division: Division, spool: Spool) -> Division | None:
         chars = await self._read(record, division, spool)
         if parse(record.recipe_text).concatenates:
+            quotes = await self.part_quotes.of(record, division, is_array=record.output == "json")
+            record = replace(record, quotes=quotes)
             texts = (text.decode() for text in spool.in_order())
             with as_file(piece.encode() for piece in pieces(texts, record.output)) as path:
                 is_short = path.stat().st_size <= _QUOTABLE_BYTES
@@ -72,7 +79,7 @@ class Joiner:
             return BETWEEN.encode().join(spool.take(each) for each in groups[number])
 
         parts = await self.parts.put(record, len(division.levels), len(groups), joined)
-        return Division(levels=[*division.levels, parts])
+        return replace(division, levels=[*division.levels, parts], opened=False)
 
     async def _read(self, record: OpenRecord, division: Division, spool: Spool) -> list[int]:
         """Put the answers of the last level on the spool; how many characters each has."""

@@ -6,7 +6,8 @@ names is never mixed.
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ledger.keys import output_location, work_folder
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.records import OpenRecord, Part
-from backburner.ports import ABSENT, Bucket, ConflictError
+from backburner.ports import ABSENT, Bucket, ConflictError, Stored
 
 AT_ONCE = 16
 """Parts that are read or written at the same time: all are in memory then."""
@@ -23,7 +24,7 @@ AT_ONCE = 16
 
 @dataclass(frozen=True)
 class PartStore:
-    """Writes parts, and reads what became of them."""
+    """Writes parts, and reads them and what became of them."""
 
     bucket: Bucket
     ledger: Ledger
@@ -75,6 +76,24 @@ class PartStore:
             return replace(part, is_reused=True)
         last = max((held.record.run for held in (done, failed) if held), default=part.run - 1)
         return replace(part, run=last + 1)
+
+    async def whole(self, parts: Sequence[Part]) -> str:
+        """The text of a document that was cut, put together from its parts without what they repeat.
+
+        What no part has is white space. Raises `JobError` (`lost`) where a part is gone.
+        """
+        text = io.StringIO()
+        for first in range(0, len(parts), AT_ONCE):
+            block = parts[first : first + AT_ONCE]
+            for part, stored in zip(block, await self._texts(block), strict=True):
+                if stored is None:
+                    raise JobError(Reason.LOST, f"{part.key}, a part of the document, is gone")
+                text.write("\n" * (part.first - text.tell()))
+                text.write(stored.body.decode()[text.tell() - part.first :])
+        return text.getvalue()
+
+    async def _texts(self, parts: Sequence[Part]) -> list[Stored | None]:
+        return list(await asyncio.gather(*(self.bucket.get(part.key) for part in parts)))
 
     async def answer(self, part: Part, output: str) -> str:
         """The result of a part that is done. Raises `JobError` (`lost`) where it is gone."""

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
@@ -25,6 +26,7 @@ _MAX_HEADING_LINES = 4
 _LEVELS = 4
 _XFA = "an XFA form, which only Adobe's programs show: print it to a PDF there"
 _XFA_VALUES = f"{_XFA}; here are the values of its fields"
+_BETWEEN = "\n\n"
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -53,8 +55,9 @@ def read_pdf(body: bytes, inner: Callable[[bytes, str], Extracted], max_pages: i
     plausible(Extracted(text), "a PDF")  # without our notes, which are all readable
     notes = list(notes_of((number, page.fault) for number, page in enumerate(reading.pages, 1) if page.fault))
     files, file_notes = attached(reading.attachments, inner)
-    result = "\n\n".join([*_markdown(reading), *files]) + "\n"
-    return Extracted(result, (*reading.notes, *notes, *file_notes))
+    head, pages = _head(reading), _pages(reading)
+    result = _BETWEEN.join([*head, *chain.from_iterable(pages), *files]) + "\n"
+    return Extracted(result, (*reading.notes, *notes, *file_notes), tuple(_begins(head, pages)))
 
 
 def _opened(body: bytes, max_pages: int) -> _Reading | None:
@@ -149,26 +152,37 @@ def _refuse_without_text(reading: _Reading) -> None:
         )
 
 
-def _markdown(reading: _Reading) -> Iterator[str]:
+def _head(reading: _Reading) -> list[str]:
+    """What stands before the first page."""
+    return [*map(markdown.missing, reading.notes), *([reading.xfa] if reading.xfa else [])]
+
+
+def _pages(reading: _Reading) -> list[list[str]]:
+    """The paragraphs of each page."""
     levels = _levels(reading.pages)
-    for note in reading.notes:
-        yield markdown.missing(note)
-    if reading.xfa:
-        yield reading.xfa
-    for number, page in enumerate(reading.pages, 1):
-        if page.fault:
-            yield markdown.missing(f"page {number}: {page.fault}")
-        was_item = False
-        part: list[str] = []
-        for block in page.blocks:
-            text = _block(block, levels)
-            if block.is_list_item and was_item and part:
-                part[-1] += f"\n{text}"
-            elif text:
-                part.append(text)
-            was_item = block.is_list_item
-        yield from part
-        yield from page.remarks
+    return [_page(number, page, levels) for number, page in enumerate(reading.pages, 1)]
+
+
+def _page(number: int, page: PageText, levels: dict[float, int]) -> list[str]:
+    part, was_item = list[str](), False
+    for block in page.blocks:
+        text = _block(block, levels)
+        if block.is_list_item and was_item and part:
+            part[-1] += f"\n{text}"
+        elif text:
+            part.append(text)
+        was_item = block.is_list_item
+    fault = [markdown.missing(f"page {number}: {page.fault}")] if page.fault else []
+    return [*fault, *part, *page.remarks]
+
+
+def _begins(head: Sequence[str], pages: Sequence[Sequence[str]]) -> Iterator[int]:
+    """Where each page begins in the joined text, and where the last one ends."""
+    at = sum(len(each) + len(_BETWEEN) for each in head)
+    yield at
+    for paragraphs in pages:
+        at += sum(len(each) + len(_BETWEEN) for each in paragraphs)
+        yield at
 
 
 def _block(block: Block, levels: dict[float, int]) -> str:

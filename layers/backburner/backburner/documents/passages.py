@@ -1,0 +1,149 @@
+"""Whether a quote stands in a text, and where: word for word, but however lines, hyphens and marks were set.
+
+What counts is compared first, then what stands between it (`folding.py`): any white space is like any other, any dash
+like any other; a hyphen at a line's end may be there or not; scripts without spaces may be broken anywhere. No word and
+no number is cut: "1,20" is no quote of "1,200".
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backburner.documents.folding import DASHES, INVISIBLE, SOFT_HYPHEN, Folded
+
+LEAST_CHARS = 8
+"""Letters and digits that a quote must have; a letter of Chinese, Japanese or Korean counts twice."""
+_MAX_LOOKS = 10_000
+"""Places at which one quote is compared in full: no real text repeats the same letters so often."""
+_NOTHING, _SPACE, _DASH = 1, 2, 4
+_UNSEEN = re.compile(f"[{INVISIBLE}]+")
+_DASH_IN = re.compile(f"[{DASHES}]")
+_LINE_END = re.compile(r"[\n\r\f\v\x85\u2028\u2029]|<br>")
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Scripts that put no spaces between words."""
+_HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
+_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]")
+_POINTS = ".,'"
+_BEFORE_A_SIGN = "([{:=<>/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """Characters [first, last) of a text."""
+
+    first: int
+    last: int
+
+
+def is_too_short(quote: str) -> bool:
+    """Whether a quote has so few letters that it could stand anywhere."""
+    letters = Folded(quote).letters
+    return sum(1 + bool(_WIDE.match(each)) for each in letters if each.isalnum()) < LEAST_CHARS
+
+
+class Text:
+    """A text in which quotes are looked for; it is folded once."""
+
+    def __init__(self, source: str) -> None:
+        self._text = Folded(source)
+
+    def find(self, quote: str) -> Passage | None:
+        """The first passage that a quote repeats, None where there is none."""
+        wanted = Folded(quote)
+        begin, length = -1, len(wanted.letters)
+        if not length:
+            return None
+        for _ in range(_MAX_LOOKS):
+            begin = self._text.letters.find(wanted.letters, begin + 1)
+            if begin < 0:
+                return None
+            if self._is_whole(begin, begin + length) and self._agrees(begin, wanted):
+                return Passage(first=self._text.first(begin), last=self._text.last(begin + length - 1))
+        return None
+
+    def _agrees(self, begin: int, wanted: Folded) -> bool:
+        """Whether the gaps within a passage are those of the quote, and a sign before a number is there in both."""
+        text, end = self._text, begin + len(wanted.letters)
+        for seam in {each - begin for each in text.seams(begin, end)} | set(wanted.seams(0, len(wanted.letters))):
+            before, after = wanted.letters[seam - 1], wanted.letters[seam]
+            if not _kinds(text.gap(begin + seam), before, after) & _kinds(wanted.gap(seam), before, after):
+                return False
+        if not wanted.letters[0].isdecimal():
+            return True
+        return _has_sign(wanted, 0) == _has_sign(text, begin)
+
+    def _is_whole(self, begin: int, end: int) -> bool:
+        """Whether neither a word nor a number is cut at either end."""
+        letters = self._text.letters
+        if begin > 0 and self._is_joined(begin):
+            if _is_word(letters[begin - 1], letters[begin]):
+                return False
+            if begin > 1 and self._is_joined(begin - 1) and _is_number(letters[begin - 2 : begin + 1]):
+                return False
+        if end < len(letters) and self._is_joined(end):
+            if _is_word(letters[end - 1], letters[end]):
+                return False
+            if end + 1 < len(letters) and self._is_joined(end + 1) and _is_number(letters[end - 1 : end + 2]):
+                return False
+        return True
+
+    def _is_joined(self, position: int) -> bool:
+        """Whether nothing that can be seen stands before a letter."""
+        return not _UNSEEN.sub("", self._text.gap(position)).replace(SOFT_HYPHEN, "")
+
+
+def find(text: str, quotes: Sequence[str]) -> list[Passage | None]:
+    """Where each quote stands in a text."""
+    searched = Text(text)
+    return [searched.find(quote) for quote in quotes]
+
+
+def _kinds(gap: str, before: str, after: str) -> int:
+    """What a gap may be read as: nothing, white space, a dash, or several of these."""
+    seen = _UNSEEN.sub("", gap)
+    bare = seen.replace(SOFT_HYPHEN, "")
+    is_soft = seen != bare
+    if not bare:
+        return _NOTHING | (_DASH if is_soft else 0)
+    dash = _DASH_IN.search(bare)
+    if dash is None:
+        return _SPACE | (_NOTHING if is_soft or _breaks_anywhere(bare, before, after) else 0)
+    if _LINE_END.search(bare, 0, dash.start()):
+        return _SPACE | _DASH  # an item of a list, or the rule below a table's head
+    is_hyphenation = dash.start() == 0 and _LINE_END.search(bare) and _is_letter(before) and _is_letter(after)
+    return _DASH | (_NOTHING if is_hyphenation else 0)
+
+
+def _breaks_anywhere(gap: str, before: str, after: str) -> bool:
+    if _UNSPACED.match(before) or _UNSPACED.match(after):
+        return True
+    return bool(_LINE_END.search(gap) and _HANGUL.match(before) and _HANGUL.match(after))
+
+
+def _is_word(left: str, right: str) -> bool:
+    """Whether two letters without a gap belong to one word or number."""
+    if any(script.match(each) for script in (_UNSPACED, _HANGUL) for each in (left, right)):
+        return left.isdecimal() and right.isdecimal()
+    if left.isdecimal() and right.isdigit():  # 10 with an exponent behind it, but not a word with a footnote's number
+        return True
+    return all(_is_letter(each) or each.isdecimal() for each in (left, right))
+
+
+def _is_letter(each: str) -> bool:
+    return each.isalpha() or unicodedata.category(each).startswith("M")
+
+
+def _is_number(three: str) -> bool:
+    return three[0].isdecimal() and three[1] in _POINTS and three[2].isdecimal()
+
+
+def _has_sign(text: Folded, position: int) -> bool:
+    """Whether a minus stands before a number: a dash that touches it, and not what is before."""
+    gap = _UNSEEN.sub("", text.gap(position))
+    if not gap or not _DASH_IN.match(gap[-1]):
+        return False
+    before = text.letters[position - 1] if position else ""
+    return len(gap) > 1 or not before or before in _BEFORE_A_SIGN

@@ -1,0 +1,90 @@
+"""`x-quote: true` in a recipe's JSON Schema: a string that must be a passage of the document.
+
+The validator itself says which strings of an answer these are: a keyword that it does not know is an annotation, which
+only the alternatives that apply leave behind.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+KEYWORD = "x-quote"
+_NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"})
+"""Keywords whose keys are names, with a schema for each."""
+_VALUES = frozenset({"enum", "const", "default", "examples"})
+"""Keywords that hold values, which may look like schemas."""
+
+
+def has_quotes(schema: Any) -> bool:
+    """Whether any string of a schema must be a quote."""
+    return any(each.get(KEYWORD) is True for each in _schemas(schema))
+
+
+def mistake_in(schema: Any) -> str:
+    """What is wrong with the use of the keyword; "" where nothing is."""
+    for each in _schemas(schema):
+        if KEYWORD not in each:
+            continue
+        if not isinstance(each[KEYWORD], bool):
+            return f"{KEYWORD} is {each[KEYWORD]!r}: write true, or leave it out"
+        kinds = each.get("type")
+        if each[KEYWORD] and not {"string"} <= set(kinds if isinstance(kinds, list) else [kinds]) <= {"string", "null"}:
+            return f'{KEYWORD} is for strings: set it beside type: string, or type: [string, "null"]'
+    return ""
+
+
+def without_keyword(schema: Any) -> Any:
+    """The same schema for a provider, which may refuse keywords that it does not know."""
+    if isinstance(schema, list):
+        return [without_keyword(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {}
+    for keyword, value in schema.items():
+        if keyword in _NAMED and isinstance(value, dict):
+            kept[keyword] = {name: without_keyword(each) for name, each in value.items()}
+        elif keyword != KEYWORD:
+            kept[keyword] = value if keyword in _VALUES else without_keyword(value)
+    return kept
+
+
+def quotes_in(validator: Any, answer: Any) -> list[tuple[str, str]]:
+    """JSON pointer and text of each string of an answer that must be a quote, in the order of the answer."""
+    pointers = {
+        each["instanceLocation"]
+        for each in validator.evaluate(answer).annotations()
+        if isinstance(each["annotations"], dict) and each["annotations"].get(KEYWORD) is True
+    }
+    return [(pointer, text) for pointer, text in _strings(answer, "") if pointer in pointers]
+
+
+def names_in(schema: Any) -> set[str]:
+    """The names of properties that a schema spells out."""
+    named = (each.get("properties") for each in _schemas(schema))
+    return {name for properties in named if isinstance(properties, dict) for name in properties}
+
+
+def _schemas(schema: Any) -> Iterator[dict[str, Any]]:
+    """A schema and all those within it."""
+    if isinstance(schema, list):
+        for each in schema:
+            yield from _schemas(each)
+    if not isinstance(schema, dict):
+        return
+    yield schema
+    for keyword, value in schema.items():
+        if keyword in _NAMED and isinstance(value, dict):
+            for each in value.values():
+                yield from _schemas(each)
+        elif keyword not in _VALUES:
+            yield from _schemas(value)
+
+
+def _strings(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _strings(each, f"{pointer}/{number}")
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _strings(each, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")

@@ -1,0 +1,133 @@
+"""The quotes of an answer, looked for in the text that was sent (ADR 23). Writes nothing.
+
+A part's quotes are looked for in that part; those of an answer that joins others in the whole document.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backburner.documents.passages import LEAST_CHARS, is_too_short
+from backburner.documents.plain_text import Extracted
+from backburner.documents.quote_schema import names_in
+from backburner.documents.recipes import Recipe, quotes_of
+from backburner.errors import JobError, Reason
+from backburner.jobs.sent_text import SentTexts
+from backburner.ledger.records import MAX_QUOTES, Division, OpenRecord, Quotes
+from backburner.memory.budget import Hold, MemoryBudget
+from backburner.outcome.current_job import CurrentJobs
+from backburner.ports import Bucket, Extractor
+from backburner.split.part_quotes import located, pointed
+from backburner.split.part_store import PartStore
+
+_MOST_TOLD = 5
+_TOLD_CHARS = 120
+_TOLD_POINTER_CHARS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What became of the quotes of an answer: their places, or why it cannot count."""
+
+    quotes: Quotes | None = None
+    problem: str = ""
+    """Which were not found, with their text: for the error record alone."""
+    correction: str = ""
+    """The same for the next attempt's instructions, without a word that may come from the document."""
+
+
+@dataclass(frozen=True)
+class _Miss:
+    pointer: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuoteChecker:
+    """Checks quotes."""
+
+    bucket: Bucket
+    sent_texts: SentTexts
+    current_jobs: CurrentJobs
+    extractor: Extractor
+    parts: PartStore
+    memory: MemoryBudget
+
+    async def check(self, record: OpenRecord, recipe: Recipe, answer: str) -> Checked:
+        """Look for every quote of an answer that fits its schema.
+
+        Raises `JobError` where the text that they must stand in is gone.
+        """
+        quotes = quotes_of(recipe, answer)
+        if not quotes:
+            return Checked(quotes=Quotes(checked=0))
+        parent = await self.current_jobs.parent(record.part_of)
+        if record.part_of is not None and (parent is None or parent.division is None):
+            return Checked()  # what it is a part of is over, and so is it
+        division = parent.division if parent is not None and _joins(record, parent) else None
+        size_bytes = parent.source.size if parent is not None and division is not None else record.source.size
+        async with self.memory.for_document(size_bytes) as hold:
+            document = await self._document(record, division, hold)
+            passages = await self.extractor.find(document.text, [text for _, text in quotes])
+        misses = [
+            _Miss(pointer, text)
+            for (pointer, text), passage in zip(quotes, passages, strict=True)
+            if passage is None or is_too_short(text)
+        ]
+        if misses:
+            correction = _correction(misses, len(quotes), names_in(recipe.schema))
+            return Checked(problem=_problem(misses, len(quotes)), correction=correction)
+        places = [
+            located(pointed(pointer), passage, document.pages, division)
+            for (pointer, _), passage in zip(quotes[:MAX_QUOTES], passages, strict=False)
+            if passage is not None
+        ]
+        return Checked(quotes=Quotes(checked=len(quotes), places=places))
+
+    async def _document(self, record: OpenRecord, division: Division | None, hold: Hold) -> Extracted:
+        """What the quotes must stand in. `division` is that of the document whose answers are joined, if they are."""
+        if record.part_of is None:
+            return await self.sent_texts.sent(record, hold)
+        if division is not None:
+            return Extracted(await self.parts.whole(division.levels[0]), pages=tuple(division.pages))
+        stored = await hold.document(self.bucket, record.source.key)
+        if stored is None:
+            raise JobError(Reason.LOST, f"{record.source.key}, the part that was quoted, is gone")
+        return Extracted(stored.body.decode())
+
+
+def _joins(record: OpenRecord, parent: OpenRecord) -> bool:
+    """Whether what a run was given are answers to be joined, and no part of the document."""
+    return parent.division is not None and all(part.key != record.source.key for part in parent.division.levels[0])
+
+
+def _problem(misses: Sequence[_Miss], count: int) -> str:
+    told = "; ".join(
+        f"at {miss.pointer[:_TOLD_POINTER_CHARS] or 'the top'}: {_shortened(miss.text)!r}"
+        + (" (too short)" if is_too_short(miss.text) else "")
+        for miss in misses[:_MOST_TOLD]
+    )
+    more = f"; and {len(misses) - _MOST_TOLD} more" if len(misses) > _MOST_TOLD else ""
+    return f"{len(misses)} of {count} quotes do not stand in the document: {told}{more}"
+
+
+def _correction(misses: Sequence[_Miss], count: int, names: set[str]) -> str:
+    told, rejected = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in misses[:_MOST_TOLD])), len(misses)
+    return (
+        f"An earlier answer was rejected: {rejected} of its {count} quotes do not stand in the document, among them "
+        f"{told}. Copy every quote from the document word for word, in its own language, without omissions: rather "
+        f"the whole sentence than a few words of it, at least {LEAST_CHARS} letters. Where there is no such passage, "
+        "do not make one up: leave the item out, or use null where the schema allows it."
+    )
+
+
+def _masked(pointer: str, names: set[str]) -> str:
+    """A pointer with nothing in it that the model chose: names that the schema does not spell out become stars."""
+    steps = pointer.split("/")[1:]
+    plain = (step.replace("~1", "/").replace("~0", "~") for step in steps)
+    shown = [step if (step.isdecimal() and len(step) < 10) or step in names else "*" for step in plain]  # noqa: PLR2004
+    return ("/" + "/".join(shown))[:_TOLD_POINTER_CHARS] if shown else "the whole answer"
+
+
+def _shortened(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _TOLD_CHARS else f"{text[:_TOLD_CHARS]}…"

@@ -1,0 +1,90 @@
+"""`x-quote` in a recipe's schema: which strings it means, where it is refused, and that nobody is sent it."""
+
+import json
+
+import pytest
+
+from backburner.documents.quote_schema import has_quotes, without_keyword
+from backburner.documents.recipes import parse, quotes_of
+from backburner.errors import JobError, Reason
+
+QUOTE = {"type": "string", "x-quote": True}
+OPTIONAL = {"type": ["string", "null"], "x-quote": True}
+
+
+def recipe(schema):
+    return parse(f"---\nschema: {json.dumps(schema)}\n---\nDo it.")
+
+
+def pointers(schema, answer):
+    return [pointer for pointer, _ in quotes_of(recipe(schema), json.dumps(answer))]
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "expected"),
+    [
+        ({"properties": {"a": QUOTE, "b": {"type": "string"}}}, {"a": "x", "b": "y"}, ["/a"]),
+        ({"properties": {"a": OPTIONAL}}, {"a": None}, []),
+        ({"properties": {"a": OPTIONAL}}, {"a": "x"}, ["/a"]),
+        ({"properties": {"a": {"items": {"properties": {"q": QUOTE}}}}}, {"a": [{"q": "x"}, {}]}, ["/a/0/q"]),
+        ({"properties": {"a": {"prefixItems": [QUOTE, {}]}}}, {"a": ["x", "y"]}, ["/a/0"]),
+        ({"properties": {"a": {"$ref": "#/$defs/q"}}, "$defs": {"q": QUOTE}}, {"a": "x"}, ["/a"]),
+        ({"properties": {"a": {"$ref": "#/own/q"}}, "own": {"q": QUOTE}}, {"a": "x"}, ["/a"]),
+        ({"properties": {"a": {"anyOf": [QUOTE, {"type": "number"}]}}}, {"a": "x"}, ["/a"]),
+        ({"properties": {"a": {"anyOf": [QUOTE, {"type": "number"}]}}}, {"a": 1}, []),
+        ({"properties": {"a": {"oneOf": [QUOTE | {"minLength": 5}, {"maxLength": 4}]}}}, {"a": "x"}, []),
+        ({"properties": {"a": {"allOf": [QUOTE, {"minLength": 1}]}}}, {"a": "x"}, ["/a"]),
+        ({"additionalProperties": QUOTE}, {"a/b~c": "x"}, ["/a~1b~0c"]),
+        ({"patternProperties": {"^q": QUOTE}}, {"q1": "x", "r": "y"}, ["/q1"]),
+        ({"properties": {"x-quote": {"type": "string"}, "a": QUOTE}}, {"x-quote": "x", "a": "y"}, ["/a"]),
+        ({"properties": {"a": {"type": "string", "x-quote": False}}}, {"a": "x"}, []),
+        ({"$defs": {"t": {"properties": {"q": QUOTE, "n": {"$ref": "#/$defs/t"}}}}, "$ref": "#/$defs/t"},
+         {"q": "x", "n": {"q": "y"}}, ["/q", "/n/q"]),
+        ({"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": QUOTE}}, {"a": "x"}, ["/a"]),
+        ({"if": {"required": ["k"]}, "then": {"properties": {"a": QUOTE}}}, {"a": "x", "k": 1}, ["/a"]),
+        ({"if": {"required": ["k"]}, "then": {"properties": {"a": QUOTE}}}, {"a": "x"}, []),
+    ],
+)  # fmt: skip
+def test_the_quotes_of_an_answer_are_those_that_the_schema_means(schema, answer, expected):
+    """Through lists, references and alternatives: only the one that applies counts."""
+    assert pointers(schema | {"type": "object"}, answer) == expected
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"type": "array", "x-quote": True}}},
+        {"properties": {"a": {"type": ["string", "number"], "x-quote": True}}},
+        {"properties": {"a": {"x-quote": True}}},
+        {"properties": {"a": {"type": "string", "x-quote": "yes"}}},
+        {"properties": {"a": {"anyOf": [{"type": "string"}], "x-quote": True}}},
+        {"x-quote": True, "type": "object"},
+        {"own": {"deep": [{"type": "object", "x-quote": True}]}},
+    ],
+)
+def test_what_could_never_be_checked_is_no_recipe(schema):
+    """Better than to run without a check that somebody believes in."""
+    with pytest.raises(JobError, match="x-quote") as refused:
+        recipe({"type": "object"} | schema)
+    assert refused.value.reason is Reason.INVALID_RECIPE
+
+
+def test_nothing_but_the_keyword_is_taken_out():
+    """A property of that name stays, and so do values that look like schemas."""
+    schema = {
+        "properties": {"x-quote": QUOTE, "b": {"enum": [{"x-quote": True}], "default": {"x-quote": 1}}},
+        "items": [QUOTE, {"not": QUOTE}],
+        "$defs": {"x-quote": {"const": {"x-quote": True}}},
+    }
+    assert without_keyword(schema) == {
+        "properties": {"x-quote": {"type": "string"}, "b": {"enum": [{"x-quote": True}], "default": {"x-quote": 1}}},
+        "items": [{"type": "string"}, {"not": {"type": "string"}}],
+        "$defs": {"x-quote": {"const": {"x-quote": True}}},
+    }
+    assert not has_quotes(without_keyword(schema))
+
+
+def test_a_recipe_without_the_keyword_looks_for_nothing():
+    """Not even into the answer."""
+    assert quotes_of(parse("Sum up."), "no JSON") == []
+    assert not recipe({"type": "object", "properties": {"x-quote": {"type": "string"}}}).has_quotes

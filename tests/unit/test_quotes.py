@@ -1,0 +1,103 @@
+"""A quote is found where it stands, however it was set, and nowhere else: two hundred planted cases, and odd ones."""
+
+import re
+
+import pytest
+
+from backburner.documents.folding import PLAIN, folded_cluster
+from backburner.documents.passages import Text, is_too_short
+from unit.quote_cases import CLAUSES, Case, cases
+
+CASES = list(cases())
+
+
+def found(text: str, quote: str) -> str | None:
+    """The passage that a quote repeats."""
+    passage = Text(text).find(quote)
+    return None if passage is None else text[passage.first : passage.last]
+
+
+def test_there_are_two_hundred_cases() -> None:
+    """In twenty languages, and no name twice."""
+    assert len({case.name for case in CASES}) == len(CASES) == 200
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_planted_quote_is_judged_rightly(case: Case) -> None:
+    """What was planted is found, at exactly its place; what was not is not."""
+    assert found(case.text, case.quote) == case.passage
+
+
+@pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.language)
+def test_a_clause_of_another_part_is_found_there(clause) -> None:
+    """So its absence from this part was no accident."""
+    assert found(f"{clause.after}\n{clause.elsewhere}\n", clause.elsewhere) == clause.elsewhere
+
+
+@pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.language)
+def test_a_quote_without_its_last_letter_is_none(clause) -> None:
+    """A number that lost a digit says something else; so may a word."""
+    assert found(clause.true, clause.true[: clause.true.index("250") + 2]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "passage"),
+    [
+        ("a rent of 1,200.50 euros", "a rent of 1,200", None),
+        ("a rent of 11,200 euros", "1,200 euros", None),
+        ("an area of 10² metres", "an area of 102 metres", None),
+        ("an area of 10² metres", "an area of 10", None),
+        ("the contract¹ is valid", "the contract", "the contract"),
+        ("at -5 degrees it freezes", "at 5 degrees it freezes", None),
+        ("it freezes at 5 degrees", "it freezes at -5 degrees", None),
+        ("measured: -5 degrees", "5 degrees", None),
+        ("a height of 5' and no more", 'a height of 5" and no more', None),
+        ("a well-\nknown brand", "a well-known brand", "a well-\nknown brand"),
+        ("a well-\nknown brand", "a wellknown brand", "a well-\nknown brand"),
+        ("a well-known brand", "a wellknown brand", None),
+        ("a well known brand", "a well-known brand", None),
+        ("items 10-\n20 of it", "items 1020 of it", None),
+        ("the therapist said", "the the rapist said", None),
+        ("- first item\n- second item\n", "first item second item", "first item\n- second item"),
+        ("* first item\n* second item\n", "first item second item", "first item\n* second item"),
+        ("| Rent | 12 |\n| --- | --- |\n| Fee | 30 |", "Rent 12 Fee 30", "Rent | 12 |\n| --- | --- |\n| Fee | 30"),
+        ("| Rent<br>and fees | 1,200 |", "Rent and fees 1,200", "Rent<br>and fees | 1,200"),
+        ("one \\| two words", "one two words", "one \\| two words"),
+        ("# The Lease\n\nThe tenant", "The Lease The tenant", "The Lease\n\nThe tenant"),
+        ("ｶﾞｽ料金は別とする", "ガス料金は別とする", "ｶﾞｽ料金は別とする"),
+        ("\u1112\u1161\u11ab국어 계약서", "한국어 계약서", "\u1112\u1161\u11ab국어 계약서"),
+        ("第 3 条 租金每月支付", "第3条租金每月支付", "第 3 条 租金每月支付"),
+        ("\u202bשכר דירה\u202c חודשי", "שכר דירה חודשי", "שכר דירה\u202c חודשי"),
+        ("الإيجـــار الشهري", "الإيجار الشهري", "الإيجـــار الشهري"),
+        ("ten cents. ten dollars", "ten dollars", "ten dollars"),
+        ("nothing", "", None),
+        ("", "nothing", None),
+        ("cafe\u0301 au lait", "cafe au lait", None),
+        ("e\u0301", "e", None),
+    ],
+)  # fmt: skip
+def test_an_odd_quote_is_judged_rightly(text, quote, passage) -> None:
+    """Numbers, signs, hyphens that belong there and that do not, lists, tables, scripts that are put together."""
+    assert found(text, quote) == passage
+
+
+@pytest.mark.parametrize(
+    ("quote", "is_short"),
+    [("yes", True), ("30 days", True), ("30 days net", False), ("月五千元", False), ("- — -", True), ("", True)],
+)
+def test_a_quote_has_a_minimum_length(quote, is_short) -> None:
+    """What could stand anywhere proves nothing."""
+    assert is_too_short(quote) is is_short
+
+
+def test_what_is_taken_in_runs_is_what_folding_leaves_as_it_is() -> None:
+    """Otherwise the same word would be compared in two forms."""
+    changed = [
+        each for each in map(chr, range(0x110000)) if re.match(f"[{PLAIN}]", each) and folded_cluster(each) != each
+    ]
+    assert changed == []
+
+
+def test_a_long_text_of_one_letter_ends_in_time() -> None:
+    """Ten thousand places at most are compared in full."""
+    assert found("ab " * 50_000, "ab ba " * 30) is None
