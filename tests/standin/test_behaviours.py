@@ -86,6 +86,7 @@ OTHERS = {
     "create-drop-after",
     "create-slow-after",
     "create-garbage-after",
+    "blind",
 }
 
 

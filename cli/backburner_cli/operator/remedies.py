@@ -9,6 +9,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.UNREADABLE_DOCUMENT: "a scan, or damaged: recognise its text (OCR) or save it again, then upload it",
     Reason.UNSUPPORTED_TYPE: "save it in one of the formats of docs/formats.md, and upload that",
     Reason.UNSUPPORTED_ENDPOINT: "the batch is for another API: write its lines for /v1/responses",
+    Reason.VISION_UNSUPPORTED: "take a model that sees, or name it in BACKBURNER_VISION_MODELS if it does; then replay",
     Reason.DOCUMENT_TOO_LARGE: "split it up, or set split in the recipe; more memory for the functions if it says so",
     Reason.SOURCE_MISSING: "the document was removed: upload it again",
     Reason.REJECTED_BY_PROVIDER: "read the provider's words: mostly the recipe's model or parameters; mend it, replay",

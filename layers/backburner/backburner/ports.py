@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from backburner.documents.pictures import TEXT_ONLY, Rendered, Wish
 from backburner.documents.plain_text import Extracted, Span
 from backburner.provider.answers import Answer
 
@@ -119,11 +120,15 @@ class Generator(Protocol):
 class Extractor(Protocol):
     """Reads documents and cuts texts, bounded: a hostile file fails alone."""
 
-    async def extract(self, body: bytes, name: str) -> Extracted:
+    async def extract(self, body: bytes, name: str, wish: Wish = TEXT_ONLY) -> Extracted:
         """The document's text, Markdown where its format has structure, and what of it is missing. Raises `JobError`.
 
-        The type is decided by the bytes; the name decides only between lookalikes.
+        The type is decided by the bytes; the name decides only between lookalikes. Pages that the `wish` asks for are
+        not read but measured, and told of with their places.
         """
+
+    async def render(self, body: bytes, name: str, pages: Sequence[int], max_side_px: int) -> list[Rendered]:
+        """Pages of a PDF or a picture (a TIFF has several) upright, in the order asked for. Raises `JobError`."""
 
     async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
         """Where to cut: spans in order, each at most `most_chars`, together every character once besides the overlap.

@@ -20,6 +20,7 @@ from backburner.capacity.timing import Pace
 from backburner.jobs.carry_out import Retrier
 from backburner.jobs.check import Checker
 from backburner.jobs.create import GenerationCreator
+from backburner.jobs.inputs import InputMaker
 from backburner.jobs.plan import Planner
 from backburner.jobs.poll import GenerationPoller
 from backburner.jobs.replay import Replayer
@@ -121,7 +122,9 @@ class _Builder:
             parts=self.parts,
             windows=settings.windows,
         )
-        self.reader = DocumentReader(bucket=ports.bucket, extractor=ports.extractor, memory=ports.memory)
+        self.reader = DocumentReader(
+            bucket=ports.bucket, extractor=ports.extractor, memory=ports.memory, sighted=settings.sighted
+        )
 
     def core(self) -> Core:
         retrier = Retrier(
@@ -278,6 +281,7 @@ class _Builder:
             messenger=self.messenger,
             retrier=retrier,
             reader=self.reader,
+            inputs=InputMaker(bucket=self.ports.bucket, extractor=self.ports.extractor, memory=self.ports.memory),
             clock=self.ports.clock,
             memory=self.ports.memory,
             settings=self.settings,

@@ -125,6 +125,8 @@ class Counters(msgspec.Struct, kw_only=True):
     """What generations of each model usually take: a moving average, learnt from those that ended."""
     chars_per_token: dict[str, float] = {}
     """How many characters of what each model was sent made a token: learnt likewise."""
+    picture_scale: dict[str, float] = {}
+    """How many tokens a model counts for each that was estimated of a picture: learnt likewise."""
     unreadable: dict[str, str] = {}
     """Objects that cannot be read, and why: by their keys, some of them where there are many."""
     unexplained: list[str] = []

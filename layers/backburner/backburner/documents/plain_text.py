@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from backburner.documents.pictures import PagePicture, Pages
 from backburner.errors import JobError, Reason
 
 MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
@@ -67,6 +68,10 @@ class Extracted:
 
     text: str
     notes: tuple[str, ...] = ()
+    pictures: tuple[PagePicture, ...] = ()
+    """The pages that are shown instead of read, each at its place between the characters of the text."""
+    pages: Pages | None = None
+    """How each page goes out, of a document that was read to be shown."""
 
 
 @dataclass(frozen=True)

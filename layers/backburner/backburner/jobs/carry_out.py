@@ -13,6 +13,7 @@ from backburner.capacity.estimates import estimated
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Reservation
 from backburner.capacity.timing import MAX_DELAY_S, backoff_s, probe_s
+from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.jobs.text import DocumentReader
 from backburner.ledger.ledger import Ledger, Open
@@ -39,8 +40,8 @@ class Retrier:
     reader: DocumentReader
     memory: MemoryBudget
 
-    async def carry_out(self, held: Open, decision: Decision, text: str | None = None) -> bool:
-        """Do what follows; `text` is read again where it is None. False: the record is another owner's."""
+    async def carry_out(self, held: Open, decision: Decision, extracted: Extracted | None = None) -> bool:
+        """Do what follows; the document is read again where it is None. False: the record is another owner's."""
         record = held.record
         held = held.with_changes(suspected_orphans=record.suspected_orphans + decision.orphans)
         match decision.do:
@@ -53,7 +54,7 @@ class Retrier:
                 delay_s = probe_s(decision.after_s) if decision.stop else backoff_s(record.waits, decision.after_s)
                 return await self._wait(held.with_changes(attempt=record.attempt - 1), "provider", delay_s)
             case Do.DIVIDE:
-                return await self._divide(held, decision.message, text)
+                return await self._divide(held, decision.message, extracted)
             case _:
                 return await self.finisher.fail_if_ours(held, decision.reason, decision.message)
 
@@ -71,23 +72,23 @@ class Retrier:
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
 
-    async def _divide(self, held: Open, told: str, text: str | None) -> bool:
+    async def _divide(self, held: Open, told: str, extracted: Extracted | None) -> bool:
         """Cut what the provider called too long; what cannot be cut smaller fails."""
         try:
-            if text is not None:
-                return await self._into_parts(held, text)
+            if extracted is not None:
+                return await self._into_parts(held, extracted)
             async with self.memory.for_document(held.record.source.size) as hold:
-                text = await self.reader.read(held.record, hold)
-                if text is not None:
-                    return await self._into_parts(held, text)
+                extracted = await self.reader.read(held.record, hold)
+                if extracted is not None:
+                    return await self._into_parts(held, extracted)
             await self.finisher.supersede(held.record, None)
             return True  # noqa: TRY300 - what fails is told in one place
         except JobError as error:
             return await self.finisher.fail_if_ours(held, error.reason, f"{error} ({told})")
 
-    async def _into_parts(self, held: Open, text: str) -> bool:
+    async def _into_parts(self, held: Open, extracted: Extracted) -> bool:
         record = held.record
-        division = await self.divider.smaller(record, text)
+        division = await self.divider.smaller(record, extracted)
         mine = await self.ledger.rewrite(
             held.with_changes(
                 state=State.RUNNING,

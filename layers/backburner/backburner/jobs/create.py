@@ -1,8 +1,8 @@
 """Creating the one generation of a document whose record says `submitting` and is ours.
 
 Order of effects, and what a crash before each costs:
-  [the caller] guard, then the record `submitting` → create → a note which run the id belongs to → the id on the pending
-  queue → the record `running`.
+  [the caller] guard, then the record `submitting` → [pages are drawn, where some are shown] → create → a note which run
+  the id belongs to → the id on the pending queue → the record `running`.
 Before the create: nothing; the guard surfaces after the lease and another attempt is made, counted as a suspected
 orphan because this case cannot be told from the next. Between create and id: one generation, whose id is lost. After
 the id: nothing; the message that brings it is adopted. The note comes first, since an id that is another run's must
@@ -12,13 +12,17 @@ never be adopted. A queue that refuses the id costs nothing either: it is record
 import asyncio
 import logging
 import math
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from backburner.capacity.governor import Governor
-from backburner.documents.recipes import parse
+from backburner.documents.pictures import picture_tokens
+from backburner.documents.plain_text import Extracted
+from backburner.documents.recipes import Recipe, parse
 from backburner.errors import JobError, RetryLaterError
 from backburner.jobs.carry_out import Retrier
+from backburner.jobs.inputs import InputMaker
 from backburner.jobs.text import DocumentReader
 from backburner.ledger.ledger import Committed, Ledger, Open
 from backburner.ledger.messenger import Messenger
@@ -48,13 +52,16 @@ class GenerationCreator:
     messenger: Messenger
     retrier: Retrier
     reader: DocumentReader
+    inputs: InputMaker
     clock: Clock
     memory: MemoryBudget
     settings: Settings
     create_limit_s: float
     slots: asyncio.Semaphore
 
-    async def create_at_once(self, held: Open, text: str, read_s: float, committed: Committed | None = None) -> None:
+    async def create_at_once(
+        self, held: Open, extracted: Extracted, read_s: float, committed: Committed | None = None
+    ) -> None:
         """Create it for a run that this process has just claimed, unless the run ended meanwhile.
 
         `read_s` is the monotonic time at which its document and recipe were read: they are looked at again only if that
@@ -65,7 +72,7 @@ class GenerationCreator:
         else:
             has_ended = await self.finisher.settled(held.record, committed) is not None
         if not has_ended:
-            await self._create(held, text)
+            await self._create(held, extracted)
 
     async def create(self, held: Open) -> None:
         """Create it, unless the run ended or was superseded meanwhile."""
@@ -74,18 +81,34 @@ class GenerationCreator:
             return
         async with self.memory.for_document(record.source.size) as hold:
             try:
-                text = await self.reader.read(record, hold)
+                extracted = await self.reader.read(record, hold)
             except JobError as error:
                 await self.finisher.fail_if_ours(held, error.reason, str(error))
                 return
-            if text is None:
+            if extracted is None:
                 await self.finisher.supersede(record, None)
             else:
-                await self._create(held, text)
+                await self._create(held, extracted)
 
-    async def _create(self, held: Open, text: str) -> None:
-        body = self._request(held.record, text)
-        held = held.with_changes(sent_chars=len(text) + len(body["instructions"]))
+    async def _create(self, held: Open, extracted: Extracted) -> None:
+        recipe = parse(held.record.recipe_text)
+        async with AsyncExitStack() as stack:
+            try:
+                given = await stack.enter_async_context(self.inputs.made(held.record, recipe, extracted))
+            except JobError as error:
+                await self.finisher.fail_if_ours(held, error.reason, str(error))
+                return
+            if given is None:
+                await self.finisher.supersede(held.record, None)
+            else:
+                await self._send(held, recipe, extracted, given)
+
+    async def _send(self, held: Open, recipe: Recipe, extracted: Extracted, given: str | list[dict[str, Any]]) -> None:
+        held = held.with_changes(
+            sent_chars=len(extracted.text) + len(recipe.instructions),
+            sent_picture_tokens=picture_tokens(extracted.pictures, recipe.images.detail),
+        )
+        body = self._request(held.record, recipe, given)
         async with self.slots:
             answer = await self.generator.create(body, self.create_limit_s)
         if isinstance(answer, Generation) and not await self._is_ours(held.record, answer):
@@ -93,7 +116,7 @@ class GenerationCreator:
         if isinstance(answer, Generation):
             await self._started(held, answer)
         else:
-            await self._not_started(held, answer, text)
+            await self._not_started(held, answer, extracted)
 
     async def _started(self, held: Open, generation: Generation) -> None:
         record = held.record
@@ -105,7 +128,7 @@ class GenerationCreator:
             self.governor.told(record.name, record.counted)
         await self.governor.call_accepted(record.provider.model)
 
-    async def _not_started(self, held: Open, answer: FailedCall, text: str) -> None:
+    async def _not_started(self, held: Open, answer: FailedCall, extracted: Extracted) -> None:
         record = held.record
         attempt = Attempt(
             number=record.attempt, most=self.settings.max_attempts, is_enlarged=record.enlarged_cap is not None
@@ -114,7 +137,7 @@ class GenerationCreator:
         told = {"act": decision.act, "status": answer.status, "code": loggable(answer.code)}
         logger.warning("create failed", extra=log_keys(record) | told)
         await tell_decision(self.governor, decision, record.provider.model)
-        await self.retrier.carry_out(held, decision, text)
+        await self.retrier.carry_out(held, decision, extracted)
 
     async def _is_ours(self, record: OpenRecord, generation: Generation) -> bool:
         """Whether an answer to our create is about our create."""
@@ -155,13 +178,12 @@ class GenerationCreator:
         logger.warning("generation cancelled: another owner", extra=log_keys(record) | {"response_id": response_id})
         await self.generator.cancel(response_id)
 
-    def _request(self, record: OpenRecord, text: str) -> dict[str, Any]:
-        recipe = parse(record.recipe_text)
+    def _request(self, record: OpenRecord, recipe: Recipe, given: str | list[dict[str, Any]]) -> dict[str, Any]:
         return request_body(
             self.settings.profile,
             recipe,
             model=record.provider.model,
             job=record.job_id,
-            text=text,
+            text=given,
             max_output_tokens=record.enlarged_cap or recipe.max_output_tokens,
         )

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from backburner.documents.pictures import TEXT_ONLY, PagePicture, Pages, Show, Wish, ranges
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction import markdown
@@ -38,23 +39,62 @@ class _Reading:
     xfa: str = ""
 
 
-def read_pdf(body: bytes, inner: Callable[[bytes, str], Extracted], max_pages: int) -> Extracted:
+def read_pdf(
+    body: bytes, inner: Callable[[bytes, str], Extracted], max_pages: int, wish: Wish = TEXT_ONLY
+) -> Extracted:
     """The text of a PDF, with a note for each page and attachment that cannot be read. Raises `JobError`.
 
-    `inner` reads attachments.
+    `inner` reads attachments; `wish` says which pages are left to be shown as pictures.
     """
     body = trimmed(body)
     if is_truncated(body):
         raise JobError(Reason.UNREADABLE_DOCUMENT, "a truncated PDF: upload the complete file")
     reading = _opened(body, max_pages) or _opened(with_trailer(body) or b"", max_pages) or _Reading()
     _use_second_reader(body, reading)
+    _leave_to_be_shown(reading, wish.show)
     _refuse_without_text(reading)
     text = "\n".join(block.text for page in reading.pages for block in page.blocks)
     plausible(Extracted(text), "a PDF")  # without our notes, which are all readable
     notes = list(notes_of((number, page.fault) for number, page in enumerate(reading.pages, 1) if page.fault))
     files, file_notes = attached(reading.attachments, inner)
-    result = "\n\n".join([*_markdown(reading), *files]) + "\n"
-    return Extracted(result, (*reading.notes, *notes, *file_notes))
+    result, pictures = _together([*_markdown(reading), *files], reading, wish)
+    pages = _told(reading) if wish.show is not Show.NONE else None
+    return Extracted(result, (*reading.notes, *notes, *file_notes), pictures, pages)
+
+
+def _leave_to_be_shown(reading: _Reading, show: Show) -> None:
+    """Mark the pages that are to be shown: what was read of them is not sent as well, but for their remarks."""
+    for page in reading.pages:
+        is_wanted = show is Show.ALL or (show is Show.TEXTLESS and page.fault is not None and page.fault.is_cured)
+        if is_wanted and page.size is not None and page.fault is not Fault.BROKEN:
+            page.is_shown, page.fault, page.blocks = True, None, []
+
+
+def _together(pieces: Sequence[str | int], reading: _Reading, wish: Wish) -> tuple[str, tuple[PagePicture, ...]]:
+    """One text of all pieces, and where between them the pages stand whose numbers are among the pieces."""
+    from backburner.extraction.pdf.rendering import size_drawn  # noqa: PLC0415 - few documents are shown
+
+    texts, length, pictures = list[str](), 0, list[PagePicture]()
+    for piece in pieces:
+        if isinstance(piece, int):
+            width, height = size_drawn(reading.pages[piece - 1].size or (1, 1), wish.max_side_px)
+            pictures.append(PagePicture(page=piece, at=length, width=width, height=height))
+        else:
+            texts.append(f"{piece}\n\n")
+            length += len(texts[-1])
+    return "".join(texts)[:-1], tuple(pictures)
+
+
+def _told(reading: _Reading) -> Pages:
+    """How each page goes out."""
+    ways = ["images" if page.is_shown else _way(page) for page in reading.pages]
+    return Pages(**{way: ranges(at for at, one in enumerate(ways, 1) if one == way) for way in set(ways)})
+
+
+def _way(page: PageText) -> str:
+    if page.blocks or page.remarks:
+        return "text"
+    return "unread" if page.fault else "blank"
 
 
 def _opened(body: bytes, max_pages: int) -> _Reading | None:
@@ -135,11 +175,13 @@ def _plain(text: str, page: PageText) -> PageText:
 
 def _refuse_without_text(reading: _Reading) -> None:
     """Raise `JobError` for a document of blank pages or of scans, even with numbers or stamps on them."""
-    used = [page for page in reading.pages if page.printed or page.fault or page.remarks]
+    used = [page for page in reading.pages if _is_used(page)]
     if reading.xfa or reading.attachments:
         return
     if not used:
         raise JobError(Reason.EMPTY_DOCUMENT, "a PDF with nothing but blank pages; upload the document again")
+    if any(page.is_shown for page in used):
+        return
     if all(page.fault and page.fault.is_scan for page in used):
         count = len(reading.pages)
         pages = f"{count} pages" if count > 1 else "one page"
@@ -149,13 +191,21 @@ def _refuse_without_text(reading: _Reading) -> None:
         )
 
 
-def _markdown(reading: _Reading) -> Iterator[str]:
+def _is_used(page: PageText) -> bool:
+    """Whether there is anything on a page."""
+    return bool(page.printed or page.fault or page.remarks or (page.is_shown and not page.is_blank))
+
+
+def _markdown(reading: _Reading) -> Iterator[str | int]:
+    """The text piece by piece; a page that is shown is its number."""
     levels = _levels(reading.pages)
     for note in reading.notes:
         yield markdown.missing(note)
     if reading.xfa:
         yield reading.xfa
     for number, page in enumerate(reading.pages, 1):
+        if page.is_shown:
+            yield number
         if page.fault:
             yield markdown.missing(f"page {number}: {page.fault}")
         was_item = False
