@@ -1,27 +1,12 @@
 """Scans and pictures through the real handlers: every page arrives, in order, upright, within limits."""
 
-import re
-
 import pytest
 
 from support import scans
-from support.warm_deployment import WarmDeployment
 
 from .conftest import NewWorld
 
 SIGHTED = {"BACKBURNER_VISION_MODELS": "stand-in"}
-_SEEN = re.compile(r"\[picture: (\d+) x (\d+) pixels, (\d+) bytes, page (\d+) of (\d+), upright\]")
-
-
-def seen_by(world: WarmDeployment) -> list[list[tuple[int, int]]]:
-    """Of each generation, the pages that it saw, as (page, of how many): all upright, and none beyond its limits."""
-    found = []
-    for one in world.stand_in.generations:
-        matches = [tuple(map(int, match)) for match in _SEEN.findall(str(one.input))]
-        assert len(matches) == str(one.input).count("[picture: "), one.input
-        assert all(max(width, height) <= 1600 and size <= 1_048_576 for width, height, size, _, _ in matches)
-        found.append([(page, of) for _, _, _, page, of in matches])
-    return found
 
 
 def test_scans_and_pictures_arrive_whole(new_world: NewWorld) -> None:
@@ -33,15 +18,13 @@ def test_scans_and_pictures_arrive_whole(new_world: NewWorld) -> None:
     world.submit(*(f"inbox/{name}" for name in names))
     world.settle()
     for name in names:
-        answer, record = world.result(f"inbox/{name}"), world.run_record(f"inbox/{name}")
-        pages = [int(page) for _, _, _, page, _ in _SEEN.findall(answer)]
-        assert pages == scans.pages_of(name), name
-        assert record["parts"] is None
+        assert scans.seen(world.result(f"inbox/{name}")) == scans.pages_of(name), name
+        assert world.run_record(f"inbox/{name}")["parts"] is None
     assert world.run_record("inbox/mixed.pdf")["source"]["pages"]["text"] == "2, 4"
     mixed = next(str(one.input) for one in world.stand_in.generations if "Fourth." in str(one.input))
     places = [mixed.index(part) for part in ("page 1 of 4", "second annex", "page 3 of 4", "Fourth. ")]
     assert places == sorted(places)
-    assert len(seen_by(world)) == len(names)
+    assert len(world.stand_in.generations) == len(names)
     assert world.problems() == []
 
 
@@ -50,9 +33,9 @@ def test_forty_pages_go_out_in_parts_and_come_back_in_order(new_world: NewWorld)
     world = new_world(**SIGHTED)
     world.recipe("scans", front="images: {max_pages_per_part: 16, max_side_px: 800}")
     world.process("inbox/scans/forty.pdf", scans.document("forty.pdf"))
-    assert sorted(seen_by(world)) == [[(n, 40) for n in part] for part in (range(1, 17), range(17, 33), range(33, 41))]
-    answer = world.result("inbox/scans/forty.pdf")
-    assert [int(page) for _, _, _, page, _ in _SEEN.findall(answer)] == list(range(1, 41))
+    sent = sorted(scans.seen(str(one.input), 800) for one in world.stand_in.generations)
+    assert sent == [list(part) for part in (range(1, 17), range(17, 33), range(33, 41))]
+    assert scans.seen(world.result("inbox/scans/forty.pdf"), 800) == list(range(1, 41))
     record = world.run_record("inbox/scans/forty.pdf")
     assert (record["source"]["pages"]["images"], len(record["parts"])) == ("1-40", 3)
     assert world.keys("ledger/work/") == []

@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -116,3 +117,14 @@ def fax(count: int) -> bytes:
 def pages_of(name: str) -> list[int]:
     """The pages that go out as pictures."""
     return {"forty.pdf": list(range(1, 41)), "mixed.pdf": [1, 3], "fax.tiff": [1, 2, 3]}.get(name, [1])
+
+
+_SEEN = re.compile(r"\[picture: (\d+) x (\d+) pixels, (\d+) bytes, page (\d+) of \d+, upright\]")
+
+
+def seen(answer: str, most_side_px: int = 1600) -> list[int]:
+    """The pages that the stand-in says it saw, in order; `AssertionError` unless all are upright and within limits."""
+    matches = [tuple(map(int, match)) for match in _SEEN.findall(answer)]
+    assert len(matches) == answer.count("[picture: "), answer
+    assert all(max(width, height) <= most_side_px and size <= 1_048_576 for width, height, size, _ in matches), answer
+    return [page for *_, page in matches]
