@@ -183,6 +183,21 @@ def test_a_child_refuses_what_cannot_be_drawn() -> None:
         asyncio.run(ChildExtractor().render(scans.saved(scans.page(), "PNG")[:9_000], "a.png", [1], 800))
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_a_picture_within_the_limit_is_drawn_within_the_memory(mode: str) -> None:
+    """The largest that are read, in a child that has no more than its bounds."""
+    memory_bytes = 200 * 2**20
+    pixels = int(memory_bytes * 0.6) // {"RGB": 4, "RGBA": 10, "L": 1}[mode]
+    side = int(pixels**0.5)
+    extractor = ChildExtractor(memory_bytes=memory_bytes)
+    body = scans.saved(Image.new(mode, (side, side), 7), "PNG", compress_level=1)
+    (one,) = asyncio.run(extractor.render(body, "a.png", [1], 600))
+    assert opened(one).size == (600, 600)
+    larger = scans.saved(Image.new(mode, (side + 60, side + 60), 7), "PNG", compress_level=1)
+    with pytest.raises(JobError, match="raise the functions' memory"):
+        asyncio.run(extractor.render(larger, "a.png", [1], 600))
+
+
 REFUSED = {
     "a header of 10^9 pixels": (png_header(40_000, 25_000), Reason.DOCUMENT_TOO_LARGE, "save it smaller"),
     "a bomb": (scans.saved(Image.new("1", (20_000, 20_000)), "PNG"), Reason.DOCUMENT_TOO_LARGE, "save it smaller"),

@@ -101,5 +101,6 @@ def _too_large(picture: PagePicture, tokens: float, room: Room) -> JobError:
     return JobError(
         Reason.DOCUMENT_TOO_LARGE,
         f"page {picture.page} as a picture of {picture.width} x {picture.height} pixels takes about {tokens:.0f} "
-        f"tokens, and there is room for {room.tokens:.0f}: lower images.max_side_px, or take another model",
+        f"tokens, and there is room for {room.tokens:.0f}: lower images.max_side_px, raise split.max_input_tokens, or "
+        "take another model",
     )

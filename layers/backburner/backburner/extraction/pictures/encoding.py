@@ -41,7 +41,7 @@ def prepared(image: Image.Image, format_: str, max_side_px: int) -> Image.Image:
     size = fitted(*size_upright(image, format_), max_side_px)
     if format_ == "JPEG":
         image.draft(image.mode, _stored(size, orientation_of(image, format_)))
-    must_be_decodable(image)
+    must_be_decodable(image, format_)
     return sound(lambda: _upright(image, size), format_)
 
 
@@ -64,11 +64,12 @@ def on_white(image: Image.Image) -> Image.Image:
     if image.mode in _DEEP:
         image = _eight_bits(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
         return white
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode)  # which copies, even to the same mode
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

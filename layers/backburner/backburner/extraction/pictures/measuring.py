@@ -20,7 +20,7 @@ def measured(body: bytes, format_: str, wish: Wish) -> Extracted:
         for number in range(pages):
             go_to(image, number, format_)
             if format_ != "JPEG":  # which is decoded at a fraction of its size
-                must_be_decodable(image)
+                must_be_decodable(image, format_)
             width, height = fitted(*size_upright(image, format_), wish.max_side_px)
             pictures.append(PagePicture(page=number + 1, at=0, width=width, height=height))
     notes = (f"a moving picture: only the first of its {count} pictures was sent",) if count > pages else ()

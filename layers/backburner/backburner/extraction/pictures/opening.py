@@ -1,6 +1,7 @@
 """Opens pictures of strangers: the format decides the decoder, and the header how much of it is decoded at all."""
 
 import io
+import resource
 import struct
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,14 +12,19 @@ from PIL import Image, UnidentifiedImageError
 
 from backburner.errors import JobError, Reason
 
-MAX_DECODED_BYTES = 208_000_000
-"""Decoded, Pillow takes a byte for each pixel of a grey picture and four of any other: 52 million pixels of a photo."""
+_USUAL_BYTES = 400 * 1024 * 1024
+_SHARE = 0.6
+"""Of the process's memory: what a picture may take while it is decoded and made grey or RGB."""
+_BYTES_EACH = {"L": 1, "1": 2, "P": 5, "RGB": 4, "YCbCr": 8}
+_MOST_BYTES_EACH = 10
+"""For a pixel, by the picture's mode: Pillow takes a byte or four, and as many again for what it is turned into."""
+_WITH_COPIES = frozenset({"HEIF", "AVIF"})
+"""Formats whose decoders hold the picture once more."""
 MAX_SIDE_PX = 65_500
 ORIENTATION, TURNED = 0x0112, 5
 """The tag of EXIF, and from which value on width and height change places."""
 _TOLD_UPRIGHT = frozenset({"TIFF"})
 """Formats of which Pillow tells the size of the upright page at once."""
-_ONE_BYTE = frozenset({"1", "L", "P"})
 _DAMAGE = (
     OSError, ValueError, SyntaxError, EOFError, struct.error, LookupError, TypeError, ArithmeticError, RuntimeError,
     NotImplementedError, AttributeError, UnidentifiedImageError, Image.DecompressionBombError,
@@ -30,7 +36,7 @@ T = TypeVar("T")
 @contextmanager
 def opened(body: bytes, format_: str) -> Iterator[Image.Image]:
     """An open picture, of which nothing has been decoded yet. Raises `JobError`."""
-    Image.MAX_IMAGE_PIXELS = None  # our own limit counts bytes, and asks after `draft`
+    Image.MAX_IMAGE_PIXELS = None  # our own limit counts bytes
     if format_ == "HEIF":
         import pi_heif  # type: ignore[import-untyped]  # noqa: PLC0415 - few documents need it
 
@@ -88,11 +94,21 @@ def _dots_per_inch(image: Image.Image) -> tuple[float, float]:
         return 1.0, 1.0
 
 
-def must_be_decodable(image: Image.Image) -> None:
+def must_be_decodable(image: Image.Image, format_: str) -> None:
     """Raise `JobError` for a picture that would take more memory than there is, before it is decoded."""
     width, height = image.size
-    bytes_each = 1 if image.mode in _ONE_BYTE else 4
-    if width * height * bytes_each > MAX_DECODED_BYTES or max(width, height) > MAX_SIDE_PX or not width * height:
-        most = MAX_DECODED_BYTES // bytes_each // 1_000_000
-        message = f"a picture of {width} x {height} pixels, at most {most} million are read: save it smaller"
-        raise JobError(Reason.DOCUMENT_TOO_LARGE, message)
+    bytes_each = _BYTES_EACH.get(image.mode, _MOST_BYTES_EACH) if "transparency" not in image.info else _MOST_BYTES_EACH
+    bytes_each += _MOST_BYTES_EACH * (format_ in _WITH_COPIES)
+    most = int(_memory_bytes() * _SHARE) // bytes_each
+    if width * height > most or max(width, height) > MAX_SIDE_PX or not width * height:
+        raise JobError(
+            Reason.DOCUMENT_TOO_LARGE,
+            f"a picture of {width} x {height} pixels, at most {most // 1_000_000} million of its kind are read: "
+            "save it smaller, or raise the functions' memory",
+        )
+
+
+def _memory_bytes() -> int:
+    """What this process may use."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return _USUAL_BYTES if soft == resource.RLIM_INFINITY else soft
