@@ -25,6 +25,7 @@ locals {
     OPENAI_BASE_URL               = var.base_url
     OPENAI_PROJECT_ID             = local.project_id
     BACKBURNER_CONTEXT_TOKENS     = var.context_tokens
+    BACKBURNER_VISION_MODELS      = var.vision_models
     BACKBURNER_LINE_PARAMETERS    = var.line_parameters
     BACKBURNER_MAX_IN_FLIGHT      = var.max_in_flight
     BACKBURNER_SUBMITS_PER_MINUTE = var.submits_per_minute

@@ -186,6 +186,16 @@ variable "line_parameters" {
   }
 }
 
+variable "vision_models" {
+  type        = string
+  default     = null
+  description = "Models that see pictures, as gemma-3-27b-it,qwen3-vl; * for every model, -NAME for one that does not see (BACKBURNER_VISION_MODELS)."
+  validation {
+    condition     = var.vision_models == null || can(regex("^[^\"\\\\\\s=]{1,128}$", var.vision_models))
+    error_message = "Names of models, separated by commas without spaces, up to 128 characters."
+  }
+}
+
 variable "context_tokens" {
   type        = string
   default     = null

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.cloud import DONE
+from support import scans
 from support.system import BUCKET
 
 PRICED = "---\nprice: {input: 1, output: 10}\nmax_output_tokens: 100\n---\nSummarise.\n"
@@ -45,6 +46,26 @@ def test_a_plan_counts_tokens_parts_and_cost_and_spends_nothing(empty) -> None:
     assert "upload the document again" in nothing["message"]
     assert told["cost"][0] < told["cost"][1]
     assert empty.keys("inbox/") == empty.keys("ledger/") == []
+
+
+def test_pages_that_are_shown_are_counted_and_priced(empty, tmp_path, monkeypatch) -> None:
+    """As pictures where the model sees, in as many parts as they take; as a refusal where it is not known to see."""
+    monkeypatch.chdir(tmp_path)
+    Path("scan.tiff").write_bytes(scans.fax(12))
+    Path("draft.md").write_text(PRICED)
+    code, told, each = planned(empty, "scan.tiff", "--recipe", "draft.md", BACKBURNER_VISION_MODELS="model-1")
+    (scan,) = each.values()
+    assert (code, told["pages_as_pictures"], scan["pictures"]) == (0, 12, 12)
+    assert (scan["parts"], scan["generations"], told["refused"]) == (2, 2, {})
+    assert 12 * 700 < scan["input_tokens"][1] < 12 * 900
+    assert scan["cost"][1] == pytest.approx((scan["input_tokens"][1] + 2 * 100 * 10) / 1e6, abs=1e-6)
+    learnt = json.dumps({"picture_scale": {"model-1": 0.5}})
+    empty.s3.put_object(Bucket=BUCKET, Key="ledger/governor.json", Body=learnt)
+    _, _, again = planned(empty, "scan.tiff", "--recipe", "draft.md", BACKBURNER_VISION_MODELS="model-1")
+    assert next(iter(again.values()))["input_tokens"][1] < 0.6 * scan["input_tokens"][1]
+    assert planned(empty, "scan.tiff", "--recipe", "draft.md")[1]["refused"] == {"unsupported_type": 1}
+    Path("draft.md").write_text(PRICED.replace("---\n", "---\ninput: images\n", 1))
+    assert planned(empty, "scan.tiff", "--recipe", "draft.md")[1]["refused"] == {"vision_unsupported": 1}
 
 
 @pytest.mark.usefixtures("documents")

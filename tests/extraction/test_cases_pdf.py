@@ -123,6 +123,13 @@ def test_it_is_known_where_each_page_begins() -> None:
     document.embed_file(bytes=b"Sentence of an attachment.", basename="note.txt")
     found = read(bytes(document.output()), "document.pdf")
     begins = [found.text.index(f"Sentence of page {number}") for number in (1, 3)]
-    assert begins == [found.pages[0], found.pages[2]]
-    assert found.pages[0] < found.pages[1] <= found.pages[2] < found.pages[3] <= found.text.index("Sentence of an att")
-    assert len(found.pages) == 4
+    starts = found.page_starts
+    assert begins == [starts[0], starts[2]]
+    assert (
+        starts[0]
+        < found.page_starts[1]
+        <= found.page_starts[2]
+        < found.page_starts[3]
+        <= found.text.index("Sentence of an att")
+    )
+    assert len(starts) == 4

@@ -29,12 +29,18 @@ def _text(number: int) -> str:
     return f"Order {number}: {number * 3} barrels of herring for the town of Veldt."
 
 
+DOT = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)
+"""A picture of one dot."""
+
+
 def _chat(number: int, kind: str) -> dict[str, Any]:
     """The body of a chat line of some kind."""
     asked: dict[str, Any] = {"role": "user", "content": _text(number)}
     system = {"role": "system", "content": "Answer in JSON."}
     parts = [{"type": "text", "text": _text(number)}]
-    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"}}
+    picture = {"type": "image_url", "image_url": {"url": DOT, "detail": "low"}}
     booked = [{"role": "assistant", "content": None, "tool_calls": [CALL]}]
     output = {"role": "tool", "tool_call_id": "call_9", "content": f"Booked as number {number}."}
     more: dict[str, dict[str, Any]] = {

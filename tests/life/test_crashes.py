@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from operator import itemgetter
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from backburner.errors import RetryLaterError
 from backburner.provider.answers import FailedCall, Generation
 from support.depth import thinned
-from support.fakes import Effect, Killed, Plan
+from support.fakes import Effect, Killed, Plan, paged
 from support.system import System
 
 KEY = "inbox/contract.txt"
@@ -60,6 +61,12 @@ def _called_too_long(system: System) -> None:
     system.generator.plan(Plan(create=FailedCall(status=400, code="context_length_exceeded")), document=TEXT, times=9)
 
 
+def _shown_in_parts(system: System) -> None:
+    system.settings = replace(system.settings, sighted={"model-1": True})
+    system.bucket.upload("recipes/scans.md", "---\nimages: {max_pages_per_part: 2}\n---\nDo it.")
+    system.upload("inbox/scans/contract.pdf", paged("Text.", None, None, None))
+
+
 def _a_batch(system: System) -> None:
     lines = [{"custom_id": f"id-{number}", "input": f"line {number}"} for number in range(4)]
     body = "".join(json.dumps(line) + "\n" for line in [*lines, "rubbish"])
@@ -75,11 +82,12 @@ SCENARIOS: dict[str, Callable[[System], None]] = {
     "in parts": _in_parts,
     "in parts, one of which fails": _with_a_part_that_fails,
     "called too long": _called_too_long,
+    "shown in parts": _shown_in_parts,
     "a batch": _a_batch,
 }
 
 _IDS = re.compile(r"(resp|batch_req)_[0-9a-f]+")
-AT_ONCE = {"in parts": 3, "in parts, one of which fails": 2, "called too long": 2, "a batch": 4}
+AT_ONCE = {"in parts": 3, "in parts, one of which fails": 2, "called too long": 2, "shown in parts": 2, "a batch": 4}
 """Where more than one create is under way at a time. Their lives are long: every fifth effect is enough."""
 
 

@@ -71,13 +71,13 @@ def cloud(run_cloud: RunCloud, probe_checkout: Path, provider: str) -> LocalClou
 
 
 @pytest.fixture(scope="session")
-def eventually() -> Callable[[Callable[[], object]], None]:
-    """Wait until something that other processes do is done, for 30 s at most."""
+def eventually() -> Callable[..., None]:
+    """Wait until something that other processes do is done, for 30 s at most unless another limit is given."""
 
-    def wait(condition: Callable[[], object]) -> None:
-        limit = time.monotonic() + 30
+    def wait(condition: Callable[[], object], limit_s: float = 30) -> None:
+        limit = time.monotonic() + limit_s
         while not condition():
-            assert time.monotonic() < limit, "it did not happen in 30 s"
+            assert time.monotonic() < limit, f"it did not happen in {limit_s} s"
             time.sleep(0.05)
 
     return wait

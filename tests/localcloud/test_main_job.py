@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from backburner_cli.standin import StandIn, Timing, serve
+from support import scans
 
 pytestmark = pytest.mark.enable_socket
 TIMER = {"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": {}}
@@ -24,7 +25,13 @@ def stand_in():
 @pytest.fixture(scope="module")
 def real_cloud(run_cloud, stand_in):
     """This checkout's own functions, deployed by its own template."""
-    return run_cloud(provider_base_url=stand_in.base_url, api_key="key", model="stand-in", provider_profile="openai")
+    return run_cloud(
+        provider_base_url=stand_in.base_url,
+        api_key="key",
+        model="stand-in",
+        provider_profile="openai",
+        settings={"BACKBURNER_VISION_MODELS": "stand-in"},
+    )
 
 
 def stored(cloud, key):
@@ -37,7 +44,8 @@ def stored(cloud, key):
 
 def upload(cloud, name, body=TEXT):
     """Put a document into the inbox; its name below `inbox/`."""
-    cloud.s3().put_object(Bucket=cloud.bucket, Key=f"inbox/{name}", Body=body.encode())
+    body = body if isinstance(body, bytes) else body.encode()
+    cloud.s3().put_object(Bucket=cloud.bucket, Key=f"inbox/{name}", Body=body)
     return name
 
 
@@ -77,6 +85,25 @@ def test_an_upload_comes_back_as_text(real_cloud, stand_in, eventually, name):
     assert stored(real_cloud, f"failed/{name}.error.json") is None
     assert stored(real_cloud, f"ledger/open/{record['job_id']}.1.json") is None
     assert len(stand_in.stand_in.generations) - before == 1
+
+
+def test_scans_and_pictures_arrive_whole(real_cloud, eventually):
+    """Five scans, six pictures: the results say what the model saw, every page, in order, upright, within limits."""
+    folder = uuid4()
+    names = {name: f"{folder}/{name}" for name in (*scans.SCANS, *scans.PICTURES)}
+    real_cloud.s3().put_object(Bucket=real_cloud.bucket, Key=f"recipes/{folder}.md", Body=b"Copy every page.")
+    for name, key in names.items():
+        upload(real_cloud, key, scans.document(name))
+
+    def ticked():
+        real_cloud.invoke(real_cloud.checker_function, TIMER)
+        return all(stored(real_cloud, f"results/{key}.run.json") for key in names.values())
+
+    eventually(ticked, limit_s=150)
+    for name, key in names.items():
+        seen = scans.seen(stored(real_cloud, f"results/{key}.md").decode())
+        assert seen == scans.pages_of(name), name
+    assert len(json.loads(stored(real_cloud, f"results/{names['forty.pdf']}.run.json"))["parts"]) == 4
 
 
 def test_the_logs_name_the_job(real_cloud, eventually):

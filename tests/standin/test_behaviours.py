@@ -87,6 +87,7 @@ OTHERS = {
     "create-drop-after",
     "create-slow-after",
     "create-garbage-after",
+    "blind",
 }
 
 

@@ -21,7 +21,10 @@ TOOLS = [
 ASKED = {"role": "user", "content": DOCUMENT}
 CALL = {"type": "function_call", "call_id": "call_1", "name": "note", "arguments": "{}"}
 OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "The harbour is closed on Sundays."}
-PICTURE = {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo=", "detail": "auto"}
+DOT = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)
+PICTURE = {"type": "input_image", "image_url": DOT, "detail": "auto"}
 
 
 def ended(world: World, **body: Any) -> Any:

@@ -132,6 +132,7 @@ def described(profile: Profile) -> dict[str, str]:
         "polls per second, if not set": str(profile.polls_per_second),
         "creates per second, in each process": str(profile.creates_per_second or "no limit"),
         "results are kept": f"{profile.results_kept_s // 86_400} days" if profile.results_kept_s else "not known",
+        "models known to see": ", ".join(f"`{name}`" for name, sees in profile.sighted.items() if sees) or "none",
         "model `m` is sent as": f"`{profile.model_uri.format(model='m', project='<folder>')}`",
         "response deleted after collection": "yes" if profile.deletes else "no",
     }

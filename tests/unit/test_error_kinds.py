@@ -98,6 +98,19 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
      "allowed 100 requests", "details": []}, ErrorKind.RATE, Act.WAIT),
     ("yandex", 429, {"error": {"httpCode": 429, "message": "ai.textGenerationCompletionSessionsCount.count gauge quota "
      "limit exceed: allowed 1 requests"}}, ErrorKind.RATE, Act.WAIT),
+    # More pictures than the model takes in one request: as too long.
+    ("vllm", 400, _error("At most 4 image(s) may be provided in one prompt.", type="BadRequestError", param=None,
+     code=400), ErrorKind.TOO_LONG, Act.SPLIT),
+    # The model takes no pictures.
+    ("openai", 400, _error("Invalid content type. image_url is only supported by certain models.",
+     type="invalid_request_error", param="messages.[0].content.[1].type", code=None), ErrorKind.NO_VISION, Act.FAIL),
+    ("ollama", 400, _error("this model does not support image input (ref: b8bd630e)", type="api_error"),
+     ErrorKind.NO_VISION, Act.FAIL),
+    ("vllm", 400, _error("m is not a multimodal model", type="BadRequestError", param=None, code=400),
+     ErrorKind.NO_VISION, Act.FAIL),
+    ("llama.cpp", 500, _error("image input is not supported - hint: if this is unexpected, you may need to provide the "
+     "mmproj", code=500, type="server_error"), ErrorKind.NO_VISION, Act.FAIL),
+    ("openrouter", 404, _error("No endpoints found that support image input", code=404), ErrorKind.NO_VISION, Act.FAIL),
     # No such model: the recipe is wrong.
     ("openai", 404, _error("The model `gpt-9` does not exist or you do not have access to it.",
      type="invalid_request_error", param=None, code="model_not_found"), ErrorKind.UNKNOWN_MODEL, Act.FAIL),
@@ -159,6 +172,20 @@ def test_a_recorded_error_is_understood(service: str, status: int, body: Any, ki
     answer = trouble_of(status, body)
     assert kind_of(answer) is kind, service
     assert judge(answer, Call.CREATE).act is act, service
+
+
+def test_a_model_that_takes_no_pictures_is_a_failure_of_its_own() -> None:
+    """At the create or as the end of a generation; with the provider's words and the remedy."""
+    said = _error("this model does not support image input", type="api_error")
+    created = judge(trouble_of(400, said), Call.CREATE)
+    ended = judge(
+        generation_of({"id": "r", "status": "failed", "error": {"code": "server_error", **said["error"]}}),
+        Call.RETRIEVE,
+    )
+    for verdict in (created, ended):
+        assert (verdict.act, verdict.reason) == (Act.FAIL, Reason.VISION_UNSUPPORTED)
+        assert "does not support image input" in verdict.message
+        assert "name a model that sees pictures" in verdict.message
 
 
 def test_every_kind_is_recorded() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backburner.capacity.governor import Governor
-from backburner.capacity.learnt import learn
+from backburner.capacity.learnt import InputCount, learn
 from backburner.capacity.limits import Counters, Limits
 from backburner.capacity.shared_counters import SharedCounters
 from backburner.capacity.timing import Pace, ask_again_s, backoff_s, next_poll_s, probe_s
@@ -112,13 +112,14 @@ def test_the_first_look_follows_what_generations_take() -> None:
 def test_what_is_learnt_is_bounded_and_outvoted(poison_s: float) -> None:
     """One generation with impossible times makes nobody's look late."""
     counters = Counters()
-    learn(counters, "m", poison_s, 1e308)
+    learn(counters, "m", poison_s, InputCount(chars_per_token=1e308, picture_scale=1e308))
     assert 0 <= counters.usual_s["m"] <= 86_400
     assert counters.chars_per_token["m"] <= 8
     for _ in range(50):
-        learn(counters, "m", 30.0, 3.0)
+        learn(counters, "m", 30.0, InputCount(chars_per_token=3.0, picture_scale=0.5))
     assert counters.usual_s["m"] == pytest.approx(30, abs=5)
     assert counters.chars_per_token["m"] == pytest.approx(3, abs=0.1)
+    assert counters.picture_scale["m"] == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize("per_second", [1, 3, 50])

@@ -10,6 +10,7 @@ from backburner.documents.recipes import (
     MAX_RECIPE_BYTES,
     RESERVED_EXTRA,
     FrontMatter,
+    Images,
     Price,
     Split,
     fingerprint,
@@ -22,7 +23,7 @@ from backburner.errors import JobError, Reason
 
 KEYS = (
     "model", "max_output_tokens", "temperature", "top_p", "reasoning_effort", "service_tier", "output", "schema",
-    "split", "deadline", "extra", "price",
+    "split", "input", "images", "deadline", "extra", "price",
 )  # fmt: skip
 SET_BY_US = {
     "model", "input", "instructions", "background", "store", "metadata", "max_output_tokens", "temperature", "top_p",
@@ -72,6 +73,32 @@ price: {input: 0.40, output: 1.60}""",
     assert recipe.split == Split(max_input_tokens=24_000, overlap_tokens=200, merge="concat")
     assert (recipe.deadline_s, recipe.extra) == (21_600, {"tools": [{"type": "web_search"}]})
     assert recipe.price == Price(input=0.4, output=1.6)
+
+
+def test_how_pages_are_shown_is_the_recipes_to_say() -> None:
+    """Text where there is text, unless it says otherwise; sizes that every model takes, unless it says otherwise."""
+    assert (parse("Sum up.").input, parse("Sum up.").images) == ("auto", Images())
+    recipe = parse(_recipe("input: images\nimages: {max_side_px: 2048, detail: low, max_pages_per_part: 3}"))
+    assert recipe.input == "images"
+    assert recipe.images == Images(max_side_px=2048, detail="low", max_pages_per_part=3)
+
+
+@pytest.mark.parametrize(
+    ("front", "named"),
+    [
+        ("input: picture", "'picture'"),
+        ("images: {max_side_px: 255}", "256"),
+        ("images: {max_side_px: 4097}", "4096"),
+        ("images: {max_pages_per_part: 0}", "1"),
+        ("images: {max_pages_per_part: 51}", "50"),
+        ("images: {detail: sharp}", "'sharp'"),
+        ("images: {size: 5}", "size"),
+        ("input: text\nimages: {detail: low}", "leave one of them out"),
+    ],
+)
+def test_pages_that_cannot_be_shown_so_are_refused(front: str, named: str) -> None:
+    """With the limit that they exceed, or what contradicts them."""
+    assert named in _refused(_recipe(front))
 
 
 def test_the_keys_are_the_contracts_and_no_others() -> None:

@@ -215,7 +215,7 @@ def test_states_and_reasons_are_the_contracts() -> None:
     assert {state.value for state in State} == {"waiting", "submitting", "running", "done", "failed", "superseded"}
     assert {reason.value for reason in Reason} == {
         "unknown_recipe", "invalid_recipe", "empty_document", "unreadable_document", "unsupported_type",
-        "unsupported_endpoint",
+        "unsupported_endpoint", "vision_unsupported",
         "document_too_large", "source_missing", "rejected_by_provider", "refused", "content_filter", "output_truncated",
         "empty_output", "schema_mismatch", "unverified_quote",
         "provider_failed", "deadline_exceeded", "lost", "cancelled", "over_budget",

@@ -79,7 +79,7 @@ def test_every_name_is_read() -> None:
     environment |= {"BACKBURNER_DAILY_TOKENS": "5000", "BACKBURNER_DAILY_COST": "1.5"}
     environment |= {"OPENAI_BASE_URL": "http://p/v1", "OPENAI_PROJECT_ID": "p", "OPENAI_ORG_ID": "o"}
     environment |= {"BACKBURNER_CONTEXT_TOKENS": "500, o3=1000"}
-    environment |= {"BACKBURNER_LINE_PARAMETERS": "tools, tool_choice"}
+    environment |= {"BACKBURNER_LINE_PARAMETERS": "tools, tool_choice", "BACKBURNER_VISION_MODELS": "vl, -gpt-5-text"}
     settings = from_env(environment)
     assert asdict(settings) == {
         "bucket": "b",
@@ -99,8 +99,15 @@ def test_every_name_is_read() -> None:
         "daily_cost": 1.5,
         "line_parameters": frozenset({"tools", "tool_choice"}),
         "windows": {**PROFILES[Provider.OPENAI].windows, "o3": 1000, "*": 500},
+        "sighted": {**PROFILES[Provider.OPENAI].sighted, "vl": True, "gpt-5-text": False},
         "queue_protocol": "json",
     } | {field: 100 + n for n, (field, _) in enumerate(NUMBERS.values())}
+
+
+@pytest.mark.parametrize("odd", ["a b", "-", "m=1", "gemma, -"])
+def test_names_of_models_that_see_are_names(odd: str) -> None:
+    """With an example of how they are written."""
+    assert "BACKBURNER_VISION_MODELS has" in _problems(WHOLE | {"BACKBURNER_VISION_MODELS": odd})
 
 
 def test_all_problems_stand_in_one_message() -> None:

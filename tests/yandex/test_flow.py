@@ -6,6 +6,7 @@ import pytest
 
 from backburner_cli.standin import NOTICE
 from handlers.rows import ROWS, Row
+from support import scans
 from support.yandex_deployment import TOKEN, YandexDeployment
 
 from .conftest import NewWorld
@@ -43,6 +44,21 @@ def test_a_batch_is_handled_as_one_and_repeated_as_one(world: YandexDeployment) 
     world.settle()
     assert world.problems() == []
     assert len(world.creates()) == 9
+
+
+def test_scans_and_pictures_arrive_whole(new_world: NewWorld) -> None:
+    """Five scans, six pictures: the results say what the model saw, every page, in order, upright, within limits."""
+    world = new_world(BACKBURNER_VISION_MODELS="stand-in")
+    names = (*scans.SCANS, *scans.PICTURES)
+    for name in names:
+        world.upload(f"inbox/{name}", scans.document(name))
+    world.submit(*(f"inbox/{name}" for name in names))
+    world.settle()
+    assert {name: scans.seen(str(world.result(f"inbox/{name}"))) for name in names} == {
+        name: scans.pages_of(name) for name in names
+    }
+    assert world.run_record("inbox/forty.pdf")["source"]["pages"]["images"] == "1-40"
+    assert world.problems() == []
 
 
 WANTED = (

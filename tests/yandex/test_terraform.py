@@ -22,6 +22,7 @@ INLINE_ZIP_BYTES = 3_500_000
 ID, QUEUE = "x" * 20, f"https://message-queue.api.cloud.yandex.net/{'b' * 20}/{'d' * 20}/{'n' * 40}"
 MAX = {
     "var.context_tokens": "x" * 256,
+    "var.vision_models": "x" * 128,
     "var.line_parameters": "x" * 256,
     "var.bucket": "b" * 63,
     "var.queue_protocol": "query",
@@ -261,7 +262,7 @@ WRONG = {
     "polls_per_second": "0", "daily_tokens": "0", "daily_cost": "0", "deadline_s": "1", "lease_s": "100",
     "sweep_every_s": "1", "max_attempts": "0", "runtime": "python313", "submit_memory": "600",
     "checker_memory": "100", "queue_protocol": "xml", "superseded_days": "1", "work_days": "1", "context_tokens": '"',
-    "line_parameters": "A-B", "notify": "x", "notify_webhook_url": "http://hooks.example/x",
+    "line_parameters": "A-B", "vision_models": "a b", "notify": "x", "notify_webhook_url": "http://hooks.example/x",
 }  # fmt: skip
 
 

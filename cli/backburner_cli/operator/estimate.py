@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 from backburner.batch.lines import custom_id_of, split_lines
 from backburner.capacity.estimates import estimated
 from backburner.capacity.limits import Limits
+from backburner.documents.pictures import picture_tokens
+from backburner.documents.plain_text import Extracted
 from backburner.documents.recipes import Recipe, parse, source_text
 from backburner.documents.tokens import (
     CHARS_PER_TOKEN,
     estimate_tokens,
+    known_of,
     line_tokens,
     most_tokens,
     output_tokens,
@@ -24,8 +27,10 @@ from backburner.documents.tokens import (
     window_of,
 )
 from backburner.errors import JobError, Reason
+from backburner.jobs.text import must_see, wish_of
 from backburner.provider.profiles import resolve_model
 from backburner.split.divide import MAX_PARTS
+from backburner.split.pages import Room, cut_by_pages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +42,8 @@ if TYPE_CHECKING:
 
 _FEWER_TOKENS = 1.5
 """Before anything is learnt, the lower end assumes this many times fewer tokens than the upper end."""
+_FEWER_OF_PICTURES = 0.1
+"""Models that count pictures least take a tenth of what is estimated."""
 _ABOUT = 0.1
 """The assumed error of a learnt ratio."""
 _SHORT_OUTPUT = 0.1
@@ -62,6 +69,8 @@ class Estimate:
     name: str
     model: str = ""
     characters: int = 0
+    pictures: int = 0
+    """Pages that are shown as pictures."""
     parts: int = 0
     """0 for a document that is sent in one piece."""
     generations: int = 0
@@ -100,18 +109,14 @@ class Estimator:
         return found
 
     async def _document(self, name: str, body: bytes, recipe: Recipe, model: str) -> Estimate:
-        extracted = await self.extractor.extract(body, name)
+        sees = known_of(self.settings.sighted, model)
+        extracted = await self.extractor.extract(body, name, wish_of(recipe, sees=sees))
+        must_see(extracted, model, sees=sees)
         text, window = extracted.text, window_of(self.settings.windows, model)
-        room, ratio = most_tokens(recipe, window), self.counters.chars_per_token.get(model, CHARS_PER_TOKEN)
-        lengths = [len(text)]
-        if len(text) > room * ratio:
-            size = part_size(recipe, room, ratio)
-            spans = await self.extractor.cut(text, size.most_chars, size.overlap_chars)
-            lengths = [span.last - span.first for span in spans if not text[span.own : span.last].isspace()]
-            _check_parts(text, lengths)
-        is_cut = len(lengths) > 1
+        parts = await self._parts(extracted, recipe, model, most_tokens(recipe, window))
+        is_cut = len(parts) > 1
         instructions = estimate_tokens(recipe.instructions)
-        inputs = [self._input(length, instructions, model) for length in lengths]
+        inputs = [self._input(len(part.text), instructions, model) + self._shown(part, recipe, model) for part in parts]
         cap = output_tokens(recipe, window)
         outputs = [self._output(each, cap, model) for each in inputs]
         if is_cut and not recipe.concatenates:  # one more generation reads all answers
@@ -120,8 +125,35 @@ class Estimator:
             outputs.append(self._output(inputs[-1], cap, model))
         return _estimate(
             name, model, recipe, sum(inputs, Range()), sum(outputs, Range()),
-            characters=len(text), parts=len(lengths) if is_cut else 0, generations=len(inputs), notes=extracted.notes,
+            characters=len(text), parts=len(parts) if is_cut else 0, generations=len(inputs), notes=extracted.notes,
+            pictures=len(extracted.pictures),
         )  # fmt: skip
+
+    async def _parts(self, extracted: Extracted, recipe: Recipe, model: str, tokens: int) -> list[Extracted]:
+        """What goes out at a time. Raises `JobError` where a document cannot be cut as it must be."""
+        ratio, text = self.counters.chars_per_token.get(model, CHARS_PER_TOKEN), extracted.text
+        if extracted.pictures:
+            room = Room(
+                recipe=recipe,
+                tokens=tokens,
+                pictures=recipe.images.max_pages_per_part,
+                chars_per_token=ratio,
+                picture_scale=self.counters.picture_scale.get(model, 1.0),
+            )
+            parts = [extracted] if room.takes(extracted) else await cut_by_pages(extracted, room, self.extractor)
+        elif len(text) <= tokens * ratio:
+            return [extracted]
+        else:
+            size = part_size(recipe, tokens, ratio)
+            spans = await self.extractor.cut(text, size.most_chars, size.overlap_chars)
+            cut = [text[span.first : span.last] for span in spans if not text[span.own : span.last].isspace()]
+            parts = list(map(Extracted, cut))
+            if len(parts) < 2:  # noqa: PLR2004 - one part is no part
+                raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
+        if len(parts) > MAX_PARTS:
+            told = f"{len(text)} characters and {len(extracted.pictures)} pages make {len(parts)} parts"
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{told}: at most {MAX_PARTS} are run")
+        return parts
 
     def _batch(self, name: str, body: bytes, recipe: Recipe, model: str) -> Estimate:
         inputs, outputs, lines = Range(), Range(), 0
@@ -143,6 +175,13 @@ class Estimator:
             return Range(most / _FEWER_TOKENS + instructions / _FEWER_TOKENS, most + instructions)
         about = characters / learnt + 1 + instructions
         return Range(about * (1 - _ABOUT), about * (1 + _ABOUT))
+
+    def _shown(self, part: Extracted, recipe: Recipe, model: str) -> Range:
+        """What pages take that are shown as pictures."""
+        most, learnt = picture_tokens(part.pictures, recipe.images.detail), self.counters.picture_scale.get(model)
+        if learnt is None:
+            return Range(most * _FEWER_OF_PICTURES, most)
+        return Range(most * learnt * (1 - _ABOUT), most * learnt * (1 + _ABOUT))
 
     def _output(self, inputs: Range, cap: int, model: str) -> Range:
         share = self.output_share.get(model)
@@ -194,15 +233,6 @@ def _estimate(name: str, model: str, recipe: Recipe, inputs: Range, outputs: Ran
         low, high = ((round(inputs.low), round(outputs.low)), (round(inputs.high), round(outputs.high)))
         cost = Range(price.of(*low), price.of(*high))
     return Estimate(name=name, model=model, input_tokens=inputs, output_tokens=outputs, cost=cost, **more)
-
-
-def _check_parts(text: str, lengths: Sequence[int]) -> None:
-    if len(lengths) < 2:  # noqa: PLR2004 - a single part is the whole document
-        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
-    if len(lengths) > MAX_PARTS:
-        raise JobError(
-            Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters make {len(lengths)} parts: at most {MAX_PARTS} are run"
-        )
 
 
 def _is_batch(body: bytes) -> bool:

@@ -9,6 +9,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.UNREADABLE_DOCUMENT: "a scan, or damaged: recognise its text (OCR) or save it again, then upload it",
     Reason.UNSUPPORTED_TYPE: "save it in one of the formats in docs/formats.md, and upload that",
     Reason.UNSUPPORTED_ENDPOINT: "the batch is for another API: write its lines for /v1/responses",
+    Reason.VISION_UNSUPPORTED: "use a model that sees, or name it in BACKBURNER_VISION_MODELS if it does; then replay",
     Reason.DOCUMENT_TOO_LARGE: "split it up, or set split in the recipe; or raise the functions' memory if it says so",
     Reason.SOURCE_MISSING: "the document was removed: upload it again",
     Reason.REJECTED_BY_PROVIDER: "read the message; usually the recipe's model or parameters are wrong: fix it, replay",

@@ -29,6 +29,7 @@ PARAMETERS = {
     "ApiKeyStore": "BACKBURNER_API_KEY_STORE",
     "Model": "BACKBURNER_MODEL",
     "ContextTokens": "BACKBURNER_CONTEXT_TOKENS",
+    "VisionModels": "BACKBURNER_VISION_MODELS",
     "LineParameters": "BACKBURNER_LINE_PARAMETERS",
     "MaxInFlight": "BACKBURNER_MAX_IN_FLIGHT",
     "SubmitsPerMinute": "BACKBURNER_SUBMITS_PER_MINUTE",

@@ -46,6 +46,8 @@ class Behaviour:
     """The answer to a create that starts nothing."""
     after_create: Reply | None = None
     """The answer to a create that did start a generation."""
+    is_blind: bool = False
+    """A create with a picture is refused."""
     answers_with_another: bool = False
     """A create is answered with the newest generation there is, as a cache would, and starts nothing."""
     on_retrieve: Reply | None = None
@@ -271,6 +273,8 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         "create-garbage-after": Behaviour(
             description="Starts, then answers 200 with a page of HTML.", after_create=_HTML
         ),
+        # What it does not see.
+        "blind": Behaviour(description="Refuses every request that holds a picture.", is_blind=True),
     }
 )
 

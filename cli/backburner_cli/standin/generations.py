@@ -8,6 +8,7 @@ from typing import Any, Final
 from backburner_cli.standin.behaviours import Chosen, Ending
 from backburner_cli.standin.calling import call_of
 from backburner_cli.standin.extract import count_tokens, cut, cut_signed, signed, summarise
+from backburner_cli.standin.eyes import picture_tokens, seen, unseen
 from backburner_cli.standin.filling import UnfillableError, fill
 
 _USUAL: Final = Ending()
@@ -150,7 +151,7 @@ def _called(request: dict[str, Any], text: str) -> Outcome | None:
 
 def count_usage(request: dict[str, Any], text: str, written: str) -> dict[str, Any]:
     """Count usage: instructions and input go in, the text goes out, each by the rule of the module `extract`."""
-    tokens_in = count_tokens(request.get("instructions") or "") + count_tokens(text)
+    tokens_in = count_tokens(request.get("instructions") or "") + count_tokens(unseen(text)) + picture_tokens(text)
     tokens_out = count_tokens(written)
     return {
         "input_tokens": tokens_in,
@@ -187,7 +188,7 @@ def _answered(request: dict[str, Any], text: str, *, halve: bool) -> tuple[str, 
             case "json_object":
                 whole = json.dumps({"summary": summarise(text)}, ensure_ascii=False)
             case _:
-                whole = summarise(text)
+                whole = "\n\n".join([*seen(text), summarise(unseen(text))])
     except UnfillableError:
         return "", _error("server_error", "The stand-in found nothing in the input that the schema allows.")
     half = count_tokens(whole) // 2

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from backburner_cli.standin import behaviours
 from backburner_cli.standin.behaviours import CONTEXT_LENGTH_EXCEEDED, UNAVAILABLE, Chosen
 from backburner_cli.standin.extract import count_tokens
+from backburner_cli.standin.eyes import check_pictures, picture_tokens, unseen
 from backburner_cli.standin.generations import Generation, compose
 from backburner_cli.standin.profiles import PROFILES, Profile, ProfileName
 from backburner_cli.standin.replies import RefusedError, Reply, error, refuse
@@ -45,6 +46,7 @@ class StandIn:
         timing: Timing | None = None,
         context_tokens: int = 128_000,
         max_body_bytes: int = 32 * 1024 * 1024,
+        max_pictures: int = 100,
         remembers: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -53,6 +55,7 @@ class StandIn:
         self.timing: Final = timing or Timing()
         self.context_tokens: Final = context_tokens
         self.max_body_bytes: Final = max_body_bytes
+        self.max_pictures: Final = max_pictures
         self._remembers = remembers
         self._clock = clock
         self._epoch = time.time() - clock()
@@ -176,8 +179,9 @@ class StandIn:
         if named is None:
             # 400 until the autumn of 2026, 404 since: what OpenAI's Responses API and vLLM answer today.
             raise refuse("The requested model does not exist.", "model_not_found", param="model", status=404)
+        check_pictures(body, most=self.max_pictures, is_blind=named.behaviour.is_blind)
         text = input_text(body)
-        tokens = count_tokens(text) + count_tokens(body.get("instructions") or "")
+        tokens = count_tokens(unseen(text)) + picture_tokens(text) + count_tokens(body.get("instructions") or "")
         if tokens > self.context_tokens:
             raise RefusedError(CONTEXT_LENGTH_EXCEEDED)
         sha256 = hashlib.sha256(text.encode()).hexdigest()

@@ -8,6 +8,7 @@ from typing import Any, Final
 import jsonschema_rs
 
 from backburner_cli.standin.calling import ITEMS, check_items, check_tools
+from backburner_cli.standin.eyes import look
 from backburner_cli.standin.profiles import Profile
 from backburner_cli.standin.replies import refuse
 
@@ -111,9 +112,16 @@ def input_text(body: dict[str, Any]) -> str:
 
 
 def _text_of(item: dict[str, Any]) -> str:
-    """What is said in one item: a message, or what a function gave back; nothing of a call, or of a picture."""
+    """What is said in one item: a message, or what a function gave back; nothing of a call. Pictures are looked at."""
     content = item.get("content", item.get("output", ""))
-    return content if isinstance(content, str) else "\n".join(part["text"] for part in content if "text" in part)
+    return content if isinstance(content, str) else "\n".join(filter(None, map(_text_of_part, content)))
+
+
+def _text_of_part(part: dict[str, Any]) -> str:
+    if part.get("type") == "input_image":
+        return look(part)
+    text: str = part.get("text", "")
+    return text
 
 
 def _known(body: dict[str, Any], profile: Profile) -> None:

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     UNREADABLE_DOCUMENT = "unreadable_document"
     UNSUPPORTED_TYPE = "unsupported_type"
     UNSUPPORTED_ENDPOINT = "unsupported_endpoint"
+    VISION_UNSUPPORTED = "vision_unsupported"
     DOCUMENT_TOO_LARGE = "document_too_large"
     SOURCE_MISSING = "source_missing"
     REJECTED_BY_PROVIDER = "rejected_by_provider"

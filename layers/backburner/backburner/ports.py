@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from backburner.documents.passages import Passage
+from backburner.documents.pictures import TEXT_ONLY, Rendered, Wish
 from backburner.documents.plain_text import Extracted, Span
 from backburner.provider.answers import Answer
 
@@ -120,11 +121,15 @@ class Generator(Protocol):
 class Extractor(Protocol):
     """Reads documents, cuts texts and looks for quotes, within bounds: a hostile file harms only its own job."""
 
-    async def extract(self, body: bytes, name: str) -> Extracted:
+    async def extract(self, body: bytes, name: str, wish: Wish = TEXT_ONLY) -> Extracted:
         """The document's text, in Markdown if its format has structure, and notes on what is missing.
 
-        The bytes decide the type, the name only between lookalikes. Raises `JobError`.
+        The bytes decide the type, the name only between lookalikes. Pages that the `wish` asks for are not read but
+        measured, and given with their places in the text. Raises `JobError`.
         """
+
+    async def render(self, body: bytes, name: str, pages: Sequence[int], max_side_px: int) -> list[Rendered]:
+        """Pages of a PDF or a picture (a TIFF has several) upright, in the order asked for. Raises `JobError`."""
 
     async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
         """Where to cut: spans in order, of at most `most_chars` each, that cover every character once but for overlaps.

@@ -84,6 +84,7 @@ class Settings:
     sweep_every_s: int
     max_attempts: int
     windows: Mapping[str, int]
+    sighted: Mapping[str, bool]
     line_parameters: frozenset[str]
     queue_protocol: QueueProtocol
     notify: Notify = Notify()
@@ -125,6 +126,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
         sweep_every_s=reader.whole("BACKBURNER_SWEEP_EVERY_S", 3600),
         max_attempts=reader.whole("BACKBURNER_MAX_ATTEMPTS", 3),
         windows={**PROFILES[provider].windows, **reader.windows("BACKBURNER_CONTEXT_TOKENS")},
+        sighted={**PROFILES[provider].sighted, **reader.sighted("BACKBURNER_VISION_MODELS")},
         line_parameters=reader.names("BACKBURNER_LINE_PARAMETERS"),
         queue_protocol=reader.queue_protocol(),
         notify=reader.notify(),
@@ -191,6 +193,16 @@ class _Reader:
                 self.problems.append(
                     f"{name} is {item!r}: write tokens, as 32768, or by model, as qwen3=262144, o3=200000"
                 )
+        return found
+
+    def sighted(self, name: str) -> dict[str, bool]:
+        """Models that see pictures, by how their names begin; behind a minus sign those that do not."""
+        found: dict[str, bool] = {}
+        for item in filter(None, (item.strip() for item in (self.text(name) or "").split(","))):
+            model = item.removeprefix("-")
+            if re.search(r"[\s=]", model) or not model:
+                self.problems.append(f"{name} has {item!r}: write models' names, as gemma-3-27b-it, -gemma-3-1b, or *")
+            found[model] = not item.startswith("-")
         return found
 
     def names(self, name: str) -> frozenset[str]:

@@ -20,6 +20,7 @@ from backburner.capacity.timing import Pace
 from backburner.jobs.carry_out import Retrier
 from backburner.jobs.check import Checker
 from backburner.jobs.create import GenerationCreator
+from backburner.jobs.inputs import InputMaker
 from backburner.jobs.plan import Planner
 from backburner.jobs.poll import GenerationPoller
 from backburner.jobs.quotes import QuoteChecker
@@ -124,7 +125,9 @@ class _Builder:
             parts=self.parts,
             windows=settings.windows,
         )
-        self.reader = DocumentReader(bucket=ports.bucket, extractor=ports.extractor, memory=ports.memory)
+        self.reader = DocumentReader(
+            bucket=ports.bucket, extractor=ports.extractor, memory=ports.memory, sighted=settings.sighted
+        )
         self.sent_texts = SentTexts(bucket=ports.bucket, reader=self.reader)
 
     def core(self) -> Core:
@@ -284,6 +287,7 @@ class _Builder:
             retrier=retrier,
             reader=self.reader,
             sent_texts=self.sent_texts,
+            inputs=InputMaker(bucket=self.ports.bucket, extractor=self.ports.extractor, memory=self.ports.memory),
             clock=self.ports.clock,
             memory=self.ports.memory,
             settings=self.settings,

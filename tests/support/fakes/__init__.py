@@ -44,7 +44,7 @@ For tests only (no effects, not async):
 from support.fakes.bucket import FakeBucket
 from support.fakes.channel import FakeChannel
 from support.fakes.clock import FakeClock
-from support.fakes.extractor import FakeExtractor
+from support.fakes.extractor import FakeExtractor, paged
 from support.fakes.provider import FakeGenerator, Made, Plan
 from support.fakes.queue import FakeMessage, FakeQueue
 from support.fakes.world import DEAD, START, Effect, Hook, Killed, Moment, Process, VirtualLoop, World
@@ -68,4 +68,5 @@ __all__ = [
     "Process",
     "VirtualLoop",
     "World",
+    "paged",
 ]

@@ -1,24 +1,43 @@
-"""A reader of documents that reads plain text alone, and starts no child."""
+"""A reader of documents that reads plain text, and pages in a format of its own; it starts no child."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backburner.documents.chunking import cut
 from backburner.documents.passages import Passage, find
+from backburner.documents.pictures import TEXT_ONLY, PagePicture, Pages, Rendered, Show, Wish, ranges
 from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason
+
+_PAGES = b"\0pages"
+SIDE_PX = 280
+"""Of a page that is shown: with 116 tokens."""
+
+
+def paged(*pages: str | None) -> bytes:
+    """A document of pages with text, and of scanned ones without."""
+    return _PAGES + json.dumps(pages).encode()
 
 
 @dataclass(frozen=True)
 class FakeExtractor:
-    """Reads marked Unicode and UTF-8 and nothing else; starts no child, takes no time and no thread."""
+    """Reads marked Unicode and UTF-8, `paged` documents and nothing else; takes no time and no thread."""
 
-    async def extract(self, body: bytes, name: str) -> Extracted:
-        """The text, with nothing missing."""
+    async def extract(self, body: bytes, name: str, wish: Wish = TEXT_ONLY) -> Extracted:
+        """The text, with nothing missing but the pages that are to be shown."""
+        if body.startswith(_PAGES):
+            return _paged(json.loads(body.removeprefix(_PAGES)), wish)
         text = plain_text(body, name)
         if text is None:
             raise JobError(Reason.UNSUPPORTED_TYPE, "the fake reads plain text only")
         return Extracted(text)
+
+    async def render(self, body: bytes, name: str, pages: Sequence[int], max_side_px: int) -> list[Rendered]:
+        """The name of each page, where a picture would be."""
+        assert body.startswith(_PAGES), name
+        assert max_side_px > 0
+        return [Rendered(page=page, media_type="image/png", body=f"picture of page {page}".encode()) for page in pages]
 
     async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
         """Where to cut."""
@@ -27,3 +46,18 @@ class FakeExtractor:
     async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
         """Where each quote stands."""
         return find(text, quotes)
+
+
+def _paged(pages: list[str | None], wish: Wish) -> Extracted:
+    text, pictures = "", list[PagePicture]()
+    for number, page in enumerate(pages, 1):
+        if wish.show is Show.ALL or (page is None and wish.show is Show.TEXTLESS):
+            pictures.append(PagePicture(page=number, at=len(text), width=SIDE_PX, height=SIDE_PX))
+        elif page is not None:
+            text += f"{page}\n\n"
+    if not text and not pictures:
+        raise JobError(Reason.UNREADABLE_DOCUMENT, "pages without text, probably a scan")
+    shown = {picture.page for picture in pictures}
+    read = (number for number, page in enumerate(pages, 1) if page is not None and number not in shown)
+    told = Pages(text=ranges(read), images=ranges(shown)) if wish.show is not Show.NONE else None
+    return Extracted(text, (), tuple(pictures), told)

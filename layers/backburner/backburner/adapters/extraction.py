@@ -18,6 +18,7 @@ import msgspec
 
 from backburner.documents.chunking import cut
 from backburner.documents.passages import Passage, find
+from backburner.documents.pictures import TEXT_ONLY, Rendered, Show, Wish
 from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.extraction.child import Bounds, Header
@@ -45,16 +46,37 @@ class ChildExtractor:
     limit_s: float = DEFAULT_LIMIT_S
     slots: AbstractAsyncContextManager[None, bool | None] = field(default_factory=lambda: asyncio.Semaphore(CHILDREN))
 
-    async def extract(self, body: bytes, name: str) -> Extracted:
+    async def extract(self, body: bytes, name: str, wish: Wish = TEXT_ONLY) -> Extracted:
         """The document's text and notes. Raises `JobError`, also if the child dies: the document is to blame."""
         text = plain_text(body, name)
         if text is not None:
             return Extracted(text)
+        header, raw = await self._answer(body, self._bounds(name, wish))
+        try:
+            return Extracted(
+                raw.decode(), tuple(header.notes), tuple(header.pictures), header.pages, tuple(header.page_starts)
+            )
+        except UnicodeDecodeError as error:
+            raise _died(0) from error
+
+    async def render(self, body: bytes, name: str, pages: Sequence[int], max_side_px: int) -> list[Rendered]:
+        """Pages as pictures. Raises `JobError` if one of them cannot be shown."""
+        wish = Wish(Show.ALL, max_side_px)
+        header, raw = await self._answer(body, self._bounds(name, wish, pages))
+        if [one.page for one in header.drawn] != list(pages) or sum(one.size_bytes for one in header.drawn) != len(raw):
+            raise _died(0)
+        pictures, begin = list[Rendered](), 0
+        for one in header.drawn:
+            body, begin = raw[begin : begin + one.size_bytes], begin + one.size_bytes
+            pictures.append(Rendered(page=one.page, media_type=one.media_type, body=body))
+        return pictures
+
+    async def _answer(self, body: bytes, bounds: str) -> tuple[Header, bytes]:
         async with self.slots:
             try:
                 with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as answer:
                     await asyncio.to_thread(_spool, source, body)
-                    code = await self._run(name, source, answer)
+                    code = await self._run(bounds, source, answer)
                     return await asyncio.to_thread(_answered, answer, code)
             except OSError as error:
                 raise RetryLaterError(f"no child process could be started: {error.strerror}") from error
@@ -67,11 +89,11 @@ class ChildExtractor:
         """Where each quote stands, in a thread."""
         return await asyncio.to_thread(find, text, quotes)
 
-    async def _run(self, name: str, source: IO[bytes], answer: IO[bytes]) -> int:
+    async def _run(self, bounds: str, source: IO[bytes], answer: IO[bytes]) -> int:
         """Let a child read and answer; returns its exit code. Raises `JobError` if it exceeds its bounds."""
         hide_from_others()
         child = await asyncio.create_subprocess_exec(
-            sys.executable or "python3", "-P", "-s", "-B", "-m", "backburner.extraction", self._bounds(name),
+            sys.executable or "python3", "-P", "-s", "-B", "-m", "backburner.extraction", bounds,
             stdin=source, stdout=answer, stderr=asyncio.subprocess.DEVNULL, env=_environment(), start_new_session=True,
         )  # fmt: skip
         try:
@@ -89,12 +111,14 @@ class ChildExtractor:
             raise self._too_much_memory()
         return code
 
-    def _bounds(self, name: str) -> str:
+    def _bounds(self, name: str, wish: Wish, pages: Sequence[int] = ()) -> str:
         """The child's argument; of the document's name it only needs the suffix."""
         bounds = Bounds(
             name=f"document{PurePosixPath(name).suffix}",
             memory_bytes=self.memory_bytes,
             cpu_s=math.ceil(self.limit_s) + 1,
+            wish=wish,
+            pages=list(pages),
         )
         return msgspec.json.encode(bounds).decode()
 
@@ -150,20 +174,19 @@ def _resident_bytes(pid: int) -> int:
         return 0
 
 
-def _answered(answer: IO[bytes], code: int) -> Extracted:
+def _answered(answer: IO[bytes], code: int) -> tuple[Header, bytes]:
     """What a child answered. Raises `JobError` if that is a refusal, or incomplete."""
     answer.seek(0)
     try:
         header = msgspec.json.decode(answer.readline(), type=Header)
         body = answer.read(header.size_bytes + 1)
-        text = body.decode()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _died(code) from error
     if code or header.size_bytes != len(body):
         raise _died(code)
     if header.reason is not None:
         raise JobError(header.reason, header.message)
-    return Extracted(text, tuple(header.notes), tuple(header.pages))
+    return header, body
 
 
 def _died(code: int) -> JobError:

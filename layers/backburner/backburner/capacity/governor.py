@@ -219,9 +219,9 @@ class Governor:
 
     # What was learnt
 
-    def learn(self, model: str, took_s: float, chars_per_token: float | None = None) -> None:
+    def learn(self, model: str, took_s: float, told: learnt.InputCount = learnt.UNTOLD) -> None:
         """Remember how long a generation took and how many tokens its input made; written with the next change."""
-        self.shared.take_along(lambda counters: learnt.learn(counters, model, took_s, chars_per_token))
+        self.shared.take_along(lambda counters: learnt.learn(counters, model, took_s, told))
 
     def first_poll_s(self, model: str) -> float:
         """When to poll a new generation first: after a third of the time they usually take."""

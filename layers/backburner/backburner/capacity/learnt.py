@@ -1,4 +1,6 @@
-"""What finished generations teach: how long one usually takes, and how many characters make a token."""
+"""What finished generations teach: how long one takes, and how many tokens characters and pictures make."""
+
+from dataclasses import dataclass
 
 from backburner.capacity.limits import Counters
 
@@ -6,16 +8,28 @@ _MAX_TAKEN_S = 86_400.0
 """Durations are capped at a day: a longer one says nothing about when to poll the next generation."""
 
 
-def learn(counters: Counters, model: str, took_s: float, chars_per_token: float | None = None) -> None:
+@dataclass(frozen=True, kw_only=True)
+class InputCount:
+    """How the provider counted an input; None for what it does not tell."""
+
+    chars_per_token: float | None = None
+    picture_scale: float | None = None
+
+
+UNTOLD = InputCount()
+
+
+def learn(counters: Counters, model: str, took_s: float, told: InputCount = UNTOLD) -> None:
     """Update the moving averages, a new generation weighing a fifth. Values are bounded, so one outlier soon fades."""
     took_s = min(_MAX_TAKEN_S, max(0.0, took_s))
     usual_s = min(_MAX_TAKEN_S, counters.usual_s.get(model, took_s))
     counters.usual_s[model] = round(usual_s + (took_s - usual_s) / 5, 1)
-    if chars_per_token is not None:
-        told = _plausible(chars_per_token)
-        known = _plausible(counters.chars_per_token.get(model, told))
-        counters.chars_per_token[model] = round(known + (told - known) / 5, 3)
+    _average(counters.chars_per_token, model, told.chars_per_token, 0.5, 8.0)
+    _average(counters.picture_scale, model, told.picture_scale, 0.05, 8.0)
 
 
-def _plausible(chars_per_token: float) -> float:
-    return min(8.0, max(0.5, chars_per_token))
+def _average(learnt: dict[str, float], model: str, told: float | None, least: float, most: float) -> None:
+    if told is not None:
+        told = min(most, max(least, told))
+        known = min(most, max(least, learnt.get(model, told)))
+        learnt[model] = round(known + (told - known) / 5, 3)

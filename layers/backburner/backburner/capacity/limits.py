@@ -125,6 +125,8 @@ class Counters(msgspec.Struct, kw_only=True):
     """Seconds that a generation of each model usually takes: a moving average over finished ones."""
     chars_per_token: dict[str, float] = {}
     """Characters of input that make a token, by model: a moving average likewise."""
+    picture_scale: dict[str, float] = {}
+    """Tokens that a model counts for each one estimated of a picture, by model: a moving average likewise."""
     unreadable: dict[str, str] = {}
     """Objects that cannot be read, and why, by key; only the first `MAX_UNREADABLE`."""
     unexplained: list[str] = []

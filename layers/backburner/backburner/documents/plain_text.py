@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from backburner.documents.pictures import PagePicture, Pages
 from backburner.errors import JobError, Reason
 
 MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
@@ -67,7 +68,11 @@ class Extracted:
 
     text: str
     notes: tuple[str, ...] = ()
-    pages: tuple[int, ...] = ()
+    pictures: tuple[PagePicture, ...] = ()
+    """The pages that are shown instead of read, each at its place between the characters of the text."""
+    pages: Pages | None = None
+    """How each page goes out, of a document that was read to be shown."""
+    page_starts: tuple[int, ...] = ()
     """Where each page of a PDF begins in the text, and at last where the pages end; empty for other formats."""
 
 

@@ -71,6 +71,14 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     merge: Annotated[str, msgspec.Meta(min_length=1)] | None = None
 
 
+class Images(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How pages are shown as pictures: pixels of the longer side, the provider's `detail`, and how many at a time."""
+
+    max_side_px: Annotated[int, msgspec.Meta(ge=256, le=4096)] = 1600
+    detail: Literal["auto", "low", "high", "original"] = "high"
+    max_pages_per_part: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
+
+
 class FrontMatter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The keys a recipe may set, and no others."""
 
@@ -83,6 +91,8 @@ class FrontMatter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     output: Literal["md", "txt", "json"] | None = None
     schema: dict[str, Any] | None = None
     split: Split | None = None
+    input: Literal["text", "images", "auto"] = "auto"
+    images: Images | None = None
     deadline: int | str | None = None
     extra: dict[str, Any] = {}
     price: Price | None = None
@@ -101,6 +111,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     output: str
     schema: dict[str, Any] | None
     split: Split | None
+    input: str
+    """`text`, `images`, or `auto`: text where a document has text, pages as pictures where it has none."""
+    images: Images
     deadline_s: int | None
     extra: dict[str, Any]
     price: Price | None
@@ -154,6 +167,8 @@ def parse(text: str) -> Recipe:
         output=_output(front),
         schema=_schema(front.schema),
         split=_split(front.split),
+        input=front.input,
+        images=_images(front),
         deadline_s=_seconds(front.deadline),
         extra=_extra(front.extra),
         price=front.price,
@@ -266,6 +281,12 @@ def _split(split: Split | None) -> Split | None:
             f"{split.max_input_tokens}: make it less than half"
         )
     return split
+
+
+def _images(front: FrontMatter) -> Images:
+    if front.images is not None and front.input == "text":
+        raise _invalid("images says how pages are shown, but input is text, which shows none: leave one of them out")
+    return front.images or Images()
 
 
 def _seconds(deadline: int | str | None) -> int | None:

@@ -6,10 +6,12 @@ which errs on the safe side for most languages.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from backburner.documents.recipes import MAX_TOKENS, Recipe
 from backburner.errors import JobError, Reason
 
+T = TypeVar("T")
 CHARS_PER_TOKEN = 3.0
 OUTPUT_WITHOUT_CAP_TOKENS = 4000
 """Reserved for an output that no recipe caps."""
@@ -46,13 +48,18 @@ def line_tokens(size_bytes: int, cap: object, instructions: str = "") -> tuple[i
 
 
 def window_of(windows: Mapping[str, int], model: str) -> int | None:
-    """The context window of a model in tokens; None where the table knows none.
+    """The context window of a model in tokens; None where the table knows none."""
+    return known_of(windows, model)
+
+
+def known_of(table: Mapping[str, T], model: str) -> T | None:
+    """What a table says of a model; None where it says nothing.
 
     A name in the table stands for every model whose name has a segment that begins with it; the longest name wins.
     """
     segments = model.split("/")
-    names = [name for name in windows if any(segment.startswith(name) for segment in segments) or name == "*"]
-    return windows[max(names, key=len)] if names else None
+    names = [name for name in table if any(segment.startswith(name) for segment in segments) or name == "*"]
+    return table[max(names, key=len)] if names else None
 
 
 def output_tokens(recipe: Recipe, window: int | None) -> int:

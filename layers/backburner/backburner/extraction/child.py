@@ -1,7 +1,8 @@
 """The child process: limits and confines itself, reads a document, answers.
 
 The answer is a line of JSON, `{"reason": null, "message": "", "size_bytes": n, "notes": []}`, followed by n bytes of
-UTF-8; or a reason of the contract with its message and nothing after it. A child that answers nothing has died.
+UTF-8, or of pictures where pages were to be drawn; or a reason of the contract with its message and nothing after it. A
+child that answers nothing has died.
 """
 
 import os
@@ -12,6 +13,7 @@ from typing import BinaryIO, NoReturn
 
 import msgspec
 
+from backburner.documents.pictures import TEXT_ONLY, PagePicture, Pages, Wish
 from backburner.errors import JobError, Reason
 from backburner.extraction.confinement import confine
 
@@ -20,16 +22,26 @@ MAX_TEXT_BYTES = 64 * 1024 * 1024
 MAX_NOTES = 100
 """How many notes about one document its record carries."""
 MAX_NOTE_CHARS = 300
-_HEADER_BYTES = 262_144
+_HEADER_BYTES = 1_048_576
 _MAX_FILES = 64
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """What the child may use, and the document's name."""
+    """What the child may use, the document's name, and what is to be shown or, where pages are named, drawn of it."""
 
     name: str
     memory_bytes: int
     cpu_s: int
+    wish: Wish = TEXT_ONLY
+    pages: list[int] = []
+
+
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """One page among the bytes of an answer."""
+
+    page: int
+    media_type: str
+    size_bytes: int
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -40,8 +52,13 @@ class Header(msgspec.Struct, frozen=True):
     size_bytes: int = 0
     notes: list[str] = []
     """What could not be read, and where."""
-    pages: list[int] = []
+    page_starts: list[int] = []
     """Where pages begin, in characters."""
+    pictures: list[PagePicture] = []
+    """The pages that are left to be shown."""
+    pages: Pages | None = None
+    drawn: list[Drawn] = []
+    """The pages that follow instead of a text, one behind the other."""
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -51,19 +68,21 @@ def main(arguments: list[str]) -> NoReturn:
     confine()
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    header, text = _answer(sys.stdin.buffer, bounds.name)
+    header, text = _answer(sys.stdin.buffer, bounds)
     with answer:
         answer.write(msgspec.json.encode(header) + b"\n" + text)
     # A library's threads outlive the call, and one in ten interpreters crashed on them while cleaning up.
     os._exit(0)
 
 
-def _answer(document: BinaryIO, name: str) -> tuple[Header, bytes]:
+def _answer(document: BinaryIO, bounds: Bounds) -> tuple[Header, bytes]:
     try:
+        if bounds.pages:
+            return _drawing(document, bounds)
         # Imported after the limits are set, because it loads the libraries.
         from backburner.extraction.reading import read  # noqa: PLC0415
 
-        extracted = read(document.read(), name)
+        extracted = read(document.read(), bounds.name, wish=bounds.wish)
         text = extracted.text.encode("utf-8", "replace")
     except JobError as error:
         return Header(reason=error.reason, message=str(error)), b""
@@ -72,7 +91,22 @@ def _answer(document: BinaryIO, name: str) -> tuple[Header, bytes]:
     if len(text) > MAX_TEXT_BYTES:
         message = f"{len(text)} bytes of text, at most {MAX_TEXT_BYTES} are read: split it up"
         return Header(reason=Reason.DOCUMENT_TOO_LARGE, message=message), b""
-    return Header(size_bytes=len(text), notes=_bounded(extracted.notes), pages=list(extracted.pages)), text
+    return Header(
+        size_bytes=len(text),
+        notes=_bounded(extracted.notes),
+        page_starts=list(extracted.page_starts),
+        pictures=list(extracted.pictures),
+        pages=extracted.pages,
+    ), text
+
+
+def _drawing(document: BinaryIO, bounds: Bounds) -> tuple[Header, bytes]:
+    """The pages that are named, as pictures."""
+    from backburner.extraction.pictures.rendering import rendered  # noqa: PLC0415
+
+    pictures = list(rendered(document.read(), bounds.pages, bounds.wish.max_side_px))
+    drawn = [Drawn(page=one.page, media_type=one.media_type, size_bytes=len(one.body)) for one in pictures]
+    return Header(size_bytes=sum(one.size_bytes for one in drawn), drawn=drawn), b"".join(one.body for one in pictures)
 
 
 def _bounded(notes: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@
 
 from collections.abc import Callable
 
+from backburner.documents.pictures import TEXT_ONLY, Wish
 from backburner.documents.plain_text import Extracted, checked
 from backburner.errors import JobError, Reason
 from backburner.extraction.encodings import declared_charset, decoded, head_of, text_of
@@ -17,7 +18,7 @@ Read = Callable[[bytes, str], Extracted]
 """Reads something inside a document, such as an attachment, from its bytes and name. Raises `JobError`."""
 
 
-def read_as(kind: Format, body: bytes, name: str, inner: Read) -> Extracted:  # noqa: PLR0911 - one for each family of formats
+def read_as(kind: Format, body: bytes, name: str, inner: Read, wish: Wish = TEXT_ONLY) -> Extracted:  # noqa: PLR0911 - one for each family of formats
     """The text of a document in this format. Raises `JobError`."""
     match kind:
         case Format.TEXT | Format.HTML:
@@ -31,7 +32,7 @@ def read_as(kind: Format, body: bytes, name: str, inner: Read) -> Extracted:  # 
         case Format.PDF:
             from backburner.extraction.pdf.reader import read_pdf
 
-            return read_pdf(body, inner, MAX_PAGES)
+            return read_pdf(body, inner, MAX_PAGES, wish)
         case Format.DOCX | Format.FLAT_DOCX | Format.DOC | Format.RTF:
             return _word_processed(kind, body, inner)
         case Format.ODT | Format.ODP | Format.ODG | Format.FODT:

@@ -2,10 +2,12 @@
 
 from functools import partial
 
+from backburner.documents.pictures import TEXT_ONLY, Show, Wish
 from backburner.documents.plain_text import MAIL_HEAD_CHARS, Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.encodings import head_of
 from backburner.extraction.formats import Format, packed_format, written_format
+from backburner.extraction.pictures.kinds import picture_format
 from backburner.extraction.plausibility import plausible
 from backburner.extraction.readers import read_as
 
@@ -28,13 +30,20 @@ _SPOKEN_AS_VOWEL = frozenset("AEFHILMNORSXaeiou")
 _MAY_BE_SCANS = frozenset({Format.PDF, Format.PPTX, Format.DOCX})
 
 
-def read(body: bytes, name: str, depth: int = 0) -> Extracted:
-    """The text of a document: Markdown if its format has structure, verbatim if it is text."""
+def read(body: bytes, name: str, depth: int = 0, wish: Wish = TEXT_ONLY) -> Extracted:
+    """The text of a document: Markdown if its format has structure, verbatim if it is text.
+
+    With a `wish` pages of PDFs are left to be shown, and a picture is a document; what is inside another is read.
+    """
     if depth > MAX_NESTED:
         raise JobError(Reason.DOCUMENT_TOO_LARGE, f"nested deeper than {MAX_NESTED} documents: upload it by itself")
+    if wish.show is not Show.NONE and (format_ := picture_format(body)):
+        from backburner.extraction.pictures.measuring import measured  # noqa: PLC0415 - a child reads one document
+
+        return measured(body, format_, wish)
     kind = packed_format(body) or written_format(head_of(body, MAIL_HEAD_CHARS), name)
-    extracted = plausible(read_as(kind, body, name, partial(read, depth=depth + 1)), _named(kind))
-    if not extracted.text.strip():
+    extracted = plausible(read_as(kind, body, name, partial(read, depth=depth + 1), wish), _named(kind))
+    if not extracted.text.strip() and not extracted.pictures:
         raise _empty(kind, len(body))
     return extracted
 

@@ -40,8 +40,8 @@ class Retrier:
     reader: DocumentReader
     memory: MemoryBudget
 
-    async def carry_out(self, held: Open, decision: Decision, document: Extracted | None = None) -> bool:
-        """Do what follows; `document` is read again where it is None. False: the record is another owner's."""
+    async def carry_out(self, held: Open, decision: Decision, extracted: Extracted | None = None) -> bool:
+        """Do what follows; the document is read again where it is None. False: the record is another owner's."""
         record = held.record
         held = held.with_changes(suspected_orphans=record.suspected_orphans + decision.orphans)
         match decision.do:
@@ -54,7 +54,7 @@ class Retrier:
                 delay_s = probe_s(decision.after_s) if decision.stop else backoff_s(record.waits, decision.after_s)
                 return await self._wait(held.with_changes(attempt=record.attempt - 1), "provider", delay_s)
             case Do.DIVIDE:
-                return await self._divide(held, decision.message, document)
+                return await self._divide(held, decision.message, extracted)
             case _:
                 return await self.finisher.fail_if_ours(held, decision.reason, decision.message)
 
@@ -72,23 +72,23 @@ class Retrier:
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
 
-    async def _divide(self, held: Open, told: str, document: Extracted | None) -> bool:
+    async def _divide(self, held: Open, told: str, extracted: Extracted | None) -> bool:
         """Cut what the provider called too long; what cannot be cut smaller fails."""
         try:
-            if document is not None:
-                return await self._into_parts(held, document)
+            if extracted is not None:
+                return await self._into_parts(held, extracted)
             async with self.memory.for_document(held.record.source.size) as hold:
-                document = await self.reader.read(held.record, hold)
-                if document is not None:
-                    return await self._into_parts(held, document)
+                extracted = await self.reader.read(held.record, hold)
+                if extracted is not None:
+                    return await self._into_parts(held, extracted)
             await self.finisher.supersede(held.record, None)
             return True  # noqa: TRY300 - what fails is told in one place
         except JobError as error:
             return await self.finisher.fail_if_ours(held, error.reason, f"{error} ({told})")
 
-    async def _into_parts(self, held: Open, document: Extracted) -> bool:
+    async def _into_parts(self, held: Open, extracted: Extracted) -> bool:
         record = held.record
-        division = await self.divider.smaller(record, document)
+        division = await self.divider.smaller(record, extracted)
         mine = await self.ledger.rewrite(
             held.with_changes(
                 state=State.RUNNING,

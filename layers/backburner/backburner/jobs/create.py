@@ -1,7 +1,8 @@
 """Creating the one generation of a document whose record says `submitting` and is ours.
 
 Order of effects, and what a crash before each costs:
-  [the caller] guard, then the record `submitting` → [where quotes are checked, the text] → create → a note which run
+  [the caller] guard, then the record `submitting` → [the text, where quotes are checked; pages are drawn, where some
+  are shown] → create → a note which run
   the id belongs to → the id on the pending queue → the record `running`.
 Before the create: nothing; the guard surfaces after the lease and another attempt is made, counted as a suspected
 orphan because this case cannot be told from the next. Between create and id: one generation, whose id is lost. After
@@ -12,14 +13,17 @@ never be adopted. A queue that refuses the id costs nothing either: it is record
 import asyncio
 import logging
 import math
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from backburner.capacity.governor import Governor
+from backburner.documents.pictures import picture_tokens
 from backburner.documents.plain_text import Extracted
-from backburner.documents.recipes import parse
+from backburner.documents.recipes import Recipe, parse
 from backburner.errors import JobError, RetryLaterError
 from backburner.jobs.carry_out import Retrier
+from backburner.jobs.inputs import InputMaker
 from backburner.jobs.sent_text import SentTexts
 from backburner.jobs.text import DocumentReader
 from backburner.ledger.ledger import Committed, Ledger, Open
@@ -51,6 +55,7 @@ class GenerationCreator:
     retrier: Retrier
     reader: DocumentReader
     sent_texts: SentTexts
+    inputs: InputMaker
     clock: Clock
     memory: MemoryBudget
     settings: Settings
@@ -58,7 +63,7 @@ class GenerationCreator:
     slots: asyncio.Semaphore
 
     async def create_at_once(
-        self, held: Open, document: Extracted, read_s: float, committed: Committed | None = None
+        self, held: Open, extracted: Extracted, read_s: float, committed: Committed | None = None
     ) -> None:
         """Create it for a run that this process has just claimed, unless the run ended meanwhile.
 
@@ -70,7 +75,7 @@ class GenerationCreator:
         else:
             has_ended = await self.finisher.settled(held.record, committed) is not None
         if not has_ended:
-            await self._create(held, document)
+            await self._create(held, extracted)
 
     async def create(self, held: Open) -> None:
         """Create it, unless the run ended or was superseded meanwhile."""
@@ -79,19 +84,35 @@ class GenerationCreator:
             return
         async with self.memory.for_document(record.source.size) as hold:
             try:
-                document = await self.reader.read(record, hold)
+                extracted = await self.reader.read(record, hold)
             except JobError as error:
                 await self.finisher.fail_if_ours(held, error.reason, str(error))
                 return
-            if document is None:
+            if extracted is None:
                 await self.finisher.supersede(record, None)
             else:
-                await self._create(held, document)
+                await self._create(held, extracted)
 
-    async def _create(self, held: Open, document: Extracted) -> None:
-        await self.sent_texts.keep(held.record, document)
-        body = self._request(held.record, document.text)
-        held = held.with_changes(sent_chars=len(document.text) + len(body["instructions"]))
+    async def _create(self, held: Open, extracted: Extracted) -> None:
+        await self.sent_texts.keep(held.record, extracted)
+        recipe = parse(held.record.recipe_text)
+        async with AsyncExitStack() as stack:
+            try:
+                given = await stack.enter_async_context(self.inputs.made(held.record, recipe, extracted))
+            except JobError as error:
+                await self.finisher.fail_if_ours(held, error.reason, str(error))
+                return
+            if given is None:
+                await self.finisher.supersede(held.record, None)
+            else:
+                await self._send(held, recipe, extracted, given)
+
+    async def _send(self, held: Open, recipe: Recipe, extracted: Extracted, given: str | list[dict[str, Any]]) -> None:
+        body = self._request(held.record, recipe, given)
+        held = held.with_changes(
+            sent_chars=len(extracted.text) + len(body["instructions"]),
+            sent_picture_tokens=picture_tokens(extracted.pictures, recipe.images.detail),
+        )
         async with self.slots:
             answer = await self.generator.create(body, self.create_limit_s)
         if isinstance(answer, Generation) and not await self._is_ours(held.record, answer):
@@ -99,7 +120,7 @@ class GenerationCreator:
         if isinstance(answer, Generation):
             await self._started(held, answer)
         else:
-            await self._not_started(held, answer, document)
+            await self._not_started(held, answer, extracted)
 
     async def _started(self, held: Open, generation: Generation) -> None:
         record = held.record
@@ -111,7 +132,7 @@ class GenerationCreator:
             self.governor.told(record.name, record.counted)
         await self.governor.call_accepted(record.provider.model)
 
-    async def _not_started(self, held: Open, answer: FailedCall, document: Extracted) -> None:
+    async def _not_started(self, held: Open, answer: FailedCall, extracted: Extracted) -> None:
         record = held.record
         attempt = Attempt(
             number=record.attempt, most=self.settings.max_attempts, is_enlarged=record.enlarged_cap is not None
@@ -120,7 +141,7 @@ class GenerationCreator:
         told = {"act": decision.act, "status": answer.status, "code": loggable(answer.code)}
         logger.warning("create failed", extra=log_keys(record) | told)
         await tell_decision(self.governor, decision, record.provider.model)
-        await self.retrier.carry_out(held, decision, document)
+        await self.retrier.carry_out(held, decision, extracted)
 
     async def _is_ours(self, record: OpenRecord, generation: Generation) -> bool:
         """Whether an answer to our create is about our create."""
@@ -161,14 +182,13 @@ class GenerationCreator:
         logger.warning("generation cancelled: another owner", extra=log_keys(record) | {"response_id": response_id})
         await self.generator.cancel(response_id)
 
-    def _request(self, record: OpenRecord, text: str) -> dict[str, Any]:
-        recipe = parse(record.recipe_text)
+    def _request(self, record: OpenRecord, recipe: Recipe, given: str | list[dict[str, Any]]) -> dict[str, Any]:
         return request_body(
             self.settings.profile,
             recipe,
             model=record.provider.model,
             job=record.job_id,
-            text=text,
+            text=given,
             correction=record.correction,
             max_output_tokens=record.enlarged_cap or recipe.max_output_tokens,
         )

@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from backburner.batch.segmenter import Segmenter
 from backburner.batch.take_up import with_segment
 from backburner.capacity.estimates import estimated
 from backburner.capacity.limits import Limits, Reservation
+from backburner.documents.pictures import picture_tokens
 from backburner.documents.plain_text import Extracted
 from backburner.documents.recipes import Recipe, parse, source_text
 from backburner.documents.tokens import OUTPUT_WITHOUT_CAP_TOKENS, estimate_tokens
 from backburner.errors import JobError, Reason
 from backburner.jobs.text import DocumentReader
 from backburner.ledger.ledger import Committed
-from backburner.ledger.records import Division, OpenRecord
+from backburner.ledger.records import Division, OpenRecord, Source
 from backburner.memory.budget import Hold
 from backburner.outcome.current_job import CurrentJob
 from backburner.split.divide import Divider
@@ -22,10 +24,10 @@ from backburner.split.divide import Divider
 
 @dataclass(frozen=True)
 class OneGeneration:
-    """The text goes out whole, and reserves so much."""
+    """The document goes out whole, and reserves so much."""
 
     record: OpenRecord
-    document: Extracted
+    extracted: Extracted
     reservation: Reservation
 
 
@@ -74,13 +76,13 @@ class Planner:
             recipe = parse(recipe_text)
             if await self.segmenter.is_batch(record.source.key, current.source):
                 return None
-            extracted = await self._extracted(current, hold)
-            if not self.divider.is_short(record, recipe, extracted.text):
+            extracted = await self._extracted(current, hold, recipe)
+            if not self.divider.is_short(record, recipe, extracted):
                 return None
-            reservation = self._reservation(recipe, extracted.text, record.provider.model)
+            reservation = self._reservation(recipe, extracted, record.provider.model)
         except JobError:
             return None
-        source = replace(record.source, notes=list(extracted.notes))
+        source = _told(record.source, extracted)
         record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price, source=source)
         return OneGeneration(record, extracted, reservation)
 
@@ -93,22 +95,26 @@ class Planner:
             if current.is_segment:
                 return OfLines(with_segment(record, current, committed))
             division = await self.divider.left_by_last_run(committed, record) or await self._segments(record, current)
-            extracted = Extracted("", committed.notes) if division else await self._extracted(current, hold)
+            if division:
+                extracted = Extracted("", committed.notes, pages=committed.pages)
+            else:
+                extracted = await self._extracted(current, hold, recipe)
         except JobError as error:
             return CannotRun(record, error.reason, str(error))
-        record = replace(record, source=replace(record.source, notes=list(extracted.notes)))
+        source = _told(record.source, extracted)
+        record = replace(record, source=source)
         try:
             return await self._sized(record, recipe, extracted, division)
         except JobError as error:
             return CannotRun(record, error.reason, str(error))
 
-    async def _sized(self, record: OpenRecord, recipe: Recipe, document: Extracted, division: Division | None) -> Plan:
-        """One generation, or parts where the text is too long for one."""
-        reservation = self._reservation(recipe, document.text, record.provider.model)
+    async def _sized(self, record: OpenRecord, recipe: Recipe, extracted: Extracted, division: Division | None) -> Plan:
+        """One generation, or parts where the document is too long for one."""
+        reservation = self._reservation(recipe, extracted, record.provider.model)
         if division is None and record.part_of is None:
-            division = await self.divider.divided(record, recipe, document)
+            division = await self.divider.divided(record, recipe, extracted)
         if division is None:
-            return OneGeneration(record, document, reservation)
+            return OneGeneration(record, extracted, reservation)
         output = "jsonl" if division.is_batch else record.output
         return InParts(replace(record, division=division, output=output))
 
@@ -118,18 +124,24 @@ class Planner:
             return None
         return await self.divider.into_segments(record, current.source)
 
-    async def _extracted(self, current: CurrentJob, hold: Hold) -> Extracted:
-        return await self.reader.extract(current.source, current.location, hold)
+    async def _extracted(self, current: CurrentJob, hold: Hold, recipe: Recipe) -> Extracted:
+        return await self.reader.extract(current.source, current.location, hold, recipe, current.model)
 
-    def _reservation(self, recipe: Recipe, text: str, model: str) -> Reservation:
+    def _reservation(self, recipe: Recipe, extracted: Extracted, model: str) -> Reservation:
         """What one generation may use. Raises `JobError` where it can never be afforded."""
-        inputs = estimate_tokens(recipe.instructions) + estimate_tokens(text)
+        inputs = estimate_tokens(recipe.instructions) + estimate_tokens(extracted.text)
+        inputs += picture_tokens(extracted.pictures, recipe.images.detail)
         estimate = estimated(recipe.price, inputs, recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS)
         if self.limits.daily_cost is not None and recipe.price is None:
             raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
         if why := estimate.over_budget(self.limits):
             raise JobError(Reason.OVER_BUDGET, why)
         return estimate.reservation(model)
+
+
+def _told(source: Source, extracted: Extracted) -> Source:
+    """The source with what reading it has found out."""
+    return replace(source, notes=list(extracted.notes), pages=extracted.pages or UNSET)
 
 
 def _recipe_text(current: CurrentJob) -> str:

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backburner.capacity.governor import Governor
+from backburner.capacity.learnt import InputCount
 from backburner.capacity.timing import Pace, TickState, next_poll_s, probe_s
 from backburner.documents.recipes import Recipe, parse, schema_problem
+from backburner.documents.tokens import CHARS_PER_TOKEN
 from backburner.errors import JobError, Reason
 from backburner.jobs.carry_out import Retrier
 from backburner.jobs.quotes import QuoteChecker
@@ -210,10 +212,22 @@ class GenerationPoller:
         if answer.created_at is not None and answer.completed_at is not None:
             told_s = float(answer.completed_at - answer.created_at)
             took_s = told_s if 0 <= told_s <= took_s else took_s
-        inputs = answer.usage.input_tokens if answer.usage else 0
-        long_enough = inputs > 0 and held.record.sent_chars >= _TELLING_CHARS
-        ratio = held.record.sent_chars / inputs if long_enough else None
-        self.governor.learn(held.record.provider.model, max(0.0, took_s), ratio)
+        record = held.record
+        told = _counted(record, answer, self.governor.seen.chars_per_token.get(record.provider.model, CHARS_PER_TOKEN))
+        self.governor.learn(record.provider.model, max(0.0, took_s), told)
+
+
+def _counted(record: OpenRecord, answer: Generation, chars_per_token: float) -> InputCount:
+    """What an answer's usage tells of how inputs are counted; of text and pictures together, what the larger share is.
+
+    Where pages were shown, the text's share is taken to be what it usually is, and the rest is theirs.
+    """
+    inputs, shown = answer.usage.input_tokens if answer.usage else 0, record.sent_picture_tokens
+    if shown:
+        of_text = record.sent_chars / chars_per_token
+        return InputCount(picture_scale=(inputs - of_text) / shown) if inputs > 2 * of_text else InputCount()
+    is_telling = inputs > 0 and record.sent_chars >= _TELLING_CHARS
+    return InputCount(chars_per_token=record.sent_chars / inputs if is_telling else None)
 
 
 def _schema_problem(recipe: Recipe, answer: Answer) -> str:

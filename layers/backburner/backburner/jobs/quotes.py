@@ -17,7 +17,7 @@ from backburner.memory.budget import Hold, MemoryBudget
 from backburner.outcome.current_job import CurrentJobs
 from backburner.ports import Bucket, Extractor
 from backburner.split.part_quotes import located, pointed
-from backburner.split.part_store import PartStore
+from backburner.split.part_store import PartStore, text_of
 
 _MOST_TOLD = 5
 _TOLD_CHARS = 120
@@ -77,7 +77,7 @@ class QuoteChecker:
             correction = _correction(misses, len(quotes), names_in(recipe.schema))
             return Checked(problem=_problem(misses, len(quotes)), correction=correction)
         places = [
-            located(pointed(pointer), passage, document.pages, division)
+            located(pointed(pointer), passage, document.page_starts, division)
             for (pointer, _), passage in zip(quotes[:MAX_QUOTES], passages, strict=False)
             if passage is not None
         ]
@@ -88,11 +88,11 @@ class QuoteChecker:
         if record.part_of is None:
             return await self.sent_texts.sent(record, hold)
         if division is not None:
-            return Extracted(await self.parts.whole(division.levels[0]), pages=tuple(division.pages))
+            return Extracted(await self.parts.whole(division.levels[0]), page_starts=tuple(division.pages))
         stored = await hold.document(self.bucket, record.source.key)
         if stored is None:
             raise JobError(Reason.LOST, f"{record.source.key}, the part that was quoted, is gone")
-        return Extracted(stored.body.decode())
+        return Extracted(text_of(record.source.key, stored.body))
 
 
 def _joins(record: OpenRecord, parent: OpenRecord) -> bool:

@@ -34,7 +34,7 @@ class SentTexts:
         if not keeps_text(record):
             return
         key = text_key(record.job_id, record.run)
-        body = msgspec.json.encode(_Header(list(document.pages))) + b"\n" + document.text.encode(errors="replace")
+        body = msgspec.json.encode(_Header(list(document.page_starts))) + b"\n" + document.text.encode(errors="replace")
         try:
             await self._put(key, body, ABSENT)
         except ConflictError:
@@ -52,7 +52,7 @@ class SentTexts:
         stored = await hold.document(self.bucket, text_key(record.job_id, record.run))
         if stored is not None and stored.body:
             head, _, text = stored.body.partition(b"\n")
-            return Extracted(text.decode(), pages=tuple(msgspec.json.decode(head, type=_Header).pages))
+            return Extracted(text.decode(), page_starts=tuple(msgspec.json.decode(head, type=_Header).pages))
         found = await self.reader.read(record, hold)
         if found is None:
             raise JobError(Reason.SOURCE_MISSING, "the document was replaced before its quotes could be checked")

@@ -119,7 +119,7 @@ class Submitter:
         looked_at = held.with_changes(
             committed_at_claim=committed.etags, shows_overwrites=_shows_overwrites(current.source)
         )
-        await self.creator.create_at_once(looked_at, plan.document, read_s, committed)
+        await self.creator.create_at_once(looked_at, plan.extracted, read_s, committed)
         return Outcome.CLAIMED
 
     async def _queue_first(self, record: OpenRecord, current: CurrentJob, denial: Denial) -> Outcome | None:
@@ -194,7 +194,7 @@ class Submitter:
         if held is None:
             return Outcome.KNOWN
         logger.info("job claimed", extra=log_keys(record) | {"recipe": record.recipe.name})
-        await self.creator.create_at_once(held, plan.document, read_s)
+        await self.creator.create_at_once(held, plan.extracted, read_s)
         return Outcome.CLAIMED
 
     async def _queue(self, record: OpenRecord, denial: Denial) -> Outcome:

@@ -1,8 +1,14 @@
-"""The text of a document or part, read within what one process may hold in memory."""
+"""The text of a document or part, and its pages that are shown, read within what one process may hold in memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
+from backburner.documents.pictures import TEXT_ONLY, Pages, PagesPart, Show, Wish, ranges
 from backburner.documents.plain_text import Extracted
+from backburner.documents.recipes import Recipe, parse
+from backburner.documents.tokens import known_of
 from backburner.errors import JobError, Reason
 from backburner.ledger.keys import OutputLocation
 from backburner.ledger.records import OpenRecord
@@ -12,20 +18,30 @@ from backburner.ports import Bucket, Extractor, Stored, TooLargeError
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentReader:
-    """Makes text of documents; both ways raise `JobError` for what cannot be read."""
+    """Makes text of documents; both ways raise `JobError` for what cannot be read.
+
+    `sighted`: whether models see pictures, by how their names begin.
+    """
 
     bucket: Bucket
     extractor: Extractor
     memory: MemoryBudget
+    sighted: Mapping[str, bool]
 
-    async def extract(self, source: Stored, location: OutputLocation, hold: Hold) -> Extracted:
+    async def extract(
+        self, source: Stored, location: OutputLocation, hold: Hold, recipe: Recipe, model: str
+    ) -> Extracted:
         """The text of a document whose bytes are in hand; a part is text already."""
         self.memory.must_fit(source.size_bytes)
+        if location.is_pages:
+            return _of_part(source.body)
         if location.is_part:
             return Extracted(source.body.decode())
         await hold.before_reading(source.body, location.key)
-        extracted = await self.extractor.extract(source.body, location.key)
+        sees = known_of(self.sighted, model)
+        extracted = await self.extractor.extract(source.body, location.key, wish_of(recipe, sees=sees))
         await hold.after_reading(len(extracted.text))
+        must_see(extracted, model, sees=sees)
         return extracted
 
     async def read(self, record: OpenRecord, hold: Hold) -> Extracted | None:
@@ -39,4 +55,30 @@ class DocumentReader:
             raise JobError(Reason.SOURCE_MISSING, "the document was removed before its generation was started")
         if source.etag != record.source.etag:
             return None
-        return await self.extract(source, record.location, hold)
+        return await self.extract(source, record.location, hold, parse(record.recipe_text), record.provider.model)
+
+
+def wish_of(recipe: Recipe, *, sees: bool | None) -> Wish:
+    """Which pages to show: none to a model that is not known to see, unless the recipe asks for it outright."""
+    if recipe.input == "images":
+        return Wish(Show.ALL, recipe.images.max_side_px)
+    if recipe.input == "auto" and sees:
+        return Wish(Show.TEXTLESS, recipe.images.max_side_px)
+    return TEXT_ONLY
+
+
+def must_see(extracted: Extracted, model: str, *, sees: bool | None) -> None:
+    """Raise `JobError` for pages that are to be shown to a model that is not known to see them."""
+    if extracted.pictures and not sees:
+        known = "does not see pictures" if sees is False else "is not known to see pictures"
+        raise JobError(
+            Reason.VISION_UNSUPPORTED,
+            f"input is images, but {model} {known}: name a model that does in the recipe, set input: text there, or, "
+            "if this one does see them, name it in BACKBURNER_VISION_MODELS",
+        )
+
+
+def _of_part(body: bytes) -> Extracted:
+    part = msgspec.json.decode(body, type=PagesPart)
+    shown = ranges(picture.page for picture in part.pictures)
+    return Extracted(part.text, pictures=tuple(part.pictures), pages=Pages(images=shown))

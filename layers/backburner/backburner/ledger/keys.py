@@ -16,6 +16,8 @@ WORK = "ledger/work/"
 SUPERSEDED = "ledger/superseded/"
 RESPONSES = "ledger/responses/"
 JOURNAL = "ledger/journal/"
+PAGES = ".pages"
+"""How the key of a part ends that names pages of its document; every other part is a text."""
 NOTICES = "ledger/notices/"
 """What is still to be told: only where notifications are on."""
 NEW_NOTICES = f"{NOTICES}new/"
@@ -68,6 +70,11 @@ class OutputLocation:
     def is_part(self) -> bool:
         """Whether it belongs to a part, whose outputs only its document uses."""
         return self.key.startswith(WORK)
+
+    @property
+    def is_pages(self) -> bool:
+        """Whether it belongs to a part that names pages of its document."""
+        return self.is_part and self.key.endswith(PAGES)
 
     @property
     def _results(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Generic
 
 import msgspec
 
+from backburner.documents.pictures import Pages
 from backburner.errors import RetryLaterError, UnreadableError
 from backburner.ledger.changes import running
 from backburner.ledger.keys import OutputLocation, open_key, response_key, superseded_key
@@ -22,6 +23,7 @@ from backburner.ledger.records import (
     OpenRecord,
     R,
     RunRecord,
+    Source,
     SupersededRecord,
     decode,
     encode,
@@ -81,8 +83,17 @@ class Committed:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the job's last run could not read of the document."""
+        return tuple(self._last_source.notes) if self._last_source else ()
+
+    @property
+    def pages(self) -> Pages | None:
+        """How the job's last run sent each page."""
+        return (self._last_source.pages or None) if self._last_source else None
+
+    @property
+    def _last_source(self) -> Source | None:
         held = [held.record for held in (self.run, self.error) if held and held.record.job_id == self.job]
-        return tuple(max(held, key=lambda record: record.run).source.notes) if held else ()
+        return max(held, key=lambda record: record.run).source if held else None
 
     @property
     def last_run(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from backburner.capacity.limits import Reservation
+from backburner.documents.pictures import Pages
 from backburner.documents.recipes import Price
 from backburner.errors import Reason
 from backburner.ledger.keys import OutputLocation, output_location
@@ -42,6 +43,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     last_modified: datetime
     notes: list[str] = []
     """What of it could not be read, and where: "page 3: no text, probably a scan"."""
+    pages: Pages | msgspec.UnsetType = msgspec.UNSET
+    """How each page was sent; absent unless pages may have gone out as pictures."""
 
 
 class RecipeRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +222,8 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     """How often the provider called it too long, or the document that it was cut from."""
     sent_chars: int = 0
     """Characters that the generation under way was sent: with its usage they tell how many make a token."""
+    sent_picture_tokens: int = 0
+    """What the pictures that it was sent were taken to be in tokens."""
     answer: Generation | None = None
     """How the generation under way ended, where its create was answered with the end already."""
     absent_s: float | None = None

@@ -33,6 +33,8 @@ class ErrorKind(StrEnum):
     """The service keeps no responses, as it runs now (vLLM)."""
     NO_ENDPOINT = "no_endpoint"
     """There is no Responses API at that address."""
+    NO_VISION = "no_vision"
+    """The model takes no pictures."""
     REJECTED = "rejected"
     """The same request would be refused again."""
     OTHER = "other"
@@ -82,6 +84,11 @@ _WORDS: Final[tuple[tuple[ErrorKind, re.Pattern[str]], ...]] = tuple(
         (ErrorKind.NO_STORE, r"store=true\W.{0,30}not supported"),
         (ErrorKind.NO_BACKGROUND, r"background(?!:).{0,60}(not (yet )?(supported|implemented|available)|unsupported)"),
         (ErrorKind.NO_BACKGROUND, r"(not support|unsupported|not implemented).{0,40}\bbackground\b"),
+        (ErrorKind.NO_VISION, r"\b(image_url|input_image)\b.{0,20}only supported (by|for|with)"),
+        (ErrorKind.NO_VISION, r"not support (image|vision|picture|multimodal|visual)"),
+        (ErrorKind.NO_VISION, r"not an? (multi-?modal|vision) model|no endpoints found that support image"),
+        (ErrorKind.NO_VISION, r"(image|vision|multimodal) (inputs? |content )?(is|are) not supported"),
+        (ErrorKind.TOO_LONG, r"at most \d+ image\(s\) may be provided|too many images"),
         (ErrorKind.TOO_LONG, r"maximum (context|model) length"),
         (
             ErrorKind.TOO_LONG,
@@ -148,7 +155,7 @@ def _may_say(kind: ErrorKind, words: str, status: int | None) -> bool:
     match kind:
         case ErrorKind.QUOTA | ErrorKind.RATE:
             return status in _REFUSES_ALL
-        case ErrorKind.NO_STORE | ErrorKind.NO_BACKGROUND:
+        case ErrorKind.NO_STORE | ErrorKind.NO_BACKGROUND | ErrorKind.NO_VISION:
             return len(words) <= _MAX_STOPPING_CHARS
         case _:
             return True

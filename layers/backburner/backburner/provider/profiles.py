@@ -30,6 +30,18 @@ _OPENAI_MODELS: Final = MappingProxyType(
 """As the vendor's model pages give them; for gpt-5 the limit of its input."""
 
 
+_OPENAI_SIGHT: Final = MappingProxyType(
+    {
+        "gpt-4o": True,
+        "gpt-4o-audio": False,
+        "gpt-4.1": True,
+        "gpt-5": True,
+        "o3": True,
+        "o3-mini": False,
+        "o4-mini": True,
+    }
+)
+"""As the vendor's model pages give them."""
 _UNKNOWN_KEPT_S: Final = 600
 """Assumed where nothing is published: services that do not store keep what has ended for about ten minutes."""
 _MONTH_S: Final = 30 * 86_400
@@ -60,6 +72,8 @@ class Profile:
     """How a short model name becomes the provider's; `{project}` is `OPENAI_PROJECT_ID`."""
     windows: Mapping[str, int] = field(default_factory=lambda: _OPEN_MODELS)
     """Tokens that a model takes and gives together, by how its name begins; no bound is known for others."""
+    sighted: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    """Whether a model sees pictures, by how its name begins; of others it is not known."""
 
     @property
     def longest_gap_s(self) -> float:
@@ -88,7 +102,11 @@ PROFILES: Final = MappingProxyType(
             windows=MappingProxyType({**_OPEN_MODELS, "yandexgpt": 32_768, "aliceai-llm": 32_768}),
         ),
         Provider.OPENAI: Profile(
-            base_url="https://api.openai.com/v1", service_tier=True, results_kept_s=_MONTH_S, windows=_OPENAI_MODELS
+            base_url="https://api.openai.com/v1",
+            service_tier=True,
+            results_kept_s=_MONTH_S,
+            windows=_OPENAI_MODELS,
+            sighted=_OPENAI_SIGHT,
         ),
         Provider.AZURE: Profile(base_url=None, results_kept_s=_MONTH_S),
         Provider.VLLM: Profile(base_url=None, deletes=False),
@@ -108,13 +126,14 @@ def request_body(
     *,
     model: str,
     job: str,
-    text: str,
+    text: str | list[dict[str, Any]],
     max_output_tokens: int | None,
     correction: str | None = None,
 ) -> dict[str, Any]:
     """The body of `POST /responses`. The document is only ever `input`; nothing of it is interpreted.
 
-    `correction` is what an attempt is told about the one before it; it goes below the instructions.
+    `text` is the document, or the messages that hold its text and its pages as pictures. `correction` is what an
+    attempt is told about the one before it; it goes below the instructions.
     """
     instructions = f"{recipe.instructions}\n\n{correction}" if correction else recipe.instructions
     body: dict[str, Any] = {"model": model, "instructions": instructions, "input": text, "background": True}

@@ -201,6 +201,8 @@ def _of_incomplete(answer: Generation) -> Verdict:
 def _of_failed(answer: Generation, kind: ErrorKind) -> Verdict:
     if kind is ErrorKind.TOO_LONG:
         return Verdict(act=Act.SPLIT, reason=Reason.DOCUMENT_TOO_LARGE, message=_said(answer))
+    if kind is ErrorKind.NO_VISION:
+        return _blind(_said(answer))
     if answer.error_code in REJECTED:
         return Verdict(act=Act.FAIL, reason=Reason.REJECTED_BY_PROVIDER, message=_said(answer))
     return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=_said(answer), after_s=answer.poll_after_s)
@@ -221,6 +223,8 @@ def _of_create(answer: FailedCall, kind: ErrorKind) -> Verdict:
     message, after_s, status = _said(answer), answer.retry_after_s, answer.status
     if kind is ErrorKind.TOO_LONG:
         return Verdict(act=Act.SPLIT, reason=Reason.DOCUMENT_TOO_LARGE, message=message)
+    if kind is ErrorKind.NO_VISION and status is not None:
+        return _blind(message)
     if kind is ErrorKind.RATE or not answer.sent or status in (_TOO_MANY, _UNAVAILABLE):
         return Verdict(act=Act.WAIT, message=message, after_s=after_s)
     if status in _REJECTING:
@@ -228,6 +232,12 @@ def _of_create(answer: FailedCall, kind: ErrorKind) -> Verdict:
     if status is None or status >= _SERVER_ERROR:
         return Verdict(act=Act.AMBIGUOUS, reason=Reason.PROVIDER_FAILED, message=message, after_s=after_s)
     return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=message, after_s=after_s)
+
+
+def _blind(said: str) -> Verdict:
+    """The model takes no pictures: the same request would fail again."""
+    remedy = "name a model that sees pictures in the recipe, or set input: text there"
+    return Verdict(act=Act.FAIL, reason=Reason.VISION_UNSUPPORTED, message=f"{said}; {remedy}")
 
 
 def _is_answer(answer: FailedCall) -> bool:

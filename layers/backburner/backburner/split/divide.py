@@ -1,20 +1,25 @@
 """Cutting what is too long for one generation, and batches, into parts: their texts are written, no record is."""
 
 import logging
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
-from msgspec.structs import replace
+import msgspec
 
 from backburner.batch.segmenter import Segmenter
 from backburner.capacity.governor import Governor
+from backburner.documents.pictures import PagesPart, picture_tokens
 from backburner.documents.plain_text import Extracted
 from backburner.documents.recipes import Recipe, parse
 from backburner.documents.tokens import CHARS_PER_TOKEN, PartSize, most_tokens, part_size, smaller, window_of
 from backburner.errors import JobError, Reason
+from backburner.ledger.keys import PAGES
 from backburner.ledger.ledger import Committed
 from backburner.ledger.records import Division, OpenRecord, log_keys
 from backburner.ports import Extractor, Stored
+from backburner.split.pages import Room, cut_by_pages
 from backburner.split.part_store import PartStore
 
 logger = logging.getLogger(__name__)
@@ -35,27 +40,73 @@ class Divider:
     parts: PartStore
     windows: Mapping[str, int]
 
-    def is_short(self, record: OpenRecord, recipe: Recipe, text: str) -> bool:
-        """Whether a text fits into one generation whatever a token has. Raises `JobError` where nothing fits."""
-        return len(text) <= most_tokens(recipe, window_of(self.windows, record.provider.model)) / 2
+    def is_short(self, record: OpenRecord, recipe: Recipe, extracted: Extracted) -> bool:
+        """Whether a document fits into one generation whatever a token has. Raises `JobError` where nothing fits."""
+        most = most_tokens(recipe, window_of(self.windows, record.provider.model))
+        tokens = len(extracted.text) + 2 * picture_tokens(extracted.pictures, recipe.images.detail)
+        return tokens <= most / 2 and len(extracted.pictures) <= recipe.images.max_pages_per_part
 
-    async def divided(self, record: OpenRecord, recipe: Recipe, document: Extracted) -> Division | None:
-        """The parts of a text, None if it goes out whole. Raises `JobError` where it cannot be cut as it must be."""
-        text = document.text
-        if self.is_short(record, recipe, text):
+    async def divided(self, record: OpenRecord, recipe: Recipe, extracted: Extracted) -> Division | None:
+        """The parts of a document, None if it goes out whole. Raises `JobError` where it cannot be cut."""
+        if self.is_short(record, recipe, extracted):
             return None
-        room = most_tokens(recipe, window_of(self.windows, record.provider.model))
+        tokens = most_tokens(recipe, window_of(self.windows, record.provider.model))
+        if extracted.pictures:
+            room = await self._room(record, recipe, tokens, recipe.images.max_pages_per_part)
+            return None if room.takes(extracted) else await self._cut_by_pages(record, extracted, room)
         ratio = await self._chars_per_token(record.provider.model)
-        return await self._cut(record, document, part_size(recipe, room, ratio)) if len(text) > room * ratio else None
+        is_whole = len(extracted.text) <= tokens * ratio
+        return None if is_whole else await self._cut(record, extracted, part_size(recipe, tokens, ratio))
 
-    async def smaller(self, record: OpenRecord, document: Extracted) -> Division:
-        """The parts of a text that the provider called too long. Raises `JobError` where it is cut no further."""
+    async def smaller(self, record: OpenRecord, extracted: Extracted) -> Division:
+        """The parts of what the provider called too long. Raises `JobError` where it is cut no further."""
         model, context_overflows = record.provider.model, record.context_overflows + 1
         if context_overflows > MAX_CONTEXT_OVERFLOWS:
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"too long for {model} even in small parts")
-        ratio = await self._chars_per_token(model)
-        size = smaller(parse(record.recipe_text), document.text, context_overflows, ratio)
-        return await self._cut(record, document, size)
+        recipe, ratio = parse(record.recipe_text), await self._chars_per_token(model)
+        if not extracted.pictures:
+            return await self._cut(record, extracted, smaller(recipe, extracted.text, context_overflows, ratio))
+        by = 2 * context_overflows
+        room = await self._room(record, recipe, math.inf, max(1, len(extracted.pictures) // by))
+        return await self._cut_by_pages(record, extracted, replace(room, tokens=room.of(extracted) / by + 1))
+
+    async def _room(self, record: OpenRecord, recipe: Recipe, tokens: float, pictures: int) -> Room:
+        counters, _ = await self.governor.counters()
+        ratio = counters.chars_per_token.get(record.provider.model, CHARS_PER_TOKEN)
+        return Room(
+            recipe=recipe,
+            tokens=tokens,
+            pictures=pictures,
+            chars_per_token=ratio,
+            picture_scale=counters.picture_scale.get(record.provider.model, 1.0),
+        )
+
+    async def _cut_by_pages(self, record: OpenRecord, extracted: Extracted, room: Room) -> Division:
+        key, etag = await self._origin(record)
+        found = await cut_by_pages(extracted, room, self.extractor)
+        if len(found) < 2:  # noqa: PLR2004 - one part is no part
+            raise JobError(
+                Reason.DOCUMENT_TOO_LARGE, "one page is too much for the model: lower images.max_side_px in the recipe"
+            )
+        if len(found) > MAX_PARTS:
+            message = f"{len(extracted.pictures)} pages make {len(found)} parts: at most {MAX_PARTS} are run"
+            raise JobError(Reason.DOCUMENT_TOO_LARGE, message)
+        logger.info("document cut", extra=log_keys(record) | {"parts": len(found), "pages": len(extracted.pictures)})
+
+        def part(number: int) -> bytes:
+            one = found[number]
+            return msgspec.json.encode(PagesPart(key=key, etag=etag, text=one.text, pictures=list(one.pictures)))
+
+        parts = await self.parts.put(record, 0, len(found), part, suffix=PAGES)
+        firsts = accumulate((len(one.text) for one in found), initial=0)
+        return Division(
+            levels=[[msgspec.structs.replace(part, first=first) for part, first in zip(parts, firsts, strict=False)]]
+        )
+
+    async def _origin(self, record: OpenRecord) -> tuple[str, str]:
+        """Key and ETag of the document that has the pages: a part that is cut once more names it."""
+        named = await self.parts.named_by(record) if record.location.is_pages else None
+        return (named.key, named.etag) if named else (record.source.key, record.source.etag)
 
     async def into_segments(self, record: OpenRecord, source: Stored) -> Division:
         """The segments of a batch. Raises `JobError` where it is too large or empty."""
@@ -82,8 +133,8 @@ class Divider:
         recipe, model = parse(record.recipe_text), record.provider.model
         return int(most_tokens(recipe, window_of(self.windows, model)) * await self._chars_per_token(model))
 
-    async def _cut(self, record: OpenRecord, document: Extracted, size: PartSize) -> Division:
-        text = document.text
+    async def _cut(self, record: OpenRecord, extracted: Extracted, size: PartSize) -> Division:
+        text = extracted.text
         spans = await self.extractor.cut(text, size.most_chars, size.overlap_chars)
         if len(spans) < 2:  # noqa: PLR2004 - one part is no part
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
@@ -99,9 +150,9 @@ class Divider:
             return text[spans[number].first : spans[number].last].encode()
 
         parts = await self.parts.put(record, 0, len(spans), part)
-        placed = [replace(part, first=span.first) for part, span in zip(parts, spans, strict=True)]
-        pages = document.pages if parse(record.recipe_text).has_quotes else ()
-        return Division(levels=[placed], pages=list(pages))
+        placed = [msgspec.structs.replace(part, first=span.first) for part, span in zip(parts, spans, strict=True)]
+        page_starts = extracted.page_starts if parse(record.recipe_text).has_quotes else ()
+        return Division(levels=[placed], pages=list(page_starts))
 
     async def _chars_per_token(self, model: str) -> float:
         counters, _ = await self.governor.counters()

@@ -10,8 +10,10 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
+from backburner.documents.pictures import PagesPart
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ledger.keys import output_location, work_folder
 from backburner.ledger.ledger import Ledger
@@ -22,6 +24,11 @@ AT_ONCE = 16
 """Parts that are read or written at the same time: all are in memory then."""
 
 
+def text_of(key: str, body: bytes) -> str:
+    """The text of a part; pages that are shown have none."""
+    return msgspec.json.decode(body, type=PagesPart).text if output_location(key).is_pages else body.decode()
+
+
 @dataclass(frozen=True)
 class PartStore:
     """Writes parts, and reads them and what became of them."""
@@ -29,8 +36,10 @@ class PartStore:
     bucket: Bucket
     ledger: Ledger
 
-    async def put(self, record: OpenRecord, level: int, count: int, body: Callable[[int], bytes]) -> list[Part]:
-        """Write the parts of a level, each made as it is needed."""
+    async def put(
+        self, record: OpenRecord, level: int, count: int, body: Callable[[int], bytes], suffix: str = ""
+    ) -> list[Part]:
+        """Write the parts of a level, each made as it is needed; their keys end in `suffix`."""
         digest = hashlib.sha256()
         for number in range(count):
             digest.update((b"\0" if number else b"") + body(number))
@@ -39,7 +48,7 @@ class PartStore:
 
         async def put(number: int) -> Part:
             async with at_once:
-                key = f"{folder}/{level}-{number + 1:04d}"
+                key = f"{folder}/{level}-{number + 1:04d}{suffix}"
                 return Part(key=key, etag=await self._put(key, body(number)))
 
         return list(await asyncio.gather(*map(put, range(count))))
@@ -53,6 +62,13 @@ class PartStore:
             if there is None:
                 raise RetryLaterError(f"{key} was neither written nor there") from None
             return there.etag
+
+    async def named_by(self, record: OpenRecord) -> PagesPart:
+        """Which pages a part names. Raises `JobError` (`lost`) where it is gone."""
+        stored = await self.bucket.get(record.source.key)
+        if stored is None:
+            raise JobError(Reason.LOST, f"{record.source.key}, a part that was not done, is gone")
+        return msgspec.json.decode(stored.body, type=PagesPart)
 
     async def keys(self, record: OpenRecord) -> set[str]:
         """Everything that lies there for a job, whichever run has written it."""
@@ -89,7 +105,7 @@ class PartStore:
                 if stored is None:
                     raise JobError(Reason.LOST, f"{part.key}, a part of the document, is gone")
                 text.write("\n" * (part.first - text.tell()))
-                text.write(stored.body.decode()[text.tell() - part.first :])
+                text.write(text_of(part.key, stored.body)[text.tell() - part.first :])
         return text.getvalue()
 
     async def _texts(self, parts: Sequence[Part]) -> list[Stored | None]:

@@ -36,6 +36,11 @@ class Fault(StrEnum):
         """Whether OCR would help."""
         return self in (Fault.SCAN, Fault.STAMPED_SCAN, Fault.PICTURE, Fault.DRAWING)
 
+    @property
+    def is_cured(self) -> bool:
+        """Whether a model that is shown the page as a picture can read it all the same."""
+        return self.is_scan or self is Fault.UNREADABLE
+
 
 def fault_of(words: Sequence[Word], drawing: Drawing, box: Box, *, is_recognised: bool) -> Fault | None:
     """What is missing from a page with these words; None if nothing is, or the page is blank.

@@ -31,6 +31,10 @@ class PageText:
     """Whether PDFium left out words: it takes some OCR words, which have no visible shape, for shadows of others."""
     is_blank: bool = False
     """Whether there is nothing at all on the page."""
+    size: tuple[float, float] | None = None
+    """Width and height in points, if the page can be drawn."""
+    is_shown: bool = False
+    """Whether it is to be shown as a picture; it has no blocks then."""
 
 
 def page_text(page: Page) -> PageText:
@@ -55,7 +59,9 @@ def page_text(page: Page) -> PageText:
     printed = sum(len(word.text) for words in page_words.words.values() for word in words)
     is_blank = not (printed or fault or annotations.remarks or drawing.pictures or drawing.paths)
     is_incomplete = characters.is_invisible and characters.pieces < drawing.texts
-    return PageText(blocks, annotations.remarks, annotations.attachments, fault, printed, is_incomplete, is_blank)
+    return PageText(
+        blocks, annotations.remarks, annotations.attachments, fault, printed, is_incomplete, is_blank, page.size
+    )
 
 
 def _words_and(words: Sequence[Word], oblique: Sequence[str]) -> list[Word]:

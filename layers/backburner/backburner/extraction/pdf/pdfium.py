@@ -136,9 +136,9 @@ class Document:
 
 @dataclass
 class Page:
-    """An open page."""
+    """An open page; `handle` is PDFium's."""
 
-    _handle: Any
+    handle: Any
     _text: Any
     _document: Document
     _number: int
@@ -148,8 +148,13 @@ class Page:
     def box(self) -> tuple[float, float, float, float]:
         """Left, bottom, right, top of the visible area."""
         box = c.FS_RECTF()
-        c.FPDF_GetPageBoundingBox(self._handle, box)
+        c.FPDF_GetPageBoundingBox(self.handle, box)
         return box.left, box.bottom, box.right, box.top
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in points, as it is turned for reading."""
+        return c.FPDF_GetPageWidthF(self.handle), c.FPDF_GetPageHeightF(self.handle)
 
     def characters(self) -> Characters:
         """All characters, including hidden ones."""
@@ -208,14 +213,14 @@ class Page:
     def drawing(self) -> Drawing:
         """Rules and pictures, including those in form XObjects."""
         found = Drawing()
-        objects = (c.FPDFPage_GetObject(self._handle, at) for at in range(c.FPDFPage_CountObjects(self._handle)))
+        objects = (c.FPDFPage_GetObject(self.handle, at) for at in range(c.FPDFPage_CountObjects(self.handle)))
         draw(objects, found)
         return found
 
     def annotations(self) -> Iterator[Annotation]:
         """The page's annotations."""
-        for number in range(c.FPDFPage_GetAnnotCount(self._handle)):
-            handle = c.FPDFPage_GetAnnot(self._handle, number)
+        for number in range(c.FPDFPage_GetAnnotCount(self.handle)):
+            handle = c.FPDFPage_GetAnnot(self.handle, number)
             if handle:
                 try:
                     yield self._annotation(handle)
@@ -252,12 +257,12 @@ class Page:
 
     def drawn_on_top(self) -> Characters:
         """The characters in annotations' appearances. This makes them part of the page's content, so call it last."""
-        before = c.FPDFPage_CountObjects(self._handle)
-        if c.FPDFPage_Flatten(self._handle, c.FLAT_NORMALDISPLAY) != c.FLATTEN_SUCCESS:
+        before = c.FPDFPage_CountObjects(self.handle)
+        if c.FPDFPage_Flatten(self.handle, c.FLAT_NORMALDISPLAY) != c.FLATTEN_SUCCESS:
             return Characters([], [], [], self._style, lambda _: 0, lambda _: 0)
         with self._document.page(self._number) as page:
-            count = c.FPDFPage_CountObjects(page._handle)  # noqa: SLF001 - the same class
-            objects = (c.FPDFPage_GetObject(page._handle, at) for at in range(before, count))  # noqa: SLF001
+            count = c.FPDFPage_CountObjects(page.handle)
+            objects = (c.FPDFPage_GetObject(page.handle, at) for at in range(before, count))
             drawn = {ctypes.cast(one, ctypes.c_void_p).value for one in leaves(objects)}
             return page.characters().only(drawn)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from backburner.documents.pictures import TEXT_ONLY, PagePicture, Pages, Show, Wish, ranges
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction import markdown
@@ -40,24 +41,68 @@ class _Reading:
     xfa: str = ""
 
 
-def read_pdf(body: bytes, inner: Callable[[bytes, str], Extracted], max_pages: int) -> Extracted:
+def read_pdf(
+    body: bytes, inner: Callable[[bytes, str], Extracted], max_pages: int, wish: Wish = TEXT_ONLY
+) -> Extracted:
     """The text of a PDF, with a note for each page and attachment that cannot be read. Raises `JobError`.
 
-    `inner` reads attachments.
+    `inner` reads attachments; `wish` says which pages are left to be shown as pictures.
     """
     body = trimmed(body)
     if is_truncated(body):
         raise JobError(Reason.UNREADABLE_DOCUMENT, "a truncated PDF: upload the complete file")
     reading = _opened(body, max_pages) or _opened(with_trailer(body) or b"", max_pages) or _Reading()
     _use_second_reader(body, reading)
+    _leave_to_be_shown(reading, wish.show)
     _refuse_without_text(reading)
     text = "\n".join(block.text for page in reading.pages for block in page.blocks)
     plausible(Extracted(text), "a PDF")  # without our notes, which are all readable
     notes = list(notes_of((number, page.fault) for number, page in enumerate(reading.pages, 1) if page.fault))
     files, file_notes = attached(reading.attachments, inner)
     head, pages = _head(reading), _pages(reading)
-    result = _BETWEEN.join([*head, *chain.from_iterable(pages), *files]) + "\n"
-    return Extracted(result, (*reading.notes, *notes, *file_notes), tuple(_begins(head, pages)))
+    text, pictures = _together([*head, *chain.from_iterable(pages), *files], reading, wish)
+    return Extracted(
+        text,
+        (*reading.notes, *notes, *file_notes),
+        pictures,
+        _sent(reading) if wish.show is not Show.NONE else None,
+        tuple(_begins(head, pages)),
+    )
+
+
+def _leave_to_be_shown(reading: _Reading, show: Show) -> None:
+    """Mark the pages to be shown: of what was read of them, only their remarks are sent as well."""
+    for page in reading.pages:
+        is_wanted = show is Show.ALL or (show is Show.TEXTLESS and page.fault is not None and page.fault.is_cured)
+        if is_wanted and page.size is not None and page.fault is not Fault.BROKEN:
+            page.is_shown, page.fault, page.blocks = True, None, []
+
+
+def _together(pieces: Sequence[str | int], reading: _Reading, wish: Wish) -> tuple[str, tuple[PagePicture, ...]]:
+    """One text of all pieces, and the places in it of the pages whose numbers are among the pieces."""
+    from backburner.extraction.pdf.rendering import size_drawn  # noqa: PLC0415 - few documents are shown
+
+    texts, length, pictures = list[str](), 0, list[PagePicture]()
+    for piece in pieces:
+        if isinstance(piece, int):
+            width, height = size_drawn(reading.pages[piece - 1].size or (1, 1), wish.max_side_px)
+            pictures.append(PagePicture(page=piece, at=length, width=width, height=height))
+        else:
+            texts.append(f"{piece}{_BETWEEN}")
+            length += len(texts[-1])
+    return "".join(texts)[:-1], tuple(pictures)
+
+
+def _sent(reading: _Reading) -> Pages:
+    """How each page is sent."""
+    ways = ["images" if page.is_shown else _way(page) for page in reading.pages]
+    return Pages(**{way: ranges(at for at, one in enumerate(ways, 1) if one == way) for way in set(ways)})
+
+
+def _way(page: PageText) -> str:
+    if page.blocks or page.remarks:
+        return "text"
+    return "unread" if page.fault else "blank"
 
 
 def _opened(body: bytes, max_pages: int) -> _Reading | None:
@@ -138,11 +183,13 @@ def _plain(text: str, page: PageText) -> PageText:
 
 def _refuse_without_text(reading: _Reading) -> None:
     """Raise `JobError` for a document of blank pages or of scans, even with numbers or stamps on them."""
-    used = [page for page in reading.pages if page.printed or page.fault or page.remarks]
+    used = [page for page in reading.pages if _is_used(page)]
     if reading.xfa or reading.attachments:
         return
     if not used:
         raise JobError(Reason.EMPTY_DOCUMENT, "a PDF with nothing but blank pages; upload the document again")
+    if any(page.is_shown for page in used):
+        return
     if all(page.fault and page.fault.is_scan for page in used):
         count = len(reading.pages)
         pages = f"{count} pages" if count > 1 else "one page"
@@ -152,18 +199,23 @@ def _refuse_without_text(reading: _Reading) -> None:
         )
 
 
+def _is_used(page: PageText) -> bool:
+    """Whether there is anything on a page."""
+    return bool(page.printed or page.fault or page.remarks or (page.is_shown and not page.is_blank))
+
+
 def _head(reading: _Reading) -> list[str]:
     """What stands before the first page."""
     return [*map(markdown.missing, reading.notes), *([reading.xfa] if reading.xfa else [])]
 
 
-def _pages(reading: _Reading) -> list[list[str]]:
-    """The paragraphs of each page."""
+def _pages(reading: _Reading) -> list[list[str | int]]:
+    """The paragraphs of each page; a page that is shown begins with its number."""
     levels = _levels(reading.pages)
     return [_page(number, page, levels) for number, page in enumerate(reading.pages, 1)]
 
 
-def _page(number: int, page: PageText, levels: dict[float, int]) -> list[str]:
+def _page(number: int, page: PageText, levels: dict[float, int]) -> list[str | int]:
     part, was_item = list[str](), False
     for block in page.blocks:
         text = _block(block, levels)
@@ -172,16 +224,17 @@ def _page(number: int, page: PageText, levels: dict[float, int]) -> list[str]:
         elif text:
             part.append(text)
         was_item = block.is_list_item
+    shown = [number] if page.is_shown else []
     fault = [markdown.missing(f"page {number}: {page.fault}")] if page.fault else []
-    return [*fault, *part, *page.remarks]
+    return [*shown, *fault, *part, *page.remarks]
 
 
-def _begins(head: Sequence[str], pages: Sequence[Sequence[str]]) -> Iterator[int]:
+def _begins(head: Sequence[str], pages: Sequence[Sequence[str | int]]) -> Iterator[int]:
     """Where each page begins in the joined text, and where the last one ends."""
     at = sum(len(each) + len(_BETWEEN) for each in head)
     yield at
     for paragraphs in pages:
-        at += sum(len(each) + len(_BETWEEN) for each in paragraphs)
+        at += sum(len(each) + len(_BETWEEN) for each in paragraphs if isinstance(each, str))
         yield at
 
 

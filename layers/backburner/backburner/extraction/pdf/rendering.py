@@ -1,0 +1,58 @@
+"""Pages of a PDF as pictures, through the same C interface that reads them."""
+
+import ctypes
+
+import pypdfium2_raw as c  # type: ignore[import-untyped]
+from PIL import Image
+
+from backburner.documents.pictures import fitted
+from backburner.errors import JobError, Reason
+from backburner.extraction.pdf.completeness import trimmed, with_trailer
+from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecurityError, LockedError, Page
+
+_POINTS_PER_INCH = 72
+_MOST_DPI = 300
+"""A small page is not drawn larger than this: more shows nothing more."""
+
+
+def size_drawn(page_size: tuple[float, float], max_side_px: int) -> tuple[int, int]:
+    """Width and height in pixels of a page, whose size is in points."""
+    scale = _MOST_DPI / _POINTS_PER_INCH
+    return fitted(page_size[0] * scale, page_size[1] * scale, max_side_px)
+
+
+def document_of(body: bytes) -> Document:
+    """The document as it is read, repaired if it must be. Raises `JobError`."""
+    body = trimmed(body)
+    for candidate in (body, with_trailer(body)):
+        try:
+            return Document(candidate or b"")
+        except (BrokenError, LockedError, ForeignSecurityError):
+            continue
+    raise JobError(Reason.UNREADABLE_DOCUMENT, "a PDF that cannot be drawn: save it again and upload it again")
+
+
+def drawn(document: Document, number: int, max_side_px: int) -> Image.Image:
+    """A page, from 1, as it is printed: with its fields and annotations. Raises `JobError`."""
+    try:
+        with document.page(number - 1) as page:
+            return _drawn(document, page, size_drawn(page.size, max_side_px))
+    except BrokenError as error:
+        message = f"page {number} of the PDF cannot be drawn: save it again and upload it again"
+        raise JobError(Reason.UNREADABLE_DOCUMENT, message) from error
+
+
+def _drawn(document: Document, page: Page, size: tuple[int, int]) -> Image.Image:
+    width, height = size
+    pixels = ctypes.create_string_buffer(width * height * 4)
+    bitmap = c.FPDFBitmap_CreateEx(width, height, c.FPDFBitmap_BGRx, pixels, width * 4)
+    if not bitmap:
+        raise BrokenError
+    try:
+        c.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, 0xFFFFFFFF)
+        c.FPDF_RenderPageBitmap(bitmap, page.handle, 0, 0, width, height, 0, c.FPDF_ANNOT)
+        if document.form:
+            c.FPDF_FFLDraw(document.form, bitmap, page.handle, 0, 0, width, height, 0, c.FPDF_ANNOT)
+    finally:
+        c.FPDFBitmap_Destroy(bitmap)
+    return Image.frombytes("RGB", size, pixels.raw, "raw", "BGRX")

@@ -1,0 +1,112 @@
+"""Pictures made ready to be sent: upright, on white, no larger than asked, in as few bytes as asked."""
+
+import io
+
+from PIL import Image, ImageChops
+
+from backburner.documents.pictures import fitted
+from backburner.errors import JobError, Reason
+from backburner.extraction.pictures.opening import (
+    ORIENTATION,
+    TURNED,
+    must_be_decodable,
+    orientation_of,
+    size_upright,
+    sound,
+)
+
+_QUALITIES = (85, 72, 60, 45)
+"""Of JPEG, one after the other until it fits."""
+_SMALLER = 0.75
+_LEAST_SIDE_PX = 200
+_FEW_COLOURS = 32
+"""Drawn, not photographed: PNG is sharper, and as a rule smaller."""
+_GREY = 10
+"""Channels that differ by less than this everywhere show no colour."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by the orientation that EXIF gives."""
+_DEEP = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
+
+
+def prepared(image: Image.Image, format_: str, max_side_px: int) -> Image.Image:
+    """The page at hand upright, in its final size, grey or RGB. Raises `JobError` for what cannot be decoded."""
+    size = fitted(*size_upright(image, format_), max_side_px)
+    if format_ == "JPEG":
+        image.draft(image.mode, _stored(size, orientation_of(image, format_)))
+    must_be_decodable(image, format_)
+    return sound(lambda: _upright(image, size), format_)
+
+
+def _upright(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    image.load()  # which turns a TIFF already, and takes its mark away
+    orientation = image.getexif().get(ORIENTATION, 1)
+    flat, stored = on_white(image), _stored(size, orientation)
+    if flat.size != stored:
+        flat = flat.resize(stored, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return flat.transpose(_TURNS[orientation]) if orientation in _TURNS else flat
+
+
+def _stored(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """The size, before it is turned, of a page that has this size upright."""
+    return (size[1], size[0]) if orientation >= TURNED else size
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Grey or RGB, whatever it was; what is transparent is white."""
+    if image.mode in _DEEP:
+        image = _eight_bits(image)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode)  # which copies, even to the same mode
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """The whole range of a deep picture on 256 steps."""
+    deep = image.convert("I" if image.mode.startswith("I;16") else image.mode)
+    low, high = deep.getextrema()
+    scale = 255.0 / ((float(high) - float(low)) or 1.0)  # type: ignore[arg-type]
+    return deep.convert("F").point(lambda value: value * scale + -float(low) * scale).convert("L")  # type: ignore[arg-type]
+
+
+def encoded(image: Image.Image, most_bytes: int) -> tuple[str, bytes]:
+    """A media type and bytes. Raises `JobError` where no quality is small enough."""
+    if image.mode == "RGB" and _is_grey(image):
+        image = image.convert("L")
+    if image.getcolors(_FEW_COLOURS):
+        body = _saved(image, "PNG")
+        if len(body) <= most_bytes:
+            return "image/png", body
+    while max(image.size) >= _LEAST_SIDE_PX:
+        for quality in _QUALITIES:
+            body = _saved(image, "JPEG", quality=quality)
+            if len(body) <= most_bytes:
+                return "image/jpeg", body
+        image = image.resize((max(1, int(image.width * _SMALLER)), max(1, int(image.height * _SMALLER))))
+    body = _saved(image, "JPEG", quality=_QUALITIES[-1])
+    if len(body) > most_bytes:
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, "a page takes more bytes than a request may have: lower max_side_px")
+    return "image/jpeg", body
+
+
+def _is_grey(image: Image.Image) -> bool:
+    red, green, blue = image.split()
+    pairs = ((red, green), (green, blue))
+    return all(ImageChops.difference(one, other).getextrema()[1] < _GREY for one, other in pairs)  # type: ignore[operator]
+
+
+def _saved(image: Image.Image, format_: str, **options: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format_, **options)
+    return file.getvalue()

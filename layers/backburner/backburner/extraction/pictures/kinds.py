@@ -1,0 +1,27 @@
+"""The formats of pictures that are read, known by their first bytes."""
+
+_MARKS = (
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"GIF87a", "GIF"),
+    (0, b"GIF89a", "GIF"),
+    (0, b"II*\x00", "TIFF"),
+    (0, b"MM\x00*", "TIFF"),
+    (0, b"II+\x00", "TIFF"),
+    (0, b"MM\x00+", "TIFF"),
+    (4, b"ftypavif", "AVIF"),
+    (4, b"ftypavis", "AVIF"),
+)
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+"""Of files that hold pictures in HEVC; `mif1` says only that it is a picture, and its reader finds out the rest."""
+
+
+def picture_format(body: bytes) -> str | None:
+    """The format's name as Pillow knows it; None for whatever is no picture that is read."""
+    if body.startswith(b"RIFF") and body[8:12] == b"WEBP":
+        return "WEBP"
+    if body.startswith(b"BM") and body[6:10] == bytes(4):
+        return "BMP"
+    if body[4:8] == b"ftyp" and body[8:12] in _HEIF_BRANDS:
+        return "HEIF"
+    return next((name for offset, mark, name in _MARKS if body.startswith(mark, offset)), None)

@@ -1,0 +1,41 @@
+"""Pages of a document as pictures that can be sent: the child's second task."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from PIL import Image
+
+from backburner.documents.pictures import Rendered
+from backburner.errors import JobError, Reason
+from backburner.extraction.pictures.encoding import encoded, prepared
+from backburner.extraction.pictures.kinds import picture_format
+from backburner.extraction.pictures.opening import go_to, opened
+
+MOST_BYTES = 1024 * 1024
+"""Of one page."""
+MOST_TOGETHER_BYTES = 16 * 1024 * 1024
+"""Of all pages of one request: base64 and JSON make 22 MB of them."""
+
+
+def rendered(body: bytes, pages: Sequence[int], max_side_px: int) -> Iterator[Rendered]:
+    """The pages in the order that is asked for, each once. Raises `JobError` if one of them cannot be shown."""
+    most_bytes = min(MOST_BYTES, MOST_TOGETHER_BYTES // max(1, len(pages)))
+    for number, image in _images(body, pages, max_side_px):
+        media_type, picture = encoded(image, most_bytes)
+        yield Rendered(page=number, media_type=media_type, body=picture)
+
+
+def _images(body: bytes, pages: Iterable[int], max_side_px: int) -> Iterator[tuple[int, Image.Image]]:
+    if format_ := picture_format(body):
+        with opened(body, format_) as image:
+            for number in pages:
+                if number > 1:
+                    go_to(image, number - 1, format_)
+                yield number, prepared(image, format_, max_side_px)
+        return
+    if b"%PDF-" not in body[:1024]:
+        raise JobError(Reason.UNSUPPORTED_TYPE, "neither a picture nor a PDF: it has no pages that could be shown")
+    from backburner.extraction.pdf.rendering import document_of, drawn  # noqa: PLC0415 - a child reads one document
+
+    with document_of(body) as document:
+        for number in pages:
+            yield number, drawn(document, number, max_side_px)

@@ -1,0 +1,89 @@
+"""What goes out as `input`: the text, or messages in which pages stand as pictures between pieces of the text.
+
+Pages are drawn anew for each attempt, and kept nowhere: a part names the pages of its document (ADR 22).
+"""
+
+from base64 import b64encode
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from backburner.documents.pictures import PagePicture, PagesPart, Rendered
+from backburner.documents.plain_text import Extracted
+from backburner.documents.recipes import Recipe
+from backburner.errors import JobError, Reason
+from backburner.ledger.records import OpenRecord
+from backburner.memory.budget import MemoryBudget
+from backburner.ports import Bucket, Extractor
+
+_FACTOR = 6
+"""Bytes in memory for each byte of a picture: as base64, in the request, in its encoding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputMaker:
+    """Makes inputs."""
+
+    bucket: Bucket
+    extractor: Extractor
+    memory: MemoryBudget
+
+    @asynccontextmanager
+    async def made(
+        self, record: OpenRecord, recipe: Recipe, extracted: Extracted
+    ) -> AsyncIterator[str | list[dict[str, Any]] | None]:
+        """The input, whose memory is held for as long as the block runs; None if the document was replaced.
+
+        Raises `JobError` where a page cannot be shown, or the document is gone.
+        """
+        if not extracted.pictures:
+            yield extracted.text
+            return
+        pictures = await self._drawn(record, recipe, extracted.pictures)
+        if pictures is None:
+            yield None
+            return
+        size_bytes = _FACTOR * sum(len(one.body) for one in pictures)
+        async with self.memory.holding(size_bytes) as hold:
+            if size_bytes > self.memory.moderate_bytes:
+                await hold.become_large()
+            yield messages(extracted, pictures, recipe.images.detail)
+
+    async def _drawn(self, record: OpenRecord, recipe: Recipe, wanted: Sequence[PagePicture]) -> list[Rendered] | None:
+        key, etag = await self._document(record)
+        async with self.memory.for_document() as hold:
+            source = await hold.document(self.bucket, key)
+            if source is None:
+                raise JobError(Reason.SOURCE_MISSING, "the document was removed before its generation was started")
+            if source.etag != etag:
+                return None
+            pages = [picture.page for picture in wanted]
+            return await self.extractor.render(source.body, key, pages, recipe.images.max_side_px)
+
+    async def _document(self, record: OpenRecord) -> tuple[str, str]:
+        """Key and ETag of the document whose pages are shown: for a part, the one that it names."""
+        if not record.location.is_pages:
+            return record.source.key, record.source.etag
+        part = await self.bucket.get(record.source.key)
+        if part is None:
+            raise JobError(Reason.LOST, f"{record.source.key}, a part that was not done, is gone")
+        named = msgspec.json.decode(part.body, type=PagesPart)
+        return named.key, named.etag
+
+
+def messages(extracted: Extracted, pictures: Sequence[Rendered], detail: str) -> list[dict[str, Any]]:
+    """One message of the user's: text and pictures in the order of the pages, each picture behind its number."""
+    content: list[dict[str, Any]] = []
+    begin = 0
+    for place, one in zip(extracted.pictures, pictures, strict=True):
+        text, begin = extracted.text[begin : place.at].rstrip(), place.at
+        label = f"[page {place.page}]"
+        content.append({"type": "input_text", "text": f"{text}\n\n{label}" if text else label})
+        url = f"data:{one.media_type};base64,{b64encode(one.body).decode()}"
+        content.append({"type": "input_image", "image_url": url, "detail": detail})
+    if rest := extracted.text[begin:].strip():
+        content.append({"type": "input_text", "text": rest})
+    return [{"role": "user", "content": content}]

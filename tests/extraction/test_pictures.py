@@ -1,0 +1,242 @@
+"""Pictures, and pages of PDFs as pictures: which pages, upright, within limits; and what is no picture, refused."""
+
+import asyncio
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from backburner.adapters.extraction import ChildExtractor
+from backburner.documents.pictures import Pages, Rendered, Show, Wish
+from backburner.documents.plain_text import Extracted
+from backburner.errors import JobError, Reason
+from backburner.extraction import reading
+from backburner.extraction.pictures.rendering import rendered
+from backburner_cli.standin.marks import Mark, mark_of
+from support import scans
+
+from . import corpus
+
+CASES = Path(__file__).parent / "cases"
+SMALL = (480, 640)
+SEEN = Wish(Show.TEXTLESS, 1200)
+
+
+def read(body: bytes, wish: Wish = SEEN) -> Extracted:
+    """What is made of a document for a model that sees: here, where a child would, for a child takes a second."""
+    return reading.read(body, "document", wish=wish)
+
+
+def drawn(body: bytes, wish: Wish = SEEN) -> list[Rendered]:
+    """Every page that is to be shown."""
+    return list(rendered(body, [picture.page for picture in read(body, wish).pictures], wish.max_side_px))
+
+
+def opened(one: Rendered) -> Image.Image:
+    """A picture as its receiver opens it."""
+    return Image.open(io.BytesIO(one.body), formats=["JPEG", "PNG"])
+
+
+def marks(body: bytes, wish: Wish = SEEN) -> list[Mark | None]:
+    """The marks of the drawn pages."""
+    return [mark_of(opened(one)) for one in drawn(body, wish)]
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds no pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+FORMATS = {
+    "PNG": lambda page: scans.saved(page, "PNG"),
+    "JPEG": lambda page: scans.saved(page, "JPEG"),
+    "WebP": lambda page: scans.saved(page, "WEBP"),
+    "GIF": lambda page: scans.saved(page, "GIF"),
+    "TIFF": lambda page: scans.saved(page, "TIFF"),
+    "BMP": lambda page: scans.saved(page, "BMP"),
+    "AVIF": lambda page: scans.saved(page, "AVIF"),
+    "16 bits": lambda page: scans.saved(page.convert("I").point(lambda value: value * 200).convert("I;16"), "PNG"),
+    "CMYK": lambda page: scans.saved(page.convert("CMYK"), "JPEG"),
+    "palette": lambda page: scans.saved(page.convert("P"), "PNG"),
+    "transparent": lambda page: scans.saved(on_nothing(page), "PNG"),
+    "turned": lambda page: scans.turned(page, 6),
+    "turned back": lambda page: scans.turned(page, 8),
+    "upside down": lambda page: scans.turned(page, 3, "WEBP"),
+    "turned TIFF": lambda page: scans.turned(page, 6, "TIFF"),
+    "HEIC": lambda _: (CASES / "phone.heic").read_bytes(),
+}
+
+
+def on_nothing(page: Image.Image) -> Image.Image:
+    """The page's ink on a transparent ground."""
+    inked = Image.new("RGBA", page.size, (0, 0, 0, 0))
+    inked.putalpha(page.point(lambda value: 255 - value))
+    return inked
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_picture_of_any_format_comes_out_upright(format_: str) -> None:
+    """As JPEG or PNG, with all of the page on it, in the size that was told before it was drawn."""
+    body = FORMATS[format_](scans.page(size=SMALL))
+    told = read(body).pictures[0]
+    (one,) = drawn(body)
+    assert mark_of(opened(one)) == Mark(1, 1, "upright")
+    assert (told.width, told.height) == opened(one).size == SMALL
+    assert one.media_type == f"image/{(opened(one).format or '').lower()}"
+
+
+def test_every_page_of_a_tiff_is_one() -> None:
+    body = scans.document("fax.tiff")
+    assert marks(body) == [Mark(page, 3, "upright") for page in (1, 2, 3)]
+    assert read(body).pages == Pages(images="1-3")
+
+
+def test_of_a_moving_picture_the_first_is_shown_and_the_rest_is_told() -> None:
+    frames = [scans.page(number, 3, SMALL) for number in (1, 2, 3)]
+    body = scans.saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert marks(body) == [Mark(1, 3, "upright")]
+    assert read(body).notes == ("a moving picture: only the first of its 3 pictures was sent",)
+
+
+def test_a_fax_is_not_squeezed() -> None:
+    """Its pixels are twice as high as wide; people and models want them square."""
+    fax = scans.page(size=(640, 320)).point(lambda value: 255 * (value > 128)).convert("1")
+    body = scans.saved(fax, "TIFF", dpi=(200, 100))
+    assert opened(drawn(body)[0]).size == (640, 640)
+
+
+def test_pages_without_text_are_shown_and_the_others_read() -> None:
+    """In order: the text stands before, between and behind the pictures."""
+    found = read(scans.document("mixed.pdf"))
+    assert found.pages == Pages(text="2, 4", images="1, 3")
+    first, third = found.pictures
+    assert (first.page, first.at, third.page) == (1, 0, 3)
+    assert "second annex" in found.text[: third.at]
+    assert found.text[third.at :].startswith("Fourth. ")
+    assert "Fourth" not in found.text[: third.at]
+
+
+def test_all_pages_are_shown_where_that_is_asked_for() -> None:
+    found = read(corpus.pdf(3), Wish(Show.ALL, 800))
+    assert (found.text, [picture.page for picture in found.pictures]) == ("", [1, 2, 3])
+    assert found.pages == Pages(images="1-3")
+    assert [max(opened(one).size) for one in drawn(corpus.pdf(3), Wish(Show.ALL, 800))] == [800] * 3
+
+
+def test_a_pdf_with_text_stays_text() -> None:
+    assert read(corpus.pdf(2)).text == read(corpus.pdf(2), Wish()).text
+    assert read(corpus.pdf(2)).pictures == ()
+
+
+@pytest.mark.parametrize("name", ["skewed.pdf", "photographed.pdf", "columns.pdf"])
+def test_a_scan_is_shown_whole(name: str) -> None:
+    assert marks(scans.document(name)) == [Mark(1, 1, "upright")]
+
+
+def test_forty_pages_are_drawn_in_the_order_asked_for() -> None:
+    body = scans.document("forty.pdf")
+    found = asyncio.run(ChildExtractor().render(body, "a.pdf", [40, 7], 1000))
+    assert [mark_of(opened(one)) for one in found] == [Mark(40, 40, "upright"), Mark(7, 40, "upright")]
+
+
+def test_a_page_that_is_turned_is_drawn_as_it_is_read() -> None:
+    """The page lies on its side, and its /Rotate says how it is held."""
+    lying = scans.pdf([scans.page().transpose(Image.Transpose.ROTATE_90)])
+    turned = lying.replace(b"/MediaBox", b"/Rotate 90 /MediaBox", 1)
+    assert [mark.lies for mark in marks(lying) if mark] == ["on its side"]
+    assert [mark.lies for mark in marks(turned) if mark] == ["upright"]
+
+
+def test_what_is_sent_is_bounded_in_bytes() -> None:
+    """Noise is what JPEG cannot shrink: the more pages go out together, the fewer bytes each of them may have."""
+    noise = scans.saved(Image.effect_noise((1600, 1600), 120), "PNG")
+    many = [scans.saved(Image.effect_noise((900, 900), 120), "JPEG")]
+    assert len(drawn(noise, Wish(Show.ALL, 4096))[0].body) <= 1024 * 1024
+    frames = [Image.effect_noise((900, 900), 120) for _ in range(20)]
+    many = scans.saved(frames[0], "TIFF", save_all=True, append_images=frames[1:])
+    assert sum(len(one.body) for one in drawn(many)) <= 16 * 1024 * 1024
+
+
+def test_a_child_reads_and_draws_with_nothing_but_its_bounds() -> None:
+    """In confinement: every decoder can be loaded there, and what comes back are the pages and no text."""
+
+    async def both(body: bytes) -> tuple[Extracted, list[Rendered]]:
+        extractor = ChildExtractor()
+        found = await extractor.extract(body, "inbox/a", SEEN)
+        return found, await extractor.render(body, "inbox/a", [one.page for one in found.pictures], SEEN.max_side_px)
+
+    for body in (scans.document("mixed.pdf"), (CASES / "phone.heic").read_bytes(), FORMATS["AVIF"](scans.page())):
+        found, pages = asyncio.run(both(body))
+        assert (found, pages) == (read(body), drawn(body))
+
+
+def test_a_child_refuses_what_cannot_be_drawn() -> None:
+    with pytest.raises(JobError, match="damaged"):
+        asyncio.run(ChildExtractor().render(scans.saved(scans.page(), "PNG")[:9_000], "a.png", [1], 800))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_a_picture_within_the_limit_is_drawn_within_the_memory(mode: str) -> None:
+    """The largest that are read, in a child that has no more than its bounds."""
+    memory_bytes = 200 * 2**20
+    pixels = int(memory_bytes * 0.6) // {"RGB": 4, "RGBA": 10, "L": 1}[mode]
+    side = int(pixels**0.5)
+    extractor = ChildExtractor(memory_bytes=memory_bytes)
+    body = scans.saved(Image.new(mode, (side, side), 7), "PNG", compress_level=1)
+    (one,) = asyncio.run(extractor.render(body, "a.png", [1], 600))
+    assert opened(one).size == (600, 600)
+    larger = scans.saved(Image.new(mode, (side + 60, side + 60), 7), "PNG", compress_level=1)
+    with pytest.raises(JobError, match="raise the functions' memory"):
+        asyncio.run(extractor.render(larger, "a.png", [1], 600))
+
+
+REFUSED = {
+    "a header of 10^9 pixels": (png_header(40_000, 25_000), Reason.DOCUMENT_TOO_LARGE, "save it smaller"),
+    "a bomb": (scans.saved(Image.new("1", (20_000, 20_000)), "PNG"), Reason.DOCUMENT_TOO_LARGE, "save it smaller"),
+    "a header of no pixels": (png_header(0, 5), Reason.UNREADABLE_DOCUMENT, "damaged"),
+    "half a PNG": (scans.saved(scans.page(), "PNG")[:9_000], Reason.UNREADABLE_DOCUMENT, "upload the complete file"),
+    "half a JPEG": (scans.saved(scans.page(), "JPEG")[:9_000], Reason.UNREADABLE_DOCUMENT, "damaged"),
+    "half a TIFF": (scans.document("fax.tiff")[:9_000], Reason.UNREADABLE_DOCUMENT, "damaged"),
+    "half a HEIC": ((CASES / "phone.heic").read_bytes()[:900], Reason.UNREADABLE_DOCUMENT, "damaged"),
+    "a mark and rubbish": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), Reason.UNREADABLE_DOCUMENT, "damaged"),
+    "a WebP of rubbish": (b"RIFF\x10\x00\x00\x00WEBP" + bytes(range(200)), Reason.UNREADABLE_DOCUMENT, "damaged"),
+    "a film": (b"\x00\x00\x00\x18ftypmp42" + bytes(200), Reason.UNSUPPORTED_TYPE, "MP4"),
+    "a PDF of blank pages": (scans.pdf([""]), Reason.EMPTY_DOCUMENT, "blank"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_shown_is_refused_with_its_remedy(name: str) -> None:
+    """When it is measured or, where only decoding shows it, when it is drawn: never half a page."""
+    body, reason, remedy = REFUSED[name]
+    with pytest.raises(JobError, match=remedy) as refused:
+        drawn(body)
+    assert refused.value.reason is reason
+
+
+def test_a_tiff_whose_pages_go_round_in_a_circle_ends() -> None:
+    """The second page says that the first is the next."""
+    body = bytearray(scans.document("fax.tiff"))
+    first = struct.unpack_from("<I", body, 4)[0]
+    second_at = first + 2 + 12 * struct.unpack_from("<H", body, first)[0]
+    second = struct.unpack_from("<I", body, second_at)[0]
+    struct.pack_into("<I", body, second + 2 + 12 * struct.unpack_from("<H", body, second)[0], first)
+    assert len(read(bytes(body)).pictures) == 2
+
+
+@pytest.mark.parametrize("name", ["shot.png", "forty.pdf"])
+def test_without_a_wish_everything_is_as_before(name: str) -> None:
+    """A model that is not known to see gets what it always got: a refusal that says why."""
+    body = scans.document(name)
+    reason = Reason.UNSUPPORTED_TYPE if name.endswith("png") else Reason.UNREADABLE_DOCUMENT
+    with pytest.raises(JobError) as refused:
+        read(body, Wish())
+    assert refused.value.reason is reason

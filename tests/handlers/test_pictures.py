@@ -1,0 +1,64 @@
+"""Scans and pictures through the real handlers: every page arrives, in order, upright, within limits."""
+
+import pytest
+
+from support import scans
+
+from .conftest import NewWorld
+
+SIGHTED = {"BACKBURNER_VISION_MODELS": "stand-in"}
+
+
+def test_scans_and_pictures_arrive_whole(new_world: NewWorld) -> None:
+    """One upload event for all; the results say what the model saw, the records how each page was sent."""
+    world = new_world(**SIGHTED)
+    names = [name for name in (*scans.SCANS, *scans.PICTURES) if name != "forty.pdf"]
+    for name in names:
+        world.upload(f"inbox/{name}", scans.document(name))
+    world.submit(*(f"inbox/{name}" for name in names))
+    world.settle()
+    for name in names:
+        assert scans.seen(world.result(f"inbox/{name}")) == scans.pages_of(name), name
+        assert world.run_record(f"inbox/{name}")["parts"] is None
+    assert world.run_record("inbox/mixed.pdf")["source"]["pages"]["text"] == "2, 4"
+    mixed = next(str(one.input) for one in world.stand_in.generations if "Fourth." in str(one.input))
+    places = [mixed.index(part) for part in ("page 1 of 4", "second annex", "page 3 of 4", "Fourth. ")]
+    assert places == sorted(places)
+    assert len(world.stand_in.generations) == len(names)
+    assert world.problems() == []
+
+
+def test_forty_pages_go_out_in_parts_and_come_back_in_order(new_world: NewWorld) -> None:
+    """Each once; drawn for the part that shows them, and kept nowhere."""
+    world = new_world(**SIGHTED)
+    world.recipe("scans", front="images: {max_pages_per_part: 16, max_side_px: 800}")
+    world.process("inbox/scans/forty.pdf", scans.document("forty.pdf"))
+    sent = sorted(scans.seen(str(one.input), 800) for one in world.stand_in.generations)
+    assert sent == [list(part) for part in (range(1, 17), range(17, 33), range(33, 41))]
+    assert scans.seen(world.result("inbox/scans/forty.pdf"), 800) == list(range(1, 41))
+    record = world.run_record("inbox/scans/forty.pdf")
+    assert (record["source"]["pages"]["images"], len(record["parts"])) == ("1-40", 3)
+    assert world.keys("ledger/work/") == []
+    assert world.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "front", "name", "reason"),
+    [
+        ({}, "", "skewed.pdf", "unreadable_document"),
+        ({}, "", "shot.png", "unsupported_type"),
+        (SIGHTED, "input: text", "shot.png", "unsupported_type"),
+        ({}, "input: images", "shot.png", "vision_unsupported"),
+        (SIGHTED, "model: stand-in/blind", "shot.png", "vision_unsupported"),
+    ],
+)
+def test_without_eyes_nothing_is_answered(
+    new_world: NewWorld, settings: dict[str, str], front: str, name: str, reason: str
+) -> None:
+    """A deployment from before keeps its reasons; a model that refuses pictures is a failure of its own."""
+    world = new_world(**settings)
+    world.recipe("scans", front=front)
+    world.process(f"inbox/scans/{name}", scans.document(name))
+    assert world.error_record(f"inbox/scans/{name}")["reason"] == reason
+    assert world.stand_in.generations == ()
+    assert world.problems() == []

@@ -1,0 +1,214 @@
+"""Documents whose pages are shown: what goes out, what is recorded, how they are cut, and models that do not see."""
+
+from base64 import b64decode
+from typing import Any
+
+import pytest
+
+from backburner.provider.answers import FailedCall, Generation, Usage
+from support.fakes import Plan, paged
+from support.system import System
+
+KEY = "inbox/scans/lease.pdf"
+BLIND = FailedCall(status=400, message="This model does not support image input.")
+TOO_MANY = FailedCall(status=400, message="At most 4 image(s) may be provided in one prompt.")
+TOO_LONG = FailedCall(status=400, code="context_length_exceeded", message="too long")
+
+
+def sighted(**more: str) -> System:
+    """A deployment whose model sees."""
+    return System({"BACKBURNER_VISION_MODELS": "model-1"} | more)
+
+
+def process(system: System, body: bytes, front: str = "input: auto") -> None:
+    """The whole way of one document with a recipe."""
+    system.bucket.upload("recipes/scans.md", f"---\n{front}\n---\nCopy it.")
+    system.process(KEY, body)
+
+
+def pages_in(request: Any) -> list[str]:
+    """What stands in a request's message: texts, and the pages that were drawn."""
+    if isinstance(request["input"], str):
+        return [request["input"]]
+    content = request["input"][0]["content"]
+    return [
+        part["text"] if part["type"] == "input_text" else b64decode(part["image_url"].partition(",")[2]).decode()
+        for part in content
+    ]
+
+
+def drawn(system: System) -> list[list[int]]:
+    """The pages that each request showed."""
+    found = [[one for one in pages_in(request) if one.startswith("picture")] for request in system.generator.requests]
+    return [[int(one.removeprefix("picture of page ")) for one in request] for request in found]
+
+
+def test_a_mixed_document_goes_out_in_order_and_its_record_tells_how() -> None:
+    system = sighted()
+    process(system, paged("First page.", None, "Third page.", None))
+    (request,) = system.generator.requests
+    assert pages_in(request) == [
+        "First page.\n\n[page 2]", "picture of page 2", "Third page.\n\n[page 4]", "picture of page 4",
+    ]  # fmt: skip
+    assert {part.get("detail") for part in request["input"][0]["content"]} == {None, "high"}
+    assert system.run_record(KEY)["source"]["pages"] == {"text": "1, 3", "images": "2, 4", "blank": "", "unread": ""}
+    assert system.problems() == []
+
+
+def test_a_document_that_has_text_goes_out_as_before() -> None:
+    """Whatever the model sees."""
+    system = sighted()
+    process(system, paged("First page.", "Second page."))
+    assert system.generator.requests[0]["input"] == "First page.\n\nSecond page.\n\n"
+
+
+def test_every_page_is_shown_where_the_recipe_asks_for_it() -> None:
+    system = sighted()
+    process(system, paged("First page.", None), "input: images\nimages: {detail: low}")
+    assert drawn(system) == [[1, 2]]
+    assert system.generator.requests[0]["input"][0]["content"][1]["detail"] == "low"
+    assert system.run_record(KEY)["source"]["pages"]["images"] == "1-2"
+
+
+@pytest.mark.parametrize(
+    ("names", "front", "reason"),
+    [
+        ("", "input: auto", "unreadable_document"),
+        ("-model-1", "input: auto", "unreadable_document"),
+        ("model-1", "input: text", "unreadable_document"),
+        ("", "input: images", "vision_unsupported"),
+        ("*,-model", "input: images", "vision_unsupported"),
+    ],
+)
+def test_a_model_that_is_not_known_to_see_is_shown_nothing(names: str, front: str, reason: str) -> None:
+    """Nothing is sent, and the error says what to do; without a wish for pictures it is the one it always was."""
+    system = System({"BACKBURNER_VISION_MODELS": names})
+    process(system, paged(None, None), front)
+    record = system.error_record(KEY)
+    assert (record["reason"], system.generator.requests) == (reason, [])
+    assert ("BACKBURNER_VISION_MODELS" in record["message"]) is (reason == "vision_unsupported")
+
+
+def test_text_goes_to_any_model_even_if_pictures_are_asked_for() -> None:
+    """A document without pages has nothing to show."""
+    system = System()
+    process(system, b"Plain text.", "input: images")
+    assert system.generator.requests[0]["input"] == "Plain text."
+
+
+def test_a_provider_that_refuses_pictures_fails_the_document_at_once() -> None:
+    """It said so of the model: a second attempt would be refused as well."""
+    system = sighted()
+    system.generator.plan(Plan(create=BLIND), times=9)
+    process(system, paged(None))
+    record = system.error_record(KEY)
+    assert (record["reason"], len(system.generator.requests)) == ("vision_unsupported", 1)
+    assert "does not support image input" in record["message"]
+    assert system.problems() == []
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 25])
+def test_more_pages_than_a_part_may_have_are_cut_by_pages_and_merged(count: int) -> None:
+    """Each page goes out once, in order, and the record says so of all of them."""
+    system = sighted()
+    process(system, paged(*[None] * count))
+    sent = sorted(drawn(system))
+    assert [page for part in sent for page in part] == list(range(1, count + 1))
+    assert [len(part) for part in sent] == [10] * (count // 10) + [count % 10] * (count % 10 > 0)
+    record = system.run_record(KEY)
+    assert record["source"]["pages"]["images"] == (f"1-{count}" if count > 1 else "1")
+    assert len(record["parts"] or []) == (0 if count <= 10 else len(sent))
+    assert system.bucket.keys("ledger/work/") == []
+    assert system.problems() == []
+
+
+def test_pages_that_do_not_fit_the_window_are_cut_too() -> None:
+    """By their tokens: 116 each, beside the answer's."""
+    system = sighted(BACKBURNER_CONTEXT_TOKENS="1300")
+    process(system, paged(*[None] * 12), "max_output_tokens: 100")
+    sent = sorted(drawn(system))
+    assert [page for part in sent for page in part] == list(range(1, 13))
+    assert 1 < len(sent[0]) < 10
+
+
+@pytest.mark.parametrize("refusal", [TOO_MANY, TOO_LONG])
+def test_pages_that_the_provider_calls_too_many_are_cut_smaller(refusal: FailedCall) -> None:
+    system = sighted()
+    system.generator.plan(Plan(create=refusal))
+    process(system, paged("Before.", *[None] * 8, "Behind."))
+    whole, *parts = drawn(system)
+    assert whole == list(range(2, 10))
+    assert sorted(page for part in parts for page in part) == whole
+    assert all(len(part) <= 4 for part in parts)
+    texts = [one for request in system.generator.requests[1:] for one in pages_in(request)]
+    assert sum("Before." in one for one in texts) == sum("Behind." in one for one in texts) == 1
+
+
+def test_a_part_that_is_still_too_long_is_cut_once_more_and_keeps_its_pages() -> None:
+    system = sighted()
+    system.generator.plan(Plan(create=TOO_MANY), times=3)
+    process(system, paged(*[None] * 8))
+    assert sorted(page for part in drawn(system)[3:] for page in part) == list(range(1, 9))
+    assert system.problems() == []
+
+
+def test_one_page_that_is_too_much_says_what_to_do() -> None:
+    system = sighted()
+    system.generator.plan(Plan(create=TOO_LONG))
+    process(system, paged(None))
+    record = system.error_record(KEY)
+    assert (record["reason"], "images.max_side_px" in record["message"]) == ("document_too_large", True)
+
+
+def test_a_replay_shows_the_pages_of_the_failed_part_alone() -> None:
+    system = sighted()
+    filtered = Generation(id="", status="incomplete", incomplete_reason="content_filter")
+    system.generator.plan(Plan(ending=filtered))
+    process(system, paged(*[None] * 20))
+    assert system.error_record(KEY)["reason"] == "content_filter"
+    failed = drawn(system)[0]
+    system.world.later(60)
+    system.upload(KEY, paged(*[None] * 20))
+    system.run(system.submit(KEY))
+    system.settle()
+    assert drawn(system)[2:] == [failed]
+    assert system.run_record(KEY)["source"]["pages"]["images"] == "1-20"
+    assert system.problems() == []
+
+
+@pytest.mark.parametrize("then", ["replaced", "removed"])
+def test_a_document_that_is_gone_before_its_pages_are_drawn(then: str) -> None:
+    """The pages of another version are never sent with it."""
+    system = sighted(BACKBURNER_MAX_IN_FLIGHT="1")
+    system.bucket.upload("recipes/scans.md", "---\ninput: auto\n---\nCopy it.")
+    system.upload(KEY, paged(*[None] * 15))
+    system.run(system.submit(KEY))
+    if then == "replaced":
+        system.upload(KEY, paged("Text now."))
+        system.run(system.submit(KEY))
+        system.settle()
+        assert [pages_in(request) for request in system.generator.requests] == [["Text now.\n\n"]]
+    else:
+        del system.bucket.objects[KEY]
+        system.settle()
+        assert system.error_record(KEY)["reason"] == "source_missing"
+        assert system.generator.requests == []
+
+
+def test_what_pictures_take_is_learnt_and_text_is_not_taught_by_them() -> None:
+    """The model counts half of what is estimated; what a token has in characters stays as it was."""
+    system = sighted()
+    usage = Usage(input_tokens=6 * 116 // 2 + 5, output_tokens=5, total_tokens=6 * 58 + 10)
+    ended = Generation(id="", status="completed", text="done", usage=usage)
+    system.generator.plan(Plan(ending=ended))
+    process(system, paged(*[None] * 6))
+    governor = system.bucket.json("ledger/governor.json")
+    assert governor["picture_scale"]["model-1"] == pytest.approx(0.5, abs=0.02)
+    assert governor["chars_per_token"] == {}
+
+
+def test_a_budget_that_no_page_fits_refuses_before_anything_is_drawn() -> None:
+    system = sighted(BACKBURNER_DAILY_TOKENS="4100")
+    process(system, paged(None), "input: auto\nmax_output_tokens: 4000")
+    assert system.error_record(KEY)["reason"] == "over_budget"
+    assert system.generator.requests == []

@@ -1,0 +1,149 @@
+"""Pages as pictures: their sizes and tokens, the parts they are cut into, the messages they go out in."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backburner.documents.pictures import PagePicture, Rendered, fitted, picture_tokens, ranges
+from backburner.documents.plain_text import Extracted
+from backburner.documents.recipes import parse
+from backburner.documents.tokens import known_of
+from backburner.errors import JobError, Reason
+from backburner.jobs.inputs import messages
+from backburner.provider.profiles import PROFILES, Provider
+from backburner.split.pages import Room, cut_by_pages
+from support.fakes import FakeExtractor
+
+PAGE_TOKENS = 116
+"""Of a picture of 280 x 280 pixels."""
+
+
+def shown(page: int, at: int = 0) -> PagePicture:
+    """A small page."""
+    return PagePicture(page=page, at=at, width=280, height=280)
+
+
+def room(tokens: float, pictures: int = 10, overlap: int = 0) -> Room:
+    """So much room; a token for each character."""
+    recipe = parse(f"---\nsplit: {{max_input_tokens: 1000, overlap_tokens: {overlap}}}\n---\nSum up.")
+    return Room(recipe=recipe, tokens=tokens, pictures=pictures, chars_per_token=1.0, picture_scale=1.0)
+
+
+def cut(extracted: Extracted, room: Room) -> list[Extracted]:
+    """The parts."""
+    return asyncio.run(cut_by_pages(extracted, room, FakeExtractor()))
+
+
+def test_pages_are_told_as_people_write_them() -> None:
+    assert ranges([7, 1, 2, 3, 9, 8, 3]) == "1-3, 7-9"
+    assert (ranges([4]), ranges([])) == ("4", "")
+
+
+def test_a_page_is_made_smaller_and_never_larger() -> None:
+    assert fitted(3508, 2480, 1600) == (1600, 1131)
+    assert fitted(300, 200, 1600) == (300, 200)
+    assert fitted(10_000, 1, 1600) == (1600, 1)
+
+
+def test_a_picture_takes_the_more_tokens_the_larger_it_is_and_few_at_low_detail() -> None:
+    page = PagePicture(page=1, at=0, width=1131, height=1600)
+    assert 2_000 < picture_tokens([page], "high") < 3_000
+    assert picture_tokens([page], "low") < 350
+    assert picture_tokens([page, page], "high") == 2 * picture_tokens([page], "high")
+    assert picture_tokens([shown(1)], "high") == PAGE_TOKENS
+
+
+@pytest.mark.parametrize(
+    ("model", "sees"),
+    [
+        ("gpt-4o-mini", True), ("gpt-5.6", True), ("o3", True), ("o3-mini", False), ("gpt-4o-audio-preview", False),
+        ("gpt-3.5-turbo", None), ("stand-in", None),
+    ],
+)  # fmt: skip
+def test_it_is_known_of_some_models_whether_they_see(model: str, sees: bool | None) -> None:  # noqa: FBT001
+    """The longest name decides; of the others it must be said."""
+    assert known_of(PROFILES[Provider.OPENAI].sighted, model) is sees
+
+
+@pytest.mark.parametrize("provider", sorted(set(Provider) - {Provider.OPENAI}))
+def test_where_anybody_may_serve_anything_nothing_is_taken_for_granted(provider: Provider) -> None:
+    assert PROFILES[provider].sighted == {}
+
+
+pieces = st.lists(st.one_of(st.none(), st.text("ab. \n", min_size=1, max_size=60)), min_size=1, max_size=30)
+
+
+@given(pages=pieces, tokens=st.integers(PAGE_TOKENS, 600), most=st.integers(1, 5))
+def test_every_page_and_every_character_is_in_exactly_one_part_in_order(
+    pages: list[str | None], tokens: int, most: int
+) -> None:
+    """And no part has more than it may."""
+    text, pictures = "", []
+    for number, page in enumerate(pages, 1):
+        if page is None:
+            pictures.append(shown(number, len(text)))
+        else:
+            text += page
+    parts = cut(Extracted(text, pictures=tuple(pictures)), room(tokens, most))
+    assert [one.page for part in parts for one in part.pictures] == [one.page for one in pictures]
+    assert "".join("".join(part.text.split()) for part in parts) == "".join(text.split())
+    assert all(len(part.pictures) <= most for part in parts)
+    assert all(len(part.text) + PAGE_TOKENS * len(part.pictures) <= tokens for part in parts)
+    together = [(before.rstrip(), one.page) for part in parts for before, one in _with_text(part)]
+    assert [page for _, page in together] == [one.page for one in pictures]
+
+
+def _with_text(part: Extracted) -> list[tuple[str, PagePicture]]:
+    begin, found = 0, []
+    for one in part.pictures:
+        assert begin <= one.at <= len(part.text)
+        found.append((part.text[begin : one.at], one))
+        begin = one.at
+    return found
+
+
+def test_text_stays_before_and_behind_the_page_where_it_stands() -> None:
+    extracted = Extracted("one two", pictures=(shown(2, 4), shown(4, 7)))
+    parts = cut(extracted, room(PAGE_TOKENS + 4))
+    assert [(part.text, [(one.page, one.at) for one in part.pictures]) for part in parts] == [
+        ("one ", [(2, 4)]),
+        ("two", [(4, 3)]),
+    ]
+
+
+def test_a_long_text_between_pages_is_cut_as_any_text_and_may_repeat() -> None:
+    words = " ".join(f"word{number}." for number in range(100))
+    extracted = Extracted(words, pictures=(shown(1, 0), shown(3, len(words))))
+    parts = cut(extracted, room(200, overlap=30))
+    assert len(parts) > 3
+    assert [one.page for part in parts for one in part.pictures] == [1, 3]
+    assert all(len(part.text) <= 200 for part in parts)
+    assert any(later.text.split()[0] in former.text for former, later in pairwise(parts))
+
+
+def test_a_page_for_which_there_is_no_room_is_refused_with_its_remedy() -> None:
+    with pytest.raises(JobError, match=r"lower images\.max_side_px") as refused:
+        cut(Extracted("", pictures=(shown(7),)), room(PAGE_TOKENS - 1))
+    assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
+
+
+def test_text_and_pictures_go_out_in_order_in_one_message() -> None:
+    """Each picture behind its number, as a data URL with the recipe's detail."""
+    extracted = Extracted("first\n\nlast\n", pictures=(shown(2, 7), shown(3, 7)))
+    sent = [Rendered(page=page, media_type="image/png", body=b"p") for page in (2, 3)]
+    picture = {"type": "input_image", "image_url": "data:image/png;base64,cA==", "detail": "low"}
+    assert messages(extracted, sent, "low") == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "input_text", "text": "first\n\n[page 2]"},
+                picture,
+                {"type": "input_text", "text": "[page 3]"},
+                picture,
+                {"type": "input_text", "text": "last"},
+            ],
+        }
+    ]
