@@ -52,7 +52,7 @@ class Action:
     problem: str | None = None
     is_over: bool = False
 
-    def told(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
         """The action as JSON for the page."""
         return {
             "number": self.number,

@@ -64,7 +64,7 @@ class Pages:
     limits: Limits
     _listed: tuple[int, Query, list[Job]] | None = None
     _figures: tuple[int, Figures] | None = None
-    _told: tuple[int, str, int, dict[str, Any]] | None = None
+    _overview: tuple[int, str, int, dict[str, Any]] | None = None
     _messages: dict[str, str | None] = field(default_factory=dict)
 
     async def overview(self, request: Request) -> Response:
@@ -74,21 +74,21 @@ class Pages:
             raise CommandError(f"span is one of {', '.join(SPANS)}")
         now = time.time()
         known = (snapshot.version, span, int(now / 10))
-        if self._told is None or self._told[:3] != known:
+        if self._overview is None or self._overview[:3] != known:
             if self._figures is None or self._figures[0] != snapshot.version:
                 self._figures = snapshot.version, await asyncio.to_thread(added_up, snapshot.jobs)
-            told = await asyncio.to_thread(overview, self._figures[1], snapshot.jobs, span, now)
-            self._told = (*known, told)
+            answer = await asyncio.to_thread(overview, self._figures[1], snapshot.jobs, span, now)
+            self._overview = (*known, answer)
         own = {
             "deployment": self.deployment,
             "version": snapshot.version,
             "is_ready": self.index.is_ready,
             "reads": self.index.reads,
             "problem": self.index.problem or self.limits.problem,
-            "limits": await self.limits.told(),
-            "actions": [action.told() for action in self.actions.begun],
+            "limits": await self.limits.current(),
+            "actions": [action.plain() for action in self.actions.begun],
         }
-        return _json(self._told[3] | own)
+        return _json(self._overview[3] | own)
 
     async def jobs(self, request: Request) -> Response:
         """A range of the list."""
@@ -98,8 +98,8 @@ class Pages:
             self._listed = (snapshot.version, query, await asyncio.to_thread(query.of, snapshot.jobs))
         jobs = self._listed[2]
         first, count = number_of(asked.get("offset", "0")), min(MAX_PAGE, number_of(asked.get("limit", "100")))
-        told = {"version": snapshot.version, "is_ready": self.index.is_ready, "total": len(jobs), "offset": first}
-        return _json(told | {"rows": [row_of(job) for job in jobs[first : first + count]]})
+        answer = {"version": snapshot.version, "is_ready": self.index.is_ready, "total": len(jobs), "offset": first}
+        return _json(answer | {"rows": [row_of(job) for job in jobs[first : first + count]]})
 
     async def failures(self, _: Request) -> Response:
         """The failed documents by reason, with the remedy and a few messages."""
@@ -130,12 +130,12 @@ class Pages:
         key = request.query_params.get("key", "")
         job = next((job for job in self.index.watch().jobs if job.key == key), None)
         try:
-            told = await self.documents.story(key)
+            answer = await self.documents.story(key)
         except CommandError:
             if job is None:
                 raise
-            told = by_job(job)
-        return _json(told | {"row": job and row_of(job)})
+            answer = by_job(job)
+        return _json(answer | {"row": job and row_of(job)})
 
     async def shown(self, request: Request) -> Response:
         """A document, result or error record, for the page to show."""
@@ -163,9 +163,9 @@ class Pages:
         """Process one document with a changed recipe."""
         self._require_bucket()
         tried = await body_of(request, Tried)
-        told = await self.recipes.try_on(tried.name, tried.text, tried.key)
+        answer = await self.recipes.try_on(tried.name, tried.text, tried.key)
         self.index.hurry()
-        return _json(told)
+        return _json(answer)
 
     async def compare(self, request: Request) -> Response:
         """Compare two recipes on the documents that both have processed."""
@@ -198,20 +198,20 @@ class Pages:
         """Upload a document that was dropped on the page."""
         self._require_bucket()
         asked = request.query_params
-        told = await self.actions.upload(asked.get("recipe", ""), asked.get("path", ""), request.stream())
-        return _json(told, _BAD if told["problem"] else 200)
+        answer = await self.actions.upload(asked.get("recipe", ""), asked.get("path", ""), request.stream())
+        return _json(answer, _BAD if answer["problem"] else 200)
 
     async def replay(self, request: Request) -> Response:
         """Run documents again."""
         selected = await body_of(request, Selected)
         jobs = selected.of(self.index.watch().jobs)
-        return _json(self.actions.replay(jobs, selected.agreed, rerun=selected.rerun).told())
+        return _json(self.actions.replay(jobs, selected.agreed, rerun=selected.rerun).plain())
 
     async def cancel(self, request: Request) -> Response:
         """Cancel open jobs."""
         selected = await body_of(request, Selected)
         jobs = [job for job in selected.of(self.index.watch().jobs) if job.is_open]
-        return _json(self.actions.cancel(jobs, selected.agreed).told())
+        return _json(self.actions.cancel(jobs, selected.agreed).plain())
 
     def _require_bucket(self) -> None:
         """Raise `CommandError` for a folder, whose documents and recipe are the user's own files."""

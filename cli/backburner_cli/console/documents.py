@@ -57,18 +57,18 @@ class Documents:
         _require(key, (INBOX,))
         story = await story_of_document(self.records, key)
         timeline = [{"at": at.isoformat(), "what": what} for at, what in story.timeline()]
-        told = _empty(key) | {"timeline": timeline}
+        answer = _empty(key) | {"timeline": timeline}
         for record in story.records:
-            told["notes"] = record.source.notes or told["notes"]
+            answer["notes"] = record.source.notes or answer["notes"]
             if isinstance(record, OpenRecord):
-                told["standing"] = standing(record)
+                answer["standing"] = standing(record)
             elif isinstance(record, RunRecord):
-                told["result_key"] = record.result_key
-                told["details"] |= {name: str(value) for name, value in describe(record).items()}
+                answer["result_key"] = record.result_key
+                answer["details"] |= {name: str(value) for name, value in describe(record).items()}
             elif isinstance(record, ErrorRecord):
-                told["failure"] = _failure(record)
-                told["details"] |= {name: str(value) for name, value in describe(record).items()}
-        return told
+                answer["failure"] = _failure(record)
+                answer["details"] |= {name: str(value) for name, value in describe(record).items()}
+        return answer
 
     async def quotes(self, key: str) -> dict[str, Any]:
         """The quotes of its result, and the source's text with them in it. Raises `CommandError` likewise."""
@@ -96,16 +96,16 @@ class Documents:
 
         A long `text` is cut; `problem` says why there is none.
         """
-        told: dict[str, Any] = {"key": key, "kind": "text", "text": None, "problem": None, "is_cut": False, "notes": []}
+        view: dict[str, Any] = {"key": key, "kind": "text", "text": None, "problem": None, "is_cut": False, "notes": []}
         try:
             stored = await self.stored(key)
         except TooLargeError as error:
-            return told | {"problem": f"It has {error.size_bytes:,} bytes: too many to show here."}
-        told |= {"size_bytes": stored.size_bytes, "etag": stored.etag}
+            return view | {"problem": f"It has {error.size_bytes:,} bytes: too many to show here."}
+        view |= {"size_bytes": stored.size_bytes, "etag": stored.etag}
         media = media_type(stored.body)
         if media is not None:
-            return told | {"kind": "pdf" if media == "application/pdf" else "picture"}
-        return told | (await self._text_of(key, stored))
+            return view | {"kind": "pdf" if media == "application/pdf" else "picture"}
+        return view | (await self._text_of(key, stored))
 
     async def stored(self, key: str) -> Stored:
         """A document, a result or an error record. Raises `UnknownError`, or `TooLargeError`."""
@@ -131,11 +131,11 @@ class Documents:
 
 def by_job(job: Job) -> dict[str, Any]:
     """The story of a document whose records are gone: what the journal says of its last run."""
-    told = [(job.uploaded_at, "uploaded")]
+    events = [(job.uploaded_at, "uploaded")]
     if job.finished_at is not None:
         why = f": {job.reason}" if job.reason else ""
-        told.append((job.finished_at, f"run {job.run} ended: {job.shown_state}{why} (from the journal)"))
-    return _empty(job.key) | {"timeline": [{"at": at.isoformat(), "what": what} for at, what in told]}
+        events.append((job.finished_at, f"run {job.run} ended: {job.shown_state}{why} (from the journal)"))
+    return _empty(job.key) | {"timeline": [{"at": at.isoformat(), "what": what} for at, what in events]}
 
 
 def _empty(key: str) -> dict[str, Any]:

@@ -24,18 +24,18 @@ class Limits:
     clock: Callable[[], float] = time.monotonic
     problem: str | None = None
     _read_at: float | None = None
-    _told: dict[str, Any] | None = None
+    _latest: dict[str, Any] | None = None
 
-    async def told(self) -> dict[str, Any] | None:
+    async def current(self) -> dict[str, Any] | None:
         """The limits as JSON for the page; None until they were read once."""
         now = self.clock()
         if self._read_at is None or now - self._read_at >= EVERY_S:
             self._read_at = now
             try:
-                self._told, self.problem = await self._read(), None
+                self._latest, self.problem = await self._read(), None
             except BackburnerError as error:
                 self.problem = str(error)
-        return self._told
+        return self._latest
 
     async def _read(self) -> dict[str, Any]:
         counters, _ = await self.session.core.governor.counters()

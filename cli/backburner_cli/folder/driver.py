@@ -250,9 +250,9 @@ class Driver:
             is_known = self._pending.pop(line.key, None) is not None
             if not is_known:
                 self._early.add(line.key)
-            await self._tell(line, is_known=is_known)
+            await self._show_end(line, is_known=is_known)
 
-    async def _tell(self, line: Line, *, is_known: bool) -> None:
+    async def _show_end(self, line: Line, *, is_known: bool) -> None:
         path, layout = _path(line.key), self.bucket.objects.layout
         if line.state is State.DONE:
             self.tally.failures.pop(path, None)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from backburner.adapters.folder.adoption import is_ours, told_by
+from backburner.adapters.folder.adoption import is_ours, record_in
 from backburner.adapters.folder.database import Database, OtherVersionError
 from backburner.adapters.folder.layout import STATE_FOLDER, split_output
 from backburner.ledger.keys import INBOX
@@ -113,9 +113,9 @@ def recorded(space: RunState) -> Iterator[list[str]]:
     for here, inner, names in os.walk(space.out):
         inner[:] = [name for name in inner if not name.startswith(".")]
         for name in names:
-            told = told_by(Path(here) / name)
-            if told is not None and told.source.key.startswith(f"{INBOX}{space.recipe}/"):
-                yield told.keys
+            record = record_in(Path(here) / name)
+            if record is not None and record.source.key.startswith(f"{INBOX}{space.recipe}/"):
+                yield record.keys
 
 
 def _refuse_to_replace(folder: Path, out: Path, provider: str) -> None:
@@ -132,5 +132,5 @@ def refuse_to_hide(folder: Path, out: Path) -> None:
     if any(space.out == out for space in known(folder)) or not out.is_dir():
         return
     names = [path for path in out.rglob("*") if path.is_file()]
-    if names and not any(told_by(path) for path in names):
+    if names and not any(record_in(path) for path in names):
         raise CommandError(f"{out} holds files that are not results: name another folder for the results with --out")

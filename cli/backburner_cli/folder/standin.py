@@ -78,8 +78,8 @@ class KeptStandIn(StandIn):
         found = self._asked("SELECT behaviour, created_s, body FROM generations WHERE id = ?", response_id)
         if not found or found[0][2] is None:
             return None
-        behaviour, created_s, told = found[0]
-        body = json.loads(told)
+        behaviour, created_s, request = found[0]
+        body = json.loads(request)
         text = input_text(body)
         chosen = (parse(behaviour) if behaviour else None) or Chosen(name="", behaviour=GOOD, n=None)
         made = super()._generation(body, text, hashlib.sha256(text.encode()).hexdigest(), count_tokens(text), chosen)

@@ -44,10 +44,10 @@ def audit(environment: Mapping[str, str], *, repair: bool, as_json: bool) -> boo
     """Audit, show the report, and return whether the books balance."""
     with err.status("Reading the bucket …") as shown:
 
-        def tell(what: str, count: int) -> None:
+        def progress(what: str, count: int) -> None:
             shown.update(f"Reading the bucket: {what}, {count}")
 
-        report = run(environment, lambda session: _audited(session, tell, repair=repair))
+        report = run(environment, lambda session: _audited(session, progress, repair=repair))
     if as_json:
         print_json({"balances": report.balances, **msgspec.to_builtins(report)})
     else:
@@ -55,8 +55,8 @@ def audit(environment: Mapping[str, str], *, repair: bool, as_json: bool) -> boo
     return report.balances
 
 
-async def _audited(session: OperatorSession, tell: Callable[[str, int], None], *, repair: bool) -> Report:
-    auditor = session.auditor(tell)
+async def _audited(session: OperatorSession, progress: Callable[[str, int], None], *, repair: bool) -> Report:
+    auditor = session.auditor(progress)
     report = await auditor.audit()
     return await auditor.repair(report) if repair else report
 

@@ -45,7 +45,7 @@ def doctor(environment: Mapping[str, str], described: str, *, generates: bool, a
         async for finding in _findings(environment, generates=generates):
             found.append(finding)
             if not as_json:
-                _tell(finding)
+                _show(finding)
 
     if not as_json:
         out.print(f"Checking {described}", markup=False)
@@ -61,7 +61,7 @@ def doctor(environment: Mapping[str, str], described: str, *, generates: bool, a
     return not problems
 
 
-def _tell(finding: Finding) -> None:
+def _show(finding: Finding) -> None:
     colour = _COLOURS[finding.level]
     out.print(f"[{colour}]{finding.level:8}[/]", end="")
     out.print(f" {finding.check}: {finding.message}", markup=False)

@@ -144,10 +144,10 @@ async def _watched(records: Records, index: JobIndex, wanted: Wanted, screen: Sc
 
 
 async def _look(records: Records, index: JobIndex, wanted: Wanted, screen: Screen) -> Look:
-    def tell(_what: str, count: int) -> None:
+    def report(_what: str, count: int) -> None:
         screen.reading(lambda: _counted(index, wanted, reading=(count, index.to_read)))
 
-    await index.refresh(tell)
+    await index.refresh(report)
     counters = await records.counters()
     look = _counted(index, wanted, pauses=_pauses(counters))
     return look if look.left else await _with_unclaimed(records, index, wanted, look)

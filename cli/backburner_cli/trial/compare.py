@@ -72,26 +72,26 @@ def compare(environment: Mapping[str, str], wanted: Comparison, *, as_json: bool
             with recipe_file(environment, recipe) as file:
                 sides.append(made.run(environment, file, stand_in=wanted.stand_in, into=side))
     pairs = [Pair(name=old.name, old=old, new=new) for old, new in zip(*sides, strict=True)]
-    told = summary(wanted, pairs)
+    figures = summary(wanted, pairs)
     try:
-        wanted.to.write_text(_page(told, pairs), encoding="utf-8")
+        wanted.to.write_text(_page(figures, pairs), encoding="utf-8")
     except OSError as error:
         raise CommandError(f"{wanted.to} cannot be written ({error.strerror}): name another file") from error
     if as_json:
-        print_json(told | {"documents": [{"name": each.name, **_sides(each)} for each in pairs]})
+        print_json(figures | {"documents": [{"name": each.name, **_sides(each)} for each in pairs]})
     else:
-        _show(told, wanted.to)
+        _show(figures, wanted.to)
     return all(each.old.is_done and each.new.is_done for each in pairs)
 
 
 def summary(wanted: Comparison, pairs: Sequence[Pair]) -> dict[str, Any]:
     """Figures for both recipes; a cost is None if any of its results has none."""
     sides = {"old": [each.old for each in pairs], "new": [each.new for each in pairs]}
-    told: dict[str, Any] = {"compared": len(pairs), "same": sum(each.is_same for each in pairs)}
+    figures: dict[str, Any] = {"compared": len(pairs), "same": sum(each.is_same for each in pairs)}
     for side, tried in sides.items():
         costs = [each.cost for each in tried]
         known = [cost for cost in costs if cost is not None]
-        told[side] = {
+        figures[side] = {
             "recipe": getattr(wanted, side),
             "models": sorted({each.model for each in tried if each.model}),
             "done": sum(each.is_done for each in tried),
@@ -100,7 +100,7 @@ def summary(wanted: Comparison, pairs: Sequence[Pair]) -> dict[str, Any]:
             "output_tokens": sum(each.output_tokens for each in tried),
             "cost": round(sum(known), 9) if len(known) == len(costs) else None,
         }
-    return told
+    return figures
 
 
 def marked(old: str, new: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -138,20 +138,20 @@ async def _of_inbox(records: Records, wanted: Comparison) -> dict[str, Path | by
     return dict(sorted(found.items()))
 
 
-def _page(told: dict[str, Any], pairs: Sequence[Pair]) -> str:
+def _page(figures: dict[str, Any], pairs: Sequence[Pair]) -> str:
     made_at = datetime.now(UTC)
-    return render("compare.html", title=TITLE, told=told, pairs=pairs, made_at=made_at)
+    return render("compare.html", title=TITLE, figures=figures, pairs=pairs, made_at=made_at)
 
 
 def _sides(each: Pair) -> dict[str, Any]:
     return {"same": each.is_same, "old": asdict(each.old), "new": asdict(each.new)}
 
 
-def _show(told: dict[str, Any], to: Path) -> None:
+def _show(figures: dict[str, Any], to: Path) -> None:
     for side in ("old", "new"):
-        one = told[side]
+        one = figures[side]
         cost = "unknown" if one["cost"] is None else f"{one['cost']:.6f}"
         tokens = f"{one['input_tokens']:,} tokens in, {one['output_tokens']:,} out"
         counts = f"{one['done']} done, {one['failed']} failed"
         out.print(f"{side}  {one['recipe']}: {counts}, {tokens}, cost {cost}", markup=False)
-    out.print(f"{told['same']} of {told['compared']} texts are the same. Side by side: {to}", markup=False)
+    out.print(f"{figures['same']} of {figures['compared']} texts are the same. Side by side: {to}", markup=False)

@@ -62,7 +62,7 @@ def understand(body: str) -> DeadLetter:
 def _redriven(body: str) -> DeadLetter:
     message = decode(body)
     if message.part_of is not None:
-        why = f"a part of run {message.part_of} was tried too often: audit names its document, replay repeats it"
+        why = f"a part of run {message.part_of} was tried too often: audit names its document, replay runs it again"
         return DeadLetter(Kind.REDRIVEN, why)
     if not message.key.startswith(INBOX):
         return DeadLetter(Kind.UNKNOWN, f"a message about {message.key[:_MAX_WHY]!r}, which is not in {INBOX}")

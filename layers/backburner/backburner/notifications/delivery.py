@@ -76,7 +76,7 @@ class Deliverer:
             channels=[channel.name for channel in self.channels],
             since=self.clock.now(),
         )
-        owing = await self._tell(owed, self.channels)
+        owing = await self._send(owed, self.channels)
         if not owing:
             self.told.sent += 1
             return
@@ -92,7 +92,7 @@ class Deliverer:
         is_old = self.clock.now() - owed.since > timedelta(seconds=KEPT_S)
         if not is_old and wanted and all(self._is_off(channel) for channel in wanted):
             return False
-        owing = await self._tell(owed, wanted)
+        owing = await self._send(owed, wanted)
         if owing and not is_old:
             with suppress(ConflictError):  # another tick was faster
                 await self._keep(msgspec.structs.replace(owed, channels=owing), read.etag)
@@ -114,7 +114,7 @@ class Deliverer:
         await self.bucket.put(key, msgspec.json.encode(owed), match=match, content_type=JSON)
         self.told.owed += 1
 
-    async def _tell(self, owed: Owed, channels: Sequence[Channel]) -> list[str]:
+    async def _send(self, owed: Owed, channels: Sequence[Channel]) -> list[str]:
         """Send to the channels concurrently. Returns the names of those that did not accept it."""
         accepted = await asyncio.gather(*(self._sent(owed, channel) for channel in channels))
         return [channel.name for channel, is_sent in zip(channels, accepted, strict=True) if not is_sent]

@@ -67,7 +67,7 @@ class Teller:
             return deliverer.told
         try:
             async with asyncio.timeout(min(seconds, TELL_S)):
-                await self._tell(deliverer)
+                await self._send_all(deliverer)
         except TimeoutError:
             logger.warning("notifications left to the next tick", extra={"seconds": seconds})
         except RetryLaterError as error:
@@ -76,7 +76,7 @@ class Teller:
             logger.exception("notifications stopped early")
         return deliverer.told
 
-    async def _tell(self, deliverer: Deliverer) -> None:
+    async def _send_all(self, deliverer: Deliverer) -> None:
         found = await self._found()
         await self._new(found.new, deliverer)
         await self._owed(found.owed, deliverer)

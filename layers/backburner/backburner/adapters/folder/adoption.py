@@ -22,7 +22,7 @@ class _Source(msgspec.Struct):
     key: str
 
 
-class Told(msgspec.Struct):
+class OutputRecord(msgspec.Struct):
     """The fields of a run or error record that say which files belong to it."""
 
     job_id: str
@@ -48,16 +48,16 @@ class Found:
     owner: str | None
 
 
-def told_by(path: Path) -> Told | None:
+def record_in(path: Path) -> OutputRecord | None:
     """Read a file as a record of a folder's document; None if it is not one."""
     if not path.name.endswith((RUN_RECORD, ERROR_RECORD)):
         return None
     try:
         read = files.read(path, _MAX_RECORD_BYTES)
-        told = msgspec.json.decode(read[1] or b"", type=Told) if read else None
+        record = msgspec.json.decode(read[1] or b"", type=OutputRecord) if read else None
     except (OSError, msgspec.DecodeError, RecursionError):
         return None
-    return told if told and told.source.bucket == FOLDER and told.source.key.startswith(INBOX) else None
+    return record if record and record.source.bucket == FOLDER and record.source.key.startswith(INBOX) else None
 
 
 def is_ours(path: Path) -> bool:
@@ -67,21 +67,21 @@ def is_ours(path: Path) -> bool:
 
 def found_at(path: Path, key: str) -> Found | None:
     """The file at a path, if it belongs to the object with this key."""
-    told = _record_of(path)
-    if told is None or key not in told.keys or (current := files.hashed(path)) is None:
+    record = _record_of(path)
+    if record is None or key not in record.keys or (current := files.hashed(path)) is None:
         return None
-    owner = f"{told.job_id}.{told.run}" if key == told.result_key else None
+    owner = f"{record.job_id}.{record.run}" if key == record.result_key else None
     return Found(version=current[0], etag=current[1], owner=owner)
 
 
-def _record_of(path: Path) -> Told | None:
+def _record_of(path: Path) -> OutputRecord | None:
     """The record that explains a file."""
     if files.version_at(path) is None:
         return None
     stem, suffix = split_output(path.name)
     if suffix in (RUN_RECORD, ERROR_RECORD):
-        return told_by(path)
+        return record_in(path)
     beside = [
         path.with_name(stem + kind) for kind in (RUN_RECORD, *((ERROR_RECORD,) if suffix == FAILED_LINES else ()))
     ]
-    return next((told for told in map(told_by, beside) if told is not None), None) if suffix else None
+    return next((record for record in map(record_in, beside) if record is not None), None) if suffix else None

@@ -60,7 +60,7 @@ class _Asked:
     answer: Any = None
     error: BaseException | None = None
 
-    def tell(self) -> None:
+    def report(self) -> None:
         self.done(self.answer, self.error)
 
 
@@ -137,7 +137,7 @@ class Database:
                 if db is not None and db.in_transaction:
                     db.execute("ROLLBACK")
             for asked in batch:
-                asked.tell()
+                asked.report()
             if ends:
                 break
         if db is not None:
@@ -180,7 +180,7 @@ class Database:
         turn.db.execute("RELEASE one")
 
     def _refused(self, batch: list[_Asked], error: Exception) -> None:
-        self.trouble = _told(error)
+        self.trouble = _why(error)
         for asked in batch:
             if not isinstance(asked.error, BackburnerError):
                 asked.error = RetryLaterError(self.trouble)
@@ -204,7 +204,7 @@ def use_wal(db: sqlite3.Connection) -> None:
             return
 
 
-def _told(error: Exception) -> str:
+def _why(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'the disk'}: {error.strerror}"
     return str(error)
