@@ -70,7 +70,7 @@ def lines() -> list[tuple[str, str]]:
         )
         found += [(str(path.relative_to(ROOT)), line.partition(" #")[0].strip()) for line in commands]
     return [
-        (page, line) for page, line in found if "…" not in line and "[" not in line and line.split()[0] != "COMMAND"
+        (page, line) for page, line in found if "…" not in line and "[" not in line and not line.endswith(".")
     ]
 
 
