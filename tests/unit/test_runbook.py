@@ -69,9 +69,7 @@ def lines() -> list[tuple[str, str]]:
             r"^(?: {4,})?(?:(?:\.\./)*\.venv/bin/|uvx )?backburner ((?:[a-z]|--).*)$", text, re.MULTILINE
         )
         found += [(str(path.relative_to(ROOT)), line.partition(" #")[0].strip()) for line in commands]
-    return [
-        (page, line) for page, line in found if "…" not in line and "[" not in line and not line.endswith(".")
-    ]
+    return [(page, line) for page, line in found if "…" not in line and "[" not in line and not line.endswith(".")]
 
 
 @pytest.mark.parametrize("line", sorted({line for page, line in lines() if page.startswith(("docs", "README"))}))
