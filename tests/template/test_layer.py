@@ -49,5 +49,6 @@ def test_everything_that_is_imported_is_in_it(built: Path) -> None:
     """The child and what it reads with, compiled for the functions' processor."""
     python = built / "Layer" / "python"
     assert (python / "backburner" / "extraction" / "__main__.py").exists()
-    for package in ("boto3", "chardet", "jsonschema_rs", "lxml", "msgspec", "openai", "pypdf", "selectolax", "yaml"):
+    reading = ("PIL", "chardet", "lxml", "pi_heif", "pypdf", "selectolax", "yaml")
+    for package in ("boto3", "jsonschema_rs", "msgspec", "openai", *reading):
         assert (python / package / "__init__.py").exists(), package

@@ -143,6 +143,8 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
     if record.lines is not None and record.lines.failed:
         failed = f"{record.lines.failed} of {record.lines.total}: {record.location.errors_key}"
         lines["lines failed"] = failed
+    if record.source.pages and record.source.pages.images:
+        lines["shown as pictures"] = f"pages {record.source.pages.images}"
     if record.source.notes:
         lines["not read"] = "; ".join(record.source.notes)
     if isinstance(record, ErrorRecord):
