@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from backburner.adapters.account import Account
 from backburner.adapters.http import Http, NoAnswerError, Reply
@@ -56,10 +56,10 @@ class Calls:
         limit_bytes: int | None = None,
     ) -> Reply:
         """The answer, whatever its status. Raises `NoAnswerError` where none came after a few tries."""
-        parts = urlsplit(url)
+        host, _, path = url.partition("://")[2].partition("/")
         asked = "&".join(sorted(f"{quote(k, safe='~')}={quote(v, safe='~')}" for k, v in (query or {}).items()))
         sha256, size_bytes = await _digest(body)
-        unsigned = Unsigned(method, parts.netloc, parts.path or "/", asked, headers or {}, sha256)
+        unsigned = Unsigned(method, host, f"/{path}", asked, headers or {}, sha256)
         address = f"{url}?{asked}" if asked else url
         limit_s = _WHOLE_S + size_bytes / _SLOWEST_BYTES_PER_S if size_bytes else None
         for tried in range(1, self.tries + 1):

@@ -184,7 +184,7 @@ class GenerationPoller:
         return next_poll_s(
             age_s,
             hint_s,
-            round_s=self.governor.seen.in_flight / self.pace.per_second,
+            round_s=self.governor.in_flight / self.pace.per_second,
             most_s=ABSENT_LOOK_S if is_absent else self.settings.profile.longest_gap_s,
             left_s=left_s,
         )
