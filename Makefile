@@ -34,7 +34,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture browser console-pictures commands up test test-deep soak bench bench-looks bench-money bench-batch bench-folder bench-seat bench-console documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture browser console-pictures commands up test test-deep soak bench bench-checkers bench-looks bench-money bench-batch bench-folder bench-seat bench-console documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -86,6 +86,9 @@ soak: setup ## Thousands of jobs under random kills and faults, for minutes; SOA
 
 bench: setup ## How fast the handlers are beside the obvious way and one core's limit; BENCH_ARGS="--jobs 2000"
 	$(BIN)/python benchmarks/bench.py $(BENCH_ARGS)
+
+bench-checkers: setup ## Several checkers on the same queues: nothing lost, nothing double, how fast; BENCH_ARGS="--jobs 10000 --checkers 1 2 4"
+	$(BIN)/python benchmarks/checkers.py $(BENCH_ARGS)
 
 bench-looks: setup ## How often and how late running generations are looked at, in virtual time; BENCH_ARGS="--generations 300"
 	$(BIN)/python benchmarks/when_to_look.py $(BENCH_ARGS)

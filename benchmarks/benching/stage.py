@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[2]
 CLIENT_CORE, SERVER_CORE = "0", "1"
 _AT_ONCE = 32
 _BATCH = 10
-_FOREIGN = ("AWS_", "OPENAI_", "BACKBURNER_", "POWERTOOLS_")
+_FOREIGN = ("AWS_", "OPENAI_", "BACKBURNER_", "POWERTOOLS_", "PYTHONDONTWRITEBYTECODE")
+"""What a measured process gets nothing of: settings, and the wish to compile our modules anew at each start."""
 
 
 @dataclass(frozen=True)

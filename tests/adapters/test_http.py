@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from backburner.adapters.http import Http, NoAnswerError, Reply
+from backburner.adapters.http import Http, NoAnswerError, Reply, trusting
 from support.proxy import CUT, HALVE, Say, once, s3_error, serve_proxy
 
 from .conftest import Wire, bucket_at, queue_at, run
@@ -102,6 +102,15 @@ def test_a_store_behind_an_own_certificate_is_reached_if_it_is_trusted(secure: s
     with pytest.raises(NoAnswerError) as refused:
         _called(_http(), secure)
     assert not refused.value.is_sent
+
+
+def test_a_plain_call_reads_no_certificates() -> None:
+    """They take longer to read than a call does: a process that needs none starts without them."""
+    trusting.cache_clear()
+    with serve_proxy(NOBODY) as server:
+        server.rule = lambda _: Say(200, b"yes")
+        assert _called(_http(), server.url).body == b"yes"
+    assert trusting.cache_info().misses == 0
 
 
 def test_calls_go_through_the_proxy_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,3 +217,10 @@ def test_what_was_read_can_be_written(field: str) -> None:
     )
     read = generation_of(body)
     assert (read.text + read.error_message + getattr(read, field)).encode()
+
+
+@pytest.mark.parametrize(("status", "is_kept"), [("in_progress", False), ("anything", False), ("Failed", True)])
+def test_the_body_of_what_still_runs_is_not_kept(status: str, *, is_kept: bool) -> None:
+    """Nobody needs it, and copying it is most of the work of a look."""
+    body = {"id": "resp_1", "status": status, "instructions": "Do it."}
+    assert generation_of(body).body == (body if is_kept else {})

@@ -24,6 +24,8 @@ TICK_S = 50.0
 """How long a tick takes up work; the timer fires every minute."""
 SOON_S = 10.0
 """A tick stays for messages that show within so many seconds."""
+BACKLOG_EVERY_S = 1.0
+"""How often a tick looks whether there is room, and something in the backlog, after it found none."""
 MAX_AT_ONCE = 64
 """Messages handled at the same time: this bounds the memory that answers take."""
 MAX_IN_HAND = 500
@@ -83,7 +85,8 @@ class _Inflow:
 
     async def receive(self, most: int) -> list[Received]:
         """At most `most` messages, none if that is 0."""
-        calls = [min(MAX_IN_BATCH, most - taken) for taken in range(0, most, MAX_IN_BATCH)][: self.receivers]
+        most = min(most, self.receivers * MAX_IN_BATCH)
+        calls = [min(MAX_IN_BATCH, most - taken) for taken in range(0, most, MAX_IN_BATCH)]
         batches = await asyncio.gather(*(self.queue.receive(call, 1) for call in calls))
         received = [message for batch in batches for message in batch]
         if calls:
@@ -163,10 +166,14 @@ class Tick:
         """Receive and handle messages until nothing falls due soon."""
         pending, backlog = _Inflow(self.pending), _Inflow(self.backlog)
         sample = MAX_IN_BATCH  # even without room: a job that waits may hold a slot since a crash
+        backlog_at = 0.0
         while self.clock.monotonic() < stop_at:
-            room = await self.governor.room()
-            batches = await asyncio.gather(pending.receive(MAX_IN_HAND), backlog.receive(max(room, sample)))
-            sample = 0
+            is_due = self.clock.monotonic() >= backlog_at
+            room = await self.governor.room() if is_due else 0
+            most = max(room, sample) if is_due else 0
+            batches = await asyncio.gather(pending.receive(MAX_IN_HAND), backlog.receive(most))
+            if is_due:
+                sample, backlog_at = 0, self.clock.monotonic() + (0.0 if batches[1] else BACKLOG_EVERY_S)
             if room and not batches[1]:
                 await self.governor.backlog_is_empty()
             for inflow, batch in zip((pending, backlog), batches, strict=True):

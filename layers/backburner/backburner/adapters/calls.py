@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from backburner.adapters.account import Account
 from backburner.adapters.http import Http, NoAnswerError, Reply
@@ -56,10 +56,10 @@ class Calls:
         limit_bytes: int | None = None,
     ) -> Reply:
         """The reply, whatever its status. Raises `NoAnswerError` if there was none after `tries`."""
-        parts = urlsplit(url)
+        host, _, path = url.partition("://")[2].partition("/")
         encoded = "&".join(sorted(f"{quote(k, safe='~')}={quote(v, safe='~')}" for k, v in (query or {}).items()))
         sha256, size_bytes = await _digest(body)
-        unsigned = Unsigned(method, parts.netloc, parts.path or "/", encoded, headers or {}, sha256)
+        unsigned = Unsigned(method, host, f"/{path}", encoded, headers or {}, sha256)
         address = f"{url}?{encoded}" if encoded else url
         limit_s = _WHOLE_S + size_bytes / _SLOWEST_BYTES_PER_S if size_bytes else None
         for tried in range(1, self.tries + 1):

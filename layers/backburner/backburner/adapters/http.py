@@ -104,13 +104,15 @@ class Http:
     async def _called(
         self, method: str, url: str, headers: Mapping[str, str], content: object, limit_bytes: int | None
     ) -> Reply:
+        proxy = self._proxy(url)
         async with self._open().request(
             method,
             URL(url, encoded=True),
             data=content,
             headers=headers,
             allow_redirects=self.is_lenient,
-            proxy=self._proxy(url),
+            proxy=proxy,
+            ssl=trusting(self.ca_file) if self.is_lenient or proxy or url.startswith("https:") else True,
         ) as answer:
             length = answer.content_length
             if limit_bytes is not None and length is not None and length > limit_bytes and answer.ok:
@@ -124,7 +126,7 @@ class Http:
             self._loop = loop
             self._proxies.clear()
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=trusting(self.ca_file)),
+                connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.connect_s, sock_read=self.read_s),
                 headers=None if self.is_lenient else {"Accept-Encoding": "identity"},
                 skip_auto_headers=_UNSET_HEADERS,
@@ -142,7 +144,7 @@ class Http:
 
 @cache
 def trusting(ca_file: str | None) -> ssl.SSLContext:
-    """Whom to trust: a file of certificates, else those that come with Python's packages."""
+    """Whom to trust: a file of certificates, else those that come with Python's packages. Read when first needed."""
     return ssl.create_default_context(cafile=ca_file or certifi.where())
 
 

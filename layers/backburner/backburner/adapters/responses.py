@@ -8,6 +8,7 @@ that died unnoticed is no answer of the provider: what changes nothing there is 
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import math
@@ -17,6 +18,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -29,6 +31,8 @@ from backburner.provider.answers import UNSENDABLE, UNUSABLE_KEY, Answer, Failed
 from backburner.provider.reading import generation_of, hint_s, trouble_of, whole
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from httpx2 import Response
     from openai import AsyncOpenAI
 
@@ -38,6 +42,7 @@ CALL_LIMIT_S = 20.0
 """Bound on a whole call other than create."""
 _CONNECT_LIMIT_S = 5.0
 _BAD_REQUEST, _UNAUTHORIZED = 400, 401
+_JSON = json.JSONDecoder(parse_int=whole)
 _MAX_WORDS = 50_000
 """How much is looked at of an answer that is not JSON."""
 
@@ -57,6 +62,7 @@ class ResponsesApi:
     """How fast creates may follow one another; the wait is not part of a create's limit."""
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
     _keys: list[str] = field(default_factory=list, repr=False)
+    _addresses: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict, repr=False)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def create(self, request: dict[str, Any], limit_s: float) -> Answer:
@@ -87,16 +93,15 @@ class ResponsesApi:
 
     def _client(self) -> "AsyncOpenAI":
         if "client" not in self._cache:
-            from openai import AsyncOpenAI, Timeout  # noqa: PLC0415 - an idle tick never pays for it
-
+            sdk = _sdk()
             self._require_names()
-            self._cache["client"] = AsyncOpenAI(
+            self._cache["client"] = sdk.AsyncOpenAI(
                 api_key=self._key,
                 base_url=self.base_url,
                 project=self.project,
                 organization=self.organization,
                 max_retries=0,
-                timeout=Timeout(CALL_LIMIT_S, connect=_CONNECT_LIMIT_S),
+                timeout=sdk.Timeout(CALL_LIMIT_S, connect=_CONNECT_LIMIT_S),
             )
         client: AsyncOpenAI = self._cache["client"]
         return client
@@ -146,9 +151,9 @@ class ResponsesApi:
         segment = quote(response_id, safe="").replace(".", "%2E")  # of nothing but dots it would be another address
         try:
             async with asyncio.timeout(limit_s):
-                self._require_names()
                 key = await self._key()
-                url, headers = self._addressed(f"{self.base_url.rstrip('/')}/responses/{segment}", key)
+                address, headers = self._addressed(key)
+                url = f"{address}/{segment}"
                 reply = await _got(self.http, method, url, headers)
         except TimeoutError:
             return _late(limit_s), ""
@@ -158,34 +163,57 @@ class ResponsesApi:
             return _keyless(error), ""
         return _answer(reply.status, reply.headers, reply.body, called=f"{method} {url}", secrets=[key]), key
 
-    def _addressed(self, url: str, key: str) -> tuple[str, dict[str, str]]:
-        """An address without the user that may stand in it, and headers as the SDK would send them."""
-        parts = urlsplit(url)
-        user, _, host = parts.netloc.rpartition("@")
-        basic = f"Basic {b64encode(unquote(user).encode()).decode()}"
-        headers = {"Accept": "application/json", "User-Agent": "backburner", "Authorization": f"Bearer {key}"}
-        headers |= {"Authorization": basic} if user else {}
-        headers |= {"OpenAI-Project": self.project} if self.project else {}
-        headers |= {"OpenAI-Organization": self.organization} if self.organization else {}
-        return parts._replace(netloc=host).geturl(), headers
+    def _addressed(self, key: str) -> tuple[str, dict[str, str]]:
+        """The address of responses without the user that may stand in it, and headers as the SDK would send them.
+
+        Made once for each key. Raises `ConfigError` where a name cannot be sent.
+        """
+        if key not in self._addresses:
+            self._require_names()
+            parts = urlsplit(f"{self.base_url.rstrip('/')}/responses")
+            user, _, host = parts.netloc.rpartition("@")
+            basic = f"Basic {b64encode(unquote(user).encode()).decode()}"
+            headers = {"Accept": "application/json", "User-Agent": "backburner", "Authorization": f"Bearer {key}"}
+            headers |= {"Authorization": basic} if user else {}
+            headers |= {"OpenAI-Project": self.project} if self.project else {}
+            headers |= {"OpenAI-Organization": self.organization} if self.organization else {}
+            self._addresses.clear()
+            self._addresses[key] = parts._replace(netloc=host).geturl(), headers
+        return self._addresses[key]
 
     async def _called(self, call: Callable[[Any], Awaitable[Any]], limit_s: float, tries: int) -> tuple[Answer, str]:
         """One call, and the key that it was made with ("" where none went out)."""
-        from openai import APIStatusError, OpenAIError  # noqa: PLC0415
-
+        sdk = _sdk()
         try:
             client = self._client()
             async with asyncio.timeout(limit_s):
                 response = (await _asked(lambda: call(client.responses), tries)).http_response
-        except APIStatusError as error:
+        except sdk.APIStatusError as error:
             response = error.response
         except TimeoutError:
             return _late(limit_s), ""
-        except (OpenAIError, BackburnerError, TypeError, ValueError, RecursionError) as error:
+        except (sdk.OpenAIError, BackburnerError, TypeError, ValueError, RecursionError) as error:
             return _unanswered(error), ""
         used = response.request.headers.get("authorization", "").removeprefix("Bearer ")
         secrets, called = [used] if used else [], _called_url(response)
         return _answer(response.status_code, response.headers, response.content, called=called, secrets=secrets), used
+
+
+@cache
+def _sdk() -> "ModuleType":
+    """The OpenAI SDK with what creates need, imported at the first: an idle tick never pays for it.
+
+    The garbage collector rests meanwhile. It would look through the hundred thousands of new objects again and again.
+    """
+    is_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        import openai  # noqa: PLC0415
+        import openai.resources.responses  # noqa: PLC0415
+    finally:
+        if is_collecting:
+            gc.enable()
+    return openai
 
 
 async def _got(http: Http, method: str, url: str, headers: Mapping[str, str]) -> Reply:
@@ -294,7 +322,7 @@ def _read(content: bytes) -> Any:
     except (LookupError, ValueError):
         return None
     try:
-        return json.loads(text, parse_int=whole)
+        return _JSON.decode(text)
     except (ValueError, RecursionError):
         return text[:_MAX_WORDS]
 

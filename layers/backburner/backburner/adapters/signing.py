@@ -34,7 +34,7 @@ class Unsigned:
 
 def signed(request: Unsigned, who: Credentials, *, service: str, region: str, at: datetime) -> dict[str, str]:
     """The request's headers with the signature among them; every header that is given is signed."""
-    stamp = at.strftime("%Y%m%dT%H%M%SZ")
+    stamp = _stamp(at.replace(microsecond=0))
     sent = {**request.headers, "Host": request.host, "X-Amz-Date": stamp, "X-Amz-Content-SHA256": request.body_sha256}
     if who.token:
         sent["X-Amz-Security-Token"] = who.token
@@ -56,6 +56,11 @@ def signed(request: Unsigned, who: Credentials, *, service: str, region: str, at
     signature = hmac.digest(_key(who.secret_key, stamp[:8], region, service), text.encode(), "sha256").hex()
     told = f"Credential={who.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
     return {**sent, "Authorization": f"AWS4-HMAC-SHA256 {told}"}
+
+
+@lru_cache(maxsize=8)
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y%m%dT%H%M%SZ")
 
 
 @lru_cache(maxsize=8)

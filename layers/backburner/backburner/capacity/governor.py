@@ -43,6 +43,11 @@ class Governor:
         """The counters as last read: good enough where being wrong only costs effort."""
         return self.shared.seen
 
+    @property
+    def in_flight(self) -> int:
+        """Generations that are open, by the counters as last read."""
+        return self.shared.in_flight
+
     async def counters(self) -> tuple[Counters, datetime]:
         """The current counters, and the store's time."""
         counters, _, now = await self.shared.read()

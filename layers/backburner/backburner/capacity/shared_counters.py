@@ -87,6 +87,8 @@ class SharedCounters:
     most_noted: int = MAX_NOTED
     seen: Counters = field(default_factory=Counters)
     """The counters as last read: good enough where being wrong only costs effort."""
+    in_flight: int = 0
+    """Of those counters: added up once, and needed at each look."""
     _asked: list[_Asked] = field(default_factory=list)
     _swapping: asyncio.Lock = field(default_factory=asyncio.Lock)
     _known: dict[str, Seen] = field(default_factory=dict)
@@ -129,7 +131,7 @@ class SharedCounters:
             counters = _decoded(stored.body)
         except (msgspec.DecodeError, RecursionError):
             stored, counters = await self._heal(stored)
-        self.seen = counters
+        self.seen, self.in_flight = counters, counters.in_flight
         self._last = _Seen(stored.body, stored.etag, stored.read_at, self.clock.monotonic())
         return counters, stored.etag, stored.read_at
 
@@ -172,7 +174,7 @@ class SharedCounters:
                 else:
                     await self.clock.sleep(0.05 * 2 ** min(attempt, 5) * RANDOM.uniform(0.5, 1.5))
             else:
-                self.seen = counters
+                self.seen, self.in_flight = counters, counters.in_flight
                 self._known = {name: known for name, known in self._known.items() if name not in seen}
                 self._asked = [other for other in self._asked if other not in batch]
                 return

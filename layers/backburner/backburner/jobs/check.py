@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from backburner.batch.runner import SegmentRunner
 from backburner.capacity.governor import Governor
-from backburner.capacity.timing import TickState
+from backburner.capacity.timing import TickState, probe_s
 from backburner.errors import MessageError
 from backburner.jobs.poll import GenerationPoller
 from backburner.jobs.start import Starter
@@ -78,8 +78,10 @@ class Checker:
         look, response_id = message.look, message.response_id
         if look is None or response_id is None or _must_read(look, received):
             return await self._by_record(message, received, tick)
+        if not await self.poller.turn(tick):
+            return Next(probe_s())
         async with self.memory.for_answer():
-            found = await self.poller.glance(response_id, message.job, look, received.age_s, tick)
+            found = await self.poller.glance(response_id, message.job, look, received.age_s)
             return found if isinstance(found, Next) else await self._by_record(message, received, tick, found)
 
     async def _by_record(

@@ -64,16 +64,18 @@ class GenerationPoller:
     memory: MemoryBudget
     settings: Settings
 
-    async def glance(
-        self, response_id: str, job: str, look: Look, message_age_s: float, tick: TickState
-    ) -> Next | Answer:
+    async def turn(self, tick: TickState) -> bool:
+        """Wait until the provider may be asked; False, at once, where it refuses everybody."""
+        if tick.is_refused:
+            return False
+        await self.pace.turn()
+        return True
+
+    async def glance(self, response_id: str, job: str, look: Look, message_age_s: float) -> Next | Answer:
         """Ask about a generation without its record: when to look again if it runs, else the answer to act on.
 
-        The caller holds memory for the answer.
+        The caller has a turn, and holds memory for the answer.
         """
-        if tick.is_refused:
-            return Next(probe_s())
-        await self.pace.turn()
         answer = await self._retrieved(response_id, job, look.model)
         if not isinstance(answer, Generation) or answer.is_over:
             return answer
@@ -89,10 +91,8 @@ class GenerationPoller:
         visit = _Visit(held, receives, tells_what_looks_need=message.look is not None)
         if answer is not None and record.cancelled_for is None:
             return await self._decide(visit, answer, tick)
-        if record.answer is None and tick.is_refused:
+        if record.answer is None and not await self.turn(tick):
             return Next(probe_s(), held)
-        if record.answer is None:
-            await self.pace.turn()
         async with self.memory.for_answer():
             return await self._decide(visit, await self._asked(record), tick)
 
@@ -201,7 +201,7 @@ class GenerationPoller:
         return next_poll_s(
             age_s,
             hint_s,
-            round_s=self.governor.seen.in_flight / self.pace.per_second,
+            round_s=self.governor.in_flight / self.pace.per_second,
             most_s=ABSENT_LOOK_S if is_absent else self.settings.profile.longest_gap_s,
             left_s=left_s,
         )

@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -66,7 +67,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: int | None = None
     poll_after_s: float | None = None
     body: Mapping[str, Any] = {}
-    """As it came, but for what JSON in UTF-8 cannot hold; lines of a batch pass it on whole."""
+    """As it came, but for what JSON in UTF-8 cannot hold; lines of a batch pass it on whole. Empty until it is over."""
 
     @property
     def known_status(self) -> str:
@@ -81,7 +82,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_over(self) -> bool:
         """Whether nothing more will come of it, by a status that is documented."""
-        return self.known_status in _OVER
+        return is_over(self.status)
 
     @property
     def has_used(self) -> bool:
@@ -118,6 +119,12 @@ class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
 Answer = Generation | FailedCall
 
 
+def is_over(status: str) -> bool:
+    """Whether nothing more comes of a generation with this status."""
+    return known_status(status) in _OVER
+
+
+@lru_cache(maxsize=64)
 def known_status(status: str) -> str:
     """A status as the API documents it, however it was spelt; a word that it does not document stays itself."""
     word = re.sub(r"[\s-]+", "_", status.strip().casefold())

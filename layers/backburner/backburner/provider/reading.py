@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from backburner.provider.answers import FailedCall, Generation, Usage
+from backburner.provider.answers import FailedCall, Generation, Usage, is_over
 from backburner.provider.masking import masked
 
 MAX_TOKENS = 10**12
@@ -45,9 +45,10 @@ def generation_of(
     error, incomplete = _mapping(body.get("error")), _mapping(body.get("incomplete_details"))
     messages = [item for item in map(_mapping, _list(body.get("output"))) if item.get("type") == "message"]
     contents = [part for item in messages for part in map(_mapping, _list(item.get("content")))]
+    status = _text(body.get("status"))[:MAX_WORD_CHARS]
     return Generation(
         id=_id(body.get("id")),
-        status=_text(body.get("status"))[:MAX_WORD_CHARS],
+        status=status,
         text="".join(_text(part.get("text")) for part in contents if part.get("type") == "output_text"),
         refusal="".join(_text(part.get("refusal")) for part in contents if part.get("type") == "refusal"),
         model=_text(body.get("model"))[:_MAX_MODEL_CHARS] or None,
@@ -60,7 +61,7 @@ def generation_of(
         created_at=_time(body.get("created_at")),
         completed_at=_time(body.get("completed_at")),
         poll_after_s=hint_s(poll_after_s),
-        body=_mapping(plain(body)),
+        body=_mapping(plain(body)) if is_over(status) else {},
     )
 
 

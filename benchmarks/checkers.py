@@ -1,0 +1,103 @@
+"""Several checkers on the same queues at once: nothing lost, nothing double, and how much faster it goes.
+
+    python benchmarks/checkers.py --jobs 1000 --checkers 1 4
+
+For each number of checkers: so many documents are submitted, their generations end, and that many processes run ticks
+until nothing is left. Then the bucket is counted. Exit code 1 where a document is lost, or anything was done twice.
+"""
+
+import argparse
+import json
+import re
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
+
+from rich.table import Table  # noqa: E402
+
+from benching.documents import WARM  # noqa: E402
+from benching.stage import Stage, running_stage  # noqa: E402
+from tables import console  # noqa: E402
+
+_KEY = re.compile(r"<Key>([^<]*)</Key>")
+_ENDED = '"response_id"'
+"""What messages hold that carry a generation's id: the others are guards, which show two minutes later."""
+
+
+def main() -> int:
+    """Run it; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--checkers", type=int, nargs="+", default=[1, 4])
+    options, out = parser.parse_args(), console()
+    table = Table("checkers", "documents a second", "ms of processor for each", "peak MB of one", "wrong")
+    wrong: list[str] = []
+    with running_stage() as stage:
+        for number in options.checkers:
+            found, row = _run(stage, options.jobs, number)
+            table.add_row(str(number), *row, "; ".join(found) or "nothing")
+            wrong += found
+    out.print(table)
+    return 1 if wrong else 0
+
+
+def _run(stage: Stage, jobs: int, checkers: int) -> tuple[list[str], list[str]]:
+    """What went wrong, and what it took."""
+    stage.fill(jobs)
+    stage.measured("ours", "look", 1)  # the sweep that is due on a new stack
+    stage.measured("ours", "submit", jobs)
+    stage.ask("show", _ENDED)
+    stage.ask("finish")
+    created = stage.ask("counts")["provider"].get("create", 0)
+    began = time.monotonic()
+    with ThreadPoolExecutor(checkers) as pool:
+        told = list(pool.map(lambda _: stage.measured("ours", "check", 0), range(checkers)))
+    seconds = time.monotonic() - began
+    cpu_ms, peak_mb = 1000 * sum(one.cpu_s for one in told) / jobs, max(one.peak_mb for one in told)
+    return list(_problems(stage, jobs + WARM, created)), [f"{jobs / seconds:,.0f}", f"{cpu_ms:.2f}", f"{peak_mb:.0f}"]
+
+
+def _problems(stage: Stage, documents: int, created: int) -> Iterator[str]:
+    """What contradicts that each document was ended once."""
+    calls, results = stage.ask("counts")["provider"], _keys(stage, "results/")
+    ended = [key for key in results if key.endswith(".run.json")]
+    if created != documents or calls.get("create"):
+        yield f"{created + calls.get('create', 0)} generations for {documents} documents"
+    if len(ended) != documents or len(results) != 2 * documents:
+        yield f"{len(ended)} run records and {len(results) - len(ended)} texts for {documents} documents"
+    if left := _keys(stage, "ledger/open/"):
+        yield f"{len(left)} open records are left"
+    lines = [line for key in _keys(stage, "ledger/journal/") for line in _read(stage, key).splitlines()]
+    if len(lines) != documents:
+        yield f"{len(lines)} lines in the journal for {documents} documents"
+    governor = json.loads(_read(stage, "ledger/governor.json"))
+    if governor["reserved"] or governor["standing"]["places"]:
+        yield "the governor still counts places"
+
+
+def _keys(stage: Stage, prefix: str) -> list[str]:
+    """All keys below a prefix."""
+    keys: list[str] = []
+    while True:
+        after = f"&start-after={quote(keys[-1])}" if keys else ""
+        page = _KEY.findall(_read(stage, f"?list-type=2&prefix={quote(prefix)}{after}"))
+        keys += page
+        if not page:
+            return keys
+
+
+def _read(stage: Stage, target: str) -> str:
+    with urllib.request.urlopen(f"{stage.url}/documents/{target}") as answer:  # noqa: S310 - our own server
+        told: bytes = answer.read()
+    return told.decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
