@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from backburner.batch.checkpoint import Checkpointer
-from backburner.batch.create_lines import LineCreator
+from backburner.batch.create_lines import LineCreator, Turn
 from backburner.batch.finish_batch import BatchFinisher
 from backburner.batch.line_requests import LineRequests
 from backburner.batch.poll_lines import LinePoller
@@ -205,6 +205,7 @@ class _Builder:
             settings=self.settings,
             slots=self.slots,
             create_limit_s=self.create_limit_s,
+            turn=Turn(),
         )
 
     def _checkpointer(self) -> Checkpointer:

@@ -45,6 +45,8 @@ class SegmentVisit:
     kept_bytes: int = 0
     """Size of the finished lines that are in memory until they are written."""
     forgettable: list[str] = field(default_factory=list)
+    took_s: list[float] = field(default_factory=list)
+    """How long the generations took that have ended with a result: what was not learnt from yet."""
     unrecorded: list[str] = field(default_factory=list)
     """Generations that were started and stand in no record yet."""
     counted: Reservation | None = None

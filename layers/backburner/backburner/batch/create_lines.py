@@ -6,7 +6,8 @@ Order of effects in one block: guard → the record, `creating` → the creates 
 import asyncio
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -58,9 +59,9 @@ class LineCreator:
     settings: Settings
     slots: asyncio.Semaphore
     create_limit_s: float
+    turn: "Turn"
     given: dict[str, None] = field(default_factory=dict, repr=False)
     """The response ids that this process has got of late."""
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def count_dead(self, visit: SegmentVisit) -> None:
         """Creates whose process died: each may have started a generation that is not known by its id."""
@@ -74,13 +75,17 @@ class LineCreator:
 
     async def start(self, visit: SegmentVisit) -> float:
         """Create what is to do and may be tried by now. When to look again. Raises `TakenError`."""
-        lines, granted, delay_s = _Lines(self.segment_lines, visit), 0, _AGAIN_S
+        lines, granted, delay_s, began_s = _Lines(self.segment_lines, visit), 0, _AGAIN_S, self.clock.monotonic()
+        first_poll_s = self.governor.first_poll_s(visit.record.provider.model)
         while (ready := _ready(visit)) and not visit.must_stop and self.clock.monotonic() < visit.tick.until:
             refused = self.line_requests.refused_models(visit)
             if not refused <= lines.held_back:
                 lines.held_back = refused
                 await self.line_requests.hold_back(visit, await lines.read())
                 continue
+            if not granted and visit.is_guarded and self.clock.monotonic() - began_s >= first_poll_s:
+                delay_s = 0.0  # those that were begun first are due: it looks at them, and another segment has the turn
+                break
             if not granted:
                 granted, denial = await self._slots(visit, lines, ready[:_AT_A_TIME])
                 if not granted:
@@ -196,6 +201,31 @@ class LineCreator:
 
     def _attempt(self, line: Todo) -> Attempt:
         return Attempt(number=line.attempt + 1, most=self.settings.max_attempts, is_enlarged=line.cap is not None)
+
+
+@dataclass
+class Turn:
+    """Whose turn it is to create: one segment's at a time in one process; one more may wait for it, so none is lost."""
+
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _waiting: int = 0
+
+    def is_far(self, *, may_wait: bool) -> bool:
+        """Whether it is another's, and there is no waiting for it."""
+        return self._lock.locked() and (self._waiting > 0 or not may_wait)
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        """Have it while the block runs."""
+        self._waiting += 1
+        try:
+            await self._lock.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._lock.release()
 
 
 @dataclass

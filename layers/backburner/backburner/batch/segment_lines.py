@@ -49,7 +49,7 @@ class SegmentLines:
         if etag == segment.etag and self.clock.monotonic() - seen_s <= RECENT_S:
             return True
         there = await self.bucket.head(segment.key)
-        self._note(segment.key, there and there.etag)
+        self._note(segment.key, there.etag if there else None)
         return there is not None and there.etag == segment.etag
 
     def _note(self, key: str, etag: str | None) -> None:

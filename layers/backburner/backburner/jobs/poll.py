@@ -125,15 +125,11 @@ class GenerationPoller:
         return Next(next_s, held)
 
     def _learn(self, answer: Generation, held: Open) -> None:
-        """How long it took, by the provider's times where they can be true: never longer than we have waited."""
-        took_s = held.generation_age_s
-        if answer.created_at is not None and answer.completed_at is not None:
-            told_s = float(answer.completed_at - answer.created_at)
-            took_s = told_s if 0 <= told_s <= took_s else took_s
+        """How long it took, and how its input was counted."""
         inputs = answer.usage.input_tokens if answer.usage else 0
         long_enough = inputs > 0 and held.record.sent_chars >= _TELLING_CHARS
         ratio = held.record.sent_chars / inputs if long_enough else None
-        self.governor.learn(held.record.provider.model, max(0.0, took_s), ratio)
+        self.governor.learn(held.record.provider.model, answer.took_s(held.generation_age_s), ratio)
 
 
 def _schema_problem(recipe: Recipe, answer: Answer) -> str:
