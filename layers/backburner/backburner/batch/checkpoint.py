@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from backburner.batch.chat_answer import chat_completion
-from backburner.batch.lines import CANCELLED_LINE, failed, succeeded
-from backburner.batch.segment_lines import piece_of
+from backburner.batch.output_lines import CANCELLED_LINE, failed, succeeded
+from backburner.batch.segment_reader import piece_of
 from backburner.capacity.estimates import estimated
 from backburner.capacity.limits import Reservation
 from backburner.capacity.timing import TickState, backoff_s

@@ -10,7 +10,7 @@ from statistics import median
 from msgspec.structs import replace
 
 from backburner.batch.checkpoint import SegmentVisit
-from backburner.batch.line_verdicts import judged
+from backburner.batch.line_decisions import judged
 from backburner.capacity.governor import Governor
 from backburner.capacity.timing import MAX_POLL_S, RANDOM, Pace
 from backburner.documents.recipes import Recipe, parse

@@ -8,7 +8,7 @@ message whose ticket is not the record's any more, and that one is deleted. The 
 import logging
 from dataclasses import dataclass
 
-from backburner.batch.runner import SegmentRunner
+from backburner.batch.segment_runner import SegmentRunner
 from backburner.capacity.governor import Governor
 from backburner.capacity.timing import TickState
 from backburner.errors import MessageError

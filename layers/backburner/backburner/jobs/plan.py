@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from backburner.batch.open_segment import with_segment
 from backburner.batch.segmenter import Segmenter
-from backburner.batch.take_up import with_segment
 from backburner.capacity.estimates import estimated
 from backburner.capacity.limits import Limits, Reservation
 from backburner.documents.plain_text import Extracted

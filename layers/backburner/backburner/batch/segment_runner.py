@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from backburner.batch.checkpoint import Checkpointer, SegmentVisit, TakenError
 from backburner.batch.create_lines import LineCreator
-from backburner.batch.line_slots import give_slots_back
 from backburner.batch.poll_lines import LinePoller
-from backburner.batch.segment_lines import SegmentLines
+from backburner.batch.segment_reader import SegmentReader
+from backburner.batch.segment_slots import give_slots_back
 from backburner.batch.stop_lines import LineStopper
 from backburner.capacity.timing import Pace, TickState, ask_again_s, next_poll_s
 from backburner.errors import JobError, Reason
@@ -50,7 +50,7 @@ class SegmentRunner:
     poller: LinePoller
     creator: LineCreator
     stopper: LineStopper
-    segment_lines: SegmentLines
+    segment_reader: SegmentReader
     checkpointer: Checkpointer
     memory: MemoryBudget
 
@@ -177,7 +177,7 @@ class SegmentRunner:
 
     async def _read_all(self, segment: Segment, spool: Spool) -> None:
         """Put what became of each line on the spool. Raises `JobError` where that is not known any more."""
-        if gone := await self.segment_lines.ended(segment, spool):
+        if gone := await self.segment_reader.ended(segment, spool):
             raise JobError(Reason.LOST, f"{gone[0]}, with lines that had ended, is gone")
         if len(spool) != segment.completed + len(segment.failed):
             raise JobError(Reason.LOST, f"{len(spool)} lines were written, not what the record says")
