@@ -42,6 +42,10 @@ _MAX_WORDS = 50_000
 """How much is looked at of an answer that is not JSON."""
 
 
+def _pool() -> Http:
+    return Http(connect_s=_CONNECT_LIMIT_S, read_s=CALL_LIMIT_S, is_lenient=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResponsesApi:
     """One provider. `api_key` is asked for at the first call only, unless it is one that ends by itself."""
@@ -51,8 +55,10 @@ class ResponsesApi:
     keeps_key: bool = True
     project: str | None
     organization: str | None
-    http: Http = field(default_factory=lambda: Http(connect_s=_CONNECT_LIMIT_S, read_s=CALL_LIMIT_S, is_lenient=True))
-    """The pool for all calls, those of the SDK too."""
+    http: Http = field(default_factory=_pool)
+    """For looking and deleting."""
+    sdk_http: Http = field(default_factory=_pool)
+    """For what goes through the SDK: no create ever waits for a look's connection."""
     creates: Pace | None = None
     """How fast creates may follow one another; the wait is not part of a create's limit."""
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -83,6 +89,7 @@ class ResponsesApi:
         client: AsyncOpenAI | None = self._cache.pop("client", None)
         if client is not None:
             await client.close()
+        await self.sdk_http.close()
         await self.http.close()
 
     def _client(self) -> "AsyncOpenAI":
@@ -98,7 +105,7 @@ class ResponsesApi:
                 project=self.project,
                 organization=self.organization,
                 max_retries=0,
-                http_client=DefaultAsyncHttpx2Client(transport=PooledTransport(self.http)),
+                http_client=DefaultAsyncHttpx2Client(transport=PooledTransport(self.sdk_http)),
             )
         client: AsyncOpenAI = self._cache["client"]
         return client
