@@ -34,7 +34,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture browser console-pictures commands up test test-deep soak bench bench-checkers bench-looks bench-money bench-batch bench-folder bench-seat bench-console documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture browser console-pictures commands up test test-deep soak bench bench-checkers bench-looks bench-money bench-batch bench-documents bench-folder bench-seat bench-console documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -98,6 +98,9 @@ bench-money: setup ## What 1,000 documents cost besides the model; FIGURES=figur
 
 bench-batch: setup ## One batch of 50,000 lines: seconds, memory, calls a line; BENCH_ARGS="--lines 2000"
 	$(BIN)/python benchmarks/batch.py $(BENCH_ARGS)
+
+bench-documents: setup ## How fast documents are read and cut beside the libraries alone; BENCH_ARGS="--paragraphs 8000"
+	$(BIN)/python benchmarks/documents.py $(BENCH_ARGS)
 
 bench-folder: setup ## `backburner run` over 3,000 documents, killed five times; BENCH_ARGS="--documents 300"
 	$(BIN)/python benchmarks/folder.py $(BENCH_ARGS)

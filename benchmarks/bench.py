@@ -38,7 +38,8 @@ def main() -> int:
         for _ in range(options.starts):
             _cold(stage, figures)
     shown(figures, out)
-    told = json.dumps({"jobs": options.jobs, "rounds": options.rounds} | figures.as_json(), indent=1)
+    asked = {"jobs": options.jobs, "lines": options.lines, "rounds": options.rounds}
+    told = json.dumps(asked | figures.as_json(), indent=1)
     out.print(told, highlight=False) if options.json is None else options.json.write_text(told + "\n")
     return 0
 
@@ -80,6 +81,18 @@ def _ours(stage: Stage, options: argparse.Namespace, figures: Figures) -> None:
     stage.ask("finish")
     figures.note("check", "ours", stage.measured("ours", "check", 0))
     figures.count("check", stage.ask("counts"), options.jobs)
+    _batch(stage, options, figures)
+
+
+def _batch(stage: Stage, options: argparse.Namespace, figures: Figures) -> None:
+    """A batch all the way; every line must be in the result, in the order of the input."""
+    stage.fill_batch(options.lines)
+    stage.measured("ours", "look", 1)
+    stage.ask("finish")
+    stage.ask("counts")
+    figures.note("batch", "ours", stage.measured("ours", "batch", options.lines))
+    figures.count("batch", stage.ask("counts"), options.lines)
+    stage.must_hold_lines(options.lines)
 
 
 def _baseline(stage: Stage, baseline: str, options: argparse.Namespace, figures: Figures) -> None:
@@ -90,6 +103,10 @@ def _baseline(stage: Stage, baseline: str, options: argparse.Namespace, figures:
     figures.note("look", baseline, stage.measured(baseline, "look", options.jobs, options.seconds))
     stage.ask("finish")
     figures.note("check", baseline, stage.measured(baseline, "check", options.jobs))
+    stage.fill_batch(options.lines)
+    stage.ask("finish")
+    figures.note("batch", baseline, stage.measured(baseline, "batch", options.lines))
+    stage.must_hold_lines(options.lines)
 
 
 def _cold(stage: Stage, figures: Figures) -> None:
@@ -107,6 +124,7 @@ def _less(counts: Any, other: Any) -> Any:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=1000, help="documents of each round")
+    parser.add_argument("--lines", type=int, default=2000, help="lines of the batch of each round")
     parser.add_argument("--rounds", type=int, default=2, help="the best of so many is told")
     parser.add_argument("--seconds", type=int, default=4, help="how long to look at what still runs")
     parser.add_argument("--starts", type=int, default=5, help="fresh processes of each kind")

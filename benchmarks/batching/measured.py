@@ -18,11 +18,12 @@ from support import forks, functions
 
 @dataclass(frozen=True)
 class Told:
-    """What a process tells after an invocation; calls and memory since its beginning. `error` is "" if it went well."""
+    """What a process tells after an invocation, since its beginning. `error` is "" if the invocation went well."""
 
     error: str
     calls: Counter[str]
     peak_mb: float
+    cpu_s: float
 
 
 class Measured:
@@ -70,4 +71,5 @@ def _serve(pipe: Connection, function: str, environment: dict[str, str], log: st
             app.handler(event, functions.context_of(seconds))
         except Exception as raised:  # noqa: BLE001 - what a cloud would deliver again
             error = f"{type(raised).__name__}: {raised}"
-        pipe.send(Told(error, calls, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        pipe.send(Told(error, calls, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime))

@@ -1,6 +1,6 @@
 """What one core can do: aiohttp and obstore on uvloop, with the calls that Backburner makes and nothing else.
 
-    python -m benching.ceiling check 1000    # `look` and `submit` as well
+    python -m benching.ceiling check 1000    # `look`, `submit` and `batch` as well
 
 Nothing is signed to the provider or the queue, nothing is decided, nothing is kept: the floor of the cost.
 """
@@ -18,11 +18,12 @@ import obstore
 import uvloop
 from obstore.store import S3Store
 
-from benching.documents import WARM, key_of, keys
+from benching.documents import BATCH, BATCH_RESULT, WARM, key_of, keys
 from benching.measure import clocked, silenced
 from benching.told import Told
 
 _AT_ONCE = 64
+_EVERY_S = 2.0
 BUCKET = os.environ["BACKBURNER_BUCKET"]
 QUEUE = os.environ["BACKBURNER_PENDING_QUEUE_URL"]
 PROVIDER = os.environ["OPENAI_BASE_URL"]
@@ -108,6 +109,32 @@ async def _looked(seconds: int, number: int) -> Told:
         return await clocked(work, lambda: looks)
 
 
+async def _batched(number: int) -> Told:
+    store, at_once = _store(), asyncio.Semaphore(_AT_ONCE)
+    async with _http() as http:
+
+        async def run(line: Any) -> bytes:
+            body = json.dumps(line["body"] | {"background": True}).encode()
+            async with at_once, http.post(f"{PROVIDER}/responses", data=body, headers=KEY) as answer:
+                response = json.loads(await answer.read())
+            while response["status"] != "completed":
+                await asyncio.sleep(_EVERY_S)
+                async with at_once:
+                    response = await _retrieved(http, response["id"])
+            url = f"{PROVIDER}/responses/{response['id']}"
+            async with at_once, http.delete(url, headers=KEY) as answer:
+                await answer.read()
+            told = {"custom_id": line["custom_id"], "response": {"status_code": 200, "body": response}, "error": None}
+            return json.dumps(told).encode()
+
+        async def work() -> None:
+            source = bytes(await (await obstore.get_async(store, BATCH)).bytes_async())
+            lines = map(json.loads, source.splitlines())
+            await obstore.put_async(store, BATCH_RESULT, b"\n".join(await asyncio.gather(*map(run, lines))))
+
+        return await clocked(work, lambda: number)
+
+
 async def _submitted(number: int) -> Told:
     store, done = _store(), 0
     async with _http() as http:
@@ -142,6 +169,8 @@ def main(verb: str, number: int) -> Told:
             return uvloop.run(_checked(number))
         case "look":
             return uvloop.run(_looked(int(sys.argv[3]), number))
+        case "batch":
+            return uvloop.run(_batched(number))
         case _:
             return uvloop.run(_submitted(number))
 

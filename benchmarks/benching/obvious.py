@@ -1,6 +1,6 @@
 """The obvious way, written with care: AsyncOpenAI's calls gathered, boto3 in threads, the queue in batches of ten.
 
-    python -m benching.obvious check 1000    # `look` and `submit` as well
+    python -m benching.obvious check 1000    # `look`, `submit` and `batch` as well
 
 No ledger that survives a crash, no conditions, no deadlines, no budget: what a good engineer has after an afternoon.
 """
@@ -17,13 +17,14 @@ import boto3
 from botocore.config import Config
 from openai import AsyncOpenAI, OpenAI
 
-from benching.documents import WARM, key_of, keys
+from benching.documents import BATCH, BATCH_RESULT, WARM, key_of, keys
 from benching.measure import clocked, silenced, timed
 from benching.told import Told
 
 _THREADS = 32
 _WORKERS = 6
 _AT_ONCE = 64
+_EVERY_S = 2.0
 BUCKET = os.environ["BACKBURNER_BUCKET"]
 QUEUE = os.environ["BACKBURNER_PENDING_QUEUE_URL"]
 
@@ -83,6 +84,33 @@ async def _looked(seconds: int, number: int) -> Told:
         return await clocked(work, lambda: looks)
 
 
+async def _batched(number: int) -> Told:
+    """A batch: every line created, looked at every two seconds, deleted; one file in the end, nothing kept before."""
+    s3, _ = _clients()
+    at_once = asyncio.Semaphore(_AT_ONCE)
+    async with AsyncOpenAI(max_retries=0) as provider:
+
+        async def run(line: Any) -> str:
+            async with at_once:
+                response = await provider.responses.create(**line["body"], background=True)
+            while response.status != "completed":
+                await asyncio.sleep(_EVERY_S)
+                async with at_once:
+                    response = await provider.responses.retrieve(response.id)
+            async with at_once:
+                await provider.responses.delete(response.id)
+            answer = {"status_code": 200, "request_id": response.id, "body": response.model_dump()}
+            return json.dumps({"id": response.id, "custom_id": line["custom_id"], "response": answer, "error": None})
+
+        async def work() -> None:
+            source = await asyncio.to_thread(s3.get_object, Bucket=BUCKET, Key=BATCH)
+            lines = map(json.loads, source["Body"].read().splitlines())
+            told = "\n".join(await asyncio.gather(*map(run, lines)))
+            await asyncio.to_thread(s3.put_object, Bucket=BUCKET, Key=BATCH_RESULT, Body=told.encode())
+
+        return await clocked(work, lambda: number)
+
+
 def _submitted(number: int) -> Told:
     s3, sqs = _clients()
     provider = OpenAI(max_retries=0)
@@ -113,6 +141,8 @@ def main(verb: str, number: int) -> Told:
             return asyncio.run(_checked(number))
         case "look":
             return asyncio.run(_looked(int(sys.argv[3]), number))
+        case "batch":
+            return asyncio.run(_batched(number))
         case _:
             return _submitted(number)
 

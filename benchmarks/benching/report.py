@@ -13,6 +13,7 @@ _ROWS = {
     "check": "finished generations collected",
     "look": "running generations looked at",
     "submit": "uploads submitted, one after the other",
+    "batch": "lines of a batch, from the upload to the result",
 }
 
 

@@ -101,10 +101,12 @@ class Stage:
         request = urllib.request.Request(f"{self.url}/documents/{BATCH}", data=body, method="PUT")  # noqa: S310
         urllib.request.urlopen(request).close()  # noqa: S310 - our own server
 
-    def batch_result(self) -> list[str]:
-        """The lines of the result, as it stands now."""
+    def must_hold_lines(self, lines: int) -> None:
+        """Raises `RuntimeError` where the result does not hold every line of the batch, in the input's order."""
         with urllib.request.urlopen(f"{self.url}/documents/{BATCH_RESULT}") as answer:  # noqa: S310 - our own server
-            return [json.loads(line)["custom_id"] for line in answer]
+            names = [json.loads(line)["custom_id"] for line in answer]
+        if names != [f"line-{n}" for n in range(lines)]:
+            raise RuntimeError(f"{len(names)} lines in the result of a batch of {lines}, or in another order")
 
     def seed(self, number: int) -> None:
         """So many generations under way, with a ledger entry and a message each, as a baseline leaves them."""

@@ -122,7 +122,7 @@ def _serve(pipe: Connection, environment: dict[str, str], log: str, gauges_at: t
 
 def _instrument(gauges: Gauges, row: int, lease_s: float) -> None:
     from backburner.batch.create_lines import BLOCK  # noqa: PLC0415
-    from backburner.batch.runner import SegmentRunner  # noqa: PLC0415
+    from backburner.batch.segment_runner import SegmentRunner  # noqa: PLC0415
     from backburner.jobs.start import Starter  # noqa: PLC0415
     from backburner.jobs.submit import Submitter  # noqa: PLC0415
     from backburner.maintenance import sweep  # noqa: PLC0415 - in the forked process only

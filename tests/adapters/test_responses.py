@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
+from backburner.adapters.http import Http, Reply
 from backburner.adapters.responses import ResponsesApi
 from backburner.errors import ConfigError, RetryLaterError
 from backburner.provider.answers import Answer, FailedCall, Generation
@@ -437,6 +438,30 @@ def test_an_empty_secret_pauses_with_a_clear_word(provider: Provider) -> None:
     verdict = judge(provider.ask(lambda api: api.create({"model": "m", "input": "x"}, 5), key=key), Call.CREATE)
     assert verdict.act is Act.PAUSE
     assert "the secret k is empty" in verdict.brief
+
+
+class _Full(Http):
+    """A pool whose connections are all in use."""
+
+    async def call(self, *_: Any, **__: Any) -> Reply:
+        """Wait for one for ever."""
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+
+def test_a_create_waits_for_no_connection_of_the_looks(provider: Provider) -> None:
+    """It would be given up, and counted as a generation that was perhaps started, without ever having been sent."""
+
+    async def story() -> Answer:
+        looks = _Full(connect_s=1, read_s=1)
+        api = ResponsesApi(
+            base_url=provider.proxy.url + "/v1", api_key=lambda: "k", project=None, organization=None, http=looks
+        )
+        try:
+            return await api.create({"model": "stand-in", "input": DOCUMENT}, 20)
+        finally:
+            await api.drop_connections()
+
+    assert isinstance(asyncio.run(story()), Generation)
 
 
 def test_a_project_that_cannot_be_a_header_pauses_too() -> None:

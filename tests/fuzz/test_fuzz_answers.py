@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from backburner.adapters.responses import _answer, _called_url
 from backburner.batch.finish_batch import _reason
-from backburner.batch.line_verdicts import judged
-from backburner.batch.lines import failed, number_of, succeeded
+from backburner.batch.line_decisions import judged
+from backburner.batch.output_lines import failed, number_of, succeeded
 from backburner.capacity.limits import Reservation
 from backburner.capacity.timing import backoff_s, next_poll_s, probe_s
 from backburner.documents.recipes import Price, parse

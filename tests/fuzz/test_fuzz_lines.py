@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backburner.batch.finish_batch import _reason
-from backburner.batch.lines import BadLineError, Request, Requests, custom_id_of, failed, number_of, split_lines
+from backburner.batch.input_lines import BadLineError, Request, Requests, custom_id_of, split_lines
+from backburner.batch.output_lines import failed, number_of
 from backburner.batch.parameters import OURS
 from backburner.batch.segmenter import Segmenter
 from backburner.documents.recipes import MAX_TOKENS, parse

@@ -6,7 +6,7 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from backburner.batch.chat_answer import chat_completion
-from backburner.batch.lines import succeeded
+from backburner.batch.output_lines import succeeded
 from backburner.provider.reading import generation_of
 
 CALL = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "weather", "arguments": '{"a": 1}'}

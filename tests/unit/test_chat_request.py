@@ -8,7 +8,7 @@ from openai.types.chat import completion_create_params as chat_params
 
 from backburner.batch.chat_messages import ChatLineError
 from backburner.batch.chat_request import PARAMETERS, responses_body
-from backburner.batch.lines import BadLineError, Requests
+from backburner.batch.input_lines import BadLineError, Requests
 from backburner.documents.recipes import parse
 from backburner.provider.profiles import PROFILES, Provider
 from support.chat_lines import ASKED, PUBLIC, SCHEMA

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from backburner.batch.lines import custom_id_of, split_lines
+from backburner.batch.input_lines import custom_id_of, split_lines
 from backburner.capacity.estimates import estimated
 from backburner.capacity.limits import Limits
 from backburner.documents.pictures import picture_tokens

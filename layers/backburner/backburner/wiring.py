@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from backburner.batch.checkpoint import Checkpointer
-from backburner.batch.create_lines import LineCreator
+from backburner.batch.create_lines import LineCreator, Turn
 from backburner.batch.finish_batch import BatchFinisher
-from backburner.batch.line_requests import LineRequests
 from backburner.batch.poll_lines import LinePoller
-from backburner.batch.runner import SegmentRunner
-from backburner.batch.segment_lines import SegmentLines
+from backburner.batch.prepare_lines import LinePreparer
+from backburner.batch.segment_reader import SegmentReader
+from backburner.batch.segment_runner import SegmentRunner
 from backburner.batch.segmenter import Segmenter
 from backburner.batch.stop_lines import LineStopper
 from backburner.capacity.governor import Governor
@@ -108,12 +108,12 @@ class _Builder:
         self.governor = self._governor(swap_tries)
         self.current_jobs, self.finisher = self._outcome()
         self.canceller = Canceller(ledger=self.ledger, messenger=self.messenger)
-        self.segment_lines = SegmentLines(bucket=ports.bucket, clock=ports.clock)
+        self.segment_reader = SegmentReader(bucket=ports.bucket, clock=ports.clock)
         self.batch_finisher = BatchFinisher(
             bucket=ports.bucket,
             ledger=self.ledger,
             finisher=self.finisher,
-            segment_lines=self.segment_lines,
+            segment_reader=self.segment_reader,
             memory=ports.memory,
         )
         self.parts = PartStore(ports.bucket, self.ledger)
@@ -204,14 +204,15 @@ class _Builder:
         return LineCreator(
             governor=self.governor,
             generator=self.ports.generator,
-            segment_lines=self.segment_lines,
-            line_requests=LineRequests(governor=self.governor, settings=self.settings),
+            segment_reader=self.segment_reader,
+            preparer=LinePreparer(governor=self.governor, settings=self.settings),
             checkpointer=checkpointer,
             clock=self.ports.clock,
             memory=self.ports.memory,
             settings=self.settings,
             slots=self.slots,
             create_limit_s=self.create_limit_s,
+            turn=Turn(),
         )
 
     def _checkpointer(self) -> Checkpointer:
@@ -236,7 +237,7 @@ class _Builder:
         )
         stopper = LineStopper(
             generator=ports.generator,
-            segment_lines=self.segment_lines,
+            segment_reader=self.segment_reader,
             pace=self.pace,
             memory=ports.memory,
             settings=settings,
@@ -250,7 +251,7 @@ class _Builder:
             poller=poller,
             creator=self._line_creator(checkpointer),
             stopper=stopper,
-            segment_lines=self.segment_lines,
+            segment_reader=self.segment_reader,
             checkpointer=checkpointer,
             memory=ports.memory,
         )

@@ -47,6 +47,10 @@ _MAX_WORDS = 50_000
 """How much is looked at of an answer that is not JSON."""
 
 
+def _pool() -> Http:
+    return Http(connect_s=_CONNECT_LIMIT_S, read_s=CALL_LIMIT_S, is_lenient=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResponsesApi:
     """One provider. `api_key` is asked for at the first call only, unless it is one that ends by itself."""
@@ -56,8 +60,10 @@ class ResponsesApi:
     keeps_key: bool = True
     project: str | None
     organization: str | None
-    http: Http = field(default_factory=lambda: Http(connect_s=_CONNECT_LIMIT_S, read_s=CALL_LIMIT_S, is_lenient=True))
+    http: Http = field(default_factory=_pool)
     """For looking and deleting."""
+    sdk_http: Http = field(default_factory=_pool)
+    """For what goes through the SDK: no create ever waits for a look's connection."""
     creates: Pace | None = None
     """How fast creates may follow one another; the wait is not part of a create's limit."""
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -69,8 +75,8 @@ class ResponsesApi:
         """Start a generation, once."""
         if self.creates is not None:
             await self.creates.turn()
-        arguments = _sdk_arguments(request)
-        return await self._call(lambda api: api.with_raw_response.create(**arguments), limit_s, tries=1)
+        # As a body the request goes out as it is; as arguments the SDK would look each field up in its types first.
+        return await self._call(lambda api: api.with_raw_response.create(extra_body=request), limit_s, tries=1)
 
     async def retrieve(self, response_id: str) -> Answer:
         """Look at a generation."""
@@ -89,10 +95,13 @@ class ResponsesApi:
         client: AsyncOpenAI | None = self._cache.pop("client", None)
         if client is not None:
             await client.close()
+        await self.sdk_http.close()
         await self.http.close()
 
     def _client(self) -> "AsyncOpenAI":
         if "client" not in self._cache:
+            from backburner.adapters.sdk_transport import PooledTransport  # noqa: PLC0415 - an idle tick has no use for httpx2
+
             sdk = _sdk()
             self._require_names()
             self._cache["client"] = sdk.AsyncOpenAI(
@@ -101,7 +110,7 @@ class ResponsesApi:
                 project=self.project,
                 organization=self.organization,
                 max_retries=0,
-                timeout=sdk.Timeout(CALL_LIMIT_S, connect=_CONNECT_LIMIT_S),
+                http_client=sdk.DefaultAsyncHttpx2Client(transport=PooledTransport(self.sdk_http)),
             )
         client: AsyncOpenAI = self._cache["client"]
         return client
@@ -241,11 +250,15 @@ def _unanswered(error: Exception) -> FailedCall:
     """A call that brought no answer: what is known of it."""
     from openai import APIConnectionError, OpenAIError  # noqa: PLC0415
 
+    from backburner.adapters.sdk_transport import no_answer  # noqa: PLC0415
+
     cause = error.__cause__ if isinstance(error, APIConnectionError) and error.__cause__ else error
     if isinstance(cause, BackburnerError):
         return _keyless(cause)
+    if (failure := no_answer(error)) is not None:
+        return FailedCall(status=None, sent=failure.is_sent, message=f"no answer: {failure.name}")
     if isinstance(error, APIConnectionError):
-        return FailedCall(status=None, sent=not _never_sent(cause), message=f"no answer: {type(cause).__name__}")
+        return FailedCall(status=None, message=f"no answer: {type(cause).__name__}")
     if isinstance(error, OpenAIError):
         return FailedCall(status=None, message=f"no readable answer: {type(error).__name__}")
     told = f"the request cannot be sent: {type(error).__name__}"
@@ -260,28 +273,17 @@ async def _asked(call: Callable[[], Awaitable[Any]], tries: int) -> Any:
         try:
             return await call()
         except APIConnectionError as error:
-            if not _is_dead_connection(error.__cause__):
+            if not _is_dead_connection(error):
                 raise
     return await call()
 
 
-def _is_dead_connection(cause: BaseException | None) -> bool:
+def _is_dead_connection(error: Exception) -> bool:
     """Whether it was taken from under us, rather than slow or never made."""
-    import httpx2  # noqa: PLC0415 - the SDK's transport; loaded with it
+    from backburner.adapters.sdk_transport import no_answer  # noqa: PLC0415
 
-    dead = httpx2.RemoteProtocolError | httpx2.ReadError | httpx2.WriteError | httpx2.CloseError
-    return isinstance(cause, dead)
-
-
-def _sdk_arguments(request: dict[str, Any]) -> dict[str, Any]:
-    """What the SDK names goes by name; a recipe's `extra` as it is, since it may know more than the SDK."""
-    known = {
-        "background", "input", "instructions", "max_output_tokens", "metadata", "model", "reasoning", "service_tier",
-        "store", "temperature", "text", "top_p",
-    }  # fmt: skip
-    extra = {name: value for name, value in request.items() if name not in known}
-    named = {name: value for name, value in request.items() if name in known}
-    return named | ({"extra_body": extra} if extra else {})
+    failure = no_answer(error)
+    return failure is not None and failure.is_sent and not isinstance(failure.__cause__, TimeoutError)
 
 
 def _answer(
@@ -352,10 +354,3 @@ def _seconds(value: str | None) -> float | None:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-
-
-def _never_sent(cause: BaseException) -> bool:
-    """Whether it happened before the request left: no connection, or no key to send it with."""
-    import httpx2  # noqa: PLC0415 - the SDK's transport; loaded with it
-
-    return isinstance(cause, BackburnerError | httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)

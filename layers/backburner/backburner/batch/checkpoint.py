@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from backburner.batch.chat_answer import chat_completion
-from backburner.batch.lines import CANCELLED_LINE, failed, succeeded
-from backburner.batch.segment_lines import piece_of
+from backburner.batch.output_lines import CANCELLED_LINE, failed, succeeded
+from backburner.batch.segment_reader import piece_of
 from backburner.capacity.estimates import estimated
 from backburner.capacity.limits import Reservation
 from backburner.capacity.timing import TickState, backoff_s
@@ -45,6 +45,8 @@ class SegmentVisit:
     kept_bytes: int = 0
     """Size of the finished lines that are in memory until they are written."""
     forgettable: list[str] = field(default_factory=list)
+    took_s: list[float] = field(default_factory=list)
+    """How long the generations took that have ended with a result: what was not learnt from yet."""
     unrecorded: list[str] = field(default_factory=list)
     """Generations that were started and stand in no record yet."""
     counted: Reservation | None = None

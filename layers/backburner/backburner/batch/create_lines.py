@@ -6,17 +6,18 @@ Order of effects in one block: guard → the record, `creating` → the creates 
 import asyncio
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from backburner.batch.checkpoint import Checkpointer, SegmentVisit
-from backburner.batch.line_requests import PROBE_S, LineRequests, tokens_of
-from backburner.batch.line_slots import hold_slots
-from backburner.batch.line_verdicts import judged
-from backburner.batch.lines import Request
-from backburner.batch.segment_lines import SegmentLines
+from backburner.batch.input_lines import Request
+from backburner.batch.line_decisions import judged
+from backburner.batch.prepare_lines import PROBE_S, LinePreparer, tokens_of
+from backburner.batch.segment_reader import SegmentReader
+from backburner.batch.segment_slots import hold_slots
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, Denial
 from backburner.capacity.timing import MAX_DELAY_S, ask_again_s, backoff_s
@@ -50,23 +51,23 @@ class LineCreator:
 
     governor: Governor
     generator: Generator
-    segment_lines: SegmentLines
-    line_requests: LineRequests
+    segment_reader: SegmentReader
+    preparer: LinePreparer
     checkpointer: Checkpointer
     clock: Clock
     memory: MemoryBudget
     settings: Settings
     slots: asyncio.Semaphore
     create_limit_s: float
+    turn: "Turn"
     given: dict[str, None] = field(default_factory=dict, repr=False)
     """The response ids that this process has got of late."""
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def count_dead(self, visit: SegmentVisit) -> None:
         """Creates whose process died: each may have started a generation that is not known by its id."""
         if not visit.segment.creating:
             return
-        names = await self.segment_lines.names(visit.segment)
+        names = await self.segment_reader.names(visit.segment)
         died = Verdict(act=Act.LOST, reason=Reason.LOST, message="the process that began it died")
         for line in visit.segment.creating:
             decision = decide(died, FailedCall(status=None), Call.CREATE, self._attempt(line))
@@ -74,13 +75,17 @@ class LineCreator:
 
     async def start(self, visit: SegmentVisit) -> float:
         """Create what is to do and may be tried by now. When to look again. Raises `TakenError`."""
-        lines, granted, delay_s = _Lines(self.segment_lines, visit), 0, _AGAIN_S
+        lines, granted, delay_s, began_s = _Lines(self.segment_reader, visit), 0, _AGAIN_S, self.clock.monotonic()
+        first_poll_s = self.governor.first_poll_s(visit.record.provider.model)
         while (ready := _ready(visit)) and not visit.must_stop and self.clock.monotonic() < visit.tick.until:
-            refused = self.line_requests.refused_models(visit)
+            refused = self.preparer.refused_models(visit)
             if not refused <= lines.held_back:
                 lines.held_back = refused
-                await self.line_requests.hold_back(visit, await lines.read())
+                await self.preparer.hold_back(visit, await lines.read())
                 continue
+            if not granted and visit.is_guarded and self.clock.monotonic() - began_s >= first_poll_s:
+                delay_s = 0.0  # those that were begun first are due: it looks at them, and another segment has the turn
+                break
             if not granted:
                 granted, denial = await self._slots(visit, lines, ready[:_AT_A_TIME])
                 if not granted:
@@ -102,11 +107,11 @@ class LineCreator:
         limits = self.governor.limits
         has_budget = limits.daily_tokens is not None or limits.daily_cost is not None
         raw = await lines.read() if has_budget else lines.raw
-        return await hold_slots(self.governor, visit, self.line_requests.reservations(visit, wanted, raw))
+        return await hold_slots(self.governor, visit, self.preparer.reservations(visit, wanted, raw))
 
     async def _create_block(self, visit: SegmentVisit, block: list[Todo], raw: Mapping[int, bytes]) -> None:
         """Create the generations of some lines, under a guard; their ids are recorded with the next write."""
-        requests = self.line_requests.ready(visit, block, raw)
+        requests = self.preparer.ready(visit, block, raw)
         visit.segment = visit.segment.begun([line for line in block if line.number in requests])
         await self.checkpointer.save(visit, guard=not visit.is_guarded)
         visit.is_guarded = True
@@ -199,10 +204,35 @@ class LineCreator:
 
 
 @dataclass
+class Turn:
+    """Whose turn it is to create: one segment's at a time in one process; one more may wait for it, so none is lost."""
+
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _waiting: int = 0
+
+    def is_far(self, *, may_wait: bool) -> bool:
+        """Whether it is another's, and there is no waiting for it."""
+        return self._lock.locked() and (self._waiting > 0 or not may_wait)
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        """Have it while the block runs."""
+        self._waiting += 1
+        try:
+            await self._lock.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
+@dataclass
 class _Lines:
     """The lines of a segment, read once in a visit, when they are first needed."""
 
-    segment_lines: SegmentLines
+    segment_reader: SegmentReader
     visit: SegmentVisit
     raw: Mapping[int, bytes] | None = None
     held_back: set[str] = field(default_factory=set)
@@ -212,13 +242,13 @@ class _Lines:
     async def read(self) -> Mapping[int, bytes]:
         """The lines by their numbers."""
         if self.raw is None:
-            self.raw = await self.segment_lines.raw(self.visit.segment)
+            self.raw = await self.segment_reader.raw(self.visit.segment)
         return self.raw
 
     async def are_current(self) -> bool:
         """Whether the batch is still the one that they were read from; asked before each block but the first."""
         was_checked, self._was_checked = self._was_checked, True
-        return not was_checked or await self.segment_lines.are_current(self.visit.segment)
+        return not was_checked or await self.segment_reader.are_current(self.visit.segment)
 
 
 def _ready(visit: SegmentVisit) -> list[Todo]:

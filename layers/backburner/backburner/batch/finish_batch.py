@@ -12,8 +12,9 @@ from typing import IO
 import msgspec
 from msgspec.structs import replace
 
-from backburner.batch.lines import CANCELLED_LINE, SUFFIX, failed, number_of
-from backburner.batch.segment_lines import SegmentLines
+from backburner.batch.input_lines import SUFFIX
+from backburner.batch.output_lines import CANCELLED_LINE, failed, number_of
+from backburner.batch.segment_reader import SegmentReader
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ledger.keys import output_location
 from backburner.ledger.ledger import Ledger
@@ -35,7 +36,7 @@ class BatchFinisher:
     bucket: Bucket
     ledger: Ledger
     finisher: Finisher
-    segment_lines: SegmentLines
+    segment_reader: SegmentReader
     memory: MemoryBudget
 
     async def finish(self, record: OpenRecord, parts: list[Part], cancelled_for: Reason | None = None) -> None:
@@ -125,8 +126,8 @@ class BatchFinisher:
     async def _cancelled(self, segment: Segment, reason: Reason) -> AsyncIterator[bytes]:
         """What became of each line of a segment that was left: it had ended, or was cancelled."""
         with open_spool() as spool:
-            await self.segment_lines.ended(segment, spool)
-            names = await self.segment_lines.names(segment)
+            await self.segment_reader.ended(segment, spool)
+            names = await self.segment_reader.names(segment)
             for todo in segment.todo:
                 number = todo.number
                 yield spool.take(number) if number in spool else failed(number, names[number], reason, CANCELLED_LINE)

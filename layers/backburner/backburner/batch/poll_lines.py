@@ -5,11 +5,12 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from statistics import median
 
 from msgspec.structs import replace
 
 from backburner.batch.checkpoint import SegmentVisit
-from backburner.batch.line_verdicts import judged
+from backburner.batch.line_decisions import judged
 from backburner.capacity.governor import Governor
 from backburner.capacity.timing import MAX_POLL_S, RANDOM, Pace
 from backburner.documents.recipes import Recipe, parse
@@ -60,8 +61,15 @@ class LinePoller:
             if not left or not self.memory.is_full(visit.kept_bytes):
                 break
             yield
+        self._learn(visit)
         if due and not left:
             visit.segment, visit.is_changed = replace(visit.segment, polled_s=round(age_s, 1)), True
+
+    def _learn(self, visit: SegmentVisit) -> None:
+        """How long lines took, for all generations of the model: one lesson for each visit."""
+        if visit.took_s:
+            self.governor.learn(visit.record.provider.model, median(visit.took_s))
+            visit.took_s = []
 
     def _is_over(self, visit: SegmentVisit) -> bool:
         return visit.tick.is_refused or self.clock.monotonic() > visit.tick.until
@@ -84,6 +92,8 @@ class LinePoller:
             line, answer, Call.RETRIEVE, recipe, age_s=age_s, deadline_s=deadline_s, most=self.settings.max_attempts
         )
         await tell_decision(self.governor, decision, model)
+        if decision.do is Do.FINISH and isinstance(answer, Generation) and not line.model:
+            visit.took_s.append(answer.took_s(age_s))
         if decision.do is not Do.LOOK:
             visit.conclude(line, decision, answer)
         elif decision.stop:

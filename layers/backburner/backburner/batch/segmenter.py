@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from backburner.batch.lines import MAX_LINE_BYTES, SUFFIX, custom_id_of, split_lines
+from backburner.batch.input_lines import MAX_LINE_BYTES, SUFFIX, custom_id_of, split_lines
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ledger.segment_state import Segment, Todo
 from backburner.ports import Bucket, ConflictError, Stored

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from backburner.batch.checkpoint import SegmentVisit
-from backburner.batch.line_verdicts import judged
-from backburner.batch.lines import CANCELLED_LINE
+from backburner.batch.line_decisions import judged
+from backburner.batch.output_lines import CANCELLED_LINE
 from backburner.batch.poll_lines import keep
-from backburner.batch.segment_lines import SegmentLines
+from backburner.batch.segment_reader import SegmentReader
 from backburner.capacity.timing import Pace
 from backburner.documents.recipes import Recipe, parse
 from backburner.errors import Reason
@@ -32,7 +32,7 @@ class LineStopper:
     """Stops lines."""
 
     generator: Generator
-    segment_lines: SegmentLines
+    segment_reader: SegmentReader
     pace: Pace
     memory: MemoryBudget
     settings: Settings
@@ -52,7 +52,7 @@ class LineStopper:
         """End what was never begun, or was to be begun again, as cancelled."""
         if not visit.segment.todo:
             return
-        names = await self.segment_lines.names(visit.segment)
+        names = await self.segment_reader.names(visit.segment)
         for line in visit.segment.todo:
             visit.fail(line.number, names[line.number], reason, CANCELLED_LINE)
 

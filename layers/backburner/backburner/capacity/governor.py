@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 CONTENTION = "contention"
 """The `waiting_for` of a job whose swap lost to other processes."""
+_ROOM_S = 3.0
 _CONTENTION = Denial(waiting_for=CONTENTION, seconds=1)
 
 T = TypeVar("T")
@@ -70,8 +71,9 @@ class Governor:
         return max(shares, default=0.0)
 
     async def room(self) -> int:
-        """How many reservations could be granted now."""
-        counters, now = await self.counters()
+        """How many reservations could be granted, by what this process knew a moment ago: a tick asks all the time."""
+        counters, now = await self.shared.read_lately(_ROOM_S)
+        rules.move_windows(counters, now)
         return rules.room(counters, self.limits, now)
 
     # Reservations

@@ -135,6 +135,14 @@ class SharedCounters:
         self._last = _Seen(stored.body, stored.etag, stored.read_at, self.clock.monotonic())
         return counters, stored.etag, stored.read_at
 
+    async def read_lately(self, most_s: float) -> tuple[Counters, datetime]:
+        """The counters and the store's time, as read or written here at most so many seconds ago, else read now."""
+        if self._last is None or self.clock.monotonic() - self._last.at_s > most_s:
+            await self.read()
+        assert self._last is not None, "just read"
+        elapsed = timedelta(seconds=self.clock.monotonic() - self._last.at_s)
+        return _decoded(self._last.body), self._last.at + elapsed
+
     def _recent(self) -> _Seen | None:
         """The object as this process knows it, if that is likely to be current."""
         now_s, last = self.clock.monotonic(), self._last

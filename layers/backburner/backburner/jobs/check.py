@@ -10,7 +10,7 @@ copy goes last.
 import logging
 from dataclasses import dataclass
 
-from backburner.batch.runner import SegmentRunner
+from backburner.batch.segment_runner import SegmentRunner
 from backburner.capacity.governor import Governor
 from backburner.capacity.timing import TickState, probe_s
 from backburner.errors import MessageError

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from backburner.batch.open_segment import with_segment
 from backburner.batch.segmenter import Segmenter
-from backburner.batch.take_up import with_segment
 from backburner.capacity.estimates import estimated
 from backburner.capacity.limits import Limits, Reservation
 from backburner.documents.pictures import picture_tokens

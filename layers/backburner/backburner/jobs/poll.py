@@ -207,18 +207,15 @@ class GenerationPoller:
         )
 
     def _learn(self, answer: Generation, held: Open) -> None:
-        """How long it took, by the provider's times where they can be true: never longer than we have waited."""
-        took_s = held.generation_age_s
-        if answer.created_at is not None and answer.completed_at is not None:
-            told_s = float(answer.completed_at - answer.created_at)
-            took_s = told_s if 0 <= told_s <= took_s else took_s
+        """Learn how long it took, and how its input was counted."""
         record = held.record
-        told = _counted(record, answer, self.governor.seen.chars_per_token.get(record.provider.model, CHARS_PER_TOKEN))
-        self.governor.learn(record.provider.model, max(0.0, took_s), told)
+        known = self.governor.seen.chars_per_token.get(record.provider.model, CHARS_PER_TOKEN)
+        took_s = answer.took_s(held.generation_age_s)
+        self.governor.learn(record.provider.model, took_s, _counted(record, answer, known))
 
 
 def _counted(record: OpenRecord, answer: Generation, chars_per_token: float) -> InputCount:
-    """What an answer's usage tells of how inputs are counted; of text and pictures together, what the larger share is.
+    """What an answer's usage says of how inputs are counted; of text and pictures together, what the larger share is.
 
     Where pages were shown, the text's share is taken to be what it usually is, and the rest is theirs.
     """

@@ -89,6 +89,13 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it ended in a way that costs tokens, told or not."""
         return costs(self.status)
 
+    def took_s(self, waited_s: float) -> float:
+        """How long it took, by the provider's times where they can be true: never longer than was waited for it."""
+        if self.created_at is not None and self.completed_at is not None:
+            told_s = float(self.completed_at - self.created_at)
+            waited_s = told_s if 0 <= told_s <= waited_s else waited_s
+        return max(0.0, waited_s)
+
     @property
     def tells_usage(self) -> bool:
         """Whether it says how many tokens it used: a provider that tells nothing, or zero, does not."""

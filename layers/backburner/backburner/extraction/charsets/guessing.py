@@ -3,8 +3,6 @@
 import math
 from dataclasses import dataclass, field
 
-import chardet
-
 from backburner.errors import JobError, Reason
 from backburner.extraction.charsets.decoding import Decoding, beyond_ascii
 from backburner.extraction.charsets.labels import codec_of
@@ -106,6 +104,8 @@ def _ambiguous(one: str, other: str) -> JobError:
 
 def _readings(sample: bytes) -> list[_Reading]:
     """What the sample may say, likeliest first; encodings that decode it to the same text share a reading."""
+    import chardet  # noqa: PLC0415 - few children have to guess, and it is a fifth of what the others would import
+
     texts: dict[str, tuple[str, list[tuple[str, float]]]] = {}
     for found in chardet.detect_all(sample, ignore_threshold=True, include_encodings=_TRIED):
         encoding = found["encoding"]

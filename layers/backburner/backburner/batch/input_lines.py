@@ -1,4 +1,4 @@
-"""Lines of a batch: OpenAI Batch JSONL in, that API's output format out (DESIGN section 7).
+"""Lines of a batch as they are uploaded, in the OpenAI Batch API's format, and the requests that they become.
 
 A line has a `custom_id` and either a whole request (`method`, `url`, `body`) or only an `input`, which then runs under
 the folder's recipe. A request for a chat completion becomes one for a response, and is answered with a chat completion.
@@ -6,8 +6,6 @@ An error concerns its line alone, and names it by its number, counted from 1.
 """
 
 import codecs
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +16,6 @@ from backburner.batch.chat_request import ChatLineError, responses_body
 from backburner.batch.parameters import OURS, is_cap, not_allowed
 from backburner.documents.recipes import Recipe
 from backburner.errors import Reason
-from backburner.provider.answers import Answer, Generation
 from backburner.provider.profiles import Profile, request_body, resolve_model
 
 SUFFIX = ".jsonl"
@@ -32,13 +29,11 @@ UNSUPPORTED_URLS = {
     f"input of a line for {URL}",
 }
 """What else batch files are written for, and why it is not run."""
-CANCELLED_LINE = "cancelled with its batch before it was done: a replay runs it"
 MAX_DEPTH = 100
 """How deep objects and lists may nest in a body or an input: the encoder of requests gives up at about 900."""
 MAX_MODEL_CHARS = 256
 MAX_LINE_BYTES = 4 * 1024 * 1024
 """A longer line is an error: no request needs so much, and a segment is held in memory."""
-_OK = 200
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -212,69 +207,7 @@ def _is_deeper(value: object, most: int) -> bool:
     return True
 
 
-def succeeded(number: int, custom_id: str, answer: Generation) -> bytes:
-    """The output line of a request that was answered."""
-    return _written(
-        {
-            "id": _request_id(number, custom_id, answer.id),
-            "custom_id": custom_id,
-            "response": {"status_code": _OK, "request_id": answer.id, "body": answer.body},
-            "error": None,
-        }
-    )
-
-
-def failed(
-    number: int,
-    custom_id: str | None,
-    code: str | Reason,
-    message: str,
-    answer: Answer | None = None,
-    *,
-    param: str | None = None,
-) -> bytes:
-    """The error line of a request that was not; with the response, if there is one to show.
-
-    Its status code is null: 200 would tell a program that reads only this field of a success.
-    """
-    body = answer.body if isinstance(answer, Generation) else None
-    request_id = answer.id if isinstance(answer, Generation) else ""
-    return _written(
-        {
-            "id": _request_id(number, custom_id or "", request_id),
-            "custom_id": custom_id,
-            "response": {"status_code": None, "request_id": request_id, "body": body} if body else None,
-            "error": {"code": str(code), "message": message, "param": param, "line": number},
-        }
-    )
-
-
-def number_of(written: bytes) -> int:
-    """The number of the input line that an error line is about; 0 for one that succeeded."""
-    error = msgspec.json.decode(written, type=_Written).error
-    return 0 if error is None else error.line
-
-
-class _Error(msgspec.Struct, frozen=True):
-    line: int
-
-
-class _Written(msgspec.Struct, frozen=True):
-    error: _Error | None = None
-
-
 def split_lines(block: bytes) -> Iterator[bytes]:
     """The lines of a block without their ends, be they of Unix or of Windows."""
     for line in block.split(b"\n"):
         yield line.removesuffix(b"\r")
-
-
-def _request_id(number: int, custom_id: str, response_id: str) -> str:
-    return "batch_req_" + hashlib.sha256(f"{number}\0{custom_id}\0{response_id}".encode()).hexdigest()[:32]
-
-
-def _written(line: dict[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(line) + b"\n"
-    except (UnicodeEncodeError, OverflowError):  # half a character, or a number of more than 64 bits, in an answer
-        return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"

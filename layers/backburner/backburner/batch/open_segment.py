@@ -1,4 +1,4 @@
-"""Taking a segment up: as its description says, or where an earlier run of it stopped."""
+"""Opening a run of a segment: with the lines that its description names, or those that an earlier run left to do."""
 
 import msgspec
 from msgspec.structs import replace

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from backburner.batch.checkpoint import Checkpointer, SegmentVisit, TakenError
 from backburner.batch.create_lines import LineCreator
-from backburner.batch.line_slots import give_slots_back
 from backburner.batch.poll_lines import LinePoller
-from backburner.batch.segment_lines import SegmentLines
+from backburner.batch.segment_reader import SegmentReader
+from backburner.batch.segment_slots import give_slots_back
 from backburner.batch.stop_lines import LineStopper
 from backburner.capacity.timing import Pace, TickState, ask_again_s, next_poll_s
 from backburner.errors import JobError, Reason
@@ -33,6 +33,8 @@ from backburner.outcome.finish import Finisher
 from backburner.ports import Clock, Generator
 
 _AGAIN_S = 2.0
+_FAR_S = 8.0
+"""A segment that nothing is under way of asks for its turn so much later if another one waits for it already."""
 _REFUSED_S = 15.0
 
 
@@ -48,7 +50,7 @@ class SegmentRunner:
     poller: LinePoller
     creator: LineCreator
     stopper: LineStopper
-    segment_lines: SegmentLines
+    segment_reader: SegmentReader
     checkpointer: Checkpointer
     memory: MemoryBudget
 
@@ -75,15 +77,14 @@ class SegmentRunner:
     async def _advance(self, visit: SegmentVisit) -> float | None:
         """In how many seconds to look again under the message in hand; None where another message does."""
         record = visit.record
-        batch = await self.current_jobs.recent_parent(record.part_of)
-        if batch is None:
+        if await self.current_jobs.recent_parent(record.part_of) is None:
             return await self._abandon(visit)
         await self.creator.count_dead(visit)
         async for _ in self.poller.poll(visit):  # as much as memory takes at a time
             await self._save(visit)
         if record.cancelled_for is not None:
             return await self._cancel(visit, record.cancelled_for)
-        return await self._go_on(visit, may_create=not _is_ending(batch))
+        return await self._go_on(visit)
 
     async def _abandon(self, visit: SegmentVisit) -> float | None:
         """Its batch is over: stop what is under way, and end with it."""
@@ -115,24 +116,32 @@ class SegmentRunner:
         self.memory.kept_bytes -= visit.kept_bytes
         visit.kept_bytes = 0
 
-    async def _go_on(self, visit: SegmentVisit, *, may_create: bool) -> float | None:
-        """Create what is to do, if it is this segment's turn; write what has changed, or end the run.
-
-        Before its first create a run looks whether it is over: one that ended may have been claimed once more, by a
-        process that had looked before it ended (DESIGN section 6, step 5 of a submit).
-        """
-        turn, is_refused = self.creator.turn, visit.tick.is_refused
-        if may_create and visit.segment.todo and not turn.locked() and not is_refused:
-            async with turn:  # until the last ids are recorded
-                if visit.record.submitted_at is None and await self.finisher.is_over(visit.record):
-                    return None
-                return await self._save_for_later(visit, await self.creator.start(visit))
+    async def _go_on(self, visit: SegmentVisit) -> float | None:
+        """Create what is to do, if it is this segment's turn; write what has changed, or end the run."""
+        turn, may_wait = self.creator.turn, not (visit.segment.started or visit.completed or visit.failed)
+        if visit.segment.todo and not visit.tick.is_refused and not turn.is_far(may_wait=may_wait):
+            async with turn.taken():  # until the last ids are recorded
+                return await self._create(visit)
         await give_slots_back(self.creator.governor, visit)
         if visit.segment.is_over and not (visit.completed or visit.failed):
             await self._finish(visit)
             return None
-        again_s = _REFUSED_S if visit.tick.is_refused else ask_again_s(visit.held.age_s, _AGAIN_S)
+        again_s = _REFUSED_S if visit.tick.is_refused else ask_again_s(visit.held.age_s, _FAR_S)
         return await self._save_for_later(visit, again_s)
+
+    async def _create(self, visit: SegmentVisit) -> float | None:
+        """Create what is to do, unless the run is over or its batch is ending: that is told to one segment by one.
+
+        Before its first create a run looks whether it is over: one that ended may have been claimed once more, by a
+        process that had looked before it ended (DESIGN section 6, step 5 of a submit).
+        """
+        batch = await self.current_jobs.recent_parent(visit.record.part_of)
+        if batch is None or _is_ending(batch):
+            await give_slots_back(self.creator.governor, visit)
+            return await self._save_for_later(visit, ask_again_s(visit.held.age_s, _AGAIN_S))
+        if visit.record.submitted_at is None and await self.finisher.is_over(visit.record):
+            return None
+        return await self._save_for_later(visit, await self.creator.start(visit))
 
     async def _save_for_later(self, visit: SegmentVisit, again_s: float) -> float | None:
         """Write what has changed. In how many seconds to look again, None if another message does."""
@@ -168,7 +177,7 @@ class SegmentRunner:
 
     async def _read_all(self, segment: Segment, spool: Spool) -> None:
         """Put what became of each line on the spool. Raises `JobError` where that is not known any more."""
-        if gone := await self.segment_lines.ended(segment, spool):
+        if gone := await self.segment_reader.ended(segment, spool):
             raise JobError(Reason.LOST, f"{gone[0]}, with lines that had ended, is gone")
         if len(spool) != segment.completed + len(segment.failed):
             raise JobError(Reason.LOST, f"{len(spool)} lines were written, not what the record says")

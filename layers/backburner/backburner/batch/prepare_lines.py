@@ -1,4 +1,4 @@
-"""What the lines of a segment ask for: their requests, what these may use, which lines must wait for their model."""
+"""Preparing lines to be created: the request of each, what it may use, and which must wait for their model."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from backburner.batch.checkpoint import SegmentVisit
-from backburner.batch.lines import BadLineError, Request, Requests
+from backburner.batch.input_lines import BadLineError, Request, Requests
 from backburner.capacity.estimates import estimated
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, MAX_PAUSES, Reservation
@@ -24,8 +24,8 @@ _UNTOLD = "*untold"
 
 
 @dataclass(frozen=True, kw_only=True)
-class LineRequests:
-    """Makes requests of lines."""
+class LinePreparer:
+    """Prepares lines."""
 
     governor: Governor
     settings: Settings

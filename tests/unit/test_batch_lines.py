@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from backburner.batch.lines import BadLineError, Requests, failed, number_of, split_lines, succeeded
+from backburner.batch.input_lines import BadLineError, Requests, split_lines
+from backburner.batch.output_lines import failed, number_of, succeeded
 from backburner.documents.recipes import parse
 from backburner.provider.answers import Generation
 from backburner.provider.profiles import PROFILES, Provider

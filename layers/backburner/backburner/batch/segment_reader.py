@@ -1,9 +1,9 @@
-"""The lines of one segment, as they stand in the batch and as they ended: read here and nowhere else."""
+"""Reading the lines of one segment, as they stand in the batch and as they ended: here and nowhere else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from backburner.batch.lines import custom_id_of, split_lines
+from backburner.batch.input_lines import custom_id_of, split_lines
 from backburner.errors import RetryLaterError
 from backburner.ledger.segment_state import Segment
 from backburner.memory.spool import Spool
@@ -14,7 +14,7 @@ _MAX_SEEN = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentLines:
+class SegmentReader:
     """Reads a segment's lines; `Segment` says where they are."""
 
     bucket: Bucket
