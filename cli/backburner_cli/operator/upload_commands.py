@@ -76,6 +76,9 @@ def plan(documents: tuple[str, ...], recipe: str | None, sample: int | None, *, 
     DOCUMENTS are files, folders and quoted patterns as for put, or inbox/… for what is in the bucket. They are read on
     this machine exactly as the functions would; nothing is uploaded, and the provider is not asked. The upper end of a
     range is what would be reserved, the lower what usage so far suggests. Exits with 1 if any would be refused.
+
+    Where no deployment is named, but BACKBURNER_MODEL is exported, it estimates what backburner run would do with the
+    recipes that ship.
     """
     from backburner_cli.operator.plan import Plan
     from backburner_cli.operator.plan import plan as do
