@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.cloud import DONE
+from cli.cloud import DONE, Cloud
 from support import scans
 from support.system import BUCKET
 
@@ -110,3 +110,23 @@ def test_usage_so_far_makes_the_range_narrower(cloud) -> None:
     small = planned(cloud, DONE)[2][DONE]
     low, high = small["input_tokens"]
     assert high / low == pytest.approx(1.1 / 0.9)
+
+
+@pytest.mark.usefixtures("documents")
+def test_a_folder_is_planned_before_there_is_any_deployment() -> None:
+    """With the recipes that ship, for the model that is exported; no key, and nobody is asked."""
+    nothing = Cloud(None, None, {}, {})
+    openai = {"BACKBURNER_PROVIDER": "openai", "BACKBURNER_MODEL": "gpt-4.1-mini"}
+    code, told, each = planned(nothing, "d", "--recipe", "summary", **openai)
+    assert (code, told["documents"], told["refused"]) == (1, 3, {"empty_document": 1})
+    assert each["inbox/summary/d/small.txt"]["input_tokens"][0] > 300
+    assert planned(nothing, "d", "--recipe", "no-such", **openai)[1]["refused"]["unknown_recipe"] >= 2
+
+
+@pytest.mark.usefixtures("documents")
+def test_half_a_provider_is_told_before_anything_is_planned() -> None:
+    """What the provider needs besides the model, and where it stands."""
+    shown = Cloud(None, None, {}, {}).call("plan", "d", BACKBURNER_PROVIDER="yandex", BACKBURNER_MODEL="m")
+    assert shown.exit_code == 1
+    assert "OPENAI_PROJECT_ID" in shown.stderr
+    assert "docs/providers.md" in shown.stderr

@@ -2,16 +2,13 @@
 
 import unicodedata
 from dataclasses import dataclass
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from backburner.documents.recipes import Recipe, parse, source_text
 from backburner.errors import JobError
 from backburner.ledger.keys import DEFAULT_RECIPE
 from backburner_cli.errors import CommandError
-
-_CHECKOUT = Path(__file__).resolve().parents[3] / "recipes"
+from backburner_cli.operator.shipped import shipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +18,6 @@ class Chosen:
     name: str
     source: bytes | None
     recipe: Recipe
-
-
-def shipped() -> dict[str, Traversable]:
-    """The shipped recipes by name, from the installed package or the checkout."""
-    inside = files("backburner_cli") / "shipped_recipes"
-    folder: Traversable = inside if inside.is_dir() else _CHECKOUT
-    found = [one for one in folder.iterdir() if one.name.endswith(".md")] if folder.is_dir() else []
-    return {one.name.removesuffix(".md"): one for one in sorted(found, key=lambda one: one.name)}
 
 
 def choose(given: str) -> Chosen:

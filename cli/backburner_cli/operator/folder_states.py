@@ -92,7 +92,9 @@ def state_of(named: Path) -> RunState:
     if not found:
         raise CommandError(f"no backburner run has worked in {named}: backburner run {folder} starts one")
     if len(found) > 1:
-        listed = "".join(f"\n  --folder {one.state}   (recipe {one.recipe}, {one.provider})" for one in found)
+        listed = "".join(
+            f"\n  --folder {one.state}   (recipe {one.recipe}, results in {one.out}, {one.provider})" for one in found
+        )
         raise CommandError(
             f"{named} was run in {len(found)} ways, each with jobs of its own; name one of them:{listed}"
         )

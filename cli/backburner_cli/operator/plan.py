@@ -13,15 +13,18 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from backburner.errors import Reason
+from backburner.errors import ConfigError, Reason
 from backburner.ledger.journal import Line
 from backburner.ledger.keys import INBOX, JOURNAL, output_location
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner.provider.profiles import resolve_model
+from backburner.settings import Settings, from_env
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.deployment import EXPORTED
 from backburner_cli.operator.estimate import Estimate, Estimator, Range, duration_s
 from backburner_cli.operator.files import documents_in, keys_of, sample
-from backburner_cli.operator.session import Records, read
+from backburner_cli.operator.place import FOLDER_QUEUES
+from backburner_cli.operator.session import Records, read, read_here
 from backburner_cli.terminal import err, out, print_json
 
 if TYPE_CHECKING:
@@ -43,12 +46,29 @@ class Plan:
 
 def plan(environment: Mapping[str, str], wanted: Plan, *, as_json: bool) -> bool:
     """Estimate, show, and return whether nothing would be refused."""
-    found, summary = read(environment, lambda records: _estimated(records, wanted))
+    here = _settings_here(environment, wanted)
+    if here is None:
+        found, summary = read(environment, lambda records: _estimated(records, wanted))
+    else:
+        err.print("No deployment is named: estimated as backburner run would do it on this machine.", style="dim")
+        found, summary = read_here(here, lambda records: _estimated(records, wanted))
     if as_json:
         print_json(summary | {"documents_listed": [_plain(each) for each in found]})
     else:
         _show(found, summary)
     return not summary["refused"]
+
+
+def _settings_here(environment: Mapping[str, str], wanted: Plan) -> Settings | None:
+    """Where no deployment is named but a model is, files of this machine are estimated for `backburner run`."""
+    if environment.get(EXPORTED) or not environment.get("BACKBURNER_MODEL") or any(map(_is_in_bucket, wanted.named)):
+        return None
+    try:
+        return from_env({**environment, **FOLDER_QUEUES}, needs_key=False)
+    except ConfigError as error:
+        raise CommandError(
+            f"{error}\nWithout a deployment, the provider's variables are needed: docs/providers.md"
+        ) from error
 
 
 async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], dict[str, Any]]:

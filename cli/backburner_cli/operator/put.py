@@ -97,15 +97,12 @@ async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_js
         _show_sums(summed(outcomes))
     failed = sum(1 for outcome in outcomes.values() if outcome["failed"])
     if uploader.errors:
-        raise PutError(_not_uploaded(len(uploader.errors), len(documents), inbox.remedy))
+        why = f"; {inbox.remedy}" if uploader.is_denied else ""
+        raise PutError(
+            f"{len(uploader.errors)} were not uploaded: run the same command again, it skips the others{why}"
+        )
     if failed:
         raise PutError(f"{failed} failed, in part or as a whole: backburner failed says why, and what to do")
-
-
-def _not_uploaded(failed: int, total: int, remedy: str) -> str:
-    """What is missing, and what to do about it; if nothing at all was uploaded, the documents are not the cause."""
-    why = f"; {remedy}" if failed == total else ""
-    return f"{failed} of {total} not uploaded: run the same command again, it skips what is there{why}"
 
 
 def _show_sums(ended: Mapping[str, Any]) -> None:
@@ -125,6 +122,8 @@ class Uploader:
     done: dict[str, Done] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
+    is_denied: bool = False
+    """Whether the store refused something: then it is not the documents."""
     _recipes: dict[str, asyncio.Task[bytes | None]] = field(default_factory=dict)
 
     async def put(self, key: str, path: Path) -> None:
@@ -133,6 +132,7 @@ class Uploader:
             self.done[key] = await self._put(key, path)
         except (OSError, UnreadableError) as error:
             self.done[key] = Done.FAILED
+            self.is_denied = self.is_denied or isinstance(error, UnreadableError)
             self.errors[key] = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
 
     async def _put(self, key: str, path: Path) -> Done:

@@ -179,6 +179,29 @@ def _session(place: Place) -> OperatorSession:
     return OperatorSession(settings=place.settings, place=place, core=core)
 
 
+def read_here(settings: Settings, work: Callable[[Records], Awaitable[T]]) -> T:
+    """Do something that needs no deployment: recipes are those that ship, and nothing was ever run."""
+    from backburner.adapters.extraction import ChildExtractor
+    from backburner.memory.budget import MemoryBudget
+    from backburner_cli.operator.shipped import ShippedBucket
+
+    logging.getLogger("backburner").addHandler(logging.NullHandler())
+    bucket, memory = ShippedBucket(), MemoryBudget()
+    records = Records(
+        settings=settings,
+        identity="",
+        bucket=bucket,
+        current_jobs=CurrentJobs(bucket=bucket, ledger=Ledger(bucket), settings=settings, clock=SystemClock()),
+        extractor=ChildExtractor(memory_bytes=memory.large_bytes, slots=memory.large),
+        memory=memory,
+    )
+
+    async def inside() -> T:
+        return await work(records)
+
+    return asyncio.run(inside())
+
+
 def records_of(place: Place) -> Records:
     """Access to a deployment's bucket for reading only."""
     return Records(

@@ -77,6 +77,9 @@ def plan(documents: tuple[str, ...], recipe: str | None, sample: int | None, *, 
     on this machine exactly as the functions would read them; nothing is uploaded, and the provider is not called. The
     upper end of a range is what would be reserved, the lower end what past usage suggests. Exits with 1 if any would be
     refused.
+
+    If no deployment is named but BACKBURNER_MODEL is exported, it estimates what backburner run would do with the
+    shipped recipes.
     """
     from backburner_cli.operator.plan import Plan
     from backburner_cli.operator.plan import plan as do

@@ -13,9 +13,9 @@ from backburner.ledger.keys import DEFAULT_RECIPE, RECIPES
 from backburner.maintenance.snapshot import at_once
 from backburner.ports import Stored
 from backburner_cli.errors import CommandError
-from backburner_cli.folder.recipes import shipped
 from backburner_cli.operator.deployment import EXPORTED
 from backburner_cli.operator.session import Records, read
+from backburner_cli.operator.shipped import shipped
 from backburner_cli.terminal import out, print_json
 
 SHIPPED, DEPLOYED, BUILT_IN, FILE = "shipped", "deployed", "built in", "file"
