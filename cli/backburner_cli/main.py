@@ -72,7 +72,7 @@ def up(cloud: str) -> None:
     metavar="NAME|FILE.md",
     default="default",
     show_default=True,
-    help="What to do: summary, extract, translate, or a file.",
+    help="What to do: summary, extract, contract-facts, translate, or a file.",
 )
 @click.option(
     "--out",

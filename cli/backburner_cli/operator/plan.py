@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,17 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from backburner.documents.recipes import fingerprint, parse, source_text
 from backburner.errors import Reason
 from backburner.ledger.journal import Line
-from backburner.ledger.keys import INBOX, JOURNAL, output_location
+from backburner.ledger.keys import INBOX, JOURNAL, answer_key, output_location
+from backburner.ledger.ledger import Ledger
+from backburner.ledger.records import ProviderRef, RecipeRef
 from backburner.maintenance.snapshot import at_once, each_of
+from backburner.outcome.answers import Answers
 from backburner.provider.profiles import resolve_model
 from backburner_cli.errors import CommandError
-from backburner_cli.operator.estimate import Estimate, Estimator, Range, duration_s
+from backburner_cli.operator.estimate import Estimate, Estimator, Range, duration_s, is_batch
 from backburner_cli.operator.files import documents_in, keys_of, sample
 from backburner_cli.operator.session import Records, read
 from backburner_cli.terminal import err, out, print_json
@@ -73,12 +77,35 @@ async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], di
                 recipes[name] = asyncio.create_task(_recipe(records, name, wanted))
             body = await _body(records, key, documents[key])
             if body is not None:
-                found.append(await estimator.estimate(key, body, name, await recipes[name]))
+                source = await recipes[name]
+                estimate = await estimator.estimate(key, body, name, source)
+                is_answered = estimate.refused is None and await _is_answered(records, key, body, name, source)
+                found.append(_taken_over(estimate) if is_answered else estimate)
             progress.advance(bar)
 
         await at_once(each_of(documents), each, most=max(2, os.cpu_count() or 1))
     found.sort(key=lambda each: each.name)
     return found, _summary(found, records, duration_s(found, records.settings, counters))
+
+
+async def _is_answered(records: Records, key: str, body: bytes, name: str, source: bytes | None) -> bool:
+    """Whether the recipe lets a document take an answer over, and there is one by now."""
+    recipe, settings = parse(source_text(name, source)), records.settings
+    if not recipe.reuse or is_batch(key, body):
+        return False
+    model = resolve_model(settings.profile, recipe.model or settings.model, settings.project)
+    provider = ProviderRef(profile=settings.provider, base_url=settings.base_url, model=model)
+    sha256 = fingerprint(source)
+    noted = answer_key(key, body, sha256, (provider.profile, provider.base_url, model))
+    answers = Answers(records.bucket, Ledger(records.bucket))
+    return await answers.find(noted, RecipeRef(name=name, sha256=sha256), provider) is not None
+
+
+def _taken_over(estimate: Estimate) -> Estimate:
+    cost = None if estimate.cost is None else Range()
+    return replace(
+        estimate, reused=True, parts=0, generations=0, input_tokens=Range(), output_tokens=Range(), cost=cost
+    )
 
 
 async def _documents(records: Records, wanted: Plan) -> dict[str, Path | None]:
@@ -160,6 +187,7 @@ def _summary(found: list[Estimate], records: Records, limits: dict[str, float]) 
     return {
         "documents": len(found),
         "refused": dict(Counter(str(each.refused) for each in found if each.refused is not None).most_common()),
+        "reused": sum(each.reused for each in good),
         "in_parts": sum(each.parts > 0 for each in good),
         "parts": sum(each.parts for each in good),
         "generations": sum(each.generations for each in good),
@@ -194,6 +222,7 @@ def _show(found: list[Estimate], told: dict[str, Any]) -> None:
     for name, value in (
         ("documents", f"{told['documents']:,}"),
         ("  would be refused", f"{refused:,}"),
+        ("  answers taken over", f"{told['reused']:,}"),
         ("  in parts", f"{told['in_parts']:,} ({told['parts']:,} parts)"),
         ("generations", f"{told['generations']:,}"),
         ("model", ", ".join(told["models"]) or "none"),

@@ -83,15 +83,26 @@ def watch(
 @click.option("--recipe", metavar="NAME", help="Only documents of this recipe.")
 @click.option("--prefix", metavar="PREFIX", help="Only keys that begin so, as inbox/summary/2024-")
 @click.option("--since", metavar="WHEN", help="Only what ended or was uploaded since: 90m, 2h, 3d, or a time.")
+@click.option(
+    "--quotes", is_flag=True, help="Show quotes in their sources, of up to 20 documents: it then holds texts."
+)
 @json_option
 @deployed
 def report(
-    to: Path | None, recipe: str | None, prefix: str | None, since: str | None, *, asked: Asked, as_json: bool
+    to: Path | None,
+    recipe: str | None,
+    prefix: str | None,
+    since: str | None,
+    *,
+    quotes: bool,
+    asked: Asked,
+    as_json: bool,
 ) -> None:
     """Write what became of a run: counts, tokens and cost, how long it took, what failed and why, what was run again.
 
     The page is one file that asks no host for anything, so it can be handed on. It names documents and the messages of
-    failures; it holds no document's text and no result. The CSV has a line for each document.
+    failures; it holds no document's text and no result, unless --quotes asks for it. The CSV has a line for each
+    document.
     """
     from backburner_cli.operator.listing import Filter, since_of
     from backburner_cli.operator.report import Wanted
@@ -104,7 +115,7 @@ def report(
         chosen = Filter(chosen=Selection(recipe=recipe, prefix=prefix), since=at)
         found = enter(asked)
         file = to or (None if as_json else Path("backburner-report.html"))
-        do(os.environ, found.described, Wanted(chosen=chosen, to=file))
+        do(os.environ, found.described, Wanted(chosen=chosen, to=file, with_quotes=quotes))
 
 
 COMMANDS = (watch, report)

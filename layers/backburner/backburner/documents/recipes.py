@@ -86,6 +86,7 @@ class FrontMatter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     deadline: int | str | None = None
     extra: dict[str, Any] = {}
     price: Price | None = None
+    reuse: bool = False
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +105,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     deadline_s: int | None
     extra: dict[str, Any]
     price: Price | None
+    reuse: bool = False
+    """Whether an answer about the same bytes may be taken over from another document."""
     has_quotes: bool = False
     """Whether its schema has strings that must be passages of the document."""
 
@@ -157,6 +160,7 @@ def parse(text: str) -> Recipe:
         deadline_s=_seconds(front.deadline),
         extra=_extra(front.extra),
         price=front.price,
+        reuse=front.reuse,
         has_quotes=has_quotes(front.schema),
     )
 
