@@ -1,11 +1,13 @@
 """Recipes with `reuse`: the same document under another name takes over the answer that is there (ADR 24)."""
 
 import json
+from random import Random
 
 import pytest
 
-from backburner.provider.answers import FailedCall
-from support.fakes import DEAD, Plan
+from backburner.provider.answers import FailedCall, Generation
+from support.depth import depth
+from support.fakes import DEAD, Killed, Plan
 from support.fakes.world import let_others_go
 from support.system import System
 
@@ -191,7 +193,7 @@ def test_failures_are_never_taken_over():
     system.generator.default = Plan(text="")
     system.process(FIRST, TEXT)
     assert system.error_record(FIRST)["reason"] == "empty_output"
-    assert system.bucket.keys("ledger/answers/") == []
+    system.world.later(300)
     system.generator.default = Plan()
     system.process(COPY, TEXT)
     assert system.run_record(COPY)["reused"] is None
@@ -241,17 +243,84 @@ def test_a_copy_can_be_cancelled_before_it_took_over(system):
     assert system.problems() == []
 
 
-def test_two_copies_at_once_are_both_generated_and_both_count():
-    """Neither has an answer to show when the other is claimed."""
+COPIES = [f"inbox/sum/copy {number}.txt" for number in range(4)]
+
+
+@pytest.fixture
+def together():
+    """Four copies that were uploaded at the same moment."""
     system = System()
     system.bucket.upload("recipes/sum.md", RECIPE)
-    for key in (FIRST, COPY):
+    for key in COPIES:
+        system.upload(key, TEXT)
+        system.run(system.submit(key))
+    return system
+
+
+def test_copies_at_the_same_moment_wait_for_the_first(together):
+    """One is generated, the others hold no slot meanwhile."""
+    assert together.held().slots == 1
+    together.settle()
+    assert len(together.generator.requests) == 1
+    assert [together.run_record(key)["reused"] is None for key in COPIES] == [True, False, False, False]
+    assert together.run_record(COPIES[3])["reused"]["usage"]["total_tokens"] > 0
+    assert together.problems() == []
+
+
+def test_where_the_first_fails_the_others_are_generated_at_once():
+    """As if nobody had waited: one after the other would take for ever."""
+    system = System()
+    system.bucket.upload("recipes/sum.md", RECIPE)
+    system.generator.plan(Plan(ending=Generation(id="", status="failed", error_code="invalid_prompt")))
+    for key in COPIES:
         system.upload(key, TEXT)
         system.run(system.submit(key))
     system.settle()
-    assert len(system.generator.requests) == 2
+    assert system.error_record(COPIES[0])["reason"] == "rejected_by_provider"
+    assert len(system.generator.requests) == 4
+    assert [system.run_record(key)["reused"] for key in COPIES[1:]] == [None] * 3
     assert system.problems() == []
-    assert len(system.bucket.keys("ledger/answers/")) == 1
+
+
+@pytest.mark.parametrize("how", ["cancelled", "replaced"])
+def test_where_the_first_is_given_up_one_of_the_others_takes_its_place(together, how):
+    together.generator.default = Plan(runs_s=200)
+    if how == "cancelled":
+        together.run(together.parts().canceller.cancel(together.job(COPIES[0]), 1))
+    else:
+        together.world.later(5)
+        together.upload(COPIES[0], "another text")
+        together.run(together.submit(COPIES[0]))
+    together.settle()
+    (generated,) = [key for key in COPIES[1:] if together.run_record(key)["reused"] is None]
+    taken_from = [together.run_record(key)["reused"]["key"] for key in COPIES[1:] if key != generated]
+    assert taken_from == [generated, generated]
+    assert together.problems() == []
+
+
+def test_a_submit_that_died_before_its_claim_is_waited_for_a_minute_only():
+    """Its note stands, and no record: the copy is generated then; both may be, since they begin at the same time."""
+    system = System()
+    system.bucket.upload("recipes/sum.md", RECIPE)
+    system.upload(COPIES[0], TEXT)
+
+    async def hook(effect, at):
+        await let_others_go(effect, at)
+        if (effect.name, at) == ("bucket.put", "after") and effect.key.startswith("ledger/answers/"):
+            raise Killed
+
+    system.world.hook = hook
+    assert system.run(system.submit(COPIES[0])) is DEAD
+    system.world.hook = let_others_go
+    system.upload(COPIES[1], TEXT)
+    system.run(system.submit(COPIES[1]))
+    system.run(system.tick())
+    assert system.generator.requests == []
+    system.world.later(100)
+    system.settle()
+    assert 1 <= len(system.generator.requests) <= 2
+    assert all(system.run_record(key)["state"] == "done" for key in COPIES[:2])
+    assert system.problems() == []
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -279,3 +348,43 @@ def test_a_crash_at_any_effect_leaves_one_answer_and_no_second_generation(moment
         assert system.problems() == []
         died += 1
     assert died > 25
+
+
+@pytest.mark.parametrize("seed", range(depth(4, 200)))
+def test_whatever_happens_every_copy_ends_with_its_own_answer(seed):
+    """Uploads, repeated events, replacements, cancels, failures and kills in any order; then all comes to rest."""
+    random, system, kills = Random(seed), System(), []
+    system.bucket.upload("recipes/sum.md", RECIPE)
+
+    async def hook(effect, at):
+        await let_others_go(effect, at)
+        if random.random() < 0.006 and len(kills) < 6:
+            kills.append(effect)
+            raise Killed
+
+    system.world.hook = hook
+    for _ in range(14):
+        key, act = random.choice(COPIES), random.random()
+        if random.random() < 0.1:
+            system.generator.plan(Plan(ending=Generation(id="", status="failed", error_code="invalid_prompt")))
+        if act < 0.6 or key not in system.bucket.objects:
+            system.upload(key, random.choice([TEXT, "another text"]))
+            system.run(system.submit(key))
+        elif act < 0.7:
+            cancel = system.parts().canceller.cancel(system.job(key), 1)
+            system.run(system.world.process(cancel, "cancel"))
+        else:
+            system.run(system.submit(key) if act < 0.8 else system.tick())
+        system.world.later(random.choice([0, 1, 5, 40, 100]))
+    system.world.hook = let_others_go
+    for _ in range(40):
+        system.world.later(60)
+        system.run(system.tick())
+    system.sweep(3)
+    left_by_another_version = "done, and an error record beside it"  # which failed before the document was put back
+    assert [each for each in system.problems() if left_by_another_version not in each] == []
+    for key in COPIES:
+        record = system.bucket.objects.get(f"results/{key.removeprefix('inbox/')}.run.json")
+        stands = system.bucket.objects.get(key)
+        if stands and record and json.loads(record.body)["source"]["etag"] == stands.etag:
+            assert system.result(key) == system.generator.text_of(stands.body.decode())

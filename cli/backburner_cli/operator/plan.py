@@ -66,6 +66,7 @@ async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], di
         output_share=await _output_shares(records),
     )
     recipes: dict[str, asyncio.Task[bytes | None]] = {}
+    planned = set[str]()
     found: list[Estimate] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
@@ -79,7 +80,9 @@ async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], di
             if body is not None:
                 source = await recipes[name]
                 estimate = await estimator.estimate(key, body, name, source)
-                is_answered = estimate.refused is None and await _is_answered(records, key, body, name, source)
+                is_answered = estimate.refused is None and await _is_answered(
+                    records, key, body, (name, source), planned
+                )
                 found.append(_taken_over(estimate) if is_answered else estimate)
             progress.advance(bar)
 
@@ -88,8 +91,14 @@ async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], di
     return found, _summary(found, records, duration_s(found, records.settings, counters))
 
 
-async def _is_answered(records: Records, key: str, body: bytes, name: str, source: bytes | None) -> bool:
-    """Whether the recipe lets a document take an answer over, and there is one by now."""
+async def _is_answered(
+    records: Records, key: str, body: bytes, recipe_of: tuple[str, bytes | None], planned: set[str]
+) -> bool:
+    """Whether the recipe lets a document take an answer over, and there is one, or another has the same bytes.
+
+    `planned` has where the answers of the others will be noted.
+    """
+    name, source = recipe_of
     recipe, settings = parse(source_text(name, source)), records.settings
     if not recipe.reuse or is_batch(key, body):
         return False
@@ -98,7 +107,10 @@ async def _is_answered(records: Records, key: str, body: bytes, name: str, sourc
     sha256 = fingerprint(source)
     noted = answer_key(key, body, sha256, (provider.profile, provider.base_url, model))
     answers = Answers(records.bucket, Ledger(records.bucket))
-    return await answers.find(noted, RecipeRef(name=name, sha256=sha256), provider) is not None
+    found = await answers.find(noted, RecipeRef(name=name, sha256=sha256), provider)
+    is_second = noted in planned
+    planned.add(noted)
+    return found is not None or is_second
 
 
 def _taken_over(estimate: Estimate) -> Estimate:

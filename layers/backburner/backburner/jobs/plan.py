@@ -67,7 +67,7 @@ Plan = SizedPlan | TakesOver
 
 @dataclass(frozen=True, kw_only=True)
 class Planner:
-    """Reads recipe and document; writes nothing but the texts of parts."""
+    """Reads recipe and document; writes nothing but the texts of parts, and that an answer is to come."""
 
     segmenter: Segmenter
     answers: Answers
@@ -122,14 +122,19 @@ class Planner:
             return CannotRun(record, error.reason, str(error))
 
     async def _with_answer(self, record: OpenRecord, current: CurrentJob) -> OpenRecord:
-        """The record with where its answer is noted, and with whose it is to take over: only a first run does."""
+        """The record with where its answer is noted, and with whose it is to take over: only a first run does.
+
+        Others find by the note that an answer is to come, if this run generates it.
+        """
         source, provider = current.source, record.provider
         if not source.body or await self.segmenter.is_batch(record.source.key, source):
             return record
         identity = (provider.profile, provider.base_url, provider.model)
         key = answer_key(record.source.key, source.body, record.recipe.sha256, identity)
-        reuses = await self.answers.find(key, record.recipe, provider) if record.run == 1 else None
-        return replace(record, answer_key=key, reuses=reuses)
+        record = replace(record, answer_key=key)
+        if record.run > 1:
+            return record
+        return replace(record, reuses=await self.answers.claim(record))
 
     async def _sized(self, record: OpenRecord, document: Extracted, division: Division | None) -> SizedPlan:
         """One generation, or parts where the text is too long for one."""
