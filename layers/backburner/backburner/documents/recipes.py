@@ -214,8 +214,16 @@ def schema_problem(recipe: Recipe, text: str) -> str:
 
 
 def quotes_of(recipe: Recipe, text: str) -> list[tuple[str, str]]:
-    """JSON pointer and text of each quote in an answer that fits the recipe's schema."""
-    return quotes_in(_validator(recipe.schema or {}), json.loads(text)) if recipe.has_quotes else []
+    """JSON pointer and text of each quote in an answer that fits the recipe's schema.
+
+    Raises `JobError` (`schema_mismatch`) for one that is nested too deeply to be looked through.
+    """
+    if not recipe.has_quotes:
+        return []
+    try:
+        return quotes_in(_validator(recipe.schema or {}), json.loads(text))
+    except RecursionError:
+        raise JobError(Reason.SCHEMA_MISMATCH, "the answer is nested too deeply for its quotes to be found") from None
 
 
 def _front_matter(text: str) -> FrontMatter:
