@@ -75,7 +75,7 @@ def up(cloud: str, *, console: bool | None) -> None:
     metavar="NAME|FILE.md",
     default="default",
     show_default=True,
-    help="What to do: summary, extract, translate, or a file.",
+    help="What to do: summary, extract, contract-facts, translate, or a file.",
 )
 @click.option(
     "--out",

@@ -7,7 +7,7 @@ import pytest
 
 from cli.cloud import DONE, Cloud
 from support import scans
-from support.system import BUCKET
+from support.system import BUCKET, System
 
 PRICED = "---\nprice: {input: 1, output: 10}\nmax_output_tokens: 100\n---\nSummarise.\n"
 
@@ -78,6 +78,25 @@ def test_what_cannot_be_paid_and_what_has_no_recipe_is_told_before(empty) -> Non
     assert poor[1]["refused"] == {"over_budget": 1}
     unpriced = planned(empty, "d/small.txt", BACKBURNER_DAILY_COST="1")
     assert unpriced[1]["refused"] == {"invalid_recipe": 1}
+
+
+def test_answers_that_would_be_taken_over_cost_nothing(empty, tmp_path, monkeypatch) -> None:
+    """Where the recipe lets them be, and one is there by now; `show` says whose it was."""
+    monkeypatch.chdir(tmp_path)
+    system = System()
+    system.bucket.upload("recipes/s.md", PRICED.replace("price", "reuse: true\nprice"))
+    system.process("inbox/s/first.txt", "the same text")
+    system.process("inbox/s/second.txt", "the same text")
+    empty.settle_in(system, old=())
+    for name, text in (("copy.txt", "the same text"), ("other.txt", "another text")):
+        (tmp_path / name).write_text(text)
+    _, told, each = planned(empty, "copy.txt", "other.txt", "--recipe", "s")
+    assert (told["reused"], told["generations"]) == (1, 1)
+    assert (each["inbox/s/copy.txt"]["reused"], each["inbox/s/copy.txt"]["cost"]) == (True, [0, 0])
+    assert each["inbox/s/other.txt"]["cost"][1] > 0
+    shown = empty.call("show", "inbox/s/second.txt", "--text").stdout
+    assert "the answer of inbox/s/first.txt" in shown
+    assert f"{system.run_record('inbox/s/first.txt')['usage']['total_tokens']} tokens" in shown
 
 
 def test_time_is_that_of_the_narrowest_limit(empty, tmp_path, monkeypatch) -> None:

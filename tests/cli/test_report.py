@@ -16,7 +16,8 @@ from backburner_cli.operator.report import csv_of
 from backburner_cli.operator.report_figures import figures
 from backburner_cli.pages.render import render
 from cli.cloud import DONE, FAILED, OPEN
-from support.system import BUCKET
+from support.fakes import Plan
+from support.system import BUCKET, System
 
 NOON = datetime(2031, 5, 17, 12, tzinfo=UTC)
 EVIL = "inbox/<script src=//evil>alert(1)</script>\u202e\" onload='x' {{ 7*7 }}.txt"
@@ -159,3 +160,36 @@ def test_a_report_is_about_what_was_chosen(cloud, tmp_path: Path) -> None:
     assert states == {"done": 1, "failed": 1, "running": 1, "waiting": 0, "not started": 1}
     refused = cloud.call("report", "--to", str(tmp_path / "report.pdf"))
     assert (refused.exit_code, ".html, .json or .csv" in refused.stderr) == (1, True)
+
+
+def test_what_was_taken_over_is_told_as_saved() -> None:
+    """Runs, tokens and money; a provider that told no usage is counted as a run all the same."""
+    taken = ran("inbox/b", input_tokens=0, output_tokens=0, cost=0.0, is_reused=True, saved_tokens=12, saved_cost=0.5)
+    untold = ran("inbox/c", cost=None, is_reused=True)
+    saved = made([], [ran("inbox/a"), taken, untold], done=3).saved
+    assert (saved.runs, saved.tokens, saved.cost) == (2, 12, 0.5)
+    page = seen(render("report.html", title="Report", report=made([], [taken], done=1))).text
+    assert "under another name: 1. Saved: 12 tokens, cost 0.5" in page
+
+
+def test_quotes_are_counted_and_shown_where_that_is_asked_for(empty, tmp_path: Path) -> None:
+    """In the words around them, as text; a report that nobody asked to hold texts holds none."""
+    key, text = "inbox/facts/lease.txt", "It begins on 1 May. <b>The rent is\n1,250 euros</b> a month. It ends in June."
+    system = System()
+    schema = "schema: {type: object, additionalProperties: {type: string, x-quote: true}}"
+    system.bucket.upload("recipes/facts.md", f"---\n{schema}\n---\nList the facts.")
+    system.generator.plan(Plan(text=json.dumps({"rent": "The rent is 1,250 euros"})))
+    system.process(key, text)
+    empty.settle_in(system, old=())
+    without, with_them = tmp_path / "a.html", tmp_path / "b.html"
+    empty.call("report", "--to", str(without))
+    empty.call("report", "--to", str(with_them), "--quotes")
+    assert "found in its document: 1." in seen(without.read_text()).text
+    assert "1,250" not in without.read_text()
+    page = seen(with_them.read_text())
+    assert "begins on 1 May. <b>The rent is\n1,250 euros</b> a month" in page.text
+    assert (page.tags.count("mark"), page.tags.count("b")) == (1, 0)
+    empty.s3.put_object(Bucket=BUCKET, Key=key, Body=b"Another one.")
+    (document,) = json.loads(empty.call("report", "--quotes").stdout)["quoted"]["documents"]
+    assert "replaced" in document["problem"]
+    assert "1, all found in the document" in empty.call("show", key, "--text").stdout

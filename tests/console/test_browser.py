@@ -263,6 +263,28 @@ class _Attack(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_quotes_of_a_result_are_marked_in_its_source(seat: Seat, scheme: Any) -> None:
+    """Each leads to its place by keyboard, which is then in focus; axe finds nothing in either scheme."""
+    key, front = "inbox/facts/lease.txt", "schema: {type: object, additionalProperties: false, required: [fact], "
+    seat.world.recipe("facts", front + "properties: {fact: {type: string, x-quote: true}}}")
+    seat.there(seat.world.process, key)
+    page = seat.page
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    seat.open(f"#/document?key={key}")
+    expect(page.get_by_text("One quote stands in the source")).to_be_visible()
+    mark = page.locator(".quoted mark")
+    expect(mark).to_have_count(1)
+    quoted = page.locator(".quotes q").inner_text()
+    assert " ".join(mark.inner_text().split()) == " ".join(quoted.split()) != ""
+    place = page.locator(".quotes button")
+    place.focus()
+    page.keyboard.press("Enter")
+    expect(mark).to_be_focused()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
 def test_another_page_of_the_same_browser_gets_nothing_and_changes_nothing(seat: Seat) -> None:
     """From another port of this machine, from a name that points to it, in a frame."""
     key = "inbox/notes/harbour.txt"

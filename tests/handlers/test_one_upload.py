@@ -1,5 +1,6 @@
 """One upload becomes one generation and one result, with every provider's profile."""
 
+import json
 from datetime import datetime
 
 import pytest
@@ -27,6 +28,10 @@ PROFILES = {
     "vllm": ("vllm", {"store", "metadata", "reasoning"}, "stand-in", False),
     "generic": ("openai", {"reasoning"}, "stand-in", True),
 }
+FACTS = """\
+reuse: true
+schema:
+  {type: object, additionalProperties: false, required: [fact], properties: {fact: {type: string, x-quote: true}}}"""
 RECORD = {
     "version", "job_id", "run", "state", "source", "recipe", "provider", "responses", "usage", "cost",
     "suspected_orphans", "polls", "uploaded_at", "submitted_at", "finished_at", "result_key", "result_etag", "parts",
@@ -117,3 +122,26 @@ def test_both_clouds_timers_start_a_tick(world: WarmDeployment) -> None:
         world.later(10)
         world.tick(timer=timer)
         assert world.run_record(key)
+
+
+@pytest.mark.parametrize("provider", ["openai", "yandex"])
+def test_a_copy_takes_over_the_answer_and_its_quotes(new_world: NewWorld, provider: str) -> None:
+    """One generation for both, with a quote that stands in the text; nothing is left below `ledger/work/`."""
+    world = new_world(provider, PROFILES[provider][0])
+    world.recipe("notes", FACTS, INSTRUCTIONS)
+    for key in (KEY, "inbox/notes/copy.txt"):
+        world.upload(key)
+        world.submit(key)
+        world.later(2)
+        world.tick()
+    first, copy = world.run_record(KEY), world.run_record("inbox/notes/copy.txt")
+    assert len(world.creates()) == 1
+    (quote,) = first["quotes"]["places"]
+    assert (
+        json.loads(world.result(KEY, "json") or "")["fact"].split() == DOCUMENT[quote["first"] : quote["last"]].split()
+    )
+    assert (copy["reused"]["key"], copy["reused"]["usage"]) == (KEY, first["usage"])
+    assert (copy["result_etag"], copy["quotes"], copy["responses"]) == (first["result_etag"], first["quotes"], [])
+    assert world.keys("ledger/work/") == world.keys("ledger/open/") == []
+    world.settle()
+    assert world.problems() == []

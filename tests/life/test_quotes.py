@@ -102,6 +102,15 @@ def test_quotes_that_are_never_found_fail_the_document(system):
     assert system.problems() == []
 
 
+def test_half_a_character_in_a_quote_is_told_and_written_down(system):
+    """JSON may spell what UTF-8 cannot hold; no record breaks on it."""
+    system.generator.default = Plan(text='{"facts": [{"quote": "The rent is \\ud83d euros"}]}')
+    system.process(KEY, TEXT)
+    error = system.error_record(KEY)
+    assert error["reason"] == "unverified_quote"
+    assert "\\ud83d" in error["message"]
+
+
 def test_names_that_the_model_made_up_are_not_told_to_it_again(system):
     """A document could put its own words there."""
     system.bucket.upload(

@@ -2,10 +2,11 @@
 
 import hashlib
 import unicodedata
+from typing import Any
 
 import pytest
 
-from backburner.ledger.keys import job_id, open_key, output_location, recipe_keys, superseded_key
+from backburner.ledger.keys import answer_key, job_id, open_key, output_location, recipe_keys, superseded_key
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,19 @@ def test_a_job_id_is_computed_as_the_contract_says() -> None:
     expected = "fdfb80328830f658f63d949aa08703e7"
     assert hashlib.sha256(identity.encode()).hexdigest()[:32] == expected
     assert job_id("b", "inbox/é.txt", "0123", "", "gpt://f/m") == expected
+
+
+@pytest.mark.parametrize("other", [0, 1, 2, 3, 4, 5])
+def test_a_note_of_an_answer_is_found_by_what_it_is_about(other: int) -> None:
+    """The bytes, the name's ending, the recipe, the provider's profile, address and model; not by the name."""
+    asked: list[Any] = ["inbox/a/report.pdf", b"bytes", "sha", ("openai", "http://provider/v1", "model")]
+    noted = answer_key(*asked)
+    assert noted == answer_key("inbox/b/a copy of it.PDF", *asked[1:])
+    if other < 3:
+        asked[other] = ("inbox/a/report.doc", b"others", "another")[other]
+    else:
+        asked[3] = tuple("another" if number == other - 3 else each for number, each in enumerate(asked[3]))
+    assert answer_key(*asked) != noted
 
 
 def test_ledger_keys() -> None:

@@ -23,7 +23,7 @@ from backburner.errors import JobError, Reason
 
 KEYS = (
     "model", "max_output_tokens", "temperature", "top_p", "reasoning_effort", "service_tier", "output", "schema",
-    "split", "input", "images", "deadline", "extra", "price",
+    "split", "input", "images", "deadline", "extra", "price", "reuse",
 )  # fmt: skip
 SET_BY_US = {
     "model", "input", "instructions", "background", "store", "metadata", "max_output_tokens", "temperature", "top_p",

@@ -72,6 +72,7 @@ def test_each_kind_has_its_own_fields() -> None:
         "lines",
         "resume",
         "quotes",
+        "reused",
         "kept_usage",
         "kept_cost",
     } == {

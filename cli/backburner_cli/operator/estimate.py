@@ -78,6 +78,8 @@ class Estimate:
     output_tokens: Range = Range()
     cost: Range | None = None
     notes: Sequence[str] = ()
+    reused: bool = False
+    """Whether another document's answer would be taken over, so that nothing is generated."""
     refused: Reason | None = None
     message: str = ""
 
@@ -99,7 +101,7 @@ class Estimator:
             settings = self.settings
             model = resolve_model(settings.profile, recipe.model or settings.model, settings.project)
             self.memory.must_fit(len(body))
-            if name.lower().endswith(".jsonl") and _is_batch(body):
+            if is_batch(name, body):
                 found = self._batch(name, body, recipe, model)
             else:
                 found = await self._document(name, body, recipe, model)
@@ -235,7 +237,10 @@ def _estimate(name: str, model: str, recipe: Recipe, inputs: Range, outputs: Ran
     return Estimate(name=name, model=model, input_tokens=inputs, output_tokens=outputs, cost=cost, **more)
 
 
-def _is_batch(body: bytes) -> bool:
+def is_batch(name: str, body: bytes) -> bool:
+    """Whether a document is a batch, by its name and its first lines."""
+    if not name.lower().endswith(".jsonl"):
+        return False
     lines = [line for line in split_lines(body[:1_000_000]) if line.strip()][:20]
     return any(custom_id_of(line) is not None for line in lines)
 

@@ -39,6 +39,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     finished_at: datetime | None = None
     result_key: str | None = None
     result_lag_s: float | None = None
+    is_reused: bool = False
+    saved_tokens: int = 0
+    saved_cost: float | None = None
+    """What it would have used, if it had not taken another's answer over."""
+    quotes: int = 0
 
     def __post_init__(self) -> None:
         """Keep each name of a recipe or model only once in memory."""
@@ -91,6 +96,10 @@ def ended_job(line: Line) -> Job:
         finished_at=line.finished_at,
         result_key=line.result_key,
         result_lag_s=line.result_lag_s,
+        is_reused=line.is_reused,
+        saved_tokens=line.saved_tokens,
+        saved_cost=line.saved_cost,
+        quotes=line.quotes,
     )
 
 

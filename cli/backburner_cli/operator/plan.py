@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +13,19 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from backburner.documents.recipes import fingerprint, parse, source_text
 from backburner.errors import ConfigError, Reason
 from backburner.ledger.journal import Line
-from backburner.ledger.keys import INBOX, JOURNAL, output_location
+from backburner.ledger.keys import INBOX, JOURNAL, answer_key, output_location
+from backburner.ledger.ledger import Ledger
+from backburner.ledger.records import ProviderRef, RecipeRef
 from backburner.maintenance.snapshot import at_once, each_of
+from backburner.outcome.answers import Answers
 from backburner.provider.profiles import resolve_model
 from backburner.settings import Settings, from_env
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.deployment import EXPORTED
-from backburner_cli.operator.estimate import Estimate, Estimator, Range, duration_s
+from backburner_cli.operator.estimate import Estimate, Estimator, Range, duration_s, is_batch
 from backburner_cli.operator.files import documents_in, keys_of, sample
 from backburner_cli.operator.place import FOLDER_QUEUES
 from backburner_cli.operator.session import Records, read, read_here
@@ -82,6 +86,7 @@ async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], di
         output_share=await _output_shares(records),
     )
     recipes: dict[str, asyncio.Task[bytes | None]] = {}
+    planned = set[str]()
     found: list[Estimate] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
@@ -93,12 +98,46 @@ async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], di
                 recipes[name] = asyncio.create_task(_recipe(records, name, wanted))
             body = await _body(records, key, documents[key])
             if body is not None:
-                found.append(await estimator.estimate(key, body, name, await recipes[name]))
+                source = await recipes[name]
+                estimate = await estimator.estimate(key, body, name, source)
+                is_answered = estimate.refused is None and await _is_answered(
+                    records, key, body, (name, source), planned
+                )
+                found.append(_taken_over(estimate) if is_answered else estimate)
             progress.advance(bar)
 
         await at_once(each_of(documents), each, most=max(2, os.cpu_count() or 1))
     found.sort(key=lambda each: each.name)
     return found, _summary(found, records, duration_s(found, records.settings, counters))
+
+
+async def _is_answered(
+    records: Records, key: str, body: bytes, recipe_of: tuple[str, bytes | None], planned: set[str]
+) -> bool:
+    """Whether the recipe lets a document take an answer over, and there is one, or another has the same bytes.
+
+    `planned` has where the answers of the others will be noted.
+    """
+    name, source = recipe_of
+    recipe, settings = parse(source_text(name, source)), records.settings
+    if not recipe.reuse or is_batch(key, body):
+        return False
+    model = resolve_model(settings.profile, recipe.model or settings.model, settings.project)
+    provider = ProviderRef(profile=settings.provider, base_url=settings.base_url, model=model)
+    sha256 = fingerprint(source)
+    noted = answer_key(key, body, sha256, (provider.profile, provider.base_url, model))
+    answers = Answers(records.bucket, Ledger(records.bucket))
+    found = await answers.find(noted, RecipeRef(name=name, sha256=sha256), provider)
+    is_second = noted in planned
+    planned.add(noted)
+    return found is not None or is_second
+
+
+def _taken_over(estimate: Estimate) -> Estimate:
+    cost = None if estimate.cost is None else Range()
+    return replace(
+        estimate, reused=True, parts=0, generations=0, input_tokens=Range(), output_tokens=Range(), cost=cost
+    )
 
 
 async def _documents(records: Records, wanted: Plan) -> dict[str, Path | None]:
@@ -180,6 +219,7 @@ def _summary(found: list[Estimate], records: Records, limits: dict[str, float]) 
     return {
         "documents": len(found),
         "refused": dict(Counter(str(each.refused) for each in found if each.refused is not None).most_common()),
+        "reused": sum(each.reused for each in good),
         "in_parts": sum(each.parts > 0 for each in good),
         "parts": sum(each.parts for each in good),
         "pages_as_pictures": sum(each.pictures for each in good),
@@ -215,6 +255,7 @@ def _show(found: list[Estimate], summary: dict[str, Any]) -> None:
     for name, value in (
         ("documents", f"{summary['documents']:,}"),
         ("  would be refused", f"{refused:,}"),
+        *([("  answers taken over", f"{summary['reused']:,}")] if summary["reused"] else ()),
         ("  in parts", f"{summary['in_parts']:,} ({summary['parts']:,} parts)"),
         *([("  pages as pictures", f"{summary['pages_as_pictures']:,}")] if summary["pages_as_pictures"] else ()),
         ("generations", f"{summary['generations']:,}"),

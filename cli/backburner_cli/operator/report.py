@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from backburner.ledger.records import RunRecord
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.job_index import ended_record
+from backburner_cli.operator.quotes import MAX_READ_BYTES, Quoted, in_source
 from backburner_cli.operator.report_figures import Report, figures
 from backburner_cli.operator.session import Records, read
 from backburner_cli.terminal import err, out, print_json
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 TITLE: Final = "Backburner report"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet computes cells that begin with one of these."""
+_CONTEXT_CHARS: Final = 80
+MAX_QUOTED: Final = 20
+"""How many documents have their quotes shown in their sources, which are read again for that."""
+MAX_QUOTES_SHOWN: Final = 50
 MAX_MESSAGES: Final = 50
 """How many failures of each reason are listed with their messages; the CSV has every document."""
 
@@ -39,6 +45,8 @@ class Wanted:
 
     chosen: Filter
     to: Path | None
+    with_quotes: bool = False
+    """Whether quotes are shown in their sources: then the report holds texts."""
 
 
 def report(environment: Mapping[str, str], described: str, wanted: Wanted) -> None:
@@ -95,6 +103,8 @@ async def _made(
         ended=list(filter(has, index.ended())),
     )
     await _read_messages(records, made)
+    if wanted.with_quotes:
+        await _read_quotes(records, made, [job for job in listed if job.quotes][:MAX_QUOTED])
     return made, listed
 
 
@@ -114,6 +124,29 @@ async def _read_messages(records: Records, made: Report) -> None:
     for failure in made.failures:
         del failure.documents[MAX_MESSAGES:]
         await at_once(each_of(failure.documents), look)
+
+
+async def _read_quotes(records: Records, made: Report, jobs: list[Job]) -> None:
+    """The quotes of some documents, with the words around them; sources are read one after the other."""
+    for job in jobs:
+        record = await ended_record(records.bucket, job.key)
+        if isinstance(record, RunRecord) and record.quotes is not None:
+            found = await in_source(records, record, MAX_READ_BYTES)
+            text = "".join(piece for piece, _ in found.pieces)
+            quotes = [_in_context(each, text) for each in found.quotes[:MAX_QUOTES_SHOWN]]
+            told = {"key": job.key, "checked": record.quotes.checked, "problem": found.problem, "quotes": quotes}
+            made.quoted.documents.append(told)
+
+
+def _in_context(quote: Quoted, text: str) -> dict[str, Any]:
+    return {
+        "pointer": quote.pointer,
+        "where": quote.where,
+        "text": quote.text,
+        "before": text[max(0, quote.first - _CONTEXT_CHARS) : quote.first],
+        "passage": text[quote.first : quote.last],
+        "after": text[quote.last : quote.last + _CONTEXT_CHARS],
+    }
 
 
 def _html(made: Report, _: list[Job]) -> str:

@@ -73,6 +73,22 @@ class Again(msgspec.Struct, kw_only=True):
     listed: list[dict[str, Any]]
 
 
+class Saved(msgspec.Struct, kw_only=True):
+    """Runs that took an answer over, and what they would have used; `cost` None where no recipe names a price."""
+
+    runs: int
+    tokens: int
+    cost: float | None
+
+
+class Quoted(msgspec.Struct, kw_only=True):
+    """Quotes that were checked. `documents` are shown only where that was asked for."""
+
+    runs: int
+    quotes: int
+    documents: list[dict[str, Any]]
+
+
 class Report(msgspec.Struct, kw_only=True):
     """The whole report. `documents` are counted separately from the states, so `balances` proves something."""
 
@@ -88,6 +104,8 @@ class Report(msgspec.Struct, kw_only=True):
     total: Use
     without_price: int
     suspected_orphans: int
+    saved: Saved
+    quoted: Quoted
     latency: Latency | None
     failures: list[Failure]
     again: Again
@@ -119,6 +137,8 @@ def figures(
         total=_use("", "", ended),
         without_price=sum(job.cost is None and job.input_tokens > 0 for job in ended),
         suspected_orphans=sum(job.suspected_orphans for job in ended),
+        saved=_saved(ended),
+        quoted=_quoted(ended),
         latency=_latency(ended),
         failures=_failures(latest),
         again=_again(ended),
@@ -144,6 +164,18 @@ def _use(recipe: str, model: str, jobs: Sequence[Job]) -> Use:
         output_tokens=sum(job.output_tokens for job in jobs),
         cost=cost_of(jobs),
     )
+
+
+def _saved(ended: Iterable[Job]) -> Saved:
+    taken = [job for job in ended if job.is_reused]
+    costs = [job.saved_cost for job in taken if job.saved_cost is not None]
+    tokens = sum(job.saved_tokens for job in taken)
+    return Saved(runs=len(taken), tokens=tokens, cost=round(sum(costs), 9) if costs else None)
+
+
+def _quoted(ended: Iterable[Job]) -> Quoted:
+    counts = [job.quotes for job in ended if job.quotes]
+    return Quoted(runs=len(counts), quotes=sum(counts), documents=[])
 
 
 def _latency(ended: Iterable[Job]) -> Latency | None:

@@ -224,7 +224,8 @@ def _end(record: JobRecord) -> str:
     if isinstance(record, ErrorRecord):
         return f"failed{polls}: {record.reason}{cost}"
     if isinstance(record, RunRecord):
-        return f"done{polls}: {record.result_key}{cost}"
+        taken_over = f", the answer of {record.reused.key}" if record.reused is not None else ""
+        return f"done{polls}: {record.result_key}{taken_over}{cost}"
     return f"superseded{polls}: the document was replaced by a newer version{cost}"
 
 

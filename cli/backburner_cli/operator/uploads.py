@@ -151,6 +151,10 @@ def describe(record: RunRecord | ErrorRecord) -> dict[str, Any]:
         return lines | {"reason": record.reason, "message": record.message, "replay": record.replay}
     if record.quotes is not None:
         lines["quotes"] = f"{record.quotes.checked}, all found in the document"
+    if record.reused is not None:
+        lines["answer of"] = f"{record.reused.key} (job {record.reused.job_id}, run {record.reused.run})"
+        cost = "" if record.reused.cost is None else f", cost {record.reused.cost:.6f}"
+        lines["saved"] = f"{record.reused.usage.total_tokens} tokens{cost}"
     return lines | {"result": record.result_key}
 
 

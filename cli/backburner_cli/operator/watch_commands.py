@@ -83,15 +83,26 @@ def watch(
 @click.option("--recipe", metavar="NAME", help="Only documents of this recipe.")
 @click.option("--prefix", metavar="PREFIX", help="Only keys that begin with this, such as inbox/summary/2024-")
 @click.option("--since", metavar="WHEN", help="Only jobs that ended or were uploaded since: 90m, 2h, 3d, or a time.")
+@click.option(
+    "--quotes", is_flag=True, help="Show quotes in their sources, for up to 20 documents: the report then has texts."
+)
 @json_option
 @deployed
 def report(
-    to: Path | None, recipe: str | None, prefix: str | None, since: str | None, *, asked: Asked, as_json: bool
+    to: Path | None,
+    recipe: str | None,
+    prefix: str | None,
+    since: str | None,
+    *,
+    quotes: bool,
+    asked: Asked,
+    as_json: bool,
 ) -> None:
     """Write a report on a run: counts, tokens and cost, how long it took, what failed and why, what was run again.
 
     The page is a single file that loads nothing from any host, so you can pass it on. It has the names of documents and
-    the messages of failures, but no text of a document or result. The CSV has a line for each document.
+    the messages of failures, but no text of a document or result, unless --quotes asks for it. The CSV has a line for
+    each document.
     """
     from backburner_cli.operator.listing import Filter, since_of
     from backburner_cli.operator.report import Wanted
@@ -104,7 +115,7 @@ def report(
         chosen = Filter(chosen=Selection(recipe=recipe, prefix=prefix), since=at)
         found = enter(asked)
         file = to or (None if as_json else Path("backburner-report.html"))
-        do(os.environ, found.described, Wanted(chosen=chosen, to=file))
+        do(os.environ, found.described, Wanted(chosen=chosen, to=file, with_quotes=quotes))
 
 
 COMMANDS = (watch, report)

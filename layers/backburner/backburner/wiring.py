@@ -25,6 +25,7 @@ from backburner.jobs.plan import Planner
 from backburner.jobs.poll import GenerationPoller
 from backburner.jobs.quotes import QuoteChecker
 from backburner.jobs.replay import Replayer
+from backburner.jobs.reuse import Reuser
 from backburner.jobs.sent_text import SentTexts
 from backburner.jobs.setbacks import Setbacks
 from backburner.jobs.start import Starter
@@ -40,6 +41,7 @@ from backburner.memory.budget import MemoryBudget
 from backburner.notifications.announce import Announcer
 from backburner.notifications.folders import Folders
 from backburner.notifications.tell import Teller
+from backburner.outcome.answers import Answers
 from backburner.outcome.cancel import Canceller
 from backburner.outcome.clear_up import Cleaner
 from backburner.outcome.current_job import CurrentJobs
@@ -106,6 +108,7 @@ class _Builder:
         self.pace = Pace(settings.polls_per_second, ports.clock)
         self.slots = asyncio.Semaphore(MAX_CREATES)
         self.governor = self._governor(swap_tries)
+        self.answers = Answers(ports.bucket, self.ledger)
         self.current_jobs, self.finisher = self._outcome()
         self.canceller = Canceller(ledger=self.ledger, messenger=self.messenger)
         self.segment_reader = SegmentReader(bucket=ports.bucket, clock=ports.clock)
@@ -127,6 +130,13 @@ class _Builder:
         )
         self.reader = DocumentReader(
             bucket=ports.bucket, extractor=ports.extractor, memory=ports.memory, sighted=settings.sighted
+        )
+        self.planner = Planner(
+            segmenter=self.segmenter,
+            answers=self.answers,
+            divider=self.divider,
+            reader=self.reader,
+            limits=self.governor.limits,
         )
         self.sent_texts = SentTexts(bucket=ports.bucket, reader=self.reader)
 
@@ -189,6 +199,7 @@ class _Builder:
             current_jobs=current_jobs,
             governor=self.governor,
             messenger=self.messenger,
+            answers=self.answers,
         )
         return current_jobs, Finisher(
             bucket=bucket,
@@ -297,15 +308,12 @@ class _Builder:
         )
 
     def _submitter(self, creator: GenerationCreator) -> Submitter:
-        planner = Planner(
-            segmenter=self.segmenter, divider=self.divider, reader=self.reader, limits=self.governor.limits
-        )
         return Submitter(
             bucket=self.ports.bucket,
             ledger=self.ledger,
             current_jobs=self.current_jobs,
             messenger=self.messenger,
-            planner=planner,
+            planner=self.planner,
             governor=self.governor,
             creator=creator,
             finisher=self.finisher,
@@ -342,6 +350,15 @@ class _Builder:
             governor=self.governor,
             messenger=self.messenger,
             creator=creator,
+            reuser=Reuser(
+                ledger=self.ledger,
+                answers=self.answers,
+                finisher=self.finisher,
+                messenger=self.messenger,
+                planner=self.planner,
+                reader=self.reader,
+                memory=self.ports.memory,
+            ),
             max_attempts=self.settings.max_attempts,
         )
         return Checker(

@@ -50,7 +50,7 @@ class DocumentPage {
       this.tell(story);
       await this.show("source", this.key);
       await this.show("result", story.result_key, story);
-      await this.showQuotes(story.details.quotes);
+      await this.showQuotes(story.details.quotes && `${story.details.quotes} ${this.source} ${this.result}`);
     } catch (error) {
       this.story.replaceChildren(el("h2", { id: "story-title" }, "Story"), el("p", { class: "warning" }, error.message));
     }

@@ -96,6 +96,7 @@ class FrontMatter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     deadline: int | str | None = None
     extra: dict[str, Any] = {}
     price: Price | None = None
+    reuse: bool = False
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +118,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     deadline_s: int | None
     extra: dict[str, Any]
     price: Price | None
+    reuse: bool = False
+    """Whether an answer about the same bytes may be taken over from another document."""
     has_quotes: bool = False
     """Whether its schema has strings that must be passages of the document."""
 
@@ -172,6 +175,7 @@ def parse(text: str) -> Recipe:
         deadline_s=_seconds(front.deadline),
         extra=_extra(front.extra),
         price=front.price,
+        reuse=front.reuse,
         has_quotes=has_quotes(front.schema),
     )
 
@@ -225,8 +229,16 @@ def schema_problem(recipe: Recipe, text: str) -> str:
 
 
 def quotes_of(recipe: Recipe, text: str) -> list[tuple[str, str]]:
-    """JSON pointer and text of each quote in an answer that fits the recipe's schema."""
-    return quotes_in(_validator(recipe.schema or {}), json.loads(text)) if recipe.has_quotes else []
+    """JSON pointer and text of each quote in an answer that fits the recipe's schema.
+
+    Raises `JobError` (`schema_mismatch`) for one that is nested too deeply to be looked through.
+    """
+    if not recipe.has_quotes:
+        return []
+    try:
+        return quotes_in(_validator(recipe.schema or {}), json.loads(text))
+    except RecursionError:
+        raise JobError(Reason.SCHEMA_MISMATCH, "the answer is nested too deeply for its quotes to be found") from None
 
 
 def _front_matter(text: str) -> FrontMatter:

@@ -15,9 +15,11 @@ from backburner.documents.recipes import Recipe, parse, source_text
 from backburner.documents.tokens import OUTPUT_WITHOUT_CAP_TOKENS, estimate_tokens
 from backburner.errors import JobError, Reason
 from backburner.jobs.text import DocumentReader
+from backburner.ledger.keys import answer_key
 from backburner.ledger.ledger import Committed
 from backburner.ledger.records import Division, OpenRecord, Source
 from backburner.memory.budget import Hold
+from backburner.outcome.answers import Answers
 from backburner.outcome.current_job import CurrentJob
 from backburner.split.divide import Divider
 
@@ -54,14 +56,23 @@ class CannotRun:
     message: str
 
 
-Plan = OneGeneration | InParts | OfLines | CannotRun
+@dataclass(frozen=True)
+class TakesOver:
+    """The record names the run whose answer it is to take over."""
+
+    record: OpenRecord
+
+
+SizedPlan = OneGeneration | InParts | OfLines | CannotRun
+Plan = SizedPlan | TakesOver
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planner:
-    """Reads recipe and document; writes nothing but the texts of parts."""
+    """Reads recipe and document; writes nothing but the texts of parts, and that an answer is to come."""
 
     segmenter: Segmenter
+    answers: Answers
     divider: Divider
     reader: DocumentReader
     limits: Limits
@@ -74,7 +85,7 @@ class Planner:
         try:
             recipe_text = _recipe_text(current)
             recipe = parse(recipe_text)
-            if await self.segmenter.is_batch(record.source.key, current.source):
+            if recipe.reuse or await self.segmenter.is_batch(record.source.key, current.source):
                 return None
             extracted = await self._extracted(current, hold, recipe)
             if not self.divider.is_short(record, recipe, extracted):
@@ -94,6 +105,10 @@ class Planner:
             record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price)
             if current.is_segment:
                 return OfLines(with_segment(record, current, committed))
+            if recipe.reuse and current.parent is None:
+                record = await self._with_answer(record, current)
+                if record.reuses is not None:
+                    return TakesOver(record)
             division = await self.divider.left_by_last_run(committed, record) or await self._segments(record, current)
             if division:
                 extracted = Extracted("", committed.notes, pages=committed.pages)
@@ -101,15 +116,34 @@ class Planner:
                 extracted = await self._extracted(current, hold, recipe)
         except JobError as error:
             return CannotRun(record, error.reason, str(error))
-        source = _told(record.source, extracted)
-        record = replace(record, source=source)
+        return await self.sized(record, extracted, division)
+
+    async def sized(self, record: OpenRecord, extracted: Extracted, division: Division | None = None) -> SizedPlan:
+        """Decide what to open for a document that was read. `division`: what the run before has left."""
+        record = replace(record, source=_told(record.source, extracted))
         try:
-            return await self._sized(record, recipe, extracted, division)
+            return await self._sized(record, extracted, division)
         except JobError as error:
             return CannotRun(record, error.reason, str(error))
 
-    async def _sized(self, record: OpenRecord, recipe: Recipe, extracted: Extracted, division: Division | None) -> Plan:
+    async def _with_answer(self, record: OpenRecord, current: CurrentJob) -> OpenRecord:
+        """The record with where its answer is noted, and with whose it is to take over: only a first run does.
+
+        Others find by the note that an answer is to come, if this run generates it.
+        """
+        source, provider = current.source, record.provider
+        if not source.body or await self.segmenter.is_batch(record.source.key, source):
+            return record
+        identity = (provider.profile, provider.base_url, provider.model)
+        key = answer_key(record.source.key, source.body, record.recipe.sha256, identity)
+        record = replace(record, answer_key=key)
+        if record.run > 1:
+            return record
+        return replace(record, reuses=await self.answers.claim(record))
+
+    async def _sized(self, record: OpenRecord, extracted: Extracted, division: Division | None) -> SizedPlan:
         """One generation, or parts where the document is too long for one."""
+        recipe = parse(record.recipe_text)
         reservation = self._reservation(recipe, extracted, record.provider.model)
         if division is None and record.part_of is None:
             division = await self.divider.divided(record, recipe, extracted)

@@ -11,6 +11,7 @@ from backburner.capacity.limits import Denial, Reservation
 from backburner.capacity.timing import hidden_s
 from backburner.errors import Reason
 from backburner.jobs.create import GenerationCreator
+from backburner.jobs.reuse import Reuser
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messenger import DONE, NOT_OURS, Messenger, Next
 from backburner.ledger.records import State
@@ -26,6 +27,7 @@ class Starter:
     governor: Governor
     messenger: Messenger
     creator: GenerationCreator
+    reuser: Reuser
     max_attempts: int
 
     async def advance(self, held: Open) -> Next:
@@ -35,11 +37,18 @@ class Starter:
             is_ours = await self._end_cancelled(held, record.cancelled_for)
         elif record.state is State.SUBMITTING:
             is_ours = await self._attempt(held, orphans=1)
+        elif record.reuses is not None:
+            return await self._reuse(held)
         elif record.reservation is None:
             is_ours = await self._attempt(held)
         else:
             return await self._reserve(held, record.reservation)
         return DONE if is_ours else NOT_OURS
+
+    async def _reuse(self, held: Open) -> Next:
+        """Take over another run's answer; where that is gone, start the run like any other."""
+        step = await self.reuser.reuse(held)
+        return step if isinstance(step, Next) else await self.advance(step)
 
     async def _reserve(self, held: Open, wanted: Reservation) -> Next:
         record = held.record

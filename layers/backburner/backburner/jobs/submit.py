@@ -20,7 +20,7 @@ from backburner.capacity.limits import Denial
 from backburner.documents.recipes import fingerprint
 from backburner.errors import Reason, UnreadableError
 from backburner.jobs.create import GenerationCreator
-from backburner.jobs.plan import CannotRun, InParts, OfLines, OneGeneration, Planner
+from backburner.jobs.plan import CannotRun, InParts, OfLines, OneGeneration, Planner, TakesOver
 from backburner.ledger.ledger import Committed, Ledger, Open, nothing_committed
 from backburner.ledger.messages import Message
 from backburner.ledger.messenger import SOON_S, Messenger
@@ -174,6 +174,9 @@ class Submitter:
             case InParts(record):
                 ticket = await self.messenger.to_check(record, SOON_S)
                 claim = replace(record, state=State.RUNNING, ticket=ticket)
+            case TakesOver(record):
+                ticket = await self.messenger.to_check(record, 0.0)
+                claim = replace(record, state=State.WAITING, ticket=ticket, waiting_for="reuse")
             case OfLines(record):
                 ticket = await self.messenger.to_check(record, SOON_S)
                 claim = replace(record, state=State.WAITING, ticket=ticket, waiting_for="turn")

@@ -41,6 +41,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     result_lag_s: float | None
     """From the provider's `completed_at` to the commit, over two clocks: a figure for people."""
+    is_reused: bool = False
+    """Whether its answer was taken over from another run; `saved_tokens` and `saved_cost` are what that one used."""
+    saved_tokens: int = 0
+    saved_cost: float | None = None
+    quotes: int = 0
+    """Quotes of its answer, all of them found in the document."""
 
 
 @dataclass(kw_only=True)
@@ -91,6 +97,7 @@ class Journal:
 
 def line_of(record: JobRecord) -> Line:
     """The journal's line about a run that is over."""
+    reused, quotes = (record.reused, record.quotes) if isinstance(record, RunRecord) else (None, None)
     return Line(
         job_id=record.job_id,
         run=record.run,
@@ -107,6 +114,10 @@ def line_of(record: JobRecord) -> Line:
         uploaded_at=record.uploaded_at,
         finished_at=record.finished_at,
         result_lag_s=_lag_s(record),
+        is_reused=reused is not None,
+        saved_tokens=reused.usage.total_tokens if reused else 0,
+        saved_cost=reused.cost if reused else None,
+        quotes=quotes.checked if quotes else 0,
     )
 
 

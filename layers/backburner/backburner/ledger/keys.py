@@ -5,6 +5,7 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 INBOX = "inbox/"
 RECIPES = "recipes/"
@@ -15,6 +16,8 @@ WORK = "ledger/work/"
 """Parts of documents under way: DESIGN section 7."""
 SUPERSEDED = "ledger/superseded/"
 RESPONSES = "ledger/responses/"
+ANSWERS = "ledger/answers/"
+"""Which run has answered what: only for recipes that let answers be taken over."""
 JOURNAL = "ledger/journal/"
 PAGES = ".pages"
 """How the key of a part ends that names pages of its document; every other part is a text."""
@@ -146,6 +149,16 @@ def superseded_key(job: str, run: int) -> str:
 def response_key(response_id: str) -> str:
     """Key of the note which run a response id was given to."""
     return f"{RESPONSES}{hashlib.sha256(response_id.encode()).hexdigest()[:32]}"
+
+
+def answer_key(key: str, body: bytes, recipe_sha256: str, provider: tuple[str, str, str]) -> str:
+    """Key of the note whose answer a document's may be: the same bytes, read as the same format, asked the same way.
+
+    `provider`: profile, address and model. The name's ending is part of it, since lookalikes are read by it.
+    """
+    suffix = PurePosixPath(key).suffix.lower()
+    identity = json.dumps([hashlib.sha256(body).hexdigest(), suffix, recipe_sha256, *provider])
+    return f"{ANSWERS}{hashlib.sha256(identity.encode()).hexdigest()}.json"
 
 
 def notice_key(job: str, run: int) -> str:

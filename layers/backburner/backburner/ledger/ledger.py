@@ -184,6 +184,11 @@ class Ledger:
         )
         return Committed(job, run, error, superseded)
 
+    async def run_record(self, location: OutputLocation) -> RunRecord | None:
+        """The run record at an output location."""
+        held = await self._read(location.run_record_key, RunRecord)
+        return held.record if held else None
+
     async def put(self, key: str, record: JobRecord, match: str) -> str:
         """Put a record on condition; its new ETag. Raises `ConflictError`."""
         return await self.bucket.put(key, encode(record), match=match, content_type=JSON)

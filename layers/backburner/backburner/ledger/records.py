@@ -145,6 +145,17 @@ class Quotes(msgspec.Struct, frozen=True, kw_only=True):
     places: list[Quote] = []
 
 
+class Reused(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose answer a run has taken over, and what that run used: so much was saved."""
+
+    job_id: str
+    run: int
+    key: str
+    """Of the document that it was generated for."""
+    usage: Usage = Usage()
+    cost: float | None = None
+
+
 class LineCounts(msgspec.Struct, frozen=True, kw_only=True):
     """The lines of a batch; `total` is `completed` and `failed` together."""
 
@@ -234,6 +245,10 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     """What the next attempt is told about quotes of the last one that do not stand in the document."""
     quotes: Quotes | None = None
     """Where the quotes of its answer stand, when it ends."""
+    answer_key: str | None = None
+    """Where its answer is noted for others to take over, if its recipe lets them."""
+    reuses: Reused | None = None
+    """Whose answer it is to take over, instead of a generation of its own."""
 
     @property
     def response_id(self) -> str | None:
@@ -317,6 +332,8 @@ class RunRecord(JobRecord, frozen=True, kw_only=True):
     replaces: Replaced = Replaced()
     quotes: Quotes | None = None
     """None where the recipe asks for none."""
+    reused: Reused | None = None
+    """Whose answer it is; None for one that was generated for this document."""
 
 
 class ErrorRecord(JobRecord, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """What a run that is over leaves behind is settled and removed: harmless however often it is done.
 
-Order: settlement → older error record and older result away → parts away → [the caller] the open record away. A crash
-in between brings the run's message back, and it is done again: the settlement books only once.
+Order: settlement → older error record and older result away → [where answers are taken over, a note of this one] →
+parts away → [the caller] the open record away. A crash in between brings the run's message back, and it is done again:
+the settlement books only once.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from backburner.ledger.keys import text_key, work_folder
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord
+from backburner.outcome.answers import Answers
 from backburner.outcome.current_job import CurrentJob, CurrentJobs
 from backburner.ports import Bucket, Stored
 
@@ -29,6 +31,7 @@ class Cleaner:
     current_jobs: CurrentJobs
     governor: Governor
     messenger: Messenger
+    answers: Answers
 
     async def clear_up(self, record: OpenRecord, committed: RunRecord | ErrorRecord) -> None:
         """Settle a run, take away what it leaves, and close its record. The caller has its message."""
@@ -38,6 +41,7 @@ class Cleaner:
             await self.start_current(record, there)
         if isinstance(committed, RunRecord):
             await self._remove_replaced(record, committed)
+            await self.answers.note(record, committed)
             if not has_failures(committed):
                 await self.remove_parts(record)
         await self.close(record)
@@ -81,7 +85,7 @@ class Cleaner:
     async def _run_missing(self, record: OpenRecord, current: CurrentJob) -> int | None:
         """The run of the current job that is still to be opened; also if our text stands where its own belongs."""
         committed = await self.ledger.committed(current.location, current.job_id)
-        wrote = bool(record.responses) or record.division is not None
+        wrote = bool(record.responses) or record.division is not None or record.reuses is not None
         ours = await self.bucket.head(current.location.result_key(record.output)) if wrote else None
         overwritten = _is_of(ours, record) and not committed.committed_by(record)
         return committed.last_run + 1 if overwritten else committed.run_for_event(current.source.last_modified)

@@ -205,6 +205,7 @@ class Finisher:
             lines=record.lines,
             resume=record.resume if has_failures(record) else None,
             quotes=record.quotes,
+            reused=record.reuses,
             replaces=replaced,
         )
 
