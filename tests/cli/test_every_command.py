@@ -10,8 +10,8 @@ import click
 import pytest
 
 from backburner_cli.main import app
-from cli.cloud import Cloud
 from support import commands
+from support.command_deployment import Cloud
 
 ARGUMENTS = {
     "plan": ["{file}"],

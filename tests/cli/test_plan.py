@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.cloud import DONE
+from support.command_deployment import DONE
 from support.system import BUCKET
 
 PRICED = "---\nprice: {input: 1, output: 10}\nmax_output_tokens: 100\n---\nSummarise.\n"

@@ -4,7 +4,7 @@ import json
 
 from backburner.errors import Reason
 from backburner_cli.operator.remedies import REMEDIES
-from cli.cloud import DONE, FAILED, OPEN
+from support.command_deployment import DONE, FAILED, OPEN
 from support.system import BUCKET
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 16

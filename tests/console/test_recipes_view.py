@@ -6,7 +6,7 @@ from backburner.ledger.records import State
 from backburner_cli.console.recipes import TRIAL, compared, path_below_recipe
 from backburner_cli.operator.job import Job
 from backburner_cli.trial.difference import pieces
-from cli.cloud import DONE
+from support.command_deployment import DONE
 from support.system import BUCKET
 
 TEXT = "Say it in five words."
