@@ -15,8 +15,11 @@ from support.depth import VARIABLE
 WITHOUT_NETWORK = ("fuzz", "life", "model", "unit")
 """Folders whose tests may reach no network."""
 
-ON_ONE_WORKER = ("localcloud", "yandex", "template", "handlers/test_table_of_verdicts.py")
-"""Folders and modules whose tests share what takes long to start: one worker starts it."""
+ON_ONE_WORKER = (
+    *("localcloud/test_main_job.py", "localcloud", "yandex", "template"),
+    *("handlers/test_table_of_verdicts.py", "console/test_browser.py", "unit/test_imports.py"),
+)
+"""Folders and modules whose tests share what takes long to start: one worker starts it. The first that fits counts."""
 
 settings.register_profile(
     "backburner", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True

@@ -2,10 +2,9 @@
 
 import itertools
 
-import boto3
 import pytest
 
-from cli.cloud import DONE, FAILED, OPEN, Cloud
+from support.command_deployment import DONE, FAILED, OPEN, Cloud
 from support.fakes import Plan
 from support.system import BUCKET, System
 
@@ -13,11 +12,10 @@ _NAMES = itertools.count()
 
 
 @pytest.fixture
-def empty(endpoint):
+def empty(endpoint, cloud_clients):
     """An empty bucket, and three queues."""
     access = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-central-1"}
-    session = boto3.session.Session("test", "test", region_name="eu-central-1")
-    s3, sqs = (session.client(service, endpoint_url=endpoint) for service in ("s3", "sqs"))
+    s3, sqs = cloud_clients
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     number = next(_NAMES)
     urls = {name: sqs.create_queue(QueueName=f"{name}-{number}")["QueueUrl"] for name in ("pending", "backlog", "dead")}

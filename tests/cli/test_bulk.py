@@ -3,7 +3,7 @@
 import json
 
 from backburner.ledger.messages import decode
-from cli.cloud import DONE, FAILED, OPEN
+from support.command_deployment import DONE, FAILED, OPEN
 from support.fakes import Plan
 from support.system import System
 

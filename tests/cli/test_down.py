@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from backburner_cli.operator.running import running_here
 from backburner_cli.operator.stack import OUTPUTS
-from cli.cloud import Cloud
+from support.command_deployment import Cloud
 
 _NUMBERS = itertools.count()
 NOTHING = Cloud(None, None, {}, {})

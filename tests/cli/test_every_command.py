@@ -12,8 +12,8 @@ import click
 import pytest
 
 from backburner_cli.main import app
-from cli.cloud import Cloud
 from support import commands
+from support.command_deployment import Cloud
 from support.depth import thinned
 
 ARGUMENTS = {

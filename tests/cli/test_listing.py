@@ -11,7 +11,7 @@ from backburner_cli.errors import CommandError
 from backburner_cli.operator.listing import since_of
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.results import local_path
-from cli.cloud import DONE, FAILED, OPEN
+from support.command_deployment import DONE, FAILED, OPEN
 from support.system import BUCKET
 
 NOON = datetime(2031, 5, 17, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from backburner.ledger.messages import Message, decode
-from cli.cloud import DONE, EVENTS, FAILED, LOST, OPEN, Cloud
+from support.command_deployment import DONE, EVENTS, FAILED, LOST, OPEN, Cloud
 from support.system import BUCKET, System
 
 COMMANDS = ("audit", "status", "dead-letters", "replay", "cancel")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.cloud import DONE, Cloud
 from support import scans
+from support.command_deployment import DONE, Cloud
 from support.system import BUCKET, System
 
 PRICED = "---\nprice: {input: 1, output: 10}\nmax_output_tokens: 100\n---\nSummarise.\n"

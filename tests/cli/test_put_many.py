@@ -7,7 +7,7 @@ import pytest
 
 from backburner_cli.operator.files import PutError, documents_in, keys_of, sample
 from backburner_cli.operator.outcomes import summed
-from cli.cloud import DONE, FAILED, OPEN
+from support.command_deployment import DONE, FAILED, OPEN
 from support.system import BUCKET, System
 
 

@@ -15,7 +15,7 @@ from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.report import csv_of
 from backburner_cli.operator.report_figures import figures
 from backburner_cli.pages.render import render
-from cli.cloud import DONE, FAILED, OPEN
+from support.command_deployment import DONE, FAILED, OPEN
 from support.fakes import Plan
 from support.system import BUCKET, System
 

@@ -20,8 +20,8 @@ from backburner_cli.operator.job import Job
 from backburner_cli.operator.job_index import JobIndex, KeptEntries
 from backburner_cli.operator.watch import look_at
 from backburner_cli.operator.watch_screen import drawn
-from cli.cloud import OPEN
 from support import commands
+from support.command_deployment import OPEN
 from support.system import BUCKET, System
 
 NOW = datetime(2031, 5, 17, 12, tzinfo=UTC)

@@ -21,10 +21,13 @@ from console.serving import Served, served
 from handlers.conftest import deployments
 from support.browsers import MISSING, chromium
 from support.deployment import DOCUMENT
+from support.depth import depth, is_deep
 from support.many_jobs import many_jobs
 from support.warm_deployment import WarmDeployment
 
-MANY = 100_000
+MANY = depth(20_000, 100_000)
+SOME = f"lease-{MANY // 100 - 1:04}"
+"""A search for a few of them."""
 LIMIT_MS = 60_000
 PATIENCE_S = 20
 """A machine that runs other tests meanwhile: benchmarks/console.py measures."""
@@ -171,7 +174,7 @@ def test_a_job_is_cancelled_from_its_own_page(seat: Seat) -> None:
     assert record["cancelled_for"] == "cancelled"
 
 
-def test_a_hundred_thousand_rows_scroll_and_filter(seat: Seat) -> None:
+def test_very_many_rows_scroll_and_filter(seat: Seat) -> None:
     """A few rows exist, whatever is in sight; from end to end by keyboard; a filter answers within a second."""
     seat.there(lambda: many_jobs(seat.world, MANY, open_jobs=30))
     total = seat.console.until(lambda told: told["documents"] >= MANY + 30)["documents"]
@@ -198,12 +201,12 @@ def test_a_hundred_thousand_rows_scroll_and_filter(seat: Seat) -> None:
     page.keyboard.press("ArrowDown")
     expect(page.locator('.row[data-at="1"] a')).to_be_focused()
     began = time.monotonic()
-    page.get_by_label("Search").fill("lease-0999")
-    expect(page.get_by_role("status").filter(has_text="documents")).to_have_text(_matching(seat, "lease-0999"))
+    page.get_by_label("Search").fill(SOME)
+    expect(page.get_by_role("status").filter(has_text="documents")).to_have_text(_matching(seat, SOME))
     assert time.monotonic() - began < PATIENCE_S
     assert rows.count() < 80
     page.get_by_role("button", name="failed").click()
-    expect(page).to_have_url(re.compile("state=failed&text=lease-0999"))
+    expect(page).to_have_url(re.compile(f"state=failed&text={SOME}"))
 
 
 def _matching(seat: Seat, text: str) -> str:
@@ -315,7 +318,7 @@ def test_another_page_of_the_same_browser_gets_nothing_and_changes_nothing(seat:
     assert seat.world.messages("pending") + seat.world.messages("backlog") == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", "dark"] if is_deep() else ["dark"])
 def test_every_view_passes_the_accessibility_checks(seat: Seat, scheme: Any) -> None:
     """Names, roles, contrast, order: axe finds nothing, in either scheme."""
     seat.there(lambda: many_jobs(seat.world, 300, open_jobs=12, errors_each=50))

@@ -4,7 +4,7 @@ import http.client
 
 import httpx2
 
-from cli.cloud import FAILED
+from support.command_deployment import FAILED
 
 READ = (
     "/",

@@ -4,7 +4,7 @@ import json
 
 from backburner.errors import Reason
 from backburner_cli.operator.remedies import REMEDIES
-from cli.cloud import DONE, FAILED, OPEN
+from support.command_deployment import DONE, FAILED, OPEN
 from support.fakes import Plan
 from support.system import BUCKET, System
 

@@ -9,11 +9,14 @@ from urllib.parse import unquote
 import pytest
 
 from crashes.conftest import NewStage
+from support.depth import thinned
 from support.effects import effect_of, operation_of
 from support.forked_deployment import ForkedDeployment, ended
 from support.proxy import Request, Say, deliver, s3_error
 
 KEYS = [f"inbox/report {number}.txt" for number in range(5)]
+COMMITS = ["retrieve", "put result", "put run record", "delete open record"]
+STARTS = ["put open record submitting", "create", "send id to pending"]
 _LIMIT_S = 30
 
 
@@ -83,7 +86,7 @@ def test_submits_and_ticks_at_once(stage: ForkedDeployment) -> None:
     _ends_well(stage, *KEYS)
 
 
-@pytest.mark.parametrize("effect", ["retrieve", "put result", "put run record", "delete open record"])
+@pytest.mark.parametrize("effect", thinned(COMMITS, one_in=4))
 def test_visibility_runs_out_while_a_tick_commits(stage: ForkedDeployment, effect: str) -> None:
     """A tick stands still before one of its steps; another gets its message and ends the run; then it goes on."""
     key = KEYS[0]
@@ -99,7 +102,7 @@ def test_visibility_runs_out_while_a_tick_commits(stage: ForkedDeployment, effec
     _ends_well(stage, key)
 
 
-@pytest.mark.parametrize("effect", ["put open record submitting", "create", "send id to pending"])
+@pytest.mark.parametrize("effect", thinned(STARTS, one_in=4))
 def test_visibility_runs_out_while_a_tick_starts(stage: ForkedDeployment, effect: str) -> None:
     """A tick stands still while it starts a job that waited; its lease runs out, another takes over: one is counted."""
     key = KEYS[0]

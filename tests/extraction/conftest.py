@@ -1,28 +1,54 @@
-"""Real children, one for each document, as the functions start them."""
+"""Documents as text. The quick run reads most of them here, the deep run each in a child, as the functions do.
+
+Reading here is all that a child does but for its bounds: the name that it gets, its refusals, its answer. What is about
+children takes `in_child`, or makes a `ChildExtractor` itself.
+"""
 
 import asyncio
 from collections.abc import Callable
+from typing import IO
 
+import msgspec
 import pytest
 
 from backburner.adapters.extraction import ChildExtractor
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
+from backburner.extraction.child import Bounds, _answer
+from support.depth import is_deep
 
 Extract = Callable[[bytes, str], str]
 Refusal = Callable[[bytes, str], tuple[Reason, str]]
 
 
+class ReadHere(ChildExtractor):
+    """Reads in this process what a child would read."""
+
+    async def _run(self, name: str, source: IO[bytes], answer: IO[bytes]) -> int:
+        """Answer as a child does; what breaks a reader breaks the test."""
+        bounds = msgspec.json.decode(self._bounds(name), type=Bounds)
+        header, text = _answer(source, bounds.name)
+        answer.write(msgspec.json.encode(header) + b"\n" + text)
+        return 0
+
+
 @pytest.fixture
-def extract() -> Extract:
-    """The text of a document."""
-    return lambda body, name: asyncio.run(ChildExtractor().extract(body, name)).text
+def in_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the other fixtures read in children."""
+    monkeypatch.setattr(ReadHere, "_run", ChildExtractor._run)
 
 
 @pytest.fixture
 def extracted() -> Callable[[bytes, str], Extracted]:
     """The text of a document and the notes of what is missing from it."""
-    return lambda body, name: asyncio.run(ChildExtractor().extract(body, name))
+    extractor = ChildExtractor if is_deep() else ReadHere
+    return lambda body, name: asyncio.run(extractor().extract(body, name))
+
+
+@pytest.fixture
+def extract(extracted: Callable[[bytes, str], Extracted]) -> Extract:
+    """The text of a document."""
+    return lambda body, name: extracted(body, name).text
 
 
 @pytest.fixture

@@ -139,6 +139,7 @@ def test_children_wait_for_each_other() -> None:
     assert most == 1
 
 
+@pytest.mark.usefixtures("in_child")
 def test_the_same_document_reads_the_same_every_time(extract: Extract) -> None:
     """Also at its end: the library's threads outlive the reading, and must not take the answer along."""
     assert len({extract(corpus.docx(), "a.docx") for _ in range(10)}) == 1

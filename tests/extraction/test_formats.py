@@ -27,6 +27,7 @@ def in_order(text: str, *wanted: str) -> bool:
     return re.search(".*".join(map(re.escape, wanted)), text, re.DOTALL) is not None
 
 
+@pytest.mark.usefixtures("in_child")
 @pytest.mark.parametrize("name", ALL)
 def test_every_sentence_comes_out_in_order(extract: Extract, name: str) -> None:
     """With its ampersand, its signs, its Cyrillic and its accents, and not one more time."""
@@ -60,6 +61,7 @@ def test_slides_are_headed_by_their_titles(extract: Extract) -> None:
     assert extract(corpus.pptx(), "a.pptx").count(f"## {corpus.HEADING}\n") == len(corpus.SENTENCES)
 
 
+@pytest.mark.usefixtures("in_child")
 def test_three_hundred_pages_come_out_in_order(extract: Extract) -> None:
     """Each says its number; none is left out as a repetition, neither is what all of them say."""
     text = extract(corpus.pdf(300), "a.pdf")

@@ -49,6 +49,7 @@ def encrypted_office() -> bytes:
     return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000) + "EncryptedPackage".encode("utf-16-le") + bytes(3000)
 
 
+pytestmark = pytest.mark.usefixtures("in_child")
 REFUSED = {
     "scan.pdf": (corpus.scan, Reason.UNREADABLE_DOCUMENT, "OCR"),
     "encrypted.pdf": (lambda: corpus.pdf(owner="x", password="y"), Reason.UNREADABLE_DOCUMENT, "password"),

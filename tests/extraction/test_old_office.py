@@ -78,7 +78,7 @@ Footer: Footer of ACME
 """
 
 
-@pytest.mark.parametrize("name", ["rich.doc", "rich.rtf", "rich.odt"])
+@pytest.mark.parametrize("name", ["styled.doc", "styled.rtf", "styled.odt"])
 def test_one_document_reads_the_same_in_every_format(name: str) -> None:
     """Numbers, notes, comments, boxes, tables with spans, hidden and struck text, four alphabets."""
     shown = read((CASES / name).read_bytes(), name)
@@ -212,17 +212,17 @@ def _flags(name: str) -> int:
     ("body", "reason", "said"),
     [
         (
-            _changed("rich.doc", "WordDocument", 10, struct.pack("<H", _flags("rich.doc") | 0x0100)),
+            _changed("styled.doc", "WordDocument", 10, struct.pack("<H", _flags("styled.doc") | 0x0100)),
             Reason.UNREADABLE_DOCUMENT,
             "an encrypted DOC: save it without a password",
         ),
-        (_changed("rich.doc", "WordDocument", 0, b"\xdc\xa5\x68\x00"), Reason.UNSUPPORTED_TYPE, "Word 95 or older"),
+        (_changed("styled.doc", "WordDocument", 0, b"\xdc\xa5\x68\x00"), Reason.UNSUPPORTED_TYPE, "Word 95 or older"),
         (
             _changed("slides.ppt", "Current User", 12, struct.pack("<I", 0xF3D1C4DF)),
             Reason.UNREADABLE_DOCUMENT,
             "an encrypted PPT: save it without a password",
         ),
-        (_case("rich.doc")[:9000], Reason.UNREADABLE_DOCUMENT, "damaged or truncated"),
+        (_case("styled.doc")[:9000], Reason.UNREADABLE_DOCUMENT, "damaged or truncated"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000), Reason.UNREADABLE_DOCUMENT, "damaged or truncated"),
     ],
 )

@@ -4,6 +4,7 @@
 
 from typing import Any
 
+from backburner.documents.plain_text import MAX_DOCUMENT_BYTES
 from extraction import corpus, losses
 from extraction.test_encodings import FRENCH, GERMAN, RUSSIAN
 from extraction.test_hostile import encrypted_office, paragraphs
@@ -40,7 +41,7 @@ READ: dict[str, tuple[Any, ...]] = {
         )
     },
 }
-NOTHING_BYTES = 200 * 1024 * 1024
+NOTHING_BYTES = MAX_DOCUMENT_BYTES + 1
 REFUSED: dict[str, tuple[Any, ...]] = {
     # name: the file, the reason, what its message says
     "hostile/scan.pdf": (corpus.scan, "unreadable_document", "OCR"),

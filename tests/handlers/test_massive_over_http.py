@@ -8,6 +8,7 @@ from typing import Any
 
 from backburner_cli.standin import Generation
 from extraction import corpus
+from support.depth import depth
 from support.warm_deployment import WarmDeployment
 
 from .conftest import NewWorld
@@ -39,7 +40,11 @@ def _sentences(count: int, name: str = "Entry") -> str:
 
 
 TEXT = MassiveDocument(
-    "inbox/text/ledger.txt", lambda: _sentences(TEXT.count), 70_000, re.compile(r"Entry (\d{6}): the"), 73_000
+    "inbox/text/ledger.txt",
+    lambda: _sentences(TEXT.count),
+    70_000,
+    re.compile(r"Entry (\d{6}): the"),
+    depth(18_000, 73_000),
 )
 PAPER = MassiveDocument(
     "inbox/paper/report.pdf", lambda: corpus.pdf(PAPER.count), 2_500, re.compile(r"page (\d+) of the report\."), 300
@@ -69,7 +74,7 @@ def _joined(parts: Sequence[Generation]) -> str:
 
 
 def test_massive_documents_reach_the_provider_whole_and_in_order(world: WarmDeployment) -> None:
-    """Five megabytes of text and a PDF of 300 pages: each sentence is in one part, and may begin the next."""
+    """Megabytes of text and a PDF of 300 pages: each sentence is in one part, and may begin the next."""
     for parent_runs in (TEXT, PAPER):
         split = f"split: {{max_input_tokens: {parent_runs.most_tokens}, overlap_tokens: {OVERLAP_TOKENS}}}"
         world.recipe(parent_runs.key.split("/")[1], split)

@@ -198,7 +198,7 @@ def test_a_death_on_the_way_changes_no_line(moment):
     whole, count = lived()
     check(whole)
     assert count > 100
-    for number in thinned(range(1, count), one_in=20):
+    for number in thinned(range(1, count), one_in=40):
         system, _ = lived(number, moment)
         if not system.bucket.keys("results/"):  # its upload event died with the process: it comes once more
             system.run(system.submit(KEY))

@@ -68,7 +68,7 @@ def wrong(history: History) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("block", range(depth(2, 4)))
+@pytest.mark.parametrize("block", range(depth(1, 4)))
 def test_random_histories_of_long_documents_end_well(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As those of short ones; and no part or line is missing, twice, or out of order."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 3)

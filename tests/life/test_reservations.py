@@ -26,6 +26,7 @@ from backburner.errors import RetryLaterError
 from backburner.ledger.keys import GOVERNOR, OPEN
 from backburner.maintenance.sweep import put_right
 from backburner.ports import ABSENT, Bucket, ConflictError
+from support.depth import depth
 from support.fakes import START, FakeBucket, FakeClock, Killed, World
 from support.system import System
 
@@ -225,7 +226,7 @@ class Story:
             await last.governor.change(lambda counters, now: put_right(counters, now, set(), {}))
 
 
-@settings(max_examples=60)
+@settings(max_examples=depth(20, 60))
 @given(seed=st.integers(0, 2**32), most_noted=st.sampled_from([0, 1, 2, MAX_NOTED]))
 @example(seed=1, most_noted=0)
 def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, most_noted):
@@ -239,7 +240,7 @@ def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, mo
     assert (counters.tokens, counters.cost) == (used, float(used))
 
 
-@pytest.mark.parametrize("in_flight", [100, 1_000, 5_000])
+@pytest.mark.parametrize("in_flight", [100, depth(1_000, 5_000)])
 def test_the_object_does_not_grow_with_what_is_in_flight(in_flight):
     """So many jobs go through submit's part and stay open: the object keeps its size, and no record is read for it."""
     world, chance = World(), random.Random(1)

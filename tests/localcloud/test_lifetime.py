@@ -11,9 +11,11 @@ import pytest
 
 from backburner_cli.local.aws import LocalCloudError, local_cloud
 from backburner_cli.local.aws.server import require_space
+from support.depth import is_deep
 
 pytestmark = pytest.mark.enable_socket
 
+WAYS_TO_DIE = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL] if is_deep() else [signal.SIGINT, signal.SIGKILL]
 HOLD = """
 import sys
 from pathlib import Path
@@ -50,7 +52,7 @@ def test_nothing_is_left_when_the_block_ends(probe_checkout, eventually):
     eventually(lambda: not is_alive(group))
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", WAYS_TO_DIE)
 def test_nothing_is_left_when_the_program_dies(probe_checkout, eventually, how):
     """Ctrl-C, a polite end, and one that leaves no time for anything."""
     with subprocess.Popen(

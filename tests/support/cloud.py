@@ -9,41 +9,35 @@ seconds that it was asked to wait, since no test waits for what does not come; `
 """
 
 import contextlib
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.loaders import JSONFileLoader
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
 from moto.sqs.models import SQSBackend, sqs_backends
-from werkzeug.serving import make_server
+
+from support.moto_server import App, serve_moto
 
 REGION = "eu-central-1"
 WAIT_S = 0.2
 """How long an empty queue lets somebody wait who would wait for seconds."""
 _receive: Callable[..., Any] = SQSBackend.receive_message
+_description = cache(JSONFileLoader().load_file)
+JSONFileLoader.load_file = lambda _, path: _description(path)
+"""Each session of boto3 would read the services' descriptions anew, a megabyte each."""
 
 
 @contextlib.contextmanager
 def serve_cloud() -> Iterator[str]:
     """Run it on a free port of this machine while the block runs; its address."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app = _one_write_at_a_time(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        with _receives(_hurried):
-            yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serve_moto(_one_write_at_a_time) as endpoint, _receives(_hurried):
+        yield endpoint
 
 
 @contextlib.contextmanager
@@ -76,7 +70,7 @@ def messages(queue_url: str, region: str = REGION) -> list[Any]:
     return list(sqs_backends[DEFAULT_ACCOUNT_ID][region].queues[queue_url.rsplit("/", 1)[1]]._messages)
 
 
-def _one_write_at_a_time(app: Any) -> Any:
+def _one_write_at_a_time(app: App) -> App:
     writing = threading.Lock()
 
     def locked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""The layer as `sam build` makes it, for both processors: it fits into a function, and it can read documents."""
+"""The layer as `sam build` makes it, for each processor: it fits into a function, and it can read documents."""
 
 import os
 import subprocess
@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from backburner_cli.local.aws.cloud import CHECKOUT
+from support.depth import is_deep
 
 MAX_BYTES = 250_000_000
 """A function and its layers, unpacked: 250 MB; AWS may mean MiB, we do not rely on it."""
 
+ARCHITECTURES = ["arm64", "x86_64"] if is_deep() else ["arm64"]
+"""One list of requirements for both; the quick run builds what is deployed unless somebody says otherwise."""
 
-@pytest.fixture(scope="module", params=["arm64", "x86_64"])
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is uploaded, in a folder for each resource."""
     folder = tmp_path_factory.mktemp(request.param)

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,12 +68,17 @@ print(json.dumps({"made": made, "threads": threading.active_count(), "modules": 
 """
 
 
-def _imported(path: Path, *, top: bool = False) -> Iterator[str]:
+@cache
+def _imported(path: Path, *, top: bool = False) -> tuple[str, ...]:
     """Every module that a file imports; with `top` only what is imported along with it."""
+    return tuple(_imports_in(path, top=top))
+
+
+def _imports_in(path: Path, *, top: bool) -> Iterator[str]:
     tree = ast.parse(path.read_text())
     inner = {
         id(node)
-        for outer in ast.walk(tree)
+        for outer in (ast.walk(tree) if top else ())
         if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef)
         or (isinstance(outer, ast.If) and "TYPE_CHECKING" in ast.unparse(outer.test))
         for node in ast.walk(outer)

@@ -1,6 +1,7 @@
 """The plan of the core: a package imports only what stands below it, and says what it is for and what it writes."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def _part_of(path: Path) -> str:
     return path.relative_to(CORE).parts[0].removesuffix(".py")
 
 
+@cache
 def _imported(path: Path) -> set[str]:
     """The packages and modules directly below the core that a file imports, at its top or later."""
     names = set[str]()

@@ -20,7 +20,7 @@ from support.cloud import client
 from support.deployment import AT_ONCE
 from support.yandex_deployment import REGION, Installed, YandexDeployment
 
-from .interpreters import INTERPRETERS
+from .interpreters import interpreter
 from .policy import refusal
 
 NewWorld = Callable[..., YandexDeployment]
@@ -32,19 +32,19 @@ def built() -> bytes:
     return package(CHECKOUT)
 
 
-@pytest.fixture(scope="session", params=INTERPRETERS[:1], ids=lambda python: python.name)
-def installed(request: pytest.FixtureRequest, built: bytes, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+@pytest.fixture(scope="session")
+def installed(built: bytes, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """The zip, unpacked; its own requirements.txt, and nothing else, installed for a Python of the service's."""
-    return install(built, request.param, tmp_path_factory.mktemp("function"))
+    return install(built, interpreter(), tmp_path_factory.mktemp("function"))
 
 
-def install(built: bytes, interpreter: Path, folder: Path) -> Installed:
+def install(built: bytes, python: Path, folder: Path) -> Installed:
     """What the service does with a zip."""
     with zipfile.ZipFile(io.BytesIO(built)) as archive:
         archive.extractall(folder)
     assert (folder / "requirements.txt").read_bytes() == (CHECKOUT / REQUIREMENTS).read_bytes()
-    dependencies = installed_dependencies(folder / "requirements.txt", interpreter, CHECKOUT / ".build", print)
-    return Installed(interpreter=interpreter, code=folder, dependencies=dependencies)
+    dependencies = installed_dependencies(folder / "requirements.txt", python, CHECKOUT / ".build", print)
+    return Installed(interpreter=python, code=folder, dependencies=dependencies)
 
 
 @pytest.fixture(scope="session")

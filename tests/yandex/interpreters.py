@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 RUNTIMES = {"3.12": "python312", "3.14": "python314"}
 """The service's, and there is no other of ours."""
 
 
+@cache
 def found(version: str) -> Path | None:
     """A Python of a version on this machine."""
     command = [sys.executable, "-m", "uv", "python", "find", "--no-project", "--no-python-downloads", version]
@@ -17,5 +19,6 @@ def found(version: str) -> Path | None:
     return None if done.returncode else Path(done.stdout.strip())
 
 
-AVAILABLE = {version: python for version in RUNTIMES if (python := found(version))}
-INTERPRETERS = list(AVAILABLE.values()) or [Path(sys.executable)]
+def interpreter() -> Path:
+    """The oldest of the service's that is here, or ours."""
+    return next(filter(None, map(found, RUNTIMES)), Path(sys.executable))

@@ -93,7 +93,7 @@ def test_uploads_become_results_by_themselves() -> None:
     """Nobody calls a function: the zip, its triggers and a timer that is faster than a minute."""
     with (
         chosen_provider({}, "yandex") as provider,
-        yandex_cloud(provider, progress=lambda _: None, timer_s=1.0, retry_s=0.5) as cloud,
+        yandex_cloud(provider, progress=lambda _: None, timer_s=4.0, retry_s=0.5) as cloud,
     ):
         names = [f"отчёт {number} + 1%.txt" for number in range(3)]
         for name in names:

@@ -10,7 +10,7 @@ import pytest
 from backburner_cli.local.yandex.events import object_event, timer_event
 from backburner_cli.local.yandex.instance import InstanceDiedError
 from support.cloud import WAIT_S
-from support.depth import thinned
+from support.depth import is_deep
 from support.effects import effect_of
 from support.proxy import CUT, Request, deliver, serve_proxy
 from support.yandex_deployment import YandexDeployment
@@ -33,6 +33,8 @@ DEATHS: dict[str, list[Death]] = {
         ("after", "delete open record"),
     ],
 }
+SHARPEST: dict[str, list[Death]] = {"submit": [("after", "create")], "checker": [("after", "put run record")]}
+"""Where money is spent, and where the outcome stands and nothing else is done."""
 NAMELESS = {("after", "put open record submitting"), ("after", "create")}
 """Where nobody can tell whether a generation was started: it is counted as a suspected orphan."""
 
@@ -76,7 +78,7 @@ def test_an_instance_that_dies_loses_nothing(new_world: NewWorld, endpoint: str,
     """Killed before or after the server has a request; the trigger tries again, and later ticks take over."""
     world = new_world()
     world.swept()
-    deaths = thinned(DEATHS[function], one_in=2, kind=lambda death: death[0])
+    deaths = DEATHS[function] if is_deep() else SHARPEST[function]
     reaper, provider = Reaper(world, function), world.running.base_url.removesuffix("/v1")
     with serve_proxy(endpoint) as cloud, serve_proxy(provider) as outside:
         cloud.rule = lambda request: reaper.judge(request, endpoint)

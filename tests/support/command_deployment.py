@@ -1,4 +1,4 @@
-"""A deployment of the operator's commands: an S3 and SQS of its own, and the command over them."""
+"""A deployment for the operator's commands: a bucket and queues in the local cloud, and the command over them."""
 
 import json
 import os

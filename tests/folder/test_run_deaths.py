@@ -12,6 +12,7 @@ from backburner.adapters.folder.queues import FolderQueue
 from backburner_cli.standin.extract import summarise
 from folder.deaths import ATTEMPTS, LARGE, NEW, OLD, RESULT, run_folder, write
 from folder.running import Runs, text_of
+from support.depth import depth
 from support.folders import folder_ports
 from support.forks import fork
 
@@ -67,7 +68,7 @@ def test_a_death_before_any_step_leaves_old_or_new(tmp_path: Path) -> None:
     assert {"old ['guard', 'work']", "new ['guard', 'work']", "large ['guard']"} <= set(order)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", range(1, depth(1, 2) + 1))
 def test_a_run_that_dies_at_random_steps_comes_to_its_end(runs: Runs, seed: int) -> None:
     """Each document once, each create that was lost counted, nothing left over."""
     lot = random.Random(seed)
