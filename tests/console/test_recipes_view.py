@@ -5,13 +5,8 @@ from datetime import UTC, datetime
 from backburner.ledger.records import State
 from backburner_cli.console.recipes import TRIAL, compared, path_below_recipe
 from backburner_cli.operator.job import Job
-<<<<<<< HEAD:tests/console/test_recipes.py
 from backburner_cli.pages.difference import pieces
-from cli.cloud import DONE
-=======
-from backburner_cli.trial.difference import pieces
 from support.command_deployment import DONE
->>>>>>> fast-tests:tests/console/test_recipes_view.py
 from support.system import BUCKET
 
 TEXT = "Say it in five words."
