@@ -20,6 +20,7 @@ from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messages import Message, dead_letter, decode
 from backburner.ledger.messenger import DONE, EARLY_S, NOT_OURS, Messenger, Next
 from backburner.ledger.records import State, log_keys
+from backburner.memory.drawing import DrawingTurns
 from backburner.ports import Clock, Generator, Queue, Received
 from backburner.provider.answers import Generation
 from backburner.settings import Settings
@@ -28,6 +29,8 @@ from backburner.split.parent import ParentRunner
 logger = logging.getLogger(__name__)
 
 _VOID_AT_RECEIVE = 3
+DRAWN_LATER_S = 10.0
+"""A message whose pages nobody here has time to draw shows again after so long."""
 MAX_RECEIVES = 500
 OLDEST_S = 7 * 86_400
 """A message that was received that often or is that old is replaced, long before redrive or retention would take it."""
@@ -46,6 +49,7 @@ class Checker:
     segment_runner: SegmentRunner
     parent_runner: ParentRunner
     generator: Generator
+    drawing: DrawingTurns
     dead: Queue
     clock: Clock
     settings: Settings
@@ -70,6 +74,15 @@ class Checker:
 
     async def _step(self, message: Message, received: Received, tick: TickState) -> Next:
         held = await self.ledger.open_record(message.job, message.run)
+        if not _draws(message, held):
+            return await self._taken(message, held, received, tick)
+        async with self.drawing.turn(tick.until) as is_ours:
+            if not is_ours:
+                return Next(DRAWN_LATER_S, held)
+            held = await self.ledger.open_record(message.job, message.run)  # it may have waited for its turn
+            return await self._taken(message, held, received, tick)
+
+    async def _taken(self, message: Message, held: Open | None, received: Received, tick: TickState) -> Next:
         if held is None:
             return await self._unrecorded(message, received)
         self.governor.told(held.record.name, held.record.counted)
@@ -144,3 +157,12 @@ class Checker:
             polls=record.polls + (received.receives if record.response_id else 0),
         )
         return DONE if await self.ledger.rewrite(renewed) else NOT_OURS
+
+
+def _draws(message: Message, held: Open | None) -> bool:
+    """Whether the next step may create a generation to which pages are shown."""
+    if held is None:
+        return output_location(message.key).is_pages and message.response_id is None
+    shown = held.record.source.pages
+    has_parts = held.record.division is not None or held.record.segment is not None
+    return bool(shown and shown.images) and held.record.state is not State.RUNNING and not has_parts
