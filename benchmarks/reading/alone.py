@@ -6,7 +6,7 @@ from collections.abc import Callable
 import chardet
 import lxml.html
 from docx import Document
-from pypdfium2 import PdfDocument
+from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
 
 
 def decode(body: bytes) -> str:

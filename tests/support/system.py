@@ -20,6 +20,7 @@ from backburner.capacity.limits import Counters, Standing
 from backburner.capacity.shared_counters import MAX_NOTED
 from backburner.documents.recipes import fingerprint
 from backburner.ledger.keys import job_id, output_location
+from backburner.memory.budget import MemoryBudget
 from backburner.settings import from_env
 from backburner.wiring import Core, Ports, assemble
 from support.fakes import FakeBucket, FakeChannel, FakeClock, FakeExtractor, FakeGenerator, FakeQueue, World
@@ -49,6 +50,8 @@ class System:
     world: World = field(default_factory=World)
     most_noted: int = field(default_factory=MOST_NOTED.get)
     """With 0 the governor names nothing longer than it must, as where thousands are in flight."""
+    draws_s: float = 0.0
+    """How long it takes to draw the pages of one request."""
     channels: list[FakeChannel] = field(default_factory=list)
     """Whoever is told what has ended, where the environment says of what."""
 
@@ -63,14 +66,16 @@ class System:
 
     def parts(self, skew_s: float = 0.0) -> Core:
         """A function's own parts, on a machine whose clock may be wrong."""
+        clock, memory = FakeClock(self.world, skew_s), MemoryBudget()
         ports = Ports(
             bucket=self.bucket,
             pending=self.pending,
             backlog=self.backlog,
             dead=self.dead,
             generator=self.generator,
-            extractor=FakeExtractor(),
-            clock=FakeClock(self.world, skew_s),
+            extractor=FakeExtractor(clock, memory.large, self.draws_s),
+            clock=clock,
+            memory=memory,
             channels=self.channels,
         )
         return self.folding(assemble(self.settings, ports, create_limit_s=30.0, swap_tries=12))

@@ -38,6 +38,7 @@ from backburner.ledger.messenger import Messenger
 from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
 from backburner.maintenance.sweep import Sweeper
 from backburner.memory.budget import MemoryBudget
+from backburner.memory.drawing import DrawingTurns
 from backburner.notifications.announce import Announcer
 from backburner.notifications.folders import Folders
 from backburner.notifications.tell import Teller
@@ -371,6 +372,7 @@ class _Builder:
             segment_runner=self._segment_runner(),
             parent_runner=self._parent_runner(),
             generator=self.ports.generator,
+            drawing=DrawingTurns(self.ports.memory, self.ports.clock),
             dead=self.ports.dead,
             memory=self.ports.memory,
             clock=self.ports.clock,

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 
 from backburner.documents.chunking import cut
 from backburner.documents.passages import Passage, find
 from backburner.documents.pictures import TEXT_ONLY, PagePicture, Pages, Rendered, Show, Wish, ranges
 from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason
+from backburner.ports import Clock
 
 _PAGES = b"\0pages"
 SIDE_PX = 280
@@ -22,7 +24,11 @@ def paged(*pages: str | None) -> bytes:
 
 @dataclass(frozen=True)
 class FakeExtractor:
-    """Reads marked Unicode and UTF-8, `paged` documents and nothing else; takes no time and no thread."""
+    """Reads marked Unicode and UTF-8, `paged` documents and nothing else; takes no thread, and time only to draw."""
+
+    clock: Clock | None = None
+    slots: AbstractAsyncContextManager[None, bool | None] = field(default_factory=nullcontext)
+    draws_s: float = 0.0
 
     async def extract(self, body: bytes, name: str, wish: Wish = TEXT_ONLY) -> Extracted:
         """The text, with nothing missing but the pages that are to be shown."""
@@ -37,6 +43,9 @@ class FakeExtractor:
         """The name of each page, where a picture would be."""
         assert body.startswith(_PAGES), name
         assert max_side_px > 0
+        async with self.slots:
+            if self.clock is not None and self.draws_s:
+                await self.clock.sleep(self.draws_s)
         return [Rendered(page=page, media_type="image/png", body=f"picture of page {page}".encode()) for page in pages]
 
     async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:

@@ -23,6 +23,7 @@ from backburner.ledger.messages import Look, Message, dead_letter, decode
 from backburner.ledger.messenger import DONE, EARLY_S, NOT_OURS, Messenger, Next
 from backburner.ledger.records import State, log_keys
 from backburner.memory.budget import MemoryBudget
+from backburner.memory.drawing import DrawingTurns
 from backburner.ports import Clock, Generator, Queue, Received
 from backburner.provider.answers import Answer, Generation
 from backburner.settings import Settings
@@ -31,6 +32,8 @@ from backburner.split.parent import ParentRunner
 logger = logging.getLogger(__name__)
 
 _VOID_AT_RECEIVE = 3
+DRAWN_LATER_S = 10.0
+"""A message whose pages nobody here has time to draw shows again after so long."""
 MAX_RECEIVES = 500
 OLDEST_S = 7 * 86_400
 """A message that was received that often or is that old is replaced, long before redrive or retention would take it."""
@@ -51,6 +54,7 @@ class Checker:
     segment_runner: SegmentRunner
     parent_runner: ParentRunner
     generator: Generator
+    drawing: DrawingTurns
     dead: Queue
     memory: MemoryBudget
     clock: Clock
@@ -89,6 +93,17 @@ class Checker:
     ) -> Next:
         """Do what the record asks for; `answer` is what the provider has just said of the message's generation."""
         held = await self.ledger.open_record(message.job, message.run)
+        if not _draws(message, held):
+            return await self._taken(message, held, received, tick, answer)
+        async with self.drawing.turn(tick.until) as is_ours:
+            if not is_ours:
+                return Next(DRAWN_LATER_S, held)
+            held = await self.ledger.open_record(message.job, message.run)  # it may have waited for its turn
+            return await self._taken(message, held, received, tick, answer)
+
+    async def _taken(
+        self, message: Message, held: Open | None, received: Received, tick: TickState, answer: Answer | None
+    ) -> Next:
         if held is None:
             return await self._unrecorded(message, received)
         self.governor.told(held.record.name, held.record.counted)
@@ -175,3 +190,12 @@ def _must_read(look: Look, received: Received) -> bool:
 
 def _is_worn(received: Received) -> bool:
     return received.receives >= MAX_RECEIVES or received.age_s >= OLDEST_S
+
+
+def _draws(message: Message, held: Open | None) -> bool:
+    """Whether the next step may create a generation to which pages are shown."""
+    if held is None:
+        return output_location(message.key).is_pages and message.response_id is None
+    shown = held.record.source.pages
+    has_parts = held.record.division is not None or held.record.segment is not None
+    return bool(shown and shown.images) and held.record.state is not State.RUNNING and not has_parts
