@@ -131,6 +131,12 @@ def test_all_pages_are_shown_where_that_is_asked_for() -> None:
     assert [max(opened(one).size) for one in drawn(corpus.pdf(3), Wish(Show.ALL, 800))] == [800] * 3
 
 
+def test_a_page_whose_letters_nobody_can_know_is_shown() -> None:
+    """Its font does not say what they mean, but they can be seen."""
+    found = read((CASES / "notounicode.pdf").read_bytes())
+    assert (found.text, found.pages) == ("", Pages(images="1"))
+
+
 def test_a_pdf_with_text_stays_text() -> None:
     assert read(corpus.pdf(2)).text == read(corpus.pdf(2), Wish()).text
     assert read(corpus.pdf(2)).pictures == ()
