@@ -12,6 +12,7 @@ import io
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -67,11 +68,8 @@ class _KeepsAlive(MotoRequestHandler):
         body = environ["wsgi.input"]
         if not isinstance(body, DechunkedInput):
             environ["wsgi.input"] = io.BytesIO(self.rfile.read(length))
-        answers: list[tuple[str, list[tuple[str, str]]]] = []
-        content = b"".join(self.server.app(environ, lambda status, headers, _=None: answers.append((status, headers))))
-        status, headers = answers[-1]
-        code, _, reason = status.partition(" ")
-        self.send_response(int(code), reason)
+        status, headers, content = self._answer(environ)
+        self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
         if "content-length" not in {name.lower() for name, _ in headers}:
@@ -79,6 +77,17 @@ class _KeepsAlive(MotoRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+
+    def _answer(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+        """What the server says; where it breaks, that it broke."""
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+        try:
+            parts = self.server.app(environ, lambda status, headers, _=None: started.append((status, headers)))
+            content = b"".join(parts)
+        except Exception:  # noqa: BLE001 - as werkzeug does
+            return 500, [], traceback.format_exc().encode()
+        status, headers = started[-1]
+        return int(status.split()[0]), headers, content
 
 
 def _is_kept(queues: SQSBackend, name: str, message: Message) -> bool:
