@@ -147,7 +147,7 @@ class Estimator:
             return [extracted]
         else:
             size = part_size(recipe, tokens, ratio)
-            spans = await self.extractor.cut(text, size.most_chars, size.overlap_chars)
+            spans = await self.extractor.cut(text, size.max_chars, size.overlap_chars)
             cut = [text[span.first : span.last] for span in spans if not text[span.own : span.last].isspace()]
             parts = list(map(Extracted, cut))
             if len(parts) < 2:  # noqa: PLR2004 - one part is no part

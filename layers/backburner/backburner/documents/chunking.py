@@ -32,24 +32,24 @@ _JOINED = frozenset(["\u200d", "\ufe0e", "\ufe0f", "\u20e3", *map(chr, range(0x1
 """Characters that belong to the one before without being accents: what emoji are joined and coloured with."""
 
 
-def cut(text: str, most_chars: int, overlap_chars: int) -> list[Span]:
-    """Spans in order, each of at most `most_chars` characters, together every character once besides the overlap.
+def cut(text: str, max_chars: int, overlap_chars: int) -> list[Span]:
+    """Spans in order, each of at most `max_chars` characters, together every character once besides the overlap.
 
     A part repeats at most `overlap_chars` of what stands before it, from the beginning of a sentence, else of a word;
-    nothing where none begins so near. Raises `ValueError` unless 0 <= 2 * overlap_chars < most_chars.
+    nothing where none begins so near. Raises `ValueError` unless 0 <= 2 * overlap_chars < max_chars.
     """
-    if not 0 <= 2 * overlap_chars < most_chars:
-        raise ValueError(f"an overlap of {overlap_chars} characters in parts of {most_chars}")
-    return list(_spans(text, most_chars, overlap_chars))
+    if not 0 <= 2 * overlap_chars < max_chars:
+        raise ValueError(f"an overlap of {overlap_chars} characters in parts of {max_chars}")
+    return list(_spans(text, max_chars, overlap_chars))
 
 
-def _spans(text: str, most_chars: int, overlap_chars: int) -> Iterator[Span]:
+def _spans(text: str, max_chars: int, overlap_chars: int) -> Iterator[Span]:
     own = 0
     while own < len(text):
         first = _overlap_begin(text, own, max(0, own - overlap_chars))
-        last = _end(text, own, first + most_chars)
+        last = _end(text, own, first + max_chars)
         if last is None:  # one word fills it: all the room is its own
-            first, most = own, own + most_chars
+            first, most = own, own + max_chars
             last = _end(text, own, most) or _between_letters(text, own, most)
         yield Span(first=first, last=last, own=own)
         own = last

@@ -31,7 +31,7 @@ CAUTIOUS_TOKENS = 24_000
 class PartSize:
     """The size of the parts that a document is cut into, in characters."""
 
-    most_chars: int
+    max_chars: int
     overlap_chars: int
 
 
@@ -104,12 +104,12 @@ def most_tokens(recipe: Recipe, window: int | None) -> int:
 def part_size(recipe: Recipe, room: int, chars_per_token: float) -> PartSize:
     """How to cut a document that does not fit into so many tokens."""
     overlap = recipe.split.overlap_tokens if recipe.split else 0
-    most_chars = max(2, int(room * chars_per_token))
-    return PartSize(most_chars=most_chars, overlap_chars=min(int(overlap * chars_per_token), (most_chars - 1) // 2))
+    max_chars = max(2, int(room * chars_per_token))
+    return PartSize(max_chars=max_chars, overlap_chars=min(int(overlap * chars_per_token), (max_chars - 1) // 2))
 
 
 def smaller(recipe: Recipe, text: str, context_overflows: int, chars_per_token: float) -> PartSize:
     """How to cut a text that the provider called too long, the smaller the more often it did."""
     guess = part_size(recipe, CAUTIOUS_TOKENS, chars_per_token)
-    most_chars = max(2, min(len(text) // 2 + 1, guess.most_chars) if context_overflows == 1 else len(text) // 4 + 1)
-    return PartSize(most_chars=most_chars, overlap_chars=min(guess.overlap_chars, most_chars // 4))
+    max_chars = max(2, min(len(text) // 2 + 1, guess.max_chars) if context_overflows == 1 else len(text) // 4 + 1)
+    return PartSize(max_chars=max_chars, overlap_chars=min(guess.overlap_chars, max_chars // 4))

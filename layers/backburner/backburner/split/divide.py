@@ -135,14 +135,14 @@ class Divider:
 
     async def _cut(self, record: OpenRecord, extracted: Extracted, size: PartSize) -> Division:
         text = extracted.text
-        spans = await self.extractor.cut(text, size.most_chars, size.overlap_chars)
+        spans = await self.extractor.cut(text, size.max_chars, size.overlap_chars)
         if len(spans) < 2:  # noqa: PLR2004 - one part is no part
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
         spans = [span for span in spans if not text[span.own : span.last].isspace()]
         if len(spans) > MAX_PARTS:
             raise JobError(
                 Reason.DOCUMENT_TOO_LARGE,
-                f"{len(text)} characters make {len(spans)} parts of {size.most_chars}: at most {MAX_PARTS} are run",
+                f"{len(text)} characters make {len(spans)} parts of {size.max_chars}: at most {MAX_PARTS} are run",
             )
         logger.info("document cut", extra=log_keys(record) | {"parts": len(spans), "characters": len(text)})
 

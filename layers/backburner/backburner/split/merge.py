@@ -28,17 +28,17 @@ def pieces(texts: Iterable[str], output: str) -> Iterator[str]:
     yield end
 
 
-def groups(texts: Sequence[str], most_chars: int | None) -> list[str]:
+def groups(texts: Sequence[str], max_chars: int | None) -> list[str]:
     """Answers joined for the generations that merge them: as many together as fit, at least two, so that it ends."""
-    return [BETWEEN.join(texts[number] for number in group) for group in together([*map(len, texts)], most_chars)]
+    return [BETWEEN.join(texts[number] for number in group) for group in together([*map(len, texts)], max_chars)]
 
 
-def together(sizes: Sequence[int], most_chars: int | None) -> list[range]:
+def together(sizes: Sequence[int], max_chars: int | None) -> list[range]:
     """Which answers are one group, by the characters that each has."""
     found: list[range] = []
     for number, size in enumerate(sizes):
         last = found[-1] if found else range(0)
-        has_room = most_chars is None or sum(sizes[each] for each in last) + size <= most_chars
+        has_room = max_chars is None or sum(sizes[each] for each in last) + size <= max_chars
         if found and (has_room or len(last) < _LEAST_GROUP):
             found[-1] = range(last.start, number + 1)
         else:

@@ -78,7 +78,7 @@ async def cut_by_pages(extracted: Extracted, room: Room, extractor: Extractor) -
 
 async def _spread(text: str, parts: list[_Part], room: Room, extractor: Extractor) -> None:
     size = part_size(room.recipe, int(room.tokens), room.chars_per_token)
-    for number, span in enumerate(await extractor.cut(text, size.most_chars, size.overlap_chars)):
+    for number, span in enumerate(await extractor.cut(text, size.max_chars, size.overlap_chars)):
         if number or not parts[-1].is_blank:
             parts.append(_Part())
         piece = text[span.first : span.last]
