@@ -21,7 +21,7 @@ from backburner.documents.tokens import (
     estimate_tokens,
     known_of,
     line_tokens,
-    most_tokens,
+    max_input_tokens,
     output_tokens,
     part_size,
     window_of,
@@ -115,7 +115,7 @@ class Estimator:
         extracted = await self.extractor.extract(body, name, wish_of(recipe, sees=sees))
         must_see(extracted, model, sees=sees)
         text, window = extracted.text, window_of(self.settings.windows, model)
-        parts = await self._parts(extracted, recipe, model, most_tokens(recipe, window))
+        parts = await self._parts(extracted, recipe, model, max_input_tokens(recipe, window))
         is_cut = len(parts) > 1
         instructions = estimate_tokens(recipe.instructions)
         inputs = [self._input(len(part.text), instructions, model) + self._shown(part, recipe, model) for part in parts]

@@ -94,7 +94,7 @@ def room_tokens(recipe: Recipe, window: int | None) -> int | None:
     return left if asked is None else min(asked, left)
 
 
-def most_tokens(recipe: Recipe, window: int | None) -> int:
+def max_input_tokens(recipe: Recipe, window: int | None) -> int:
     """The same, but always bounded: where the window is not known, by the largest windows there are."""
     room = room_tokens(recipe, window)
     most = int(DEFAULT_WINDOW_TOKENS * SPARE) if window is None else window

@@ -13,7 +13,7 @@ from backburner.capacity.governor import Governor
 from backburner.documents.pictures import PagesPart, picture_tokens
 from backburner.documents.plain_text import Extracted
 from backburner.documents.recipes import Recipe, parse
-from backburner.documents.tokens import CHARS_PER_TOKEN, PartSize, most_tokens, part_size, smaller, window_of
+from backburner.documents.tokens import CHARS_PER_TOKEN, PartSize, max_input_tokens, part_size, smaller, window_of
 from backburner.errors import JobError, Reason
 from backburner.ledger.keys import PAGES
 from backburner.ledger.ledger import Committed
@@ -42,7 +42,7 @@ class Divider:
 
     def is_short(self, record: OpenRecord, recipe: Recipe, extracted: Extracted) -> bool:
         """Whether a document fits into one generation whatever a token has. Raises `JobError` where nothing fits."""
-        most = most_tokens(recipe, window_of(self.windows, record.provider.model))
+        most = max_input_tokens(recipe, window_of(self.windows, record.provider.model))
         tokens = len(extracted.text) + 2 * picture_tokens(extracted.pictures, recipe.images.detail)
         return tokens <= most / 2 and len(extracted.pictures) <= recipe.images.max_pages_per_part
 
@@ -50,7 +50,7 @@ class Divider:
         """The parts of a document, None if it goes out whole. Raises `JobError` where it cannot be cut."""
         if self.is_short(record, recipe, extracted):
             return None
-        tokens = most_tokens(recipe, window_of(self.windows, record.provider.model))
+        tokens = max_input_tokens(recipe, window_of(self.windows, record.provider.model))
         if extracted.pictures:
             room = await self._room(record, recipe, tokens, recipe.images.max_pages_per_part)
             return None if room.takes(extracted) else await self._cut_by_pages(record, extracted, room)
@@ -131,7 +131,7 @@ class Divider:
     async def groups_chars(self, record: OpenRecord) -> int:
         """How many characters of answers one generation may join."""
         recipe, model = parse(record.recipe_text), record.provider.model
-        return int(most_tokens(recipe, window_of(self.windows, model)) * await self._chars_per_token(model))
+        return int(max_input_tokens(recipe, window_of(self.windows, model)) * await self._chars_per_token(model))
 
     async def _cut(self, record: OpenRecord, extracted: Extracted, size: PartSize) -> Division:
         text = extracted.text
