@@ -89,8 +89,8 @@ class LineCreator:
             if not granted:
                 granted, denial = await self._slots(visit, lines, ready[:_AT_A_TIME])
                 if not granted:
-                    least_s = min(_FULL_S, max(_AGAIN_S, denial.seconds)) if denial else _AGAIN_S
-                    delay_s = ask_again_s(visit.held.age_s, least_s)
+                    min_s = min(_FULL_S, max(_AGAIN_S, denial.seconds)) if denial else _AGAIN_S
+                    delay_s = ask_again_s(visit.held.age_s, min_s)
                     break
             if not await lines.are_current():
                 break

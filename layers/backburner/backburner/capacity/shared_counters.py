@@ -135,9 +135,9 @@ class SharedCounters:
         self._last = _Seen(stored.body, stored.etag, stored.read_at, self.clock.monotonic())
         return counters, stored.etag, stored.read_at
 
-    async def read_lately(self, most_s: float) -> tuple[Counters, datetime]:
+    async def read_lately(self, max_s: float) -> tuple[Counters, datetime]:
         """The counters and the store's time, as read or written here at most so many seconds ago, else read now."""
-        if self._last is None or self.clock.monotonic() - self._last.at_s > most_s:
+        if self._last is None or self.clock.monotonic() - self._last.at_s > max_s:
             await self.read()
         assert self._last is not None, "just read"
         elapsed = timedelta(seconds=self.clock.monotonic() - self._last.at_s)
