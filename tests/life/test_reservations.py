@@ -165,13 +165,13 @@ class Player:
 class Story:
     """Players in one world: they interleave at every effect, answers are lost, and some players die."""
 
-    def __init__(self, seed: int, most_noted: int) -> None:
+    def __init__(self, seed: int, max_noted: int) -> None:
         self.chance = random.Random(seed)
         RANDOM.seed(seed)
         self.world = World()
         self.world.hook = self._hook
         self.bucket = FakeBucket(self.world)
-        self.most_noted = most_noted
+        self.max_noted = max_noted
         self.deadly = True
 
     async def _hook(self, effect, _):
@@ -204,7 +204,7 @@ class Story:
             clock=FakeClock(self.world),
             rebuild=no_rebuild,
             look=look,
-            most_noted=self.most_noted,
+            max_noted=self.max_noted,
         )
         limits = Limits(max_in_flight=LIMIT, submits_per_minute=10**6)
         return Player(self.bucket, Governor(shared=shared, limits=limits), self.chance)
@@ -227,11 +227,11 @@ class Story:
 
 
 @settings(max_examples=depth(20, 60))
-@given(seed=st.integers(0, 2**32), most_noted=st.sampled_from([0, 1, 2, MAX_NOTED]))
-@example(seed=1, most_noted=0)
-def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, most_noted):
+@given(seed=st.integers(0, 2**32), max_noted=st.sampled_from([0, 1, 2, MAX_NOTED]))
+@example(seed=1, max_noted=0)
+def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, max_noted):
     """Random histories with deaths, lost answers and slow processes, with almost no names and with all of them."""
-    story = Story(seed, most_noted)
+    story = Story(seed, max_noted)
     story.world.run(story.tell())
     counters = msgspec.json.decode(story.bucket.objects[GOVERNOR].body, type=Counters)
     assert (counters.held.runs, counters.held.slots, counters.held.tokens) == (0, 0, 0)
@@ -388,7 +388,7 @@ def test_a_swap_whose_answer_was_lost_is_not_counted_again_under_the_same_id():
 
     def player() -> Player:
         shared = SharedCounters(
-            bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, look=look, most_noted=0
+            bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, look=look, max_noted=0
         )
         limits = Limits(max_in_flight=9, submits_per_minute=99)
         return Player(bucket, Governor(shared=shared, limits=limits), random.Random(1))

@@ -149,7 +149,7 @@ class Governor:
         except RetryLaterError:
             logger.warning("slot not given back: other processes win every swap")
             return None
-        return told_next if len(self.seen.unsettled) > self.shared.most_noted // 2 else None
+        return told_next if len(self.seen.unsettled) > self.shared.max_noted // 2 else None
 
     async def settle(self, name: str, *, told: Reservation | None, tokens: int, cost: float) -> None:
         """Book what a finished run used. Raises `RetryLaterError`: the run's message then tries again."""

@@ -84,7 +84,7 @@ class SharedCounters:
     rebuild: Rebuild
     look: Look
     tries: int = TRIES
-    most_noted: int = MAX_NOTED
+    max_noted: int = MAX_NOTED
     seen: Counters = field(default_factory=Counters)
     """The counters as last read: good enough where being wrong only costs effort."""
     in_flight: int = 0
@@ -162,7 +162,7 @@ class SharedCounters:
         for attempt in range(-1 if guess else 0, tries):
             counters, etag, now = await self._begun(guess)
             before = msgspec.json.encode(counters)
-            crowded = reservations.crowded(counters, self.most_noted)
+            crowded = reservations.crowded(counters, self.max_noted)
             seen = await self._look(counters, batch, [name for name in crowded if name not in self._known])
             for asked in batch:
                 asked.apply(counters, now, seen)
@@ -212,7 +212,7 @@ class SharedCounters:
         for name in counters.settled.copy():
             if name in self._known:
                 reservations.fold(counters, name, self._known[name])
-        for name in reservations.crowded(counters, self.most_noted):
+        for name in reservations.crowded(counters, self.max_noted):
             if name in seen:
                 reservations.clear(counters, name, seen[name])
             elif name in self._known:
