@@ -48,8 +48,8 @@ def test_a_look_comes_before_the_deadline_and_before_the_provider_forgets(
 def test_no_more_are_open_than_can_be_looked_at_in_time(provider: Provider) -> None:
     """What a provider keeps for ten minutes is looked at every five."""
     profile = PROFILES[provider]
-    assert profile.most_looked_after(50) / 50 <= profile.longest_gap_s <= (profile.results_kept_s or 600) / 2
-    assert PROFILES[Provider.GENERIC].longest_gap_s == 300
+    assert profile.max_watched(50) / 50 <= profile.max_gap_s <= (profile.results_kept_s or 600) / 2
+    assert PROFILES[Provider.GENERIC].max_gap_s == 300
 
 
 @pytest.mark.parametrize("hint_s", [None, 0.0, 61.0, 50_000.0, 10.0**9])

@@ -211,7 +211,7 @@ class Estimator:
 def duration_s(found: Sequence[Estimate], settings: Settings, counters: Counters) -> dict[str, float]:
     """The least number of seconds that each limit causes, by the name of the limit; the largest one decides."""
     generations = sum(each.generations for each in found)
-    slots = min(settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second))
+    slots = min(settings.max_in_flight, settings.profile.max_watched(settings.polls_per_second))
     usual = [counters.usual_s[each.model] * each.generations for each in found if each.model in counters.usual_s]
     limits = {
         "starts per minute": generations / settings.submits_per_minute * 60,

@@ -182,9 +182,7 @@ class _Builder:
                 tries=swap_tries,
             ),
             limits=Limits(
-                max_in_flight=min(
-                    settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second)
-                ),
+                max_in_flight=min(settings.max_in_flight, settings.profile.max_watched(settings.polls_per_second)),
                 submits_per_minute=settings.submits_per_minute,
                 daily_tokens=settings.daily_tokens,
                 daily_cost=settings.daily_cost,

@@ -170,7 +170,7 @@ class GenerationCreator:
     def _first_look_s(self, record: OpenRecord) -> float:
         """When to look first: not after the deadline, and in time for what the provider does not keep."""
         deadline_s = parse(record.recipe_text).deadline_s or math.inf
-        return min(self.governor.first_poll_s(record.provider.model), deadline_s, self.settings.profile.longest_gap_s)
+        return min(self.governor.first_poll_s(record.provider.model), deadline_s, self.settings.profile.max_gap_s)
 
     async def _cancel_unless_adopted(self, record: OpenRecord, response_id: str) -> None:
         """Another owner took the run over: unless it adopted our id, our generation is one too many, and counted."""

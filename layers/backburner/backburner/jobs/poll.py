@@ -202,7 +202,7 @@ class GenerationPoller:
             age_s,
             hint_s,
             round_s=self.governor.in_flight / self.pace.per_second,
-            max_s=ABSENT_LOOK_S if is_absent else self.settings.profile.longest_gap_s,
+            max_s=ABSENT_LOOK_S if is_absent else self.settings.profile.max_gap_s,
             left_s=left_s,
         )
 

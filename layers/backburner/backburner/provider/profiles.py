@@ -76,13 +76,13 @@ class Profile:
     """Whether a model sees pictures, by how its name begins; of others it is not known."""
 
     @property
-    def longest_gap_s(self) -> float:
+    def max_gap_s(self) -> float:
         """What may lie between two looks at most: half of the time for which what has ended is kept."""
         return (self.results_kept_s or _UNKNOWN_KEPT_S) / 2
 
-    def most_looked_after(self, polls_per_second: int) -> int:
+    def max_watched(self, polls_per_second: int) -> int:
         """Generations that may be open, so that each can be looked at in time: more would end unseen and be lost."""
-        return int(polls_per_second * self.longest_gap_s)
+        return int(polls_per_second * self.max_gap_s)
 
 
 PROFILES: Final = MappingProxyType(
