@@ -84,9 +84,9 @@ def test_massive_documents_reach_the_provider_whole_and_in_order(world: WarmDepl
     assert world.problems() == []
     assert world.keys("ledger/work/") == []
     assert "".join(_own(_parts(world, TEXT.number))) == TEXT.make()
-    for parent_runs, most_parts in ((TEXT, 30), (PAPER, 10)):
+    for parent_runs, max_parts in ((TEXT, 30), (PAPER, 10)):
         parts = _parts(world, parent_runs.number)
-        assert 5 <= len(parts) <= most_parts
+        assert 5 <= len(parts) <= max_parts
         assert max(len(str(part.input)) for part in parts) <= parent_runs.max_input_tokens * _CHARS_PER_TOKEN
         numbers = [int(number) for text in _own(parts) for number in parent_runs.number.findall(text)]
         assert numbers == list(range(parent_runs.count))

@@ -108,15 +108,15 @@ class System:
         """Run something to its end, in virtual time."""
         return self.world.run(story)
 
-    def settle(self, most_ticks: int = 60) -> None:
+    def settle(self, max_ticks: int = 60) -> None:
         """Tick once a minute until both queues are empty. Raises `AssertionError` where they do not become so."""
-        for _ in range(most_ticks):
+        for _ in range(max_ticks):
             self.run(self.tick())
             if not self.pending.messages and not self.backlog.messages:
                 return
             self.world.later(MINUTE_S)
         left = [message.body for message in self.pending.messages + self.backlog.messages]
-        raise AssertionError(f"after {most_ticks} ticks there is still {left}")
+        raise AssertionError(f"after {max_ticks} ticks there is still {left}")
 
     def sweep(self, times: int = 2) -> None:
         """As many sweeps as are named, with the quiet time between them that they need."""

@@ -151,7 +151,7 @@ class Tick:
         return TELL_S if cut_off_at is None else cut_off_at - _SPARE_S - asyncio.get_running_loop().time()
 
     async def _run(self, stop_at: float, report: TickReport) -> None:
-        hand = _Hand(self, report, TickState(until=stop_at), await self._most_in_hand())
+        hand = _Hand(self, report, TickState(until=stop_at), await self._max_in_hand())
         try:
             await self._receive(hand, stop_at)
             await self._sweep(stop_at)
@@ -211,7 +211,7 @@ class Tick:
         except Exception:
             logger.exception("sweep broken off")
 
-    async def _most_in_hand(self) -> int:
+    async def _max_in_hand(self) -> int:
         """No more than can be polled in half the visibility."""
         bound = self.polls_per_second * await self.pending.visibility_s() // 2
         return max(MAX_IN_BATCH, min(MAX_IN_HAND, bound))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from backburner.documents.folding import DASHES, INVISIBLE, SOFT_HYPHEN, Folded
 
-LEAST_CHARS = 8
+MIN_CHARS = 8
 """Letters and digits that a quote must have; a letter of Chinese, Japanese or Korean counts twice."""
 _MAX_LOOKS = 10_000
 """Places at which one quote is compared in full: no real text repeats the same letters so often."""
@@ -41,7 +41,7 @@ class Passage:
 def is_too_short(quote: str) -> bool:
     """Whether a quote has so few letters that it could stand anywhere."""
     letters = Folded(quote).letters
-    return sum(1 + bool(_WIDE.match(each)) for each in letters if each.isalnum()) < LEAST_CHARS
+    return sum(1 + bool(_WIDE.match(each)) for each in letters if each.isalnum()) < MIN_CHARS
 
 
 class Text:

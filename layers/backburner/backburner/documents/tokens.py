@@ -15,7 +15,7 @@ T = TypeVar("T")
 CHARS_PER_TOKEN = 3.0
 OUTPUT_WITHOUT_CAP_TOKENS = 4000
 """Reserved for an output that no recipe caps."""
-LEAST_ROOM_TOKENS = 500
+MIN_ROOM_TOKENS = 500
 """A recipe that leaves less room than this for its document cannot work."""
 _OUTPUT_SHARE = 4
 """An output without a cap gets at most one part in so many of a window."""
@@ -79,7 +79,7 @@ def room_tokens(recipe: Recipe, window: int | None) -> int | None:
     instructions, output = estimate_tokens(recipe.instructions), output_tokens(recipe, window)
     left = int((window - instructions - output) * SPARE)
     sum_of = f"a window of {window} tokens, less {instructions} of instructions and {output} of output"
-    if left < LEAST_ROOM_TOKENS:
+    if left < MIN_ROOM_TOKENS:
         lower = "lower its max_output_tokens" if recipe.max_output_tokens else "set a small max_output_tokens"
         raise JobError(
             Reason.INVALID_RECIPE,

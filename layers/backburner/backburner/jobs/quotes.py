@@ -6,7 +6,7 @@ A part's quotes are looked for in that part; those of an answer that joins other
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backburner.documents.passages import LEAST_CHARS, is_too_short
+from backburner.documents.passages import MIN_CHARS, is_too_short
 from backburner.documents.plain_text import Extracted
 from backburner.documents.quote_schema import names_in
 from backburner.documents.recipes import Recipe, quotes_of
@@ -19,7 +19,7 @@ from backburner.ports import Bucket, Extractor
 from backburner.split.part_quotes import located, pointed
 from backburner.split.part_store import PartStore, text_of
 
-_MOST_TOLD = 5
+_MAX_LISTED = 5
 _TOLD_CHARS = 120
 _TOLD_POINTER_CHARS = 200
 
@@ -104,18 +104,21 @@ def _problem(misses: Sequence[_Miss], count: int) -> str:
     told = "; ".join(
         f"at {miss.pointer[:_TOLD_POINTER_CHARS] or 'the top'}: {_shortened(miss.text)!r}"
         + (" (too short)" if is_too_short(miss.text) else "")
-        for miss in misses[:_MOST_TOLD]
+        for miss in misses[:_MAX_LISTED]
     )
-    more = f"; and {len(misses) - _MOST_TOLD} more" if len(misses) > _MOST_TOLD else ""
+    more = f"; and {len(misses) - _MAX_LISTED} more" if len(misses) > _MAX_LISTED else ""
     return f"{len(misses)} of {count} quotes do not stand in the document: {told}{more}"
 
 
 def _correction(misses: Sequence[_Miss], count: int, names: set[str]) -> str:
-    told, rejected = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in misses[:_MOST_TOLD])), len(misses)
+    told, rejected = (
+        ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in misses[:_MAX_LISTED])),
+        len(misses),
+    )
     return (
         f"An earlier answer was rejected: {rejected} of its {count} quotes do not stand in the document, among them "
         f"{told}. Copy every quote from the document word for word, in its own language, without omissions: rather "
-        f"the whole sentence than a few words of it, at least {LEAST_CHARS} letters. Where there is no such passage, "
+        f"the whole sentence than a few words of it, at least {MIN_CHARS} letters. Where there is no such passage, "
         "do not make one up: leave the item out, or use null where the schema allows it."
     )
 

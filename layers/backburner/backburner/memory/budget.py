@@ -29,7 +29,7 @@ LARGE_FACTOR = 8
 """The same for a document that is cut; one emoji makes Python store every character of a text in four bytes."""
 PIECE_BYTES = 4 * MEBIBYTE
 """The finished lines of a segment are written once they have this many bytes."""
-LEAST_PIECE_BYTES = 256 * 1024
+MIN_PIECE_BYTES = 256 * 1024
 _FIRST_ANSWER_BYTES = 128 * 1024
 _ANSWER_FACTOR = 8
 _TRIES = 3
@@ -165,7 +165,7 @@ class MemoryBudget:
     def is_full(self, size_bytes: int) -> bool:
         """Whether a segment must write its finished lines now, given their size."""
         much = self.kept_bytes > self.own.size_bytes // 2
-        return size_bytes >= PIECE_BYTES or (much and size_bytes >= LEAST_PIECE_BYTES)
+        return size_bytes >= PIECE_BYTES or (much and size_bytes >= MIN_PIECE_BYTES)
 
 
 class Hold:

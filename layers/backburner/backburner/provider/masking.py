@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 
 _MASK = "***"
-_LEAST_SECRET_CHARS = 4
+_MIN_SECRET_CHARS = 4
 """A shorter key would mask half of what is said."""
 _SECRETS = re.compile(
     r"""
@@ -24,6 +24,6 @@ _SECRETS = re.compile(
 def masked(words: str, secrets: Collection[str] = ()) -> str:
     """The words with every key and token in them, and these secrets above all, replaced by stars."""
     for secret in secrets:
-        if len(secret) >= _LEAST_SECRET_CHARS:
+        if len(secret) >= _MIN_SECRET_CHARS:
             words = words.replace(secret, _MASK)
     return _SECRETS.sub(lambda found: (found["name"] or found["scheme"] or found["kind"] or "") + _MASK, words)

@@ -10,7 +10,7 @@ from backburner.ledger.records import ErrorRecord, OpenRecord, Part, PartEnd, Ru
 
 BETWEEN = "\n\n"
 """What stands between two answers."""
-_LEAST_GROUP = 2
+_MIN_GROUP = 2
 
 
 def join(texts: Iterable[str], output: str) -> str:
@@ -39,11 +39,11 @@ def together(sizes: Sequence[int], max_chars: int | None) -> list[range]:
     for number, size in enumerate(sizes):
         last = found[-1] if found else range(0)
         has_room = max_chars is None or sum(sizes[each] for each in last) + size <= max_chars
-        if found and (has_room or len(last) < _LEAST_GROUP):
+        if found and (has_room or len(last) < _MIN_GROUP):
             found[-1] = range(last.start, number + 1)
         else:
             found.append(range(number, number + 1))
-    if len(found) > 1 and len(found[-1]) < _LEAST_GROUP:
+    if len(found) > 1 and len(found[-1]) < _MIN_GROUP:
         single = found.pop()
         found[-1] = range(found[-1].start, single.stop)
     return found

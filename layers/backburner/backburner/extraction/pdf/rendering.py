@@ -11,13 +11,13 @@ from backburner.extraction.pdf.completeness import trimmed, with_trailer
 from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecurityError, LockedError, Page
 
 _POINTS_PER_INCH = 72
-_MOST_DPI = 300
+_MAX_DPI = 300
 """A small page is not drawn larger than this: more shows nothing more."""
 
 
 def size_drawn(page_size: tuple[float, float], max_side_px: int) -> tuple[int, int]:
     """Width and height in pixels of a page, whose size is in points."""
-    scale = _MOST_DPI / _POINTS_PER_INCH
+    scale = _MAX_DPI / _POINTS_PER_INCH
     return fitted(page_size[0] * scale, page_size[1] * scale, max_side_px)
 
 

@@ -18,7 +18,7 @@ from backburner.extraction.pictures.opening import (
 _QUALITIES = (85, 72, 60, 45)
 """Of JPEG, one after the other until it fits."""
 _SMALLER = 0.75
-_LEAST_SIDE_PX = 200
+_MIN_SIDE_PX = 200
 _FEW_COLOURS = 32
 """Drawn, not photographed: PNG is sharper, and as a rule smaller."""
 _GREY = 10
@@ -80,22 +80,22 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return deep.convert("F").point(lambda value: value * scale + -float(low) * scale).convert("L")  # type: ignore[arg-type]
 
 
-def encoded(image: Image.Image, most_bytes: int) -> tuple[str, bytes]:
+def encoded(image: Image.Image, max_bytes: int) -> tuple[str, bytes]:
     """A media type and bytes. Raises `JobError` where no quality is small enough."""
     if image.mode == "RGB" and _is_grey(image):
         image = image.convert("L")
     if image.getcolors(_FEW_COLOURS):
         body = _saved(image, "PNG")
-        if len(body) <= most_bytes:
+        if len(body) <= max_bytes:
             return "image/png", body
-    while max(image.size) >= _LEAST_SIDE_PX:
+    while max(image.size) >= _MIN_SIDE_PX:
         for quality in _QUALITIES:
             body = _saved(image, "JPEG", quality=quality)
-            if len(body) <= most_bytes:
+            if len(body) <= max_bytes:
                 return "image/jpeg", body
         image = image.resize((max(1, int(image.width * _SMALLER)), max(1, int(image.height * _SMALLER))))
     body = _saved(image, "JPEG", quality=_QUALITIES[-1])
-    if len(body) > most_bytes:
+    if len(body) > max_bytes:
         raise JobError(Reason.DOCUMENT_TOO_LARGE, "a page takes more bytes than a request may have: lower max_side_px")
     return "image/jpeg", body
 

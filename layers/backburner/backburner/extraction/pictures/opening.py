@@ -16,7 +16,7 @@ _USUAL_BYTES = 400 * 1024 * 1024
 _SHARE = 0.6
 """Of the process's memory: what a picture may take while it is decoded and made grey or RGB."""
 _BYTES_EACH = {"L": 1, "1": 2, "P": 5, "RGB": 4, "YCbCr": 8}
-_MOST_BYTES_EACH = 10
+_MAX_BYTES_EACH = 10
 """For a pixel, by the picture's mode: Pillow takes a byte or four, and as many again for what it is turned into."""
 _WITH_COPIES = frozenset({"HEIF", "AVIF"})
 """Formats whose decoders hold the picture once more."""
@@ -97,8 +97,8 @@ def _dots_per_inch(image: Image.Image) -> tuple[float, float]:
 def must_be_decodable(image: Image.Image, format_: str) -> None:
     """Raise `JobError` for a picture that would take more memory than there is, before it is decoded."""
     width, height = image.size
-    bytes_each = _BYTES_EACH.get(image.mode, _MOST_BYTES_EACH) if "transparency" not in image.info else _MOST_BYTES_EACH
-    bytes_each += _MOST_BYTES_EACH * (format_ in _WITH_COPIES)
+    bytes_each = _BYTES_EACH.get(image.mode, _MAX_BYTES_EACH) if "transparency" not in image.info else _MAX_BYTES_EACH
+    bytes_each += _MAX_BYTES_EACH * (format_ in _WITH_COPIES)
     most = int(_memory_bytes() * _SHARE) // bytes_each
     if width * height > most or max(width, height) > MAX_SIDE_PX or not width * height:
         raise JobError(

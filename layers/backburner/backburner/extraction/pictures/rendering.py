@@ -10,17 +10,17 @@ from backburner.extraction.pictures.encoding import encoded, prepared
 from backburner.extraction.pictures.kinds import picture_format
 from backburner.extraction.pictures.opening import go_to, opened
 
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 """Of one page."""
-MOST_TOGETHER_BYTES = 16 * 1024 * 1024
+MAX_TOGETHER_BYTES = 16 * 1024 * 1024
 """Of all pages of one request: base64 and JSON make 22 MB of them."""
 
 
 def rendered(body: bytes, pages: Sequence[int], max_side_px: int) -> Iterator[Rendered]:
     """The pages in the order that is asked for, each once. Raises `JobError` if one of them cannot be shown."""
-    most_bytes = min(MOST_BYTES, MOST_TOGETHER_BYTES // max(1, len(pages)))
+    max_bytes = min(MAX_BYTES, MAX_TOGETHER_BYTES // max(1, len(pages)))
     for number, image in _images(body, pages, max_side_px):
-        media_type, picture = encoded(image, most_bytes)
+        media_type, picture = encoded(image, max_bytes)
         yield Rendered(page=number, media_type=media_type, body=picture)
 
 
