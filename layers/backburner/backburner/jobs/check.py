@@ -169,7 +169,7 @@ class Checker:
         if step.after_s is None or step.held is None or not _is_worn(received):
             return step
         held, record = step.held, step.held.record
-        ticket = await self.messenger.anew(record, step.after_s)
+        ticket = await self.messenger.renew(record, step.after_s)
         is_running = record.state is State.RUNNING
         renewed = held.with_changes(
             ticket=ticket,

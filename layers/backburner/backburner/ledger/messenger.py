@@ -62,7 +62,7 @@ class Messenger:
         """Has the checker start a run that waits."""
         return await self._send(self.backlog, record.message(), delay_s)
 
-    async def anew(self, record: OpenRecord, delay_s: float = 0.0) -> str:
+    async def renew(self, record: OpenRecord, delay_s: float = 0.0) -> str:
         """Replaces the message that a record has, whatever it is for."""
         queue = self.backlog if record.state is State.WAITING else self.pending
         return await self._send(queue, record.message(record.response_id), delay_s)
