@@ -12,7 +12,7 @@ sys.path.append(str(ROOT / "benchmarks"))
 from looking.policies import Looked, Policy, doubling, loop, timer  # noqa: E402
 from looking.report import Summary, is_beaten  # noqa: E402
 from looking.simulated import Simulation  # noqa: E402
-from looking.times import KINDS, MIN_S, MAX_S  # noqa: E402
+from looking.times import KINDS, MAX_S, MIN_S  # noqa: E402
 
 
 @pytest.mark.parametrize(

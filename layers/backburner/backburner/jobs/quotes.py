@@ -116,8 +116,8 @@ def _correction(misses: Sequence[_Miss], count: int, names: set[str]) -> str:
         len(misses),
     )
     return (
-        f"An earlier answer was rejected: {rejected} of its {count} quotes do not stand in the document, among them "
-        f"{told}. Copy every quote from the document word for word, in its own language, without omissions: rather "
+        f"An earlier answer was rejected: {len(misses)} of its {count} quotes do not stand in the document, among them "
+        f"{pointers}. Copy every quote from the document word for word, in its own language, without omissions: rather "
         f"the whole sentence than a few words of it, at least {MIN_CHARS} letters. Where there is no such passage, "
         "do not make one up: leave the item out, or use null where the schema allows it."
     )
