@@ -110,10 +110,10 @@ BUGS = (
     if name in counters.settled:
         _forget(counters, name)
         return
-    holds, base = _held(counters, name, told)
+    holds, base = _held(counters, name, recorded)
     if holds is None and""",
         wrong="""\
-    holds, base = _held(counters, name, told)
+    holds, base = _held(counters, name, recorded)
     if holds is None and""",
     ),
     Bug(

@@ -116,21 +116,21 @@ class Player:
         if over is not None:
             await self._settle(name, claimed, over.body)
         elif await self._write(name, replace(claimed, counted=counted), etag):
-            self.governor.told(name, counted)
+            self.governor.record_says(name, counted)
 
     def _new_life(self) -> str:
         return f"{self.chance.getrandbits(64):016x}"
 
-    async def _reserved(self, name: str, told: Reservation | None) -> Reservation | Denial:
+    async def _reserved(self, name: str, recorded: Reservation | None) -> Reservation | Denial:
         wanted = Reservation(model="m", tokens=10, cost=0.5)
-        return await self.governor.reserve(name, wanted, told=told, behind_others=False)
+        return await self.governor.reserve(name, wanted, recorded=recorded, behind_others=False)
 
     async def _start(self, name: str, record: Record, etag: str) -> None:
         counted = await self._reserved(name, record.counted)
         if not isinstance(counted, Denial):
             started = replace(record, running=True, counted=counted)
             if await self._write(name, started, etag):
-                self.governor.told(name, counted)
+                self.governor.record_says(name, counted)
 
     async def _wait(self, name: str, record: Record, etag: str) -> None:
         waits = replace(record, running=False, used=record.used + 7)
@@ -138,10 +138,10 @@ class Player:
         if mine is None:
             return
         bill = await self.governor.release(
-            name, Reservation(model="m"), told=record.counted, tokens=waits.used, cost=float(waits.used)
+            name, Reservation(model="m"), recorded=record.counted, tokens=waits.used, cost=float(waits.used)
         )
         if bill is not None and await self._write(name, replace(waits, counted=bill), mine):
-            self.governor.told(name, bill)
+            self.governor.record_says(name, bill)
 
     async def _end(self, name: str, record: Record, etag: str) -> None:
         record = replace(record, used=record.used + 5)
@@ -157,7 +157,7 @@ class Player:
     async def _settle(self, name: str, record: Record, result: bytes) -> None:
         """A record that is not the one which ended the run was claimed after its end: it books nothing."""
         used = _used(result) if result.decode().startswith(record.life) else 0
-        await self.governor.settle(name, told=record.counted, tokens=used, cost=float(used))
+        await self.governor.settle(name, recorded=record.counted, tokens=used, cost=float(used))
         await self.bucket.delete(f"{OPEN}{name}.json")
         self.governor.closed(name)
 
@@ -351,10 +351,10 @@ def test_a_run_that_is_claimed_after_its_end_leaves_nothing_among_the_sums(tidy)
     wanted = Reservation(model="m", tokens=9)
     first = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="1"), behind_others=False)
     tidy(counters, "job.1", Seen(is_open=True, counted=first))
-    reservations.settle(counters, START, "job.1", told=first, tokens=5, cost=0.0)
+    reservations.settle(counters, START, "job.1", recorded=first, tokens=5, cost=0.0)
     late = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="2"), behind_others=False)
     tidy(counters, "job.1", Seen(is_open=True, counted=late))
-    reservations.settle(counters, START, "job.1", told=late, tokens=0, cost=0.0)
+    reservations.settle(counters, START, "job.1", recorded=late, tokens=0, cost=0.0)
     tidy(counters, "job.1", Seen(is_open=False))
     assert (counters.held, counters.tokens, counters.settled) == (Standing(), 5, [])
 

@@ -19,7 +19,7 @@ async def hold_slots(governor: Governor, visit: SegmentVisit, wanted: list[Reser
         for each in wanted
     ]
     granted, denial, visit.counted = await governor.extend(
-        record.name, visit.reservation, wanted, told=record.counted, tokens=tokens, cost=cost
+        record.name, visit.reservation, wanted, recorded=record.counted, tokens=tokens, cost=cost
     )
     if denial is not None and denial.waiting_for != record.waiting_for:
         visit.held, visit.is_changed = visit.held.with_changes(waiting_for=denial.waiting_for), True

@@ -68,7 +68,7 @@ class Retrier:
             return False
         counted = await give_back(self.governor, record)
         if counted is not None and await self.ledger.rewrite(mine.with_changes(counted=counted)):
-            self.governor.told(record.name, counted)
+            self.governor.record_says(record.name, counted)
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
 

@@ -106,7 +106,7 @@ class Checker:
     ) -> Next:
         if held is None:
             return await self._unrecorded(message, received)
-        self.governor.told(held.record.name, held.record.counted)
+        self.governor.record_says(held.record.name, held.record.counted)
         if held.record.ticket != message.ticket:
             return await self._stale(message, held, received)
         if held.record.segment is not None:

@@ -129,7 +129,7 @@ class GenerationCreator:
         if await self.ledger.rewrite(held.as_running(generation, ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
         else:
-            self.governor.told(record.name, record.counted)
+            self.governor.record_says(record.name, record.counted)
         await self.governor.call_accepted(record.provider.model)
 
     async def _not_started(self, held: Open, answer: FailedCall, extracted: Extracted) -> None:

@@ -111,10 +111,7 @@ def _problem(misses: Sequence[_Miss], count: int) -> str:
 
 
 def _correction(misses: Sequence[_Miss], count: int, names: set[str]) -> str:
-    told, rejected = (
-        ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in misses[:_MAX_LISTED])),
-        len(misses),
-    )
+    pointers = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in misses[:_MAX_LISTED]))
     return (
         f"An earlier answer was rejected: {len(misses)} of its {count} quotes do not stand in the document, among them "
         f"{pointers}. Copy every quote from the document word for word, in its own language, without omissions: rather "

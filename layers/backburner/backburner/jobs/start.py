@@ -52,7 +52,7 @@ class Starter:
 
     async def _reserve(self, held: Open, wanted: Reservation) -> Next:
         record = held.record
-        found = await self.governor.reserve(record.name, wanted, told=record.counted, behind_others=False)
+        found = await self.governor.reserve(record.name, wanted, recorded=record.counted, behind_others=False)
         if not isinstance(found, Denial):
             return DONE if await self._attempt(held.with_changes(counted=found)) else NOT_OURS
         if found.waiting_for != record.waiting_for:
@@ -81,6 +81,6 @@ class Starter:
         mine = await self.ledger.rewrite(taken)
         if mine is None:
             return False
-        self.governor.told(record.name, record.counted)
+        self.governor.record_says(record.name, record.counted)
         await self.creator.create(mine)
         return True

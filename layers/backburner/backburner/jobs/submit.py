@@ -100,7 +100,7 @@ class Submitter:
         if plan is None:
             return None
         record = replace(plan.record, reservation=plan.reservation)
-        counted = await self.governor.reserve(record.name, plan.reservation, told=None, behind_others=True)
+        counted = await self.governor.reserve(record.name, plan.reservation, recorded=None, behind_others=True)
         if isinstance(counted, Denial):
             return await self._queue_first(record, current, counted)
         held = await self._claim(replace(record, ticket=guard, attempt=1, counted=counted))
@@ -190,7 +190,7 @@ class Submitter:
     async def _start_or_queue(self, plan: OneGeneration, guard: str, read_s: float, *, behind_others: bool) -> Outcome:
         """Start the generation if the governor lets it. Parts have waited in the backlog already, not behind others."""
         record = replace(plan.record, reservation=plan.reservation)
-        counted = await self.governor.reserve(record.name, plan.reservation, told=None, behind_others=behind_others)
+        counted = await self.governor.reserve(record.name, plan.reservation, recorded=None, behind_others=behind_others)
         if isinstance(counted, Denial):
             return await self._queue(record, counted)
         held = await self._claim(replace(record, ticket=guard, attempt=1, counted=counted))

@@ -65,7 +65,7 @@ class Cleaner:
             tokens, cost = booked(record, ended.own_usage, ended.responses)  # its parts settle for themselves
             if not ended.response_ids <= record.response_ids:
                 tokens, cost = 0, 0.0
-            await self.governor.settle(record.name, told=record.counted, tokens=tokens, cost=cost)
+            await self.governor.settle(record.name, recorded=record.counted, tokens=tokens, cost=cost)
 
     async def remove_parts(self, record: OpenRecord) -> None:
         """Remove what lies under `ledger/work` for this run and those before it, whose parts it may have taken up."""

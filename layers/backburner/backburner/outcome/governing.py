@@ -24,4 +24,4 @@ async def give_back(governor: Governor, record: OpenRecord) -> Reservation | Non
     if record.reservation is None:
         return None
     tokens, cost = booked(record, record.own_usage, record.responses)
-    return await governor.release(record.name, record.reservation, told=record.counted, tokens=tokens, cost=cost)
+    return await governor.release(record.name, record.reservation, recorded=record.counted, tokens=tokens, cost=cost)
