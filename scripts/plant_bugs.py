@@ -133,7 +133,7 @@ BUGS = (
         "ledger/ledger.py",
         right="""\
                 if found and found.record.nonce == record.nonce:
-                    return found  # a repeated request met our own write
+                    return found  # our own write, sent twice
                 if (found""",
         wrong="""\
                 if (found""",
