@@ -45,7 +45,7 @@ class Segmenter:
         return False
 
     async def segments(self, key: str, source: Stored) -> list[bytes]:
-        """The segments of a batch, each as the object that describes it. Raises `JobError` if it is too large or empty."""
+        """The segments of a batch, each as the object that describes it. Raises `JobError` if it is too large."""
         if source.size_bytes > MAX_BYTES:
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{source.size_bytes} bytes: a batch has at most {MAX_BYTES}")
         cuts = _Cuts(key, source.etag)
