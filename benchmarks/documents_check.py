@@ -138,8 +138,8 @@ def _by_kind(readings: Sequence[Reading]) -> Table:
     for kind, those in sorted(kinds.items(), key=lambda item: -_count(item[1])["differs"]):
         counts, seconds = _count(those), [reading.seconds for reading in those]
         numbers = [len(those), *(counts[name] for name in _VERDICTS)]
-        most_mb = max(reading.memory_mb for reading in those)
-        measures = f"{statistics.median(seconds):.2f}", f"{max(seconds):.2f}", f"{most_mb:.0f}"
+        max_mb = max(reading.memory_mb for reading in those)
+        measures = f"{statistics.median(seconds):.2f}", f"{max(seconds):.2f}", f"{max_mb:.0f}"
         table.add_row(kind, *map(str, numbers), *measures)
     return table
 

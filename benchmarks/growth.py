@@ -127,12 +127,12 @@ async def submit(bucket: CountingBucket, each: Governor, number: int) -> str:
     """The governor's part of a submit: a reservation, and the claim that tells of it."""
     wanted = Reservation(model=_MODEL, tokens=5000, cost=0.01)
     record = _record(number, wanted)
-    counted = await each.reserve(record.name, wanted, told=None, behind_others=False)
+    counted = await each.reserve(record.name, wanted, recorded=None, behind_others=False)
     if isinstance(counted, Denial):
         return counted.waiting_for
     claimed = _record(number, counted)
     await bucket.put(f"{OPEN}{record.name}.json", encode(claimed), match=ABSENT, content_type="application/json")
-    each.told(record.name, counted)
+    each.record_says(record.name, counted)
     return ""
 
 
@@ -140,7 +140,7 @@ async def settle(bucket: CountingBucket, each: Governor, number: int) -> None:
     """The governor's part of a finished check."""
     key = f"{OPEN}{_record(number, Reservation(model=_MODEL)).name}.json"
     record = decode(bucket.objects[key][1], OpenRecord)
-    await each.settle(record.name, told=record.counted, tokens=4000, cost=0.008)
+    await each.settle(record.name, recorded=record.counted, tokens=4000, cost=0.008)
     await bucket.delete(key)
     each.closed(record.name)
 

@@ -111,10 +111,10 @@ BUGS = (
     if name in counters.settled:
         _forget(counters, name)
         return
-    holds, base = _held(counters, name, told)
+    holds, base = _held(counters, name, recorded)
     if holds is None and""",
         wrong="""\
-    holds, base = _held(counters, name, told)
+    holds, base = _held(counters, name, recorded)
     if holds is None and""",
     ),
     Bug(
@@ -134,7 +134,7 @@ BUGS = (
         "ledger/ledger.py",
         right="""\
                 if found and found.record.nonce == record.nonce:
-                    return found  # a repeated request met our own write
+                    return found  # our own write, sent twice
                 if (found""",
         wrong="""\
                 if (found""",

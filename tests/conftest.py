@@ -84,11 +84,11 @@ def cloud_clients(endpoint: str) -> Iterator[tuple[Any, Any]]:
 
 
 @pytest.fixture(params=["named", "summed"])
-def most_noted(request: pytest.FixtureRequest) -> Iterator[None]:
+def max_noted(request: pytest.FixtureRequest) -> Iterator[None]:
     """Once with the governor's reservations by name, once as sums, as where thousands of jobs are in flight."""
     from backburner.capacity.shared_counters import MAX_NOTED  # noqa: PLC0415 - only where it is asked for
-    from support.system import MOST_NOTED  # noqa: PLC0415
+    from support.system import TEST_MAX_NOTED  # noqa: PLC0415
 
-    token = MOST_NOTED.set(MAX_NOTED if request.param == "named" else 0)
+    token = TEST_MAX_NOTED.set(MAX_NOTED if request.param == "named" else 0)
     yield
-    MOST_NOTED.reset(token)
+    TEST_MAX_NOTED.reset(token)

@@ -44,13 +44,13 @@ def timer(every_s: float) -> Policy:
     return looked
 
 
-def doubling(first_s: float, most_s: float) -> Policy:
+def doubling(first_s: float, max_s: float) -> Policy:
     """Exponential back-off from the create on, with the longest pause that is named."""
 
     def looked(_: float, took_s: float) -> Looked:
         pause_s, at_s, looks = first_s, first_s, 1
         while at_s < took_s:
-            pause_s = min(most_s, 2 * pause_s)
+            pause_s = min(max_s, 2 * pause_s)
             at_s, looks = at_s + pause_s, looks + 1
         return Looked(took_s, looks, at_s - took_s)
 

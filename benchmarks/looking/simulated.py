@@ -9,7 +9,7 @@ from support.fakes import Effect, Hook, Moment, Plan
 from support.system import System
 
 _MINUTE_S = 60.0
-_LONGEST_S = 86_400.0
+_MAX_S = 86_400.0
 _RUN_RECORD = ".run.json"
 _UNLIMITED = {"BACKBURNER_SUBMITS_PER_MINUTE": "1000000", "BACKBURNER_MAX_IN_FLIGHT": "100000"}
 
@@ -41,7 +41,7 @@ class Simulation:
         async with asyncio.TaskGroup() as functions:
             functions.create_task(self._uploads(system, functions))
             while len(self._ended_s) < len(self.documents):
-                assert system.world.seconds < _LONGEST_S, "a document has no result"
+                assert system.world.seconds < _MAX_S, "a document has no result"
                 functions.create_task(self._tick(system))
                 await asyncio.sleep(_MINUTE_S / self.schedules)
 

@@ -4,7 +4,7 @@ import math
 import random
 from dataclasses import dataclass
 
-LEAST_S, MOST_S = 10.0, 6 * 3600.0
+MIN_S, MAX_S = 10.0, 6 * 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Kind:
         return [(at, self._took_s(chance)) for at in uploaded]
 
     def _took_s(self, chance: random.Random) -> float:
-        return min(MOST_S, max(LEAST_S, chance.lognormvariate(math.log(self.median_s), self.spread)))
+        return min(MAX_S, max(MIN_S, chance.lognormvariate(math.log(self.median_s), self.spread)))
 
 
 KINDS = (

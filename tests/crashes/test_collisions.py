@@ -29,12 +29,12 @@ def _submitted(stage: ForkedDeployment, *keys: str) -> None:
     stage.due()
 
 
-def _ends_well(stage: ForkedDeployment, *keys: str, most_orphans: int = 0) -> None:
+def _ends_well(stage: ForkedDeployment, *keys: str, max_orphans: int = 0) -> None:
     """At rest every document has its one result; what was generated beyond is counted, and no more than is allowed."""
     stage.settle()
     assert stage.problems() == []
     for key in keys:
-        assert stage.superfluous(key) <= stage.run_record(key)["suspected_orphans"] <= most_orphans, key
+        assert stage.superfluous(key) <= stage.run_record(key)["suspected_orphans"] <= max_orphans, key
     assert set(_journal(stage).values()) == {1}
 
 
@@ -118,14 +118,14 @@ def test_visibility_runs_out_while_a_tick_starts(stage: ForkedDeployment, effect
     assert stage.run("checker") == 0
     gate.open()
     assert ended(slow) == 0
-    _ends_well(stage, key, most_orphans=1)
+    _ends_well(stage, key, max_orphans=1)
 
 
 @pytest.mark.parametrize(
-    ("operation", "most_orphans"),
+    ("operation", "max_orphans"),
     [("sendmessagebatch", 0), ("deletemessagebatch", 0), ("changemessagevisibilitybatch", 0)],
 )
-def test_a_queue_that_takes_half_of_a_batch(new_stage: NewStage, operation: str, most_orphans: int) -> None:
+def test_a_queue_that_takes_half_of_a_batch(new_stage: NewStage, operation: str, max_orphans: int) -> None:
     """Every other entry of the first batches is refused inside an answer that says 200: nothing is started twice."""
     stage = new_stage(BACKBURNER_MODEL="stand-in/retrieve-500:1")  # so that each message is postponed once
     for key in KEYS:
@@ -148,7 +148,7 @@ def test_a_queue_that_takes_half_of_a_batch(new_stage: NewStage, operation: str,
     stage.rule = lambda _: None
     assert refused
     assert stage.run("submit", stage.event(*KEYS)) == 0
-    _ends_well(stage, *KEYS, most_orphans=most_orphans)
+    _ends_well(stage, *KEYS, max_orphans=max_orphans)
 
 
 def _half_refused(request: Request, upstream: str) -> Say:

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backburner.documents.recipes import Recipe, merge_text, model_in, parse, part_text, schema_problem, source_text
-from backburner.documents.tokens import most_tokens
+from backburner.documents.tokens import max_input_tokens
 from backburner.errors import JobError, Reason
 from backburner.provider.profiles import PROFILES, request_body
 
@@ -81,7 +81,7 @@ def _can_be_divided(recipe: Recipe, text: str) -> None:
     assert (merge.model, merge.schema, merge.deadline_s) == (recipe.model, recipe.schema, recipe.deadline_s)
     for window in (None, 2048, 1_000_000):
         try:
-            assert most_tokens(recipe, window) > 0
+            assert max_input_tokens(recipe, window) > 0
         except JobError as error:
             assert error.reason is Reason.INVALID_RECIPE  # noqa: PT017
     if recipe.price is not None:

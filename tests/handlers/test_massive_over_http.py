@@ -25,7 +25,7 @@ class MassiveDocument:
 
     key: str
     make: Callable[[], str | bytes]
-    most_tokens: int
+    max_input_tokens: int
     number: re.Pattern[str]
     count: int
 
@@ -76,7 +76,7 @@ def _joined(parts: Sequence[Generation]) -> str:
 def test_massive_documents_reach_the_provider_whole_and_in_order(world: WarmDeployment) -> None:
     """Megabytes of text and a PDF of 300 pages: each sentence is in one part, and may begin the next."""
     for parent_runs in (TEXT, PAPER):
-        split = f"split: {{max_input_tokens: {parent_runs.most_tokens}, overlap_tokens: {OVERLAP_TOKENS}}}"
+        split = f"split: {{max_input_tokens: {parent_runs.max_input_tokens}, overlap_tokens: {OVERLAP_TOKENS}}}"
         world.recipe(parent_runs.key.split("/")[1], split)
         world.upload(parent_runs.key, parent_runs.make())
     world.submit(TEXT.key, PAPER.key)
@@ -84,10 +84,10 @@ def test_massive_documents_reach_the_provider_whole_and_in_order(world: WarmDepl
     assert world.problems() == []
     assert world.keys("ledger/work/") == []
     assert "".join(_own(_parts(world, TEXT.number))) == TEXT.make()
-    for parent_runs, most_parts in ((TEXT, 30), (PAPER, 10)):
+    for parent_runs, max_parts in ((TEXT, 30), (PAPER, 10)):
         parts = _parts(world, parent_runs.number)
-        assert 5 <= len(parts) <= most_parts
-        assert max(len(str(part.input)) for part in parts) <= parent_runs.most_tokens * _CHARS_PER_TOKEN
+        assert 5 <= len(parts) <= max_parts
+        assert max(len(str(part.input)) for part in parts) <= parent_runs.max_input_tokens * _CHARS_PER_TOKEN
         numbers = [int(number) for text in _own(parts) for number in parent_runs.number.findall(text)]
         assert numbers == list(range(parent_runs.count))
         assert world.result(parent_runs.key) == _joined(parts)

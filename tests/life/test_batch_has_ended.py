@@ -66,7 +66,7 @@ def test_a_segment_that_is_over_starts_nothing_when_it_is_claimed_once_more(syst
     system.run(system.tick())
     assert len(system.generator.requests) == 15
     assert over not in system.bucket.keys(OPEN)
-    system.settle(most_ticks=120)
+    system.settle(max_ticks=120)
     assert [json.loads(line)["custom_id"] for line in system.bucket.body(RESULT).splitlines()] == [
         f"id-{number}" for number in range(15)
     ]

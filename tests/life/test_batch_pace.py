@@ -9,7 +9,7 @@ from support.system import System
 KEY = "inbox/batch.jsonl"
 RECORD = "results/batch.jsonl.run.json"
 FAST = {"BACKBURNER_SUBMITS_PER_MINUTE": "100000", "BACKBURNER_POLLS_PER_SECOND": "200"}
-MOST_CALLS = 0.15
+MAX_CALLS = 0.15
 """Of the store, for each line of a long batch."""
 
 
@@ -48,7 +48,7 @@ def calls_of_the_store(count: int) -> int:
 
 def test_a_line_costs_few_calls_of_the_store() -> None:
     """Every further line, with everything that its segment, its batch and the tick do meanwhile."""
-    assert (calls_of_the_store(2500) - calls_of_the_store(500)) / 2000 <= MOST_CALLS
+    assert (calls_of_the_store(2500) - calls_of_the_store(500)) / 2000 <= MAX_CALLS
 
 
 def test_lines_are_looked_at_while_others_are_created() -> None:

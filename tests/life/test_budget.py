@@ -57,7 +57,7 @@ def test_a_lines_own_cap_is_what_it_reserves():
     system = System({"BACKBURNER_DAILY_TOKENS": "200000"})
     most = watch(system)
     batch(system, *[given(cap=50_000)] * 30)
-    system.settle(most_ticks=300)
+    system.settle(max_ticks=300)
     assert len(system.generator.made) == 30
     assert most["open"] == 3
     assert most["tokens"] <= 200_000

@@ -45,11 +45,11 @@ async def _late(system: System, dies: asyncio.Event) -> None:
 
 
 @pytest.mark.parametrize("dies", [False, True])
-@pytest.mark.parametrize("most_noted", [MAX_NOTED, 0])
+@pytest.mark.parametrize("max_noted", [MAX_NOTED, 0])
 @pytest.mark.parametrize("others", [0, 3])
-def test_its_end_is_booked_once(most_noted: int, others: int, *, dies: bool) -> None:
+def test_its_end_is_booked_once(max_noted: int, others: int, *, dies: bool) -> None:
     """Also where its claimant dies, and the guard takes it over; and where other jobs have the counters tidied."""
-    system = System(most_noted=most_noted)
+    system = System(max_noted=max_noted)
     system.upload(KEY, "text")
     system.world.later(1)
     death = asyncio.Event()

@@ -15,7 +15,7 @@ from support.system import System
 KEY = "inbox/contract.txt"
 GOVERNOR = "ledger/governor.json"
 MINUTE_S = 60.0
-pytestmark = pytest.mark.usefixtures("most_noted")
+pytestmark = pytest.mark.usefixtures("max_noted")
 
 
 def _running(system: System) -> None:

@@ -44,7 +44,7 @@ def test_never_more_open_than_allowed_and_all_finish(runs_s):
 
     system.world.hook = hook
     keys = upload_all(system, 30)
-    system.settle(most_ticks=200)
+    system.settle(max_ticks=200)
     assert most <= 5
     assert all(system.result(key) for key in keys)
     assert len(system.generator.made) == 30
@@ -89,7 +89,7 @@ def test_a_daily_budget_of_tokens_is_kept_and_the_rest_goes_on_tomorrow():
     assert {record["waiting_for"] for record in waiting} == {"budget"}
     assert governor(system)["tokens"] <= 9000
     system.world.later(DAY_S)
-    system.settle(most_ticks=1500)
+    system.settle(max_ticks=1500)
     assert all(system.result(key) for key in keys)
 
 
@@ -125,7 +125,7 @@ def test_a_provider_that_refuses_everybody_is_probed_once_a_minute(trouble):
     assert governor(system)["pauses"]["*"]["why"]
     assert not system.bucket.keys("failed/")
     system.generator.default = Plan()
-    system.settle(most_ticks=100)
+    system.settle(max_ticks=100)
     assert governor(system)["pauses"] == {}
     assert all(system.result(key) for key in keys)
     assert len(system.generator.made) == 20
@@ -142,7 +142,7 @@ def test_a_forbidden_model_stops_only_itself():
     system.upload("inbox/b.txt", "cheap")
     system.run(system.submit("inbox/b.txt"))
     assert [request["input"] for request in system.generator.requests] == ["dear", "cheap"]
-    system.settle(most_ticks=100)
+    system.settle(max_ticks=100)
     assert system.bucket.body("results/dear/a.txt.md")
     assert governor(system)["pauses"] == {}
 
@@ -166,7 +166,7 @@ def test_five_bad_creates_in_a_row_close_the_tap():
         before = len(system.generator.requests)
     assert len(set(probed)) == len(probed) >= 6
     system.generator.default = Plan()
-    system.settle(most_ticks=300)
+    system.settle(max_ticks=300)
     ended = [key for key in keys if f"results/{key[6:]}.run.json" in system.bucket.objects]
     assert len(ended) >= 30
     assert system.problems() == []

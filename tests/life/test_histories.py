@@ -148,7 +148,7 @@ def ends_well(history: History) -> None:
     """Live it, then ticks and sweeps until all is at rest."""
     system, seed = history.system, history.seed
     system.run(history.live())
-    system.settle(most_ticks=200)
+    system.settle(max_ticks=200)
     system.sweep(3)
     assert system.problems() == [], f"seed {seed}"
     assert not system.dead.messages, f"seed {seed}"

@@ -116,21 +116,21 @@ class Player:
         if over is not None:
             await self._settle(name, claimed, over.body)
         elif await self._write(name, replace(claimed, counted=counted), etag):
-            self.governor.told(name, counted)
+            self.governor.record_says(name, counted)
 
     def _new_life(self) -> str:
         return f"{self.chance.getrandbits(64):016x}"
 
-    async def _reserved(self, name: str, told: Reservation | None) -> Reservation | Denial:
+    async def _reserved(self, name: str, recorded: Reservation | None) -> Reservation | Denial:
         wanted = Reservation(model="m", tokens=10, cost=0.5)
-        return await self.governor.reserve(name, wanted, told=told, behind_others=False)
+        return await self.governor.reserve(name, wanted, recorded=recorded, behind_others=False)
 
     async def _start(self, name: str, record: Record, etag: str) -> None:
         counted = await self._reserved(name, record.counted)
         if not isinstance(counted, Denial):
             started = replace(record, running=True, counted=counted)
             if await self._write(name, started, etag):
-                self.governor.told(name, counted)
+                self.governor.record_says(name, counted)
 
     async def _wait(self, name: str, record: Record, etag: str) -> None:
         waits = replace(record, running=False, used=record.used + 7)
@@ -138,10 +138,10 @@ class Player:
         if mine is None:
             return
         bill = await self.governor.release(
-            name, Reservation(model="m"), told=record.counted, tokens=waits.used, cost=float(waits.used)
+            name, Reservation(model="m"), recorded=record.counted, tokens=waits.used, cost=float(waits.used)
         )
         if bill is not None and await self._write(name, replace(waits, counted=bill), mine):
-            self.governor.told(name, bill)
+            self.governor.record_says(name, bill)
 
     async def _end(self, name: str, record: Record, etag: str) -> None:
         record = replace(record, used=record.used + 5)
@@ -157,7 +157,7 @@ class Player:
     async def _settle(self, name: str, record: Record, result: bytes) -> None:
         """A record that is not the one which ended the run was claimed after its end: it books nothing."""
         used = _used(result) if result.decode().startswith(record.life) else 0
-        await self.governor.settle(name, told=record.counted, tokens=used, cost=float(used))
+        await self.governor.settle(name, recorded=record.counted, tokens=used, cost=float(used))
         await self.bucket.delete(f"{OPEN}{name}.json")
         self.governor.closed(name)
 
@@ -165,13 +165,13 @@ class Player:
 class Story:
     """Players in one world: they interleave at every effect, answers are lost, and some players die."""
 
-    def __init__(self, seed: int, most_noted: int) -> None:
+    def __init__(self, seed: int, max_noted: int) -> None:
         self.chance = random.Random(seed)
         RANDOM.seed(seed)
         self.world = World()
         self.world.hook = self._hook
         self.bucket = FakeBucket(self.world)
-        self.most_noted = most_noted
+        self.max_noted = max_noted
         self.deadly = True
 
     async def _hook(self, effect, _):
@@ -204,7 +204,7 @@ class Story:
             clock=FakeClock(self.world),
             rebuild=no_rebuild,
             look=look,
-            most_noted=self.most_noted,
+            max_noted=self.max_noted,
         )
         limits = Limits(max_in_flight=LIMIT, submits_per_minute=10**6)
         return Player(self.bucket, Governor(shared=shared, limits=limits), self.chance)
@@ -227,11 +227,11 @@ class Story:
 
 
 @settings(max_examples=depth(20, 60))
-@given(seed=st.integers(0, 2**32), most_noted=st.sampled_from([0, 1, 2, MAX_NOTED]))
-@example(seed=1, most_noted=0)
-def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, most_noted):
+@given(seed=st.integers(0, 2**32), max_noted=st.sampled_from([0, 1, 2, MAX_NOTED]))
+@example(seed=1, max_noted=0)
+def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, max_noted):
     """Random histories with deaths, lost answers and slow processes, with almost no names and with all of them."""
-    story = Story(seed, most_noted)
+    story = Story(seed, max_noted)
     story.world.run(story.tell())
     counters = msgspec.json.decode(story.bucket.objects[GOVERNOR].body, type=Counters)
     assert (counters.held.runs, counters.held.slots, counters.held.tokens) == (0, 0, 0)
@@ -351,10 +351,10 @@ def test_a_run_that_is_claimed_after_its_end_leaves_nothing_among_the_sums(tidy)
     wanted = Reservation(model="m", tokens=9)
     first = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="1"), behind_others=False)
     tidy(counters, "job.1", Seen(is_open=True, counted=first))
-    reservations.settle(counters, START, "job.1", told=first, tokens=5, cost=0.0)
+    reservations.settle(counters, START, "job.1", recorded=first, tokens=5, cost=0.0)
     late = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="2"), behind_others=False)
     tidy(counters, "job.1", Seen(is_open=True, counted=late))
-    reservations.settle(counters, START, "job.1", told=late, tokens=0, cost=0.0)
+    reservations.settle(counters, START, "job.1", recorded=late, tokens=0, cost=0.0)
     tidy(counters, "job.1", Seen(is_open=False))
     assert (counters.held, counters.tokens, counters.settled) == (Standing(), 5, [])
 
@@ -388,7 +388,7 @@ def test_a_swap_whose_answer_was_lost_is_not_counted_again_under_the_same_id():
 
     def player() -> Player:
         shared = SharedCounters(
-            bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, look=look, most_noted=0
+            bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, look=look, max_noted=0
         )
         limits = Limits(max_in_flight=9, submits_per_minute=99)
         return Player(bucket, Governor(shared=shared, limits=limits), random.Random(1))

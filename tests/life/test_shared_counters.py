@@ -31,7 +31,7 @@ class Machines:
 
     def reserve(self, governor: Governor, name: str) -> Reservation | Denial:
         """Reserve for a run that nothing is noted of."""
-        return self.world.run(governor.reserve(name, WANTED, told=None, behind_others=False))
+        return self.world.run(governor.reserve(name, WANTED, recorded=None, behind_others=False))
 
     def calls(self, governor: Governor, name: str) -> list[str]:
         """What a reservation does to the governor's object."""
@@ -72,7 +72,7 @@ def test_nobody_is_turned_away_by_what_is_out_of_date() -> None:
     held = machines.reserve(machines.one, "a.1")
     assert isinstance(held, Reservation)
     assert isinstance(machines.reserve(machines.one, "b.1"), Denial)
-    machines.world.run(machines.two.settle("a.1", told=None, tokens=5, cost=0.0))
+    machines.world.run(machines.two.settle("a.1", recorded=None, tokens=5, cost=0.0))
     assert isinstance(machines.reserve(machines.one, "b.1"), Reservation)
 
 

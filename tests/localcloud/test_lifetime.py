@@ -125,5 +125,5 @@ def test_a_port_in_use_is_named(probe_checkout):
 def test_too_little_room_is_said_before_anything_starts(tmp_path):
     """A full temporary folder would stop the local cloud in its middle, without a word."""
     with pytest.raises(LocalCloudError, match="TMPDIR"):
-        require_space(tmp_path, least_bytes=2**60)
+        require_space(tmp_path, min_bytes=2**60)
     require_space(tmp_path)

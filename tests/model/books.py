@@ -39,7 +39,7 @@ class WatchedBucket(FakeBucket):
     used: dict[str, int] = field(default_factory=dict)
     """Tokens of every generation that stands in a record of a run that ended."""
     booked: int = 0
-    most_reserved: int = 0
+    max_reserved: int = 0
 
     def upload(self, key: str, body: bytes | str, metadata: Mapping[str, str] | None = None) -> str:
         """Write, and take down what was written."""
@@ -54,7 +54,7 @@ class WatchedBucket(FakeBucket):
     def _governor(self, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
         same_day = before is not None and before["day"] == after["day"]
         self.booked += after["tokens"] - (before["tokens"] if before and same_day else 0)
-        self.most_reserved = max(self.most_reserved, msgspec.convert(after, Counters).held.slots)
+        self.max_reserved = max(self.max_reserved, msgspec.convert(after, Counters).held.slots)
 
     def _record(self, key: str, record: dict[str, Any], *, is_new: bool) -> None:
         lives = self.lives.setdefault(f"{record['job_id']}.{record['run']}", [])
@@ -183,8 +183,8 @@ class Truth:
         records = (record for record in self.open_records() if record["state"] == "running")
         running = {record["responses"][-1]["id"] for record in records if record["responses"]}  # one in parts has none
         known = running & set(self.system.generator.open)
-        if len(known) > self.max_in_flight or self.bucket.most_reserved > self.max_in_flight:
-            wrong.append(f"{len(known)} generations open, {self.bucket.most_reserved} reserved: too many")
+        if len(known) > self.max_in_flight or self.bucket.max_reserved > self.max_in_flight:
+            wrong.append(f"{len(known)} generations open, {self.bucket.max_reserved} reserved: too many")
         if self.bucket.booked > sum(self.bucket.used.values()):
             wrong.append("more tokens are booked than ended records account for")
         return wrong

@@ -12,7 +12,7 @@ from support.system import System
 KEY = "inbox/a.txt"
 GOVERNOR = "ledger/governor.json"
 DAY_S = 86_400.0
-pytestmark = pytest.mark.usefixtures("most_noted")
+pytestmark = pytest.mark.usefixtures("max_noted")
 
 
 def dies_after_writing(system, folder, **fields):

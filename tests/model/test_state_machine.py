@@ -121,13 +121,13 @@ class Life(RuleBasedStateMachine):
         visibility=st.sampled_from((120, 20)),
         runs_s=st.sampled_from((30.0, 1.0, 100.0)),
         distinct=st.booleans(),
-        most_noted=st.sampled_from((MAX_NOTED, 0, 1)),
+        max_noted=st.sampled_from((MAX_NOTED, 0, 1)),
     )
     def begin(
-        self, seed: int, max_in_flight: int, visibility: int, runs_s: float, *, distinct: bool, most_noted: int
+        self, seed: int, max_in_flight: int, visibility: int, runs_s: float, *, distinct: bool, max_noted: int
     ) -> None:
         """A stack is set up."""
-        self.system = StagedSystem(max_in_flight=max_in_flight, seed=seed, most_noted=most_noted)
+        self.system = StagedSystem(max_in_flight=max_in_flight, seed=seed, max_noted=max_noted)
         self.stage = self.system.stage
         self.system.pending.visibility = self.system.backlog.visibility = visibility
         generator = self.system.generator

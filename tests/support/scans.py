@@ -122,9 +122,9 @@ def pages_of(name: str) -> list[int]:
 _SEEN = re.compile(r"\[picture: (\d+) x (\d+) pixels, (\d+) bytes, page (\d+) of \d+, upright\]")
 
 
-def seen(answer: str, most_side_px: int = 1600) -> list[int]:
+def seen(answer: str, max_side_px: int = 1600) -> list[int]:
     """The pages that the stand-in says it saw, in order; `AssertionError` unless all are upright and within limits."""
     matches = [tuple(map(int, match)) for match in _SEEN.findall(answer)]
     assert len(matches) == answer.count("[picture: "), answer
-    assert all(max(width, height) <= most_side_px and size <= 1_048_576 for width, height, size, _ in matches), answer
+    assert all(max(width, height) <= max_side_px and size <= 1_048_576 for width, height, size, _ in matches), answer
     return [page for *_, page in matches]

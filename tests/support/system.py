@@ -36,8 +36,8 @@ ENVIRONMENT = {
     "BACKBURNER_MODEL": "model-1",
     "OPENAI_API_KEY": "key",
 }
-MOST_NOTED: ContextVar[int] = ContextVar("most_noted", default=MAX_NOTED)
-"""Of the systems that a test makes: `most_noted` in tests/conftest.py runs it with names and with sums."""
+TEST_MAX_NOTED: ContextVar[int] = ContextVar("max_noted", default=MAX_NOTED)
+"""Of the systems that a test makes: `max_noted` in tests/conftest.py runs it with names and with sums."""
 TICK_S = 50.0
 MINUTE_S = 60.0
 
@@ -48,7 +48,7 @@ class System:
 
     environment: dict[str, str] = field(default_factory=dict)
     world: World = field(default_factory=World)
-    most_noted: int = field(default_factory=MOST_NOTED.get)
+    max_noted: int = field(default_factory=TEST_MAX_NOTED.get)
     """With 0 the governor names nothing longer than it must, as where thousands are in flight."""
     draws_s: float = 0.0
     """How long it takes to draw the pages of one request."""
@@ -82,7 +82,7 @@ class System:
 
     def folding(self, core: Core) -> Core:
         """A core whose governor keeps as many names as this system says."""
-        core.governor.shared.most_noted = self.most_noted
+        core.governor.shared.max_noted = self.max_noted
         return core
 
     def upload(self, key: str, text: str | bytes) -> str:
@@ -108,15 +108,15 @@ class System:
         """Run something to its end, in virtual time."""
         return self.world.run(story)
 
-    def settle(self, most_ticks: int = 60) -> None:
+    def settle(self, max_ticks: int = 60) -> None:
         """Tick once a minute until both queues are empty. Raises `AssertionError` where they do not become so."""
-        for _ in range(most_ticks):
+        for _ in range(max_ticks):
             self.run(self.tick())
             if not self.pending.messages and not self.backlog.messages:
                 return
             self.world.later(MINUTE_S)
         left = [message.body for message in self.pending.messages + self.backlog.messages]
-        raise AssertionError(f"after {most_ticks} ticks there is still {left}")
+        raise AssertionError(f"after {max_ticks} ticks there is still {left}")
 
     def sweep(self, times: int = 2) -> None:
         """As many sweeps as are named, with the quiet time between them that they need."""

@@ -53,14 +53,14 @@ class WarmDeployment(Deployment):
         counts: dict[str, int] = self.app("checker").handler(TIMERS[timer], context_of(seconds))
         return counts
 
-    def settle(self, step_s: float = 130.0, most_ticks: int = _MAX_TICKS) -> None:
+    def settle(self, step_s: float = 130.0, max_ticks: int = _MAX_TICKS) -> None:
         """Tick, `step_s` of the store's time apart, until the queues are empty. Raises `AssertionError` if never."""
-        for _ in range(most_ticks):
+        for _ in range(max_ticks):
             self.later(step_s)
             self.tick(0.5)
             if not self.messages(PENDING) and not self.messages(BACKLOG):
                 return
-        raise AssertionError(f"after {most_ticks} ticks: {self.open_records()}, {self.messages(PENDING)}")
+        raise AssertionError(f"after {max_ticks} ticks: {self.open_records()}, {self.messages(PENDING)}")
 
     def process(self, key: str, body: str | bytes = DOCUMENT) -> None:
         """The whole way of one document."""

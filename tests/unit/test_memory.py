@@ -91,13 +91,13 @@ def test_who_holds_something_never_waits_for_more_of_the_same():
     asyncio.run(story())
 
 
-@pytest.mark.parametrize(("large_mb", "most_mb"), [(200, 25), (256, 32), (5000, 32)])
-def test_what_cannot_fit_is_refused_with_the_remedy(large_mb, most_mb):
+@pytest.mark.parametrize(("large_mb", "max_mb"), [(200, 25), (256, 32), (5000, 32)])
+def test_what_cannot_fit_is_refused_with_the_remedy(large_mb, max_mb):
     """By the memory of the function, at most 32 MB."""
     memory = MemoryBudget(large_bytes=large_mb * MEBIBYTE)
-    memory.must_fit(most_mb * MEBIBYTE)
-    with pytest.raises(JobError, match="raise the functions' memory" if most_mb < 32 else "split it up$") as refused:
-        memory.must_fit(most_mb * MEBIBYTE + 1)
+    memory.must_fit(max_mb * MEBIBYTE)
+    with pytest.raises(JobError, match="raise the functions' memory" if max_mb < 32 else "split it up$") as refused:
+        memory.must_fit(max_mb * MEBIBYTE + 1)
     assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
 
 

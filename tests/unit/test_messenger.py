@@ -53,8 +53,8 @@ def test_what_waits_goes_to_the_backlog_and_all_else_is_pending(world: World, me
 
 def test_a_message_is_replaced_on_the_queue_of_its_state(world: World, messenger: Messenger) -> None:
     """With the id of the generation under way, if there is one."""
-    waiting = world.run(messenger.anew(_waiting(OPEN)))
-    running = world.run(messenger.anew(OPEN, 7.0))
+    waiting = world.run(messenger.renew(_waiting(OPEN)))
+    running = world.run(messenger.renew(OPEN, 7.0))
     assert _sent(messenger) == [("pending", 7, running, OPEN.response_id), ("backlog", 0, waiting, None)]
 
 

@@ -36,11 +36,11 @@ def test_polls_are_at_most_five_minutes_apart(hint_s: float | None) -> None:
 
 @given(st.floats(0, 10**7), HINTS | st.just(1e308), st.floats(0, 5000), st.floats(2, 10**6), st.floats(-100, 10**6))
 def test_a_look_comes_before_the_deadline_and_before_the_provider_forgets(
-    age_s: float, hint_s: float | None, round_s: float, most_s: float, left_s: float
+    age_s: float, hint_s: float | None, round_s: float, max_s: float, left_s: float
 ) -> None:
     """With fifty thousand in flight a round takes long: never longer than what has ended is kept."""
-    polled = next_poll_s(age_s, hint_s, round_s=round_s, most_s=most_s, left_s=left_s)
-    assert 1.6 <= polled <= max(2.0, min(most_s, max(300.0, 2 * round_s)))
+    polled = next_poll_s(age_s, hint_s, round_s=round_s, max_s=max_s, left_s=left_s)
+    assert 1.6 <= polled <= max(2.0, min(max_s, max(300.0, 2 * round_s)))
     assert polled <= max(2.0, left_s)
 
 
@@ -48,8 +48,8 @@ def test_a_look_comes_before_the_deadline_and_before_the_provider_forgets(
 def test_no_more_are_open_than_can_be_looked_at_in_time(provider: Provider) -> None:
     """What a provider keeps for ten minutes is looked at every five."""
     profile = PROFILES[provider]
-    assert profile.most_looked_after(50) / 50 <= profile.longest_gap_s <= (profile.results_kept_s or 600) / 2
-    assert PROFILES[Provider.GENERIC].longest_gap_s == 300
+    assert profile.max_watched(50) / 50 <= profile.max_gap_s <= (profile.results_kept_s or 600) / 2
+    assert PROFILES[Provider.GENERIC].max_gap_s == 300
 
 
 @pytest.mark.parametrize("hint_s", [None, 0.0, 61.0, 50_000.0, 10.0**9])
@@ -70,10 +70,10 @@ def test_backing_off_doubles_up_to_a_queues_longest_delay(tries: int, hint_s: fl
 
 
 @given(st.floats(0, 10**7), st.floats(0, 60))
-def test_who_waits_for_places_asks_ever_less_often(waited_s: float, least_s: float) -> None:
+def test_who_waits_for_places_asks_ever_less_often(waited_s: float, min_s: float) -> None:
     """At about a fifth of the time waited, ± 20 %, and at least every two minutes."""
     own = min(120.0, waited_s / 5)
-    assert max(least_s, 0.8 * own) <= ask_again_s(waited_s, least_s) <= max(least_s, min(120.0, 1.2 * own))
+    assert max(min_s, 0.8 * own) <= ask_again_s(waited_s, min_s) <= max(min_s, min(120.0, 1.2 * own))
 
 
 def test_the_spread_spreads() -> None:

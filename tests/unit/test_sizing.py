@@ -76,6 +76,6 @@ def test_every_size_can_be_cut(room, overlap, ratio, chars, refusals):
     split = f"split: {{max_input_tokens: {max(room, 2 * overlap + 1)}, overlap_tokens: {overlap}}}"
     again = smaller(recipe(split), "x" * chars, refusals, ratio)
     for size in (part_size(recipe(split), room, ratio), again):
-        assert size.most_chars >= 2
-        assert 0 <= 2 * size.overlap_chars < size.most_chars
-    assert again.most_chars < chars or chars <= 2
+        assert size.max_chars >= 2
+        assert 0 <= 2 * size.overlap_chars < size.max_chars
+    assert again.max_chars < chars or chars <= 2

@@ -21,7 +21,7 @@ from backburner.documents.tokens import (
     estimate_tokens,
     known_of,
     line_tokens,
-    most_tokens,
+    max_input_tokens,
     output_tokens,
     part_size,
     window_of,
@@ -115,7 +115,7 @@ class Estimator:
         extracted = await self.extractor.extract(body, name, wish_of(recipe, sees=sees))
         must_see(extracted, model, sees=sees)
         text, window = extracted.text, window_of(self.settings.windows, model)
-        parts = await self._parts(extracted, recipe, model, most_tokens(recipe, window))
+        parts = await self._parts(extracted, recipe, model, max_input_tokens(recipe, window))
         is_cut = len(parts) > 1
         instructions = estimate_tokens(recipe.instructions)
         inputs = [self._input(len(part.text), instructions, model) + self._shown(part, recipe, model) for part in parts]
@@ -147,7 +147,7 @@ class Estimator:
             return [extracted]
         else:
             size = part_size(recipe, tokens, ratio)
-            spans = await self.extractor.cut(text, size.most_chars, size.overlap_chars)
+            spans = await self.extractor.cut(text, size.max_chars, size.overlap_chars)
             cut = [text[span.first : span.last] for span in spans if not text[span.own : span.last].isspace()]
             parts = list(map(Extracted, cut))
             if len(parts) < 2:  # noqa: PLR2004 - one part is no part
@@ -211,7 +211,7 @@ class Estimator:
 def duration_s(found: Sequence[Estimate], settings: Settings, counters: Counters) -> dict[str, float]:
     """The least number of seconds that each limit causes, by the name of the limit; the largest one decides."""
     generations = sum(each.generations for each in found)
-    slots = min(settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second))
+    slots = min(settings.max_in_flight, settings.profile.max_watched(settings.polls_per_second))
     usual = [counters.usual_s[each.model] * each.generations for each in found if each.model in counters.usual_s]
     limits = {
         "starts per minute": generations / settings.submits_per_minute * 60,

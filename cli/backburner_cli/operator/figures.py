@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from backburner_cli.operator.job import Job
 
 _RATE_OVER: Final = timedelta(minutes=5)
-_LEAST_S: Final = 10.0
+_MIN_S: Final = 10.0
 """A rate over less time than this means nothing."""
 
 
@@ -30,7 +30,7 @@ def per_minute(jobs: Iterable[Job], now: datetime, first: datetime) -> float | N
     recent = sum(
         job.finished_at is not None and job.finished_at >= since and job.state is not State.SUPERSEDED for job in jobs
     )
-    return round(recent / max(_LEAST_S, (now - since).total_seconds()) * 60, 1) if recent else None
+    return round(recent / max(_MIN_S, (now - since).total_seconds()) * 60, 1) if recent else None
 
 
 def at_share(ordered: Sequence[float], share: float) -> float:

@@ -7,7 +7,7 @@ from backburner_cli.operator.findings import Finding, Level
 
 FUNCTION_LIMIT_S = 100
 """The functions' time limit in the template and in the Terraform files."""
-LEAST_RECEIVES = 600
+MIN_RECEIVES = 600
 """The least `maxReceiveCount`: waiting messages are received often, and replaced only after 500 receives."""
 
 
@@ -26,7 +26,7 @@ def queue_findings(name: str, attributes: Mapping[str, str]) -> list[Finding]:
         remedy = f"set its visibility timeout to {FUNCTION_LIMIT_S + 20} s, as the template does"
         found.append(Finding(check=check, level=Level.PROBLEM, message=message, remedy=remedy))
     receives = json.loads(attributes.get("RedrivePolicy") or "{}").get("maxReceiveCount")
-    if receives is not None and int(receives) < LEAST_RECEIVES:
+    if receives is not None and int(receives) < MIN_RECEIVES:
         message = f"messages become dead letters after {receives} receives, though waiting is not a failure"
         remedy = "set maxReceiveCount to 1000, as the template does"
         found.append(Finding(check=check, level=Level.PROBLEM, message=message, remedy=remedy))

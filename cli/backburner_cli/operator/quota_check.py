@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from backburner.settings import Settings
 
-LEAST_CONCURRENCY = 20
+MIN_CONCURRENCY = 20
 """An account begins with 10 or 1,000: ten uploads at once would leave nothing for the checker."""
-LEAST_FREE = 3
+MIN_FREE = 3
 """Of a function that reserves nothing: ticks that overlap, and one more."""
 QUEUE_IN_HAND = 120_000
 """Messages of one queue that may be in hand, in both clouds; each generation under way has one."""
@@ -95,13 +95,13 @@ def concurrency_findings(limit: Mapping[str, int]) -> list[Finding]:
     """Whether submit and checker can run beside each other, and beside whatever else the account runs."""
     all_of_it, free = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
     message = f"{all_of_it:,} concurrent executions in this region, {free:,} of them not reserved"
-    if all_of_it < LEAST_CONCURRENCY:
+    if all_of_it < MIN_CONCURRENCY:
         remedy = (
             "until it is more, uploads in bursts wait and ticks are late: aws service-quotas "
             f"request-service-quota-increase --service-code lambda --quota-code {_QUOTA} --desired-value 1000"
         )
         return [Finding(check="quotas", level=Level.WARNING, message=message, remedy=remedy)]
-    if free < LEAST_FREE:
+    if free < MIN_FREE:
         remedy = "others have reserved nearly all: reserve 3 for the checker (CheckerConcurrency), or raise the quota"
         return [Finding(check="quotas", level=Level.PROBLEM, message=message, remedy=remedy)]
     return [Finding(check="quotas", level=Level.OK, message=message)]

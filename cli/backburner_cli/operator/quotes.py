@@ -59,8 +59,8 @@ def quotes_in(record: RunRecord, result: str) -> list[Quoted]:
     return [_quoted(place, answer) for place in record.quotes.places]
 
 
-async def in_source(records: Records, record: RunRecord, most_chars: int) -> InSource:
-    """The quotes of a result in its source, if both are what the record says; the text as far as `most_chars`."""
+async def in_source(records: Records, record: RunRecord, max_chars: int) -> InSource:
+    """The quotes of a result in its source, if both are what the record says; the text as far as `max_chars`."""
     result = await records.bucket.get(record.result_key, MAX_READ_BYTES)
     if result is None or result.etag != record.result_etag:
         return InSource(quotes=[], pieces=[], problem="the result was changed or removed")
@@ -77,7 +77,7 @@ async def in_source(records: Records, record: RunRecord, most_chars: int) -> InS
         extracted = await records.extractor.extract(source.body, record.source.key)
     except JobError as error:
         return InSource(quotes=quotes, pieces=[], problem=f"the source cannot be read: {error}")
-    return InSource(quotes=quotes, pieces=pieces_of(extracted.text[:most_chars], quotes))
+    return InSource(quotes=quotes, pieces=pieces_of(extracted.text[:max_chars], quotes))
 
 
 def pieces_of(text: str, quotes: Sequence[Quoted]) -> list[tuple[str, list[int]]]:

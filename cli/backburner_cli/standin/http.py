@@ -142,15 +142,15 @@ async def _dripping(content: str, every_s: float) -> AsyncIterator[str]:
         await asyncio.sleep(every_s)
 
 
-async def _bounded_body(request: Request, most_bytes: int) -> bytes | None:
+async def _bounded_body(request: Request, max_bytes: int) -> bytes | None:
     """Read the body to its end, so that the connection stays sound, but keep none that is too large: None."""
     kept = bytearray()
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size <= most_bytes:
+        if size <= max_bytes:
             kept += chunk
-    return bytes(kept) if size <= most_bytes else None
+    return bytes(kept) if size <= max_bytes else None
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:

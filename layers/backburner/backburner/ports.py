@@ -131,10 +131,10 @@ class Extractor(Protocol):
     async def render(self, body: bytes, name: str, pages: Sequence[int], max_side_px: int) -> list[Rendered]:
         """Pages of a PDF or a picture (a TIFF has several) upright, in the order asked for. Raises `JobError`."""
 
-    async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
-        """Where to cut: spans in order, of at most `most_chars` each, that cover every character once but for overlaps.
+    async def cut(self, text: str, max_chars: int, overlap_chars: int) -> list[Span]:
+        """Where to cut: spans in order, of at most `max_chars` each, that cover every character once but for overlaps.
 
-        Words that fit into a part are not cut. Raises `ValueError` unless 0 <= 2 * overlap_chars < most_chars.
+        Words that fit into a part are not cut. Raises `ValueError` unless 0 <= 2 * overlap_chars < max_chars.
         """
 
     async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:

@@ -1,4 +1,4 @@
-"""The checker's engine: one tick receives, handles everything at once, and goes on while something falls due soon."""
+"""The checker's engine: a tick receives messages, handles them concurrently, and goes on while more are due soon."""
 
 import asyncio
 import heapq
@@ -21,55 +21,55 @@ from backburner.ports import Clock, Queue, Received
 logger = logging.getLogger(__name__)
 
 TICK_S = 50.0
-"""How long a tick takes up work; the timer fires every minute."""
+"""How long a tick takes on new messages; the timer fires every minute."""
 SOON_S = 10.0
-"""A tick stays for messages that show within so many seconds."""
+"""A tick waits for messages that show within this many seconds."""
 BACKLOG_EVERY_S = 1.0
-"""How often a tick looks whether there is room, and something in the backlog, after it found none."""
+"""How often a tick checks for free slots and messages in the backlog after finding none."""
 MAX_AT_ONCE = 64
-"""Messages handled at the same time: this bounds the memory that answers take."""
+"""The maximum number of messages handled at the same time, which bounds the memory for answers."""
 MAX_IN_HAND = 500
 MAX_IN_BATCH = 10
-"""Messages that one receive can bring (SQS, Message Queue)."""
+"""The maximum number of messages per receive (SQS, Message Queue)."""
 _RECEIVERS = 8
 _SPARE_S = 5.0
-"""Left for what a function does after its tick, before it is cut off."""
+"""Time left for what a function does after its tick, before its time-out."""
 UNREADABLE_S = 300
-"""When a message shows again whose record or document cannot be read."""
+"""When a message shows again if its record or document cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WatchedQueue:
-    """A queue that remembers when the messages which this process sent or postponed show (again)."""
+    """A queue that remembers when the messages that this process has sent or postponed will show."""
 
     queue: Queue
     clock: Clock
     due: list[float] = field(default_factory=list)
 
     async def visibility_s(self) -> int:
-        """How long a received message stays in hand."""
+        """How long a received message stays hidden."""
         return await self.queue.visibility_s()
 
     async def send(self, body: str, delay_s: int) -> None:
-        """Make a message, and remember when it shows."""
+        """Send a message, and remember when it will show."""
         await self.queue.send(body, delay_s)
         heapq.heappush(self.due, self.clock.monotonic() + delay_s)
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
-        """Take messages."""
+        """Receive messages."""
         return await self.queue.receive(most, wait_s)
 
     async def postpone(self, message: Received, delay_s: int) -> None:
-        """Hide a message in hand, and remember when it shows again."""
+        """Hide a received message, and remember when it will show again."""
         await self.queue.postpone(message, delay_s)
         heapq.heappush(self.due, self.clock.monotonic() + delay_s)
 
     async def delete(self, message: Received) -> None:
-        """Remove a message."""
+        """Delete a message."""
         await self.queue.delete(message)
 
     def shows_within(self, seconds: float) -> bool:
-        """Whether a message that this process knows of shows within so many seconds, or did in the last two."""
+        """Whether a message known to this process shows within this many seconds, or has shown in the last two."""
         now = self.clock.monotonic()
         while self.due and self.due[0] < now - 2:
             heapq.heappop(self.due)
@@ -78,7 +78,7 @@ class WatchedQueue:
 
 @dataclass
 class _Inflow:
-    """One queue's messages; several receives at once while every one of them comes back full."""
+    """Receives from one queue: with several calls at once as long as all of them come back full."""
 
     queue: WatchedQueue
     receivers: int = 1
@@ -96,20 +96,20 @@ class _Inflow:
 
 @dataclass
 class TickReport:
-    """What one tick did: messages handled, messages left to come back, and the runs that it ended."""
+    """What one tick did: the messages that it handled or left to come back, and the runs that it ended."""
 
     handled: int = 0
     left: int = 0
     ended: list[Line] = field(default_factory=list)
     told: Told = field(default_factory=Told)
     stopped_by: RetryLaterError | None = None
-    """Why it stopped early: a queue that cannot be read."""
+    """Why it stopped early, if a queue could not be read."""
     is_cut_short: bool = False
-    """Whether it ran out of time: what was in hand comes back when its visibility ends."""
+    """Whether it ran out of time: messages being handled come back after their visibility timeout."""
 
     @property
     def counts(self) -> dict[str, int]:
-        """Numbers of messages, without the zeros."""
+        """Counts of messages, without zeros."""
         return {name: count for name, count in (("handled", self.handled), ("left", self.left)) if count}
 
 
@@ -129,10 +129,10 @@ class Tick:
     polls_per_second: int
 
     async def run(self, seconds: float, cut_off_at: float | None = None) -> TickReport:
-        """Handle what is due, for at most so many seconds; then let what is in hand come to its end.
+        """Handle the messages that are due, taking on new ones for at most `seconds`; then finish those in hand.
 
-        At `cut_off_at`, on the loop's time, it is cut off wherever it is, as by a crash. Messages that fail are logged
-        and left to come back. Where nothing is received, nothing else is touched.
+        At `cut_off_at`, on the loop's clock, it is cut off wherever it is, as by a crash. Messages that fail are logged
+        and left to come back. If nothing is received, nothing else is called.
         """
         report = TickReport()
         try:
@@ -147,11 +147,11 @@ class Tick:
         return report
 
     def _left_s(self, cut_off_at: float | None) -> float:
-        """How long it may tell what has ended."""
+        """How much time is left for notifications."""
         return TELL_S if cut_off_at is None else cut_off_at - _SPARE_S - asyncio.get_running_loop().time()
 
     async def _run(self, stop_at: float, report: TickReport) -> None:
-        hand = _Hand(self, report, TickState(until=stop_at), await self._most_in_hand())
+        hand = _Hand(self, report, TickState(until=stop_at), await self._max_in_hand())
         try:
             await self._receive(hand, stop_at)
             await self._sweep(stop_at)
@@ -163,7 +163,7 @@ class Tick:
             report.ended = await self.journal.flush()
 
     async def _receive(self, hand: "_Hand", stop_at: float) -> None:
-        """Receive and handle messages until nothing falls due soon."""
+        """Receive and handle messages until nothing is due soon."""
         pending, backlog = _Inflow(self.pending), _Inflow(self.backlog)
         sample = MAX_IN_BATCH  # even without room: a job that waits may hold a slot since a crash
         backlog_at = 0.0
@@ -183,7 +183,7 @@ class Tick:
                 break
 
     async def handle(self, queue: Queue, received: Received, tick: TickState, report: TickReport) -> None:
-        """Handle one message. What fails is counted, logged, and comes back."""
+        """Handle one message. A failure is logged and counted, and the message is left to come back."""
         try:
             await self.checker.handle(queue, received, tick)
             report.handled += 1
@@ -197,13 +197,13 @@ class Tick:
                 await self.setbacks.note(received, error)
 
     async def _set_aside(self, queue: Queue, received: Received, error: UnreadableError) -> None:
-        """A person must look at an object first: it is reported, and its message need not come back so soon."""
+        """Report an object that somebody must repair first, and postpone its message for longer."""
         await self.governor.unreadable(error.key, str(error))
         with suppress(RetryLaterError):
             await queue.postpone(received, UNREADABLE_S)
 
     async def _sweep(self, stop_at: float) -> None:
-        """Sweep if it is time. What breaks it off does not stop the tick; the next one goes on with it."""
+        """Sweep if it is time. A sweep that fails does not stop the tick; the next tick continues it."""
         try:
             await self.sweeper.sweep_if_due(stop_at)
         except RetryLaterError as error:
@@ -211,22 +211,22 @@ class Tick:
         except Exception:
             logger.exception("sweep broken off")
 
-    async def _most_in_hand(self) -> int:
-        """No more than can be polled in half the visibility."""
+    async def _max_in_hand(self) -> int:
+        """How many messages to hold: no more than can be polled within half of the visibility timeout."""
         bound = self.polls_per_second * await self.pending.visibility_s() // 2
         return max(MAX_IN_BATCH, min(MAX_IN_HAND, bound))
 
 
 class _Hand:
-    """The messages that a tick has in hand, at most `most` of them, some of which are being handled."""
+    """The messages that a tick has received and not yet finished, at most `most` of them."""
 
     def __init__(self, tick: Tick, report: TickReport, state: TickState, most: int) -> None:
-        self._tick, self._report, self._state, self._most = tick, report, state, most
+        self._tick, self._report, self._state, self._max = tick, report, state, most
         self._at_once = asyncio.Semaphore(MAX_AT_ONCE)
         self.tasks = set[asyncio.Task[None]]()
 
     def take(self, queue: Queue, batch: Sequence[Received]) -> None:
-        """Begin to handle messages, the oldest first: results are not kept for ever."""
+        """Start handling messages, the oldest first, since the provider does not keep results for ever."""
         for received in sorted(batch, key=lambda one: -one.age_s):
             task = asyncio.create_task(self._handle(queue, received))
             self.tasks.add(task)
@@ -234,11 +234,11 @@ class _Hand:
 
     async def has_room(self) -> None:
         """Wait until more may be received."""
-        while len(self.tasks) >= self._most:
+        while len(self.tasks) >= self._max:
             await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
 
     def drop(self) -> None:
-        """Out of time: what is cut off here comes back, as after a crash."""
+        """Cancel what is still being handled when time is out; its messages come back, as after a crash."""
         for task in self.tasks:
             task.cancel()
 

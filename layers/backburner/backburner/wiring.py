@@ -1,4 +1,4 @@
-"""How the core fits together over its ports: the functions put adapters in, the tests put fakes in."""
+"""Builds the core over its ports, which are adapters in the functions and fakes in the tests."""
 
 import asyncio
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ from backburner.split.part_store import PartStore
 from backburner.tick import Tick, WatchedQueue
 
 MAX_CREATES = 32
-"""Creates under way in one process, so the most generations that its death can leave nameless (DESIGN section 1)."""
+"""How many creates one process runs at once, so at most this many ids are lost if it dies (DESIGN section 1)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +72,14 @@ class Ports:
     extractor: Extractor
     clock: Clock
     memory: MemoryBudget = field(default_factory=MemoryBudget)
-    """No port, but bounded from outside as they are."""
+    """Not a port, but like them it depends on the surroundings."""
     channels: Sequence[Channel] = ()
-    """Whoever is told that something has ended."""
+    """Where notifications are sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Core:
-    """What the two functions run, and what the operator's commands use of it."""
+    """What the two functions run, and what the operator's commands use."""
 
     submitter: Submitter
     tick: Tick
@@ -93,12 +93,12 @@ class Core:
 
 
 def assemble(settings: Settings, ports: Ports, *, create_limit_s: float, swap_tries: int) -> Core:
-    """Put the core together; reaches nothing yet. `swap_tries`: how long to insist on the governor."""
+    """Build the core, without any call yet. `swap_tries` says how often to try a swap of the governor's counters."""
     return _Builder(settings, ports, create_limit_s, swap_tries).core()
 
 
 class _Builder:
-    """Builds the packages from the bottom to the top; what several of them use is an attribute."""
+    """Builds the packages from the bottom up; what several of them use is an attribute."""
 
     def __init__(self, settings: Settings, ports: Ports, create_limit_s: float, swap_tries: int) -> None:
         self.settings, self.ports, self.create_limit_s = settings, ports, create_limit_s
@@ -182,9 +182,7 @@ class _Builder:
                 tries=swap_tries,
             ),
             limits=Limits(
-                max_in_flight=min(
-                    settings.max_in_flight, settings.profile.most_looked_after(settings.polls_per_second)
-                ),
+                max_in_flight=min(settings.max_in_flight, settings.profile.max_watched(settings.polls_per_second)),
                 submits_per_minute=settings.submits_per_minute,
                 daily_tokens=settings.daily_tokens,
                 daily_cost=settings.daily_cost,

@@ -48,9 +48,9 @@ class FakeExtractor:
                 await self.clock.sleep(self.draws_s)
         return [Rendered(page=page, media_type="image/png", body=f"picture of page {page}".encode()) for page in pages]
 
-    async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
+    async def cut(self, text: str, max_chars: int, overlap_chars: int) -> list[Span]:
         """Where to cut."""
-        return cut(text, most_chars, overlap_chars)
+        return cut(text, max_chars, overlap_chars)
 
     async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
         """Where each quote stands."""

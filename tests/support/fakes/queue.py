@@ -27,13 +27,13 @@ class FakeMessage:
 
 @dataclass
 class FakeQueue:
-    """A standard queue like SQS. After `most_receives` a message goes to `dead` instead, if there is one."""
+    """A standard queue like SQS. After `max_receives` a message goes to `dead` instead, if there is one."""
 
     world: World
     name: str = "queue"
     visibility: int = 120
     dead: "FakeQueue | None" = None
-    most_receives: int = 1000
+    max_receives: int = 1000
     messages: list[FakeMessage] = field(default_factory=list)
     taken: int = 0
     """Receives so far: each has a receipt of its own."""
@@ -78,7 +78,7 @@ class FakeQueue:
     def _showing(self) -> list[FakeMessage]:
         showing = [message for message in self.messages if message.shows_s <= self.world.seconds]
         if self.dead is not None:
-            worn = [message for message in showing if message.receives >= self.most_receives]
+            worn = [message for message in showing if message.receives >= self.max_receives]
             self.messages = [message for message in self.messages if message not in worn]
             self.dead.messages += worn
             showing = [message for message in showing if message not in worn]

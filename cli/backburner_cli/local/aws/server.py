@@ -18,7 +18,7 @@ from pathlib import Path
 from backburner_cli.local.aws.errors import LocalCloudError
 
 REGION = "us-east-1"
-LEAST_SPACE_BYTES = 64 * 1024 * 1024
+MIN_SPACE_BYTES = 64 * 1024 * 1024
 """Needed in the temporary folder: 4 MB for the local cloud itself, the rest for documents and results."""
 _START_LIMIT_S = 60
 _STOP_LIMIT_S = 10
@@ -58,12 +58,12 @@ def running_server(python: Path, *, port: int = 0, state: Path | None = None, wo
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def require_space(folder: Path, least_bytes: int = LEAST_SPACE_BYTES) -> None:
+def require_space(folder: Path, min_bytes: int = MIN_SPACE_BYTES) -> None:
     """Raise `LocalCloudError` if a folder has less space, before writing there fails halfway."""
     free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < least_bytes:
+    if free_bytes < min_bytes:
         raise LocalCloudError(
-            f"{folder.parent} has {free_bytes >> 20} MB free, the local cloud needs {least_bytes >> 20}: "
+            f"{folder.parent} has {free_bytes >> 20} MB free, the local cloud needs {min_bytes >> 20}: "
             "make room there, or name another folder in TMPDIR"
         )
 

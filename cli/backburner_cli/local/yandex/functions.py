@@ -25,7 +25,7 @@ class Function:
     runtime: Runtime
     timeout_s: float = 100.0
     memory_mb: int = 1024
-    most_instances: int = 4
+    max_instances: int = 4
     token: Callable[[], dict[str, Any] | None] = _token
     """Returns the token for the context; None for a function without a service account."""
     instances: list[Instance] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Function:
 
     def __post_init__(self) -> None:
         """Make the semaphore that limits the instances."""
-        self._free = threading.Semaphore(self.most_instances)
+        self._free = threading.Semaphore(self.max_instances)
 
     def invoke(self, event: Any, timeout_s: float | None = None) -> Any:
         """Call the function in an idle instance or a new one. Raises what `Instance.call` raises."""

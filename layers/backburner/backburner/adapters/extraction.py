@@ -81,9 +81,9 @@ class ChildExtractor:
             except OSError as error:
                 raise RetryLaterError(f"no child process could be started: {error.strerror}") from error
 
-    async def cut(self, text: str, most_chars: int, overlap_chars: int) -> list[Span]:
+    async def cut(self, text: str, max_chars: int, overlap_chars: int) -> list[Span]:
         """Where to cut. Runs in a thread, since it is our own code and parses nothing."""
-        return await asyncio.to_thread(cut, text, most_chars, overlap_chars)
+        return await asyncio.to_thread(cut, text, max_chars, overlap_chars)
 
     async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
         """Where each quote stands, in a thread."""

@@ -1,7 +1,7 @@
-"""Calls over HTTP: one pool of connections for each kind of service, proxies and certificates as the environment says.
+"""Calls over HTTP: a pool of connections for each kind of service, with the environment's proxies and certificates.
 
-Where a connection was closed under a GET, HEAD, PUT or DELETE, aiohttp opens another and sends the request once more; a
-POST never. Nothing else is retried here. A body that is cut off is an error, never an answer.
+If a connection was closed under a GET, HEAD, PUT or DELETE, aiohttp repeats the request once on a new one, but never a
+POST. Nothing else is retried here. A truncated body is an error, never an answer.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from yarl import URL
 
 _CONNECTIONS = 64
 _UNSET_HEADERS = frozenset({"User-Agent", "Accept", "Content-Type"})
-"""Those that a client would add by itself: what is sent is what the caller says."""
+"""Headers that a client would add by itself: only the caller's are sent."""
 
 
 class NoAnswerError(Exception):
-    """No whole answer came. `is_sent` is False where the request certainly never left."""
+    """There was no complete answer. `is_sent` is False if the request was certainly never sent."""
 
     def __init__(self, name: str, *, is_sent: bool = True, is_broken_off: bool = False) -> None:
         super().__init__(name)
@@ -31,11 +31,11 @@ class NoAnswerError(Exception):
         """What happened, in one word."""
         self.is_sent = is_sent
         self.is_broken_off = is_broken_off
-        """Whether an answer had begun."""
+        """Whether an answer had begun to arrive."""
 
 
 class TooManyBytesError(Exception):
-    """A body has more bytes than were allowed; it was not read."""
+    """A body has more bytes than allowed; it was not read."""
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__(f"{size_bytes} bytes")
@@ -48,20 +48,20 @@ class Reply:
 
     status: int
     headers: Mapping[str, str]
-    """Names in any case."""
+    """Look-up ignores the case of names."""
     body: bytes
 
 
 @dataclass(kw_only=True)
 class Http:
-    """A pool of connections. It belongs to one event loop at a time: close it before that loop ends."""
+    """A pool of connections. It belongs to one event loop at a time; close it before that loop ends."""
 
     connect_s: float
     read_s: float
-    """Bounds each read; whoever calls bounds the whole."""
+    """The time limit of each read; the caller limits the whole call."""
     ca_file: str | None = None
     is_lenient: bool = False
-    """Whether answers may be compressed, and redirects are followed."""
+    """Whether compressed answers are accepted and redirects followed."""
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
 
@@ -77,7 +77,7 @@ class Http:
         limit_bytes: int | None = None,
         limit_s: float | None = None,
     ) -> Reply:
-        """Send a request once; `url` goes out as it is. Raises `NoAnswerError`, and `TooManyBytesError` on success."""
+        """Send a request once, with `url` unchanged. Raises `NoAnswerError`, and `TooManyBytesError` on success."""
         try:
             async with asyncio.timeout(limit_s):
                 if isinstance(body, Path):
@@ -94,7 +94,7 @@ class Http:
             raise NoAnswerError(type(error).__name__) from error
 
     def _proxy(self, url: str) -> str | None:
-        """The proxy for an address; what the environment says is read once for each pool and host."""
+        """The proxy for an address; the environment is read once for each pool and host."""
         scheme, _, rest = url.partition("://")
         host = f"{scheme}://{rest.partition('/')[0]}"
         if host not in self._proxies:
@@ -136,7 +136,7 @@ class Http:
         return self._session
 
     async def close(self) -> None:
-        """Close what is pooled; the next call opens anew."""
+        """Close all pooled connections; the next call opens new ones."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -144,12 +144,12 @@ class Http:
 
 @cache
 def trusting(ca_file: str | None) -> ssl.SSLContext:
-    """Whom to trust: a file of certificates, else those that come with Python's packages. Read when first needed."""
+    """The trusted certificates: from a file, or else from Python's packages. Read when first needed."""
     return ssl.create_default_context(cafile=ca_file or certifi.where())
 
 
 def proxy_of(url: str) -> str | None:
-    """The proxy for an address as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say; a name without a scheme is HTTP."""
+    """The proxy for an address, by HTTP_PROXY, HTTPS_PROXY and NO_PROXY; a proxy without a scheme is HTTP."""
     proxies, parts = urllib.request.getproxies(), urlsplit(url)
     proxy = proxies.get(parts.scheme)
     if proxy is None or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):

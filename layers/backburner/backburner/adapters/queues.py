@@ -1,6 +1,6 @@
-"""A queue: any SQS-compatible service, by either of its protocols. What is sent, deleted and postponed goes in batches.
+"""A queue in any SQS-compatible service, by either of its protocols. Sends, deletes and postponements are batched.
 
-A batch call answers 200 with failures inside: each entry's outcome goes to the task that asked for it.
+A batch call may answer 200 with failures inside: each entry's outcome goes to the task that asked for it.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from backburner.settings import QueueProtocol
 
 _MAX_IN_BATCH = 10
 _MAX_BATCH_BYTES = 200_000
-"""Below the 256 KB that one batch of sends may have in all."""
+"""Below the 256 KB that all messages of a batch may have together."""
 _MAX_HIDING_S = 43_200
 _LINGER_S = 0.01
-"""How long a first entry waits for company."""
+"""How long a first entry waits for others."""
 _NOT_IN_HAND = frozenset(
     {
         "InvalidParameterValue",
@@ -34,7 +34,7 @@ _NOT_IN_HAND = frozenset(
         "AWS.SimpleQueueService.MessageNotInflight",
     }
 )
-"""Answers about a receipt whose message is in other hands, or gone: what was asked for is done or undone by those."""
+"""Errors about a receipt whose message is gone or held by another process, which deals with it."""
 _COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -43,7 +43,7 @@ _COUNTS = (
 
 
 class _Batch:
-    """Collects entries for one kind of batch call and sends them together."""
+    """Collects entries for one kind of batch call, and sends them together."""
 
     def __init__(self, call: Callable[[list[dict[str, Any]]], Awaitable[Any]]) -> None:
         self._call = call
@@ -88,7 +88,7 @@ class _Batch:
         try:
             answer = await self._call(entries)
             failed = {entry["Id"]: _EntryError(entry.get("Code", "")) for entry in answer.get("Failed") or []}
-        except Exception as error:  # noqa: BLE001 - the task that waits for the entry gets it
+        except Exception as error:  # noqa: BLE001 - raised in the task that waits for the entry
             failed = {entry["Id"]: error for entry in entries}
         for entry, (_, done) in zip(entries, batch, strict=True):
             if not done.done():
@@ -97,7 +97,7 @@ class _Batch:
 
 
 class _EntryError(Exception):
-    """One entry of a batch failed; `code` as the queue says it."""
+    """One entry of a batch failed; `code` is the queue's."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -114,21 +114,21 @@ class SqsQueue:
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     async def visibility_s(self) -> int:
-        """The queue's own visibility timeout; asked for once."""
+        """The queue's visibility timeout, read once."""
         if "visibility_s" not in self._cache:
             self._cache["visibility_s"] = sum(await self._numbers("VisibilityTimeout"))
         return int(self._cache["visibility_s"])
 
     async def count(self) -> int:
-        """About how many messages it holds: those that show, those in hand and the delayed ones."""
+        """The approximate number of messages: visible, hidden and delayed."""
         return sum(await self._numbers(*_COUNTS))
 
     async def send(self, body: str, delay_s: int) -> None:
-        """Make a message that shows after `delay_s`."""
+        """Send a message that shows after `delay_s`."""
         await self._batch("SendMessageBatch").add({"MessageBody": body, "DelaySeconds": delay_s})
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
-        """Take messages, waiting for the first."""
+        """Receive messages, waiting up to `wait_s` for the first."""
         reply = await self._reply(
             "ReceiveMessage",
             MaxNumberOfMessages=most,
@@ -139,23 +139,23 @@ class SqsQueue:
         return [_received(message, now_s) for message in self._read(reply).get("Messages") or []]
 
     async def postpone(self, message: Received, delay_s: int) -> None:
-        """Hide a message in hand for longer. Raises `RetryLaterError` for a delay that no queue takes."""
+        """Hide a received message for longer. Raises `RetryLaterError` for a delay that no queue accepts."""
         if not 0 <= delay_s <= _MAX_HIDING_S:
             raise RetryLaterError(f"a message cannot be hidden for {delay_s} s")
         entry = {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay_s}
         await self._batch("ChangeMessageVisibilityBatch").add(entry, tolerated=_NOT_IN_HAND)
 
     async def delete(self, message: Received) -> None:
-        """Remove a message."""
+        """Delete a message."""
         await self._batch("DeleteMessageBatch").add({"ReceiptHandle": message.receipt}, tolerated=_NOT_IN_HAND)
 
     async def attributes(self, *names: str) -> dict[str, str]:
-        """The queue's attributes of these names; `All` for every one."""
+        """The queue's attributes with these names; `All` for all of them."""
         answer = await self._call("GetQueueAttributes", AttributeNames=list(names))
         return dict(answer["Attributes"])
 
     async def _numbers(self, *names: str) -> list[int]:
-        """Attributes that are whole numbers."""
+        """The values of attributes that are whole numbers."""
         told = await self.attributes(*names)
         return [int(told[name]) for name in names]
 
@@ -166,7 +166,7 @@ class SqsQueue:
         return batch
 
     async def _call(self, action: str, **asked: Any) -> Any:
-        """One call, and what its answer says. Raises `RetryLaterError` where the queue does not take it."""
+        """Make a call and read its answer. Raises `RetryLaterError` if the queue refuses it or does not answer."""
         return self._read(await self._reply(action, **asked))
 
     async def _reply(self, action: str, **asked: Any) -> Reply:
@@ -193,13 +193,13 @@ class SqsQueue:
 
 
 def queue_calls(http: Http, account: Account, tries: int | None = None) -> Calls:
-    """Calls of SQS, tried so many times each."""
+    """Calls to SQS, each tried at most `tries` times."""
     calls = Calls(http=http, account=account, service="sqs", code_of=code_of)
     return calls if tries is None else replace(calls, tries=tries)
 
 
 def _time_of(reply: Reply) -> float:
-    """The queue's own time, in whole seconds; ours where it does not tell."""
+    """The time by the queue's clock, in whole seconds; by ours if the reply does not say."""
     try:
         return parsedate_to_datetime(reply.headers.get("Date", "")).timestamp()
     except ValueError:
@@ -207,7 +207,7 @@ def _time_of(reply: Reply) -> float:
 
 
 def _received(message: Any, now_s: float) -> Received:
-    """A message; its age is by the queue's clock alone, as the time it was sent is."""
+    """A received message; its age is measured by the queue's clock only."""
     attributes = message.get("Attributes", {})
     sent_s = int(attributes.get("SentTimestamp", 0)) / 1000
     return Received(

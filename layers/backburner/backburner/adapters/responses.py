@@ -1,9 +1,9 @@
-"""The provider: any service that speaks the Responses API.
+"""The provider: any service with the Responses API.
 
-Creating and cancelling go through the OpenAI SDK, which is imported where it is first needed (over a second), and never
-retries (a repeated create is paid twice). Looking and deleting are plain calls: they happen for every generation, and
-through the SDK cost many times as much. Time-outs bound only each read, so whole calls are bounded here. A connection
-that died unnoticed is no answer of the provider: what changes nothing there is asked once more, a create never.
+Create and cancel use the OpenAI SDK, which is imported when first needed (that takes over a second) and never retries,
+since a repeated create is paid twice. Retrieve and delete are plain calls: they are made for every generation, and
+would cost many times as much through the SDK. Time-outs only limit single reads, so whole calls are limited here. If a
+connection turns out to be dead, calls that change nothing are repeated once, a create never.
 """
 
 import asyncio
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CALL_LIMIT_S = 20.0
-"""Bound on a whole call other than create."""
+"""The time limit of a whole call other than create."""
 _CONNECT_LIMIT_S = 5.0
 _BAD_REQUEST, _UNAUTHORIZED = 400, 401
 _JSON = json.JSONDecoder(parse_int=whole)
 _MAX_WORDS = 50_000
-"""How much is looked at of an answer that is not JSON."""
+"""How much of an answer is read if it is not JSON."""
 
 
 def _pool() -> Http:
@@ -53,7 +53,7 @@ def _pool() -> Http:
 
 @dataclass(frozen=True, kw_only=True)
 class ResponsesApi:
-    """One provider. `api_key` is asked for at the first call only, unless it is one that ends by itself."""
+    """One provider. `api_key` is read once, and again after a refusal; without `keeps_key`, before every call."""
 
     base_url: str
     api_key: Callable[[], str]
@@ -61,11 +61,11 @@ class ResponsesApi:
     project: str | None
     organization: str | None
     http: Http = field(default_factory=_pool)
-    """For looking and deleting."""
+    """For retrieve and delete."""
     sdk_http: Http = field(default_factory=_pool)
-    """For what goes through the SDK: no create ever waits for a look's connection."""
+    """For calls of the SDK, so that a create never waits for a connection used by a poll."""
     creates: Pace | None = None
-    """How fast creates may follow one another; the wait is not part of a create's limit."""
+    """The rate of creates; waiting for it does not count towards a create's time limit."""
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
     _keys: list[str] = field(default_factory=list, repr=False)
     _addresses: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict, repr=False)
@@ -75,11 +75,11 @@ class ResponsesApi:
         """Start a generation, once."""
         if self.creates is not None:
             await self.creates.turn()
-        # As a body the request goes out as it is; as arguments the SDK would look each field up in its types first.
+        # A body is sent unchanged; of arguments, the SDK would first look up every field in its types.
         return await self._call(lambda api: api.with_raw_response.create(extra_body=request), limit_s, tries=1)
 
     async def retrieve(self, response_id: str) -> Answer:
-        """Look at a generation."""
+        """Retrieve a generation."""
         return await self._answered(lambda left_s: self._plain("GET", response_id, left_s))
 
     async def cancel(self, response_id: str) -> Answer:
@@ -87,11 +87,11 @@ class ResponsesApi:
         return await self._call(lambda api: api.with_raw_response.cancel(response_id))
 
     async def delete(self, response_id: str) -> Answer:
-        """Ask the provider to forget a response. Whatever it answers fails nothing."""
+        """Ask the provider to delete a response. No answer to this fails a job."""
         return await self._answered(lambda left_s: self._plain("DELETE", response_id, left_s))
 
     async def drop_connections(self) -> None:
-        """Close what is pooled; the next call opens anew. Nothing may be under way."""
+        """Close all pooled connections; the next call opens new ones. No call may be in progress."""
         client: AsyncOpenAI | None = self._cache.pop("client", None)
         if client is not None:
             await client.close()
@@ -120,7 +120,7 @@ class ResponsesApi:
         _require_header("OPENAI_ORG_ID", self.organization or "")
 
     async def _key(self) -> str:
-        """The key, kept until the provider refuses it: it may have been changed since."""
+        """The key, cached until the provider refuses it, since it may have been changed."""
         if not self._keys or not self.keeps_key:
             key = await asyncio.to_thread(self.api_key)
             _require_header("the provider's key", key)
@@ -128,7 +128,7 @@ class ResponsesApi:
         return self._keys[-1]
 
     async def _is_changed(self, refused: str) -> bool:
-        """Read the key anew, once for all calls that the old one failed: whether it is another by now."""
+        """Read the key again, once for all calls refused with the old one. Returns whether it has changed."""
         async with self._reading:
             if self._keys[-1:] == [refused]:
                 self._keys.clear()
@@ -137,13 +137,13 @@ class ResponsesApi:
     async def _call(
         self, call: Callable[[Any], Awaitable[Any]], limit_s: float = CALL_LIMIT_S, *, tries: int = 2
     ) -> Answer:
-        """Call through the SDK."""
+        """Make a call through the SDK."""
         return await self._answered(lambda left_s: self._called(call, left_s, tries), limit_s)
 
     async def _answered(
         self, ask: Callable[[float], Awaitable[tuple[Answer, str]]], limit_s: float = CALL_LIMIT_S
     ) -> Answer:
-        """Ask, and once more with the new key where the old one is refused: a refused call has started nothing."""
+        """Make a call, and repeat it with the new key if the old one is refused: a refused call has started nothing."""
         now = asyncio.get_running_loop().time
         until = now() + limit_s
         answer, used = await ask(limit_s)
@@ -156,8 +156,8 @@ class ResponsesApi:
         return answer
 
     async def _plain(self, method: str, response_id: str, limit_s: float) -> tuple[Answer, str]:
-        """A call without the SDK, and the key that it was made with ("" where none went out)."""
-        segment = quote(response_id, safe="").replace(".", "%2E")  # of nothing but dots it would be another address
+        """Make a call without the SDK. Returns the answer and the key that was used ("" if none was sent)."""
+        segment = quote(response_id, safe="").replace(".", "%2E")  # a segment of dots alone would change the path
         try:
             async with asyncio.timeout(limit_s):
                 key = await self._key()
@@ -173,9 +173,9 @@ class ResponsesApi:
         return _answer(reply.status, reply.headers, reply.body, called=f"{method} {url}", secrets=[key]), key
 
     def _addressed(self, key: str) -> tuple[str, dict[str, str]]:
-        """The address of responses without the user that may stand in it, and headers as the SDK would send them.
+        """The address of responses, without any user name in it, and headers like those that the SDK sends.
 
-        Made once for each key. Raises `ConfigError` where a name cannot be sent.
+        Made once for each key. Raises `ConfigError` if a value cannot be sent as a header.
         """
         if key not in self._addresses:
             self._require_names()
@@ -191,7 +191,7 @@ class ResponsesApi:
         return self._addresses[key]
 
     async def _called(self, call: Callable[[Any], Awaitable[Any]], limit_s: float, tries: int) -> tuple[Answer, str]:
-        """One call, and the key that it was made with ("" where none went out)."""
+        """Make one call. Returns the answer and the key that was used ("" if none was sent)."""
         sdk = _sdk()
         try:
             client = self._client()
@@ -210,9 +210,9 @@ class ResponsesApi:
 
 @cache
 def _sdk() -> "ModuleType":
-    """The OpenAI SDK with what creates need, imported at the first: an idle tick never pays for it.
+    """The OpenAI SDK with what creates need, imported when first needed, so that an idle tick never pays for it.
 
-    The garbage collector rests meanwhile. It would look through the hundred thousands of new objects again and again.
+    The garbage collector is off during the import; it would go through hundreds of thousands of new objects many times.
     """
     is_collecting = gc.isenabled()
     gc.disable()
@@ -226,7 +226,7 @@ def _sdk() -> "ModuleType":
 
 
 async def _got(http: Http, method: str, url: str, headers: Mapping[str, str]) -> Reply:
-    """The answer; asked once more where the first one broke off. Where a connection is dead, the pool does the same."""
+    """The answer, asked for once more if the first one broke off. For dead connections the pool does the same."""
     try:
         return await http.call(method, url, headers)
     except NoAnswerError as error:
@@ -240,14 +240,14 @@ def _late(limit_s: float) -> FailedCall:
 
 
 def _keyless(error: BackburnerError) -> FailedCall:
-    """A call that could not be made for want of a key: nothing is wrong with any document."""
+    """A call that could not be made without a usable key; nothing is wrong with the document."""
     if isinstance(error, ConfigError):
         return FailedCall(status=_UNAUTHORIZED, sent=False, code=UNUSABLE_KEY, message=str(error))
     return FailedCall(status=None, sent=False, message=f"no answer: {type(error).__name__}")
 
 
 def _unanswered(error: Exception) -> FailedCall:
-    """A call that brought no answer: what is known of it."""
+    """The failed call for an error without an answer."""
     from openai import APIConnectionError, OpenAIError  # noqa: PLC0415
 
     from backburner.adapters.sdk_transport import no_answer  # noqa: PLC0415
@@ -266,7 +266,7 @@ def _unanswered(error: Exception) -> FailedCall:
 
 
 async def _asked(call: Callable[[], Awaitable[Any]], tries: int) -> Any:
-    """Ask, and once more on a new connection where the first one was dead."""
+    """Make a call, and repeat it on a new connection if the first one was dead."""
     from openai import APIConnectionError  # noqa: PLC0415
 
     for _ in range(tries - 1):
@@ -279,7 +279,7 @@ async def _asked(call: Callable[[], Awaitable[Any]], tries: int) -> Any:
 
 
 def _is_dead_connection(error: Exception) -> bool:
-    """Whether it was taken from under us, rather than slow or never made."""
+    """Whether a pooled connection was closed under us, as opposed to being slow or never made."""
     from backburner.adapters.sdk_transport import no_answer  # noqa: PLC0415
 
     failure = no_answer(error)
@@ -289,7 +289,7 @@ def _is_dead_connection(error: Exception) -> bool:
 def _answer(
     status: int, headers: Mapping[str, str], content: bytes, *, called: str, secrets: Collection[str]
 ) -> Answer:
-    """What an answer says; `headers` takes names in any case."""
+    """Read an answer; `headers` accepts names in any case."""
     body, retry_after_s = _read(content), _seconds(headers.get("retry-after"))
     if not 200 <= status < 300:  # noqa: PLR2004
         return trouble_of(status, body, retry_after_s, url=called, secrets=secrets)
@@ -300,25 +300,25 @@ def _answer(
     generation = generation_of(body, after_s, secrets=secrets)
     if generation.id and generation.status:
         return generation
-    if body.get("error"):  # of a gateway that puts errors into answers of success
+    if body.get("error"):  # some gateways put errors into successful answers
         error = trouble_of(status, body, retry_after_s, secrets=secrets)
         return replace(error, status=None, is_garbled=True)
     return _garbled("the answer names no response id or status", retry_after_s)
 
 
 def _garbled(message: str, retry_after_s: float | None) -> FailedCall:
-    """An answer of success that says nothing."""
+    """A successful answer that says nothing."""
     return FailedCall(status=None, message=message, is_garbled=True, retry_after_s=hint_s(retry_after_s))
 
 
 def _called_url(response: "Response") -> str:
-    """What was called, without anything that an address may hold in secret."""
+    """The address that was called, without any secret in it."""
     url = response.request.url
     return f"{response.request.method} {url.scheme}://{url.netloc.decode().rpartition('@')[2]}{url.path}"
 
 
 def _read(content: bytes) -> Any:
-    """JSON, whatever its numbers and letters; else the words themselves, as a proxy says them."""
+    """The content as JSON, however odd its numbers and letters, or else as text, such as a proxy's error."""
     try:
         text = content.decode(json.detect_encoding(content), errors="replace")
     except (LookupError, ValueError):
@@ -330,7 +330,7 @@ def _read(content: bytes) -> Any:
 
 
 def _require_header(what: str, value: str) -> None:
-    """Raises `ConfigError` where a value cannot be a header's, which no document is to blame for."""
+    """Raise `ConfigError` if a value cannot be sent as a header; no document is to blame for that."""
     for position, character in enumerate(value, 1):
         if not ("!" <= character <= "~"):
             code = f"U+{ord(character):04X} {unicodedata.name(character, 'without a name')}"

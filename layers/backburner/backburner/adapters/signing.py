@@ -1,4 +1,4 @@
-"""Signature Version 4: what proves to S3 and SQS who is calling."""
+"""Signature Version 4, which proves to S3 and SQS who is calling."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ class Credentials:
     access_key: str
     secret_key: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
-    """Of a session, where the key ends by itself."""
+    """The session token of temporary credentials."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Unsigned:
 
 
 def signed(request: Unsigned, who: Credentials, *, service: str, region: str, at: datetime) -> dict[str, str]:
-    """The request's headers with the signature among them; every header that is given is signed."""
+    """The request's headers with the signature; all given headers are signed."""
     stamp = _stamp(at.replace(microsecond=0))
     sent = {**request.headers, "Host": request.host, "X-Amz-Date": stamp, "X-Amz-Content-SHA256": request.body_sha256}
     if who.token:

@@ -1,7 +1,7 @@
-"""The bucket: any S3-compatible store with conditional puts, each call one signed request.
+"""The bucket, in any S3-compatible store with conditional puts. Each call is one signed request.
 
-Keys go out as they are, `..` and `//` included. A call that the network repeats may meet its own put; the ledger knows
-its own writes by their nonce.
+Keys are sent unchanged, including `..` and `//`. A repeated call may meet its own put; the ledger recognises its own
+writes by their nonce.
 """
 
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ _ABSENT_CODES = frozenset({"NoSuchKey", "404", "NotFound"})
 _CONFLICT_STATUS = frozenset({409, 412})
 _NOT_FOUND, _PARTIAL = 404, 206
 _PASSING = frozenset({401, 404, 408, 409, 412, 416, 425, 429})
-"""Refusals of a read that say nothing about its object; 5xx neither."""
+"""Refusals of a read that say nothing about the object; neither does any 5xx."""
 _METADATA = "x-amz-meta-"
 
 
@@ -35,19 +35,19 @@ class S3Bucket:
     name: str
 
     async def get(self, key: str, limit_bytes: int | None = None) -> Stored | None:
-        """Read an object whole. Raises `TooLargeError`, and `RetryLaterError` for whatever is not an answer."""
+        """Read a whole object. Raises `TooLargeError`, and `RetryLaterError` if the store gives no usable answer."""
         try:
             reply = await self._call("GET", key, limit_bytes=limit_bytes)
         except TooManyBytesError as error:
             raise TooLargeError(error.size_bytes) from error
         if _is_nothing(reply, key):
             return None
-        if limit_bytes is not None and len(reply.body) > limit_bytes:  # a store that did not say so before
+        if limit_bytes is not None and len(reply.body) > limit_bytes:  # the store did not announce its length
             raise TooLargeError(len(reply.body))
         return _stored(reply, reply.body)
 
     async def get_range(self, key: str, first: int, last: int, match: str) -> bytes | None:
-        """Bytes [first, last) of an object as it was seen. Raises `ConflictError` if it is another by now."""
+        """Bytes [first, last) of an object with this ETag. Raises `ConflictError` if the object has changed."""
         headers = {"Range": f"bytes={first}-{last - 1}", "If-Match": f'"{match}"'}
         reply = await self._call("GET", key, headers)
         if reply.status in _CONFLICT_STATUS:
@@ -57,14 +57,14 @@ class S3Bucket:
         return reply.body if reply.status == _PARTIAL else reply.body[first:last]
 
     async def head(self, key: str) -> Stored | None:
-        """Read all but the body."""
+        """Read everything except the body."""
         reply = await self._call("HEAD", key)
         return None if _is_nothing(reply, key) else _stored(reply, b"")
 
     async def put(
         self, key: str, body: bytes | Path, *, match: str, content_type: str, metadata: dict[str, str] | None = None
     ) -> str:
-        """Write on condition. Raises `ConflictError` where something else stands there."""
+        """Write an object if `match` holds. Raises `ConflictError` if it does not."""
         headers = {"If-None-Match": "*"} if match == ABSENT else {"If-Match": f'"{match}"'}
         headers["Content-Type"] = content_type
         headers |= {f"{_METADATA}{name}": value for name, value in (metadata or {}).items()}
@@ -90,7 +90,7 @@ class S3Bucket:
             if not _is_well(reply):
                 raise _refused("list", prefix, reply)
             page = _page(reply, prefix)
-            is_encoded = _text(page, "EncodingType") == "url"  # a store that knows nothing of it ignores the wish
+            is_encoded = _text(page, "EncodingType") == "url"  # stores without this option ignore it
             for item in page.iter("Contents"):
                 key = _text(item, "Key")
                 yield unquote_plus(key) if is_encoded else key, _listed(item, reply)
@@ -116,13 +116,13 @@ class S3Bucket:
 
 
 def store_calls(http: Http, account: Account, tries: int | None = None) -> Calls:
-    """Calls of S3, tried so many times each."""
+    """Calls to S3, each tried at most `tries` times."""
     calls = Calls(http=http, account=account, service="s3", code_of=code_of)
     return calls if tries is None else replace(calls, tries=tries)
 
 
 def code_of(reply: Reply) -> str:
-    """The store's word for what went wrong; the status where it says none, as in answers to HEAD."""
+    """The store's error code; the status if it gives none, as in answers to HEAD."""
     try:
         code = _text(ET.fromstring(reply.body), "Code") if reply.body else ""  # noqa: S314 - of our own store
     except ET.ParseError:
@@ -142,7 +142,7 @@ def _page(reply: Reply, prefix: str) -> ET.Element:
 
 
 def _text(element: ET.Element, name: str) -> str:
-    """The text of a child, "" where there is none; whatever the namespace."""
+    """The text of a child element in any namespace; "" if there is none."""
     return element.findtext(name) or element.findtext(f"{{*}}{name}") or ""
 
 
@@ -157,7 +157,7 @@ def _listed(item: ET.Element, reply: Reply) -> Stored:
 
 
 def _told_at(reply: Reply) -> datetime:
-    """The store's own time of an answer."""
+    """The time of an answer by the store's clock."""
     date = reply.headers.get("Date")
     return _time(date) if date else datetime.now(UTC)
 
@@ -195,12 +195,12 @@ def _is_well(reply: Reply) -> bool:
 
 
 def _is_absent(reply: Reply) -> bool:
-    """Only the store's own word for "no such key": a missing bucket is no missing key, and 403 says nothing."""
+    """Whether the store says "no such key": a missing bucket is not a missing key, and 403 says nothing."""
     return reply.status == _NOT_FOUND and code_of(reply) in _ABSENT_CODES
 
 
 def _is_nothing(reply: Reply, key: str) -> bool:
-    """Whether a read says that there is no object. Raises what it means where it is refused otherwise."""
+    """Whether a read says that there is no object. Raises the matching error for any other refusal."""
     if _is_well(reply):
         return False
     if not _is_absent(reply):

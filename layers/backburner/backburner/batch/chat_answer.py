@@ -1,7 +1,7 @@
-"""An answer of the Responses API as a `chat.completion`, as the Chat Completions API would have given it.
+"""Converts an answer of the Responses API into a `chat.completion`, as the Chat Completions API would give it.
 
-Whatever the provider sent, what comes out has the types of that API; what that API has no place for is left out: items
-of reasoning, and of tools that ran at the provider.
+Whatever the provider sent, the result has the types of that API. Items that the API cannot express are left out:
+reasoning, and tools that ran at the provider.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ _OUTPUT_DETAILS: Final = (
 
 
 def chat_completion(answer: Generation) -> dict[str, Any]:
-    """The body of a chat line's answer; empty for a generation that ended without one, failed or cancelled."""
+    """The body of a chat line's answer; empty for a generation that failed or was cancelled without one."""
     if not answer.has_used:
         return {}
     body = answer.body
@@ -40,7 +40,7 @@ def chat_completion(answer: Generation) -> dict[str, Any]:
 
 
 def calls_tools(answer: Generation) -> bool:
-    """Whether an answer asks for tools to be called: it is one without any text, too."""
+    """Whether an answer asks for tools to be called; then it counts even without text."""
     return bool(_tool_calls(answer.body))
 
 
@@ -65,7 +65,7 @@ def _message(answer: Generation) -> dict[str, Any]:
 
 
 def _tool_calls(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The calls of functions and custom tools, with the ids that their results are sent back under."""
+    """The calls of functions and custom tools, with the ids under which their results are sent back."""
     calls = []
     for item in _items(body):
         call_id, name = _text(item.get("call_id")) or _text(item.get("id")), _text(item.get("name"))
@@ -80,7 +80,7 @@ def _tool_calls(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _citations(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Citations of web pages, each where it stands in the whole text."""
+    """Citations of web pages, with their places in the whole text."""
     before = 0
     messages = (item for item in _items(body) if item.get("type") == "message")
     for part in (part for item in messages for part in map(_mapping, _list(item.get("content")))):
@@ -102,7 +102,7 @@ def _citations(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _usage(usage: Usage | None, told: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the provider counted; null where it says nothing: unknown is not zero."""
+    """The provider's counts; null where it gives none, since unknown is not zero."""
     if usage is None:
         return None
     return {
@@ -139,7 +139,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
-    """A text; arguments that came as an object are written as the text that they should have been."""
+    """A text; arguments that came as an object are encoded as the JSON text that they should have been."""
     if isinstance(value, str):
         return value
     return msgspec.json.encode(value).decode() if isinstance(value, dict | list) else ""

@@ -1,6 +1,6 @@
-"""The messages of a chat completion as `input` and `instructions` of the Responses API, in their order.
+"""Converts the messages of a chat completion into `input` and `instructions` of the Responses API, in order.
 
-The first message goes into `instructions` where it is the system's; everything else stays an item of the input.
+A system message at the beginning becomes `instructions`; everything else becomes an item of the input.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,12 +9,12 @@ from typing import Any
 Item = dict[str, Any]
 
 _LEFT_OUT = frozenset({"annotations", "reasoning", "reasoning_content", "prompt_cache_breakpoint", "cache_control"})
-"""What answers hold and programs send back, and marks for caches: nothing that a model reads."""
+"""Fields that programs copy from answers, and marks for caches: nothing that a model reads."""
 _INSTRUCTING = ("system", "developer")
 
 
 class ChatLineError(Exception):
-    """A chat line that has no counterpart in the Responses API, or is none; `param` is the place in its body."""
+    """A chat line that is invalid or has no counterpart in the Responses API; `param` is the place in its body."""
 
     def __init__(self, code: str, message: str, param: str) -> None:
         super().__init__(message)
@@ -22,9 +22,9 @@ class ChatLineError(Exception):
 
 
 def converted_messages(given: Any, *, keeps_system: bool = False) -> dict[str, Any]:
-    """The messages as `input`, with `instructions` where they begin with them. Raises `ChatLineError`.
+    """The messages as `input`, and as `instructions` if they begin with a system message. Raises `ChatLineError`.
 
-    `keeps_system` leaves the system's message in the input: in JSON mode the API looks for the word "JSON" there alone.
+    `keeps_system` leaves the system message in the input: in JSON mode the API looks for the word "JSON" only there.
     """
     if not isinstance(given, list):
         raise malformed("messages", "a list")
@@ -40,7 +40,7 @@ def converted_messages(given: Any, *, keeps_system: bool = False) -> dict[str, A
 
 
 def _shortest(items: list[Item]) -> str | list[Item]:
-    """One text of a user's is an input by itself."""
+    """A single text from the user is an input by itself."""
     if len(items) == 1 and items[0].get("role") == "user" and items[0]["content"]:
         content: str | list[Item] = items[0]["content"]
         return content if isinstance(content, str) else items
@@ -48,7 +48,7 @@ def _shortest(items: list[Item]) -> str | list[Item]:
 
 
 def _items(message: Any, at: str, calls: dict[str, str]) -> Iterator[Item]:
-    """The items that a message becomes; `calls` collects the types of tool calls by their ids."""
+    """The items for a message; `calls` collects the types of tool calls by their ids."""
     role = mapping(message, at).get("role")
     match role:
         case "system" | "developer":
@@ -103,7 +103,7 @@ def _call(call: Any, at: str) -> Item:
 
 
 def _content(given: Any, at: str, part_of: Callable[[Any, str], Item]) -> str | list[Item]:
-    """A content as text if it is one, else its parts."""
+    """A content as a string if it is one, otherwise as its parts."""
     at = f"{at}.content"
     if given is None:
         raise ChatLineError("missing_required_parameter", f"{at} is missing", at)
@@ -157,12 +157,12 @@ def _user_part(part: Any, at: str) -> Item:
 
 
 def malformed(at: str, wanted: str) -> ChatLineError:
-    """The error of a value that the Chat Completions API would not take either."""
+    """The error for a value that the Chat Completions API would reject, too."""
     return ChatLineError("invalid_request", f"{at}: expected {wanted}", at)
 
 
 def unsupported(at: str, why: str) -> ChatLineError:
-    """The error of a value without a counterpart."""
+    """The error for a value without a counterpart."""
     return ChatLineError("unsupported_parameter", f"{at}: {why}", at)
 
 
@@ -188,7 +188,7 @@ def text(value: Any, at: str) -> str:
 
 
 def known_only(given: Mapping[str, Any], known: set[str], at: str) -> None:
-    """Refuse what would be lost: whatever is not known, is not null, and says something to the model."""
+    """Refuse unknown fields that are not null and that a model would read, because they would be lost."""
     for name, value in given.items():
         if name not in known and name not in _LEFT_OUT and value is not None:
             raise unsupported(f"{at}.{name[:80]}", "it has no counterpart in the Responses API")

@@ -1,6 +1,6 @@
-"""A body for `/v1/chat/completions` as one for `/v1/responses`: one table says what becomes of every parameter.
+"""Converts a body for `/v1/chat/completions` into one for `/v1/responses`, parameter by parameter, by one table.
 
-What has no counterpart is refused and never dropped, except where dropping it changes nothing of the answer.
+Parameters without a counterpart are refused, never dropped, unless dropping them does not change the answer.
 """
 
 import json
@@ -15,17 +15,17 @@ from backburner.batch.parameters import ALL_PARAMETERS, MAX_TOKENS, is_cap
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """What becomes of one parameter. `told` is the same in words, for the page on batches."""
+    """How one parameter is converted. `told` says it in words, for the page on batches."""
 
     told: str
     convert: Callable[[Any], dict[str, Any]] | None = None
-    """What it becomes; None where it is left out or refused."""
+    """Makes the new parameters; None if it is left out or refused."""
     harmless: tuple[Any, ...] = ()
-    """Values that ask for nothing: left out."""
+    """Values without effect, which are left out."""
     why: str = ""
-    """Why any other value is refused; "" where it is left out."""
+    """Why other values are refused; "" if they are left out."""
     may_be_allowed: bool = False
-    """Whether it is passed on all the same, under its own name, where the operator allows it."""
+    """Whether it is passed on under its own name if the operator allows it."""
 
 
 def _passed(name: str) -> Parameter:
@@ -106,17 +106,17 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "functions": _refused("deprecated there: use `tools`", []),
     "function_call": _refused("deprecated there: use `tool_choice`", "none", "auto"),
 }
-"""Every parameter of the Chat Completions API. Others are treated as those of Responses lines are, by their names."""
+"""All parameters of the Chat Completions API. Others are treated by name, like those of Responses lines."""
 
 _OF_RESPONSES: Final = frozenset({"input", "instructions", "max_output_tokens", "reasoning", "text"})
-"""What is made of the parameters above: it would stand against what the messages say."""
+"""Parameters that the conversion sets itself: given as well, they would contradict the messages."""
 
 
 def responses_body(chat: Mapping[str, Any], also_allowed: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The same request for the Responses API. Raises `ChatLineError`.
 
-    Whether the line may bring what it brings is not judged here; of `also_allowed` only what it says of the parameters
-    that providers have beyond that API.
+    Whether the line may have these parameters is not checked here; `also_allowed` is only used for parameters that a
+    provider adds to the API.
     """
     wanted = chat.get("response_format")
     is_json_mode = isinstance(wanted, dict) and wanted.get("type") == "json_object"
@@ -132,11 +132,11 @@ def responses_body(chat: Mapping[str, Any], also_allowed: frozenset[str] = froze
 
 
 def _converted(name: str, value: Any, also_allowed: frozenset[str]) -> dict[str, Any]:
-    """What one parameter becomes."""
+    """The parameters that one parameter becomes."""
     if name in _OF_RESPONSES:
         raise unsupported(name, "a parameter of /v1/responses, in a body for /v1/chat/completions")
     parameter = PARAMETERS.get(name)
-    if parameter is None:  # a provider's own: judged by its name, as in any line
+    if parameter is None:  # the provider's own: allowed by its name, as in any line
         return {name: value}
     if parameter.convert is not None:
         return parameter.convert(value)
@@ -151,7 +151,7 @@ def _converted(name: str, value: Any, also_allowed: frozenset[str]) -> dict[str,
 
 
 def _is_same(value: Any, harmless: Any) -> bool:
-    """As JSON has it: true is not 1."""
+    """Whether two values are the same in JSON, where true is not 1."""
     return isinstance(value, bool) is isinstance(harmless, bool) and bool(value == harmless)
 
 

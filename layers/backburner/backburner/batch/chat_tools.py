@@ -1,4 +1,4 @@
-"""Tools and formats of the answer, as the Responses API writes them: the same things, one level flatter."""
+"""Converts tools and answer formats for the Responses API, which nests them one level less."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ def _tool(given: Any, at: str) -> dict[str, Any]:
             known_only(function, {"name", "description", "parameters", "strict"}, f"{at}.function")
             text(function.get("name"), f"{at}.function.name")
             without = {"parameters": {"type": "object", "properties": {}}, "strict": False}
-            return {"type": "function"} | without | _told(function)  # where nothing is said, Responses would be strict
+            return {"type": "function"} | without | _told(function)  # Responses is strict by default
         case "custom":
             known_only(given, {"type", "custom"}, at)
             custom = _told(mapping(given.get("custom"), f"{at}.custom"))
@@ -77,5 +77,5 @@ def converted_format(given: Any) -> dict[str, Any]:
 
 
 def _told(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is null."""
+    """The fields that are not null."""
     return {name: value for name, value in given.items() if value is not None}

@@ -1,4 +1,4 @@
-"""One visit to a segment of a batch: the record as it is held, what has changed since, and how that is written."""
+"""One visit to a segment of a batch: the record as last written, what has changed since, and how that is written."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -23,12 +23,12 @@ from backburner.provider.answers import Answer, Generation, Usage
 
 
 class TakenError(Exception):
-    """Another owner has written the record."""
+    """Another process has written the record."""
 
 
 @dataclass(kw_only=True)
 class SegmentVisit:
-    """One visit. `began_s`: on the clock's monotonic time, when the record was read or last written."""
+    """One visit. `began_s` is the monotonic time at which the record was read or last written."""
 
     held: Open
     segment: Segment
@@ -37,31 +37,31 @@ class SegmentVisit:
     began_s: float
     usage: Usage = field(default_factory=Usage)
     untold: int = 0
-    """Generations that ended without a word about what they used."""
+    """The number of generations that ended without reporting their usage."""
     orphans: int = 0
     polls: int = 0
     completed: dict[int, bytes] = field(default_factory=dict)
     failed: dict[int, bytes] = field(default_factory=dict)
     kept_bytes: int = 0
-    """Size of the finished lines that are in memory until they are written."""
+    """The size of finished lines that are in memory until they are written."""
     forgettable: list[str] = field(default_factory=list)
     took_s: list[float] = field(default_factory=list)
-    """How long the generations took that have ended with a result: what was not learnt from yet."""
+    """How long finished generations took, as far as nothing was learnt from them yet."""
     unrecorded: list[str] = field(default_factory=list)
-    """Generations that were started and stand in no record yet."""
+    """Ids of started generations that no record names yet."""
     counted: Reservation | None = None
-    """What the governor counts for it by now; the record tells it from the next write on."""
+    """What the governor counts for it now; written with the record next time."""
     is_changed: bool = False
     is_guarded: bool = False
-    """Whether the record names a guard, for the lines that are being created."""
+    """Whether the record's ticket is a guard's, for the lines that are being created."""
     must_stop: bool = False
-    """Nothing more may be created in this visit."""
+    """Whether nothing more may be created in this visit."""
     wait_s: float = 0.0
-    """How long to wait at least before the next visit creates more."""
+    """The minimum time before the next visit creates more."""
 
     @property
     def record(self) -> OpenRecord:
-        """The record as held."""
+        """The record as last read or written."""
         return self.held.record
 
     @property
@@ -72,7 +72,7 @@ class SegmentVisit:
 
     @property
     def used(self) -> Usage:
-        """Tokens so far, written or not."""
+        """Usage so far, written or not."""
         return self.record.usage + self.usage
 
     @property
@@ -82,7 +82,7 @@ class SegmentVisit:
 
     @property
     def reservation(self) -> Reservation:
-        """What the lines under way reserve together."""
+        """What all running lines reserve together."""
         each, started = self.line_reservation, self.segment.started
         creating = len(self.segment.creating)
         told = [line for line in started if line.outputs]
@@ -96,21 +96,21 @@ class SegmentVisit:
         )
 
     def age_s(self) -> float:
-        """Since it was claimed: by the store's clock up to the last write, by ours since then."""
+        """Seconds since the claim: by the store's clock up to the last write, by ours since then."""
         return self.held.generation_age_s + self.clock.monotonic() - self.began_s
 
     def drop(self, number: int) -> None:
-        """A line is no longer under way."""
+        """Note that a line no longer runs."""
         self.segment, self.is_changed = self.segment.without(number), True
 
     def begin(self, started: Started) -> None:
-        """A line is under way: its generation was started, and stands in no record yet."""
+        """Note that a line's generation was started, which no record names yet."""
         self.unrecorded.append(started.id)
         self.drop(started.number)
         self.segment = replace(self.segment, started=[*self.segment.started, started])
 
     def add_todo(self, line: Todo) -> None:
-        """A line is to be begun, or begun again."""
+        """Add a line that is to be created, or created again."""
         self.segment, self.is_changed = replace(self.segment, todo=[*self.segment.todo, line]), True
 
     def fail(
@@ -123,12 +123,12 @@ class SegmentVisit:
         *,
         param: str | None = None,
     ) -> None:
-        """A line has failed for good."""
+        """Fail a line for good."""
         self.drop(number)
         self.failed[number] = failed(number, custom_id, reason, message, answer, param=param)
 
     def carry_out(self, line: Todo, custom_id: str | None, decision: Decision, answer: Answer | None = None) -> None:
-        """Do what follows where an attempt has ended without a result; `line` is as it was before the attempt."""
+        """Carry out the decision after an attempt without a result; `line` is as it was before the attempt."""
         self.drop(line.number)
         self.orphans += decision.orphans
         match decision.do:
@@ -141,7 +141,7 @@ class SegmentVisit:
                 self.fail(line.number, custom_id, decision.reason, decision.message, answer)
 
     def conclude(self, line: Started, decision: Decision, answer: Answer) -> None:
-        """A generation of a line has ended: its answer is a result, or what follows from it is done."""
+        """Note the end of a line's generation: keep its answer as the result, or carry out what else was decided."""
         self.spent(answer)
         answer = _as_asked(line, answer)
         if isinstance(answer, Generation):
@@ -154,14 +154,14 @@ class SegmentVisit:
         self.carry_out(before, line.custom_id, decision, answer)
 
     def finish_cancelled(self, line: Started, reason: Reason, answer: Answer) -> None:
-        """A line was cancelled with its batch; what its generation used is counted all the same."""
+        """End a line that was cancelled with its batch; what its generation used is still counted."""
         self.spent(answer)
         if isinstance(answer, Generation):
             self.forgettable.append(line.id)
         self.fail(line.number, line.custom_id, reason, CANCELLED_LINE, _as_asked(line, answer))
 
     def spent(self, answer: Answer) -> None:
-        """Count what a generation used, or that the provider did not say."""
+        """Count what a generation used, or that the provider did not report it."""
         if isinstance(answer, Generation):
             self.usage += answer.usage or Usage()
             self.untold += answer.has_used and not answer.tells_usage
@@ -169,9 +169,9 @@ class SegmentVisit:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpointer:
-    """Writes what a visit has changed. `forgets`: whether the provider deletes responses.
+    """Writes what a visit has changed. `forgets` says whether the provider can delete responses.
 
-    The piece with what has ended is written first, then the record that names it, and then the provider may forget.
+    The piece with the finished lines is written first, then the record that names it; then the provider's copies go.
     """
 
     bucket: Bucket
@@ -182,9 +182,9 @@ class Checkpointer:
     forgets: bool
 
     async def save(self, visit: SegmentVisit, *, guard: bool = False, again_s: float | None = None) -> None:
-        """Write; under a guard, or under a message for the next visit in `again_s` seconds, which is sent before.
+        """Write all changes; first send a guard, or a message for the next visit in `again_s` seconds, if asked to.
 
-        Raises `TakenError` where the record is another owner's by now.
+        Raises `TakenError` if another process owns the record now.
         """
         if visit.completed or visit.failed:
             await self._put_piece(visit)
@@ -229,7 +229,7 @@ class Checkpointer:
 
 
 def _as_asked(line: Started, answer: Answer) -> Answer:
-    """An answer with the body that is written: a chat completion where the line asked for one."""
+    """An answer with the body to be written: a chat completion if the line asked for one."""
     if line.is_chat and isinstance(answer, Generation):
         return replace(answer, body=chat_completion(answer))
     return answer

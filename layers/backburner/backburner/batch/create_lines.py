@@ -1,4 +1,4 @@
-"""Creating the generations of a segment's lines: one block after the other, while there are slots and time.
+"""Creates the generations of a segment's lines, block by block, while there are slots and time.
 
 Order of effects in one block: guard → the record, `creating` → the creates → [next block] the record with their ids.
 """
@@ -36,9 +36,9 @@ from backburner.settings import Settings
 logger = logging.getLogger(__name__)
 
 BLOCK = 32
-"""Lines created between two writes of the record: the most generations that a death there can leave nameless."""
+"""Lines created between two writes of the record, so at most this many ids are lost if the process dies."""
 _AT_A_TIME = 256
-"""Slots that are asked for at once."""
+"""How many slots are asked for at a time."""
 _AGAIN_S = 2.0
 _FULL_S = 15.0
 _MAX_DOUBLINGS = 4
@@ -61,10 +61,10 @@ class LineCreator:
     create_limit_s: float
     turn: "Turn"
     given: dict[str, None] = field(default_factory=dict, repr=False)
-    """The response ids that this process has got of late."""
+    """The response ids that this process has received recently."""
 
     async def count_dead(self, visit: SegmentVisit) -> None:
-        """Creates whose process died: each may have started a generation that is not known by its id."""
+        """Count the creates of a process that died: each may have started a generation whose id is not known."""
         if not visit.segment.creating:
             return
         names = await self.segment_reader.names(visit.segment)
@@ -74,7 +74,7 @@ class LineCreator:
             visit.carry_out(line, names[line.number], decision)
 
     async def start(self, visit: SegmentVisit) -> float:
-        """Create what is to do and may be tried by now. When to look again. Raises `TakenError`."""
+        """Create the lines that may be tried now. Returns when to visit again. Raises `TakenError`."""
         lines, granted, delay_s, began_s = _Lines(self.segment_reader, visit), 0, _AGAIN_S, self.clock.monotonic()
         first_poll_s = self.governor.first_poll_s(visit.record.provider.model)
         while (ready := _ready(visit)) and not visit.must_stop and self.clock.monotonic() < visit.tick.until:
@@ -84,13 +84,13 @@ class LineCreator:
                 await self.preparer.hold_back(visit, await lines.read())
                 continue
             if not granted and visit.is_guarded and self.clock.monotonic() - began_s >= first_poll_s:
-                delay_s = 0.0  # those that were begun first are due: it looks at them, and another segment has the turn
+                delay_s = 0.0  # its first lines are due for a poll, and another segment gets the turn
                 break
             if not granted:
                 granted, denial = await self._slots(visit, lines, ready[:_AT_A_TIME])
                 if not granted:
-                    least_s = min(_FULL_S, max(_AGAIN_S, denial.seconds)) if denial else _AGAIN_S
-                    delay_s = ask_again_s(visit.held.age_s, least_s)
+                    min_s = min(_FULL_S, max(_AGAIN_S, denial.seconds)) if denial else _AGAIN_S
+                    delay_s = ask_again_s(visit.held.age_s, min_s)
                     break
             if not await lines.are_current():
                 break
@@ -103,14 +103,14 @@ class LineCreator:
         return min(MAX_DELAY_S, max(delay_s, visit.wait_s, first_s))
 
     async def _slots(self, visit: SegmentVisit, lines: "_Lines", wanted: list[Todo]) -> tuple[int, Denial | None]:
-        """Ask for slots: with a budget for what each line really asks for, so the lines are read first."""
+        """Ask for slots. With a budget, each line reserves what it asks for, so the lines are read first."""
         limits = self.governor.limits
         has_budget = limits.daily_tokens is not None or limits.daily_cost is not None
         raw = await lines.read() if has_budget else lines.raw
         return await hold_slots(self.governor, visit, self.preparer.reservations(visit, wanted, raw))
 
     async def _create_block(self, visit: SegmentVisit, block: list[Todo], raw: Mapping[int, bytes]) -> None:
-        """Create the generations of some lines, under a guard; their ids are recorded with the next write."""
+        """Create the generations of a block under a guard; their ids are recorded with the next write."""
         requests = self.preparer.ready(visit, block, raw)
         visit.segment = visit.segment.begun([line for line in block if line.number in requests])
         await self.checkpointer.save(visit, guard=not visit.is_guarded)
@@ -126,7 +126,7 @@ class LineCreator:
         visit.must_stop = visit.must_stop or bool(own_pauses)
 
     async def _create(self, visit: SegmentVisit, line: Todo, request: Request, size_bytes: int) -> None:
-        async with self.memory.for_answer(), self.slots:  # documents too have their bytes before their slot
+        async with self.memory.for_answer(), self.slots:  # memory before the slot, as for documents
             answer = await self.generator.create(request.body, self.create_limit_s)
         if isinstance(answer, Generation) and not self._is_ours(visit, request, answer):
             answer = repeated(answer)
@@ -156,7 +156,7 @@ class LineCreator:
         )
         visit.begin(started)
         await self.governor.call_accepted(model)
-        if generation.is_over:  # it may be all that this server ever tells of it
+        if generation.is_over:  # some servers never report it again
             most = self.settings.max_attempts
             decision = judged(started, generation, Call.CREATE, recipe, age_s=0.0, deadline_s=math.inf, most=most)
             await self._tell(visit, decision, model)
@@ -178,7 +178,7 @@ class LineCreator:
         visit.carry_out(line, request.custom_id, decision)
 
     async def _tell(self, visit: SegmentVisit, decision: Decision, model: str) -> None:
-        """Tell the governor, and create nothing more in this visit where the batch itself is concerned."""
+        """Tell the governor, and create nothing more in this visit if the whole batch is affected."""
         await tell_decision(self.governor, decision, model)
         concerns_all = decision.stop is Stop.EVERYBODY
         visit.must_stop = (
@@ -186,9 +186,9 @@ class LineCreator:
         )
 
     def _is_ours(self, visit: SegmentVisit, request: Request, answer: Generation) -> bool:
-        """Whether an answer to a create is about this create: as far as this process can know.
+        """Whether an answer belongs to this create, as far as this process can know.
 
-        A note for each id, as documents have it, would be an object for each line.
+        A note for each id, as for documents, would mean an object for each line.
         """
         if not request.is_given and self.settings.profile.metadata and answer.job not in ("", visit.record.job_id):
             return False
@@ -205,18 +205,18 @@ class LineCreator:
 
 @dataclass
 class Turn:
-    """Whose turn it is to create: one segment's at a time in one process; one more may wait for it, so none is lost."""
+    """Lets one segment of a process create at a time; one more may wait for the turn, so that no time is lost."""
 
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _waiting: int = 0
 
     def is_far(self, *, may_wait: bool) -> bool:
-        """Whether it is another's, and there is no waiting for it."""
+        """Whether another segment has the turn, and this one cannot wait for it."""
         return self._lock.locked() and (self._waiting > 0 or not may_wait)
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
-        """Have it while the block runs."""
+        """Hold the turn while the block runs."""
         self._waiting += 1
         try:
             await self._lock.acquire()
@@ -230,7 +230,7 @@ class Turn:
 
 @dataclass
 class _Lines:
-    """The lines of a segment, read once in a visit, when they are first needed."""
+    """The lines of a segment, read once per visit, when they are first needed."""
 
     segment_reader: SegmentReader
     visit: SegmentVisit
@@ -246,7 +246,7 @@ class _Lines:
         return self.raw
 
     async def are_current(self) -> bool:
-        """Whether the batch is still the one that they were read from; asked before each block but the first."""
+        """Whether the batch is still the one that they were read from; checked before each block except the first."""
         was_checked, self._was_checked = self._was_checked, True
         return not was_checked or await self.segment_reader.are_current(self.visit.segment)
 
@@ -257,5 +257,5 @@ def _ready(visit: SegmentVisit) -> list[Todo]:
 
 
 def _whole(value: object) -> int | None:
-    """A bound as a line may give it; None where it is none."""
+    """A whole number above 0 as a line may give it; None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

@@ -1,6 +1,6 @@
-"""The end of a batch: what became of its lines is joined, outputs in the result, errors apart, in the input's order.
+"""Ends a batch: joins its finished lines, outputs in the result and errors in a separate file, in the input's order.
 
-Nothing of it is in memory whole: the lines are joined in files.
+The lines are joined in files on disk, never in memory.
 """
 
 import tempfile
@@ -26,7 +26,7 @@ from backburner.outcome.finish import Finisher
 from backburner.ports import ABSENT, Bucket, ConflictError, TooLargeError
 
 _RANGE_BYTES = 4 * 1024 * 1024
-"""The results of a segment are read whole up to this size, else in ranges of it."""
+"""Results of segments up to this size are read whole, larger ones in ranges of this size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +40,9 @@ class BatchFinisher:
     memory: MemoryBudget
 
     async def finish(self, record: OpenRecord, parts: list[Part], cancelled_for: Reason | None = None) -> None:
-        """End a batch whose segments have ended. Raises `JobError` where what became of some lines is gone.
+        """End a batch whose segments have ended. Raises `JobError` if finished lines are gone.
 
-        Of a batch that was cancelled, lines that were never started are errors too, and it is done if any line is.
+        If the batch was cancelled, lines that were never started become errors; the batch is done if any line is.
         """
         async with self.memory.holding(self.memory.moderate_bytes):
             with tempfile.TemporaryDirectory(prefix="backburner-") as folder:
@@ -81,7 +81,7 @@ class BatchFinisher:
         return LineCounts(total=completed + failed, completed=completed, failed=failed), first_error
 
     async def _ended(self, part: Part) -> AsyncIterator[bytes]:
-        """What became of each line of a segment. Raises `JobError` where that is gone."""
+        """The output or error of each line of a segment. Raises `JobError` if they are gone."""
         key = output_location(part.key).result_key(SUFFIX[1:])
         try:
             stored = await self.bucket.get(key, _RANGE_BYTES)
@@ -111,7 +111,7 @@ class BatchFinisher:
         return block
 
     async def _left(self, part: Part) -> Segment | None:
-        """A segment that has not ended with a result of all its lines, as it was left; None for one that has."""
+        """The state in which a segment was left; None if it ended with a result for all of its lines."""
         committed = await self.ledger.committed(output_location(part.key), "")
         done, error = committed.run, committed.error
         if done is not None and (error is None or error.record.run < done.record.run):
@@ -124,7 +124,7 @@ class BatchFinisher:
         return replace(segment, pieces=resume.segment.pieces) if resume and resume.segment else segment
 
     async def _cancelled(self, segment: Segment, reason: Reason) -> AsyncIterator[bytes]:
-        """What became of each line of a segment that was left: it had ended, or was cancelled."""
+        """The output or error of each line of a segment that was cut short: lines that had not ended are cancelled."""
         with open_spool() as spool:
             await self.segment_reader.ended(segment, spool)
             names = await self.segment_reader.names(segment)

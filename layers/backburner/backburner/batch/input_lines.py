@@ -1,8 +1,8 @@
-"""Lines of a batch as they are uploaded, in the OpenAI Batch API's format, and the requests that they become.
+"""Reads uploaded lines of a batch, in the OpenAI Batch API's format, and turns them into requests.
 
-A line has a `custom_id` and either a whole request (`method`, `url`, `body`) or only an `input`, which then runs under
-the folder's recipe. A request for a chat completion becomes one for a response, and is answered with a chat completion.
-An error concerns its line alone, and names it by its number, counted from 1.
+A line has a `custom_id` and either a whole request (`method`, `url`, `body`) or only an `input`, which is run with the
+folder's recipe. A request for a chat completion is converted, and answered with a chat completion. An error affects
+only its own line, and names it by its number, counted from 1.
 """
 
 import codecs
@@ -22,23 +22,23 @@ SUFFIX = ".jsonl"
 URL = "/v1/responses"
 CHAT_URL = "/v1/chat/completions"
 _CHAT_URLS = frozenset({CHAT_URL, "/chat/completions"})
-"""The second is how batch files for Azure have it."""
+"""The second form is used in batch files for Azure."""
 UNSUPPORTED_URLS = {
     "/v1/embeddings": "an embedding is no text that is generated, so no background generation can make it",
     "/v1/completions": f"a bare prompt is no conversation: write it as a user's message for {CHAT_URL}, or as the "
     f"input of a line for {URL}",
 }
-"""What else batch files are written for, and why it is not run."""
+"""Other endpoints that batch files are written for, and why they are not run."""
 MAX_DEPTH = 100
-"""How deep objects and lists may nest in a body or an input: the encoder of requests gives up at about 900."""
+"""How deep objects and lists may nest in a body or an input; the encoder of requests gives up at about 900."""
 MAX_MODEL_CHARS = 256
 MAX_LINE_BYTES = 4 * 1024 * 1024
-"""A longer line is an error: no request needs so much, and a segment is held in memory."""
+"""A longer line is an error: no request needs that much, and a segment is held in memory."""
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class BadLineError(Exception):
-    """One line that cannot become a request. `code`, message and `param` go into the file of errors."""
+    """A line that cannot become a request. `code`, message and `param` go into the file of failed lines."""
 
     def __init__(self, code: str, message: str, custom_id: str | None = None, param: str | None = None) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_chat(self) -> bool:
-        """Whether its body is one for chat completions; without a url the messages say so."""
+        """Whether its body is a chat completion request: by its url or, without one, by having messages."""
         return self.body is not None and (self.url in _CHAT_URLS or (self.url is None and "messages" in self.body))
 
 
@@ -64,9 +64,9 @@ class _Named(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One line that can be run: the body of `POST /responses`; `is_given` where the line brought it whole.
+    """One line that can be run: the body of `POST /responses`, and whether the line contained it whole (`is_given`).
 
-    `is_chat` where it brought it as one for chat completions, and is to be answered as such.
+    `is_chat` says whether it was a chat completion request, which is answered as such.
     """
 
     custom_id: str
@@ -77,7 +77,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Requests:
-    """How lines become requests: what each needs of provider and recipe."""
+    """Turns lines into requests, with what they need from provider and recipe."""
 
     profile: Profile
     recipe: Recipe
@@ -85,12 +85,12 @@ class Requests:
     project: str | None
     job: str
     also_allowed: frozenset[str] = frozenset()
-    """Parameters that the operator lets lines bring besides those of `parameters.ALLOWED`."""
+    """Parameters that the operator allows in lines, besides those of `parameters.ALLOWED`."""
 
     def of(self, raw: bytes | None, cap: int | None = None, *, is_repeated: bool = False) -> Request:
-        """The request of a line; `cap` replaces its own bound on output tokens.
+        """The request of a line; `cap` replaces its own cap of output tokens.
 
-        Raises `BadLineError`; also where the line is gone (None), or an earlier one has its custom_id.
+        Raises `BadLineError`, also if the line is gone (None) or an earlier line has its custom_id.
         """
         if raw is None:
             raise BadLineError(Reason.SOURCE_MISSING, "the batch was removed before this line was started")
@@ -149,7 +149,7 @@ class Requests:
 
 
 def custom_id_of(raw: bytes) -> str | None:
-    """The `custom_id` of a line, and nothing else of it; None where it has none."""
+    """The `custom_id` of a line, read without the rest; None if it has none."""
     try:
         return msgspec.json.decode(raw.removeprefix(codecs.BOM_UTF8), type=_Named).custom_id
     except _NOT_JSON:
@@ -193,7 +193,7 @@ def _check_url(line: _Line) -> None:
 
 
 def _is_deeper(value: object, most: int) -> bool:
-    """Whether objects and lists nest more than `most` deep; found without recursion."""
+    """Whether objects and lists nest deeper than `most`; checked without recursion."""
     level = [value]
     for _ in range(most + 1):
         level = [
@@ -208,6 +208,6 @@ def _is_deeper(value: object, most: int) -> bool:
 
 
 def split_lines(block: bytes) -> Iterator[bytes]:
-    """The lines of a block without their ends, be they of Unix or of Windows."""
+    """The lines of a block without their Unix or Windows line ends."""
     for line in block.split(b"\n"):
         yield line.removesuffix(b"\r")

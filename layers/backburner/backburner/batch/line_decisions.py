@@ -1,4 +1,4 @@
-"""What an answer means for a line of a batch: the decision that documents get, made of what is known of the line."""
+"""Decides what an answer means for a line of a batch, by the same rules as for documents."""
 
 from backburner.batch.chat_answer import calls_tools
 from backburner.documents.recipes import Recipe, schema_problem
@@ -12,7 +12,7 @@ from backburner.provider.verdicts import Call
 def judged(
     line: Started, answer: Answer, call: Call, recipe: Recipe, *, age_s: float, deadline_s: float, most: int
 ) -> Decision:
-    """Say what to do about a line whose generation was started; `age_s` is that of the generation."""
+    """Decide what to do about a line whose generation was started; `age_s` is the generation's age."""
     attempt = Attempt(
         number=line.attempt,
         most=most,
@@ -28,7 +28,7 @@ def judged(
 
 
 def _schema_problem(recipe: Recipe, line: Started, answer: Answer) -> str:
-    """A line that brings its whole request has a schema of its own, if any: the provider checks that one."""
+    """Why an answer does not fit the recipe's schema; the provider checks the schema of a line with a whole request."""
     if line.is_given or not isinstance(answer, Generation) or not answer.is_completed:
         return ""
     return schema_problem(recipe, answer.text)

@@ -1,4 +1,4 @@
-"""Opening a run of a segment: with the lines that its description names, or those that an earlier run left to do."""
+"""Opens a run of a segment, with the lines in its description or those that an earlier run left to do."""
 
 import msgspec
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from backburner.outcome.current_job import CurrentJob
 
 
 def with_segment(record: OpenRecord, current: CurrentJob, committed: Committed) -> OpenRecord:
-    """The record of a run of a segment, with the lines that it is to run and what earlier runs of it have used."""
+    """The record of a segment's run, with the lines that it is to run and the usage of its earlier runs."""
     segment = msgspec.json.decode(current.source.body, type=Segment)
     output = current.parent.output if current.parent else record.output
     before = [held.record for held in (committed.run, committed.error) if held]
@@ -32,7 +32,7 @@ def with_segment(record: OpenRecord, current: CurrentJob, committed: Committed) 
 
 
 def _for_one_line(record: OpenRecord, segment: Segment) -> Reservation:
-    """What a line of middling length reserves."""
+    """What a line of average length reserves."""
     recipe = parse(record.recipe_text)
     size_bytes = (segment.end_byte - segment.first_byte) // max(1, segment.count)
     tokens = line_tokens(size_bytes, recipe.max_output_tokens)

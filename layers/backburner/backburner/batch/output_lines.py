@@ -1,4 +1,4 @@
-"""Lines of a batch as they end, in the OpenAI Batch API's output format: of the result, and of the file of errors."""
+"""Writes finished lines in the OpenAI Batch API's output format, for the result and for the file of failed lines."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ _OK = 200
 
 
 def succeeded(number: int, custom_id: str, answer: Generation) -> bytes:
-    """The output line of a request that was answered."""
+    """The output line for a request that was answered."""
     return _written(
         {
             "id": _request_id(number, custom_id, answer.id),
@@ -34,9 +34,9 @@ def failed(
     *,
     param: str | None = None,
 ) -> bytes:
-    """The error line of a request that was not; with the response, if there is one to show.
+    """The error line for a request that failed, with the response if there is one.
 
-    Its status code is null: 200 would tell a program that reads only this field of a success.
+    Its status code is null: 200 would look like success to a program that reads only this field.
     """
     body = answer.body if isinstance(answer, Generation) else None
     request_id = answer.id if isinstance(answer, Generation) else ""
@@ -51,7 +51,7 @@ def failed(
 
 
 def number_of(written: bytes) -> int:
-    """The number of the input line that an error line is about; 0 for one that succeeded."""
+    """The number of the input line that an error line is about; 0 for an output line."""
     error = msgspec.json.decode(written, type=_Written).error
     return 0 if error is None else error.line
 
@@ -71,5 +71,5 @@ def _request_id(number: int, custom_id: str, response_id: str) -> str:
 def _written(line: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(line) + b"\n"
-    except (UnicodeEncodeError, OverflowError):  # half a character, or a number of more than 64 bits, in an answer
+    except (UnicodeEncodeError, OverflowError):  # a lone surrogate, or a number of more than 64 bits, in an answer
         return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"

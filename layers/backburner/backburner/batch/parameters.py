@@ -1,7 +1,7 @@
-"""Which parameters of a request a line of a batch may bring.
+"""Which parameters a line of a batch may have in its request.
 
-Whoever may write to the inbox writes lines, but the key is the operator's: by default a line may say what is asked and
-how the answer should be, and nothing that reaches other responses, files, prompts, tools or servers of the account.
+Everyone who can write to the inbox can write lines, but the key is the operator's. By default a line may only say what
+it asks and how to answer, and nothing that reaches other responses, files, prompts, tools or servers of the account.
 """
 
 from collections.abc import Iterator
@@ -14,22 +14,22 @@ ALLOWED = frozenset(
         "verbosity",
     }
 )  # fmt: skip
-"""What is passed on as it is."""
+"""Parameters that are passed on unchanged."""
 OURS = frozenset({"background", "store", "stream"})
-"""What Backburner sets itself, whatever the line says; a line that asks for a stream is refused."""
+"""Parameters that Backburner sets itself, whatever the line says; a line that asks for a stream is refused."""
 DEFAULTS: dict[str, Any] = {"truncation": "disabled", "include": [], "tools": [], "tool_choice": "none"}
-"""Parameters of which only this value is allowed: the API's own default, which many programs write out."""
+"""Parameters that may only have this value: the API's default, which many programs write out."""
 REFERENCES = frozenset({"file_id", "item_reference"})
-"""What an input may name that lies in the account: a file by its id, an item of another response."""
+"""References from an input to the account: a file by its id, an item of another response."""
 ALL_PARAMETERS = "*"
-"""In the operator's setting: whatever the API takes."""
+"""In the operator's setting: every parameter that the API accepts."""
 MAX_TOKENS = 1_000_000_000
 
 
 def not_allowed(body: dict[str, Any], also: frozenset[str]) -> str | None:
-    """The first parameter of a body that a line may not bring; None if it may bring them all.
+    """The first parameter of a body that a line may not have; None if all are allowed.
 
-    `also`: what the operator allows as well, by BACKBURNER_LINE_PARAMETERS.
+    `also` has the parameters that the operator allows by BACKBURNER_LINE_PARAMETERS.
     """
     if ALL_PARAMETERS in also:
         return None
@@ -41,12 +41,12 @@ def not_allowed(body: dict[str, Any], also: frozenset[str]) -> str | None:
 
 
 def is_cap(value: object) -> bool:
-    """Whether a value may bound the tokens of an answer."""
+    """Whether a value is a valid cap of output tokens."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < MAX_TOKENS
 
 
 def _references(value: object) -> Iterator[str]:
-    """The references in an input, however deep they stand; without recursion, since a line may nest as it likes."""
+    """The references in an input, at any depth; found without recursion, since a line may nest deeply."""
     left = [value]
     while left:
         match left.pop():

@@ -1,4 +1,4 @@
-"""Polling the lines of a segment that are under way: each that is due is looked at, and ends or goes on."""
+"""Polls the running lines of a segment: each line that is due is polled, and ends or goes on."""
 
 import asyncio
 import math
@@ -25,7 +25,7 @@ from backburner.settings import Settings
 
 _AT_ONCE = 64
 _GROWTH = 1.2
-"""Each poll of a line comes at this many times the age of the one before, until polls are five minutes apart."""
+"""Each poll of a line is made at this multiple of the age of its last poll, until polls are five minutes apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +40,11 @@ class LinePoller:
     settings: Settings
 
     async def poll(self, visit: SegmentVisit) -> AsyncIterator[None]:
-        """Look at every line that is due; yields wherever so much has ended that it must be written first."""
+        """Poll every line that is due; yields whenever so many lines have ended that they must be written first."""
         recipe, age_s = parse(visit.record.recipe_text), visit.age_s()
         first_s = self.governor.first_poll_s(visit.record.provider.model)
         due = [line for line in visit.segment.started if _is_due(line, visit.segment.polled_s, age_s, first_s)]
-        RANDOM.shuffle(due)  # where time runs out, it is not always the same ones that are left
+        RANDOM.shuffle(due)  # if time runs out, it should not always be the same lines that are left
         left = deque(due)
 
         async def poll() -> None:
@@ -66,7 +66,7 @@ class LinePoller:
             visit.segment, visit.is_changed = replace(visit.segment, polled_s=round(age_s, 1)), True
 
     def _learn(self, visit: SegmentVisit) -> None:
-        """How long lines took, for all generations of the model: one lesson for each visit."""
+        """Learn how long the model's generations take: once per visit."""
         if visit.took_s:
             self.governor.learn(visit.record.provider.model, median(visit.took_s))
             visit.took_s = []
@@ -103,7 +103,7 @@ class LinePoller:
 
 
 def keep(memory: MemoryBudget, visit: SegmentVisit, line: Started) -> None:
-    """Count what a line has ended with among what is in memory, until it is written."""
+    """Count a finished line's output as memory in use until it is written."""
     size_bytes = len(visit.completed.get(line.number, b"")) + len(visit.failed.get(line.number, b""))
     memory.met_answer(size_bytes)
     memory.kept_bytes += size_bytes
@@ -111,7 +111,7 @@ def keep(memory: MemoryBudget, visit: SegmentVisit, line: Started) -> None:
 
 
 def _not_yet(visit: SegmentVisit, line: Started, answer: Answer, age_s: float, *, is_late: bool) -> None:
-    """Note what must be known at the next look; past the deadline, on the provider's own word, it is cancelled."""
+    """Note what the next poll must know; cancel a line that still runs, as the provider says, after its deadline."""
     looked_at = replace(
         line,
         absent_s=absent_since(answer, age_s, line.absent_s),
@@ -122,14 +122,14 @@ def _not_yet(visit: SegmentVisit, line: Started, answer: Answer, age_s: float, *
 
 
 def _is_due(line: Started, polled_s: float, age_s: float, first_s: float) -> bool:
-    """Whether a line should have been polled once more since the last look."""
+    """Whether a poll of the line has become due since the last visit's polls."""
     if line.absent_s is not None:
         return age_s - polled_s >= ABSENT_LOOK_S
     return line.is_cancelled or _polls_by(age_s - line.at_s, first_s) > _polls_by(polled_s - line.at_s, first_s)
 
 
 def _polls_by(line_s: float, first_s: float) -> int:
-    """How many polls a line has had by an age: the first at `first_s`, then ever further apart."""
+    """How many polls are due by an age: the first at `first_s`, the others ever further apart."""
     if line_s < first_s:
         return 0
     linear_s = MAX_POLL_S / (_GROWTH - 1)

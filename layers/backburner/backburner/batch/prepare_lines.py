@@ -1,4 +1,4 @@
-"""Preparing lines to be created: the request of each, what it may use, and which must wait for their model."""
+"""Prepares lines to be created: makes their requests and reservations, and holds back lines of paused models."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,9 +18,9 @@ from backburner.ledger.segment_state import Todo
 from backburner.settings import Settings
 
 PROBE_S = 60.0
-"""A line whose own model is refused waits so long, then twice as long, up to a quarter of an hour."""
+"""A line whose own model is refused waits this long, then twice as long, up to a quarter of an hour."""
 _UNTOLD = "*untold"
-"""Stands for all models that are refused and have no pause of their own."""
+"""Stands for all refused models without a pause of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class LinePreparer:
     settings: Settings
 
     def ready(self, visit: SegmentVisit, block: list[Todo], raw: Mapping[int, bytes]) -> dict[int, Request]:
-        """What is to be sent for each line of a block; lines that cannot be sent end here."""
+        """The requests of a block's lines; lines that cannot be sent fail here."""
         requests, found = self._requests(visit), dict[int, Request]()
         for line in block:
             try:
@@ -48,13 +48,13 @@ class LinePreparer:
     def reservations(
         self, visit: SegmentVisit, lines: list[Todo], raw: Mapping[int, bytes] | None
     ) -> list[Reservation]:
-        """What each line reserves: with a budget what it really asks for, else its slot is all that counts."""
+        """What each line reserves: what it asks for if there is a budget, otherwise only its slot."""
         if raw is None:
             return [visit.reservation] * len(lines)
         requests, found = self._requests(visit), list[Reservation]()
         for line in lines:
             model, tokens = visit.reservation.model, (0, 0)
-            with suppress(BadLineError):  # which ends without a generation
+            with suppress(BadLineError):  # it fails without a generation
                 request = requests.of(raw.get(line.number), line.cap)
                 tokens = tokens_of(request, requests.recipe, len(raw[line.number]))
                 model = request.body["model"]
@@ -63,13 +63,13 @@ class LinePreparer:
         return found
 
     def refused_models(self, visit: SegmentVisit) -> set[str]:
-        """Models that are paused, but for the batch's own."""
+        """The models that are paused, except the batch's own."""
         return self.governor.seen.pauses.keys() - {ALL_MODELS, visit.record.provider.model}
 
     async def hold_back(self, visit: SegmentVisit, raw: Mapping[int, bytes]) -> None:
-        """Let only one of the lines that name a paused model try it, and only when it may be tried; put the others off.
+        """Let only one of the lines that name a paused model probe it, when a probe is due, and put the others off.
 
-        Where more models are refused than pauses are kept, one line at a time tries any of the others.
+        If more models are refused than pauses are kept, one line at a time probes any of the others.
         """
         counters, now = await self.governor.counters()
         refused = {name: counters.pauses[name] for name in self.refused_models(visit) if name in counters.pauses}
@@ -99,7 +99,7 @@ class LinePreparer:
         )
 
     def _afford(self, request: Request, requests: Requests, size_bytes: int) -> None:
-        """Raises `BadLineError` where a line alone is dearer than a whole day's budget, or its price is not known."""
+        """Raise `BadLineError` if a single line costs more than a whole day's budget, or its price is not known."""
         limits = self.governor.limits
         price = requests.recipe.price if request.body["model"] == requests.model else None
         if why := estimated(price, *tokens_of(request, requests.recipe, size_bytes)).over_budget(limits):
@@ -110,13 +110,13 @@ class LinePreparer:
 
 
 def tokens_of(request: Request, recipe: Recipe, size_bytes: int) -> tuple[int, int]:
-    """About how many tokens a request takes in and may give."""
+    """The estimated input tokens of a request, and its maximum output tokens."""
     instructions = "" if request.is_given else recipe.instructions
     return line_tokens(size_bytes, request.body.get("max_output_tokens"), instructions)
 
 
 def _model_of(requests: Requests, raw: bytes | None, line: Todo) -> str:
-    """The model that a line would be sent to; "" where it cannot be sent."""
+    """The model that a line would be sent to; "" if it cannot be sent."""
     try:
         return str(requests.of(raw, line.cap).body["model"])
     except BadLineError:

@@ -1,4 +1,4 @@
-"""Reading the lines of one segment, as they stand in the batch and as they ended: here and nowhere else."""
+"""Reads the lines of one segment: from the batch, and from the pieces with their outputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,17 +15,17 @@ _MAX_SEEN = 64
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentReader:
-    """Reads a segment's lines; `Segment` says where they are."""
+    """Reads a segment's lines, which `Segment` locates."""
 
     bucket: Bucket
     clock: Clock
     _seen: dict[str, tuple[str, float]] = field(default_factory=dict)
-    """The ETag that a batch had when this process last looked at it, and when that was."""
+    """The ETag that this process last saw of a batch, and when."""
 
     async def raw(self, segment: Segment) -> dict[int, bytes]:
-        """The lines by their numbers; none if the batch is gone, or the one line is too long to be read.
+        """The lines by their numbers; none if the batch is gone or its only line is too long to be read.
 
-        Raises `RetryLaterError` where another batch stands there: it supersedes this one, and ends all its segments.
+        Raises `RetryLaterError` if the batch was replaced: the new one supersedes it and ends all its segments.
         """
         if segment.is_oversized:
             return {}
@@ -37,14 +37,14 @@ class SegmentReader:
         return dict(enumerate(split_lines(block), segment.first_line)) if block else {}
 
     async def names(self, segment: Segment) -> "LineNames":
-        """The `custom_id` of each line; None where it has none, or the batch was replaced or removed."""
+        """The `custom_id` of each line; None if it has none, or if the batch was replaced or removed."""
         try:
             return LineNames(await self.raw(segment))
         except RetryLaterError:
             return LineNames({})
 
     async def are_current(self, segment: Segment) -> bool:
-        """Whether the batch is the one that the lines were read from, or was at most `RECENT_S` ago."""
+        """Whether the batch is still the one that the lines were read from, or was at most `RECENT_S` ago."""
         etag, seen_s = self._seen.get(segment.key, ("", 0.0))
         if etag == segment.etag and self.clock.monotonic() - seen_s <= RECENT_S:
             return True
@@ -53,7 +53,7 @@ class SegmentReader:
         return there is not None and there.etag == segment.etag
 
     def _note(self, key: str, etag: str | None) -> None:
-        """Remember what was just seen of a batch, for all of its segments."""
+        """Remember a batch's current ETag, for all of its segments."""
         self._seen.pop(key, None)
         if etag is not None:
             self._seen[key] = (etag, self.clock.monotonic())
@@ -61,7 +61,7 @@ class SegmentReader:
             del self._seen[next(iter(self._seen))]
 
     async def ended(self, segment: Segment, spool: Spool) -> list[str]:
-        """Put what became of each line on the spool, from all pieces; the keys of pieces that are gone."""
+        """Write the finished lines of all pieces to the spool. Returns the keys of pieces that are gone."""
         gone = list[str]()
         for key in segment.pieces:
             piece = await self.bucket.get(key)
@@ -75,13 +75,13 @@ class SegmentReader:
 
 
 def piece_of(lines: Mapping[int, bytes]) -> bytes:
-    """The body of a piece: lines that have ended, each behind its number."""
+    """The body of a piece: finished lines, each preceded by its number."""
     return b"".join(b"%d\t%s" % (number, lines[number]) for number in sorted(lines))
 
 
 @dataclass(frozen=True)
 class LineNames:
-    """Names of lines by their numbers, each looked for only when it is asked for."""
+    """Names of lines by their numbers, each read only when it is asked for."""
 
     raw: Mapping[int, bytes]
 

@@ -1,11 +1,11 @@
-"""Running the lines of one segment of a batch: many generations under one open record (DESIGN section 7).
+"""Runs the lines of one segment of a batch: many generations under one open record (DESIGN section 7).
 
 Order of effects in one visit, and what a crash before each costs:
-  poll → piece with what ended → [guard → record, `creating` → the creates → record with their ids] again and again →
-  a message for the next visit → the record with its ticket → the provider's copies of what ended.
-Before a piece is named by the record its lines are polled again. Between creates and record the ids are lost: at most
-as many as one block has; the guard surfaces after the lease, and each is counted as a suspected orphan. Only the owner
-of the record rewrites it; a process that loses it cancels what it has just started.
+  poll → piece with finished lines → [guard → record, `creating` → the creates → record with their ids] repeatedly →
+  a message for the next visit → the record with its ticket → delete the provider's copies of finished generations.
+Before the record names a piece: its lines are polled again. Between creates and record: the ids of at most one block
+are lost; the guard surfaces after the lease, and each counts as a suspected orphan. Only the record's owner rewrites
+it; a process that loses the record cancels the generations that it has just started.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ from backburner.ports import Clock, Generator
 
 _AGAIN_S = 2.0
 _FAR_S = 8.0
-"""A segment that nothing is under way of asks for its turn so much later if another one waits for it already."""
+"""How much later a segment without running lines asks for its turn if another segment is waiting for it already."""
 _REFUSED_S = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentRunner:
-    """Looks after segments."""
+    """Visits segments."""
 
     current_jobs: CurrentJobs
     finisher: Finisher
@@ -55,7 +55,7 @@ class SegmentRunner:
     memory: MemoryBudget
 
     async def advance(self, held: Open, tick: TickState) -> Next:
-        """Do what can be done now for the lines of a segment."""
+        """Visit a segment: do what can be done now for its lines."""
         assert held.record.segment is not None, "not a segment"
         visit = SegmentVisit(
             held=held,
@@ -75,19 +75,19 @@ class SegmentRunner:
         return DONE if again_s is None else Next(again_s, held)
 
     async def _advance(self, visit: SegmentVisit) -> float | None:
-        """In how many seconds to look again under the message in hand; None where another message does."""
+        """Returns in how many seconds to visit again with the same message; None if another message does."""
         record = visit.record
         if await self.current_jobs.recent_parent(record.part_of) is None:
             return await self._abandon(visit)
         await self.creator.count_dead(visit)
-        async for _ in self.poller.poll(visit):  # as much as memory takes at a time
+        async for _ in self.poller.poll(visit):  # as many at a time as fit into memory
             await self._save(visit)
         if record.cancelled_for is not None:
             return await self._cancel(visit, record.cancelled_for)
         return await self._go_on(visit)
 
     async def _abandon(self, visit: SegmentVisit) -> float | None:
-        """Its batch is over: stop what is under way, and end with it."""
+        """Stop a segment whose batch is over: cancel its running lines and end its run."""
         all_stopped = await self.stopper.abandon(visit)
         await self.checkpointer.save(visit)
         if not all_stopped:
@@ -96,10 +96,11 @@ class SegmentRunner:
         return None
 
     async def _cancel(self, visit: SegmentVisit, reason: Reason) -> float | None:
-        """Stop it, so that each line has ended.
+        """Cancel a segment, so that every line has ended.
 
-        What runs is cancelled → a piece with how that ended → the record → a piece with all that was not begun →
-        the record → the lines together, its end. A crash in between brings its message back, and it goes on from there.
+        Order of effects: cancel running lines → a piece with their ends → the record → a piece with the lines never
+        begun → the record → join all lines, which ends the run. After a crash in between, its message comes back and it
+        goes on.
         """
         async for _ in self.stopper.stop(visit, reason):
             await self._save(visit)
@@ -111,13 +112,13 @@ class SegmentRunner:
         return None
 
     async def _save(self, visit: SegmentVisit) -> None:
-        """Write what has changed; finished lines are not in memory any more."""
+        """Write what has changed; after that, finished lines are no longer in memory."""
         await self.checkpointer.save(visit)
         self.memory.kept_bytes -= visit.kept_bytes
         visit.kept_bytes = 0
 
     async def _go_on(self, visit: SegmentVisit) -> float | None:
-        """Create what is to do, if it is this segment's turn; write what has changed, or end the run."""
+        """Create lines if it is this segment's turn; then write what has changed, or end the run."""
         turn, may_wait = self.creator.turn, not (visit.segment.started or visit.completed or visit.failed)
         if visit.segment.todo and not visit.tick.is_refused and not turn.is_far(may_wait=may_wait):
             async with turn.taken():  # until the last ids are recorded
@@ -130,10 +131,10 @@ class SegmentRunner:
         return await self._save_for_later(visit, again_s)
 
     async def _create(self, visit: SegmentVisit) -> float | None:
-        """Create what is to do, unless the run is over or its batch is ending: that is told to one segment by one.
+        """Create lines, unless the run is over or its batch is ending, which segments learn one after the other.
 
-        Before its first create a run looks whether it is over: one that ended may have been claimed once more, by a
-        process that had looked before it ended (DESIGN section 6, step 5 of a submit).
+        Before its first create a run checks whether it is over: a run that has ended may have been claimed again by a
+        process that had checked before (DESIGN section 6, step 5 of a submit).
         """
         batch = await self.current_jobs.recent_parent(visit.record.part_of)
         if batch is None or _is_ending(batch):
@@ -144,7 +145,7 @@ class SegmentRunner:
         return await self._save_for_later(visit, await self.creator.start(visit))
 
     async def _save_for_later(self, visit: SegmentVisit, again_s: float) -> float | None:
-        """Write what has changed. In how many seconds to look again, None if another message does."""
+        """Write what has changed. Returns in how many seconds to visit again, or None if another message does."""
         if started := visit.segment.started:
             youngest_s = min(visit.age_s() - line.at_s for line in started)
             polls_s = next_poll_s(max(0.0, youngest_s), round_s=len(started) / self.pace.per_second)
@@ -153,7 +154,7 @@ class SegmentRunner:
             again_s = min(again_s, polls_s) if visit.segment.todo else polls_s
         if visit.segment.is_over or (not started and not visit.segment.todo):
             again_s = 0.0
-        if visit.is_guarded:  # the message in hand is not its message any more, and the guard is for the dead
+        if visit.is_guarded:  # the record's ticket is the guard's now, which is only for a process that dies
             await self.checkpointer.save(visit, again_s=again_s)
             return None
         if visit.is_changed or visit.completed or visit.failed:
@@ -161,7 +162,7 @@ class SegmentRunner:
         return again_s
 
     async def _finish(self, visit: SegmentVisit) -> None:
-        """Put the pieces together and end the run."""
+        """Join the pieces and end the run."""
         segment = visit.segment
         failed = len(segment.failed)
         counts = LineCounts(total=segment.completed + failed, completed=segment.completed, failed=failed)
@@ -176,7 +177,7 @@ class SegmentRunner:
                     await self.finisher.done(replace(visit.record, lines=counts), path)
 
     async def _read_all(self, segment: Segment, spool: Spool) -> None:
-        """Put what became of each line on the spool. Raises `JobError` where that is not known any more."""
+        """Write the finished lines to the spool. Raises `JobError` if any are gone."""
         if gone := await self.segment_reader.ended(segment, spool):
             raise JobError(Reason.LOST, f"{gone[0]}, with lines that had ended, is gone")
         if len(spool) != segment.completed + len(segment.failed):
@@ -184,5 +185,5 @@ class SegmentRunner:
 
 
 def _is_ending(batch: OpenRecord) -> bool:
-    """Whether a batch is to end before all of its lines have: its segments hear of it one after the other."""
+    """Whether a batch is to end before all of its lines have; its segments are stopped one after the other."""
     return batch.cancelled_for is not None or batch.division is None or batch.division.is_stopping

@@ -1,6 +1,6 @@
-"""A batch: a `.jsonl` of many requests is one job, cut into segments of lines, each of them a part (DESIGN section 7).
+"""Cuts a batch, a `.jsonl` of many requests, into segments of lines, each of which is a part (DESIGN section 7).
 
-Nothing of it is in memory whole: its lines are found by reading ranges.
+A batch is never in memory whole: its lines are found by reading ranges.
 """
 
 import codecs
@@ -18,22 +18,22 @@ MAX_BYTES = 512 * 1024 * 1024
 MAX_LINES = 100_000
 SEGMENT_LINES = 1000
 SEGMENT_BYTES = 8 * 1024 * 1024
-"""A segment is read into memory whole: it ends with the line that brings it to this size."""
+"""A segment ends with the line that brings it to this size, since it is read into memory whole."""
 _RANGE_BYTES = 8 * 1024 * 1024
 _HEAD_BYTES = 64 * 1024
 _NAME = b'"custom_id"'
 _LOOKED_AT = 20
-"""One of the first so many lines must have a custom_id, or a `.jsonl` is a document like any other."""
+"""One of this many first lines must have a custom_id; otherwise a `.jsonl` is an ordinary document."""
 
 
 @dataclass(frozen=True)
 class Segmenter:
-    """Tells batches from documents, and finds their segments."""
+    """Recognises batches and finds their segments."""
 
     bucket: Bucket
 
     async def is_batch(self, key: str, source: Stored) -> bool:
-        """Whether a document is one. Raises `JobError` where it is meant as one and is not written in lines."""
+        """Whether a document is a batch. Raises `JobError` if it is meant as one but is not JSON Lines."""
         if not key.lower().endswith(SUFFIX) or not source.size_bytes:
             return False
         head = await self._range(key, 0, min(source.size_bytes, _RANGE_BYTES), source.etag)
@@ -45,7 +45,7 @@ class Segmenter:
         return False
 
     async def segments(self, key: str, source: Stored) -> list[bytes]:
-        """The segments of a batch, each as the object that describes it. Raises `JobError` where it is too large."""
+        """The segments of a batch, each as the object that describes it. Raises `JobError` if it is too large."""
         if source.size_bytes > MAX_BYTES:
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{source.size_bytes} bytes: a batch has at most {MAX_BYTES}")
         cuts = _Cuts(key, source.etag)
@@ -59,8 +59,8 @@ class Segmenter:
         return [msgspec.json.encode(segment) for segment in cuts.segments]
 
     async def _lines(self, key: str, source: Stored) -> AsyncIterator[tuple[bytes | None, int]]:
-        """Every line, with the byte behind it; None for one that is too long to be read."""
-        rest, dropped, at = b"", 0, 0  # of the line that is not at its end: what is kept, and how much is not
+        """Every line with the offset of its end; None for a line that is too long to be read."""
+        rest, dropped, at = b"", 0, 0  # of the unfinished line: what is kept, and how much is dropped
         for first in range(0, source.size_bytes, _RANGE_BYTES):
             last = min(first + _RANGE_BYTES, source.size_bytes)
             lines = (rest + await self._range(key, first, last, source.etag)).split(b"\n")
@@ -86,23 +86,23 @@ class Segmenter:
 
 @dataclass
 class _Cuts:
-    """The segments found so far, and the one whose lines are being found."""
+    """The segments found so far, and the current one."""
 
     key: str
     etag: str
     segments: list[Segment] = field(default_factory=list)
     number: int = 0
-    """Lines so far, and the byte behind them."""
+    """The number of lines so far, and the offset of their end."""
     end: int = 0
     first_line: int = 1
     first_byte: int = 0
     todo: list[int] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
     _names: set[int] = field(default_factory=set)
-    """Hashes of the names so far: the names themselves would not fit into memory."""
+    """Hashes of the names so far, since the names themselves would not fit into memory."""
 
     def add(self, line: bytes | None, end: int) -> None:
-        """One more line, None for one that is too long to be read: it has a segment of its own."""
+        """Add a line; None stands for a line that is too long to be read, which gets a segment of its own."""
         if line is None:
             self.close()
             self.number, self.end = self.number + 1, end
@@ -121,7 +121,7 @@ class _Cuts:
             self.close()
 
     def close(self) -> None:
-        """End the segment, if it has a line that says anything, and begin the next behind it."""
+        """End the current segment if it has a line that is not blank, and begin the next one."""
         if self.todo:
             segment = Segment(
                 key=self.key,
@@ -141,9 +141,9 @@ class _Cuts:
 
 
 def _fault(head: bytes) -> str | None:
-    """What keeps the beginning of a file that names requests from being lines; None where it names none.
+    """Why a file that begins with requests is not JSON Lines; None if it does not contain requests.
 
-    Such a file would otherwise be one document: billed, answered, and taken for done.
+    Otherwise such a file would be run as one document: paid for, answered and called done.
     """
     if _NAME not in head and _NAME in head.replace(b"\0", b""):
         return "in UTF-16 or UTF-32: save it as UTF-8"
@@ -160,7 +160,7 @@ def _fault(head: bytes) -> str | None:
 
 
 def _oversized(key: str, etag: str, number: int) -> Segment:
-    """A segment of its own for a line that is never read."""
+    """The segment for a single line that is too long to be read."""
     return Segment(
         key=key, etag=etag, first_line=number, count=1, first_byte=0, end_byte=0, is_oversized=True, todo=[Todo(number)]
     )

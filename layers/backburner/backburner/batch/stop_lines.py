@@ -1,4 +1,4 @@
-"""Stopping a segment: its generations are cancelled, because its batch is cancelled or has ended without it."""
+"""Stops a segment whose batch is cancelled or over: cancels its generations."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ from backburner.settings import Settings
 
 _AT_ONCE = 64
 _GONE = ABSENT | {409}
-"""Answers to a cancel that say that there is nothing to cancel any more, or no cancelling at all."""
+"""Statuses of a cancel that mean: nothing left to cancel, or cancelling is not supported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,9 @@ class LineStopper:
     settings: Settings
 
     async def stop(self, visit: SegmentVisit, reason: Reason) -> AsyncIterator[None]:
-        """Cancel what is under way, and end each line with what the provider says then; yields to have it written.
+        """Cancel running lines, and end each one with the provider's answer; yields whenever that must be written.
 
-        A text that came after all is a result. Lines that the provider has not heard of stay under way.
+        A line that has finished with a text after all keeps it as its result. Lines whose cancel failed go on running.
         """
         recipe, under_way = parse(visit.record.recipe_text), list(visit.segment.started)
         for first in range(0, len(under_way), _AT_ONCE):
@@ -49,7 +49,7 @@ class LineStopper:
             yield
 
     async def cancel_rest(self, visit: SegmentVisit, reason: Reason) -> None:
-        """End what was never begun, or was to be begun again, as cancelled."""
+        """End the lines that are still to be created, or created again, as cancelled."""
         if not visit.segment.todo:
             return
         names = await self.segment_reader.names(visit.segment)
@@ -57,7 +57,7 @@ class LineStopper:
             visit.fail(line.number, names[line.number], reason, CANCELLED_LINE)
 
     async def abandon(self, visit: SegmentVisit) -> bool:
-        """Cancel what is under way; a replay of the batch begins it again. Whether the provider heard of all."""
+        """Cancel running lines, which a replay of the batch creates again. Returns whether every cancel got through."""
 
         async def cancel(line: Started) -> None:
             if not await self.pace.turn(visit.tick.until):
@@ -90,7 +90,7 @@ class LineStopper:
             keep(self.memory, visit, line)
 
     async def _last_word(self, visit: SegmentVisit, line: Started) -> Answer | None:
-        """What a generation ended with that was cancelled; None where that is to be asked again."""
+        """The final answer about a cancelled generation; None if it must be polled again."""
         answer = await self.generator.cancel(line.id)
         if isinstance(answer, FailedCall) and answer.status not in _GONE:
             return None

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(kw_only=True)
 class Governor:
-    """The governor as one process sees it. `told` is always the `counted` of the run's open record."""
+    """The governor as one process sees it. `recorded` is always the `counted` of the run's open record."""
 
     shared: SharedCounters
     limits: Limits
@@ -79,22 +79,22 @@ class Governor:
     # Reservations
 
     async def reserve(
-        self, name: str, wanted: Reservation, *, told: Reservation | None, behind_others: bool
+        self, name: str, wanted: Reservation, *, recorded: Reservation | None, behind_others: bool
     ) -> Reservation | Denial:
         """Hold a reservation, or say why not. Losing every swap is a denial too: the run waits."""
         mine: list[str] = []
 
         def change(counters: Counters, now: datetime, seen: Mapping[str, Seen]) -> Reservation | Denial:
-            if name in seen and seen[name].counted != told:  # another process owns the run by now
+            if name in seen and seen[name].counted != recorded:  # another process owns the run by now
                 return _CONTENTION
             mine.append(_new_id())  # a try whose answer was lost may already be in another process's record
             tried = replace(wanted, holder=mine[-1])
             return reservations.reserve(
-                counters, self.limits, now, name, tried, told=told, mine=mine, behind_others=behind_others
+                counters, self.limits, now, name, tried, recorded=recorded, mine=mine, behind_others=behind_others
             )
 
         try:
-            return await self.shared.change(change, doubts=_where_strange(name, told))
+            return await self.shared.change(change, doubts=_where_strange(name, recorded))
         except RetryLaterError:
             return _CONTENTION
 
@@ -104,7 +104,7 @@ class Governor:
         held: Reservation,
         wanted: Sequence[Reservation],
         *,
-        told: Reservation | None,
+        recorded: Reservation | None,
         tokens: int,
         cost: float,
     ) -> tuple[int, Denial | None, Reservation | None]:
@@ -118,18 +118,18 @@ class Governor:
         def change(
             counters: Counters, now: datetime, seen: Mapping[str, Seen]
         ) -> tuple[int, Denial | None, Reservation | None]:
-            if name in seen and seen[name].counted != told:  # another process owns the run by now
-                return 0, _CONTENTION, told
+            if name in seen and seen[name].counted != recorded:  # another process owns the run by now
+                return 0, _CONTENTION, recorded
             tried = replace(held, holder=_new_id())
-            return reservations.extend(counters, self.limits, now, name, held=tried, wanted=wanted, told=told)
+            return reservations.extend(counters, self.limits, now, name, held=tried, wanted=wanted, recorded=recorded)
 
         try:
-            return await self.shared.change(change, doubts=_where_based(name, told))
+            return await self.shared.change(change, doubts=_where_based(name, recorded))
         except RetryLaterError:
-            return 0, _CONTENTION, told
+            return 0, _CONTENTION, recorded
 
     async def release(
-        self, name: str, wanted: Reservation, *, told: Reservation | None, tokens: int, cost: float
+        self, name: str, wanted: Reservation, *, recorded: Reservation | None, tokens: int, cost: float
     ) -> Reservation | None:
         """Give the run's slot back and keep what it has used so far unsettled. Does nothing if another step holds it.
 
@@ -137,30 +137,30 @@ class Governor:
         swap, the run's next step gives the slot back. Returns what the record should say now, or None if it need not be
         written: only where many runs give slots back at once would their names fill the counters.
         """
-        holder = (told or wanted).holder
+        holder = (recorded or wanted).holder
         bill = Reservation(model=wanted.model, slots=0, holder=_new_id(), owed_tokens=tokens, owed_cost=cost)
 
         def change(counters: Counters, _: datetime, seen: Mapping[str, Seen]) -> Reservation | None:
-            now_told = _told(counters, seen, name, told)
-            return reservations.release(counters, name, bill, told=now_told, holder=holder)
+            recorded_now = _recorded(counters, seen, name, recorded)
+            return reservations.release(counters, name, bill, recorded=recorded_now, holder=holder)
 
         try:
-            told_next = await self.shared.change(change, doubts=_where_doubtful(name, told))
+            record_next = await self.shared.change(change, doubts=_where_doubtful(name, recorded))
         except RetryLaterError:
             logger.warning("slot not given back: other processes win every swap")
             return None
-        return told_next if len(self.seen.unsettled) > self.shared.most_noted // 2 else None
+        return record_next if len(self.seen.unsettled) > self.shared.max_noted // 2 else None
 
-    async def settle(self, name: str, *, told: Reservation | None, tokens: int, cost: float) -> None:
+    async def settle(self, name: str, *, recorded: Reservation | None, tokens: int, cost: float) -> None:
         """Book what a finished run used. Raises `RetryLaterError`: the run's message then tries again."""
 
         def change(counters: Counters, now: datetime, seen: Mapping[str, Seen]) -> None:
             if name in seen and not seen[name].is_open and name not in counters.settled:
                 return  # it was settled before its record was removed
-            now_told = _told(counters, seen, name, told)
-            reservations.settle(counters, now, name, told=now_told, tokens=tokens, cost=cost)
+            recorded_now = _recorded(counters, seen, name, recorded)
+            reservations.settle(counters, now, name, recorded=recorded_now, tokens=tokens, cost=cost)
 
-        await self.shared.change(change, doubts=_where_doubtful(name, told), tries=TRIES)
+        await self.shared.change(change, doubts=_where_doubtful(name, recorded), tries=TRIES)
 
     async def forsake(self, name: str, holds: Reservation) -> None:
         """Cancel the reservation of a claim that failed, or whose run was already over."""
@@ -171,12 +171,14 @@ class Governor:
 
         await self._quietly(change, doubts=lambda _: (name,))
 
-    def holds(self, name: str, told: Reservation | None) -> Reservation | None:
+    def holds(self, name: str, recorded: Reservation | None) -> Reservation | None:
         """What a run holds as far as this process knows: what is in its record, or was noted after that."""
         note = reservations.noted(self.seen, name)
-        return reservations.plain(note) if note and not reservations.is_doubtful(self.seen, name, told) else told
+        if note is None or reservations.is_doubtful(self.seen, name, recorded):
+            return recorded
+        return reservations.plain(note)
 
-    def told(self, name: str, counted: Reservation | None) -> None:
+    def record_says(self, name: str, counted: Reservation | None) -> None:
         """Remember what a run's open record, as written or read just now, says of its reservation."""
         self.shared.know(name, Seen(is_open=True, counted=counted))
 
@@ -246,28 +248,30 @@ def _new_id() -> str:
     return secrets.token_hex(8)
 
 
-def _where_doubtful(name: str, told: Reservation | None) -> Doubts:
+def _where_doubtful(name: str, recorded: Reservation | None) -> Doubts:
     """Read the record if the counters do not say what the run holds."""
     return lambda counters: (
-        (name,) if name not in counters.settled and reservations.is_doubtful(counters, name, told) else ()
+        (name,) if name not in counters.settled and reservations.is_doubtful(counters, name, recorded) else ()
     )
 
 
-def _where_strange(name: str, told: Reservation | None) -> Doubts:
+def _where_strange(name: str, recorded: Reservation | None) -> Doubts:
     """The same, but believe the caller if nothing is noted: for an addition that notes one too many at worst."""
-    doubts = _where_doubtful(name, told)
+    doubts = _where_doubtful(name, recorded)
     return lambda counters: doubts(counters) if reservations.noted(counters, name) else ()
 
 
-def _where_based(name: str, told: Reservation | None) -> Doubts:
+def _where_based(name: str, recorded: Reservation | None) -> Doubts:
     """The same for a change of what is held: believe the caller if nothing was held before."""
-    return _where_doubtful(name, told) if told else _where_strange(name, told)
+    return _where_doubtful(name, recorded) if recorded else _where_strange(name, recorded)
 
 
-def _told(counters: Counters, seen: Mapping[str, Seen], name: str, told: Reservation | None) -> Reservation | None:
+def _recorded(
+    counters: Counters, seen: Mapping[str, Seen], name: str, recorded: Reservation | None
+) -> Reservation | None:
     """What the record says, as just read if it was. Raises `RetryLaterError` if it had to be read and could not be."""
     if name in seen:
         return seen[name].counted
-    if name not in counters.settled and reservations.is_doubtful(counters, name, told):
+    if name not in counters.settled and reservations.is_doubtful(counters, name, recorded):
         raise RetryLaterError(f"the reservation of {name} cannot be read at the moment")
-    return told
+    return recorded

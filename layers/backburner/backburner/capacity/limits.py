@@ -67,20 +67,20 @@ class Standing(msgspec.Struct, kw_only=True):
     tokens: int = 0
     cost: float = 0.0
 
-    def add(self, told: Reservation | None) -> None:
+    def add(self, reservation: Reservation | None) -> None:
         """Add one reservation; None adds nothing."""
-        self._change(told, 1)
+        self._change(reservation, 1)
 
-    def take(self, told: Reservation | None) -> None:
+    def take(self, reservation: Reservation | None) -> None:
         """Subtract one reservation; None subtracts nothing."""
-        self._change(told, -1)
+        self._change(reservation, -1)
 
-    def _change(self, told: Reservation | None, sign: int) -> None:
-        if told is not None:
-            self.runs += sign * (told.slots > 0)
-            self.slots += sign * told.slots
-            self.tokens += sign * (told.tokens + told.owed_tokens)
-            cost = self.cost + sign * (told.cost + told.owed_cost)
+    def _change(self, reservation: Reservation | None, sign: int) -> None:
+        if reservation is not None:
+            self.runs += sign * (reservation.slots > 0)
+            self.slots += sign * reservation.slots
+            self.tokens += sign * (reservation.tokens + reservation.owed_tokens)
+            cost = self.cost + sign * (reservation.cost + reservation.owed_cost)
             self.cost = round(cost, 9) if self.runs or self.tokens else 0.0  # else repeated rounding would drift
 
 

@@ -5,8 +5,8 @@ over all records (`standing`). Every change is first *noted* in the counters und
 the record. So a run holds what is noted for it or, if nothing is, what its record says. A note is *folded* into the
 sums once the record is known to say the same; that changes no total.
 
-`told` is what the run's open record says. It may be out of date only for an addition (`reserve`). At worst that notes
-one slot too many, under an id that no record will ever carry, and the run's next step or the sweep removes it.
+`recorded` is what the run's open record says. It may be out of date only for an addition (`reserve`). At worst that
+notes one slot too many, under an id that no record will ever carry, and the run's next step or the sweep removes it.
 """
 
 from collections.abc import Collection, Sequence
@@ -43,10 +43,10 @@ def noted(counters: Counters, name: str) -> Noted | None:
     return counters.reserved.get(name) or counters.unsettled.get(name)
 
 
-def is_doubtful(counters: Counters, name: str, told: Reservation | None) -> bool:
-    """Whether only the record can say what a run holds: there is no note, or one that does not follow `told`."""
+def is_doubtful(counters: Counters, name: str, recorded: Reservation | None) -> bool:
+    """Whether only the record can say what a run holds: there is no note, or one that does not follow `recorded`."""
     note = noted(counters, name)
-    return note is None or _id(told) not in (note.holder, _id(note.base))
+    return note is None or _id(recorded) not in (note.holder, _id(note.base))
 
 
 def reserve(
@@ -56,7 +56,7 @@ def reserve(
     name: str,
     wanted: Reservation,
     *,
-    told: Reservation | None = None,
+    recorded: Reservation | None = None,
     mine: Collection[str] = (),
     behind_others: bool,
 ) -> Reservation | Denial:
@@ -66,7 +66,7 @@ def reserve(
     earlier tries, which may have succeeded although their answers were lost.
     """
     move_windows(counters, now)
-    holds, base = _held(counters, name, told)
+    holds, base = _held(counters, name, recorded)
     is_noted = holds is not None and holds is not base
     is_shared = isinstance(holds, Noted) and is_noted and (holds.is_shared or holds.holder not in mine)
     if holds is not None:
@@ -91,7 +91,7 @@ def extend(
     *,
     held: Reservation,
     wanted: Sequence[Reservation],
-    told: Reservation | None = None,
+    recorded: Reservation | None = None,
 ) -> tuple[int, Denial | None, Reservation | None]:
     """Hold what a run with many generations has open now, `held`, and as many of the `wanted` as the limits allow.
 
@@ -100,8 +100,8 @@ def extend(
     """
     move_windows(counters, now)
     if name in counters.settled:
-        return 0, Denial(waiting_for="turn", seconds=FULL_S), told
-    before, base = _held(counters, name, told)
+        return 0, Denial(waiting_for="turn", seconds=FULL_S), recorded
+    before, base = _held(counters, name, recorded)
     if before is not None:  # else it is the first time
         book(counters, held.booked_tokens - before.booked_tokens, held.booked_cost - before.booked_cost)
         if before is not base:
@@ -121,13 +121,13 @@ def extend(
 
 
 def release(
-    counters: Counters, name: str, bill: Reservation, *, told: Reservation | None, holder: str
+    counters: Counters, name: str, bill: Reservation, *, recorded: Reservation | None, holder: str
 ) -> Reservation | None:
     """Give a slot back for a run that waits again; `bill` holds no slot and carries what the run has used so far.
 
     Does nothing unless the step with the id `holder` still holds it. Returns what the run holds now, for its record.
     """
-    holds, base = _held(counters, name, told)
+    holds, base = _held(counters, name, recorded)
     if holds is not None and not holds.slots and holds is not base and _id(base) == holder:
         return plain(holds)  # given back already
     if holds is None or holds.holder != holder:
@@ -143,7 +143,7 @@ def settle(
     now: datetime,
     name: str,
     *,
-    told: Reservation | None = None,
+    recorded: Reservation | None = None,
     tokens: int,
     cost: float,
 ) -> None:
@@ -152,7 +152,7 @@ def settle(
     if name in counters.settled:
         _forget(counters, name)
         return
-    holds, base = _held(counters, name, told)
+    holds, base = _held(counters, name, recorded)
     if holds is None and not tokens and not cost:
         return
     _forget(counters, name)
@@ -221,9 +221,9 @@ def clear(counters: Counters, name: str, seen: Seen) -> None:
         _note(counters, name, note, note.base, is_shared=note.is_shared)
 
 
-def standing_part(note: Noted, told: Reservation | None) -> Reservation | None:
+def standing_part(note: Noted, recorded: Reservation | None) -> Reservation | None:
     """The part of a noted run's reservation that is in the sums, given what its record says."""
-    return note.base if told is not None and told.holder == note.holder else told
+    return note.base if recorded is not None and recorded.holder == note.holder else recorded
 
 
 def as_noted(holds: Reservation, *, is_old: bool = False) -> Noted:
@@ -246,25 +246,25 @@ def migrated(counters: Counters) -> Counters:
     return counters
 
 
-def _held(counters: Counters, name: str, told: Reservation | None) -> tuple[Reservation | None, Reservation | None]:
+def _held(counters: Counters, name: str, recorded: Reservation | None) -> tuple[Reservation | None, Reservation | None]:
     """What a run holds, and the part of it that is in the sums; the same object if nothing is noted."""
     note = noted(counters, name)
     if name in counters.settled:  # what its record still carries was released
-        told = None
+        recorded = None
     if note is None:
-        return told, told
-    if told is not None and told.holder == note.holder:
-        _fold(counters, name, note, told)
-        return told, told
-    if _id(note.base) == _id(told):
+        return recorded, recorded
+    if recorded is not None and recorded.holder == note.holder:
+        _fold(counters, name, note, recorded)
+        return recorded, recorded
+    if _id(note.base) == _id(recorded):
         return note, note.base
     _forget(counters, name)
-    return told, told
+    return recorded, recorded
 
 
-def _fold(counters: Counters, name: str, note: Noted, told: Reservation) -> None:
+def _fold(counters: Counters, name: str, note: Noted, recorded: Reservation) -> None:
     counters.standing.take(note.base)
-    counters.standing.add(told)
+    counters.standing.add(recorded)
     _forget(counters, name)
 
 

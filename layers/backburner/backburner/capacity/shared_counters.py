@@ -84,7 +84,7 @@ class SharedCounters:
     rebuild: Rebuild
     look: Look
     tries: int = TRIES
-    most_noted: int = MAX_NOTED
+    max_noted: int = MAX_NOTED
     seen: Counters = field(default_factory=Counters)
     """The counters as last read: good enough where being wrong only costs effort."""
     in_flight: int = 0
@@ -135,9 +135,9 @@ class SharedCounters:
         self._last = _Seen(stored.body, stored.etag, stored.read_at, self.clock.monotonic())
         return counters, stored.etag, stored.read_at
 
-    async def read_lately(self, most_s: float) -> tuple[Counters, datetime]:
+    async def read_lately(self, max_s: float) -> tuple[Counters, datetime]:
         """The counters and the store's time, as read or written here at most so many seconds ago, else read now."""
-        if self._last is None or self.clock.monotonic() - self._last.at_s > most_s:
+        if self._last is None or self.clock.monotonic() - self._last.at_s > max_s:
             await self.read()
         assert self._last is not None, "just read"
         elapsed = timedelta(seconds=self.clock.monotonic() - self._last.at_s)
@@ -162,7 +162,7 @@ class SharedCounters:
         for attempt in range(-1 if guess else 0, tries):
             counters, etag, now = await self._begun(guess)
             before = msgspec.json.encode(counters)
-            crowded = reservations.crowded(counters, self.most_noted)
+            crowded = reservations.crowded(counters, self.max_noted)
             seen = await self._look(counters, batch, [name for name in crowded if name not in self._known])
             for asked in batch:
                 asked.apply(counters, now, seen)
@@ -212,7 +212,7 @@ class SharedCounters:
         for name in counters.settled.copy():
             if name in self._known:
                 reservations.fold(counters, name, self._known[name])
-        for name in reservations.crowded(counters, self.most_noted):
+        for name in reservations.crowded(counters, self.max_noted):
             if name in seen:
                 reservations.clear(counters, name, seen[name])
             elif name in self._known:

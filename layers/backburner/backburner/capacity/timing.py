@@ -27,26 +27,26 @@ def next_poll_s(
     hint_s: float | None = None,
     *,
     round_s: float = 0.0,
-    most_s: float = MAX_HIDING_S,
+    max_s: float = MAX_HIDING_S,
     left_s: float = math.inf,
 ) -> float:
     """A fifth of the generation's age, ±20 %, or the provider's hint if that is longer.
 
     At most 5 minutes, or twice `round_s` if that is longer (the time it takes to poll everything in flight once). Never
-    more than `most_s`, the time for which the provider keeps a finished generation, nor later than the deadline in
+    more than `max_s`, the time for which the provider keeps a finished generation, nor later than the deadline in
     `left_s`.
     """
-    longest_s = min(most_s, max(MAX_POLL_S, 2 * round_s))
+    longest_s = min(max_s, max(MAX_POLL_S, 2 * round_s))
     own = max(UNKNOWN_S, age_s / 5) * RANDOM.uniform(0.8, 1.2)
-    return max(min(UNKNOWN_S, most_s), min(longest_s, max(own, hint_s or 0.0), max(UNKNOWN_S, left_s)))
+    return max(min(UNKNOWN_S, max_s), min(longest_s, max(own, hint_s or 0.0), max(UNKNOWN_S, left_s)))
 
 
-def ask_again_s(waited_s: float, least_s: float) -> float:
-    """When to ask for slots again: after a fifth of the time waited so far, but from `least_s` to `MAX_WAIT_S`.
+def ask_again_s(waited_s: float, min_s: float) -> float:
+    """When to ask for slots again: after a fifth of the time waited so far, but from `min_s` to `MAX_WAIT_S`.
 
     A hundred segments of a batch may wait at once, and each request costs calls to the store.
     """
-    return max(least_s, min(MAX_WAIT_S, waited_s / 5 * RANDOM.uniform(0.8, 1.2)))
+    return max(min_s, min(MAX_WAIT_S, waited_s / 5 * RANDOM.uniform(0.8, 1.2)))
 
 
 def probe_s(hint_s: float | None = None) -> float:

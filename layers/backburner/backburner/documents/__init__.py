@@ -1,1 +1,1 @@
-"""Recipes, plain text, where to cut it, how many tokens it has. Pure functions: writes nothing."""
+"""Recipes, plain text, cutting, tokens, quotes and pictures of pages. Pure functions: writes nothing."""

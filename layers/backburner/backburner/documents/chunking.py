@@ -1,8 +1,7 @@
-"""Where to cut a long text: at headings, paragraphs, lines, sentences, words, in this order of preference.
+"""Decides where to cut a long text: at headings, paragraphs, lines, sentences or words, in this order of preference.
 
-Every character belongs to exactly one part, besides the overlaps. What stands between two white spaces is cut only
-where it is longer than a part, or behind a mark that ends a sentence or clause in a script without spaces; and then no
-letter is torn from its accents.
+Apart from overlaps, every character is in exactly one part. A word is cut only if it is longer than a part, or after a
+mark that ends a sentence or clause in a script without spaces; and even then no letter is separated from its accents.
 """
 
 import re
@@ -25,38 +24,38 @@ _LAST_RESORTS = tuple(map(re.compile, (_WORD, _CLAUSE)))
 _BEGINS = tuple(map(re.compile, (f"{_PARAGRAPH}|{_LINE}|{_SENTENCE}", r"(?<=\s)(?=\S)", _CLAUSE)))
 """An overlap may begin where a match ends; best first."""
 _AHEAD = 8
-"""Characters that the patterns look at behind the end of a match."""
+"""How many characters the patterns look at after a match."""
 _MAX_MARKS = 64
-"""Marks on one letter; more than that is not writing."""
+"""The maximum number of marks on one letter; real writing has fewer."""
 _JOINED = frozenset(["\u200d", "\ufe0e", "\ufe0f", "\u20e3", *map(chr, range(0x1F3FB, 0x1F400))])
-"""Characters that belong to the one before without being accents: what emoji are joined and coloured with."""
+"""Characters that belong to the one before without being accents: those that join and colour emoji."""
 
 
-def cut(text: str, most_chars: int, overlap_chars: int) -> list[Span]:
-    """Spans in order, each of at most `most_chars` characters, together every character once besides the overlap.
+def cut(text: str, max_chars: int, overlap_chars: int) -> list[Span]:
+    """Spans in order, of at most `max_chars` characters each, which cover every character once apart from overlaps.
 
-    A part repeats at most `overlap_chars` of what stands before it, from the beginning of a sentence, else of a word;
-    nothing where none begins so near. Raises `ValueError` unless 0 <= 2 * overlap_chars < most_chars.
+    A part repeats at most `overlap_chars` of the text before it, from the beginning of a sentence or else of a word,
+    and nothing if none begins there. Raises `ValueError` unless 0 <= 2 * overlap_chars < max_chars.
     """
-    if not 0 <= 2 * overlap_chars < most_chars:
-        raise ValueError(f"an overlap of {overlap_chars} characters in parts of {most_chars}")
-    return list(_spans(text, most_chars, overlap_chars))
+    if not 0 <= 2 * overlap_chars < max_chars:
+        raise ValueError(f"an overlap of {overlap_chars} characters in parts of {max_chars}")
+    return list(_spans(text, max_chars, overlap_chars))
 
 
-def _spans(text: str, most_chars: int, overlap_chars: int) -> Iterator[Span]:
+def _spans(text: str, max_chars: int, overlap_chars: int) -> Iterator[Span]:
     own = 0
     while own < len(text):
         first = _overlap_begin(text, own, max(0, own - overlap_chars))
-        last = _end(text, own, first + most_chars)
-        if last is None:  # one word fills it: all the room is its own
-            first, most = own, own + most_chars
+        last = _end(text, own, first + max_chars)
+        if last is None:  # one word fills the part: no overlap
+            first, most = own, own + max_chars
             last = _end(text, own, most) or _between_letters(text, own, most)
         yield Span(first=first, last=last, own=own)
         own = last
 
 
 def _end(text: str, own: int, most: int) -> int | None:
-    """Where a part ends: the best boundary in its last half, else the last one at all. None: there is none."""
+    """Where a part ends: at the best boundary in its last half, or else at its last boundary; None if it has none."""
     if most >= len(text):
         return len(text)
     middle = (own + most) // 2
@@ -69,13 +68,13 @@ def _end(text: str, own: int, most: int) -> int | None:
 
 
 def _last(level: re.Pattern[str], text: str, after: int, most: int) -> int | None:
-    """The last place behind `after`, and at most `most`, where a match ends."""
+    """The last place after `after`, and at most `most`, where a match ends."""
     ends = (match.end() for match in level.finditer(text, after, min(len(text), most + _AHEAD)))
     return max((end for end in ends if after < end <= most), default=None)
 
 
 def _overlap_begin(text: str, own: int, earliest: int) -> int:
-    """The first place from `earliest` on where a sentence or at least a word begins; `own` if there is none."""
+    """The first place from `earliest` on where a sentence, or else a word, begins; `own` if there is none."""
     for level in _BEGINS:
         for match in level.finditer(text, max(0, earliest - 1), own):
             if earliest <= match.end() < own:
@@ -84,7 +83,7 @@ def _overlap_begin(text: str, own: int, earliest: int) -> int:
 
 
 def _between_letters(text: str, own: int, most: int) -> int:
-    """The last place that tears no letter from its accents, and no pair of CR and LF."""
+    """The last place that separates no letter from its accents, and no CR from its LF."""
     for end in range(most, max(own, most - _MAX_MARKS), -1):
         joined = unicodedata.combining(text[end]) or text[end] in _JOINED or text[end - 1] == "\u200d"
         if not joined and text[end - 1 : end + 1] != "\r\n":

@@ -1,8 +1,8 @@
-"""A text as it is compared with quotes: only what counts, with the way back to where each character stands.
+"""Folds a text for comparison with quotes: only its letters remain, each with its position in the source.
 
-White space, dashes, invisible characters and what Markdown puts around a text are gaps between what counts. Ligatures
-are spelt out, accents composed, full-width and other presentation forms made plain, typographic quotation marks
-straight. Superscripts, fractions and circled numbers stay as they are: 10² is not 102.
+White space, dashes, invisible characters and Markdown's markup become gaps between letters. Ligatures are spelt out,
+accents composed, full-width and other presentation forms made plain, and typographic quotation marks straightened.
+Superscripts, fractions and circled numbers are kept: 10² is not 102.
 """
 
 import re
@@ -13,9 +13,9 @@ from functools import lru_cache
 
 SOFT_HYPHEN = "\u00ad"
 DASHES = "\\-\u058a\u05be\u1806\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d"
-"""As the inside of a character class, as are the others here."""
+"""For use inside a character class, like the others here."""
 INVISIBLE = "\u034f\u0640\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
-"""Marks of direction, joiners, variation selectors, the Arabic stroke that only stretches a line."""
+"""Direction marks, joiners, variation selectors, and the Arabic stroke that only stretches a line."""
 _MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0711"
     "\u0730-\u074a\u07a6-\u07b0\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09d7"
@@ -23,14 +23,14 @@ _MARKS = (
     "\u0dca-\u0ddf\u102b-\u103e\u1160-\u11ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f"
     "\uff9e\uff9f"
 )
-"""What belongs to the character before it: accents, vowel signs, the later letters of a Hangul syllable."""
+"""Characters that belong to the one before: accents, vowel signs, the later letters of a Hangul syllable."""
 PLAIN = (
     "0-9A-Za-z!$%&()+,./:;=?@\\[\\]^_{}~\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0131\u0134-\u013e\u0141-\u0148"
     "\u014a-\u017e\u0391-\u03a1\u03a3-\u03ce\u0400-\u0481\u048a-\u04ff\u0531-\u0556\u0561-\u0586\u05d0-\u05ea"
     "\u0621-\u063a\u0641-\u064a\u0e01-\u0e32\u0e34-\u0e3a\u0e40-\u0e4e\u10d0-\u10fa\u3001\u3002\u3041-\u3096"
     "\u30a1-\u30fa\u30fc\u4e00-\u9fff\uac00-\ud7a3"
 )
-"""What stays as it is unless a mark follows: taken in whole runs."""
+"""Characters that are kept unless a mark follows; matched in runs."""
 _GAP = rf"(?:^[ \t]*(?:\#{{1,6}}|[*•>])[ \t]+|<br>|\\(?=\|)|[\s|{DASHES}{SOFT_HYPHEN}{INVISIBLE}])+"
 _PIECE = re.compile(
     rf"[ ](?=\w)|(?P<run>[{PLAIN}]+(?![{_MARKS}]))|{_GAP}|(?P<cluster>[^{_MARKS}]?[{_MARKS}]*)", re.MULTILINE
@@ -43,11 +43,11 @@ _PRESENTED = (
     "<compat>", "<wide>", "<narrow>", "<initial>", "<medial>", "<final>", "<isolated>", "<font>", "<noBreak>",
     "<square>", "<vertical>",
 )  # fmt: skip
-"""Decompositions that change how a character looks, and not what it says."""
+"""Decompositions that change the look of a character, but not its meaning."""
 
 
 class Folded:
-    """A folded text. `letters` is what counts; positions in it lead back to the source."""
+    """A folded text. `letters` is what is compared; every position in it has one in the source."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -81,20 +81,20 @@ class Folded:
         return self._first[piece] + position - self._at[piece] + 1 if is_as_it_was else self._last[piece]
 
     def gap(self, position: int) -> str:
-        """What stands in the source before a letter, behind the letter before it."""
+        """The source's text between the letter before and this one."""
         piece = bisect_right(self._at, position) - 1
         if self._at[piece] != position:
             return ""
         return self.source[self._last[piece - 1] if piece else 0 : self._first[piece]]
 
     def seams(self, begin: int, end: int) -> list[int]:
-        """The positions in (begin, end) before which a gap may stand."""
+        """The positions in (begin, end) that may have a gap before them."""
         return list(self._at[bisect_right(self._at, begin) : bisect_right(self._at, end - 1)])
 
 
 @lru_cache(maxsize=4096)
 def folded_cluster(cluster: str) -> str:
-    """A character with its marks, as it is compared; "" where nothing of it counts."""
+    """A character with its marks, as it is compared; "" if it is not compared."""
     composed = unicodedata.normalize("NFC", cluster.translate(_STRAIGHT))
     plain = "".join(
         unicodedata.normalize("NFKC", each) if unicodedata.decomposition(each).startswith(_PRESENTED) else each

@@ -1,8 +1,8 @@
-"""Whether a quote stands in a text, and where: word for word, but however lines, hyphens and marks were set.
+"""Finds a quote in a text: word for word, but whatever the line breaks, hyphens and typographic marks.
 
-What counts is compared first, then what stands between it (`folding.py`): any white space is like any other, any dash
-like any other; a hyphen at a line's end may be there or not; scripts without spaces may be broken anywhere. No word and
-no number is cut: "1,20" is no quote of "1,200".
+Letters are compared first, then the gaps between them (`folding.py`): all white space is alike, all dashes are alike;
+a hyphen at a line's end is optional; scripts without spaces may have line breaks anywhere. Neither words nor numbers
+are cut: "1,20" is not a quote of "1,200".
 """
 
 import re
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from backburner.documents.folding import DASHES, INVISIBLE, SOFT_HYPHEN, Folded
 
-LEAST_CHARS = 8
-"""Letters and digits that a quote must have; a letter of Chinese, Japanese or Korean counts twice."""
+MIN_CHARS = 8
+"""The minimum number of letters and digits in a quote; a letter of Chinese, Japanese or Korean counts twice."""
 _MAX_LOOKS = 10_000
-"""Places at which one quote is compared in full: no real text repeats the same letters so often."""
+"""At how many places one quote is compared in full; no real text repeats the same letters that often."""
 _NOTHING, _SPACE, _DASH = 1, 2, 4
 _UNSEEN = re.compile(f"[{INVISIBLE}]+")
 _DASH_IN = re.compile(f"[{DASHES}]")
@@ -23,7 +23,7 @@ _LINE_END = re.compile(r"[\n\r\f\v\x85\u2028\u2029]|<br>")
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-"""Scripts that put no spaces between words."""
+"""Scripts without spaces between words."""
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 _WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]")
 _POINTS = ".,'"
@@ -39,9 +39,9 @@ class Passage:
 
 
 def is_too_short(quote: str) -> bool:
-    """Whether a quote has so few letters that it could stand anywhere."""
+    """Whether a quote has so few letters that it could be found anywhere."""
     letters = Folded(quote).letters
-    return sum(1 + bool(_WIDE.match(each)) for each in letters if each.isalnum()) < LEAST_CHARS
+    return sum(1 + bool(_WIDE.match(each)) for each in letters if each.isalnum()) < MIN_CHARS
 
 
 class Text:
@@ -51,7 +51,7 @@ class Text:
         self._text = Folded(source)
 
     def find(self, quote: str) -> Passage | None:
-        """The first passage that a quote repeats, None where there is none."""
+        """The first passage that matches a quote; None if there is none."""
         wanted = Folded(quote)
         begin, length = -1, len(wanted.letters)
         if not length:
@@ -65,7 +65,7 @@ class Text:
         return None
 
     def _agrees(self, begin: int, wanted: Folded) -> bool:
-        """Whether the gaps within a passage are those of the quote, and a sign before a number is there in both."""
+        """Whether a passage's gaps match the quote's, and a sign before a number is in both or in neither."""
         text, end = self._text, begin + len(wanted.letters)
         for seam in {each - begin for each in text.seams(begin, end)} | set(wanted.seams(0, len(wanted.letters))):
             before, after = wanted.letters[seam - 1], wanted.letters[seam]
@@ -76,7 +76,7 @@ class Text:
         return _has_sign(wanted, 0) == _has_sign(text, begin)
 
     def _is_whole(self, begin: int, end: int) -> bool:
-        """Whether neither a word nor a number is cut at either end."""
+        """Whether no word or number is cut at either end."""
         letters = self._text.letters
         if begin > 0 and self._is_joined(begin):
             if _is_word(letters[begin - 1], letters[begin]):
@@ -91,12 +91,12 @@ class Text:
         return True
 
     def _is_joined(self, position: int) -> bool:
-        """Whether nothing that can be seen stands before a letter."""
+        """Whether nothing visible is between a letter and the one before it."""
         return not _UNSEEN.sub("", self._text.gap(position)).replace(SOFT_HYPHEN, "")
 
 
 def find(text: str, quotes: Sequence[str]) -> list[Passage | None]:
-    """Where each quote stands in a text."""
+    """The passage of each quote in a text; None if there is none."""
     searched = Text(text)
     return [searched.find(quote) for quote in quotes]
 
@@ -127,7 +127,7 @@ def _is_word(left: str, right: str) -> bool:
     """Whether two letters without a gap belong to one word or number."""
     if any(script.match(each) for script in (_UNSPACED, _HANGUL) for each in (left, right)):
         return left.isdecimal() and right.isdecimal()
-    if left.isdecimal() and right.isdigit():  # 10 with an exponent behind it, but not a word with a footnote's number
+    if left.isdecimal() and right.isdigit():  # 10 with an exponent, but not a word with a footnote's number
         return True
     return all(_is_letter(each) or each.isdecimal() for each in (left, right))
 
@@ -141,7 +141,7 @@ def _is_number(three: str) -> bool:
 
 
 def _has_sign(text: Folded, position: int) -> bool:
-    """Whether a minus stands before a number: a dash that touches it, and not what is before."""
+    """Whether a number has a minus sign: a dash that touches it, but not what is before."""
     gap = _UNSEEN.sub("", text.gap(position))
     if not gap or not _DASH_IN.match(gap[-1]):
         return False

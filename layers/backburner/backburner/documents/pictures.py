@@ -1,4 +1,4 @@
-"""Pages that go to the model as pictures: which they are, and what they take of a context window."""
+"""Pages that are sent to the model as pictures: which ones, and how much of a context window they take."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -9,11 +9,11 @@ from itertools import groupby
 import msgspec
 
 _PATCH_PX = 28
-"""Side of what counts as one token: models cut pictures into squares of 28 or 32 pixels."""
+"""The side of the square that is one token: models cut pictures into squares of 28 or 32 pixels."""
 _AROUND_TOKENS = 16
-"""What stands around a picture: its marks, and our label."""
+"""For the text around a picture: its marks, and our label."""
 _LOW_SIDE_PX = 512
-"""With `detail: low` the provider makes a picture so small itself."""
+"""The size to which the provider reduces a picture with `detail: low`."""
 
 
 class Show(StrEnum):
@@ -21,7 +21,7 @@ class Show(StrEnum):
 
     NONE = "none"
     TEXTLESS = "textless"
-    """Those without text, or whose text cannot be read."""
+    """Pages without text, or whose text cannot be read."""
     ALL = "all"
 
 
@@ -37,7 +37,7 @@ TEXT_ONLY = Wish()
 
 
 class PagePicture(msgspec.Struct, frozen=True, kw_only=True):
-    """One page that is shown: `page` from 1, behind `at` characters of the text, so many pixels large."""
+    """One page that is shown: `page` counts from 1, `at` is its place in the text, its size is in pixels."""
 
     page: int
     at: int
@@ -46,7 +46,7 @@ class PagePicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pages(msgspec.Struct, frozen=True, kw_only=True):
-    """How each page was sent, as ranges ("1-3, 7"); `blank` pages hold nothing, `unread` ones are damaged."""
+    """How each page was sent, as ranges ("1-3, 7"); `blank` pages are empty, `unread` ones are damaged."""
 
     text: str = ""
     images: str = ""
@@ -56,7 +56,7 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """A page as a picture in a format that every model takes: JPEG or PNG."""
+    """A page as a picture in a format that every model accepts: JPEG or PNG."""
 
     page: int
     media_type: str
@@ -64,7 +64,7 @@ class Rendered:
 
 
 class PagesPart(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a document with pictures: some of its text, and which pages of the document at `key` go with it."""
+    """A part of a document with pictures: some of its text, and the pages of the document at `key` shown with it."""
 
     key: str
     etag: str
@@ -73,7 +73,7 @@ class PagesPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def picture_tokens(pictures: Iterable[PagePicture], detail: str) -> int:
-    """About how many tokens pictures take, by their size; how far off that is, is learnt per model."""
+    """The estimated tokens of pictures, by their size; the estimate's error is learnt per model."""
     return sum(_tokens(picture, detail) for picture in pictures)
 
 
@@ -85,7 +85,7 @@ def _tokens(picture: PagePicture, detail: str) -> int:
 
 
 def fitted(width: float, height: float, max_side_px: int) -> tuple[int, int]:
-    """The size in pixels of something so large, made smaller until it fits; never larger than it is."""
+    """The size in pixels after reducing something to `max_side_px`; it is never enlarged."""
     scale = min(1.0, max_side_px / max(width, height, 1.0))
     return max(1, round(width * scale)), max(1, round(height * scale))
 

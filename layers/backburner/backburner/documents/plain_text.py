@@ -1,4 +1,4 @@
-"""From an object's bytes to the text that goes to the model, if nothing has to be parsed for it."""
+"""Turns an object's bytes into the text for the model, if that takes no parsing; recognises what does."""
 
 import codecs
 import re
@@ -9,7 +9,7 @@ from backburner.documents.pictures import PagePicture, Pages
 from backburner.errors import JobError, Reason
 
 MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
-"""A larger object is not read at all: a function's memory bounds it."""
+"""Larger objects are not read, to stay within a function's memory."""
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -34,7 +34,7 @@ FOREIGN_TEXTS = re.compile(
     | (?P<sealed>-----BEGIN\ PGP\ MESSAGE-----)""",
     re.VERBOSE,
 )
-"""How files begin that are written in characters, but hold no text for people."""
+"""How files begin that consist of characters, but contain no text for people."""
 _OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns:office"
 _XML_BEGINS = re.compile(
     r"(?:<\?xml[^>]*>\s*)?(?:(?:<!--(?:(?!-->).)*-->|<!DOCTYPE[^>\[]*>|<\?xml-stylesheet[^>]*>)\s*)*"
@@ -50,35 +50,35 @@ _MAIL_MAY_HAVE = _MAIL_HAS | {"from", "to", "subject", "date", "sender", "cc", "
 _MAIL_NAMES = frozenset({".eml", ".emlx"})
 _MAILBOX_NAMES = frozenset({".mbox", ".mbx"})
 MAIL_HEAD_CHARS = 1_048_576
-"""Stamps of the servers on its way, some of them very long, may stand before a mail's own headers."""
+"""How far to look for a mail's own headers: servers add theirs, some very long, before them."""
 _ENVELOPE = re.compile(r">?From (\S[^\n]*)\n(?=>?[A-Za-z][A-Za-z0-9_.-]*[ \t]*:|>?From )")
 _TIME = re.compile(r"\d{1,2}:\d\d")
 _COUNT = re.compile(r"\d{1,10}[ \t]*\r?\n")
 _MARKS = ("\ufeff", "\u00ef\u00bb\u00bf")
-"""The byte order mark, also as it looks where each byte is taken for a letter."""
+"""The byte order mark, also as it looks if each byte is read as a letter."""
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """A document as text, with a note for each thing in it that could not be read.
+    """A document as text, with a note for everything in it that could not be read.
 
-    Each note names the place and what is wrong: "page 3: no text, probably a scan". The same words stand in brackets
-    at that place in the text, so that the model knows too.
+    Each note names the place and the problem: "page 3: no text, probably a scan". The text has the same words in
+    brackets at that place, so that the model knows, too.
     """
 
     text: str
     notes: tuple[str, ...] = ()
     pictures: tuple[PagePicture, ...] = ()
-    """The pages that are shown instead of read, each at its place between the characters of the text."""
+    """The pages that are shown instead of read, with their places in the text."""
     pages: Pages | None = None
-    """How each page goes out, of a document that was read to be shown."""
+    """How each page is sent, if pages may be shown."""
     page_starts: tuple[int, ...] = ()
-    """Where each page of a PDF begins in the text, and at last where the pages end; empty for other formats."""
+    """Where each page of a PDF begins in the text, and last the end of the pages; empty for other formats."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A part of a text, in characters: [first, last), of which [first, own) repeats the end of the part before it."""
+    """A part of a text, in characters [first, last); [first, own) repeats the end of the part before."""
 
     first: int
     last: int
@@ -86,9 +86,9 @@ class Span:
 
 
 def plain_text(body: bytes, name: str) -> str | None:
-    """The text of a document in UTF-8, or in Unicode with a byte order mark; None if it must be looked at more closely.
+    """The text of a document in UTF-8, or Unicode with a byte order mark; None if the child must read it.
 
-    Raises `JobError` if there is nothing in it.
+    Raises `JobError` if it is empty.
     """
     text = _decoded(body)
     if text is None or "\x00" in text or is_markup(text, name):
@@ -97,7 +97,7 @@ def plain_text(body: bytes, name: str) -> str | None:
 
 
 def looks_plain(body: bytes, name: str) -> bool:
-    """Whether a document begins as plain text does, so that no child will have to read it."""
+    """Whether a document begins like plain text, so that the child need not read it."""
     mark, encoding = next(((mark, name) for mark, name in _BOMS if body.startswith(mark)), (b"", "utf-8"))
     try:
         head = codecs.getincrementaldecoder(encoding)().decode(body[len(mark) : _LOOKED_AT_BYTES])
@@ -107,14 +107,14 @@ def looks_plain(body: bytes, name: str) -> bool:
 
 
 def checked(text: str, size_bytes: int) -> str:
-    """A text that holds something. Raises `JobError` where it is white space only."""
-    if not text or text.isspace():  # not `strip`: it copies
+    """The text, if it has any. Raises `JobError` if it is only white space."""
+    if not text or text.isspace():  # not `strip`, which copies
         raise JobError(Reason.EMPTY_DOCUMENT, f"no text in its {size_bytes} bytes; upload the document again")
     return text
 
 
 def is_markup(text: str, name: str) -> bool:
-    """Whether characters are not the text itself: HTML, a mail, RTF, a PDF without a byte beyond ASCII."""
+    """Whether characters are a format to be parsed: HTML, a mail, RTF, a PDF in ASCII, and so on."""
     head = text[:_HEAD_CHARS].lstrip()
     if head.startswith(("%PDF-", "{\\rtf")) or _OPEN_DOCUMENT in head or FOREIGN_TEXTS.match(head):
         return True
@@ -125,7 +125,7 @@ def is_markup(text: str, name: str) -> bool:
 
 
 def is_html(head: str, name: str) -> bool:
-    """Whether a text begins as HTML does; a name may say that it is meant as text, or that a fragment is HTML."""
+    """Whether a text begins like HTML; its name may say that it is meant as text, or that a fragment is HTML."""
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in _TEXT_NAMES:
         return False
@@ -133,7 +133,7 @@ def is_html(head: str, name: str) -> bool:
 
 
 def is_mail(head: str, name: str) -> bool:
-    """Whether a text begins with the header of a mail; a name may say that it is meant as text, or as a mail."""
+    """Whether a text begins with a mail's headers; its name may say that it is meant as text, or as a mail."""
     suffix = PurePosixPath(name).suffix.lower()
     head = _unmarked(head)
     if suffix == ".emlx":
@@ -145,7 +145,7 @@ def is_mail(head: str, name: str) -> bool:
 
 
 def is_mailbox(head: str, name: str) -> bool:
-    """Whether a text begins as a mailbox file does: with a line `From sender date` and a mail's header behind it."""
+    """Whether a text begins like a mailbox file: with a line `From sender date`, followed by a mail's headers."""
     suffix = PurePosixPath(name).suffix.lower()
     head = _unmarked(head)
     envelope = _ENVELOPE.match(head)
@@ -167,14 +167,14 @@ def _unmarked(head: str) -> str:
 
 
 def is_word_xml(head: str, name: str) -> bool:
-    """Whether a text begins as a Word document in one XML file does; a name may say that it is meant as text."""
+    """Whether a text begins like a Word document in one XML file; its name may say that it is meant as text."""
     is_xml = head.lstrip("\ufeff").removeprefix("ï»¿").startswith("<")
     is_named_text = PurePosixPath(name).suffix.lower() in _TEXT_NAMES
     return is_xml and not is_named_text and any(mark in head for mark in (FLAT_OFFICE, _WORD_2003))
 
 
 def is_web_archive(head: str, name: str) -> bool:
-    """Whether a text begins as a page that a browser saved with its pictures (MHTML)."""
+    """Whether a text begins like a page that a browser saved with its pictures (MHTML)."""
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in _TEXT_NAMES or not _MAIL_HEADER.match(head):
         return False
@@ -186,12 +186,12 @@ def is_web_archive(head: str, name: str) -> bool:
 
 
 def is_card(head: str, name: str) -> bool:
-    """Whether a text begins as a calendar or an address card."""
+    """Whether a text begins like a calendar or an address card."""
     return bool(_CARD_BEGINS.match(head)) and PurePosixPath(name).suffix.lower() not in _TEXT_NAMES
 
 
 def is_known_xml(head: str, name: str) -> bool:
-    """Whether a text begins as a FictionBook, a drawing or a feed does."""
+    """Whether a text begins like a FictionBook, a drawing or a feed."""
     return bool(_XML_BEGINS.match(head)) and PurePosixPath(name).suffix.lower() not in _TEXT_NAMES
 
 

@@ -1,7 +1,7 @@
-"""`x-quote: true` in a recipe's JSON Schema: a string that must be a passage of the document.
+"""Handles `x-quote: true` in a recipe's JSON Schema, which marks a string that must be a passage of the document.
 
-The validator itself says which strings of an answer these are: a keyword that it does not know is an annotation, which
-only the alternatives that apply leave behind.
+The validator itself says which strings of an answer are marked: it collects unknown keywords as annotations, and only
+from alternatives that apply.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ KEYWORD = "x-quote"
 _NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"})
 """Keywords whose keys are names, with a schema for each."""
 _VALUES = frozenset({"enum", "const", "default", "examples"})
-"""Keywords that hold values, which may look like schemas."""
+"""Keywords with values that may look like schemas."""
 
 
 def has_quotes(schema: Any) -> bool:
@@ -20,7 +20,7 @@ def has_quotes(schema: Any) -> bool:
 
 
 def mistake_in(schema: Any) -> str:
-    """What is wrong with the use of the keyword; "" where nothing is."""
+    """What is wrong with the use of the keyword; "" if nothing is."""
     for each in _schemas(schema):
         if KEYWORD not in each:
             continue
@@ -33,7 +33,7 @@ def mistake_in(schema: Any) -> str:
 
 
 def without_keyword(schema: Any) -> Any:
-    """The same schema for a provider, which may refuse keywords that it does not know."""
+    """The schema without the keyword, since a provider may refuse unknown keywords."""
     if isinstance(schema, list):
         return [without_keyword(each) for each in schema]
     if not isinstance(schema, dict):
@@ -48,7 +48,7 @@ def without_keyword(schema: Any) -> Any:
 
 
 def quotes_in(validator: Any, answer: Any) -> list[tuple[str, str]]:
-    """JSON pointer and text of each string of an answer that must be a quote, in the order of the answer."""
+    """JSON pointer and text of each string that must be a quote, in the answer's order."""
     pointers = {
         each["instanceLocation"]
         for each in validator.evaluate(answer).annotations()
@@ -58,13 +58,13 @@ def quotes_in(validator: Any, answer: Any) -> list[tuple[str, str]]:
 
 
 def names_in(schema: Any) -> set[str]:
-    """The names of properties that a schema spells out."""
+    """The names of the properties in a schema."""
     named = (each.get("properties") for each in _schemas(schema))
     return {name for properties in named if isinstance(properties, dict) for name in properties}
 
 
 def _schemas(schema: Any) -> Iterator[dict[str, Any]]:
-    """A schema and all those within it."""
+    """A schema and all schemas within it."""
     if isinstance(schema, list):
         for each in schema:
             yield from _schemas(each)

@@ -1,4 +1,4 @@
-"""YAML written by people, read strictly. Imported only where a recipe has front matter: PyYAML is slow to import."""
+"""Reads YAML strictly. Imported only for a recipe with front matter, because PyYAML is slow to import."""
 
 from collections import Counter
 from typing import Any
@@ -9,12 +9,12 @@ NotYamlError = yaml.YAMLError
 
 
 def load(text: str) -> Any:
-    """Parse a text without aliases and with each key once. Raises `NotYamlError`, and whatever constructors raise."""
+    """Parse YAML without aliases or repeated keys. Raises `NotYamlError`, and whatever constructors raise."""
     return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader, stricter still
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML without aliases, so that it is no larger in memory than on disk, and with every key only once."""
+    """Allows no aliases, so that a file is no larger in memory than on disk, and no repeated keys."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):

@@ -1,7 +1,7 @@
-"""How long is too long: tokens are estimated from characters, and a model's window bounds what a document may have.
+"""Decides how much text fits: estimates tokens from characters, and compares them with a model's window.
 
-How many characters make a token is learnt per model from the usage that comes back; until then three are assumed,
-which errs on the safe side for most languages.
+The characters per token are learnt per model from reported usage; until then three are assumed, which is on the safe
+side for most languages.
 """
 
 from collections.abc import Mapping
@@ -14,48 +14,48 @@ from backburner.errors import JobError, Reason
 T = TypeVar("T")
 CHARS_PER_TOKEN = 3.0
 OUTPUT_WITHOUT_CAP_TOKENS = 4000
-"""Reserved for an output that no recipe caps."""
-LEAST_ROOM_TOKENS = 500
-"""A recipe that leaves less room than this for its document cannot work."""
+"""The tokens reserved for an output without a cap."""
+MIN_ROOM_TOKENS = 500
+"""The minimum room for a document; a recipe that leaves less is invalid."""
 _OUTPUT_SHARE = 4
-"""An output without a cap gets at most one part in so many of a window."""
+"""An output without a cap gets at most this fraction (one in four) of a window."""
 SPARE = 0.9
-"""Share of a window that an estimate may fill."""
+"""The share of a window that an estimate may fill."""
 DEFAULT_WINDOW_TOKENS = 1_000_000
-"""Assumed where a window is not known: no model takes a longer text whole."""
+"""Assumed if a window is not known: no model has a larger one."""
 CAUTIOUS_TOKENS = 24_000
-"""Size of a part where a provider says "too long" and its window is not known."""
+"""The size of a part if a provider says "too long" and its window is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartSize:
     """The size of the parts that a document is cut into, in characters."""
 
-    most_chars: int
+    max_chars: int
     overlap_chars: int
 
 
 def estimate_tokens(text: str, chars_per_token: float = CHARS_PER_TOKEN) -> int:
-    """Tokens of a text."""
+    """The estimated tokens of a text."""
     return int(len(text) / chars_per_token) + 1
 
 
 def line_tokens(size_bytes: int, cap: object, instructions: str = "") -> tuple[int, int]:
-    """About how many tokens a line of a batch takes in, by its bytes and its instructions, and gives, by its cap."""
+    """Estimated input tokens of a batch's line, by its bytes and instructions, and output tokens, by its cap."""
     is_cap = isinstance(cap, int) and not isinstance(cap, bool) and cap > 0
     inputs = int(size_bytes / CHARS_PER_TOKEN) + 1 + (estimate_tokens(instructions) if instructions else 0)
     return inputs, min(cap, MAX_TOKENS) if is_cap and isinstance(cap, int) else OUTPUT_WITHOUT_CAP_TOKENS
 
 
 def window_of(windows: Mapping[str, int], model: str) -> int | None:
-    """The context window of a model in tokens; None where the table knows none."""
+    """The context window of a model in tokens; None if the table has none."""
     return known_of(windows, model)
 
 
 def known_of(table: Mapping[str, T], model: str) -> T | None:
-    """What a table says of a model; None where it says nothing.
+    """The table's entry for a model; None if it has none.
 
-    A name in the table stands for every model whose name has a segment that begins with it; the longest name wins.
+    A name in the table applies to every model whose name has a segment that begins with it; the longest name wins.
     """
     segments = model.split("/")
     names = [name for name in table if any(segment.startswith(name) for segment in segments) or name == "*"]
@@ -63,15 +63,15 @@ def known_of(table: Mapping[str, T], model: str) -> T | None:
 
 
 def output_tokens(recipe: Recipe, window: int | None) -> int:
-    """How much of a window an answer may take: the recipe's cap, else the usual, but only a share of a small window."""
+    """How many tokens an answer may take: the recipe's cap, or the default, but only a share of a small window."""
     usual = OUTPUT_WITHOUT_CAP_TOKENS if window is None else min(OUTPUT_WITHOUT_CAP_TOKENS, window // _OUTPUT_SHARE)
     return recipe.max_output_tokens or usual
 
 
 def room_tokens(recipe: Recipe, window: int | None) -> int | None:
-    """How many tokens of a document one generation takes; None where nothing bounds them.
+    """How many tokens of a document fit into one generation; None if there is no known limit.
 
-    Raises `JobError` (`invalid_recipe`), with the numbers, where the recipe's limits cannot work together.
+    Raises `JobError` (`invalid_recipe`), with the numbers, if the recipe's limits contradict each other.
     """
     asked = recipe.split.max_input_tokens if recipe.split else None
     if window is None:
@@ -79,7 +79,7 @@ def room_tokens(recipe: Recipe, window: int | None) -> int | None:
     instructions, output = estimate_tokens(recipe.instructions), output_tokens(recipe, window)
     left = int((window - instructions - output) * SPARE)
     sum_of = f"a window of {window} tokens, less {instructions} of instructions and {output} of output"
-    if left < LEAST_ROOM_TOKENS:
+    if left < MIN_ROOM_TOKENS:
         lower = "lower its max_output_tokens" if recipe.max_output_tokens else "set a small max_output_tokens"
         raise JobError(
             Reason.INVALID_RECIPE,
@@ -94,22 +94,22 @@ def room_tokens(recipe: Recipe, window: int | None) -> int | None:
     return left if asked is None else min(asked, left)
 
 
-def most_tokens(recipe: Recipe, window: int | None) -> int:
-    """The same, but always bounded: where the window is not known, by the largest windows there are."""
+def max_input_tokens(recipe: Recipe, window: int | None) -> int:
+    """The same, but always limited: if the window is not known, by the largest windows that exist."""
     room = room_tokens(recipe, window)
     most = int(DEFAULT_WINDOW_TOKENS * SPARE) if window is None else window
     return most if room is None else min(room, most)
 
 
 def part_size(recipe: Recipe, room: int, chars_per_token: float) -> PartSize:
-    """How to cut a document that does not fit into so many tokens."""
+    """The size of parts for a document that does not fit into `room` tokens."""
     overlap = recipe.split.overlap_tokens if recipe.split else 0
-    most_chars = max(2, int(room * chars_per_token))
-    return PartSize(most_chars=most_chars, overlap_chars=min(int(overlap * chars_per_token), (most_chars - 1) // 2))
+    max_chars = max(2, int(room * chars_per_token))
+    return PartSize(max_chars=max_chars, overlap_chars=min(int(overlap * chars_per_token), (max_chars - 1) // 2))
 
 
 def smaller(recipe: Recipe, text: str, context_overflows: int, chars_per_token: float) -> PartSize:
-    """How to cut a text that the provider called too long, the smaller the more often it did."""
+    """The size of parts for a text that the provider called too long; smaller each time it does."""
     guess = part_size(recipe, CAUTIOUS_TOKENS, chars_per_token)
-    most_chars = max(2, min(len(text) // 2 + 1, guess.most_chars) if context_overflows == 1 else len(text) // 4 + 1)
-    return PartSize(most_chars=most_chars, overlap_chars=min(guess.overlap_chars, most_chars // 4))
+    max_chars = max(2, min(len(text) // 2 + 1, guess.max_chars) if context_overflows == 1 else len(text) // 4 + 1)
+    return PartSize(max_chars=max_chars, overlap_chars=min(guess.overlap_chars, max_chars // 4))

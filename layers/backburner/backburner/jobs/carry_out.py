@@ -1,7 +1,7 @@
-"""What becomes of a document whose attempt has ended without a result: another attempt, parts, or failure.
+"""Carries out the decision after an attempt without a result: try again, split the document, or fail the run.
 
-What is to be done is decided in `outcome/decisions.py`. Message before record, as everywhere; the slot is given back
-last, and what a crash leaves reserved is given back with the run's next step, or by the sweep.
+The decision itself is made in `outcome/decisions.py`. The message is sent before the record is written, as everywhere;
+the slot is given back last. If a crash leaves it reserved, the run's next step or the sweep gives it back.
 """
 
 import logging
@@ -41,7 +41,7 @@ class Retrier:
     memory: MemoryBudget
 
     async def carry_out(self, held: Open, decision: Decision, extracted: Extracted | None = None) -> bool:
-        """Do what follows; the document is read again where it is None. False: the record is another owner's."""
+        """Carry out a decision, reading the document if it is needed. False if another process owns the run."""
         record = held.record
         held = held.with_changes(suspected_orphans=record.suspected_orphans + decision.orphans)
         match decision.do:
@@ -59,7 +59,7 @@ class Retrier:
                 return await self.finisher.fail_if_ours(held, decision.reason, decision.message)
 
     async def _wait(self, held: Open, waiting_for: str, delay_s: float) -> bool:
-        """Put a run back to wait."""
+        """Record that the run waits, and send the message that starts its next attempt."""
         record, delay_s = held.record, min(delay_s, MAX_DELAY_S)
         ticket = await self.messenger.to_start(record, delay_s)
         waiting = held.with_changes(state=State.WAITING, ticket=ticket, waiting_for=waiting_for, waits=record.waits + 1)
@@ -68,12 +68,12 @@ class Retrier:
             return False
         counted = await give_back(self.governor, record)
         if counted is not None and await self.ledger.rewrite(mine.with_changes(counted=counted)):
-            self.governor.told(record.name, counted)
+            self.governor.record_says(record.name, counted)
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
 
     async def _divide(self, held: Open, told: str, extracted: Extracted | None) -> bool:
-        """Cut what the provider called too long; what cannot be cut smaller fails."""
+        """Split a document that the provider called too long; fail the run if it cannot be cut smaller."""
         try:
             if extracted is not None:
                 return await self._into_parts(held, extracted)
@@ -82,7 +82,7 @@ class Retrier:
                 if extracted is not None:
                     return await self._into_parts(held, extracted)
             await self.finisher.supersede(held.record, None)
-            return True  # noqa: TRY300 - what fails is told in one place
+            return True  # noqa: TRY300 - one handler reports every failure
         except JobError as error:
             return await self.finisher.fail_if_ours(held, error.reason, f"{error} ({told})")
 
@@ -103,7 +103,7 @@ class Retrier:
 
 
 def _reservation(record: OpenRecord, cap: int | None) -> Reservation | None:
-    """What the next attempt reserves: with a doubled cap half of that more than before."""
+    """What the next attempt reserves: if its cap is doubled, half of the new cap more than before."""
     reservation, more = record.reservation, estimated(record.price, 0, (cap or 0) // 2)
     return reservation and replace(
         reservation, tokens=reservation.tokens + more.tokens, cost=reservation.cost + more.cost

@@ -1,10 +1,10 @@
-"""One queue message, handled: DESIGN section 6, "Check".
+"""Handles one queue message: DESIGN section 6, "Check".
 
-A message that tells what a look needs is looked at without its record as long as its generation runs (ADR 21). For all
-else the record is read, and which queue the message came from does not matter: the record says what its run needs
-next, the ticket whether this message is the one to do it. Order of effects: the record first, then the message away; a
-crash in between brings a message whose ticket is not the record's any more, and that one is deleted. The provider's
-copy goes last.
+If a message carries a `look`, its generation is polled without reading the record as long as it runs (ADR 21). In all
+other cases the record is read, and it does not matter which queue the message came from: the record says what its run
+needs next, and the ticket says whether this message may do it. Order of effects: the record is written, then the
+message deleted; after a crash in between the message comes back with a ticket that is no longer the record's, and is
+deleted. The provider's copy is deleted last.
 """
 
 import logging
@@ -33,17 +33,17 @@ logger = logging.getLogger(__name__)
 
 _VOID_AT_RECEIVE = 3
 DRAWN_LATER_S = 10.0
-"""A message whose pages nobody here has time to draw shows again after so long."""
+"""When a message is shown again if this process has no time to draw its pages."""
 MAX_RECEIVES = 500
 OLDEST_S = 7 * 86_400
-"""A message that was received that often or is that old is replaced, long before redrive or retention would take it."""
+"""A message received this often or this old is replaced, long before redrive or retention would remove it."""
 READ_EVERY = 10
-"""Of so many looks by one message one reads the record, so that nothing in it goes unseen for longer."""
+"""Every tenth look with the same message reads the record, so that no change in it stays unseen for longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checker:
-    """Handles messages, each to the point where it may be deleted or is postponed."""
+    """Handles messages: each one is deleted or postponed once its work is done."""
 
     ledger: Ledger
     governor: Governor
@@ -61,7 +61,7 @@ class Checker:
     settings: Settings
 
     async def handle(self, queue: Queue, received: Received, tick: TickState) -> None:
-        """Do what a message asks for, then postpone or delete it. Where this raises, it comes back by itself."""
+        """Do what a message asks for, then postpone or delete it. If this raises, the queue delivers it again."""
         try:
             message = decode(received.body)
         except MessageError as error:
@@ -91,14 +91,14 @@ class Checker:
     async def _by_record(
         self, message: Message, received: Received, tick: TickState, answer: Answer | None = None
     ) -> Next:
-        """Do what the record asks for; `answer` is what the provider has just said of the message's generation."""
+        """Do what the record asks for; `answer` is what the provider has just said about the message's generation."""
         held = await self.ledger.open_record(message.job, message.run)
         if not _draws(message, held):
             return await self._taken(message, held, received, tick, answer)
         async with self.drawing.turn(tick.until) as is_ours:
             if not is_ours:
                 return Next(DRAWN_LATER_S, held)
-            held = await self.ledger.open_record(message.job, message.run)  # it may have waited for its turn
+            held = await self.ledger.open_record(message.job, message.run)  # it may have changed meanwhile
             return await self._taken(message, held, received, tick, answer)
 
     async def _taken(
@@ -106,7 +106,7 @@ class Checker:
     ) -> Next:
         if held is None:
             return await self._unrecorded(message, received)
-        self.governor.told(held.record.name, held.record.counted)
+        self.governor.record_says(held.record.name, held.record.counted)
         if held.record.ticket != message.ticket:
             return await self._stale(message, held, received)
         if held.record.segment is not None:
@@ -118,10 +118,10 @@ class Checker:
         return await self.poller.advance(held, message, received, tick, answer)
 
     async def _unrecorded(self, message: Message, received: Received) -> Next:
-        """No open record: an upload that crashed before its claim, a run that is over, or a claim that is to come.
+        """Handle a message without an open record: its run is over or unclaimed, or its sender died before the claim.
 
-        The sender may be about to claim, and then this is the one message of its record: it is kept until a lease has
-        passed since it was first seen, unless the run is open under another ticket, or over.
+        The sender may be about to claim the run, and then this is its only message. So it is kept until a lease has
+        passed since it was first received, unless the run is over or open under another ticket.
         """
         committed = await self.ledger.committed(output_location(message.key), message.job)
         if not committed.is_over(message.run):
@@ -138,10 +138,11 @@ class Checker:
         return DONE
 
     async def _stale(self, message: Message, held: Open, received: Received) -> Next:
-        """The ticket is not the record's: not yet, or not any more.
+        """Handle a message whose ticket differs from the record's: it is early, or void.
 
-        Not yet, if it follows the record's own: its sender is about to write the record, or died before. Once a lease
-        has passed since it was first seen the sender is dead and the message void; the one it follows still lives.
+        It is early if it follows the record's ticket: its sender has not written the record yet, or died before it
+        could. Once a lease has passed since it was first received, the sender must be dead and the message is void; the
+        message that it follows is still there and drives the run.
         """
         record, brought = held.record, message.response_id
         follows = message.follows == record.ticket
@@ -160,20 +161,20 @@ class Checker:
         return received.receives < _VOID_AT_RECEIVE or received.age_s < self.messenger.lease_s
 
     def _until_void(self, received: Received) -> Next:
-        """A message that may be early shows again soon, and then once more when its sender must be dead."""
+        """Show a message that may be early again soon, and a second time when its sender must be dead."""
         return Next(EARLY_S if received.receives == 1 else float(self.messenger.lease_s))
 
     async def _adopt(self, held: Open, message: Message, response_id: str) -> None:
-        """Record the id of the attempt under way: the process that started it has not done so yet, and may be dead."""
+        """Record the id that a message brings: the process that created the generation may have died before it did."""
         generation = Generation(id=response_id, status="queued")
         await self.ledger.rewrite(held.as_running(generation, message.ticket, self.clock.now()))
 
     async def _renewed(self, step: Next, message: Message, received: Received) -> Next:
-        """Replace a message that is to show again, before redrive or retention takes it."""
+        """Replace a worn message that must show again, before redrive or retention removes it."""
         if step.after_s is None or step.held is None or not _is_worn(received):
             return step
         held, record = step.held, step.held.record
-        ticket = await self.messenger.anew(record, step.after_s)
+        ticket = await self.messenger.renew(record, step.after_s)
         is_running = record.state is State.RUNNING
         renewed = held.with_changes(
             ticket=ticket,
@@ -184,9 +185,9 @@ class Checker:
 
 
 def _must_read(look: Look, received: Received) -> bool:
-    """Whether the record is read although the message tells what a look needs.
+    """Whether the record must be read although the message carries a `look`.
 
-    The message's age bears on when the deadline is looked at, not on whether it has passed: the record tells that.
+    The message's age only decides when the deadline is checked; whether it has passed is decided by the record.
     """
     is_late = look.ran_s + received.age_s >= look.deadline_s
     return is_late or received.receives % READ_EVERY == 0 or _is_worn(received)
@@ -197,7 +198,7 @@ def _is_worn(received: Received) -> bool:
 
 
 def _draws(message: Message, held: Open | None) -> bool:
-    """Whether the next step may create a generation to which pages are shown."""
+    """Whether the next step may create a generation that is sent pictures of pages."""
     if held is None:
         return output_location(message.key).is_pages and message.response_id is None
     shown = held.record.source.pages

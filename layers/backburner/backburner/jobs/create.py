@@ -1,13 +1,13 @@
-"""Creating the one generation of a document whose record says `submitting` and is ours.
+"""Creates the generation of a document. Its record says `submitting` and belongs to this process.
 
 Order of effects, and what a crash before each costs:
-  [the caller] guard, then the record `submitting` → [the text, where quotes are checked; pages are drawn, where some
-  are shown] → create → a note which run
-  the id belongs to → the id on the pending queue → the record `running`.
-Before the create: nothing; the guard surfaces after the lease and another attempt is made, counted as a suspected
-orphan because this case cannot be told from the next. Between create and id: one generation, whose id is lost. After
-the id: nothing; the message that brings it is adopted. The note comes first, since an id that is another run's must
-never be adopted. A queue that refuses the id costs nothing either: it is recorded under the guard.
+  [the caller] guard, then the record `submitting` → [the text is kept, if quotes are checked; pages are drawn, if
+  some are shown] → create → a note of the run that the id belongs to → the id on the pending queue → the record
+  `running`.
+Before the create: nothing; the guard surfaces after the lease and makes another attempt, with one more suspected
+orphan, because this case cannot be distinguished from the next. Between create and id: one generation, whose id is
+lost. After the id: nothing; the id is adopted from its message. The note is written first because an id that belongs
+to another run must never be adopted. If the queue refuses the id, nothing is lost: it is recorded under the guard.
 """
 
 import asyncio
@@ -65,10 +65,11 @@ class GenerationCreator:
     async def create_at_once(
         self, held: Open, extracted: Extracted, read_s: float, committed: Committed | None = None
     ) -> None:
-        """Create it for a run that this process has just claimed, unless the run ended meanwhile.
+        """Create the generation of a run that this process has just claimed, unless the run has ended meanwhile.
 
-        `read_s` is the monotonic time at which its document and recipe were read: they are looked at again only if that
-        was long ago (ADR 17). `committed`: what stands at its output location, if that was read since the claim.
+        `read_s` is the monotonic time at which document and recipe were read; they are checked again only if that was
+        more than `RECENT_S` ago (ADR 17). `committed` is what is committed at the output location, if read since the
+        claim.
         """
         if self.clock.monotonic() - read_s <= RECENT_S:
             has_ended = await self.finisher.is_over(held.record, committed)
@@ -78,7 +79,7 @@ class GenerationCreator:
             await self._create(held, extracted)
 
     async def create(self, held: Open) -> None:
-        """Create it, unless the run ended or was superseded meanwhile."""
+        """Create the generation, unless the run has ended or been superseded meanwhile."""
         record = held.record
         if await self.finisher.settled(record):
             return
@@ -129,7 +130,7 @@ class GenerationCreator:
         if await self.ledger.rewrite(held.as_running(generation, ticket, self.clock.now())) is None:
             await self._cancel_unless_adopted(record, generation.id)
         else:
-            self.governor.told(record.name, record.counted)
+            self.governor.record_says(record.name, record.counted)
         await self.governor.call_accepted(record.provider.model)
 
     async def _not_started(self, held: Open, answer: FailedCall, extracted: Extracted) -> None:
@@ -144,21 +145,21 @@ class GenerationCreator:
         await self.retrier.carry_out(held, decision, extracted)
 
     async def _is_ours(self, record: OpenRecord, generation: Generation) -> bool:
-        """Whether an answer to our create is about our create."""
+        """Whether the generation in the answer to our create belongs to our run."""
         is_anothers = self.settings.profile.metadata and generation.job not in ("", record.job_id)
         if is_anothers or generation.id in record.response_ids:
             return False
         try:
             return await self.ledger.is_given_to(record, generation.id)
-        except RetryLaterError:  # an id at hand is worth more than the note
+        except RetryLaterError:  # go on without the note: the id must not be lost
             logger.warning("response id not noted", extra=log_keys(record) | {"response_id": generation.id})
             return True
 
     async def _send_id(self, record: OpenRecord, generation: Generation) -> str:
-        """Send the id. Returns the ticket that drives the run from here: the guard's, if the queue refuses the id.
+        """Send the id, and return the ticket of the message that now drives the run: the guard's, if the queue refused.
 
-        The guard lives and is the record's already, so the id may be recorded under it: it shows after the lease, and
-        finds a generation to look at where it would have had to start another one.
+        The guard is still on its queue and its ticket is the record's, so the id may be recorded under it: when the
+        guard shows after the lease, it polls this generation instead of starting another.
         """
         first_look_s = 0.0 if generation.is_over else self._first_look_s(record)
         try:
@@ -168,12 +169,12 @@ class GenerationCreator:
             return record.ticket
 
     def _first_look_s(self, record: OpenRecord) -> float:
-        """When to look first: not after the deadline, and in time for what the provider does not keep."""
+        """When to poll first: before the deadline, and before the provider deletes an ended generation."""
         deadline_s = parse(record.recipe_text).deadline_s or math.inf
-        return min(self.governor.first_poll_s(record.provider.model), deadline_s, self.settings.profile.longest_gap_s)
+        return min(self.governor.first_poll_s(record.provider.model), deadline_s, self.settings.profile.max_gap_s)
 
     async def _cancel_unless_adopted(self, record: OpenRecord, response_id: str) -> None:
-        """Another owner took the run over: unless it adopted our id, our generation is one too many, and counted."""
+        """Cancel our generation unless the process that took the run over adopted it; that process has counted it."""
         theirs = await self.ledger.open_record(record.job_id, record.run)
         if theirs is not None and response_id in theirs.record.response_ids:
             return

@@ -1,6 +1,6 @@
-"""What goes out as `input`: the text, or messages in which pages stand as pictures between pieces of the text.
+"""Builds the `input` of a request: the text, or messages with pictures of pages between pieces of the text.
 
-Pages are drawn anew for each attempt, and kept nowhere: a part names the pages of its document (ADR 22).
+Pages are drawn again for each attempt and never stored; a part only names the pages of its document (ADR 22).
 """
 
 from base64 import b64encode
@@ -20,7 +20,7 @@ from backburner.memory.budget import MemoryBudget
 from backburner.ports import Bucket, Extractor
 
 _FACTOR = 6
-"""Bytes in memory for each byte of a picture: as base64, in the request, in its encoding."""
+"""Bytes of memory per byte of a picture, for its copies in base64, in the request and in the encoded request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,9 @@ class InputMaker:
     async def made(
         self, record: OpenRecord, recipe: Recipe, extracted: Extracted
     ) -> AsyncIterator[str | list[dict[str, Any]] | None]:
-        """The input, whose memory is held for as long as the block runs; None if the document was replaced.
+        """The input, with memory held for it while the block runs; None if the document was replaced.
 
-        Raises `JobError` where a page cannot be shown, or the document is gone.
+        Raises `JobError` if a page cannot be shown or the document is gone.
         """
         if not extracted.pictures:
             yield extracted.text
@@ -64,7 +64,7 @@ class InputMaker:
             return await self.extractor.render(source.body, key, pages, recipe.images.max_side_px)
 
     async def _document(self, record: OpenRecord) -> tuple[str, str]:
-        """Key and ETag of the document whose pages are shown: for a part, the one that it names."""
+        """Key and ETag of the document whose pages are shown; for a part, those of its parent."""
         if not record.location.is_pages:
             return record.source.key, record.source.etag
         part = await self.bucket.get(record.source.key)
@@ -75,7 +75,7 @@ class InputMaker:
 
 
 def messages(extracted: Extracted, pictures: Sequence[Rendered], detail: str) -> list[dict[str, Any]]:
-    """One message of the user's: text and pictures in the order of the pages, each picture behind its number."""
+    """One user message: text and pictures in page order, each picture preceded by its page number."""
     content: list[dict[str, Any]] = []
     begin = 0
     for place, one in zip(extracted.pictures, pictures, strict=True):

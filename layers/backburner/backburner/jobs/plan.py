@@ -1,4 +1,4 @@
-"""What is to be opened for a document, decided before it is claimed: one generation, parts, lines, or a failure."""
+"""Decides, before the claim, how a document is run: one generation, parts, lines of a batch, reuse, or failure."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ from backburner.split.divide import Divider
 
 @dataclass(frozen=True)
 class OneGeneration:
-    """The document goes out whole, and reserves so much."""
+    """The document is sent whole, under this reservation."""
 
     record: OpenRecord
     extracted: Extracted
@@ -58,7 +58,7 @@ class CannotRun:
 
 @dataclass(frozen=True)
 class TakesOver:
-    """The record names the run whose answer it is to take over."""
+    """The record names the run whose answer is taken over."""
 
     record: OpenRecord
 
@@ -69,7 +69,7 @@ Plan = SizedPlan | TakesOver
 
 @dataclass(frozen=True, kw_only=True)
 class Planner:
-    """Reads recipe and document; writes nothing but the texts of parts, and that an answer is to come."""
+    """Reads recipe and document; writes only the texts of parts, and the note that an answer is being generated."""
 
     segmenter: Segmenter
     answers: Answers
@@ -78,9 +78,9 @@ class Planner:
     limits: Limits
 
     async def first(self, record: OpenRecord, current: CurrentJob, hold: Hold) -> OneGeneration | None:
-        """The plan of a first run that takes one generation, whatever was committed before. Writes nothing at all.
+        """The plan of a first run that needs one generation, whatever is committed; writes nothing.
 
-        None: `plan` must say.
+        None if only `plan` can decide.
         """
         try:
             recipe_text = _recipe_text(current)
@@ -98,7 +98,7 @@ class Planner:
         return OneGeneration(record, extracted, reservation)
 
     async def plan(self, record: OpenRecord, current: CurrentJob, committed: Committed, hold: Hold) -> Plan:
-        """Decide what to open, and complete the record: so far it holds what is known without recipe and document."""
+        """Decide how to run a document, and add to the record what its recipe and document say."""
         try:
             recipe_text = _recipe_text(current)
             recipe = parse(recipe_text)
@@ -119,7 +119,7 @@ class Planner:
         return await self.sized(record, extracted, division)
 
     async def sized(self, record: OpenRecord, extracted: Extracted, division: Division | None = None) -> SizedPlan:
-        """Decide what to open for a document that was read. `division`: what the run before has left."""
+        """Decide how to run a document that has been read. `division` is what an earlier run has left of its parts."""
         record = replace(record, source=_told(record.source, extracted))
         try:
             return await self._sized(record, extracted, division)
@@ -127,9 +127,9 @@ class Planner:
             return CannotRun(record, error.reason, str(error))
 
     async def _with_answer(self, record: OpenRecord, current: CurrentJob) -> OpenRecord:
-        """The record with where its answer is noted, and with whose it is to take over: only a first run does.
+        """The record with the key of its answer's note and, for a first run, the answer that it may take over.
 
-        Others find by the note that an answer is to come, if this run generates it.
+        If this run generates the answer, the note tells other runs that it is coming.
         """
         source, provider = current.source, record.provider
         if not source.body or await self.segmenter.is_batch(record.source.key, source):
@@ -162,7 +162,7 @@ class Planner:
         return await self.reader.extract(current.source, current.location, hold, recipe, current.model)
 
     def _reservation(self, recipe: Recipe, extracted: Extracted, model: str) -> Reservation:
-        """What one generation may use. Raises `JobError` where it can never be afforded."""
+        """What one generation may use. Raises `JobError` if that is more than a whole day's budget."""
         inputs = estimate_tokens(recipe.instructions) + estimate_tokens(extracted.text)
         inputs += picture_tokens(extracted.pictures, recipe.images.detail)
         estimate = estimated(recipe.price, inputs, recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS)
@@ -174,12 +174,12 @@ class Planner:
 
 
 def _told(source: Source, extracted: Extracted) -> Source:
-    """The source with what reading it has found out."""
+    """The source, with what was found when it was read."""
     return replace(source, notes=list(extracted.notes), pages=extracted.pages or UNSET)
 
 
 def _recipe_text(current: CurrentJob) -> str:
-    """A part's recipe is its document's, and a little longer: it was checked there."""
+    """The recipe's text. A part's is longer than its document's, which was checked, so its length is not checked."""
     if current.parent is not None:
         return (current.recipe or b"").decode()
     return source_text(current.location.recipe, current.recipe)

@@ -1,11 +1,11 @@
-"""Looking at the one generation of a document: the provider is asked, and what follows from its answer is done.
+"""Polls the generation of a document and acts on the provider's answer.
 
-Order of effects: the record first, then [the caller] the message away; a crash in between brings a message whose
-ticket is not the record's any more, and that one is deleted. The provider's copy goes last.
+Order of effects: the record is written, then [the caller] the message deleted; after a crash in between the message
+comes back with a ticket that is no longer the record's, and is deleted. The provider's copy is deleted last.
 
-A first look that finds a generation running sends a message of the same ticket that tells what looks need, then the
-message in hand goes; a crash in between leaves two that look. With that message, `glance` does without the record
-(ADR 21): it only ever postpones. What is noted in the record after that moves the ticket, since it would not be seen.
+When a first poll finds the generation running, it sends a message with the same ticket and a `look`, and the message in
+hand is deleted; a crash in between leaves two messages that poll. With a `look`, `glance` needs no record (ADR 21) and
+only ever postpones. Whatever is noted in the record after that changes the ticket; otherwise `glance` would miss it.
 """
 
 import dataclasses
@@ -36,22 +36,22 @@ from backburner.provider.verdicts import ABSENT, Act, Call
 from backburner.settings import Settings
 
 _TELLING_CHARS = 1000
-"""An input shorter than this says little about how many characters make a token."""
+"""Inputs shorter than this say too little about characters per token."""
 
 
 @dataclass(frozen=True)
 class _Visit:
-    """A run whose message is in hand; `receives` counts its polls so far that the record does not count yet."""
+    """A run whose message is being handled; `receives` counts the polls that its record does not count yet."""
 
     held: Open
     receives: int
     tells_what_looks_need: bool
-    """Whether its message does."""
+    """Whether its message carries a `look`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationPoller:
-    """Looks at generations."""
+    """Polls generations and acts on their answers."""
 
     ledger: Ledger
     finisher: Finisher
@@ -65,16 +65,16 @@ class GenerationPoller:
     settings: Settings
 
     async def turn(self, tick: TickState) -> bool:
-        """Wait until the provider may be asked; False, at once, where it refuses everybody."""
+        """Wait until the provider may be called; False, at once, if it refuses all calls."""
         if tick.is_refused:
             return False
         await self.pace.turn()
         return True
 
     async def glance(self, response_id: str, job: str, look: Look, message_age_s: float) -> Next | Answer:
-        """Ask about a generation without its record: when to look again if it runs, else the answer to act on.
+        """Poll a generation without its record: when to poll again if it runs, otherwise the answer to act on.
 
-        The caller has a turn, and holds memory for the answer.
+        The caller has had its `turn`, and holds memory for the answer.
         """
         answer = await self._retrieved(response_id, job, look.model)
         if not isinstance(answer, Generation) or answer.is_over:
@@ -85,7 +85,7 @@ class GenerationPoller:
     async def advance(
         self, held: Open, message: Message, received: Received, tick: TickState, answer: Answer | None = None
     ) -> Next:
-        """Act on what the provider says of a running generation; it is asked, unless `glance` has just done so."""
+        """Act on the provider's answer about a running generation; it is polled unless `glance` has just done so."""
         record = held.record
         receives = message.receives_before + received.receives
         visit = _Visit(held, receives, tells_what_looks_need=message.look is not None)
@@ -97,7 +97,7 @@ class GenerationPoller:
             return await self._decide(visit, await self._asked(record), tick)
 
     async def _asked(self, record: OpenRecord) -> Answer:
-        """What the provider says of a generation: now, or at its create, if that was the end of it."""
+        """The provider's answer about a generation: that to its create if it ended there, otherwise the current one."""
         if record.answer is not None:
             return record.answer
         response_id = record.responses[-1].id
@@ -106,7 +106,7 @@ class GenerationPoller:
         return await self._retrieved(response_id, record.job_id, record.provider.model)
 
     async def _retrieved(self, response_id: str, job: str, model: str) -> Answer:
-        """What the provider says of a generation; an answer about another job is none."""
+        """The provider's answer about a generation; an answer about another job counts as absent."""
         answer = await self.generator.retrieve(response_id)
         if not isinstance(answer, Generation):
             return answer
@@ -138,7 +138,7 @@ class GenerationPoller:
         return await self._not_yet(visit, answer, decision, attempt)
 
     async def _decided(self, held: Open, answer: Answer, attempt: Attempt, recipe: Recipe) -> tuple[Open, Decision]:
-        """What to do, and the record with what was found of quotes: they are looked for in what would be the result."""
+        """What to do, and the record with the outcome of the quote check, if the answer would otherwise count."""
         decision = decided(answer, Call.RETRIEVE, attempt, _schema_problem(recipe, answer))
         if decision.do is not Do.FINISH or not recipe.has_quotes or not isinstance(answer, Generation):
             return held, decision
@@ -164,7 +164,7 @@ class GenerationPoller:
         return Next(forget=frozenset(record.response_ids) if self.settings.profile.deletes else frozenset())
 
     async def _not_yet(self, visit: "_Visit", answer: Answer, decision: Decision, attempt: Attempt) -> Next:
-        """Look again later: without the record, if nothing is noted in it."""
+        """Poll again later: without the record, if there is nothing to note in it."""
         held, record, age_s = visit.held, visit.held.record, attempt.age_s
         absent_s = absent_since(answer, age_s, record.absent_s)
         is_plain = record.cancelled_for is None and not attempt.is_late
@@ -186,7 +186,7 @@ class GenerationPoller:
         return DONE
 
     async def _noted(self, visit: "_Visit", after_s: float, **noted: Any) -> Next:
-        """Note something that each look must know from now on: under a new ticket, so that none does without it."""
+        """Note in the record what every later poll must know, under a new ticket, so that each one reads the record."""
         held, record = visit.held, visit.held.record
         changed = held.with_changes(
             ticket=await self.messenger.to_check(record, after_s, record.response_id),
@@ -197,17 +197,17 @@ class GenerationPoller:
         return DONE if await self.ledger.rewrite(changed) else NOT_OURS
 
     def _next_look_s(self, age_s: float, hint_s: float | None, *, left_s: float, is_absent: bool = False) -> float:
-        """When to look again at a generation that still runs, or is said to be absent."""
+        """When to poll a generation again that still runs or is said to be absent."""
         return next_poll_s(
             age_s,
             hint_s,
             round_s=self.governor.in_flight / self.pace.per_second,
-            most_s=ABSENT_LOOK_S if is_absent else self.settings.profile.longest_gap_s,
+            max_s=ABSENT_LOOK_S if is_absent else self.settings.profile.max_gap_s,
             left_s=left_s,
         )
 
     def _learn(self, answer: Generation, held: Open) -> None:
-        """Learn how long it took, and how its input was counted."""
+        """Learn how long the generation took, and how its input was counted."""
         record = held.record
         known = self.governor.seen.chars_per_token.get(record.provider.model, CHARS_PER_TOKEN)
         took_s = answer.took_s(held.generation_age_s)
@@ -215,9 +215,10 @@ class GenerationPoller:
 
 
 def _counted(record: OpenRecord, answer: Generation, chars_per_token: float) -> InputCount:
-    """What an answer's usage says of how inputs are counted; of text and pictures together, what the larger share is.
+    """What an answer's usage says about how the provider counts input tokens.
 
-    Where pages were shown, the text's share is taken to be what it usually is, and the rest is theirs.
+    If pages were shown, the text is counted as usual and the rest is attributed to the pictures, if that is the larger
+    share.
     """
     inputs, shown = answer.usage.input_tokens if answer.usage else 0, record.sent_picture_tokens
     if shown:
@@ -232,7 +233,7 @@ def _schema_problem(recipe: Recipe, answer: Answer) -> str:
 
 
 def _updated(held: Open, answer: Answer, receives: int) -> Open:
-    """The record with what the provider now says, and how often it was asked."""
+    """The record with the provider's latest answer and the number of polls."""
     asked = held.with_changes(polls=held.record.polls + receives)
     if not isinstance(answer, Generation):
         status = LOST if answer.status in ABSENT else UNKNOWN

@@ -1,12 +1,12 @@
-"""The quotes of an answer, looked for in the text that was sent (ADR 23). Writes nothing.
+"""Checks the quotes of an answer against the text that was sent (ADR 23). Writes nothing.
 
-A part's quotes are looked for in that part; those of an answer that joins others in the whole document.
+A part's quotes must be in that part; the quotes of an answer that joins other answers, in the whole document.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backburner.documents.passages import LEAST_CHARS, is_too_short
+from backburner.documents.passages import MIN_CHARS, is_too_short
 from backburner.documents.plain_text import Extracted
 from backburner.documents.quote_schema import names_in
 from backburner.documents.recipes import Recipe, quotes_of
@@ -19,20 +19,20 @@ from backburner.ports import Bucket, Extractor
 from backburner.split.part_quotes import located, pointed
 from backburner.split.part_store import PartStore, text_of
 
-_MOST_TOLD = 5
+_MAX_LISTED = 5
 _TOLD_CHARS = 120
 _TOLD_POINTER_CHARS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What became of the quotes of an answer: their places, or why it cannot count."""
+    """The places of an answer's quotes, or why the answer cannot count."""
 
     quotes: Quotes | None = None
     problem: str = ""
-    """Which were not found, with their text: for the error record alone."""
+    """The quotes that were not found, with their text: for the error record only."""
     correction: str = ""
-    """The same for the next attempt's instructions, without a word that may come from the document."""
+    """The same for the next attempt's instructions, without any word that may come from the document."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Miss:
 
 @dataclass(frozen=True, kw_only=True)
 class QuoteChecker:
-    """Checks quotes."""
+    """Looks for the quotes of an answer in the text that was sent."""
 
     bucket: Bucket
     sent_texts: SentTexts
@@ -53,16 +53,16 @@ class QuoteChecker:
     memory: MemoryBudget
 
     async def check(self, record: OpenRecord, recipe: Recipe, answer: str) -> Checked:
-        """Look for every quote of an answer that fits its schema.
+        """Look for every quote of an answer; the answer fits its schema.
 
-        Raises `JobError` where the text that they must stand in is gone.
+        Raises `JobError` if the text that must contain them is gone.
         """
         quotes = quotes_of(recipe, answer)
         if not quotes:
             return Checked(quotes=Quotes(checked=0))
         parent = await self.current_jobs.parent(record.part_of)
         if record.part_of is not None and (parent is None or parent.division is None):
-            return Checked()  # what it is a part of is over, and so is it
+            return Checked()  # the run that it is a part of is over, and so is this one
         division = parent.division if parent is not None and _joins(record, parent) else None
         size_bytes = parent.source.size if parent is not None and division is not None else record.source.size
         async with self.memory.for_document(size_bytes) as hold:
@@ -84,7 +84,7 @@ class QuoteChecker:
         return Checked(quotes=Quotes(checked=len(quotes), places=places))
 
     async def _document(self, record: OpenRecord, division: Division | None, hold: Hold) -> Extracted:
-        """What the quotes must stand in. `division` is that of the document whose answers are joined, if they are."""
+        """The text that must contain the quotes. `division` is the parent's if the run joins its parts' answers."""
         if record.part_of is None:
             return await self.sent_texts.sent(record, hold)
         if division is not None:
@@ -96,7 +96,7 @@ class QuoteChecker:
 
 
 def _joins(record: OpenRecord, parent: OpenRecord) -> bool:
-    """Whether what a run was given are answers to be joined, and no part of the document."""
+    """Whether a run's input is answers to be joined rather than a part of the document."""
     return parent.division is not None and all(part.key != record.source.key for part in parent.division.levels[0])
 
 
@@ -104,24 +104,24 @@ def _problem(misses: Sequence[_Miss], count: int) -> str:
     told = "; ".join(
         f"at {miss.pointer[:_TOLD_POINTER_CHARS] or 'the top'}: {_shortened(miss.text)!r}"
         + (" (too short)" if is_too_short(miss.text) else "")
-        for miss in misses[:_MOST_TOLD]
+        for miss in misses[:_MAX_LISTED]
     )
-    more = f"; and {len(misses) - _MOST_TOLD} more" if len(misses) > _MOST_TOLD else ""
+    more = f"; and {len(misses) - _MAX_LISTED} more" if len(misses) > _MAX_LISTED else ""
     return f"{len(misses)} of {count} quotes do not stand in the document: {told}{more}"
 
 
 def _correction(misses: Sequence[_Miss], count: int, names: set[str]) -> str:
-    told, rejected = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in misses[:_MOST_TOLD])), len(misses)
+    pointers = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in misses[:_MAX_LISTED]))
     return (
-        f"An earlier answer was rejected: {rejected} of its {count} quotes do not stand in the document, among them "
-        f"{told}. Copy every quote from the document word for word, in its own language, without omissions: rather "
-        f"the whole sentence than a few words of it, at least {LEAST_CHARS} letters. Where there is no such passage, "
+        f"An earlier answer was rejected: {len(misses)} of its {count} quotes do not stand in the document, among them "
+        f"{pointers}. Copy every quote from the document word for word, in its own language, without omissions: rather "
+        f"the whole sentence than a few words of it, at least {MIN_CHARS} letters. Where there is no such passage, "
         "do not make one up: leave the item out, or use null where the schema allows it."
     )
 
 
 def _masked(pointer: str, names: set[str]) -> str:
-    """A pointer with nothing in it that the model chose: names that the schema does not spell out become stars."""
+    """A pointer without any name that the model chose: names that are not in the schema become stars."""
     steps = pointer.split("/")[1:]
     plain = (step.replace("~1", "/").replace("~0", "~") for step in steps)
     shown = [step if (step.isdecimal() and len(step) < 10) or step in names else "*" for step in plain]  # noqa: PLR2004

@@ -1,10 +1,10 @@
-"""A run that is to take over another's answer does so, or is planned like any other if that answer is gone (ADR 24).
+"""Ends a run with another run's answer or, if that answer is gone, plans it like any other run (ADR 24).
 
-While that answer is being generated, the run waits. Only runs that generate are waited for, and each of them ends, so
-no wait is endless.
+While the answer is being generated, the run waits. It only waits for runs that generate, and each of those ends, so no
+wait is endless.
 
-Order of effects: the commit, as any (`outcome/finish.py`); or [its note → the parts' texts → a message] → the record,
-which then takes nothing over. A crash before either brings the message back, and it is decided anew from what is there.
+Order of effects: the usual commit (`outcome/finish.py`); or [its note → the parts' texts → a message] → the record,
+which then takes nothing over. After a crash before either, the message comes back and the decision is made again.
 """
 
 import logging
@@ -32,7 +32,7 @@ _MAX_LOOK_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Reuser:
-    """Takes answers over."""
+    """Takes over answers of other runs."""
 
     ledger: Ledger
     answers: Answers
@@ -43,9 +43,10 @@ class Reuser:
     memory: MemoryBudget
 
     async def reuse(self, held: Open) -> Next | Open:
-        """End a run with the answer that its record names; or return it, held, to be started like any other.
+        """End a run with the answer that its record names, or return the run to be started like any other.
 
-        Where that answer failed, nobody waits for the next: a thousand copies would fail one after the other.
+        If the run that was to generate the answer failed, this run does not wait for another one: otherwise a thousand
+        copies would fail one after the other.
         """
         record = held.record
         if await self.finisher.settled(record):
@@ -101,7 +102,7 @@ def _as(held: Open, record: OpenRecord) -> Open:
 
 
 def _with_answer(record: OpenRecord, answer: Answer) -> OpenRecord:
-    """The record of a run that ends with another's answer: nothing was used, and the same bytes say the same."""
+    """The record of a run that ends with another run's answer: it used nothing, and its quotes are the same."""
     return replace(
         record,
         reuses=reused(answer.record),

@@ -1,7 +1,7 @@
-"""The text that was sent for a run, kept below `ledger/work/` until the quotes of its answer are checked (ADR 23).
+"""Keeps the text sent for a run below `ledger/work/` until the quotes of its answer are checked (ADR 23).
 
-Only for recipes that ask for quotes, and for documents that go out whole: the texts of parts are there anyway. It is
-written before the create, over what an earlier attempt left; the run's end removes it (`outcome/clear_up.py`).
+Only for recipes that ask for quotes and documents that are sent whole: the texts of parts are stored anyway. It is
+written before the create, over the text of any earlier attempt; the run's end removes it (`outcome/clear_up.py`).
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class _Header(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, kw_only=True)
 class SentTexts:
-    """Keeps texts, and finds them again."""
+    """Stores and reads the texts that were sent."""
 
     bucket: Bucket
     reader: DocumentReader
@@ -45,9 +45,9 @@ class SentTexts:
                 raise RetryLaterError(f"{key} is written by others at the same time") from None
 
     async def sent(self, record: OpenRecord, hold: Hold) -> Extracted:
-        """What was sent for a run. Where it is gone, the document is read once more.
+        """The text that was sent for a run; if it is gone, the document is read again.
 
-        Raises `JobError` (`source_missing`) where that is gone or another one too.
+        Raises `JobError` (`source_missing`) if the document was removed or replaced as well.
         """
         stored = await hold.document(self.bucket, text_key(record.job_id, record.run))
         if stored is not None and stored.body:

@@ -1,7 +1,7 @@
-"""Unexpected exceptions: after a few of them a job fails as `internal_error` instead of being tried for ever.
+"""Counts a job's unexpected exceptions: after a few, it fails as `internal_error` instead of being retried for ever.
 
-A store, a queue or a provider that refuses is no such exception: there is nothing wrong with the job then. The count
-stands in the open record; for a message without a record, its receives are the count.
+A refusal by the store, a queue or the provider is not counted: then nothing is wrong with the job. The count is in the
+open record; for a message without a record, the number of its receives is used.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from backburner.ports import Generator, Received
 logger = logging.getLogger(__name__)
 
 MAX_SETBACKS = 5
-"""A message's visibility passes between two of them, so it takes about ten minutes."""
+"""A message's visibility timeout passes between two, so five take about ten minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setbacks:
-    """Counts exceptions, and ends the job after the last."""
+    """Counts exceptions, and fails the job after `MAX_SETBACKS`."""
 
     ledger: Ledger
     finisher: Finisher
@@ -32,7 +32,7 @@ class Setbacks:
     generator: Generator
 
     async def note(self, received: Received, error: Exception) -> None:
-        """Count one. Raises `RetryLaterError` where the store refuses: then it is not counted."""
+        """Count an exception. Raises `RetryLaterError` if the store refuses: then it is not counted."""
         if isinstance(error, BackburnerError):
             return
         message = decode(received.body)
@@ -59,7 +59,7 @@ class Setbacks:
 
 
 def told(error: Exception, count: int) -> str:
-    """What an error record says of it: the exception's class, and no text that could come from the document."""
+    """The message of the error record: the exception's class, without any text that may come from the document."""
     return (
         f"{type(error).__name__}: Backburner itself failed on this document, {count} times. The checker's log has the "
         "traceback: report it"

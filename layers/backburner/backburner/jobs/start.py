@@ -1,7 +1,7 @@
-"""The next attempt of a run whose message is in hand: one that waits, or one whose process died while it started it.
+"""Starts the next attempt of a run that waits, or whose process died while starting it.
 
-Order of effects: [a reservation] → guard → the record `submitting` → [create.py] the generation. A crash before the
-record leaves the message in hand, which comes back; after it, the guard takes over.
+Order of effects: [a reservation] → guard → the record `submitting` → [create.py] the generation. After a crash before
+the record, the message in hand comes back; after the record, the guard takes over.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Starter:
     max_attempts: int
 
     async def advance(self, held: Open) -> Next:
-        """Start the run if it may start; the record says what it waits for."""
+        """Start a run if it may start; otherwise its record says what it waits for."""
         record = held.record
         if record.cancelled_for is not None:
             is_ours = await self._end_cancelled(held, record.cancelled_for)
@@ -46,13 +46,13 @@ class Starter:
         return DONE if is_ours else NOT_OURS
 
     async def _reuse(self, held: Open) -> Next:
-        """Take over another run's answer; where that is gone, start the run like any other."""
+        """Take over another run's answer; if that is gone, start the run like any other."""
         step = await self.reuser.reuse(held)
         return step if isinstance(step, Next) else await self.advance(step)
 
     async def _reserve(self, held: Open, wanted: Reservation) -> Next:
         record = held.record
-        found = await self.governor.reserve(record.name, wanted, told=record.counted, behind_others=False)
+        found = await self.governor.reserve(record.name, wanted, recorded=record.counted, behind_others=False)
         if not isinstance(found, Denial):
             return DONE if await self._attempt(held.with_changes(counted=found)) else NOT_OURS
         if found.waiting_for != record.waiting_for:
@@ -66,7 +66,7 @@ class Starter:
         return await self.finisher.fail_if_ours(ended, reason, "cancelled before it was known to be started")
 
     async def _attempt(self, held: Open, *, orphans: int = 0) -> bool:
-        """Take the run over and create its next generation. False: the record is another owner's."""
+        """Take the run over and create its next generation. False if another process owns it."""
         record = held.record
         counted = held.with_changes(suspected_orphans=record.suspected_orphans + orphans)
         if record.attempt >= self.max_attempts:
@@ -81,6 +81,6 @@ class Starter:
         mine = await self.ledger.rewrite(taken)
         if mine is None:
             return False
-        self.governor.told(record.name, record.counted)
+        self.governor.record_says(record.name, record.counted)
         await self.creator.create(mine)
         return True

@@ -1,11 +1,11 @@
-"""An upload becomes a job: DESIGN section 6, "Submit".
+"""Opens a job for an upload: DESIGN section 6, "Submit".
 
 Order of effects, and what a crash before each costs:
-  document and recipe read → guard → reservation → claim `submitting` → look whether the run is over →
+  document and recipe read → guard → reservation → claim `submitting` → check whether the run is over →
   [jobs/create.py] create → id → `running`.
-Before the guard: nothing is there yet; the trigger delivers the event again. Between guard and claim: the guard
-surfaces after the lease and is treated as the event. After the claim: the guard takes over, and looks itself. A
-reservation stands under the run's name, so the next attempt to open the run finds it.
+Before the guard: nothing, the trigger delivers the event again. Between guard and claim: the guard surfaces after the
+lease and is treated like the event. After the claim: the guard takes over, and makes the check itself. A reservation
+is noted under the run's name, so the next attempt to open the run finds it.
 """
 
 import logging
@@ -60,11 +60,11 @@ class Submitter:
     settings: Settings
 
     async def submit(self, key: str, wanted: Message | None = None, *, is_first: bool = False) -> Outcome:
-        """Open the job of the document as it stands now.
+        """Open the job of a document in its current version.
 
         `wanted` is a message for a run without a record: if its job is still current and its run is not over, that run
-        is opened even if an event would find nothing to do. `is_first` says what an upload's event mostly is: the first
-        that is heard of its document. Its run is claimed before anything else is looked at (ADR 17).
+        is opened, even where an event would have nothing to do. `is_first`: this is probably the first event of its
+        document, as most uploads are; then its run is claimed before anything else is read (ADR 17).
         """
         async with self.memory.for_document() as hold:
             read_s = self.clock.monotonic()
@@ -91,16 +91,16 @@ class Submitter:
     async def _first_run(
         self, record: OpenRecord, current: CurrentJob, hold: Hold, *, guard: str, read_s: float
     ) -> Outcome | None:
-        """Open run 1 as if nothing had ever been committed, and look whether that is so after the claim (ADR 17).
+        """Open run 1 as if nothing had ever been committed, and check that after the claim (ADR 17).
 
-        The claim tells of nothing that was there and calls itself no ordinary run, until the look has shown it. None:
-        it must be looked at first. So must every document whose text may be cut: texts of parts are not written twice.
+        Until that check the claim names nothing that was replaced and does not count as an ordinary run. None if the
+        check must come first, as for every document that may be cut: the texts of its parts must not be written twice.
         """
         plan = await self.planner.first(record, current, hold)
         if plan is None:
             return None
         record = replace(plan.record, reservation=plan.reservation)
-        counted = await self.governor.reserve(record.name, plan.reservation, told=None, behind_others=True)
+        counted = await self.governor.reserve(record.name, plan.reservation, recorded=None, behind_others=True)
         if isinstance(counted, Denial):
             return await self._queue_first(record, current, counted)
         held = await self._claim(replace(record, ticket=guard, attempt=1, counted=counted))
@@ -108,7 +108,7 @@ class Submitter:
             return Outcome.KNOWN
         try:
             committed = await self.ledger.committed(current.location, current.job_id)
-        except UnreadableError:  # a person must look at it first: until then no run is open
+        except UnreadableError:  # somebody must repair it first: until then no run is open
             await self._withdraw(held.record)
             raise
         run = committed.run_for_event(current.source.last_modified)
@@ -123,7 +123,7 @@ class Submitter:
         return Outcome.CLAIMED
 
     async def _queue_first(self, record: OpenRecord, current: CurrentJob, denial: Denial) -> Outcome | None:
-        """It has to wait, so there is time to look before the claim. None: another run is to be opened."""
+        """Queue a run that must wait; there is time to check before the claim. None if another run is to be opened."""
         committed = await self.ledger.committed(current.location, current.job_id)
         run = committed.run_for_event(current.source.last_modified)
         if run != 1:
@@ -134,9 +134,9 @@ class Submitter:
         )
 
     async def _claim(self, record: OpenRecord) -> Open | None:
-        """Claim a run under what was reserved for it; None, and that given back, where it is another's.
+        """Claim a run that has a reservation; if another process has it, give the reservation back and return None.
 
-        The claim does not tell of it yet: if the run is over, what was reserved may have been settled with it (ADR 15).
+        The claim does not name the reservation yet: if the run is over, it may have been settled already (ADR 15).
         """
         held = await self.ledger.claim(replace(record, counted=None))
         if held is not None:
@@ -146,17 +146,17 @@ class Submitter:
         return None
 
     async def _withdraw(self, record: OpenRecord) -> None:
-        """Undo a claim under which nothing was started.
+        """Undo a claim for which nothing was started.
 
-        A crash before the record is gone leaves the run to its guard, which looks itself; after it, a reservation
-        without a record, which the next sweep gives back.
+        A crash before the record is removed leaves the run to its guard, which makes the check itself; a crash after it
+        leaves a reservation without a record, which the next sweep gives back.
         """
         await self.ledger.close(record)
         if record.counted is not None:
             await self.governor.forsake(record.name, record.counted)
 
     async def give_up(self, key: str, wanted: Message, why: str) -> None:
-        """Fail the run that a message would open, where opening it raises every time."""
+        """Fail the run that a message would open, because opening it raises every time."""
         current = await self.current_jobs.current(key, await self.bucket.head(key), wanted.part_of)
         if current is not None:
             committed = await self.ledger.committed(current.location, current.job_id)
@@ -188,9 +188,9 @@ class Submitter:
         return Outcome.CLAIMED if await self.ledger.claim(claim) else Outcome.KNOWN
 
     async def _start_or_queue(self, plan: OneGeneration, guard: str, read_s: float, *, behind_others: bool) -> Outcome:
-        """Start the generation if the governor lets it. Parts have waited in the backlog already, not behind others."""
+        """Start the generation if the governor grants a slot. Parts do not queue behind others: they have waited."""
         record = replace(plan.record, reservation=plan.reservation)
-        counted = await self.governor.reserve(record.name, plan.reservation, told=None, behind_others=behind_others)
+        counted = await self.governor.reserve(record.name, plan.reservation, recorded=None, behind_others=behind_others)
         if isinstance(counted, Denial):
             return await self._queue(record, counted)
         held = await self._claim(replace(record, ticket=guard, attempt=1, counted=counted))
@@ -201,7 +201,7 @@ class Submitter:
         return Outcome.CLAIMED
 
     async def _queue(self, record: OpenRecord, denial: Denial) -> Outcome:
-        """Claim as waiting: the checker starts it as soon as the governor lets it."""
+        """Claim the run as waiting; the checker starts it when the governor grants a slot."""
         ticket = await self.messenger.to_start(record, denial.seconds)
         waiting = replace(record, state=State.WAITING, ticket=ticket, waiting_for=denial.waiting_for)
         if await self.ledger.claim(waiting) is None:
@@ -210,7 +210,7 @@ class Submitter:
         return Outcome.CLAIMED
 
     def _record(self, current: CurrentJob, committed: Committed, run: int) -> OpenRecord:
-        """What is known of a run before its recipe and document are read."""
+        """The open record with what is known before recipe and document are read."""
         source = current.source
         return OpenRecord(
             job_id=current.job_id,

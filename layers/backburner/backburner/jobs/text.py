@@ -1,4 +1,4 @@
-"""The text of a document or part, and its pages that are shown, read within what one process may hold in memory."""
+"""Reads the text of a document or part, and which pages are shown, within the process's memory budget."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from backburner.ports import Bucket, Extractor, Stored, TooLargeError
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentReader:
-    """Makes text of documents; both ways raise `JobError` for what cannot be read.
+    """Extracts the text of documents; raises `JobError` if one cannot be read.
 
-    `sighted`: whether models see pictures, by how their names begin.
+    `sighted` says whether models see pictures, by the beginning of their names.
     """
 
     bucket: Bucket
@@ -31,7 +31,7 @@ class DocumentReader:
     async def extract(
         self, source: Stored, location: OutputLocation, hold: Hold, recipe: Recipe, model: str
     ) -> Extracted:
-        """The text of a document whose bytes are in hand; a part is text already."""
+        """The text of a document whose bytes are given; a part is text already."""
         self.memory.must_fit(source.size_bytes)
         if location.is_pages:
             return _of_part(source.body)
@@ -45,7 +45,7 @@ class DocumentReader:
         return extracted
 
     async def read(self, record: OpenRecord, hold: Hold) -> Extracted | None:
-        """The document that a run was claimed for; None if another version stands there by now."""
+        """The document that a run was claimed for; None if it has been replaced since."""
         self.memory.must_fit(record.source.size)
         try:
             source = await self.bucket.get(record.source.key, record.source.size)
@@ -59,7 +59,7 @@ class DocumentReader:
 
 
 def wish_of(recipe: Recipe, *, sees: bool | None) -> Wish:
-    """Which pages to show: none to a model that is not known to see, unless the recipe asks for it outright."""
+    """Which pages to show; none to a model not known to see pictures, unless the recipe explicitly asks for them."""
     if recipe.input == "images":
         return Wish(Show.ALL, recipe.images.max_side_px)
     if recipe.input == "auto" and sees:
@@ -68,7 +68,7 @@ def wish_of(recipe: Recipe, *, sees: bool | None) -> Wish:
 
 
 def must_see(extracted: Extracted, model: str, *, sees: bool | None) -> None:
-    """Raise `JobError` for pages that are to be shown to a model that is not known to see them."""
+    """Raise `JobError` if pages are to be shown to a model that is not known to see pictures."""
     if extracted.pictures and not sees:
         known = "does not see pictures" if sees is False else "is not known to see pictures"
         raise JobError(

@@ -1,1 +1,1 @@
-"""Every key, message and record, and how they are written on condition. Writes below `ledger/`."""
+"""Keys, messages and records, and the conditional writes that keep them consistent. Writes below `ledger/`."""

@@ -1,4 +1,4 @@
-"""How an open record changes with what becomes of its generation, and what a run has cost so far."""
+"""How an open record changes as its generation proceeds, and what a run has cost so far."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def running(record: OpenRecord, generation: Generation, ticket: str, now: dateti
 
 
 def seen(record: OpenRecord, generation: Generation) -> OpenRecord:
-    """The record with the last generation as it now stands; tokens and cost are counted once per response id."""
+    """The record with the last generation's current state; tokens and cost are counted once per response id."""
     last = record.responses[-1]
     responses = [*record.responses[:-1], _response(generation, last.id, last.attempt)]
     usage = sum((response.usage for response in responses if response.usage), Usage())
@@ -36,7 +36,7 @@ def seen(record: OpenRecord, generation: Generation) -> OpenRecord:
 
 
 def ended_unseen(record: OpenRecord, status: str) -> OpenRecord:
-    """The record of a run whose last generation ended without an answer that says how."""
+    """The record of a run whose last generation ended without an answer that described its end."""
     if not record.responses:
         return record
     last = replace(record.responses[-1], status=status)
@@ -44,7 +44,7 @@ def ended_unseen(record: OpenRecord, status: str) -> OpenRecord:
 
 
 def booked(record: OpenRecord, used: Usage, responses: Sequence[Response]) -> tuple[int, float]:
-    """Tokens and money that count against the day's budget: what the provider said, else what was estimated."""
+    """Tokens and money that count against the day's budget: as the provider reported them, or else as estimated."""
     used = record.kept_usage.subtracted_from(used)
     untold = record.untold + sum(
         costs(response.status) and not (response.usage and response.usage.total_tokens) for response in responses

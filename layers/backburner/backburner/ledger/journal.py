@@ -1,6 +1,6 @@
-"""The journal: one line per run that this process ended, written in one object when its tick ends.
+"""The journal: one line per run that this process ended, written as one object at the end of its tick.
 
-An index for reports, never the truth: a tick that dies leaves its lines out, and they are rebuilt from the records.
+It is an index for reports, never the truth: a tick that dies loses its lines, and they are rebuilt from the records.
 """
 
 import logging
@@ -19,11 +19,11 @@ from backburner.provider.answers import Usage
 logger = logging.getLogger(__name__)
 
 _MAX_LINES = 1000
-"""A long tick writes what it has when so many lines have come together."""
+"""A long tick writes its lines early once it has this many."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the journal: what became of one run, and what it used itself, so that lines can be added up."""
+    """A line of the journal: how one run ended, and only what it used itself, so that lines can be added up."""
 
     job_id: str
     run: int
@@ -40,18 +40,18 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     uploaded_at: datetime
     finished_at: datetime | None
     result_lag_s: float | None
-    """From the provider's `completed_at` to the commit, over two clocks: a figure for people."""
+    """From the provider's `completed_at` to the commit; two clocks are compared, so it is only a rough figure."""
     is_reused: bool = False
-    """Whether its answer was taken over from another run; `saved_tokens` and `saved_cost` are what that one used."""
+    """Whether its answer was taken over from another run; that run used `saved_tokens` and `saved_cost`."""
     saved_tokens: int = 0
     saved_cost: float | None = None
     quotes: int = 0
-    """Quotes of its answer, all of them found in the document."""
+    """The number of quotes in its answer, all found in the document."""
 
 
 @dataclass(kw_only=True)
 class Journal:
-    """Collects lines and writes them."""
+    """Collects lines, and writes them together."""
 
     bucket: Bucket
     clock: Clock
@@ -59,7 +59,7 @@ class Journal:
     _unwritten: list[Line] = field(default_factory=list)
 
     async def note(self, record: JobRecord) -> None:
-        """Take down a run that was just ended, by the process whose commit it was."""
+        """Add the line of a run that this process has just committed."""
         line = line_of(record)
         self._noted.append(line)
         self._unwritten.append(line)
@@ -67,17 +67,17 @@ class Journal:
             await self._write_noted()
 
     async def flush(self) -> list[Line]:
-        """Write what is not written yet; all lines that were noted since the last flush."""
+        """Write the lines not written yet. Returns all lines noted since the last flush."""
         await self._write_noted()
         return self.take()
 
     def take(self) -> list[Line]:
-        """All lines that were noted since they were last taken or flushed, written or not."""
+        """All lines noted since the last `take` or `flush`, written or not."""
         noted, self._noted = self._noted, []
         return noted
 
     async def _write_noted(self) -> None:
-        """A store that refuses loses lines of the index, and no job."""
+        """Write the lines noted so far; if the store refuses, only lines of the index are lost, no job."""
         lines, self._unwritten = self._unwritten, []
         if not lines:
             return
@@ -87,7 +87,7 @@ class Journal:
             logger.warning("journal not written", extra={"lines": len(lines), "error": str(error)})
 
     async def write(self, lines: list[Line]) -> str:
-        """Write lines under a fresh name; the key."""
+        """Write lines under a new name. Returns the key."""
         now = self.clock.now()
         key = f"{JOURNAL}{now:%Y-%m-%d}/{now:%H%M%S}-{secrets.token_hex(6)}.jsonl"
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
@@ -96,7 +96,7 @@ class Journal:
 
 
 def line_of(record: JobRecord) -> Line:
-    """The journal's line about a run that is over."""
+    """The journal's line for a run that is over."""
     reused, quotes = (record.reused, record.quotes) if isinstance(record, RunRecord) else (None, None)
     return Line(
         job_id=record.job_id,

@@ -1,4 +1,4 @@
-"""Every key of the bucket: where a document's outputs stand, the ledger's keys; and the identity of a job."""
+"""All keys of the bucket: those of a document's outputs and those of the ledger. Also the identity of a job."""
 
 import hashlib
 import json
@@ -13,16 +13,16 @@ RESULTS = "results/"
 FAILED = "failed/"
 OPEN = "ledger/open/"
 WORK = "ledger/work/"
-"""Parts of documents under way: DESIGN section 7."""
+"""Parts of documents that are in progress: DESIGN section 7."""
 SUPERSEDED = "ledger/superseded/"
 RESPONSES = "ledger/responses/"
 ANSWERS = "ledger/answers/"
-"""Which run has answered what: only for recipes that let answers be taken over."""
+"""Notes of which run gave an answer: only for recipes that allow reuse."""
 JOURNAL = "ledger/journal/"
 PAGES = ".pages"
-"""How the key of a part ends that names pages of its document; every other part is a text."""
+"""The suffix of a part that names pages of its document; all other parts are texts."""
 NOTICES = "ledger/notices/"
-"""What is still to be told: only where notifications are on."""
+"""Notices of notifications still to be delivered: only if notifications are on."""
 NEW_NOTICES = f"{NOTICES}new/"
 OWED_NOTICES = f"{NOTICES}owed/"
 FOLDER_NOTES = f"{NOTICES}folders/"
@@ -32,7 +32,7 @@ ERROR_RECORD = ".error.json"
 FAILED_LINES = ".errors.jsonl"
 DEFAULT_RECIPE = "default"
 FOLDER = "local folder"
-"""The bucket's name where it is a folder of this machine: one that no bucket can have."""
+"""The bucket's name if it is a local folder: a name that no real bucket can have."""
 MAX_KEY_BYTES = 1024
 """S3's limit on a key, in UTF-8."""
 _OPEN_RECORD = re.compile(rf"{OPEN}([0-9a-f]{{32}})\.([1-9][0-9]{{0,8}})\.json")
@@ -41,16 +41,16 @@ _MARK = re.compile(r"~[0-9a-f]{24}$")
 
 @dataclass(frozen=True)
 class OutputLocation:
-    """Where one document's outputs stand, and the recipe its folder names."""
+    """The keys of one document's outputs, and the recipe that its folder names."""
 
     key: str
     recipe: str
-    """In Unicode NFC; "" for keys such as `inbox//x`, for which there can be no recipe."""
+    """In Unicode NFC; "" for keys such as `inbox//x`, which cannot have a recipe."""
     stem: str
-    """The key below `inbox/`, never normalised; of a part, the whole key: its outputs stand beside it."""
+    """The key below `inbox/`, never normalised; for a part, the whole key, since its outputs are beside it."""
 
     def result_key(self, output: str) -> str:
-        """Key of the finished text; `output` is md, txt or json, of a batch jsonl."""
+        """Key of the finished text; `output` is md, txt or json, or jsonl for a batch."""
         key = self._output(self._results, f".{output}")
         return self._output(self._results, f".{output}", mark=True) if key.endswith(RUN_RECORD) else key
 
@@ -66,12 +66,12 @@ class OutputLocation:
 
     @property
     def errors_key(self) -> str:
-        """Key of the lines of a batch that failed."""
+        """Key of a batch's file of failed lines."""
         return self._output("" if self.is_part else FAILED, FAILED_LINES)
 
     @property
     def is_part(self) -> bool:
-        """Whether it belongs to a part, whose outputs only its document uses."""
+        """Whether it belongs to a part, whose outputs only its parent uses."""
         return self.key.startswith(WORK)
 
     @property
@@ -86,8 +86,8 @@ class OutputLocation:
     def _output(self, folder: str, suffix: str, *, mark: bool = False) -> str:
         """A key that no other document's output has.
 
-        A stem that cannot be used as it is (too long, or ambiguous) is cut and marked with a hash of the whole key; one
-        that only looks marked is marked again, so no plain key can meet a marked one.
+        A stem that is too long or ambiguous is cut and marked with a hash of the whole key; a stem that only looks
+        marked is marked as well, so a plain key can never equal a marked one.
         """
         room = MAX_KEY_BYTES - len(folder) - len(suffix)
         raw = self.stem.encode()
@@ -110,7 +110,7 @@ def output_location(key: str) -> OutputLocation:
 
 
 def recipe_keys(recipe: str) -> list[str]:
-    """Keys under which a recipe of this (NFC) name may have been uploaded: names compare in NFC, keys do not."""
+    """The keys under which a recipe of this (NFC) name may have been uploaded: names compare in NFC, keys do not."""
     return [f"{RECIPES}{name}.md" for name in dict.fromkeys((recipe, unicodedata.normalize("NFD", recipe)))]
 
 
@@ -126,13 +126,13 @@ def open_key(job: str, run: int) -> str:
 
 
 def open_run(key: str) -> tuple[str, int] | None:
-    """Job and run of an open record by its key; None for an object that is none."""
+    """Job and run of the open record with this key; None if the key is not an open record's."""
     found = _OPEN_RECORD.fullmatch(key)
     return (found[1], int(found[2])) if found else None
 
 
 def work_folder(job: str, run: int | None = None) -> str:
-    """Where the parts of a run lie; without a run, how the folders of all runs of a job begin."""
+    """The folder of a run's parts; without a run, the common prefix of the folders of all runs of a job."""
     return f"{WORK}{job}." if run is None else f"{WORK}{job}.{run}/"
 
 
@@ -142,19 +142,19 @@ def text_key(job: str, run: int) -> str:
 
 
 def superseded_key(job: str, run: int) -> str:
-    """Key of what became of a superseded run."""
+    """Key of the record of a superseded run."""
     return f"{SUPERSEDED}{job}.{run}.json"
 
 
 def response_key(response_id: str) -> str:
-    """Key of the note which run a response id was given to."""
+    """Key of the note that says which run a response id belongs to."""
     return f"{RESPONSES}{hashlib.sha256(response_id.encode()).hexdigest()[:32]}"
 
 
 def answer_key(key: str, body: bytes, recipe_sha256: str, provider: tuple[str, str, str]) -> str:
-    """Key of the note whose answer a document's may be: the same bytes, read as the same format, asked the same way.
+    """Key of the note for an answer: the same for the same bytes, read as the same format, with the same request.
 
-    `provider`: profile, address and model. The name's ending is part of it, since lookalikes are read by it.
+    `provider` is profile, address and model. The file extension counts, since it decides how ambiguous bytes are read.
     """
     suffix = PurePosixPath(key).suffix.lower()
     identity = json.dumps([hashlib.sha256(body).hexdigest(), suffix, recipe_sha256, *provider])
@@ -172,11 +172,11 @@ def owed_key(notification: str) -> str:
 
 
 def folder_note_key(folder: str) -> str:
-    """Key of what ended in a folder since it was last told."""
+    """Key of the note of what has ended in a folder since its last notification."""
     return f"{FOLDER_NOTES}{hashlib.sha256(folder.encode()).hexdigest()[:32]}.json"
 
 
 def folders_of(key: str) -> list[str]:
-    """The folders that a document's end is told for: its recipe's, and the one directly below that it lies in."""
+    """The folders whose notifications count a document: its recipe's, and the folder directly below that holds it."""
     names = key.removeprefix(INBOX).split("/")[:-1]
     return [f"{INBOX}{'/'.join(names[:depth])}/" for depth in (1, 2) if len(names) >= depth]

@@ -1,7 +1,8 @@
-"""The ledger: one open record per run, written only by its owner, and what is committed at an output location.
+"""The ledger: one open record per run, written only by its owner, and the records committed at output locations.
 
-Own the record or stop (DESIGN section 6): a claim is a put where nothing stands, every later write a put on the ETag
-last read, with a fresh nonce. A conflict is answered by reading: it may be our own write whose answer was lost.
+Own the record or stop (DESIGN section 6): a claim is a put that succeeds only if there is no record; every later write
+is a put on the ETag last read, with a new nonce. After a conflict the record is read: it may be our own write, whose
+answer was lost.
 """
 
 import asyncio
@@ -33,14 +34,14 @@ from backburner.provider.answers import Generation
 
 JSON = "application/json"
 NO_OPEN_RECORD = "not an open record: move it elsewhere"
-"""What is said of other objects that stand among the open records."""
+"""What operators are told about other objects found among the open records."""
 _TRIES = 5
-"""How often a write that met a passing conflict (409) is put again before the message is left for later."""
+"""How often a write is tried after a temporary conflict (409), before the message is left for later."""
 
 
 @dataclass(frozen=True)
 class Held(Generic[R]):
-    """A record as read or written, with the ETag that a later write must meet."""
+    """A record as read or written, with the ETag that the next write must match."""
 
     record: R
     etag: str
@@ -48,16 +49,16 @@ class Held(Generic[R]):
 
 @dataclass(frozen=True)
 class Open(Held[OpenRecord]):
-    """An open record as this process holds it; `age_s` is how old it was when it was read, by the store's clock."""
+    """An open record as this process last read or wrote it; `age_s` is its age then, by the store's clock."""
 
     age_s: float
 
     def with_changes(self, **changes: Any) -> "Open":
-        """The same record with fields that the next write will change."""
+        """The record with changed fields, to be written next."""
         return dataclasses.replace(self, record=msgspec.structs.replace(self.record, **changes))
 
     def as_running(self, generation: Generation, ticket: str, now: datetime) -> "Open":
-        """The same record, to be written as running."""
+        """The record as running, to be written next."""
         return dataclasses.replace(self, record=running(self.record, generation, ticket, now))
 
     @property
@@ -82,7 +83,7 @@ class Committed:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the job's last run could not read of the document."""
+        """What the job's last run could not read in the document."""
         return tuple(self._last_source.notes) if self._last_source else ()
 
     @property
@@ -113,10 +114,10 @@ class Committed:
         return run <= self.last_run
 
     def run_for_event(self, last_modified: datetime) -> int | None:
-        """The run that an upload event opens, None if there is nothing to do: DESIGN section 3.
+        """The run that an upload event opens, or None if there is nothing to do: DESIGN section 3.
 
-        Run 1, or the next if the last was superseded, or failed and the object was uploaded again since: both times are
-        the store's own.
+        That is run 1, or the next run if the last one was superseded, or failed and the object was uploaded again
+        since. Both times are the store's.
         """
         last = self.last_run
         if last == self.superseded_run:
@@ -126,7 +127,7 @@ class Committed:
         return last + 1 if last_modified > self.error.record.source.last_modified else None
 
     def is_done(self, run: int) -> bool:
-        """Whether a run of the job is over by the run record there: its own, or a later run's."""
+        """Whether the run record there, the run's own or a later one's, shows that a run of the job is over."""
         return 0 < run <= self._done_run
 
     def committed_by(self, record: JobRecord) -> bool:
@@ -151,11 +152,11 @@ class Ledger:
         return None if stored is None else _open(stored, key)
 
     async def claim(self, record: OpenRecord) -> Open | None:
-        """Put the open record of a run that has none; None if another process did."""
+        """Write the first open record of a run; None if another process has done so."""
         return await self._own(record, ABSENT)
 
     async def rewrite(self, held: Open) -> Open | None:
-        """Write an open record that is held; None if another owner has written it."""
+        """Write an open record that this process holds; None if another process has written it since."""
         return await self._own(held.record, held.etag)
 
     async def close(self, record: JobRecord) -> None:
@@ -163,9 +164,9 @@ class Ledger:
         await self.bucket.delete(open_key(record.job_id, record.run))
 
     async def is_given_to(self, record: OpenRecord, response_id: str) -> bool:
-        """Note that a response id was given to the attempt under way; False if another attempt or run has it already.
+        """Note that a response id belongs to the current attempt; False if another attempt or run already has it.
 
-        A gateway that caches answers gives one id to two creates, and the second would get the first one's text.
+        A gateway that caches answers may give one id to two creates, and the second would get the first one's text.
         """
         key, attempt = response_key(response_id), f"{record.name}.{record.attempt}".encode()
         try:
@@ -176,7 +177,7 @@ class Ledger:
         return True
 
     async def committed(self, location: OutputLocation, job: str) -> Committed:
-        """What is committed at an output location, as it concerns one job."""
+        """What is committed at an output location, as far as it concerns one job."""
         run, error, superseded = await asyncio.gather(
             self._read(location.run_record_key, RunRecord),
             self._read(location.error_record_key, ErrorRecord),
@@ -190,11 +191,11 @@ class Ledger:
         return held.record if held else None
 
     async def put(self, key: str, record: JobRecord, match: str) -> str:
-        """Put a record on condition; its new ETag. Raises `ConflictError`."""
+        """Write a record if `match` holds; returns its new ETag. Raises `ConflictError` if it does not."""
         return await self.bucket.put(key, encode(record), match=match, content_type=JSON)
 
     async def set_aside(self, record: SupersededRecord) -> SupersededRecord:
-        """Keep what became of a superseded run; the first record stays. Returns the one that stands."""
+        """Write the record of a superseded run unless there is one already. Returns the one that is kept."""
         key = superseded_key(record.job_id, record.run)
         try:
             await self.put(key, record, ABSENT)
@@ -214,7 +215,7 @@ class Ledger:
                 stored = await self.bucket.get(key)
                 found = None if stored is None else _open(stored, key)
                 if found and found.record.nonce == record.nonce:
-                    return found  # a repeated request met our own write
+                    return found  # our own write, sent twice
                 if (found.etag if found else ABSENT) != match:
                     return None
             else:
@@ -233,12 +234,12 @@ class Ledger:
 
 
 def nothing_committed(job: str) -> Committed:
-    """What an output location looks like as long as nothing was ever committed there."""
+    """An output location at which nothing was ever committed."""
     return Committed(job, None, None, 0)
 
 
 def new_nonce() -> str:
-    """A mark that no record has had before."""
+    """A new random mark, different from that of every other write."""
     return secrets.token_hex(8)
 
 

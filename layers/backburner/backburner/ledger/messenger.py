@@ -1,4 +1,4 @@
-"""The messages that drive runs: each is sent before the record that names its ticket is written (DESIGN section 6)."""
+"""Sends the messages that drive runs, each before its ticket is written into the record (DESIGN section 6)."""
 
 from dataclasses import dataclass
 
@@ -11,64 +11,64 @@ from backburner.ledger.records import OpenRecord, State
 from backburner.ports import Queue
 
 SOON_S = 1.0
-"""Delay of a first message: its record is written meanwhile."""
+"""The delay of a first message, during which its record is written."""
 EARLY_S = 2.0
-"""A message that came before the record that names it shows again after this."""
+"""When a message shows again that arrived before its ticket was in the record."""
 
 
 @dataclass(frozen=True)
 class Next:
-    """What becomes of the message in hand once a step of its run is done."""
+    """What to do with the message being handled after a step of its run."""
 
     after_s: float | None = None
-    """When it shows again; None: it is deleted."""
+    """When it is to show again; None if it is to be deleted."""
     held: Open | None = None
-    """The record under which a message that has grown old may be replaced by a fresh one; None: never here."""
+    """The record for which a worn message may be replaced; None if it must not be."""
     forget: frozenset[str] = frozenset()
-    """Responses that the provider may forget once the message is gone."""
+    """Responses to delete at the provider once the message is deleted."""
 
 
 DONE = Next()
-"""Another message drives the run from here, or the run is over."""
+"""The message is no longer needed: another one drives the run, or the run is over."""
 NOT_OURS = Next(EARLY_S)
-"""Another owner wrote the record. Its ticket may still be this message's, so the message is looked at once more."""
+"""Another process has written the record. This message may still have its ticket, so it is handled once more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Messenger:
-    """Sends the message for the next step of a run, and returns the ticket that its record must name from then on."""
+    """Sends the message for a run's next step, and returns the ticket that must be written into its record."""
 
     pending: Queue
     backlog: Queue
     lease_s: int
 
     async def guard(self, record: OpenRecord) -> str:
-        """Due after the lease: takes the run over if this process dies before its next step."""
+        """Send a message that shows after the lease and takes the run over if this process has died by then."""
         return await self._send(self.pending, record.message(), self.lease_s)
 
     async def to_check(self, record: OpenRecord, delay_s: float, response_id: str | None = None) -> str:
-        """Has the checker look at a generation, at parts or at lines."""
+        """Have the checker poll a generation, or advance parts or a segment."""
         return await self._send(self.pending, record.message(response_id), delay_s)
 
     async def to_look(self, record: OpenRecord, delay_s: float, look: Look) -> None:
-        """Has the checker go on looking, without the record as long as the generation runs: under the same ticket.
+        """Have the checker poll on under the same ticket, without the record as long as the generation runs.
 
-        Only for a record that was just read, and has nothing noted that a look must know.
+        Only for a record that was just read and notes nothing that a poll must know.
         """
         message = replace(record.message(record.response_id), ticket=record.ticket, follows=None, look=look)
         await self._send(self.pending, message, delay_s)
 
     async def to_start(self, record: OpenRecord, delay_s: float) -> str:
-        """Has the checker start a run that waits."""
+        """Have the checker start a run that waits."""
         return await self._send(self.backlog, record.message(), delay_s)
 
-    async def anew(self, record: OpenRecord, delay_s: float = 0.0) -> str:
-        """Replaces the message that a record has, whatever it is for."""
+    async def renew(self, record: OpenRecord, delay_s: float = 0.0) -> str:
+        """Replace the message that drives a record, whatever its next step is."""
         queue = self.backlog if record.state is State.WAITING else self.pending
         return await self._send(queue, record.message(record.response_id), delay_s)
 
     async def open_run(self, job: str, run: int, key: str, part_of: str | None = None) -> None:
-        """Has the checker open a run that has no record yet; parts take their turn in the backlog."""
+        """Have the checker open a run that has no record yet; parts wait in the backlog for their turn."""
         message = Message(job=job, run=run, key=key, ticket=new_ticket(), part_of=part_of)
         await self._send(self.backlog if part_of else self.pending, message, 0.0)
 

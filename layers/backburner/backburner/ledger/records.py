@@ -17,13 +17,13 @@ from backburner.provider.answers import Generation, Usage
 
 VERSION = 1
 MAX_QUOTES = 500
-"""Quotes whose places a record lists; all of them are checked."""
+"""How many places of quotes a record lists; all quotes are checked."""
 LOST, UNKNOWN = "lost", "unknown"
-"""Statuses that no provider gives: for a generation that is gone, and for one whose end was never told."""
+"""Our own statuses: for a generation that is gone, and for one whose end the provider never reported."""
 
 
 class State(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     WAITING = "waiting"
     SUBMITTING = "submitting"
@@ -34,7 +34,7 @@ class State(StrEnum):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """The document as it was claimed; `size` in bytes, `last_modified` by the store's clock."""
+    """The document at the time of the claim; `size` is in bytes, `last_modified` by the store's clock."""
 
     bucket: str
     key: str
@@ -42,20 +42,20 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     last_modified: datetime
     notes: list[str] = []
-    """What of it could not be read, and where: "page 3: no text, probably a scan"."""
+    """What could not be read and where, such as "page 3: no text, probably a scan"."""
     pages: Pages | msgspec.UnsetType = msgspec.UNSET
-    """How each page was sent; absent unless pages may have gone out as pictures."""
+    """How each page was sent; absent unless pages may have been sent as pictures."""
 
 
 class RecipeRef(msgspec.Struct, frozen=True, kw_only=True):
-    """Which recipe, and which version of it ("" for one that has no file)."""
+    """A recipe and its version ("" for one without a file)."""
 
     name: str
     sha256: str
 
 
 class ProviderRef(msgspec.Struct, frozen=True, kw_only=True):
-    """Which provider was asked, where, and for which model."""
+    """The provider, its address and the model."""
 
     profile: str
     base_url: str
@@ -63,7 +63,7 @@ class ProviderRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """One generation that was started, as last seen."""
+    """A generation that was started, as last polled."""
 
     id: str
     attempt: int
@@ -77,9 +77,9 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What all records share. Counters and money are of this run: all its attempts together.
+    """The fields of all records. Counters and cost are those of this run, for all its attempts together.
 
-    Of a batch that was replayed, `usage` and `cost` count also what its earlier runs used, since its lines are theirs.
+    For a replayed batch, `usage` and `cost` include its earlier runs, since the result contains their lines.
     """
 
     version: int = VERSION
@@ -94,18 +94,18 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     cost: float | None = None
     kept_usage: Usage = Usage()
     kept_cost: float | None = None
-    """The share of `usage` and `cost` that earlier runs of a batch used: this run has kept the lines they finished."""
+    """The share of `usage` and `cost` that earlier runs of a batch used for lines that this run has kept."""
     suspected_orphans: int = 0
     polls: int = 0
     uploaded_at: datetime
     submitted_at: datetime | None = None
     finished_at: datetime | None = None
     nonce: str = ""
-    """Set anew with each write, so that a writer whose answer was lost recognises its own."""
+    """New with each write, so that a writer whose answer was lost recognises its own record."""
 
     @property
     def location(self) -> OutputLocation:
-        """Where its outputs stand."""
+        """The output location."""
         return output_location(self.source.key)
 
     @property
@@ -115,49 +115,49 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def own_usage(self) -> Usage:
-        """What its own generations used, without those of its parts."""
+        """What its own generations used, without its parts'."""
         parts: list[PartEnd] = getattr(self, "parts", None) or []
         return sum((part.usage for part in parts if not part.is_reused), Usage()).subtracted_from(self.usage)
 
     @property
     def response_ids(self) -> set[str]:
-        """The ids of every generation it knows of."""
+        """The ids of all generations it knows."""
         return {response.id for response in self.responses}
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a quote of an answer stands: characters [first, last) of the document's extracted text."""
+    """Where a quote of an answer was found: characters [first, last) of the document's extracted text."""
 
     pointer: str
-    """JSON pointer into the result; cut where it is very long."""
+    """JSON pointer into the result; shortened if it is very long."""
     first: int
     last: int
     page: int | None = None
     """Counted from 1; None for a format without pages."""
     part: int | None = None
-    """Counted from 1; None for a document that went out whole."""
+    """Counted from 1; None for a document that was sent whole."""
 
 
 class Quotes(msgspec.Struct, frozen=True, kw_only=True):
-    """The quotes of an answer, all of them found; `places` has the first `MAX_QUOTES`."""
+    """The quotes of an answer, all found in the document; `places` lists the first `MAX_QUOTES`."""
 
     checked: int
     places: list[Quote] = []
 
 
 class Reused(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose answer a run has taken over, and what that run used: so much was saved."""
+    """The answer that a run has taken over, and what the other run used for it, which is what was saved."""
 
     job_id: str
     run: int
     key: str
-    """Of the document that it was generated for."""
+    """The key of the document that it was generated for."""
     usage: Usage = Usage()
     cost: float | None = None
 
 
 class LineCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """The lines of a batch; `total` is `completed` and `failed` together."""
+    """Counts of a batch's lines; `total` is `completed` plus `failed`."""
 
     total: int
     completed: int
@@ -165,20 +165,20 @@ class LineCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of a document, or what joins some of them: a job of its own, whose document is the object at `key`."""
+    """One part of a document, or a merge of parts: a job of its own, whose document is the object at `key`."""
 
     key: str
     etag: str
     run: int = 1
-    """The run of its job; a replay counts on for the parts that failed."""
+    """The run of its job; for parts that failed, a replay uses the next run."""
     is_reused: bool = False
     """Finished by an earlier run."""
     first: int = 0
-    """Where its text begins in that of the document, in characters; only of a part of level 0."""
+    """Where its text begins in the document's, in characters; only for parts of level 0."""
 
 
 class Division(msgspec.Struct, frozen=True, kw_only=True):
-    """A document in parts: level 0 has the parts, each further level what joins those of the level before."""
+    """A document in parts: level 0 has the parts, each further level the merges of the level before."""
 
     levels: list[list[Part]]
     opened: bool = False
@@ -186,78 +186,78 @@ class Division(msgspec.Struct, frozen=True, kw_only=True):
     is_batch: bool = False
     """Whether its parts are segments of lines."""
     is_stopping: bool = False
-    """No part is opened any more: the run ends as soon as those under way have."""
+    """No more parts are opened; the run ends once those in progress have ended."""
     pages: list[int] = []
-    """Where the pages of the document begin, as `Extracted` has it; only where quotes are checked."""
+    """Where the document's pages begin, as in `Extracted`; only if quotes are checked."""
 
 
 class OpenRecord(JobRecord, frozen=True, kw_only=True):
-    """A run that is not over. `attempt` counts the generations begun, the one under way included."""
+    """A run that is not over. `attempt` counts the generations begun, including the one in progress."""
 
     attempt: int = 0
     ticket: str
     waiting_for: str | None = None
     setbacks: int = 0
-    """Unexpected exceptions so far; after a few of them it fails as `internal_error`."""
+    """Unexpected exceptions so far; after a few, the run fails as `internal_error`."""
     waits: int = 0
-    """How often in a row it went back to waiting without a generation: delays the next try."""
+    """How often in a row it went back to waiting without a generation; each time delays the next try."""
     recipe_text: str = ""
-    """The recipe it was claimed with, which it keeps."""
+    """The recipe that it was claimed with and keeps."""
     output: str = "md"
     price: Price | None = None
     enlarged_cap: int | None = None
-    """Cap of output tokens after a truncated answer; None while the recipe's own applies."""
+    """Cap of output tokens after a truncated answer; None while the recipe's cap applies."""
     partial_text: str | None = None
     cancelled_for: Reason | None = None
-    """Set before the provider is asked to cancel."""
+    """Why it is being cancelled; set before the provider is asked to cancel."""
     elapsed_before_write_s: float = msgspec.field(default=0.0, name="ran_s")
-    """Seconds that its generation had been running when the record was written again, by the store's clock."""
+    """The generation's age in seconds when the record was last written again, by the store's clock."""
     reservation: Reservation | None = msgspec.field(default=None, name="wants")
-    """What it reserves at the governor for each attempt; None until it may start at all."""
+    """What it reserves at the governor for each attempt; None until it may start."""
     counted: Reservation | None = None
-    """What the governor counts for it, as far as this record knows; None: nothing yet (ADR 15)."""
+    """What the governor counts for it, as far as this record knows; None if nothing yet (ADR 15)."""
     committed_at_claim: list[str] = msgspec.field(default_factory=list, name="stood_at_place")
-    """ETags of the run and error record that stood at its output location when it was claimed."""
+    """ETags of the run and error record that were at its output location when it was claimed."""
     shows_overwrites: bool = False
-    """Whether its document was read in a later second than it was uploaded in: an overwrite then shows in its time."""
+    """Whether its document was read at least a second after the upload, so that `last_modified` shows an overwrite."""
     part_of: str | None = None
-    """`<job_id>.<run>` of the run that it is a part of."""
+    """`<job_id>.<run>` of the parent's run."""
     division: Division | None = None
-    """Its parts, once it has been cut: it has no generation of its own then."""
+    """Its parts, once it has been cut; then it has no generation of its own."""
     parts: list["PartEnd"] | None = None
-    """What became of its parts, when it ends."""
+    """How its parts ended; set when it ends."""
     segment: Segment | None = None
-    """The lines of a batch that it runs; it has many generations then, and no list of them."""
+    """The lines of a batch that it runs; then it has many generations and does not list them."""
     lines: LineCounts | None = None
     context_overflows: int = msgspec.field(default=0, name="refusals")
-    """How often the provider called it too long, or the document that it was cut from."""
+    """How often the provider called it, or the document that it was cut from, too long."""
     sent_chars: int = 0
-    """Characters that the generation under way was sent: with its usage they tell how many make a token."""
+    """Characters sent to the current generation; with its usage, they give the characters per token."""
     sent_picture_tokens: int = 0
-    """What the pictures that it was sent were taken to be in tokens."""
+    """The estimated tokens of the pictures sent to it."""
     answer: Generation | None = None
-    """How the generation under way ended, where its create was answered with the end already."""
+    """How the current generation ended, if the answer to its create already said so."""
     absent_s: float | None = None
-    """Seconds that its generation had been running when the provider first said that there is none, if it does."""
+    """The generation's age in seconds when the provider first reported it as absent, if it still does."""
     untold: int = 0
-    """How many lines of a batch ended without a word about what they used."""
+    """How many lines of a batch ended without reporting their usage."""
     correction: str | None = None
-    """What the next attempt is told about quotes of the last one that do not stand in the document."""
+    """What the next attempt is told about the last one's quotes that are not in the document."""
     quotes: Quotes | None = None
-    """Where the quotes of its answer stand, when it ends."""
+    """Where its answer's quotes were found; set when it ends."""
     answer_key: str | None = None
-    """Where its answer is noted for others to take over, if its recipe lets them."""
+    """The key under which its answer is noted for reuse, if its recipe allows that."""
     reuses: Reused | None = None
-    """Whose answer it is to take over, instead of a generation of its own."""
+    """The answer that it is to take over, instead of a generation of its own."""
 
     @property
     def response_id(self) -> str | None:
-        """The generation that is under way, as far as it is known."""
+        """The id of the current generation, if it is known."""
         return self.responses[-1].id if self.state is State.RUNNING and self.responses else None
 
     @property
     def resume(self) -> "Resume | None":
-        """What it leaves to the next run; None if that starts from the beginning."""
+        """What the next run can continue with; None if it starts from the beginning."""
         is_undivided = self.division is None and self.segment is None
         return None if is_undivided else Resume(division=self.division, segment=self.segment)
 
@@ -268,7 +268,7 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
         return self.reservation is not None and self.state is not State.WAITING and is_one
 
     def message(self, response_id: str | None = None) -> Message:
-        """A message for its next step, under a fresh ticket; with the id of a generation, once there is one."""
+        """A message for its next step, with a new ticket, and with the id of its generation once there is one."""
         return Message(
             job=self.job_id,
             run=self.run,
@@ -282,19 +282,19 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
 
 
 class Replaced(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run record found at its output location; removed once the record stands."""
+    """What was at the output location before a run record; removed once the record is written."""
 
     result_key: str | None = None
     error_etag: str | None = None
     errors_key: str | None = None
-    """The file of failed lines of a batch that stood there; kept if this run has written it anew."""
+    """The batch's older file of failed lines; kept if this run has overwritten it."""
 
 
 class PartEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one part: as a run or error record tells it of a document that was cut."""
+    """How one part ended, as listed in the run or error record of a document that was cut."""
 
     level: int
-    """0: a part of the document; above: what joined those below."""
+    """0 for a part of the document; higher for a merge of the level below."""
     number: int
     job_id: str
     run: int
@@ -310,30 +310,30 @@ class PartEnd(msgspec.Struct, frozen=True, kw_only=True):
     polls: int = 0
     lines: LineCounts | None = None
     is_reused: bool = False
-    """Finished by an earlier run. Its usage is not in the record's but for a batch, where it is in `kept_usage` too."""
+    """Finished by an earlier run. The record's usage excludes its own, except in a batch, where `kept_usage` has it."""
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay goes on with: the parts and lines that are done stay done."""
+    """What a replay continues with: parts and lines that are done stay done."""
 
     division: Division | None = None
     segment: Segment | None = None
 
 
 class RunRecord(JobRecord, frozen=True, kw_only=True):
-    """A finished run. `parts` is null for a document that went out whole."""
+    """A finished run. `parts` is null for a document that was sent whole."""
 
     result_key: str
     result_etag: str
     parts: list[PartEnd] | None = None
     lines: LineCounts | None = None
     resume: Resume | None = None
-    """What a replay goes on with, of a batch in which lines failed."""
+    """What a replay continues with, for a batch with failed lines."""
     replaces: Replaced = Replaced()
     quotes: Quotes | None = None
-    """None where the recipe asks for none."""
+    """None if the recipe asks for none."""
     reused: Reused | None = None
-    """Whose answer it is; None for one that was generated for this document."""
+    """The answer that was taken over; None if it was generated for this document."""
 
 
 class ErrorRecord(JobRecord, frozen=True, kw_only=True):
@@ -349,11 +349,11 @@ class ErrorRecord(JobRecord, frozen=True, kw_only=True):
 
 
 class SupersededRecord(JobRecord, frozen=True, kw_only=True):
-    """A run whose document or recipe was replaced meanwhile, with its text if there is one."""
+    """A run whose document or recipe was replaced before it was over, with its text if there is one."""
 
     text: str | None = None
     parts: list[PartEnd] | None = None
-    """What had become of its parts; what they used is in `usage` and was booked by themselves."""
+    """How its parts ended; `usage` includes what they used, which they booked themselves."""
 
 
 R = TypeVar("R", bound=JobRecord)
@@ -361,21 +361,21 @@ _SHARED = JobRecord.__struct_fields__
 
 
 def encode(record: JobRecord) -> bytes:
-    """Indented, because people read them."""
+    """A record as JSON, indented because people read it."""
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 
 
 def decode(body: bytes, kind: type[R]) -> R:
-    """Read a record; unknown fields, a later version's, are passed over. Raises `msgspec.DecodeError`."""
+    """Read a record; unknown fields, from a later version, are ignored. Raises `msgspec.DecodeError`."""
     return msgspec.json.decode(body, type=kind)
 
 
 def shared(record: JobRecord) -> dict[str, Any]:
-    """The fields that every kind of record has, to make another kind from."""
+    """The fields that all kinds of records have, to make another kind from."""
     return {name: getattr(record, name) for name in _SHARED}
 
 
 def log_keys(record: JobRecord) -> dict[str, object]:
-    """What every log line about a job says of it; never a word of its text."""
+    """The keys of every log line about a job; never any of its text."""
     last = record.responses[-1].id if record.responses else None
     return {"job_id": record.job_id, "run": record.run, "key": record.source.key, "response_id": last}

@@ -1,8 +1,8 @@
-"""The state of one segment of a batch: some hundred lines, each begun, under way, finished or to be begun again.
+"""The state of one segment of a batch: some hundred lines, each to do, being created, running or finished.
 
-It stands in the segment's open record, so it is kept small: a line under way is its number and the id of its
-generation, finished lines are a count and the keys of the pieces that hold them. Lines are named by their number in
-the batch. Ages are seconds since the segment was claimed, by the store's clock.
+It is part of the segment's open record, so it is kept small: a running line is its number and the id of its generation;
+finished lines are a count and the keys of the pieces that hold them. Lines are numbered as in the batch. Ages are
+seconds since the segment was claimed, by the store's clock.
 """
 
 from collections.abc import Collection, Iterable
@@ -13,50 +13,50 @@ from msgspec.structs import replace
 
 
 class Todo(msgspec.Struct, frozen=True, array_like=True):
-    """A line to be begun; `attempt` counts those before."""
+    """A line to be created; `attempt` counts earlier attempts."""
 
     number: int
     attempt: int = 0
     cap: int | None = None
-    """Doubled bound on output tokens, after an answer that was cut off."""
+    """The doubled cap of output tokens, after a truncated answer."""
     not_before_s: float = 0.0
-    """Age before which it is not tried again."""
+    """The age before which it is not tried again."""
     refusals: int = 0
-    """How often in a row the provider refused the model that it names itself."""
+    """How often in a row the provider refused the model that the line names."""
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True):
-    """A line under way."""
+    """A line whose generation runs."""
 
     number: int
     custom_id: str
     id: str
     attempt: int
     at_s: float
-    """Age when it was started."""
+    """The age when it was started."""
     cap: int | None = None
     is_given: bool = False
-    """Whether the line brought its whole request."""
+    """Whether the line contained its whole request."""
     is_cancelled: bool = False
-    """Recorded before the provider is asked."""
+    """Recorded before the provider is asked to cancel it."""
     inputs: int = 0
     outputs: int = 0
     """Tokens reserved for it; 0 in records of an older version."""
     sent_cap: int | None = None
-    """Bound on output tokens that its request held, if any: what the provider echoes may be its own."""
+    """The cap of output tokens in its request, if any: the provider may report another one."""
     absent_s: float | None = None
-    """Its age when the provider first said that there is no such generation, if it still does."""
+    """Its age when the provider first reported it as absent, if it still does."""
     model: str = ""
-    """The model that it names itself, if that is not the batch's."""
+    """The model that the line names, if that is not the batch's."""
     is_chat: bool = False
-    """Whether it asked for a chat completion, and is answered with one."""
+    """Whether it is a chat completion request, which is answered in that format."""
 
 
 L = TypeVar("L", Todo, Started)
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines `first_line` up to `first_line + count`, which stand in bytes [first_byte, end_byte) of a batch."""
+    """Lines `first_line` up to `first_line + count`, in bytes [first_byte, end_byte) of a batch."""
 
     key: str
     etag: str
@@ -65,17 +65,17 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     first_byte: int
     end_byte: int
     is_oversized: bool = False
-    """One line that is too long to be read at all."""
+    """Whether it is a single line that is too long to be read."""
     repeated: list[int] = []
-    """Lines whose custom_id an earlier one has."""
+    """Lines whose custom_id an earlier line has."""
     todo: list[Todo] = []
     creating: list[Todo] = []
-    """Lines whose creates are under way: found there after the lease, each is counted as a suspected orphan."""
+    """Lines that are being created; each one still listed after the lease counts as a suspected orphan."""
     started: list[Started] = []
     polled_s: float = 0.0
-    """Age when the lines under way were last looked at."""
+    """The age when the running lines were last polled."""
     pieces: list[str] = []
-    """Objects with finished lines; where a line stands twice, the later piece is right."""
+    """Objects with finished lines; if a line is in two, the later piece counts."""
     failed: list[int] = []
     completed: int = 0
 
@@ -85,20 +85,20 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.todo or self.creating or self.started)
 
     def begun(self, block: Collection[Todo]) -> "Segment":
-        """Some of what is to do is being created."""
+        """The segment with some of its lines to do marked as being created."""
         return replace(self, todo=[line for line in self.todo if line not in block], creating=list(block))
 
     def without(self, number: int) -> "Segment":
-        """A line is under way no more."""
+        """The segment without a line that no longer runs."""
         started = [line for line in self.started if line.number != number]
         return replace(self, started=started, creating=[line for line in self.creating if line.number != number])
 
     def with_started(self, line: Started) -> "Segment":
-        """More is known of a line under way."""
+        """The segment with new facts about a running line."""
         return replace(self, started=[line if each.number == line.number else each for each in self.started])
 
     def with_piece(self, key: str, completed: Iterable[int], failed: Iterable[int]) -> "Segment":
-        """Lines have ended: the object with what became of them is written."""
+        """The segment after lines have ended, whose outputs are written in the object at `key`."""
         done, bad = set(completed), set(failed)
         over = done | bad
 
@@ -115,7 +115,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def again(self) -> "Segment":
-        """As a replay takes it up: what failed or was cut off is to do, what is done stays done."""
+        """The segment for a replay: failed and interrupted lines are to do again, finished ones stay finished."""
         under_way = {line.number for line in (*self.todo, *self.creating)} | {line.number for line in self.started}
         left = sorted({*self.failed, *under_way})
         return replace(self, todo=[Todo(number) for number in left], creating=[], started=[], failed=[], polled_s=0.0)

@@ -229,7 +229,7 @@ class Sweeper:
         if held is None:
             return 0
         record = held.record
-        ticket = await self.messenger.anew(record)
+        ticket = await self.messenger.renew(record)
         elapsed_before_write_s = held.generation_age_s if record.state is State.RUNNING else 0.0
         division = record.division and replace(record.division, opened=False)  # opens lost parts again
         await self.ledger.rewrite(

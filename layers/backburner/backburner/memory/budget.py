@@ -29,7 +29,7 @@ LARGE_FACTOR = 8
 """The same for a document that is cut; one emoji makes Python store every character of a text in four bytes."""
 PIECE_BYTES = 4 * MEBIBYTE
 """The finished lines of a segment are written once they have this many bytes."""
-LEAST_PIECE_BYTES = 256 * 1024
+MIN_PIECE_BYTES = 256 * 1024
 _FIRST_ANSWER_BYTES = 128 * 1024
 _ANSWER_FACTOR = 8
 _TRIES = 3
@@ -111,7 +111,7 @@ class MemoryBudget:
     _largest_answer_bytes: int = _FIRST_ANSWER_BYTES
 
     @property
-    def most_document_bytes(self) -> int:
+    def max_document_bytes(self) -> int:
         """The largest document that is read at all."""
         return min(MAX_DOCUMENT_BYTES, self.large_bytes // LARGE_FACTOR)
 
@@ -122,9 +122,9 @@ class MemoryBudget:
 
     def must_fit(self, size_bytes: int) -> None:
         """Raises `JobError` (`document_too_large`) for a document too large to be read at all."""
-        if size_bytes > self.most_document_bytes:
-            most = f"at most {self.most_document_bytes // MEBIBYTE} MB are read"
-            by_memory = self.most_document_bytes < MAX_DOCUMENT_BYTES
+        if size_bytes > self.max_document_bytes:
+            most = f"at most {self.max_document_bytes // MEBIBYTE} MB are read"
+            by_memory = self.max_document_bytes < MAX_DOCUMENT_BYTES
             remedy = "split it up, or raise the functions' memory" if by_memory else "split it up"
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{size_bytes} bytes: {most}; {remedy}")
 
@@ -165,7 +165,7 @@ class MemoryBudget:
     def is_full(self, size_bytes: int) -> bool:
         """Whether a segment must write its finished lines now, given their size."""
         much = self.kept_bytes > self.own.size_bytes // 2
-        return size_bytes >= PIECE_BYTES or (much and size_bytes >= LEAST_PIECE_BYTES)
+        return size_bytes >= PIECE_BYTES or (much and size_bytes >= MIN_PIECE_BYTES)
 
 
 class Hold:
@@ -192,7 +192,7 @@ class Hold:
                 await self.become_large()
             else:
                 await self._grow(limit_bytes * FACTOR)
-            if limit_bytes > self._memory.most_document_bytes:
+            if limit_bytes > self._memory.max_document_bytes:
                 return await bucket.head(key)
         raise RetryLaterError(f"{key} keeps growing")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from backburner.memory.budget import MemoryBudget
 from backburner.ports import Clock
 
-_MOST_WAITING = 3
+_MAX_WAITING = 3
 """More would take the places of those who only look at what runs."""
 
 
@@ -25,7 +25,7 @@ class DrawingTurns:
     @asynccontextmanager
     async def turn(self, until: float) -> AsyncIterator[bool]:
         """Hold the large slot while the block runs; False: others wait already, or `until` has passed meanwhile."""
-        if self.waiting >= _MOST_WAITING or self.clock.monotonic() >= until:
+        if self.waiting >= _MAX_WAITING or self.clock.monotonic() >= until:
             yield False
             return
         async with self.memory.for_document() as hold:

@@ -1,7 +1,7 @@
-"""Finished answers by what they are about, so that the same document under another name is not paid for again.
+"""Finds finished answers by document, recipe and model, so that a copy of a document is not paid for again.
 
-An object below `ledger/answers/` names the run whose answer it is, or is to be (ADR 24). It is a hint, never the truth:
-what it names is looked at before it is taken over, and what does not hold any more is as good as absent.
+An object below `ledger/answers/` names the run that has given the answer, or is generating it (ADR 24). It is only a
+hint: the answer is checked before it is taken over, and a note that no longer holds is ignored.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from backburner.memory.budget import Hold
 from backburner.ports import ABSENT, Bucket, ConflictError, Stored
 
 FRESH_S = 60.0
-"""So long after its note a run is believed to be about to be claimed."""
+"""For this long after its note, a run without a record is believed to be about to be claimed."""
 
 
 _TRIES = 3
@@ -38,21 +38,21 @@ class Answer:
 
 @dataclass(frozen=True)
 class Answers:
-    """Finds answers, and notes whose they are."""
+    """Finds answers to take over, and notes which run gave or generates one."""
 
     bucket: Bucket
     ledger: Ledger
 
     async def find(self, key: str, recipe: RecipeRef, provider: ProviderRef) -> Reused | None:
-        """Whose answer may be taken over, finished or under way; None where it has to be generated."""
+        """The answer that may be taken over, finished or being generated; None if it has to be generated."""
         stored = await self.bucket.get(key)
         note = None if stored is None else _noted(stored)
         return None if stored is None or note is None else await self._holding(stored, note, recipe, provider)
 
     async def claim(self, record: OpenRecord) -> Reused | None:
-        """Whose answer a run is to take over; None where it is to generate it, which is noted for others to wait for.
+        """The answer that a run is to take over; None if it must generate it, which is noted so that other runs wait.
 
-        What the record names already does not hold any more.
+        If the record names an answer already, that one is known to be gone.
         """
         for _ in range(_TRIES):
             stored = None if record.answer_key is None else await self.bucket.get(record.answer_key)
@@ -73,7 +73,7 @@ class Answers:
         return Reused(job_id=note.job_id, run=note.run, key=note.key) if is_coming else None
 
     async def read(self, record: OpenRecord, hold: Hold) -> Answer | None:
-        """The answer that a run is to take over; None where it is not there, or not any more as it was written."""
+        """The answer that a run is to take over; None if it is gone or has been changed since."""
         made = None if record.reuses is None else await self._made(record.reuses)
         if made is None or not _fits(made, record.recipe, record.provider):
             return None
@@ -95,19 +95,19 @@ class Answers:
         return stored is not None and is_its and stored.age_s < FRESH_S
 
     async def has_failed(self, wanted: Reused) -> bool:
-        """Whether the run that an answer was expected of has failed, and not only been cancelled."""
+        """Whether the run that was to generate an answer has failed, other than by being cancelled."""
         error = (await self.ledger.committed(output_location(wanted.key), wanted.job_id)).error
         is_its = error is not None and error.record.name == f"{wanted.job_id}.{wanted.run}"
         return is_its and error is not None and error.record.reason is not Reason.CANCELLED
 
     async def note(self, record: OpenRecord, committed: RunRecord) -> None:
-        """Note the answer of a run that has generated it. What another run has noted gives way: the latest holds."""
+        """Note the answer that a run has generated, in place of any other run's note."""
         is_own = (committed.job_id, committed.run) == (record.job_id, record.run)
         if record.answer_key is not None and is_own and committed.reused is None:
             await self._write(record, await self.bucket.get(record.answer_key))
 
     async def _write(self, record: OpenRecord, stored: Stored | None) -> bool:
-        """Put a run's note over what was read there; False where another has put one meanwhile."""
+        """Write a run's note over what was read there; False if another run has written one meanwhile."""
         note = msgspec.json.encode(_Note(job_id=record.job_id, run=record.run, key=record.source.key))
         if record.answer_key is None or (stored is not None and stored.body == note):
             return True
@@ -119,7 +119,7 @@ class Answers:
         return True
 
     async def _made(self, note: _Note | Reused) -> RunRecord | None:
-        """The record of a run that is done; None where it is not, or cannot be read."""
+        """The record of a run that is done; None if it is not, or cannot be read."""
         try:
             made = await self.ledger.run_record(output_location(note.key))
         except UnreadableError:
@@ -127,24 +127,24 @@ class Answers:
         return made if made is not None and (made.job_id, made.run) == (note.job_id, note.run) else None
 
     async def _is_open(self, note: _Note | Reused) -> bool:
-        """Whether a run is under way that generates its answer: nobody waits for one that waits itself."""
+        """Whether a run is under way and generates its answer: a run that waits for another one is not waited for."""
         held = await self.ledger.open_record(note.job_id, note.run)
         return held is not None and held.record.reuses is None and held.record.cancelled_for is None
 
 
 def reused(made: RunRecord) -> Reused:
-    """Whose answer it is, and what it used."""
+    """The reference to a finished run's answer, with what that run used."""
     return Reused(job_id=made.job_id, run=made.run, key=made.source.key, usage=made.usage, cost=made.cost)
 
 
 def _is_known(note: _Note, record: OpenRecord) -> bool:
-    """Whether a note is of a run itself, or of the one that it has waited for in vain."""
+    """Whether a note names the run itself, or the run that it has waited for in vain."""
     vain = record.reuses
     return note.job_id == record.job_id or (vain is not None and (note.job_id, note.run) == (vain.job_id, vain.run))
 
 
 def _noted(stored: Stored) -> _Note | None:
-    """What a note says; None for somebody else's object."""
+    """What a note says; None for an object that is not a note."""
     try:
         note = msgspec.json.decode(stored.body, type=_Note)
         output_location(note.key)
@@ -154,6 +154,6 @@ def _noted(stored: Stored) -> _Note | None:
 
 
 def _fits(made: RunRecord, recipe: RecipeRef, provider: ProviderRef) -> bool:
-    """Whether a run record tells of an answer by the same recipe and model, and of one that was generated."""
+    """Whether the answer of a run record was generated, with the same recipe and model."""
     is_same = made.recipe.sha256 == recipe.sha256 and made.provider == provider
     return is_same and made.lines is None and made.reused is None

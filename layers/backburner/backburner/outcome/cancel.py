@@ -1,4 +1,4 @@
-"""Cancelling a run: the wish is recorded, and the checker acts on it when it handles the run's message."""
+"""Cancels a run: the request is recorded, and the checker acts on it when it handles the run's message."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ class Canceller:
     messenger: Messenger
 
     async def cancel(self, job: str, run: int) -> State | Reason | None:
-        """Record the wish. The state the run was in, why it is being cancelled already, or None if it is over.
+        """Record the request. Returns the run's state, why it is being cancelled already, or None if it is over.
 
-        Raises `RetryLaterError` where other processes write its record all the time.
+        Raises `RetryLaterError` if other processes keep writing the record.
         """
         for _ in range(_TRIES):
             held = await self.ledger.open_record(job, run)
@@ -33,10 +33,10 @@ class Canceller:
         raise RetryLaterError("its record is being written all the time")
 
     async def _cancelled(self, held: Open) -> Open:
-        """The record with the wish in it; message before record, so that the checker looks at once.
+        """The record with the request in it; a message is sent first, so that the checker acts at once.
 
-        While a generation is being started the record keeps its ticket: the process that starts it has its message, and
-        the guard's is still to come.
+        While a generation is being started the record keeps its ticket: the process that starts it holds one message,
+        and the guard is still to come.
         """
         record = held.record
         wish = held.with_changes(cancelled_for=Reason.CANCELLED)

@@ -1,8 +1,8 @@
-"""What a run that is over leaves behind is settled and removed: harmless however often it is done.
+"""Settles a run that is over and removes what it left behind; doing it again is harmless.
 
-Order: settlement → older error record and older result away → [where answers are taken over, a note of this one] →
-parts away → [the caller] the open record away. A crash in between brings the run's message back, and it is done again:
-the settlement books only once.
+Order: settle → remove the older error record and result → [if answers are reused, note this one] → remove parts →
+[the caller] remove the open record. After a crash in between, the run's message comes back and all of it is done again;
+the settlement is booked only once.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from backburner.outcome.current_job import CurrentJob, CurrentJobs
 from backburner.ports import Bucket, Stored
 
 OWNER = "backburner-run"
-"""Metadata of a result: `<job_id>.<run>`, to tell our text from another run's before its record stands."""
+"""Metadata of a result: `<job_id>.<run>`, to recognise our own text before its run record is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cleaner:
-    """Clears up behind runs."""
+    """Clears up after runs."""
 
     bucket: Bucket
     ledger: Ledger
@@ -34,10 +34,10 @@ class Cleaner:
     answers: Answers
 
     async def clear_up(self, record: OpenRecord, committed: RunRecord | ErrorRecord) -> None:
-        """Settle a run, take away what it leaves, and close its record. The caller has its message."""
+        """Settle a run, remove what it left behind, and close its record. The caller deletes its message."""
         await self.settle(record, committed)
         there = await self.bucket.head(record.source.key)
-        if there is not None and there.etag != record.source.etag:  # it came under the commit; its event may be lost
+        if there is not None and there.etag != record.source.etag:  # uploaded during the commit; its event may be lost
             await self.start_current(record, there)
         if isinstance(committed, RunRecord):
             await self._remove_replaced(record, committed)
@@ -47,28 +47,28 @@ class Cleaner:
         await self.close(record)
 
     async def close(self, record: OpenRecord) -> None:
-        """Remove the open record of a run that is settled, after the text that its quotes were looked for in."""
+        """Remove the open record of a settled run and, before it, the text kept for checking quotes."""
         if keeps_text(record):
             await self.bucket.delete(text_key(record.job_id, record.run))
         await self.ledger.close(record)
         self.governor.closed(record.name)
 
     async def settle(self, record: OpenRecord, ended: JobRecord) -> None:
-        """Book what the record that ended the run says it used: the open record may know less.
+        """Book the usage in the record that ended the run: the open record may know less.
 
-        One that knows nothing of the run's generations was claimed after the run was over, by a process that had looked
-        before: the run was booked with the record that knew them.
+        An open record without the run's generations was claimed after the run was over, by a process that had checked
+        before; the run was booked already, with the record that knew them.
         """
         if (ended.job_id, ended.run) != (record.job_id, record.run):
-            ended = record  # a later run's record stands there by now
+            ended = record  # a later run has replaced the record
         if record.reservation is not None:
             tokens, cost = booked(record, ended.own_usage, ended.responses)  # its parts settle for themselves
             if not ended.response_ids <= record.response_ids:
                 tokens, cost = 0, 0.0
-            await self.governor.settle(record.name, told=record.counted, tokens=tokens, cost=cost)
+            await self.governor.settle(record.name, recorded=record.counted, tokens=tokens, cost=cost)
 
     async def remove_parts(self, record: OpenRecord) -> None:
-        """Remove what lies under `ledger/work` for this run and those before it, whose parts it may have taken up."""
+        """Remove all objects below `ledger/work` of this run and of earlier ones, whose parts it may have reused."""
         if record.division is not None:
             folder = work_folder(record.job_id)
             async for key, _ in self.bucket.listed(folder):
@@ -77,13 +77,13 @@ class Cleaner:
                     await self.bucket.delete(key)
 
     async def start_current(self, record: OpenRecord, source: Stored | None) -> None:
-        """Send a message for the run that the document as it stands now is lacking, if it lacks one."""
+        """Send a message to open the run that the current version of the document still needs, if any."""
         current = await self.current_jobs.current(record.source.key, source)
         if current is not None and (run := await self._run_missing(record, current)):
             await self.messenger.open_run(current.job_id, run, record.source.key)
 
     async def _run_missing(self, record: OpenRecord, current: CurrentJob) -> int | None:
-        """The run of the current job that is still to be opened; also if our text stands where its own belongs."""
+        """The run of the current job that must still be opened, for instance because our text replaced its result."""
         committed = await self.ledger.committed(current.location, current.job_id)
         wrote = bool(record.responses) or record.division is not None or record.reuses is not None
         ours = await self.bucket.head(current.location.result_key(record.output)) if wrote else None
@@ -91,7 +91,7 @@ class Cleaner:
         return committed.last_run + 1 if overwritten else committed.run_for_event(current.source.last_modified)
 
     async def _remove_replaced(self, record: OpenRecord, committed: RunRecord) -> None:
-        """Remove what the run record found when it was written: older error record, result and file of errors."""
+        """Remove what the run record replaced: an older error record, result and file of failed lines."""
         replaced = committed.replaces
         failed = await self.bucket.head(record.location.error_record_key) if replaced.error_etag else None
         if failed is not None and failed.etag == replaced.error_etag:
@@ -108,7 +108,7 @@ def has_failures(record: OpenRecord | RunRecord) -> bool:
 
 
 def keeps_text(record: OpenRecord) -> bool:
-    """Whether the text that was sent is kept until a run ends; the texts of parts are there anyway."""
+    """Whether the text that was sent is kept until the run ends; the texts of parts are stored anyway."""
     is_one = record.part_of is None and record.division is None and record.segment is None
     return is_one and bool(record.recipe_text) and parse(record.recipe_text).has_quotes
 

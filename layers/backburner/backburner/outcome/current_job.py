@@ -1,4 +1,4 @@
-"""What is current: the document in the inbox as it stands now, its recipe, and the job that the two make."""
+"""Finds the current job: the one that the document now in the inbox and its recipe make."""
 
 import asyncio
 import math
@@ -14,16 +14,16 @@ from backburner.provider.profiles import resolve_model
 from backburner.settings import Settings
 
 RECENT_S = 10.0
-"""What a process read at most so long ago it need not read again, where ADR 17 says so."""
+"""What a process has read within this time it need not read again, where ADR 17 says so."""
 _MAX_RECENT = 64
-"""Recipes kept at a time, each of at most `MAX_RECIPE_BYTES`."""
+"""How many recipes are cached, each of at most `MAX_RECIPE_BYTES`."""
 _MAX_RECENT_PARENTS = 4
-"""Records of batches kept at a time: each names up to some hundred segments."""
+"""How many records of batches are cached; each may name several hundred segments."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentJob:
-    """A document as it stands now. `source` holds its bytes only if they were asked for."""
+    """The current version of a document and its job. `source` has the document's bytes only if they were asked for."""
 
     location: OutputLocation
     source: Stored
@@ -41,7 +41,7 @@ class CurrentJob:
 
 @dataclass(frozen=True, kw_only=True)
 class CurrentJobs:
-    """Looks at documents and recipes; what the settings name is part of a job's identity."""
+    """Finds the current jobs of documents; the model in the settings is part of a job's identity."""
 
     bucket: Bucket
     ledger: Ledger
@@ -54,7 +54,7 @@ class CurrentJobs:
     async def current(self, key: str, source: Stored | None, part_of: str | None = None) -> CurrentJob | None:
         """The current job of a document or part that was just read.
 
-        None where there is no document, or the part is not needed any more.
+        None if there is no document, or the part is no longer needed.
         """
         if source is None:
             return None
@@ -100,11 +100,11 @@ class CurrentJobs:
         return held.record if held else None
 
     async def recent_parent(self, name: str | None) -> OpenRecord | None:
-        """The same, as this process read it at most `RECENT_S` ago: for segments, which ask again and again.
+        """The same, but at most `RECENT_S` old: for segments, which need it again and again.
 
         A run that is over stays over, so None is never out of date.
         """
-        async with self._reading:  # the segments of a batch are looked at together, and one of them reads for all
+        async with self._reading:  # the segments of a batch are visited together, and one of them reads for all
             now = self.clock.monotonic()
             read_at, parent = self._parents.get(name or "", (-math.inf, None))
             if now - read_at > RECENT_S:
@@ -115,10 +115,10 @@ class CurrentJobs:
             return parent
 
     async def is_superseded(self, record: OpenRecord, committed: Committed) -> bool:
-        """Whether another version of the document, or another job or run of it, has replaced a run.
+        """Whether a run has been replaced by another version of its document, or by another job or run.
 
-        A deleted source supersedes nothing. Another recipe or model alone does not either, as long as no job was opened
-        or committed with it: a job keeps the recipe it was claimed with. A part ends with the run it is a part of.
+        Deleting the document does not supersede a run. Neither does a changed recipe or model before a job was opened
+        or committed with it: a job keeps the recipe it was claimed with. A part is superseded when its parent is over.
         """
         if record.part_of is not None:
             return await self.parent(record.part_of) is None
@@ -133,10 +133,10 @@ class CurrentJobs:
         return not set(committed.etags) <= set(record.committed_at_claim)
 
     async def is_ordinary(self, record: OpenRecord) -> bool:
-        """Whether nothing stood at its output location when a first run was claimed, and it is current to this day.
+        """Whether this is a first run that found nothing at its output location, and is still current.
 
         Its document must not have been written since, not even with the same bytes: another version may have come and
-        gone, and left something there. False says nothing.
+        gone and left something there. False means: not known.
         """
         if record.run > 1 or record.committed_at_claim:
             return False
@@ -149,7 +149,7 @@ class CurrentJobs:
         return self.job_of(location, source, await self._recent_recipe(location.recipe)).job_id == record.job_id
 
     async def _recent_recipe(self, name: str) -> bytes | None:
-        """A recipe as this process read it a few seconds ago: never to open a job with."""
+        """A recipe, possibly some seconds old: never to be used to open a job."""
         async with self._reading:  # many runs end at once, and one of them reads for all
             now = self.clock.monotonic()
             read_at, recipe = self._recipes.get(name, (-math.inf, None))
@@ -166,7 +166,7 @@ class CurrentJobs:
             try:
                 stored = await self.bucket.get(key, limit_bytes=MAX_RECIPE_BYTES)
             except TooLargeError:
-                return b" " * (MAX_RECIPE_BYTES + 1)  # never read; `recipes.source_text` says what is wrong with it
+                return b" " * (MAX_RECIPE_BYTES + 1)  # too long to read; `recipes.source_text` reports that
             if stored is not None:
                 return stored.body
         return None

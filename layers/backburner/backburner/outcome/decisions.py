@@ -1,4 +1,4 @@
-"""What follows from an answer: decided here, in pure functions, for documents and lines of batches alike.
+"""Decides what follows from an answer, in pure functions, for documents and lines of batches alike.
 
 Both engines, `jobs` and `batch`, only carry the decisions out.
 """
@@ -13,21 +13,21 @@ from backburner.provider.answers import Answer, FailedCall, Generation
 from backburner.provider.verdicts import ABSENT, UNAUTHORIZED, Act, Call, Verdict, judge
 
 ABSENT_FOR_S = 120.0
-"""The provider must have said for so long that there is no such generation before that is believed."""
+"""How long the provider must have reported a generation as absent before that is believed."""
 ABSENT_LOOK_S = 30.0
-"""A generation that is said to be absent is looked at again at least this soon."""
+"""A generation reported as absent is polled again within this time."""
 OVERDUE_S = 86_400.0
-"""Answers that say nothing are the provider's failure once the deadline has passed by so much."""
+"""This long after the deadline, an answer that says nothing about the generation counts as the provider's failure."""
 
 
 class Do(StrEnum):
     """What is to be done with a job's one generation, or a line's."""
 
-    LOOK = "look"  # again later; nothing has ended
-    FINISH = "finish"  # its text is the result
-    AGAIN = "again"  # one more attempt, after a while
-    PUT_BACK = "put_back"  # it waits, and the attempt is given back
-    DIVIDE = "divide"  # cut into parts; what cannot be cut fails
+    LOOK = "look"  # poll again later; nothing has ended
+    FINISH = "finish"  # commit its text as the result
+    AGAIN = "again"  # make another attempt after a delay
+    PUT_BACK = "put_back"  # let it wait, without counting the attempt
+    DIVIDE = "divide"  # cut it into parts; fail it if that is not possible
     FAIL = "fail"  # for good
 
 
@@ -41,7 +41,7 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One attempt at a document or a line, as far as a decision depends on it.
+    """What a decision needs to know about an attempt at a document or a line.
 
     `number` counts the generations begun, this one included, of at most `most`. `cap` is the bound on output tokens
     that was sent, `is_enlarged` whether it was doubled before. `age_s` and `deadline_s` are the generation's;
@@ -66,7 +66,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """`orphans`: generations that may run on unknown. `cap`: of output tokens, for the next attempt, if it changes."""
+    """What to do. `orphans` counts new suspected orphans; `cap` is a new cap of output tokens for the next attempt."""
 
     do: Do
     act: Act
@@ -80,7 +80,7 @@ class Decision:
     any_call_lifts: bool = False
     """Whether the pause ends with any call that is accepted, not only with a create."""
     is_bad: bool = False
-    """Whether it counts among the creates in a row that close the tap."""
+    """Whether it counts towards the failed creates in a row that pause the provider."""
 
 
 _DO = {
@@ -105,11 +105,11 @@ def decided(
     *,
     any_output_counts: bool = False,
 ) -> Decision:
-    """Judge an answer and say what to do about it.
+    """Decide what to do about an answer.
 
-    `schema_problem` is why its text does not fit the recipe's schema, "" if it does; `quote_problem`, which of its
-    quotes do not stand in the document. With `any_output_counts` an answer without text is a result all the same if it
-    has something else to show, a call of a tool, say.
+    `schema_problem` says why its text does not fit the recipe's schema, "" if it does; `quote_problem`, which of its
+    quotes are not in the document. With `any_output_counts` an answer without text is still a result if it has other
+    output, such as a tool call.
     """
     verdict = judge(
         answer,
@@ -127,7 +127,7 @@ def decided(
 
 
 def decide(verdict: Verdict, answer: Answer, call: Call, attempt: Attempt) -> Decision:
-    """Say what follows from a verdict."""
+    """Decide what to do after a verdict."""
     act = verdict.act
     is_refused = call is Call.CREATE and isinstance(answer, FailedCall)
     decision = Decision(
@@ -154,14 +154,14 @@ def decide(verdict: Verdict, answer: Answer, call: Call, attempt: Attempt) -> De
 
 
 def is_believed(age_s: float, absent_s: float | None) -> bool:
-    """Whether a generation is lost that is said to be absent at an age, and was first said to be at `absent_s`."""
+    """Whether a generation reported as absent since its age `absent_s` is now believed to be lost."""
     return absent_s is not None and age_s - absent_s >= ABSENT_FOR_S
 
 
 def absent_since(answer: Answer, age_s: float, absent_s: float | None) -> float | None:
-    """The age at which a generation was first said to be absent, after one more answer that has not ended it.
+    """The age at which a generation was first reported as absent, after another answer that has not ended it.
 
-    An answer about it brings it back; an outage, or an answer that says nothing, changes nothing.
+    An answer about the generation resets it; an outage or an answer that says nothing leaves it unchanged.
     """
     if isinstance(answer, Generation):
         return None
@@ -171,12 +171,12 @@ def absent_since(answer: Answer, age_s: float, absent_s: float | None) -> float 
 
 
 def _has_other_output(answer: Answer) -> bool:
-    """Whether a completed answer without text has something else to show."""
+    """Whether a completed answer without text has other output."""
     output = answer.body.get("output") if isinstance(answer, Generation) else None
     items = [item for item in output if isinstance(item, Mapping)] if isinstance(output, list) else []
     return any(item.get("type") not in ("message", "reasoning", None) for item in items)
 
 
 def _lifted_by_any(call: Call, answer: Answer) -> bool:
-    """A retrieve that is accepted proves the key, and what stopped a retrieve; it proves nothing about creates."""
+    """An accepted retrieve shows that the key is good and retrieves work; it shows nothing about creates."""
     return call is Call.RETRIEVE or (isinstance(answer, FailedCall) and answer.status == UNAUTHORIZED)

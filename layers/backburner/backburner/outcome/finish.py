@@ -1,12 +1,12 @@
-"""Ending a run: done, failed or superseded. The record at the output location is the commit (DESIGN section 6).
+"""Ends a run: done, failed or superseded. The record at the output location is the commit (DESIGN section 6).
 
 Order of effects, and what a crash before each costs:
-  result text → [notice, where notifications are on] → run record (the commit) → [clear_up.py] settlement, what was
-  replaced away, open record away → [the caller] message away → the provider's copy away; the journal's line waits in
-  memory for the end of the tick.
-Before the commit the message comes back and everything is done again from what stands there: the text is written over
-its own copy, no generation is started. After the commit it comes back and only clears up; the journal's line is lost,
-and rebuilt by an audit.
+  result text → [a notice, if notifications are on] → run record (the commit) → [clear_up.py] settle, remove what was
+  replaced, remove the open record → [the caller] delete the message, then the provider's copy; the journal's line stays
+  in memory until the end of the tick.
+After a crash before the commit, the message comes back and everything is done again: the text is written over its own
+copy, and no generation is started. After a crash after the commit, it comes back and only clears up; the journal's
+line is lost until an audit rebuilds it.
 """
 
 import logging
@@ -37,7 +37,7 @@ from backburner.ports import ABSENT, Bucket, Clock, ConflictError
 logger = logging.getLogger(__name__)
 
 _TRIES = 5
-"""How often a commit looks again after meeting a change; then the message is left to come back."""
+"""How often a commit is tried when other processes interfere; then the message is left to come back."""
 _CONTENT_TYPES = {
     "md": "text/markdown; charset=utf-8",
     "txt": "text/plain; charset=utf-8",
@@ -48,7 +48,7 @@ _CONTENT_TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Finisher:
-    """Ends runs, each of them once, even if several processes try."""
+    """Ends runs, each exactly once, even if several processes try."""
 
     bucket: Bucket
     ledger: Ledger
@@ -59,10 +59,10 @@ class Finisher:
     clock: Clock
 
     async def done(self, record: OpenRecord, text: "_Text") -> State:
-        """Write the text and its run record, on condition that no other process did. Returns how the run ended.
+        """Write the text and its run record, unless another process ended the run. Returns how it ended.
 
-        The first try for an ordinary run reads nothing at its output location: nothing stood there when it was claimed,
-        and the puts are refused if something does by now. Then, and for any other run, it is looked at first (ADR 17).
+        The first try for an ordinary run does not read its output location: nothing was there when it was claimed, and
+        the puts are refused if something is there now. Later tries, and all other runs, read it first (ADR 17).
         """
         location, nonce = record.location, new_nonce()
         result_key = location.result_key(record.output)
@@ -82,7 +82,7 @@ class Finisher:
                 await self.announcer.announce(run_record)
                 await self.ledger.put(location.run_record_key, run_record, _match(committed.run))
             except ConflictError:
-                continue  # look again: still current?
+                continue  # check again: still current?
             written = await self.bucket.head(result_key)
             if written is not None and written.etag == etag:
                 logger.info("job done", extra=log_keys(record) | {"result_key": result_key, "polls": record.polls})
@@ -92,7 +92,7 @@ class Finisher:
         raise RetryLaterError(f"other processes keep writing {result_key}")
 
     async def fail(self, record: OpenRecord, reason: Reason, message: str) -> State:
-        """Write the error record, on condition that no other process ended the run. Returns how the run ended."""
+        """Write the error record, unless another process ended the run. Returns how it ended."""
         location, nonce = record.location, new_nonce()
         for _ in range(_TRIES):
             committed = await self.ledger.committed(location, record.job_id)
@@ -104,7 +104,7 @@ class Finisher:
                 try:
                     await self.ledger.put(location.error_record_key, error_record, _match(committed.error))
                 except ConflictError:
-                    continue  # look again: still current, or our own write?
+                    continue  # check again: still current, or our own write?
             logger.warning("job failed", extra=log_keys(record) | {"reason": reason})
             await self._note(error_record)
             await self.cleaner.clear_up(record, error_record)
@@ -112,7 +112,7 @@ class Finisher:
         raise RetryLaterError(f"other processes keep writing {location.error_record_key}")
 
     async def fail_if_ours(self, held: Open, reason: Reason, message: str) -> bool:
-        """Fail a run that is still ours: its record is written once more first, so a stale owner fails nothing."""
+        """Fail a run if it is still ours, which is proved by writing its record first. False if it is not."""
         mine = await self.ledger.rewrite(held)
         if mine is None:
             return False
@@ -120,10 +120,10 @@ class Finisher:
         return True
 
     async def supersede(self, record: OpenRecord, text: str | None) -> State:
-        """Set a replaced run aside, and see to it that what is current is run.
+        """Set a replaced run aside, and make sure that the current version is run.
 
-        Once the superseded record stands, an event opens the next run; what came before it may have been turned away
-        because this run was open, so the document is looked at once more, and a message starts what is missing.
+        Once the superseded record is written, an event can open the next run. Earlier events may have done nothing
+        because this run was open, so the document is checked again, and a message opens a run that is missing.
         """
         ended = self._ended(record, State.SUPERSEDED, new_nonce())
         aside = SupersededRecord(**ended, text=text, parts=record.parts)
@@ -139,17 +139,17 @@ class Finisher:
         return State.SUPERSEDED
 
     async def settled(self, record: OpenRecord, committed: Committed | None = None) -> State | None:
-        """How a run ended that another process ended, and clear up behind it; None while it is to be carried on.
+        """How another process ended a run, after clearing up; None if the run is to go on.
 
-        `committed`: what was read there since the run was claimed.
+        `committed` is what is committed at its output location, if read since the claim.
         """
         committed = committed or await self.ledger.committed(record.location, record.job_id)
         return await self._settled(record, committed, None)
 
     async def is_over(self, record: OpenRecord, committed: Committed | None = None) -> bool:
-        """Whether a run whose document was read a moment ago is over by now, cleared up behind it then.
+        """Whether a run is over, after clearing up; its document was read a moment ago.
 
-        The same as `settled`, but for a document that was replaced since: whoever goes on learns that at the commit.
+        Unlike `settled`, it does not check whether the document was replaced since: the commit will find that out.
         """
         committed = committed or await self.ledger.committed(record.location, record.job_id)
         return committed.is_over(record.run) and await self._settled(record, committed, None) is not None
@@ -168,7 +168,7 @@ class Finisher:
         return None
 
     async def _note(self, ended: RunRecord | ErrorRecord) -> None:
-        """Write the journal's line; parts have none: their document's line counts what they used."""
+        """Note the journal's line. Parts have none, since their parent's line counts what they used."""
         if not ended.location.is_part:
             await self.journal.note(ended)
 
@@ -226,7 +226,7 @@ class Finisher:
 
 
 def _replay(record: OpenRecord, reason: Reason) -> str:
-    """How to try again: where the document itself is at fault, its bytes have to change."""
+    """Tells the user how to try again: a document that is itself at fault must be changed first."""
     if record.source.bucket == FOLDER:
         return _replay_in_folder(record, reason)
     address = f"s3://{record.source.bucket}/{record.source.key}"
@@ -252,16 +252,16 @@ _FAULTS_OF_DOCUMENTS = frozenset(
 )
 
 _Text = str | bytes | Path
-"""A result; that of a batch is a file."""
+"""A result; a batch's is a file."""
 
 
 def _quotable(text: _Text | None) -> str | None:
-    """What a superseded record keeps: never the lines of a batch."""
+    """The text that a superseded record keeps: never the lines of a batch."""
     return text if isinstance(text, str) else None
 
 
 def _has_errors(committed: Committed) -> bool:
-    """Whether a batch has left a file of lines that failed."""
+    """Whether a batch has left a file of failed lines."""
     return any(
         held.record.lines is not None and held.record.lines.failed for held in (committed.run, committed.error) if held
     )

@@ -1,4 +1,4 @@
-"""What the governor is told of attempts and runs: pauses, refused creates, and slots that are given back."""
+"""Tells the governor about attempts and runs: pauses, refused creates, and slots that are given back."""
 
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, Reservation
@@ -8,7 +8,7 @@ from backburner.outcome.decisions import Decision, Stop
 
 
 async def tell_decision(governor: Governor, decision: Decision, model: str) -> None:
-    """Pause whom a decision concerns, everybody or one model; count a create that was refused or ambiguous."""
+    """Pause one model or all models if the decision says so; count a create that was refused or ambiguous."""
     if decision.stop:
         concerned = ALL_MODELS if decision.stop is Stop.EVERYBODY else model
         await governor.pause(concerned, decision.brief, any_call_lifts=decision.any_call_lifts)
@@ -17,11 +17,11 @@ async def tell_decision(governor: Governor, decision: Decision, model: str) -> N
 
 
 async def give_back(governor: Governor, record: OpenRecord) -> Reservation | None:
-    """Give the slot of a run back that goes on without a generation; what it has used stays on the bill.
+    """Give back the slot of a run that goes on without a generation; what it has used stays unsettled.
 
-    Returns what its record should tell from now on, if that matters.
+    Returns the reservation that its record should name from now on, if it must be written.
     """
     if record.reservation is None:
         return None
     tokens, cost = booked(record, record.own_usage, record.responses)
-    return await governor.release(record.name, record.reservation, told=record.counted, tokens=tokens, cost=cost)
+    return await governor.release(record.name, record.reservation, recorded=record.counted, tokens=tokens, cost=cost)

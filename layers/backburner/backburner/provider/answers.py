@@ -1,6 +1,6 @@
-"""What a provider answers: a generation as it stands, or a failed call. Both are values, for one function to judge.
+"""What a provider answers: a generation in its current state, or a failed call. `verdicts.judge` judges both.
 
-`reading.py` makes them of what was received; everything in them is bounded and can be written as JSON.
+`reading.py` makes them from what was received; everything in them is bounded and can be written as JSON.
 """
 
 import re
@@ -15,7 +15,7 @@ UNUSABLE_KEY = "unusable_key"
 REPEATED_ID = "repeated_response_id"
 UNSENDABLE = "unsendable_request"
 OURS = frozenset({UNUSABLE_KEY, REPEATED_ID, UNSENDABLE})
-"""Codes that Backburner itself gives, with its own words."""
+"""Codes that come from Backburner itself, with its own messages."""
 _HAS_USED = ("completed", "incomplete")
 _OVER = ("completed", "incomplete", "failed", "cancelled")
 _WORDS = {"canceled": "cancelled"}
@@ -36,7 +36,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def subtracted_from(self, whole: "Usage") -> "Usage":
-        """What is left of a whole."""
+        """The rest of `whole` without this."""
         return Usage(
             input_tokens=whole.input_tokens - self.input_tokens,
             output_tokens=whole.output_tokens - self.output_tokens,
@@ -45,7 +45,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
-    """A response object, read without trusting it: whatever is missing or of another type is empty.
+    """A response object, read without trusting it: anything missing or of another type is empty.
 
     `status` is verbatim and may be undocumented. Times are unix seconds by the provider's clock.
     """
@@ -60,37 +60,37 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str = ""
     incomplete_reason: str = ""
     is_cut_off: bool = False
-    """Whether one of its messages calls itself incomplete, whatever the status of the whole."""
+    """Whether one of its messages is marked incomplete, whatever the status of the response."""
     job: str = ""
-    """The `metadata.job_id` that it was sent with, where the provider gives it back."""
+    """The `metadata.job_id` that was sent, if the provider returns it."""
     created_at: int | None = None
     completed_at: int | None = None
     poll_after_s: float | None = None
     body: Mapping[str, Any] = {}
-    """As it came, but for what JSON in UTF-8 cannot hold; lines of a batch pass it on whole. Empty until it is over."""
+    """The response itself, made valid JSON in UTF-8; batches pass it on whole. Empty until it is over."""
 
     @property
     def known_status(self) -> str:
-        """The status as the API documents it, however it was spelt."""
+        """The status in the API's documented spelling."""
         return known_status(self.status)
 
     @property
     def is_completed(self) -> bool:
-        """Whether it says that it is complete."""
+        """Whether its status is `completed`."""
         return self.known_status == "completed"
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come of it, by a status that is documented."""
+        """Whether it has ended, by a documented status."""
         return is_over(self.status)
 
     @property
     def has_used(self) -> bool:
-        """Whether it ended in a way that costs tokens, told or not."""
+        """Whether it ended in a way that costs tokens, reported or not."""
         return costs(self.status)
 
     def took_s(self, waited_s: float) -> float:
-        """How long it took, by the provider's times where they can be true: never longer than was waited for it."""
+        """How long it took, by the provider's times if they are plausible: never longer than we waited for it."""
         if self.created_at is not None and self.completed_at is not None:
             told_s = float(self.completed_at - self.created_at)
             waited_s = told_s if 0 <= told_s <= waited_s else waited_s
@@ -98,14 +98,14 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tells_usage(self) -> bool:
-        """Whether it says how many tokens it used: a provider that tells nothing, or zero, does not."""
+        """Whether it reports its tokens; some providers report nothing, or zero."""
         return self.usage is not None and self.usage.total_tokens > 0
 
 
 class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call without a generation in its answer: an HTTP error (`status`), or no answer at all (`status` None).
+    """A call that brought no generation: an HTTP error (`status`), or no answer at all (`status` is None).
 
-    `sent` is false only where it is certain that the request never reached the provider.
+    `sent` is false only if the request certainly never reached the provider.
     """
 
     status: int | None
@@ -113,13 +113,13 @@ class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     message: str = ""
     param: str = ""
-    """The parameter that the error is about, where it names one."""
+    """The parameter that the error names, if any."""
     is_api_error: bool = True
-    """False for a page, or nothing, from an address where there is no API."""
+    """False for a web page, or nothing, from an address without an API."""
     is_garbled: bool = False
-    """Whether it is an answer all the same: one of success that names no generation."""
+    """Whether it was a successful answer that names no generation."""
     url: str = ""
-    """The address that was called: somebody may have to correct it."""
+    """The address that was called, which somebody may have to correct."""
     retry_after_s: float | None = None
 
 
@@ -127,28 +127,28 @@ Answer = Generation | FailedCall
 
 
 def is_over(status: str) -> bool:
-    """Whether nothing more comes of a generation with this status."""
+    """Whether a generation with this status has ended."""
     return known_status(status) in _OVER
 
 
 @lru_cache(maxsize=64)
 def known_status(status: str) -> str:
-    """A status as the API documents it, however it was spelt; a word that it does not document stays itself."""
+    """A status in the API's documented spelling; an undocumented word is returned unchanged."""
     word = re.sub(r"[\s-]+", "_", status.strip().casefold())
     return _WORDS.get(word, word)
 
 
 def costs(status: str) -> bool:
-    """Whether a generation that ended so has used tokens, told or not."""
+    """Whether a generation that ended with this status has used tokens, reported or not."""
     return known_status(status) in _HAS_USED
 
 
 def repeated(generation: Generation) -> FailedCall:
-    """The answer to a create that is about another one: whether ours was started is not known."""
+    """The answer to a create that was meant for another one; whether ours was started is not known."""
     told = f"the response id {generation.id} was given before, to another create: does something between cache answers?"
     return FailedCall(status=None, code=REPEATED_ID, message=told)
 
 
 def absent(why: str) -> FailedCall:
-    """The answer to a retrieve that is not about what was asked for."""
+    """The answer to a retrieve that was not about the generation asked for."""
     return FailedCall(status=_NOT_FOUND, message=why)

@@ -1,8 +1,8 @@
-"""What an error is about, with any provider: one table of codes, and one of words where the codes do not tell.
+"""Finds what an error is about, for any provider: by a table of codes, and by a table of words for unknown codes.
 
-A code is believed at once. Words are weaker: some services repeat the document in their error, so words never stop the
-provider unless its status says already that it is not the document which is refused. Every pattern stands for an answer
-that was recorded; the tests hold one of each.
+A code is always believed. Words count for less, because some services repeat the document in their errors: words pause
+the provider only if the status already shows that the document is not at fault. Every pattern stands for a recorded
+answer; the tests have one of each.
 """
 
 import re
@@ -15,26 +15,26 @@ from backburner.provider.answers import Answer, FailedCall, Generation
 
 
 class ErrorKind(StrEnum):
-    """What an error is about, as far as it changes what is done."""
+    """What an error is about, as far as that changes what is done."""
 
     TOO_LONG = "too_long"
     """Input, or input and output together, exceed the model's window."""
     QUOTA = "quota"
-    """Money or a quota is used up: it takes a person with the provider's console."""
+    """Money or a quota is used up; somebody must act in the provider's console."""
     RATE = "rate"
-    """Too much at a time."""
+    """Too many calls or tokens at a time."""
     UNKNOWN_MODEL = "unknown_model"
     MODEL_DENIED = "model_denied"
     """This key may not use this model."""
     UNSUPPORTED_PARAMETER = "unsupported_parameter"
     NO_BACKGROUND = "no_background"
-    """The service, or its model, has no background mode."""
+    """The service or the model has no background mode."""
     NO_STORE = "no_store"
-    """The service keeps no responses, as it runs now (vLLM)."""
+    """The service, as configured, does not store responses (vLLM)."""
     NO_ENDPOINT = "no_endpoint"
     """There is no Responses API at that address."""
     NO_VISION = "no_vision"
-    """The model takes no pictures."""
+    """The model does not accept pictures."""
     REJECTED = "rejected"
     """The same request would be refused again."""
     OTHER = "other"
@@ -76,7 +76,7 @@ _CODES: Final[Mapping[str, ErrorKind]] = MappingProxyType(
     }
 )
 EXHAUSTED: Final = frozenset(code for code, kind in _CODES.items() if kind is ErrorKind.QUOTA)
-"""Codes that say that money is out, whatever the status: a pause, never a failure."""
+"""Codes that mean the money has run out, whatever the status: a pause, never a failure."""
 
 _WORDS: Final[tuple[tuple[ErrorKind, re.Pattern[str]], ...]] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE | re.DOTALL))
@@ -117,14 +117,14 @@ _WORDS: Final[tuple[tuple[ErrorKind, re.Pattern[str]], ...]] = tuple(
     )
 )
 _REFUSES_ALL: Final = (402, 403, 429)
-"""Statuses that are about the key, not about the document: only with them do words of money or rate count."""
+"""Statuses about the key, not the document: only with these do words about money or rates count."""
 _MAX_STOPPING_CHARS: Final = 300
-"""A longer message may quote a document, so it stops nothing."""
+"""A longer message may quote a document, so it pauses nothing."""
 _ABSENT: Final = (404, 405)
 _NOWHERE: Final = re.compile(
     r"invalid url\b.*|(404:? )?(page |file |resource |path )?not found\W*|cannot post /\S*|no route\b.*", re.IGNORECASE
 )
-"""What routers say of a path that they do not know; nothing of it is about a model."""
+"""How routers report an unknown path; none of it is about a model."""
 
 
 def kind_of(answer: Answer) -> ErrorKind:
@@ -162,7 +162,7 @@ def _may_say(kind: ErrorKind, words: str, status: int | None) -> bool:
 
 
 def _is_nowhere(answer: FailedCall) -> bool:
-    """Whether a server says that it knows no such path, rather than that the API knows no such thing."""
+    """Whether a server does not know the path, rather than the API not knowing an object."""
     if answer.status not in _ABSENT or answer.code.casefold() in _CODES:
         return False
     return not answer.is_api_error or _NOWHERE.fullmatch(answer.message.strip()) is not None

@@ -1,11 +1,11 @@
-"""Keys and tokens in a provider's own words: some services repeat the header or the body that they refuse."""
+"""Masks keys and tokens in a provider's messages: some services repeat the header or body that they refuse."""
 
 import re
 from collections.abc import Collection
 
 _MASK = "***"
-_LEAST_SECRET_CHARS = 4
-"""A shorter key would mask half of what is said."""
+_MIN_SECRET_CHARS = 4
+"""A shorter key would mask half of the message."""
 _SECRETS = re.compile(
     r"""
       (?P<name> (?<![\w-]) (?:x-)? (?:api[-_ ]?key|authorization|access[-_ ]?token|secret|password)
@@ -22,8 +22,8 @@ _SECRETS = re.compile(
 
 
 def masked(words: str, secrets: Collection[str] = ()) -> str:
-    """The words with every key and token in them, and these secrets above all, replaced by stars."""
+    """A message in which these secrets, and everything else like a key or token, are replaced by stars."""
     for secret in secrets:
-        if len(secret) >= _LEAST_SECRET_CHARS:
+        if len(secret) >= _MIN_SECRET_CHARS:
             words = words.replace(secret, _MASK)
     return _SECRETS.sub(lambda found: (found["name"] or found["scheme"] or found["kind"] or "") + _MASK, words)

@@ -23,11 +23,11 @@ class Provider(StrEnum):
 
 
 _OPEN_MODELS: Final = MappingProxyType({"gpt-oss-": 131_072, "gemma-3-": 131_072, "qwen3-235b-": 262_144})
-"""Windows that the models' own cards give, whichever provider serves them."""
+"""Windows according to the models' cards, whichever provider serves them."""
 _OPENAI_MODELS: Final = MappingProxyType(
     {"gpt-4o": 128_000, "gpt-4.1": 1_047_576, "gpt-5": 272_000, "o3": 200_000, "o4-mini": 200_000}
 )
-"""As the vendor's model pages give them; for gpt-5 the limit of its input."""
+"""According to the vendor's model pages; for gpt-5, the limit of its input."""
 
 
 _OPENAI_SIGHT: Final = MappingProxyType(
@@ -41,18 +41,18 @@ _OPENAI_SIGHT: Final = MappingProxyType(
         "o4-mini": True,
     }
 )
-"""As the vendor's model pages give them."""
+"""According to the vendor's model pages."""
 _UNKNOWN_KEPT_S: Final = 600
-"""Assumed where nothing is published: services that do not store keep what has ended for about ten minutes."""
+"""Assumed if nothing is published: services without storage keep ended generations for about ten minutes."""
 _MONTH_S: Final = 30 * 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """Quirks of one provider, as data."""
+    """What is particular to one provider, as data."""
 
     base_url: str | None
-    """Where its one public endpoint is; None where every user has another."""
+    """Its public endpoint; None if every user has a different one."""
     needs_project: bool = False
     store: bool = True
     metadata: bool = True
@@ -60,29 +60,29 @@ class Profile:
     service_tier: bool = False
     deletes: bool = True
     takes_iam_token: bool = False
-    """Whether the token of a function's own service account serves as the key."""
+    """Whether the token of the function's service account can be used as the key."""
     submits_per_minute: int = 600
     polls_per_second: int = 50
-    """Both: the governor's limits where none are set, from the published quotas."""
+    """The governor's default limits, this one and the one before, from the published quotas."""
     creates_per_second: int | None = None
-    """Creates that one process begins in a second; None is no limit."""
+    """How many creates one process may begin per second; None for no limit."""
     results_kept_s: int | None = None
-    """How long an ended generation can be collected, by the shortest time that is published; None: not known."""
+    """How long an ended generation can be retrieved, by the shortest published time; None if not known."""
     model_uri: str = "{model}"
-    """How a short model name becomes the provider's; `{project}` is `OPENAI_PROJECT_ID`."""
+    """The provider's form of a short model name; `{project}` is `OPENAI_PROJECT_ID`."""
     windows: Mapping[str, int] = field(default_factory=lambda: _OPEN_MODELS)
-    """Tokens that a model takes and gives together, by how its name begins; no bound is known for others."""
+    """Input and output tokens that a model can have together, by the beginning of its name; unknown for others."""
     sighted: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
-    """Whether a model sees pictures, by how its name begins; of others it is not known."""
+    """Whether a model sees pictures, by the beginning of its name; unknown for others."""
 
     @property
-    def longest_gap_s(self) -> float:
-        """What may lie between two looks at most: half of the time for which what has ended is kept."""
+    def max_gap_s(self) -> float:
+        """The maximum time between two polls: half of the time for which an ended generation is kept."""
         return (self.results_kept_s or _UNKNOWN_KEPT_S) / 2
 
-    def most_looked_after(self, polls_per_second: int) -> int:
-        """Generations that may be open, so that each can be looked at in time: more would end unseen and be lost."""
-        return int(polls_per_second * self.longest_gap_s)
+    def max_watched(self, polls_per_second: int) -> int:
+        """How many open generations can each be polled in time; of more, some would end unseen and be lost."""
+        return int(polls_per_second * self.max_gap_s)
 
 
 PROFILES: Final = MappingProxyType(
@@ -116,7 +116,7 @@ PROFILES: Final = MappingProxyType(
 
 
 def resolve_model(profile: Profile, model: str, project: str | None) -> str:
-    """The provider's name of a model; one that is a URI already stays as it is."""
+    """The provider's name for a model; a URI is returned unchanged."""
     return model if "://" in model else profile.model_uri.format(model=model, project=project)
 
 
@@ -130,10 +130,10 @@ def request_body(
     max_output_tokens: int | None,
     correction: str | None = None,
 ) -> dict[str, Any]:
-    """The body of `POST /responses`. The document is only ever `input`; nothing of it is interpreted.
+    """The body of `POST /responses`. The document is only ever `input`; none of it is interpreted.
 
-    `text` is the document, or the messages that hold its text and its pages as pictures. `correction` is what an
-    attempt is told about the one before it; it goes below the instructions.
+    `text` is the document, or messages with its text and pictures of its pages. `correction` tells an attempt what was
+    wrong with the one before; it goes below the instructions.
     """
     instructions = f"{recipe.instructions}\n\n{correction}" if correction else recipe.instructions
     body: dict[str, Any] = {"model": model, "instructions": instructions, "input": text, "background": True}
@@ -157,7 +157,7 @@ def _json_schema(recipe: "Recipe") -> dict[str, Any]:
 
 
 def _allows_strict(schema: object) -> bool:
-    """Whether strict mode takes a schema: every object closed and all its properties required."""
+    """Whether strict mode accepts a schema: all objects are closed, and all their properties required."""
     if isinstance(schema, list):
         return all(map(_allows_strict, schema))
     if not isinstance(schema, dict):
@@ -168,7 +168,7 @@ def _allows_strict(schema: object) -> bool:
 
 
 def _is_closed(schema: object) -> bool:
-    """Whether it is an object with nothing but its properties, all of them required."""
+    """Whether an object allows no additional properties and requires all it has."""
     if not isinstance(schema, dict) or schema.get("additionalProperties") is not False:
         return False
     return set(schema.get("properties") or ()) == set(schema.get("required") or ())

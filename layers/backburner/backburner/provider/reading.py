@@ -1,7 +1,7 @@
-"""Reading what a provider sends: the one place where an answer is read, and nothing of it is trusted.
+"""Reads what a provider sends, here and nowhere else, and trusts none of it.
 
-Every number comes out finite, bounded and never negative, every string can be written as UTF-8, every word of the
-provider is cut and has its secrets masked. So whatever was read can be judged, counted, recorded and read back.
+All numbers become finite, bounded and non-negative, all strings can be written as UTF-8, and the provider's messages
+are shortened, with secrets masked. So everything that was read can be judged, counted, recorded and read back.
 """
 
 import math
@@ -13,20 +13,20 @@ from backburner.provider.answers import FailedCall, Generation, Usage, is_over
 from backburner.provider.masking import masked
 
 MAX_TOKENS = 10**12
-"""More than any generation has: a larger count is a mistake of the provider's."""
+"""More than any generation has; a larger count is the provider's mistake."""
 MAX_HINT_S = 10.0**8
-"""Three years; a longer hint says no more than this one."""
+"""Three years; longer hints are reduced to this."""
 MAX_MESSAGE_CHARS = 2000
 MAX_WORD_CHARS = 100
-"""The longest status, code or reason that is kept."""
+"""The maximum length of a status, code or reason that is kept."""
 MAX_ID_CHARS = 512
-"""A longer id fits neither a message nor a path, so it names nothing that could be asked for."""
+"""A longer id fits neither into a message nor a path, so nothing could be retrieved with it."""
 _MAX_MODEL_CHARS = 300
 _MAX_DEPTH = 100
 _MAX_WHOLE = 2**63 - 1
 _MAX_DIGITS = 18
 _LATEST_S = 32_503_680_000
-"""The year 3000 in unix seconds; what lies beyond is milliseconds, if it is a time at all."""
+"""The year 3000 in Unix seconds; larger numbers are milliseconds, if they are times at all."""
 _MILLISECONDS_FROM = 100_000_000_000
 _MAX_PAGE_CHARS = 20_000
 _MARKUP = re.compile(r"<(script|style)\b.*?(</\1>|\Z)|<[^>]*>?", re.DOTALL | re.IGNORECASE)
@@ -34,14 +34,14 @@ _GRPC_CODES = {
     3: "INVALID_ARGUMENT", 4: "DEADLINE_EXCEEDED", 5: "NOT_FOUND", 7: "PERMISSION_DENIED", 8: "RESOURCE_EXHAUSTED",
     9: "FAILED_PRECONDITION", 12: "UNIMPLEMENTED", 13: "INTERNAL", 14: "UNAVAILABLE", 16: "UNAUTHENTICATED",
 }  # fmt: skip
-"""Yandex' older errors carry these numbers as their code."""
+"""Yandex's older errors have these numbers as codes."""
 _OF_A_PATH = (404, 405)
 
 
 def generation_of(
     body: Mapping[str, Any], poll_after_s: float | None = None, secrets: Collection[str] = ()
 ) -> Generation:
-    """Read the JSON of a response object. Never raises: unknown shapes come out empty."""
+    """Read the JSON of a response object. Never raises: unknown shapes become empty values."""
     error, incomplete = _mapping(body.get("error")), _mapping(body.get("incomplete_details"))
     messages = [item for item in map(_mapping, _list(body.get("output"))) if item.get("type") == "message"]
     contents = [part for item in messages for part in map(_mapping, _list(item.get("content")))]
@@ -68,7 +68,7 @@ def generation_of(
 def trouble_of(
     status: int, body: object, retry_after_s: float | None = None, *, url: str = "", secrets: Collection[str] = ()
 ) -> FailedCall:
-    """Read an HTTP error, in the API's own shape `{"error": {...}}`, flat as gateways send it, or plain words.
+    """Read an HTTP error: in the API's shape `{"error": {...}}`, flat as gateways send it, or as plain text.
 
     Never raises.
     """
@@ -88,7 +88,7 @@ def trouble_of(
 
 
 def code_of(error: Mapping[str, Any]) -> str:
-    """The error's code, or its type where the code is absent or a bare number (vLLM, Azure, gRPC)."""
+    """The error's code, or its type if the code is absent or a bare number (vLLM, Azure, gRPC)."""
     code, number = error.get("code"), error.get("grpcCode", error.get("code"))
     named = _text(code) if isinstance(code, str) and not code.isdigit() else ""
     word = named or _text(error.get("type")) or _text(error.get("error_type"))
@@ -98,14 +98,14 @@ def code_of(error: Mapping[str, Any]) -> str:
 
 
 def hint_s(seconds: float | None) -> float | None:
-    """A hint that can be waited for: bounded, never negative; None where it is no number."""
+    """A usable hint: bounded and never negative; None if it is not a number."""
     if seconds is None or math.isnan(seconds):
         return None
     return min(MAX_HINT_S, max(0.0, float(seconds)))
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """A value of JSON as JSON in UTF-8 can hold it: no half characters, no infinities, no number beyond 64 bits."""
+    """A JSON value that can be written in UTF-8: no lone surrogates, no infinities, no numbers beyond 64 bits."""
     match value:
         case str():
             return _text(value)
@@ -120,17 +120,17 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def _is_writable(number: float) -> bool:
-    """Whether a number fits 64 bits, or is a finite one with a point."""
+    """Whether a number is an integer of at most 64 bits, or a finite float."""
     return math.isfinite(number) if isinstance(number, float) else abs(number) <= _MAX_WHOLE
 
 
 def whole(digits: str) -> int | None:
-    """A whole number of JSON; None if it has more digits than anything that can be counted."""
+    """A JSON integer; None if it has more digits than any real count."""
     return int(digits) if len(digits) <= _MAX_DIGITS else None
 
 
 def _usage(value: object) -> Usage | None:
-    """What was counted, under the names of either API; None where nothing was: unknown is not zero."""
+    """The usage, under the field names of either API; None if there is none: unknown is not zero."""
     counts = _mapping(value)
     inputs = _count(counts, "input_tokens", "prompt_tokens")
     outputs = _count(counts, "output_tokens", "completion_tokens")
@@ -152,7 +152,7 @@ def _count(counts: Mapping[str, Any], *names: str) -> int | None:
 
 
 def _time(value: object) -> int | None:
-    """Unix seconds; milliseconds are taken for what they are, and what is no time for none."""
+    """Unix seconds; milliseconds are converted, and anything else becomes None."""
     seconds = _whole(value)
     if seconds is not None and seconds >= _MILLISECONDS_FROM:
         seconds //= 1000
@@ -160,12 +160,12 @@ def _time(value: object) -> int | None:
 
 
 def _message(value: object, secrets: Collection[str]) -> str:
-    """The provider's own words, for the error record and nowhere else: cut, and without keys."""
+    """The provider's message, for the error record only: shortened, and without keys."""
     return masked(_text(value)[: 2 * MAX_MESSAGE_CHARS], secrets)[:MAX_MESSAGE_CHARS].strip()
 
 
 def _spoken(value: object) -> str:
-    """Words in what an error may hold: itself, those of a list's items, a page's without its tags."""
+    """The text in an error's value: a string itself, the texts of a list's items, a web page without its tags."""
     match value:
         case str() if value.lstrip().startswith("<"):
             return " ".join(_MARKUP.sub(" ", value[:_MAX_PAGE_CHARS]).split())
@@ -190,14 +190,14 @@ def _list(value: object) -> list[Any]:
 
 
 def _id(value: object) -> str:
-    """An id that can be asked for; "" where it cannot: one that was changed here would name another generation."""
+    """An id that can be retrieved, or "": it is never altered, since it would name another generation."""
     text = _text(value)
     is_usable = text == value and len(text) <= MAX_ID_CHARS and text.isprintable() and text.strip(". ")
     return text if is_usable else ""
 
 
 def _text(value: object) -> str:
-    """A string that can be written as UTF-8: half a character, as JSON can hold one, becomes "?"."""
+    """A string that can be written as UTF-8: lone surrogates, which JSON allows, become "?"."""
     return value.encode(errors="replace").decode() if isinstance(value, str) else ""
 
 

@@ -1,4 +1,4 @@
-"""The verdict on every answer: DESIGN section 6's table as one total function."""
+"""Gives the verdict on every answer: the table in DESIGN section 6 as one total function."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from backburner.provider.error_kinds import ErrorKind, kind_of
 
 
 class Call(StrEnum):
-    """What was asked."""
+    """The call that was made."""
 
     CREATE = "create"
     RETRIEVE = "retrieve"
@@ -20,25 +20,25 @@ class Call(StrEnum):
 class Act(StrEnum):
     """What to do about an answer."""
 
-    POLL = "poll"  # nothing is decided yet: look again later
+    POLL = "poll"  # nothing is decided yet: poll again later
     COMMIT = "commit"  # its text is the result
-    RETRY = "retry"  # a new generation through the backlog; out of attempts: fail with the reason
-    ENLARGE = "enlarge"  # the same once more with a doubled cap, else fail
-    LOST = "lost"  # like retry, and the old generation may still run somewhere
+    RETRY = "retry"  # a new generation by way of the backlog; after the last attempt, fail with the reason
+    ENLARGE = "enlarge"  # once more with a doubled cap; after that, fail
+    LOST = "lost"  # like retry, but the old generation may still be running
     FAIL = "fail"  # for good
-    PAUSE = "pause"  # the provider refuses everybody: nothing is failed, try once a minute
-    PAUSE_MODEL = "pause_model"  # the same, for its model only
+    PAUSE = "pause"  # the provider refuses all calls: fail nothing, probe once a minute
+    PAUSE_MODEL = "pause_model"  # the same for one model
     WAIT = "wait"  # create only: nothing was started, no attempt is used
-    AMBIGUOUS = "ambiguous"  # create only: perhaps started, its id unknown
+    AMBIGUOUS = "ambiguous"  # create only: it may have been started, its id is unknown
     SPLIT = "split"  # the document is too long for the model
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """`reason` is the one to fail with, now or when attempts run out; `after_s` the provider's own hint.
+    """What an answer means. `reason` is used if the run fails, now or after its last attempt; `after_s` is a hint.
 
-    `message` holds the provider's own words, for the error record alone. `brief` holds only words that are known to say
-    nothing of a document: it goes into logs and into what is shown of a pause.
+    `message` has the provider's own words, for the error record only. `brief` has only words that cannot come from a
+    document; it is used in logs and for pauses.
     """
 
     act: Act
@@ -59,10 +59,10 @@ REJECTED = frozenset(
         "image_content_policy_violation",
     }
 )
-"""Codes of a `failed` generation with which the same request would fail again (openai 3.54 `ResponseError.code`)."""
+"""Codes of a `failed` generation whose request would fail again (openai 3.54, `ResponseError.code`)."""
 
 ABSENT = frozenset({400, 404, 405, 410, 422})
-"""Statuses of a retrieve which say that there is no such generation: believed only once they are repeated."""
+"""Statuses of a retrieve that mean there is no such generation; believed only after being repeated."""
 UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN = 401, 402, 403
 _TIMED_OUT, _TOO_MANY, _SERVER_ERROR, _NOT_IMPLEMENTED, _UNAVAILABLE = 408, 429, 500, 501, 503
 _REJECTING = frozenset({400, 404, 405, 413, 422})
@@ -81,7 +81,7 @@ _EXPLAINED = {
     ErrorKind.MODEL_DENIED: "this key may not use this model",
 }
 _QUOTABLE = frozenset({ErrorKind.QUOTA, ErrorKind.NO_STORE, ErrorKind.NO_BACKGROUND, ErrorKind.NO_ENDPOINT})
-"""Kinds of errors whose words are the service's own, whatever was sent."""
+"""Kinds of errors whose messages are the service's own, whatever was sent."""
 
 
 def judge(
@@ -95,12 +95,12 @@ def judge(
     cap: int | None = None,
     overdue: bool = False,
 ) -> Verdict:
-    """Say what an answer means.
+    """Judge an answer.
 
-    `schema_problem` is why the text does not fit the recipe's schema ("" if it does or there is none), `quote_problem`
-    which of its quotes do not stand in the document; `young`: an absence is not believed yet; `cancelled_for`: why we
-    asked the provider to cancel, as the record says, if we did; `cap`: the bound on output tokens that was sent;
-    `overdue`: the generation's deadline passed a day ago.
+    `schema_problem` says why the text does not fit the recipe's schema ("" if it does or there is none),
+    `quote_problem` which of its quotes are not in the document. `young`: an absence is not believed yet.
+    `cancelled_for`: why we asked the provider to cancel, if we did. `cap`: the cap of output tokens that was sent.
+    `overdue`: the deadline passed a day ago.
     """
     kind = kind_of(answer)
     verdict = _judged(answer, call, kind, schema_problem, young=young, cancelled_for=cancelled_for, cap=cap)
@@ -137,7 +137,7 @@ def _judged(
 
 
 def _stop(answer: Answer, call: Call, kind: ErrorKind) -> Act | None:
-    """Whether an answer stops everybody, or everybody with this model: nothing is wrong with the document."""
+    """The pause that an answer calls for, of all models or of this one, because nothing is wrong with the document."""
     if isinstance(answer, Generation):
         return Act.PAUSE if answer.known_status == "failed" and kind is ErrorKind.QUOTA else None
     is_create = call is Call.CREATE
@@ -235,20 +235,20 @@ def _of_create(answer: FailedCall, kind: ErrorKind) -> Verdict:
 
 
 def _blind(said: str) -> Verdict:
-    """The model takes no pictures: the same request would fail again."""
+    """The model does not accept pictures: the same request would fail again."""
     remedy = "name a model that sees pictures in the recipe, or set input: text there"
     return Verdict(act=Act.FAIL, reason=Reason.VISION_UNSUPPORTED, message=f"{said}; {remedy}")
 
 
 def _is_answer(answer: FailedCall) -> bool:
-    """Whether the provider answered at all: an outage, however long, decides nothing."""
+    """Whether the provider answered at all; an outage, however long, decides nothing."""
     if answer.is_garbled:
         return True
     return answer.status is not None and answer.status < _SERVER_ERROR and answer.status not in (_TIMED_OUT, _TOO_MANY)
 
 
 def _said(answer: Answer) -> str:
-    """The provider's own words, code first, for the record."""
+    """The provider's code and message, for the error record."""
     if isinstance(answer, Generation):
         head, tail = answer.error_code, answer.error_message
     else:
@@ -261,7 +261,7 @@ def _head(answer: FailedCall) -> str:
 
 
 def _brief(answer: Answer, kind: ErrorKind) -> str:
-    """What an answer was, without a word that may come from the document."""
+    """A description of an answer without any word that may come from the document."""
     if isinstance(answer, Generation):
         return " ".join(filter(None, (loggable(answer.status), loggable(answer.error_code), _EXPLAINED.get(kind, ""))))
     code = loggable(answer.code)
@@ -273,7 +273,7 @@ def _brief(answer: Answer, kind: ErrorKind) -> str:
 
 
 def loggable(word: str) -> str:
-    """A code or a status as logs may show it: a word, or the remark that it was none."""
+    """A code or status for logs: the word itself, or a remark that it is not a plain word."""
     return word if not word or re.fullmatch(r"[\w.:-]{1,64}", word, re.ASCII) else "(no word)"
 
 

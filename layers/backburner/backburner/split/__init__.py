@@ -1,1 +1,1 @@
-"""Documents in parts: opened, watched and merged by their parent. Writes parts below `ledger/work/`."""
+"""Documents in parts: their parent opens, watches and merges them. Writes parts below `ledger/work/`."""

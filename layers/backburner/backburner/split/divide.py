@@ -1,4 +1,4 @@
-"""Cutting what is too long for one generation, and batches, into parts: their texts are written, no record is."""
+"""Cuts documents too long for one generation, and batches, into parts. Writes the parts' texts, but no records."""
 
 import logging
 import math
@@ -13,7 +13,7 @@ from backburner.capacity.governor import Governor
 from backburner.documents.pictures import PagesPart, picture_tokens
 from backburner.documents.plain_text import Extracted
 from backburner.documents.recipes import Recipe, parse
-from backburner.documents.tokens import CHARS_PER_TOKEN, PartSize, most_tokens, part_size, smaller, window_of
+from backburner.documents.tokens import CHARS_PER_TOKEN, PartSize, max_input_tokens, part_size, smaller, window_of
 from backburner.errors import JobError, Reason
 from backburner.ledger.keys import PAGES
 from backburner.ledger.ledger import Committed
@@ -25,14 +25,14 @@ from backburner.split.part_store import PartStore
 logger = logging.getLogger(__name__)
 
 MAX_PARTS = 2000
-"""The most parts of one document: its record names them all."""
+"""The maximum number of parts of a document, whose record names them all."""
 MAX_CONTEXT_OVERFLOWS = 2
-"""How often a text is cut smaller because the provider says that it is too long."""
+"""How often a text is cut smaller because the provider calls it too long."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Divider:
-    """Finds the parts of a run. `windows`: context windows by how a model's name begins."""
+    """Divides documents into parts. `windows` has context windows by the beginning of a model's name."""
 
     segmenter: Segmenter
     extractor: Extractor
@@ -41,16 +41,16 @@ class Divider:
     windows: Mapping[str, int]
 
     def is_short(self, record: OpenRecord, recipe: Recipe, extracted: Extracted) -> bool:
-        """Whether a document fits into one generation whatever a token has. Raises `JobError` where nothing fits."""
-        most = most_tokens(recipe, window_of(self.windows, record.provider.model))
+        """Whether a document surely fits into one generation, even at two tokens a character. Raises `JobError`."""
+        most = max_input_tokens(recipe, window_of(self.windows, record.provider.model))
         tokens = len(extracted.text) + 2 * picture_tokens(extracted.pictures, recipe.images.detail)
         return tokens <= most / 2 and len(extracted.pictures) <= recipe.images.max_pages_per_part
 
     async def divided(self, record: OpenRecord, recipe: Recipe, extracted: Extracted) -> Division | None:
-        """The parts of a document, None if it goes out whole. Raises `JobError` where it cannot be cut."""
+        """The parts of a document, or None if it is sent whole. Raises `JobError` if it cannot be cut."""
         if self.is_short(record, recipe, extracted):
             return None
-        tokens = most_tokens(recipe, window_of(self.windows, record.provider.model))
+        tokens = max_input_tokens(recipe, window_of(self.windows, record.provider.model))
         if extracted.pictures:
             room = await self._room(record, recipe, tokens, recipe.images.max_pages_per_part)
             return None if room.takes(extracted) else await self._cut_by_pages(record, extracted, room)
@@ -59,7 +59,7 @@ class Divider:
         return None if is_whole else await self._cut(record, extracted, part_size(recipe, tokens, ratio))
 
     async def smaller(self, record: OpenRecord, extracted: Extracted) -> Division:
-        """The parts of what the provider called too long. Raises `JobError` where it is cut no further."""
+        """The parts of a document that the provider called too long. Raises `JobError` if it is cut no further."""
         model, context_overflows = record.provider.model, record.context_overflows + 1
         if context_overflows > MAX_CONTEXT_OVERFLOWS:
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"too long for {model} even in small parts")
@@ -104,19 +104,19 @@ class Divider:
         )
 
     async def _origin(self, record: OpenRecord) -> tuple[str, str]:
-        """Key and ETag of the document that has the pages: a part that is cut once more names it."""
+        """Key and ETag of the document that has the pages; a part that is cut again names it."""
         named = await self.parts.named_by(record) if record.location.is_pages else None
         return (named.key, named.etag) if named else (record.source.key, record.source.etag)
 
     async def into_segments(self, record: OpenRecord, source: Stored) -> Division:
-        """The segments of a batch. Raises `JobError` where it is too large or empty."""
+        """The segments of a batch. Raises `JobError` if it is too large or empty."""
         described = await self.segmenter.segments(record.source.key, source)
         logger.info("batch cut", extra=log_keys(record) | {"segments": len(described)})
         parts = await self.parts.put(record, 0, len(described), described.__getitem__)
         return Division(levels=[parts], is_batch=True)
 
     async def left_by_last_run(self, committed: Committed, record: OpenRecord) -> Division | None:
-        """The parts that the run before has left, those that are done marked so; None if it left none."""
+        """The parts that the previous run left, with the finished ones marked; None if it left none."""
         for held in (committed.run, committed.error):
             left = held.record if held else None
             if left is None or left.resume is None or (left.job_id, left.run) != (record.job_id, record.run - 1):
@@ -129,20 +129,20 @@ class Divider:
         return None
 
     async def groups_chars(self, record: OpenRecord) -> int:
-        """How many characters of answers one generation may join."""
+        """How many characters of answers one generation may merge."""
         recipe, model = parse(record.recipe_text), record.provider.model
-        return int(most_tokens(recipe, window_of(self.windows, model)) * await self._chars_per_token(model))
+        return int(max_input_tokens(recipe, window_of(self.windows, model)) * await self._chars_per_token(model))
 
     async def _cut(self, record: OpenRecord, extracted: Extracted, size: PartSize) -> Division:
         text = extracted.text
-        spans = await self.extractor.cut(text, size.most_chars, size.overlap_chars)
+        spans = await self.extractor.cut(text, size.max_chars, size.overlap_chars)
         if len(spans) < 2:  # noqa: PLR2004 - one part is no part
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
         spans = [span for span in spans if not text[span.own : span.last].isspace()]
         if len(spans) > MAX_PARTS:
             raise JobError(
                 Reason.DOCUMENT_TOO_LARGE,
-                f"{len(text)} characters make {len(spans)} parts of {size.most_chars}: at most {MAX_PARTS} are run",
+                f"{len(text)} characters make {len(spans)} parts of {size.max_chars}: at most {MAX_PARTS} are run",
             )
         logger.info("document cut", extra=log_keys(record) | {"parts": len(spans), "characters": len(text)})
 

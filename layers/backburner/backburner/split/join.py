@@ -1,4 +1,4 @@
-"""The end of a level of parts: the run fails with a part, is joined, or goes on with the level that joins this one."""
+"""Ends a level of parts: the run fails with a part, its answers are joined, or another level merges them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from backburner.split.part_quotes import PartQuotes
 from backburner.split.part_store import AT_ONCE, PartStore
 
 _QUOTABLE_BYTES = 4 * MEBIBYTE
-"""A joined text up to this size is kept where its run is superseded."""
+"""A joined text up to this size is kept if its run is superseded."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Joiner:
-    """Joins answers, which are never in memory together."""
+    """Joins answers without holding all of them in memory."""
 
     ledger: Ledger
     finisher: Finisher
@@ -36,9 +36,9 @@ class Joiner:
     memory: MemoryBudget
 
     async def join(self, record: OpenRecord, division: Division) -> Division | None:
-        """End a run whose parts have all ended, as its record tells; or return it with one level more.
+        """End a run whose parts have all ended, or return its division with another level.
 
-        Raises `JobError` where something that was to be joined is gone.
+        Raises `JobError` if an answer is gone.
         """
         level = division.levels[-1]
         failed = next((end for end in record.parts or () if end.state is State.FAILED), None)
@@ -82,7 +82,7 @@ class Joiner:
         return replace(division, levels=[*division.levels, parts], opened=False)
 
     async def _read(self, record: OpenRecord, division: Division, spool: Spool) -> list[int]:
-        """Put the answers of the last level on the spool; how many characters each has."""
+        """Write the answers of the last level to the spool. Returns the number of characters of each."""
         level, chars = division.levels[-1], list[int]()
         for first in range(0, len(level), AT_ONCE):
             block = level[first : first + AT_ONCE]

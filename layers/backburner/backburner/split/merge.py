@@ -1,4 +1,4 @@
-"""Parts put together: their answers joined or grouped, what became of them, what they cost in all."""
+"""Puts parts together: joins or groups their answers, says how they ended, adds up what they cost."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,17 +9,17 @@ from backburner.ledger.ledger import Committed
 from backburner.ledger.records import ErrorRecord, OpenRecord, Part, PartEnd, RunRecord
 
 BETWEEN = "\n\n"
-"""What stands between two answers."""
-_LEAST_GROUP = 2
+"""The text between two answers."""
+_MIN_GROUP = 2
 
 
 def join(texts: Iterable[str], output: str) -> str:
-    """Answers one after the other: paragraphs of text, or the items of a JSON array."""
+    """Join answers in order: as paragraphs of text, or as the items of a JSON array."""
     return "".join(pieces(texts, output))
 
 
 def pieces(texts: Iterable[str], output: str) -> Iterator[str]:
-    """The same, piece by piece: for answers that are not in memory together."""
+    """The same, piece by piece, for answers that are not all in memory."""
     begin, between, end = ("[\n", ",\n", "\n]\n") if output == "json" else ("", BETWEEN, "\n")
     yield begin
     for number, text in enumerate(texts):
@@ -28,29 +28,29 @@ def pieces(texts: Iterable[str], output: str) -> Iterator[str]:
     yield end
 
 
-def groups(texts: Sequence[str], most_chars: int | None) -> list[str]:
-    """Answers joined for the generations that merge them: as many together as fit, at least two, so that it ends."""
-    return [BETWEEN.join(texts[number] for number in group) for group in together([*map(len, texts)], most_chars)]
+def groups(texts: Sequence[str], max_chars: int | None) -> list[str]:
+    """Answers joined into inputs for merging: as many as fit, but at least two, so that the levels come to an end."""
+    return [BETWEEN.join(texts[number] for number in group) for group in together([*map(len, texts)], max_chars)]
 
 
-def together(sizes: Sequence[int], most_chars: int | None) -> list[range]:
-    """Which answers are one group, by the characters that each has."""
+def together(sizes: Sequence[int], max_chars: int | None) -> list[range]:
+    """Which answers form a group, by the number of characters of each."""
     found: list[range] = []
     for number, size in enumerate(sizes):
         last = found[-1] if found else range(0)
-        has_room = most_chars is None or sum(sizes[each] for each in last) + size <= most_chars
-        if found and (has_room or len(last) < _LEAST_GROUP):
+        has_room = max_chars is None or sum(sizes[each] for each in last) + size <= max_chars
+        if found and (has_room or len(last) < _MIN_GROUP):
             found[-1] = range(last.start, number + 1)
         else:
             found.append(range(number, number + 1))
-    if len(found) > 1 and len(found[-1]) < _LEAST_GROUP:
+    if len(found) > 1 and len(found[-1]) < _MIN_GROUP:
         single = found.pop()
         found[-1] = range(found[-1].start, single.stop)
     return found
 
 
 def end_of(level: int, number: int, part: Part, committed: Committed) -> PartEnd | None:
-    """What became of a part, None if it has not ended."""
+    """How a part ended; None if it has not."""
     ends: list[RunRecord | ErrorRecord] = [held.record for held in (committed.run, committed.error) if held]
     ends.sort(key=lambda end: end.run, reverse=True)
     ended = next((end for end in ends if part.is_reused or end.run >= part.run), None)
@@ -77,10 +77,10 @@ def end_of(level: int, number: int, part: Part, committed: Committed) -> PartEnd
 
 
 def total(record: OpenRecord, ends: list[PartEnd]) -> OpenRecord:
-    """The record with its parts; usage, cost and doubts are the sum of its own and theirs, but for what is reused.
+    """The record with its parts; usage, cost and suspected orphans are its own plus theirs, except for reused parts.
 
-    Lines of a batch stand in its result whichever run paid for them, so there it is the sum of all, and what earlier
-    runs paid is told apart. It was submitted when the first of its parts was.
+    A batch's result has lines from all its runs, so there everything is added up, and the share of earlier runs is
+    given separately. `submitted_at` is that of the first part.
     """
     is_batch = record.division is not None and record.division.is_batch
     own = [end for end in ends if not end.is_reused]
@@ -105,7 +105,7 @@ def _sum(*costs: float | None, is_known: bool = False) -> float | None:
 
 
 def _item(text: str) -> str:
-    """An answer as it came, if it is JSON; else as a string."""
+    """An answer unchanged if it is JSON, otherwise as a JSON string."""
     try:
         json.loads(text, parse_constant=_no_json)
     except (ValueError, RecursionError):

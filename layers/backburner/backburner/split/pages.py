@@ -1,4 +1,4 @@
-"""Cutting a document whose pages are shown: by pages, in order, each page and each character in exactly one part."""
+"""Cuts a document whose pages are shown: in page order, with each page and each character in exactly one part."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from backburner.ports import Extractor
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """What one part takes. `picture_scale`: learnt tokens of pictures for each one that is estimated."""
+    """How much fits into one part. `picture_scale` is the learnt ratio of a picture's tokens to the estimate."""
 
     recipe: Recipe
     tokens: float
@@ -24,15 +24,15 @@ class Room:
     picture_scale: float
 
     def of_pictures(self, *pictures: PagePicture) -> float:
-        """Tokens of pictures."""
+        """The tokens of pictures."""
         return picture_tokens(pictures, self.recipe.images.detail) * self.picture_scale
 
     def of(self, extracted: Extracted) -> float:
-        """Tokens of a document."""
+        """The tokens of a document."""
         return len(extracted.text) / self.chars_per_token + self.of_pictures(*extracted.pictures)
 
     def takes(self, extracted: Extracted) -> bool:
-        """Whether a document goes out whole."""
+        """Whether a document fits whole."""
         return self.of(extracted) <= self.tokens and len(extracted.pictures) <= self.pictures
 
 
@@ -59,7 +59,7 @@ class _Part:
 
 
 async def cut_by_pages(extracted: Extracted, room: Room, extractor: Extractor) -> list[Extracted]:
-    """The parts of a document; text that is longer than a part is cut as any text. Raises `JobError`."""
+    """The parts of a document; text longer than a part is cut as usual. Raises `JobError` if a page is too large."""
     parts = [_Part()]
     for piece in _pieces(extracted):
         tokens = room.of_pictures(piece) if isinstance(piece, PagePicture) else len(piece) / room.chars_per_token
@@ -78,7 +78,7 @@ async def cut_by_pages(extracted: Extracted, room: Room, extractor: Extractor) -
 
 async def _spread(text: str, parts: list[_Part], room: Room, extractor: Extractor) -> None:
     size = part_size(room.recipe, int(room.tokens), room.chars_per_token)
-    for number, span in enumerate(await extractor.cut(text, size.most_chars, size.overlap_chars)):
+    for number, span in enumerate(await extractor.cut(text, size.max_chars, size.overlap_chars)):
         if number or not parts[-1].is_blank:
             parts.append(_Part())
         piece = text[span.first : span.last]

@@ -1,11 +1,11 @@
-"""A document in parts: each part is a job of its own, and their answers are joined (DESIGN section 7).
+"""Runs a document in parts: each part is a job of its own, and their answers are joined (DESIGN section 7).
 
 Order of effects, and what a crash before each costs:
-  the parts' texts → the run's message → its record, which names the parts → [next look] a message for each part →
+  the parts' texts → the run's message → its record, which names the parts → [next visit] a message for each part →
   the record, `opened` → ... → [the last part has ended] the level that joins them, or the end of the run.
-Texts without a record that names them are written once more, or removed with the job. A part's message without an open
-record is an upload event for it; sent twice, it is one job. The run itself has no generation: its message looks after
-the parts until all of them have ended.
+Texts that no record names yet are written again, or removed with the job. A part's message without an open record works
+like an upload event; sent twice, it still makes one job. The run itself has no generation: its message watches the
+parts until all of them have ended.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _MAX_LOOK_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class ParentRunner:
-    """Looks after runs in parts."""
+    """Advances runs in parts."""
 
     ledger: Ledger
     current_jobs: CurrentJobs
@@ -49,7 +49,7 @@ class ParentRunner:
     parts: PartStore
 
     async def advance(self, held: Open) -> Next:
-        """See how the parts are, and take the run's next step."""
+        """Check on the parts, and take the run's next step."""
         record = held.record
         division = _division(record)
         committed = await self.ledger.committed(record.location, record.job_id)
@@ -66,13 +66,13 @@ class ParentRunner:
             return await self._proceed(held, missing, keys)
         except JobError as error:
             ended = await self._with_ends(record)
-            if error.reason is Reason.LOST:  # what was to be joined is gone: a replay begins from the start
+            if error.reason is Reason.LOST:  # an answer is gone: a replay starts from the beginning
                 ended = replace(ended, division=None)
             await self.finisher.fail(ended, error.reason, str(error))
             return DONE
 
     async def _proceed(self, held: Open, missing: Sequence[Part], keys: set[str]) -> Next:
-        """The next step of a run that goes on. Raises `JobError` where it cannot."""
+        """Take the next step of a run that goes on. Raises `JobError` if it cannot."""
         record, division = held.record, _division(held.record)
         if gone := [part for part in missing if part.key not in keys and not await self._is_open(record, part)]:
             raise JobError(Reason.LOST, f"{gone[0].key}, a part that was not done, is gone")
@@ -84,10 +84,10 @@ class ParentRunner:
         return DONE if joined is None else await self._rewrite(held, joined)
 
     async def _open(self, held: Open, missing: Sequence[Part]) -> Next:
-        """Send every part of the last level its message."""
+        """Send a message for every part of the last level."""
         record = held.record
         if (record.counted and record.counted.slots) or record.name in self.governor.seen.reserved:
-            counted = await give_back(self.governor, record)  # again, if the process that cut it died before
+            counted = await give_back(self.governor, record)  # repeated in case the process that cut it died
             held = held.with_changes(counted=counted or record.counted)
         jobs = self.current_jobs.jobs_of_parts(record)
         await asyncio.gather(
@@ -101,11 +101,11 @@ class ParentRunner:
         return await self.ledger.open_record(job, part.run) is not None
 
     async def _stop(self, held: Open, missing: Sequence[Part], *, superseded: bool) -> Next:
-        """Open nothing more, cancel what is under way, and end the run once that has ended.
+        """Open no more parts, cancel those in progress, and end the run once they have ended.
 
-        The record, `is_stopping` → the wish in each part's record → ... → [all have ended] of a batch the lines that
-        failed, its result, the record that ends it. A crash in between brings the message back: the wish is recorded
-        once, and lines are sorted anew from what the segments left.
+        Order of effects: the record, `is_stopping` → the request in each part's record → ... → [once all have ended]
+        for a batch, its file of failed lines and its result → the record that ends the run. After a crash in between,
+        the message comes back: the request is recorded once, and the lines are collected again from the segments.
         """
         record, division = held.record, _division(held.record)
         if not division.is_stopping:
@@ -128,7 +128,7 @@ class ParentRunner:
         return DONE
 
     async def _with_ends(self, record: OpenRecord) -> OpenRecord:
-        """The record with what became of its parts, and with what all of it used."""
+        """The record with how its parts ended, and with the usage of all of them."""
         division, ends, jobs = _division(record), list[PartEnd](), self.current_jobs.jobs_of_parts(record)
         for level, parts in enumerate(division.levels):
             outcomes = await asyncio.gather(
@@ -142,13 +142,13 @@ class ParentRunner:
         return total(record, ends)
 
     async def _rewrite(self, held: Open, division: Division) -> Next:
-        """Write what comes next, under the message in hand, and look again at once."""
+        """Write the new division under the current message's ticket, and visit the run again at once."""
         await self.ledger.rewrite(held.with_changes(division=division))
         return Next(0.0, held)
 
 
 def _end_of(level: int, number: int, part: Part, committed: Committed, *, is_batch: bool) -> PartEnd | None:
-    """What became of a part; of a segment that this run has not come to, what an earlier one left."""
+    """How a part ended; for a segment that this run has not reached, what an earlier run left."""
     ended = end_of(level, number, part, committed)
     return end_of(level, number, replace(part, is_reused=True), committed) if ended is None and is_batch else ended
 

@@ -1,4 +1,4 @@
-"""Where quotes stand in a document in parts: the places that its parts have found, as places in the whole."""
+"""Converts the places of quotes found in parts to places in the whole document."""
 
 import asyncio
 from bisect import bisect_right
@@ -19,14 +19,14 @@ _MAX_POINTER_CHARS = 300
 
 @dataclass(frozen=True)
 class PartQuotes:
-    """Reads what the parts of a run have found."""
+    """Reads the places that the parts of a run have found."""
 
     ledger: Ledger
 
     async def of(self, record: OpenRecord, division: Division, *, is_array: bool) -> Quotes | None:
-        """The quotes of a run whose last level has ended; None where its recipe asks for none.
+        """The quotes of a run whose last level has ended; None if its recipe asks for none.
 
-        `is_array`: whether the answers of that level become the items of an array.
+        `is_array` says whether the answers of that level become the items of an array.
         """
         if not parse(record.recipe_text).has_quotes:
             return None
@@ -54,7 +54,7 @@ def _in_whole(quote: Quote, index: int | None, part: Part, division: Division) -
 
 
 def located(pointer: str, passage: Passage, pages: Sequence[int], division: Division | None) -> Quote:
-    """The record of a quote: its page where there are pages, its part where the document was cut."""
+    """The record of a quote, with its page if there are pages and its part if the document was cut."""
     firsts = [part.first for part in division.levels[0]] if division is not None else []
     return Quote(
         pointer=pointer,
@@ -66,7 +66,7 @@ def located(pointer: str, passage: Passage, pages: Sequence[int], division: Divi
 
 
 def pointed(pointer: str) -> str:
-    """A pointer as records carry it."""
+    """A pointer, shortened for records if it is very long."""
     return pointer if len(pointer) <= _MAX_POINTER_CHARS else f"{pointer[:_MAX_POINTER_CHARS]}…"
 
 

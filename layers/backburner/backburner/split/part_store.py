@@ -1,7 +1,7 @@
-"""The objects of a document in parts, below `ledger/work/`: the parts' texts, and what stands beside each in the end.
+"""Stores the parts of a document below `ledger/work/`: their texts, and the outputs beside them.
 
-The texts lie under a name made of what they say, so the same text cut otherwise is written elsewhere, and what a record
-names is never mixed.
+The texts are named by a hash of their content, so a text that is cut differently is stored elsewhere, and the parts
+that a record names are never a mixture.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ from backburner.ledger.records import OpenRecord, Part
 from backburner.ports import ABSENT, Bucket, ConflictError, Stored
 
 AT_ONCE = 16
-"""Parts that are read or written at the same time: all are in memory then."""
+"""How many parts are read or written, and so held in memory, at the same time."""
 
 
 def text_of(key: str, body: bytes) -> str:
-    """The text of a part; pages that are shown have none."""
+    """The text of a part; a part that only names pages has none."""
     return msgspec.json.decode(body, type=PagesPart).text if output_location(key).is_pages else body.decode()
 
 
 @dataclass(frozen=True)
 class PartStore:
-    """Writes parts, and reads them and what became of them."""
+    """Writes parts, and reads parts and their outputs."""
 
     bucket: Bucket
     ledger: Ledger
@@ -39,7 +39,7 @@ class PartStore:
     async def put(
         self, record: OpenRecord, level: int, count: int, body: Callable[[int], bytes], suffix: str = ""
     ) -> list[Part]:
-        """Write the parts of a level, each made as it is needed; their keys end in `suffix`."""
+        """Write the parts of a level, each one made when it is needed; their keys end in `suffix`."""
         digest = hashlib.sha256()
         for number in range(count):
             digest.update((b"\0" if number else b"") + body(number))
@@ -54,7 +54,7 @@ class PartStore:
         return list(await asyncio.gather(*map(put, range(count))))
 
     async def _put(self, key: str, text: bytes) -> str:
-        """Write a text unless it stands there already, as its name tells; the ETag."""
+        """Write a text unless it is there already, which its name tells. Returns the ETag."""
         try:
             return await self.bucket.put(key, text, match=ABSENT, content_type="text/plain; charset=utf-8")
         except ConflictError:
@@ -64,18 +64,18 @@ class PartStore:
             return there.etag
 
     async def named_by(self, record: OpenRecord) -> PagesPart:
-        """Which pages a part names. Raises `JobError` (`lost`) where it is gone."""
+        """The pages that a part names. Raises `JobError` (`lost`) if it is gone."""
         stored = await self.bucket.get(record.source.key)
         if stored is None:
             raise JobError(Reason.LOST, f"{record.source.key}, a part that was not done, is gone")
         return msgspec.json.decode(stored.body, type=PagesPart)
 
     async def keys(self, record: OpenRecord) -> set[str]:
-        """Everything that lies there for a job, whichever run has written it."""
+        """The keys of all objects stored for a job, whichever run has written them."""
         return {key async for key, _ in self.bucket.listed(work_folder(record.job_id))}
 
     async def is_over(self, part: Part, keys: set[str]) -> bool:
-        """Whether a part has ended: seen by its records, which are read only where a replay makes them ambiguous."""
+        """Whether a part has ended. Its records need to be read only if a replay makes their keys ambiguous."""
         location = output_location(part.key)
         if not {location.run_record_key, location.error_record_key} & keys:
             return False
@@ -85,7 +85,7 @@ class PartStore:
         return any(held.record.run >= part.run for held in (committed.run, committed.error) if held)
 
     async def taken_up(self, part: Part) -> Part:
-        """A part as a replay takes it up: done already, or to be run once more."""
+        """A part as a replay takes it up: already done, or to be run again."""
         committed = await self.ledger.committed(output_location(part.key), "")
         done, failed = committed.run, committed.error
         if done and not (done.record.lines and done.record.lines.failed):
@@ -94,9 +94,9 @@ class PartStore:
         return replace(part, run=last + 1)
 
     async def whole(self, parts: Sequence[Part]) -> str:
-        """The text of a document that was cut, put together from its parts without what they repeat.
+        """The text of a document that was cut, put together from its parts without their overlaps.
 
-        What no part has is white space. Raises `JobError` (`lost`) where a part is gone.
+        Text that is in no part becomes white space. Raises `JobError` (`lost`) if a part is gone.
         """
         text = io.StringIO()
         for first in range(0, len(parts), AT_ONCE):
@@ -112,7 +112,7 @@ class PartStore:
         return list(await asyncio.gather(*(self.bucket.get(part.key) for part in parts)))
 
     async def answer(self, part: Part, output: str) -> str:
-        """The result of a part that is done. Raises `JobError` (`lost`) where it is gone."""
+        """The result of a part that is done. Raises `JobError` (`lost`) if it is gone."""
         stored = await self.bucket.get(output_location(part.key).result_key(output))
         if stored is None:
             raise JobError(Reason.LOST, f"the answer about {part.key} is gone")

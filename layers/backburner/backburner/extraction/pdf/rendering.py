@@ -1,4 +1,4 @@
-"""Pages of a PDF as pictures, through the same C interface that reads them."""
+"""Draws pages of a PDF as pictures, through the same C interface that reads them."""
 
 import ctypes
 
@@ -11,18 +11,18 @@ from backburner.extraction.pdf.completeness import trimmed, with_trailer
 from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecurityError, LockedError, Page
 
 _POINTS_PER_INCH = 72
-_MOST_DPI = 300
-"""A small page is not drawn larger than this: more shows nothing more."""
+_MAX_DPI = 300
+"""Small pages are not drawn at a higher resolution: it would show no more."""
 
 
 def size_drawn(page_size: tuple[float, float], max_side_px: int) -> tuple[int, int]:
-    """Width and height in pixels of a page, whose size is in points."""
-    scale = _MOST_DPI / _POINTS_PER_INCH
+    """Width and height of a page in pixels; `page_size` is in points."""
+    scale = _MAX_DPI / _POINTS_PER_INCH
     return fitted(page_size[0] * scale, page_size[1] * scale, max_side_px)
 
 
 def document_of(body: bytes) -> Document:
-    """The document as it is read, repaired if it must be. Raises `JobError`."""
+    """The open document, repaired if necessary. Raises `JobError`."""
     body = trimmed(body)
     for candidate in (body, with_trailer(body)):
         try:
@@ -33,7 +33,7 @@ def document_of(body: bytes) -> Document:
 
 
 def drawn(document: Document, number: int, max_side_px: int) -> Image.Image:
-    """A page, from 1, as it is printed: with its fields and annotations. Raises `JobError`."""
+    """A page, counted from 1, as it would be printed: with fields and annotations. Raises `JobError`."""
     try:
         with document.page(number - 1) as page:
             return _drawn(document, page, size_drawn(page.size, max_side_px))

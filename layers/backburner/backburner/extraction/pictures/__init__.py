@@ -1,1 +1,1 @@
-"""Pictures, and pages of documents as pictures: found, measured, and made small enough to be sent."""
+"""Finds, measures and renders pictures and pages of documents, small enough to be sent."""

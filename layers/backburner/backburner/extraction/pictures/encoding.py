@@ -1,4 +1,4 @@
-"""Pictures made ready to be sent: upright, on white, no larger than asked, in as few bytes as asked."""
+"""Prepares pictures for sending: upright, on white, within a size in pixels and in bytes."""
 
 import io
 
@@ -16,13 +16,13 @@ from backburner.extraction.pictures.opening import (
 )
 
 _QUALITIES = (85, 72, 60, 45)
-"""Of JPEG, one after the other until it fits."""
+"""Qualities of JPEG, tried in order until the picture fits."""
 _SMALLER = 0.75
-_LEAST_SIDE_PX = 200
+_MIN_SIDE_PX = 200
 _FEW_COLOURS = 32
-"""Drawn, not photographed: PNG is sharper, and as a rule smaller."""
+"""A picture with at most this many colours is a drawing, for which PNG is sharper and usually smaller."""
 _GREY = 10
-"""Channels that differ by less than this everywhere show no colour."""
+"""A picture whose channels differ by less than this everywhere is grey."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -32,12 +32,12 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture upright, by the orientation that EXIF gives."""
+"""How to turn a picture upright, by its EXIF orientation."""
 _DEEP = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 
 
 def prepared(image: Image.Image, format_: str, max_side_px: int) -> Image.Image:
-    """The page at hand upright, in its final size, grey or RGB. Raises `JobError` for what cannot be decoded."""
+    """The current page upright, in its final size, grey or RGB. Raises `JobError` if it cannot be decoded."""
     size = fitted(*size_upright(image, format_), max_side_px)
     if format_ == "JPEG":
         image.draft(image.mode, _stored(size, orientation_of(image, format_)))
@@ -46,7 +46,7 @@ def prepared(image: Image.Image, format_: str, max_side_px: int) -> Image.Image:
 
 
 def _upright(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    image.load()  # which turns a TIFF already, and takes its mark away
+    image.load()  # this turns a TIFF already, and removes its orientation tag
     orientation = image.getexif().get(ORIENTATION, 1)
     flat, stored = on_white(image), _stored(size, orientation)
     if flat.size != stored:
@@ -55,12 +55,12 @@ def _upright(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _stored(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """The size, before it is turned, of a page that has this size upright."""
+    """The size before turning of a page that has this size when upright."""
     return (size[1], size[0]) if orientation >= TURNED else size
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """Grey or RGB, whatever it was; what is transparent is white."""
+    """The picture in grey or RGB, with white behind transparent areas."""
     if image.mode in _DEEP:
         image = _eight_bits(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
@@ -69,33 +69,33 @@ def on_white(image: Image.Image) -> Image.Image:
         white.paste(image, mask=image.getchannel("A"))
         return white
     mode = "L" if image.mode in ("1", "L") else "RGB"
-    return image if image.mode == mode else image.convert(mode)  # which copies, even to the same mode
+    return image if image.mode == mode else image.convert(mode)  # `convert` copies, even to the same mode
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """The whole range of a deep picture on 256 steps."""
+    """A picture of more than 8 bits, with its range scaled to 256 steps."""
     deep = image.convert("I" if image.mode.startswith("I;16") else image.mode)
     low, high = deep.getextrema()
     scale = 255.0 / ((float(high) - float(low)) or 1.0)  # type: ignore[arg-type]
     return deep.convert("F").point(lambda value: value * scale + -float(low) * scale).convert("L")  # type: ignore[arg-type]
 
 
-def encoded(image: Image.Image, most_bytes: int) -> tuple[str, bytes]:
-    """A media type and bytes. Raises `JobError` where no quality is small enough."""
+def encoded(image: Image.Image, max_bytes: int) -> tuple[str, bytes]:
+    """The media type and bytes of a picture. Raises `JobError` if it is too large in any quality."""
     if image.mode == "RGB" and _is_grey(image):
         image = image.convert("L")
     if image.getcolors(_FEW_COLOURS):
         body = _saved(image, "PNG")
-        if len(body) <= most_bytes:
+        if len(body) <= max_bytes:
             return "image/png", body
-    while max(image.size) >= _LEAST_SIDE_PX:
+    while max(image.size) >= _MIN_SIDE_PX:
         for quality in _QUALITIES:
             body = _saved(image, "JPEG", quality=quality)
-            if len(body) <= most_bytes:
+            if len(body) <= max_bytes:
                 return "image/jpeg", body
         image = image.resize((max(1, int(image.width * _SMALLER)), max(1, int(image.height * _SMALLER))))
     body = _saved(image, "JPEG", quality=_QUALITIES[-1])
-    if len(body) > most_bytes:
+    if len(body) > max_bytes:
         raise JobError(Reason.DOCUMENT_TOO_LARGE, "a page takes more bytes than a request may have: lower max_side_px")
     return "image/jpeg", body
 

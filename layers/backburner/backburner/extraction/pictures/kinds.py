@@ -1,4 +1,4 @@
-"""The formats of pictures that are read, known by their first bytes."""
+"""Recognises supported picture formats by their first bytes."""
 
 _MARKS = (
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -13,11 +13,11 @@ _MARKS = (
     (4, b"ftypavis", "AVIF"),
 )
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-"""Of files that hold pictures in HEVC; `mif1` says only that it is a picture, and its reader finds out the rest."""
+"""Brands of files with HEVC pictures; `mif1` only means a picture, and its decoder finds out the rest."""
 
 
 def picture_format(body: bytes) -> str | None:
-    """The format's name as Pillow knows it; None for whatever is no picture that is read."""
+    """Pillow's name of the format; None if this is not a supported picture."""
     if body.startswith(b"RIFF") and body[8:12] == b"WEBP":
         return "WEBP"
     if body.startswith(b"BM") and body[6:10] == bytes(4):

@@ -1,4 +1,4 @@
-"""A picture as a document: its pages and their sizes, without decoding any of them."""
+"""Reads a picture as a document: its pages and their sizes, without decoding them."""
 
 from backburner.documents.pictures import PagePicture, Pages, Wish, fitted, ranges
 from backburner.documents.plain_text import Extracted
@@ -6,11 +6,11 @@ from backburner.errors import JobError, Reason
 from backburner.extraction.pictures.opening import frames, go_to, must_be_decodable, opened, size_upright
 
 MAX_SHOWN = 5_000
-"""Pages of one document that are shown."""
+"""The maximum number of pages of a document that are shown."""
 
 
 def measured(body: bytes, format_: str, wish: Wish) -> Extracted:
-    """The pages of a picture. Raises `JobError` for one that is damaged or too large."""
+    """The pages of a picture. Raises `JobError` if it is damaged or too large."""
     with opened(body, format_) as image:
         count = frames(image, format_)
         pages = count if format_ == "TIFF" else 1
@@ -19,7 +19,7 @@ def measured(body: bytes, format_: str, wish: Wish) -> Extracted:
         pictures = []
         for number in range(pages):
             go_to(image, number, format_)
-            if format_ != "JPEG":  # which is decoded at a fraction of its size
+            if format_ != "JPEG":  # JPEG can be decoded at a fraction of its size
                 must_be_decodable(image, format_)
             width, height = fitted(*size_upright(image, format_), wish.max_side_px)
             pictures.append(PagePicture(page=number + 1, at=0, width=width, height=height))

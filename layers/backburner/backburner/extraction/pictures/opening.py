@@ -1,4 +1,4 @@
-"""Opens pictures of strangers: the format decides the decoder, and the header how much of it is decoded at all."""
+"""Opens untrusted pictures: the format selects the decoder, and the header decides whether it is decoded at all."""
 
 import io
 import resource
@@ -14,28 +14,28 @@ from backburner.errors import JobError, Reason
 
 _USUAL_BYTES = 400 * 1024 * 1024
 _SHARE = 0.6
-"""Of the process's memory: what a picture may take while it is decoded and made grey or RGB."""
+"""The share of the process's memory that a picture may take while it is decoded and made grey or RGB."""
 _BYTES_EACH = {"L": 1, "1": 2, "P": 5, "RGB": 4, "YCbCr": 8}
-_MOST_BYTES_EACH = 10
-"""For a pixel, by the picture's mode: Pillow takes a byte or four, and as many again for what it is turned into."""
+_MAX_BYTES_EACH = 10
+"""Bytes per pixel in the worst mode: Pillow takes one or four, and as many again for the converted picture."""
 _WITH_COPIES = frozenset({"HEIF", "AVIF"})
-"""Formats whose decoders hold the picture once more."""
+"""Formats whose decoders hold another copy of the picture."""
 MAX_SIDE_PX = 65_500
 ORIENTATION, TURNED = 0x0112, 5
-"""The tag of EXIF, and from which value on width and height change places."""
+"""The EXIF tag, and the first of its values for which width and height are swapped."""
 _TOLD_UPRIGHT = frozenset({"TIFF"})
-"""Formats of which Pillow tells the size of the upright page at once."""
+"""Formats for which Pillow already gives the upright size."""
 _DAMAGE = (
     OSError, ValueError, SyntaxError, EOFError, struct.error, LookupError, TypeError, ArithmeticError, RuntimeError,
     NotImplementedError, AttributeError, UnidentifiedImageError, Image.DecompressionBombError,
 )  # fmt: skip
-"""What decoders raise on damaged files."""
+"""Exceptions that decoders raise for damaged files."""
 T = TypeVar("T")
 
 
 @contextmanager
 def opened(body: bytes, format_: str) -> Iterator[Image.Image]:
-    """An open picture, of which nothing has been decoded yet. Raises `JobError`."""
+    """An open picture that has not been decoded yet. Raises `JobError`."""
     Image.MAX_IMAGE_PIXELS = None  # our own limit counts bytes
     if format_ == "HEIF":
         import pi_heif  # type: ignore[import-untyped]  # noqa: PLC0415 - few documents need it
@@ -49,7 +49,7 @@ def opened(body: bytes, format_: str) -> Iterator[Image.Image]:
 
 
 def sound(read: Callable[[], T], format_: str) -> T:
-    """What reading gives. Raises `JobError` where the file is damaged."""
+    """The result of `read`. Raises `JobError` if the file is damaged."""
     try:
         return read()
     except MemoryError:
@@ -60,17 +60,17 @@ def sound(read: Callable[[], T], format_: str) -> T:
 
 
 def frames(image: Image.Image, format_: str) -> int:
-    """How many pages a picture has: those of a TIFF; of anything that moves, the first picture only."""
+    """The number of pages in a picture: a TIFF's pages, or one, since of animations only the first picture is read."""
     return sound(lambda: int(getattr(image, "n_frames", 1)), format_)
 
 
 def go_to(image: Image.Image, frame: int, format_: str) -> None:
-    """Go to a page, from 0. Raises `JobError`."""
+    """Go to a page, counted from 0. Raises `JobError`."""
     sound(lambda: image.seek(frame), format_)
 
 
 def size_upright(image: Image.Image, format_: str) -> tuple[float, float]:
-    """Width and height of the page at hand as people see it: turned as it says, and with square pixels."""
+    """Width and height of the current page as people see it: upright, and with square pixels."""
     width, height = map(float, image.size)
     across, down = _dots_per_inch(image)
     height *= across / down
@@ -79,13 +79,13 @@ def size_upright(image: Image.Image, format_: str) -> tuple[float, float]:
 
 
 def orientation_of(image: Image.Image, format_: str) -> int:
-    """How the page at hand is stored, as EXIF says it: 1 is upright."""
+    """The current page's EXIF orientation; 1 is upright."""
     told = sound(lambda: image.getexif().get(ORIENTATION, 1), format_)
     return told if isinstance(told, int) else 1
 
 
 def _dots_per_inch(image: Image.Image) -> tuple[float, float]:
-    """Both resolutions, equal unless a fax or a scanner says that they differ, as few times as is plausible."""
+    """Both resolutions; equal unless a fax or scanner says that they differ by a plausible factor."""
     told = image.info.get("dpi")
     try:
         across, down = (float(one) for one in told) if told else (1.0, 1.0)
@@ -95,10 +95,10 @@ def _dots_per_inch(image: Image.Image) -> tuple[float, float]:
 
 
 def must_be_decodable(image: Image.Image, format_: str) -> None:
-    """Raise `JobError` for a picture that would take more memory than there is, before it is decoded."""
+    """Raise `JobError` if decoding a picture would take more memory than there is."""
     width, height = image.size
-    bytes_each = _BYTES_EACH.get(image.mode, _MOST_BYTES_EACH) if "transparency" not in image.info else _MOST_BYTES_EACH
-    bytes_each += _MOST_BYTES_EACH * (format_ in _WITH_COPIES)
+    bytes_each = _BYTES_EACH.get(image.mode, _MAX_BYTES_EACH) if "transparency" not in image.info else _MAX_BYTES_EACH
+    bytes_each += _MAX_BYTES_EACH * (format_ in _WITH_COPIES)
     most = int(_memory_bytes() * _SHARE) // bytes_each
     if width * height > most or max(width, height) > MAX_SIDE_PX or not width * height:
         raise JobError(
@@ -109,6 +109,6 @@ def must_be_decodable(image: Image.Image, format_: str) -> None:
 
 
 def _memory_bytes() -> int:
-    """What this process may use."""
+    """The memory that this process may use."""
     soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
     return _USUAL_BYTES if soft == resource.RLIM_INFINITY else soft

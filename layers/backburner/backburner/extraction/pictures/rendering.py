@@ -1,4 +1,4 @@
-"""Pages of a document as pictures that can be sent: the child's second task."""
+"""Renders pages of a document as pictures that can be sent: the child's second task."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -10,17 +10,17 @@ from backburner.extraction.pictures.encoding import encoded, prepared
 from backburner.extraction.pictures.kinds import picture_format
 from backburner.extraction.pictures.opening import go_to, opened
 
-MOST_BYTES = 1024 * 1024
-"""Of one page."""
-MOST_TOGETHER_BYTES = 16 * 1024 * 1024
-"""Of all pages of one request: base64 and JSON make 22 MB of them."""
+MAX_BYTES = 1024 * 1024
+"""The maximum size of one page."""
+MAX_TOGETHER_BYTES = 16 * 1024 * 1024
+"""The maximum size of all pages of one request; base64 and JSON turn it into 22 MB."""
 
 
 def rendered(body: bytes, pages: Sequence[int], max_side_px: int) -> Iterator[Rendered]:
-    """The pages in the order that is asked for, each once. Raises `JobError` if one of them cannot be shown."""
-    most_bytes = min(MOST_BYTES, MOST_TOGETHER_BYTES // max(1, len(pages)))
+    """The pages, in the order of `pages`. Raises `JobError` if one of them cannot be shown."""
+    max_bytes = min(MAX_BYTES, MAX_TOGETHER_BYTES // max(1, len(pages)))
     for number, image in _images(body, pages, max_side_px):
-        media_type, picture = encoded(image, most_bytes)
+        media_type, picture = encoded(image, max_bytes)
         yield Rendered(page=number, media_type=media_type, body=picture)
 
 
