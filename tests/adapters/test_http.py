@@ -213,6 +213,16 @@ def test_a_file_is_sent_whole_again_when_its_put_is_repeated(wire: Wire, tmp_pat
     assert (stored.body, stored.etag) == (path.read_bytes(), etag)
 
 
+def test_a_large_body_is_sent_whole_too(wire: Wire) -> None:
+    """In pieces: a warning about the event loop would fail this test."""
+    body = b"0123456789" * 200_000
+    wire.proxy.rule = once(lambda request: request.method == "PUT", s3_error(503, "SlowDown"))
+    run(wire.bucket.put("k", body, match="*", content_type="text/plain"))
+    stored = run(wire.direct.get("k"))
+    assert stored is not None
+    assert stored.body == body
+
+
 def test_a_store_that_knows_no_ranges_is_understood() -> None:
     """It sends the whole object with 200: what was asked for is cut out here."""
     with serve_proxy(NOBODY) as server:

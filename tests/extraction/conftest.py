@@ -24,10 +24,9 @@ Refusal = Callable[[bytes, str], tuple[Reason, str]]
 class ReadHere(ChildExtractor):
     """Reads in this process what a child would read."""
 
-    async def _run(self, name: str, source: IO[bytes], answer: IO[bytes]) -> int:
+    async def _run(self, bounds: str, source: IO[bytes], answer: IO[bytes]) -> int:
         """Answer as a child does; what breaks a reader breaks the test."""
-        bounds = msgspec.json.decode(self._bounds(name), type=Bounds)
-        header, text = _answer(source, bounds.name)
+        header, text = _answer(source, msgspec.json.decode(bounds, type=Bounds))
         answer.write(msgspec.json.encode(header) + b"\n" + text)
         return 0
 

@@ -203,7 +203,7 @@ def test_a_line_that_alone_is_dearer_than_a_day_fails_alone():
 
 
 def test_nothing_is_created_of_a_batch_that_was_replaced():
-    """But the block that was under way."""
+    """But the block that was under way, and what follows within ten seconds of the last look at the batch."""
     system, creates = System(), []
 
     async def hook(effect, moment):
@@ -213,6 +213,7 @@ def test_nothing_is_created_of_a_batch_that_was_replaced():
             if len(creates) == 1:
                 system.upload(BATCH, jsonl(line(1000)))
                 await system.submit(BATCH)
+                system.world.later(11)
 
     system.world.hook = hook
     begin(system, BATCH, jsonl(*map(line, range(300))))

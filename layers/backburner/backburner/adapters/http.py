@@ -5,6 +5,7 @@ POST. Nothing else is retried here. A truncated body is an error, never an answe
 """
 
 import asyncio
+import io
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ import certifi
 from yarl import URL
 
 _CONNECTIONS = 64
+_MAX_AT_ONCE_BYTES = 1_000_000
+"""A larger body is sent in pieces, so that other calls go on meanwhile (aiohttp warns from 1 MiB)."""
 _UNSET_HEADERS = frozenset({"User-Agent", "Accept", "Content-Type"})
 """Headers that a client would add by itself: only the caller's are sent."""
 
@@ -83,7 +86,8 @@ class Http:
                 if isinstance(body, Path):
                     with body.open("rb") as content:
                         return await self._called(method, url, headers, content, limit_bytes)
-                return await self._called(method, url, headers, body or None, limit_bytes)
+                content = io.BytesIO(body) if len(body) > _MAX_AT_ONCE_BYTES else body or None
+                return await self._called(method, url, headers, content, limit_bytes)
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError) as error:
             raise NoAnswerError(type(error).__name__, is_sent=False) from error
         except TimeoutError as error:
