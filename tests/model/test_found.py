@@ -221,12 +221,8 @@ def test_an_id_is_adopted_however_often_its_message_was_received():
     assert system.generator.cancelled == []
 
 
-@pytest.mark.parametrize("receives", [0, 5])
-def test_a_message_that_is_handled_while_its_sender_claims_stays(receives):
-    """The soak found it: taken for an upload event, it lost the claim to its own sender, and was deleted as known.
-
-    A queue may deliver a message several times within a second: that does not make it old.
-    """
+def test_a_message_that_is_handled_while_its_sender_claims_stays():
+    """The soak found it: taken for an upload event, it lost the claim to its own sender, and was deleted as known."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.process("inbox/before.txt", "so that the governor is there")
     system.upload(KEY, "text")
@@ -237,8 +233,6 @@ def test_a_message_that_is_handled_while_its_sender_claims_stays(receives):
         await asyncio.sleep(0)
         is_claim = effect.name == "bucket.put" and effect.key.startswith("ledger/open/")
         if is_claim and effect.process.startswith("submit") and moment == "before":
-            for message in (*system.backlog.messages, *system.pending.messages):
-                message.receives = receives
             await received.wait()
         if is_claim and effect.process.startswith("submit") and moment == "after":
             claimed.set()

@@ -128,7 +128,7 @@ class Checker:
             await self.submitter.submit(message.key, message)
             opened = await self.ledger.open_record(message.job, message.run)
             is_its = opened is None or opened.record.ticket == message.ticket
-            if message.response_id is None and is_its and self._may_be_early(received):
+            if message.response_id is None and is_its and received.receives < _VOID_AT_RECEIVE:
                 return self._until_void(received)
         if message.response_id is None:
             return DONE
@@ -149,16 +149,12 @@ class Checker:
         if follows and brought is not None and record.state is State.SUBMITTING:
             await self._adopt(held, message, brought)
             return Next(EARLY_S)
-        if follows and self._may_be_early(received):
+        if follows and received.receives < _VOID_AT_RECEIVE:
             return self._until_void(received)
         if brought is not None and brought not in record.response_ids:
             logger.warning("generation cancelled: not the record's", extra=log_keys(record) | {"response_id": brought})
             await self.generator.cancel(brought)
         return DONE
-
-    def _may_be_early(self, received: Received) -> bool:
-        """Whether its sender may still be alive; a queue may deliver a message several times at once."""
-        return received.receives < _VOID_AT_RECEIVE or received.age_s < self.messenger.lease_s
 
     def _until_void(self, received: Received) -> Next:
         """Show a message that may be early again soon, and a second time when its sender must be dead."""
