@@ -128,7 +128,7 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
             description="Completes with `[]`, which is valid against no object schema.", ending=Ending(text="array")
         ),
         "invented-quotes": Behaviour(
-            description="Completes with passages that do not stand in the input.", ending=Ending(text="invented")
+            description="Completes with passages that are not in the input.", ending=Ending(text="invented")
         ),
         "refusal": Behaviour(description="Completes with a refusal.", ending=Ending(text="refusal")),
         "no-usage": Behaviour(description="Completes with usage null.", ending=Ending(has_usage=False)),
