@@ -9,7 +9,7 @@ from .protocol import Rules
 
 
 def main() -> int:
-    """Run histories; tell what goes wrong."""
+    """Run histories, and report what goes wrong."""
     parser = argparse.ArgumentParser(description="Run random histories of the protocol.")
     parser.add_argument("histories", nargs="?", type=int, default=2000)
     parser.add_argument("first_seed", nargs="?", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Random histories of the protocol, played until everything is at rest, and what is wrong with them."""
+"""Random histories of the protocol, run until everything is at rest and then checked."""
 
 import dataclasses
 import random
@@ -9,12 +9,12 @@ from .world import BrokenPromiseError, World
 
 FAULTS_UNTIL, MAX_STEPS = 400, 60_000
 IDLE, DIES, STALLS, EVENT_LOST = 0.7, 0.01, 0.1, 0.05
-"""How often a turn receives nothing, a process dies or stalls at an effect, an event gets lost."""
+"""How likely it is that a turn receives nothing, a process dies or stalls at an effect, or an event is lost."""
 
 
 @dataclass
 class Process:
-    """A function at work."""
+    """A running function."""
 
     steps: Steps[None]
     began: float
@@ -22,7 +22,7 @@ class Process:
 
 
 def uploads(rng: random.Random) -> list[tuple[float, str, int, bool]]:
-    """When, key, version, and whether it is an upload or only its event once more."""
+    """Time, key and version of each upload, and whether it is an upload or only a repeated event."""
     plan = []
     for key in (f"document{number}" for number in range(rng.randint(1, 2))):
         at, version = 0.0, 1
@@ -48,7 +48,7 @@ class History:
         self.processes: list[Process] = []
 
     def run(self) -> str | None:
-        """Play it to its end; what is wrong with it, or None."""
+        """Run it to its end. Returns what is wrong with it, or None."""
         try:
             for _ in range(MAX_STEPS):
                 self.world.faults = bool(self.plan) or self.world.now < FAULTS_UNTIL
@@ -86,7 +86,7 @@ class History:
         self.begin(self.protocol.handle(number, dataclasses.replace(letter)))
 
     def step(self) -> None:
-        """One effect of one process; or its end, by its own, by a kill, or by the limit on a function's time."""
+        """Let one process have one effect, or end: by itself, by a kill, or by the function's time limit."""
         awake = [process for process in self.processes if process.stalled_until <= self.world.now]
         if not awake:
             self.wait()
@@ -102,13 +102,13 @@ class History:
             chosen.stalled_until = self.world.now + self.rng.uniform(0, FUNCTION_LIMIT)
 
     def wait(self) -> None:
-        """Nothing to do: on to the next moment at which something happens."""
+        """Nothing to do: go on to the next time at which something happens."""
         moments = [letter.visible_at for letter in self.world.queue.values()] + [at for at, *_ in self.plan[:1]]
         moments += [process.stalled_until for process in self.processes]
         self.world.now = max(self.world.now, min(moments))
 
     def sweep(self) -> bool:
-        """At rest: submit what no record answers, as the sweep of the inbox does. False if there is nothing."""
+        """At rest: submit documents without a record, as the sweep of the inbox does. False if there are none."""
         left = [record for name, (_, record) in self.world.store.items() if name.startswith("open/")]
         for record in left:
             if not self.world.has_ended(record):
@@ -122,7 +122,7 @@ class History:
         return bool(self.processes)
 
     def verdict(self) -> str | None:
-        """What contradicts the promises, now that everything is at rest."""
+        """Which promise is broken, now that everything is at rest; None if all are kept."""
         for key, (version, uploaded_at) in self.world.inbox.items():
             ends = [self.world.get(f"{kind}/{key}")[1] for kind in ("done", "error")]
             current = [end for end in ends if end and end.job == f"{key}@{version}"]

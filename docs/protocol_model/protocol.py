@@ -1,4 +1,4 @@
-"""What submit and the checker do: section 6 of DESIGN.md, with the choices of ADR 7."""
+"""What submit and the checker do: DESIGN.md, section 6, with the choices of ADR 7."""
 
 import dataclasses
 from collections.abc import Generator
@@ -9,21 +9,21 @@ from .world import ABSENT, ANY, BrokenPromiseError, Envelope, Message, Record, W
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
-"""A process: it yields before each effect on the outside world, so that others can come in between."""
+"""A process: it yields before each effect on the outside world, so that other processes can act in between."""
 FUNCTION_LIMIT, VISIBILITY, LEASE = 30, 36, 40
-"""A function is killed before the message it received is shown to another, and before its lease is out."""
+"""A function is killed before its message is shown to another, and before its lease has passed."""
 RECENT = 10
-"""What was read at most so long ago is not read again before a create."""
+"""What was read within this time is not read again before a create."""
 EARLY, MAX_ATTEMPTS, VOID_AT_RECEIVE, COMMIT_TRIES = 2, 3, 3, 5
 READ_EVERY = 10
-"""Of so many looks in a row one reads the record."""
+"""Every tenth look in a row reads the record."""
 ABSENT_FOR, ABSENT_LOOK = 12, 4
-"""A generation is lost once the provider has denied it for so long; meanwhile it is looked at sooner."""
+"""A generation is lost once the provider has denied it for this long; meanwhile it is polled sooner."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of the protocol; with one of them off it breaks."""
+    """The rules of the protocol; with any one of them off, it breaks."""
 
     message_before_record: bool = True
     own_the_record: bool = True
@@ -40,7 +40,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Committed:
-    """What is committed at an output location, seen by one job, and the job's last superseded run."""
+    """What is committed at an output location as it concerns one job, and the job's last superseded run."""
 
     job: str
     done: Record | None
@@ -110,7 +110,7 @@ class Protocol:
     # ---- own the record or stop; message before record ----
 
     def own(self, held: Held) -> Steps[Held | None]:
-        """Write an open record on condition of what was last read; None if it is another owner's."""
+        """Write an open record if it is as last read; None if another process owns it."""
         name, record = f"open/{held.record.name}", dataclasses.replace(held.record, nonce=self.world.tick())
         yield
         etag = self.world.put(name, record, held.etag if self.rules.own_the_record else ANY)
@@ -121,7 +121,7 @@ class Protocol:
         return None if etag is None else Held(record, etag)
 
     def hand_over(self, held: Held, delay: float, generation: int | None = None, **changes: Any) -> Steps[Held | None]:
-        """Send the message that drives the next step, then write the record that names its ticket."""
+        """Send the message that drives the next step, then write the record with its ticket."""
         record, ticket = held.record, self.world.tick()
         attempt = record.attempt if generation is not None else 0
         looks = generation is not None and not self.rules.looks_follow_a_read
@@ -138,10 +138,10 @@ class Protocol:
     # ---- submit ----
 
     def submit(self, key: str, wanted: Message | None = None) -> Steps[None]:
-        """An upload event, or a message for a run that nobody has opened.
+        """Handle an upload event, or a message for a run without a record.
 
-        An event is taken for the first about its document: the run is claimed at once, and looked at after that. Only
-        where it was over by then, or cannot start, is it looked at before the claim.
+        An event is assumed to be the first of its document: the run is claimed at once, and checked after that. Only if
+        it was over by then, or cannot start, is it checked before the claim.
         """
         yield
         read_at = self.world.now
@@ -168,8 +168,8 @@ class Protocol:
     def first_run(self, job: str, key: str, uploaded_at: int, read_at: float) -> Steps[bool]:
         """Claim run 1 as if nothing had ever been committed, and start it if it is not over.
 
-        True: it is, and another is to be opened.
-        The claim says that something was found, until the look has shown that nothing was.
+        Returns True if it is over, and another run is to be opened.
+        The claim says that something was found, until the check has shown that nothing was.
         """
         found = self.rules.claim_knows_nothing
         mine = yield from self.hand_over(Held(Record(job, 1, key, uploaded_at, found=found), ABSENT), LEASE)
@@ -187,9 +187,9 @@ class Protocol:
         return run is not None and run > 1
 
     def may_start(self, record: Record, read_at: float) -> Steps[bool]:
-        """Look once more, after the claim, whether the run is over: by now no other process can claim it.
+        """Check after the claim whether the run is over: from now on no other process can claim it.
 
-        The document was read a moment ago and is not looked at again: if it was replaced since, that costs a generation
+        The document was read a moment ago and is not checked again: if it was replaced since, that costs a generation,
         which is superseded when it ends.
         """
         committed = yield from self.committed(record.key, record.job)
@@ -198,20 +198,20 @@ class Protocol:
         return not (yield from self.settled(record))
 
     def start(self, held: Held) -> Steps[None]:
-        """The record says `submitting` and is ours: look once more whether the run is over, then create."""
+        """The record says `submitting` and is ours: check again whether the run is over, then create."""
         if not (yield from self.settled(held.record)):
             yield from self.create(held)
 
     def create(self, held: Held) -> Steps[None]:
         yield
-        if self.world.fault(0.1):  # 503, 429: nothing was started
+        if self.world.fault(0.1):  # 503 or 429: nothing was started
             yield from self.hand_over(held, 5, state="waiting", attempt=held.record.attempt - 1)
             return
         if self.world.fault(0.05):  # 400: the provider will never take it
             yield from self.fail(held)
             return
         generation = self.world.create(held.record)
-        if self.world.fault(0.05):  # time-out after sending: perhaps something was started
+        if self.world.fault(0.05):  # time-out after sending: something may have been started
             yield from self.try_again(held.with_changes(orphans=held.record.orphans + 1))
             return
         generations = (*held.record.generations, generation)
@@ -229,7 +229,7 @@ class Protocol:
             self.world.provider[generation].cancelled = True
 
     def start_again(self, held: Held, orphans: int = 0) -> Steps[bool]:
-        """The next attempt, with the message in hand. False: another owner's."""
+        """Make the next attempt of a run whose message is in hand. False if another process owns the run."""
         counted = held.with_changes(orphans=held.record.orphans + orphans)
         if held.record.attempt >= MAX_ATTEMPTS:
             return (yield from self.fail(counted))
@@ -239,7 +239,7 @@ class Protocol:
         return mine is not None
 
     def try_again(self, held: Held) -> Steps[bool]:
-        """An attempt ended without a result: back to wait, or failed for good."""
+        """After an attempt without a result: let the run wait, or fail it for good."""
         if held.record.attempt >= MAX_ATTEMPTS:
             return (yield from self.fail(held))
         return (yield from self.hand_over(held, 5, state="waiting")) is not None
@@ -247,7 +247,7 @@ class Protocol:
     # ---- check ----
 
     def handle(self, number: int, envelope: Envelope) -> Steps[None]:
-        """A received message: do what its run needs next, then delete or postpone it."""
+        """Handle a received message: do what its run needs next, then delete or postpone it."""
         message, receives = envelope.message, envelope.receives
         if message.looks and receives % READ_EVERY and (yield from self.still_runs(message)):
             delay: float | None = self.next_look()
@@ -260,7 +260,7 @@ class Protocol:
             self.world.queue[number].visible_at = self.world.now + delay
 
     def still_runs(self, message: Message) -> Steps[bool]:
-        """A look without the record: all that may follow is another look. For whatever else, the record is read."""
+        """Poll without the record: all that may follow is another poll. For anything else, the record is read."""
         assert message.generation is not None
         yield
         self.world.relied_on.add(message.follows)
@@ -281,7 +281,7 @@ class Protocol:
         return (yield from self.drive(held, message))
 
     def unrecorded(self, message: Message, receives: int) -> Steps[float | None]:
-        """No open record: an upload event, a run that is over, or a claim that is still to come."""
+        """Handle a message without an open record: an upload event, a run that is over, or one not claimed yet."""
         committed = yield from self.committed(message.key, message.job)
         if message.run > committed.last_run:
             yield from self.submit(message.key, message)
@@ -296,7 +296,7 @@ class Protocol:
         return None
 
     def stale(self, message: Message, held: Held, receives: int) -> Steps[float | None]:
-        """The ticket is not the record's: not yet, if the message follows the record's own; else not any more."""
+        """Handle a message whose ticket differs: early if it follows the record's ticket, otherwise void."""
         record, brought = held.record, message.generation
         follows = message.follows == record.ticket and self.rules.early_messages_wait
         if follows and brought is not None and record.state == "submitting":
@@ -312,9 +312,9 @@ class Protocol:
         return None
 
     def drive(self, held: Held, message: Message) -> Steps[float | None]:
-        """The ticket is the record's."""
+        """Handle a message whose ticket is the record's."""
         record = held.record
-        if record.state == "submitting":  # its lease is out, its owner dead
+        if record.state == "submitting":  # its lease has passed, so its owner is dead
             if record.ticket in self.world.relied_on:
                 raise BrokenPromiseError(f"given up: an id of {record.name} was at hand, and never recorded")
             return None if (yield from self.start_again(held, orphans=1)) else EARLY
@@ -332,9 +332,9 @@ class Protocol:
                 return None if (yield from self.finish(record)) else EARLY
 
     def denied(self, held: Held) -> Steps[float | None]:
-        """The provider says that there is no such generation: noted, and believed once it was all it said for a while.
+        """The provider denies the generation: note that, and believe it once it has said nothing else for a while.
 
-        The note moves the ticket: a message that was sent before it knows nothing of it.
+        The note changes the ticket, since a message that was sent before does not know about it.
         """
         record = held.record
         if record.absent_at is None:
@@ -349,7 +349,7 @@ class Protocol:
         return None if (yield from self.try_again(held.with_changes(orphans=record.orphans + 1))) else EARLY
 
     def runs_on(self, held: Held, message: Message) -> Steps[float | None]:
-        """It runs: from here on a message of the same ticket looks without the record."""
+        """The generation runs: from now on a message with the same ticket polls without the record."""
         if held.record.absent_at is not None:
             mine = yield from self.own(held.with_changes(absent_at=None))
             if mine is None:
@@ -365,7 +365,7 @@ class Protocol:
         return None
 
     def wake(self, record: Record) -> Steps[None]:
-        """The sweep, of an open record that nobody has written for a day: a new message."""
+        """As the sweep does, send a new message for an open record that was not written for a day."""
         held = yield from self.open_record(record.job, record.run)
         if held:
             yield from self.hand_over(held, 0, record.generations[-1] if record.state == "running" else None)
@@ -373,10 +373,10 @@ class Protocol:
     # ---- the record at the output location is the commit ----
 
     def finish(self, record: Record) -> Steps[bool]:
-        """Text, then run record, each on condition of what was seen; then look at the text once more.
+        """Write the text, then the run record, each if nothing has changed; then check the text again.
 
-        The first try of an ordinary run reads nothing there: it assumes what was seen at the claim, that nothing stands
-        there, and the conditions of the puts say whether that still holds.
+        The first try of an ordinary run reads nothing: it assumes that nothing is there, as at the claim, and the
+        conditions of the puts show whether that still holds.
         """
         nonce = self.world.tick()
         for attempt in range(COMMIT_TRIES):
@@ -407,7 +407,7 @@ class Protocol:
         return False
 
     def is_ordinary(self, record: Record) -> Steps[bool]:
-        """Whether nothing stood there when a first run was claimed, and its document was not touched since."""
+        """Whether this is a first run that found nothing at its claim, and whose document was not touched since."""
         if record.run > 1 or record.found:
             return False
         yield
@@ -416,7 +416,7 @@ class Protocol:
         return is_untouched and f"{record.key}@{version}" == record.job
 
     def fail(self, held: Held) -> Steps[bool]:
-        """Write the open record once more, so that a stale owner fails nothing; then the error record."""
+        """Write the open record again, so that a stale owner fails nothing; then write the error record."""
         mine = yield from self.own(held)
         if mine is None:
             return False
@@ -435,7 +435,7 @@ class Protocol:
         return False
 
     def settled(self, record: Record) -> Steps[bool]:
-        """Whether the run is over by other hands, or its document another one by now; cleared up behind it."""
+        """Whether another process ended the run or its document was replaced, after clearing up."""
         committed = yield from self.committed(record.key, record.job)
         if record.run <= committed.last_run and record.run > committed.superseded_run:
             end = committed.done if record.run <= committed.done_run else committed.error
@@ -449,7 +449,7 @@ class Protocol:
         return True
 
     def supersede(self, record: Record) -> Steps[None]:
-        """Keep what became of the run; then look at the output location again, and start what is current."""
+        """Set the run's outcome aside; then check the output location again, and start the current version."""
         yield
         self.world.put(f"superseded/{record.name}", dataclasses.replace(record, state="superseded"), ABSENT)
         if self.rules.look_again_after_superseding:
@@ -458,7 +458,7 @@ class Protocol:
         self.world.store.pop(f"open/{record.name}", None)
 
     def clear_up(self, record: Record, end: Record) -> Steps[None]:
-        """What follows a commit; harmless however often it is done."""
+        """Clear up after a commit; doing it again is harmless."""
         yield
         if f"{record.key}@{self.world.inbox[record.key][0]}" != record.job:  # overwritten during the commit
             yield from self.start_current(record)
@@ -469,7 +469,7 @@ class Protocol:
         self.world.store.pop(f"open/{record.name}", None)
 
     def start_current(self, record: Record) -> Steps[None]:
-        """Send a message for the run that the document as it stands now lacks, if it lacks one."""
+        """Send a message to open the run that the current version of the document still needs, if any."""
         yield
         version, uploaded_at = self.world.inbox[record.key]
         job = f"{record.key}@{version}"
@@ -486,5 +486,5 @@ class Protocol:
 
 
 def until_void(receives: int) -> float:
-    """A message that may be early is seen again soon, and then once its sender must be dead."""
+    """When a message that may be early is seen again: soon, and then once its sender must be dead."""
     return EARLY if receives == 1 else LEASE

@@ -1,4 +1,4 @@
-"""The world that the protocol acts on: store, queue, provider, inbox and time, with the faults they have."""
+"""The world that the protocol acts on: store, queue, provider, inbox and time, with their faults."""
 
 import itertools
 import random
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ABSENT, ANY = 0, -1
-"""Conditions of a put: nothing stands there; no condition."""
+"""Conditions of a put: nothing is there; no condition."""
 LOST_ANSWER, ABSENT_BY_MISTAKE = 0.02, 0.1
 
 
 class BrokenPromiseError(Exception):
-    """What may never happen has happened."""
+    """Something has happened that must never happen."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """Drives the next step of one run. `follows`: the ticket of the record that it was sent from."""
+    """Drives the next step of one run. `follows` is the ticket that the record had when it was sent."""
 
     job: str
     run: int
@@ -28,12 +28,12 @@ class Message:
     generation: int | None = None
     attempt: int = 0
     looks: bool = False
-    """Whether its record had its ticket and nothing noted when it was sent: a look needs no record then."""
+    """Whether its record had its ticket and no notes when it was sent; then a poll needs no record."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """The record of a run: open, or as its end put it at the document's output location."""
+    """The record of a run: open, or as written to the output location when the run ended."""
 
     job: str
     run: int
@@ -47,11 +47,11 @@ class Record:
     nonce: int = 0
     replaced_error: int = ABSENT
     found: bool = False
-    """Whether anything stood at its output location when it was claimed."""
+    """Whether anything was at its output location when it was claimed."""
     looked_at: int = 0
-    """When the process that ended it began to look whether it may."""
+    """When the process that ended it began to check whether it may."""
     absent_at: float | None = None
-    """When the provider first said that there is no such generation, as long as it says nothing else."""
+    """When the provider first denied the generation, if it still does."""
 
     @property
     def name(self) -> str:
@@ -88,18 +88,18 @@ class World:
     queue: dict[int, Envelope] = field(default_factory=dict)
     provider: list[Started] = field(default_factory=list)
     inbox: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By key: the version that stands there, and when it was uploaded."""
+    """By key: the current version, and when it was uploaded."""
     created: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
-    """By key, since its last upload: the attempts that a generation was created for."""
+    """By key, since its last upload: the attempts for which a generation was created."""
     ended: dict[tuple[str, int, str], Record] = field(default_factory=dict)
-    """Every record of an end, also those that another document's record has replaced since."""
+    """All records of ended runs, including those that were replaced since."""
     told: dict[tuple[int, int], float] = field(default_factory=dict)
-    """By generation and ticket: when a look without the record last heard that it runs."""
+    """By generation and ticket: when a poll without the record last found it running."""
     relied_on: set[int] = field(default_factory=set)
-    """Tickets which messages follow that were looked at without their record."""
+    """Tickets that are followed by messages which were handled without their record."""
     kills: int = 0
     clock: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    """Of the store: what comes later has the greater number. Serves as ETags, tickets and nonces too."""
+    """The store's clock: later events have greater numbers. Also used for ETags, tickets and nonces."""
 
     def tick(self) -> int:
         return next(self.clock)
@@ -111,7 +111,7 @@ class World:
         return self.store.get(key, (ABSENT, None))
 
     def put(self, key: str, value: Any, match: int) -> int | None:
-        """The new ETag; None for "412". The network may repeat a put whose answer was lost, and meet its own object."""
+        """The new ETag; None for "412". The network may repeat a put whose answer was lost, and meet its own write."""
         if match not in (ANY, self.get(key)[0]):
             return None
         etag = self.tick()
@@ -136,7 +136,7 @@ class World:
         return len(self.provider) - 1
 
     def retrieve(self, generation: int) -> Literal["runs", "ended", "failed", "absent"]:
-        """How a generation stands; the provider may deny one that it has."""
+        """A generation's status; the provider may deny one that it has."""
         if self.fault(ABSENT_BY_MISTAKE):
             return "absent"
         started = self.provider[generation]
@@ -151,7 +151,7 @@ class World:
         return any(name == record.name for name, *_ in self.ended)
 
     def paid_in_silence(self) -> str | None:
-        """Generations that no record knows: each is cancelled, or counted as a suspected orphan."""
+        """Names generations that no record knows and that are neither cancelled nor counted; None if there are none."""
         ended = self.ended.values()
         known = {generation for record in ended for generation in record.generations}
         silent = Counter(

@@ -92,7 +92,7 @@ def test_quotes_that_are_never_found_fail_the_document(system):
     error = system.error_record(KEY)
     assert error["reason"] == "unverified_quote"
     assert error["message"] == (
-        f"2 of 3 quotes do not stand in the document: at /facts/0/quote: {INVENTED!r}; "
+        f"2 of 3 quotes are not in the document: at /facts/0/quote: {INVENTED!r}; "
         "at /facts/1/quote: '30 days' (too short)"
     )
     assert error["partial_text"] == answer(INVENTED, "30 days", RENT)

@@ -1,6 +1,6 @@
-"""The local stand-in provider: background mode of the Responses API on this machine, with an honest extractive "model".
+"""The local stand-in provider: the Responses API's background mode on this machine, with a "model" that only extracts.
 
-`serve()` runs it in a thread for tests, `run()` in the foreground for the operator; both listen on loopback only.
+`serve()` runs it in a thread for tests, `run()` in the foreground for the operator; both listen only on loopback.
 """
 
 from backburner_cli.standin.behaviours import BEHAVIOURS, Behaviour

@@ -1,8 +1,8 @@
-"""Every way in which the stand-in can misbehave: one table from a name to what it does. A model's name chooses one.
+"""All the ways in which the stand-in can misbehave, in one table by name. The model's name in a request selects one.
 
-`stand-in` behaves; `stand-in/<behaviour>` does what the table says; `stand-in/<behaviour>:<n>` says how often, how
-many seconds or below how many tokens. "How often" is counted for each input on its own, so documents do not influence
-one another, and after the last time the same input is treated well.
+`stand-in` behaves well; `stand-in/<behaviour>` misbehaves as in the table; `stand-in/<behaviour>:<n>` also says how
+often, for how many seconds or below how many tokens. "How often" is counted separately for each input, so documents do
+not affect each other; after that the same input is handled correctly.
 """
 
 import re
@@ -14,16 +14,16 @@ from typing import Final, Literal
 from backburner_cli.standin.replies import Reply, error
 
 MODEL: Final = "stand-in"
-"""The name of the model that behaves."""
+"""The name of the model that behaves well."""
 
 TextKind = Literal["extract", "half", "none", "blank", "array", "refusal", "invented"]
-"""The extract; its first half; no output at all; only white space; `[]`, which fits no object schema; a refusal; what
-would be the extract of another document."""
+"""The extract; its first half; no output at all; only white space; `[]`, which fits no object schema; a refusal; the
+extract of another document."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How a generation ends once its time is over."""
+    """How a generation ends."""
 
     status: str = "completed"
     text: TextKind = "extract"
@@ -31,16 +31,16 @@ class Ending:
     reason: str | None = None
     has_usage: bool = True
     is_cut_off: bool = False
-    """Whether its message is called incomplete, whatever the status of the whole says."""
+    """Whether its message is marked incomplete, whatever the response's status."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """One way to misbehave. A reply without a body stands for the right answer in another manner."""
+    """One way to misbehave. A reply without a body stands for the right answer, sent in another manner."""
 
     description: str
     n: int | None = None
-    """The number where the model's name gives none; None = without end."""
+    """The number if the model's name gives none; None for no limit."""
     n_means: Literal["times", "seconds", "tokens"] = "times"
     instead_of_create: Reply | None = None
     """The answer to a create that starts nothing."""
@@ -49,17 +49,17 @@ class Behaviour:
     is_blind: bool = False
     """A create with a picture is refused."""
     answers_with_another: bool = False
-    """A create is answered with the newest generation there is, as a cache would, and starts nothing."""
+    """A create is answered with the newest generation, as a cache would do, and starts nothing."""
     on_retrieve: Reply | None = None
     ending: Ending | None = None
     duration: Literal["usual", "none", "endless"] = "usual"
     cancel_completes: bool = False
-    """A cancel is answered `cancelled`, and yet the generation reads `completed` from then on."""
+    """A cancel is answered `cancelled`, but from then on the generation is `completed`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """A behaviour as a model's name asks for it."""
+    """A behaviour with the number that a model's name asks for."""
 
     name: str
     behaviour: Behaviour
@@ -128,7 +128,7 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
             description="Completes with `[]`, which is valid against no object schema.", ending=Ending(text="array")
         ),
         "invented-quotes": Behaviour(
-            description="Completes with passages that do not stand in the input.", ending=Ending(text="invented")
+            description="Completes with passages that are not in the input.", ending=Ending(text="invented")
         ),
         "refusal": Behaviour(description="Completes with a refusal.", ending=Ending(text="refusal")),
         "no-usage": Behaviour(description="Completes with usage null.", ending=Ending(has_usage=False)),
@@ -158,7 +158,7 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         "unknown-status": Behaviour(
             description="Ends with the status `paused`.", ending=Ending(status="paused", text="none")
         ),
-        # Odd answers, whose text is right.
+        # Odd answers with the right text.
         "odd-usage": _altering(
             "Tells usage that is text, negative, and beyond anything.",
             usage={"input_tokens": "12", "output_tokens": -5, "total_tokens": 1e308},
@@ -232,7 +232,7 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
             on_retrieve=Reply(headers={"openai-poll-after-ms": "3000"}),
         ),
         "garbage": Behaviour(description="Answers every retrieve with 200 and a page of HTML.", on_retrieve=_HTML),
-        # How a create is answered: nothing is started.
+        # How a create is answered that starts nothing.
         "same-id": Behaviour(
             description="Answers n creates with another's generation.", n=1, answers_with_another=True
         ),
@@ -262,7 +262,7 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         "create-429": Behaviour(description="Answers n creates with 429.", n=2, instead_of_create=_LIMITED),
         "create-503": Behaviour(description="Answers n creates with 503.", n=2, instead_of_create=UNAVAILABLE),
         "create-500": Behaviour(description="Answers n creates with 500.", n=2, instead_of_create=_server_error(500)),
-        # How a create is answered: the generation was started all the same.
+        # How a create is answered that did start a generation.
         "create-500-after": Behaviour(description="Starts, then answers 500.", after_create=_server_error(500)),
         "create-drop-after": Behaviour(
             description="Starts, then closes the connection.", after_create=Reply(manner="drop")
@@ -273,7 +273,7 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         "create-garbage-after": Behaviour(
             description="Starts, then answers 200 with a page of HTML.", after_create=_HTML
         ),
-        # What it does not see.
+        # What it cannot see.
         "blind": Behaviour(description="Refuses every request that holds a picture.", is_blind=True),
     }
 )
@@ -291,7 +291,7 @@ def parse(name: str) -> Chosen | None:
 
 
 def of_model(model: str) -> Chosen | None:
-    """Read the behaviour that a model's own name asks for; None if there is no such model."""
+    """Read the behaviour that a model's name asks for; None if there is no such model."""
     if model == MODEL:
         return Chosen(name="", behaviour=GOOD, n=None)
     return parse(model.removeprefix(f"{MODEL}/")) if model.startswith(f"{MODEL}/") else None

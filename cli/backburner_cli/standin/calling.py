@@ -1,7 +1,7 @@
-"""Calls of functions: what the stand-in makes of a request's tools, and of the calls and pictures in its input.
+"""Calls of functions: how the stand-in handles a request's tools, and the calls and pictures in its input.
 
-It calls the function that the request names, else the first one, with arguments that its schema allows, drawn from the
-input; once the input holds what a function gave back, it answers with a text.
+It calls the function that the request names, or else the first one, with arguments from the input that fit its schema.
+Once the input has a function's output, it answers with a text.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ ITEMS: Final[dict[str, tuple[str, ...]]] = {
     "function_call": ("call_id", "name", "arguments"),
     "function_call_output": ("call_id", "output"),
 }
-"""Items of an input besides messages, and what each must have, all of it texts."""
+"""Items of an input other than messages, and the string fields that each must have."""
 
 
 def check_items(given: list[Any]) -> None:
-    """Raise `RefusedError` if an output of a function answers no call before it."""
+    """Raise `RefusedError` if a function's output has no call before it."""
     called = set[str]()
     for n, item in enumerate(given):
         if item.get("type") == "function_call":
@@ -32,7 +32,7 @@ def check_items(given: list[Any]) -> None:
 
 
 def check_tools(body: dict[str, Any]) -> None:
-    """Raise `RefusedError` if a function is wrong, or the one that must be called is none of the tools."""
+    """Raise `RefusedError` if a function is invalid, or the one to be called is not among the tools."""
     functions = set[str]()
     for n, tool in enumerate(body.get("tools") or []):
         if not isinstance(tool, dict) or not isinstance(tool.get("type"), str):
@@ -48,7 +48,7 @@ def check_tools(body: dict[str, Any]) -> None:
 
 
 def _check_function(tool: dict[str, Any], path: str) -> None:
-    """Flat, as this API has it: a function nested in a tool is the other API's."""
+    """Check a function in this API's flat form; nested functions belong to the other API."""
     if not isinstance(tool.get("name"), str):
         param = f"{path}.name"
         raise refuse(f"Missing required parameter: '{param}'.", "missing_required_parameter", param=param)
@@ -62,7 +62,7 @@ def _check_function(tool: dict[str, Any], path: str) -> None:
 
 
 def call_of(request: dict[str, Any], text: str) -> dict[str, Any] | None:
-    """The item with the call that a checked request asks for; None where it gets a text. Raises `UnfillableError`."""
+    """The item with the call that a checked request asks for; None if it gets a text. Raises `UnfillableError`."""
     choice, given = request.get("tool_choice", "auto"), request["input"]
     functions = [tool for tool in request.get("tools") or [] if tool["type"] == "function"]
     if isinstance(choice, dict) and choice.get("type") == "function":

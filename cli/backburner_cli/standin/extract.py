@@ -1,7 +1,7 @@
-"""The stand-in's "model": an extract of the input's most informative sentences, which says that it is one.
+"""The stand-in's "model": it extracts the input's most informative sentences, and says so.
 
 Tokens are estimated by one rule everywhere: four bytes of UTF-8 are one token, rounded up. That is about four Latin
-or two Cyrillic letters, near enough to real tokenisers, and it never falls as a text grows.
+or two Cyrillic letters, close enough to real tokenisers, and never decreases as a text grows.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import Final
 from backburner_cli.standin.sentences import split
 
 NOTICE: Final = "[Extract by the local stand-in, not written by a language model]"
-"""The last line of every text that the stand-in writes. It fits into the smallest cap the API allows (16 tokens)."""
+"""The last line of every text from the stand-in. It fits into the smallest cap that the API allows (16 tokens)."""
 
 _BYTES_PER_TOKEN: Final = 4
 _FEWEST, _MAX, _SENTENCES_PER_PICK = 3, 10, 10
@@ -31,20 +31,20 @@ def count_tokens(text: str) -> int:
 
 
 def cut(text: str, max_tokens: int) -> str:
-    """Keep as much of the beginning as `max_tokens` hold, never half a character."""
+    """Keep as much of the beginning as fits into `max_tokens`, never half a character."""
     return text.encode()[: max(0, max_tokens) * _BYTES_PER_TOKEN].decode(errors="ignore")
 
 
 def sentences(text: str) -> list[str]:
-    """Split into sentences, in order, blanks collapsed, none longer than a paragraph; earlier notices are left out."""
+    """Split a text into sentences, none longer than a paragraph, with blanks collapsed and earlier notices left out."""
     return split(text.replace(NOTICE, ""))
 
 
 def informative(candidates: Sequence[str]) -> list[str]:
-    """Pick the most informative sentences and return them in the order in which they stand.
+    """Pick the most informative sentences, and return them in their original order.
 
-    A word counts more the oftener it occurs and less the more sentences share it, so words that are everywhere weigh
-    little in any language, without a list of them. Long sentences win by what they say, not by their length.
+    A word counts more the more often it occurs, and less the more sentences contain it, so common words weigh little in
+    any language, without a list of them. Long sentences have no advantage by their length.
     """
     unique = list(dict.fromkeys(candidates))
     words = [set(_words(sentence)) for sentence in unique]
@@ -70,7 +70,7 @@ def summarise(text: str) -> str:
 
 
 def _joined(picked: Sequence[str]) -> str:
-    """One paragraph; what has no full stop, such as an item of a list, is a paragraph of its own."""
+    """Join sentences into one paragraph; those without a full stop, such as list items, get their own."""
     text = ""
     for sentence in picked:
         written = text.rstrip(_CLOSING)
@@ -86,7 +86,7 @@ def signed(text: str) -> str:
 
 
 def cut_signed(text: str, max_tokens: int) -> str:
-    """Cut a text so that it and the notice below it fit into `max_tokens`: partial text is no less honest."""
+    """Cut a text so that it fits into `max_tokens` with the notice below it, which partial texts have as well."""
     body = text.removesuffix(NOTICE).rstrip()
     room = max_tokens - count_tokens(f"\n\n{NOTICE}")
     return signed(cut(body, room).rstrip())

@@ -1,7 +1,7 @@
-"""The stand-in's eyes: it decodes every picture it is given, and says of each how large it is and which page it shows.
+"""The stand-in's eyes: it decodes every picture that it is given, and says how large it is and which page it shows.
 
-It reads page marks (`marks.py`) and nothing else: what a picture without one shows, it does not know, and says so. What
-it says of a picture stands in brackets in a line of its own, and goes into its answer as it is.
+It can only read page marks (`marks.py`); about a picture without one, it says that it does not know what it shows. What
+it says about a picture is a line of its own, in brackets, which becomes part of its answer.
 """
 
 import base64
@@ -18,11 +18,11 @@ MAX_PICTURE_BYTES: Final = 20 * 1024 * 1024
 _DATA: Final = re.compile(r"data:image/(png|jpeg|webp|gif);base64,(.*)", re.DOTALL)
 _SEEN: Final = re.compile(r"^\[picture: [^\]\n]*\]$", re.MULTILINE)
 _PATCH_PX, _MAX_PATCHES = 32, 1536
-"""As one of the vendors counts: patches of 32 pixels, and no more than so many of one picture."""
+"""One vendor's way of counting: patches of 32 pixels, up to a maximum per picture."""
 
 
 def pictures_in(body: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Every picture of a request, with its place."""
+    """All pictures in a request, each with its place."""
     items = body["input"] if isinstance(body["input"], list) else []
     return [
         (f"input[{n}].content[{m}].image_url", part)
@@ -33,7 +33,7 @@ def pictures_in(body: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def look(part: dict[str, Any], path: str = "image_url") -> str:
-    """What there is to be said of a picture. Raises `RefusedError` for one that cannot be opened or is too large."""
+    """The line about a picture. Raises `RefusedError` if it cannot be opened or is too large."""
     found = _DATA.fullmatch(part["image_url"])
     if found is None:
         if part["image_url"].startswith("data:"):
@@ -55,23 +55,23 @@ def look(part: dict[str, Any], path: str = "image_url") -> str:
 
 
 def seen(text: str) -> list[str]:
-    """What was said of pictures in a text."""
+    """The lines about pictures in a text."""
     return _SEEN.findall(text)
 
 
 def unseen(text: str) -> str:
-    """The text without that."""
+    """A text without its lines about pictures."""
     return _SEEN.sub("", text)
 
 
 def picture_tokens(text: str) -> int:
-    """Tokens of the pictures in a text, beside its own."""
+    """The tokens of the pictures in a text, without the text's own."""
     sizes = re.findall(r"^\[picture: (\d+) x (\d+) pixels", text, re.MULTILINE)
     return sum(min(_MAX_PATCHES, -(-int(w) // _PATCH_PX) * -(-int(h) // _PATCH_PX)) for w, h in sizes)
 
 
 def check_pictures(body: dict[str, Any], *, most: int, is_blind: bool) -> None:
-    """Raise `RefusedError` for more pictures than the model takes, or for any if it takes none."""
+    """Raise `RefusedError` for more pictures than the model accepts, or for any if it accepts none."""
     count = len(pictures_in(body))
     if count and is_blind:
         raise refuse("This model does not support image input.", param="input")

@@ -1,4 +1,4 @@
-"""Fill a JSON Schema extractively: strings are sentences of the input, numbers are the numbers found in it."""
+"""Fills a JSON Schema from the input: strings are its sentences, numbers are the numbers found in it."""
 
 import math
 import re
@@ -31,15 +31,15 @@ _SCALAR_KEYWORDS: Final = {"type", "enum", "const", "not", "format", "pattern", 
     "multipleOf",
 }
 _DEEPEST: Final = 8
-"""From here on only required properties are filled, so that a schema which contains itself comes to an end."""
+"""From this depth on only required properties are filled, so that a recursive schema comes to an end."""
 
 
 class UnfillableError(Exception):
-    """Nothing found in the input, and nothing made for the purpose, is valid against the schema."""
+    """Neither the input nor made-up values give anything that is valid against the schema."""
 
 
 def fill(schema: dict[str, Any], text: str) -> Any:
-    """Return JSON valid against `schema`, drawn from `text`. Raises `UnfillableError` where that does not come out."""
+    """Return JSON that is valid against `schema`, taken from `text`. Raises `UnfillableError` if there is none."""
     try:
         value = _Filler(schema, text).value(schema, 0)
     except RecursionError as endless:
@@ -50,7 +50,7 @@ def fill(schema: dict[str, Any], text: str) -> Any:
 
 
 class _Filler:
-    """One answer under way: it hands out the text's sentences and numbers in turn, so that fields differ."""
+    """Builds one answer; it hands out the text's sentences and numbers in turn, so that fields differ."""
 
     def __init__(self, root: dict[str, Any], text: str) -> None:
         self.root = root
@@ -165,7 +165,7 @@ def _without(schema: dict[str, Any], keyword: str) -> dict[str, Any]:
 
 
 def _merged(schemas: Iterable[Any]) -> dict[str, Any]:
-    """Join schemas that must all hold: properties and required add up, of the rest the last one wins."""
+    """Join schemas that must all hold: properties and required names are combined; otherwise the last one wins."""
     merged: dict[str, Any] = {}
     for schema in schemas:
         for key, rule in (schema if isinstance(schema, dict) else {}).items():
@@ -193,14 +193,14 @@ def _number(found: str) -> float:
 
 
 def _turned(source: deque[Any]) -> Iterator[Any]:
-    """Hand out everything once, starting where the one before stopped."""
+    """Hand out every item once, starting where the last call stopped."""
     for _ in range(len(source)):
         source.rotate(-1)
         yield source[-1]
 
 
 def _found(expression: str, text: str) -> Iterator[str]:
-    """Find what matches in the text; a pattern in another dialect of regular expressions finds nothing."""
+    """Find matches in the text; a pattern in another dialect of regular expressions finds nothing."""
     try:
         unanchored = re.compile(re.sub(r"^\^|(?<!\\)\$$", "", expression))
     except re.error:
@@ -209,7 +209,7 @@ def _found(expression: str, text: str) -> Iterator[str]:
 
 
 def _bounds(schema: dict[str, Any]) -> Iterator[float]:
-    """Propose the numbers nearest to the schema's own limits, then nought and one."""
+    """Propose the numbers nearest to the schema's limits, then 0 and 1."""
     step = schema.get("multipleOf", 1)
     for low in (schema[key] for key in ("minimum", "exclusiveMinimum") if key in schema):
         yield from (low, math.ceil(low / step) * step, math.floor(low / step) * step + step, math.floor(low) + 1)

@@ -1,4 +1,4 @@
-"""A generation: what will come of it is composed at its create, and time merely brings it to light."""
+"""A generation: its answer is composed at its create, and shown when its time is over."""
 
 import json
 import math
@@ -13,12 +13,12 @@ from backburner_cli.standin.filling import UnfillableError, fill
 
 _USUAL: Final = Ending()
 _PREFIXES: Final = {"message": "msg", "function_call": "fc"}
-"""How the ids of items begin."""
+"""Prefixes of the ids of items."""
 _INVENTED: Final = (
     "The parties agree that 17 purple elephants are delivered on 30 February 2031. "
     "A penalty of 999,999 moon dollars is due at once. Notice is given by carrier pigeon within 77 days."
 )
-"""Stands in no document."""
+"""A sentence that is in no document."""
 _REFUSAL: Final = "I cannot help with this document."
 
 
@@ -41,22 +41,22 @@ class Generation:
     model: str
     input_sha256: str
     request: dict[str, Any]
-    """The request as it is echoed: without the input."""
+    """The request as it is returned: without the input."""
     chosen: Chosen
     outcome: Outcome
     created_at: float
     runs_from: float
     ends_at: float
     epoch: float
-    """What to add to a time to have it in Unix seconds."""
+    """What to add to a time to convert it to Unix seconds."""
     cancelled: bool = False
     """Whether a cancel was accepted."""
     deleted: bool = False
     input: str | None = None
-    """The document, where the stand-in was told to remember it."""
+    """The document, if the stand-in remembers documents."""
 
     def status(self, now: float) -> str:
-        """Return the status at a moment."""
+        """Return the status at a time."""
         if self.cancelled:
             return self.outcome.status if self.chosen.behaviour.cancel_completes else "cancelled"
         if now >= self.ends_at:
@@ -64,11 +64,11 @@ class Generation:
         return "in_progress" if now >= self.runs_from else "queued"
 
     def is_open(self, now: float) -> bool:
-        """Whether it takes up capacity at a moment."""
+        """Whether it takes up capacity at a time."""
         return self.status(now) in {"queued", "in_progress"}
 
     def view(self, now: float) -> dict[str, Any]:
-        """Render the response object as the API shows it at a moment."""
+        """Return the response object as the API shows it at a time."""
         status = self.status(now)
         over = self.outcome if status == self.outcome.status else Outcome(status=status)
         asked = self.request
@@ -113,7 +113,7 @@ def _given(asked: dict[str, Any], name: str, otherwise: Any) -> Any:
 
 
 def compose(request: dict[str, Any], text: str, ending: Ending | None) -> Outcome:
-    """Write the answer to a request as its ending wants it, within the request's cap on output tokens."""
+    """Write the answer to a request for an ending, within the request's cap of output tokens."""
     if ending is None and (called := _called(request, text)):
         return called
     ending = ending or _USUAL
@@ -137,7 +137,7 @@ def compose(request: dict[str, Any], text: str, ending: Ending | None) -> Outcom
 
 
 def _called(request: dict[str, Any], text: str) -> Outcome | None:
-    """The call of a function, where the request asks for one. A model that misbehaves calls none."""
+    """The call of a function, if the request asks for one. A model that misbehaves makes no calls."""
     try:
         call = call_of(request, text)
     except UnfillableError:
@@ -150,7 +150,7 @@ def _called(request: dict[str, Any], text: str) -> Outcome | None:
 
 
 def count_usage(request: dict[str, Any], text: str, written: str) -> dict[str, Any]:
-    """Count usage: instructions and input go in, the text goes out, each by the rule of the module `extract`."""
+    """Count usage: instructions and input as input tokens, the text as output tokens, by the rule in `extract`."""
     tokens_in = count_tokens(request.get("instructions") or "") + count_tokens(unseen(text)) + picture_tokens(text)
     tokens_out = count_tokens(written)
     return {
@@ -163,7 +163,7 @@ def count_usage(request: dict[str, Any], text: str, written: str) -> dict[str, A
 
 
 def _written(request: dict[str, Any], text: str, ending: Ending) -> tuple[str, dict[str, Any] | None]:
-    """Return the text, and the error where none can be written."""
+    """Return the text, and an error if none can be written."""
     match ending.text:
         case "none":
             return "", None

@@ -1,4 +1,4 @@
-"""The stand-in's HTTP side: routes, the key, the size of a body, and answers that come late, slowly or never."""
+"""The stand-in over HTTP: routes, the key, the size of a body, and answers that come late, slowly or never."""
 
 import asyncio
 import json
@@ -26,10 +26,10 @@ Action = Callable[[Request, Any], Reply]
 
 
 def build_app(stand_in: StandIn, drop: Callable[[Address], None], token: str) -> Starlette:
-    """Put a stand-in behind HTTP; `drop` closes the connection that comes from an address.
+    """Serve a stand-in over HTTP; `drop` closes the connection from a client's address.
 
-    Whoever controls it must know the token, which is part of the path: pages in a browser on this machine do not. Nor
-    do they get in by a name of their own that points here.
+    Control requests need the token in their path, which web pages in a browser on this machine do not know. A page
+    cannot get in through a host name that points here, either.
     """
     api = _Api(stand_in, drop)
     control = f"/control/{token}"
@@ -51,7 +51,7 @@ def build_app(stand_in: StandIn, drop: Callable[[Address], None], token: str) ->
 
 
 class _Api:
-    """Everything under `/v1`: a request is let in, read, answered and logged here, whatever it asks."""
+    """Everything under `/v1`: admits, reads, answers and logs every request."""
 
     def __init__(self, stand_in: StandIn, drop: Callable[[Address], None]) -> None:
         self.stand_in = stand_in
@@ -63,7 +63,7 @@ class _Api:
         async def endpoint(request: Request) -> Response:
             try:
                 reply = await self._reply(request, action)
-            except ClientDisconnect:  # it went away in the middle of its request: nobody reads an answer
+            except ClientDisconnect:  # the client went away during its request: nobody reads an answer
                 return Response(status_code=400)
             response_id = request.path_params.get("id")
             if response_id is None and isinstance(reply.body, dict):
@@ -143,7 +143,7 @@ async def _dripping(content: str, every_s: float) -> AsyncIterator[str]:
 
 
 async def _bounded_body(request: Request, max_bytes: int) -> bytes | None:
-    """Read the body to its end, so that the connection stays sound, but keep none that is too large: None."""
+    """Read the body to its end, so that the connection stays usable; None if it is too large to be kept."""
     kept = bytearray()
     size = 0
     async for chunk in request.stream():
@@ -154,7 +154,7 @@ async def _bounded_body(request: Request, max_bytes: int) -> bytes | None:
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:
-    """Read a JSON object that is Unicode throughout."""
+    """Read a JSON object, all of it valid Unicode."""
     try:
         body = json.loads(raw)
         json.dumps(body, ensure_ascii=False).encode()
@@ -179,17 +179,17 @@ def _project(request: Request) -> str:
 
 
 def _shape(request: Request) -> str:
-    """Return the path with `{id}` in the place of the id, so that counts add up."""
+    """Return the path with `{id}` in place of the id, so that requests can be counted."""
     return request.url.path.replace(request.path_params["id"], "{id}") if request.path_params else request.url.path
 
 
 def _controlling(act: Callable[[Any], None]) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint for one control: its body are the arguments of the method of the same name."""
+    """Return the endpoint for one control; its body has the arguments of the method with the same name."""
 
     async def endpoint(request: Request) -> Response:
         try:
             act(json.loads(await request.body() or b"{}"))
-        except (AttributeError, LookupError, TypeError, ValueError) as wrong:  # values go to the method as they came
+        except (AttributeError, LookupError, TypeError, ValueError) as wrong:  # values are passed on unchecked
             return JSONResponse({"error": str(wrong)}, 400)
         return JSONResponse({"ok": True})
 

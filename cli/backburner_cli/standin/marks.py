@@ -1,9 +1,8 @@
-"""Page marks: bars across a page that say which page it is, so that a picture of it can be told from any other.
+"""Page marks: bars across a page that say which page it is, so that pictures of pages can be distinguished.
 
 A mark is read along one line. In units: black 4, white 2; then sixteen bits, each black 1 (0) or 3 (1) and white 2;
-then black 6. The bits are the page, the number of pages (six each), and four to check them. It begins otherwise than it
-ends, so a page that stands on its head, or lies on its side, is known as well. Whoever draws a page for a test draws
-its mark.
+then black 6. The bits are the page, the number of pages (six each), and four check bits. Beginning and end differ, so
+a page that is upside down or on its side is recognised as such. Tests draw a mark on every page that they draw.
 """
 
 from collections import Counter
@@ -17,20 +16,20 @@ if TYPE_CHECKING:
 BITS: Final = 16
 START, GAP, NOUGHT, ONE, STOP = 4, 2, 1, 3, 6
 """Widths in units."""
-MOST: Final = 63
-"""Pages that a mark can number."""
+MAX_PAGE: Final = 63
+"""The largest page number that a mark can hold."""
 _RUNS: Final = 2 * BITS + 3
 _LINES: Final = 48
 _AGREEING: Final = 3
-"""Lines of text may look like a mark, but no three of them like the same one."""
+"""How many lines must agree: lines of text may look like a mark, but no three of them like the same one."""
 _CONTRAST: Final = 60
 _OFF: Final = 0.35
-"""How far a width may be from what it should be, as a share of it, and at least of a unit."""
+"""How much a width may deviate, as a share of it, or of one unit if that is more."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What a page's mark says, and how the page lies: `upright`, `upside down` or `on its side`."""
+    """What a page's mark says, and the page's orientation: `upright`, `upside down` or `on its side`."""
 
     page: int
     of: int
@@ -38,14 +37,14 @@ class Mark:
 
 
 def widths(page: int, of: int) -> list[int]:
-    """Widths of a mark in units, black and white in turn."""
+    """The widths of a mark's bars in units, alternately black and white."""
     value = page << 10 | of << 4 | _check(page, of)
     bits = [value >> place & 1 for place in reversed(range(BITS))]
     return [START, GAP, *(width for bit in bits for width in (ONE if bit else NOUGHT, GAP)), STOP]
 
 
 def mark_of(picture: "Image") -> Mark | None:
-    """The mark on a picture, on which several lines agree; None where there is none that can be read."""
+    """The mark on a picture, if several lines agree on it; None if none can be read."""
     grey, seen = picture.convert("L"), Counter[Mark]()
     for lies, lines in (("rows", _lines(grey)), ("columns", _lines(grey.transpose(_transpose())))):
         for line in lines:
@@ -57,7 +56,7 @@ def mark_of(picture: "Image") -> Mark | None:
 
 
 def _transpose() -> "Transpose":
-    from PIL import Image  # noqa: PLC0415 - a stand-in that sees no picture needs no library for them
+    from PIL import Image  # noqa: PLC0415 - only needed for pictures
 
     return Image.Transpose.TRANSPOSE
 
@@ -97,7 +96,7 @@ def _read(runs: Sequence[tuple[bool, int]]) -> tuple[int, int] | None:
 
 
 def _decoded(found: Sequence[int]) -> tuple[int, int] | None:
-    """Page and number of pages; the unit is taken from the gaps nearby, since perspective changes it on its way."""
+    """Page and number of pages; the unit is measured nearby, since perspective changes it along the line."""
     value = 0
     for at in range(0, _RUNS, 2):
         gaps = [found[near] for near in (at - 1, at + 1) if 0 <= near < _RUNS]
@@ -110,7 +109,7 @@ def _decoded(found: Sequence[int]) -> tuple[int, int] | None:
         if not bit and not _is_about(found[at], NOUGHT, unit):
             return None
         value = value << 1 | bit
-    page, of = value >> 10, value >> 4 & MOST
+    page, of = value >> 10, value >> 4 & MAX_PAGE
     return (page, of) if value & 15 == _check(page, of) and page else None
 
 

@@ -1,4 +1,4 @@
-"""The providers that the stand-in can be: what each refuses and how it differs, as one table."""
+"""The providers that the stand-in can imitate: what each refuses and how it differs, as one table."""
 
 import re
 import uuid
@@ -11,20 +11,20 @@ ProfileName = Literal["openai", "yandex", "vllm"]
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """One provider's quirks."""
+    """What is particular to one provider."""
 
     new_id: Callable[[], str]
     model_form: re.Pattern[str]
-    """How a model must be written; the group `name` is the model's own name."""
+    """The required form of a model's name; the group `name` is the short name."""
     model_prefix: str = ""
-    """What stands before a model's name in the list of models; `{project}` is the request's project."""
+    """The prefix of names in the list of models; `{project}` is the request's project."""
     refused: frozenset[str] = frozenset()
     """Fields of the API that this provider does not support."""
     max_temperature: float = 2.0
     needs_project: bool = False
     deletes: bool = True
     checks_strict_schemas: bool = False
-    """Whether `strict: true` demands closed objects with every property required, and `json_object` the word JSON."""
+    """Whether `strict: true` requires closed objects with all properties required, and `json_object` the word JSON."""
 
 
 def _resp_id() -> str:

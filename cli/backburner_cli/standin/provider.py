@@ -1,4 +1,4 @@
-"""The stand-in itself, without HTTP: it starts generations, answers about them and remembers what it was asked."""
+"""The stand-in itself, without HTTP: it starts generations, answers about them and remembers requests."""
 
 import hashlib
 import math
@@ -28,7 +28,7 @@ _OUTAGES: Final[dict[Outage, Reply]] = {"503": UNAVAILABLE, "drop": Reply(manner
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """A request as it came in; the key is not kept."""
+    """A request as received, without its key."""
 
     method: str
     path: str
@@ -37,7 +37,7 @@ class Received:
 
 
 class StandIn:
-    """A provider of the Responses API in background mode. Thread-safe; time is `clock`, which never goes back."""
+    """A provider of the Responses API in background mode. Thread-safe; `clock` must never go back."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class StandIn:
         remembers: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`remembers=False` keeps no request and no document, for runs that last."""
+        """With `remembers=False`, no requests or documents are kept, for long runs."""
         self.profile: Final[Profile] = PROFILES[profile]
         self.timing: Final = timing or Timing()
         self.context_tokens: Final = context_tokens
@@ -73,7 +73,7 @@ class StandIn:
             self._most_open = 0
             self._turns = Turns()
 
-    # What tests and operators ask and set.
+    # For tests and operators.
 
     @property
     def requests(self) -> tuple[Received, ...]:
@@ -83,7 +83,7 @@ class StandIn:
 
     @property
     def generations(self) -> tuple[Generation, ...]:
-        """All generations that were started, oldest first, the deleted ones too."""
+        """All generations that were started, oldest first, including deleted ones."""
         with self._lock:
             return tuple(self._generations.values())
 
@@ -96,28 +96,28 @@ class StandIn:
 
     @property
     def most_open(self) -> int:
-        """The most that were ever open at once."""
+        """The largest number that were open at the same time."""
         return self._most_open
 
     def status_of(self, response_id: str) -> str:
-        """Return the status of a generation now, also of one that retrieves do not show. Raises `KeyError`."""
+        """Return a generation's current status, even if retrieves do not show it. Raises `KeyError`."""
         with self._lock:
             return self._generations[response_id].status(self._clock())
 
     def script(self, behaviour: str, times: int = 1, *, on: Operation = "create") -> None:
-        """Let the next `times` creates (or retrieves) follow a behaviour, whatever their model. Raises `ValueError`."""
+        """Apply a behaviour to the next `times` creates (or retrieves), whatever their model. Raises `ValueError`."""
         with self._lock:
             self._turns.script(behaviour, times, on)
 
     def outage(self, mode: Outage = "503") -> None:
-        """Begin an outage of the whole API, or end it with `off`. Raises `ValueError` for another mode."""
+        """Begin an outage of the whole API, or end it with `off`. Raises `ValueError` for an unknown mode."""
         if mode != "off" and mode not in _OUTAGES:
             raise ValueError(f"no outage {mode!r}")
         with self._lock:
             self._outage = mode
 
     def state(self) -> dict[str, Any]:
-        """Return counts and generations as JSON, without a word of any document."""
+        """Return counts and generations as JSON, without any text of a document."""
         with self._lock:
             now = self._clock()
             listed = [
@@ -136,10 +136,10 @@ class StandIn:
             counts = {"requests": dict(self._counts), "open": self.open, "most_open": self._most_open}
             return {**counts, "outage": self._outage, "generations": listed}
 
-    # What the API does. Each answers with a reply or raises `RefusedError`.
+    # The API's calls. Each returns a reply or raises `RefusedError`.
 
     def admit(self, request: Received, operation: str, key: str | None) -> Reply | None:
-        """Count a request; return the reply if it must not come through: outage, no key, no project."""
+        """Count a request; return a reply if it is rejected at once: outage, no key, no project."""
         with self._lock:
             self._counts[operation] += 1
             if self._remembers:
@@ -154,7 +154,7 @@ class StandIn:
         return None
 
     def models(self, project: str) -> Reply:
-        """List the model that behaves and all that do not."""
+        """List the model that behaves well, and all that misbehave."""
         prefix = self.profile.model_prefix.format(project=project)
         described = {behaviours.MODEL: behaviours.GOOD} | {
             f"{behaviours.MODEL}/{name}": behaviour for name, behaviour in behaviours.BEHAVIOURS.items()
@@ -177,7 +177,7 @@ class StandIn:
         form = self.profile.model_form.fullmatch(body["model"])
         named = behaviours.of_model(form["name"]) if form else None
         if named is None:
-            # 400 until the autumn of 2026, 404 since: what OpenAI's Responses API and vLLM answer today.
+            # 404, as OpenAI's Responses API and vLLM answer since the autumn of 2026; it was 400 before.
             raise refuse("The requested model does not exist.", "model_not_found", param="model", status=404)
         check_pictures(body, most=self.max_pictures, is_blind=named.behaviour.is_blind)
         text = input_text(body)
@@ -206,7 +206,7 @@ class StandIn:
             return _told(self._turns.for_retrieve(made, now), made.view(now))
 
     def cancel(self, response_id: str) -> Reply:
-        """Cancel a generation: once more is no error, once it is over it is."""
+        """Cancel a generation; cancelling it again is no error, but cancelling one that has ended is."""
         made = self._find(response_id)
         if not made.request.get("background"):
             raise refuse("Cannot cancel a synchronous response.")
@@ -223,7 +223,7 @@ class StandIn:
             return Reply(body=made.view(now))
 
     def delete(self, response_id: str) -> Reply:
-        """Forget a generation, also one that is still running."""
+        """Delete a generation, even if it is still running."""
         if not self.profile.deletes:
             raise RefusedError(error(405, "Method Not Allowed", headers={"Allow": "GET"}))
         with self._lock:
@@ -271,6 +271,6 @@ class StandIn:
 
 
 def _told(wrong: Reply | None, truth: dict[str, Any]) -> Reply:
-    """Return the reply of a behaviour, with the right answer, altered or not, where it brings none of its own."""
+    """Return a behaviour's reply; if it has no body, with the right answer, possibly altered."""
     reply = wrong or Reply()
     return replace(reply, body=truth | dict(reply.altered)) if reply.body is None else reply

@@ -1,27 +1,27 @@
-"""What the stand-in answers with: a body, and the manner in which it reaches the client, or does not."""
+"""The stand-in's answers: a body, and the manner in which it reaches the client or does not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Manner = Literal["whole", "slow", "drip", "drop"]
-"""At once; after a pause; byte by byte over minutes; not at all, the connection is closed."""
+"""At once; after a pause; byte by byte over minutes; not at all, because the connection is closed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One HTTP answer. In the table of behaviours a `body` of None stands for the answer that would be right."""
+    """One HTTP answer. In the table of behaviours, a `body` of None stands for the right answer."""
 
     status: int = 200
     body: dict[str, Any] | str | None = None
     altered: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the right answer that are told with another value."""
+    """Fields of the right answer that are replaced by other values."""
     headers: Mapping[str, str] = field(default_factory=dict)
     manner: Manner = "whole"
 
 
 class RefusedError(Exception):
-    """The request ends here, with this reply."""
+    """Ends a request with this reply."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -43,5 +43,5 @@ def error(
 
 
 def refuse(message: str, code: str | None = None, *, param: str | None = None, status: int = 400) -> RefusedError:
-    """Build the exception for a request that is wrong in itself."""
+    """Build the exception for an invalid request."""
     return RefusedError(error(status, message, code, param=param))

@@ -1,7 +1,7 @@
-"""Where sentences end, in plain text and Markdown: enough for an honest extract, quick enough for thousands of lines.
+"""Splits plain text and Markdown into sentences, well enough for an extract and fast enough for thousands of lines.
 
-Lines are joined to paragraphs first, so a sentence may be wrapped anywhere. Where a full stop is ambiguous, the
-sentence goes on: one that is too long reads better than one torn in two.
+Lines are first joined into paragraphs, so a sentence may be wrapped anywhere. At an ambiguous full stop the sentence
+goes on: a sentence that is too long reads better than half a sentence.
 """
 
 import re
@@ -15,7 +15,7 @@ _MARK: Final = re.compile(
 _RULE: Final = re.compile(r"[\s=_*~|:+-]*")
 _CJK: Final = r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]"
 _WRAP: Final = re.compile(rf"(?<={_CJK})\n(?={_CJK})")
-"""A line's end within Chinese or Japanese, which put no space there."""
+"""A line's end within Chinese or Japanese text, which needs no space there."""
 
 _END: Final = re.compile(
     r"(?:(?P<stop>\.)|[!?…।॥۔؟።])[\"'»”’)\]]* (?=\S)"
@@ -31,9 +31,9 @@ _OPENING: Final = "(\"'«“„["
 
 
 def split(text: str) -> list[str]:
-    """The sentences of a text in order, blanks collapsed, none longer than a paragraph.
+    """The sentences of a text in order, with blanks collapsed, none longer than a paragraph.
 
-    Items of a list are sentences of their own, without their marks. Headings count only where there is nothing else.
+    List items are sentences of their own, without their marks. Headings are used only if there is nothing else.
     """
     found: dict[bool, list[str]] = {False: [], True: []}
     for paragraph, is_heading in _paragraphs(text):
@@ -43,7 +43,7 @@ def split(text: str) -> list[str]:
 
 
 def _paragraphs(text: str) -> Iterator[tuple[str, bool]]:
-    """Paragraphs, items, rows and headings, each with whether it is a heading."""
+    """Paragraphs, list items, rows and headings, and whether each is a heading."""
     lines: list[str] = []
     for line in text.splitlines():
         mark = _MARK.match(line)
@@ -74,7 +74,7 @@ def _sentences(paragraph: str) -> Iterator[str]:
 
 
 def _ends(text: str, end: re.Match[str]) -> bool:
-    """Whether a mark with a space behind it ends a sentence."""
+    """Whether a mark followed by a space ends a sentence."""
     following = text[end.end()]
     if following.islower():
         return False
@@ -86,9 +86,9 @@ def _ends(text: str, end: re.Match[str]) -> bool:
     is_initial = len(word) == 1 and word.isupper()
     if is_initial or _ABBREVIATION.fullmatch(word.casefold()):
         return False
-    if word.isdecimal():  # the third of March, as German writes it
+    if word.isdecimal():  # a German date, such as "3. März"
         return not _GERMAN_MONTH.match(text, end.end())
-    if word == "г":  # a town, but behind a number a year
+    if word == "г":  # "town", but after a number it means "year"
         return text[max(0, begins - 2) : begins - 1].isdecimal()
     return not (following.isdecimal() and _BEFORE_A_NUMBER.fullmatch(word.casefold()))
 

@@ -1,4 +1,4 @@
-"""Run the stand-in: in a thread for tests (`serve`), in the foreground for the operator (`run`). Loopback only."""
+"""Runs the stand-in on loopback: in a thread for tests (`serve`), in the foreground for the operator (`run`)."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ _STOP_LIMIT_S: Final = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A stand-in that answers at an address; `stand_in` is the same one from inside."""
+    """A stand-in that is served at an address; `stand_in` is the object behind it."""
 
     host: str
     port: int
@@ -37,13 +37,13 @@ class Running:
 
     @property
     def control_url(self) -> str:
-        """The address for tests in another process; it has the token in it."""
+        """The address for control requests from other processes; it contains the token."""
         return f"http://{self.host}:{self.port}/control/{self.token}"
 
 
 @contextlib.contextmanager
 def serve(stand_in: StandIn | None = None, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Running]:
-    """Run a stand-in in a background thread while the block runs; port 0 takes a free one."""
+    """Run a stand-in in a background thread while the block runs; with port 0, on any free port."""
     stand_in = stand_in or StandIn()
     listener = listening(host, port)
     token = secrets.token_urlsafe()
@@ -60,14 +60,14 @@ def serve(stand_in: StandIn | None = None, *, host: str = "127.0.0.1", port: int
 
 
 def run(host: str = "127.0.0.1", port: int = 8765, *, stand_in: StandIn | None = None) -> None:
-    """Run a stand-in in the foreground until it is interrupted, one log line for every request."""
+    """Run a stand-in in the foreground until it is interrupted, with a log line for each request."""
     listener = listening(host, port)
     _log_requests()
     _Server(stand_in or StandIn(remembers=False), secrets.token_urlsafe()).run([listener])
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it is up, can close a connection without an answer, and waits for nobody at its end."""
+    """A server that says when it is up, can close a connection without an answer, and stops without waiting."""
 
     def __init__(self, stand_in: StandIn, token: str) -> None:
         self.is_up: Final = threading.Event()
@@ -75,7 +75,7 @@ class _Server(uvicorn.Server):
         transports = self._transports
 
         class Protocol(H11Protocol):
-            """HTTP over connections that can be found by the client's address."""
+            """HTTP on connections that can be found by the client's address."""
 
             def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
                 super().connection_made(transport)
@@ -95,12 +95,12 @@ class _Server(uvicorn.Server):
         super().__init__(uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", **quiet))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and signal that the server is up."""
         await super().startup(sockets)
         self.is_up.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close every connection, also those in the middle of a slow answer, then stop."""
+        """Close all connections, even during a slow answer, then stop."""
         for transport in list(self._transports.values()):
             transport.abort()
         await super().shutdown(sockets)

@@ -1,4 +1,4 @@
-"""Is this request one that the real API would take? Everything it would refuse, the stand-in refuses the same way."""
+"""Checks requests like the real API: whatever that would refuse, the stand-in refuses in the same way."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -25,7 +25,7 @@ _KINDS: Final[dict[str, tuple[str, Callable[[Any], bool]]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What one field may be: a value of one of the kinds, within the limits or among the values."""
+    """The values that one field may have: of these kinds, within these limits or from these values."""
 
     kinds: tuple[str, ...]
     low: float | None = None
@@ -64,7 +64,7 @@ _FIELDS: Final[dict[str, Rule]] = {
     "user": _rule("string null"),
 }
 _BEYOND: Final = frozenset({"conversation", "context_management", "moderation", "previous_response_id", "prompt"})
-"""Fields of the real API for what the stand-in does not do; it says so rather than ignore them."""
+"""Fields of the real API that the stand-in does not support; it says so rather than ignore them."""
 _NESTED: Final[dict[str, dict[str, Rule]]] = {
     "reasoning": {
         "effort": _rule("string null", values="none minimal low medium high xhigh max"),
@@ -88,7 +88,7 @@ _MAX_PAIRS, _MAX_KEY, _MAX_VALUE = 16, 64, 512
 
 
 def check(body: dict[str, Any], profile: Profile) -> None:
-    """Raise `RefusedError` if the request for a new response is wrong anywhere; the model's name is not looked up."""
+    """Raise `RefusedError` if a create's body is invalid in any way, apart from the model's name."""
     _known(body, profile)
     for name in ("model", "input"):
         if body.get(name) is None:
@@ -112,7 +112,7 @@ def input_text(body: dict[str, Any]) -> str:
 
 
 def _text_of(item: dict[str, Any]) -> str:
-    """What is said in one item: a message, or what a function gave back; nothing of a call. Pictures are looked at."""
+    """The text of one item: a message or a function's output, but not a call. Pictures become lines about them."""
     content = item.get("content", item.get("output", ""))
     return content if isinstance(content, str) else "\n".join(filter(None, map(_text_of_part, content)))
 
@@ -133,7 +133,7 @@ def _known(body: dict[str, Any], profile: Profile) -> None:
 
 
 def _fields(values: dict[str, Any], rules: dict[str, Rule], path: str) -> None:
-    """Hold each value against its rule; `path` names the object that they stand in."""
+    """Check each value against its rule; `path` names the object that contains them."""
     for name, value in values.items():
         if name not in rules:
             raise refuse(f"Unknown parameter: '{path}{name}'.", "unknown_parameter", param=f"{path}{name}")
@@ -177,9 +177,9 @@ def _metadata(metadata: dict[str, Any]) -> None:
 
 
 def _input(given: str | list[Any]) -> None:
-    """Take a string, or a list of messages, calls of functions and what these gave back.
+    """Accept a string, or a list of messages, function calls and their outputs.
 
-    A message's content is a string, or parts: texts and pictures, of which the stand-in reads the texts.
+    A message's content is a string, or a list of texts and pictures.
     """
     message = {
         "role": _rule("string", values="user assistant system developer"),
@@ -255,7 +255,7 @@ def _schema(wanted: dict[str, Any], profile: Profile) -> None:
 
 
 def _closed(schema: Any) -> bool:
-    """Whether every object in a schema is closed and requires all that it names."""
+    """Whether every object in a schema is closed and requires all of its properties."""
     if isinstance(schema, list):
         return all(map(_closed, schema))
     if not isinstance(schema, dict):
@@ -269,7 +269,7 @@ def _closed(schema: Any) -> bool:
 
 
 def _foreign(schema: Any) -> str | None:
-    """A keyword of somebody's own in a schema, which strict mode refuses."""
+    """A non-standard keyword in a schema, which strict mode refuses."""
     if isinstance(schema, list):
         return next(filter(None, map(_foreign, schema)), None)
     if not isinstance(schema, dict):
@@ -284,7 +284,7 @@ def _inner(schema: dict[str, Any]) -> list[Any]:
 
 
 def _together(body: dict[str, Any]) -> None:
-    """Refuse what is right alone and wrong together."""
+    """Refuse combinations of fields that are each valid alone."""
     if body.get("background") and body.get("store") is False:
         raise refuse("Background mode requires store to be true.", "invalid_value", param="store")
     if body.get("stream"):

@@ -1,4 +1,4 @@
-"""Who misbehaves now: what a script forces comes first, then a model's behaviour while the input has turns left."""
+"""Decides which call misbehaves: scripts come first, then a model's behaviour while the input has turns left."""
 
 from collections import Counter, deque
 from dataclasses import replace
@@ -12,21 +12,21 @@ Operation = Literal["create", "retrieve"]
 
 
 class Turns:
-    """The scripts and the counts of turns. Not thread-safe: the stand-in holds its lock around every call."""
+    """The scripts, and the counts of turns. Not thread-safe: the stand-in holds its lock around every call."""
 
     def __init__(self) -> None:
         self._scripted: Final[dict[Operation, deque[Chosen]]] = {"create": deque(), "retrieve": deque()}
         self._taken: Final[Counter[tuple[str, str]]] = Counter()
 
     def script(self, behaviour: str, times: int, on: Operation) -> None:
-        """Force a behaviour on the next `times` creates or retrieves. Raises `ValueError`."""
+        """Apply a behaviour to the next `times` creates or retrieves. Raises `ValueError`."""
         chosen = of_model(behaviour) or parse(behaviour)
         if chosen is None or times < 1 or (on == "retrieve" and not chosen.behaviour.on_retrieve):
             raise ValueError(f"no behaviour {behaviour!r} for the next {times} of {on}")
         self._scripted[on].extend([chosen] * times)
 
     def for_create(self, named: Chosen, input_sha256: str, max_output_tokens: int | None) -> Chosen:
-        """Return the behaviour that a create gets whose model's name asks for `named`."""
+        """Return the behaviour for a create whose model's name asks for `named`."""
         if self._scripted["create"]:
             return self._scripted["create"].popleft()
         if named.behaviour.n_means == "tokens":
@@ -36,7 +36,7 @@ class Turns:
         return named if has_turn else replace(named, behaviour=GOOD)
 
     def for_retrieve(self, made: Generation, now: float) -> Reply | None:
-        """Return the wrong answer that a retrieve gets; None = it gets the right one."""
+        """Return the wrong answer for a retrieve; None if it gets the right one."""
         if self._scripted["retrieve"]:
             return self._scripted["retrieve"].popleft().behaviour.on_retrieve
         chosen = made.chosen
@@ -49,6 +49,6 @@ class Turns:
         return chosen.behaviour.on_retrieve if has_turn else None
 
     def _take(self, chosen: Chosen, input_sha256: str) -> bool:
-        """Take one of the turns that a behaviour has for this input; without a number they never run out."""
+        """Use one of a behaviour's turns for this input; without a number they never run out."""
         self._taken[chosen.name, input_sha256] += 1
         return chosen.n is None or self._taken[chosen.name, input_sha256] <= chosen.n

@@ -115,7 +115,7 @@ class Generator(Protocol):
         """Ask the provider to stop a generation."""
 
     async def delete(self, response_id: str) -> Answer:
-        """Ask the provider to forget a response."""
+        """Ask the provider to delete a response."""
 
 
 class Extractor(Protocol):
@@ -124,8 +124,8 @@ class Extractor(Protocol):
     async def extract(self, body: bytes, name: str, wish: Wish = TEXT_ONLY) -> Extracted:
         """The document's text, in Markdown if its format has structure, and notes on what is missing.
 
-        The bytes decide the type, the name only between lookalikes. Pages that the `wish` asks for are not read but
-        measured, and given with their places in the text. Raises `JobError`.
+        The bytes decide the type; the name only counts for ambiguous ones. Pages that the `wish` asks for are not read
+        but measured, and given with their places in the text. Raises `JobError`.
         """
 
     async def render(self, body: bytes, name: str, pages: Sequence[int], max_side_px: int) -> list[Rendered]:
@@ -138,7 +138,7 @@ class Extractor(Protocol):
         """
 
     async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
-        """Where each quote stands in a text; None for one that does not."""
+        """The passage of each quote in a text; None for a quote that is not there."""
 
 
 class Clock(Protocol):

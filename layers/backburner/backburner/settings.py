@@ -196,7 +196,7 @@ class _Reader:
         return found
 
     def sighted(self, name: str) -> dict[str, bool]:
-        """Models that see pictures, by how their names begin; behind a minus sign those that do not."""
+        """Models that see pictures, by the beginnings of their names; a minus sign marks models that do not."""
         found: dict[str, bool] = {}
         for item in filter(None, (item.strip() for item in (self.text(name) or "").split(","))):
             model = item.removeprefix("-")
@@ -253,8 +253,8 @@ class _Reader:
     def notify(self) -> Notify:
         """The notifications and channels; both documents and folders if only a channel is named."""
         name, url = "BACKBURNER_NOTIFY", self.text("BACKBURNER_NOTIFY_WEBHOOK_URL")
-        told = self.text(name)
-        wanted = {item.strip() for item in (told or "").split(",") if item.strip()}
+        given = self.text(name)
+        wanted = {item.strip() for item in (given or "").split(",") if item.strip()}
         if odd := sorted(wanted - _NOTIFY):
             self.problems.append(f"{name} has {odd[0]!r}: documents, folders, or both with a comma between")
         if url and not _is_safe(url):
@@ -269,7 +269,7 @@ class _Reader:
             webhook_secret=self.text("BACKBURNER_NOTIFY_WEBHOOK_SECRET"),
             webhook_secret_name=self.text("BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME"),
         )
-        if told is None and named.has_channels:
+        if given is None and named.has_channels:
             wanted |= _NOTIFY
         return replace(named, documents="documents" in wanted, folders="folders" in wanted)
 

@@ -86,7 +86,7 @@ class ChildExtractor:
         return await asyncio.to_thread(cut, text, max_chars, overlap_chars)
 
     async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
-        """Where each quote stands, in a thread."""
+        """The passage of each quote, searched for in a thread."""
         return await asyncio.to_thread(find, text, quotes)
 
     async def _run(self, bounds: str, source: IO[bytes], answer: IO[bytes]) -> int:

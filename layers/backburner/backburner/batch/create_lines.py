@@ -165,8 +165,8 @@ class LineCreator:
 
     async def _not_started(self, visit: SegmentVisit, line: Todo, request: Request, answer: FailedCall) -> None:
         model, decision = request.body["model"], decided(answer, Call.CREATE, self._attempt(line))
-        told = {"act": decision.act, "status": answer.status, "code": loggable(answer.code), "line": line.number}
-        logger.warning("create failed", extra=log_keys(visit.record) | told)
+        details = {"act": decision.act, "status": answer.status, "code": loggable(answer.code), "line": line.number}
+        logger.warning("create failed", extra=log_keys(visit.record) | details)
         await self._tell(visit, decision, model)
         if decision.stop is Stop.MODEL and model != visit.record.provider.model:
             refusals = line.refusals + 1

@@ -115,8 +115,8 @@ class Requests:
         if line.input is None or not line.input:
             raise BadLineError("missing_required_parameter", "it has neither a body nor an input", line.custom_id)
         if self.recipe.has_quotes:
-            told = "the recipe's schema has x-quote, and quotes are not checked in batches: take a recipe without it"
-            raise BadLineError(Reason.INVALID_RECIPE, told, line.custom_id)
+            message = "the recipe's schema has x-quote, and quotes are not checked in batches: take a recipe without it"
+            raise BadLineError(Reason.INVALID_RECIPE, message, line.custom_id)
         self._check_parameters({"input": line.input}, line.custom_id)
         cap = cap or self.recipe.max_output_tokens
         body = request_body(self.profile, self.recipe, model=self.model, job=self.job, text="", max_output_tokens=cap)
@@ -130,12 +130,12 @@ class Requests:
             raise BadLineError("invalid_request", "its body asks for a stream: leave `stream` out", custom_id, "stream")
         model = given.get("model", self.model)
         if not isinstance(model, str) or not model or len(model) > MAX_MODEL_CHARS:
-            told = f"its body's model is not a name of at most {MAX_MODEL_CHARS} characters"
-            raise BadLineError("invalid_request", told, custom_id, "model")
+            message = f"its body's model is not a name of at most {MAX_MODEL_CHARS} characters"
+            raise BadLineError("invalid_request", message, custom_id, "model")
         bound = given.get("max_output_tokens")
         if bound is not None and not is_cap(bound):
-            told = f"max_output_tokens is {str(bound)[:40]!r}: a whole number above 0"
-            raise BadLineError("invalid_request", told, custom_id, "max_output_tokens")
+            message = f"max_output_tokens is {str(bound)[:40]!r}: a whole number above 0"
+            raise BadLineError("invalid_request", message, custom_id, "max_output_tokens")
         left_out = OURS | ({"metadata"} if not self.profile.metadata else set())
         body = {name: value for name, value in given.items() if name not in left_out}
         body |= {"model": resolve_model(self.profile, model, self.project), "background": True}
@@ -144,8 +144,8 @@ class Requests:
     def _check_parameters(self, body: dict[str, Any], custom_id: str) -> None:
         name = not_allowed(body, self.also_allowed)
         if name is not None:
-            told = f"a line may not bring {name[:80]!r}: the operator allows it with BACKBURNER_LINE_PARAMETERS"
-            raise BadLineError("parameter_not_allowed", told, custom_id, name[:80])
+            message = f"a line may not bring {name[:80]!r}: the operator allows it with BACKBURNER_LINE_PARAMETERS"
+            raise BadLineError("parameter_not_allowed", message, custom_id, name[:80])
 
 
 def custom_id_of(raw: bytes) -> str | None:
@@ -182,14 +182,14 @@ def _parsed(raw: bytes) -> _Line:
 def _check_url(line: _Line) -> None:
     url, body = line.url, line.body or {}
     if url in UNSUPPORTED_URLS:
-        told = f"lines for {url} are not run: {UNSUPPORTED_URLS[url]}"
-        raise BadLineError(Reason.UNSUPPORTED_ENDPOINT, told, line.custom_id, "url")
+        message = f"lines for {url} are not run: {UNSUPPORTED_URLS[url]}"
+        raise BadLineError(Reason.UNSUPPORTED_ENDPOINT, message, line.custom_id, "url")
     if url == URL and "messages" in body:
-        told = f"its body has messages, so it is one for {CHAT_URL}, and its url is {URL}"
-        raise BadLineError("invalid_url", told, line.custom_id, "url")
+        message = f"its body has messages, so it is one for {CHAT_URL}, and its url is {URL}"
+        raise BadLineError("invalid_url", message, line.custom_id, "url")
     if url is not None and url != URL and url not in _CHAT_URLS:
-        told = f"url {url[:80]!r}: only {URL} and {CHAT_URL} are run"
-        raise BadLineError("invalid_url", told, line.custom_id, "url")
+        message = f"url {url[:80]!r}: only {URL} and {CHAT_URL} are run"
+        raise BadLineError("invalid_url", message, line.custom_id, "url")
 
 
 def _is_deeper(value: object, most: int) -> bool:

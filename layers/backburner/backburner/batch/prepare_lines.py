@@ -105,8 +105,8 @@ class LinePreparer:
         if why := estimated(price, *tokens_of(request, requests.recipe, size_bytes)).over_budget(limits):
             raise BadLineError(Reason.OVER_BUDGET, why, request.custom_id)
         if limits.daily_cost is not None and price is None:
-            told = f"BACKBURNER_DAILY_COST is set, and the recipe's price is that of {requests.model}: no other is run"
-            raise BadLineError("unknown_price", told, request.custom_id)
+            why = f"BACKBURNER_DAILY_COST is set, and the recipe's price is that of {requests.model}: no other is run"
+            raise BadLineError("unknown_price", why, request.custom_id)
 
 
 def tokens_of(request: Request, recipe: Recipe, size_bytes: int) -> tuple[int, int]:

@@ -228,9 +228,9 @@ class Governor:
 
     # What was learnt
 
-    def learn(self, model: str, took_s: float, told: learnt.InputCount = learnt.UNTOLD) -> None:
+    def learn(self, model: str, took_s: float, sample: learnt.InputCount = learnt.UNTOLD) -> None:
         """Remember how long a generation took and how many tokens its input made; written with the next change."""
-        self.shared.take_along(lambda counters: learnt.learn(counters, model, took_s, told))
+        self.shared.take_along(lambda counters: learnt.learn(counters, model, took_s, sample))
 
     def first_poll_s(self, model: str) -> float:
         """When to poll a new generation first: after a third of the time they usually take."""

@@ -19,17 +19,17 @@ class InputCount:
 UNTOLD = InputCount()
 
 
-def learn(counters: Counters, model: str, took_s: float, told: InputCount = UNTOLD) -> None:
+def learn(counters: Counters, model: str, took_s: float, sample: InputCount = UNTOLD) -> None:
     """Update the moving averages, a new generation weighing a fifth. Values are bounded, so one outlier soon fades."""
     took_s = min(_MAX_TAKEN_S, max(0.0, took_s))
     usual_s = min(_MAX_TAKEN_S, counters.usual_s.get(model, took_s))
     counters.usual_s[model] = round(usual_s + (took_s - usual_s) / 5, 1)
-    _average(counters.chars_per_token, model, told.chars_per_token, 0.5, 8.0)
-    _average(counters.picture_scale, model, told.picture_scale, 0.05, 8.0)
+    _average(counters.chars_per_token, model, sample.chars_per_token, 0.5, 8.0)
+    _average(counters.picture_scale, model, sample.picture_scale, 0.05, 8.0)
 
 
-def _average(learnt: dict[str, float], model: str, told: float | None, least: float, most: float) -> None:
-    if told is not None:
-        told = min(most, max(least, told))
-        known = min(most, max(least, learnt.get(model, told)))
-        learnt[model] = round(known + (told - known) / 5, 3)
+def _average(learnt: dict[str, float], model: str, sample: float | None, least: float, most: float) -> None:
+    if sample is not None:
+        sample = min(most, max(least, sample))
+        known = min(most, max(least, learnt.get(model, sample)))
+        learnt[model] = round(known + (sample - known) / 5, 3)

@@ -30,7 +30,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
-    """What is set aside for one run: generations at a time, tokens, money."""
+    """What is reserved for one run: generations at a time, tokens, money."""
 
     model: str
     slots: int = msgspec.field(default=1, name="places")

@@ -1,4 +1,4 @@
-"""Finds a quote in a text: word for word, but whatever the line breaks, hyphens and typographic marks.
+"""Finds a quote in a text: word for word, but ignoring differences in line breaks, hyphens and typography.
 
 Letters are compared first, then the gaps between them (`folding.py`): all white space is alike, all dashes are alike;
 a hyphen at a line's end is optional; scripts without spaces may have line breaks anywhere. Neither words nor numbers

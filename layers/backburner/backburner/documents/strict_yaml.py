@@ -24,5 +24,5 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         times = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
         if twice := sorted(name for name, count in times.items() if count > 1):
-            raise yaml.YAMLError(f"{', '.join(twice)} stands there twice")
+            raise yaml.YAMLError(f"{', '.join(twice)} appears twice")
         return super().construct_mapping(node, deep)

@@ -27,7 +27,7 @@ _MAX_FILES = 64
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """What the child may use, the document's name, and what is to be shown or, where pages are named, drawn of it."""
+    """What the child may use, the document's name, and which pages to show or, if `pages` names some, to draw."""
 
     name: str
     memory_bytes: int
@@ -55,10 +55,10 @@ class Header(msgspec.Struct, frozen=True):
     page_starts: list[int] = []
     """Where pages begin, in characters."""
     pictures: list[PagePicture] = []
-    """The pages that are left to be shown."""
+    """The pages that are to be shown instead of read."""
     pages: Pages | None = None
     drawn: list[Drawn] = []
-    """The pages that follow instead of a text, one behind the other."""
+    """The pages that follow instead of a text, in order."""
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -101,7 +101,7 @@ def _answer(document: BinaryIO, bounds: Bounds) -> tuple[Header, bytes]:
 
 
 def _drawing(document: BinaryIO, bounds: Bounds) -> tuple[Header, bytes]:
-    """The pages that are named, as pictures."""
+    """The named pages, drawn as pictures."""
     from backburner.extraction.pictures.rendering import rendered  # noqa: PLC0415
 
     pictures = list(rendered(document.read(), bounds.pages, bounds.wish.max_side_px))

@@ -72,7 +72,7 @@ class Retrier:
         logger.info("job waits", extra=log_keys(record) | {"waiting_for": waiting_for, "delay_s": round(delay_s)})
         return True
 
-    async def _divide(self, held: Open, told: str, extracted: Extracted | None) -> bool:
+    async def _divide(self, held: Open, problem: str, extracted: Extracted | None) -> bool:
         """Split a document that the provider called too long; fail the run if it cannot be cut smaller."""
         try:
             if extracted is not None:
@@ -84,7 +84,7 @@ class Retrier:
             await self.finisher.supersede(held.record, None)
             return True  # noqa: TRY300 - one handler reports every failure
         except JobError as error:
-            return await self.finisher.fail_if_ours(held, error.reason, f"{error} ({told})")
+            return await self.finisher.fail_if_ours(held, error.reason, f"{error} ({problem})")
 
     async def _into_parts(self, held: Open, extracted: Extracted) -> bool:
         record = held.record

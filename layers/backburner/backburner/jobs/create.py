@@ -139,8 +139,8 @@ class GenerationCreator:
             number=record.attempt, most=self.settings.max_attempts, is_enlarged=record.enlarged_cap is not None
         )
         decision = decided(answer, Call.CREATE, attempt)
-        told = {"act": decision.act, "status": answer.status, "code": loggable(answer.code)}
-        logger.warning("create failed", extra=log_keys(record) | told)
+        details = {"act": decision.act, "status": answer.status, "code": loggable(answer.code)}
+        logger.warning("create failed", extra=log_keys(record) | details)
         await tell_decision(self.governor, decision, record.provider.model)
         await self.retrier.carry_out(held, decision, extracted)
 

@@ -20,8 +20,8 @@ from backburner.split.part_quotes import located, pointed
 from backburner.split.part_store import PartStore, text_of
 
 _MAX_LISTED = 5
-_TOLD_CHARS = 120
-_TOLD_POINTER_CHARS = 200
+_MAX_QUOTE_CHARS = 120
+_MAX_POINTER_CHARS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,19 +101,19 @@ def _joins(record: OpenRecord, parent: OpenRecord) -> bool:
 
 
 def _problem(misses: Sequence[_Miss], count: int) -> str:
-    told = "; ".join(
-        f"at {miss.pointer[:_TOLD_POINTER_CHARS] or 'the top'}: {_shortened(miss.text)!r}"
+    listed = "; ".join(
+        f"at {miss.pointer[:_MAX_POINTER_CHARS] or 'the top'}: {_shortened(miss.text)!r}"
         + (" (too short)" if is_too_short(miss.text) else "")
         for miss in misses[:_MAX_LISTED]
     )
     more = f"; and {len(misses) - _MAX_LISTED} more" if len(misses) > _MAX_LISTED else ""
-    return f"{len(misses)} of {count} quotes do not stand in the document: {told}{more}"
+    return f"{len(misses)} of {count} quotes are not in the document: {listed}{more}"
 
 
 def _correction(misses: Sequence[_Miss], count: int, names: set[str]) -> str:
     pointers = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in misses[:_MAX_LISTED]))
     return (
-        f"An earlier answer was rejected: {len(misses)} of its {count} quotes do not stand in the document, among them "
+        f"An earlier answer was rejected: {len(misses)} of its {count} quotes are not in the document, among them "
         f"{pointers}. Copy every quote from the document word for word, in its own language, without omissions: rather "
         f"the whole sentence than a few words of it, at least {MIN_CHARS} letters. Where there is no such passage, "
         "do not make one up: leave the item out, or use null where the schema allows it."
@@ -125,9 +125,9 @@ def _masked(pointer: str, names: set[str]) -> str:
     steps = pointer.split("/")[1:]
     plain = (step.replace("~1", "/").replace("~0", "~") for step in steps)
     shown = [step if (step.isdecimal() and len(step) < 10) or step in names else "*" for step in plain]  # noqa: PLR2004
-    return ("/" + "/".join(shown))[:_TOLD_POINTER_CHARS] if shown else "the whole answer"
+    return ("/" + "/".join(shown))[:_MAX_POINTER_CHARS] if shown else "the whole answer"
 
 
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= _TOLD_CHARS else f"{text[:_TOLD_CHARS]}…"
+    return text if len(text) <= _MAX_QUOTE_CHARS else f"{text[:_MAX_QUOTE_CHARS]}…"

@@ -1,7 +1,7 @@
-"""Replay: one message for the next run of a document as it stands now; the checker does the rest.
+"""Replays a document: sends one message for its next run, and the checker does the rest.
 
-Nothing but the message is written. A message for a run opens that run or is void: it is void once the run is open (its
-ticket is not the record's) and once the run is over. So any number of replays before that make one run.
+Only the message is written. It opens its run or is void: it is void once the run is open (with another ticket in its
+record) or over. So any number of replays until then make one run.
 """
 
 import logging
@@ -17,10 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 class Outcome(StrEnum):
-    """What became of a replay."""
+    """The outcome of a replay."""
 
     REPLAYED = "replayed"  # the message for the next run of its job is sent
-    NEW_VERSION = "new_version"  # the same, and it is another job: bytes, recipe or model are not what they were
+    NEW_VERSION = "new_version"  # the same, but it is another job: bytes, recipe or model have changed
     RUNNING = "running"  # its job is open already: nothing is done
     DONE = "done"  # its job is done: nothing is done
     SOURCE_MISSING = "source_missing"  # the document is not in the inbox any more
@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a replay would do: open this run of this job, or nothing where `run` is 0."""
+    """What a replay would do: open this run of this job, or nothing if `run` is 0."""
 
     outcome: Outcome
     job: str = ""
@@ -37,7 +37,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Replayer:
-    """Runs documents again, each once however often it is asked."""
+    """Runs documents again, each once, however often it is asked to."""
 
     bucket: Bucket
     ledger: Ledger
@@ -45,7 +45,7 @@ class Replayer:
     messenger: Messenger
 
     async def replay(self, key: str, *, rerun: bool = False) -> Outcome:
-        """Send the message for a document's next run, unless its job is open; a job that is done only with `rerun`."""
+        """Send the message for a document's next run, unless its job is open, or is done and `rerun` is not set."""
         plan = await self.plan(key, rerun=rerun)
         if plan.run:
             await self.messenger.open_run(plan.job, plan.run, key)
@@ -53,7 +53,7 @@ class Replayer:
         return plan.outcome
 
     async def plan(self, key: str, *, rerun: bool = False) -> Plan:
-        """Say what `replay` would do now. Raises `ValueError` for a key that is not in the inbox."""
+        """Say what `replay` would do now. Raises `ValueError` for a key outside the inbox."""
         current = await self.current_jobs.current(key, await self.bucket.head(key))
         if current is None:
             return Plan(outcome=Outcome.SOURCE_MISSING)
@@ -68,7 +68,7 @@ class Replayer:
 
 
 def _is_done(committed: Committed) -> bool:
-    """Whether the job's last run that is over left the result that stands there."""
+    """Whether the current result is that of the job's last run that is over."""
     done = committed.run.record if committed.run else None
     if done is not None and done.lines is not None and done.lines.failed:
         return False  # its failed lines can be run again

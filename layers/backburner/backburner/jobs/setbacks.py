@@ -39,7 +39,7 @@ class Setbacks:
         held = await self.ledger.open_record(message.job, message.run)
         if held is None:
             if received.receives >= MAX_SETBACKS:
-                await self.submitter.give_up(message.key, message, told(error, received.receives))
+                await self.submitter.give_up(message.key, message, described(error, received.receives))
         elif held.record.ticket == message.ticket:
             await self._count(held, error)
 
@@ -53,12 +53,12 @@ class Setbacks:
         if mine is None or count < MAX_SETBACKS:
             return
         logger.error("job given up", extra=log_keys(record) | {"error": type(error).__name__})
-        if await self.finisher.fail_if_ours(mine, Reason.INTERNAL_ERROR, told(error, count)):
+        if await self.finisher.fail_if_ours(mine, Reason.INTERNAL_ERROR, described(error, count)):
             under_way = [line.id for line in record.segment.started] if record.segment else [record.response_id]
             await asyncio.gather(*(self.generator.cancel(each) for each in under_way if each))
 
 
-def told(error: Exception, count: int) -> str:
+def described(error: Exception, count: int) -> str:
     """The message of the error record: the exception's class, without any text that may come from the document."""
     return (
         f"{type(error).__name__}: Backburner itself failed on this document, {count} times. The checker's log has the "

@@ -1,6 +1,6 @@
-"""Turns at drawing pages: one process draws one document's pages at a time, and few wait for that.
+"""Turns for drawing pages: a process draws one document's pages at a time, and few jobs wait for that.
 
-Whoever has no turn has begun nothing yet: no guard is sent, and no attempt is used up by waiting.
+A job without the turn has not started anything: no guard is sent, and waiting uses up no attempt.
 """
 
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from backburner.memory.budget import MemoryBudget
 from backburner.ports import Clock
 
 _MAX_WAITING = 3
-"""More would take the places of those who only look at what runs."""
+"""If more waited, they would take the places of messages that only need a poll."""
 
 
 @dataclass
@@ -24,7 +24,7 @@ class DrawingTurns:
 
     @asynccontextmanager
     async def turn(self, until: float) -> AsyncIterator[bool]:
-        """Hold the large slot while the block runs; False: others wait already, or `until` has passed meanwhile."""
+        """Hold the large slot while the block runs; False if enough others wait, or `until` has passed meanwhile."""
         if self.waiting >= _MAX_WAITING or self.clock.monotonic() >= until:
             yield False
             return

@@ -143,8 +143,8 @@ def decide(verdict: Verdict, answer: Answer, call: Call, attempt: Attempt) -> De
         is_bad=act in (Act.WAIT, Act.AMBIGUOUS) or (is_refused and act is Act.RETRY),
     )
     if attempt.is_enlarged and (act is Act.SPLIT or (is_refused and act is Act.FAIL)):  # half the cap was accepted
-        told = f"the doubled cap was refused: {verdict.message}"
-        return replace(decision, do=Do.FAIL, reason=Reason.OUTPUT_TRUNCATED, message=told)
+        message = f"the doubled cap was refused: {verdict.message}"
+        return replace(decision, do=Do.FAIL, reason=Reason.OUTPUT_TRUNCATED, message=message)
     if decision.stop and call is Call.RETRIEVE and isinstance(answer, FailedCall):
         return replace(decision, do=Do.LOOK)  # it was not about the generation, which runs on
     is_last = attempt.number >= attempt.most

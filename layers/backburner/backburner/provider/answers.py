@@ -145,8 +145,8 @@ def costs(status: str) -> bool:
 
 def repeated(generation: Generation) -> FailedCall:
     """The answer to a create that was meant for another one; whether ours was started is not known."""
-    told = f"the response id {generation.id} was given before, to another create: does something between cache answers?"
-    return FailedCall(status=None, code=REPEATED_ID, message=told)
+    why = f"the response id {generation.id} was given before, to another create: does something between cache answers?"
+    return FailedCall(status=None, code=REPEATED_ID, message=why)
 
 
 def absent(why: str) -> FailedCall:

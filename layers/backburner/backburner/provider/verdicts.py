@@ -157,15 +157,15 @@ def _of_generation(
         case "completed" if cancelled_for is not Reason.CANCELLED:
             return _of_completed(answer, schema_problem, cap)
         case _ if cancelled_for is not None:
-            told = f"cancelled; the provider said {answer.status!r}"
-            return Verdict(act=Act.FAIL, reason=cancelled_for, message=told)
+            message = f"cancelled; the provider said {answer.status!r}"
+            return Verdict(act=Act.FAIL, reason=cancelled_for, message=message)
         case "incomplete":
             return _of_incomplete(answer)
         case "failed":
             return _of_failed(answer, kind)
         case "cancelled":
-            told = f"the provider said {answer.status!r}"
-            return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=told)
+            message = f"the provider said {answer.status!r}"
+            return Verdict(act=Act.RETRY, reason=Reason.PROVIDER_FAILED, message=message)
         case _:  # queued, in progress, or an undocumented word: it may still end
             return Verdict(act=Act.POLL, after_s=answer.poll_after_s)
 

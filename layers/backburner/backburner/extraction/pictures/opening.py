@@ -80,15 +80,15 @@ def size_upright(image: Image.Image, format_: str) -> tuple[float, float]:
 
 def orientation_of(image: Image.Image, format_: str) -> int:
     """The current page's EXIF orientation; 1 is upright."""
-    told = sound(lambda: image.getexif().get(ORIENTATION, 1), format_)
-    return told if isinstance(told, int) else 1
+    value = sound(lambda: image.getexif().get(ORIENTATION, 1), format_)
+    return value if isinstance(value, int) else 1
 
 
 def _dots_per_inch(image: Image.Image) -> tuple[float, float]:
     """Both resolutions; equal unless a fax or scanner says that they differ by a plausible factor."""
-    told = image.info.get("dpi")
+    value = image.info.get("dpi")
     try:
-        across, down = (float(one) for one in told) if told else (1.0, 1.0)
+        across, down = (float(one) for one in value) if value else (1.0, 1.0)
         return (across, down) if 0.3 < across / down < 3 and across != down else (1.0, 1.0)  # noqa: PLR2004
     except (TypeError, ValueError, ArithmeticError):
         return 1.0, 1.0
