@@ -211,19 +211,25 @@ def _remove(db: sqlite3.Connection, keys: list[tuple[str]]) -> None:
 
 
 def _add(db: sqlite3.Connection, changed: Mapping[str, tuple[str, list[Job]]]) -> None:
-    (entry,) = db.execute("SELECT coalesce(max(id), 0) FROM entries").fetchone()
-    (number,) = db.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
-    entries, runs, jobs = list[Any](), list[Any](), list[Any]()
-    for key, (etag, found) in changed.items():
-        entry += 1
-        entries.append((entry, key, etag))
-        for job in found:
-            number += 1
-            runs.append((number, entry, 0, key.startswith(OPEN), *_columns(job)))
-            jobs.append((number, entry, _ENCODER.encode(job)))
+    (last_entry,) = db.execute("SELECT coalesce(max(id), 0) FROM entries").fetchone()
+    (last_run,) = db.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()
+
+    def runs() -> Iterator[tuple[int, int, str, Job]]:  # made twice, as a list of all would take much memory
+        found = (
+            (entry, key, job) for entry, (key, (_, jobs)) in enumerate(changed.items(), last_entry + 1) for job in jobs
+        )
+        return ((number, *one) for number, one in enumerate(found, last_run + 1))
+
+    entries = ((entry, key, etag) for entry, (key, (etag, _)) in enumerate(changed.items(), last_entry + 1))
     db.executemany("INSERT INTO entries VALUES (?, ?, ?)", entries)
-    db.executemany("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", runs)
-    db.executemany("INSERT INTO jobs VALUES (?, ?, ?)", jobs)
+    db.executemany(
+        "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((number, entry, 0, key.startswith(OPEN), *_columns(job)) for number, entry, key, job in runs()),
+    )
+    db.executemany(
+        "INSERT INTO jobs VALUES (?, ?, ?)",
+        ((number, entry, _ENCODER.encode(job)) for number, entry, _, job in runs()),
+    )
 
 
 def _columns(job: Job) -> tuple[Any, ...]:
