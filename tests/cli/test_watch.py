@@ -17,7 +17,8 @@ from rich.console import Console
 from backburner.errors import Reason
 from backburner.ledger.records import State
 from backburner_cli.operator.job import Job
-from backburner_cli.operator.job_index import JobIndex, KeptEntries
+from backburner_cli.operator.job_index import JobIndex
+from backburner_cli.operator.kept_entries import KeptEntries
 from backburner_cli.operator.watch import look_at
 from backburner_cli.operator.watch_screen import drawn
 from support import commands

@@ -13,7 +13,8 @@ from backburner_cli.console.figures import added_up, overview
 from backburner_cli.console.index import INBOX_EVERY_S, WATCHED_S, WatchedIndex
 from backburner_cli.console.rows import Query
 from backburner_cli.operator.job import Job
-from backburner_cli.operator.job_index import JobIndex, KeptEntries
+from backburner_cli.operator.job_index import JobIndex
+from backburner_cli.operator.kept_entries import KeptEntries
 from backburner_cli.operator.listing import Filter
 from backburner_cli.operator.selection import Selection
 from support.fakes import Plan

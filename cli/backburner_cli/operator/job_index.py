@@ -8,91 +8,32 @@ process list only the last two days.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
-import sqlite3
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from backburner.errors import UnreadableError
-from backburner.ledger.journal import Line, line_of
+from backburner.ledger.journal import line_of
 from backburner.ledger.keys import INBOX, JOURNAL, OPEN, open_run, output_location
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, R, RunRecord, decode
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.operator.job import Job, ended_job, open_job
+from backburner_cli.operator.listing import Listed, lines_in, sorted_page, totals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Collection, Container, Iterator, Mapping
     from datetime import datetime
 
     from backburner.maintenance.snapshot import Progress
     from backburner.ports import Bucket, Stored
+    from backburner_cli.operator.kept_entries import KeptEntries
+    from backburner_cli.operator.listing import Filter, Page
 
 _PAGE: Final = 1000
 """If there are more open records than this, they are listed by the first digit of their names, concurrently."""
 _REPORT_EVERY: Final = 100
-_SHAPE: Final = int.from_bytes(hashlib.sha256(repr(("2", Job.__struct_fields__)).encode()).digest()[:3])
-"""The version of the file's content; a file with another one is emptied."""
-_DECODER: Final = msgspec.msgpack.Decoder(list[Job])
-
-
-@dataclass(kw_only=True)
-class KeptEntries:
-    """The index file: for each object its ETag and jobs. It may be removed at any time."""
-
-    path: Path
-
-    @staticmethod
-    def of(environment: Mapping[str, str], identity: str) -> KeptEntries:
-        """The file of one deployment, in this user's cache."""
-        home = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-        mark = hashlib.sha256(identity.encode()).hexdigest()[:16]
-        return KeptEntries(path=Path(home) / "backburner" / f"jobs-{mark}.db")
-
-    def read(self) -> dict[str, tuple[str, list[Job]]]:
-        """Read all entries; none if the file cannot be read."""
-        try:
-            db = self._open()
-            try:
-                rows = db.execute("SELECT key, etag, jobs FROM entries").fetchall()
-            finally:
-                db.close()
-            return {key: (etag, _DECODER.decode(jobs)) for key, etag, jobs in rows}
-        except (sqlite3.Error, OSError, msgspec.DecodeError):
-            return {}
-
-    def write(self, changed: Mapping[str, tuple[str, list[Job]]], gone: Iterable[str]) -> None:
-        """Keep what has changed. If that fails, the objects are read again the next time."""
-        with suppress(sqlite3.Error, OSError):
-            db = self._open()
-            try:
-                with db:
-                    db.executemany("DELETE FROM entries WHERE key = ?", [(key,) for key in gone])
-                    rows = ((key, etag, msgspec.msgpack.encode(jobs)) for key, (etag, jobs) in changed.items())
-                    db.executemany("INSERT OR REPLACE INTO entries (key, etag, jobs) VALUES (?, ?, ?)", rows)
-            finally:
-                db.close()
-
-    def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        db = sqlite3.connect(self.path, timeout=5)
-        try:
-            (shape,) = db.execute("PRAGMA user_version").fetchone()
-            if shape != _SHAPE:
-                with db:
-                    db.execute("DROP TABLE IF EXISTS entries")
-                    db.execute(f"PRAGMA user_version = {_SHAPE}")
-            db.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, etag TEXT, jobs BLOB) WITHOUT ROWID")
-        except sqlite3.Error:
-            db.close()
-            raise
-        return db
 
 
 @dataclass(kw_only=True)
@@ -101,11 +42,15 @@ class JobIndex:
 
     bucket: Bucket
     kept: KeptEntries | None = None
+    is_far: bool = True
+    """Whether a listing waits for a server, so that several at once are faster; on this disk they are not."""
     entries: dict[str, tuple[str, list[Job]]] = field(default_factory=dict)
     read: int = 0
     """The number of objects that the last refresh has read."""
     to_read: int = 0
     _is_loaded: bool = False
+    _is_light: bool = False
+    """Whether entries that the file has are here without their jobs."""
     _written_at: datetime | None = None
     """When the journal was last written, according to listings."""
     _listed_after: str = ""
@@ -118,14 +63,13 @@ class JobIndex:
 
     async def refresh(self, progress: Progress) -> bool:
         """Read what is new or has changed. Returns whether anything was."""
-        there, _ = await asyncio.gather(self._listed(), self._load())
-        for key in self.entries.keys() - there.keys():
-            if key.startswith(OPEN):
-                self._closed += self.entries[key][1]
-            elif key <= self._listed_after:
-                continue
+        await self._load()
+        there = await self._listed()
+        gone = {key for key in self.entries.keys() - there.keys() if key.startswith(OPEN) or key > self._listed_after}
+        self._closed += await self._jobs_in([key for key in gone if key.startswith(OPEN)])
+        for key in gone:
             del self.entries[key]
-            self._gone.add(key)
+        self._gone |= gone
         wanted = {key: etag for key, etag in there.items() if self.entries.get(key, ("",))[0] != etag}
         await self._read(wanted, progress)
         await self._settle()
@@ -136,21 +80,40 @@ class JobIndex:
             await asyncio.to_thread(self.kept.write, changed, gone)
         return bool(changed or gone)
 
+    async def page(self, wanted: Filter, page: Page, progress: Progress) -> Listed:
+        """Refresh, and list a page of the latest runs. The file does it, unless it cannot or this is not in it."""
+        self._is_light = self.kept is not None and not self._is_loaded
+        await self.refresh(progress)
+        if self._is_light and self.kept is not None:
+            etags = {key: etag for key, (etag, _) in self.entries.items()}
+            listed = None if self._unwritten else await asyncio.to_thread(self.kept.page, wanted, page, etags)
+            if listed is not None:
+                return listed
+            self._is_light = self._is_loaded = False
+            self._listed_after = ""  # the file may have lost what was read from there
+            await self.refresh(progress)
+        return self.page_in_memory(wanted, page)
+
+    def page_in_memory(self, wanted: Filter, page: Page) -> Listed:
+        """A page of the latest runs of the last refresh."""
+        found = [job for job in self.latest() if wanted.has(job)]
+        return Listed(jobs=sorted_page(found, page), totals=totals(found))
+
     def ended(self) -> list[Job]:
         """Every finished run, not only each document's latest."""
         return [*self._journal(), *self._unwritten.values()]
 
     def latest(self) -> list[Job]:
         """The latest run of every document; an open run precedes finished ones."""
-        found = dict[str, Job]()
+        ended, opened = dict[str, Job](), dict[str, Job]()
         for job in self.ended():
-            before = found.get(job.key)
-            if before is None or before.changed_at <= job.changed_at:
-                found[job.key] = job
+            _keep_later(ended, job)
         for key, (_, jobs) in self.entries.items():
             if key.startswith(OPEN):
-                found.update((job.key, job) for job in jobs if not _is_over(job, found.get(job.key)))
-        return list(found.values())
+                for job in jobs:
+                    if not _is_over(job, ended.get(job.key)):
+                        _keep_later(opened, job)
+        return [*(ended | opened).values()]
 
     def _journal(self) -> Iterator[Job]:
         return (job for key, (_, jobs) in self.entries.items() if key.startswith(JOURNAL) for job in jobs)
@@ -159,7 +122,7 @@ class JobIndex:
         """Read how jobs ended whose open records are gone, as the journal gets their lines only after the tick."""
         if not self._closed and not self._unwritten:
             return
-        written = {(job.job_id, job.run) for job in self._journal()}
+        written = await self._written()
         self._unwritten = {name: job for name, job in self._unwritten.items() if name not in written}
 
         async def look(job: Job) -> None:
@@ -170,10 +133,28 @@ class JobIndex:
         await at_once(each_of([job for job in self._closed if (job.job_id, job.run) not in written]), look)
         self._closed = []
 
+    async def _written(self) -> set[tuple[str, int]]:
+        """Job and run of what has a line in the journal; if the jobs are not here, only of what may be asked for."""
+        written = {(job.job_id, job.run) for job in self._journal()}
+        if self._is_light and self.kept is not None:
+            keys = {job.key for job in (*self._closed, *self._unwritten.values())}
+            written |= await asyncio.to_thread(self.kept.ended, keys)
+        return written
+
+    async def _jobs_in(self, keys: Collection[str]) -> list[Job]:
+        """The jobs of some entries."""
+        if self._is_light and self.kept is not None:
+            return await asyncio.to_thread(self.kept.jobs_in, keys)
+        return [job for key in keys for job in self.entries[key][1]]
+
     async def _load(self) -> None:
-        """Read the index file, once."""
+        """Read the index file, once; before the bucket is listed, so that what another process adds is not missed."""
         if self.kept is not None and not self._is_loaded:
-            self.entries = await asyncio.to_thread(self.kept.read)
+            if self._is_light:
+                etags = await asyncio.to_thread(self.kept.etags)
+                self.entries = {key: (etag, []) for key, etag in etags.items()}
+            else:
+                self.entries = await asyncio.to_thread(self.kept.read)
         self._is_loaded = True
 
     async def _listed(self) -> dict[str, str]:
@@ -181,11 +162,11 @@ class JobIndex:
         opened = dict[str, str]()
         async for key, stored in self.bucket.listed(OPEN):
             opened[key] = stored.etag
-            if len(opened) == _PAGE:
+            if self.is_far and len(opened) == _PAGE:
                 break
-        if len(opened) == _PAGE:
+        if self.is_far and len(opened) == _PAGE:
             await at_once(each_of("0123456789abcdef"), lambda digit: self._list_into(opened, f"{OPEN}{digit}"))
-        there = {key: etag for key, etag in opened.items() if open_run(key) is not None}
+        there = {key: etag for key, etag in opened.items() if key in self.entries or open_run(key) is not None}
         async for key, stored in self.bucket.listed(JOURNAL, self._listed_after):
             there[key] = stored.etag
             self._written_at = max(self._written_at or stored.last_modified, stored.last_modified)
@@ -243,6 +224,13 @@ def _ended_at(record: JobRecord) -> datetime:
     return record.finished_at or record.uploaded_at
 
 
+def _keep_later(found: dict[str, Job], job: Job) -> None:
+    """Keep a document's later run."""
+    before = found.get(job.key)
+    if before is None or (before.changed_at, before.run) <= (job.changed_at, job.run):
+        found[job.key] = job
+
+
 def _is_over(job: Job, ended: Job | None) -> bool:
     """Whether an open run is known to have ended, so that its open record is a leftover."""
     return ended is not None and ended.job_id == job.job_id and ended.run >= job.run
@@ -256,15 +244,3 @@ def _jobs_in(key: str, body: bytes) -> list[Job]:
     except (msgspec.DecodeError, RecursionError):
         return []
     return [open_job(record)] if record.part_of is None else []
-
-
-def lines_in(body: bytes) -> list[Line]:
-    """The lines of a journal object; those that cannot be read are skipped."""
-    found = list[Line]()
-    for raw in body.splitlines():
-        with suppress(msgspec.DecodeError, RecursionError):
-            found.append(_LINES.decode(raw))
-    return found
-
-
-_LINES: Final = msgspec.json.Decoder(Line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +11,6 @@ from backburner.errors import Reason, UnreadableError
 from backburner.ledger.keys import ERROR_RECORD, FAILED
 from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.snapshot import at_once
-from backburner_cli.operator.listing import Filter, sorted_page, totals
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.session import Records, read
 from backburner_cli.terminal import err, out, print_json
@@ -22,20 +20,11 @@ if TYPE_CHECKING:
 
     from backburner.ports import Stored
     from backburner_cli.operator.job import Job
+    from backburner_cli.operator.listing import Filter, Listed, Page
     from backburner_cli.operator.selection import Selection
 
 MAX_SHOWN = 5
 """How many documents are named for each reason; --json has them all."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """The order and page of a list; `limit` None is all on one page."""
-
-    sort: str
-    reverse: bool
-    limit: int | None
-    number: int
 
 
 def jobs(environment: Mapping[str, str], wanted: Filter, page: Page, *, as_json: bool) -> None:
@@ -43,34 +32,33 @@ def jobs(environment: Mapping[str, str], wanted: Filter, page: Page, *, as_json:
     wanted.chosen.check()
     with err.status("reading the ledger") as shown:
 
-        async def everything_in(records: Records) -> list[Job]:
+        async def listed_in(records: Records) -> Listed:
             index = records.index(environment)
-            await index.refresh(
-                lambda _what, count: shown.update(f"reading the ledger: {count:,} of {index.to_read:,} objects")
+            return await index.page(
+                wanted,
+                page,
+                lambda _what, count: shown.update(f"reading the ledger: {count:,} of {index.to_read:,} objects"),
             )
-            return index.latest()
 
-        everything = read(environment, everything_in)
-    found = [job for job in everything if wanted.has(job)]
-    listed = sorted_page(found, page.sort, reverse=page.reverse, limit=page.limit, page=page.number)
+        listed = read(environment, listed_in)
+    sums = listed.totals
     if as_json:
-        print_json(totals(found) | {"page": page.number, "listed": [job.plain() for job in listed]})
+        print_json(sums | {"page": page.number, "listed": [job.plain() for job in listed.jobs]})
         return
     table = Table("state", "document", "why", "tokens", "cost", "since", box=None, pad_edge=False)
     for column in table.columns[3:5]:
         column.justify = "right"
-    for job in listed:
+    for job in listed.jobs:
         cost = "" if job.cost is None else f"{job.cost:.4f}"
         at = f"{job.changed_at:%Y-%m-%d %H:%M}"
         table.add_row(str(job.state), job.key, _why(job), f"{job.tokens:,}", cost, at)
-    if listed:
+    if listed.jobs:
         out.print(table)
-    sums = totals(found)
     states = ", ".join(f"{count:,} {state}" for state, count in sorted(sums["states"].items()))
     cost = "" if sums["cost"] is None else f", cost {sums['cost']:.4f}"
-    out.print(f"{len(found):,} jobs" + (f": {states}; {sums['tokens']:,} tokens{cost}" if found else " match"))
-    if page.limit is not None and page.number * page.limit < len(found):
-        out.print(f"Page {page.number} of {-(-len(found) // page.limit)}: --page {page.number + 1} shows the next.")
+    out.print(f"{sums['jobs']:,} jobs" + (f": {states}; {sums['tokens']:,} tokens{cost}" if sums["jobs"] else " match"))
+    if page.limit is not None and page.number * page.limit < sums["jobs"]:
+        out.print(f"Page {page.number} of {-(-sums['jobs'] // page.limit)}: --page {page.number + 1} shows the next.")
 
 
 def _why(job: Job) -> str:

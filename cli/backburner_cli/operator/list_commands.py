@@ -58,9 +58,8 @@ def jobs(
 
     Finished runs are read from the journal, the others from their open records.
     """
-    from backburner_cli.operator.jobs import Page
     from backburner_cli.operator.jobs import jobs as do
-    from backburner_cli.operator.listing import Filter, since_of
+    from backburner_cli.operator.listing import Filter, Page, since_of
     from backburner_cli.operator.selection import Selection
     from backburner_cli.terminal import plain_errors
 

@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from backburner.errors import UnreadableError
+from backburner.ledger.journal import Line
 from backburner.ledger.records import OpenRecord, decode
 from backburner.maintenance.snapshot import at_once
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.figures import cost_of
-from backburner_cli.operator.job_index import lines_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from backburner.ledger.journal import Line
     from backburner.ports import Bucket, Stored
     from backburner_cli.operator.job import Job
     from backburner_cli.operator.selection import Selection
 
 _DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
+_LINES: Final = msgspec.json.Decoder(Line)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -65,6 +66,24 @@ class Filter:
         return self.text is None or self.text.casefold() in job.key.casefold()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """The order and page of a list; `limit` None is all on one page, and `number` counts from 1."""
+
+    sort: str
+    reverse: bool
+    limit: int | None
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """The jobs of a page, and the totals of all pages."""
+
+    jobs: list[Job]
+    totals: dict[str, Any]
+
+
 def since_of(text: str, now: datetime) -> datetime:
     """A point in time, from "2h" or "3d" ago or an RFC 3339 time. Raises `CommandError`."""
     if found := _DURATION.fullmatch(text.strip()):
@@ -74,6 +93,15 @@ def since_of(text: str, now: datetime) -> datetime:
     except ValueError:
         raise CommandError(f"--since {text!r}: write 90m, 2h, 3d (ago), or a time as 2031-05-17T12:00Z") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def lines_in(body: bytes) -> list[Line]:
+    """The lines of a journal object; those that cannot be read are skipped."""
+    found = list[Line]()
+    for raw in body.splitlines():
+        with suppress(msgspec.DecodeError, RecursionError):
+            found.append(_LINES.decode(raw))
+    return found
 
 
 async def lines_of(bucket: Bucket, key: str) -> list[Line]:
@@ -101,10 +129,10 @@ async def open_records(bucket: Bucket, prefix: str) -> list[OpenRecord]:
     return found
 
 
-def sorted_page(jobs: Iterable[Job], sort: str, *, reverse: bool, limit: int | None, page: int) -> list[Job]:
-    """One page of them, counted from 1."""
-    found = sorted(jobs, key=SORTS[sort], reverse=reverse)
-    return found if limit is None else found[(page - 1) * limit : page * limit]
+def sorted_page(jobs: Iterable[Job], page: Page) -> list[Job]:
+    """One page of them; jobs that are equal in its order are sorted by key."""
+    found = sorted(sorted(jobs, key=SORTS["key"]), key=SORTS[page.sort], reverse=page.reverse)
+    return found if page.limit is None else found[(page.number - 1) * page.limit : page.number * page.limit]
 
 
 def totals(jobs: Sequence[Job]) -> dict[str, Any]:

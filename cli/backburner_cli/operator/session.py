@@ -16,13 +16,14 @@ import msgspec
 from backburner.adapters.clock import SystemClock
 from backburner.capacity.limits import Counters
 from backburner.errors import BackburnerError, ConfigError
-from backburner.ledger.keys import GOVERNOR
+from backburner.ledger.keys import FOLDER, GOVERNOR
 from backburner.ledger.ledger import Ledger
 from backburner.outcome.current_job import CurrentJobs
 from backburner.provider.answers import Answer, FailedCall
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.deployment import EXPORTED, FOLDER_STATE, HOW_TO_NAME
-from backburner_cli.operator.job_index import JobIndex, KeptEntries
+from backburner_cli.operator.job_index import JobIndex
+from backburner_cli.operator.kept_entries import KeptEntries
 from backburner_cli.operator.place import Place, reached
 from backburner_cli.terminal import reach_remedy
 
@@ -81,7 +82,8 @@ class Records:
 
     def index(self, environment: Mapping[str, str]) -> JobIndex:
         """The index of all runs, kept on this disk."""
-        return JobIndex(bucket=self.bucket, kept=KeptEntries.of(environment, self.identity))
+        kept = KeptEntries.of(environment, self.identity)
+        return JobIndex(bucket=self.bucket, kept=kept, is_far=self.settings.bucket != FOLDER)
 
     async def counters(self) -> Counters:
         """The governor's counters; empty ones if the bucket has none, or they cannot be decoded."""

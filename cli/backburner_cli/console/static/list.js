@@ -9,7 +9,7 @@ const ROW_PX = 38;
 const STRETCH = 200;
 const SORTS = { time: "Latest first", "time-up": "Oldest first", key: "By name", state: "By state", tokens: "Most tokens", cost: "Dearest" };
 const COLUMNS = ["State", "Document", "Why", "Tokens", "Cost", "Since"];
-const TYPING_MS = 200;
+const TYPING_MS = 120;
 
 export function listView(place, parameters) {
   return new List(place, parameters);

@@ -1,0 +1,248 @@
+"""Pages of `jobs` from the index file: the same as from memory, whatever becomes of the file."""
+
+import asyncio
+import itertools
+import sqlite3
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backburner.errors import Reason
+from backburner.ledger.keys import JOURNAL, OPEN
+from backburner.ledger.records import State
+from backburner_cli.operator.job import Job
+from backburner_cli.operator.job_index import JobIndex
+from backburner_cli.operator.kept_entries import KeptEntries
+from backburner_cli.operator.listing import SORTS, Filter, Listed, Page
+from backburner_cli.operator.selection import Selection
+from support.fakes import Plan
+from support.system import System
+
+A, B, C = "inbox/a.txt", "inbox/notes/b.txt", "inbox/c.txt"
+NOON = datetime(2031, 5, 17, 12, tzinfo=UTC)
+EVERYTHING = Filter(chosen=Selection())
+BY_KEY = Page(sort="key", reverse=False, limit=None, number=1)
+KEYS = (
+    "inbox/a.txt",
+    "inbox/notes/b.txt",
+    "inbox/notes/Straße.pdf",
+    "inbox/notes/ss.pdf",
+    "inbox/no\u0308tes/c",
+    "inbox/d/",
+)
+OPEN_STATES = (State.WAITING, State.RUNNING, State.SUBMITTING)
+ENDED_STATES = (State.DONE, State.FAILED, State.SUPERSEDED)
+
+texts = st.sampled_from([None, "", "SS", "ß", "b.t", "%", "nosuch"])
+filters = st.builds(
+    Filter,
+    chosen=st.builds(
+        Selection,
+        recipe=st.sampled_from([None, "notes", "default", "nötes", "no\u0308tes"]),
+        prefix=st.sampled_from([None, "inbox/", "inbox/notes/", "inbox/notes/S", "inbox/nö"]),
+    ),
+    states=st.frozensets(st.sampled_from(["waiting", "running", "done", "failed", "superseded"]), max_size=2),
+    reasons=st.frozensets(st.sampled_from([Reason.LOST, Reason.REFUSED]), max_size=2),
+    text=texts,
+    since=st.none() | st.integers(0, 40).map(lambda number: NOON + timedelta(minutes=number)),
+)
+pages = st.builds(
+    Page,
+    sort=st.sampled_from(sorted(SORTS)),
+    reverse=st.booleans(),
+    limit=st.none() | st.integers(1, 4),
+    number=st.integers(1, 3),
+)
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> list[tuple[dict[str, tuple[str, list[Job]]], set[str]]]:
+    """What was read in turn: for some objects their ETag and jobs; and which are gone."""
+    numbers = itertools.count()
+
+    def job(*, is_open: bool) -> Job:
+        at = NOON + timedelta(minutes=next(numbers))  # no two at one time, whose order is nobody's concern
+        return Job(
+            key=draw(st.sampled_from(KEYS)),
+            state=draw(st.sampled_from(OPEN_STATES if is_open else ENDED_STATES)),
+            job_id=draw(st.sampled_from("xy")),
+            run=draw(st.integers(1, 3)),
+            recipe="notes",
+            model="m",
+            reason=draw(st.sampled_from([None, Reason.LOST])),
+            tokens=draw(st.integers(0, 3)),
+            cost=draw(st.sampled_from([None, 0.0, 0.25])),
+            uploaded_at=at if is_open else NOON,
+            finished_at=None if is_open else at,
+        )
+
+    found = []
+    for number in range(draw(st.integers(1, 3))):
+        names = draw(st.lists(st.sampled_from(["1", "2", "3", "4"]), unique=True))
+        changed = {
+            f"{prefix}{name}": (f"etag-{number}", [job(is_open=prefix == OPEN) for _ in range(draw(st.integers(0, 3)))])
+            for name in names
+            for prefix in (OPEN, JOURNAL)
+        }
+        gone = {f"{OPEN}{name}" for name in draw(st.lists(st.sampled_from("1234"), max_size=2))} - changed.keys()
+        found.append((changed, gone))
+    return found
+
+
+@given(steps(), filters, pages)
+def test_the_file_lists_what_memory_would(made, wanted: Filter, page: Page) -> None:
+    """Every filter, order and page; latest runs and totals, after whatever changes."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept, entries = KeptEntries(path=Path(folder, "jobs.db")), {}
+        for changed, gone in made:
+            entries = {key: entry for key, entry in entries.items() if key not in gone} | changed
+            assert kept.write(changed, gone)
+        listed = kept.page(wanted, page, {key: etag for key, (etag, _) in entries.items()})
+        assert kept.read() == entries
+    index = JobIndex(bucket=System().bucket, entries=entries)
+    assert listed == index.page_in_memory(wanted, page)
+
+
+@dataclass
+class Seat:
+    """A system with three documents, and an operator's index file."""
+
+    system: System
+    path: Path
+    read: int = 0
+
+    def listed(self, wanted: Filter = EVERYTHING, page: Page = BY_KEY, kept: KeptEntries | None = None) -> Listed:
+        """What a command of its own lists."""
+        index = JobIndex(bucket=self.system.bucket, kept=kept or KeptEntries(path=self.path))
+        found = asyncio.run(index.page(wanted, page, lambda _what, _count: None))
+        self.read = index.read
+        return found
+
+    def states(self, kept: KeptEntries | None = None) -> dict[str, str]:
+        """Every job's state."""
+        return {job.key: job.shown_state for job in self.listed(kept=kept).jobs}
+
+    def tell_file(self, statement: str) -> None:
+        """Change the file by hand."""
+        db = sqlite3.connect(self.path)
+        with db:
+            db.execute(statement)
+        db.close()
+
+
+@pytest.fixture
+def seat(tmp_path: Path) -> Seat:
+    """One document that is done, one that failed, one whose generation runs; all of it listed once."""
+    system = System()
+    system.process(A, "a")
+    system.process(B, "b")
+    system.generator.default = Plan(runs_s=1e6)
+    system.upload(C, "c")
+    system.run(system.submit(C))
+    seat = Seat(system, tmp_path / "cache" / "jobs.db")
+    assert seat.states() == {A: "done", B: "failed", C: "running"}
+    return seat
+
+
+def test_the_next_command_reads_nothing_again_and_decodes_only_what_it_shows(seat: Seat) -> None:
+    """Rubbish in the other rows disturbs nobody."""
+    seat.tell_file("UPDATE jobs SET job = x'00' WHERE id NOT IN (SELECT id FROM runs WHERE state = 'failed')")
+    listed = seat.listed(Filter(chosen=Selection(), states=frozenset({"failed"})))
+    assert ([job.key for job in listed.jobs], listed.totals["jobs"], seat.read) == ([B], 1, 0)
+
+
+def test_what_ended_since_is_listed_as_it_ended(seat: Seat) -> None:
+    """By its line; and by its record while there is none yet, or never, also by the commands after."""
+    journal = set(seat.system.bucket.keys(JOURNAL))
+    seat.system.world.later(1e6)
+    seat.system.settle()
+    (line,) = set(seat.system.bucket.keys(JOURNAL)) - journal
+    body = seat.system.bucket.objects[line].body
+    seat.system.bucket.remove(line)
+    assert seat.states() == {A: "done", B: "failed", C: "done"}
+    seat.system.bucket.upload(line, body)
+    assert seat.states() == {A: "done", B: "failed", C: "done"}
+    assert seat.read == 1
+    assert seat.states() == {A: "done", B: "failed", C: "done"}
+    assert seat.read == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "PRAGMA user_version = 7",
+        "UPDATE jobs SET job = x'00'",
+        "DROP TABLE jobs",
+        "DELETE FROM entries",
+        "ALTER TABLE runs DROP COLUMN cost",
+    ],
+)
+def test_a_file_of_another_version_or_with_rubbish_is_made_anew(seat: Seat, statement: str) -> None:
+    """The bucket is read again, once."""
+    seat.tell_file(statement)
+    assert seat.states() == {A: "done", B: "failed", C: "running"}
+    seat.states()
+    assert seat.states() == {A: "done", B: "failed", C: "running"}
+    assert seat.read == 0
+
+
+def test_a_damaged_file_is_made_anew(seat: Seat) -> None:
+    """No database, or one with its middle overwritten."""
+    whole = seat.path.read_bytes()
+    for damaged in (b"no database", whole[:4096] + b"\xff" * (len(whole) - 4096)):
+        seat.path.write_bytes(damaged)
+        assert seat.states() == {A: "done", B: "failed", C: "running"}
+        seat.states()
+        assert seat.states() == {A: "done", B: "failed", C: "running"}
+        assert seat.read == 0
+
+
+def test_without_a_place_for_the_file_everything_is_read(seat: Seat, tmp_path: Path) -> None:
+    """Each time, and listed all the same."""
+    (tmp_path / "file").touch()
+    kept = KeptEntries(path=tmp_path / "file" / "jobs.db")
+    assert seat.states(kept) == {A: "done", B: "failed", C: "running"}
+    assert seat.read > 0
+
+
+class Crowded(KeptEntries):
+    """A file that another process writes to just before a page is listed."""
+
+    def page(self, wanted: Filter, page: Page, etags) -> Listed | None:
+        """List it, too late."""
+        strange = Job(
+            key="inbox/strange.txt", state=State.DONE, job_id="s", run=1, recipe="default", model="m",
+            uploaded_at=NOON, finished_at=NOON,
+        )  # fmt: skip
+        assert self.write({f"{JOURNAL}2031-05-17/strange.jsonl": ("etag", [strange])}, ())
+        return super().page(wanted, page, etags)
+
+
+def test_the_file_is_not_believed_over_the_bucket(seat: Seat) -> None:
+    """Neither what stands in it from before, nor what another process has put there meanwhile."""
+    assert seat.states(Crowded(path=seat.path)) == {A: "done", B: "failed", C: "running"}
+    assert seat.states() == {A: "done", B: "failed", C: "running"}
+
+
+class Vanishing(KeptEntries):
+    """A file that is removed just before a page is listed."""
+
+    def page(self, wanted: Filter, page: Page, etags) -> Listed | None:
+        """List it, too late."""
+        self.path.unlink()
+        return super().page(wanted, page, etags)
+
+
+def test_a_file_that_is_removed_meanwhile_takes_no_job_with_it(seat: Seat) -> None:
+    """However old its line in the journal is."""
+    (first, *_) = seat.system.bucket.keys(JOURNAL)
+    body = seat.system.bucket.objects[first].body
+    seat.system.bucket.upload(f"{JOURNAL}1999-01-01/000000-a.jsonl", body.replace(A.encode(), b"inbox/old.txt"))
+    expected = {A: "done", B: "failed", C: "running", "inbox/old.txt": "done"}
+    assert seat.states(Vanishing(path=seat.path)) == expected
+    assert seat.states() == expected
