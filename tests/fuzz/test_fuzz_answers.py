@@ -16,7 +16,8 @@ from backburner.batch.line_decisions import judged
 from backburner.batch.output_lines import failed, number_of, succeeded
 from backburner.capacity.limits import Reservation
 from backburner.capacity.timing import backoff_s, next_poll_s, probe_s
-from backburner.documents.recipes import Price, parse
+from backburner.documents.price import Price
+from backburner.documents.recipes import parse
 from backburner.errors import Reason
 from backburner.ledger.changes import booked, running, seen
 from backburner.ledger.records import (

@@ -12,7 +12,8 @@ from backburner.batch.input_lines import BadLineError, Request, Requests, custom
 from backburner.batch.output_lines import failed, number_of
 from backburner.batch.parameters import OURS
 from backburner.batch.segmenter import Segmenter
-from backburner.documents.recipes import MAX_TOKENS, parse
+from backburner.documents.price import MAX_TOKENS
+from backburner.documents.recipes import parse
 from backburner.documents.tokens import line_tokens
 from backburner.errors import JobError, Reason
 from backburner.ledger.segment_state import Segment, Started

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from backburner.documents.recipes import Price
+from backburner.documents.price import Price
 from backburner.ledger.changes import cost_of
 from backburner.provider.answers import Generation, Usage
 from support.fakes import Plan

@@ -4,7 +4,7 @@ import pytest
 
 from backburner.capacity.estimates import estimated
 from backburner.capacity.limits import Limits
-from backburner.documents.recipes import Price
+from backburner.documents.price import Price
 
 PRICE = Price(input=1.0, output=10.0)
 

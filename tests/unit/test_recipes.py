@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from backburner.documents.price import Price
 from backburner.documents.recipes import (
     BUILT_IN_DEFAULT,
     MAX_RECIPE_BYTES,
     RESERVED_EXTRA,
     FrontMatter,
     Images,
-    Price,
     Split,
     fingerprint,
     model_in,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.documents.recipes import Price
+from backburner.documents.price import Price
 from backburner.errors import Reason
 from backburner.ledger.changes import running, seen
 from backburner.ledger.records import (

@@ -84,8 +84,8 @@ class Http:
         try:
             async with asyncio.timeout(limit_s):
                 if isinstance(body, Path):
-                    with body.open("rb") as content:
-                        return await self._called(method, url, headers, content, limit_bytes)
+                    with body.open("rb") as file:
+                        return await self._called(method, url, headers, file, limit_bytes)
                 content = io.BytesIO(body) if len(body) > _MAX_AT_ONCE_BYTES else body or None
                 return await self._called(method, url, headers, content, limit_bytes)
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError) as error:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from backburner.capacity.limits import Limits, Reservation
-from backburner.documents.recipes import Price
+from backburner.documents.price import Price
 
 
 @dataclass(frozen=True, kw_only=True)

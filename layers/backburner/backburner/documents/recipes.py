@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from backburner.documents.price import Price
 from backburner.documents.quote_schema import has_quotes, mistake_in, quotes_in
 from backburner.errors import JobError, Reason
 
@@ -44,23 +45,7 @@ _FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re
 _DURATION = re.compile(r"(\d{1,9})\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-MAX_TOKENS = 10**15
-MAX_COST = 1e12
-"""More than any answer costs; a larger figure comes from a false count of tokens."""
 Tokens = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
-Money = Annotated[float, msgspec.Meta(ge=0)]
-
-
-class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Per million tokens, in a currency of the operator's choice."""
-
-    input: Money
-    output: Money
-
-    def of(self, inputs: int, outputs: int) -> float:
-        """What these tokens cost: never negative, and always finite."""
-        inputs, outputs = (min(MAX_TOKENS, max(0, tokens)) for tokens in (inputs, outputs))
-        return round(min(MAX_COST, (inputs * self.input + outputs * self.output) / 1_000_000), 9)
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from backburner.documents.recipes import MAX_TOKENS, Recipe
+from backburner.documents.price import MAX_TOKENS
+from backburner.documents.recipes import Recipe
 from backburner.errors import JobError, Reason
 
 T = TypeVar("T")

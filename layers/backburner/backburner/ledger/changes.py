@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from backburner.capacity.limits import Reservation
-from backburner.documents.recipes import Price
+from backburner.documents.price import Price
 from backburner.ledger.records import OpenRecord, Response, State
 from backburner.provider.answers import Generation, Usage, costs
 

@@ -8,7 +8,7 @@ import msgspec
 
 from backburner.capacity.limits import Reservation
 from backburner.documents.pictures import Pages
-from backburner.documents.recipes import Price
+from backburner.documents.price import Price
 from backburner.errors import Reason
 from backburner.ledger.keys import OutputLocation, output_location
 from backburner.ledger.messages import Message, new_ticket
