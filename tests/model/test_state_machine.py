@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from backburner.capacity.shared_counters import MAX_NOTED
-from backburner.wiring import Core, Ports, assemble
+from backburner.wiring.core import Core, assemble
+from backburner.wiring.foundation import Ports
 from model.books import Truth, WatchedBucket
 from model.misbehaviours import AMBIGUOUS, FORGETFUL, MISBEHAVIOURS, RECIPES
 from support.actors import Fault, Stage

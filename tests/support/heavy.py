@@ -21,7 +21,8 @@ from typing import Any
 
 from backburner.memory.budget import MEBIBYTE, MemoryBudget
 from backburner.ports import Stored
-from backburner.wiring import Core, Ports, assemble
+from backburner.wiring.core import Core, assemble
+from backburner.wiring.foundation import Ports
 from support.fakes import FakeBucket, FakeClock, FakeExtractor, FakeGenerator, Plan
 from support.system import TICK_S, System
 

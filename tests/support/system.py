@@ -22,7 +22,8 @@ from backburner.documents.recipes import fingerprint
 from backburner.ledger.keys import job_id, output_location
 from backburner.memory.budget import MemoryBudget
 from backburner.settings import from_env
-from backburner.wiring import Core, Ports, assemble
+from backburner.wiring.core import Core, assemble
+from backburner.wiring.foundation import Ports
 from support.fakes import FakeBucket, FakeChannel, FakeClock, FakeExtractor, FakeGenerator, FakeQueue, World
 
 T = TypeVar("T")

@@ -30,7 +30,8 @@ from backburner.ledger.keys import INBOX, RECIPES, RESPONSES, SUPERSEDED, WORK
 from backburner.memory.budget import MemoryBudget
 from backburner.ports import ABSENT, ConflictError
 from backburner.settings import Notify, Settings
-from backburner.wiring import Ports, assemble
+from backburner.wiring.core import assemble
+from backburner.wiring.foundation import Ports
 from backburner_cli.console.beside import console_beside
 from backburner_cli.errors import CommandError
 from backburner_cli.folder import provider, run_state

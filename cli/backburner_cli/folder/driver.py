@@ -23,7 +23,7 @@ from backburner.ledger.journal import Line
 from backburner.ledger.keys import INBOX, OPEN, open_run, output_location
 from backburner.ledger.records import ErrorRecord, State, decode
 from backburner.tick import TICK_S
-from backburner.wiring import Core
+from backburner.wiring.core import Core
 from backburner_cli.folder.again import RunsAgain
 from backburner_cli.folder.intake import Intake
 from backburner_cli.folder.progress import Progress

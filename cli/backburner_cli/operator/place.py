@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from backburner.maintenance.audit import Counted
     from backburner.memory.budget import MemoryBudget
     from backburner.ports import Bucket, Extractor, Generator, Queue
-    from backburner.wiring import Ports
+    from backburner.wiring.foundation import Ports
     from backburner_cli.operator.folder_states import RunState
 
     class CountedQueue(Queue, Counted, Protocol):
@@ -62,7 +62,7 @@ class Place:
     def ports(self, generator: Generator) -> Ports:
         """All ports of the core, with this provider."""
         from backburner.adapters.clock import SystemClock
-        from backburner.wiring import Ports
+        from backburner.wiring.foundation import Ports
 
         return Ports(
             bucket=self.bucket,

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from backburner.outcome.cancel import Canceller
     from backburner.ports import Bucket, Extractor
     from backburner.settings import Settings
-    from backburner.wiring import Core
+    from backburner.wiring.core import Core
 
 T = TypeVar("T")
 _WHERE = "backburner up prints it; for a stack, it is in the outputs and parameters"
@@ -174,7 +174,7 @@ def _plainly(environment: Mapping[str, str], work: Callable[[Place], Awaitable[T
 
 
 def _session(place: Place) -> OperatorSession:
-    from backburner.wiring import assemble  # slow to import, and not needed to read
+    from backburner.wiring.core import assemble  # slow to import, and not needed to read
 
     nothing_starts_here = dataclasses.replace(place.settings, max_in_flight=0)
     core = assemble(nothing_starts_here, place.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)

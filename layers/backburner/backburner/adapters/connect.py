@@ -24,7 +24,8 @@ from backburner.capacity.timing import Pace
 from backburner.memory.budget import DEFAULT_LARGE_BYTES, MEBIBYTE, MemoryBudget
 from backburner.ports import Channel, Generator
 from backburner.settings import Settings, from_env
-from backburner.wiring import Core, Ports, assemble
+from backburner.wiring.core import Core, assemble
+from backburner.wiring.foundation import Ports
 
 T = TypeVar("T")
 _CONNECT_S, _READ_S = 5.0, 20.0

@@ -12,7 +12,7 @@ from backburner.maintenance.health import Health, alarms, measure
 from backburner.notifications.delivery import Told
 from backburner.settings import Settings
 from backburner.tick import TickReport
-from backburner.wiring import Core
+from backburner.wiring.core import Core
 
 if TYPE_CHECKING:
     import logging

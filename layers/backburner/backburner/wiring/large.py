@@ -1,0 +1,96 @@
+"""What runs documents in parts and batches."""
+
+from backburner.batch.checkpoint import Checkpointer
+from backburner.batch.create_lines import LineCreator, Turn
+from backburner.batch.poll_lines import LinePoller
+from backburner.batch.prepare_lines import LinePreparer
+from backburner.batch.segment_runner import SegmentRunner
+from backburner.batch.stop_lines import LineStopper
+from backburner.split.join import Joiner
+from backburner.split.parent import ParentRunner
+from backburner.split.part_quotes import PartQuotes
+from backburner.wiring.foundation import Foundation
+
+
+def parent_runner(base: Foundation) -> ParentRunner:
+    """What runs a document in parts, or the segments of a batch."""
+    joiner = Joiner(
+        ledger=base.ledger,
+        finisher=base.finisher,
+        batch_finisher=base.batch_finisher,
+        divider=base.divider,
+        parts=base.parts,
+        part_quotes=PartQuotes(base.ledger),
+        memory=base.ports.memory,
+    )
+    return ParentRunner(
+        ledger=base.ledger,
+        current_jobs=base.current_jobs,
+        finisher=base.finisher,
+        batch_finisher=base.batch_finisher,
+        governor=base.governor,
+        canceller=base.canceller,
+        messenger=base.messenger,
+        joiner=joiner,
+        parts=base.parts,
+    )
+
+
+def segment_runner(base: Foundation) -> SegmentRunner:
+    """What runs the lines of one segment."""
+    ports, settings, checkpointer = base.ports, base.settings, _checkpointer(base)
+    poller = LinePoller(
+        governor=base.governor,
+        generator=ports.generator,
+        clock=ports.clock,
+        pace=base.pace,
+        memory=ports.memory,
+        settings=settings,
+    )
+    stopper = LineStopper(
+        generator=ports.generator,
+        segment_reader=base.segment_reader,
+        pace=base.pace,
+        memory=ports.memory,
+        settings=settings,
+    )
+    return SegmentRunner(
+        current_jobs=base.current_jobs,
+        finisher=base.finisher,
+        generator=ports.generator,
+        clock=ports.clock,
+        pace=base.pace,
+        poller=poller,
+        creator=_line_creator(base, checkpointer),
+        stopper=stopper,
+        segment_reader=base.segment_reader,
+        checkpointer=checkpointer,
+        memory=ports.memory,
+    )
+
+
+def _line_creator(base: Foundation, checkpointer: Checkpointer) -> LineCreator:
+    return LineCreator(
+        governor=base.governor,
+        generator=base.ports.generator,
+        segment_reader=base.segment_reader,
+        preparer=LinePreparer(governor=base.governor, settings=base.settings),
+        checkpointer=checkpointer,
+        clock=base.ports.clock,
+        memory=base.ports.memory,
+        settings=base.settings,
+        slots=base.slots,
+        create_limit_s=base.create_limit_s,
+        turn=Turn(),
+    )
+
+
+def _checkpointer(base: Foundation) -> Checkpointer:
+    return Checkpointer(
+        bucket=base.ports.bucket,
+        ledger=base.ledger,
+        generator=base.ports.generator,
+        messenger=base.messenger,
+        clock=base.ports.clock,
+        forgets=base.settings.profile.deletes,
+    )
