@@ -32,6 +32,27 @@ def test_a_report_has_the_runs_that_this_tick_ended_and_no_others() -> None:
     assert len(system.bucket.keys("ledger/journal/")) == 1
 
 
+def test_what_has_ended_is_in_the_journal_at_the_next_pause_of_a_tick() -> None:
+    """Not only at its end, up to a minute later: whoever waited for a document lists it then."""
+    system, written = System(), []
+    system.upload(KEYS[0], "a document")
+    system.run(system.submit(KEYS[0]))
+    system.world.later(40)
+    system.generator.plan(Plan(runs_s=12))
+    system.upload(KEYS[1], "another, whose generation is due soon")
+    system.run(system.submit(KEYS[1]))
+
+    async def hook(effect, moment):
+        await asyncio.sleep(0)
+        if effect.name == "pending.receive" and moment == "before" and system.bucket.keys("results/"):
+            written.append(len(system.bucket.keys("ledger/journal/")))
+
+    system.world.hook = hook
+    report = system.run(system.parts().tick.run(TICK_S))
+    assert len(report.ended) == 2
+    assert written[-1] == 2
+
+
 def test_a_queue_that_cannot_be_read_stops_a_tick_and_is_told() -> None:
     """What it had ended before is in the report all the same."""
     system = submitted()

@@ -179,6 +179,8 @@ class Tick:
             for inflow, batch in zip((pending, backlog), batches, strict=True):
                 hand.take(inflow.queue, batch)
             await hand.has_room()
+            if not hand.tasks:  # a pause: whoever waited for these jobs lists them now
+                await self.journal.write_noted()
             if not hand.tasks and not self.pending.shows_within(SOON_S) and not self.backlog.shows_within(SOON_S):
                 break
 

@@ -64,11 +64,11 @@ class Journal:
         self._noted.append(line)
         self._unwritten.append(line)
         if len(self._unwritten) >= _MAX_LINES:
-            await self._write_noted()
+            await self.write_noted()
 
     async def flush(self) -> list[Line]:
         """Write the lines not written yet. Returns all lines noted since the last flush."""
-        await self._write_noted()
+        await self.write_noted()
         return self.take()
 
     def take(self) -> list[Line]:
@@ -76,8 +76,8 @@ class Journal:
         noted, self._noted = self._noted, []
         return noted
 
-    async def _write_noted(self) -> None:
-        """Write the lines noted so far; if the store refuses, only lines of the index are lost, no job."""
+    async def write_noted(self) -> None:
+        """Write the lines not written yet; if the store refuses, only lines of the index are lost, no job."""
         lines, self._unwritten = self._unwritten, []
         if not lines:
             return
