@@ -119,7 +119,7 @@ class JobIndex:
         return (job for key, (_, jobs) in self.entries.items() if key.startswith(JOURNAL) for job in jobs)
 
     async def _settle(self) -> None:
-        """Read how jobs ended whose open records are gone, as the journal gets their lines only at the next pause of the tick."""
+        """Read how jobs ended whose open records are gone, as the journal gets their lines a little later."""
         if not self._closed and not self._unwritten:
             return
         written = await self._written()
