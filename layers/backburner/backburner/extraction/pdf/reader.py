@@ -195,7 +195,8 @@ def _refuse_without_text(reading: _Reading) -> None:
         pages = f"{count} pages" if count > 1 else "one page"
         raise JobError(
             Reason.UNREADABLE_DOCUMENT,
-            f"a PDF of {pages} without text, probably a scan: run it through OCR and upload the result",
+            f"a PDF of {pages} without text, probably a scan: run it through OCR and upload the result, "
+            "or use a model that sees",
         )
 
 
