@@ -67,7 +67,7 @@ def test_an_input_alone_runs_under_the_recipe():
             "a",
         ),
         (
-            '{"custom_id": "a", "body": {"input": "x", "metadata": ' + "[" * 5000 + "]" * 5000 + "}}",
+            '{"custom_id": "a", "body": {"input": "x", "metadata": ' + "[" * 100_000 + "]" * 100_000 + "}}",
             "invalid_json_line",
             None,
         ),
