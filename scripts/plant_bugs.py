@@ -25,7 +25,8 @@ LAYER = Path("layers/backburner")
 TESTS = ("tests/life/test_classics.py", "tests/model", "tests/life", "tests/adapters")
 """The quickest first: the first that fails has caught the bug."""
 LIMIT_S = 900
-_PASSED, _FAILED, _TIMED_OUT = 0, 1, -1
+_PASSED, _FAILED, _INTERRUPTED, _TIMED_OUT = 0, 1, 2, -1
+"""Exit codes of pytest; with several workers the first failure interrupts the others."""
 _UNCAUGHT = "no test caught it"
 
 
@@ -236,7 +237,7 @@ def try_out(bug: Bug) -> Outcome:
             code, output = run_tests(copy, "--deep")
     seconds = time.monotonic() - began
     caught = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
-    if code == _FAILED and caught:
+    if code in (_FAILED, _INTERRUPTED) and caught:
         return Outcome(bug, caught[1].removeprefix("tests/"), seconds)
     if code == _PASSED:
         return Outcome(bug, "", seconds, _UNCAUGHT)
