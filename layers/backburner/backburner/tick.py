@@ -179,8 +179,6 @@ class Tick:
             for inflow, batch in zip((pending, backlog), batches, strict=True):
                 hand.take(inflow.queue, batch)
             await hand.has_room()
-            if not hand.tasks:  # a pause: whoever waited for these jobs lists them now
-                await self.journal.write_noted()
             if not hand.tasks and not self.pending.shows_within(SOON_S) and not self.backlog.shows_within(SOON_S):
                 break
 
@@ -247,3 +245,5 @@ class _Hand:
     async def _handle(self, queue: Queue, received: Received) -> None:
         async with self._at_once:
             await self._tick.handle(queue, received, self._state, self._report)
+        if len(self.tasks) == 1:  # a pause: whoever waited for these jobs lists them now
+            await self._tick.journal.write_noted()
