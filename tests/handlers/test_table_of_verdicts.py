@@ -61,7 +61,7 @@ def _by_the_half_minute(new_world: NewWorld, rows: list[Row]) -> Any:
     """The outcomes of some rows of the first table, and what is left over of them."""
     world = _submitted(new_world(), rows)
     for _ in range(MAX_TICKS):
-        world.tick(10)
+        world.tick(20)
         if not world.open_records():
             break
         world.open_tap()
