@@ -20,10 +20,9 @@ from backburner_cli.operator.job_index import JobIndex
 from backburner_cli.operator.kept_entries import KeptEntries
 from backburner_cli.operator.listing import SORTS, Filter, Listed, Page
 from backburner_cli.operator.selection import Selection
-from support.fakes import Plan
 from support.system import System
+from support.three_documents import A, B, C, three_documents
 
-A, B, C = "inbox/a.txt", "inbox/notes/b.txt", "inbox/c.txt"
 NOON = datetime(2031, 5, 17, 12, tzinfo=UTC)
 EVERYTHING = Filter(chosen=Selection())
 BY_KEY = Page(sort="key", reverse=False, limit=None, number=1)
@@ -138,12 +137,7 @@ class Seat:
 @pytest.fixture
 def seat(tmp_path: Path) -> Seat:
     """One document that is done, one that failed, one whose generation runs; all of it listed once."""
-    system = System()
-    system.process(A, "a")
-    system.process(B, "b")
-    system.generator.default = Plan(runs_s=1e6)
-    system.upload(C, "c")
-    system.run(system.submit(C))
+    system = three_documents()
     seat = Seat(system, tmp_path / "cache" / "jobs.db")
     assert seat.states() == {A: "done", B: "failed", C: "running"}
     return seat

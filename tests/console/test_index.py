@@ -19,20 +19,13 @@ from backburner_cli.operator.listing import Filter
 from backburner_cli.operator.selection import Selection
 from support.fakes import Plan
 from support.system import System
-
-A, B, C = "inbox/a.txt", "inbox/notes/b.txt", "inbox/c.txt"
+from support.three_documents import A, B, C, three_documents
 
 
 @pytest.fixture
 def system() -> System:
     """One document that is done, one that failed, one whose generation runs."""
-    system = System()
-    system.process(A, "a")
-    system.process(B, "b")
-    system.generator.default = Plan(runs_s=1e6)
-    system.upload(C, "c")
-    system.run(system.submit(C))
-    return system
+    return three_documents()
 
 
 def index_of(system: System, kept: KeptEntries | None = None) -> WatchedIndex:

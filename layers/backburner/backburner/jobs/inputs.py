@@ -9,15 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
-from backburner.documents.pictures import PagePicture, PagesPart, Rendered
+from backburner.documents.pictures import PagePicture, Rendered
 from backburner.documents.plain_text import Extracted
 from backburner.documents.recipes import Recipe
 from backburner.errors import JobError, Reason
 from backburner.ledger.records import OpenRecord
 from backburner.memory.budget import MemoryBudget
 from backburner.ports import Bucket, Extractor
+from backburner.split.part_store import PartStore
 
 _FACTOR = 6
 """Bytes of memory per byte of a picture, for its copies in base64, in the request and in the encoded request."""
@@ -28,6 +27,7 @@ class InputMaker:
     """Makes inputs."""
 
     bucket: Bucket
+    parts: PartStore
     extractor: Extractor
     memory: MemoryBudget
 
@@ -53,7 +53,7 @@ class InputMaker:
             yield messages(extracted, pictures, recipe.images.detail)
 
     async def _drawn(self, record: OpenRecord, recipe: Recipe, wanted: Sequence[PagePicture]) -> list[Rendered] | None:
-        key, etag = await self._document(record)
+        key, etag = await self.parts.origin(record)
         async with self.memory.for_document() as hold:
             source = await hold.document(self.bucket, key)
             if source is None:
@@ -62,16 +62,6 @@ class InputMaker:
                 return None
             pages = [picture.page for picture in wanted]
             return await self.extractor.render(source.body, key, pages, recipe.images.max_side_px)
-
-    async def _document(self, record: OpenRecord) -> tuple[str, str]:
-        """Key and ETag of the document whose pages are shown; for a part, those of its parent."""
-        if not record.location.is_pages:
-            return record.source.key, record.source.etag
-        part = await self.bucket.get(record.source.key)
-        if part is None:
-            raise JobError(Reason.LOST, f"{record.source.key}, a part that was not done, is gone")
-        named = msgspec.json.decode(part.body, type=PagesPart)
-        return named.key, named.etag
 
 
 def messages(extracted: Extracted, pictures: Sequence[Rendered], detail: str) -> list[dict[str, Any]]:

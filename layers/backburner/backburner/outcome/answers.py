@@ -17,8 +17,6 @@ from backburner.ports import ABSENT, Bucket, ConflictError, Stored
 
 FRESH_S = 60.0
 """For this long after its note, a run without a record is believed to be about to be claimed."""
-
-
 _TRIES = 3
 
 

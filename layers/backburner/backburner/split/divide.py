@@ -82,7 +82,7 @@ class Divider:
         )
 
     async def _cut_by_pages(self, record: OpenRecord, extracted: Extracted, room: Room) -> Division:
-        key, etag = await self._origin(record)
+        key, etag = await self.parts.origin(record)
         found = await cut_by_pages(extracted, room, self.extractor)
         if len(found) < 2:  # noqa: PLR2004 - one part is no part
             raise JobError(
@@ -102,11 +102,6 @@ class Divider:
         return Division(
             levels=[[msgspec.structs.replace(part, first=first) for part, first in zip(parts, firsts, strict=False)]]
         )
-
-    async def _origin(self, record: OpenRecord) -> tuple[str, str]:
-        """Key and ETag of the document that has the pages; a part that is cut again names it."""
-        named = await self.parts.named_by(record) if record.location.is_pages else None
-        return (named.key, named.etag) if named else (record.source.key, record.source.etag)
 
     async def into_segments(self, record: OpenRecord, source: Stored) -> Division:
         """The segments of a batch. Raises `JobError` if it is too large or empty."""

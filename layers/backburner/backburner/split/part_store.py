@@ -63,12 +63,18 @@ class PartStore:
                 raise RetryLaterError(f"{key} was neither written nor there") from None
             return there.etag
 
-    async def named_by(self, record: OpenRecord) -> PagesPart:
-        """The pages that a part names. Raises `JobError` (`lost`) if it is gone."""
+    async def origin(self, record: OpenRecord) -> tuple[str, str]:
+        """Key and ETag of the document whose pages a run shows: its own or, for a part, the one that the part names.
+
+        Raises `JobError` (`lost`) if the part is gone.
+        """
+        if not record.location.is_pages:
+            return record.source.key, record.source.etag
         stored = await self.bucket.get(record.source.key)
         if stored is None:
             raise JobError(Reason.LOST, f"{record.source.key}, a part that was not done, is gone")
-        return msgspec.json.decode(stored.body, type=PagesPart)
+        named = msgspec.json.decode(stored.body, type=PagesPart)
+        return named.key, named.etag
 
     async def keys(self, record: OpenRecord) -> set[str]:
         """The keys of all objects stored for a job, whichever run has written them."""

@@ -91,7 +91,9 @@ class _Builder(Foundation):
             retrier=retrier,
             reader=self.reader,
             sent_texts=self.sent_texts,
-            inputs=InputMaker(bucket=self.ports.bucket, extractor=self.ports.extractor, memory=self.ports.memory),
+            inputs=InputMaker(
+                bucket=self.ports.bucket, parts=self.parts, extractor=self.ports.extractor, memory=self.ports.memory
+            ),
             clock=self.ports.clock,
             memory=self.ports.memory,
             settings=self.settings,

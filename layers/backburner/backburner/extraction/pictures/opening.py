@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from backburner.errors import JobError, Reason
 
@@ -27,7 +27,7 @@ _TOLD_UPRIGHT = frozenset({"TIFF"})
 """Formats for which Pillow already gives the upright size."""
 _DAMAGE = (
     OSError, ValueError, SyntaxError, EOFError, struct.error, LookupError, TypeError, ArithmeticError, RuntimeError,
-    NotImplementedError, AttributeError, UnidentifiedImageError, Image.DecompressionBombError,
+    AttributeError,
 )  # fmt: skip
 """Exceptions that decoders raise for damaged files."""
 T = TypeVar("T")
