@@ -1,6 +1,8 @@
 """`jobs`, `show`, `failed` and `results`: what an operator sees of many jobs, and of one."""
 
 import json
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from backburner.errors import Reason
 from backburner_cli.errors import CommandError
+from backburner_cli.operator import results
 from backburner_cli.operator.listing import since_of
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.results import local_path
@@ -121,6 +124,26 @@ def test_results_are_fetched_with_their_tree_and_only_once(cloud, tmp_path: Path
     again = json.loads(cloud.call("results", "--to", str(to)).stdout)
     assert (again["written"], (to / "done.txt.md").read_bytes()) == (["results/done.txt.md"], text)
     assert json.loads(cloud.call("results", "--to", str(to)).stdout)["written"] == []
+
+
+def test_following_waits_for_a_document_whose_event_is_still_to_come(empty, tmp_path: Path, monkeypatch) -> None:
+    """And for what has ended before its last upload; not for a document below another prefix."""
+    monkeypatch.setattr(results, "FOLLOW_S", 0.1)
+    empty.s3.put_object(Bucket=BUCKET, Key="results/summary/a.txt.run.json", Body=b"of an earlier upload")
+    time.sleep(1.1)  # the store's times have whole seconds
+    empty.s3.put_object(Bucket=BUCKET, Key="inbox/summary/a.txt", Body=b"just uploaded")
+    empty.s3.put_object(Bucket=BUCKET, Key="inbox/other/b.txt", Body=b"nobody asked for this one")
+    time.sleep(1.1)
+
+    def ends() -> None:
+        empty.s3.put_object(Bucket=BUCKET, Key="results/summary/a.txt.md", Body=b"Its result.")
+        empty.s3.put_object(Bucket=BUCKET, Key="results/summary/a.txt.run.json", Body=b"of this one")
+
+    end = threading.Timer(1.0, ends)
+    end.start()
+    told = json.loads(empty.call("results", "results/summary/", "--to", str(tmp_path / "out"), "--follow").stdout)
+    end.join()
+    assert told["written"] == ["results/summary/a.txt.md"]
 
 
 @pytest.mark.parametrize(

@@ -274,8 +274,8 @@ def test_watching_serves_the_console_until_it_ends(runs: Runs) -> None:
     runs.write("first.txt")
     running = runs.start("--stand-in", "--out", str(runs.out), "--watch", "--console")
     runs.wait_for((runs.out / "first.txt.run.json").exists)
-    runs.wait_for(lambda: "token=" in running.command.out.read_text())
-    address = re.findall(r"http://127\.0\.0\.1:\d+/\?token=\S+", running.command.out.read_text())[0]
+    runs.wait_for(lambda: "token=" in running.command.errors.read_text())
+    address = re.findall(r"http://127\.0\.0\.1:\d+/\?token=\S+", running.command.errors.read_text())[0]
     origin = address.partition("/?")[0]
     with httpx2.Client(base_url=origin, timeout=30) as http:
         http.get(address).raise_for_status()

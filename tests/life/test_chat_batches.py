@@ -211,7 +211,7 @@ def test_a_death_on_the_way_changes_no_line(moment):
 def public(number):
     """A line in one of the public shapes, with a question of its own."""
     body = dict(PUBLIC[number % len(PUBLIC)])
-    url, messages = body.pop("url"), [*body["messages"], user(f"Question {number}")]
+    url, messages = body.pop("url"), [user(f"Question {number}."), *body["messages"]]
     return {"custom_id": f"id-{number}", "method": "POST", "url": url, "body": body | {"messages": messages}}
 
 
@@ -228,7 +228,8 @@ def test_a_thousand_lines_of_public_shapes_survive_five_deaths(monkeypatch):
     system.settle()
     answers = [json.loads(each) for each in system.bucket.body(RESULT).splitlines()]
     assert [answer["custom_id"] for answer in answers] == [f"id-{number}" for number in range(1000)]
-    for answer in answers:
+    for number, answer in enumerate(answers):
+        assert f"Question {number}." in json.dumps(answer["response"]["body"])
         ChatCompletion.model_validate_json(json.dumps(answer["response"]["body"]), strict=True)
     record = system.run_record(KEY)
     assert record["lines"] == {"total": 1000, "completed": 1000, "failed": 0}

@@ -267,3 +267,12 @@ def test_scans_that_wait_in_the_backlog_are_drawn_one_after_the_other() -> None:
     assert [system.run_record(key)["suspected_orphans"] for key in keys] == [0] * 30
     assert len(system.generator.made) == 31
     assert system.problems() == []
+
+
+def test_where_quotes_are_checked_no_page_is_shown() -> None:
+    """A scan fails before anything is paid for; of a mixed document the text goes out, and the rest is noted."""
+    system = sighted()
+    quoting = "schema: {type: object, properties: {a: {type: string, x-quote: true}}, additionalProperties: false}"
+    process(system, paged(None, None), quoting)
+    assert system.error_record(KEY)["reason"] == "unreadable_document"
+    assert system.generator.requests == []

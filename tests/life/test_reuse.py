@@ -6,10 +6,11 @@ from random import Random
 import pytest
 
 from backburner.provider.answers import FailedCall, Generation
+from backburner.settings import from_env
 from support.depth import depth
-from support.fakes import DEAD, Killed, Plan
+from support.fakes import DEAD, Killed, Plan, paged
 from support.fakes.world import let_others_go
-from support.system import System
+from support.system import ENVIRONMENT, System
 
 FIRST, COPY = "inbox/sum/a/report.txt", "inbox/sum/b/copy of report.TXT"
 TEXT = "The harbour of Veldt moved 4,200 containers in March. Most of them carried grain."
@@ -47,6 +48,24 @@ def test_a_copy_takes_the_answer_over_and_nothing_is_created(system):
     assert (line["usage"]["total_tokens"], line["cost"]) == (0, 0.0)
     assert (line["saved_tokens"], line["saved_cost"]) == (first["usage"]["total_tokens"], first["cost"])
     assert system.problems() == []
+
+
+def test_an_answer_without_the_pages_is_not_taken_over_by_a_model_that_sees():
+    """The model was named as one that sees after the first answer; a copy of the second says how its pages went."""
+    system = System()
+    system.bucket.upload("recipes/sum.md", RECIPE)
+    mixed = paged("The first page is text.", None)
+    system.process(FIRST, mixed)
+    system.settings = from_env(ENVIRONMENT | {"BACKBURNER_VISION_MODELS": "model-1"})
+    system.process(COPY, mixed)
+    assert len(system.generator.requests) == 2
+    assert system.run_record(COPY)["reused"] is None
+    system.process("inbox/sum/c/third.TXT", mixed)
+    assert len(system.generator.requests) == 2
+    third = system.run_record("inbox/sum/c/third.TXT")
+    assert third["reused"]["key"] == COPY
+    assert third["source"]["pages"] == system.run_record(COPY)["source"]["pages"] != {}
+    assert third["source"]["pages"]["images"] == "2"
 
 
 def test_without_the_key_every_document_is_generated(system):

@@ -69,10 +69,10 @@ def test_a_job_id_is_computed_as_the_contract_says() -> None:
     assert job_id("b", "inbox/é.txt", "0123", "", "gpt://f/m") == expected
 
 
-@pytest.mark.parametrize("other", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("other", [0, 1, 2, 3, 4, 5, 6])
 def test_a_note_of_an_answer_is_found_by_what_it_is_about(other: int) -> None:
-    """The bytes, the name's ending, the recipe, the provider's profile, address and model; not by the name."""
-    asked: list[Any] = ["inbox/a/report.pdf", b"bytes", "sha", ("openai", "http://provider/v1", "model")]
+    """Bytes, the name's ending, recipe, profile, address, model, and whether that sees; not by the name."""
+    asked: list[Any] = ["inbox/a/report.pdf", b"bytes", "sha", ("openai", "http://provider/v1", "model", "True")]
     noted = answer_key(*asked)
     assert noted == answer_key("inbox/b/a copy of it.PDF", *asked[1:])
     if other < 3:

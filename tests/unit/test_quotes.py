@@ -5,7 +5,7 @@ import re
 import pytest
 
 from backburner.documents.folding import PLAIN, folded_cluster
-from backburner.documents.passages import Text, is_too_short
+from backburner.documents.passages import MAX_COMPARED, Text, is_too_short
 from unit.quote_cases import CLAUSES, Case, cases
 
 CASES = list(cases())
@@ -101,3 +101,14 @@ def test_what_is_taken_in_runs_is_what_folding_leaves_as_it_is() -> None:
 def test_a_long_text_of_one_letter_ends_in_time() -> None:
     """Ten thousand places at most are compared in full."""
     assert found("ab " * 50_000, "ab ba " * 30) is None
+
+
+def test_hostile_repetition_ends_in_time_however_long_the_quotes_are() -> None:
+    """All quotes of an answer share one bound, counted in comparisons; what comes within it is found as ever."""
+    text, quote = Text("ab " * 100_000), "ab " * 1000 + "a b"
+    assert text.find(quote) is None
+    assert text.compared > MAX_COMPARED
+    before = text.compared
+    assert [text.find(quote) for _ in range(50)] == [None] * 50
+    assert text.compared == before
+    assert before < MAX_COMPARED + 2 * len(quote)

@@ -94,6 +94,7 @@ def test_how_pages_are_shown_is_the_recipes_to_say() -> None:
         ("images: {detail: sharp}", "'sharp'"),
         ("images: {size: 5}", "size"),
         ("input: text\nimages: {detail: low}", "leave one of them out"),
+        ("input: images\nschema: {properties: {a: {type: string, x-quote: true}}}", "looked for in text"),
     ],
 )
 def test_pages_that_cannot_be_shown_so_are_refused(front: str, named: str) -> None:

@@ -48,6 +48,7 @@ from backburner_cli.operator import folder_states
 from backburner_cli.operator.deployment import Asked, find
 from backburner_cli.operator.folder_states import RunState
 from backburner_cli.operator.profiles import Kind, Target
+from backburner_cli.terminal import err
 
 ALL_DONE, SOME_FAILED, STOPPED_EARLY = 0, 1, 2
 _INTERRUPTED: Final = "interrupted"
@@ -92,7 +93,10 @@ class _Held:
 
 
 def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
-    """Run a folder and return the exit code. Raises `CommandError` with the remedy if nothing could be started."""
+    """Run a folder and return the exit code: progress on stderr, the summary on `out`.
+
+    Raises `CommandError` with the remedy if nothing could be started.
+    """
     folder, results = run_state.located(wanted.folder, wanted.out)
     if wanted.out is None:
         run_state.refuse_to_hide(folder, results)
@@ -102,7 +106,7 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
         out.print(f"No documents in {folder}: nothing to do.", markup=False)
         return ALL_DONE
     for warning in unread(environment):
-        out.print(warning, markup=False, style="yellow")
+        err.print(warning, markup=False, style="yellow")
     with _provider(environment, wanted, chosen, folder) as found:
         opened = run_state.opened(folder, results, chosen.name, found.name, found.settings)
         plan = _Plan(
@@ -138,7 +142,7 @@ async def _run(out: Console, plan: _Plan) -> int:
     opened = plan.space
     held = _Held(Database(opened.database), Presence(folder=opened.processes), _generator(plan.settings))
     held.presence.enter()
-    progress = progress_on(out)
+    progress = progress_on(err)
     try:
         with logging_to(opened.log):
             driver = await _driver(plan, held, progress)

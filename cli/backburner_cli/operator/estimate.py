@@ -24,6 +24,7 @@ from backburner.documents.tokens import (
     max_input_tokens,
     output_tokens,
     part_size,
+    sized_line,
     window_of,
 )
 from backburner.errors import JobError, Reason
@@ -162,7 +163,8 @@ class Estimator:
         for line in split_lines(body):
             if not line.strip():
                 continue
-            taken, given = line_tokens(len(line), _cap_of(line), recipe.instructions)
+            size_bytes, pictures = sized_line(line)
+            taken, given = line_tokens(size_bytes, _cap_of(line), recipe.instructions, pictures)
             lines += 1
             inputs += Range(taken / _FEWER_TOKENS, taken)
             outputs += self._output(Range(taken / _FEWER_TOKENS, taken), given, model)

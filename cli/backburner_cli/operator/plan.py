@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from backburner.documents.recipes import fingerprint, parse, source_text
+from backburner.documents.tokens import known_of
 from backburner.errors import ConfigError, Reason
 from backburner.ledger.journal import Line
 from backburner.ledger.keys import INBOX, JOURNAL, answer_key, output_location
@@ -125,7 +126,8 @@ async def _is_answered(
     model = resolve_model(settings.profile, recipe.model or settings.model, settings.project)
     provider = ProviderRef(profile=settings.provider, base_url=settings.base_url, model=model)
     sha256 = fingerprint(source)
-    noted = answer_key(key, body, sha256, (provider.profile, provider.base_url, model))
+    sees = str(bool(known_of(settings.sighted, model)))
+    noted = answer_key(key, body, sha256, (provider.profile, provider.base_url, model, sees))
     answers = Answers(records.bucket, Ledger(records.bucket))
     found = await answers.find(noted, RecipeRef(name=name, sha256=sha256), provider)
     is_second = noted in planned

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from backburner.ledger.keys import ERROR_RECORD, FAILED, FAILED_LINES, INBOX, OPEN, RESULTS, RUN_RECORD
+from backburner.ledger.keys import ERROR_RECORD, FAILED, FAILED_LINES, INBOX, OPEN, RESULTS, RUN_RECORD, output_location
 from backburner.maintenance.snapshot import at_once, each_of
+from backburner.maintenance.sweep import OLD_ENOUGH_S
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.session import Records, read
 from backburner_cli.terminal import err, out, print_json
@@ -65,7 +66,7 @@ def results(environment: Mapping[str, str], fetch: Fetch, *, as_json: bool) -> N
 async def _all(records: Records, fetch: Fetch) -> _Fetched:
     fetched = _Fetched()
     while True:
-        is_over = not fetch.follow or await _nothing_is_open(records)  # first, so that later ends are fetched
+        is_over = not fetch.follow or await _is_over(records, fetch.prefix)  # first, so that later ends are fetched
         fetched.unchanged = 0
         await _once(records, fetch, fetched)
         if is_over:
@@ -137,7 +138,25 @@ def _write(path: Path, body: bytes) -> None:
     Path(temporary).replace(path)
 
 
-async def _nothing_is_open(records: Records) -> bool:
+async def _is_over(records: Records, prefix: str) -> bool:
+    """Whether no run is open, and no document below the prefix still waits for its event.
+
+    An event may take 15 minutes; after that a document without a record is the sweep's, and nobody waits for it here.
+    """
     async for _ in records.bucket.listed(OPEN):
         return False
+    below = prefix.removeprefix(RESULTS)
+    ended = {
+        key: stored.last_modified
+        for folder in (RESULTS, FAILED)
+        async for key, stored in records.bucket.listed(folder + below)
+        if key.endswith((RUN_RECORD, ERROR_RECORD))
+    }
+    async for key, stored in records.bucket.listed(INBOX + below):
+        if key.endswith("/") or stored.age_s >= OLD_ENOUGH_S:
+            continue
+        location = output_location(key)
+        times = (ended.get(location.run_record_key), ended.get(location.error_record_key))
+        if not any(time is not None and time >= stored.last_modified for time in times):
+            return False
     return True

@@ -123,7 +123,11 @@ class ChildExtractor:
         return msgspec.json.encode(bounds).decode()
 
     def _too_slow(self) -> JobError:
-        return JobError(Reason.DOCUMENT_TOO_LARGE, f"it takes more than {self.limit_s:g} s to read: split it up")
+        return JobError(
+            Reason.DOCUMENT_TOO_LARGE,
+            f"it takes more than {self.limit_s:g} s to read or draw: split it up, or show fewer pages at a time "
+            "(images.max_pages_per_part)",
+        )
 
     def _too_much_memory(self) -> JobError:
         return JobError(

@@ -116,30 +116,27 @@ class LineCreator:
         await self.checkpointer.save(visit, guard=not visit.is_guarded)
         visit.is_guarded = True
         await asyncio.gather(
-            *(
-                self._create(visit, line, requests[line.number], len(raw[line.number]))
-                for line in visit.segment.creating
-            )
+            *(self._create(visit, line, requests[line.number], raw[line.number]) for line in visit.segment.creating)
         )
         visit.is_changed = True
         own_pauses = self.governor.seen.pauses.keys() & {ALL_MODELS, visit.record.provider.model}
         visit.must_stop = visit.must_stop or bool(own_pauses)
 
-    async def _create(self, visit: SegmentVisit, line: Todo, request: Request, size_bytes: int) -> None:
+    async def _create(self, visit: SegmentVisit, line: Todo, request: Request, raw: bytes) -> None:
         async with self.memory.for_answer(), self.slots:  # memory before the slot, as for documents
             answer = await self.generator.create(request.body, self.create_limit_s)
         if isinstance(answer, Generation) and not self._is_ours(visit, request, answer):
             answer = repeated(answer)
         if isinstance(answer, Generation):
-            await self._started(visit, line, request, answer, size_bytes)
+            await self._started(visit, line, request, answer, raw)
         else:
             await self._not_started(visit, line, request, answer)
 
     async def _started(
-        self, visit: SegmentVisit, line: Todo, request: Request, generation: Generation, size_bytes: int
+        self, visit: SegmentVisit, line: Todo, request: Request, generation: Generation, raw: bytes
     ) -> None:
         recipe, model = parse(visit.record.recipe_text), request.body["model"]
-        inputs, outputs = tokens_of(request, recipe, size_bytes)
+        inputs, outputs = tokens_of(request, recipe, raw)
         started = Started(
             number=line.number,
             custom_id=request.custom_id,

@@ -12,7 +12,7 @@ from backburner.capacity.estimates import estimated
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, MAX_PAUSES, Reservation
 from backburner.documents.recipes import Recipe, parse
-from backburner.documents.tokens import line_tokens
+from backburner.documents.tokens import line_tokens, sized_line
 from backburner.errors import Reason
 from backburner.ledger.segment_state import Todo
 from backburner.settings import Settings
@@ -39,7 +39,7 @@ class LinePreparer:
                     raise BadLineError("line_too_large", "longer than any request: nothing of it was read")  # noqa: TRY301
                 is_repeated = line.number in visit.segment.repeated
                 request = requests.of(raw.get(line.number), line.cap, is_repeated=is_repeated)
-                self._afford(request, requests, len(raw[line.number]))
+                self._afford(request, requests, raw[line.number])
                 found[line.number] = request
             except BadLineError as error:
                 visit.fail(line.number, error.custom_id, error.code, str(error), param=error.param)
@@ -56,7 +56,7 @@ class LinePreparer:
             model, tokens = visit.reservation.model, (0, 0)
             with suppress(BadLineError):  # it fails without a generation
                 request = requests.of(raw.get(line.number), line.cap)
-                tokens = tokens_of(request, requests.recipe, len(raw[line.number]))
+                tokens = tokens_of(request, requests.recipe, raw[line.number])
                 model = request.body["model"]
             estimate = estimated(visit.record.price, *tokens)
             found.append(replace(visit.reservation, model=model, tokens=estimate.tokens, cost=estimate.cost))
@@ -98,21 +98,22 @@ class LinePreparer:
             also_allowed=self.settings.line_parameters,
         )
 
-    def _afford(self, request: Request, requests: Requests, size_bytes: int) -> None:
+    def _afford(self, request: Request, requests: Requests, line: bytes) -> None:
         """Raise `BadLineError` if a single line costs more than a whole day's budget, or its price is not known."""
         limits = self.governor.limits
         price = requests.recipe.price if request.body["model"] == requests.model else None
-        if why := estimated(price, *tokens_of(request, requests.recipe, size_bytes)).over_budget(limits):
+        if why := estimated(price, *tokens_of(request, requests.recipe, line)).over_budget(limits):
             raise BadLineError(Reason.OVER_BUDGET, why, request.custom_id)
         if limits.daily_cost is not None and price is None:
             why = f"BACKBURNER_DAILY_COST is set, and the recipe's price is that of {requests.model}: no other is run"
             raise BadLineError("unknown_price", why, request.custom_id)
 
 
-def tokens_of(request: Request, recipe: Recipe, size_bytes: int) -> tuple[int, int]:
+def tokens_of(request: Request, recipe: Recipe, line: bytes) -> tuple[int, int]:
     """The estimated input tokens of a request, and its maximum output tokens."""
     instructions = "" if request.is_given else recipe.instructions
-    return line_tokens(size_bytes, request.body.get("max_output_tokens"), instructions)
+    size_bytes, pictures = sized_line(line)
+    return line_tokens(size_bytes, request.body.get("max_output_tokens"), instructions, pictures)
 
 
 def _model_of(requests: Requests, raw: bytes | None, line: Todo) -> str:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from backburner.documents.folding import DASHES, INVISIBLE, SOFT_HYPHEN, Folded
 
@@ -16,6 +17,8 @@ MIN_CHARS = 8
 """The minimum number of letters and digits in a quote; a letter of Chinese, Japanese or Korean counts twice."""
 _MAX_LOOKS = 10_000
 """At how many places one quote is compared in full; no real text repeats the same letters that often."""
+MAX_COMPARED = 500_000
+"""Gaps compared for all quotes of an answer together, about two seconds: hostile text could need hours."""
 _NOTHING, _SPACE, _DASH = 1, 2, 4
 _UNSEEN = re.compile(f"[{INVISIBLE}]+")
 _DASH_IN = re.compile(f"[{DASHES}]")
@@ -49,25 +52,30 @@ class Text:
 
     def __init__(self, source: str) -> None:
         self._text = Folded(source)
+        self.compared = 0
 
     def find(self, quote: str) -> Passage | None:
-        """The first passage that matches a quote; None if there is none."""
+        """The first passage that matches a quote; None if there is none, or none within `MAX_COMPARED`."""
         wanted = Folded(quote)
         begin, length = -1, len(wanted.letters)
         if not length:
             return None
+        seams = wanted.seams(0, length)
         for _ in range(_MAX_LOOKS):
+            if self.compared > MAX_COMPARED:
+                return None
             begin = self._text.letters.find(wanted.letters, begin + 1)
             if begin < 0:
                 return None
-            if self._is_whole(begin, begin + length) and self._agrees(begin, wanted):
+            if self._is_whole(begin, begin + length) and self._agrees(begin, wanted, seams):
                 return Passage(first=self._text.first(begin), last=self._text.last(begin + length - 1))
         return None
 
-    def _agrees(self, begin: int, wanted: Folded) -> bool:
+    def _agrees(self, begin: int, wanted: Folded, seams: Sequence[int]) -> bool:
         """Whether a passage's gaps match the quote's, and a sign before a number is in both or in neither."""
         text, end = self._text, begin + len(wanted.letters)
-        for seam in {each - begin for each in text.seams(begin, end)} | set(wanted.seams(0, len(wanted.letters))):
+        for seam in chain(seams, (each - begin for each in text.seams(begin, end))):
+            self.compared += 1
             before, after = wanted.letters[seam - 1], wanted.letters[seam]
             if not _kinds(text.gap(begin + seam), before, after) & _kinds(wanted.gap(seam), before, after):
                 return False

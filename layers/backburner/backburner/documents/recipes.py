@@ -283,6 +283,8 @@ def _split(split: Split | None) -> Split | None:
 def _images(front: FrontMatter) -> Images:
     if front.images is not None and front.input == "text":
         raise _invalid("images says how pages are shown, but input is text, which shows none: leave one of them out")
+    if front.input == "images" and has_quotes(front.schema):
+        raise _invalid("input is images, but quotes (x-quote) are looked for in text: leave one of them out")
     return front.images or Images()
 
 

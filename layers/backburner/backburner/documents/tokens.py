@@ -4,6 +4,7 @@ The characters per token are learnt per model from reported usage; until then th
 side for most languages.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,6 +15,9 @@ from backburner.errors import JobError, Reason
 
 T = TypeVar("T")
 CHARS_PER_TOKEN = 3.0
+LINE_PICTURE_TOKENS = 1600
+"""Assumed of a picture in a batch's line, which is not opened: about what providers take for a page at most."""
+_DATA_URL = re.compile(rb'"data:image\\?/[^",;]{1,40};base64,[^"]*"')
 OUTPUT_WITHOUT_CAP_TOKENS = 4000
 """The tokens reserved for an output without a cap."""
 MIN_ROOM_TOKENS = 500
@@ -41,10 +45,17 @@ def estimate_tokens(text: str, chars_per_token: float = CHARS_PER_TOKEN) -> int:
     return int(len(text) / chars_per_token) + 1
 
 
-def line_tokens(size_bytes: int, cap: object, instructions: str = "") -> tuple[int, int]:
+def sized_line(line: bytes) -> tuple[int, int]:
+    """The bytes of a batch's line without its pictures, and the number of these."""
+    pictures = [len(found) for found in _DATA_URL.findall(line)]
+    return len(line) - sum(pictures), len(pictures)
+
+
+def line_tokens(size_bytes: int, cap: object, instructions: str = "", pictures: int = 0) -> tuple[int, int]:
     """Estimated input tokens of a batch's line, by its bytes and instructions, and output tokens, by its cap."""
     is_cap = isinstance(cap, int) and not isinstance(cap, bool) and cap > 0
     inputs = int(size_bytes / CHARS_PER_TOKEN) + 1 + (estimate_tokens(instructions) if instructions else 0)
+    inputs += pictures * LINE_PICTURE_TOKENS
     return inputs, min(cap, MAX_TOKENS) if is_cap and isinstance(cap, int) else OUTPUT_WITHOUT_CAP_TOKENS
 
 

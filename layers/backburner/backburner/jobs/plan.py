@@ -134,7 +134,8 @@ class Planner:
         source, provider = current.source, record.provider
         if not source.body or await self.segmenter.is_batch(record.source.key, source):
             return record
-        identity = (provider.profile, provider.base_url, provider.model)
+        sees = str(bool(self.reader.sees(provider.model)))
+        identity = (provider.profile, provider.base_url, provider.model, sees)
         key = answer_key(record.source.key, source.body, record.recipe.sha256, identity)
         record = replace(record, answer_key=key)
         if record.run > 1:

@@ -108,5 +108,5 @@ def _with_answer(record: OpenRecord, answer: Answer) -> OpenRecord:
         reuses=reused(answer.record),
         cost=0.0 if record.price is not None else None,
         quotes=answer.record.quotes,
-        source=replace(record.source, notes=answer.record.source.notes),
+        source=replace(record.source, notes=answer.record.source.notes, pages=answer.record.source.pages),
     )

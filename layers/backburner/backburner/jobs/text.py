@@ -28,6 +28,10 @@ class DocumentReader:
     memory: MemoryBudget
     sighted: Mapping[str, bool]
 
+    def sees(self, model: str) -> bool | None:
+        """Whether a model sees pictures; None if that is not known."""
+        return known_of(self.sighted, model)
+
     async def extract(
         self, source: Stored, location: OutputLocation, hold: Hold, recipe: Recipe, model: str
     ) -> Extracted:
@@ -38,7 +42,7 @@ class DocumentReader:
         if location.is_part:
             return Extracted(source.body.decode())
         await hold.before_reading(source.body, location.key)
-        sees = known_of(self.sighted, model)
+        sees = self.sees(model)
         extracted = await self.extractor.extract(source.body, location.key, wish_of(recipe, sees=sees))
         await hold.after_reading(len(extracted.text))
         must_see(extracted, model, sees=sees)
@@ -59,10 +63,14 @@ class DocumentReader:
 
 
 def wish_of(recipe: Recipe, *, sees: bool | None) -> Wish:
-    """Which pages to show; none to a model not known to see pictures, unless the recipe explicitly asks for them."""
+    """Which pages to show; none to a model not known to see pictures, unless the recipe explicitly asks for them.
+
+    Nor any if quotes are checked: a page that is shown has no text to find them in, so its answer would be paid for in
+    vain.
+    """
     if recipe.input == "images":
         return Wish(Show.ALL, recipe.images.max_side_px)
-    if recipe.input == "auto" and sees:
+    if recipe.input == "auto" and sees and not recipe.has_quotes:
         return Wish(Show.TEXTLESS, recipe.images.max_side_px)
     return TEXT_ONLY
 

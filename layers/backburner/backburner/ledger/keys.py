@@ -151,10 +151,11 @@ def response_key(response_id: str) -> str:
     return f"{RESPONSES}{hashlib.sha256(response_id.encode()).hexdigest()[:32]}"
 
 
-def answer_key(key: str, body: bytes, recipe_sha256: str, provider: tuple[str, str, str]) -> str:
+def answer_key(key: str, body: bytes, recipe_sha256: str, provider: tuple[str, ...]) -> str:
     """Key of the note for an answer: the same for the same bytes, read as the same format, with the same request.
 
-    `provider` is profile, address and model. The file extension counts, since it decides how ambiguous bytes are read.
+    `provider` is profile, address, model, and whether that model sees. The file extension counts, since it decides how
+    ambiguous bytes are read.
     """
     suffix = PurePosixPath(key).suffix.lower()
     identity = json.dumps([hashlib.sha256(body).hexdigest(), suffix, recipe_sha256, *provider])
