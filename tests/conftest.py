@@ -10,7 +10,7 @@ import pytest_socket
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from support.depth import VARIABLE
+from support.depth import VARIABLE, depth
 
 WITHOUT_NETWORK = ("fuzz", "life", "model", "unit")
 """Folders whose tests may reach no network."""
@@ -21,10 +21,8 @@ ON_ONE_WORKER = (
 )
 """Folders and modules whose tests share what takes long to start: one worker starts it. The first that fits counts."""
 
-settings.register_profile(
-    "backburner", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
-settings.load_profile("backburner")
+EXAMPLES = (40, 100)
+"""How many examples of odd values a test draws in the quick run and in the deep one, unless it says otherwise."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +34,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Say how deep, before a test module is imported."""
     if config.getoption("--deep"):
         os.environ[VARIABLE] = "deep"
+    settings.register_profile(
+        "backburner",
+        max_examples=depth(*EXAMPLES),
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow],
+        print_blob=True,
+    )
+    settings.load_profile("backburner")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -25,7 +25,7 @@ from support.depth import depth, is_deep
 from support.many_jobs import many_jobs
 from support.warm_deployment import WarmDeployment
 
-MANY = depth(20_000, 100_000)
+MANY = depth(5_000, 100_000)
 SOME = f"lease-{MANY // 100 - 1:04}"
 """A search for a few of them."""
 LIMIT_MS = 60_000

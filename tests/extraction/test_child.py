@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,19 +56,24 @@ def children() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("bounds", "says"),
+    ("code", "bounds", "says"),
     [
-        ({"limit_s": 0.05}, "0.05 s"),
-        ({"memory_bytes": 20 * 1024 * 1024}, "20 MiB"),
+        ("import time; time.sleep(600)", {"limit_s": 0.2}, "0.2 s"),
+        ("import time; held = bytearray(2**26); time.sleep(600)", {"memory_bytes": 20 * 2**20}, "20 MiB"),
     ],
+    ids=["time", "memory"],
 )
-def test_a_child_over_its_bounds_fails_its_document_alone(bounds: dict[str, float], says: str) -> None:
+def test_a_child_over_its_bounds_fails_its_document_alone(
+    program: Program, monkeypatch: pytest.MonkeyPatch, code: str, bounds: dict[str, Any], says: str
+) -> None:
     """It is killed, the remedy named, and the next document is read by the same extractor."""
+    program(code)
     extractor = ChildExtractor(**bounds)
 
     async def story() -> str:
         with pytest.raises(JobError) as refused:
-            await extractor.extract(corpus.pdf(200), "a.pdf")  # small ones may be read before anybody looks
+            await extractor.extract(corpus.pdf(), "a.pdf")
+        monkeypatch.undo()  # the real program is there again
         assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
         assert says in str(refused.value)
         return (await replace(extractor, limit_s=60.0, memory_bytes=2**29).extract(corpus.pdf(), "a.pdf")).text

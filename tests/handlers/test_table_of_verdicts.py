@@ -61,7 +61,7 @@ def _by_the_half_minute(new_world: NewWorld, rows: list[Row]) -> Any:
     """The outcomes of some rows of the first table, and what is left over of them."""
     world = _submitted(new_world(), rows)
     for _ in range(MAX_TICKS):
-        world.tick(20)
+        world.tick(2)
         if not world.open_records():
             break
         world.open_tap()
@@ -85,7 +85,7 @@ def _by_the_minute(new_world: NewWorld, rows: list[Row]) -> Any:
     for _ in range(12):
         world.open_tap()  # each row's own pause would hold up all the others
         world.later(75)
-        world.tick(2)
+        world.tick()
         if not world.open_records():
             break
     return {"outcomes": {row.key: _outcome(world, row) for row in rows}, "early": early, "creates": creates}

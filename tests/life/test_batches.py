@@ -457,7 +457,7 @@ def test_a_crash_at_any_effect_of_cancelling_keeps_every_line_in_one_file(monkey
     good, bad = sides(expected)
     assert (len(good), len(bad)) == (4, 4)
     assert count > 40
-    for number in thinned(range(3, count, 3), one_in=4):
+    for number in thinned(range(3, count, 3), one_in=8):
         system, _ = half_way(number, moment)
         where = f"{moment} effect {number}"
         assert system.problems() == [], where

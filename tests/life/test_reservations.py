@@ -226,7 +226,7 @@ class Story:
             await last.governor.change(lambda counters, now: put_right(counters, now, set(), {}))
 
 
-@settings(max_examples=depth(20, 60))
+@settings(max_examples=depth(12, 60))
 @given(seed=st.integers(0, 2**32), max_noted=st.sampled_from([0, 1, 2, MAX_NOTED]))
 @example(seed=1, max_noted=0)
 def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, max_noted):

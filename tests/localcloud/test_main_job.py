@@ -88,9 +88,9 @@ def test_an_upload_comes_back_as_text(real_cloud, stand_in, eventually, name):
 
 
 def test_scans_and_pictures_arrive_whole(real_cloud, eventually):
-    """Five scans, six pictures: the results say what the model saw, every page, in order, upright, within limits."""
+    """The results say what the model saw: every page, in order, upright, within limits."""
     folder = uuid4()
-    names = {name: f"{folder}/{name}" for name in (*scans.SCANS, *scans.PICTURES)}
+    names = {name: f"{folder}/{name}" for name in scans.chosen()}
     real_cloud.s3().put_object(Bucket=real_cloud.bucket, Key=f"recipes/{folder}.md", Body=b"Copy every page.")
     for name, key in names.items():
         upload(real_cloud, key, scans.document(name))
@@ -103,7 +103,8 @@ def test_scans_and_pictures_arrive_whole(real_cloud, eventually):
     for name, key in names.items():
         seen = scans.seen(stored(real_cloud, f"results/{key}.md").decode())
         assert seen == scans.pages_of(name), name
-    assert len(json.loads(stored(real_cloud, f"results/{names['forty.pdf']}.run.json"))["parts"]) == 4
+    if "forty.pdf" in names:
+        assert len(json.loads(stored(real_cloud, f"results/{names['forty.pdf']}.run.json"))["parts"]) == 4
 
 
 def test_the_logs_name_the_job(real_cloud, eventually):

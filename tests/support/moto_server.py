@@ -2,9 +2,10 @@
 
     with serve_moto(wrap) as endpoint: ...
 
-Three things cost it more than the request itself. It looks through its own folder for the service that is meant; it
-closes each connection, so that the next request needs a thread of its own; and SQS counts a queue's messages for
-every message that it hands out. Its answers are the same.
+Some things cost it more than the request itself. It looks through its own folder for the service that is meant; it
+closes each connection, so that the next request needs a thread of its own; SQS counts a queue's messages for every
+message that it hands out; each error looks for its shape among all errors, and each time in a list is parsed to be
+written again as it was. Its answers are the same.
 """
 
 import contextlib
@@ -14,10 +15,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from moto.core import responses, utils
+from moto.core import errors, responses, serialize, utils
 from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.sqs import models
@@ -100,4 +101,6 @@ SQSBackend.is_message_valid_based_on_retention_period = _is_kept
 responses.method_names_from_class = cache(utils.method_names_from_class)
 responses.camelcase_to_underscores = models.camelcase_to_underscores = cache(utils.camelcase_to_underscores)
 models.unix_time, models.unix_time_millis = time.time, lambda: time.time() * 1000
+errors.ErrorLookupFactory = cache(errors.ErrorLookupFactory)
+serialize.parse_to_aware_datetime = lru_cache(10_000)(serialize.parse_to_aware_datetime)
 werkzeug_app.DISABLE_GLOBAL_CORS = True

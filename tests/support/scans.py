@@ -11,6 +11,7 @@ from fpdf import FPDF
 from PIL import Image, ImageDraw, ImageFilter
 
 from backburner_cli.standin.marks import widths
+from support.depth import is_deep
 
 A4 = (1240, 1754)
 """150 dots per inch."""
@@ -99,6 +100,14 @@ _PICTURES: dict[str, Callable[[], bytes]] = {
 }
 SCANS, PICTURES = tuple(_SCANS), tuple(_PICTURES)
 """The five scans and six pictures that every change must still send whole."""
+
+
+def chosen() -> tuple[str, ...]:
+    """All of them in the deep run; in the quick one a scan with pages of text in it and a photo that is stored turned.
+
+    For those who ask whether a cloud sends them like the others: `tests/handlers` always sends all.
+    """
+    return (*SCANS, *PICTURES) if is_deep() else ("mixed.pdf", "phone.jpg")
 
 
 @cache
