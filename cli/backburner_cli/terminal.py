@@ -59,7 +59,27 @@ out, err = _console(stderr=False), _console(stderr=True)
 
 def print_json(value: Any) -> None:
     """Print a value as JSON to standard output, whatever the width of the terminal."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    print(_json(value, indent=2), file=out.file)
+
+
+def print_json_line(value: Any) -> None:
+    """Print a value as a line of JSON at once. If nobody reads it any more, the command goes on with its work."""
+    try:
+        print(_json(value), file=out.file, flush=True)
+    except BrokenPipeError:
+        _discard_output()
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """The value as JSON that standard output can encode; what it cannot is escaped, as are bytes that are not UTF-8."""
+    is_utf8 = (getattr(out.file, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+    text = json.dumps(value, indent=indent, ensure_ascii=not is_utf8, default=str)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _discard_output() -> None:
+    """Let whatever is still printed go nowhere, so that nothing fails at the end of the process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def confirm(question: str, *, is_agreed: bool) -> None:
@@ -101,7 +121,7 @@ def plain_errors(interrupted: str, code: int | None = None) -> Iterator[None]:
         err.print(f"Error: {error}", markup=False, style="red")
         raise click.exceptions.Exit(1 if code is None else code) from None
     except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         raise click.exceptions.Exit(0) from None
     except OSError as error:
         err.print(f"Error: {_with_remedy(error)}", markup=False, style="red")
@@ -112,7 +132,8 @@ def _with_remedy(error: OSError) -> str:
     """The system's error, with a remedy."""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
-            remedy = f": no space is left; make room in {tempfile.gettempdir()}, or name another folder in TMPDIR"
+            where = "" if error.filename else f"where results and output go, and in {tempfile.gettempdir()} (TMPDIR)"
+            remedy = f": make room {where}".rstrip()
         case errno.EMFILE | errno.ENFILE:
             remedy = ": too many files are open; raise the limit (ulimit -n 1024)"
         case errno.EADDRINUSE | errno.EADDRNOTAVAIL:
