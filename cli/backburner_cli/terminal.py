@@ -17,6 +17,8 @@ from rich.segment import Segment
 
 from backburner_cli.errors import CommandError
 
+MAX_LISTED = 100
+"""How many documents a command names one by one on a terminal; --json has them all."""
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, including escape sequences, and characters that change the direction of text."""
 
@@ -57,6 +59,11 @@ def _console(*, stderr: bool) -> Console:
 out, err = _console(stderr=False), _console(stderr=True)
 
 
+def count_of(number: int, noun: str) -> str:
+    """A number of things, such as "1 job" or "1,200 jobs"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON to standard output, whatever the width of the terminal."""
     print(_json(value, indent=2), file=out.file)
@@ -82,6 +89,11 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def is_anybody_there() -> bool:
+    """Whether somebody could answer a question."""
+    return sys.stdin.isatty()
+
+
 def confirm(question: str, *, is_agreed: bool) -> None:
     """Ask before something that costs or destroys; `is_agreed` is the command line's --yes.
 
@@ -89,7 +101,7 @@ def confirm(question: str, *, is_agreed: bool) -> None:
     """
     if is_agreed:
         return
-    if not sys.stdin.isatty():
+    if not is_anybody_there():
         raise CommandError(f"{question} Nobody can be asked here: give --yes, or --dry-run to see what it would do")
     if not click.confirm(question, err=True):
         raise CommandError("nothing was done")

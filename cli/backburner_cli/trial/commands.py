@@ -100,7 +100,7 @@ def try_recipe(recipe: str, file: Path, *, stand_in: bool, asked: Asked, as_json
     help="The page to write.",
 )
 @click.option("--stand-in", is_flag=True, help=STAND_IN)
-@click.option("--yes", is_flag=True, help="Do not ask before the provider is paid.")
+@click.option("--yes", is_flag=True, help="Do not ask before the provider is paid, or another file is replaced.")
 @json_option
 @deployed
 def compare_recipes(
