@@ -7,7 +7,7 @@ import click
 
 from backburner_cli.command import Group
 from backburner_cli.console import commands as console_commands
-from backburner_cli.operator import commands, list_commands, setup_commands, upload_commands, watch_commands
+from backburner_cli.operator import commands, completing, list_commands, setup_commands, upload_commands, watch_commands
 from backburner_cli.operator.options import json_option
 from backburner_cli.trial.commands import recipes
 
@@ -70,12 +70,13 @@ def up(cloud: str, *, console: bool | None) -> None:
     epilog="Exit code: 0 all done, 1 some failed, 2 stopped early or not begun. More: docs/folder.md",
     examples=("backburner run ./contracts --recipe summary --out ./summaries", "backburner run ./contracts --stand-in"),
 )
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path), shell_complete=completing.folders)
 @click.option(
     "--recipe",
     metavar="NAME|FILE.md",
     default="default",
     show_default=True,
+    shell_complete=completing.recipes,
     help="What to do: summary, extract, contract-facts, translate, or a file.",
 )
 @click.option(
@@ -83,6 +84,7 @@ def up(cloud: str, *, console: bool | None) -> None:
     "results",
     metavar="DIR",
     type=click.Path(path_type=Path),
+    shell_complete=completing.folders,
     help="Where results go, in the documents' tree: a/b.txt becomes DIR/a/b.txt.md. Default: FOLDER/results. "
     "Files in there are never taken for documents.",
 )

@@ -8,6 +8,7 @@ import click
 
 from backburner.errors import Reason
 from backburner_cli.command import Command
+from backburner_cli.operator import completing
 from backburner_cli.operator.deployment import Asked, enter
 from backburner_cli.operator.options import WHICH, deployed, json_option
 
@@ -125,7 +126,14 @@ def failed(reasons: tuple[str, ...], recipe: str | None, prefix: str | None, *, 
     examples=("backburner results --to ./summaries", "backburner results results/summary/ --to ./out --follow"),
 )
 @click.argument("prefix", default="results/")
-@click.option("--to", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The folder to write to.")
+@click.option(
+    "--to",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    shell_complete=completing.folders,
+    help="The folder to write to.",
+)
 @click.option("--records", is_flag=True, help="Fetch run records too.")
 @click.option("--failed", is_flag=True, help="Fetch error records too, into failed/ in the folder.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be fetched.")

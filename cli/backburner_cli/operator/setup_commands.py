@@ -5,6 +5,7 @@ import os
 import click
 
 from backburner_cli.command import Command
+from backburner_cli.operator import completing
 from backburner_cli.operator.deployment import Asked, enter, no_folder
 from backburner_cli.operator.options import WHICH, deployed, json_option
 
@@ -17,7 +18,7 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
         "backburner use --none",
     ),
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.profiles)
 @click.option("--none", "nothing", is_flag=True, help="Choose none: use the exported environment or backburner up.")
 @click.option("--yes", is_flag=True, help="Do not ask before NAME stands for another deployment than before.")
 @json_option
