@@ -108,7 +108,7 @@ bench-folder: setup ## `backburner run` over 3,000 documents, killed five times;
 bench-console: setup ## The console over 100,000 jobs: first list, filters, memory; BENCH_ARGS="--jobs 10000"
 	$(BIN)/python benchmarks/console.py $(BENCH_ARGS)
 
-bench-seat: setup ## `jobs` and `watch` over 100,000 jobs: first paint, filters, memory; BENCH_ARGS="--jobs 20000"
+bench-seat: setup ## `--help` beside a bare interpreter; `jobs` and `watch` over 100,000 jobs: first paint, filters, memory; BENCH_ARGS="--jobs 20000"
 	$(BIN)/python benchmarks/seat.py $(BENCH_ARGS)
 
 documents-check: setup ## Compare our readers with independent ones on a folder of files; DIR=~/archive

@@ -5,7 +5,8 @@
 A few documents are run for real, by `backburner run` with the stand-in, some to their end and one that never ends.
 Their lines of the journal and the open record are then copied under other names until there are as many as asked for,
 and the commands are run over that folder as a user runs them. The first time nothing is kept yet. Ends with 1 where a
-paint takes longer than 2 s or a filter longer than 1 s once something is kept.
+paint takes longer than 2 s or a filter longer than 1 s once something is kept, or a help longer than 0.3 s or twelve
+times as long as an interpreter that does nothing.
 """
 
 import argparse
@@ -41,9 +42,13 @@ from backburner_cli.operator.profiles import Kind, Target
 
 BACKBURNER = Path(sys.executable).with_name("backburner")
 PAINT_S, FILTER_S = 2.0, 1.0
+HELP_S, HELP_RATIO = 0.3, 12.0
+"""The most that a help may take of processor time, in seconds and beside an interpreter that does nothing."""
+HELPS: Final[tuple[list[str], ...]] = ([], ["run"], ["jobs"], ["recipes"], ["recipes", "try"], ["console"])
 LINES_OF_A_TICK = 50
 RECIPE = "summary"
 _LIMIT_S: Final = 120
+_TIMES: Final = 5
 FILTERS = {
     "jobs": [],
     "jobs --state failed": ["--state", "failed"],
@@ -88,6 +93,28 @@ def real_folder(folder: Path) -> None:
                 sys.exit("the document that never ends did not begin")
             time.sleep(0.1)
         running.kill()
+
+
+def measure_helps(measured: Measured) -> None:
+    """Processor time of `--help`, the best of a few, so that a busy machine says the same as an idle one."""
+    bare = min(processor_s([sys.executable, "-c", "pass"]) for _ in range(_TIMES))
+    measured.note("an interpreter that does nothing", bare, None, "of processor")
+    for words in HELPS:
+        took = min(processor_s([str(BACKBURNER), *words, "--help"]) for _ in range(_TIMES))
+        limit = min(HELP_S, HELP_RATIO * bare)
+        measured.note(
+            " ".join((*words, "--help")), took, limit, f"of processor, {took / bare:.1f} times the interpreter"
+        )
+
+
+def processor_s(command: list[str]) -> float:
+    """The processor time of a command in seconds, user and system."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{command} ended with {process.returncode}")
+    return used.ru_utime + used.ru_stime
 
 
 async def multiply(folder: Path, jobs: int, opened: int) -> None:
@@ -207,6 +234,7 @@ def main() -> int:
         environment = os.environ | {"XDG_CACHE_HOME": str(root / "cache"), "PYTHONDONTWRITEBYTECODE": ""}
         run_once(["jobs", "--help"], environment)  # as an installed command, it is compiled
         print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+        measure_helps(measured)
         here = ["--folder", str(folder)]
         measured.note("watch, nothing kept: first paint", paint(["watch", *here], environment, b"documents"), PAINT_S)
         shutil.rmtree(root / "cache", ignore_errors=True)

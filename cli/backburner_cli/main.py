@@ -7,7 +7,8 @@ import click
 
 from backburner_cli.command import Group
 from backburner_cli.console import commands as console_commands
-from backburner_cli.operator import commands, list_commands, setup_commands, upload_commands, watch_commands
+from backburner_cli.operator import commands, completing, list_commands, setup_commands, upload_commands, watch_commands
+from backburner_cli.operator.options import json_option
 from backburner_cli.trial.commands import recipes
 
 REMOVED = "Stopped; nothing is left behind."
@@ -69,12 +70,13 @@ def up(cloud: str, *, console: bool | None) -> None:
     epilog="Exit code: 0 all done, 1 some failed, 2 stopped early or not begun. More: docs/folder.md",
     examples=("backburner run ./contracts --recipe summary --out ./summaries", "backburner run ./contracts --stand-in"),
 )
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path), shell_complete=completing.folders)
 @click.option(
     "--recipe",
     metavar="NAME|FILE.md",
     default="default",
     show_default=True,
+    shell_complete=completing.recipes,
     help="What to do: summary, extract, contract-facts, translate, or a file.",
 )
 @click.option(
@@ -82,6 +84,7 @@ def up(cloud: str, *, console: bool | None) -> None:
     "results",
     metavar="DIR",
     type=click.Path(path_type=Path),
+    shell_complete=completing.folders,
     help="Where results go, in the documents' tree: a/b.txt becomes DIR/a/b.txt.md. Default: FOLDER/results. "
     "Files in there are never taken for documents.",
 )
@@ -92,19 +95,40 @@ def up(cloud: str, *, console: bool | None) -> None:
     default=None,
     help="Serve the console meanwhile, and print its address. Without either: with --watch on a terminal.",
 )
-def run(folder: Path, recipe: str, results: Path | None, *, stand_in: bool, watch: bool, console: bool | None) -> None:
+@json_option
+def run(
+    folder: Path,
+    recipe: str,
+    results: Path | None,
+    *,
+    stand_in: bool,
+    watch: bool,
+    console: bool | None,
+    as_json: bool,
+) -> None:
     """Process the documents of a folder on this machine, without any cloud.
 
     Safe to stop and start again at any moment: nothing is lost, nothing is paid twice. Done documents do not run again
     unless the document, the recipe or the model has changed. Hidden files are left out.
+
+    JSON is a line for each document that ends, and a last one with the counts, tokens and cost of the run.
     """
-    from backburner_cli.folder.command import STOPPED_EARLY, Wanted
+    from backburner_cli.folder.command import Wanted
     from backburner_cli.folder.command import run as do
+    from backburner_cli.folder.json_lines import Outcome
     from backburner_cli.terminal import out, plain_errors
 
     has_console = console_commands.is_wanted(console=console) if watch or console else False
-    wanted = Wanted(folder=folder, recipe=recipe, out=results, stand_in=stand_in, watch=watch, has_console=has_console)
-    with plain_errors("Stopped; run the same command to continue.", code=STOPPED_EARLY):
+    wanted = Wanted(
+        folder=folder,
+        recipe=recipe,
+        out=results,
+        stand_in=stand_in,
+        watch=watch,
+        has_console=has_console,
+        as_json=as_json,
+    )
+    with plain_errors("Stopped; run the same command to continue.", code=Outcome.STOPPED_EARLY.exit_code):
         code = do(out, os.environ, wanted)
     raise click.exceptions.Exit(code)
 

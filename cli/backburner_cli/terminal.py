@@ -17,6 +17,8 @@ from rich.segment import Segment
 
 from backburner_cli.errors import CommandError
 
+MAX_LISTED = 100
+"""How many documents a command names one by one on a terminal; --json has them all."""
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, including escape sequences, and characters that change the direction of text."""
 
@@ -57,9 +59,39 @@ def _console(*, stderr: bool) -> Console:
 out, err = _console(stderr=False), _console(stderr=True)
 
 
+def count_of(number: int, noun: str) -> str:
+    """A number of things, such as "1 job" or "1,200 jobs"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON to standard output, whatever the width of the terminal."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    print(_json(value, indent=2), file=out.file)
+
+
+def print_json_line(value: Any) -> None:
+    """Print a value as a line of JSON at once. If nobody reads it any more, the command goes on with its work."""
+    try:
+        print(_json(value), file=out.file, flush=True)
+    except BrokenPipeError:
+        _discard_output()
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """The value as JSON that standard output can encode; what it cannot is escaped, as are bytes that are not UTF-8."""
+    is_utf8 = (getattr(out.file, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+    text = json.dumps(value, indent=indent, ensure_ascii=not is_utf8, default=str)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _discard_output() -> None:
+    """Let whatever is still printed go nowhere, so that nothing fails at the end of the process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def is_anybody_there() -> bool:
+    """Whether somebody could answer a question."""
+    return sys.stdin.isatty()
 
 
 def confirm(question: str, *, is_agreed: bool) -> None:
@@ -69,7 +101,7 @@ def confirm(question: str, *, is_agreed: bool) -> None:
     """
     if is_agreed:
         return
-    if not sys.stdin.isatty():
+    if not is_anybody_there():
         raise CommandError(f"{question} Nobody can be asked here: give --yes, or --dry-run to see what it would do")
     if not click.confirm(question, err=True):
         raise CommandError("nothing was done")
@@ -101,7 +133,7 @@ def plain_errors(interrupted: str, code: int | None = None) -> Iterator[None]:
         err.print(f"Error: {error}", markup=False, style="red")
         raise click.exceptions.Exit(1 if code is None else code) from None
     except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         raise click.exceptions.Exit(0) from None
     except OSError as error:
         err.print(f"Error: {_with_remedy(error)}", markup=False, style="red")
@@ -112,7 +144,8 @@ def _with_remedy(error: OSError) -> str:
     """The system's error, with a remedy."""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
-            remedy = f": no space is left; make room in {tempfile.gettempdir()}, or name another folder in TMPDIR"
+            where = "" if error.filename else f"where results and output go, and in {tempfile.gettempdir()} (TMPDIR)"
+            remedy = f": make room {where}".rstrip()
         case errno.EMFILE | errno.ENFILE:
             remedy = ": too many files are open; raise the limit (ulimit -n 1024)"
         case errno.EADDRINUSE | errno.EADDRNOTAVAIL:

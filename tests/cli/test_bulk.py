@@ -18,7 +18,7 @@ def test_many_are_not_run_again_where_nobody_can_be_asked(cloud) -> None:
     cloud.take("pending")
     shown = cloud.call("replay", "--failed")
     assert (shown.exit_code, sent(cloud)) == (1, [])
-    assert "1 failed documents" in shown.stderr
+    assert "1 failed document again" in shown.stderr
     assert "--yes" in shown.stderr
     dry = cloud.call("replay", "--failed", "--dry-run")
     assert json.loads(dry.stdout)["documents"] == {FAILED: "replayed"}
@@ -42,7 +42,7 @@ def test_many_are_cancelled_by_a_filter(cloud) -> None:
     before = cloud.json(cloud.keys("ledger/open/")[0])
     refused = cloud.call("cancel", "--all")
     assert refused.exit_code == 1
-    assert "Cancel 1 jobs?" in refused.stderr
+    assert "Cancel 1 job?" in refused.stderr
     dry = json.loads(cloud.call("cancel", "--all", "--dry-run").stdout)
     assert dry == {
         "dry_run": True,

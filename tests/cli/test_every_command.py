@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from backburner_cli.main import app
 from support import commands
 from support.command_deployment import Cloud
 from support.depth import thinned
+from support.pages import ROOT
 
 ARGUMENTS = {
     "plan": ["{file}"],
@@ -120,36 +122,67 @@ def test_a_pipe_gets_json(command: str, empty) -> None:
         json.loads(empty.call(command, "--text").stdout)
 
 
+def helps(group: click.Command = app, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Whatever has a help of its own, by its words: the command itself, groups, and each command of each."""
+    yield path, group
+    for name, command in group.commands.items() if isinstance(group, click.Group) else ():
+        yield from helps(command, (*path, name))
+
+
+def leaves() -> Iterator[tuple[str, ...]]:
+    """Every command that does something."""
+    return (path for path, command in helps() if not isinstance(command, click.Group))
+
+
+def parsed(line: str) -> tuple[str, ...]:
+    """The command that a line calls, if its arguments are in order. Raises `click.UsageError`."""
+    found = re.search(r"backburner ([^|)#]*)", line)
+    assert found is not None, line
+    rest, path, command = shlex.split(found[1]), tuple[str, ...](), app
+    while isinstance(command, click.Group):
+        name, command, rest = command.resolve_command(click.Context(command), rest)
+        path = (*path, name)
+    command.make_context(path[-1], rest)
+    return path
+
+
 def test_help_teaches_and_answers_at_once() -> None:
-    """Each ends with an example of that command; nothing that is slow to import is imported."""
+    """Each ends with its examples; nothing that is slow to import is imported."""
+    paths = [list(path) for path, _ in helps()]
     code = (
         "import sys; from backburner_cli.main import app\n"
-        "for name in app.commands: app.main([name, '--help'], standalone_mode=False)\n"
+        f"for path in {paths!r}: app.main([*path, '--help'], prog_name='backburner', standalone_mode=False)\n"
         f"print(sorted({SLOW!r} & set(sys.modules)), file=sys.stderr)"
     )
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=commands.environment({})
     )
     assert shown.stderr.strip() == "[]"
-    for command in app.commands:
-        assert f"backburner {command}" in shown.stdout.partition("Example")[2], command
+    texts = shown.stdout.split("Usage: ")[1:]
+    assert len(texts) == len(paths)
+    for (path, command), text in zip(helps(), texts, strict=True):
+        assert text.startswith(" ".join(("backburner", *path))), text
+        assert command.examples, path
+        for example in command.examples:
+            assert f"\n  {example}\n" in text.partition("\nExample")[2], (path, example)
 
 
-def test_a_shell_completes_commands_and_options() -> None:
-    """As bash asks for it."""
-    asked = {"_BACKBURNER_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
-    words = NOTHING.run(COMP_WORDS="backburner re", **asked)
-    assert {"plain,results", "plain,replay"} <= set(words.stdout.split())
-    assert "complete" in NOTHING.call("completion", "bash").stdout
+@pytest.mark.parametrize("path", [path for path, _ in helps()], ids=" ".join)
+def test_every_example_is_a_command_line(path: tuple[str, ...]) -> None:
+    """Of the command whose help shows it, or of one in its group."""
+    for example in dict(helps())[path].examples:
+        assert parsed(example)[: len(path)] == path, example
 
 
-def leaves(group: click.Group = app, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every command, those of groups too."""
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from leaves(command, (*before, name))
-        else:
-            yield (*before, name)
+def test_every_command_line_in_the_docs_is_one() -> None:
+    """Wherever a page tells its reader to type `backburner …`; the synopsis of a command is none."""
+    found = 0
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for line in page.read_text(encoding="utf-8").splitlines():
+            if re.match(r"(    |)(\.venv/bin/|uvx |)backburner [a-z]+[^.a-z]", line) and "[" not in line:
+                parsed(line)
+                found += 1
+    assert found > 150
 
 
 BROKEN = {

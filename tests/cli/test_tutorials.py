@@ -1,9 +1,13 @@
 """The tutorials: their commands, run as they stand, print what the pages show."""
 
+import contextlib
 import os
+import pty
 import re
+import select
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +38,23 @@ def blocks(page: str) -> list[Block]:
     return told
 
 
+def at_a_terminal(script: str, folder: Path, given: dict[str, str]) -> str:
+    """What a reader sees: commands print text for people to a terminal, and JSON into a pipe."""
+    master, slave = pty.openpty()
+    told = b""
+    with subprocess.Popen(
+        ["bash", "-uc", script], cwd=folder, env=given, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave
+    ) as shell:
+        os.close(slave)
+        until = time.monotonic() + LIMIT_S
+        with contextlib.suppress(OSError):  # nobody writes to it any more
+            while select.select([master], [], [], until - time.monotonic())[0] and (read := os.read(master, 65536)):
+                told += read
+        shell.kill()
+    os.close(master)
+    return told.decode().replace("\r\n", "\n")
+
+
 def follow(page: str, folder: Path, replaced: dict[str, str], **given: str) -> None:
     """Type what a page says, in one shell, and compare what it shows."""
     told = blocks(page)
@@ -42,18 +63,9 @@ def follow(page: str, folder: Path, replaced: dict[str, str], **given: str) -> N
         assert written in script, written
         script = script.replace(written, meant)
     path = f"{Path(INSTALLED).parent}:{os.environ['PATH']}"
-    shown = subprocess.run(
-        ["bash", "-uc", script],
-        check=False,
-        cwd=folder,
-        env=environment({"PATH": path, **given}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=LIMIT_S,
-    )
-    said = shown.stdout.split("end of block\n")
-    assert len(said) == len(told) + 1, shown.stdout
+    shown = at_a_terminal(script, folder, environment({"PATH": path, **given}))
+    said = shown.split("end of block\n")
+    assert len(said) == len(told) + 1, shown
     for (commands, lines), printed in zip(told, said, strict=False):
         assert "Traceback" not in printed, printed
         for line in lines:

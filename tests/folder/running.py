@@ -76,8 +76,9 @@ class Runs:
         return path
 
     def start(self, *arguments: str, **given: str) -> Running:
-        """Begin a run; `--stand-in` and `--out` are given unless others are named."""
+        """Begin a run; `--stand-in` and `--out` are given unless others are named, `--text` unless `--json` is."""
         chosen = list(arguments) or ["--stand-in", "--out", str(self.out)]
+        chosen += [] if "--json" in chosen else ["--text"]
         said = self.folder.with_name(f"said-{len(self.started)}")
         said.mkdir()
         running = Running(start(said, "run", str(self.folder), *chosen, **given))

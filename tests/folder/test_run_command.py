@@ -1,5 +1,6 @@
 """What a user sees of `backburner run FOLDER`: files, exit codes, words."""
 
+import json
 import os
 import re
 import sqlite3
@@ -11,6 +12,7 @@ import pytest
 
 from backburner_cli.standin.extract import summarise
 from folder.running import Runs, text_of
+from support.commands import start
 
 NAMES = ["a/b.txt", "with space & 'quotes'.md", "отчёт/ñandú 🐘.txt", "two\nlines.txt", "x" * 250 + ".txt"]
 
@@ -30,6 +32,29 @@ def test_every_document_gets_its_result_beside_its_record(runs: Runs) -> None:
     assert len(runs.files()) == 2 * len(NAMES)
     assert runs.paid() == len(NAMES)
     assert f"{len(NAMES)} documents: {len(NAMES)} done, 0 failed" in said
+
+
+def test_programs_get_json(runs: Runs) -> None:
+    """Into a pipe without being asked: a line for each document that ends, whatever its name, and one for the run."""
+    runs.write("a/good.txt")
+    runs.write("empty.txt", "")
+    Path(os.fsdecode(os.fsencode(runs.folder) + b"/caf\xe9.txt")).write_text("Un texte.")
+    said = runs.folder.with_name("said")
+    said.mkdir()
+    command = start(said, "run", str(runs.folder), "--stand-in", "--out", str(runs.out))
+    assert command.end() == 1
+    *documents, end = [json.loads(line) for line in command.out.read_text().splitlines()]
+    ended = {one["document"]: one for one in documents}
+    assert {one["event"] for one in documents} == {"document"}
+    assert (ended["a/good.txt"]["state"], ended["a/good.txt"]["result"]) == ("done", str(runs.out / "a/good.txt.md"))
+    assert ended["empty.txt"]["reason"] == "empty_document"
+    assert ended["empty.txt"]["record"] == str(runs.out / "empty.txt.error.json")
+    assert "not UTF-8" in ended["caf\udce9.txt"]["message"]
+    assert (end["event"], end["outcome"], end["why"]) == ("end", "some_failed", None)
+    assert [end[name] for name in ("documents", "done", "done_before", "failed")] == [3, 1, 0, 2]
+    assert end["usage"].items() <= runs.record("a/good.txt")["usage"].items()
+    assert {one["document"] for one in end["failures"]} == {"empty.txt", "caf\udce9.txt"}
+    assert "done    a/good.txt" in command.errors.read_text()
 
 
 def test_a_second_run_starts_nothing(runs: Runs) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import signal
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,11 @@ from backburner.wiring.core import assemble
 from backburner.wiring.foundation import Ports
 from backburner_cli.console.beside import console_beside
 from backburner_cli.errors import CommandError
-from backburner_cli.folder import provider, run_state
+from backburner_cli.folder import json_lines, provider, run_state
 from backburner_cli.folder.again import RunsAgain
 from backburner_cli.folder.driver import Driver
 from backburner_cli.folder.intake import Intake
+from backburner_cli.folder.json_lines import End, JsonLines, Outcome
 from backburner_cli.folder.log import logging_to
 from backburner_cli.folder.progress import Progress, progress_on, summary
 from backburner_cli.folder.recipes import Chosen, choose
@@ -50,7 +52,6 @@ from backburner_cli.operator.folder_states import RunState
 from backburner_cli.operator.profiles import Kind, Target
 from backburner_cli.terminal import err
 
-ALL_DONE, SOME_FAILED, STOPPED_EARLY = 0, 1, 2
 _INTERRUPTED: Final = "interrupted"
 _CREATE_LIMIT_S: Final = 60.0
 _SWAP_TRIES: Final = 12
@@ -69,6 +70,7 @@ class Wanted:
     stand_in: bool
     watch: bool
     has_console: bool = False
+    as_json: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,7 @@ class _Held:
 
 
 def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
-    """Run a folder and return the exit code: progress on stderr, the summary on `out`.
+    """Run a folder and return the exit code: progress on stderr, the summary (with JSON, documents too) on `out`.
 
     Raises `CommandError` with the remedy if nothing could be started.
     """
@@ -103,8 +105,11 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     chosen = choose(wanted.recipe)
     walk = Walk(folder=folder, prefix=f"{INBOX}{chosen.name}/", is_output=run_state.outputs(folder, results))
     if not wanted.watch and next(iter(walk), None) is None:
-        out.print(f"No documents in {folder}: nothing to do.", markup=False)
-        return ALL_DONE
+        if wanted.as_json:
+            json_lines.print_end(Tally(is_whole=True), End(outcome=Outcome.ALL_DONE, folder=folder, results=results))
+        else:
+            out.print(f"No documents in {folder}: nothing to do.", markup=False)
+        return Outcome.ALL_DONE.exit_code
     for warning in unread(environment):
         err.print(warning, markup=False, style="yellow")
     with _provider(environment, wanted, chosen, folder) as found:
@@ -142,7 +147,7 @@ async def _run(out: Console, plan: _Plan) -> int:
     opened = plan.space
     held = _Held(Database(opened.database), Presence(folder=opened.processes), _generator(plan.settings))
     held.presence.enter()
-    progress = progress_on(err)
+    progress = _progress(plan.wanted)
     try:
         with logging_to(opened.log):
             driver = await _driver(plan, held, progress)
@@ -161,6 +166,11 @@ async def _run(out: Console, plan: _Plan) -> int:
     finally:
         held.database.close()
     return _conclude(out, plan, driver)
+
+
+def _progress(wanted: Wanted) -> Progress:
+    shown = progress_on(err, is_shared=wanted.as_json and sys.stdout.isatty())
+    return JsonLines(shown) if wanted.as_json else shown
 
 
 def _console(plan: _Plan, progress: Progress) -> contextlib.AbstractContextManager[None]:
@@ -281,11 +291,18 @@ def _stop_on_signals(driver: Driver, progress: Progress) -> None:
 
 def _conclude(out: Console, plan: _Plan, driver: Driver) -> int:
     """Print the summary and return the exit code."""
-    for line in summary(driver.tally, plan.space.out):
-        out.print(line, markup=False)
     is_rest = plan.wanted.watch and driver.is_at_rest and driver.stopped_because == _INTERRUPTED
-    if not (driver.is_complete or is_rest):
-        why = driver.stopped_because or "not everything ended"
+    if driver.is_complete or is_rest:
+        outcome, why = (Outcome.SOME_FAILED if driver.tally.failures else Outcome.ALL_DONE), None
+    else:
+        outcome, why = Outcome.STOPPED_EARLY, driver.stopped_because or "not everything ended"
+    opened = plan.space
+    if plan.wanted.as_json:
+        ended = End(outcome=outcome, why=why, folder=opened.folder, results=opened.out)
+        json_lines.print_end(driver.tally, ended)
+        return outcome.exit_code
+    for line in summary(driver.tally, opened.out):
+        out.print(line, markup=False)
+    if why is not None:
         out.print(f"Stopped early ({why}). Nothing is lost: run the same command to continue.", markup=False)
-        return STOPPED_EARLY
-    return SOME_FAILED if driver.tally.failures else ALL_DONE
+    return outcome.exit_code

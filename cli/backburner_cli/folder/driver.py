@@ -142,14 +142,14 @@ class Driver:
                 if not is_over and await self._has_room():
                     await self.parts.submitter.submit(key)
             except UnreadableError as error:
-                self._fail(key, Failure(why=str(error)))
+                self._fail(key, Failure(message=str(error)))
             except RetryLaterError as error:
                 logger.warning("document left for later", extra={"key": key, "error": str(error)})
                 await asyncio.sleep(1)
                 continue
             except Exception as error:
                 logger.exception("document not submitted", extra={"key": key})
-                self._fail(key, Failure(why=f"it could not be submitted ({type(error).__name__}): run again"))
+                self._fail(key, Failure(message=f"it could not be submitted ({type(error).__name__}): run again"))
             return
 
     async def _has_room(self) -> bool:
@@ -189,7 +189,7 @@ class Driver:
         where = self.bucket.objects.layout.out / next(
             self.bucket.objects.layout.candidates(record.location.error_record_key)
         )
-        return Failure(why=f"{record.reason}: {record.message}", record=str(where))
+        return Failure(reason=str(record.reason), message=record.message, record=str(where))
 
     def _fail(self, key: str, failure: Failure, *, is_new: bool = True) -> None:
         self._pending.pop(key, None)
@@ -260,8 +260,8 @@ class Driver:
             self.progress.done(path, str(layout.out / next(layout.candidates(line.result_key or ""))))
             return
         stored = await self.bucket.get(output_location(line.key).error_record_key)
-        why = Failure(why=str(line.reason))
-        self._fail(line.key, self._failure(decode(stored.body, ErrorRecord)) if stored else why)
+        unrecorded = Failure(message=str(line.reason))
+        self._fail(line.key, self._failure(decode(stored.body, ErrorRecord)) if stored else unrecorded)
 
     async def _look_closer(self) -> None:
         """Find what other processes ended or left when they died, replays, and a provider that refuses everything."""

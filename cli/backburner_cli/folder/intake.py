@@ -81,7 +81,7 @@ class Intake:
     def _odd(self, oddity: Oddity) -> None:
         if oddity.path not in self.tally.failures:
             self.tally.found += 1
-            self.tally.failures[oddity.path] = Failure(why=oddity.why)
+            self.tally.failures[oddity.path] = Failure(message=oddity.why)
             self.progress.failed(oddity.path, self.tally.failures[oddity.path])
 
     async def _pause(self, seconds: float) -> None:

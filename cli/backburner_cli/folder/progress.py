@@ -1,5 +1,6 @@
 """Shows the progress of a run: a live table on a terminal, lines for any other output."""
 
+import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -76,12 +77,13 @@ class LiveTable:
     def __init__(self, out: Console) -> None:
         self._out = out
         self._last: deque[Text] = deque(maxlen=_LAST)
-        self._live = Live(console=out, refresh_per_second=4, transient=True)
+        # Results that go to a file or pipe must not be redirected to the terminal.
+        self._live = Live(console=out, refresh_per_second=4, transient=True, redirect_stdout=sys.stdout.isatty())
         self._live.start()
 
     def note(self, text: str) -> None:
         """Print it above the table."""
-        self._out.print(_one_line(text), markup=False, style="yellow")
+        self._out.print(Text(_one_line(text), style="yellow"))
 
     def done(self, path: str, result: str) -> None:
         """Show it among the last events."""
@@ -106,7 +108,8 @@ class LiveTable:
             waiting,
             f"{tally.input_tokens:,} / {tally.output_tokens:,}",
         )
-        bar = ProgressBar(total=max(1, tally.found), completed=tally.ended, width=60)
+        bar = Table.grid()  # a bar alone does not end its line
+        bar.add_row(ProgressBar(total=max(1, tally.found), completed=tally.ended, width=60))
         self._live.update(Group(table, bar, *self._last))
 
     def close(self) -> None:
@@ -117,9 +120,9 @@ class LiveTable:
         self._last.append(Text(_one_line(text), style=colour, no_wrap=True, overflow="ellipsis"))
 
 
-def progress_on(out: Console) -> Progress:
-    """The way to show progress that fits the output."""
-    return LiveTable(out) if out.is_terminal and not out.is_dumb_terminal else Lines(out)
+def progress_on(out: Console, *, is_shared: bool = False) -> Progress:
+    """The way to show progress that fits the output; `is_shared`: results are printed to the same terminal."""
+    return LiveTable(out) if out.is_terminal and not out.is_dumb_terminal and not is_shared else Lines(out)
 
 
 def committed(tally: Tally) -> str:

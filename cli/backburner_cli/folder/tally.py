@@ -8,10 +8,16 @@ from backburner.ledger.journal import Line
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a document failed; `record` is its error record, or None if none could be written."""
+    """Why a document failed: in words, with the reason and the file of its error record if it has one."""
 
-    why: str
+    message: str
+    reason: str | None = None
     record: str | None = None
+
+    @property
+    def why(self) -> str:
+        """The reason and the message."""
+        return f"{self.reason}: {self.message}" if self.reason else self.message
 
 
 @dataclass(kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,10 +11,12 @@ from rich.table import Table
 
 from backburner.ledger.records import State
 from backburner_cli.operator.session import OperatorSession, run
-from backburner_cli.terminal import err, out, print_json
+from backburner_cli.terminal import MAX_LISTED, confirm, err, is_anybody_there, out, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from rich.status import Status
 
     from backburner.maintenance.findings import Report
 
@@ -36,29 +39,51 @@ _LABELS = {
     "daily_cost": "  daily budget",
 }
 _SECTIONS = ("waiting", "places_in_use", "tokens_today", "last_sweep")
-MAX_SHOWN = 100
-"""How many findings are listed; --json has them all."""
 
 
-def audit(environment: Mapping[str, str], *, repair: bool, as_json: bool) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """Whether to repair what an audit finds, and whether that is agreed to."""
+
+    is_wanted: bool
+    dry_run: bool = False
+    is_agreed: bool = False
+
+
+def audit(environment: Mapping[str, str], repair: Repair, *, as_json: bool) -> bool:
     """Audit, show the report, and return whether the books balance."""
     with err.status("Reading the bucket …") as shown:
-
-        def progress(what: str, count: int) -> None:
-            shown.update(f"Reading the bucket: {what}, {count}")
-
-        report = run(environment, lambda session: _audited(session, progress, repair=repair))
+        report = run(environment, lambda session: _audited(session, shown, repair))
     if as_json:
         print_json({"balances": report.balances, **msgspec.to_builtins(report)})
     else:
-        _show(report, repaired=repair)
+        _show(report, repaired=repair.is_wanted and not repair.dry_run)
     return report.balances
 
 
-async def _audited(session: OperatorSession, progress: Callable[[str, int], None], *, repair: bool) -> Report:
+async def _audited(session: OperatorSession, shown: Status, repair: Repair) -> Report:
+    def progress(what: str, count: int) -> None:
+        shown.update(f"Reading the bucket: {what}, {count}")
+
     auditor = session.auditor(progress)
     report = await auditor.audit()
-    return await auditor.repair(report) if repair else report
+    if not repair.is_wanted or repair.dry_run:
+        return report
+    if report.findings:
+        shown.stop()
+        # A timer may repair unasked: it does what the sweep does by itself, and starts only what was never run.
+        confirm(
+            f"Repair what can be repaired of {_counted(report)}? Lost documents run, and the provider bills them.",
+            is_agreed=repair.is_agreed or not is_anybody_there(),
+        )
+        shown.start()
+    return await auditor.repair(report)
+
+
+def _counted(report: Report) -> str:
+    """How many findings of each kind."""
+    kinds = Counter(str(finding.kind) for finding in report.findings)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
 
 
 def _show(report: Report, *, repaired: bool) -> None:
@@ -83,12 +108,11 @@ def _show(report: Report, *, repaired: bool) -> None:
                 f"Not judged yet: {unclaimed} uploads of the last 15 minutes, whose events may still be on their way."
             )
         return
-    kinds = Counter(str(finding.kind) for finding in report.findings)
-    out.print("The books do not balance: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
-    for finding in report.findings[:MAX_SHOWN]:
+    out.print(f"The books do not balance: {_counted(report)}")
+    for finding in report.findings[:MAX_LISTED]:
         out.print(f"  {finding.kind:22} {finding.key}: {finding.what}", markup=False)
-    if len(report.findings) > MAX_SHOWN:
-        out.print(f"  … and {len(report.findings) - MAX_SHOWN} more: --json lists them all")
+    if len(report.findings) > MAX_LISTED:
+        out.print(f"  … and {len(report.findings) - MAX_LISTED} more: --json lists them all")
     if not repaired:
         out.print("Run backburner audit --repair to repair what can be repaired. docs/runbook.md explains the rest.")
 
@@ -115,7 +139,7 @@ def status(environment: Mapping[str, str], *, as_json: bool) -> None:
             f"Paused: {concerned}, since {pause['since']}: {pause['why']} (next attempt {pause['next_probe']})",
             markup=False,
         )
-    for key, why in list(found["unreadable"].items())[:MAX_SHOWN]:
+    for key, why in list(found["unreadable"].items())[:MAX_LISTED]:
         out.print(f"Cannot be read: {key}: {why}", markup=False)
     if found["dead_letters"]:
         out.print("Run backburner dead-letters to see what was given up on.")

@@ -11,9 +11,10 @@ from backburner.errors import Reason, RetryLaterError, UnreadableError
 from backburner.ledger.keys import OPEN
 from backburner.ledger.records import OpenRecord, State, decode
 from backburner.maintenance.snapshot import at_once, each_of
+from backburner_cli.operator.bar import bar, counting
 from backburner_cli.operator.selection import Selection, require_inbox
 from backburner_cli.operator.session import OperatorSession, run
-from backburner_cli.terminal import confirm, out, print_json
+from backburner_cli.terminal import MAX_LISTED, confirm, count_of, out, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,7 @@ async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) ->
     jobs: list[OpenRecord] = []
 
     async def find(item: tuple[str, Stored]) -> None:
+        count()
         try:
             stored = await session.place.bucket.get(item[0])
             record = decode(stored.body, OpenRecord) if stored else None
@@ -59,18 +61,23 @@ async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) ->
         if record is not None and doomed.has(record):
             jobs.append(record)
 
-    await at_once(session.place.bucket.listed(OPEN), find)
+    with counting("Reading the open jobs") as count:
+        await at_once(session.place.bucket.listed(OPEN), find)
     if not doomed.keys and jobs and not doomed.dry_run:
-        confirm(f"Cancel {len(jobs)} jobs?", is_agreed=doomed.is_agreed)
+        confirm(f"Cancel {count_of(len(jobs), 'job')}?", is_agreed=doomed.is_agreed)
     outcomes: dict[str, str] = {}
 
     async def stop(record: OpenRecord) -> None:
         key = record.source.key
         outcomes[key] = f"would be cancelled: it is {record.state}" if doomed.dry_run else await _stop(session, record)
-        if not as_json:
-            out.print(f"{key}: {outcomes[key]}", markup=False)
+        advance()
 
-    await at_once(each_of(jobs), stop)
+    try:
+        with bar("looking" if doomed.dry_run else "cancelling", len(jobs)) as advance:
+            await at_once(each_of(jobs), stop)
+    finally:
+        if not as_json:
+            _show(outcomes)
     session.place.say_hint(is_needed=bool(jobs) and not doomed.dry_run)
     without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
     if as_json:
@@ -81,8 +88,15 @@ async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) ->
         for key in without:
             out.print(f"{key}: nothing to cancel: it has no open job", markup=False)
         if not doomed.keys:
-            out.print(f"{len(jobs)} jobs {'would be ' if doomed.dry_run else ''}cancelled")
+            out.print(f"{count_of(len(jobs), 'job')} {'would be ' if doomed.dry_run else ''}cancelled")
     return not without
+
+
+def _show(outcomes: Mapping[str, str]) -> None:
+    for key, outcome in sorted(outcomes.items())[:MAX_LISTED]:
+        out.print(f"{key}: {outcome}", markup=False)
+    if len(outcomes) > MAX_LISTED:
+        out.print(f"… and {len(outcomes) - MAX_LISTED:,} more: --json names them all")
 
 
 async def _stop(session: OperatorSession, record: OpenRecord) -> str:

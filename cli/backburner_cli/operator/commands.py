@@ -25,23 +25,29 @@ def status(*, asked: Asked, as_json: bool) -> None:
         do(os.environ, as_json=as_json)
 
 
-@click.command(cls=Command, epilog=WHICH, examples=("backburner audit", "backburner audit --repair"))
+@click.command(cls=Command, epilog=WHICH, examples=("backburner audit", "backburner audit --repair --dry-run"))
 @click.option("--repair", is_flag=True, help="Restart lost jobs, rebuild missing journal lines, then audit again.")
+@click.option("--dry-run", is_flag=True, help="With --repair: only say what is wrong, as without it.")
+@click.option("--yes", is_flag=True, help="With --repair: do not ask.")
 @json_option
 @deployed
-def audit(*, asked: Asked, repair: bool, as_json: bool) -> None:
+def audit(*, asked: Asked, repair: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Prove that nothing is lost: objects = waiting + running + done + failed.
 
     Compares the bucket's own listings, reading every record once: a few minutes for 100,000 documents. Work may go on
     meanwhile. Uploads of the last 15 minutes are counted separately, as their events may still be on their way. Exits
     with 1 and a list if the books do not balance.
+
+    --repair asks on a terminal if there is anything to repair. Elsewhere it does not, since it does what the checker's
+    sweep does by itself.
     """
+    from backburner_cli.operator.audit import Repair
     from backburner_cli.operator.audit import audit as do
     from backburner_cli.terminal import plain_errors
 
     with plain_errors(INTERRUPTED):
         enter(asked)
-        if not do(os.environ, repair=repair, as_json=as_json):
+        if not do(os.environ, Repair(is_wanted=repair, dry_run=dry_run, is_agreed=yes), as_json=as_json):
             raise click.exceptions.Exit(1)
 
 

@@ -8,6 +8,7 @@ import click
 
 from backburner.errors import Reason
 from backburner_cli.command import Command
+from backburner_cli.operator import completing
 from backburner_cli.operator.deployment import Asked, enter
 from backburner_cli.operator.options import WHICH, deployed, json_option
 
@@ -125,22 +126,46 @@ def failed(reasons: tuple[str, ...], recipe: str | None, prefix: str | None, *, 
     examples=("backburner results --to ./summaries", "backburner results results/summary/ --to ./out --follow"),
 )
 @click.argument("prefix", default="results/")
-@click.option("--to", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The folder to write to.")
+@click.option(
+    "--to",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    shell_complete=completing.folders,
+    help="The folder to write to.",
+)
 @click.option("--records", is_flag=True, help="Fetch run records too.")
 @click.option("--failed", is_flag=True, help="Fetch error records too, into failed/ in the folder.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be fetched.")
+@click.option("--yes", is_flag=True, help="Also replace files that were edited since they were fetched.")
 @click.option("--follow", is_flag=True, help="Go on fetching results as they finish, until no job is open.")
 @json_option
 @deployed
-def results(prefix: str, to: Path, *, asked: Asked, as_json: bool, records: bool, failed: bool, follow: bool) -> None:
+def results(
+    prefix: str,
+    to: Path,
+    *,
+    asked: Asked,
+    as_json: bool,
+    records: bool,
+    failed: bool,
+    dry_run: bool,
+    yes: bool,
+    follow: bool,
+) -> None:
     """Fetch results into a folder, with the same tree as in the bucket.
 
-    Files that are there already with the same bytes are left alone, so you can run the command again at any time.
+    Files that are there already with the same bytes are left alone, so you can run the command again at any time. A
+    newer result replaces the file of the older one. If that file was edited since, or is not from this command, the
+    command asks; where nobody can be asked it keeps the file, fetches the others, and exits with 1.
     """
     from backburner_cli.operator.results import Fetch
     from backburner_cli.operator.results import results as do
     from backburner_cli.terminal import plain_errors
 
-    fetch = Fetch(to=to, prefix=prefix, records=records, failed=failed, follow=follow)
+    fetch = Fetch(
+        to=to, prefix=prefix, records=records, failed=failed, follow=follow, dry_run=dry_run, is_agreed=yes
+    )  # fmt: skip
     with plain_errors("Stopped. What was fetched stays; run the command again for the rest."):
         enter(asked)
         do(os.environ, fetch, as_json=as_json)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from backburner_cli.operator import completing
 from backburner_cli.operator.deployment import Asked
 from backburner_cli.operator.profiles import Kind, Target
 
@@ -20,10 +21,25 @@ WHICH = (
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option("--stack", metavar="NAME", help="An AWS stack, by its name: read from its outputs."),
     click.option("--region", metavar="REGION", help="With --stack: its AWS region. Without it, that of your settings."),
-    click.option("--terraform", metavar="DIR", help="A Terraform deployment, by the folder it was applied in."),
+    click.option(
+        "--terraform",
+        metavar="DIR",
+        shell_complete=completing.folders,
+        help="A Terraform deployment, by the folder it was applied in.",
+    ),
     click.option("--local", is_flag=True, help="The backburner up that runs on this machine."),
-    click.option("--folder", metavar="DIR", help="A folder in which backburner run works, or has worked."),
-    click.option("--profile", metavar="NAME", help="A deployment that backburner use has kept."),
+    click.option(
+        "--folder",
+        metavar="DIR",
+        shell_complete=completing.folders,
+        help="A folder in which backburner run works, or has worked.",
+    ),
+    click.option(
+        "--profile",
+        metavar="NAME",
+        shell_complete=completing.profiles,
+        help="A deployment that backburner use has kept.",
+    ),
 )
 
 

@@ -11,8 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from backburner.documents.recipes import fingerprint, model_in
 from backburner.errors import RetryLaterError, UnreadableError
 from backburner.ledger.keys import OPEN, OutputLocation, output_location
@@ -20,6 +18,7 @@ from backburner.ledger.records import ErrorRecord, RunRecord
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner.maintenance.sweep import OLD_ENOUGH_S
 from backburner.ports import ABSENT, ConflictError
+from backburner_cli.operator.bar import bar
 from backburner_cli.operator.files import PutError, documents_in, keys_of, sample
 from backburner_cli.operator.inbox import Inbox, reach_inbox
 from backburner_cli.operator.outcomes import OutcomeWaiter, summed
@@ -73,12 +72,11 @@ def upload(environment: Mapping[str, str], wish: Wish, *, as_json: bool) -> None
 
 async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_json: bool) -> None:
     uploader = Uploader(inbox, wish)
-    with _progress() as progress:
-        bar = progress.add_task("uploading", total=len(documents))
+    with bar("comparing" if wish.dry_run else "uploading", len(documents)) as advance:
 
         async def each(key: str) -> None:
             await uploader.put(key, documents[key])
-            progress.advance(bar)
+            advance()
 
         await at_once(each_of(documents), each, most=_AT_ONCE)
     if not as_json:
@@ -223,12 +221,6 @@ def _show(bucket: str, uploader: Uploader) -> None:
         out.print(", ".join(f"{count} {what}" for what, count in counts.most_common()) + f" (s3://{bucket})")
         for key, why in list(uploader.errors.items())[:MAX_LISTED]:
             err.print(f"not uploaded: {key}: {why}", markup=False, style="red")
-
-
-def _progress() -> Progress:
-    """A progress bar on standard error, if that is a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def _md5(path: Path) -> str:

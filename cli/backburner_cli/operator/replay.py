@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-from rich.console import Console
 from rich.markup import escape
 
 from backburner.errors import UnreadableError
@@ -20,9 +18,10 @@ from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.dead_letters import Kind, understand
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner.tick import MAX_IN_BATCH
+from backburner_cli.operator.bar import bar, counting
 from backburner_cli.operator.selection import Selection, require_inbox
 from backburner_cli.operator.session import OperatorSession, run
-from backburner_cli.terminal import confirm, out, print_json
+from backburner_cli.terminal import MAX_LISTED, confirm, count_of, out, print_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -106,8 +105,7 @@ def replay(environment: Mapping[str, str], wanted: Wanted, *, as_json: bool) -> 
     """Replay, print the outcome of each document, and return whether all named documents exist."""
     require_inbox(wanted.keys)
     wanted.chosen.check()
-    console = Console(file=io.StringIO()) if as_json else out
-    done = run(environment, lambda session: _replayed(session, console, wanted))
+    done = run(environment, lambda session: _replayed(session, wanted, as_json=as_json))
     if as_json:
         outcomes = {key: str(outcome) for key, outcome in done.outcomes.items()}
         report = {"dry_run": wanted.dry_run, "documents": outcomes, "dead_letters": done.letters}
@@ -115,23 +113,29 @@ def replay(environment: Mapping[str, str], wanted: Wanted, *, as_json: bool) -> 
     return done.are_there
 
 
-async def _replayed(session: OperatorSession, console: Console, wanted: Wanted) -> _Replay:
-    done = _Replay(session, console, wanted)
-    await done.all()
+async def _replayed(session: OperatorSession, wanted: Wanted, *, as_json: bool) -> _Replay:
+    done = _Replay(session, wanted)
+    try:
+        await done.all()
+    finally:
+        if not as_json and done.has_begun:  # after Ctrl-C too
+            done.show()
     return done
 
 
 class _Replay:
     """One call of the command."""
 
-    def __init__(self, session: OperatorSession, out: Console, wanted: Wanted) -> None:
-        self._session, self._out, self._wanted = session, out, wanted
+    def __init__(self, session: OperatorSession, wanted: Wanted) -> None:
+        self._session, self._wanted = session, wanted
         self._replayer = session.replayer
         self._asked: dict[str, asyncio.Task[None]] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.letters: list[dict[str, str]] = []
+        self._unreadable: list[str] = []
         self.carrier = session.place.carrier
         self.are_there = True
+        self.has_begun = False
 
     async def all(self) -> None:
         """Replay everything that is wanted; asks before running selected documents again."""
@@ -141,21 +145,44 @@ class _Replay:
         again = await self._documents() if self._wanted.rerun and not self._wanted.keys else []
         letters = await self._session.place.dead.count() if self._wanted.dead else 0
         if (failed or again or letters) and not self._wanted.dry_run:
-            what = [f"{len(failed)} failed documents"] * bool(failed)
-            what += [f"{len(again)} documents, done or not"] * bool(again)
-            what += [f"the documents of about {letters} dead letters"] * bool(letters)
+            what = [count_of(len(failed), "failed document")] * bool(failed)
+            what += [f"{count_of(len(again), 'document')}, done or not"] * bool(again)
+            what += [f"the documents of about {count_of(letters, 'dead letter')}"] * bool(letters)
             confirm(f"Run {' and '.join(what)} again? The provider bills each run.", is_agreed=self._wanted.is_agreed)
+        self.has_begun = True
         named = [*dict.fromkeys(self._wanted.keys), *again]
-        await at_once(each_of(named), lambda key: self._one(key, rerun=self._wanted.rerun))
+        await self._each(named, rerun=self._wanted.rerun)
         self.are_there = Outcome.SOURCE_MISSING not in self.outcomes.values()
-        await at_once(each_of(failed), self._one)
+        await self._each(failed)
         if self._wanted.dead:
             await self._dead()
+        is_sent = any(outcome in _SENT for outcome in self.outcomes.values())
+        self._session.place.say_hint(is_needed=is_sent and not self._wanted.dry_run)
+
+    def show(self) -> None:
+        """Print each outcome, those that are not to run again first, and their numbers."""
+        would = "would be " if self._wanted.dry_run else ""
+        lines = [
+            f"{key}: {would if outcome in _SENT else ''}{_MESSAGES[outcome].format(carrier=self.carrier)}"
+            for key, outcome in sorted(self.outcomes.items(), key=lambda item: (item[1] in _SENT, item[0]))
+        ]
+        lines += [f"dead letter ({letter['kind']}): {letter['what']}" for letter in self.letters]
+        for line in [*self._unreadable, *lines[:MAX_LISTED]]:
+            out.print(line, markup=False)
+        if len(lines) > MAX_LISTED:
+            out.print(f"… and {len(lines) - MAX_LISTED:,} more: --json names them all")
         counts = Counter(self.outcomes.values())
         summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "nothing to replay"
-        self._out.print(f"{'Would be: ' if self._wanted.dry_run else ''}{summary}", markup=False)
-        is_sent = any(outcome in _SENT for outcome in counts)
-        self._session.place.say_hint(is_needed=is_sent and not self._wanted.dry_run)
+        out.print(f"{'Would be: ' if self._wanted.dry_run else ''}{summary}", markup=False)
+
+    async def _each(self, keys: list[str], *, rerun: bool = False) -> None:
+        with bar("looking" if self._wanted.dry_run else "replaying", len(keys)) as advance:
+
+            async def one(key: str) -> None:
+                await self._one(key, rerun=rerun)
+                advance()
+
+            await at_once(each_of(keys), one)
 
     async def _documents(self) -> list[str]:
         """The chosen documents in the inbox."""
@@ -167,11 +194,13 @@ class _Replay:
         found: list[str] = []
 
         async def look(item: tuple[str, Stored]) -> None:
+            advance()
             key = await self._failed(item[0])
             if key is not None and self._wanted.chosen.has(key):
                 found.append(key)
 
-        await at_once(self._session.place.bucket.listed(FAILED), look)
+        with counting("Reading the error records") as advance:
+            await at_once(self._session.place.bucket.listed(FAILED), look)
         return sorted(found)
 
     async def _one(self, key: str, *, rerun: bool = False) -> None:
@@ -186,9 +215,6 @@ class _Replay:
         else:
             outcome = await self._replayer.replay(key, rerun=rerun)
         self.outcomes[key] = outcome
-        would = "would be " if self._wanted.dry_run and outcome in _SENT else ""
-        message = _MESSAGES[outcome].format(carrier=self._session.place.carrier)
-        self._out.print(f"{key}: {would}{message}", markup=False)
 
     async def _failed(self, name: str) -> str | None:
         """The document of an error record, if its reason is one of those wanted."""
@@ -196,7 +222,7 @@ class _Replay:
             stored = await self._session.place.bucket.get(name) if name.endswith(ERROR_RECORD) else None
             record = decode(stored.body, ErrorRecord) if stored else None
         except (msgspec.DecodeError, UnreadableError) as error:
-            self._out.print(f"{name}: left alone: it cannot be read ({error})", markup=False)
+            self._unreadable.append(f"{name}: left alone: it cannot be read ({error})")
             return None
         if record is None or (self._wanted.reasons and record.reason not in self._wanted.reasons):
             return None
@@ -204,16 +230,18 @@ class _Replay:
 
     async def _dead(self) -> None:
         async with letters_in(self._session.place.dead) as held:
+            letters = list(held)
 
             async def see_to(received: Received) -> None:
                 what = await self._letter(received, held[received])
                 self.letters.append({"kind": str(held[received].kind), "what": what})
-                self._out.print(f"dead letter ({held[received].kind}): {what}", markup=False)
                 if not what.startswith("kept") and not self._wanted.dry_run:
                     await self._session.place.dead.delete(received)
                     del held[received]
+                advance()
 
-            await at_once(each_of(list(held)), see_to)
+            with bar("dead letters", len(letters)) as advance:
+                await at_once(each_of(letters), see_to)
 
     async def _letter(self, received: Received, letter: DeadLetter) -> str:
         """Handle a dead letter, and say what was done: "kept …" if it must stay in the queue."""

@@ -14,7 +14,9 @@ import msgspec
 from backburner.ledger.records import RunRecord
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.errors import CommandError
+from backburner_cli.operator import own_file
 from backburner_cli.operator.job_index import ended_record
+from backburner_cli.operator.own_file import CSV_COLUMNS
 from backburner_cli.operator.quotes import MAX_READ_BYTES, Quoted, in_source
 from backburner_cli.operator.report_figures import Report, figures
 from backburner_cli.operator.session import Records, read
@@ -47,6 +49,8 @@ class Wanted:
     to: Path | None
     with_quotes: bool = False
     """Whether quotes are shown in their sources: then the report holds texts."""
+    is_agreed: bool = False
+    """Whether a file that is no report may be replaced without asking."""
 
 
 def report(environment: Mapping[str, str], described: str, wanted: Wanted) -> None:
@@ -55,15 +59,14 @@ def report(environment: Mapping[str, str], described: str, wanted: Wanted) -> No
     write = None if wanted.to is None else _KINDS.get(wanted.to.suffix.lower())
     if wanted.to is not None and write is None:
         raise CommandError(f"{wanted.to}: name a file that ends in .html, .json or .csv")
+    if wanted.to is not None:
+        own_file.require_replaceable(wanted.to, is_agreed=wanted.is_agreed)
     with err.status("reading the ledger"):
         made, listed = read(environment, lambda records: _made(records, environment, described, wanted))
     if wanted.to is None or write is None:
         print_json(msgspec.to_builtins(made))
         return
-    try:
-        wanted.to.write_text(write(made, listed), encoding="utf-8", newline="")
-    except OSError as error:
-        raise CommandError(f"{wanted.to} cannot be written ({error.strerror}): name another file") from error
+    own_file.write(wanted.to, write(made, listed))
     states = ", ".join(f"{count:,} {name}" for name, count in made.states.items() if count)
     out.print(f"{wanted.to}: {made.documents:,} documents" + (f": {states}" if states else ""), markup=False)
 
@@ -165,16 +168,12 @@ def _csv(_: Report, listed: list[Job]) -> str:
 
 def csv_of(listed: Iterable[Job]) -> str:
     """A line for every document's latest run."""
-    columns = (
-        "key", "state", "reason", "waiting_for", "recipe", "model", "job_id", "run", "input_tokens", "output_tokens",
-        "cost", "uploaded_at", "finished_at", "result_key",
-    )  # fmt: skip
     written = io.StringIO()
     lines = csv.writer(written)
-    lines.writerow(columns)
+    lines.writerow(CSV_COLUMNS)
     for job in listed:
         values = job.plain()
-        lines.writerow([_cell(values[name]) for name in columns])
+        lines.writerow([_cell(values[name]) for name in CSV_COLUMNS])
     return written.getvalue()
 
 

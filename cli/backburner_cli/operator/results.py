@@ -6,18 +6,20 @@ import asyncio
 import hashlib
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+import click
 
 from backburner.ledger.keys import ERROR_RECORD, FAILED, FAILED_LINES, INBOX, OPEN, RESULTS, RUN_RECORD, output_location
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner.maintenance.sweep import OLD_ENOUGH_S
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.bar import bar
+from backburner_cli.operator.fetched import Fetched, md5_of
 from backburner_cli.operator.session import Records, read
-from backburner_cli.terminal import err, out, print_json
+from backburner_cli.terminal import MAX_LISTED, count_of, err, is_anybody_there, out, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,12 +42,17 @@ class Fetch:
     records: bool
     failed: bool
     follow: bool
+    dry_run: bool = False
+    is_agreed: bool = False
+    """Whether files that were edited since they were fetched are replaced without asking."""
 
 
 @dataclass
-class _Fetched:
+class _Outcome:
     written: list[str] = field(default_factory=list)
     unchanged: int = 0
+    kept: dict[str, Path] = field(default_factory=dict)
+    """Files that were edited, by the keys of the results that would replace them."""
 
 
 def results(environment: Mapping[str, str], fetch: Fetch, *, as_json: bool) -> None:
@@ -56,25 +63,55 @@ def results(environment: Mapping[str, str], fetch: Fetch, *, as_json: bool) -> N
         raise CommandError(f"{fetch.prefix!r} is not below {RESULTS}: give {RESULTS}RECIPE/…")
     if fetch.to.exists() and not fetch.to.is_dir():
         raise CommandError(f"{fetch.to} is a file: name a folder with --to")
-    fetched = read(environment, lambda records: _all(records, fetch))
+    outcome = _Outcome()
+    read(environment, lambda records: _all(records, fetch, outcome))
+    if outcome.kept and not fetch.dry_run and _is_to_be_replaced(outcome.kept):
+        again = replace(fetch, follow=False, is_agreed=True)
+        read(environment, lambda records: _all(records, again, outcome))
+    _show(fetch, outcome, as_json=as_json)
+    if outcome.kept and not fetch.dry_run:
+        raise CommandError(
+            f"edited since they were fetched, and kept: {count_of(len(outcome.kept), 'file')}. --yes replaces what was "
+            "edited, another folder in --to keeps both"
+        )
+
+
+def _is_to_be_replaced(kept: Mapping[str, Path]) -> bool:
+    if not is_anybody_there():
+        return False
+    for path in sorted(kept.values())[:MAX_LISTED]:
+        err.print(f"edited: {path}", markup=False)
+    return click.confirm(f"Replace {count_of(len(kept), 'file')}, edited since fetched?", err=True)
+
+
+def _show(fetch: Fetch, outcome: _Outcome, *, as_json: bool) -> None:
     if as_json:
-        print_json({"to": str(fetch.to), "written": sorted(fetched.written), "unchanged": fetched.unchanged})
+        kept = sorted(str(path) for path in outcome.kept.values())
+        counts = {"to": str(fetch.to), "written": sorted(outcome.written), "unchanged": outcome.unchanged}
+        print_json(counts | {"kept": kept, "dry_run": fetch.dry_run})
         return
-    out.print(f"{len(fetched.written)} written, {fetched.unchanged} there already: {fetch.to}", markup=False)
+    if fetch.dry_run:
+        for key in sorted(outcome.written)[:MAX_LISTED]:
+            out.print(f"would be written: {local_path(fetch.to, key)}", markup=False)
+    for path in sorted(outcome.kept.values())[:MAX_LISTED]:
+        out.print(f"edited, {'would be ' if fetch.dry_run else ''}kept: {path}", markup=False)
+    edited = f", {len(outcome.kept)} edited" if outcome.kept else ""
+    written = f"{len(outcome.written)} {'would be ' if fetch.dry_run else ''}written"
+    out.print(f"{written}, {outcome.unchanged} there already{edited}: {fetch.to}", markup=False)
 
 
-async def _all(records: Records, fetch: Fetch) -> _Fetched:
-    fetched = _Fetched()
+async def _all(records: Records, fetch: Fetch, outcome: _Outcome) -> None:
+    notes = Fetched.of(fetch.to)
     while True:
         is_over = not fetch.follow or await _is_over(records, fetch.prefix)  # first, so that later ends are fetched
-        fetched.unchanged = 0
-        await _once(records, fetch, fetched)
-        if is_over:
-            return fetched
+        outcome.unchanged, outcome.kept = 0, {}
+        await _once(records, fetch, outcome, notes)
+        if is_over or fetch.dry_run:
+            return
         await asyncio.sleep(FOLLOW_S)
 
 
-async def _once(records: Records, fetch: Fetch, fetched: _Fetched) -> None:
+async def _once(records: Records, fetch: Fetch, outcome: _Outcome, notes: Fetched) -> None:
     wanted: dict[str, Stored] = {
         key: stored
         async for key, stored in records.bucket.listed(fetch.prefix)
@@ -86,18 +123,23 @@ async def _once(records: Records, fetch: Fetch, fetched: _Fetched) -> None:
             async for key, stored in records.bucket.listed(FAILED + fetch.prefix.removeprefix(RESULTS))
             if key.endswith((ERROR_RECORD, FAILED_LINES))
         }
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        bar = progress.add_task("fetching", total=len(wanted))
+    with bar("comparing" if fetch.dry_run else "fetching", len(wanted)) as advance:
 
         async def each(key: str) -> None:
             path = local_path(fetch.to, key)
-            if await asyncio.to_thread(_is_there, path, wanted[key]):
-                fetched.unchanged += 1
+            there = await asyncio.to_thread(md5_of, path)
+            if there is not None and there == wanted[key].etag:
+                outcome.unchanged += 1
+                if not fetch.dry_run:
+                    notes.note(path, there)
+            elif notes.is_edited(path, there) and not fetch.is_agreed:
+                outcome.kept[key] = path
+            elif fetch.dry_run:
+                outcome.written.append(key)
             elif (stored := await records.bucket.get(key)) is not None:
-                await asyncio.to_thread(_write, path, stored.body)
-                fetched.written.append(key)
-            progress.advance(bar)
+                await asyncio.to_thread(_write, path, stored.body, notes)
+                outcome.written.append(key)
+            advance()
 
         await at_once(each_of(wanted), each, most=_AT_ONCE)
 
@@ -118,18 +160,9 @@ def _safe(name: str) -> str:
     return "".join(f"%{ord(sign):02X}" if sign in _UNSAFE or ord(sign) < _CONTROL else sign for sign in name)
 
 
-def _is_there(path: Path, stored: Stored) -> bool:
-    try:
-        if path.stat().st_size != stored.size_bytes:
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == stored.etag
-    except OSError:
-        return False
-
-
-def _write(path: Path, body: bytes) -> None:
+def _write(path: Path, body: bytes, notes: Fetched) -> None:
     """Write a file in one step, so that a reader sees either the old text or the new one."""
+    notes.note(path, hashlib.md5(body, usedforsecurity=False).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".backburner-")
     with os.fdopen(descriptor, "wb") as file:

@@ -5,6 +5,7 @@ import os
 import click
 
 from backburner_cli.command import Command
+from backburner_cli.operator import completing
 from backburner_cli.operator.deployment import Asked, enter, no_folder
 from backburner_cli.operator.options import WHICH, deployed, json_option
 
@@ -17,11 +18,12 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
         "backburner use --none",
     ),
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.profiles)
 @click.option("--none", "nothing", is_flag=True, help="Choose none: use the exported environment or backburner up.")
+@click.option("--yes", is_flag=True, help="Do not ask before NAME stands for another deployment than before.")
 @json_option
 @deployed
-def use(name: str | None, *, nothing: bool, asked: Asked, as_json: bool) -> None:
+def use(name: str | None, *, nothing: bool, yes: bool, asked: Asked, as_json: bool) -> None:
     """Keep a deployment by name, and choose it for the commands that follow.
 
     With --stack, --terraform, --local or --folder, keeps that deployment as NAME and chooses it. With NAME alone,
@@ -29,11 +31,14 @@ def use(name: str | None, *, nothing: bool, asked: Asked, as_json: bool) -> None
     credentials are kept: they stay in your AWS settings.
     """
     from backburner_cli.operator.profiles import Profiles
-    from backburner_cli.terminal import err, out, plain_errors, print_json
+    from backburner_cli.terminal import confirm, err, out, plain_errors, print_json
 
     with plain_errors("Stopped."):
         profiles = Profiles.of(os.environ)
         if name is not None and asked.target is not None:
+            there = profiles.all().get(name)
+            if there not in (None, asked.target):
+                confirm(f"{name} is {there}. Let it stand for {asked.target}?", is_agreed=yes)
             profiles.keep(name, asked.target)
         elif name is not None:
             profiles.choose(name)

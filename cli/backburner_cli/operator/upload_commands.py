@@ -5,6 +5,7 @@ import os
 import click
 
 from backburner_cli.command import Command
+from backburner_cli.operator import completing
 from backburner_cli.operator.deployment import Asked, enter, no_folder
 from backburner_cli.operator.options import WHICH, deployed, json_option
 
@@ -18,8 +19,13 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
         "backburner put 'archive/**/*.docx' --recipe extract --dry-run",
     ),
 )
-@click.argument("files", nargs=-1, required=True)
-@click.option("--recipe", default="", help="The recipe to use: the folder below inbox/. Without it, the default one.")
+@click.argument("files", nargs=-1, required=True, shell_complete=completing.files)
+@click.option(
+    "--recipe",
+    default="",
+    shell_complete=completing.recipes,
+    help="The recipe to use: the folder below inbox/. Without it, the default one.",
+)
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Only N of the documents, the same each time.")
 @click.option("--again", is_flag=True, help="Also upload documents that are done or under way with the same bytes.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be uploaded.")
@@ -65,8 +71,12 @@ def put(
         "backburner plan inbox/summary/",
     ),
 )
-@click.argument("documents", nargs=-1, required=True)
-@click.option("--recipe", help="A recipe's name, or the path of a recipe's file. Without it, each folder's own.")
+@click.argument("documents", nargs=-1, required=True, shell_complete=completing.files)
+@click.option(
+    "--recipe",
+    shell_complete=completing.recipes,
+    help="A recipe's name, or the path of a recipe's file. Without it, each folder's own.",
+)
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Only N of the documents, the same each time.")
 @json_option
 @deployed

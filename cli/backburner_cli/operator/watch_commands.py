@@ -86,6 +86,7 @@ def watch(
 @click.option(
     "--quotes", is_flag=True, help="Show quotes in their sources, for up to 20 documents: the report then has texts."
 )
+@click.option("--yes", is_flag=True, help="Do not ask before a file that is no report is replaced.")
 @json_option
 @deployed
 def report(
@@ -95,6 +96,7 @@ def report(
     since: str | None,
     *,
     quotes: bool,
+    yes: bool,
     asked: Asked,
     as_json: bool,
 ) -> None:
@@ -102,7 +104,7 @@ def report(
 
     The page is a single file that loads nothing from any host, so you can pass it on. It has the names of documents and
     the messages of failures, but no text of a document or result, unless --quotes asks for it. The CSV has a line for
-    each document.
+    each document. An earlier report in FILE is replaced; before any other file is, the command asks.
     """
     from backburner_cli.operator.listing import Filter, since_of
     from backburner_cli.operator.report import Wanted
@@ -115,7 +117,7 @@ def report(
         chosen = Filter(chosen=Selection(recipe=recipe, prefix=prefix), since=at)
         found = enter(asked)
         file = to or (None if as_json else Path("backburner-report.html"))
-        do(os.environ, found.described, Wanted(chosen=chosen, to=file, with_quotes=quotes))
+        do(os.environ, found.described, Wanted(chosen=chosen, to=file, with_quotes=quotes, is_agreed=yes))
 
 
 COMMANDS = (watch, report)

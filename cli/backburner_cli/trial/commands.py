@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from backburner_cli.command import Group
+from backburner_cli.operator import completing
 from backburner_cli.operator.deployment import Asked, enter
 from backburner_cli.operator.options import deployed, json_option
 
@@ -36,7 +37,7 @@ def list_recipes(*, asked: Asked, as_json: bool) -> None:
 
 
 @recipes.command("check", examples=("backburner recipes check ./draft.md", "backburner recipes check"))
-@click.argument("named", nargs=-1, metavar="[RECIPE]...")
+@click.argument("named", nargs=-1, metavar="[RECIPE]...", shell_complete=completing.recipes)
 @json_option
 @deployed
 def check_recipes(named: tuple[str, ...], *, asked: Asked, as_json: bool) -> None:
@@ -58,7 +59,7 @@ def check_recipes(named: tuple[str, ...], *, asked: Asked, as_json: bool) -> Non
     epilog=PROVIDER + " Exit code: 0 done, 1 failed.",
     examples=("backburner recipes try summary contract.pdf", "backburner recipes try ./draft.md notes.txt --stand-in"),
 )
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=completing.recipes)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--stand-in", is_flag=True, help=STAND_IN)
 @json_option
@@ -87,9 +88,9 @@ def try_recipe(recipe: str, file: Path, *, stand_in: bool, asked: Asked, as_json
         "backburner recipes compare summary translate contracts/ --stand-in",
     ),
 )
-@click.argument("old")
-@click.argument("new")
-@click.argument("documents", nargs=-1)
+@click.argument("old", shell_complete=completing.recipes)
+@click.argument("new", shell_complete=completing.recipes)
+@click.argument("documents", nargs=-1, shell_complete=completing.files)
 @click.option("--sample", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="How many.")
 @click.option(
     "--to",
@@ -100,7 +101,7 @@ def try_recipe(recipe: str, file: Path, *, stand_in: bool, asked: Asked, as_json
     help="The page to write.",
 )
 @click.option("--stand-in", is_flag=True, help=STAND_IN)
-@click.option("--yes", is_flag=True, help="Do not ask before the provider is paid.")
+@click.option("--yes", is_flag=True, help="Do not ask before the provider is paid, or another file is replaced.")
 @json_option
 @deployed
 def compare_recipes(

@@ -10,12 +10,13 @@ from typing import Any, Final
 from backburner.ledger.keys import INBOX
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.errors import CommandError
+from backburner_cli.operator import own_file
 from backburner_cli.operator.files import documents_in, keys_of, sample
 from backburner_cli.operator.selection import Selection
 from backburner_cli.operator.session import Records, read
 from backburner_cli.pages.difference import pieces
 from backburner_cli.pages.render import render
-from backburner_cli.terminal import confirm, err, out, print_json
+from backburner_cli.terminal import confirm, count_of, err, out, print_json
 from backburner_cli.trial.attempt import recipe_file
 from backburner_cli.trial.recipes import is_file
 from backburner_cli.trial.trials import Tried, trials
@@ -62,9 +63,11 @@ def compare(environment: Mapping[str, str], wanted: Comparison, *, as_json: bool
     """Run both, write the page, and return whether every document has both results. Raises `CommandError`."""
     if wanted.to.suffix.lower() != ".html":
         raise CommandError(f"{wanted.to}: name a file that ends in .html")
+    own_file.require_replaceable(wanted.to, is_agreed=wanted.is_agreed)  # before anything is paid
     documents = _documents(environment, wanted)
     if not wanted.stand_in:
-        question = f"Run {len(documents)} documents with two recipes? The provider bills {2 * len(documents)} results."
+        what = count_of(len(documents), "document")
+        question = f"Run {what} with two recipes? The provider bills {2 * len(documents)} results."
         confirm(question, is_agreed=wanted.is_agreed)
     sides: list[list[Tried]] = []
     with trials(documents) as made, err.status("waiting for the provider"):
@@ -73,10 +76,7 @@ def compare(environment: Mapping[str, str], wanted: Comparison, *, as_json: bool
                 sides.append(made.run(environment, file, stand_in=wanted.stand_in, into=side))
     pairs = [Pair(name=old.name, old=old, new=new) for old, new in zip(*sides, strict=True)]
     figures = summary(wanted, pairs)
-    try:
-        wanted.to.write_text(_page(figures, pairs), encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"{wanted.to} cannot be written ({error.strerror}): name another file") from error
+    own_file.write(wanted.to, _page(figures, pairs))
     if as_json:
         print_json(figures | {"documents": [{"name": each.name, **_sides(each)} for each in pairs]})
     else:

@@ -11,8 +11,9 @@ from pathlib import Path
 from backburner.ledger.keys import ERROR_RECORD, RUN_RECORD
 from backburner.ledger.records import ErrorRecord, RunRecord, decode
 from backburner_cli.errors import CommandError
-from backburner_cli.folder.command import STOPPED_EARLY, Wanted
+from backburner_cli.folder.command import Wanted
 from backburner_cli.folder.command import run as run_folder
+from backburner_cli.folder.json_lines import Outcome
 from backburner_cli.operator.deployment import FOLDER_STATE
 from backburner_cli.operator.quotes import Quoted, quotes_in
 from backburner_cli.terminal import err
@@ -57,7 +58,7 @@ class Trials:
         own = {name: value for name, value in environment.items() if name != FOLDER_STATE}
         with err.capture() as said:
             code = run_folder(err, own, wanted)
-        if code == STOPPED_EARLY:
+        if code == Outcome.STOPPED_EARLY.exit_code:
             why = said.get().strip().splitlines()[-1].partition(". ")[0]
             raise CommandError(f"not everything was tried, and what was is not kept. {why}")
         return [_tried(out, name, file) for name, file in self.documents.items()]

@@ -1,0 +1,34 @@
+"""The progress of commands that work on many documents: on standard error, and only if that is a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from backburner_cli.terminal import err
+
+_EVERY = 100
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar while the block runs; call what it returns after each document."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[], None]]:
+    """The number so far, where nobody knows how many there are; call what it returns after each."""
+    seen = 0
+    with err.status(f"{what} …") as shown:
+
+        def advance() -> None:
+            nonlocal seen
+            seen += 1
+            if seen % _EVERY == 0:
+                shown.update(f"{what}: {seen:,}")
+
+        yield advance

@@ -1,0 +1,60 @@
+"""A file that a command writes for a person: it replaces its own earlier ones, and others only if that is agreed to."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING, Final
+
+from backburner_cli.errors import CommandError
+from backburner_cli.terminal import confirm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CSV_COLUMNS: Final = (
+    "key", "state", "reason", "waiting_for", "recipe", "model", "job_id", "run", "input_tokens", "output_tokens",
+    "cost", "uploaded_at", "finished_at", "result_key",
+)  # fmt: skip
+"""The first line of a report's CSV."""
+GENERATOR: Final = '<meta name="generator" content="Backburner">'
+"""A line of every page."""
+_HEAD_BYTES: Final = 4096
+_REPORT_KEYS: Final = {"described", "made_at", "states", "balances"}
+
+
+def require_replaceable(path: Path, *, is_agreed: bool) -> None:
+    """Ask before a file of somebody else is replaced. Raises `CommandError` if it stays, or if it has no folder."""
+    if not path.parent.is_dir():
+        raise CommandError(f"there is no folder {path.parent}: make it, or name another file with --to")
+    if not os.access(path.parent, os.W_OK):
+        raise CommandError(f"{path.parent} cannot be written: name another file with --to, or check its permissions")
+    if path.exists() and not _is_own(path):
+        confirm(f"{path} was not written by this command. Replace it?", is_agreed=is_agreed)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file in one step. Raises `CommandError`."""
+    path = path.resolve()  # a link stays a link
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise CommandError(f"{path} cannot be written ({error.strerror}): name another file") from error
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a page, CSV or JSON is one that an earlier command wrote; an empty file is nobody's."""
+    try:
+        if path.suffix.lower() == ".json":
+            found = json.loads(path.read_bytes() or b"{}")
+            return not found or (isinstance(found, dict) and found.keys() >= _REPORT_KEYS)
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return False
+    return not head or GENERATOR in head or head.splitlines()[0] == ",".join(CSV_COLUMNS)

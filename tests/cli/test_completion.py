@@ -1,0 +1,80 @@
+"""Completion in real shells: each loads the script that the command prints, and asks it as if somebody pressed Tab."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.commands import INSTALLED, environment
+
+BASH = """
+eval "$(backburner completion bash)"
+complete -p backburner
+compopt() { echo "compopt $*"; }
+ask() {
+  COMPREPLY=() COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+  _backburner_completion backburner
+  echo "${COMPREPLY[*]}"
+}
+ask backburner re
+ask backburner run --recipe su
+ask backburner put con
+ask backburner jobs --profile pr
+"""
+ZSH = """
+autoload -U compinit; compinit -D
+eval "$(backburner completion zsh)"
+print "complete -F $_comps[backburner] backburner"
+_describe() { print -l -- $completions_with_descriptions }
+compadd() { print -l -- $completions }
+_path_files() { print "compopt -o default" }
+for line in "backburner re" "backburner run --recipe su" "backburner put con" "backburner jobs --profile pr"; do
+  words=(${(z)line}); CURRENT=$#words; _backburner_completion
+done
+"""
+FISH = """
+backburner completion fish | source
+complete backburner | string replace -r '.*_backburner_completion.*' 'complete -F _backburner_completion backburner'
+complete -C "backburner re"
+complete -C "backburner run --recipe su"
+complete -C "backburner put con" | string replace contracts/ "compopt -o default"
+complete -C "backburner jobs --profile pr"
+"""
+SHELLS = {
+    "bash": ["bash", "--norc", "-c", BASH],
+    "zsh": ["zsh", "-fc", ZSH],
+    "fish": ["fish", "--no-config", "-c", FISH],
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_completes(shell: str, tmp_path: Path) -> None:
+    """Commands, recipes that ship, profiles, and files where a command takes files."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here")
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "backburner").mkdir()
+    kept = {"chosen": "", "profiles": {"production": {"kind": "stack", "name": "a", "region": None}}}
+    (tmp_path / "backburner/profiles.json").write_text(json.dumps(kept))
+    path = f"{Path(INSTALLED).parent}:{os.environ['PATH']}"
+    given = {"PATH": path, "XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    shown = subprocess.run(
+        SHELLS[shell], cwd=tmp_path, env=environment(given), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert shown.stderr == ""
+    said = shown.stdout.replace("compopt -o\ndefault", "compopt -o default")  # its words are separated by lines
+    for words in (
+        "_backburner_completion backburner",
+        "report",
+        "results",
+        "replay",
+        "recipes",
+        "summary",
+        "compopt -o default",
+        "production",
+    ):
+        assert words in said, (words, said)
+    assert "status" not in said

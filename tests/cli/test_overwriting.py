@@ -1,0 +1,105 @@
+"""What would replace or undo something: rehearsed, asked about, and refused where nobody can be asked."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backburner_cli.operator.fetched import NOTES
+from backburner_cli.operator.own_file import GENERATOR
+from support.command_deployment import DONE, LOST, Cloud
+from support.system import BUCKET, System
+
+HELD = "results/done.txt.md"
+
+
+@pytest.fixture
+def fetched(cloud: Cloud, tmp_path: Path) -> Path:
+    """A folder with the results."""
+    assert cloud.call("results", "--to", str(tmp_path / "out")).exit_code == 0
+    return tmp_path / "out"
+
+
+def test_results_that_were_edited_are_kept(cloud: Cloud, fetched: Path) -> None:
+    """The others are fetched, exit code 1, each named; --dry-run foresees it, and --yes replaces them."""
+    file = fetched / "done.txt.md"
+    text = file.read_text()
+    file.write_text("mine")
+    cloud.s3.put_object(Bucket=BUCKET, Key="results/new.txt.md", Body=b"new")
+    rehearsed = cloud.call("results", "--to", str(fetched), "--dry-run")
+    assert rehearsed.exit_code == 0
+    told = json.loads(rehearsed.stdout)
+    assert (told["dry_run"], told["written"], told["kept"]) == (True, ["results/new.txt.md"], [str(file)])
+    assert not (fetched / "new.txt.md").exists()
+    shown = cloud.call("results", "--to", str(fetched))
+    told = json.loads(shown.stdout)
+    assert (shown.exit_code, told["written"], told["kept"]) == (1, ["results/new.txt.md"], [str(file)])
+    assert "--yes" in shown.stderr
+    assert file.read_text() == "mine"
+    assert json.loads(cloud.call("results", "--to", str(fetched), "--yes").stdout)["written"] == [HELD]
+    assert file.read_text() == text
+
+
+def test_a_newer_result_replaces_the_older_one_in_silence(cloud: Cloud, fetched: Path) -> None:
+    """Nobody has edited it; so it is if what was noted of it is lost, but the file is the bucket's."""
+    for body, loses_notes in ((b"a second answer", False), (b"a third answer", True)):
+        if loses_notes:
+            (fetched / NOTES).unlink()
+            assert json.loads(cloud.call("results", "--to", str(fetched)).stdout)["written"] == []
+        cloud.s3.put_object(Bucket=BUCKET, Key=HELD, Body=body)
+        shown = cloud.call("results", "--to", str(fetched))
+        assert (shown.exit_code, json.loads(shown.stdout)["written"]) == (0, [HELD])
+        assert (fetched / "done.txt.md").read_bytes() == body
+
+
+@pytest.mark.parametrize("kind", ["html", "json", "csv"])
+def test_a_report_replaces_its_own_file_only(cloud: Cloud, kind: str, tmp_path: Path) -> None:
+    """Every week the same line in a timer's table; somebody else's file stays until --yes."""
+    file = tmp_path / f"week.{kind}"
+    for _ in range(2):
+        assert cloud.call("report", "--to", str(file)).exit_code == 0
+    for theirs in ("{}x", '{"a": 1}', "key,state\n", "<!doctype html>"):
+        file.write_text(theirs)
+        refused = cloud.call("report", "--to", str(file))
+        assert (refused.exit_code, "--yes" in refused.stderr, file.read_text()) == (1, True, theirs)
+    assert cloud.call("report", "--to", str(file), "--yes").exit_code == 0
+    assert DONE in file.read_text() or kind != "csv"
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_a_comparison_is_refused_before_it_is_paid(cloud: Cloud, tmp_path: Path) -> None:
+    """The page that is in the way is told first, and so is a folder that is missing."""
+    (tmp_path / "a.txt").write_text("Orla lets the bakery to Bram. The rent is 900.")
+    theirs = tmp_path / "mine.html"
+    theirs.write_text("<p>mine")
+    compare = ("recipes", "compare", "summary", "extract", str(tmp_path / "a.txt"), "--to")
+    for file, remedy in ((theirs, "--yes"), (tmp_path / "gone/page.html", "make it")):
+        refused = cloud.call(*compare, str(file))
+        assert (refused.exit_code, remedy in refused.stderr) == (1, True), refused.output
+    assert theirs.read_text() == "<p>mine"
+    assert GENERATOR in (Path(__file__).parents[2] / "cli/backburner_cli/pages/base.html").read_text()
+
+
+def test_a_profile_is_not_given_another_meaning_unasked(cloud: Cloud, tmp_path: Path) -> None:
+    """The same again is no question."""
+    home = {"XDG_CONFIG_HOME": str(tmp_path)}
+    for _ in range(2):
+        assert cloud.call("use", "prod", "--stack", "a", **home).exit_code == 0
+    refused = cloud.call("use", "prod", "--stack", "b", **home)
+    assert (refused.exit_code, "prod is stack a" in refused.stderr) == (1, True)
+    assert json.loads(cloud.call("use", **home).stdout)["profiles"]["prod"]["name"] == "a"
+    changed = cloud.call("use", "prod", "--stack", "b", "--yes", **home)
+    assert json.loads(changed.stdout)["profiles"]["prod"]["name"] == "b"
+
+
+def test_a_repair_is_rehearsed(cloud: Cloud) -> None:
+    """It says what is wrong and changes nothing; a timer's repair is not asked about."""
+    lost = System()
+    lost.upload(LOST, "lost")
+    cloud.settle_in(lost, old=LOST)
+    before = cloud.keys("ledger/")
+    rehearsed = cloud.call("audit", "--repair", "--dry-run")
+    assert [finding["kind"] for finding in json.loads(rehearsed.stdout)["findings"]] == ["lost"]
+    assert (rehearsed.exit_code, cloud.keys("ledger/")) == (1, before)
+    assert cloud.call("audit", "--repair").exit_code == 0
+    assert len(cloud.keys("ledger/open/")) == 2
