@@ -14,10 +14,10 @@ import yaml
 from moto.server import ThreadedMotoServer
 
 from backburner_cli.errors import CommandError
-from backburner_cli.operator.deployment import DEPLOYED_VERSION, Asked, find
+from backburner_cli.operator.deployment import CHECKER_FUNCTION, DEPLOYED_VERSION, SUBMIT_FUNCTION, Asked, find
 from backburner_cli.operator.profiles import Kind, Profiles, Target
 from backburner_cli.operator.running import announced, folder_of, running_here
-from backburner_cli.operator.stack import OUTPUTS, PARAMETERS, environment_of_stack
+from backburner_cli.operator.stack import FUNCTIONS, OUTPUTS, PARAMETERS, environment_of_stack
 from backburner_cli.operator.terraform import environment_of_terraform
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +40,7 @@ def terraform(folder: Path, **environment: str) -> Path:
     """A folder in which Terraform was applied."""
     folder.mkdir()
     outputs = {"environment": {"value": {"BACKBURNER_BUCKET": "applied", **environment}, "type": "x"}}
+    outputs |= {f"{name}_function_id": {"value": f"d4e-{name}", "type": "string"} for name in ("submit", "checker")}
     (folder / "terraform.tfstate").write_text(json.dumps({"version": 4, "outputs": outputs}))
     return folder
 
@@ -122,6 +123,12 @@ def test_what_terraform_has_not_says_what_to_do(
         environment_of_terraform(folder)
 
 
+def test_terraform_tells_the_ids_of_its_functions(tmp_path: Path) -> None:
+    """The doctor compares them with what the triggers call."""
+    found = environment_of_terraform(terraform(tmp_path / "yandex"))
+    assert (found[SUBMIT_FUNCTION], found[CHECKER_FUNCTION]) == ("d4e-submit", "d4e-checker")
+
+
 def test_terraform_itself_is_asked_where_the_state_is_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,8 +155,15 @@ def test_every_variable_of_the_functions_comes_from_an_output_or_a_parameter() -
         *OUTPUTS.values(),
         *PARAMETERS.values(),
     }
-    assert OUTPUTS.keys() <= template["Outputs"].keys()
+    assert OUTPUTS.keys() | FUNCTIONS.keys() <= template["Outputs"].keys()
     assert PARAMETERS.keys() <= template["Parameters"].keys()
+
+
+def test_the_schedule_is_called_as_the_doctor_looks_for_it() -> None:
+    """Its name follows from the checker's."""
+    template = (ROOT / "template.yaml").read_text()
+    assert "FunctionName: !Sub ${AWS::StackName}-checker\n" in template
+    assert "Name: !Sub ${AWS::StackName}-tick\n" in template
 
 
 def test_template_and_terraform_name_the_version_that_they_belong_to() -> None:
@@ -179,7 +193,7 @@ def account(monkeypatch: pytest.MonkeyPatch):
     ours = {
         "Parameters": {"Model": {"Type": "String"}, "BaseUrl": {"Type": "String"}, "MaxInFlight": {"Type": "Number"}},
         "Resources": queue,
-        "Outputs": {name: {"Value": f"the {name}"} for name in (*OUTPUTS, "Version")},
+        "Outputs": {name: {"Value": f"the {name}"} for name in (*OUTPUTS, *FUNCTIONS, "Version")},
     }
     given = {"Model": "yandexgpt", "BaseUrl": "", "MaxInFlight": "7"}
     parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()]
@@ -193,7 +207,7 @@ def account(monkeypatch: pytest.MonkeyPatch):
 def test_a_stack_is_read_from_its_outputs_and_parameters() -> None:
     """Empty parameters set nothing. Another's stack, and one that is not there, say so."""
     found = environment_of_stack("ours", "eu-north-1")
-    assert found == {variable: f"the {name}" for name, variable in OUTPUTS.items()} | {
+    assert found == {variable: f"the {name}" for name, variable in (OUTPUTS | FUNCTIONS).items()} | {
         "BACKBURNER_MODEL": "yandexgpt",
         "BACKBURNER_MAX_IN_FLIGHT": "7",
         "AWS_REGION": "eu-north-1",

@@ -24,6 +24,8 @@ FOLDER_STATE = "BACKBURNER_FOLDER_STATE"
 """Set by a command for itself if the deployment is a folder: the path of its state."""
 DEPLOYED_VERSION = "BACKBURNER_DEPLOYED_VERSION"
 """Set by a command for itself: the version that the deployment names; empty if it names none."""
+SUBMIT_FUNCTION, CHECKER_FUNCTION = "BACKBURNER_SUBMIT_FUNCTION", "BACKBURNER_CHECKER_FUNCTION"
+"""Set by a command for itself if the deployment names them: the functions' names, in Yandex Cloud their ids."""
 _ELSEWHERE = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_CA_BUNDLE")
 _CREDENTIALS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
 _OURS = ("BACKBURNER_", "OPENAI_")

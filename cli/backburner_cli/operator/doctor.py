@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3.session
-import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backburner.adapters.connect import Cloud, reach
-from backburner.capacity.limits import ALL_MODELS, Counters
 from backburner.documents.recipes import parse, source_text
 from backburner.errors import BackburnerError, ConfigError, JobError
-from backburner.ledger.keys import GOVERNOR, INBOX, RECIPES, WORK
-from backburner.ports import ABSENT, ConflictError
+from backburner.ledger.keys import GOVERNOR, INBOX, RECIPES
 from backburner.settings import Settings, from_env
 from backburner_cli.operator.deployment import EXPORTED, HOW_TO_NAME
 from backburner_cli.operator.findings import Finding, Level
 from backburner_cli.operator.provider_check import provider_findings
 from backburner_cli.operator.queue_check import FUNCTION_LIMIT_S, queue_findings
 from backburner_cli.operator.quota_check import limit_findings, quota_findings, version_findings
+from backburner_cli.operator.store_check import governor_findings, write_findings
+from backburner_cli.operator.trigger_check import aws_findings, yandex_findings
 from backburner_cli.terminal import err, out, print_json, reach_remedy
 
 if TYPE_CHECKING:
     from backburner.adapters.queues import SqsQueue
-
-_SKEW_WARNING_S, _SKEW_PROBLEM_S = 30, 300
-
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red", Level.SKIPPED: "dim"}
 Check = Callable[[], Awaitable[list[Finding]]]
@@ -138,52 +131,14 @@ class _Deployment:
         return [Finding(check="bucket", level=Level.OK, message=f"{name} can be read and listed")]
 
     async def conditional_writes(self) -> list[Finding]:
-        """Whether conditional writes are honoured, tested with one small object; and whether the clocks agree."""
-        bucket, key = self.cloud.bucket, f"{WORK}doctor-{secrets.token_hex(8)}"
-        broken = []
-        try:
-            etag = await bucket.put(key, b"doctor", match=ABSENT, content_type="text/plain")
-            stored = await bucket.head(key)
-            for match, what in ((ABSENT, "If-None-Match: *"), ("0" * 32, "If-Match")):
-                try:
-                    await bucket.put(key, b"again", match=match, content_type="text/plain")
-                    broken.append(what)
-                except ConflictError:
-                    continue
-            if not broken:
-                await bucket.put(key, b"once more", match=etag, content_type="text/plain")
-        except ConflictError:
-            broken.append("a put on the right ETag")
-        finally:
-            await bucket.delete(key)
-        if broken:
-            remedy = "this store cannot be used, as jobs would be paid twice: use one with conditional writes"
-            message = f"not honoured: {', '.join(broken)}"
-            return [Finding(check="conditional writes", level=Level.PROBLEM, message=message, remedy=remedy)]
-        honoured = Finding(check="conditional writes", level=Level.OK, message="honoured")
-        return [honoured, *([] if stored is None else [_skew(stored.read_at)])]
+        """Whether conditional writes are honoured, and whether the clocks agree."""
+        return await write_findings(self.cloud.bucket)
 
     async def trigger(self) -> list[Finding]:
-        """Whether uploads below inbox/ reach the submit function."""
-        region = self.cloud.bucket.calls.account.region
-        try:
-            client = boto3.session.Session(region_name=region).client("s3")
-            configured: Any = await asyncio.to_thread(
-                client.get_bucket_notification_configuration, Bucket=self.settings.bucket
-            )
-        except ClientError as error:
-            code = error.response["Error"].get("Code")
-            remedy = "check in the cloud's console that a trigger on new objects below inbox/ calls submit"
-            return [Finding(check="trigger", level=Level.SKIPPED, message=f"cannot be read ({code})", remedy=remedy)]
-        wired = [one for one in configured.get("LambdaFunctionConfigurations", ()) if _is_for_inbox(one)]
-        if wired or "EventBridgeConfiguration" in configured:
-            return [Finding(check="trigger", level=Level.OK, message="uploads below inbox/ send events")]
+        """Whether uploads below inbox/ call submit, and a timer the checker."""
         if self.is_yandex:
-            remedy = "triggers of Yandex Cloud cannot be read through S3: yc serverless trigger list shows them"
-            return [Finding(check="trigger", level=Level.SKIPPED, message="cannot be read from here", remedy=remedy)]
-        message = f"uploads below {INBOX} send no events: documents start only when the sweep finds them"
-        remedy = "deploy the template again, and let nothing else write the bucket's notifications"
-        return [Finding(check="trigger", level=Level.WARNING, message=message, remedy=remedy)]
+            return await yandex_findings(self.settings.bucket, self.environment)
+        return await aws_findings(self.settings.bucket, self.cloud.bucket.calls.account.region, self.environment)
 
     async def recipes(self) -> list[Finding]:
         """Whether every recipe can be used."""
@@ -202,32 +157,7 @@ class _Deployment:
 
     async def governor(self) -> list[Finding]:
         """Whether anything is paused, and whether the checker runs."""
-        stored = await self.cloud.bucket.get(GOVERNOR)
-        if stored is None:
-            remedy = "wait a minute after deploying; then check whether the checker's schedule is enabled"
-            message = "the checker has never run here"
-            return [Finding(check="checker", level=Level.WARNING, message=message, remedy=remedy)]
-        try:
-            counters = msgspec.json.decode(stored.body, type=Counters)
-        except msgspec.DecodeError as error:
-            remedy = "nothing: the next tick rebuilds it from the open records"
-            return [Finding(check="checker", level=Level.WARNING, message=f"{GOVERNOR}: {error}", remedy=remedy)]
-        found = [
-            Finding(
-                check="pause",
-                level=Level.WARNING,
-                message=f"{'the provider' if name == ALL_MODELS else name}: {pause.why}",
-                remedy="fix what it says; the next probe then lifts the pause",
-            )
-            for name, pause in counters.pauses.items()
-        ]
-        swept = counters.last_sweep
-        age_s = (stored.read_at - swept).total_seconds() if swept else 0
-        if swept and age_s > 3 * self.settings.sweep_every_s:
-            message = f"the last sweep was {age_s / 3600:.1f} h ago: the checker does not run"
-            remedy = "check whether its schedule is enabled, and read its log"
-            found.append(Finding(check="checker", level=Level.PROBLEM, message=message, remedy=remedy))
-        return found or [Finding(check="checker", level=Level.OK, message="nothing is paused")]
+        return governor_findings(await self.cloud.bucket.get(GOVERNOR), self.settings.sweep_every_s)
 
     async def queues(self) -> list[Finding]:
         """Whether the queues can be reached, and whether their limits fit the functions'."""
@@ -258,20 +188,3 @@ class _Deployment:
         )
         remedy = f"set BACKBURNER_LEASE_S above {FUNCTION_LIMIT_S}"
         return [Finding(check="lease", level=Level.PROBLEM, message=message, remedy=remedy)]
-
-
-def _skew(store_time: datetime) -> Finding:
-    off_s = abs((datetime.now(UTC) - store_time).total_seconds())
-    if off_s < _SKEW_WARNING_S:
-        return Finding(check="clock", level=Level.OK, message="agrees with the store's")
-    level = Level.PROBLEM if off_s > _SKEW_PROBLEM_S else Level.WARNING
-    message = f"this machine's clock is {off_s:.0f} s off the store's"
-    remedy = "set this machine's clock (NTP): signed requests are refused at 15 minutes; the functions use the store's"
-    return Finding(check="clock", level=level, message=message, remedy=remedy)
-
-
-def _is_for_inbox(configuration: Mapping[str, Any]) -> bool:
-    rules = configuration.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-    prefixes = [rule["Value"] for rule in rules if rule["Name"].lower() == "prefix"]
-    creates = any("ObjectCreated" in event for event in configuration.get("Events", ()))
-    return creates and all(INBOX.startswith(prefix) for prefix in prefixes)

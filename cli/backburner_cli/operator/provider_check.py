@@ -21,6 +21,7 @@ Checked = tuple[str, str, str, str]
 _LIMIT_S = 30.0
 _KEY_REFUSED = 401
 _MODEL_REFUSED = 403
+_ABSENT = frozenset({400, 404, 405, 410, 422})
 _TRIED = "Answer with the one word: yes."
 _CAP_TOKENS = 64
 
@@ -125,7 +126,12 @@ async def _generated(api: ResponsesApi, settings: Settings, model: str) -> Check
     if isinstance(answer, FailedCall):
         remedy = "read the provider's message; docs/providers.md names models that can run in the background"
         return ("generation", "problem", f"refused ({answer.status}): {answer.message}", remedy)
+    seen = await api.retrieve(answer.id)
     await api.cancel(answer.id)
+    if isinstance(seen, FailedCall) and seen.status in _ABSENT:
+        message = f"{model} was started, but cannot be looked at ({seen.status}): the provider ignores background"
+        remedy = "no result could be collected from it: docs/providers.md names providers and models that can"
+        return ("generation", "problem", message, remedy)
     if settings.profile.deletes:
         await api.delete(answer.id)
     return ("generation", "ok", f"{model} runs background generations ({answer.status}); it was cancelled", "")

@@ -9,7 +9,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backburner_cli.errors import CommandError
-from backburner_cli.operator.deployment import DEPLOYED_VERSION
+from backburner_cli.operator.deployment import CHECKER_FUNCTION, DEPLOYED_VERSION, SUBMIT_FUNCTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,7 @@ OUTPUTS = {
     "BacklogQueueUrl": "BACKBURNER_BACKLOG_QUEUE_URL",
     "DeadQueueUrl": "BACKBURNER_DEAD_QUEUE_URL",
 }
+FUNCTIONS = {"SubmitFunctionName": SUBMIT_FUNCTION, "CheckerFunctionName": CHECKER_FUNCTION}
 PARAMETERS = {
     "Provider": "BACKBURNER_PROVIDER",
     "BaseUrl": "OPENAI_BASE_URL",
@@ -78,7 +79,7 @@ def environment_of_stack(name: str, region: str | None) -> dict[str, str]:
             "Backburner's, and has it been deployed to the end?"
         )
     parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", ())}
-    found = _renamed(OUTPUTS, outputs) | _renamed(PARAMETERS, parameters)
+    found = _renamed(OUTPUTS | FUNCTIONS, outputs) | _renamed(PARAMETERS, parameters)
     if not CHANNELS & found.keys():
         found.pop("BACKBURNER_NOTIFY", None)  # as in the template: without a channel there are no notifications
     found[DEPLOYED_VERSION] = outputs.get("Version", "")

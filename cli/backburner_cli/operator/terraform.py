@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from backburner_cli.errors import CommandError
-from backburner_cli.operator.deployment import DEPLOYED_VERSION
+from backburner_cli.operator.deployment import CHECKER_FUNCTION, DEPLOYED_VERSION, SUBMIT_FUNCTION
 
 _LIMIT_S = 60
 _OUTPUT = "environment"
+_FUNCTIONS = {"submit_function_id": SUBMIT_FUNCTION, "checker_function_id": CHECKER_FUNCTION}
 
 
 def environment_of_terraform(folder: Path) -> dict[str, str]:
@@ -22,7 +23,12 @@ def environment_of_terraform(folder: Path) -> dict[str, str]:
     if not isinstance(found, dict) or not found.get("BACKBURNER_BUCKET"):
         raise CommandError(f"Terraform in {folder} has no output {_OUTPUT!r}: apply the files of deploy/yandex there")
     deployed = str(outputs.get("version", {}).get("value", ""))
-    return {str(name): str(value) for name, value in found.items()} | {DEPLOYED_VERSION: deployed}
+    functions = {
+        variable: str(outputs[name]["value"])
+        for name, variable in _FUNCTIONS.items()
+        if outputs.get(name, {}).get("value")
+    }
+    return {str(name): str(value) for name, value in found.items()} | functions | {DEPLOYED_VERSION: deployed}
 
 
 def _outputs(folder: Path) -> dict[str, Any]:

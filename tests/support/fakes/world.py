@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
 
+_THREAD_LIMIT_S: Final = 60.0
 T = TypeVar("T")
 Moment = Literal["before", "after"]
 START: Final = datetime(2031, 5, 17, 12, 0, 0, tzinfo=UTC)
@@ -57,6 +58,8 @@ class World:
     seconds: float = 0.0
     hook: Hook = let_others_go
     effects: list[Effect] = field(default_factory=list)
+    in_threads: int = 0
+    """Calls that threads work on: time stands still until they are done."""
 
     def now(self) -> datetime:
         """The store's time."""
@@ -124,6 +127,8 @@ class _VirtualSelector(selectors.DefaultSelector):
         self._world = world
 
     def select(self, timeout: float | None = None) -> list[Any]:
+        if self._world.in_threads and timeout != 0:
+            return super().select(_THREAD_LIMIT_S)
         if timeout is None:
             raise AssertionError("everybody waits, and nothing will ever happen")
         self._world.seconds += max(0.0, timeout)
@@ -140,3 +145,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds of the world."""
         return self._world.seconds
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        """Let a thread do it, in no time."""
+        self._world.in_threads += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._is_back)
+        return future
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - its
+        """End the threads, which takes a thread."""
+        self._world.in_threads += 1
+        await super().shutdown_default_executor()
+        self._world.in_threads -= 1
+
+    def _is_back(self, _: Any) -> None:
+        self._world.in_threads -= 1

@@ -1,0 +1,101 @@
+"""The crash matrix, once over a folder: `backburner run` dies before and after each of its effects, and runs again.
+
+The effects are those of the ports (a put or delete, a message sent, taken, postponed or deleted) and of the provider.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from support.depth import is_deep, thinned
+from support.effects import Point, points_of
+from support.fakes import Moment, Plan
+from support.folder_world import FolderWorld
+
+MOMENTS: tuple[Moment, ...] = get_args(Moment)
+TEXT = "The harbour of Veldt keeps a book. The council reads it on 2031-05-17."
+Death = tuple[Point, Moment]
+
+
+def _one(folder: FolderWorld) -> None:
+    folder.write("contract.txt", TEXT)
+
+
+def _again(folder: FolderWorld) -> None:
+    folder.write("contract.txt", TEXT)
+    folder.generator.plan(Plan(text="", runs_s=3.0))
+
+
+def _failing(folder: FolderWorld) -> None:
+    folder.write("contract.txt", TEXT)
+    folder.generator.plan(Plan(text="", runs_s=3.0), times=3)
+
+
+def _batch(folder: FolderWorld) -> None:
+    lines = [{"custom_id": f"id-{number}", "input": f"line {number}"} for number in range(3)]
+    folder.write("batch.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+
+
+SCENARIOS: dict[str, tuple[Callable[[FolderWorld], None], int, int]] = {
+    "one document": (_one, 1, 4),
+    "one that is tried again": (_again, 1, 16),
+    "one that fails": (_failing, 1, 24),
+    "a batch": (_batch, 3, 16),
+}
+"""What lies in the folder, how many creates are under way at once, and of how many deaths the quick run takes one."""
+NO_LEASE_S = 60
+"""Nobody waits until a lease has run out: a lock that is free tells who has died."""
+
+
+def _standing(folder: FolderWorld) -> dict[str, Any]:
+    """What a user finds in the end, without what differs from life to life."""
+    found: dict[str, Any] = {}
+    for path in sorted(folder.out.rglob("*")):
+        is_record = path.name.endswith((".run.json", ".error.json"))
+        text = path.read_text(encoding="utf-8")
+        found[path.name] = json.loads(text)["state"] if is_record else len(text.splitlines())
+    return found
+
+
+def _orphans(folder: FolderWorld) -> int:
+    records = [*folder.out.rglob("*.run.json"), *folder.out.rglob("*.error.json")]
+    return sum(json.loads(record.read_text(encoding="utf-8"))["suspected_orphans"] for record in records)
+
+
+def _left_over(folder: FolderWorld) -> list[str]:
+    """Nothing but the governor, the journal and the notes of responses is kept."""
+    kept = ("ledger/governor.json", "ledger/journal/", "ledger/responses/", "ledger/superseded/")
+    names = [path.relative_to(folder.state).as_posix() for path in folder.state.rglob("*") if path.is_file()]
+    mine = [name for name in names if not name.startswith("state.db")]
+    return [name for name in mine if not name.removeprefix("bucket/").startswith(kept)]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_run_that_dies_at_any_effect_is_finished_by_the_next(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same files as without a death; one generation more for each create under way, and each of them counted."""
+    prepare, at_once, one_in = SCENARIOS[name]
+    whole = FolderWorld(tmp_path / "whole", monkeypatch)
+    prepare(whole)
+    life = whole.live()
+    assert (life.is_complete, _left_over(whole)) == (True, [])
+    expected, needed = _standing(whole), len(whole.generator.made)
+    deaths: list[Death] = [(point, moment) for point in points_of(life.seen) for moment in MOMENTS]
+    assert len(deaths) > 20, life.seen
+    if not is_deep():
+        deaths = [death for death in deaths if "after" in death]  # what is before an effect is after another
+    for number, (point, moment) in enumerate(thinned(deaths, one_in)):
+        folder = FolderWorld(tmp_path / str(number), monkeypatch)
+        prepare(folder)
+        assert folder.live(point, moment).is_dead, (point, moment)
+        died_s = folder.world.seconds
+        assert folder.live().is_complete, (point, moment)
+        assert folder.world.seconds - died_s < NO_LEASE_S, (point, moment)
+        assert _standing(folder) == expected, (point, moment)
+        assert _left_over(folder) == [], (point, moment)
+        extra = len(folder.generator.made) - needed
+        assert max(extra, len(folder.generator.open)) <= min(at_once, _orphans(folder)), (point, moment)
