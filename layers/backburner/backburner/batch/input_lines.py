@@ -126,8 +126,6 @@ class Requests:
         self._check_parameters(given, custom_id)
         if not given.get("input") and not given.get("prompt"):
             raise BadLineError("missing_required_parameter", "its body has no input", custom_id, "input")
-        if given.get("stream"):
-            raise BadLineError("invalid_request", "its body asks for a stream: leave `stream` out", custom_id, "stream")
         model = given.get("model", self.model)
         if not isinstance(model, str) or not model or len(model) > MAX_MODEL_CHARS:
             message = f"its body's model is not a name of at most {MAX_MODEL_CHARS} characters"

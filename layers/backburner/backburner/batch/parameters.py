@@ -16,7 +16,7 @@ ALLOWED = frozenset(
 )  # fmt: skip
 """Parameters that are passed on unchanged."""
 OURS = frozenset({"background", "store", "stream"})
-"""Parameters that Backburner sets itself, whatever the line says; a line that asks for a stream is refused."""
+"""Parameters that Backburner sets or leaves out itself, whatever the line says."""
 DEFAULTS: dict[str, Any] = {"truncation": "disabled", "include": [], "tools": [], "tool_choice": "none"}
 """Parameters that may only have this value: the API's default, which many programs write out."""
 REFERENCES = frozenset({"file_id", "item_reference"})
