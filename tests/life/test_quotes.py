@@ -1,11 +1,13 @@
 """Recipes whose quotes are checked: an answer counts only if all its quotes stand in the document (ADR 23)."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from backburner.ledger.records import MAX_QUOTES
-from support.fakes import Killed, Plan
+from backburner.memory.budget import SMALL_BYTES, MemoryBudget
+from support.fakes import FakeExtractor, Killed, Plan
 from support.fakes.world import let_others_go
 from support.system import System
 
@@ -240,6 +242,27 @@ def test_quotes_of_a_joined_answer_are_looked_for_in_the_whole_document(system):
 
 ACROSS = " ".join(PARTS[3:50])
 JOINED = answer(PARTS[0], ACROSS)
+
+
+def test_a_joined_answer_holds_what_the_whole_text_takes(system, monkeypatch):
+    """The text of a PDF may be many times as large as the PDF."""
+    held, extract, hold = [], FakeExtractor.extract, MemoryBudget.for_document
+
+    async def swollen(extractor, body, name, wish):
+        extracted = await extract(extractor, body, name, wish)
+        return replace(extracted, text=" ".join([extracted.text] * 20))
+
+    def recorded(memory, size_bytes=SMALL_BYTES):
+        held.append(size_bytes)
+        return hold(memory, size_bytes)
+
+    monkeypatch.setattr(FakeExtractor, "extract", swollen)
+    monkeypatch.setattr(MemoryBudget, "for_document", recorded)
+    system.bucket.upload("recipes/facts.md", recipe("split: {max_input_tokens: 3000, merge: Join them.}\n"))
+    system.generator.text_of = lambda document: first_sentence(document) if "facts" not in document else JOINED
+    system.process(KEY, LONG)
+    assert system.run_record(KEY)["quotes"]["checked"] == 2
+    assert len(LONG) < 20_000 < 15 * len(LONG) < max(size for size in held if size != SMALL_BYTES)
 
 
 def test_what_a_joined_answer_makes_up_is_found_out(system):
