@@ -7,6 +7,7 @@ import pytest
 
 from backburner.ledger.records import MAX_QUOTES
 from backburner.memory.budget import SMALL_BYTES, MemoryBudget
+from backburner.provider.answers import FailedCall
 from support.fakes import FakeExtractor, Killed, Plan
 from support.fakes.world import let_others_go
 from support.system import System
@@ -238,6 +239,33 @@ def test_quotes_of_a_joined_answer_are_looked_for_in_the_whole_document(system):
     system.process(KEY, LONG)
     assert placed(system, LONG) == {"/facts/0/quote": PARTS[0], "/facts/1/quote": ACROSS}
     assert system.run_record(KEY)["quotes"]["places"][1]["part"] == 1
+
+
+@pytest.mark.parametrize("moment", [None, "before", "after"])
+def test_the_kept_text_is_gone_although_the_run_was_cut_later_and_failed(system, moment):
+    """Its parts stay for a replay, as ever; a death beside the removal leaves nothing else."""
+    too_long = Plan(create=FailedCall(status=400, code="context_length_exceeded"))
+    system.generator.plan(too_long, document=LONG)
+    system.generator.default = Plan(text=answer(INVENTED))
+    died = []
+
+    async def hook(met, at):
+        await let_others_go(met, at)
+        if met.name == "bucket.delete" and met.key.endswith("/text") and at == moment and not died:
+            died.append(met)
+            raise Killed
+
+    system.world.hook = hook
+    system.upload(KEY, LONG)
+    system.run(system.submit(KEY))
+    assert [key for key in system.bucket.keys("ledger/work/") if key.endswith("/text")]
+    system.settle()
+    assert bool(died) is (moment is not None)
+    assert system.error_record(KEY)["reason"] == "unverified_quote"
+    left = system.bucket.keys("ledger/work/")
+    assert left
+    assert not [key for key in left if key.endswith("/text")]
+    assert system.problems() == []
 
 
 ACROSS = " ".join(PARTS[3:50])

@@ -148,7 +148,7 @@ def test_a_passage_may_begin_anywhere_in_a_stretch() -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["The rent is 1,250 euros a month. ", "\"'", "😀 a b c ", "租金每月支付，第三条。", "a", "a" + "\u0300\u0316" * 40],
+    ["The rent is 1,250 euros a month. ", "\"'", "😀 a b c ", "租金每月支付第三条 ", "a", "a" + "\u0300\u0316" * 40],
     ids=["words", "marks", "emoji", "unspaced", "a run", "accents"],
 )
 def test_the_memory_of_a_search_does_not_grow_with_the_text(pattern: str, monkeypatch) -> None:

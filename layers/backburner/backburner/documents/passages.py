@@ -75,7 +75,7 @@ class _Search:
     @property
     def goes_on(self) -> bool:
         """Whether it is neither found nor given up."""
-        return self.passage is None and 0 < self.length and self.looks < _MAX_LOOKS
+        return self.passage is None and self.length > 0 and self.looks < _MAX_LOOKS
 
 
 class Text:
