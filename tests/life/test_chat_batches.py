@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from openai.types.chat import ChatCompletion
 
-from backburner.provider.answers import Generation
+from backburner.provider.answers import FailedCall, Generation
 from support.chat_lines import PUBLIC
 from support.depth import thinned
 from support.fakes import DEAD, Plan
@@ -160,6 +160,36 @@ def test_tools_are_the_operators_to_allow():
         "parameter_not_allowed",
         "tools",
     )
+
+
+BLIND = FailedCall(status=400, message="This model does not support image input.")
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_picture_for_a_model_that_does_not_see_is_an_error_of_its_line(is_known):
+    """Known from the settings, so that nothing is sent, or told by the provider; with the remedy. The others run."""
+    system = System({"BACKBURNER_VISION_MODELS": "-model-blind"} if is_known else {})
+    picture = user(PICTURE)
+    shown = [{"role": "user", "content": [{"type": "input_image", "image_url": PICTURE[1]["image_url"]["url"]}]}]
+    response = {"method": "POST", "url": "/v1/responses", "body": {"model": "model-blind", "input": shown}}
+    lines = [
+        chat("chat", picture, model="model-blind"),
+        {"custom_id": "response"} | response,
+        chat("text", model="model-blind"),
+        chat("sees", picture, model="model-2"),
+    ]
+    for _ in range(0 if is_known else 2):
+        system.generator.plan(Plan(create=BLIND))
+    system.process(KEY, "".join(json.dumps(line) + "\n" for line in lines))
+    assert list(read(system, RESULT)) == ["text", "sees"]
+    errors = {name: line["error"] for name, line in read(system, ERRORS).items()}
+    assert {name: error["code"] for name, error in errors.items()} == dict.fromkeys(
+        ["chat", "response"], "vision_unsupported"
+    )
+    assert all("name a model that" in error["message"] for error in errors.values())
+    assert len(system.generator.requests) == (2 if is_known else 4)
+    assert [error["param"] for error in errors.values()] == (["messages", "input"] if is_known else [None, None])
+    assert system.problems() == []
 
 
 def test_an_answer_of_nothing_but_the_providers_own_tools_is_none():
