@@ -113,7 +113,7 @@ class Requests:
         """Refuse a picture for a model that is known not to see: some services would answer without it."""
         if known_of(self.sighted, body["model"]) is False and shows_pictures(body.get("input")):
             message = (
-                f"it shows a picture, and {body['model']} does not see: name a model that does or, if this one does see, "
+                f"it shows a picture, and {body['model']} does not see: name a model that does or, if this one does, "
                 "name it in BACKBURNER_VISION_MODELS"
             )
             raise BadLineError(
