@@ -93,6 +93,55 @@ def test_a_picture_of_any_format_comes_out_upright(format_: str) -> None:
     assert one.media_type == f"image/{(opened(one).format or '').lower()}"
 
 
+SPOTS = [[0, 40, 80], [120, 160, 200]]
+"""The grey of each square of a picture that looks different whichever way it is turned or mirrored."""
+STORED = {
+    1: lambda row, column: (row, column),
+    2: lambda row, column: (row, 2 - column),
+    3: lambda row, column: (1 - row, 2 - column),
+    4: lambda row, column: (1 - row, column),
+    5: lambda row, column: (column, row),
+    6: lambda row, column: (column, 2 - row),
+    7: lambda row, column: (1 - column, 2 - row),
+    8: lambda row, column: (1 - column, row),
+}
+"""Which square of the scene stands at a row and column of the file, by the EXIF standard's table of orientations."""
+
+
+def spots(orientation: int, format_: str) -> bytes:
+    """The squares as a camera stores them that is held, or mirrors, in this way."""
+    rows, columns = (3, 2) if orientation >= 5 else (2, 3)
+    image, exif = Image.new("L", (columns * 100, rows * 100)), Image.Exif()
+    for row in range(rows):
+        for column in range(columns):
+            down, across = STORED[orientation](row, column)
+            image.paste(SPOTS[down][across], (column * 100, row * 100, column * 100 + 100, row * 100 + 100))
+    exif[0x0112] = orientation
+    return scans.saved(image, format_, exif=exif)
+
+
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_picture_is_turned_and_mirrored_as_its_exif_says(orientation: int, format_: str) -> None:
+    """Every pixel stands where the camera saw it: a mirrored page could not be read."""
+    (one,) = drawn(spots(orientation, format_))
+    image = opened(one).convert("L")
+    assert image.size == (300, 200)
+    seen = [[image.getpixel((across * 100 + 50, down * 100 + 50)) for across in range(3)] for down in range(2)]
+    assert [[round(grey / 40) * 40 for grey in row] for row in seen] == SPOTS
+
+
+def test_a_tiff_has_a_bound_on_its_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as a PDF's; up to it all pages are shown."""
+    with pytest.raises(JobError, match="5001 pages, at most 5000 are shown: split it up") as refused:
+        read(scans.endless(5001))
+    assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
+    monkeypatch.setattr("backburner.extraction.pictures.measuring.MAX_SHOWN", 7)
+    assert read(scans.endless(7)).pages == Pages(images="1-7")
+    with pytest.raises(JobError, match="8 pages, at most 7"):
+        read(scans.endless(8))
+
+
 def test_every_page_of_a_tiff_is_one() -> None:
     body = scans.document("fax.tiff")
     assert marks(body) == [Mark(page, 3, "upright") for page in (1, 2, 3)]
@@ -182,6 +231,16 @@ def test_a_child_reads_and_draws_with_nothing_but_its_bounds() -> None:
     for body in (scans.document("mixed.pdf"), (CASES / "phone.heic").read_bytes(), FORMATS["AVIF"](scans.page())):
         found, pages = asyncio.run(both(body))
         assert (found, pages) == (read(body), drawn(body))
+
+
+def test_pages_that_take_too_long_to_draw_are_given_up_with_the_remedy() -> None:
+    """The child is killed in the midst of four thousand large pages, and nothing of them is sent."""
+    extractor = ChildExtractor(limit_s=0.5)
+    with pytest.raises(
+        JobError, match=r"more than 0\.5 s .* show fewer pages at a time \(images\.max_pages"
+    ) as refused:
+        asyncio.run(extractor.render(scans.document("forty.pdf"), "a.pdf", [1] * 4_000, 4096))
+    assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
 
 
 def test_a_child_refuses_what_cannot_be_drawn() -> None:

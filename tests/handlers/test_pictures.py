@@ -1,5 +1,7 @@
 """Scans and pictures through the real handlers: every page arrives, in order, upright, within limits."""
 
+import re
+
 import pytest
 
 from support import scans
@@ -39,6 +41,27 @@ def test_forty_pages_go_out_in_parts_and_come_back_in_order(new_world: NewWorld)
     record = world.run_record("inbox/scans/forty.pdf")
     assert (record["source"]["pages"]["images"], len(record["parts"])) == ("1-40", 3)
     assert world.keys("ledger/work/") == []
+    assert world.problems() == []
+
+
+def test_forty_mixed_pages_keep_their_order_across_parts(new_world: NewWorld) -> None:
+    """A real PDF: pages without text as pictures, the others as text, each in its place of its part."""
+    world = new_world(**SIGHTED)
+    world.recipe("scans", front="images: {max_pages_per_part: 3, max_side_px: 400}")
+    shown = list(range(3, 41, 5))
+    pages = [
+        scans.page(number, 40, (320, 453)) if number in shown else f"Berth {number}. " + scans.BERTHS
+        for number in range(1, 41)
+    ]
+    world.process("inbox/scans/annexes.pdf", scans.pdf(pages))
+    sent = [str(one.input) for one in world.stand_in.generations]
+    pieces = [re.findall(r"Berth (\d+)\.|, page (\d+) of 40, upright", each) for each in sent]
+    parts = sorted([int(text or picture) for text, picture in part] for part in pieces)
+    assert [page for part in parts for page in part] == list(range(1, 41))
+    assert [sum(page in shown for page in part) for part in parts] == [3, 3, 2]
+    told = world.run_record("inbox/scans/annexes.pdf")["source"]["pages"]
+    assert told["images"] == ", ".join(map(str, shown))
+    assert told["text"].startswith("1-2, 4-7, 9-12")
     assert world.problems() == []
 
 

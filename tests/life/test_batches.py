@@ -68,7 +68,7 @@ def test_what_is_wrong_with_a_line_is_said_of_that_line_alone(system):
         line(4) | {"method": "GET"},
         {"custom_id": "no-input", "method": "POST", "url": "/v1/responses", "body": {"model": "m"}},
         {"body": {"input": "nameless"}},
-        line(8, stream=True),
+        line(8, max_output_tokens=0),
         "",
         line(10),
     ]

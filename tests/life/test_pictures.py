@@ -1,12 +1,14 @@
 """Documents whose pages are shown: what goes out, what is recorded, how they are cut, and models that do not see."""
 
 import asyncio
+import re
 from base64 import b64decode
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from backburner.documents.pictures import ranges
 from backburner.provider.answers import FailedCall, Generation, Usage
 from support.fakes import Plan, paged
 from support.system import System
@@ -131,6 +133,33 @@ def test_more_pages_than_a_part_may_have_are_cut_by_pages_and_merged(count: int)
     assert record["source"]["pages"]["images"] == (f"1-{count}" if count > 1 else "1")
     assert len(record["parts"] or []) == (0 if count <= 10 else len(sent))
     assert system.bucket.keys("ledger/work/") == []
+    assert system.problems() == []
+
+
+MIXED = [None if number % 5 in (0, 1, 3) else f"Text of page {number}." for number in range(1, 41)]
+"""Forty pages: pictures alone and in twos, text between them, at the beginning and the end of parts."""
+
+
+def pieces_of(request: Any) -> list[str]:
+    """What a request shows and says of pages, piece by piece, in its order."""
+    return re.findall(r"picture of page \d+|Text of page \d+\.", "\n".join(pages_in(request)))
+
+
+@pytest.mark.parametrize("most", [1, 4, 7, 24, 50])
+def test_a_mixed_document_keeps_its_order_across_its_parts(most: int) -> None:
+    """Each page once, as a picture or as text, between its neighbours; the records say how each was sent."""
+    system = sighted()
+    process(system, paged(*MIXED), f"images: {{max_pages_per_part: {most}}}")
+    expected = [text or f"picture of page {number}" for number, text in enumerate(MIXED, 1)]
+    parts = [pieces_of(request) for request in system.generator.requests]
+    parts.sort(key=lambda part: expected.index(part[0]))
+    assert [piece for part in parts for piece in part] == expected
+    assert len(parts) == -(-24 // most)
+    assert all(sum(piece.startswith("picture") for piece in part) <= most for part in parts)
+    texts = [number for number, text in enumerate(MIXED, 1) if text]
+    pages = system.run_record(KEY)["source"]["pages"]
+    assert (pages["text"], pages["images"]) == (ranges(texts), ranges(set(range(1, 41)) - set(texts)))
+    assert pages["images"].startswith("1, 3, 5-6, 8, 10-11")
     assert system.problems() == []
 
 

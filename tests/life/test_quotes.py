@@ -1,11 +1,14 @@
 """Recipes whose quotes are checked: an answer counts only if all its quotes stand in the document (ADR 23)."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from backburner.ledger.records import MAX_QUOTES
-from support.fakes import Killed, Plan
+from backburner.memory.budget import SMALL_BYTES, MemoryBudget
+from backburner.provider.answers import FailedCall
+from support.fakes import FakeExtractor, Killed, Plan
 from support.fakes.world import let_others_go
 from support.system import System
 
@@ -238,8 +241,56 @@ def test_quotes_of_a_joined_answer_are_looked_for_in_the_whole_document(system):
     assert system.run_record(KEY)["quotes"]["places"][1]["part"] == 1
 
 
+@pytest.mark.parametrize("moment", [None, "before", "after"])
+def test_the_kept_text_is_gone_although_the_run_was_cut_later_and_failed(system, moment):
+    """Its parts stay for a replay, as ever; a death beside the removal leaves nothing else."""
+    too_long = Plan(create=FailedCall(status=400, code="context_length_exceeded"))
+    system.generator.plan(too_long, document=LONG)
+    system.generator.default = Plan(text=answer(INVENTED))
+    died = []
+
+    async def hook(met, at):
+        await let_others_go(met, at)
+        if met.name == "bucket.delete" and met.key.endswith("/text") and at == moment and not died:
+            died.append(met)
+            raise Killed
+
+    system.world.hook = hook
+    system.upload(KEY, LONG)
+    system.run(system.submit(KEY))
+    assert [key for key in system.bucket.keys("ledger/work/") if key.endswith("/text")]
+    system.settle()
+    assert bool(died) is (moment is not None)
+    assert system.error_record(KEY)["reason"] == "unverified_quote"
+    left = system.bucket.keys("ledger/work/")
+    assert left
+    assert not [key for key in left if key.endswith("/text")]
+    assert system.problems() == []
+
+
 ACROSS = " ".join(PARTS[3:50])
 JOINED = answer(PARTS[0], ACROSS)
+
+
+def test_a_joined_answer_holds_what_the_whole_text_takes(system, monkeypatch):
+    """The text of a PDF may be many times as large as the PDF."""
+    held, extract, hold = [], FakeExtractor.extract, MemoryBudget.for_document
+
+    async def swollen(extractor, body, name, wish):
+        extracted = await extract(extractor, body, name, wish)
+        return replace(extracted, text=" ".join([extracted.text] * 20))
+
+    def recorded(memory, size_bytes=SMALL_BYTES):
+        held.append(size_bytes)
+        return hold(memory, size_bytes)
+
+    monkeypatch.setattr(FakeExtractor, "extract", swollen)
+    monkeypatch.setattr(MemoryBudget, "for_document", recorded)
+    system.bucket.upload("recipes/facts.md", recipe("split: {max_input_tokens: 3000, merge: Join them.}\n"))
+    system.generator.text_of = lambda document: first_sentence(document) if "facts" not in document else JOINED
+    system.process(KEY, LONG)
+    assert system.run_record(KEY)["quotes"]["checked"] == 2
+    assert len(LONG) < 20_000 < 15 * len(LONG) < max(size for size in held if size != SMALL_BYTES)
 
 
 def test_what_a_joined_answer_makes_up_is_found_out(system):

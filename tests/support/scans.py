@@ -3,8 +3,10 @@
 import io
 import random
 import re
+import struct
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from fpdf import FPDF
@@ -82,13 +84,15 @@ def pdf(images: Sequence[Image.Image | str]) -> bytes:
     return bytes(document.output())
 
 
-_BERTHS = " ".join(["The second annex lists every berth, its depth and its crane."] * 12)
+_HEIC = Path(__file__).parents[1] / "extraction/cases/phone.heic"
+"""A small page that was saved elsewhere: the library that reads HEIC does not write it."""
+BERTHS = " ".join(["The second annex lists every berth, its depth and its crane."] * 12)
 _SCANS: dict[str, Callable[[], bytes]] = {
     "skewed.pdf": lambda: pdf([skewed(page())]),
     "photographed.pdf": lambda: pdf([photographed(page())]),
     "columns.pdf": lambda: pdf([page(columns=2)]),
     "forty.pdf": lambda: pdf([page(n, 40, (496, 702)) for n in range(1, 41)]),
-    "mixed.pdf": lambda: pdf([page(1, 4), _BERTHS, page(3, 4), f"Fourth. {_BERTHS}"]),
+    "mixed.pdf": lambda: pdf([page(1, 4), BERTHS, page(3, 4), f"Fourth. {BERTHS}"]),
 }
 _PICTURES: dict[str, Callable[[], bytes]] = {
     "shot.png": lambda: saved(page(), "PNG"),
@@ -96,7 +100,7 @@ _PICTURES: dict[str, Callable[[], bytes]] = {
     "photo.webp": lambda: turned(page(), 3, "WEBP"),
     "drawn.gif": lambda: saved(page(1, 1, (620, 877)), "GIF"),
     "fax.tiff": lambda: fax(3),
-    "bitmap.bmp": lambda: saved(page(1, 1, (620, 877)), "BMP"),
+    "phone.heic": _HEIC.read_bytes,
 }
 SCANS, PICTURES = tuple(_SCANS), tuple(_PICTURES)
 """The five scans and six pictures that every change must still send whole."""
@@ -121,6 +125,17 @@ def fax(count: int) -> bytes:
     grey = [page(number, count, (620, 877)) for number in range(1, count + 1)]
     pages = [one.point(lambda value: 255 * (value > 128)).convert("1") for one in grey]
     return saved(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression="group4")
+
+
+def endless(count: int) -> bytes:
+    """A TIFF of many pages, all of which show the same pixel."""
+    longs = {256: 1, 257: 1, 273: 8, 278: 1, 279: 1}
+    tags = sorted([*longs.items(), (258, 8), (259, 1), (262, 1), (277, 1)])
+    entries = (struct.pack("<HHII", tag, 4 if tag in longs else 3, 1, value) for tag, value in tags)
+    page = struct.pack("<H", len(tags)) + b"".join(entries)
+    first, size = 12, len(page) + 4
+    nexts = (struct.pack("<I", first + size * number if number < count else 0) for number in range(1, count + 1))
+    return struct.pack("<2sHI4s", b"II", 42, first, b"\x80") + b"".join(page + following for following in nexts)
 
 
 def pages_of(name: str) -> list[int]:

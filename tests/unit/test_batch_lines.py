@@ -74,7 +74,6 @@ def test_an_input_alone_runs_under_the_recipe():
         (json.dumps(GIVEN | {"method": "DELETE"}), "invalid_method", "a"),
         (json.dumps(GIVEN | {"body": {"model": "m"}}), "missing_required_parameter", "a"),
         (json.dumps(GIVEN | {"body": {"model": 5, "input": "x"}}), "invalid_request", "a"),
-        (json.dumps(GIVEN | {"body": {"input": "x", "stream": True}}), "invalid_request", "a"),
     ],
 )
 def test_a_line_that_cannot_be_run_says_why(line, code, custom_id):
@@ -179,9 +178,25 @@ def test_the_apis_own_defaults_may_be_written_out():
     assert of(GIVEN | {"body": {"input": "x"} | written}).body["truncation"] == "disabled"
 
 
+@pytest.mark.parametrize("asked", [True, False, "True", None])
+def test_whether_a_line_asks_for_a_stream_changes_nothing(asked):
+    """Its answer comes in one piece."""
+    assert "stream" not in of(GIVEN | {"body": {"input": "x", "stream": asked}}).body
+
+
 def test_a_stored_prompt_may_stand_for_the_input_where_it_is_allowed():
     line = json.dumps(GIVEN | {"body": {"prompt": {"id": "pmpt_1"}}}).encode()
     assert requests(also_allowed=frozenset({"prompt"})).of(line).body["prompt"] == {"id": "pmpt_1"}
+
+
+def test_an_output_line_is_one_line_for_every_reader():
+    """For `str.splitlines`, by which some projects read these files, too; and no character is changed."""
+    words = "".join(map(chr, [*range(1, 0xA1), 0x2028, 0x2029, 0xFEFF, 0x1F600]))
+    written = succeeded(1, words, Generation(id="resp_1", status="completed", body={"text": words}))
+    (line,) = written.decode().splitlines()
+    assert (json.loads(line)["custom_id"], json.loads(line)["response"]["body"]) == (words, {"text": words})
+    (line,) = failed(1, words, "refused", words + "\udc80").decode().splitlines()
+    assert json.loads(line)["error"]["message"] == words + "?"
 
 
 def test_an_error_line_never_tells_of_a_200():

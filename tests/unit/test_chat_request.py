@@ -11,6 +11,8 @@ from backburner.batch.chat_request import PARAMETERS, responses_body
 from backburner.batch.input_lines import BadLineError, Requests
 from backburner.documents.recipes import parse
 from backburner.provider.profiles import PROFILES, Provider
+from backburner_cli.standin import strictness
+from backburner_cli.standin.profiles import PROFILES as STANDINS
 from support.chat_lines import ASKED, PUBLIC, SCHEMA
 from support.pages import names_in, rows
 
@@ -29,6 +31,11 @@ def of_messages(*messages):
 
 def sent(also=(), url="/v1/chat/completions", **chat):
     """The body that a whole line is sent with."""
+    return read({"method": "POST", "url": url, "body": {"messages": ASKED} | chat}, also)
+
+
+def read(line, also=()):
+    """What a line that is written like this becomes."""
     reader = Requests(
         profile=PROFILES[Provider.OPENAI],
         recipe=parse("Do it."),
@@ -37,8 +44,7 @@ def sent(also=(), url="/v1/chat/completions", **chat):
         job="job",
         also_allowed=frozenset(also),
     )
-    line = {"custom_id": "a", "method": "POST", "url": url, "body": {"messages": ASKED} | chat}
-    return reader.of(json.dumps(line).encode())
+    return reader.of(json.dumps({"custom_id": "a"} | line).encode())
 
 
 def told(call, *arguments, **named):
@@ -49,8 +55,8 @@ def told(call, *arguments, **named):
 
 BECOMES: dict[str, list[tuple[Any, dict[str, Any]]]] = {
     "model": [("m-1", {"model": "m-1"})],
-    "max_completion_tokens": [(300, {"max_output_tokens": 300})],
-    "max_tokens": [(300, {"max_output_tokens": 300})],
+    "max_completion_tokens": [(300, {"max_output_tokens": 300}), (1, {"max_output_tokens": 16})],
+    "max_tokens": [(300, {"max_output_tokens": 300}), (10, {"max_output_tokens": 16})],
     "temperature": [(0, {"temperature": 0}), (0.7, {"temperature": 0.7})],
     "top_p": [(0.9, {"top_p": 0.9})],
     "response_format": [
@@ -139,7 +145,7 @@ BECOMES: dict[str, list[tuple[Any, dict[str, Any]]]] = {
     "prediction": [({"type": "content", "content": "x"}, {})],
     "stream_options": [({"include_usage": True}, {})],
     "store": [(True, {}), (False, {})],
-    "stream": [(False, {})],
+    "stream": [(False, {}), (True, {}), ("True", {})],
     "n": [(1, {})],
     "logprobs": [(False, {})],
     "top_logprobs": [(0, {})],
@@ -154,7 +160,6 @@ REFUSED: dict[str, list[Any]] = {
     "frequency_penalty": [0.5],
     "presence_penalty": [-1],
     "logit_bias": [{"50256": -100}],
-    "stream": [True],
     "n": [2, 0, True, "1"],
     "logprobs": [True],
     "top_logprobs": [5],
@@ -229,8 +234,8 @@ def test_null_counts_as_absent(name):
 
 
 def test_both_bounds_on_tokens_must_agree():
-    assert converted(max_tokens=9, max_completion_tokens=9)["max_output_tokens"] == 9
-    assert told(converted, max_tokens=9, max_completion_tokens=10) == ("invalid_request", "max_completion_tokens")
+    assert converted(max_tokens=90, max_completion_tokens=90)["max_output_tokens"] == 90
+    assert told(converted, max_tokens=90, max_completion_tokens=100) == ("invalid_request", "max_completion_tokens")
 
 
 def test_format_and_verbosity_stand_together():
@@ -400,9 +405,43 @@ def test_a_file_in_the_account_is_out_of_reach():
     assert sent(["file_id"], messages=messages).body["input"][0]["content"][0]["file_id"] == "file-1"
 
 
-@pytest.mark.parametrize("shape", PUBLIC)
-def test_lines_as_public_projects_write_them_run_as_they_are(shape):
-    assert sent(**shape).is_chat
+@pytest.mark.parametrize("source", PUBLIC)
+def test_lines_as_public_projects_write_them_run_as_they_are(source):
+    """The stand-in checks the request as strictly as the real API; nothing that the model reads is lost on the way.
+
+    The sources of the shapes are the keys of `PUBLIC`: OpenAI's cookbook, vLLM, SGLang, AIBrix, Azure's guide, Curator,
+    distilabel, LiteLLM, LangBatch and Together's cookbook.
+    """
+    line = PUBLIC[source]
+    request = read(line)
+    assert request.is_chat
+    strictness.check(request.body, STANDINS["openai"])
+    for name, value in line["body"].items():
+        if PARAMETERS[name].convert is not None:
+            assert (converted(**{name: value}) | request.body) == {"input": "Hello"} | request.body
+        else:
+            assert name == "messages" or value in (None, *LEFT_OUT[name])
+
+
+LEFT_OUT = {
+    "stream": ["True"],
+    "logprobs": [False],
+    "top_logprobs": [],
+    "n": [1],
+    "stop": [],
+    "frequency_penalty": [0.0],
+    "presence_penalty": [0.0],
+}
+"""What the public lines bring that changes nothing."""
+
+
+def test_a_schema_is_as_strict_as_the_line_says():
+    """Neither more nor less: some servers take `strict: false` for none at all, and OpenAI refuses open schemas."""
+    for strict in ({}, {"strict": None}, {"strict": False}, {"strict": True}):
+        given = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA, **strict}}
+        sent_as = converted(response_format=given)["text"]["format"]
+        assert sent_as.get("strict") == strict.get("strict")
+        assert ("strict" in sent_as) is (strict.get("strict") is not None)
 
 
 def test_a_line_without_a_url_is_what_its_body_is():

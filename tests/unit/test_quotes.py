@@ -1,11 +1,12 @@
 """A quote is found where it stands, however it was set, and nowhere else: two hundred planted cases, and odd ones."""
 
 import re
+import tracemalloc
 
 import pytest
 
 from backburner.documents.folding import PLAIN, folded_cluster
-from backburner.documents.passages import MAX_COMPARED, Text, is_too_short
+from backburner.documents.passages import MAX_COMPARED, Text, find, is_too_short
 from unit.quote_cases import CLAUSES, Case, cases
 
 CASES = list(cases())
@@ -13,7 +14,7 @@ CASES = list(cases())
 
 def found(text: str, quote: str) -> str | None:
     """The passage that a quote repeats."""
-    passage = Text(text).find(quote)
+    (passage,) = Text(text).find([quote])
     return None if passage is None else text[passage.first : passage.last]
 
 
@@ -103,12 +104,66 @@ def test_a_long_text_of_one_letter_ends_in_time() -> None:
     assert found("ab " * 50_000, "ab ba " * 30) is None
 
 
-def test_hostile_repetition_ends_in_time_however_long_the_quotes_are() -> None:
+def test_hostile_repetition_ends_in_time_however_long_the_quotes_are(monkeypatch) -> None:
     """All quotes of an answer share one bound, counted in comparisons; what comes within it is found as ever."""
+    assert MAX_COMPARED == 500_000
+    monkeypatch.setattr("backburner.documents.passages.MAX_COMPARED", 50_000)
     text, quote = Text("ab " * 100_000), "ab " * 1000 + "a b"
-    assert text.find(quote) is None
-    assert text.compared > MAX_COMPARED
+    assert text.find([quote]) == [None]
+    assert text.compared > 50_000
     before = text.compared
-    assert [text.find(quote) for _ in range(50)] == [None] * 50
+    assert text.find([quote] * 50) == [None] * 50
     assert text.compared == before
-    assert before < MAX_COMPARED + 2 * len(quote)
+    assert before < 50_000 + 2 * len(quote)
+
+
+@pytest.fixture
+def _in_small_stretches(monkeypatch) -> None:
+    monkeypatch.setattr("backburner.documents.passages.STRETCH", 5)
+
+
+@pytest.mark.usefixtures("_in_small_stretches")
+@pytest.mark.parametrize("case", CASES[::3], ids=lambda case: case.name)
+def test_where_a_stretch_ends_changes_no_judgement(case: Case) -> None:
+    """A quote, a word, a number and a sign may each stand across any number of stretches."""
+    assert found(case.text, case.quote) == case.passage
+
+
+@pytest.mark.usefixtures("_in_small_stretches")
+def test_a_passage_may_begin_anywhere_in_a_stretch() -> None:
+    """With what decides about it before, after and within it; the first of two passages counts, in any order."""
+    for number in range(30):
+        before = "x-y " * 3 + "z" * number
+        for text, quote, passage in (
+            (f"{before} it freezes at -5 degrees, at 5 degrees", "5 degrees", "5 degrees"),
+            (f"{before} a rent of 11,200 euros", "1,200 euros", None),
+            (f"{before} a rent of 1,200.50 euros", "a rent of 1,200", None),
+            (f"{before} a well-\nknown brand", "a well-known brand", "a well-\nknown brand"),
+        ):
+            assert found(text, quote) == passage, (number, text)
+        text = f"{before} notice is 90 days, notice is 90 days; the rent is 12 euros"
+        rent, notice = find(text, ["the rent is 12 euros", "notice is 90 days"])
+        assert (rent.first, notice.first) == (text.index("the rent"), text.index("notice"))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["The rent is 1,250 euros a month. ", "\"'", "😀 a b c ", "租金每月支付第三条 ", "a", "a" + "\u0300\u0316" * 40],
+    ids=["words", "marks", "emoji", "unspaced", "a run", "accents"],
+)
+def test_the_memory_of_a_search_does_not_grow_with_the_text(pattern: str, monkeypatch) -> None:
+    """However the text is made: the longest may have tens of megabytes, as much as some functions have free."""
+    monkeypatch.setattr("backburner.documents.passages.STRETCH", 1024)
+    text, last = pattern * (100_000 // len(pattern)), "Notice is ninety days"
+    text = f"{text} {last}"
+    tracemalloc.start()
+    (passage, nowhere) = find(text, [last, "No such words are anywhere in it"])
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (text[passage.first : passage.last], nowhere) == (last, None)
+    assert peak_bytes < 200_000
+
+
+def test_a_letter_with_endless_marks_ends_in_time() -> None:
+    """Ordering the marks of one letter takes the square of their number."""
+    assert found("e" + "\u0300\u0316" * 200_000 + " Notice is 90 days", "Notice is 90 days") == "Notice is 90 days"

@@ -59,11 +59,13 @@ def _cap(name: str) -> Parameter:
     def convert(value: Any) -> dict[str, Any]:
         if not is_cap(value):
             raise malformed(name, f"a whole number above 0 and below {MAX_TOKENS}")
-        return {"max_output_tokens": value}
+        return {"max_output_tokens": max(value, _LEAST_CAP)}
 
-    return Parameter(told="becomes `max_output_tokens`", convert=convert)
+    return Parameter(told=f"becomes `max_output_tokens`, at least {_LEAST_CAP}", convert=convert)
 
 
+_LEAST_CAP: Final = 16
+"""OpenAI's Responses API takes no lower one, and graders ask for less; an answer that was cut off never counts here."""
 _ONE_ANSWER: Final = "a generation has one answer: write a line for each"
 PARAMETERS: Final[Mapping[str, Parameter]] = {
     "messages": Parameter(told="becomes `input`; a system message at the beginning becomes `instructions`"),
@@ -93,9 +95,9 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "logit_bias": _providers_own({}),
     "user": _left_out("it says nothing to the model"),
     "prediction": _left_out("it changes the speed only"),
-    "stream_options": _left_out("nothing is streamed"),
+    "stream": _left_out("the answer comes in one piece"),
+    "stream_options": _left_out("the answer comes in one piece"),
     "store": _left_out("set by Backburner, whatever the line says"),
-    "stream": _refused("the answer comes in one piece", False),
     "n": _refused(_ONE_ANSWER, 1),
     "logprobs": _refused("chat answers are written without them", False),
     "top_logprobs": _refused("chat answers are written without them", 0),

@@ -6,15 +6,16 @@ only its own line, and names it by its number, counted from 1.
 """
 
 import codecs
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from backburner.batch.chat_request import ChatLineError, responses_body
-from backburner.batch.parameters import OURS, is_cap, not_allowed
+from backburner.batch.parameters import OURS, is_cap, not_allowed, shows_pictures
 from backburner.documents.recipes import Recipe
+from backburner.documents.tokens import known_of
 from backburner.errors import Reason
 from backburner.provider.profiles import Profile, request_body, resolve_model
 
@@ -86,6 +87,8 @@ class Requests:
     job: str
     also_allowed: frozenset[str] = frozenset()
     """Parameters that the operator allows in lines, besides those of `parameters.ALLOWED`."""
+    sighted: Mapping[str, bool] = field(default_factory=dict)
+    """Which models are known to see pictures, and which not to, by the beginning of their names."""
 
     def of(self, raw: bytes | None, cap: int | None = None, *, is_repeated: bool = False) -> Request:
         """The request of a line; `cap` replaces its own cap of output tokens.
@@ -103,7 +106,19 @@ class Requests:
             given = self._from_chat(line.body, line.custom_id) if line.is_chat else line.body
             body = self._as_given(given, line.custom_id)
             body |= {"max_output_tokens": cap} if cap else {}
+        self._must_see(body, line)
         return Request(custom_id=line.custom_id, body=body, is_given=line.body is not None, is_chat=line.is_chat)
+
+    def _must_see(self, body: dict[str, Any], line: _Line) -> None:
+        """Refuse a picture for a model that is known not to see: some services would answer without it."""
+        if known_of(self.sighted, body["model"]) is False and shows_pictures(body.get("input")):
+            message = (
+                f"it shows a picture, and {body['model']} does not see: name a model that does or, if this one does, "
+                "name it in BACKBURNER_VISION_MODELS"
+            )
+            raise BadLineError(
+                Reason.VISION_UNSUPPORTED, message, line.custom_id, "messages" if line.is_chat else "input"
+            )
 
     def _from_chat(self, chat: dict[str, Any], custom_id: str) -> dict[str, Any]:
         try:
@@ -126,8 +141,6 @@ class Requests:
         self._check_parameters(given, custom_id)
         if not given.get("input") and not given.get("prompt"):
             raise BadLineError("missing_required_parameter", "its body has no input", custom_id, "input")
-        if given.get("stream"):
-            raise BadLineError("invalid_request", "its body asks for a stream: leave `stream` out", custom_id, "stream")
         model = given.get("model", self.model)
         if not isinstance(model, str) or not model or len(model) > MAX_MODEL_CHARS:
             message = f"its body's model is not a name of at most {MAX_MODEL_CHARS} characters"

@@ -9,6 +9,8 @@ import msgspec
 from backburner.errors import Reason
 from backburner.provider.answers import Answer, Generation
 
+_LINE_ENDS = {end.encode(): b"\\u%04x" % ord(end) for end in "\u0085\u2028\u2029"}
+"""Characters that JSON allows in strings, and at which `str.splitlines` and others would break a line in two."""
 CANCELLED_LINE = "cancelled with its batch before it was done: a replay runs it"
 _OK = 200
 
@@ -70,6 +72,9 @@ def _request_id(number: int, custom_id: str, response_id: str) -> str:
 
 def _written(line: dict[str, Any]) -> bytes:
     try:
-        return msgspec.json.encode(line) + b"\n"
+        written = msgspec.json.encode(line)
     except (UnicodeEncodeError, OverflowError):  # a lone surrogate, or a number of more than 64 bits, in an answer
-        return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"
+        written = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    for end, escaped in _LINE_ENDS.items():
+        written = written.replace(end, escaped)
+    return written + b"\n"

@@ -16,7 +16,7 @@ ALLOWED = frozenset(
 )  # fmt: skip
 """Parameters that are passed on unchanged."""
 OURS = frozenset({"background", "store", "stream"})
-"""Parameters that Backburner sets itself, whatever the line says; a line that asks for a stream is refused."""
+"""Parameters that Backburner sets or leaves out itself, whatever the line says."""
 DEFAULTS: dict[str, Any] = {"truncation": "disabled", "include": [], "tools": [], "tool_choice": "none"}
 """Parameters that may only have this value: the API's default, which many programs write out."""
 REFERENCES = frozenset({"file_id", "item_reference"})
@@ -40,21 +40,32 @@ def not_allowed(body: dict[str, Any], also: frozenset[str]) -> str | None:
     return next((name for name in _references(body.get("input")) if name not in also), None)
 
 
+def shows_pictures(given: object) -> bool:
+    """Whether an input has a picture for the model to see."""
+    return any(found.get("type") == "input_image" for found in _objects(given))
+
+
 def is_cap(value: object) -> bool:
     """Whether a value is a valid cap of output tokens."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < MAX_TOKENS
 
 
 def _references(value: object) -> Iterator[str]:
-    """The references in an input, at any depth; found without recursion, since a line may nest deeply."""
+    """The references in an input, at any depth."""
+    for found in _objects(value):
+        if found.get("file_id") is not None:
+            yield "file_id"
+        if found.get("type") == "item_reference":
+            yield "item_reference"
+
+
+def _objects(value: object) -> Iterator[dict[Any, Any]]:
+    """The objects in a value, at any depth; found without recursion, since a line may nest deeply."""
     left = [value]
     while left:
         match left.pop():
             case dict() as found:
-                if found.get("file_id") is not None:
-                    yield "file_id"
-                if found.get("type") == "item_reference":
-                    yield "item_reference"
+                yield found
                 left.extend(found.values())
             case list() as found:
                 left.extend(found)

@@ -96,6 +96,7 @@ class LinePreparer:
             project=self.settings.project,
             job=record.job_id,
             also_allowed=self.settings.line_parameters,
+            sighted=self.settings.sighted,
         )
 
     def _afford(self, request: Request, requests: Requests, line: bytes) -> None:

@@ -6,9 +6,11 @@ Superscripts, fractions and circled numbers are kept: 10² is not 102.
 """
 
 import re
+import sys
 import unicodedata
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import lru_cache
 
 SOFT_HYPHEN = "\u00ad"
@@ -33,8 +35,10 @@ PLAIN = (
 """Characters that are kept unless a mark follows; matched in runs."""
 _GAP = rf"(?:^[ \t]*(?:\#{{1,6}}|[*•>])[ \t]+|<br>|\\(?=\|)|[\s|{DASHES}{SOFT_HYPHEN}{INVISIBLE}])+"
 _PIECE = re.compile(
-    rf"[ ](?=\w)|(?P<run>[{PLAIN}]+(?![{_MARKS}]))|{_GAP}|(?P<cluster>[^{_MARKS}]?[{_MARKS}]*)", re.MULTILINE
+    rf"[ ](?=\w)|(?P<run>[{PLAIN}]+(?![{_MARKS}]))|{_GAP}|(?P<cluster>[^{_MARKS}]?[{_MARKS}]{{0,32}})", re.MULTILINE
 )
+_RUN_CHARS = 8192
+"""A run without any gap is folded in pieces of this size."""
 _STRAIGHT = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201a\u201b\u2039\u203a\u2032\u02bc\u00b4`", "'")
     | dict.fromkeys('\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u301d\u301e\u301f\u300c\u300d\u300e\u300f"', '"')
@@ -47,26 +51,45 @@ _PRESENTED = (
 
 
 class Folded:
-    """A folded text. `letters` is what is compared; every position in it has one in the source."""
+    """A folded text, or one stretch of it. `letters` is what is compared; each position in it has one in the source."""
 
-    def __init__(self, source: str) -> None:
-        self.source = source
-        pieces = list[str]()
+    def __init__(self, source: str, stretch: int = sys.maxsize) -> None:
+        self.source, self.letters, self.is_at_end = source, "", False
         self._at, self._first, self._last = array("I"), array("I"), array("I")
-        position = 0
-        for found in _PIECE.finditer(source):
-            kind = found.lastgroup
-            if kind is None:
-                continue
-            piece = found[0] if kind == "run" else folded_cluster(found[0])
-            if piece:
-                first, last = found.span()
-                pieces.append(piece)
-                self._at.append(position)
-                self._first.append(first)
-                self._last.append(last)
-                position += len(piece)
+        self._left = _pieces(source)
+        self.go_on(stretch, 0)
+
+    def go_on(self, stretch: int, keep: int) -> int:
+        """Fold this many more letters and forget all before the last `keep`.
+
+        Returns how many are forgotten: by so much every position is lower now.
+        """
+        forgotten = self._forget(len(self.letters) - keep)
+        pieces, position = [self.letters], len(self.letters)
+        end = position + stretch
+        for first, last, piece in self._left:
+            pieces.append(piece)
+            self._at.append(position)
+            self._first.append(first)
+            self._last.append(last)
+            position += len(piece)
+            if position >= end:
+                break
+        else:
+            self.is_at_end = True
         self.letters = "".join(pieces)
+        return forgotten
+
+    def _forget(self, position: int) -> int:
+        """Forget the pieces before the one with this position."""
+        piece = bisect_right(self._at, position) - 1
+        if piece <= 0:
+            return 0
+        forgotten = self._at[piece]
+        self.letters = self.letters[forgotten:]
+        self._at = array("I", (at - forgotten for at in self._at[piece:]))
+        self._first, self._last = self._first[piece:], self._last[piece:]
+        return forgotten
 
     def first(self, position: int) -> int:
         """Where a letter begins in the source."""
@@ -90,6 +113,18 @@ class Folded:
     def seams(self, begin: int, end: int) -> list[int]:
         """The positions in (begin, end) that may have a gap before them."""
         return list(self._at[bisect_right(self._at, begin) : bisect_right(self._at, end - 1)])
+
+
+def _pieces(source: str) -> Iterator[tuple[int, int, str]]:
+    """The pieces of a text that are compared, folded, with their places in it."""
+    for found in _PIECE.finditer(source):
+        kind, (first, last) = found.lastgroup, found.span()
+        if kind == "run":
+            for begin in range(first, last, _RUN_CHARS):
+                end = min(begin + _RUN_CHARS, last)
+                yield begin, end, source[begin:end]
+        elif kind is not None and (piece := folded_cluster(found[0])):
+            yield first, last, piece
 
 
 @lru_cache(maxsize=4096)

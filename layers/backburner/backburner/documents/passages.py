@@ -3,12 +3,14 @@
 Letters are compared first, then the gaps between them (`folding.py`): all white space is alike, all dashes are alike;
 a hyphen at a line's end is optional; scripts without spaces may have line breaks anywhere. Neither words nor numbers
 are cut: "1,20" is not a quote of "1,200".
+
+A text is folded and searched in stretches, so the memory that this takes does not depend on the text's length.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from backburner.documents.folding import DASHES, INVISIBLE, SOFT_HYPHEN, Folded
@@ -19,6 +21,10 @@ _MAX_LOOKS = 10_000
 """At how many places one quote is compared in full; no real text repeats the same letters that often."""
 MAX_COMPARED = 500_000
 """Gaps compared for all quotes of an answer together, about two seconds: hostile text could need hours."""
+STRETCH = 65_536
+"""How many letters of a text are folded at a time."""
+_BEFORE, _AFTER = 4, 2
+"""How many letters around a passage tell whether it cuts a word, a number or a sign."""
 _NOTHING, _SPACE, _DASH = 1, 2, 4
 _UNSEEN = re.compile(f"[{INVISIBLE}]+")
 _DASH_IN = re.compile(f"[{DASHES}]")
@@ -47,34 +53,70 @@ def is_too_short(quote: str) -> bool:
     return sum(1 + bool(_WIDE.match(each)) for each in letters if each.isalnum()) < MIN_CHARS
 
 
+@dataclass
+class _Search:
+    """One quote, and how far it has been looked for."""
+
+    wanted: Folded
+    begin: int = -1
+    """Where it was last compared, or could not be, in the letters of the current stretch."""
+    looks: int = 0
+    passage: Passage | None = None
+    seams: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seams = self.wanted.seams(0, self.length)
+
+    @property
+    def length(self) -> int:
+        """How many letters it has."""
+        return len(self.wanted.letters)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is neither found nor given up."""
+        return self.passage is None and self.length > 0 and self.looks < _MAX_LOOKS
+
+
 class Text:
-    """A text in which quotes are looked for; it is folded once."""
+    """A text in which quotes are looked for."""
 
     def __init__(self, source: str) -> None:
-        self._text = Folded(source)
+        self.source = source
         self.compared = 0
 
-    def find(self, quote: str) -> Passage | None:
-        """The first passage that matches a quote; None if there is none, or none within `MAX_COMPARED`."""
-        wanted = Folded(quote)
-        begin, length = -1, len(wanted.letters)
-        if not length:
-            return None
-        seams = wanted.seams(0, length)
-        for _ in range(_MAX_LOOKS):
-            if self.compared > MAX_COMPARED:
-                return None
-            begin = self._text.letters.find(wanted.letters, begin + 1)
-            if begin < 0:
-                return None
-            if self._is_whole(begin, begin + length) and self._agrees(begin, wanted, seams):
-                return Passage(first=self._text.first(begin), last=self._text.last(begin + length - 1))
-        return None
+    def find(self, quotes: Sequence[str]) -> list[Passage | None]:
+        """The first passage that matches each quote; None if there is none, or none within `MAX_COMPARED`."""
+        searches = [_Search(Folded(quote)) for quote in quotes]
+        keep = max((search.length for search in searches), default=0) + _BEFORE + _AFTER
+        text = Folded(self.source, STRETCH)
+        while left := [search for search in searches if search.goes_on]:
+            for search in left:
+                self._look(text, search)
+            if text.is_at_end or self.compared > MAX_COMPARED:
+                break
+            forgotten = text.go_on(STRETCH, keep)
+            for search in left:
+                search.begin -= forgotten
+        return [search.passage for search in searches]
 
-    def _agrees(self, begin: int, wanted: Folded, seams: Sequence[int]) -> bool:
+    def _look(self, text: Folded, search: _Search) -> None:
+        """Look for a quote wherever this stretch has enough letters after it."""
+        end = len(text.letters) - (0 if text.is_at_end else _AFTER)
+        while search.goes_on and self.compared <= MAX_COMPARED:
+            begin = text.letters.find(search.wanted.letters, search.begin + 1, max(end, 0))
+            if begin < 0:
+                search.begin = max(search.begin, end - search.length)
+                return
+            search.begin, search.looks = begin, search.looks + 1
+            last = begin + search.length
+            if _is_whole(text, begin, last) and self._agrees(text, begin, search):
+                search.passage = Passage(first=text.first(begin), last=text.last(last - 1))
+
+    def _agrees(self, text: Folded, begin: int, search: _Search) -> bool:
         """Whether a passage's gaps match the quote's, and a sign before a number is in both or in neither."""
-        text, end = self._text, begin + len(wanted.letters)
-        for seam in chain(seams, (each - begin for each in text.seams(begin, end))):
+        wanted, end = search.wanted, begin + search.length
+        for seam in chain(search.seams, (each - begin for each in text.seams(begin, end))):
             self.compared += 1
             before, after = wanted.letters[seam - 1], wanted.letters[seam]
             if not _kinds(text.gap(begin + seam), before, after) & _kinds(wanted.gap(seam), before, after):
@@ -83,30 +125,31 @@ class Text:
             return True
         return _has_sign(wanted, 0) == _has_sign(text, begin)
 
-    def _is_whole(self, begin: int, end: int) -> bool:
-        """Whether no word or number is cut at either end."""
-        letters = self._text.letters
-        if begin > 0 and self._is_joined(begin):
-            if _is_word(letters[begin - 1], letters[begin]):
-                return False
-            if begin > 1 and self._is_joined(begin - 1) and _is_number(letters[begin - 2 : begin + 1]):
-                return False
-        if end < len(letters) and self._is_joined(end):
-            if _is_word(letters[end - 1], letters[end]):
-                return False
-            if end + 1 < len(letters) and self._is_joined(end + 1) and _is_number(letters[end - 1 : end + 2]):
-                return False
-        return True
-
-    def _is_joined(self, position: int) -> bool:
-        """Whether nothing visible is between a letter and the one before it."""
-        return not _UNSEEN.sub("", self._text.gap(position)).replace(SOFT_HYPHEN, "")
-
 
 def find(text: str, quotes: Sequence[str]) -> list[Passage | None]:
     """The passage of each quote in a text; None if there is none."""
-    searched = Text(text)
-    return [searched.find(quote) for quote in quotes]
+    return Text(text).find(quotes)
+
+
+def _is_whole(text: Folded, begin: int, end: int) -> bool:
+    """Whether no word or number is cut at either end."""
+    letters = text.letters
+    if begin > 0 and _is_joined(text, begin):
+        if _is_word(letters[begin - 1], letters[begin]):
+            return False
+        if begin > 1 and _is_joined(text, begin - 1) and _is_number(letters[begin - 2 : begin + 1]):
+            return False
+    if end < len(letters) and _is_joined(text, end):
+        if _is_word(letters[end - 1], letters[end]):
+            return False
+        if end + 1 < len(letters) and _is_joined(text, end + 1) and _is_number(letters[end - 1 : end + 2]):
+            return False
+    return True
+
+
+def _is_joined(text: Folded, position: int) -> bool:
+    """Whether nothing visible is between a letter and the one before it."""
+    return not _UNSEEN.sub("", text.gap(position)).replace(SOFT_HYPHEN, "")
 
 
 def _kinds(gap: str, before: str, after: str) -> int:

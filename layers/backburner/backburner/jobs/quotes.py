@@ -64,8 +64,7 @@ class QuoteChecker:
         if record.part_of is not None and (parent is None or parent.division is None):
             return Checked()  # the run that it is a part of is over, and so is this one
         division = parent.division if parent is not None and _joins(record, parent) else None
-        size_bytes = parent.source.size if parent is not None and division is not None else record.source.size
-        async with self.memory.for_document(size_bytes) as hold:
+        async with self.memory.for_document(_size_bytes(record, parent, division)) as hold:
             document = await self._document(record, division, hold)
             passages = await self.extractor.find(document.text, [text for _, text in quotes])
         misses = [
@@ -98,6 +97,13 @@ class QuoteChecker:
 def _joins(record: OpenRecord, parent: OpenRecord) -> bool:
     """Whether a run's input is answers to be joined rather than a part of the document."""
     return parent.division is not None and all(part.key != record.source.key for part in parent.division.levels[0])
+
+
+def _size_bytes(record: OpenRecord, parent: OpenRecord | None, division: Division | None) -> int:
+    """The size of the text that is searched, as far as it is known: a PDF's may be larger than the PDF."""
+    if parent is None or division is None:
+        return record.source.size
+    return max(parent.source.size, division.levels[0][-1].first)
 
 
 def _problem(misses: Sequence[_Miss], count: int) -> str:

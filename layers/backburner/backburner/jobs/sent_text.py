@@ -51,8 +51,10 @@ class SentTexts:
         """
         stored = await hold.document(self.bucket, text_key(record.job_id, record.run))
         if stored is not None and stored.body:
-            head, _, text = stored.body.partition(b"\n")
-            return Extracted(text.decode(), page_starts=tuple(msgspec.json.decode(head, type=_Header).pages))
+            end = stored.body.index(b"\n")
+            pages = msgspec.json.decode(stored.body[:end], type=_Header).pages
+            text = str(memoryview(stored.body)[end + 1 :], "utf-8")  # without a copy of the bytes
+            return Extracted(text, page_starts=tuple(pages))
         found = await self.reader.read(record, hold)
         if found is None:
             raise JobError(Reason.SOURCE_MISSING, "the document was replaced before its quotes could be checked")

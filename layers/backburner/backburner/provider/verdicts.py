@@ -236,7 +236,7 @@ def _of_create(answer: FailedCall, kind: ErrorKind) -> Verdict:
 
 def _blind(said: str) -> Verdict:
     """The model does not accept pictures: the same request would fail again."""
-    remedy = "name a model that sees pictures in the recipe, or set input: text there"
+    remedy = "name a model that sees pictures, in the recipe or the line, or set input: text in the recipe"
     return Verdict(act=Act.FAIL, reason=Reason.VISION_UNSUPPORTED, message=f"{said}; {remedy}")
 
 

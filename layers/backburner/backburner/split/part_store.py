@@ -6,7 +6,6 @@ that a record names are never a mixture.
 
 import asyncio
 import hashlib
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -104,15 +103,16 @@ class PartStore:
 
         Text that is in no part becomes white space. Raises `JobError` (`lost`) if a part is gone.
         """
-        text = io.StringIO()
+        texts, chars = list[str](), 0
         for first in range(0, len(parts), AT_ONCE):
             block = parts[first : first + AT_ONCE]
             for part, stored in zip(block, await self._texts(block), strict=True):
                 if stored is None:
                     raise JobError(Reason.LOST, f"{part.key}, a part of the document, is gone")
-                text.write("\n" * (part.first - text.tell()))
-                text.write(text_of(part.key, stored.body)[text.tell() - part.first :])
-        return text.getvalue()
+                between = "\n" * (part.first - chars)
+                texts.append(between + text_of(part.key, stored.body)[max(chars - part.first, 0) :])
+                chars += len(texts[-1])
+        return "".join(texts)
 
     async def _texts(self, parts: Sequence[Part]) -> list[Stored | None]:
         return list(await asyncio.gather(*(self.bucket.get(part.key) for part in parts)))
