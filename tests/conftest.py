@@ -1,5 +1,6 @@
 """What holds for all tests: how deep they go, which examples they draw, and the cloud that they share."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say how deep, before a test module is imported."""
+    """Say how deep, before a test module is imported; nothing that is imported becomes garbage."""
+    gc.disable()
     if config.getoption("--deep"):
         os.environ[VARIABLE] = "deep"
     settings.register_profile(
@@ -43,6 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
         print_blob=True,
     )
     settings.load_profile("backburner")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector leave alone what stays until the end: modules and tests, more than a million objects."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
