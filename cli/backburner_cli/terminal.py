@@ -64,6 +64,16 @@ def count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def span(seconds: float | None) -> str:
+    """A duration for people."""
+    if seconds is None:
+        return ""
+    for unit_s, name in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f} {name}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - ten seconds
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON to standard output, whatever the width of the terminal."""
     print(_json(value, indent=2), file=out.file)
