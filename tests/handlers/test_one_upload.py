@@ -34,7 +34,8 @@ schema:
   {type: object, additionalProperties: false, required: [fact], properties: {fact: {type: string, x-quote: true}}}"""
 RECORD = {
     "version", "job_id", "run", "state", "source", "recipe", "provider", "responses", "usage", "cost",
-    "suspected_orphans", "polls", "waited", "uploaded_at", "submitted_at", "finished_at", "result_key", "result_etag", "parts",
+    "suspected_orphans", "polls", "waited", "uploaded_at", "submitted_at", "finished_at", "result_key",
+    "result_etag", "parts",
 }  # fmt: skip
 RESPONSE = {
     "id", "attempt", "status", "model", "usage", "error", "incomplete_details", "created_at", "completed_at", "looks",
