@@ -1,12 +1,10 @@
 """The command's output, and how it reports errors."""
 
-import errno
 import json
 import os
 import re
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +14,7 @@ from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook,
 from rich.segment import Segment
 
 from backburner_cli.errors import CommandError
+from backburner_cli.system_errors import remedy_of
 
 MAX_LISTED = 100
 """How many documents a command names one by one on a terminal; --json has them all."""
@@ -146,20 +145,5 @@ def plain_errors(interrupted: str, code: int | None = None) -> Iterator[None]:
         _discard_output()
         raise click.exceptions.Exit(0) from None
     except OSError as error:
-        err.print(f"Error: {_with_remedy(error)}", markup=False, style="red")
+        err.print(f"Error: {error}: {remedy_of(error)}", markup=False, style="red")
         raise click.exceptions.Exit(1 if code is None else code) from None
-
-
-def _with_remedy(error: OSError) -> str:
-    """The system's error, with a remedy."""
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            where = "" if error.filename else f"where results and output go, and in {tempfile.gettempdir()} (TMPDIR)"
-            remedy = f": make room {where}".rstrip()
-        case errno.EMFILE | errno.ENFILE:
-            remedy = ": too many files are open; raise the limit (ulimit -n 1024)"
-        case errno.EADDRINUSE | errno.EADDRNOTAVAIL:
-            remedy = ": no port is free on 127.0.0.1; stop whatever uses them"
-        case _:
-            remedy = ""
-    return f"{error}{remedy}"
