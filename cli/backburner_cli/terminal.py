@@ -1,12 +1,10 @@
 """The command's output, and how it reports errors."""
 
-import errno
 import json
 import os
 import re
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +14,7 @@ from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook,
 from rich.segment import Segment
 
 from backburner_cli.errors import CommandError
+from backburner_cli.system_errors import remedy_of
 
 MAX_LISTED = 100
 """How many documents a command names one by one on a terminal; --json has them all."""
@@ -62,6 +61,16 @@ out, err = _console(stderr=False), _console(stderr=True)
 def count_of(number: int, noun: str) -> str:
     """A number of things, such as "1 job" or "1,200 jobs"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def span(seconds: float | None) -> str:
+    """A duration for people."""
+    if seconds is None:
+        return ""
+    for unit_s, name in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f} {name}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - ten seconds
 
 
 def print_json(value: Any) -> None:
@@ -136,20 +145,5 @@ def plain_errors(interrupted: str, code: int | None = None) -> Iterator[None]:
         _discard_output()
         raise click.exceptions.Exit(0) from None
     except OSError as error:
-        err.print(f"Error: {_with_remedy(error)}", markup=False, style="red")
+        err.print(f"Error: {error}: {remedy_of(error)}", markup=False, style="red")
         raise click.exceptions.Exit(1 if code is None else code) from None
-
-
-def _with_remedy(error: OSError) -> str:
-    """The system's error, with a remedy."""
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            where = "" if error.filename else f"where results and output go, and in {tempfile.gettempdir()} (TMPDIR)"
-            remedy = f": make room {where}".rstrip()
-        case errno.EMFILE | errno.ENFILE:
-            remedy = ": too many files are open; raise the limit (ulimit -n 1024)"
-        case errno.EADDRINUSE | errno.EADDRNOTAVAIL:
-            remedy = ": no port is free on 127.0.0.1; stop whatever uses them"
-        case _:
-            remedy = ""
-    return f"{error}{remedy}"

@@ -34,9 +34,12 @@ schema:
   {type: object, additionalProperties: false, required: [fact], properties: {fact: {type: string, x-quote: true}}}"""
 RECORD = {
     "version", "job_id", "run", "state", "source", "recipe", "provider", "responses", "usage", "cost",
-    "suspected_orphans", "polls", "uploaded_at", "submitted_at", "finished_at", "result_key", "result_etag", "parts",
+    "suspected_orphans", "polls", "waited", "uploaded_at", "submitted_at", "finished_at", "result_key",
+    "result_etag", "parts",
 }  # fmt: skip
-RESPONSE = {"id", "attempt", "status", "model", "usage", "error", "incomplete_details", "created_at", "completed_at"}
+RESPONSE = {
+    "id", "attempt", "status", "model", "usage", "error", "incomplete_details", "created_at", "completed_at", "looks",
+}  # fmt: skip
 
 
 def _submit(world: WarmDeployment) -> None:
@@ -111,6 +114,7 @@ def test_the_run_record_tells_the_truth_in_every_field(world: WarmDeployment) ->
     assert (response["attempt"], response["status"], response["usage"]) == (1, "completed", usage)
     assert (response["model"], response["error"], response["incomplete_details"]) == ("stand-in", None, None)
     assert response["created_at"] <= response["completed_at"]
+    assert (response["looks"]["count"], record["waited"]) == (record["polls"], {})
 
 
 def test_both_clouds_timers_start_a_tick(world: WarmDeployment) -> None:

@@ -32,7 +32,7 @@ from backburner.provider.answers import Generation, Usage
 WHEN = datetime(2031, 5, 17, 12, 0, 0, tzinfo=UTC)
 SHARED = {
     "version", "job_id", "run", "state", "source", "recipe", "provider", "responses", "usage", "cost",
-    "suspected_orphans", "polls", "uploaded_at", "submitted_at", "finished_at",
+    "suspected_orphans", "polls", "waited", "uploaded_at", "submitted_at", "finished_at",
 }  # fmt: skip
 OPEN = OpenRecord(
     job_id="0" * 32,
@@ -101,6 +101,7 @@ def test_the_parts_of_a_record_have_the_contracts_fields() -> None:
     assert fields["usage"].keys() == {"input_tokens", "output_tokens", "total_tokens"}
     assert fields["responses"][0].keys() == {
         "id", "attempt", "status", "model", "usage", "error", "incomplete_details", "created_at", "completed_at",
+        "looks",
     }  # fmt: skip
 
 

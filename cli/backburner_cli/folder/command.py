@@ -50,8 +50,10 @@ from backburner_cli.operator import folder_states
 from backburner_cli.operator.deployment import Asked, find
 from backburner_cli.operator.folder_states import RunState
 from backburner_cli.operator.profiles import Kind, Target
+from backburner_cli.system_errors import remedy_of
 from backburner_cli.terminal import err
 
+_GO_ON: Final = "nothing is lost: run the same command to continue"
 _INTERRUPTED: Final = "interrupted"
 _CREATE_LIMIT_S: Final = 60.0
 _SWAP_TRIES: Final = 12
@@ -120,7 +122,11 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
         try:
             return asyncio.run(_run(out, plan))
         except BackburnerError as error:
-            raise CommandError(f"{error}; nothing is lost: run the same command to continue") from error
+            raise CommandError(f"{error}; {_GO_ON}") from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CommandError(f"{error}: {remedy_of(error)}; {_GO_ON}") from error
 
 
 def _import_sdk() -> None:
@@ -140,7 +146,7 @@ def _provider(
         with provider.stand_in(environment, kept) as found:
             yield found
     except sqlite3.Error as error:
-        raise CommandError(f"{kept} cannot be used ({error}): remove it") from error
+        raise CommandError(f"{kept} cannot be used ({error}): remove it, and make room on its disk") from error
 
 
 async def _run(out: Console, plan: _Plan) -> int:

@@ -10,6 +10,13 @@ from typing import Any, Final
 _MAX_LOG_BYTES: Final = 5_000_000
 
 
+class _ToFile(logging.FileHandler):
+    """Does without a line that cannot be written, as on a full disk: the run says itself what stops it."""
+
+    def handleError(self, _record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        pass
+
+
 class _Json(logging.Formatter):
     """A line of JSON with the keys that a message has."""
 
@@ -28,7 +35,7 @@ def logging_to(path: Path) -> Iterator[None]:
     """Write it there while the block runs; a file that has grown large is kept beside as `.old`."""
     if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
         path.replace(path.with_suffix(".old"))
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler = _ToFile(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(_Json())
     loggers: list[Any] = [logging.getLogger("backburner"), logging.getLogger("backburner_cli")]
     for one in loggers:

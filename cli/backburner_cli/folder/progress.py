@@ -8,11 +8,11 @@ from typing import Final, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from backburner_cli.folder.tally import Failure, Tally
+from backburner_cli.operator.bar import bar_of
 from backburner_cli.terminal import printable
 
 _STILL_EVERY_S: Final = 10.0
@@ -108,9 +108,7 @@ class LiveTable:
             waiting,
             f"{tally.input_tokens:,} / {tally.output_tokens:,}",
         )
-        bar = Table.grid()  # a bar alone does not end its line
-        bar.add_row(ProgressBar(total=max(1, tally.found), completed=tally.ended, width=60))
-        self._live.update(Group(table, bar, *self._last))
+        self._live.update(Group(table, bar_of(tally.found, tally.ended), *self._last))
 
     def close(self) -> None:
         """Remove the table."""

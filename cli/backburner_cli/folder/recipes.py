@@ -9,6 +9,7 @@ from backburner.errors import JobError
 from backburner.ledger.keys import DEFAULT_RECIPE
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.shipped import shipped
+from backburner_cli.system_errors import remedy_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,4 +47,4 @@ def _read(given: str) -> tuple[str, bytes | None]:
     except UnicodeEncodeError:
         raise CommandError(f"the name of the recipe {given} is not UTF-8: rename it") from None
     except OSError as error:
-        raise CommandError(f"the recipe {given} cannot be read: {error.strerror}") from error
+        raise CommandError(f"the recipe {given} cannot be read ({error.strerror}): {remedy_of(error)}") from error

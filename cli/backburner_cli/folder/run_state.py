@@ -20,7 +20,7 @@ from backburner.ledger.keys import INBOX
 from backburner.settings import Settings
 from backburner_cli.errors import CommandError
 from backburner_cli.folder.provider import STAND_IN
-from backburner_cli.operator.folder_states import ABOUT, RunState, kept_settings, known, writable
+from backburner_cli.operator.folder_states import ABOUT, OTHER_OUT, RunState, kept_settings, known, writable
 
 DEFAULT_OUT: Final = "results"
 
@@ -76,7 +76,7 @@ def _reading(database: Path) -> sqlite3.Connection:
 def prepare(folder: Path) -> Path:
     """The folder of all states, made if it is missing. Raises `CommandError`."""
     root = folder / STATE_FOLDER
-    with writable(root):
+    with writable(root, "; or copy the documents elsewhere: a run keeps its state beside them"):
         root.mkdir(mode=0o700, exist_ok=True)
         ignored = root / ".gitignore"
         if not ignored.exists():
@@ -91,7 +91,7 @@ def opened(folder: Path, out: Path, recipe: str, provider: str, settings: Settin
     mark = hashlib.sha256(json.dumps([recipe, inner, provider]).encode()).hexdigest()[:12]
     state = prepare(folder) / f"{re.sub(r'[^A-Za-z0-9_-]+', '_', recipe)[:40]}-{mark}"
     space = RunState(folder=folder, out=out, recipe=recipe, provider=provider, state=state)
-    with writable(out):
+    with writable(out, OTHER_OUT):
         out.mkdir(parents=True, exist_ok=True)
     with writable(state):
         for inside in (state, space.processes, state / "staged"):

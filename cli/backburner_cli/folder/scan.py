@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from backburner.ledger.keys import MAX_KEY_BYTES
+from backburner_cli.system_errors import remedy_of
 
 QUIET_S: Final = 1.0
 """A file that was written more recently than this may be incomplete."""
@@ -52,7 +53,9 @@ class Walk:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                yield Oddity(path=self._below(here), why=f"this folder cannot be read: {error.strerror}")
+                yield Oddity(
+                    path=self._below(here), why=f"this folder cannot be read ({error.strerror}): {remedy_of(error)}"
+                )
                 continue
             inner: list[Path] = []
             for entry in found:
@@ -69,10 +72,12 @@ class Walk:
         try:
             found = path.stat()
         except OSError as error:
-            return Oddity(path=name, why=f"it cannot be read: {error.strerror}")
+            why = f"it cannot be read ({error.strerror}): {remedy_of(error)}"
+            return Oddity(
+                path=name, why="a link that leads nowhere: correct or remove it" if path.is_symlink() else why
+            )
         if not stat.S_ISREG(found.st_mode):
-            is_linked = path.is_symlink() and stat.S_ISDIR(found.st_mode)
-            return Oddity(path=name, why="a link to a folder is not followed: name that folder") if is_linked else None
+            return self._not_a_file(path, found)
         try:
             key = (self.prefix + name).encode()
         except UnicodeEncodeError:
@@ -82,6 +87,12 @@ class Walk:
         seen = hash((found.st_size, found.st_ino, found.st_mtime_ns))
         is_quiet = time.time() - found.st_ctime >= QUIET_S
         return Document(path=name, seen=seen, is_quiet=is_quiet)
+
+    def _not_a_file(self, path: Path, found: os.stat_result) -> Oddity | None:
+        """Links to folders are not followed: what is in this folder has its own name, what is elsewhere is named."""
+        if not (path.is_symlink() and stat.S_ISDIR(found.st_mode)) or path.resolve().is_relative_to(self.folder):
+            return None
+        return Oddity(path=self._below(path), why="a link to a folder elsewhere is not followed: run that folder too")
 
     def _below(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()

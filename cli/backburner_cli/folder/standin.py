@@ -13,7 +13,7 @@ from backburner_cli.standin.behaviours import GOOD, MODEL, Chosen, of_model, par
 from backburner_cli.standin.extract import count_tokens
 from backburner_cli.standin.generations import Generation, compose
 from backburner_cli.standin.provider import StandIn
-from backburner_cli.standin.replies import Reply
+from backburner_cli.standin.replies import Reply, refuse
 from backburner_cli.standin.strictness import input_text
 from backburner_cli.standin.timing import Timing
 
@@ -90,5 +90,8 @@ class KeptStandIn(StandIn):
         return made
 
     def _asked(self, sql: str, *values: Any) -> list[Any]:
-        with self._writing:
-            return self._file.execute(sql, values).fetchall()
+        try:
+            with self._writing:
+                return self._file.execute(sql, values).fetchall()
+        except sqlite3.Error as failed:  # a full disk, say; the run is told as by any provider in trouble
+            raise refuse(f"the stand-in cannot use its file: {failed}", "server_error", status=500) from failed

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 
 from backburner_cli.terminal import err
 
@@ -17,6 +19,13 @@ def bar(what: str, total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda: progress.advance(task)
+
+
+def bar_of(total: int, completed: int) -> Table:
+    """A bar as a line of a larger picture."""
+    line = Table.grid()  # a bar alone does not end its line
+    line.add_row(ProgressBar(total=max(1, total), completed=completed, width=60))
+    return line
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Final
 from backburner.adapters.folder.layout import STATE_FOLDER, Layout
 from backburner.settings import Settings
 from backburner_cli.errors import CommandError
+from backburner_cli.system_errors import remedy_of
 
 ABOUT: Final = "about.json"
 _DATABASE: Final = "state.db"
@@ -65,6 +66,9 @@ class RunState:
         return self.state / "log.jsonl"
 
 
+OTHER_OUT: Final = "; or name another folder with --out"
+
+
 def known(folder: Path) -> list[RunState]:
     """The states of a folder."""
     found = []
@@ -88,6 +92,8 @@ def state_of(named: Path) -> RunState:
     folder = path.parent.parent if inside else path
     if not folder.is_dir():
         raise CommandError(f"there is no folder {named}: name one that backburner run has worked in")
+    if (folder / STATE_FOLDER).is_dir() and not os.access(folder / STATE_FOLDER, os.R_OK | os.X_OK):
+        raise CommandError(f"{folder / STATE_FOLDER} cannot be read: check its permissions")
     found = [one for one in known(folder) if not inside or one.state == path]
     if not found:
         raise CommandError(f"no backburner run has worked in {named}: backburner run {folder} starts one")
@@ -123,7 +129,7 @@ def staging(space: RunState) -> Path:
     """The folder for staged files, on the same file system as the results."""
     inside = space.state / "staged"
     probe, target = inside / f"probe-{os.getpid()}", space.out / f".backburner-probe-{os.getpid()}"
-    with writable(space.out):
+    with writable(space.out, OTHER_OUT):
         probe.touch()
         try:
             probe.replace(target)
@@ -152,9 +158,9 @@ def _is_held(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def writable(path: Path) -> Iterator[None]:
-    """Raise `CommandError` for what cannot be written in the block."""
+def writable(path: Path, remedy: str = "") -> Iterator[None]:
+    """Raise `CommandError` for what cannot be written in the block; `remedy` is one more."""
     try:
         yield
     except OSError as error:
-        raise CommandError(f"{error.filename or path} cannot be written: {error.strerror}") from error
+        raise CommandError(f"{path} cannot be written ({error.strerror}): {remedy_of(error)}{remedy}") from error

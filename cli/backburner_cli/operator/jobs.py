@@ -13,7 +13,7 @@ from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.snapshot import at_once
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.session import Records, read
-from backburner_cli.terminal import err, out, print_json
+from backburner_cli.terminal import count_of, err, out, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,8 @@ def jobs(environment: Mapping[str, str], wanted: Filter, page: Page, *, as_json:
         out.print(table)
     states = ", ".join(f"{count:,} {state}" for state, count in sorted(sums["states"].items()))
     cost = "" if sums["cost"] is None else f", cost {sums['cost']:.4f}"
-    out.print(f"{sums['jobs']:,} jobs" + (f": {states}; {sums['tokens']:,} tokens{cost}" if sums["jobs"] else " match"))
+    counts = f": {states}; {sums['tokens']:,} tokens{cost}" if sums["jobs"] else " match"
+    out.print(count_of(sums["jobs"], "job") + counts)
     if page.limit is not None and page.number * page.limit < sums["jobs"]:
         out.print(f"Page {page.number} of {-(-sums['jobs'] // page.limit)}: --page {page.number + 1} shows the next.")
 

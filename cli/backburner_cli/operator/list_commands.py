@@ -87,7 +87,7 @@ def jobs(
 @json_option
 @deployed
 def show(named: str, *, asked: Asked, as_json: bool) -> None:
-    """Show a document's story as a timeline: uploaded, attempts, how each ended, what it cost.
+    """Show a document's story as a timeline: uploaded, waits, attempts, looks, how each ended, what it cost.
 
     KEY-OR-JOB is the key of a document (inbox/…), its result or its error record, or the beginning of a job's id.
     """

@@ -26,6 +26,8 @@ _REPORT_KEYS: Final = {"described", "made_at", "states", "balances"}
 
 def require_replaceable(path: Path, *, is_agreed: bool) -> None:
     """Ask before a file of somebody else is replaced. Raises `CommandError` if it stays, or if it has no folder."""
+    if path.is_dir():
+        raise CommandError(f"{path} is a folder: name a file in it with --to")
     if not path.parent.is_dir():
         raise CommandError(f"there is no folder {path.parent}: make it, or name another file with --to")
     if not os.access(path.parent, os.W_OK):

@@ -30,6 +30,7 @@ from backburner_cli.operator.estimate import Estimate, Estimator, Range, duratio
 from backburner_cli.operator.files import documents_in, keys_of, sample
 from backburner_cli.operator.place import FOLDER_QUEUES
 from backburner_cli.operator.session import Records, read, read_here
+from backburner_cli.system_errors import remedy_of
 from backburner_cli.terminal import err, out, print_json
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ async def _body(records: Records, key: str, path: Path | None) -> bytes | None:
         try:
             return await asyncio.to_thread(path.read_bytes)
         except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror}") from error
+            raise CommandError(f"{error.filename}: {error.strerror}: {remedy_of(error)}") from error
     stored = await records.bucket.get(key)
     return stored.body if stored else None
 

@@ -23,6 +23,7 @@ from backburner_cli.operator.files import PutError, documents_in, keys_of, sampl
 from backburner_cli.operator.inbox import Inbox, reach_inbox
 from backburner_cli.operator.outcomes import OutcomeWaiter, summed
 from backburner_cli.operator.uploads import Upload
+from backburner_cli.system_errors import remedy_of
 from backburner_cli.terminal import err, out, print_json
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Uploader:
         except (OSError, UnreadableError) as error:
             self.done[key] = Done.FAILED
             self.is_denied = self.is_denied or isinstance(error, UnreadableError)
-            self.errors[key] = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            self.errors[key] = _told(error)
 
     async def _put(self, key: str, path: Path) -> Done:
         place = output_location(key)
@@ -221,6 +222,10 @@ def _show(bucket: str, uploader: Uploader) -> None:
         out.print(", ".join(f"{count} {what}" for what, count in counts.most_common()) + f" (s3://{bucket})")
         for key, why in list(uploader.errors.items())[:MAX_LISTED]:
             err.print(f"not uploaded: {key}: {why}", markup=False, style="red")
+
+
+def _told(error: Exception) -> str:
+    return f"{error.filename}: {error.strerror}: {remedy_of(error)}" if isinstance(error, OSError) else str(error)
 
 
 def _md5(path: Path) -> str:

@@ -35,11 +35,12 @@ from backburner_cli.errors import CommandError
 from backburner_cli.operator.listing import lines_of, open_records
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.session import Records, read
+from backburner_cli.operator.timeline import events_of
 from backburner_cli.operator.uploads import describe
-from backburner_cli.terminal import out, print_json
+from backburner_cli.terminal import count_of, out, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from backburner.ledger.journal import Line
@@ -59,7 +60,7 @@ class Story:
     def timeline(self) -> list[tuple[datetime, str]]:
         """What happened, in order; the journal is used only for runs whose records are gone."""
         recorded = {(record.job_id, record.run) for record in self.records}
-        events = [event for record in self.records for event in _events(record)]
+        events = [event for record in self.records for event in events_of(record)]
         for line in self.lines:
             if (line.job_id, line.run) not in recorded and line.finished_at is not None:
                 why = f": {line.reason}" if line.reason else ""
@@ -196,52 +197,15 @@ async def _lines(records: Records, wanted: Any) -> list[Line]:
     return found
 
 
-def _events(record: JobRecord) -> Iterator[tuple[datetime, str]]:
-    yield record.source.last_modified, f"uploaded, {record.source.size:,} bytes"
-    run = f"run {record.run}: "
-    for response in record.responses:
-        if response.created_at is not None:
-            yield response.created_at, f"{run}attempt {response.attempt}: generation {response.id} started"
-        if response.completed_at is not None:
-            yield response.completed_at, f"{run}attempt {response.attempt}: {_ended(response)}"
-    if record.submitted_at is not None and not record.responses:
-        yield record.submitted_at, f"{run}started"
-    if record.finished_at is not None:
-        yield record.finished_at, run + _end(record)
-
-
-def _ended(response: Any) -> str:
-    used = (
-        f", {response.usage.input_tokens:,} tokens in, {response.usage.output_tokens:,} out" if response.usage else ""
-    )
-    error = f", {response.error.get('code') or response.error.get('message')}" if response.error else ""
-    return f"generation {response.status}{used}{error}"
-
-
-def _end(record: JobRecord) -> str:
-    cost = "" if record.cost is None else f", cost {record.cost:.6f}"
-    polls = f" after {_polls(record.polls)}" if record.polls else ""
-    if isinstance(record, ErrorRecord):
-        return f"failed{polls}: {record.reason}{cost}"
-    if isinstance(record, RunRecord):
-        taken_over = f", the answer of {record.reused.key}" if record.reused is not None else ""
-        return f"done{polls}: {record.result_key}{taken_over}{cost}"
-    return f"superseded{polls}: the document was replaced by a newer version{cost}"
-
-
-def _polls(count: int) -> str:
-    return "1 poll" if count == 1 else f"{count} polls"
-
-
 def standing(record: OpenRecord) -> str:
     """The current state of a run that is not over."""
     match record.state:
         case State.WAITING:
-            return f"waiting for {record.waiting_for or 'its turn'}, {record.attempt} attempts so far"
+            return f"waiting for {record.waiting_for or 'its turn'}, {count_of(record.attempt, 'attempt')} so far"
         case State.RUNNING if record.division is not None:
             parts = sum(len(level) for level in record.division.levels)
             return f"running in {parts} parts"
         case State.RUNNING:
-            return f"running, attempt {record.attempt}, {_polls(record.polls)} so far"
+            return f"running, attempt {record.attempt}, {count_of(record.polls, 'poll')} so far"
         case _:
             return "being submitted"

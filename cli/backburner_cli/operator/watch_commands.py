@@ -76,7 +76,7 @@ def watch(
 )
 @click.option(
     "--to",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="The file to write: .html, .json or .csv. Without it: JSON into a pipe, backburner-report.html on a terminal.",
 )

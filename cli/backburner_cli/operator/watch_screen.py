@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from rich.console import Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from backburner_cli.terminal import err, out
+from backburner_cli.operator.bar import bar_of
+from backburner_cli.terminal import err, out, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _DRAW_EVERY_S: Final = 0.25
 _SHARE: Final = 4
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 
 
 class Screen(Protocol):
@@ -106,7 +105,7 @@ class LineScreen(LiveScreen):
 
     def show(self, look: Look) -> None:
         """Print a line."""
-        left = "" if look.seconds_left is None else f", {_long(look.seconds_left)} left"
+        left = "" if look.seconds_left is None else f", {span(look.seconds_left)} left"
         counts = f"{look.done:,} done, {look.failed:,} failed, {look.running:,} running, {look.waiting:,} waiting"
         out.print(f"{look.at:%H:%M:%S} {look.documents:,} documents: {counts}{left}", markup=False)
 
@@ -131,7 +130,7 @@ def drawn(look: Look) -> RenderableType:
     table.add_row(*(f"{number:,}" for number in numbers))
     lines: list[RenderableType] = [table]
     if look.documents:
-        lines.append(ProgressBar(total=look.documents, completed=look.done + look.failed, width=60))
+        lines.append(bar_of(look.documents, look.done + look.failed))
     waiting = dict(look.waiting_for) | ({"their event": look.unclaimed} if look.unclaimed else {})
     if waiting:
         counts = ", ".join(f"{count:,} for {why}" for why, count in waiting.items())
@@ -148,12 +147,5 @@ def _figures(look: Look) -> list[str]:
     figures.append(f"{look.tokens:,} tokens")
     figures += [f"cost {look.cost:,.4f}"] if look.cost is not None else []
     if look.left:
-        figures.append("no end in sight" if look.seconds_left is None else f"about {_long(look.seconds_left)} left")
+        figures.append("no end in sight" if look.seconds_left is None else f"about {span(look.seconds_left)} left")
     return figures
-
-
-def _long(seconds: float) -> str:
-    for unit_s, name in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
-        if seconds >= 2 * unit_s:
-            return f"{seconds / unit_s:.0f} {name}"
-    return f"{max(1, seconds):.0f} s"

@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from backburner_cli.terminal import printable
+from backburner_cli.terminal import printable, span
 
 
 def render(name: str, **values: Any) -> str:
@@ -41,13 +41,3 @@ def _money(value: float | None) -> str:
 
 def _moment(value: Any) -> str:
     return "" if value is None else f"{value:%Y-%m-%d %H:%M} UTC"
-
-
-def span(seconds: float | None) -> str:
-    """A duration for people."""
-    if seconds is None:
-        return ""
-    for unit_s, name in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * unit_s:
-            return f"{seconds / unit_s:.0f} {name}"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - ten seconds

@@ -94,7 +94,7 @@ def try_recipe(recipe: str, file: Path, *, stand_in: bool, asked: Asked, as_json
 @click.option("--sample", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="How many.")
 @click.option(
     "--to",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     default=Path("backburner-compare.html"),
     show_default=True,
     metavar="FILE",

@@ -16,6 +16,7 @@ from backburner_cli.errors import CommandError
 from backburner_cli.operator.deployment import EXPORTED
 from backburner_cli.operator.session import Records, read
 from backburner_cli.operator.shipped import shipped
+from backburner_cli.system_errors import remedy_of
 from backburner_cli.terminal import out, print_json
 
 SHIPPED, DEPLOYED, BUILT_IN, FILE = "shipped", "deployed", "built in", "file"
@@ -117,7 +118,7 @@ def _bytes(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
     except OSError as error:
-        raise CommandError(f"the recipe {name} cannot be read ({error.strerror}): check its name") from error
+        raise CommandError(f"the recipe {name} cannot be read ({error.strerror}): {remedy_of(error)}") from error
 
 
 def _note(each: Found, sources: Mapping[str, bytes | None]) -> str:

@@ -132,7 +132,7 @@ def source_text(name: str, source: bytes | None) -> str:
     try:
         return source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _invalid(f"not UTF-8 text: {error}") from error
+        raise _invalid(f"byte {error.start + 1} is not UTF-8 text: save it as UTF-8") from error
 
 
 @lru_cache(maxsize=64)

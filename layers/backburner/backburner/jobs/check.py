@@ -8,7 +8,7 @@ deleted. The provider's copy is deleted last.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backburner.batch.segment_runner import SegmentRunner
 from backburner.capacity.governor import Governor
@@ -17,6 +17,7 @@ from backburner.errors import MessageError
 from backburner.jobs.poll import GenerationPoller
 from backburner.jobs.start import Starter
 from backburner.jobs.submit import Submitter
+from backburner.ledger.changes import looked
 from backburner.ledger.keys import output_location
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messages import Look, Message, dead_letter, decode
@@ -172,11 +173,11 @@ class Checker:
         held, record = step.held, step.held.record
         ticket = await self.messenger.renew(record, step.after_s)
         is_running = record.state is State.RUNNING
-        renewed = held.with_changes(
-            ticket=ticket,
-            elapsed_before_write_s=held.generation_age_s if is_running else 0.0,
-            polls=record.polls + (message.receives_before + received.receives if record.response_id else 0),
-        )
+        if record.response_id:
+            receives = message.receives_before + received.receives
+            first_s = message.look.first_s if message.look else None
+            held = replace(held, record=looked(record, receives, first_s, held.generation_age_s))
+        renewed = held.with_changes(ticket=ticket, elapsed_before_write_s=held.generation_age_s if is_running else 0.0)
         return DONE if await self.ledger.rewrite(renewed) else NOT_OURS
 
 

@@ -21,7 +21,7 @@ from backburner.documents.tokens import CHARS_PER_TOKEN
 from backburner.errors import JobError, Reason
 from backburner.jobs.carry_out import Retrier
 from backburner.jobs.quotes import QuoteChecker
-from backburner.ledger.changes import ended_unseen, seen
+from backburner.ledger.changes import ended_unseen, looked, seen
 from backburner.ledger.ledger import Ledger, Open
 from backburner.ledger.messages import Look, Message
 from backburner.ledger.messenger import DONE, NOT_OURS, SOON_S, Messenger, Next
@@ -45,8 +45,16 @@ class _Visit:
 
     held: Open
     receives: int
-    tells_what_looks_need: bool
-    """Whether its message carries a `look`."""
+    look: Look | None
+    """What its message tells of the generation."""
+
+    @property
+    def first_s(self) -> float:
+        """The generation's age at its first poll: this one, unless an earlier one was noted."""
+        record = self.held.record
+        noted = record.responses[-1].looks if record.responses else None
+        told = noted.first_s if noted else self.look.first_s if self.look else None
+        return self.held.generation_age_s if told is None else told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +96,7 @@ class GenerationPoller:
         """Act on the provider's answer about a running generation; it is polled unless `glance` has just done so."""
         record = held.record
         receives = message.receives_before + received.receives
-        visit = _Visit(held, receives, tells_what_looks_need=message.look is not None)
+        visit = _Visit(held, receives, message.look)
         if answer is not None and record.cancelled_for is None:
             return await self._decide(visit, answer, tick)
         if record.answer is None and not await self.turn(tick):
@@ -129,7 +137,7 @@ class GenerationPoller:
         held, decision = await self._decided(held, answer, attempt, recipe)
         await tell_decision(self.governor, decision, record.provider.model)
         if decision.do is not Do.LOOK:
-            return await self._ended(_updated(held, answer, visit.receives), answer, decision)
+            return await self._ended(_updated(replace(visit, held=held), answer), answer, decision)
         if decision.stop:
             tick.is_refused = tick.is_refused or decision.stop is Stop.EVERYBODY
             return Next(probe_s(decision.after_s), held)
@@ -177,23 +185,24 @@ class GenerationPoller:
             if mine is None:
                 return NOT_OURS
             held = mine
-        if visit.tells_what_looks_need or not is_plain or not isinstance(answer, Generation):
+        if visit.look or not is_plain or not isinstance(answer, Generation):
             return Next(next_s, held)
         look = Look(
-            model=record.provider.model, deadline_s=attempt.deadline_s, ran_s=round(age_s, 1), receives=visit.receives
+            model=record.provider.model,
+            deadline_s=attempt.deadline_s,
+            ran_s=round(age_s, 1),
+            receives=visit.receives,
+            first_s=round(visit.first_s, 1),
         )
         await self.messenger.to_look(record, next_s, look)
         return DONE
 
     async def _noted(self, visit: "_Visit", after_s: float, **noted: Any) -> Next:
         """Note in the record what every later poll must know, under a new ticket, so that each one reads the record."""
-        held, record = visit.held, visit.held.record
-        changed = held.with_changes(
-            ticket=await self.messenger.to_check(record, after_s, record.response_id),
-            elapsed_before_write_s=held.generation_age_s,
-            polls=record.polls + visit.receives,
-            **noted,
-        )
+        held, record, age_s = visit.held, visit.held.record, visit.held.generation_age_s
+        ticket = await self.messenger.to_check(record, after_s, record.response_id)
+        asked = dataclasses.replace(held, record=looked(record, visit.receives, visit.first_s, age_s))
+        changed = asked.with_changes(ticket=ticket, elapsed_before_write_s=age_s, **noted)
         return DONE if await self.ledger.rewrite(changed) else NOT_OURS
 
     def _next_look_s(self, age_s: float, hint_s: float | None, *, left_s: float, is_absent: bool = False) -> float:
@@ -232,9 +241,13 @@ def _schema_problem(recipe: Recipe, answer: Answer) -> str:
     return schema_problem(recipe, answer.text) if isinstance(answer, Generation) and answer.is_completed else ""
 
 
-def _updated(held: Open, answer: Answer, receives: int) -> Open:
+def _updated(visit: _Visit, answer: Answer) -> Open:
     """The record with the provider's latest answer and the number of polls."""
-    asked = held.with_changes(polls=held.record.polls + receives)
+    held, record = visit.held, visit.held.record
+    if record.answer is None:
+        asked = dataclasses.replace(held, record=looked(record, visit.receives, visit.first_s, held.generation_age_s))
+    else:
+        asked = held.with_changes(polls=record.polls + visit.receives)  # the create itself told how it ended
     if not isinstance(answer, Generation):
         status = LOST if answer.status in ABSENT else UNKNOWN
         return dataclasses.replace(asked, record=ended_unseen(asked.record, status))

@@ -62,7 +62,7 @@ class Starter:
     async def _end_cancelled(self, held: Open, reason: Reason) -> bool:
         record = held.record
         perhaps = record.suspected_orphans + (record.state is State.SUBMITTING)
-        ended = held.with_changes(suspected_orphans=perhaps)
+        ended = held.with_changes(suspected_orphans=perhaps, waiting_for=None)
         return await self.finisher.fail_if_ours(ended, reason, "cancelled before it was known to be started")
 
     async def _attempt(self, held: Open, *, orphans: int = 0) -> bool:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from backburner.capacity.limits import Reservation
 from backburner.documents.price import Price
-from backburner.ledger.records import OpenRecord, Response, State
+from backburner.ledger.records import Looks, OpenRecord, Response, State
 from backburner.provider.answers import Generation, Usage, costs
 
 
@@ -27,10 +27,31 @@ def running(record: OpenRecord, generation: Generation, ticket: str, now: dateti
     )
 
 
+def looked(record: OpenRecord, receives: int, first_s: float | None, age_s: float) -> OpenRecord:
+    """The record after polls of its generation; `first_s` is the generation's age at the first, if that is known."""
+    if not record.responses:
+        return replace(record, polls=record.polls + receives)
+    last = record.responses[-1]
+    before = last.looks or Looks(count=0, first_s=age_s if first_s is None else first_s, last_s=age_s)
+    looks = Looks(count=before.count + receives, first_s=round(before.first_s, 1), last_s=round(age_s, 1))
+    return replace(
+        record, polls=record.polls + receives, responses=[*record.responses[:-1], replace(last, looks=looks)]
+    )
+
+
+def waited(record: OpenRecord, age_s: float) -> dict[str, float]:
+    """What a waiting record that was written `age_s` ago has waited for, and how long."""
+    so_far, what = record.waited, record.waiting_for or "turn"
+    return so_far | {what: round(so_far.get(what, 0.0) + age_s, 1)}
+
+
 def seen(record: OpenRecord, generation: Generation) -> OpenRecord:
     """The record with the last generation's current state; tokens and cost are counted once per response id."""
     last = record.responses[-1]
-    responses = [*record.responses[:-1], _response(generation, last.id, last.attempt)]
+    responses = [
+        *record.responses[:-1],
+        replace(_response(generation, last.id, last.attempt), looks=last.looks),
+    ]
     usage = sum((response.usage for response in responses if response.usage), Usage())
     return replace(record, responses=responses, usage=usage, cost=cost_of(record.price, usage))
 

@@ -16,7 +16,7 @@ import msgspec
 
 from backburner.documents.pictures import Pages
 from backburner.errors import RetryLaterError, UnreadableError
-from backburner.ledger.changes import running
+from backburner.ledger.changes import running, waited
 from backburner.ledger.keys import OutputLocation, open_key, response_key, superseded_key
 from backburner.ledger.records import (
     ErrorRecord,
@@ -25,6 +25,7 @@ from backburner.ledger.records import (
     R,
     RunRecord,
     Source,
+    State,
     SupersededRecord,
     decode,
     encode,
@@ -54,8 +55,11 @@ class Open(Held[OpenRecord]):
     age_s: float
 
     def with_changes(self, **changes: Any) -> "Open":
-        """The record with changed fields, to be written next."""
-        return dataclasses.replace(self, record=msgspec.structs.replace(self.record, **changes))
+        """The record with changed fields, to be written next. With another `waiting_for`, this wait is counted."""
+        age_s = self.age_s
+        if "waiting_for" in changes and self.record.state is State.WAITING:
+            changes["waited"], age_s = waited(self.record, age_s), 0.0
+        return dataclasses.replace(self, record=msgspec.structs.replace(self.record, **changes), age_s=age_s)
 
     def as_running(self, generation: Generation, ticket: str, now: datetime) -> "Open":
         """The record as running, to be written next."""

@@ -22,6 +22,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The generation's age at that time, by the store's clock."""
     receives: int = 0
     """How often the messages before this one were received."""
+    first_s: float | None = None
+    """The generation's age at its first poll."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

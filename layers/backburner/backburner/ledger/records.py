@@ -62,6 +62,14 @@ class ProviderRef(msgspec.Struct, frozen=True, kw_only=True):
     model: str
 
 
+class Looks(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a generation was polled, and when first and last: in seconds since it was recorded as running."""
+
+    count: int
+    first_s: float
+    last_s: float
+
+
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     """A generation that was started, as last polled."""
 
@@ -74,6 +82,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     incomplete_details: dict[str, str] | None = None
     created_at: datetime | None = None
     completed_at: datetime | None = None
+    looks: Looks | None = None
+    """None until the record is written after a poll, and if the answer to the create told the end."""
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +107,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The share of `usage` and `cost` that earlier runs of a batch used for lines that this run has kept."""
     suspected_orphans: int = 0
     polls: int = 0
+    waited: dict[str, float] = {}
+    """Seconds that it waited, by what it waited for."""
     uploaded_at: datetime
     submitted_at: datetime | None = None
     finished_at: datetime | None = None

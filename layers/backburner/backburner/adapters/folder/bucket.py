@@ -60,7 +60,7 @@ class FolderBucket:
         named = metadata or {}
         if isinstance(body, bytes) and len(body) <= _SMALL_BYTES:
             return await self.database.run(lambda turn: self.objects.put(turn, key, body, match, named))
-        staged = await self._staged(body)
+        staged = await self._staged(key, body)
         try:
             return await self.database.run(lambda turn: self.objects.put(turn, key, staged, match, named))
         except BaseException:
@@ -105,9 +105,9 @@ class FolderBucket:
             for one in found:
                 yield one
 
-    async def _staged(self, body: bytes | Path) -> Staged:
+    async def _staged(self, key: str, body: bytes | Path) -> Staged:
         try:
-            return await asyncio.to_thread(self.objects.stage, body)
+            return await asyncio.to_thread(self.objects.stage, key, body)
         except OSError as error:
             self.database.trouble = f"{error.filename or 'the disk'}: {error.strerror}"
             raise RetryLaterError(self.database.trouble) from error

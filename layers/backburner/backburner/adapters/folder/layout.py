@@ -31,6 +31,11 @@ class Layout:
     out: Path
     recipe: str
 
+    @property
+    def staging(self) -> Path:
+        """The folder for staged files of objects that stay in the state."""
+        return self.state / "staged"
+
     def is_output(self, key: str) -> bool:
         """Whether an object belongs into `out`."""
         return key.startswith((f"{RESULTS}{self.recipe}/", f"{FAILED}{self.recipe}/"))

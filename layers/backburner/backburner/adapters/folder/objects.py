@@ -59,7 +59,7 @@ class Objects:
     database: Database
     layout: Layout
     staging: Path
-    """The folder for staged files, on the same file system as the results."""
+    """The folder for staged results, on the same file system as the results."""
     process: str
     """The name of this process; its staged files begin with it."""
     _moved: list[tuple[str, str]] = field(default_factory=list, repr=False)
@@ -93,9 +93,9 @@ class Objects:
         row = self.current(turn, key)
         return None if row is None else row.stored()
 
-    def stage(self, body: bytes | Path) -> Staged:
-        """Write content to a staged file. Needs no transaction."""
-        return files.stage(self.staging / f"{self.process}-{secrets.token_hex(8)}", body)
+    def stage(self, key: str, body: bytes | Path) -> Staged:
+        """Write an object's content to a staged file. Needs no transaction."""
+        return files.stage(self._staging(key) / f"{self.process}-{secrets.token_hex(8)}", body)
 
     def put(self, turn: Turn, key: str, body: bytes | Staged, match: str, metadata: dict[str, str]) -> str:
         """Write if the condition holds, and return the ETag. Raises `ConflictError`."""
@@ -103,7 +103,7 @@ class Objects:
         if (ABSENT if row is None else row.etag) != match:
             raise ConflictError(key)
         path = row.path if row else self._free(turn, key)
-        staged = body if isinstance(body, Staged) else self.stage(body)
+        staged = body if isinstance(body, Staged) else self.stage(key, body)
         names = json.dumps({name.lower(): value for name, value in metadata.items()})
         new = Row(
             key, path, staged.etag, staged.version.size_bytes, max(now_us(), row.last_modified_us if row else 0), names,
@@ -160,9 +160,14 @@ class Objects:
             with suppress(OSError):  # the row stays as it is, and its next reader gets the error
                 self.current(turn, key)
         wanted = {staged for _, staged in turn.db.execute(put, (f"{process}-*",))}
-        for path in self.staging.glob(f"{process}-*"):
-            if path.name not in wanted:
-                path.unlink(missing_ok=True)
+        for folder in {self.staging, self.layout.staging}:
+            for path in folder.glob(f"{process}-*"):
+                if path.name not in wanted:
+                    path.unlink(missing_ok=True)
+
+    def _staging(self, key: str) -> Path:
+        """The folder for an object's staged file, from which it can be moved into place in one step."""
+        return self.staging if self.layout.is_output(key) else self.layout.staging
 
     def file(self, row: Row) -> Path:
         """Where an object's file is."""
@@ -171,7 +176,7 @@ class Objects:
     def _checked(self, turn: Turn, row: Row) -> Row | None:
         """A row, brought up to date if its file was changed; None if the file is gone."""
         if row.staged is not None:
-            files.put_in_place(self.staging / row.staged, self.file(row))
+            files.put_in_place(self._staging(row.key) / row.staged, self.file(row))
             turn.db.execute("UPDATE objects SET staged = NULL WHERE key = ?", (row.key,))
         root = self._roots[self.layout.is_output(row.key)]
         # No Path, no Version: they would take half the time of a long listing.
@@ -212,7 +217,7 @@ class Objects:
 
     def _move(self, row: Row) -> None:
         assert row.staged is not None, "it was just staged"
-        files.put_in_place(self.staging / row.staged, self.file(row))
+        files.put_in_place(self._staging(row.key) / row.staged, self.file(row))
         self._moved.append((row.key, row.staged))
 
     def _note_moved(self, turn: Turn) -> None:

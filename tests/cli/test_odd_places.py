@@ -1,0 +1,91 @@
+"""Files and folders as they should not be: every command says what is wrong with which, and what to do."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cli.test_every_command import NOTHING, refused
+from support.command_deployment import Cloud
+
+FILE, FOLDER, GONE, READ_ONLY = "a.txt", "folder.md", "gone", "/proc/backburner"
+"""What there is below the test's folder, what there is not, and where even root cannot write."""
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A folder with a document, a folder called like a recipe, recipes that are none, and odd names."""
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents/a.txt").write_text("Orla lets the bakery to Bram.")
+    (tmp_path / FILE).write_text("Orla lets the bakery to Bram.")
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / "empty.md").write_text("")
+    (tmp_path / "binary.md").write_bytes(bytes(range(256)))
+    (tmp_path / "leads-nowhere.txt").symlink_to(tmp_path / GONE)
+    (tmp_path / "circle.txt").symlink_to("circle.txt")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/leads-nowhere.txt").symlink_to(tmp_path / GONE)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/backburner").mkdir()
+    (tmp_path / "broken/backburner/profiles.json").write_bytes(b"\xff\xfe{")
+    (tmp_path / "taken").write_text("a file where a folder is wanted")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/links/caf\xe9.txt")).write_text("Un texte.")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        ("run {odd}/a.txt", "name the folder it lies in"),
+        ("run {odd}/gone", "make it"),
+        ("run {odd}/documents --stand-in --out {odd}/a.txt", "name another one with --out"),
+        ("run {odd}/documents --stand-in --out {odd}/a.txt/below", "name another folder with --out"),
+        ("run {odd}/documents --stand-in --out /proc/backburner", "name another folder with --out"),
+        ("run {odd}/documents --stand-in --recipe {odd}/folder.md", "name a file"),
+        ("run {odd}/documents --stand-in --recipe {odd}/gone.md", "check its name"),
+        ("run {odd}/documents --stand-in --recipe {odd}/empty.md", "write them below the front matter"),
+        ("run {odd}/documents --stand-in --recipe {odd}/binary.md", "save it as UTF-8"),
+        ("recipes try {odd}/empty.md {odd}/a.txt --stand-in", "write them below the front matter"),
+        ("recipes try summary {odd}/gone --stand-in", "name one document"),
+        ("recipes try summary {odd}/folder.md --stand-in", "name one document"),
+        ("recipes compare summary extract {odd}/links --stand-in --to {odd}/page.html", "rename it"),
+        ("recipes compare summary extract {odd}/a.txt --stand-in --to {odd}/a.txt/page.html", "name another file"),
+        ("use x --local", "XDG_CONFIG_HOME"),
+    ],
+)
+def test_without_a_deployment(odd: Path, arguments: str, remedy: str) -> None:
+    """Exit code 1 or 2, one line with the remedy, no traceback."""
+    given = [each.format(odd=odd) for each in arguments.split()]
+    assert remedy in refused(NOTHING.call(*given, XDG_CONFIG_HOME=str(odd / "taken")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        ("results --to {odd}/a.txt", "name a folder with --to"),
+        ("results --to {odd}/a.txt/below", "a file where a folder is wanted"),
+        ("results --to /proc/backburner", "check its name"),
+        ("report --to {odd}/folder.html", "name a file in it"),
+        ("report --to {odd}/gone/report.html", "make it"),
+        ("report --to /proc/report.html", "name another file"),
+        ("put {odd}/links", "rename it"),
+        ("put {odd}/leads-nowhere.txt", "check the name"),
+        ("plan {odd}/links --recipe summary", "rename it"),
+        ("plan {odd}/documents --recipe {odd}/gone.md", "check"),
+        ("plan {odd}/documents --recipe {odd}/folder.md", "name a file"),
+        ("jobs --profile x", "fix it or remove it"),
+    ],
+)
+def test_with_a_deployment(cloud: Cloud, odd: Path, arguments: str, remedy: str) -> None:
+    """The same."""
+    (odd / "folder.html").mkdir()
+    given = [each.format(odd=odd) for each in arguments.split()]
+    assert remedy in refused(cloud.call(*given, XDG_CONFIG_HOME=str(odd / "broken")))
+
+
+def test_a_home_where_nothing_can_be_kept_is_no_obstacle(cloud: Cloud, odd: Path) -> None:
+    """Commands that keep an index go without it."""
+    for home in (READ_ONLY, str(odd / "taken")):
+        shown = cloud.call("jobs", XDG_CACHE_HOME=home, XDG_CONFIG_HOME=home, XDG_STATE_HOME=home, HOME=home)
+        assert (shown.exit_code, json.loads(shown.stdout)["jobs"]) == (0, 3), shown.output
