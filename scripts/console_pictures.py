@@ -54,6 +54,7 @@ def fill(world: WarmDeployment) -> None:
     for name in ("summary", "extract", "translate"):
         world.recipe(name, "price: {input: 0.40, output: 1.60}")
     world.process(LEASE, lease())
+    world.process(LEASE.replace("summary", "extract", 1), lease())
     world.upload("inbox/summary/2026/tender-0007.docx", b"PK")
 
 
@@ -71,6 +72,7 @@ def shoot(console: Served, folder: Path | None) -> None:
             "upload": "#/upload",
             "document": f"#/document?key={LEASE}",
             "failed": f"#/document?key={failed}",
+            "compare": f"#/compare?key={LEASE}&with={LEASE.replace('summary', 'extract', 1)}",
         }
         kept = {("overview", "light"): "console-overview.png", ("document", "dark"): "console-document.png"}
         for scheme in ("light", "dark"):

@@ -407,3 +407,32 @@ def test_two_recipes_are_compared_side_by_side(seat: Seat) -> None:
     new = "".join(shown.locator("span, ins").all_text_contents())
     assert new == seat.world.result("inbox/terse/harbour.txt")
     assert Axe().run(page).violations_count == 0
+
+
+def test_two_runs_are_compared_by_keyboard_alone(seat: Seat) -> None:
+    """From a document's page: another document is named, and both texts stand side by side with what differs marked."""
+    seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
+    one, other = "inbox/notes/harbour.txt", "inbox/notes/council.txt"
+    seat.there(seat.world.process, one)
+    seat.there(seat.world.process, other, DOCUMENT.replace("harbour", "port"))
+    seat.console.until(lambda told: told["states"].get("done") == 2)
+    seat.open(f"#/document?key={one}")
+    page = seat.page
+    page.get_by_role("link", name="Compare…").focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_title("Compare runs \N{EN DASH} Backburner")
+    expect(page.get_by_text("This document has one run so far")).to_be_visible()
+    page.get_by_label("Document to compare with").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(other)
+    page.keyboard.press("Tab")
+    left, right = (page.get_by_role("region", name=f"Text of the {side} run") for side in ("left", "right"))
+    expect(left).to_have_text(str(seat.world.result(one)))
+    expect(right).to_have_text(str(seat.world.result(other)))
+    assert right.locator("ins").count() + left.locator("del").count() > 0
+    figures = page.get_by_role("region", name="What each came to")
+    expect(figures.get_by_role("row", name=f"Right: {other}")).to_contain_text("stand-in")
+    expect(figures.get_by_role("row", name="Change")).to_contain_text("%")
+    assert Axe().run(page).violations_count == 0
+    page.reload()
+    expect(right).to_have_text(str(seat.world.result(other)))
