@@ -18,9 +18,10 @@ from fpdf import FPDF  # noqa: E402 - after the path is known
 
 from console.serving import Served, served  # noqa: E402
 from handlers.conftest import deployments  # noqa: E402
-from support.browsers import MISSING, chromium  # noqa: E402
+from support.browsers import chromium  # noqa: E402
 from support.cloud import client, serve_cloud  # noqa: E402
 from support.many_jobs import many_jobs  # noqa: E402
+from support.no_browser import MISSING  # noqa: E402
 from support.warm_deployment import WarmDeployment  # noqa: E402
 
 IMAGES = ROOT / "docs/images"

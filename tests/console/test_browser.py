@@ -1,6 +1,7 @@
 """The console in a real browser. Skipped, with the way to get one, where there is no Chromium."""
 
 import base64
+import os
 import re
 import threading
 import time
@@ -19,10 +20,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from console.serving import Served, served
 from handlers.conftest import deployments
-from support.browsers import MISSING, chromium
+from support.browsers import chromium
 from support.deployment import DOCUMENT
 from support.depth import depth, is_deep
 from support.many_jobs import many_jobs
+from support.no_browser import without_browser
 from support.warm_deployment import WarmDeployment
 
 MANY = depth(20_000, 100_000)
@@ -40,7 +42,7 @@ def browser() -> Iterator[Browser]:
     """One browser for all tests here; for it, evil.example is this machine."""
     with chromium("--host-resolver-rules=MAP evil.example 127.0.0.1") as found:
         if found is None:
-            pytest.skip(MISSING)
+            without_browser(os.environ)
         yield found
 
 
