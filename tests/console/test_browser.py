@@ -328,7 +328,9 @@ def test_every_view_passes_the_accessibility_checks(seat: Seat, scheme: Any) -> 
     """Names, roles, contrast, order: axe finds nothing, in either scheme."""
     seat.there(lambda: many_jobs(seat.world, 300, open_jobs=12, errors_each=50))
     seat.console.until(lambda told: told["states"].get("failed") and told["documents"] >= 312)
-    failed = seat.console.get("/api/jobs", state="failed", text=".pdf")["rows"][0]["key"]
+    failed, done = (
+        seat.console.get("/api/jobs", state=state, text=".pdf")["rows"][0]["key"] for state in ("failed", "done")
+    )
     page = seat.page
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     seat.open()
@@ -339,7 +341,8 @@ def test_every_view_passes_the_accessibility_checks(seat: Seat, scheme: Any) -> 
         "#/failures": ".reason",
         "#/upload": ".drop",
     }
-    for view, sign in (views | {f"#/document?key={failed}": ".failure"}).items():
+    views |= {f"#/document?key={failed}": ".failure", f"#/compare?key={failed}&with={done}": ".comparison table"}
+    for view, sign in views.items():
         page.evaluate("hash => { location.hash = hash; }", view)
         expect(page.locator(sign).first).to_be_visible()
         found = Axe().run(page)
