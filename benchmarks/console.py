@@ -25,9 +25,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))
 
 from handlers.conftest import deployments  # noqa: E402 - after the path is known
-from support.browsers import MISSING, chromium  # noqa: E402
+from support.browsers import chromium  # noqa: E402
 from support.cloud import client, serve_cloud  # noqa: E402
 from support.many_jobs import many_jobs  # noqa: E402
+from support.no_browser import MISSING  # noqa: E402
 
 BACKBURNER = Path(sys.executable).with_name("backburner")
 FILTERS: dict[str, dict[str, Any]] = {

@@ -3,7 +3,7 @@
     python benchmarks/folder.py --documents 3000 --kills 5
 
 The provider is the stand-in, which keeps a list of what was started, whoever died. Ends with 1 where a document has no
-result, or more was started than the records count.
+result, more was started than the records count or than a death can cost, or a process took more memory than allowed.
 """
 
 import argparse
@@ -23,6 +23,10 @@ from pathlib import Path
 
 BACKBURNER = Path(sys.executable).with_name("backburner")
 LOOK_EVERY_S = 0.5
+MOST_MB = 200
+"""Of one process, however many documents there are: twice what was measured."""
+AT_ONCE = 48
+"""Creates that may be under way when a process dies: 16 in its submits, 32 in its tick."""
 
 
 @dataclass
@@ -107,11 +111,22 @@ def resident_mb(pid: int) -> float:
     return int(lines[0].split()[1]) / 1024 if lines else 0.0
 
 
+def beyond(taken_mb: float, most_mb: int, superfluous: int, kills: int) -> list[str]:
+    """What is more than it may be."""
+    found = []
+    if taken_mb > most_mb:
+        found.append(f"a process took {taken_mb:.0f} MB, more than {most_mb}")
+    if superfluous > AT_ONCE * kills:
+        found.append(f"{superfluous} generations too many for {kills} deaths, each of which may cost {AT_ONCE}")
+    return found
+
+
 def main() -> int:
     """Measure, say so, and tell whether the promise was kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=3000)
     parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--most-mb", type=int, default=MOST_MB, help="memory that a process may take")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="backburner-folder-") as root:
         run = Run(Path(root), asked.documents)
@@ -127,6 +142,7 @@ def main() -> int:
         again, problems = run.live(None), run.problems()
         again_s = time.monotonic() - began
         started = sum(run.started().values())
+    problems += beyond(run.most_resident_mb, asked.most_mb, started - asked.documents, asked.kills)
     figures = {
         "documents": asked.documents,
         "kills": asked.kills,

@@ -18,14 +18,16 @@ from fpdf import FPDF  # noqa: E402 - after the path is known
 
 from console.serving import Served, served  # noqa: E402
 from handlers.conftest import deployments  # noqa: E402
-from support.browsers import MISSING, chromium  # noqa: E402
+from support.browsers import chromium  # noqa: E402
 from support.cloud import client, serve_cloud  # noqa: E402
 from support.many_jobs import many_jobs  # noqa: E402
+from support.no_browser import MISSING  # noqa: E402
 from support.warm_deployment import WarmDeployment  # noqa: E402
 
 IMAGES = ROOT / "docs/images"
 SIZE: Any = {"width": 1280, "height": 860}
 LEASE = "inbox/summary/2026/lease-harbour-12.pdf"
+NEWER = "inbox/summary/2036/lease-harbour-14.pdf"
 TEXT = (
     "This lease is made between the harbour of Veldt and the Grain Company of the North. The tenant takes warehouse 12 "
     "from 2031-05-01 for five years. The rent is 4200 crowns a month and is due on the third working day. The deposit "
@@ -34,7 +36,7 @@ TEXT = (
 )
 
 
-def lease() -> bytes:
+def lease(text: str = TEXT) -> bytes:
     """A document as an office writes it."""
     page = FPDF(format="A5")
     page.add_page()
@@ -42,7 +44,7 @@ def lease() -> bytes:
     page.cell(0, 12, "Lease of warehouse 12")
     page.ln(14)
     page.set_font("Helvetica", size=11)
-    for sentence in TEXT.split(". "):
+    for sentence in text.split(". "):
         page.multi_cell(0, 6, sentence.rstrip(".") + ".")
         page.ln(2)
     return bytes(page.output())
@@ -54,6 +56,7 @@ def fill(world: WarmDeployment) -> None:
     for name in ("summary", "extract", "translate"):
         world.recipe(name, "price: {input: 0.40, output: 1.60}")
     world.process(LEASE, lease())
+    world.process(NEWER, lease(TEXT.replace("12 from 2031-05-01 for five", "14 from 2036-05-01 for seven")))
     world.upload("inbox/summary/2026/tender-0007.docx", b"PK")
 
 
@@ -71,8 +74,13 @@ def shoot(console: Served, folder: Path | None) -> None:
             "upload": "#/upload",
             "document": f"#/document?key={LEASE}",
             "failed": f"#/document?key={failed}",
+            "compare": f"#/compare?key={LEASE}&with={NEWER}",
         }
-        kept = {("overview", "light"): "console-overview.png", ("document", "dark"): "console-document.png"}
+        kept = {
+            ("overview", "light"): "console-overview.png",
+            ("document", "dark"): "console-document.png",
+            ("compare", "light"): "console-compare.png",
+        }
         for scheme in ("light", "dark"):
             page = browser.new_page(viewport=SIZE, color_scheme=scheme, locale="en-GB", timezone_id="UTC")
             page.on("console", lambda message: print("browser:", message.text))

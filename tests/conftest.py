@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from support.depth import VARIABLE, depth
+from support.no_browser import untested
 
 WITHOUT_NETWORK = ("fuzz", "life", "model", "unit")
 """Folders whose tests may reach no network."""
@@ -52,6 +53,13 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end, and not only among what was skipped, that the console was not tried in a browser."""
+    if told := untested(terminalreporter.stats.get("skipped", ())):
+        terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
+        terminalreporter.write_line(told, red=True, bold=True)
 
 
 @pytest.hookimpl(optionalhook=True)

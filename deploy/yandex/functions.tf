@@ -37,10 +37,11 @@ locals {
     BACKBURNER_SWEEP_EVERY_S      = var.sweep_every_s
     BACKBURNER_MAX_ATTEMPTS       = var.max_attempts
     BACKBURNER_NOTIFY             = local.notify
+    BACKBURNER_NOTIFY_QUEUE_URL   = var.notify_queue_url
     BACKBURNER_NOTIFY_WEBHOOK_URL = var.notify_webhook_url
   }
   environment = { for name, value in local.settings : name => tostring(value) if value != null }
-  notify      = var.notify_webhook_url == null ? null : var.notify
+  notify      = var.notify_webhook_url == null && var.notify_queue_url == null ? null : var.notify
   project_id  = var.project_id == null && var.provider_profile == "yandex" ? var.folder_id : var.project_id
 }
 

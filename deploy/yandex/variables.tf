@@ -221,10 +221,20 @@ variable "max_attempts" {
 variable "notify" {
   type        = string
   default     = "documents,folders"
-  description = "What the webhook is told of: documents, folders, or both (BACKBURNER_NOTIFY). Nothing is told without a webhook."
+  description = "What queue and webhook are told of: documents, folders, or both (BACKBURNER_NOTIFY). Nothing is told if neither is named."
   validation {
     condition     = contains(["documents", "folders", "documents,folders"], var.notify)
     error_message = "documents, folders, or documents,folders."
+  }
+}
+
+variable "notify_queue_url" {
+  type        = string
+  default     = null
+  description = "Message Queue of the same folder that gets a message for what has ended (BACKBURNER_NOTIFY_QUEUE_URL); null for none."
+  validation {
+    condition     = var.notify_queue_url == null || (can(regex("^https://[^[:space:]]{1,248}$", var.notify_queue_url)) && !can(regex("[.]fifo$", var.notify_queue_url)))
+    error_message = "The https URL of a standard queue, at most 256 characters, or null."
   }
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backburner.adapters.channels import EventBus, SnsTopic, Webhook, channels, signed_headers
+from backburner.adapters.channels import EventBus, MessageQueue, SnsTopic, Webhook, channels, signed_headers
 from backburner.adapters.http import Http
 from backburner.errors import ConfigError, RetryLaterError
 from backburner.ports import Channel
@@ -224,19 +224,36 @@ def test_an_event_that_is_refused_inside_a_success_is_a_refusal(endpoint: str) -
             tell(told_by({"BACKBURNER_NOTIFY_EVENT_BUS": "default"}, proxy.url))
 
 
+@pytest.mark.parametrize("protocol", ["json", "query"])
+def test_a_queue_gets_the_body_as_a_message(endpoint: str, protocol: str) -> None:
+    """By either protocol of queues; one that is not there refuses."""
+    sqs = client("sqs", endpoint)
+    url = sqs.create_queue(QueueName=f"hears-{protocol}")["QueueUrl"]
+    named = {"BACKBURNER_NOTIFY_QUEUE_URL": url, "BACKBURNER_QUEUE_PROTOCOL": protocol}
+    tell(told_by(named, endpoint))
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert message["Body"].encode() == BODY
+    sqs.delete_queue(QueueUrl=url)
+    with pytest.raises(RetryLaterError):
+        tell(told_by(named, endpoint))
+
+
 def test_everybody_that_is_named_is_told() -> None:
-    """A topic in its own region, a bus, a webhook."""
+    """A topic in its own region, a bus, a queue, a webhook."""
     named = settings(
         BACKBURNER_NOTIFY_TOPIC_ARN="arn:aws:sns:us-east-2:123456789012:ended",
         BACKBURNER_NOTIFY_EVENT_BUS="default",
+        BACKBURNER_NOTIFY_QUEUE_URL="https://q/ended",
         BACKBURNER_NOTIFY_WEBHOOK_URL="https://hooks.example/x",
         BACKBURNER_NOTIFY_WEBHOOK_SECRET=SECRET,
     )
-    topic, bus, hook = channels(named, Http(connect_s=1, read_s=1), at("http://127.0.0.1:9"), {})
+    topic, bus, queue, hook = channels(named, Http(connect_s=1, read_s=1), at("http://127.0.0.1:9"), {})
     assert isinstance(topic, SnsTopic)
     assert (topic.url, topic.calls.account.region) == ("https://sns.us-east-2.amazonaws.com", "us-east-2")
     assert isinstance(bus, EventBus)
     assert bus.url == f"https://events.{REGION}.amazonaws.com"
+    assert isinstance(queue, MessageQueue)
+    assert queue.queue.url == "https://q/ended"
     assert isinstance(hook, Webhook)
 
 

@@ -3,10 +3,11 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from backburner.errors import RetryLaterError, UnreadableError
+from backburner.errors import Reason, RetryLaterError, UnreadableError
 from backburner.ledger.keys import JOURNAL, OPEN
 from backburner.ledger.records import State
 from backburner_cli.console.figures import added_up, overview
@@ -306,3 +307,32 @@ def test_pace_and_time_left_follow_from_the_last_five_minutes() -> None:
     assert told["span"]["lag_s"] == {"median": 50.0, "p95": 95.0}
     nothing = overview(added_up(open_ones), open_ones, "hour", now)
     assert (nothing["per_minute"], nothing["left_s"], nothing["span"]["lag_s"]) == (None, None, None)
+
+
+def test_the_overview_adds_up_cost_and_what_is_waited_for() -> None:
+    """By recipe and model, by bar, and in all; a job that waits for nothing named waits for its turn."""
+    at = datetime(2031, 5, 17, 12, 0, tzinfo=UTC)
+
+    def job(name: str, state: State, **more: Any) -> Job:
+        given = {"recipe": "a", "model": "m", "job_id": name, "run": 1, "uploaded_at": at} | more
+        return Job(key=f"inbox/{name}", state=state, **given)
+
+    jobs = [
+        job("1", State.DONE, cost=0.25, tokens=10, finished_at=at),
+        job("2", State.FAILED, cost=0.5, tokens=20, finished_at=at, reason=Reason.REFUSED),
+        job("3", State.DONE, recipe="b", cost=None, finished_at=at),
+        job("4", State.WAITING, waiting_for="slots"),
+        job("5", State.WAITING, waiting_for="slots"),
+        job("6", State.WAITING),
+        job("7", State.RUNNING, waiting_for="slots"),
+    ]
+    told = overview(added_up(jobs), jobs, "hour", at.timestamp())
+    assert told["waiting_for"] == {"slots": 2, "turn": 1}
+    assert told["cost"] == 0.75
+    assert {(group["recipe"], group["cost"], group["under_way"]) for group in told["groups"]} == {
+        ("a", 0.75, 4),
+        ("b", None, 0),
+    }
+    assert sum(bar["cost"] for bar in told["bars"]) == 0.75
+    unpriced = overview(added_up(jobs[2:]), jobs[2:], "hour", at.timestamp())
+    assert unpriced["cost"] is None

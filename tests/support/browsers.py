@@ -9,7 +9,6 @@ from pathlib import Path
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MISSING = "there is no Chromium on this machine: make browser installs it"
 
 
 def chromium_of(playwright: Playwright) -> str | None:

@@ -269,6 +269,8 @@ def test_what_is_told_can_be_chosen(said: str, documents: bool, folders: bool) -
         ({"BACKBURNER_NOTIFY_WEBHOOK_URL": "http://hooks.example/x"}, "not an https URL"),
         ({"BACKBURNER_NOTIFY_WEBHOOK_SECRET_NAME": "other"}, "keep one"),
         ({"BACKBURNER_NOTIFY_TOPIC_ARN": "my-topic"}, "not the ARN of an SNS topic"),
+        ({"BACKBURNER_NOTIFY_QUEUE_URL": "https://q/ended.fifo"}, "of a standard queue"),
+        ({"BACKBURNER_NOTIFY_QUEUE_URL": WHOLE["BACKBURNER_PENDING_QUEUE_URL"]}, "own queues"),
     ],
 )
 def test_a_notification_that_could_not_be_sent_is_refused(more: dict[str, str], word: str) -> None:

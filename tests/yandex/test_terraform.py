@@ -40,6 +40,7 @@ MAX = {
     "var.sweep_every_s": "86400",
     "var.max_attempts": "10",
     "local.notify": "documents,folders",
+    "var.notify_queue_url": "q" * 256,
     "var.notify_webhook_url": "u" * 256,
     **{f"yandex_message_queue.{name}.id": QUEUE for name in ("pending", "backlog", "dead")},
 }
@@ -166,7 +167,9 @@ def test_only_the_checker_gets_the_webhooks_secret() -> None:
     assert 'var.notify_webhook_secret == null || each.key != "checker" ? [] : [var.notify_webhook_secret]' in functions
     member = resources(TEXTS)["yandex_lockbox_secret_iam_member", "notify_webhook_secret"]
     assert member["for_each"] == '${toset(var.notify_webhook_secret == null ? [] : ["checker"])}'
-    assert local_values(TEXTS)["notify"] == "${var.notify_webhook_url == null ? null : var.notify}"
+    assert local_values(TEXTS)["notify"] == (
+        "${var.notify_webhook_url == null && var.notify_queue_url == null ? null : var.notify}"
+    )
 
 
 @pytest.mark.parametrize("trigger", ["uploads", "tick"])
@@ -262,7 +265,8 @@ WRONG = {
     "polls_per_second": "0", "daily_tokens": "0", "daily_cost": "0", "deadline_s": "1", "lease_s": "100",
     "sweep_every_s": "1", "max_attempts": "0", "runtime": "python313", "submit_memory": "600",
     "checker_memory": "100", "queue_protocol": "xml", "superseded_days": "1", "work_days": "1", "context_tokens": '"',
-    "line_parameters": "A-B", "vision_models": "a b", "notify": "x", "notify_webhook_url": "http://hooks.example/x",
+    "line_parameters": "A-B", "vision_models": "a b", "notify": "x", "notify_queue_url": "https://q.example/a.fifo",
+    "notify_webhook_url": "http://hooks.example/x",
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from backburner_cli.console.figures import SPANS, added_up, overview
 from backburner_cli.console.recipes import compared
 from backburner_cli.console.requests import Edited, Selected, Tried, body_of, number_of, query_of
 from backburner_cli.console.rows import row_of
+from backburner_cli.console.runs import chosen
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.remedies import REMEDIES
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from backburner_cli.console.limits import Limits
     from backburner_cli.console.recipes import Recipes
     from backburner_cli.console.rows import Query
+    from backburner_cli.console.runs import Runs
     from backburner_cli.operator.job import Job
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -60,6 +62,7 @@ class Pages:
     index: WatchedIndex
     documents: Documents
     recipes: Recipes
+    runs: Runs
     actions: Actions
     limits: Limits
     _listed: tuple[int, Query, list[Job]] | None = None
@@ -178,6 +181,18 @@ class Pages:
         asked = request.query_params
         return _json(await self.recipes.difference(asked.get("old", ""), asked.get("new", "")))
 
+    async def runs_of(self, request: Request) -> Response:
+        """The finished runs of a document."""
+        found = await self.runs.of(request.query_params.get("key", ""), self.index.index.ended())
+        return _json({"runs": [run.plain() for run in found]})
+
+    async def pair(self, request: Request) -> Response:
+        """Two runs side by side."""
+        asked, ended = request.query_params, self.index.index.ended()
+        old = chosen(await self.runs.of(asked.get("key", ""), ended), asked.get("run", ""))
+        new = chosen(await self.runs.of(asked.get("with", ""), ended), asked.get("with_run", ""))
+        return _json(await self.runs.pair(old, new))
+
     async def raw(self, request: Request) -> Response:
         """A picture or PDF as it is. Nothing else, as a browser might take it for a page of this console."""
         stored = await self.documents.stored(request.query_params.get("key", ""))
@@ -236,6 +251,8 @@ def build_app(pages: Pages) -> Starlette:
             Route("/api/trial", pages.try_recipe, methods=["POST"]),
             Route("/api/compare", pages.compare, methods=["GET"]),
             Route("/api/difference", pages.difference, methods=["GET"]),
+            Route("/api/runs", pages.runs_of, methods=["GET"]),
+            Route("/api/pair", pages.pair, methods=["GET"]),
             Route("/api/upload", pages.upload, methods=["PUT"]),
             Route("/api/replay", pages.replay, methods=["POST"]),
             Route("/api/cancel", pages.cancel, methods=["POST"]),

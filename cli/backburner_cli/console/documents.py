@@ -159,6 +159,11 @@ def _failure(record: ErrorRecord) -> dict[str, Any]:
     }
 
 
+def require_document(key: str) -> None:
+    """Raise `UnknownError` unless it is the key of a document."""
+    _require(key, (INBOX,))
+
+
 def _require(key: str, prefixes: tuple[str, ...]) -> None:
     if not key.startswith(prefixes):
         raise UnknownError(f"{key!r} is none of the keys that are shown here: {', '.join(prefixes)}")

@@ -6,7 +6,6 @@ that recipe's folder. So the deployment's own functions and key process it, its 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +17,9 @@ from backburner.ports import ABSENT, ConflictError, TooLargeError
 from backburner_cli.console.actions import ChangedError, key_of
 from backburner_cli.console.documents import UnknownError
 from backburner_cli.console.rows import row_of
+from backburner_cli.console.runs import difference
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.figures import cost_of
-from backburner_cli.pages.difference import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 
 TRIAL = "-trial"
 MAX_PAIRS = 500
-MAX_WORDS = 5_000
-"""Compared in each text; the time grows with the product of both."""
-_WORD = re.compile(r"\S+\s*|\s+")
 _TRIES = 4
 
 
@@ -88,9 +84,7 @@ class Recipes:
     async def difference(self, old: str, new: str) -> dict[str, Any]:
         """Two results as pieces that are the same, gone, or new."""
         texts = [(await self.documents.stored(key)).body.decode(errors="replace") for key in (old, new)]
-        words = [_WORD.findall(text) for text in texts]
-        is_cut = any(len(each) > MAX_WORDS for each in words)
-        return {"pieces": pieces(words[0][:MAX_WORDS], words[1][:MAX_WORDS]), "is_cut": is_cut}
+        return difference(*texts)
 
     async def _stored(self, name: str) -> tuple[str, Stored | None]:
         """A recipe's key and object, or the key at which it would be made and None."""

@@ -18,6 +18,7 @@ from backburner_cli.console.guard import Guard
 from backburner_cli.console.index import WatchedIndex
 from backburner_cli.console.limits import Limits
 from backburner_cli.console.recipes import Recipes
+from backburner_cli.console.runs import Runs
 from backburner_cli.operator.session import records_of
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ async def serve(
         index=index,
         documents=documents,
         recipes=Recipes(bucket=session.place.bucket, documents=documents),
+        runs=Runs(bucket=session.place.bucket, documents=documents),
         actions=actions,
         limits=Limits(session),
     )

@@ -43,6 +43,7 @@ class Notify:
     folders: bool = False
     topic_arn: str | None = None
     event_bus: str | None = None
+    queue_url: str | None = None
     webhook_url: str | None = None
     webhook_secret: str | None = field(default=None, repr=False)
     webhook_secret_name: str | None = None
@@ -55,7 +56,7 @@ class Notify:
     @property
     def has_channels(self) -> bool:
         """Whether any channel is named."""
-        return bool(self.topic_arn or self.event_bus or self.webhook_url)
+        return bool(self.topic_arn or self.event_bus or self.queue_url or self.webhook_url)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,8 +263,12 @@ class _Reader:
         topic_arn = self.text("BACKBURNER_NOTIFY_TOPIC_ARN")
         if topic_arn and not _TOPIC.fullmatch(topic_arn):
             self.problems.append("BACKBURNER_NOTIFY_TOPIC_ARN is not the ARN of an SNS topic")
+        queue_url = self.text("BACKBURNER_NOTIFY_QUEUE_URL")
+        if queue_url and (not _is_safe(queue_url) or queue_url.endswith(".fifo")):
+            self.problems.append("BACKBURNER_NOTIFY_QUEUE_URL is not the https URL of a standard queue")
         named = Notify(
             topic_arn=topic_arn,
+            queue_url=queue_url,
             event_bus=self.text("BACKBURNER_NOTIFY_EVENT_BUS"),
             webhook_url=url,
             webhook_secret=self.text("BACKBURNER_NOTIFY_WEBHOOK_SECRET"),
@@ -309,3 +314,5 @@ class _Reader:
         named = [url for url in queues if url]
         if len(set(named)) < len(named):
             self.problems.append("the pending, backlog and dead-letter queues must be three different queues")
+        if notify.queue_url in named:
+            self.problems.append("BACKBURNER_NOTIFY_QUEUE_URL is one of Backburner's own queues: name another")

@@ -87,7 +87,8 @@ class DocumentPage {
     const button = (id, text, act) => el("button", { type: "button", id, on: { click: act } }, text);
     if (state === "waiting" || state === "running") return [button("cancel-one", "Cancel…", () => cancel(one, 1))];
     if (state === "unclaimed") return [];
-    return [button("replay-one", "Run again…", () => replay(one, 1, state === "done"))];
+    const comparison = el("a", { class: "button", id: "compare-one", href: `#/compare?${new URLSearchParams({ key: this.key })}` }, "Compare…");
+    return [comparison, button("replay-one", "Run again…", () => replay(one, 1, state === "done"))];
   }
 
   async showQuotes(told) {

@@ -3,6 +3,7 @@
 import { read } from "./api.js";
 import { el, say, setText } from "./dom.js";
 import { count, documents } from "./format.js";
+import { compareView } from "./compare.js";
 import { documentView } from "./document.js";
 import { failuresView } from "./failures.js";
 import { listView } from "./list.js";
@@ -11,8 +12,8 @@ import { recipesView } from "./recipes.js";
 import { dropAnywhere, uploadView } from "./upload.js";
 
 const POLL_MS = 2000;
-const VIEWS = { "": overviewView, documents: listView, document: documentView, failures: failuresView, recipes: recipesView, upload: uploadView };
-const PAGES = { "": "overview", documents: "documents", document: "documents", failures: "failures", recipes: "recipes", upload: "upload" };
+const VIEWS = { "": overviewView, documents: listView, document: documentView, compare: compareView, failures: failuresView, recipes: recipesView, upload: uploadView };
+const PAGES = { "": "overview", documents: "documents", document: "documents", compare: "documents", failures: "failures", recipes: "recipes", upload: "upload" };
 const main = document.getElementById("main");
 let view = null;
 let latest = null;

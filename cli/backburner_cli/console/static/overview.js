@@ -84,7 +84,7 @@ function tiles(parts, told) {
 function figures(place, told) {
   const lag = told.span.lag_s;
   const pairs = [
-    ["Ended per minute", told.per_minute === null ? "–" : decimal(told.per_minute), "over the last ten minutes"],
+    ["Ended per minute", told.per_minute === null ? "–" : decimal(told.per_minute), "over the last five minutes"],
     ["Time left", told.left_s === null ? "–" : duration(told.left_s), "about, at this pace"],
     ["Lag", lag ? duration(lag.median) : "–", lag ? `1 in 20 over ${duration(lag.p95)}` : "from the provider's end to the result"],
     ["Oldest open", told.oldest_open_s === null ? "–" : duration(told.oldest_open_s), "since its upload"],

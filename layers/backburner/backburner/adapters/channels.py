@@ -1,4 +1,4 @@
-"""The channels for notifications: an SNS topic, an EventBridge bus, a webhook."""
+"""The channels for notifications: an SNS topic, an EventBridge bus, a queue, a webhook."""
 
 import asyncio
 import base64
@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from backburner.adapters.account import Account, address
 from backburner.adapters.calls import Calls
 from backburner.adapters.http import Http, NoAnswerError, Reply, TooManyBytesError
+from backburner.adapters.queues import SqsQueue, queue_calls
 from backburner.adapters.secret import secret
 from backburner.adapters.service_errors import code_of
 from backburner.errors import ConfigError, RetryLaterError
@@ -78,6 +79,18 @@ class EventBus:
                 raise RetryLaterError(f"the bus did not accept the event: {answer['Entries'][0].get('ErrorCode')}")
         except (ValueError, AttributeError, LookupError) as error:
             raise RetryLaterError("the bus may not have accepted the event: its answer cannot be read") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageQueue:
+    """A standard queue of any SQS-compatible service, such as Yandex Message Queue."""
+
+    queue: SqsQueue
+    name: str = "queue"
+
+    async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - both are in the body
+        """Send a message. Raises `RetryLaterError` if the queue does not accept it."""
+        await self.queue.send(body.decode(), 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +159,8 @@ def channels(settings: Settings, http: Http, account: Account, environment: Mapp
     notify = settings.notify
     if notify.is_on and not notify.has_channels:
         raise ConfigError(
-            "BACKBURNER_NOTIFY is set, but there is nobody to tell: name a topic, an event bus or a webhook "
-            "(docs/notifications.md), or leave it unset"
+            "BACKBURNER_NOTIFY is set, but there is nobody to tell: name a topic, an event bus, a queue or a "
+            "webhook (docs/notifications.md), or leave it unset"
         )
     made: list[Channel] = []
     if notify.topic_arn:
@@ -157,6 +170,9 @@ def channels(settings: Settings, http: Http, account: Account, environment: Mapp
     if notify.event_bus:
         url = address(environment, "events", "EVENTBRIDGE", account.region)
         made.append(EventBus(calls=_calls(http, account, "events"), url=url, bus=notify.event_bus))
+    if notify.queue_url:
+        calls = queue_calls(http, account, tries=2)
+        made.append(MessageQueue(queue=SqsQueue(calls=calls, url=notify.queue_url, protocol=settings.queue_protocol)))
     if notify.webhook_url:
         _require_secret(notify)
         made.append(Webhook(http=http, url=notify.webhook_url, secrets=partial(_secrets, notify, settings)))

@@ -1,0 +1,90 @@
+"""Two runs side by side: their figures always, their texts as long as nothing has replaced them."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from backburner.provider.answers import Generation
+from console.serving import Served, served
+from support.deployment import FOREIGN
+from support.fakes import Plan
+from support.system import System
+
+KEY, OTHER, BROKEN, NEW = "inbox/contract.txt", "inbox/other/contract.txt", "inbox/broken.txt", "inbox/new.txt"
+
+
+def lived() -> System:
+    """A document that was replaced while its first run was under way, and run again later; and two others."""
+    system = System()
+    system.bucket.upload("recipes/other.md", "---\nprice: {input: 2, output: 4}\n---\nSummarise it.")
+    system.upload(KEY, "the rent is 4200 crowns")
+    system.run(system.submit(KEY))
+    system.world.later(120)
+    system.upload(KEY, "the rent is 4300 crowns")
+    system.process(KEY, "the rent is 4300 crowns")
+    system.process(OTHER, "the rent is 5000 crowns")
+    cut = Generation(id="", status="incomplete", incomplete_reason="content_filter", text="the rent is")
+    system.generator.plan(Plan(ending=cut), document="broken")
+    system.process(BROKEN, "broken")
+    system.upload(NEW, "new")
+    return system
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch, empty) -> Iterator[Served]:
+    """A console over them."""
+    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+        monkeypatch.delenv(name)
+    empty.settle_in(lived(), old=("inbox/", "results/", "failed/"))
+    for name, value in empty.environment.items():
+        monkeypatch.setenv(name, value)
+    with served(empty.environment) as console:
+        console.ready()
+        yield console
+
+
+def test_two_runs_of_one_document_are_compared(runs: Served) -> None:
+    """The latest first; a superseded run still has its text, and the pieces are both texts."""
+    present, earlier = runs.get("/api/runs", key=KEY)["runs"]
+    assert (present["state"], earlier["state"]) == ("done", "superseded")
+    told = runs.get("/api/pair", **{"key": KEY, "run": earlier["name"], "with": KEY, "with_run": present["name"]})
+    assert (told["old"]["text"], told["new"]["text"]) == (
+        "In short: the rent is 4200 crowns",
+        "In short: the rent is 4300 crowns",
+    )
+    assert ["gone", "4200 "] in told["pieces"]
+    assert ["new", "4300 "] in told["pieces"]
+    for side in ("old", "new"):
+        assert told[side]["input_tokens"] > 0
+        assert (told[side]["recipe"], told[side]["model"]) == ("default", "model-1")
+
+
+def test_two_documents_are_compared_as_they_stand(runs: Served) -> None:
+    """Without a named run, the latest of each, with its own recipe and cost."""
+    told = runs.get("/api/pair", **{"key": KEY, "with": OTHER})
+    assert (told["old"]["recipe"], told["new"]["recipe"]) == ("default", "other")
+    assert (told["old"]["cost"], told["new"]["cost"] > 0) == (None, True)
+    assert ["new", "5000 "] in told["pieces"]
+
+
+def test_a_text_that_is_not_there_is_told_and_the_figures_stay(runs: Served, empty) -> None:
+    """What came before a failure counts as its text; a result that somebody removed leaves the figures."""
+    told = runs.get("/api/pair", **{"key": KEY, "with": BROKEN})
+    assert (told["new"]["state"], told["new"]["text"]) == ("failed", "the rent is")
+    empty.s3.delete_object(Bucket=empty.environment["BACKBURNER_BUCKET"], Key="results/contract.txt.md")
+    told = runs.get("/api/pair", **{"key": KEY, "with": OTHER})
+    assert (told["pieces"], told["old"]["text"], told["old"]["input_tokens"] > 0) == (None, None, True)
+    assert "not in the bucket" in told["old"]["missing"]
+
+
+def test_what_is_no_document_and_has_no_run_is_told(runs: Served) -> None:
+    """No object of another kind is ever shown, and a run must be one of the document's own."""
+    for asked, status in (
+        ({"key": KEY, "with": "ledger/governor.json"}, 404),
+        ({"key": NEW, "with": KEY}, 404),
+        ({"key": KEY, "run": "0" * 32 + ".1", "with": KEY}, 404),
+    ):
+        answer = runs.http.get("/api/pair", params=asked)
+        assert (answer.status_code, "problem" in answer.json()) == (status, True), asked
+    assert runs.get("/api/runs", key=NEW)["runs"] == []
