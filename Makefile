@@ -36,7 +36,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture browser console-pictures commands up test test-deep soak bench bench-checkers bench-looks bench-money bench-batch bench-documents bench-folder bench-seat bench-console documents-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture browser console-pictures commands up test test-deep soak bench bench-checkers bench-looks bench-money bench-batch bench-documents bench-folder bench-seat bench-console documents-check scans-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -110,6 +110,13 @@ bench-console: setup ## The console over 100,000 jobs: first list, filters, memo
 
 bench-seat: setup ## `--help` beside a bare interpreter; `jobs` and `watch` over 100,000 jobs: first paint, filters, memory; BENCH_ARGS="--jobs 20000"
 	$(BIN)/python benchmarks/seat.py $(BENCH_ARGS)
+
+scans-check: .tools/scans/.in-step ## Let an OCR engine read scans as they are sent to models; SCANS_ARGS="--sides 1568"
+	.tools/scans/bin/python benchmarks/scans_check.py $(SCANS_ARGS)
+
+.tools/scans/.in-step: .venv/.in-step
+	UV_PROJECT_ENVIRONMENT=.tools/scans $(UV_SYNC) --python "$(CURDIR)/$(BIN)/python" --group scans
+	@touch $@
 
 documents-check: setup ## Compare our readers with independent ones on a folder of files; DIR=~/archive
 	@test -n "$(DIR)" || { echo "Name the folder: make documents-check DIR=~/archive" >&2; exit 2; }

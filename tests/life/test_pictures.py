@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from backburner.documents.pictures import ranges
+from backburner.documents.pictures import Rendered, ranges
+from backburner.errors import JobError, Reason
 from backburner.provider.answers import FailedCall, Generation, Usage
-from support.fakes import Plan, paged
+from support.fakes import FakeExtractor, Plan, paged
 from support.system import System
 
 KEY = "inbox/scans/lease.pdf"
@@ -199,6 +200,22 @@ def test_one_page_that_is_too_much_says_what_to_do() -> None:
     process(system, paged(None))
     record = system.error_record(KEY)
     assert (record["reason"], "images.max_side_px" in record["message"]) == ("document_too_large", True)
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_pages_that_cannot_be_drawn_fail_the_document_before_anything_is_paid(count: int, monkeypatch: Any) -> None:
+    """Too slow, too large, damaged: with the reader's words, its slot given back, and without another attempt."""
+
+    async def too_slow(*_: Any) -> list[Rendered]:
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, "it takes more than 30 s to read or draw")
+
+    system = sighted()
+    monkeypatch.setattr(FakeExtractor, "render", too_slow)
+    process(system, paged(*[None] * count))
+    record = system.error_record(KEY)
+    assert (record["reason"], system.generator.requests) == ("document_too_large", [])
+    assert "more than 30 s" in record["message"]
+    assert system.problems() == []
 
 
 def test_a_replay_shows_the_pages_of_the_failed_part_alone() -> None:
