@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from backburner.capacity.shared_counters import MAX_NOTED
 from backburner.outcome.current_job import RECENT_S
 from support.fakes.provider import Plan
 from support.fakes.world import Effect, Moment, let_others_go
@@ -73,23 +74,27 @@ def test_a_submit_makes_these_calls_and_no_others() -> None:
     assert SUBMIT.total() + GOVERNOR_OF_SUBMIT == 9
 
 
-def test_a_finished_check_makes_seven_calls() -> None:
-    """Twenty generations that end in one tick: seven calls each, and the recipe once for all of them."""
+@pytest.mark.parametrize("documents", [20, MAX_NOTED + 16])
+def test_a_finished_check_makes_seven_calls(documents: int) -> None:
+    """However many end in one tick: seven calls each, and the recipe once for all of them.
+
+    Not one more where most of them are counted in sums: what a step has read of a run, its settlement uses.
+    """
     system = System()
     system.process(WARM, "an earlier document")  # and the sweep of that hour is done
     system.upload("recipes/default.md", "Do it.")
-    for number in range(DOCUMENTS):
+    for number in range(documents):
         system.upload(f"inbox/{number}.txt", f"text {number}")
     system.world.later(1)
-    for number in range(DOCUMENTS):
+    for number in range(documents):
         system.run(system.submit(f"inbox/{number}.txt"))
     system.world.later(60)
     first = len(system.world.effects)
     system.run(system.tick())
-    expected = Counter({call: number * DOCUMENTS for call, number in CHECK.items()})
+    expected = Counter({call: number * documents for call, number in CHECK.items()})
     assert calls(system.world.effects[first:]) == expected + Counter({"get recipes": 1})
     assert CHECK.total() == 7
-    assert len([key for key in system.bucket.keys("results/") if key.endswith(".run.json")]) == DOCUMENTS + 1
+    assert len([key for key in system.bucket.keys("results/") if key.endswith(".run.json")]) == documents + 1
 
 
 def test_a_look_at_a_generation_that_still_runs_makes_no_call() -> None:

@@ -7,8 +7,10 @@ needs. So few names are kept that most reservations are sums, as they are with t
 import asyncio
 import json
 import random
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -32,6 +34,8 @@ from support.system import System
 
 LIMIT = 3
 RUNS = 7
+LEASE_S = 20.0
+"""Longer than a living process takes from a claim to its next write."""
 NAMES = [f"{number:032x}.1" for number in range(RUNS)]
 
 
@@ -76,15 +80,20 @@ class Player:
 
     async def step(self, name: str) -> None:
         """Whatever a run needs next, as this process sees it."""
+        over = await self.bucket.get(f"results/{name}")
+        mark = self.governor.mark()
         stored = await self.bucket.get(f"{OPEN}{name}.json")
         record = msgspec.json.decode(stored.body, type=Record) if stored else None
-        over = await self.bucket.get(f"results/{name}")
+        if record is not None:
+            self.governor.record_says(name, record.counted, mark)
         try:
             if over is not None:
                 if record is not None:
                     await self._settle(name, record, over.body)
             elif stored is None or record is None:
                 await self._open(name)
+            elif record.running and record.counted is None and stored.age_s < LEASE_S:
+                return  # whoever has claimed it may be alive
             elif not record.running:
                 await self._start(name, record, stored.etag)
             elif self.chance.random() < 0.5:
@@ -162,6 +171,10 @@ class Player:
         self.governor.closed(name)
 
 
+async def _both(one: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None]) -> None:
+    await asyncio.gather(one, other)
+
+
 class Story:
     """Players in one world: they interleave at every effect, answers are lost, and some players die."""
 
@@ -196,8 +209,14 @@ class Story:
             counters = msgspec.json.decode(self.bucket.objects[GOVERNOR].body, type=Counters)
             assert running <= counters.held.slots <= LIMIT
 
+    async def process(self) -> None:
+        """A new process, which does two things at once, as a tick does."""
+        one = self.player()
+        other = Player(self.bucket, one.governor, self.chance)
+        await self.world.process(_both(one.play(8), other.play(8)), "player")
+
     def player(self) -> Player:
-        """A new process."""
+        """A new process that does one thing after the other."""
         shared = SharedCounters(
             bucket=self.bucket,
             key=GOVERNOR,
@@ -212,8 +231,7 @@ class Story:
     async def tell(self) -> None:
         """Twelve processes, three at a time; then one that lives ends what is left, and sweeps twice."""
         for _ in range(4):
-            players = [self.player() for _ in range(3)]
-            await asyncio.gather(*(self.world.process(each.play(12), "player") for each in players))
+            await asyncio.gather(*(self.process() for _ in range(3)))
         self.deadly = False
         last = self.player()
         for _ in range(400):

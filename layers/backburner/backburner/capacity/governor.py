@@ -94,7 +94,7 @@ class Governor:
             )
 
         try:
-            return await self.shared.change(change, doubts=_where_strange(name, recorded))
+            return await self.shared.change(change, doubts=_where_strange(name, recorded), name=name)
         except RetryLaterError:
             return _CONTENTION
 
@@ -124,7 +124,7 @@ class Governor:
             return reservations.extend(counters, self.limits, now, name, held=tried, wanted=wanted, recorded=recorded)
 
         try:
-            return await self.shared.change(change, doubts=_where_based(name, recorded))
+            return await self.shared.change(change, doubts=_where_based(name, recorded), name=name)
         except RetryLaterError:
             return 0, _CONTENTION, recorded
 
@@ -145,7 +145,7 @@ class Governor:
             return reservations.release(counters, name, bill, recorded=recorded_now, holder=holder)
 
         try:
-            record_next = await self.shared.change(change, doubts=_where_doubtful(name, recorded))
+            record_next = await self.shared.change(change, doubts=_where_doubtful(name, recorded), name=name)
         except RetryLaterError:
             logger.warning("slot not given back: other processes win every swap")
             return None
@@ -155,12 +155,15 @@ class Governor:
         """Book what a finished run used. Raises `RetryLaterError`: the run's message then tries again."""
 
         def change(counters: Counters, now: datetime, seen: Mapping[str, Seen]) -> None:
-            if name in seen and not seen[name].is_open and name not in counters.settled:
-                return  # it was settled before its record was removed
+            if name in seen and name not in counters.settled:
+                if not seen[name].is_open:
+                    return  # it was settled before its record was removed
+                if (tokens or cost) and seen[name].counted != recorded:  # e.g. booked, and claimed again after its end
+                    raise RetryLaterError(f"the record of {name} has changed meanwhile")
             recorded_now = _recorded(counters, seen, name, recorded)
             reservations.settle(counters, now, name, recorded=recorded_now, tokens=tokens, cost=cost)
 
-        await self.shared.change(change, doubts=_where_doubtful(name, recorded), tries=TRIES)
+        await self.shared.change(change, doubts=_where_doubtful(name, recorded), name=name, tries=TRIES)
 
     async def forsake(self, name: str, holds: Reservation) -> None:
         """Cancel the reservation of a claim that failed, or whose run was already over."""
@@ -169,7 +172,7 @@ class Governor:
             if name in seen:
                 reservations.forsake(counters, name, holds.holder, seen[name])
 
-        await self._quietly(change, doubts=lambda _: (name,))
+        await self._quietly(change, doubts=lambda _: (name,), name=name)
 
     def holds(self, name: str, recorded: Reservation | None) -> Reservation | None:
         """What a run holds as far as this process knows: what is in its record, or was noted after that."""
@@ -178,9 +181,16 @@ class Governor:
             return recorded
         return reservations.plain(note)
 
-    def record_says(self, name: str, counted: Reservation | None) -> None:
-        """Remember what a run's open record, as written or read just now, says of its reservation."""
-        self.shared.know(name, Seen(is_open=True, counted=counted))
+    def mark(self) -> int:
+        """Take this before reading an open record, and give it to `record_says` with what the record says."""
+        return self.shared.mark()
+
+    def record_says(self, name: str, counted: Reservation | None, mark: int | None = None) -> None:
+        """Remember what a run's open record, as written or read just now, says of its reservation.
+
+        With a `mark`, the run's end need not read the record again unless another process writes the counters.
+        """
+        self.shared.know(name, Seen(is_open=True, counted=counted), mark)
 
     def closed(self, name: str) -> None:
         """Remember that a settled run's open record is gone."""
@@ -237,9 +247,9 @@ class Governor:
         usual_s = self.seen.usual_s.get(model)
         return UNKNOWN_S if usual_s is None else min(MAX_POLL_S, max(UNKNOWN_S, usual_s / 3))
 
-    async def _quietly(self, change: Change[None], *, doubts: Doubts = lambda _: ()) -> None:
+    async def _quietly(self, change: Change[None], *, doubts: Doubts = lambda _: (), name: str | None = None) -> None:
         try:
-            await self.shared.change(change, doubts=doubts)
+            await self.shared.change(change, doubts=doubts, name=name)
         except RetryLaterError:
             logger.warning("governor not written: other processes win every swap")
 

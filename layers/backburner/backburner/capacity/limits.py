@@ -98,6 +98,8 @@ class Counters(msgspec.Struct, kw_only=True):
     """The counters of the current minute and day, and the pauses; `move_windows` begins a new minute or day."""
 
     version: int = VERSION
+    nonce: str = ""
+    """New with each write: an object with the same content again would have the same ETag, and a swap would miss it."""
     reserved: dict[str, Noted] = {}
     """By `<job_id>.<run>`, the oldest first: the reservations made last."""
     unsettled: dict[str, Noted] = msgspec.field(default_factory=dict, name="owed")

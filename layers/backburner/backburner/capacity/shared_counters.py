@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ import msgspec
 
 from backburner.capacity import reservations
 from backburner.capacity.limits import VERSION, Counters
+from backburner.capacity.record_marks import RecordMarks
 from backburner.capacity.reservations import Seen
 from backburner.capacity.timing import RANDOM
 from backburner.errors import RetryLaterError
@@ -50,6 +52,8 @@ class _Asked:
 
     change: Change[Any]
     doubts: Doubts
+    name: str | None
+    """The run whose reservation it changes."""
     answer: Any = None
     error: RetryLaterError | None = None
 
@@ -92,6 +96,7 @@ class SharedCounters:
     _asked: list[_Asked] = field(default_factory=list)
     _swapping: asyncio.Lock = field(default_factory=asyncio.Lock)
     _known: dict[str, Seen] = field(default_factory=dict)
+    _marks: RecordMarks = field(default_factory=RecordMarks)
     _along: list[Callable[[Counters], None]] = field(default_factory=list)
     _last: _Seen | None = None
     _read_first_until: float = -math.inf
@@ -100,19 +105,29 @@ class SharedCounters:
         """Make a change along with the next swap; it may be lost."""
         self._along.append(change)
 
-    def know(self, name: str, seen: Seen) -> None:
-        """Remember what a run's record said, for the next swap that folds."""
+    def mark(self) -> int:
+        """Take this before reading a run's record, and give it to `know` with what was read."""
+        return self._marks.now()
+
+    def know(self, name: str, seen: Seen, mark: int | None = None) -> None:
+        """Remember what a run's record said: for the next swap that folds and, with a `mark`, for one that needs it."""
+        if mark is None:
+            self._marks.touch(name)
+        elif not self._marks.put(name, mark):
+            return
         self._known.pop(name, None)
         self._known[name] = seen
         if len(self._known) > _MAX_KNOWN:
             del self._known[next(iter(self._known))]
 
-    async def change(self, change: Change[T], *, doubts: Doubts = lambda _: (), tries: int | None = None) -> T:
+    async def change(
+        self, change: Change[T], *, doubts: Doubts = lambda _: (), name: str | None = None, tries: int | None = None
+    ) -> T:
         """Change the counters and return the result of `change`, which is called once for each try.
 
-        Raises `RetryLaterError` if other processes win every swap.
+        `name`: the run whose reservation is changed. Raises `RetryLaterError` if other processes win every swap.
         """
-        asked = _Asked(change, doubts)
+        asked = _Asked(change, doubts, name)
         self._asked.append(asked)
         try:
             async with self._swapping:
@@ -132,6 +147,8 @@ class SharedCounters:
         except (msgspec.DecodeError, RecursionError):
             stored, counters = await self._heal(stored)
         self.seen, self.in_flight = counters, counters.in_flight
+        if self._last is None or self._last.etag != stored.etag:
+            self._marks.forget_all()  # another process may have changed any run since
         self._last = _Seen(stored.body, stored.etag, stored.read_at, self.clock.monotonic())
         return counters, stored.etag, stored.read_at
 
@@ -175,18 +192,23 @@ class SharedCounters:
                 continue  # nothing to write, so no refusal would show that the guess is out of date
             try:
                 if after != before:
-                    await self._put(msgspec.json.format(after, indent=2), etag, now)
+                    await self._put(_encoded(counters), etag, now)
             except ConflictError:
                 if was_guess:
                     self._read_first_until = self.clock.monotonic() + _REFUSED_S
                 else:
                     await self.clock.sleep(0.05 * 2 ** min(attempt, 5) * RANDOM.uniform(0.5, 1.5))
             else:
-                self.seen, self.in_flight = counters, counters.in_flight
-                self._known = {name: known for name, known in self._known.items() if name not in seen}
-                self._asked = [other for other in self._asked if other not in batch]
+                self._swapped(counters, batch, seen)
                 return
         raise RetryLaterError(f"other processes keep writing {self.key}")
+
+    def _swapped(self, counters: Counters, batch: list[_Asked], seen: Mapping[str, Seen]) -> None:
+        self.seen, self.in_flight = counters, counters.in_flight
+        for name in {asked.name for asked in batch if asked.name} | seen.keys():
+            self._marks.touch(name)
+        self._known = {name: known for name, known in self._known.items() if name not in seen}
+        self._asked = [other for other in self._asked if other not in batch]
 
     async def _put(self, body: bytes, match: str, now: datetime) -> None:
         at_s = self.clock.monotonic()
@@ -194,8 +216,14 @@ class SharedCounters:
         self._last = _Seen(body, etag, now, at_s)
 
     async def _look(self, counters: Counters, batch: list[_Asked], crowded: list[str]) -> dict[str, Seen]:
-        """Read the records that the changes depend on, and some of those that may be folded."""
-        wanted = dict.fromkeys(name for asked in batch for name in asked.doubts(counters))
+        """Read the records that the changes depend on, and some of those that may be folded.
+
+        A record read since these counters were read or since this process began to be their only writer is not read
+        again: whoever had changed it would have changed the counters.
+        """
+        doubts = dict.fromkeys(name for asked in batch for name in asked.doubts(counters))
+        known = {name: self._known[name] for name in doubts if name in self._known and self._marks.holds(name)}
+        wanted = dict.fromkeys(name for name in doubts if name not in known)
         wanted |= dict.fromkeys(crowded[:_LOOKS])
 
         async def look(name: str) -> Seen | None:
@@ -205,7 +233,7 @@ class SharedCounters:
                 return None
 
         found = await asyncio.gather(*map(look, wanted))
-        return {name: seen for name, seen in zip(wanted, found, strict=True) if seen is not None}
+        return known | {name: seen for name, seen in zip(wanted, found, strict=True) if seen is not None}
 
     def _tidy(self, counters: Counters, seen: Mapping[str, Seen]) -> None:
         """Fold the notes that records are known to repeat, if there are too many names."""
@@ -222,8 +250,8 @@ class SharedCounters:
         """Replace an object that cannot be read, from what the rest of the bucket says."""
         logger.error("governor could not be read: rebuilding it", extra={"key": self.key})
         counters = await self.rebuild(self.bucket, stored.body, stored.read_at)
-        body = msgspec.json.format(msgspec.json.encode(counters), indent=2)
         try:
+            body = _encoded(counters)
             await self.bucket.put(self.key, body, match=stored.etag, content_type="application/json")
             again = await self.bucket.get(self.key)
             if again is not None:
@@ -235,13 +263,17 @@ class SharedCounters:
     async def _begin(self) -> Stored:
         """Create the object, so that its times are the store's from the start."""
         with contextlib.suppress(ConflictError):
-            await self.bucket.put(
-                self.key, msgspec.json.encode(Counters()), match=ABSENT, content_type="application/json"
-            )
+            await self.bucket.put(self.key, _encoded(Counters()), match=ABSENT, content_type="application/json")
         stored = await self.bucket.get(self.key)
         if stored is None:
             raise RetryLaterError(f"{self.key} was written but cannot be found")
         return stored
+
+
+def _encoded(counters: Counters) -> bytes:
+    """The counters as they are written, unlike any that were written before."""
+    counters.nonce = secrets.token_hex(8)
+    return msgspec.json.format(msgspec.json.encode(counters), indent=2)
 
 
 class _Shape(msgspec.Struct):

@@ -93,21 +93,28 @@ class Checker:
         self, message: Message, received: Received, tick: TickState, answer: Answer | None = None
     ) -> Next:
         """Do what the record asks for; `answer` is what the provider has just said about the message's generation."""
-        held = await self.ledger.open_record(message.job, message.run)
+        held = await self._open_record(message)
         if not _draws(message, held):
             return await self._taken(message, held, received, tick, answer)
         async with self.drawing.turn(tick.until) as is_ours:
             if not is_ours:
                 return Next(DRAWN_LATER_S, held)
-            held = await self.ledger.open_record(message.job, message.run)  # it may have changed meanwhile
+            held = await self._open_record(message)  # it may have changed meanwhile
             return await self._taken(message, held, received, tick, answer)
+
+    async def _open_record(self, message: Message) -> Open | None:
+        """The run's record, which the governor is told of: it need not be read again when the run ends."""
+        mark = self.governor.mark()
+        held = await self.ledger.open_record(message.job, message.run)
+        if held is not None:
+            self.governor.record_says(held.record.name, held.record.counted, mark)
+        return held
 
     async def _taken(
         self, message: Message, held: Open | None, received: Received, tick: TickState, answer: Answer | None
     ) -> Next:
         if held is None:
             return await self._unrecorded(message, received)
-        self.governor.record_says(held.record.name, held.record.counted)
         if held.record.ticket != message.ticket:
             return await self._stale(message, held, received)
         if held.record.segment is not None:

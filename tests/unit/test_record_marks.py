@@ -1,0 +1,43 @@
+"""A read of a record counts as long as nobody can have changed the run since."""
+
+from backburner.capacity.record_marks import RecordMarks
+
+
+def test_a_read_counts_until_this_process_changes_the_run() -> None:
+    """And reads of other runs go on counting."""
+    marks = RecordMarks()
+    marks.forget_all()
+    for name in ("a.1", "b.1"):
+        assert marks.put(name, marks.now())
+    marks.touch("a.1")
+    assert not marks.holds("a.1")
+    assert marks.holds("b.1")
+
+
+def test_a_read_that_began_before_a_change_says_nothing() -> None:
+    """It may have seen the record before or after it."""
+    marks = RecordMarks()
+    mark = marks.now()
+    marks.touch("a.1")
+    assert not marks.put("a.1", mark)
+    assert marks.put("a.1", marks.now())
+
+
+def test_reads_before_another_process_wrote_the_counters_count_no_more() -> None:
+    """It may have changed any run; a later read counts again."""
+    marks = RecordMarks()
+    marks.put("a.1", marks.now())
+    marks.forget_all()
+    assert not marks.holds("a.1")
+    marks.put("a.1", marks.now())
+    assert marks.holds("a.1")
+
+
+def test_what_is_forgotten_for_want_of_room_does_not_count() -> None:
+    """Thousands of other runs were changed since: whether this one was is no longer known."""
+    marks = RecordMarks()
+    marks.touch("a.1")
+    marks.put("b.1", 0)
+    for number in range(5000):
+        marks.touch(f"{number}.2")
+    assert not marks.holds("b.1")
