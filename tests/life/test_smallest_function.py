@@ -15,7 +15,7 @@ TESTS = Path(__file__).parents[1]
     ("work", "expected"),
     [
         (("documents", "20", "3"), {"done": 3, "problems": []}),
-        (("batch", "1000", "200"), {"lines": {"total": 1000, "completed": 1000, "failed": 0}, "creates": 1000}),
+        (("batch", "300", "700"), {"lines": {"total": 300, "completed": 300, "failed": 0}, "creates": 300}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
