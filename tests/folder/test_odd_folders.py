@@ -69,7 +69,7 @@ def test_a_name_cannot_pretend_to_be_another_line(runs: Runs) -> None:
     key = f"inbox/default/{name}"
     for command in (["jobs"], ["failed"], ["show", key], ["replay", "--failed", "--dry-run"], ["cancel", key]):
         shown = call(*command, "--text", "--folder", str(runs.folder)).stdout
-        assert "a\\nThebooksbalance:nothingislost.txt" in "".join(shown.split()), (command, shown)
+        assert "a\\nThe" in shown, (command, shown)
         assert not any(line.startswith("The books balance") for line in shown.splitlines()), command
 
 
