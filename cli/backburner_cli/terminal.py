@@ -73,6 +73,16 @@ def span(seconds: float | None) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - ten seconds
 
 
+def one_line(text: str) -> str:
+    """Untrusted text made safe for a terminal and kept on one line: a name may contain line breaks."""
+    return printable(text.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t"))
+
+
+def say(text: str, console: Console | None = None, style: str | None = None) -> None:
+    """Print a text with a name in it as one line, to standard output unless another console is given."""
+    (console or out).print(one_line(text), markup=False, style=style)
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON to standard output, whatever the width of the terminal."""
     print(_json(value, indent=2), file=out.file)
@@ -112,7 +122,7 @@ def confirm(question: str, *, is_agreed: bool) -> None:
         return
     if not is_anybody_there():
         raise CommandError(f"{question} Nobody can be asked here: give --yes, or --dry-run to see what it would do")
-    if not click.confirm(question, err=True):
+    if not click.confirm(one_line(question), err=True):
         raise CommandError("nothing was done")
 
 

@@ -2,12 +2,14 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from cli.test_every_command import NOTHING, refused
 from support.command_deployment import Cloud
+from support.commands import INSTALLED, environment
 
 FILE, FOLDER, GONE, READ_ONLY = "a.txt", "folder.md", "gone", "/proc/backburner"
 """What there is below the test's folder, what there is not, and where even root cannot write."""
@@ -89,3 +91,28 @@ def test_a_home_where_nothing_can_be_kept_is_no_obstacle(cloud: Cloud, odd: Path
     for home in (READ_ONLY, str(odd / "taken")):
         shown = cloud.call("jobs", XDG_CACHE_HOME=home, XDG_CONFIG_HOME=home, XDG_STATE_HOME=home, HOME=home)
         assert (shown.exit_code, json.loads(shown.stdout)["jobs"]) == (0, 3), shown.output
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_goes_nowhere_is_no_traceback(tmp_path: Path) -> None:
+    """A full disk, a closed stream, a terminal of another encoding: for helps, for text, for JSON."""
+    kept = {"chosen": "", "profiles": {"caf\u00e9": {"kind": "local", "name": "", "region": None}}}
+    (tmp_path / "backburner").mkdir()
+    (tmp_path / "backburner/profiles.json").write_text(json.dumps(kept))
+    script = """
+    for words in --help "completion bash" "use --text" "use --json"; do
+      backburner $words > /dev/full; echo "full $?"
+    done
+    for words in "use --text" "use"; do backburner $words <&- >&-; echo "closed $?"; done
+    export PYTHONIOENCODING=ascii
+    backburner use --text; backburner use --json
+    """
+    path = f"{Path(INSTALLED).parent}:{os.environ['PATH']}"
+    given = environment({"PATH": path, "XDG_CONFIG_HOME": str(tmp_path)})
+    shown = subprocess.run(["bash", "-c", script], env=given, capture_output=True, text=True, check=False, timeout=60)
+    assert shown.stderr.count("make room") == 4, shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert "Exception ignored" not in shown.stderr
+    assert shown.stdout.split("\n")[:6] == ["full 1"] * 4 + ["closed 0"] * 2
+    assert "caf\\xe9: backburner up" in shown.stdout
+    assert "caf\\u00e9" in shown.stdout

@@ -1,5 +1,7 @@
 """Folders as people have them: links, another disk for the results, a disk that is full."""
 
+import ctypes
+import os
 import resource
 import tempfile
 from collections.abc import Iterator
@@ -7,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from folder.running import Running, Runs, text_of
+from folder.running import Running, Runs, call, text_of
 from support import commands, forks
 from support.commands import Started
 
 OTHER_DISK = Path("/dev/shm")
+_LINUX_CAPABILITY_VERSION_3, _CAP_DAC = 0x20080522, 0b110
+"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
 
 
 @pytest.fixture
@@ -57,6 +61,72 @@ def test_links_are_what_they_lead_to(runs: Runs, tmp_path: Path) -> None:
     assert "circle" not in said
 
 
+def test_a_name_cannot_pretend_to_be_another_line(runs: Runs) -> None:
+    """Whatever names a document shows its line break as an escape."""
+    name = "a\nThe books balance: nothing is lost.txt"
+    runs.write(name, "")
+    assert runs.run()[0] == 1
+    key = f"inbox/default/{name}"
+    for command in (["jobs"], ["failed"], ["show", key], ["replay", "--failed", "--dry-run"], ["cancel", key]):
+        shown = call(*command, "--text", "--folder", str(runs.folder)).stdout
+        assert "a\\nThe" in shown, (command, shown)
+        assert not any(line.startswith("The books balance") for line in shown.splitlines()), command
+
+
+class _Header(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _Rights(ctypes.Structure):
+    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+
+
+def as_anybody(arguments: tuple[str, ...], given: dict[str, str], out: str, errors: str) -> None:
+    """The command without root's right to read and write whatever it likes, in case root runs the tests."""
+    if os.geteuid() == 0:
+        libc, header, rights = ctypes.CDLL(None), _Header(_LINUX_CAPABILITY_VERSION_3, 0), (_Rights * 2)()
+        assert libc.capget(ctypes.byref(header), rights) == 0
+        rights[0].effective &= ~_CAP_DAC
+        rights[0].permitted &= ~_CAP_DAC
+        assert libc.capset(ctypes.byref(header), rights) == 0
+    commands._main(arguments, given, out, errors)
+
+
+def test_what_may_not_be_read_or_written_is_told(runs: Runs, tmp_path: Path) -> None:
+    """A document and a folder without permission fail alone; results that may not be written, a state, a recipe."""
+    runs.write("good.txt")
+    secret, inner, state = runs.write("secret.txt"), runs.write("closed/a.txt").parent, runs.folder / ".backburner"
+    recipe, closed = tmp_path / "recipe.md", tmp_path / "closed"
+    recipe.write_text("Summarise.")
+    closed.mkdir()
+    run = ("run", str(runs.folder), "--stand-in", "--text")
+    for number, (forbidden, mode, arguments, expected, words) in enumerate(
+        (
+            (
+                (secret, inner),
+                0o000,
+                (*run, "--out", str(runs.out)),
+                1,
+                ("secret.txt", "closed", "check its permissions"),
+            ),
+            ((closed,), 0o555, (*run, "--out", str(closed)), 2, (str(closed), "name another folder with --out")),
+            ((recipe,), 0o000, (*run, "--recipe", str(recipe)), 2, (str(recipe), "check its permissions")),
+            ((state,), 0o000, ("jobs", "--folder", str(runs.folder)), 1, (str(state), "check its permissions")),
+        )
+    ):
+        for path in forbidden:
+            path.chmod(mode)
+        out, errors = tmp_path / f"out-{number}", tmp_path / f"errors-{number}"
+        process = forks.fork(as_anybody, arguments, commands.environment({}), str(out), str(errors))
+        code, said = Running(Started(process, out, errors)).end()
+        for path in forbidden:
+            path.chmod(0o755)
+        assert code == expected, said
+        for word in words:
+            assert word in said, (word, said)
+    assert (runs.out / "good.txt.md").exists()
+
+
 def limited(arguments: tuple[str, ...], given: dict[str, str], out: str, errors: str) -> None:
     """The command where no file may grow beyond a size, as on a disk that is full."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
@@ -72,7 +142,7 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(runs: Runs, tmp_path: Path)
     process = forks.fork(limited, arguments, commands.environment({}), str(out), str(errors))
     code, said = Running(Started(process, out, errors)).end()
     assert code == 2, said
-    assert "room" in said or "ulimit" in said or "run the same command" in said, said
+    assert "room on its disk" in said, said
     code, said = runs.run()
     assert code == 0, said
     assert "20 documents: 20 done" in said

@@ -99,6 +99,7 @@ def _main(arguments: tuple[str, ...], given: Mapping[str, str], terminal: str, o
     os.environ.clear()
     os.environ.update(given)
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
     sys.argv = ["backburner", *arguments]
     from backburner_cli.entry import main  # noqa: PLC0415 - it reads the environment as it is imported
 

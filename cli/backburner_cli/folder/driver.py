@@ -225,7 +225,7 @@ class Driver:
             if await self._is_cleared_up():
                 self.room.close()
             elif self.room.database.trouble is not None:
-                self.stop(f"the state cannot be kept: {self.room.database.trouble}")
+                self.stop(f"the state cannot be kept: {self.room.database.trouble}; is there room on its disk?")
 
     async def _is_cleared_up(self) -> bool:
         """Whether every document has ended, and no open record of a dead process is left to finish."""

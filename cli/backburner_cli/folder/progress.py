@@ -13,7 +13,7 @@ from rich.text import Text
 
 from backburner_cli.folder.tally import Failure, Tally
 from backburner_cli.operator.bar import bar_of
-from backburner_cli.terminal import printable
+from backburner_cli.terminal import one_line
 
 _STILL_EVERY_S: Final = 10.0
 _LAST: Final = 6
@@ -68,7 +68,7 @@ class Lines:
 
     def _say(self, text: str) -> None:
         self._said_at = time.monotonic()
-        self._out.print(_one_line(text), markup=False)
+        self._out.print(one_line(text), markup=False)
 
 
 class LiveTable:
@@ -83,7 +83,7 @@ class LiveTable:
 
     def note(self, text: str) -> None:
         """Print it above the table."""
-        self._out.print(Text(_one_line(text), style="yellow"))
+        self._out.print(Text(one_line(text), style="yellow"))
 
     def done(self, path: str, result: str) -> None:
         """Show it among the last events."""
@@ -115,7 +115,7 @@ class LiveTable:
         self._live.stop()
 
     def _event(self, colour: str, text: str) -> None:
-        self._last.append(Text(_one_line(text), style=colour, no_wrap=True, overflow="ellipsis"))
+        self._last.append(Text(one_line(text), style=colour, no_wrap=True, overflow="ellipsis"))
 
 
 def progress_on(out: Console, *, is_shared: bool = False) -> Progress:
@@ -149,9 +149,4 @@ def summary(tally: Tally, out: Path) -> list[str]:
         lines.append(f"This run: {tally.input_tokens:,} tokens in, {tally.output_tokens:,} out{cost}.")
     if tally.suspected_orphans:
         lines.append(f"{tally.suspected_orphans} suspected orphans: generations that may be billed without a result.")
-    return [_one_line(line) for line in lines]
-
-
-def _one_line(text: str) -> str:
-    """A text on one line, since names may contain line breaks."""
-    return printable(text.replace("\n", "\\n").replace("\r", "\\r"))
+    return [one_line(line) for line in lines]

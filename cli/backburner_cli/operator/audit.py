@@ -11,7 +11,7 @@ from rich.table import Table
 
 from backburner.ledger.records import State
 from backburner_cli.operator.session import OperatorSession, run
-from backburner_cli.terminal import MAX_LISTED, confirm, err, is_anybody_there, out, print_json
+from backburner_cli.terminal import MAX_LISTED, confirm, err, is_anybody_there, out, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,7 @@ def _show(report: Report, *, repaired: bool) -> None:
         return
     out.print(f"The books do not balance: {_counted(report)}")
     for finding in report.findings[:MAX_LISTED]:
-        out.print(f"  {finding.kind:22} {finding.key}: {finding.what}", markup=False)
+        say(f"  {finding.kind:22} {finding.key}: {finding.what}")
     if len(report.findings) > MAX_LISTED:
         out.print(f"  … and {len(report.findings) - MAX_LISTED} more: --json lists them all")
     if not repaired:
@@ -140,7 +140,7 @@ def status(environment: Mapping[str, str], *, as_json: bool) -> None:
             markup=False,
         )
     for key, why in list(found["unreadable"].items())[:MAX_LISTED]:
-        out.print(f"Cannot be read: {key}: {why}", markup=False)
+        say(f"Cannot be read: {key}: {why}")
     if found["dead_letters"]:
         out.print("Run backburner dead-letters to see what was given up on.")
 

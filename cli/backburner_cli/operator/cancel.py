@@ -14,7 +14,7 @@ from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.operator.bar import bar, counting
 from backburner_cli.operator.selection import Selection, require_inbox
 from backburner_cli.operator.session import OperatorSession, run
-from backburner_cli.terminal import MAX_LISTED, confirm, count_of, out, print_json
+from backburner_cli.terminal import MAX_LISTED, confirm, count_of, out, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) ->
         print_json(report | {"carried_out_by": session.place.carrier})
     else:
         for key in without:
-            out.print(f"{key}: nothing to cancel: it has no open job", markup=False)
+            say(f"{key}: nothing to cancel: it has no open job")
         if not doomed.keys:
             out.print(f"{count_of(len(jobs), 'job')} {'would be ' if doomed.dry_run else ''}cancelled")
     return not without
@@ -94,7 +94,7 @@ async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) ->
 
 def _show(outcomes: Mapping[str, str]) -> None:
     for key, outcome in sorted(outcomes.items())[:MAX_LISTED]:
-        out.print(f"{key}: {outcome}", markup=False)
+        say(f"{key}: {outcome}")
     if len(outcomes) > MAX_LISTED:
         out.print(f"… and {len(outcomes) - MAX_LISTED:,} more: --json names them all")
 

@@ -13,7 +13,7 @@ from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.snapshot import at_once
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.session import Records, read
-from backburner_cli.terminal import count_of, err, out, print_json
+from backburner_cli.terminal import count_of, err, one_line, out, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,12 +46,13 @@ def jobs(environment: Mapping[str, str], wanted: Filter, page: Page, *, as_json:
         print_json(sums | {"page": page.number, "listed": [job.plain() for job in listed.jobs]})
         return
     table = Table("state", "document", "why", "tokens", "cost", "since", box=None, pad_edge=False)
+    table.columns[1].overflow = "fold"  # a key is there to be copied
     for column in table.columns[3:5]:
         column.justify = "right"
     for job in listed.jobs:
         cost = "" if job.cost is None else f"{job.cost:.4f}"
         at = f"{job.changed_at:%Y-%m-%d %H:%M}"
-        table.add_row(str(job.state), job.key, _why(job), f"{job.tokens:,}", cost, at)
+        table.add_row(str(job.state), one_line(job.key), _why(job), f"{job.tokens:,}", cost, at)
     if listed.jobs:
         out.print(table)
     states = ", ".join(f"{count:,} {state}" for state, count in sorted(sums["states"].items()))
@@ -92,12 +93,12 @@ def failed(environment: Mapping[str, str], chosen: Selection, reasons: frozenset
         out.print(f"[bold]{len(group)} {reason}[/]")
         out.print(f"  what to do: {REMEDIES[reason]}", markup=False)
         for record in group[:MAX_SHOWN]:
-            out.print(f"  {record.source.key}: {record.message}", markup=False)
+            say(f"  {record.source.key}: {record.message}")
         if len(group) > MAX_SHOWN:
             out.print(f"  … and {len(group) - MAX_SHOWN} more: --reason {reason} --json lists them all")
         out.print(f"  backburner replay --failed --reason {reason}", style="dim", markup=False)
     for key, why in unreadable.items():
-        out.print(f"Cannot be read: {key}: {why}", markup=False)
+        say(f"Cannot be read: {key}: {why}")
     if not ordered:
         out.print("Nothing has failed." if chosen.is_all and not reasons else "No failure matches.")
 

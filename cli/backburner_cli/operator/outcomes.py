@@ -13,7 +13,7 @@ from backburner.ledger.keys import output_location
 from backburner.ledger.records import ErrorRecord, RunRecord
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.operator.uploads import Upload, describe
-from backburner_cli.terminal import err, out
+from backburner_cli.terminal import err, one_line, out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +80,7 @@ class OutcomeWaiter:
 
     async def _report(self, upload: Upload, record: RunRecord | ErrorRecord | None) -> dict[str, Any]:
         if record is None:
-            self._say(f"{upload.key} was replaced or removed meanwhile")
+            self._say(f"{one_line(upload.key)} was replaced or removed meanwhile")
             return {"state": "replaced", "failed": False}
         outcome = {
             "state": str(record.state),
@@ -95,14 +95,14 @@ class OutcomeWaiter:
         if self.shows_texts:
             await self._show(upload, record)
         elif isinstance(record, ErrorRecord):
-            self._say(f"failed  {upload.key}: {record.reason}")
+            self._say(f"failed  {one_line(upload.key)}: {record.reason}")
         else:
-            self._say(f"done    {record.result_key}")
+            self._say(f"done    {one_line(record.result_key)}")
         return outcome
 
     async def _show(self, upload: Upload, record: RunRecord | ErrorRecord) -> None:
         """Print everything of one document at once, as others may end meanwhile."""
-        lines = [upload.key, *(f"  {name:12} {value}" for name, value in describe(record).items())]
+        lines = [one_line(upload.key), *(one_line(f"  {name:12} {value}") for name, value in describe(record).items())]
         if isinstance(record, RunRecord):
             stored = await self.inbox.bucket.get(record.result_key)
             lines.append(stored.body.decode(errors="replace") if stored else "its result has just been replaced")

@@ -24,7 +24,7 @@ from backburner_cli.operator.inbox import Inbox, reach_inbox
 from backburner_cli.operator.outcomes import OutcomeWaiter, summed
 from backburner_cli.operator.uploads import Upload
 from backburner_cli.system_errors import remedy_of
-from backburner_cli.terminal import err, out, print_json
+from backburner_cli.terminal import err, out, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -216,12 +216,12 @@ def _show(bucket: str, uploader: Uploader) -> None:
     if len(done) <= MAX_LISTED:
         for key, what in sorted(done.items()):
             why = f": {uploader.errors[key]}" if key in uploader.errors else ""
-            out.print(f"{what} s3://{bucket}/{key}{why}", markup=False)
+            say(f"{what} s3://{bucket}/{key}{why}")
     else:
         counts = Counter(str(what) for what in done.values())
         out.print(", ".join(f"{count} {what}" for what, count in counts.most_common()) + f" (s3://{bucket})")
         for key, why in list(uploader.errors.items())[:MAX_LISTED]:
-            err.print(f"not uploaded: {key}: {why}", markup=False, style="red")
+            say(f"not uploaded: {key}: {why}", err, style="red")
 
 
 def _told(error: Exception) -> str:

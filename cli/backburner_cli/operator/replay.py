@@ -21,7 +21,7 @@ from backburner.tick import MAX_IN_BATCH
 from backburner_cli.operator.bar import bar, counting
 from backburner_cli.operator.selection import Selection, require_inbox
 from backburner_cli.operator.session import OperatorSession, run
-from backburner_cli.terminal import MAX_LISTED, confirm, count_of, out, print_json
+from backburner_cli.terminal import MAX_LISTED, confirm, count_of, out, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -87,7 +87,7 @@ def show_letters(environment: Mapping[str, str], *, as_json: bool) -> None:
     for letter in letters:
         out.print(f"[bold]{letter.kind}[/]  {letter.at or ''}  {escape(letter.why)}")
         for key in letter.keys:
-            out.print(f"    {key}", markup=False)
+            say(f"    {key}")
     if not letters:
         out.print("There are no dead letters.")
         return
@@ -168,7 +168,7 @@ class _Replay:
         ]
         lines += [f"dead letter ({letter['kind']}): {letter['what']}" for letter in self.letters]
         for line in [*self._unreadable, *lines[:MAX_LISTED]]:
-            out.print(line, markup=False)
+            say(line)
         if len(lines) > MAX_LISTED:
             out.print(f"… and {len(lines) - MAX_LISTED:,} more: --json names them all")
         counts = Counter(self.outcomes.values())

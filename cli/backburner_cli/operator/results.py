@@ -19,7 +19,7 @@ from backburner_cli.errors import CommandError
 from backburner_cli.operator.bar import bar
 from backburner_cli.operator.fetched import Fetched, md5_of
 from backburner_cli.operator.session import Records, read
-from backburner_cli.terminal import MAX_LISTED, count_of, err, is_anybody_there, out, print_json
+from backburner_cli.terminal import MAX_LISTED, count_of, err, is_anybody_there, out, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ def _is_to_be_replaced(kept: Mapping[str, Path]) -> bool:
     if not is_anybody_there():
         return False
     for path in sorted(kept.values())[:MAX_LISTED]:
-        err.print(f"edited: {path}", markup=False)
+        say(f"edited: {path}", err)
     return click.confirm(f"Replace {count_of(len(kept), 'file')}, edited since fetched?", err=True)
 
 
@@ -92,9 +92,9 @@ def _show(fetch: Fetch, outcome: _Outcome, *, as_json: bool) -> None:
         return
     if fetch.dry_run:
         for key in sorted(outcome.written)[:MAX_LISTED]:
-            out.print(f"would be written: {local_path(fetch.to, key)}", markup=False)
+            say(f"would be written: {local_path(fetch.to, key)}")
     for path in sorted(outcome.kept.values())[:MAX_LISTED]:
-        out.print(f"edited, {'would be ' if fetch.dry_run else ''}kept: {path}", markup=False)
+        say(f"edited, {'would be ' if fetch.dry_run else ''}kept: {path}")
     edited = f", {len(outcome.kept)} edited" if outcome.kept else ""
     written = f"{len(outcome.written)} {'would be ' if fetch.dry_run else ''}written"
     out.print(f"{written}, {outcome.unchanged} there already{edited}: {fetch.to}", markup=False)

@@ -37,7 +37,7 @@ from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.session import Records, read
 from backburner_cli.operator.timeline import events_of
 from backburner_cli.operator.uploads import describe
-from backburner_cli.terminal import count_of, out, print_json
+from backburner_cli.terminal import count_of, out, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,14 +81,14 @@ def show(environment: Mapping[str, str], named: str, *, as_json: bool) -> None:
             }
         )
         return
-    out.print(f"[bold]{story.key}[/]" if "[" not in story.key else story.key)
+    say(story.key, style="bold")
     for at, what in timeline:
-        out.print(f"  {at:%Y-%m-%d %H:%M:%S}  {what}", markup=False)
+        say(f"  {at:%Y-%m-%d %H:%M:%S}  {what}")
     for record in story.records:
         if isinstance(record, RunRecord | ErrorRecord):
             out.print()
             for name, value in describe(record).items():
-                out.print(f"  {name:12} {value}", markup=False)
+                say(f"  {name:12} {value}")
         if isinstance(record, ErrorRecord):
             out.print(f"  {'what to do':12} {REMEDIES[record.reason]}", markup=False)
         if isinstance(record, OpenRecord):
