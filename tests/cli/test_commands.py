@@ -1,18 +1,21 @@
 """What the operator sees."""
 
 import contextlib
+import json
 import os
 import re
 import shlex
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from backburner_cli.local.demo import SAMPLES
 from backburner_cli.main import app
+from backburner_cli.operator.deployment import CHECKER_FUNCTION, SUBMIT_FUNCTION
 from support.commands import INSTALLED, environment, run
 
 
@@ -85,11 +88,14 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path, cloud):
             page.get(console).raise_for_status()
             shown = page.get("/api/overview").raise_for_status().json()
         found = run("status", "--json", XDG_STATE_HOME=state)
+        (announced,) = Path(state).rglob("up-*.json")
+        told = json.loads(announced.read_text())["environment"]
         command.send_signal(signal.SIGINT)
         _, errors = command.communicate(timeout=30)
     assert command.returncode == 130
     assert '"daily_tokens": 123456' in found.stdout, found.stderr
     assert shown["problem"] is None
+    assert (SUBMIT_FUNCTION in told, CHECKER_FUNCTION in told) == (cloud == "aws",) * 2  # what doctor looks for
     assert "export BACKBURNER_DAILY_TOKENS=123456" in said
     assert "BACKBURNER_DAYLY_COST is not a setting: did you mean BACKBURNER_DAILY_COST?" in said
     assert "nothing is left behind" in errors

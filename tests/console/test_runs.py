@@ -12,6 +12,8 @@ from support.fakes import Plan
 from support.system import System
 
 KEY, OTHER, BROKEN, NEW = "inbox/contract.txt", "inbox/other/contract.txt", "inbox/broken.txt", "inbox/new.txt"
+AGAIN = "inbox/again/contract.txt"
+"""Done twice, under a recipe that was changed in between."""
 
 
 def lived() -> System:
@@ -27,6 +29,9 @@ def lived() -> System:
     cut = Generation(id="", status="incomplete", incomplete_reason="content_filter", text="the rent is")
     system.generator.plan(Plan(ending=cut), document="broken")
     system.process(BROKEN, "broken")
+    for text in ("one", "two"):
+        system.bucket.upload("recipes/again.md", f"Summarise it, {text}.")
+        system.process(AGAIN, "the rent is 6000 crowns")
     system.upload(NEW, "new")
     return system
 
@@ -76,6 +81,26 @@ def test_a_text_that_is_not_there_is_told_and_the_figures_stay(runs: Served, emp
     told = runs.get("/api/pair", **{"key": KEY, "with": OTHER})
     assert (told["pieces"], told["old"]["text"], told["old"]["input_tokens"] > 0) == (None, None, True)
     assert "not in the bucket" in told["old"]["missing"]
+
+
+def test_a_text_that_was_replaced_is_found_in_a_bucket_that_keeps_versions(runs: Served, empty) -> None:
+    """By the run that its metadata names; without versions its figures are all there is, and the page says why."""
+    s3, place = empty.s3, {"Bucket": empty.environment["BACKBURNER_BUCKET"], "Key": "results/again/contract.txt.md"}
+    present, earlier = runs.get("/api/runs", key=AGAIN)["runs"]
+    asked = {"key": AGAIN, "run": earlier["name"], "with": AGAIN, "with_run": present["name"]}
+    told = runs.get("/api/pair", **asked)
+    assert (told["old"]["text"], told["old"]["input_tokens"] > 0) == (None, True)
+    assert "keeps no versions" in told["old"]["missing"]
+    now = s3.get_object(**place)
+    body = now["Body"].read()
+    s3.put_bucket_versioning(Bucket=place["Bucket"], VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(**place, Body=b"of another", Metadata={"backburner-run": "0" * 32 + ".1"})
+    s3.put_object(**place, Body=b"an earlier text", Metadata={"backburner-run": earlier["name"]})
+    s3.put_object(**place, Body=body, Metadata=now["Metadata"])
+    told = runs.get("/api/pair", **asked)
+    assert (told["old"]["text"], told["new"]["text"]) == ("an earlier text", body.decode())
+    for version in s3.list_object_versions(Bucket=place["Bucket"])["Versions"]:
+        s3.delete_object(Bucket=place["Bucket"], Key=version["Key"], VersionId=version["VersionId"])
 
 
 def test_what_is_no_document_and_has_no_run_is_told(runs: Served) -> None:

@@ -51,7 +51,19 @@ def install(folder: Path) -> Installed:
     uv = [str(Path(sys.executable).with_name("uv")), "--offline", "--quiet"]
     wheels, home, here = folder / "wheels", folder / "home", folder / "empty"
     here.mkdir()
-    _done([*uv, "build", "--wheel", "--no-build-isolation", "--out-dir", str(wheels), str(ROOT)])
+    _done(
+        [
+            *uv,
+            "build",
+            "--wheel",
+            "--no-build-isolation",
+            "--python",
+            sys.executable,
+            "--out-dir",
+            str(wheels),
+            str(ROOT),
+        ]
+    )
     _done([*uv, "venv", "--python", sys.executable, str(home)])
     python = home / "bin" / "python"
     (wheel,) = wheels.glob("backburner-*.whl")

@@ -1,11 +1,15 @@
 """The template as MiniStack runs it, with IAM enforced and TLS on."""
 
+import json
 import ssl
 import urllib.error
 import urllib.request
 from uuid import uuid4
 
 import pytest
+
+from backburner_cli.operator.deployment import CHECKER_FUNCTION, SUBMIT_FUNCTION
+from support import commands
 
 from .conftest import API_KEY
 
@@ -132,3 +136,17 @@ def test_a_page_in_the_operators_browser_gets_nowhere(cloud):
     assert status("/_ministack/sqs/messages") == 403
     assert status("/_ministack/sqs/messages", Authorization="Bearer no") == 403
     assert status("/_ministack/sqs/messages", **token) != 403
+
+
+def test_the_doctor_sees_what_calls_the_functions(cloud):
+    """As the cloud tells it of the deployed template; another function than the one that is named is a problem."""
+    own = {SUBMIT_FUNCTION: cloud.submit_function, CHECKER_FUNCTION: cloud.checker_function}
+
+    def told(**named):
+        shown = commands.run("doctor", "--json", **cloud.environment, **named)
+        return {one["check"]: (one["level"], one["message"]) for one in json.loads(shown.stdout)["findings"]}
+
+    found = told(**own)
+    assert found["trigger"] == ("ok", f"uploads below inbox/ call {cloud.submit_function}"), found
+    assert found["schedule"][0] == "ok", found
+    assert told(**own | {SUBMIT_FUNCTION: "another"})["trigger"][0] == "problem"

@@ -1,7 +1,7 @@
 """Two runs side by side: of one document, or of two; what each came to, and how their texts differ.
 
 A run's figures stand in the journal for good. Its text is kept as long as nothing has replaced it: the present result,
-the text of a superseded run, and what came before a failure.
+the text of a superseded run, and what came before a failure; in a bucket that keeps versions, replaced ones too.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
     from backburner.ports import Bucket
     from backburner_cli.console.documents import Documents
+    from backburner_cli.console.versions import Versions
     from backburner_cli.operator.job import Job
 
 MAX_WORDS: Final = 5_000
 """Compared in each text; the time grows with the product of both."""
 _WORD: Final = re.compile(r"\S+\s*|\s+")
-_REPLACED: Final = "Its text is not kept: a later run has replaced it."
+_REPLACED: Final = "Its text is not kept: a later run has replaced it, and the bucket keeps no versions of it."
 _NOTHING: Final = "It has no text."
 
 
@@ -58,6 +59,7 @@ class Runs:
 
     bucket: Bucket
     documents: Documents
+    versions: Versions
 
     async def of(self, key: str, ended: Iterable[Job]) -> list[Run]:
         """The finished runs of a document, the latest first. Raises `CommandError` for a key of anything else."""
@@ -93,10 +95,17 @@ class Runs:
         if record is None and run.job.job_id:
             record = await self._record(superseded_key(run.job.job_id, run.job.run), SupersededRecord)
             if record is None:
-                return None, _REPLACED if run.job.result_key else _NOTHING
+                return await self._replaced(run)
         text = record.text if isinstance(record, SupersededRecord) else None
         text = record.partial_text if isinstance(record, ErrorRecord) else text
         return text, "" if text is not None else _NOTHING
+
+    async def _replaced(self, run: Run) -> tuple[str | None, str]:
+        """The text of a run whose record is gone, if the bucket has kept it."""
+        if run.job.result_key is None:
+            return None, _NOTHING
+        text = await self.versions.text(run.job.result_key, run.name)
+        return text, "" if text is not None else _REPLACED
 
     async def _record(self, key: str, kind: type[R]) -> R | None:
         stored = await self.bucket.get(key)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from backburner.ledger.keys import INBOX
+from backburner.ledger.keys import FOLDER, INBOX
 from backburner_cli.console.actions import Actions
 from backburner_cli.console.app import Pages, build_app
 from backburner_cli.console.documents import Documents
@@ -19,11 +19,13 @@ from backburner_cli.console.index import WatchedIndex
 from backburner_cli.console.limits import Limits
 from backburner_cli.console.recipes import Recipes
 from backburner_cli.console.runs import Runs
+from backburner_cli.console.versions import BucketVersions, NoVersions
 from backburner_cli.operator.session import records_of
 
 if TYPE_CHECKING:
     import socket
 
+    from backburner_cli.console.versions import Versions
     from backburner_cli.operator.session import OperatorSession
 
 HOST = "127.0.0.1"
@@ -75,7 +77,7 @@ async def serve(
         index=index,
         documents=documents,
         recipes=Recipes(bucket=session.place.bucket, documents=documents),
-        runs=Runs(bucket=session.place.bucket, documents=documents),
+        runs=Runs(bucket=session.place.bucket, documents=documents, versions=_versions(session, environment)),
         actions=actions,
         limits=Limits(session),
     )
@@ -86,6 +88,13 @@ async def serve(
     finally:
         fresh.cancel()  # Ctrl-C cancels this task too, and that must not be swallowed here
         await asyncio.gather(fresh, *actions.stop(), return_exceptions=True)
+
+
+def _versions(session: OperatorSession, environment: Mapping[str, str]) -> Versions:
+    """Where earlier texts may be found."""
+    bucket = session.settings.bucket
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    return NoVersions() if bucket == FOLDER else BucketVersions(bucket=bucket, region=region)
 
 
 class _Server(uvicorn.Server):

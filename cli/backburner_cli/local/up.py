@@ -16,7 +16,7 @@ from backburner_cli.local.aws.cloud import CHECKOUT
 from backburner_cli.local.provider import ChosenProvider, chosen_provider
 from backburner_cli.local.settings import passed_on, set_aside, unread
 from backburner_cli.local.yandex.cloud import yandex_cloud
-from backburner_cli.operator.deployment import DEPLOYED_VERSION, local_deployment
+from backburner_cli.operator.deployment import CHECKER_FUNCTION, DEPLOYED_VERSION, SUBMIT_FUNCTION, local_deployment
 from backburner_cli.operator.running import announced
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ _OVERRIDING = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_SESSION_TOKEN
 def stay(out: Console, environment: Mapping[str, str], *, has_console: bool) -> None:
     """Start everything on the local AWS, say how to use it, and wait for Ctrl-C."""
     with running(out, environment, progress=lambda message: out.print(f"[dim]{message}[/]")) as (cloud, provider):
-        _wait(out, environment, "aws", cloud.environment, provider, has_console=has_console)
+        functions = {SUBMIT_FUNCTION: cloud.submit_function, CHECKER_FUNCTION: cloud.checker_function}
+        _wait(out, environment, "aws", cloud.environment, provider, functions=functions, has_console=has_console)
 
 
 def stay_on_yandex(out: Console, environment: Mapping[str, str], *, has_console: bool) -> None:
@@ -47,7 +48,7 @@ def stay_on_yandex(out: Console, environment: Mapping[str, str], *, has_console:
         ) as cloud,
     ):
         _upload_recipes(cloud.s3, cloud.bucket)
-        _wait(out, environment, "yandex", cloud.environment, provider, has_console=has_console)
+        _wait(out, environment, "yandex", cloud.environment, provider, functions={}, has_console=has_console)
 
 
 def _wait(
@@ -57,11 +58,13 @@ def _wait(
     reached_by: Mapping[str, str],
     provider: ChosenProvider,
     *,
+    functions: Mapping[str, str],
     has_console: bool,
 ) -> None:
-    """Say how to use the cloud, and let commands find it until Ctrl-C."""
+    """Say how to use the cloud, and let commands find it, and its functions' names, until Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # backburner down asks for what Ctrl-C does
-    with announced(own, kind, {**reached_by, DEPLOYED_VERSION: version("backburner")}), ExitStack() as beside:
+    known = {**reached_by, **functions, DEPLOYED_VERSION: version("backburner")}
+    with announced(own, kind, known), ExitStack() as beside:
         out.print("\n[bold]Ready.[/] In another terminal:\n")
         out.print("  .venv/bin/backburner put contract.txt --recipe summary --wait", markup=False)
         out.print("  .venv/bin/backburner status", markup=False)

@@ -1,0 +1,61 @@
+"""Earlier texts of a result, in a bucket that keeps versions: which run wrote each stands in its metadata."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import boto3.session
+from botocore.exceptions import BotoCoreError, ClientError
+
+from backburner.outcome.clear_up import OWNER
+from backburner_cli.console.documents import MAX_READ_BYTES
+
+MOST: Final = 20
+"""Versions of one result that are looked at, the latest first."""
+
+
+class Versions(Protocol):
+    """Knows what stood at a key before."""
+
+    async def text(self, key: str, owner: str) -> str | None:
+        """The text that a run wrote there; None if it is not kept, or may not be read."""
+
+
+@dataclass(frozen=True)
+class NoVersions:
+    """Of a folder, which keeps none."""
+
+    async def text(self, key: str, owner: str) -> str | None:  # noqa: ARG002 - the port's shape
+        """None."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketVersions:
+    """Of an S3-compatible bucket."""
+
+    bucket: str
+    region: str | None
+
+    async def text(self, key: str, owner: str) -> str | None:
+        """Look at the versions, the latest first."""
+        try:
+            return await asyncio.to_thread(self._text, key, owner)
+        except (BotoCoreError, ClientError):  # a store without versions, or no right to read them
+            return None
+
+    def _text(self, key: str, owner: str) -> str | None:
+        client = boto3.session.Session(region_name=self.region).client("s3")
+        try:
+            told: Any = client.list_object_versions(Bucket=self.bucket, Prefix=key, MaxKeys=MOST)
+            for version in told.get("Versions", ()):
+                if version["Key"] != key or version["Size"] > MAX_READ_BYTES:
+                    continue
+                named: Any = {"Bucket": self.bucket, "Key": key, "VersionId": version["VersionId"]}
+                if client.head_object(**named)["Metadata"].get(OWNER) == owner:
+                    return str(client.get_object(**named)["Body"].read().decode(errors="replace"))
+            return None
+        finally:
+            client.close()
