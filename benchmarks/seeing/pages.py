@@ -16,7 +16,7 @@ _WORDS = [
     "the", "tenant", "shall", "keep", "harbour", "quay", "in", "good", "repair", "before", "noon", "every", "working",
     "day", "unless", "notice", "given", "landlord", "by", "registered", "letter", "within", "ninety", "days", "of",
     "delivery", "payment", "falls", "due", "quarterly", "for", "grain", "timber", "coal", "while", "pilot", "vessel",
-    "crane", "berth", "depth", "tide", "northern", "warehouse", "insurance", "liability", "agreement", "clause", "annex",
+    "crane", "berth", "depth", "tide", "northern", "warehouse", "insurance", "liability", "agreement", "clause",
 ]  # fmt: skip
 _NUMBERS, _DARK = 0.07, 150
 """The share of numbers among the words; and the grey below which a fax is black."""
