@@ -21,6 +21,7 @@ FAULTS = {
     "refused": "refused",
     "filtered": "content_filter",
     "twice": "unsupported_parameter",
+    "blind": "vision_unsupported",
     "vector": "unsupported_endpoint",
 }
 
@@ -53,6 +54,7 @@ def _chat(number: int, kind: str) -> dict[str, Any]:
         "refused": {"model": "stand-in/refusal"},
         "filtered": {"model": "stand-in/incomplete-content-filter"},
         "twice": {"n": 2},
+        "blind": {"model": "stand-in/blind", "messages": [{"role": "user", "content": [*parts, picture]}]},
     }
     return {"model": "stand-in", "messages": [asked], **more.get(kind, {})}
 
