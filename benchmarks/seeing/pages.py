@@ -17,7 +17,6 @@ _WORDS = [
     "day", "unless", "notice", "given", "landlord", "by", "registered", "letter", "within", "ninety", "days", "of",
     "delivery", "payment", "falls", "due", "quarterly", "for", "grain", "timber", "coal", "while", "pilot", "vessel",
     "crane", "berth", "depth", "tide", "northern", "warehouse", "insurance", "liability", "agreement", "clause",
-    "annex",
 ]  # fmt: skip
 _NUMBERS, _DARK = 0.07, 150
 """The share of numbers among the words; and the grey below which a fax is black."""

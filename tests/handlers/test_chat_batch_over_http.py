@@ -21,6 +21,7 @@ FAULTS = {
     "refused": "refused",
     "filtered": "content_filter",
     "twice": "unsupported_parameter",
+    "blind": "vision_unsupported",
     "vector": "unsupported_endpoint",
 }
 
@@ -44,7 +45,7 @@ def _chat(number: int, kind: str) -> dict[str, Any]:
     booked = [{"role": "assistant", "content": None, "tool_calls": [CALL]}]
     output = {"role": "tool", "tool_call_id": "call_9", "content": f"Booked as number {number}."}
     more: dict[str, dict[str, Any]] = {
-        "system": {"messages": [system, asked], "max_tokens": 300, "temperature": 0, "top_p": 1, "n": 1, "stop": None},
+        "system": {"messages": [system, asked], "max_tokens": 300, "top_p": 1, "n": 1, "stop": None, "stream": True},
         "picture": {"messages": [{"role": "user", "content": [*parts, picture]}]},
         "json": {"response_format": FORMAT, "max_completion_tokens": 300, "reasoning_effort": "low"},
         "object": {"messages": [system, asked], "response_format": {"type": "json_object"}, "user": "somebody"},
@@ -53,6 +54,7 @@ def _chat(number: int, kind: str) -> dict[str, Any]:
         "refused": {"model": "stand-in/refusal"},
         "filtered": {"model": "stand-in/incomplete-content-filter"},
         "twice": {"n": 2},
+        "blind": {"model": "stand-in/blind", "messages": [{"role": "user", "content": [*parts, picture]}]},
     }
     return {"model": "stand-in", "messages": [asked], **more.get(kind, {})}
 

@@ -34,13 +34,13 @@ def sent(also=(), url="/v1/chat/completions", **chat):
     return read({"method": "POST", "url": url, "body": {"messages": ASKED} | chat}, also)
 
 
-def read(line, also=()):
+def read(line, also=(), provider=Provider.OPENAI):
     """What a line that is written like this becomes."""
     reader = Requests(
-        profile=PROFILES[Provider.OPENAI],
+        profile=PROFILES[provider],
         recipe=parse("Do it."),
         model="m-0",
-        project=None,
+        project="folder",
         job="job",
         also_allowed=frozenset(also),
     )
@@ -433,6 +433,20 @@ LEFT_OUT = {
     "presence_penalty": [0.0],
 }
 """What the public lines bring that changes nothing."""
+
+
+@pytest.mark.parametrize("provider", ["yandex", "vllm", "openai"])
+def test_a_file_for_one_provider_runs_at_another(provider):
+    """What a provider is known to refuse is left out, as for documents; the operator may have it passed on again."""
+    more = {"reasoning_effort": "low", "service_tier": "flex", "metadata": {"a": "b"}, "prompt_cache_key": "k"}
+    chat = {"model": "m", "messages": ASKED, "max_tokens": 20, **more}
+    response = {"model": "m", "input": "Hello", "truncation": "disabled", "reasoning": {"effort": "low"}}
+    for url, body in (("/v1/chat/completions", chat), ("/v1/responses", response)):
+        line = {"method": "POST", "url": url, "body": body}
+        made = read(line, provider=Provider(provider)).body
+        strictness.check(made, STANDINS[provider])
+        assert ("reasoning" in made) is (provider != "yandex")
+        assert read(line, {"reasoning"}, Provider(provider)).body["reasoning"] == {"effort": "low"}
 
 
 def test_a_schema_is_as_strict_as_the_line_says():

@@ -127,6 +127,7 @@ def described(profile: Profile) -> dict[str, str]:
         "metadata": "`{job_id}`" if profile.metadata else "left out",
         "reasoning": "sent" if profile.reasoning else "left out",
         "service_tier": "sent" if profile.service_tier else "left out",
+        "refused in lines, so left out": ", ".join(f"`{name}`" for name in sorted(profile.refuses)) or "nothing",
         "key if none is set": "the function's IAM token" if profile.takes_iam_token else "must be set",
         "starts per minute, if not set": str(profile.submits_per_minute),
         "polls per second, if not set": str(profile.polls_per_second),

@@ -4,6 +4,8 @@ import re
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backburner.documents.folding import PLAIN, folded_cluster
 from backburner.documents.passages import MAX_COMPARED, Text, find, is_too_short
@@ -144,6 +146,23 @@ def test_a_passage_may_begin_anywhere_in_a_stretch() -> None:
         text = f"{before} notice is 90 days, notice is 90 days; the rent is 12 euros"
         rent, notice = find(text, ["the rent is 12 euros", "notice is 90 days"])
         assert (rent.first, notice.first) == (text.index("the rent"), text.index("notice"))
+
+
+PIECES = [
+    "a", "b", "1", "2", ".", " ", "  ", "-", "-\n", "\u00ad", "é", "e\u0301", "ﬃ", "“", "'", "|", "\u200b", "租", "\u2212",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=3, max_size=50), st.data())
+def test_a_text_in_stretches_is_judged_as_if_it_were_whole(pieces: list[str], data: st.DataObject) -> None:
+    """Whatever it is made of, and whatever part of it is looked for, as it is or with a dash for a space."""
+    text = "".join(pieces)
+    begin = data.draw(st.integers(0, len(text) - 1))
+    quote = text[begin : begin + data.draw(st.integers(1, 15))].replace(" ", data.draw(st.sampled_from(" -")), 1)
+    whole = find(text, [quote])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("backburner.documents.passages.STRETCH", data.draw(st.sampled_from([1, 2, 4, 9])))
+        assert find(text, [quote]) == whole
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,8 @@ class Requests:
         if bound is not None and not is_cap(bound):
             message = f"max_output_tokens is {str(bound)[:40]!r}: a whole number above 0"
             raise BadLineError("invalid_request", message, custom_id, "max_output_tokens")
-        left_out = OURS | ({"metadata"} if not self.profile.metadata else set())
+        refused = self.profile.refuses | (frozenset() if self.profile.metadata else {"metadata"})
+        left_out = OURS | (refused - self.also_allowed)
         body = {name: value for name, value in given.items() if name not in left_out}
         body |= {"model": resolve_model(self.profile, model, self.project), "background": True}
         return body | ({"store": True} if self.profile.store else {})

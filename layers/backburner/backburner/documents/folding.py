@@ -10,7 +10,6 @@ import sys
 import unicodedata
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
 from functools import lru_cache
 
 SOFT_HYPHEN = "\u00ad"
@@ -35,10 +34,10 @@ PLAIN = (
 """Characters that are kept unless a mark follows; matched in runs."""
 _GAP = rf"(?:^[ \t]*(?:\#{{1,6}}|[*•>])[ \t]+|<br>|\\(?=\|)|[\s|{DASHES}{SOFT_HYPHEN}{INVISIBLE}])+"
 _PIECE = re.compile(
-    rf"[ ](?=\w)|(?P<run>[{PLAIN}]+(?![{_MARKS}]))|{_GAP}|(?P<cluster>[^{_MARKS}]?[{_MARKS}]{{0,32}})", re.MULTILINE
+    rf"[ ](?=\w)|(?P<run>[{PLAIN}]{{1,8192}}(?![{_MARKS}]))|{_GAP}|(?P<cluster>[^{_MARKS}]?[{_MARKS}]{{0,32}})",
+    re.MULTILINE,
 )
-_RUN_CHARS = 8192
-"""A run without any gap is folded in pieces of this size."""
+"""Runs are bounded so that a stretch is, clusters because putting marks in order takes the square of their number."""
 _STRAIGHT = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201a\u201b\u2039\u203a\u2032\u02bc\u00b4`", "'")
     | dict.fromkeys('\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u301d\u301e\u301f\u300c\u300d\u300e\u300f"', '"')
@@ -56,7 +55,7 @@ class Folded:
     def __init__(self, source: str, stretch: int = sys.maxsize) -> None:
         self.source, self.letters, self.is_at_end = source, "", False
         self._at, self._first, self._last = array("I"), array("I"), array("I")
-        self._left = _pieces(source)
+        self._left = _PIECE.finditer(source)
         self.go_on(stretch, 0)
 
     def go_on(self, stretch: int, keep: int) -> int:
@@ -67,7 +66,14 @@ class Folded:
         forgotten = self._forget(len(self.letters) - keep)
         pieces, position = [self.letters], len(self.letters)
         end = position + stretch
-        for first, last, piece in self._left:
+        for found in self._left:
+            kind = found.lastgroup
+            if kind is None:
+                continue
+            piece = found[0] if kind == "run" else folded_cluster(found[0])
+            if not piece:
+                continue
+            first, last = found.span()
             pieces.append(piece)
             self._at.append(position)
             self._first.append(first)
@@ -113,18 +119,6 @@ class Folded:
     def seams(self, begin: int, end: int) -> list[int]:
         """The positions in (begin, end) that may have a gap before them."""
         return list(self._at[bisect_right(self._at, begin) : bisect_right(self._at, end - 1)])
-
-
-def _pieces(source: str) -> Iterator[tuple[int, int, str]]:
-    """The pieces of a text that are compared, folded, with their places in it."""
-    for found in _PIECE.finditer(source):
-        kind, (first, last) = found.lastgroup, found.span()
-        if kind == "run":
-            for begin in range(first, last, _RUN_CHARS):
-                end = min(begin + _RUN_CHARS, last)
-                yield begin, end, source[begin:end]
-        elif kind is not None and (piece := folded_cluster(found[0])):
-            yield first, last, piece
 
 
 @lru_cache(maxsize=4096)

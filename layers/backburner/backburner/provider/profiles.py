@@ -58,6 +58,8 @@ class Profile:
     metadata: bool = True
     reasoning: bool = True
     service_tier: bool = False
+    refuses: frozenset[str] = frozenset()
+    """Parameters that it refuses a request for: lines of batches are sent without them, as documents are."""
     deletes: bool = True
     takes_iam_token: bool = False
     """Whether the token of the function's service account can be used as the key."""
@@ -93,6 +95,7 @@ PROFILES: Final = MappingProxyType(
             store=False,
             metadata=False,
             reasoning=False,
+            refuses=frozenset({"metadata", "prompt_cache_key", "reasoning", "service_tier", "truncation"}),
             takes_iam_token=True,
             submits_per_minute=83,
             polls_per_second=50,
