@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import gc
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -139,6 +140,7 @@ def connect(
     core = assemble(settings, cloud.ports(generator, notified), create_limit_s=create_limit_s, swap_tries=swap_tries)
     connected = Connected(settings=settings, core=core, cloud=cloud, generator=generator, key=key)
     atexit.register(connected.close)
+    gc.freeze()  # what is there now stays: the garbage collector need not search it again and again
     return connected
 
 

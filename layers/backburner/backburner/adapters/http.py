@@ -14,9 +14,13 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiohttp
 import certifi
-from yarl import URL
+
+from backburner.adapters.quick_imports import no_certificates, no_collection
+
+with no_collection(), no_certificates():  # calls with TLS say what to trust: `trusting`
+    import aiohttp
+    from yarl import URL
 
 _CONNECTIONS = 64
 _MAX_AT_ONCE_BYTES = 1_000_000
@@ -82,12 +86,10 @@ class Http:
     ) -> Reply:
         """Send a request once, with `url` unchanged. Raises `NoAnswerError`, and `TooManyBytesError` on success."""
         try:
+            if limit_s is None:
+                return await self._sent(method, url, headers, body, limit_bytes)
             async with asyncio.timeout(limit_s):
-                if isinstance(body, Path):
-                    with body.open("rb") as file:
-                        return await self._called(method, url, headers, file, limit_bytes)
-                content = io.BytesIO(body) if len(body) > _MAX_AT_ONCE_BYTES else body or None
-                return await self._called(method, url, headers, content, limit_bytes)
+                return await self._sent(method, url, headers, body, limit_bytes)
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError) as error:
             raise NoAnswerError(type(error).__name__, is_sent=False) from error
         except TimeoutError as error:
@@ -96,6 +98,15 @@ class Http:
             raise NoAnswerError(type(error).__name__, is_broken_off=True) from error
         except (aiohttp.ClientError, OSError) as error:
             raise NoAnswerError(type(error).__name__) from error
+
+    async def _sent(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | Path, limit_bytes: int | None
+    ) -> Reply:
+        if isinstance(body, Path):
+            with body.open("rb") as file:
+                return await self._called(method, url, headers, file, limit_bytes)
+        content = io.BytesIO(body) if len(body) > _MAX_AT_ONCE_BYTES else body or None
+        return await self._called(method, url, headers, content, limit_bytes)
 
     def _proxy(self, url: str) -> str | None:
         """The proxy for an address; the environment is read once for each pool and host."""

@@ -8,7 +8,6 @@ connection turns out to be dead, calls that change nothing are repeated once, a 
 
 import asyncio
 import contextlib
-import gc
 import json
 import logging
 import math
@@ -25,6 +24,7 @@ from urllib.parse import quote, unquote, urlsplit
 from msgspec.structs import replace
 
 from backburner.adapters.http import Http, NoAnswerError, Reply
+from backburner.adapters.quick_imports import no_collection
 from backburner.capacity.timing import Pace
 from backburner.errors import BackburnerError, ConfigError
 from backburner.provider.answers import UNSENDABLE, UNUSABLE_KEY, Answer, FailedCall
@@ -210,18 +210,10 @@ class ResponsesApi:
 
 @cache
 def _sdk() -> "ModuleType":
-    """The OpenAI SDK with what creates need, imported when first needed, so that an idle tick never pays for it.
-
-    The garbage collector is off during the import; it would go through hundreds of thousands of new objects many times.
-    """
-    is_collecting = gc.isenabled()
-    gc.disable()
-    try:
+    """The OpenAI SDK with what creates need, imported when first needed, so that an idle tick never pays for it."""
+    with no_collection():
         import openai  # noqa: PLC0415
         import openai.resources.responses  # noqa: PLC0415
-    finally:
-        if is_collecting:
-            gc.enable()
     return openai
 
 
