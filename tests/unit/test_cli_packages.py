@@ -8,6 +8,7 @@ import pytest
 COMMAND = Path(__file__).parents[2] / "cli/backburner_cli"
 ORDER = (
     "errors",
+    "system_errors",
     "terminal",
     "command",
     "listening",
