@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -14,7 +13,6 @@ import httpx2
 import pytest
 
 from backburner_cli.local.demo import SAMPLES
-from backburner_cli.main import app
 from backburner_cli.operator.deployment import CHECKER_FUNCTION, SUBMIT_FUNCTION
 from support.commands import INSTALLED, environment, run
 
@@ -118,25 +116,6 @@ def test_put_without_a_bucket_says_what_to_set(tmp_path):
     shown = run("put", str(tmp_path / "a.txt"))
     assert shown.returncode == 1
     assert "BACKBURNER_BUCKET is not set" in shown.stderr
-
-
-@pytest.mark.parametrize("command", ["", *app.commands])
-def test_help_ends_with_an_example_that_works(command, tmp_path, monkeypatch):
-    """Every line of it is understood as it stands, once its files are there."""
-    (tmp_path / "contracts").mkdir()
-    (tmp_path / "recipes").mkdir()
-    for name in ("contract.pdf", "contract.txt", "contracts/a.pdf", "recipes/draft.md"):
-        (tmp_path / name).write_text("text")
-    monkeypatch.chdir(tmp_path)
-    shown = run(*command.split(), "--help")
-    assert shown.returncode == 0
-    block = re.search(r"^Examples?:\n((?:  .+\n)+)", shown.stdout, re.MULTILINE)
-    examples = re.findall(r"^  (backburner .+)$", block[1], re.MULTILINE)
-    assert examples
-    for example in examples:
-        _, name, *arguments = shlex.split(example.partition(" | ")[0])
-        assert name == (command or "demo")
-        app.commands[name].make_context(name, arguments)
 
 
 @pytest.mark.parametrize("port", ["0", "99999", "-1", "x"])

@@ -25,13 +25,17 @@ _NOBODY = {
     "XDG_STATE_HOME": "/dev/null/no",
 }
 """No profile of this user is read, no `backburner up` of theirs found, and nothing put into their cache."""
+_UV_CACHE = os.environ.get("UV_CACHE_DIR") or str(
+    Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "uv").expanduser()
+)
+"""That of whoever ran `make setup`: the first command that needs the layer installs its dependencies from it."""
 _LIMIT_S = 100
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
     """This process's own, without a provider or a cloud in it, and what is given."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OPENAI_", "BACK"))}
-    return {**inherited, **_PLAIN, **_NOBODY, **given}
+    return {**inherited, "UV_CACHE_DIR": _UV_CACHE, **_PLAIN, **_NOBODY, **given}
 
 
 @dataclass(frozen=True)
