@@ -2,8 +2,8 @@
 
 PYTHON ?= python3
 ARCH ?= arm64
-# More than there are cores: many tests wait, for a process or for a clock.
-TEST_WORKERS ?= 4
+# Many more than there are cores: half of a test's time is waiting, for a process or for a clock.
+TEST_WORKERS ?= 8
 TESTS ?= test
 PYTEST_ARGS ?=
 FUZZ_MINUTES ?= 10

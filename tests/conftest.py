@@ -18,8 +18,8 @@ WITHOUT_NETWORK = ("fuzz", "life", "model", "unit")
 """Folders whose tests may reach no network."""
 
 ON_ONE_WORKER = (
-    *("localcloud/test_main_job.py", "localcloud", "yandex", "template"),
-    *("handlers/test_table_of_verdicts.py", "console/test_browser.py", "unit/test_imports.py"),
+    *("localcloud/test_main_job.py", "localcloud", "yandex/test_flow.py", "yandex", "template"),
+    *("handlers/test_table_of_verdicts.py", "console/test_browser.py"),
 )
 """Folders and modules whose tests share what takes long to start: one worker starts it. The first that fits counts."""
 

@@ -131,7 +131,9 @@ class _VirtualSelector(selectors.DefaultSelector):
             return super().select(_THREAD_LIMIT_S)
         if timeout is None:
             raise AssertionError("everybody waits, and nothing will ever happen")
-        self._world.seconds += max(0.0, timeout)
+        if timeout <= 0:
+            return []  # somebody is ready; there is nothing outside to ask for
+        self._world.seconds += timeout
         return super().select(0)
 
 
