@@ -113,7 +113,7 @@ def _cold(stage: Stage, figures: Figures) -> None:
     """Fresh processes, one after the other, so that what disturbs one disturbs all."""
     stage.fill(1)
     stage.started("idle")  # the sweep
-    for what, arguments in {"usual": (), "idle": (), "submit": (0,)}.items():
+    for what, arguments in {"usual": (), "idle": (), "reach": (0,), "submit": (0,)}.items():
         figures.cold(what, stage.started(what, *arguments))
 
 

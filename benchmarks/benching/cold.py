@@ -1,5 +1,6 @@
 """A function's first call in a fresh process: `python -m benching.cold idle`, `submit`, or `usual` beside them.
 
+`reach` is a submit up to its first connection, whatever it is for: all that is imported before any call goes out.
 `usual` is the start of the obvious way: the two SDKs and one client of each, nothing called.
 """
 
@@ -24,6 +25,12 @@ def _submit() -> None:
     load("submit").handler(s3_notification(bucket, [key_of(number)]), context_of(60))
 
 
+def _reach() -> None:
+    sys.addaudithook(lambda event, _: os._exit(0) if event == "socket.connect" else None)
+    _submit()
+    sys.exit("no connection was made")
+
+
 def _usual() -> None:
     import boto3  # noqa: PLC0415
     import openai  # noqa: PLC0415
@@ -34,5 +41,5 @@ def _usual() -> None:
 
 if __name__ == "__main__":
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    {"idle": _idle, "submit": _submit, "usual": _usual}[sys.argv[1]]()
+    {"idle": _idle, "reach": _reach, "submit": _submit, "usual": _usual}[sys.argv[1]]()
     os._exit(0)

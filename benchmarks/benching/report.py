@@ -16,6 +16,12 @@ _ROWS = {
     "batch": "lines of a batch, from the upload to the result",
 }
 
+_STARTS = {
+    "idle": "checker, nothing to do",
+    "reach": "submit, up to its first connection",
+    "submit": "submit, one upload with its create",
+}
+
 
 @dataclass
 class Figures:
@@ -69,7 +75,7 @@ def shown(figures: Figures, out: Console) -> None:
     usual = figures.starts["usual"]
     table = Table("cold start: fresh process to the end of its first call", "processor, s", "of both SDKs alone")
     table.add_row("import openai, boto3 and a client of each", f"{usual:.2f}", "1.00")
-    for what, name in {"idle": "checker, nothing to do", "submit": "submit, one upload"}.items():
+    for what, name in _STARTS.items():
         table.add_row(name, f"{figures.starts[what]:.2f}", f"{figures.starts[what] / usual:.2f}")
     out.print(table)
     table = Table("calls for each", *_ROWS)

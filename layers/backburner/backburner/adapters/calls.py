@@ -57,8 +57,8 @@ class Calls:
     ) -> Reply:
         """The reply, whatever its status. Raises `NoAnswerError` if there was none after `tries`."""
         host, _, path = url.partition("://")[2].partition("/")
-        encoded = "&".join(sorted(f"{quote(k, safe='~')}={quote(v, safe='~')}" for k, v in (query or {}).items()))
-        sha256, size_bytes = await _digest(body)
+        encoded = _encoded(query) if query else ""
+        sha256, size_bytes = await _digest(body) if body else (_EMPTY, 0)
         unsigned = Unsigned(method, host, f"/{path}", encoded, headers or {}, sha256)
         address = f"{url}?{encoded}" if encoded else url
         limit_s = _WHOLE_S + size_bytes / _SLOWEST_BYTES_PER_S if size_bytes else None
@@ -82,11 +82,15 @@ class Calls:
         return reply.status in _PASSING_STATUS or self.code_of(reply) in _PASSING_CODES
 
 
+def _encoded(query: Mapping[str, str]) -> str:
+    return "&".join(sorted(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in query.items()))
+
+
 async def _digest(body: bytes | Path) -> tuple[str, int]:
     """The SHA-256 and size of a body; a file is read in a thread, since it may be large."""
     if isinstance(body, Path):
         return await asyncio.to_thread(_digest_of_file, body)
-    return (hashlib.sha256(body).hexdigest() if body else _EMPTY), len(body)
+    return hashlib.sha256(body).hexdigest(), len(body)
 
 
 def _digest_of_file(path: Path) -> tuple[str, int]:

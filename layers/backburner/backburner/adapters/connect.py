@@ -10,23 +10,26 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-import uvloop
+from backburner.adapters.quick_imports import no_collection
 
-from backburner.adapters.account import account
-from backburner.adapters.channels import channels
-from backburner.adapters.clock import SystemClock
-from backburner.adapters.extraction import ChildExtractor
-from backburner.adapters.http import Http
-from backburner.adapters.queues import SqsQueue, queue_calls
-from backburner.adapters.responses import ResponsesApi
-from backburner.adapters.secret import ProviderKey
-from backburner.adapters.storage import S3Bucket, store_calls
-from backburner.capacity.timing import Pace
-from backburner.memory.budget import DEFAULT_LARGE_BYTES, MEBIBYTE, MemoryBudget
-from backburner.ports import Channel, Generator
-from backburner.settings import Settings, from_env
-from backburner.wiring.core import Core, assemble
-from backburner.wiring.foundation import Ports
+with no_collection():  # half of what a process that finds nothing to do takes is imports
+    import uvloop
+
+    from backburner.adapters.account import account
+    from backburner.adapters.channels import channels
+    from backburner.adapters.clock import SystemClock
+    from backburner.adapters.extraction import ChildExtractor
+    from backburner.adapters.http import Http
+    from backburner.adapters.queues import SqsQueue, queue_calls
+    from backburner.adapters.responses import ResponsesApi
+    from backburner.adapters.secret import ProviderKey
+    from backburner.adapters.storage import S3Bucket, store_calls
+    from backburner.capacity.timing import Pace
+    from backburner.memory.budget import DEFAULT_LARGE_BYTES, MEBIBYTE, MemoryBudget
+    from backburner.ports import Channel, Generator
+    from backburner.settings import Settings, from_env
+    from backburner.wiring.core import Core, assemble
+    from backburner.wiring.foundation import Ports
 
 T = TypeVar("T")
 _CONNECT_S, _READ_S = 5.0, 20.0

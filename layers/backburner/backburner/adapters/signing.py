@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
+import msgspec
+
 UNSIGNED_BODY = "UNSIGNED-PAYLOAD"
 
 
@@ -20,8 +22,7 @@ class Credentials:
     """The session token of temporary credentials."""
 
 
-@dataclass(frozen=True)
-class Unsigned:
+class Unsigned(msgspec.Struct, frozen=True):
     """A request as it will be sent: path and query encoded, the query sorted by name."""
 
     method: str
@@ -38,19 +39,10 @@ def signed(request: Unsigned, who: Credentials, *, service: str, region: str, at
     sent = {**request.headers, "Host": request.host, "X-Amz-Date": stamp, "X-Amz-Content-SHA256": request.body_sha256}
     if who.token:
         sent["X-Amz-Security-Token"] = who.token
-    lines = sorted((name.lower(), " ".join(value.split())) for name, value in sent.items())
+    lines = sorted([(name.lower(), " ".join(value.split())) for name, value in sent.items()])
     names = ";".join([name for name, _ in lines])
-    canonical = "\n".join(
-        [
-            request.method,
-            request.path,
-            request.query,
-            *[f"{name}:{value}" for name, value in lines],
-            "",
-            names,
-            request.body_sha256,
-        ]
-    )
+    headers = "\n".join([f"{name}:{value}" for name, value in lines])
+    canonical = f"{request.method}\n{request.path}\n{request.query}\n{headers}\n\n{names}\n{request.body_sha256}"
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     signature = hmac.digest(_key(who.secret_key, stamp[:8], region, service), text.encode(), "sha256").hex()

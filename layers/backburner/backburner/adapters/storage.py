@@ -178,7 +178,7 @@ def _stored(reply: Reply, body: bytes) -> Stored:
         metadata={
             name[len(_METADATA) :].lower(): value
             for name, value in reply.headers.items()
-            if name.lower().startswith(_METADATA)
+            if name[: len(_METADATA)].lower() == _METADATA
         },
     )
 
