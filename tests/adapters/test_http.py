@@ -100,7 +100,8 @@ def secure(certificate: Path) -> Iterator[str]:
 
 def test_a_store_behind_an_own_certificate_is_reached_if_it_is_trusted(secure: str, certificate: Path) -> None:
     """AWS_CA_BUNDLE names it; without it nothing leaves."""
-    assert _called(_http(ca_file=str(certificate)), secure).body == b"yes"
+    for address in (secure, secure.replace("https", "HTTPS")):
+        assert _called(_http(ca_file=str(certificate)), address).body == b"yes"
     with pytest.raises(NoAnswerError) as refused:
         _called(_http(), secure)
     assert not refused.value.is_sent

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from backburner.batch import create_lines
+from backburner.ledger.keys import GOVERNOR
 from backburner.ledger.records import OpenRecord
 from support.fakes import Effect, Moment, Plan
 from support.system import System
@@ -70,6 +71,7 @@ def test_a_segment_that_is_over_starts_nothing_when_it_is_claimed_once_more(syst
     assert [json.loads(line)["custom_id"] for line in system.bucket.body(RESULT).splitlines()] == [
         f"id-{number}" for number in range(15)
     ]
+    assert system.bucket.json(GOVERNOR)["tokens"] == system.run_record(KEY)["usage"]["total_tokens"] > 0
     assert system.problems() == []
 
 

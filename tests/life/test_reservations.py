@@ -80,12 +80,12 @@ class Player:
 
     async def step(self, name: str) -> None:
         """Whatever a run needs next, as this process sees it."""
-        over = await self.bucket.get(f"results/{name}")
         mark = self.governor.mark()
         stored = await self.bucket.get(f"{OPEN}{name}.json")
         record = msgspec.json.decode(stored.body, type=Record) if stored else None
         if record is not None:
             self.governor.record_says(name, record.counted, mark)
+        over = await self.bucket.get(f"results/{name}")
         try:
             if over is not None:
                 if record is not None:
@@ -405,11 +405,7 @@ def test_a_swap_whose_answer_was_lost_is_not_counted_again_under_the_same_id():
             raise ConflictError(effect.key)
 
     def player() -> Player:
-        shared = SharedCounters(
-            bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, look=look, max_noted=0
-        )
-        limits = Limits(max_in_flight=9, submits_per_minute=99)
-        return Player(bucket, Governor(shared=shared, limits=limits), random.Random(1))
+        return Player(bucket, _governor(world, bucket, max_in_flight=9, max_noted=0), random.Random(1))
 
     first, second = player(), player()
     world.hook = hook
@@ -418,3 +414,68 @@ def test_a_swap_whose_answer_was_lost_is_not_counted_again_under_the_same_id():
     counters = msgspec.json.decode(bucket.objects[GOVERNOR].body, type=Counters)
     assert lost
     assert counters.held.slots == 2
+
+
+def _governor(world: World, bucket: FakeBucket, max_in_flight: int, max_noted: int) -> Governor:
+    clock = FakeClock(world)
+    shared = SharedCounters(
+        bucket=bucket, key=GOVERNOR, clock=clock, rebuild=no_rebuild, look=look, max_noted=max_noted
+    )
+    return Governor(shared=shared, limits=Limits(max_in_flight=max_in_flight, submits_per_minute=99))
+
+
+def test_two_steps_of_a_run_in_one_swap_hold_one_slot():
+    """A message came twice, and one of the two steps has read the record before the run gave its slot back."""
+    world = World()
+    bucket = FakeBucket(world)
+    name, wanted = NAMES[0], Reservation(model="m", tokens=10)
+    key = f"{OPEN}{name}.json"
+
+    async def put(counted: Reservation | None, match: str) -> str:
+        body = msgspec.json.encode(Record(life="x", running=True, counted=counted))
+        return await bucket.put(key, body, match=match, content_type="application/json")
+
+    async def story() -> None:
+        governor = _governor(world, bucket, max_in_flight=1, max_noted=0)
+        before = await governor.reserve(name, wanted, recorded=None, behind_others=False)
+        etag = await put(before, ABSENT)
+        governor.record_says(name, before)
+        after = await governor.release(name, wanted, recorded=before, tokens=0, cost=0.0) or governor.holds(
+            name, before
+        )
+        await put(after, etag)
+        governor.record_says(name, after)
+        await governor.review()
+        busy = governor.change(lambda counters, _: setattr(counters, "bad_creates", 1))
+        steps = (governor.reserve(name, wanted, recorded=recorded, behind_others=False) for recorded in (after, before))
+        _, first, second = await asyncio.gather(busy, *steps)
+        assert isinstance(first, Reservation)
+        assert isinstance(second, Denial)
+        counters, _ = await governor.counters()
+        assert counters.held.slots == 1
+
+    world.run(story())
+
+
+def test_a_run_whose_record_names_no_reservation_is_booked_once():
+    """Its id was adopted. Two steps have its answer; after the first has ended it, an event comes late for it."""
+    world = World()
+    bucket = FakeBucket(world)
+    name, wanted = NAMES[0], Reservation(model="m", tokens=10)
+    key = f"{OPEN}{name}.json"
+    body = msgspec.json.encode(Record(life="x", running=True, counted=None))
+
+    async def story() -> None:
+        ending, late, stale = (_governor(world, bucket, max_in_flight=9, max_noted=64) for _ in range(3))
+        await ending.reserve(name, wanted, recorded=None, behind_others=False)
+        await bucket.put(key, body, match=ABSENT, content_type="application/json")
+        await ending.settle(name, recorded=None, tokens=5, cost=0.0)
+        await bucket.delete(key)
+        ending.closed(name)
+        await ending.reserve(NAMES[1], wanted, recorded=None, behind_others=False)  # this swap forgets what has ended
+        await late.reserve(name, wanted, recorded=None, behind_others=False)
+        await stale.settle(name, recorded=None, tokens=5, cost=0.0)
+        counters, _ = await ending.counters()
+        assert counters.tokens == 5
+
+    world.run(story())

@@ -127,7 +127,7 @@ class Http:
             headers=headers,
             allow_redirects=self.is_lenient,
             proxy=proxy,
-            ssl=trusting(self.ca_file) if self.is_lenient or proxy or url.startswith("https:") else True,
+            ssl=True if url.startswith("http:") and not (self.is_lenient or proxy) else trusting(self.ca_file),
         ) as answer:
             length = answer.content_length
             if limit_bytes is not None and length is not None and length > limit_bytes and answer.ok:

@@ -5,7 +5,7 @@ import gc
 import os
 from collections.abc import Iterator
 
-_CERTIFICATES = "SSL_CERT_FILE"
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @contextlib.contextmanager
@@ -30,12 +30,13 @@ def no_certificates() -> Iterator[None]:
 
     Only for one that is always told what to trust: by itself it trusts nobody. Not beside other threads.
     """
-    before = os.environ.get(_CERTIFICATES)
-    os.environ[_CERTIFICATES] = os.devnull
+    before = {name: os.environ.get(name) for name in _CERTIFICATES}
+    os.environ.update(dict.fromkeys(_CERTIFICATES, os.devnull))
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[_CERTIFICATES]
-        else:
-            os.environ[_CERTIFICATES] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

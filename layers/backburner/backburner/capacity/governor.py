@@ -85,7 +85,7 @@ class Governor:
         mine: list[str] = []
 
         def change(counters: Counters, now: datetime, seen: Mapping[str, Seen]) -> Reservation | Denial:
-            if name in seen and seen[name].counted != recorded:  # another process owns the run by now
+            if _is_anothers(counters, seen, name, recorded):
                 return _CONTENTION
             mine.append(_new_id())  # a try whose answer was lost may already be in another process's record
             tried = replace(wanted, holder=mine[-1])
@@ -118,7 +118,7 @@ class Governor:
         def change(
             counters: Counters, now: datetime, seen: Mapping[str, Seen]
         ) -> tuple[int, Denial | None, Reservation | None]:
-            if name in seen and seen[name].counted != recorded:  # another process owns the run by now
+            if _is_anothers(counters, seen, name, recorded):
                 return 0, _CONTENTION, recorded
             tried = replace(held, holder=_new_id())
             return reservations.extend(counters, self.limits, now, name, held=tried, wanted=wanted, recorded=recorded)
@@ -163,7 +163,8 @@ class Governor:
             recorded_now = _recorded(counters, seen, name, recorded)
             reservations.settle(counters, now, name, recorded=recorded_now, tokens=tokens, cost=cost)
 
-        await self.shared.change(change, doubts=_where_doubtful(name, recorded), name=name, tries=TRIES)
+        doubts = _where_unnamed(name) if recorded is None and (tokens or cost) else _where_doubtful(name, recorded)
+        await self.shared.change(change, doubts=doubts, name=name, tries=TRIES)
 
     async def forsake(self, name: str, holds: Reservation) -> None:
         """Cancel the reservation of a claim that failed, or whose run was already over."""
@@ -265,6 +266,11 @@ def _where_doubtful(name: str, recorded: Reservation | None) -> Doubts:
     )
 
 
+def _where_unnamed(name: str) -> Doubts:
+    """Read the record of a run that has used tokens, but names no reservation: a late claim may have noted one."""
+    return lambda counters: () if name in counters.settled else (name,)
+
+
 def _where_strange(name: str, recorded: Reservation | None) -> Doubts:
     """The same, but believe the caller if nothing is noted: for an addition that notes one too many at worst."""
     doubts = _where_doubtful(name, recorded)
@@ -274,6 +280,17 @@ def _where_strange(name: str, recorded: Reservation | None) -> Doubts:
 def _where_based(name: str, recorded: Reservation | None) -> Doubts:
     """The same for a change of what is held: believe the caller if nothing was held before."""
     return _where_doubtful(name, recorded) if recorded else _where_strange(name, recorded)
+
+
+def _is_anothers(counters: Counters, seen: Mapping[str, Seen], name: str, recorded: Reservation | None) -> bool:
+    """Whether another step owns the run by now.
+
+    Its record says so if it was read. It was not if the other step's note was made by this same swap.
+    """
+    if name in seen:
+        return seen[name].counted != recorded
+    is_noted = reservations.noted(counters, name) is not None and name not in counters.settled
+    return is_noted and reservations.is_doubtful(counters, name, recorded)
 
 
 def _recorded(

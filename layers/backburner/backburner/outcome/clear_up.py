@@ -63,7 +63,7 @@ class Cleaner:
             ended = record  # a later run has replaced the record
         if record.reservation is not None:
             tokens, cost = booked(record, ended.own_usage, ended.responses)  # its parts settle for themselves
-            if not ended.response_ids <= record.response_ids:
+            if _is_claimed_late(record, ended):
                 tokens, cost = 0, 0.0
             await self.governor.settle(record.name, recorded=record.counted, tokens=tokens, cost=cost)
 
@@ -105,6 +105,13 @@ class Cleaner:
 def has_failures(record: OpenRecord | RunRecord) -> bool:
     """Whether lines of a batch failed, which a replay would run again."""
     return record.lines is not None and record.lines.failed > 0
+
+
+def _is_claimed_late(record: OpenRecord, ended: JobRecord) -> bool:
+    """Whether an open record knows nothing of what its run has generated. That of a segment names no generations."""
+    if record.segment is not None:
+        return record.submitted_at is None
+    return not ended.response_ids <= record.response_ids
 
 
 def keeps_text(record: OpenRecord) -> bool:
