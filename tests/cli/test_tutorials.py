@@ -98,6 +98,11 @@ def up(cloud: str, state: Path) -> Iterator[None]:
             yield
         finally:
             running.send_signal(signal.SIGINT)
+            try:
+                running.wait(60)
+            except subprocess.TimeoutExpired:  # what it started ends with it
+                running.kill()
+                raise
 
 
 @pytest.mark.parametrize("cloud", thinned(("aws", "yandex"), 2))

@@ -16,7 +16,7 @@ from support.events import SHAPES, TIMERS, s3_notification
 from support.functions import context_of, load
 
 _MAX_TICKS = 60
-_NEVER_CUT_OFF_S = 900.0
+_NEVER_CUT_OFF_S, _CREATE_LIMIT_S = 900.0, 300.0
 
 
 def unload(app: ModuleType) -> None:
@@ -33,9 +33,14 @@ class WarmDeployment(Deployment):
     apps: dict[str, ModuleType] = field(default_factory=dict)
 
     def app(self, function: str) -> ModuleType:
-        """A function's environment: the same one each time, as a cloud keeps it warm."""
+        """A function's environment: the same one each time, as a cloud keeps it warm.
+
+        It waits for a provider as long as it takes: a create that a slow machine cuts off would count as an orphan.
+        """
         if function not in self.apps:
-            self.apps[function] = load(function)
+            made: Any = load(function)
+            made.CREATE_LIMIT_S = _CREATE_LIMIT_S
+            self.apps[function] = made
         return self.apps[function]
 
     def connect(self) -> None:
