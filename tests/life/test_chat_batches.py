@@ -5,7 +5,7 @@ import json
 import pytest
 from openai.types.chat import ChatCompletion
 
-from backburner.provider.answers import FailedCall, Generation
+from backburner.provider.answers import FailedCall, Generation, Usage
 from support.depth import thinned
 from support.fakes import Plan
 from support.system import System
@@ -198,14 +198,21 @@ def test_an_answer_of_nothing_but_the_providers_own_tools_is_none():
 
 
 @pytest.mark.parametrize("bound", ["max_completion_tokens", "max_tokens"])
-def test_a_chat_lines_own_bound_is_never_raised(bound):
+@pytest.mark.parametrize(
+    "ending",
+    [
+        {"status": "incomplete", "incomplete_reason": "max_output_tokens"},
+        {"status": "completed", "usage": Usage(input_tokens=9, output_tokens=100, total_tokens=109)},
+    ],
+)
+def test_a_chat_lines_own_bound_is_never_raised(bound, ending):
     """It is hard in that API: paid once; the error line has what came in the shape of that API.
 
     A line for the Responses API in the same file is asked for once more, with its bound doubled, as documents are.
     """
     system = System()
+    system.generator.plan(Plan(ending=Generation(id="", text="Hal", **ending)), document="plain", times=9)
     cut = Plan(ending=Generation(id="", status="incomplete", incomplete_reason="max_output_tokens", text="Hal"))
-    system.generator.plan(cut, document="plain", times=9)
     system.generator.plan(cut, document="response", times=9)
     response = {"method": "POST", "url": "/v1/responses", "body": {"input": "response", "max_output_tokens": 50}}
     lines = [chat("plain", **{bound: 100}), {"custom_id": "response"} | response, chat("whole", **{bound: 100})]
