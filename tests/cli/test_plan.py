@@ -111,6 +111,22 @@ def test_time_is_that_of_the_narrowest_limit(empty, tmp_path, monkeypatch) -> No
     assert told["seconds_at_least"] % 86_400 == 0
 
 
+def test_a_batch_is_planned_by_what_its_lines_show_and_by_their_bounds(empty, tmp_path, monkeypatch) -> None:
+    """In the words of either API."""
+    monkeypatch.chdir(tmp_path)
+    picture = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    lines = [
+        {"url": "/v1/responses", "body": {"input": "Hello", "max_output_tokens": 20}},
+        {"url": "/v1/chat/completions", "body": {"messages": "Hello", "max_tokens": 30}},
+        {"url": "/v1/chat/completions", "body": {"messages": [{"content": [picture]}], "max_completion_tokens": 50}},
+    ]
+    written = "".join(json.dumps({"custom_id": str(n), **line}) + "\n" for n, line in enumerate(lines))
+    (tmp_path / "b.jsonl").write_text(written)
+    batch = planned(empty, "b.jsonl")[2]["inbox/b.jsonl"]
+    assert (batch["generations"], batch["output_tokens"][1]) == (3, 100)
+    assert 1600 < batch["input_tokens"][1] < 2 * 1600
+
+
 def test_what_is_in_the_inbox_can_be_planned_too(cloud) -> None:
     """By the beginning of its keys, each with the recipe of its folder."""
     _, told, each = planned(cloud, "inbox/")

@@ -5,7 +5,7 @@ import json
 import pytest
 from openai.types.chat import ChatCompletion
 
-from backburner.provider.answers import FailedCall, Generation
+from backburner.provider.answers import FailedCall, Generation, Usage
 from support.depth import thinned
 from support.fakes import Plan
 from support.system import System
@@ -197,16 +197,35 @@ def test_an_answer_of_nothing_but_the_providers_own_tools_is_none():
     assert system.error_record(KEY)["reason"] == "empty_output"
 
 
-def test_an_answer_that_was_cut_off_is_asked_for_once_more_with_more_room():
-    """By the bound that the chat line gave; what is still cut off is shown as such."""
+@pytest.mark.parametrize("bound", ["max_completion_tokens", "max_tokens"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        {"status": "incomplete", "incomplete_reason": "max_output_tokens"},
+        {"status": "completed", "usage": Usage(input_tokens=9, output_tokens=100, total_tokens=109)},
+    ],
+)
+def test_a_chat_lines_own_bound_is_never_raised(bound, ending):
+    """It is hard in that API: paid once; the error line has what came in the shape of that API.
+
+    A line for the Responses API in the same file is asked for once more, with its bound doubled, as documents are.
+    """
     system = System()
+    system.generator.plan(Plan(ending=Generation(id="", text="Hal", **ending)), document="plain", times=9)
     cut = Plan(ending=Generation(id="", status="incomplete", incomplete_reason="max_output_tokens", text="Hal"))
-    system.generator.plan(cut, document="plain", times=9)
-    system.process(KEY, json.dumps(chat("plain", max_completion_tokens=100)) + "\n")
-    assert [request["max_output_tokens"] for request in system.generator.requests] == [100, 200]
+    system.generator.plan(cut, document="response", times=9)
+    response = {"method": "POST", "url": "/v1/responses", "body": {"input": "response", "max_output_tokens": 50}}
+    lines = [chat("plain", **{bound: 100}), {"custom_id": "response"} | response, chat("whole", **{bound: 100})]
+    system.process(KEY, "".join(json.dumps(line) + "\n" for line in lines))
+    asked = [(request["input"], request["max_output_tokens"]) for request in system.generator.requests]
+    assert sorted(asked) == [("plain", 100), ("response", 50), ("response", 100), ("whole", 100)]
+    assert list(read(system, RESULT)) == ["whole"]
     error = read(system, ERRORS)["plain"]
     assert error["error"]["code"] == "output_truncated"
-    assert completion_of(error).choices[0].finish_reason == "length"
+    assert "its own bound of 100 tokens is never raised" in error["error"]["message"]
+    (choice,) = completion_of(error).choices
+    assert (choice.finish_reason, choice.message.content) == ("length", "Hal")
+    assert system.problems() == []
 
 
 def lived(effect=None, moment="before"):

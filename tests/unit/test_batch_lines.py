@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from backburner.batch.input_lines import BadLineError, Requests, split_lines
+from backburner.batch.input_lines import BadLineError, Requests, custom_id_of, split_lines
 from backburner.batch.output_lines import failed, number_of, succeeded
 from backburner.documents.recipes import parse
 from backburner.provider.answers import Generation
@@ -53,6 +53,8 @@ def test_an_input_alone_runs_under_the_recipe():
         ('{"custom_id": "a"}', "missing_required_parameter", "a"),
         (json.dumps(GIVEN | {"url": "/v1/embeddings"}), "unsupported_endpoint", "a"),
         (json.dumps(GIVEN | {"url": "/v1/completions"}), "unsupported_endpoint", "a"),
+        (json.dumps(GIVEN | {"url": "/embeddings"}), "unsupported_endpoint", "a"),
+        (json.dumps(GIVEN | {"url": "/completions"}), "unsupported_endpoint", "a"),
         (json.dumps(GIVEN | {"url": "/v1/moderations"}), "invalid_url", "a"),
         (json.dumps(GIVEN | {"body": {"messages": [{"role": "user", "content": "x"}]}}), "invalid_url", "a"),
         (json.dumps(GIVEN | {"url": "/v1/chat/completions"}), "missing_required_parameter", "a"),
@@ -93,6 +95,27 @@ def test_a_line_that_is_no_text_gone_repeated_or_too_long():
         with pytest.raises(BadLineError) as refused:
             requests().of(raw, **options)
         assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r"Hi \ud83d", "Hi \ufffd"),
+        (r"\udE00 Hi", "\ufffd Hi"),
+        (r"\uD83D\uD83D\ude00", "\ufffd\U0001f600"),
+        (r"\\ud83d \\\ud83d\n", "\\ud83d \\\ufffd\n"),
+        (r"\ud83d\u0041", "\ufffdA"),
+    ],
+)
+def test_half_a_character_costs_no_line(written: str, read: str) -> None:
+    """Programs write it that cut a text within an emoji; it is sent as U+FFFD, and all else as it is."""
+    line = f'{{"custom_id": "a", "method": "POST", "url": "/v1/responses", "body": {{"input": "{written}"}}}}'.encode()
+    assert requests().of(line).body["input"] == read
+    assert custom_id_of(line) == "a"
+    assert custom_id_of(f'{{"custom_id": "{written}"}}'.encode()) == read
+    with pytest.raises(BadLineError) as refused:
+        requests().of(line.replace(b'"POST"', b"POST"))
+    assert refused.value.code == "invalid_json_line"
 
 
 def test_what_is_written_tells_success_and_failure_apart():
@@ -170,6 +193,29 @@ def test_an_input_refers_to_nothing_in_the_account(given, name, form):
     with pytest.raises(BadLineError) as refused:
         requests().of(json.dumps({"custom_id": "a"} | form(given)).encode())
     assert (refused.value.code, refused.value.param) == ("parameter_not_allowed", name)
+
+
+@pytest.mark.parametrize(
+    ("file", "is_shown"),
+    [
+        ({"file_data": "data:application/pdf;base64,JVBERi0="}, True),
+        ({"filename": "A.PDF", "file_data": "JVBERi0="}, True),
+        ({"file_url": "https://example.org/a.pdf?v=1"}, True),
+        ({"filename": "a.txt", "file_data": "data:text/plain;base64,QQ=="}, False),
+        ({"file_url": "https://example.org/pdf"}, False),
+    ],
+)
+def test_a_pdf_is_not_for_a_model_that_does_not_see(file: dict[str, str], is_shown: bool) -> None:  # noqa: FBT001
+    """Providers show its pages; of other files they take the text."""
+    body = {"model": "m-1", "input": [{"role": "user", "content": [{"type": "input_file"} | file]}]}
+    raw = json.dumps(GIVEN | {"body": body}).encode()
+    assert requests(sighted={"m-1": True}).of(raw).body["input"] == body["input"]
+    if not is_shown:
+        assert requests(sighted={"m-1": False}).of(raw).body["input"] == body["input"]
+        return
+    with pytest.raises(BadLineError) as refused:
+        requests(sighted={"m-1": False}).of(raw)
+    assert (refused.value.code, refused.value.param) == ("vision_unsupported", "input")
 
 
 def test_the_apis_own_defaults_may_be_written_out():

@@ -107,6 +107,14 @@ def test_one_that_calls_itself_complete_and_was_cut_off_is_not_called_whole():
     assert completion(said(text("Hel"), status="incomplete"))["choices"][0]["finish_reason"] == "length"
 
 
+@pytest.mark.parametrize(("cap", "finish"), [(5, "length"), (6, "stop"), (None, "stop")])
+def test_an_answer_of_just_its_bound_was_cut_off(cap, finish):
+    """As the verdict has it: the error line of such an answer never says `stop`. A refusal is one all the same."""
+    whole, refused = said(text("Hello")), said({"type": "refusal", "refusal": "No."})
+    assert chat_completion(answer(whole, usage=USAGE), cap)["choices"][0]["finish_reason"] == finish
+    assert chat_completion(answer(refused, usage=USAGE), cap)["choices"][0]["finish_reason"] == "stop"
+
+
 @pytest.mark.parametrize("status", ["failed", "cancelled", "in_progress"])
 def test_a_generation_without_an_answer_has_no_completion(status):
     assert chat_completion(answer(status=status)) == {}

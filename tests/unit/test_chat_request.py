@@ -386,7 +386,7 @@ def test_a_whole_line_is_sent_as_any_other():
     ("name", "value"),
     [
         ("tools", [{"type": "function", "function": FUNCTION}]),
-        ("tool_choice", "auto"),
+        ("tool_choice", "required"),
         ("prompt_cache_retention", "24h"),
         ("previous_response_id", "resp_1"),
         ("top_k", 40),
@@ -396,6 +396,30 @@ def test_a_chat_line_reaches_no_further_than_any_other(name, value):
     """What the operator has not allowed it may not bring; what a provider takes beyond the API, the operator allows."""
     assert told(sent, **{name: value}) == ("parameter_not_allowed", name)
     assert name in sent([name], **{name: value}).body
+
+
+@pytest.mark.parametrize("url", ["/v1/chat/completions", "/v1/responses"])
+@pytest.mark.parametrize("tools", [{}, {"tools": []}, {"tools": None}])
+def test_a_choice_of_auto_without_tools_has_no_effect_and_is_left_out(url, tools):
+    """Some servers refuse it. With tools it is the operator's to allow, as they are."""
+    given = {"messages": ASKED} if "chat" in url else {"input": "Hello"}
+    line = {"method": "POST", "url": url, "body": given | {"tool_choice": "auto"} | tools}
+    for also in ((), ("tools", "tool_choice")):
+        assert "tool_choice" not in read(line, also).body
+    line["body"]["tools"] = [{"type": "function", "function": FUNCTION} if "chat" in url else FLAT]
+    assert told(read, line, ["tools"]) == ("parameter_not_allowed", "tool_choice")
+    assert read(line, ["tools", "tool_choice"]).body["tool_choice"] == "auto"
+
+
+def test_empty_fields_that_programs_copy_are_left_out():
+    """A refusal that is none, a name that is none; but a message of nothing else has no content."""
+    copied = {"role": "assistant", "content": "Yes.", "refusal": "", "name": ""}
+    assert of_messages(*ASKED, copied)["input"] == [*ASKED, {"role": "assistant", "content": "Yes."}]
+    assert of_messages({"role": "user", "content": "Hello", "name": ""}) == {"input": "Hello"}
+    nothing = {"messages": [*ASKED, {"role": "assistant", "content": None, "refusal": ""}]}
+    assert told(responses_body, nothing) == ("missing_required_parameter", "messages[1].content")
+    wrong = {"messages": [*ASKED, {"role": "assistant", "content": "Yes.", "refusal": 0}]}
+    assert told(responses_body, wrong) == ("invalid_request", "messages[1].refusal")
 
 
 def test_a_file_in_the_account_is_out_of_reach():

@@ -65,6 +65,14 @@ def test_a_cap_is_doubled_once_and_only_if_it_was_sent() -> None:
     assert decided(Act.ENLARGE, ENDED, Call.RETRIEVE).do is Do.FAIL
 
 
+@pytest.mark.parametrize("is_enlarged", [False, True])
+def test_a_hard_cap_is_never_doubled(is_enlarged: bool) -> None:  # noqa: FBT001
+    """And the message says so, with its number."""
+    decision = decided(Act.ENLARGE, ENDED, Call.RETRIEVE, cap=100, is_cap_hard=True, is_enlarged=is_enlarged)
+    assert (decision.do, decision.cap) == (Do.FAIL, None)
+    assert "100 tokens is never raised" in decision.message
+
+
 @pytest.mark.parametrize(
     ("act", "answer", "call"),
     [(Act.FAIL, REFUSED, Call.CREATE), (Act.SPLIT, REFUSED, Call.CREATE), (Act.SPLIT, ENDED, Call.RETRIEVE)],

@@ -1,18 +1,65 @@
-"""What a batch's line is estimated to take: its pictures are counted, not their base64."""
+"""What a batch's line is estimated to take: what it shows is counted, not its base64."""
 
 import json
+from typing import Any
+
+import pytest
 
 from backburner.documents.tokens import LINE_PICTURE_TOKENS, line_tokens, sized_line
 
 URL = "data:image/png;base64," + "iVBORw0KGgo" * 100_000
+PDF_2_MB = "JVBERi0x" * (2_000_000 // 6)
+
+
+def asked(*parts: dict[str, Any]) -> bytes:
+    return json.dumps({"body": {"input": [{"role": "user", "content": list(parts)}]}}).encode()
 
 
 def test_a_picture_counts_as_one_however_many_bytes_it_has() -> None:
-    """Also with the escaped slashes that some encoders write; an address on the web has no bytes to leave out."""
+    """Also with the escaped slashes that some encoders write."""
     line = json.dumps({"messages": [{"image_url": {"url": URL}}, {"image_url": {"url": URL}}], "text": "Compare."})
     for written in (line, line.replace("/", "\\/")):
         size_bytes, pictures = sized_line(written.encode())
         assert (size_bytes < 150, pictures) == (True, 2)
         assert line_tokens(size_bytes, None, "", pictures)[0] < 2 * LINE_PICTURE_TOKENS + 50
-    linked = json.dumps({"url": "https://example.org/a.png", "text": "data:image/png"}).encode()
-    assert sized_line(linked) == (len(linked), 0)
+    told = json.dumps({"url": "https://example.org/a.png", "text": "data:image/png"}).encode()
+    assert sized_line(told) == (len(told), 0)
+
+
+@pytest.mark.parametrize("url", ["https://example.org/a.png", URL])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", " : ")])
+def test_ten_pictures_count_as_ten_wherever_they_are(url: str, separators: tuple[str, str]) -> None:
+    """In lines for either API, by an address or in the line itself."""
+    for part in (
+        {"type": "image_url", "image_url": {"url": url}},
+        {"type": "image_url", "image_url": url},
+        {"type": "input_image", "image_url": url},
+    ):
+        size_bytes, pictures = sized_line(json.dumps({"content": [part] * 10}, separators=separators).encode())
+        assert (pictures, size_bytes < 1500) == (10, True)
+
+
+@pytest.mark.parametrize("data", ["data:application/pdf;base64," + PDF_2_MB, PDF_2_MB])
+def test_a_pdf_counts_by_its_pages_as_far_as_its_size_tells(data: str) -> None:
+    """Not by its base64, which would be 890,000 tokens; and not for nothing."""
+    for part in (
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": data}},
+        {"type": "input_file", "filename": "a.pdf", "file_data": data},
+    ):
+        size_bytes, pages = sized_line(asked(part))
+        assert (size_bytes < 200, pages) == (True, 40)
+    assert sized_line(asked({"type": "input_file", "file_url": "https://example.org/a.pdf"}))[1] == 1
+
+
+def test_a_file_of_text_counts_as_its_text() -> None:
+    """Without what base64 adds."""
+    part = {"type": "input_file", "file_data": "data:text/plain;charset=utf-8;base64," + "QUJD" * 10_000}
+    size_bytes, pages = sized_line(asked(part))
+    assert (30_000 <= size_bytes < 30_200, pages) == (True, 0)
+
+
+def test_what_a_text_quotes_is_text() -> None:
+    """A part or a data URL within a text is read by the model, letter for letter."""
+    quoted = json.dumps({"type": "image_url", "url": "data:image/png;base64,iVBORw0KGgo="})
+    line = asked({"type": "input_text", "text": quoted})
+    assert sized_line(line) == (len(line), 0)

@@ -47,6 +47,7 @@ _FEWER_OF_PICTURES = 0.1
 """Models that count pictures least take a tenth of what is estimated."""
 _ABOUT = 0.1
 """The assumed error of a learnt ratio."""
+_CAPS = ("max_output_tokens", "max_completion_tokens", "max_tokens")
 _SHORT_OUTPUT = 0.1
 """Before anything is learnt, the lower end assumes answers of this share of the cap."""
 
@@ -248,7 +249,9 @@ def is_batch(name: str, body: bytes) -> bool:
 
 
 def _cap_of(line: bytes) -> object:
+    """The bound on output tokens that a line names, in the words of either API."""
     try:
-        return json.loads(line)["body"]["max_output_tokens"]
-    except (ValueError, KeyError, TypeError):
+        body = json.loads(line)["body"]
+        return next((body[name] for name in _CAPS if body.get(name) is not None), None)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

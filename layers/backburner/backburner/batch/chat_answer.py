@@ -19,19 +19,21 @@ _OUTPUT_DETAILS: Final = (
 )  # fmt: skip
 
 
-def chat_completion(answer: Generation) -> dict[str, Any]:
-    """The body of a chat line's answer; empty for a generation that failed or was cancelled without one."""
+def chat_completion(answer: Generation, cap: int | None = None) -> dict[str, Any]:
+    """The body of a chat line's answer; empty for a generation that failed or was cancelled without one.
+
+    `cap` is the bound on output tokens that was sent: `finish_reason` tells of it as the verdict on the answer does.
+    """
     if not answer.has_used:
         return {}
     body = answer.body
+    choice = {"index": 0, "message": _message(answer), "logprobs": None, "finish_reason": _finish_reason(answer, cap)}
     completion = {
         "id": f"chatcmpl-{answer.id.removeprefix('resp_')}",
         "object": "chat.completion",
         "created": answer.created_at or answer.completed_at or 0,
         "model": answer.model or "",
-        "choices": [
-            {"index": 0, "message": _message(answer), "logprobs": None, "finish_reason": _finish_reason(answer)}
-        ],
+        "choices": [choice],
         "usage": _usage(answer.usage, _mapping(body.get("usage"))),
         "system_fingerprint": None,
     }
@@ -44,10 +46,10 @@ def calls_tools(answer: Generation) -> bool:
     return bool(_tool_calls(answer.body))
 
 
-def _finish_reason(answer: Generation) -> str:
+def _finish_reason(answer: Generation, cap: int | None) -> str:
     if answer.incomplete_reason == "content_filter":
         return "content_filter"
-    if not answer.is_completed or answer.incomplete_reason or answer.is_cut_off:
+    if not answer.is_completed or answer.incomplete_reason or (answer.has_hit(cap) and not answer.refusal):
         return "length"
     return "tool_calls" if calls_tools(answer) else "stop"
 

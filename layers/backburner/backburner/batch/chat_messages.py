@@ -74,12 +74,12 @@ def _items(message: Any, at: str, calls: dict[str, str]) -> Iterator[Item]:
 def _assistant(message: Mapping[str, Any], at: str, calls: dict[str, str]) -> Iterator[Item]:
     known_only(message, {"role", "content", "refusal", "tool_calls"}, at)
     content, refusal, asked = message.get("content"), message.get("refusal"), message.get("tool_calls")
-    if content is None and refusal is None and not asked:
+    told = "" if refusal is None else text(refusal, f"{at}.refusal")
+    if content is None and not told and not asked:
         raise ChatLineError("missing_required_parameter", f"{at} has neither content nor tool calls", f"{at}.content")
     if content is not None and (content or not asked):
         yield {"role": "assistant", "content": _content(content, at, _assistant_part)}
-    if refusal is not None:
-        told = text(refusal, f"{at}.refusal")
+    if told:
         yield {"role": "assistant", "content": [{"type": "refusal", "refusal": told}]}
     for n, call in enumerate(listed(asked or [], f"{at}.tool_calls")):
         item = _call(call, f"{at}.tool_calls[{n}]")
@@ -188,7 +188,7 @@ def text(value: Any, at: str) -> str:
 
 
 def known_only(given: Mapping[str, Any], known: set[str], at: str) -> None:
-    """Refuse unknown fields that are not null and that a model would read, because they would be lost."""
+    """Refuse unknown fields that are not null or empty and that a model would read, because they would be lost."""
     for name, value in given.items():
-        if name not in known and name not in _LEFT_OUT and value is not None:
+        if name not in known and name not in _LEFT_OUT and value not in (None, ""):
             raise unsupported(f"{at}.{name[:80]}", "it has no counterpart in the Responses API")

@@ -80,7 +80,9 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
         told="becomes `reasoning.effort`", convert=lambda value: {"reasoning": {"effort": value}}
     ),
     "tools": Parameter(told="converted; only where the operator allows it", convert=converted_tools),
-    "tool_choice": Parameter(told="converted; only where the operator allows it", convert=converted_choice),
+    "tool_choice": Parameter(
+        told="converted; only where the operator allows it; `auto` without tools is left out", convert=converted_choice
+    ),
     "parallel_tool_calls": _passed("parallel_tool_calls"),
     "metadata": _passed("metadata"),
     "service_tier": _passed("service_tier"),

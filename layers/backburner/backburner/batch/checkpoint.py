@@ -231,7 +231,7 @@ class Checkpointer:
 def _as_asked(line: Started, answer: Answer) -> Answer:
     """An answer with the body to be written: a chat completion if the line asked for one."""
     if line.is_chat and isinstance(answer, Generation):
-        return replace(answer, body=chat_completion(answer))
+        return replace(answer, body=chat_completion(answer, line.sent_cap))
     return answer
 
 

@@ -6,14 +6,15 @@ only its own line, and names it by its number, counted from 1.
 """
 
 import codecs
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from backburner.batch.chat_request import ChatLineError, responses_body
-from backburner.batch.parameters import OURS, is_cap, not_allowed, shows_pictures
+from backburner.batch.parameters import OURS, is_cap, not_allowed, shows_pictures, without_idle_choice
 from backburner.documents.recipes import Recipe
 from backburner.documents.tokens import known_of
 from backburner.errors import Reason
@@ -25,17 +26,21 @@ CHAT_URL = "/v1/chat/completions"
 _CHAT_URLS = frozenset({CHAT_URL, "/chat/completions"})
 """The second form is used in batch files for Azure."""
 UNSUPPORTED_URLS = {
-    "/v1/embeddings": "an embedding is no text that is generated, so no background generation can make it",
-    "/v1/completions": f"a bare prompt is no conversation: write it as a user's message for {CHAT_URL}, or as the "
+    "/embeddings": "an embedding is no text that is generated, so no background generation can make it",
+    "/completions": f"a bare prompt is no conversation: write it as a user's message for {CHAT_URL}, or as the "
     f"input of a line for {URL}",
 }
-"""Other endpoints that batch files are written for, and why they are not run."""
+"""Other endpoints that batch files are written for, with `/v1` or, for Azure, without, and why they are not run."""
 MAX_DEPTH = 100
 """How deep objects and lists may nest in a body or an input; the encoder of requests gives up at about 900."""
 MAX_MODEL_CHARS = 256
 MAX_LINE_BYTES = 4 * 1024 * 1024
 """A longer line is an error: no request needs that much, and a segment is held in memory."""
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_ESCAPES = re.compile(
+    rb"(?:\\[^u])+|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""The escapes of a JSON text that matter here: `half` is a surrogate without its other half."""
 
 
 class BadLineError(Exception):
@@ -61,6 +66,9 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Named(msgspec.Struct, frozen=True, kw_only=True):
     custom_id: str
+
+
+L = TypeVar("L", _Line, _Named)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,17 +112,17 @@ class Requests:
             body = self._by_recipe(line, cap)
         else:
             given = self._from_chat(line.body, line.custom_id) if line.is_chat else line.body
-            body = self._as_given(given, line.custom_id)
+            body = self._as_given(without_idle_choice(given), line.custom_id)
             body |= {"max_output_tokens": cap} if cap else {}
         self._must_see(body, line)
         return Request(custom_id=line.custom_id, body=body, is_given=line.body is not None, is_chat=line.is_chat)
 
     def _must_see(self, body: dict[str, Any], line: _Line) -> None:
-        """Refuse a picture for a model that is known not to see: some services would answer without it."""
+        """Refuse pictures and PDFs for a model that is known not to see: some services would answer without them."""
         if known_of(self.sighted, body["model"]) is False and shows_pictures(body.get("input")):
             message = (
-                f"it shows a picture, and {body['model']} does not see: name a model that does or, if this one does, "
-                "name it in BACKBURNER_VISION_MODELS"
+                f"it shows a picture or a PDF, and {body['model']} does not see: name a model that does or, if this "
+                "one does, name it in BACKBURNER_VISION_MODELS"
             )
             raise BadLineError(
                 Reason.VISION_UNSUPPORTED, message, line.custom_id, "messages" if line.is_chat else "input"
@@ -165,9 +173,20 @@ class Requests:
 def custom_id_of(raw: bytes) -> str | None:
     """The `custom_id` of a line, read without the rest; None if it has none."""
     try:
-        return msgspec.json.decode(raw.removeprefix(codecs.BOM_UTF8), type=_Named).custom_id
+        return _decoded(raw.removeprefix(codecs.BOM_UTF8), _Named).custom_id
     except _NOT_JSON:
         return None
+
+
+def _decoded(raw: bytes, wanted: type[L]) -> L:
+    """A line as JSON, with U+FFFD for half a character, as programs write it that cut texts within an emoji."""
+    try:
+        return msgspec.json.decode(raw, type=wanted)
+    except msgspec.DecodeError:
+        whole = _ESCAPES.sub(lambda found: b"\\ufffd" if found["half"] else found[0], raw)
+        if whole == raw:
+            raise
+        return msgspec.json.decode(whole, type=wanted)
 
 
 def _parsed(raw: bytes) -> _Line:
@@ -175,7 +194,7 @@ def _parsed(raw: bytes) -> _Line:
     if len(raw) > MAX_LINE_BYTES:
         raise BadLineError("line_too_large", f"{len(raw)} bytes: at most {MAX_LINE_BYTES} are read", custom_id)
     try:
-        line = msgspec.json.decode(raw, type=_Line)
+        line = _decoded(raw, _Line)
         raw.decode()
     except _NOT_JSON as error:
         raise BadLineError("invalid_json_line", f"not a line of a batch: {error}", custom_id) from error
@@ -195,8 +214,8 @@ def _parsed(raw: bytes) -> _Line:
 
 def _check_url(line: _Line) -> None:
     url, body = line.url, line.body or {}
-    if url in UNSUPPORTED_URLS:
-        message = f"lines for {url} are not run: {UNSUPPORTED_URLS[url]}"
+    if why := UNSUPPORTED_URLS.get((url or "").removeprefix("/v1")):
+        message = f"lines for {url} are not run: {why}"
         raise BadLineError(Reason.UNSUPPORTED_ENDPOINT, message, line.custom_id, "url")
     if url == URL and "messages" in body:
         message = f"its body has messages, so it is one for {CHAT_URL}, and its url is {URL}"

@@ -12,12 +12,16 @@ from backburner.provider.verdicts import Call
 def judged(
     line: Started, answer: Answer, call: Call, recipe: Recipe, *, age_s: float, deadline_s: float, most: int
 ) -> Decision:
-    """Decide what to do about a line whose generation was started; `age_s` is the generation's age."""
+    """Decide what to do about a line whose generation was started; `age_s` is the generation's age.
+
+    A chat line's bound on tokens is hard, as it is in that API: the line is never run again with a larger one.
+    """
     attempt = Attempt(
         number=line.attempt,
         most=most,
         cap=line.sent_cap,
         is_enlarged=line.cap is not None,
+        is_cap_hard=line.is_chat,
         age_s=age_s,
         deadline_s=deadline_s,
         absent_s=line.absent_s,

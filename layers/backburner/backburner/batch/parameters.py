@@ -4,7 +4,7 @@ Everyone who can write to the inbox can write lines, but the key is the operator
 it asks and how to answer, and nothing that reaches other responses, files, prompts, tools or servers of the account.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 ALLOWED = frozenset(
@@ -40,14 +40,29 @@ def not_allowed(body: dict[str, Any], also: frozenset[str]) -> str | None:
     return next((name for name in _references(body.get("input")) if name not in also), None)
 
 
+def without_idle_choice(body: dict[str, Any]) -> dict[str, Any]:
+    """A body without a `tool_choice` of `auto` if it has no tools: it is the default, and has no effect."""
+    if body.get("tool_choice") != "auto" or body.get("tools"):
+        return body
+    return {name: value for name, value in body.items() if name != "tool_choice"}
+
+
 def shows_pictures(given: object) -> bool:
-    """Whether an input has a picture for the model to see."""
-    return any(found.get("type") == "input_image" for found in _objects(given))
+    """Whether an input has a picture for the model to see, or a PDF, whose pages are shown to it as well."""
+    return any(found.get("type") == "input_image" or _is_pdf(found) for found in _objects(given))
 
 
 def is_cap(value: object) -> bool:
     """Whether a value is a valid cap of output tokens."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < MAX_TOKENS
+
+
+def _is_pdf(found: Mapping[Any, Any]) -> bool:
+    """Whether an object of an input is a PDF, by what is said about it: its media type, its name or its address."""
+    if found.get("type") != "input_file":
+        return False
+    data, *names = (str(found.get(key) or "").lower() for key in ("file_data", "filename", "file_url"))
+    return data.startswith("data:application/pdf") or any(name.partition("?")[0].endswith(".pdf") for name in names)
 
 
 def _references(value: object) -> Iterator[str]:

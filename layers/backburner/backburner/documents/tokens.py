@@ -17,7 +17,15 @@ T = TypeVar("T")
 CHARS_PER_TOKEN = 3.0
 LINE_PICTURE_TOKENS = 1600
 """Assumed of a picture in a batch's line, which is not opened: about what providers take for a page at most."""
-_DATA_URL = re.compile(rb'"data:image\\?/[^",;]{1,40};base64,[^"]*"')
+LINE_PAGE_BYTES = 50_000
+"""Assumed of a page of a file in a batch's line, which is not opened either."""
+_BASE64 = re.compile(
+    rb'"(?<!\\")(?:data:(?P<type>[^",;]{1,100})(?:;[^",;]{1,100}){0,4};base64,|file_data"\s{0,9}:\s{0,9}"(?!data:))'
+    rb'(?P<data>[A-Za-z0-9+/=\\_-]*)"'
+)
+"""Base64 that is a whole string: a data URL, or the data of a file without one. Within a text it is a text."""
+_SHOWN = re.compile(rb'"type"(?<!\\"type")\s{0,9}:\s{0,9}"(?:(?P<file>input_file|file)|input_image|image_url)"')
+"""The parts of a message that show a picture or a file, in either API."""
 OUTPUT_WITHOUT_CAP_TOKENS = 4000
 """The tokens reserved for an output without a cap."""
 MIN_ROOM_TOKENS = 500
@@ -46,9 +54,23 @@ def estimate_tokens(text: str, chars_per_token: float = CHARS_PER_TOKEN) -> int:
 
 
 def sized_line(line: bytes) -> tuple[int, int]:
-    """The bytes of a batch's line without its pictures, and the number of these."""
-    pictures = [len(found) for found in _DATA_URL.findall(line)]
-    return len(line) - sum(pictures), len(pictures)
+    """The bytes of a batch's line without its base64, and the number of pictures and pages that it shows.
+
+    A picture counts as one however it is given; a file by its size, or as one page if only its address is there; a
+    file of text as the text that it is.
+    """
+    size_bytes, pictures, files, pages = len(line), 0, 0, 0
+    for found in _BASE64.finditer(line):
+        kind, file_bytes = found["type"] or b"", len(found["data"]) * 3 // 4
+        size_bytes -= len(found["data"])
+        if kind.startswith(b"image"):
+            pictures += 1
+        elif kind.startswith(b"text"):
+            files, size_bytes = files + 1, size_bytes + file_bytes
+        else:
+            files, pages = files + 1, pages + 1 + file_bytes // LINE_PAGE_BYTES
+    shown = [found["file"] is not None for found in _SHOWN.finditer(line)]
+    return size_bytes, max(pictures, shown.count(False)) + pages + max(0, shown.count(True) - files)
 
 
 def line_tokens(size_bytes: int, cap: object, instructions: str = "", pictures: int = 0) -> tuple[int, int]:

@@ -44,14 +44,16 @@ class Attempt:
     """What a decision needs to know about an attempt at a document or a line.
 
     `number` counts the generations begun, this one included, of at most `most`. `cap` is the bound on output tokens
-    that was sent, `is_enlarged` whether it was doubled before. `age_s` and `deadline_s` are the generation's;
-    `absent_s` is the age at which the provider first said that there is no such generation, if it still does.
+    that was sent, `is_enlarged` whether it was doubled before, `is_cap_hard` whether it must never be. `age_s` and
+    `deadline_s` are the generation's; `absent_s` is the age at which the provider first said that there is no such
+    generation, if it still does.
     """
 
     number: int
     most: int
     cap: int | None = None
     is_enlarged: bool = False
+    is_cap_hard: bool = False
     age_s: float = 0.0
     deadline_s: float = math.inf
     absent_s: float | None = None
@@ -148,6 +150,8 @@ def decide(verdict: Verdict, answer: Answer, call: Call, attempt: Attempt) -> De
     if decision.stop and call is Call.RETRIEVE and isinstance(answer, FailedCall):
         return replace(decision, do=Do.LOOK)  # it was not about the generation, which runs on
     is_last = attempt.number >= attempt.most
+    if act is Act.ENLARGE and attempt.cap is not None and attempt.is_cap_hard:
+        return replace(decision, message=f"{verdict.message}: its own bound of {attempt.cap} tokens is never raised")
     if act is Act.ENLARGE and attempt.cap is not None and not attempt.is_enlarged and not is_last:
         return replace(decision, do=Do.AGAIN, cap=2 * attempt.cap)
     return replace(decision, do=Do.FAIL) if is_last and decision.do is Do.AGAIN else decision

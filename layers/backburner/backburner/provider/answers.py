@@ -69,6 +69,10 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     body: Mapping[str, Any] = {}
     """The response itself, made valid JSON in UTF-8; batches pass it on whole. Empty until it is over."""
 
+    def has_hit(self, cap: int | None) -> bool:
+        """Whether it was cut off although it may be called completed, or took just the tokens that were its cap."""
+        return self.is_cut_off or (cap is not None and self.usage is not None and self.usage.output_tokens == cap)
+
     @property
     def known_status(self) -> str:
         """The status in the API's documented spelling."""

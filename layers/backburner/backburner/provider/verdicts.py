@@ -175,7 +175,7 @@ def _of_completed(answer: Generation, schema_problem: str, cap: int | None) -> V
         return Verdict(act=Act.FAIL, reason=Reason.REFUSED, message="the model refused: see partial_text")
     if answer.incomplete_reason:
         return _of_incomplete(answer)
-    if answer.is_cut_off or (cap is not None and answer.usage is not None and answer.usage.output_tokens == cap):
+    if answer.has_hit(cap):
         return _cut_off("called completed, and yet cut off")
     if not answer.text.strip():
         return Verdict(act=Act.RETRY, reason=Reason.EMPTY_OUTPUT, message="completed without any text")
