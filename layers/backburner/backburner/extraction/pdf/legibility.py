@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import groupby
 
-from backburner.extraction.pdf.drawing import Box, Drawing
+from backburner.extraction.pdf.drawing import Box, Drawing, shared
 from backburner.extraction.pdf.letters import UNREADABLE
 from backburner.extraction.pdf.words import Word
 
@@ -76,13 +76,7 @@ def _runs(faults: Iterable[tuple[int, Fault]]) -> Iterator[tuple[Fault, list[int
 
 def _covered(pictures: Sequence[Box], box: Box) -> float:
     """The share of a page covered by pictures; overlaps count twice, which errs towards a note."""
-    left, bottom, right, top = box
-    area = max((right - left) * (top - bottom), 1.0)
-    covered = (
-        max(min(x1, right) - max(x0, left), 0.0) * max(min(y1, top) - max(y0, bottom), 0.0)
-        for x0, y0, x1, y1 in pictures
-    )
-    return sum(covered) / area
+    return sum(shared(picture, box) for picture in pictures)
 
 
 def _is_in_margins(words: Sequence[Word], box: Box) -> bool:

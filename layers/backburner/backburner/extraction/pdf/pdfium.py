@@ -213,9 +213,12 @@ class Page:
     def drawing(self) -> Drawing:
         """Rules and pictures, including those in form XObjects."""
         found = Drawing()
-        objects = (c.FPDFPage_GetObject(self.handle, at) for at in range(c.FPDFPage_CountObjects(self.handle)))
-        draw(objects, found)
+        draw(self.objects(), found)
         return found
+
+    def objects(self) -> Iterator[Any]:
+        """What is on the page, as PDFium's handles."""
+        return (c.FPDFPage_GetObject(self.handle, at) for at in range(c.FPDFPage_CountObjects(self.handle)))
 
     def annotations(self) -> Iterator[Annotation]:
         """The page's annotations."""

@@ -1,14 +1,13 @@
 """Draws pages of a PDF as pictures, through the same C interface that reads them."""
 
-import ctypes
-
-import pypdfium2_raw as c  # type: ignore[import-untyped]
 from PIL import Image
 
 from backburner.documents.pictures import fitted
 from backburner.errors import JobError, Reason
 from backburner.extraction.pdf.completeness import trimmed, with_trailer
+from backburner.extraction.pdf.damage import is_damaged
 from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecurityError, LockedError, Page
+from backburner.extraction.pdf.pixels import pixels
 
 _POINTS_PER_INCH = 72
 _MAX_DPI = 300
@@ -33,7 +32,10 @@ def document_of(body: bytes) -> Document:
 
 
 def drawn(document: Document, number: int, max_side_px: int) -> Image.Image:
-    """A page, counted from 1, as it would be printed: with fields and annotations. Raises `JobError`."""
+    """A page, counted from 1, as it would be printed: with fields and annotations.
+
+    Raises `JobError`, also if a picture on it is damaged.
+    """
     try:
         with document.page(number - 1) as page:
             return _drawn(document, page, size_drawn(page.size, max_side_px))
@@ -43,16 +45,7 @@ def drawn(document: Document, number: int, max_side_px: int) -> Image.Image:
 
 
 def _drawn(document: Document, page: Page, size: tuple[int, int]) -> Image.Image:
-    width, height = size
-    pixels = ctypes.create_string_buffer(width * height * 4)
-    bitmap = c.FPDFBitmap_CreateEx(width, height, c.FPDFBitmap_BGRx, pixels, width * 4)
-    if not bitmap:
+    image = Image.frombytes("RGB", size, pixels(document, page, size), "raw", "BGRX")
+    if is_damaged(page, image):
         raise BrokenError
-    try:
-        c.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, 0xFFFFFFFF)
-        c.FPDF_RenderPageBitmap(bitmap, page.handle, 0, 0, width, height, 0, c.FPDF_ANNOT)
-        if document.form:
-            c.FPDF_FFLDraw(document.form, bitmap, page.handle, 0, 0, width, height, 0, c.FPDF_ANNOT)
-    finally:
-        c.FPDFBitmap_Destroy(bitmap)
-    return Image.frombytes("RGB", size, pixels.raw, "raw", "BGRX")
+    return image
