@@ -46,7 +46,7 @@ class PagePicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pages(msgspec.Struct, frozen=True, kw_only=True):
-    """How each page was sent, as ranges ("1-3, 7"); `blank` pages are empty, `unread` ones are damaged."""
+    """How each page was sent, as ranges ("1-3, 7"); `blank` pages show nothing, `unread` ones are damaged."""
 
     text: str = ""
     images: str = ""

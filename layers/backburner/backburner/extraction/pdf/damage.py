@@ -51,7 +51,7 @@ def _can_be_decoded(picture: Any) -> bool:
 
 
 def _is_short(picture: Any, page: Page, pixels: int, lines: int) -> bool:
-    """Whether a picture of one colour has far fewer bytes than pixels or, in black and white, more than one colour takes."""
+    """Whether a picture of one colour has far fewer bytes than pixels or, if black and white, more than it takes."""
     size_bytes = c.FPDFImageObj_GetImageDataDecoded(picture, None, 0)
     filters = _filters(picture)
     if filters and filters[-1] in _CODED:

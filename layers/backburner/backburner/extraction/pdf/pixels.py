@@ -4,10 +4,10 @@ import ctypes
 
 import pypdfium2_raw as c  # type: ignore[import-untyped]
 
-from backburner.extraction.pdf.pdfium import BrokenError, Document, Page
+from backburner.extraction.pdf.pdfium import BrokenError, Page
 
 
-def pixels(document: Document, page: Page, size: tuple[int, int], *, with_annotations: bool = True) -> bytes:
+def pixels(page: Page, size: tuple[int, int], *, with_annotations: bool = True) -> bytes:
     """The page on white, four bytes a pixel (blue, green, red, none). Raises `BrokenError`."""
     width, height = size
     drawn = ctypes.create_string_buffer(width * height * 4)
@@ -18,8 +18,8 @@ def pixels(document: Document, page: Page, size: tuple[int, int], *, with_annota
     try:
         c.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, 0xFFFFFFFF)
         c.FPDF_RenderPageBitmap(bitmap, page.handle, 0, 0, width, height, 0, flags)
-        if with_annotations and document.form:
-            c.FPDF_FFLDraw(document.form, bitmap, page.handle, 0, 0, width, height, 0, flags)
+        if with_annotations and page.document.form:
+            c.FPDF_FFLDraw(page.document.form, bitmap, page.handle, 0, 0, width, height, 0, flags)
     finally:
         c.FPDFBitmap_Destroy(bitmap)
     return drawn.raw

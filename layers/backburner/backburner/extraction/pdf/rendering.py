@@ -38,14 +38,14 @@ def drawn(document: Document, number: int, max_side_px: int) -> Image.Image:
     """
     try:
         with document.page(number - 1) as page:
-            return _drawn(document, page, size_drawn(page.size, max_side_px))
+            return _drawn(page, size_drawn(page.size, max_side_px))
     except BrokenError as error:
         message = f"page {number} of the PDF cannot be drawn: save it again and upload it again"
         raise JobError(Reason.UNREADABLE_DOCUMENT, message) from error
 
 
-def _drawn(document: Document, page: Page, size: tuple[int, int]) -> Image.Image:
-    image = Image.frombytes("RGB", size, pixels(document, page, size), "raw", "BGRX")
+def _drawn(page: Page, size: tuple[int, int]) -> Image.Image:
+    image = Image.frombytes("RGB", size, pixels(page, size), "raw", "BGRX")
     if is_damaged(page, image):
         raise BrokenError
     return image
