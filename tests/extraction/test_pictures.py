@@ -20,6 +20,7 @@ from support import scans
 from support.depth import thinned
 
 from . import corpus
+from .pdf.made import Made, lines
 
 CASES = Path(__file__).parent / "cases"
 SMALL = (480, 640)
@@ -154,6 +155,53 @@ def test_of_a_moving_picture_the_first_is_shown_and_the_rest_is_told() -> None:
     body = scans.saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert marks(body) == [Mark(1, 3, "upright")]
     assert read(body).notes == ("a moving picture: only the first of its 3 pictures was sent",)
+
+
+def test_the_smaller_pictures_in_a_photo_are_no_moving_picture() -> None:
+    """Phones add one of its brightness or depth."""
+    body = scans.saved(scans.page(size=SMALL), "MPO", save_all=True, append_images=[Image.new("L", (60, 80))])
+    assert (read(body).notes, marks(body)) == ((), [Mark(1, 1, "upright")])
+
+
+def test_a_white_drawing_on_nothing_is_shown_on_black() -> None:
+    """On white nobody would see it; a dark one, or a white one that has its own ground, stays on white."""
+    white = Image.new("LA", (300, 300))
+    white.paste((255, 255), (50, 100, 250, 150))
+    dark = Image.new("LA", (300, 300))
+    dark.paste((20, 255), (50, 100, 250, 150))
+    label = white.copy()
+    label.paste((20, 255), (100, 120, 200, 130))
+    levels = [opened(drawn(scans.saved(one, "PNG"))[0]).convert("L").getextrema() for one in (white, dark, label)]
+    assert levels == [(0, 255), (20, 255), (20, 255)]
+    (one,) = drawn(scans.saved(label, "PNG"))
+    assert opened(one).convert("L").getpixel((0, 0)) == 255
+
+
+@pytest.mark.parametrize(("grey", "seen"), [(65_535, 255), (0, 0)])
+def test_an_even_picture_of_16_bits_keeps_its_colour(grey: int, seen: int) -> None:
+    (one,) = drawn(scans.saved(Image.new("I;16", (60, 40), grey), "PNG"))
+    assert opened(one).convert("L").getextrema() == (seen, seen)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG"])
+def test_an_orientation_that_does_not_exist_is_none(format_: str) -> None:
+    """The picture keeps its shape."""
+    exif = Image.Exif()
+    exif[0x0112] = 99
+    body = scans.saved(Image.new("L", (300, 200), 9), format_, exif=exif)
+    assert opened(drawn(body)[0]).size == (read(body).pictures[0].width, read(body).pictures[0].height) == (300, 200)
+
+
+def test_a_damaged_page_is_not_left_out_where_all_are_to_be_shown() -> None:
+    """With `input: images`; with `auto` the others are sent, and a note says so."""
+    made = Made()
+    made.page(lines(60, 780, ["The first page."]))
+    content = made.stream(b"x\x9c" + b"\xff" * 90, "/Filter/FlateDecode")
+    made.pages.append(made.add(f"<</Type/Page/Parent {made.tree} 0 R/MediaBox[0 0 595 842]/Contents {content} 0 R>>"))
+    assert read(made.bytes()).pages == Pages(text="1", unread="2")
+    with pytest.raises(JobError, match="page 2 of the PDF is damaged and cannot be shown") as refused:
+        read(made.bytes(), Wish(Show.ALL))
+    assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
 
 
 def test_a_fax_is_not_squeezed() -> None:

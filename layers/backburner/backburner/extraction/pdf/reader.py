@@ -71,10 +71,16 @@ def read_pdf(
 
 
 def _leave_to_be_shown(reading: _Reading, show: Show) -> None:
-    """Mark the pages to be shown: of what was read of them, only their remarks are sent as well."""
-    for page in reading.pages:
+    """Mark the pages to be shown: of what was read of them, only their remarks are sent as well.
+
+    Raises `JobError` if all are to be shown and one is damaged.
+    """
+    for number, page in enumerate(reading.pages, 1):
+        if show is Show.ALL and page.fault is Fault.BROKEN:
+            message = f"page {number} of the PDF is damaged and cannot be shown: save it again and upload it again"
+            raise JobError(Reason.UNREADABLE_DOCUMENT, message)
         is_wanted = show is Show.ALL or (show is Show.TEXTLESS and page.fault is not None and page.fault.is_cured)
-        if is_wanted and page.size is not None and page.fault is not Fault.BROKEN:
+        if is_wanted and page.size is not None:
             page.is_shown, page.fault, page.blocks = True, None, []
 
 

@@ -23,5 +23,6 @@ def measured(body: bytes, format_: str, wish: Wish) -> Extracted:
                 must_be_decodable(image, format_)
             width, height = fitted(*size_upright(image, format_), wish.max_side_px)
             pictures.append(PagePicture(page=number + 1, at=0, width=width, height=height))
-    notes = (f"a moving picture: only the first of its {count} pictures was sent",) if count > pages else ()
+    is_moving = count > pages and format_ != "JPEG"  # a phone's photo holds smaller ones, of its brightness or depth
+    notes = (f"a moving picture: only the first of its {count} pictures was sent",) if is_moving else ()
     return Extracted("", notes, tuple(pictures), Pages(images=ranges(picture.page for picture in pictures)))
