@@ -4,6 +4,7 @@ import zlib
 
 import pytest
 
+from backburner.documents.pictures import Piece
 from backburner.errors import JobError, Reason
 from backburner.extraction.pictures.rendering import rendered
 from support import scans
@@ -29,7 +30,7 @@ def page(content: str, data: bytes, filter_: str, more: str = "/ColorSpace/Devic
 
 def drawn(body: bytes) -> bytes:
     """Its first page as it is sent."""
-    (one,) = rendered(body, [1], 400)
+    (one,) = rendered(body, [Piece(1)], 400)
     return one.body
 
 

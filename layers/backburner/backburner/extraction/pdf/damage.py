@@ -9,6 +9,7 @@ from PIL import Image
 from backburner.extraction.pdf.drawing import Box, shared
 from backburner.extraction.pdf.objects import pictures
 from backburner.extraction.pdf.pdfium import Page
+from backburner.extraction.pdf.pixels import Frame
 
 _SMALL = 0.002
 """The share of a page that damaged pictures may take, as a spoilt ornament does."""
@@ -23,12 +24,12 @@ _EVEN_FAX_BYTES = 8
 """The most bytes that a line of one colour takes in a fax; in JBIG2 it takes far fewer."""
 
 
-def is_damaged(page: Page, drawn: Image.Image) -> bool:
-    """Whether pictures are missing from a page that has just been drawn."""
+def is_damaged(page: Page, drawn: Image.Image, frame: Frame) -> bool:
+    """Whether pictures are missing from a page of which a frame has just been drawn."""
     missing = 0.0
     for picture, box in pictures(page.objects()):
         share = shared(box, page.box)
-        if share and _is_lost(picture, page, _is_even(drawn, box, page)):
+        if share and _is_lost(picture, page, _is_even(drawn, frame, box, page)):
             missing += share
     return missing > _SMALL
 
@@ -70,16 +71,16 @@ def _filters(picture: Any) -> list[str]:
     return found
 
 
-def _is_even(drawn: Image.Image, box: Box, page: Page) -> bool:
+def _is_even(drawn: Image.Image, frame: Frame, box: Box, page: Page) -> bool:
     """Whether the place of a picture has one colour."""
-    corners = [_at(page, drawn, x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
+    corners = [_at(page, frame, x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
     xs, ys = zip(*corners, strict=True)
     place = max(min(xs), 0), max(min(ys), 0), min(max(xs), drawn.width), min(max(ys), drawn.height)
     return place[0] < place[2] and place[1] < place[3] and bool(drawn.crop(place).getcolors(1))
 
 
-def _at(page: Page, drawn: Image.Image, x: float, y: float) -> tuple[int, int]:
-    """Where a point of the page stands in its picture."""
+def _at(page: Page, frame: Frame, x: float, y: float) -> tuple[int, int]:
+    """Where a point of the page stands in its frame."""
     across, down = ctypes.c_int(), ctypes.c_int()
-    c.FPDF_PageToDevice(page.handle, 0, 0, drawn.width, drawn.height, 0, x, y, across, down)
+    c.FPDF_PageToDevice(page.handle, *frame.on_page, 0, x, y, across, down)
     return across.value, down.value

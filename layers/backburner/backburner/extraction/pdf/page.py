@@ -12,7 +12,7 @@ from backburner.extraction.pdf.legibility import Fault, Printed, fault_of
 from backburner.extraction.pdf.letters import is_rtl
 from backburner.extraction.pdf.lines import lines_of
 from backburner.extraction.pdf.pdfium import Page
-from backburner.extraction.pdf.pixels import pixels
+from backburner.extraction.pdf.pixels import Frame, pixels
 from backburner.extraction.pdf.ruled import with_tables
 from backburner.extraction.pdf.words import Word, rotated, words_of
 
@@ -75,7 +75,8 @@ def _trace(page: Page, drawing: Drawing, *, is_remarked: bool) -> Fault | None:
 
     The marks of remarks show nothing else: their words are read.
     """
-    drawn = pixels(page, fitted(*page.size, _TRACE_PX), with_annotations=not is_remarked)
+    size = fitted(*page.size, _TRACE_PX)
+    drawn = pixels(page, Frame(size, (0, 0, *size)), with_annotations=not is_remarked)
     if drawn == drawn[:4] * (len(drawn) // 4):
         return None
     return Fault.PICTURE if drawing.pictures else Fault.DRAWING

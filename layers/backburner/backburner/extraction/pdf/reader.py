@@ -86,13 +86,13 @@ def _leave_to_be_shown(reading: _Reading, show: Show) -> None:
 
 def _together(pieces: Sequence[str | int], reading: _Reading, wish: Wish) -> tuple[str, tuple[PagePicture, ...]]:
     """One text of all pieces, and the places in it of the pages whose numbers are among the pieces."""
-    from backburner.extraction.pdf.rendering import size_drawn  # noqa: PLC0415 - few documents are shown
+    from backburner.extraction.pdf.rendering import layout_of  # noqa: PLC0415 - few documents are shown
 
     texts, length, pictures = list[str](), 0, list[PagePicture]()
     for piece in pieces:
         if isinstance(piece, int):
-            width, height = size_drawn(reading.pages[piece - 1].size or (1, 1), wish.max_side_px)
-            pictures.append(PagePicture(page=piece, at=length, width=width, height=height))
+            layout = layout_of(reading.pages[piece - 1].size or (1, 1), wish.max_side_px)
+            pictures += layout.pictures(piece, at=length)
         else:
             texts.append(f"{piece}{_BETWEEN}")
             length += len(texts[-1])

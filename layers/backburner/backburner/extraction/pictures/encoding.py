@@ -4,7 +4,7 @@ import io
 
 from PIL import Image, ImageChops
 
-from backburner.documents.pictures import fitted
+from backburner.documents.pictures import fitted, laid_out
 from backburner.errors import JobError, Reason
 from backburner.extraction.pictures.opening import (
     TURNED,
@@ -42,8 +42,8 @@ _DEEP = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 
 
 def prepared(image: Image.Image, format_: str, max_side_px: int) -> Image.Image:
-    """The current page upright, in its final size, grey or RGB. Raises `JobError` if it cannot be decoded."""
-    size = fitted(*size_upright(image, format_), max_side_px)
+    """The current page upright, in the size that is laid out, grey or RGB. Raises `JobError` if it is damaged."""
+    size = laid_out(*size_upright(image, format_), max_side_px).size
     if format_ == "JPEG":
         image.draft(image.mode, _stored(size, orientation_of(image, format_)))
     must_be_decodable(image, format_)
