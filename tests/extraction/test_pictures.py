@@ -219,7 +219,7 @@ def test_a_long_picture_is_shown_in_pieces(lies: bool) -> None:  # noqa: FBT001
     body = scans.saved(strip, "PNG")
     found, pieces = read(body), [opened(one).convert("L") for one in drawn(body)]
     assert (found.pages, len(pieces)) == (Pages(images="1"), 8)
-    assert [one.label for one in found.pictures][:2] == ["[page 1, part 1 of 8]", "[page 1, part 2 of 8]"]
+    assert [one.label for one in found.pictures][:2] == ["[page 1, piece 1 of 8]", "[page 1, piece 2 of 8]"]
     assert [(one.width, one.height) for one in found.pictures] == [piece.size for piece in pieces]
     assert {piece.size for piece in pieces} == {(1_200, 120) if lies else (120, 1_200)}
     steps = [range(low, high + 1) for low, high in (piece.getextrema() for piece in pieces)]
@@ -244,10 +244,9 @@ def test_what_is_too_long_to_be_shown_is_refused() -> None:
     """Rather than shrunk to a line."""
     made = Made()
     made.page("0 0 m 200000 100 l S", size=(200_000, 400))
-    for body in (scans.saved(Image.new("L", (10, 60_000)), "PNG"), made.bytes()):
-        with pytest.raises(JobError, match="too long to be shown: cut it") as refused:
-            read(body)
-        assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
+    with pytest.raises(JobError, match="too long to be shown: cut it") as refused:
+        read(made.bytes())
+    assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
 
 
 def test_a_fax_is_not_squeezed() -> None:

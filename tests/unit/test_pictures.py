@@ -57,8 +57,12 @@ def test_a_long_page_is_cut_where_it_would_be_spoilt() -> None:
     tops, bottoms = [place[1] for place in layout.places], [place[3] for place in layout.places]
     assert (tops[0], bottoms[-1], len(tops)) == (0, 20_000, 14)
     assert all(bottom - top >= 100 for top, bottom in zip(tops[1:], bottoms, strict=False))
+    longer = laid_out(1080, 80_000, 1600)
+    assert (len(longer.places), longer.size[0], longer.places[-1][3]) == (40, pytest.approx(811, abs=2), longer.size[1])
+    with pytest.raises(JobError, match="too long"):
+        laid_out(1080, 130_000, 1600)
     labels = [picture.label for picture in layout.pictures(3, at=7)]
-    assert (labels[0], labels[-1]) == ("[page 3, part 1 of 14]", "[page 3, part 14 of 14]")
+    assert (labels[0], labels[-1]) == ("[page 3, piece 1 of 14]", "[page 3, piece 14 of 14]")
 
 
 def test_a_picture_takes_the_more_tokens_the_larger_it_is_and_few_at_low_detail() -> None:

@@ -23,7 +23,8 @@ _LITTLE_REDUCED = 0.75
 """Nor is it cut if it only has to be reduced to this, or less."""
 _OVERLAPS = 16
 """The share of a piece that the next one shows as well: one in so many."""
-_MAX_PIECES = 40
+_MAX_PIECES, _LEAST_REDUCED = 40, 0.5
+"""A page that would make more is reduced further, but not below this share of its usual size."""
 
 
 class Show(StrEnum):
@@ -74,8 +75,8 @@ class PagePicture(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """What the model is told before it."""
-        part = f", part {self.number} of {self.pieces}" if self.pieces > 1 else ""
-        return f"[page {self.page}{part}]"
+        piece = f", piece {self.number} of {self.pieces}" if self.pieces > 1 else ""
+        return f"[page {self.page}{piece}]"
 
 
 class Pages(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,18 +142,20 @@ class Layout:
 def laid_out(width: float, height: float, max_side_px: int) -> Layout:
     """How a page is shown: reduced to `max_side_px`, or cut into pieces if it is so long that this would spoil it.
 
-    Pieces overlap, so that each line is whole in one of them. Raises `JobError` if there would be too many.
+    Pieces overlap, so that each line is whole in one of them. Raises `JobError` if even many would spoil it.
     """
     longer, shorter = max(width, height, 1.0), max(min(width, height), 1.0)
     if longer <= _LONG * shorter or max_side_px >= _LITTLE_REDUCED * longer:
         size = fitted(width, height, max_side_px)
         return Layout(size, [(0, 0, *size)])
-    scale = min(1.0, max_side_px / shorter)
-    length, overlap = round(longer * scale), max_side_px // _OVERLAPS
-    count = math.ceil((length - overlap) / (max_side_px - overlap))
-    if count > _MAX_PIECES:
+    overlap = max_side_px // _OVERLAPS
+    wanted, possible = min(1.0, max_side_px / shorter), (_MAX_PIECES * (max_side_px - overlap) + overlap) / longer
+    if possible < _LEAST_REDUCED * wanted:
         message = f"a page of {width:.0f} x {height:.0f} pixels is too long to be shown: cut it, and upload its pieces"
         raise JobError(Reason.DOCUMENT_TOO_LARGE, message)
+    scale = min(wanted, possible)
+    length = round(longer * scale)
+    count = min(_MAX_PIECES, math.ceil((length - overlap) / (max_side_px - overlap)))
     begins = [round(at * (length - max_side_px) / (count - 1)) for at in range(count)]
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if width > height:
