@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from backburner.adapters.extraction import ChildExtractor
-from backburner.documents.pictures import Pages, Rendered, Show, Wish
+from backburner.documents.pictures import Pages, Piece, Rendered, Show, Wish
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction import reading
@@ -20,6 +20,7 @@ from support import scans
 from support.depth import thinned
 
 from . import corpus
+from .pdf.made import Made, lines
 
 CASES = Path(__file__).parent / "cases"
 SMALL = (480, 640)
@@ -33,7 +34,7 @@ def read(body: bytes, wish: Wish = SEEN) -> Extracted:
 
 def drawn(body: bytes, wish: Wish = SEEN) -> list[Rendered]:
     """Every page that is to be shown."""
-    return list(rendered(body, [picture.page for picture in read(body, wish).pictures], wish.max_side_px))
+    return list(rendered(body, [picture.piece for picture in read(body, wish).pictures], wish.max_side_px))
 
 
 def opened(one: Rendered) -> Image.Image:
@@ -156,6 +157,98 @@ def test_of_a_moving_picture_the_first_is_shown_and_the_rest_is_told() -> None:
     assert read(body).notes == ("a moving picture: only the first of its 3 pictures was sent",)
 
 
+def test_the_smaller_pictures_in_a_photo_are_no_moving_picture() -> None:
+    """Phones add one of its brightness or depth."""
+    body = scans.saved(scans.page(size=SMALL), "MPO", save_all=True, append_images=[Image.new("L", (60, 80))])
+    assert (read(body).notes, marks(body)) == ((), [Mark(1, 1, "upright")])
+
+
+def test_a_white_drawing_on_nothing_is_shown_on_black() -> None:
+    """On white nobody would see it; a dark one, or a white one that has its own ground, stays on white."""
+    white = Image.new("LA", (300, 300))
+    white.paste((255, 255), (50, 100, 250, 150))
+    dark = Image.new("LA", (300, 300))
+    dark.paste((20, 255), (50, 100, 250, 150))
+    label = white.copy()
+    label.paste((20, 255), (100, 120, 200, 130))
+    levels = [opened(drawn(scans.saved(one, "PNG"))[0]).convert("L").getextrema() for one in (white, dark, label)]
+    assert levels == [(0, 255), (20, 255), (20, 255)]
+    (one,) = drawn(scans.saved(label, "PNG"))
+    assert opened(one).convert("L").getpixel((0, 0)) == 255
+
+
+@pytest.mark.parametrize(("grey", "seen"), [(65_535, 255), (0, 0)])
+def test_an_even_picture_of_16_bits_keeps_its_colour(grey: int, seen: int) -> None:
+    (one,) = drawn(scans.saved(Image.new("I;16", (60, 40), grey), "PNG"))
+    assert opened(one).convert("L").getextrema() == (seen, seen)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG"])
+def test_an_orientation_that_does_not_exist_is_none(format_: str) -> None:
+    """The picture keeps its shape."""
+    exif = Image.Exif()
+    exif[0x0112] = 99
+    body = scans.saved(Image.new("L", (300, 200), 9), format_, exif=exif)
+    assert opened(drawn(body)[0]).size == (read(body).pictures[0].width, read(body).pictures[0].height) == (300, 200)
+
+
+def test_a_damaged_page_is_not_left_out_where_all_are_to_be_shown() -> None:
+    """With `input: images`; with `auto` the others are sent, and a note says so."""
+    made = Made()
+    made.page(lines(60, 780, ["The first page."]))
+    content = made.stream(b"x\x9c" + b"\xff" * 90, "/Filter/FlateDecode")
+    made.pages.append(made.add(f"<</Type/Page/Parent {made.tree} 0 R/MediaBox[0 0 595 842]/Contents {content} 0 R>>"))
+    assert read(made.bytes()).pages == Pages(text="1", unread="2")
+    with pytest.raises(JobError, match="page 2 of the PDF is damaged and cannot be shown") as refused:
+        read(made.bytes(), Wish(Show.ALL))
+    assert refused.value.reason is Reason.UNREADABLE_DOCUMENT
+
+
+def ruled(length: int, width: int = 120) -> Image.Image:
+    """A long strip whose grey says how far down it is: a step of 1 for each hundred pixels."""
+    image = Image.new("L", (width, length))
+    for top in range(0, length, 100):
+        image.paste(top // 100, (0, top, width, top + 100))
+    return image
+
+
+@pytest.mark.parametrize("lies", [False, True], ids=["upright", "on its side"])
+def test_a_long_picture_is_shown_in_pieces(lies: bool) -> None:  # noqa: FBT001
+    """In order, in full size, each of them beginning above the end of the last one; nothing of it is left out."""
+    strip = ruled(8_000).transpose(Image.Transpose.ROTATE_90) if lies else ruled(8_000)
+    body = scans.saved(strip, "PNG")
+    found, pieces = read(body), [opened(one).convert("L") for one in drawn(body)]
+    assert (found.pages, len(pieces)) == (Pages(images="1"), 8)
+    assert [one.label for one in found.pictures][:2] == ["[page 1, piece 1 of 8]", "[page 1, piece 2 of 8]"]
+    assert [(one.width, one.height) for one in found.pictures] == [piece.size for piece in pieces]
+    assert {piece.size for piece in pieces} == {(1_200, 120) if lies else (120, 1_200)}
+    steps = [range(low, high + 1) for low, high in (piece.getextrema() for piece in pieces)]
+    assert steps == sorted(steps, key=min)
+    assert sorted(set().union(*steps)) == list(range(80))
+
+
+def test_a_long_page_of_a_pdf_is_shown_in_pieces() -> None:
+    """A banner of three metres: each piece shows its own part, as sharply as a usual page."""
+    made = Made()
+    squares = "".join(f"{at / 40:.3f} g {at * 200} 0 200 400 re f\n" for at in range(40))
+    made.page(squares, size=(8_000, 400))
+    found, pieces = read(made.bytes()), [opened(one).convert("L") for one in drawn(made.bytes())]
+    assert found.pages == Pages(images="1")
+    assert {piece.size for piece in pieces} == {(1_200, 1_200)}
+    lefts = [piece.getpixel((2, 600)) for piece in pieces]
+    assert lefts == sorted(set(lefts))
+    assert (pieces[0].getpixel((2, 600)), pieces[-1].getpixel((1_197, 600))) == (0, pytest.approx(39 / 40 * 255, abs=3))
+
+
+def test_what_is_too_long_to_be_shown_is_refused() -> None:
+    """Rather than shrunk to a line."""
+    made = Made()
+    made.page("0 0 m 200000 100 l S", size=(200_000, 400))
+    with pytest.raises(JobError, match="too long to be shown: cut it") as refused:
+        read(made.bytes())
+    assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
+
+
 def test_a_fax_is_not_squeezed() -> None:
     """Its pixels are twice as high as wide; people and models want them square."""
     fax = scans.page(size=(640, 320)).point(lambda value: 255 * (value > 128)).convert("1")
@@ -199,7 +292,7 @@ def test_a_scan_is_shown_whole(name: str) -> None:
 
 def test_forty_pages_are_drawn_in_the_order_asked_for() -> None:
     body = scans.document("forty.pdf")
-    found = asyncio.run(ChildExtractor().render(body, "a.pdf", [40, 7], 1000))
+    found = asyncio.run(ChildExtractor().render(body, "a.pdf", [Piece(40), Piece(7)], 1000))
     assert [mark_of(opened(one)) for one in found] == [Mark(40, 40, "upright"), Mark(7, 40, "upright")]
 
 
@@ -227,7 +320,7 @@ def test_a_child_reads_and_draws_with_nothing_but_its_bounds() -> None:
     async def both(body: bytes) -> tuple[Extracted, list[Rendered]]:
         extractor = ChildExtractor()
         found = await extractor.extract(body, "inbox/a", SEEN)
-        return found, await extractor.render(body, "inbox/a", [one.page for one in found.pictures], SEEN.max_side_px)
+        return found, await extractor.render(body, "inbox/a", [one.piece for one in found.pictures], SEEN.max_side_px)
 
     for body in (scans.document("mixed.pdf"), (CASES / "phone.heic").read_bytes(), FORMATS["AVIF"](scans.page())):
         found, pages = asyncio.run(both(body))
@@ -240,13 +333,13 @@ def test_pages_that_take_too_long_to_draw_are_given_up_with_the_remedy() -> None
     with pytest.raises(
         JobError, match=r"more than 0\.5 s .* show fewer pages at a time \(images\.max_pages"
     ) as refused:
-        asyncio.run(extractor.render(scans.document("forty.pdf"), "a.pdf", [1] * 4_000, 4096))
+        asyncio.run(extractor.render(scans.document("forty.pdf"), "a.pdf", [Piece(1)] * 4_000, 4096))
     assert refused.value.reason is Reason.DOCUMENT_TOO_LARGE
 
 
 def test_a_child_refuses_what_cannot_be_drawn() -> None:
     with pytest.raises(JobError, match="damaged"):
-        asyncio.run(ChildExtractor().render(scans.saved(scans.page(), "PNG")[:9_000], "a.png", [1], 800))
+        asyncio.run(ChildExtractor().render(scans.saved(scans.page(), "PNG")[:9_000], "a.png", [Piece(1)], 800))
 
 
 @pytest.mark.parametrize("mode", thinned(["RGB", "RGBA", "L"], one_in=3))
@@ -257,11 +350,11 @@ def test_a_picture_within_the_limit_is_drawn_within_the_memory(mode: str) -> Non
     side = int(pixels**0.5)
     extractor = ChildExtractor(memory_bytes=memory_bytes)
     body = scans.saved(Image.new(mode, (side, side), 7), "PNG", compress_level=1)
-    (one,) = asyncio.run(extractor.render(body, "a.png", [1], 600))
+    (one,) = asyncio.run(extractor.render(body, "a.png", [Piece(1)], 600))
     assert opened(one).size == (600, 600)
     larger = scans.saved(Image.new(mode, (side + 60, side + 60), 7), "PNG", compress_level=1)
     with pytest.raises(JobError, match="raise the functions' memory"):
-        asyncio.run(extractor.render(larger, "a.png", [1], 600))
+        asyncio.run(extractor.render(larger, "a.png", [Piece(1)], 600))
 
 
 REFUSED = {

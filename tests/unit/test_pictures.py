@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.documents.pictures import PagePicture, Rendered, fitted, picture_tokens, ranges
+from backburner.documents.pictures import Layout, PagePicture, Rendered, fitted, laid_out, picture_tokens, ranges
 from backburner.documents.plain_text import Extracted
 from backburner.documents.recipes import parse
 from backburner.documents.tokens import known_of
@@ -46,6 +46,23 @@ def test_a_page_is_made_smaller_and_never_larger() -> None:
     assert fitted(3508, 2480, 1600) == (1600, 1131)
     assert fitted(300, 200, 1600) == (300, 200)
     assert fitted(10_000, 1, 1600) == (1600, 1)
+
+
+def test_a_long_page_is_cut_where_it_would_be_spoilt() -> None:
+    """Into overlapping pieces that cover it; a usual page, or one that is only a little too long, never."""
+    assert laid_out(3508, 2480, 1600) == Layout((1600, 1131), [(0, 0, 1600, 1131)])
+    assert laid_out(2000, 200, 1600).places == [(0, 0, 1600, 160)]
+    layout = laid_out(1080, 20_000, 1600)
+    assert layout.size == (1080, 20_000)
+    tops, bottoms = [place[1] for place in layout.places], [place[3] for place in layout.places]
+    assert (tops[0], bottoms[-1], len(tops)) == (0, 20_000, 14)
+    assert all(bottom - top >= 100 for top, bottom in zip(tops[1:], bottoms, strict=False))
+    longer = laid_out(1080, 80_000, 1600)
+    assert (len(longer.places), longer.size[0], longer.places[-1][3]) == (40, pytest.approx(811, abs=2), longer.size[1])
+    with pytest.raises(JobError, match="too long"):
+        laid_out(1080, 130_000, 1600)
+    labels = [picture.label for picture in layout.pictures(3, at=7)]
+    assert (labels[0], labels[-1]) == ("[page 3, piece 1 of 14]", "[page 3, piece 14 of 14]")
 
 
 def test_a_picture_takes_the_more_tokens_the_larger_it_is_and_few_at_low_detail() -> None:

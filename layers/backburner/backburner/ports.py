@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from backburner.documents.passages import Passage
-from backburner.documents.pictures import TEXT_ONLY, Rendered, Wish
+from backburner.documents.pictures import TEXT_ONLY, Piece, Rendered, Wish
 from backburner.documents.plain_text import Extracted, Span
 from backburner.provider.answers import Answer
 
@@ -128,8 +128,8 @@ class Extractor(Protocol):
         but measured, and given with their places in the text. Raises `JobError`.
         """
 
-    async def render(self, body: bytes, name: str, pages: Sequence[int], max_side_px: int) -> list[Rendered]:
-        """Pages of a PDF or a picture (a TIFF has several) upright, in the order asked for. Raises `JobError`."""
+    async def render(self, body: bytes, name: str, pieces: Sequence[Piece], max_side_px: int) -> list[Rendered]:
+        """Pages of a PDF or picture, or pieces of long ones, upright, in the order asked for. Raises `JobError`."""
 
     async def cut(self, text: str, max_chars: int, overlap_chars: int) -> list[Span]:
         """Where to cut: spans in order, of at most `max_chars` each, that cover every character once but for overlaps.

@@ -5,17 +5,28 @@ import zlib
 
 import pytest
 
+from backburner.documents.pictures import Pages, Show, Wish
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.pdf.legibility import Fault, notes_of
 from backburner.extraction.reading import read
 
-from .made import LINE, Made, lines, one, shown
+from .made import LINE, Made, lines, one, shown, turned
 
 FULL = "q 595 0 0 842 0 0 cm /I Do Q "
 SMALL = "q 60 0 0 60 100 600 cm /I Do Q "
 DRAWN = "".join(f"{x} 100 m {x + 5} 200 l S\n" for x in range(60))
 TEXT = lines(60, 780, [LINE] * 3)
+OUTLINED = "".join(f"60 {700 - 20 * row} m 300 {703 - 20 * row} l 310 {690 - 20 * row} l f\n" for row in range(20))
+SIGNED = [
+    "DOCUMENT SIGNED WITH ELECTRONIC SIGNATURE",
+    "Certificate: 00A1B2C3D4E5F60718293A4B5C6D7E8F90",
+    "Owner: Ivanov Ivan Ivanovich, General Director",
+    "Valid: from 01.02.2025 until 01.05.2026",
+]
+STAMP = lines(300, 150, SIGNED, 8, 10)
+SIDEWAYS = "".join(turned(90, 300 + 10 * row, 300, line, 8) for row, line in enumerate(SIGNED))
+BELOW = "q 595 0 0 500 0 0 cm /I Do Q " + TEXT
 WHOLE = one(lines(60, 780, ["Sentinel words.", LINE]))
 
 
@@ -48,8 +59,28 @@ def refused(body: bytes) -> tuple[Reason, str]:
             FULL + shown(40, 820, f"Case 1:20-cv-01234 {LINE}", 8) + shown(40, 20, f"{LINE} Page 2 of 30", 8),
             "hardly any text over a picture, probably a scan",
         ),
+        (FULL + STAMP, "hardly any text over a picture, probably a scan"),
+        (FULL + SIDEWAYS, "hardly any text over a picture, probably a scan"),
+        (BELOW, "a picture takes most of it and was not read"),
+        (OUTLINED, "no text, only drawings"),
+        ("60 600 m 300 600 l S", "no text, only drawings"),
+        ("q 12 0 0 12 100 600 cm /I Do Q", "no text, only a picture"),
     ],
-    ids=["scan", "strips", "picture", "drawing", "number", "stamp", "filing"],
+    ids=[
+        "scan",
+        "strips",
+        "picture",
+        "drawing",
+        "number",
+        "stamp",
+        "filing",
+        "signature",
+        "sideways",
+        "beside",
+        "outlined",
+        "rule",
+        "spot",
+    ],
 )
 def test_a_page_that_shows_more_than_it_says_is_named(content: str, said: str) -> None:
     """In its place and in the notes, whatever is printed over it."""
@@ -66,10 +97,12 @@ def test_a_page_that_shows_more_than_it_says_is_named(content: str, said: str) -
         "",
         "0.1 w q 0 0 595 842 re W* n Q",
         SMALL + TEXT,
-        FULL + lines(60, 600, [LINE] * 3),
+        FULL + lines(60, 700, [LINE] * 20),
         FULL + shown(60, 700, "ocr", more="3 Tr"),
+        FULL + shown(60, 700, "ocr", more="3 Tr") + STAMP,
+        "1 g 0 0 595 842 re f",
     ],
-    ids=["blank", "clipped", "logo", "background", "ocr"],
+    ids=["blank", "clipped", "logo", "background", "ocr", "ocr and a stamp", "white"],
 )
 def test_a_page_that_lacks_nothing_is_not_named(content: str) -> None:
     """Blank pages, logos, pictures behind a text, what OCR has read."""
@@ -82,10 +115,36 @@ def test_neighbours_share_a_note() -> None:
     assert list(notes_of(faults)) == [
         "pages 2 to 4: no text, probably scans", "page 5: damaged, not read", "page 7: no text, probably a scan",
     ]  # fmt: skip
+    (said,) = notes_of((number, Fault.BESIDE) for number in (1, 2))
+    assert said == "pages 1 to 2: pictures take most of them and were not read"
+
+
+def test_a_model_that_sees_is_shown_whatever_a_page_without_text_shows() -> None:
+    """Outlined words, a line, a small picture, a scan with a signature; of these nothing is blank."""
+    made = Made()
+    picture = made.picture()
+    spot = "q 12 0 0 12 100 600 cm /I Do Q"
+    for content in (TEXT, OUTLINED, "60 600 m 300 600 l S", spot, "", FULL + STAMP, BELOW):
+        made.page(content, xobjects={"I": picture})
+    found = read(made.bytes(), "a.pdf", wish=Wish(Show.TEXTLESS))
+    assert found.pages == Pages(text="1, 7", images="2-4, 6", blank="5")
+    assert found.notes == ("page 7: a picture takes most of it and was not read",)
+
+
+def test_a_comment_alone_makes_no_picture() -> None:
+    """Its mark shows nothing that its words do not say; a page that is only stamped with a picture is shown."""
+    made = Made()
+    shape = made.stream("1 0 0 rg 0 0 50 50 re f", "/Type/XObject/Subtype/Form/BBox[0 0 50 50]")
+    for kind in ("Text/Contents(Sign here)", "Stamp"):
+        note = made.add(f"<</Type/Annot/Subtype/{kind}/Rect[100 100 150 150]/AP<</N {shape} 0 R>>>>")
+        made.page(entries=f"/Annots[{note} 0 R]")
+    assert read(made.bytes(), "a.pdf", wish=Wish(Show.TEXTLESS)).pages == Pages(text="1", images="2")
 
 
 @pytest.mark.parametrize(
-    "contents", [[FULL], [FULL, FULL + shown(280, 30, "2"), ""], [DRAWN]], ids=["one", "numbers", "drawn"]
+    "contents",
+    [[FULL], [FULL, FULL + shown(280, 30, "2"), ""], [DRAWN], [FULL + STAMP], [OUTLINED]],
+    ids=["one", "numbers", "drawn", "signed", "outlined"],
 )
 def test_a_document_of_scans_is_refused(contents: list[str]) -> None:
     """Numbers and stamps on them are no text."""
@@ -99,10 +158,9 @@ def test_a_document_of_scans_is_refused(contents: list[str]) -> None:
 
 
 def test_blank_pages_only_are_an_empty_document() -> None:
-    """OCR would not help."""
-    assert refused(one("")) == (
-        Reason.EMPTY_DOCUMENT, "a PDF with nothing but blank pages; upload the document again",
-    )  # fmt: skip
+    """OCR would not help; nor where they are painted white."""
+    said = "a PDF with nothing but blank pages; upload the document again"
+    assert refused(one("")) == refused(one("1 g 0 0 595 842 re f")) == (Reason.EMPTY_DOCUMENT, said)
 
 
 def test_letters_without_a_meaning_are_told_from_such_that_tex_drew() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from backburner.documents.chunking import cut
 from backburner.documents.passages import Passage, find
-from backburner.documents.pictures import TEXT_ONLY, PagePicture, Pages, Rendered, Show, Wish, ranges
+from backburner.documents.pictures import TEXT_ONLY, PagePicture, Pages, Piece, Rendered, Show, Wish, ranges
 from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason
 from backburner.ports import Clock
@@ -39,13 +39,14 @@ class FakeExtractor:
             raise JobError(Reason.UNSUPPORTED_TYPE, "the fake reads plain text only")
         return Extracted(text)
 
-    async def render(self, body: bytes, name: str, pages: Sequence[int], max_side_px: int) -> list[Rendered]:
+    async def render(self, body: bytes, name: str, pieces: Sequence[Piece], max_side_px: int) -> list[Rendered]:
         """The name of each page, where a picture would be."""
         assert body.startswith(_PAGES), name
         assert max_side_px > 0
         async with self.slots:
             if self.clock is not None and self.draws_s:
                 await self.clock.sleep(self.draws_s)
+        pages = [piece.page for piece in pieces]
         return [Rendered(page=page, media_type="image/png", body=f"picture of page {page}".encode()) for page in pages]
 
     async def cut(self, text: str, max_chars: int, overlap_chars: int) -> list[Span]:

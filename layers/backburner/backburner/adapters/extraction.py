@@ -18,7 +18,7 @@ import msgspec
 
 from backburner.documents.chunking import cut
 from backburner.documents.passages import Passage, find
-from backburner.documents.pictures import TEXT_ONLY, Rendered, Show, Wish
+from backburner.documents.pictures import TEXT_ONLY, Piece, Rendered, Show, Wish
 from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.extraction.child import Bounds, Header
@@ -59,11 +59,13 @@ class ChildExtractor:
         except UnicodeDecodeError as error:
             raise _died(0) from error
 
-    async def render(self, body: bytes, name: str, pages: Sequence[int], max_side_px: int) -> list[Rendered]:
-        """Pages as pictures. Raises `JobError` if one of them cannot be shown."""
+    async def render(self, body: bytes, name: str, pieces: Sequence[Piece], max_side_px: int) -> list[Rendered]:
+        """Pages or their pieces as pictures. Raises `JobError` if one of them cannot be shown."""
         wish = Wish(Show.ALL, max_side_px)
-        header, raw = await self._answer(body, self._bounds(name, wish, pages))
-        if [one.page for one in header.drawn] != list(pages) or sum(one.size_bytes for one in header.drawn) != len(raw):
+        header, raw = await self._answer(body, self._bounds(name, wish, pieces))
+        if [one.page for one in header.drawn] != [one.page for one in pieces] or sum(
+            one.size_bytes for one in header.drawn
+        ) != len(raw):
             raise _died(0)
         pictures, begin = list[Rendered](), 0
         for one in header.drawn:
@@ -111,14 +113,14 @@ class ChildExtractor:
             raise self._too_much_memory()
         return code
 
-    def _bounds(self, name: str, wish: Wish, pages: Sequence[int] = ()) -> str:
+    def _bounds(self, name: str, wish: Wish, pieces: Sequence[Piece] = ()) -> str:
         """The child's argument; of the document's name it only needs the suffix."""
         bounds = Bounds(
             name=f"document{PurePosixPath(name).suffix}",
             memory_bytes=self.memory_bytes,
             cpu_s=math.ceil(self.limit_s) + 1,
             wish=wish,
-            pages=list(pages),
+            pages=list(pieces),
         )
         return msgspec.json.encode(bounds).decode()
 

@@ -1,12 +1,14 @@
 """Pages that are sent to the model as pictures: which ones, and how much of a context window they take."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
 import msgspec
+
+from backburner.errors import JobError, Reason
 
 _PATCH_PX = 28
 """The side of the square that is one token: models cut pictures into squares of 28 or 32 pixels."""
@@ -14,6 +16,15 @@ _AROUND_TOKENS = 16
 """For the text around a picture: its marks, and our label."""
 _LOW_SIDE_PX = 512
 """The size to which the provider reduces a picture with `detail: low`."""
+
+_LONG = 4
+"""A page whose longer side is more than this many times the shorter one is cut if it is too large."""
+_LITTLE_REDUCED = 0.75
+"""Nor is it cut if it only has to be reduced to this, or less."""
+_OVERLAPS = 16
+"""The share of a piece that the next one shows as well: one in so many."""
+_MAX_PIECES, _LEAST_REDUCED = 40, 0.5
+"""A page that would make more is reduced further, but not below this share of its usual size."""
 
 
 class Show(StrEnum):
@@ -36,17 +47,40 @@ class Wish:
 TEXT_ONLY = Wish()
 
 
+class Piece(msgspec.Struct, frozen=True, array_like=True):
+    """What one picture shows of a page: all of it or, of a long page, one of its pieces. Both count from 1."""
+
+    page: int
+    number: int = 1
+
+
 class PagePicture(msgspec.Struct, frozen=True, kw_only=True):
-    """One page that is shown: `page` counts from 1, `at` is its place in the text, its size is in pixels."""
+    """One page that is shown: `page` counts from 1, `at` is its place in the text, its size is in pixels.
+
+    A long page is several pictures, which are its pieces in order.
+    """
 
     page: int
     at: int
     width: int
     height: int
+    number: int = 1
+    pieces: int = 1
+
+    @property
+    def piece(self) -> Piece:
+        """What it shows."""
+        return Piece(self.page, self.number)
+
+    @property
+    def label(self) -> str:
+        """What the model is told before it."""
+        piece = f", piece {self.number} of {self.pieces}" if self.pieces > 1 else ""
+        return f"[page {self.page}{piece}]"
 
 
 class Pages(msgspec.Struct, frozen=True, kw_only=True):
-    """How each page was sent, as ranges ("1-3, 7"); `blank` pages are empty, `unread` ones are damaged."""
+    """How each page was sent, as ranges ("1-3, 7"); `blank` pages show nothing, `unread` ones are damaged."""
 
     text: str = ""
     images: str = ""
@@ -88,6 +122,45 @@ def fitted(width: float, height: float, max_side_px: int) -> tuple[int, int]:
     """The size in pixels after reducing something to `max_side_px`; it is never enlarged."""
     scale = min(1.0, max_side_px / max(width, height, 1.0))
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A page in pixels: its size, and the places of its pieces: left, top, right, bottom."""
+
+    size: tuple[int, int]
+    places: Sequence[tuple[int, int, int, int]]
+
+    def pictures(self, page: int, at: int) -> Iterator[PagePicture]:
+        """The pictures of a page."""
+        for number, (left, top, right, bottom) in enumerate(self.places, 1):
+            yield PagePicture(
+                page=page, at=at, width=right - left, height=bottom - top, number=number, pieces=len(self.places)
+            )
+
+
+def laid_out(width: float, height: float, max_side_px: int) -> Layout:
+    """How a page is shown: reduced to `max_side_px`, or cut into pieces if it is so long that this would spoil it.
+
+    Pieces overlap, so that each line is whole in one of them. Raises `JobError` if even many would spoil it.
+    """
+    longer, shorter = max(width, height, 1.0), max(min(width, height), 1.0)
+    if longer <= _LONG * shorter or max_side_px >= _LITTLE_REDUCED * longer:
+        size = fitted(width, height, max_side_px)
+        return Layout(size, [(0, 0, *size)])
+    overlap = max_side_px // _OVERLAPS
+    wanted, possible = min(1.0, max_side_px / shorter), (_MAX_PIECES * (max_side_px - overlap) + overlap) / longer
+    if possible < _LEAST_REDUCED * wanted:
+        message = f"a page of {width:.0f} x {height:.0f} pixels is too long to be shown: cut it, and upload its pieces"
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, message)
+    scale = min(wanted, possible)
+    length = round(longer * scale)
+    count = min(_MAX_PIECES, math.ceil((length - overlap) / (max_side_px - overlap)))
+    begins = [round(at * (length - max_side_px) / (count - 1)) for at in range(count)]
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if width > height:
+        return Layout(size, [(begin, 0, begin + max_side_px, size[1]) for begin in begins])
+    return Layout(size, [(0, begin, size[0], begin + max_side_px) for begin in begins])
 
 
 def ranges(pages: Iterable[int]) -> str:

@@ -13,7 +13,7 @@ from typing import BinaryIO, NoReturn
 
 import msgspec
 
-from backburner.documents.pictures import TEXT_ONLY, PagePicture, Pages, Wish
+from backburner.documents.pictures import TEXT_ONLY, PagePicture, Pages, Piece, Wish
 from backburner.errors import JobError, Reason
 from backburner.extraction.confinement import confine
 
@@ -33,7 +33,7 @@ class Bounds(msgspec.Struct, frozen=True):
     memory_bytes: int
     cpu_s: int
     wish: Wish = TEXT_ONLY
-    pages: list[int] = []
+    pages: list[Piece] = []
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,18 +60,17 @@ class InputMaker:
                 raise JobError(Reason.SOURCE_MISSING, "the document was removed before its generation was started")
             if source.etag != etag:
                 return None
-            pages = [picture.page for picture in wanted]
-            return await self.extractor.render(source.body, key, pages, recipe.images.max_side_px)
+            pieces = [picture.piece for picture in wanted]
+            return await self.extractor.render(source.body, key, pieces, recipe.images.max_side_px)
 
 
 def messages(extracted: Extracted, pictures: Sequence[Rendered], detail: str) -> list[dict[str, Any]]:
-    """One user message: text and pictures in page order, each picture preceded by its page number."""
+    """One user message: text and pictures in page order, each picture preceded by its label."""
     content: list[dict[str, Any]] = []
     begin = 0
     for place, one in zip(extracted.pictures, pictures, strict=True):
         text, begin = extracted.text[begin : place.at].rstrip(), place.at
-        label = f"[page {place.page}]"
-        content.append({"type": "input_text", "text": f"{text}\n\n{label}" if text else label})
+        content.append({"type": "input_text", "text": f"{text}\n\n{place.label}" if text else place.label})
         url = f"data:{one.media_type};base64,{b64encode(one.body).decode()}"
         content.append({"type": "input_image", "image_url": url, "detail": detail})
     if rest := extracted.text[begin:].strip():

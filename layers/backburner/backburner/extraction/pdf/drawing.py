@@ -50,9 +50,7 @@ class Drawing:
 
     def picture(self, matrix: Matrix) -> None:
         """Add a picture, which fills the unit square of its matrix."""
-        corners = [_moved(corner, matrix) for corner in ((0, 0), (0, 1), (1, 0), (1, 1))]
-        xs, ys = zip(*corners, strict=True)
-        self.pictures.append((min(xs), min(ys), max(xs), max(ys)))
+        self.pictures.append(square(matrix))
 
     def move(self, point: Point, matrix: Matrix) -> None:
         """Start a subpath."""
@@ -88,6 +86,20 @@ class Drawing:
                 self.horizontal.append((min(x0, x1), (y0 + y1) / 2, max(x0, x1), (y0 + y1) / 2))
             elif abs(x1 - x0) <= _STRAIGHT and abs(y1 - y0) >= _SHORTEST:
                 self.vertical.append(((x0 + x1) / 2, min(y0, y1), (x0 + x1) / 2, max(y0, y1)))
+
+
+def square(matrix: Matrix) -> Box:
+    """The box around the unit square of a matrix."""
+    xs, ys = zip(*(_moved(corner, matrix) for corner in ((0, 0), (0, 1), (1, 0), (1, 1))), strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def shared(box: Box, page: Box) -> float:
+    """The share of a page that a box covers."""
+    left, bottom, right, top = page
+    width = max(min(box[2], right) - max(box[0], left), 0.0)
+    height = max(min(box[3], top) - max(box[1], bottom), 0.0)
+    return width * height / max((right - left) * (top - bottom), 1.0)
 
 
 def _moved(point: Point, matrix: Matrix) -> Point:

@@ -1,10 +1,11 @@
-"""Whether a page's text is all that it shows: scans, drawings, and fonts without a map to Unicode."""
+"""Whether a page's text is all that it shows: scans, stamps, drawings, and fonts without a map to Unicode."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
-from backburner.extraction.pdf.drawing import Box, Drawing
+from backburner.extraction.pdf.drawing import Box, Drawing, shared
 from backburner.extraction.pdf.letters import UNREADABLE
 from backburner.extraction.pdf.words import Word
 
@@ -12,10 +13,17 @@ _MAX_SCAN_CHARS = 100
 """A page mostly covered by a picture with at most this many characters is a scan with a stamp or a number."""
 _MAX_MARGIN_CHARS = 400
 """The same if they are all at the top or the bottom."""
+_MAX_STAMP_CHARS = 600
+"""The same if a picture covers nearly all of it, and they take little room in one place, as stamps of signatures do."""
+_MAX_STAMP_SHARE, _MAX_STAMP_INK = 0.15, 0.05
+"""The most of a page that the box around all such characters takes, and that their own boxes do."""
 _MARGIN = 0.12
-_COVERED = 0.6
+_COVERED, _ALL_COVERED = 0.6, 0.85
+_LITTLE_INK = 0.08
+"""The share of a page that text takes beside a picture whose loss is noted; a full page of text takes a third."""
 _SMALL_PICTURE = 0.002
 _LARGE_PICTURE = 0.3
+_NOTED_PICTURE = 0.5
 _FEW_PATHS = 20
 _MANY_UNREADABLE = 0.05
 
@@ -27,6 +35,7 @@ class Fault(StrEnum):
     STAMPED_SCAN = "hardly any text over a picture, probably a scan"
     PICTURE = "no text, only a picture"
     DRAWING = "no text, only drawings"
+    BESIDE = "a picture takes most of it and was not read"
     UNREADABLE = "some of its characters cannot be read, its fonts do not say what they mean"
     INCOMPLETE = "its text from OCR may lack words"
     BROKEN = "damaged, not read"
@@ -42,30 +51,87 @@ class Fault(StrEnum):
         return self.is_scan or self is Fault.UNREADABLE
 
 
-def fault_of(words: Sequence[Word], drawing: Drawing, box: Box, *, is_recognised: bool) -> Fault | None:
-    """What is missing from a page with these words; None if nothing is, or the page is blank.
+@dataclass(frozen=True)
+class Printed:
+    """The text of a page: words by direction, and the box of the page in that direction's coordinates."""
+
+    words: Sequence[tuple[Sequence[Word], Box]]
+    oblique: Sequence[str] = ()
+
+    @property
+    def chars(self) -> int:
+        """Characters, not counting white space."""
+        return sum(len(text) for text in self._texts())
+
+    @property
+    def unreadable(self) -> int:
+        """Characters that cannot be read."""
+        return sum(text.count(UNREADABLE) for text in self._texts())
+
+    @property
+    def ink(self) -> float:
+        """The share of the page that the words take."""
+        return sum(
+            shared((word.x0, word.bottom, word.x1, word.top), box) for words, box in self.words for word in words
+        )
+
+    @property
+    def spread(self) -> float:
+        """The share of the page that the boxes around all words of a direction take, except those in its margins."""
+        inner = (([word for word in words if not _is_in_margin(word, box)], box) for words, box in self.words)
+        return sum(shared(_around(words), box) for words, box in inner if words)
+
+    @property
+    def is_in_margins(self) -> bool:
+        """Whether it is all at the top or the bottom."""
+        return not self.oblique and all(_is_in_margin(word, box) for words, box in self.words for word in words)
+
+    def _texts(self) -> Iterator[str]:
+        yield from (word.text for words, _ in self.words for word in words)
+        yield from ("".join(text.split()) for text in self.oblique)
+
+
+def fault_of(printed: Printed, drawing: Drawing, box: Box, *, is_recognised: bool) -> Fault | None:
+    """What is missing from a page with this text; None if nothing is, or it has no text and few drawings.
 
     A page is `is_recognised` if its text is invisible: OCR put it over the picture.
     """
-    printed = sum(len(word.text) for word in words)
+    chars = printed.chars
     covered = _covered(drawing.pictures, box)
-    if not printed:
+    if not chars:
         if covered > _SMALL_PICTURE:
             return Fault.SCAN if covered > _LARGE_PICTURE else Fault.PICTURE
         return Fault.DRAWING if drawing.paths > _FEW_PATHS else None
-    is_little = printed <= _MAX_SCAN_CHARS or (printed <= _MAX_MARGIN_CHARS and _is_in_margins(words, box))
-    if is_little and covered >= _COVERED and not is_recognised:
+    if not is_recognised and _is_stamped(printed, chars, covered):
         return Fault.STAMPED_SCAN
-    unreadable = sum(word.text.count(UNREADABLE) for word in words)
-    return Fault.UNREADABLE if unreadable > _MANY_UNREADABLE * printed else None
+    if printed.unreadable > _MANY_UNREADABLE * chars:
+        return Fault.UNREADABLE
+    is_beside = covered >= _NOTED_PICTURE and not is_recognised and printed.ink < _LITTLE_INK
+    return Fault.BESIDE if is_beside else None
+
+
+def _is_stamped(printed: Printed, chars: int, covered: float) -> bool:
+    """Whether text on a page is only what is stamped or printed over a scan."""
+    if covered < _COVERED:
+        return False
+    if chars <= _MAX_SCAN_CHARS or (chars <= _MAX_MARGIN_CHARS and printed.is_in_margins):
+        return True
+    is_little = chars <= _MAX_STAMP_CHARS and printed.ink <= _MAX_STAMP_INK
+    return covered >= _ALL_COVERED and is_little and printed.spread <= _MAX_STAMP_SHARE
 
 
 def notes_of(faults: Iterable[tuple[int, Fault]]) -> Iterator[str]:
     """Notes on faults by page number (from 1), consecutive pages combined: `pages 2 to 4: no text, probably scans`."""
     for fault, group in _runs(faults):
         first, last = group[0], group[-1]
-        words = fault.value.replace("a scan", "scans").replace("a picture", "pictures") if last > first else fault.value
+        words = _many(fault) if last > first else fault.value
         yield f"pages {first} to {last}: {words}" if last > first else f"page {first}: {words}"
+
+
+def _many(fault: Fault) -> str:
+    if fault is Fault.BESIDE:
+        return "pictures take most of them and were not read"
+    return fault.value.replace("a scan", "scans").replace("a picture", "pictures")
 
 
 def _runs(faults: Iterable[tuple[int, Fault]]) -> Iterator[tuple[Fault, list[int]]]:
@@ -76,16 +142,19 @@ def _runs(faults: Iterable[tuple[int, Fault]]) -> Iterator[tuple[Fault, list[int
 
 def _covered(pictures: Sequence[Box], box: Box) -> float:
     """The share of a page covered by pictures; overlaps count twice, which errs towards a note."""
-    left, bottom, right, top = box
-    area = max((right - left) * (top - bottom), 1.0)
-    covered = (
-        max(min(x1, right) - max(x0, left), 0.0) * max(min(y1, top) - max(y0, bottom), 0.0)
-        for x0, y0, x1, y1 in pictures
-    )
-    return sum(covered) / area
+    return sum(shared(picture, box) for picture in pictures)
 
 
-def _is_in_margins(words: Sequence[Word], box: Box) -> bool:
+def _is_in_margin(word: Word, box: Box) -> bool:
     _, bottom, _, top = box
     margin = _MARGIN * (top - bottom)
-    return all(word.baseline > top - margin or word.baseline < bottom + margin for word in words)
+    return word.baseline > top - margin or word.baseline < bottom + margin
+
+
+def _around(words: Sequence[Word]) -> Box:
+    return (
+        min(word.x0 for word in words),
+        min(word.bottom for word in words),
+        max(word.x1 for word in words),
+        max(word.top for word in words),
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pypdfium2_raw as c  # type: ignore[import-untyped]
 
-from backburner.extraction.pdf.drawing import Drawing, Matrix
+from backburner.extraction.pdf.drawing import Box, Drawing, Matrix, square
 
 _IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _MAX_FORM_DEPTH = 12
@@ -38,6 +38,17 @@ def draw(objects: Iterator[Any], found: Drawing, matrix: Matrix = _IDENTITY, dep
             case c.FPDF_PAGEOBJ_FORM if depth < _MAX_FORM_DEPTH:
                 inner = (c.FPDFFormObj_GetObject(one, at) for at in range(max(c.FPDFFormObj_CountObjects(one), 0)))
                 draw(inner, found, found.combined(_matrix(one), matrix), depth + 1)
+
+
+def pictures(objects: Iterator[Any], matrix: Matrix = _IDENTITY, depth: int = 0) -> Iterator[tuple[Any, Box]]:
+    """Each image and its place, in page coordinates."""
+    for one in objects:
+        match c.FPDFPageObj_GetType(one):
+            case c.FPDF_PAGEOBJ_IMAGE:
+                yield one, square(Drawing.combined(_matrix(one), matrix))
+            case c.FPDF_PAGEOBJ_FORM if depth < _MAX_FORM_DEPTH:
+                inner = (c.FPDFFormObj_GetObject(one, at) for at in range(max(c.FPDFFormObj_CountObjects(one), 0)))
+                yield from pictures(inner, Drawing.combined(_matrix(one), matrix), depth + 1)
 
 
 def _draw_path(path: Any, matrix: Matrix, found: Drawing) -> None:

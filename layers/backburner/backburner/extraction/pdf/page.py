@@ -3,18 +3,22 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from backburner.documents.pictures import fitted
 from backburner.extraction.pdf.annotations import sort_annotations, words_inside
 from backburner.extraction.pdf.blocks import Block, blocks_of
 from backburner.extraction.pdf.columns import Area, regions
-from backburner.extraction.pdf.drawing import Box
-from backburner.extraction.pdf.legibility import Fault, fault_of
+from backburner.extraction.pdf.drawing import Box, Drawing
+from backburner.extraction.pdf.legibility import Fault, Printed, fault_of
 from backburner.extraction.pdf.letters import is_rtl
 from backburner.extraction.pdf.lines import lines_of
 from backburner.extraction.pdf.pdfium import Page
+from backburner.extraction.pdf.pixels import Frame, pixels
 from backburner.extraction.pdf.ruled import with_tables
 from backburner.extraction.pdf.words import Word, rotated, words_of
 
 _RTL_SAMPLE = 400
+_TRACE_PX = 400
+"""The longer side of a page that is drawn only to see whether there is anything on it."""
 
 
 @dataclass
@@ -44,8 +48,10 @@ def page_text(page: Page) -> PageText:
     drawing = page.drawing()
     box, quarter = page.box, page_words.quarter
     annotations = sort_annotations(page.annotations(), quarter)
-    words = _words_and(page_words.words[quarter], page_words.oblique)
-    fault = fault_of(words, drawing, rotated(box, quarter), is_recognised=characters.is_invisible)
+    on_page = Printed([(words, rotated(box, turn)) for turn, words in page_words.words.items()], page_words.oblique)
+    fault = fault_of(on_page, drawing, box, is_recognised=characters.is_invisible)
+    if fault is None and not on_page.chars and not annotations.words:
+        fault = _trace(page, drawing, is_remarked=bool(annotations.remarks))
     page_words.words[quarter] += annotations.words
     if annotations.drawn:
         on_top = words_of(page.drawn_on_top())
@@ -64,8 +70,16 @@ def page_text(page: Page) -> PageText:
     )
 
 
-def _words_and(words: Sequence[Word], oblique: Sequence[str]) -> list[Word]:
-    return [*words, *(Word(text, 0, 0, 0, 1) for text in oblique if text.strip())]
+def _trace(page: Page, drawing: Drawing, *, is_remarked: bool) -> Fault | None:
+    """What is missing from a page without text, however little it is; None if the page shows nothing.
+
+    The marks of remarks show nothing else: their words are read.
+    """
+    size = fitted(*page.size, _TRACE_PX)
+    drawn = pixels(page, Frame(size, (0, 0, *size)), with_annotations=not is_remarked)
+    if drawn == drawn[:4] * (len(drawn) // 4):
+        return None
+    return Fault.PICTURE if drawing.pictures else Fault.DRAWING
 
 
 def _blocks(words: Sequence[Word], rules: Sequence[Box], box: Box) -> Iterator[Block]:

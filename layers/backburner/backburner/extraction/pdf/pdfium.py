@@ -136,11 +136,11 @@ class Document:
 
 @dataclass
 class Page:
-    """An open page; `handle` is PDFium's."""
+    """An open page of a document; `handle` is PDFium's."""
 
     handle: Any
     _text: Any
-    _document: Document
+    document: Document
     _number: int
     _fonts: dict[int, int] = field(default_factory=dict)
 
@@ -213,9 +213,12 @@ class Page:
     def drawing(self) -> Drawing:
         """Rules and pictures, including those in form XObjects."""
         found = Drawing()
-        objects = (c.FPDFPage_GetObject(self.handle, at) for at in range(c.FPDFPage_CountObjects(self.handle)))
-        draw(objects, found)
+        draw(self.objects(), found)
         return found
+
+    def objects(self) -> Iterator[Any]:
+        """What is on the page, as PDFium's handles."""
+        return (c.FPDFPage_GetObject(self.handle, at) for at in range(c.FPDFPage_CountObjects(self.handle)))
 
     def annotations(self) -> Iterator[Annotation]:
         """The page's annotations."""
@@ -229,7 +232,7 @@ class Page:
 
     def _annotation(self, handle: Any) -> Annotation:
         kind = _KINDS.get(c.FPDFAnnot_GetSubtype(handle), "other")
-        box, form = c.FS_RECTF(), self._document.form
+        box, form = c.FS_RECTF(), self.document.form
         c.FPDFAnnot_GetRect(handle, box)
         text, checked = _string(handle, b"Contents"), None
         if kind == "widget":
@@ -260,7 +263,7 @@ class Page:
         before = c.FPDFPage_CountObjects(self.handle)
         if c.FPDFPage_Flatten(self.handle, c.FLAT_NORMALDISPLAY) != c.FLATTEN_SUCCESS:
             return Characters([], [], [], self._style, lambda _: 0, lambda _: 0)
-        with self._document.page(self._number) as page:
+        with self.document.page(self._number) as page:
             count = c.FPDFPage_CountObjects(page.handle)
             objects = (c.FPDFPage_GetObject(page.handle, at) for at in range(before, count))
             drawn = {ctypes.cast(one, ctypes.c_void_p).value for one in leaves(objects)}

@@ -71,22 +71,28 @@ def read_pdf(
 
 
 def _leave_to_be_shown(reading: _Reading, show: Show) -> None:
-    """Mark the pages to be shown: of what was read of them, only their remarks are sent as well."""
-    for page in reading.pages:
+    """Mark the pages to be shown: of what was read of them, only their remarks are sent as well.
+
+    Raises `JobError` if all are to be shown and one is damaged.
+    """
+    for number, page in enumerate(reading.pages, 1):
+        if show is Show.ALL and page.fault is Fault.BROKEN:
+            message = f"page {number} of the PDF is damaged and cannot be shown: save it again and upload it again"
+            raise JobError(Reason.UNREADABLE_DOCUMENT, message)
         is_wanted = show is Show.ALL or (show is Show.TEXTLESS and page.fault is not None and page.fault.is_cured)
-        if is_wanted and page.size is not None and page.fault is not Fault.BROKEN:
+        if is_wanted and page.size is not None:
             page.is_shown, page.fault, page.blocks = True, None, []
 
 
 def _together(pieces: Sequence[str | int], reading: _Reading, wish: Wish) -> tuple[str, tuple[PagePicture, ...]]:
     """One text of all pieces, and the places in it of the pages whose numbers are among the pieces."""
-    from backburner.extraction.pdf.rendering import size_drawn  # noqa: PLC0415 - few documents are shown
+    from backburner.extraction.pdf.rendering import layout_of  # noqa: PLC0415 - few documents are shown
 
     texts, length, pictures = list[str](), 0, list[PagePicture]()
     for piece in pieces:
         if isinstance(piece, int):
-            width, height = size_drawn(reading.pages[piece - 1].size or (1, 1), wish.max_side_px)
-            pictures.append(PagePicture(page=piece, at=length, width=width, height=height))
+            layout = layout_of(reading.pages[piece - 1].size or (1, 1), wish.max_side_px)
+            pictures += layout.pictures(piece, at=length)
         else:
             texts.append(f"{piece}{_BETWEEN}")
             length += len(texts[-1])

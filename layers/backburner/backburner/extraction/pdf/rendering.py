@@ -1,24 +1,23 @@
 """Draws pages of a PDF as pictures, through the same C interface that reads them."""
 
-import ctypes
-
-import pypdfium2_raw as c  # type: ignore[import-untyped]
 from PIL import Image
 
-from backburner.documents.pictures import fitted
+from backburner.documents.pictures import Layout, Piece, laid_out
 from backburner.errors import JobError, Reason
 from backburner.extraction.pdf.completeness import trimmed, with_trailer
+from backburner.extraction.pdf.damage import is_damaged
 from backburner.extraction.pdf.pdfium import BrokenError, Document, ForeignSecurityError, LockedError, Page
+from backburner.extraction.pdf.pixels import Frame, pixels
 
 _POINTS_PER_INCH = 72
 _MAX_DPI = 300
 """Small pages are not drawn at a higher resolution: it would show no more."""
 
 
-def size_drawn(page_size: tuple[float, float], max_side_px: int) -> tuple[int, int]:
-    """Width and height of a page in pixels; `page_size` is in points."""
+def layout_of(page_size: tuple[float, float], max_side_px: int) -> Layout:
+    """A page in pixels; `page_size` is in points. Raises `JobError` if it is too long."""
     scale = _MAX_DPI / _POINTS_PER_INCH
-    return fitted(page_size[0] * scale, page_size[1] * scale, max_side_px)
+    return laid_out(page_size[0] * scale, page_size[1] * scale, max_side_px)
 
 
 def document_of(body: bytes) -> Document:
@@ -32,27 +31,22 @@ def document_of(body: bytes) -> Document:
     raise JobError(Reason.UNREADABLE_DOCUMENT, "a PDF that cannot be drawn: save it again and upload it again")
 
 
-def drawn(document: Document, number: int, max_side_px: int) -> Image.Image:
-    """A page, counted from 1, as it would be printed: with fields and annotations. Raises `JobError`."""
+def drawn(document: Document, piece: Piece, max_side_px: int) -> Image.Image:
+    """A page, or a piece of it, as it would be printed: with fields and annotations.
+
+    Raises `JobError`, also if a picture on it is damaged.
+    """
     try:
-        with document.page(number - 1) as page:
-            return _drawn(document, page, size_drawn(page.size, max_side_px))
+        with document.page(piece.page - 1) as page:
+            layout = layout_of(page.size, max_side_px)
+            return _drawn(page, Frame(layout.size, layout.places[piece.number - 1]))
     except BrokenError as error:
-        message = f"page {number} of the PDF cannot be drawn: save it again and upload it again"
+        message = f"page {piece.page} of the PDF cannot be drawn: save it again and upload it again"
         raise JobError(Reason.UNREADABLE_DOCUMENT, message) from error
 
 
-def _drawn(document: Document, page: Page, size: tuple[int, int]) -> Image.Image:
-    width, height = size
-    pixels = ctypes.create_string_buffer(width * height * 4)
-    bitmap = c.FPDFBitmap_CreateEx(width, height, c.FPDFBitmap_BGRx, pixels, width * 4)
-    if not bitmap:
+def _drawn(page: Page, frame: Frame) -> Image.Image:
+    image = Image.frombytes("RGB", frame.shown, pixels(page, frame), "raw", "BGRX")
+    if is_damaged(page, image, frame):
         raise BrokenError
-    try:
-        c.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, 0xFFFFFFFF)
-        c.FPDF_RenderPageBitmap(bitmap, page.handle, 0, 0, width, height, 0, c.FPDF_ANNOT)
-        if document.form:
-            c.FPDF_FFLDraw(document.form, bitmap, page.handle, 0, 0, width, height, 0, c.FPDF_ANNOT)
-    finally:
-        c.FPDFBitmap_Destroy(bitmap)
-    return Image.frombytes("RGB", size, pixels.raw, "raw", "BGRX")
+    return image

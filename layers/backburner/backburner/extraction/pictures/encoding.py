@@ -1,13 +1,12 @@
-"""Prepares pictures for sending: upright, on white, within a size in pixels and in bytes."""
+"""Prepares pictures for sending: upright, opaque, within a size in pixels and in bytes."""
 
 import io
 
 from PIL import Image, ImageChops
 
-from backburner.documents.pictures import fitted
+from backburner.documents.pictures import fitted, laid_out
 from backburner.errors import JobError, Reason
 from backburner.extraction.pictures.opening import (
-    ORIENTATION,
     TURNED,
     must_be_decodable,
     orientation_of,
@@ -33,22 +32,28 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """How to turn a picture upright, by its EXIF orientation."""
+_SAMPLE_PX = 1000
+"""The longer side of the sample that tells whether a transparent picture is drawn in white."""
+_SEEN, _WHITE, _NEARLY_ALL = 64, 225, 0.995
+"""How opaque a pixel is to be seen, how light to be lost on white, and the share of them that makes a white drawing."""
+_MIDDLE = 32_768
+"""The middle of 16 bits."""
 _DEEP = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 
 
 def prepared(image: Image.Image, format_: str, max_side_px: int) -> Image.Image:
-    """The current page upright, in its final size, grey or RGB. Raises `JobError` if it cannot be decoded."""
-    size = fitted(*size_upright(image, format_), max_side_px)
+    """The current page upright, in the size that is laid out, grey or RGB. Raises `JobError` if it is damaged."""
+    size = laid_out(*size_upright(image, format_), max_side_px).size
     if format_ == "JPEG":
         image.draft(image.mode, _stored(size, orientation_of(image, format_)))
     must_be_decodable(image, format_)
-    return sound(lambda: _upright(image, size), format_)
+    return sound(lambda: _upright(image, format_, size), format_)
 
 
-def _upright(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _upright(image: Image.Image, format_: str, size: tuple[int, int]) -> Image.Image:
     image.load()  # this turns a TIFF already, and removes its orientation tag
-    orientation = image.getexif().get(ORIENTATION, 1)
-    flat, stored = on_white(image), _stored(size, orientation)
+    orientation = orientation_of(image, format_)
+    flat, stored = opaque(image), _stored(size, orientation)
     if flat.size != stored:
         flat = flat.resize(stored, Image.Resampling.LANCZOS, reducing_gap=2.0)
     return flat.transpose(_TURNS[orientation]) if orientation in _TURNS else flat
@@ -59,24 +64,36 @@ def _stored(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     return (size[1], size[0]) if orientation >= TURNED else size
 
 
-def on_white(image: Image.Image) -> Image.Image:
-    """The picture in grey or RGB, with white behind transparent areas."""
+def opaque(image: Image.Image) -> Image.Image:
+    """The picture in grey or RGB, with white behind transparent areas; with black if what is drawn is white itself."""
     if image.mode in _DEEP:
         image = _eight_bits(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image if image.mode == "RGBA" else image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
-        return white
+        ground = Image.new("RGB", image.size, "black" if _is_white(image) else "white")
+        ground.paste(image, mask=image.getchannel("A"))
+        return ground
     mode = "L" if image.mode in ("1", "L") else "RGB"
     return image if image.mode == mode else image.convert(mode)  # `convert` copies, even to the same mode
 
 
+def _is_white(image: Image.Image) -> bool:
+    """Whether nearly all that can be seen of a picture with transparency would be lost on white."""
+    sample = image.resize(fitted(*image.size, _SAMPLE_PX), Image.Resampling.NEAREST)
+    seen = sample.getchannel("A").point(lambda value: 255 * (value >= _SEEN))
+    if seen.getextrema()[0]:
+        return False
+    greys = sample.convert("L").histogram(seen)
+    return sum(greys[_WHITE:]) > _NEARLY_ALL * sum(greys)
+
+
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """A picture of more than 8 bits, with its range scaled to 256 steps."""
+    """A picture of more than 8 bits, with its range scaled to 256 steps; of one colour, white or black."""
     deep = image.convert("I" if image.mode.startswith("I;16") else image.mode)
     low, high = deep.getextrema()
-    scale = 255.0 / ((float(high) - float(low)) or 1.0)  # type: ignore[arg-type]
+    if low == high:
+        return Image.new("L", image.size, 255 if float(low) >= _MIDDLE else 0)  # type: ignore[arg-type]
+    scale = 255.0 / (float(high) - float(low))  # type: ignore[arg-type]
     return deep.convert("F").point(lambda value: value * scale + -float(low) * scale).convert("L")  # type: ignore[arg-type]
 
 

@@ -1,6 +1,6 @@
 """Reads a picture as a document: its pages and their sizes, without decoding them."""
 
-from backburner.documents.pictures import PagePicture, Pages, Wish, fitted, ranges
+from backburner.documents.pictures import PagePicture, Pages, Wish, laid_out, ranges
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError, Reason
 from backburner.extraction.pictures.opening import frames, go_to, must_be_decodable, opened, size_upright
@@ -16,12 +16,12 @@ def measured(body: bytes, format_: str, wish: Wish) -> Extracted:
         pages = count if format_ == "TIFF" else 1
         if pages > MAX_SHOWN:
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{pages} pages, at most {MAX_SHOWN} are shown: split it up")
-        pictures = []
+        pictures = list[PagePicture]()
         for number in range(pages):
             go_to(image, number, format_)
             if format_ != "JPEG":  # JPEG can be decoded at a fraction of its size
                 must_be_decodable(image, format_)
-            width, height = fitted(*size_upright(image, format_), wish.max_side_px)
-            pictures.append(PagePicture(page=number + 1, at=0, width=width, height=height))
-    notes = (f"a moving picture: only the first of its {count} pictures was sent",) if count > pages else ()
+            pictures += laid_out(*size_upright(image, format_), wish.max_side_px).pictures(number + 1, at=0)
+    is_moving = count > pages and format_ != "JPEG"  # a phone's photo holds smaller ones, of its brightness or depth
+    notes = (f"a moving picture: only the first of its {count} pictures was sent",) if is_moving else ()
     return Extracted("", notes, tuple(pictures), Pages(images=ranges(picture.page for picture in pictures)))

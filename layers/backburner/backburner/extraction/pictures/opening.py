@@ -23,6 +23,7 @@ _WITH_COPIES = frozenset({"HEIF", "AVIF"})
 MAX_SIDE_PX = 65_500
 ORIENTATION, TURNED = 0x0112, 5
 """The EXIF tag, and the first of its values for which width and height are swapped."""
+_ORIENTATIONS = 8
 _TOLD_UPRIGHT = frozenset({"TIFF"})
 """Formats for which Pillow already gives the upright size."""
 _DAMAGE = (
@@ -79,9 +80,9 @@ def size_upright(image: Image.Image, format_: str) -> tuple[float, float]:
 
 
 def orientation_of(image: Image.Image, format_: str) -> int:
-    """The current page's EXIF orientation; 1 is upright."""
+    """The current page's EXIF orientation; 1, upright, if it is none that the standard knows."""
     value = sound(lambda: image.getexif().get(ORIENTATION, 1), format_)
-    return value if isinstance(value, int) else 1
+    return value if isinstance(value, int) and 1 <= value <= _ORIENTATIONS else 1
 
 
 def _dots_per_inch(image: Image.Image) -> tuple[float, float]:
