@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backburner.documents.folding import PLAIN, folded_cluster
-from backburner.documents.passages import MAX_COMPARED, Text, Unchecked, find, is_too_short
+from backburner.documents.passages import MAX_COMPARED, Passage, Text, Unchecked, find, is_too_short
 from unit.quote_cases import CLAUSES, Case, cases
 
 CASES = list(cases())
@@ -117,6 +117,14 @@ def test_hostile_repetition_ends_in_time_however_long_the_quotes_are(monkeypatch
     assert text.find([quote] * 50) == [Unchecked.UNCHECKED] * 50
     assert text.compared == before
     assert before < 50_000 + 2 * len(quote)
+
+
+def test_every_gap_of_a_quote_is_compared_once(monkeypatch) -> None:
+    """So that long answers are checked to their end; the two ends of a passage count as eighteen gaps."""
+    monkeypatch.setattr("backburner.documents.passages.MAX_COMPARED", 8 * (350 + 20))
+    words = [f"word{number}" for number in range(8 * 350)]
+    quotes = [" ".join(words[first : first + 350]) for first in range(0, len(words), 350)]
+    assert all(isinstance(each, Passage) for each in find(" ".join(words), quotes))
 
 
 @pytest.fixture

@@ -29,23 +29,24 @@ _ANY_DASH = f"[{_MINUS}{_EN_DASH}-]"
 _BLANK = r"(?:[ ]|[ ]*\n[ ]*)"
 _NUMBER_CUT = re.compile(
     rf"""
-      \d[{_POINTS}]\0\d | \d\0[{_POINTS}]\d
+      \d[{_POINTS}]\0\d | \d\0[{_POINTS}]\d | \d\**\0\**\d
+    | (?<!\d)\d{{1,3}}(?:,\0|\0,)[ ]*\n[ ]*\d{{3}}(?!\d)
     | (?:^|[\s(\[{{=+~{CURRENCIES}-])[.,\u00b7\u066b]\0\d                           # .5
     | (?:(?<!\d)(?<!\d[.,\u066b])\d{{1,3}}|[.,\u066b]\d{{3}})\0{_BLANK}\d{{3}}(?!\d)  # 1 200
     | \d\0{_ANY_DASH}\d                                                                  # 10-12, 2024-05-12
     | \d\0{_BLANK}?[{_FRACTIONS}] | \d\0{_BLANK}\d{{1,2}}[/\u2044\u2215]\d          # 1 ½, 1 1/2
     | \d\0{_BLANK}?[%\u066a\u2030\u2031°] | [%\u066a]\0\d                           # 5 %, %5
-    | [±\u2264\u2265<>\u2248~]\0{_BLANK}?\d
+    | (?:[±\u2264\u2265\u2248~]|(?:^|[\s(])[<>])\0{_BLANK}?\d
     """,
     re.VERBOSE,
 )
 """Matches around a place, written as a NUL, that is within a number."""
 _WORD_CUT = re.compile(rf"{_LETTER}(?:\0-|['&@_·]\0|\0['&@_·]){_LETTER}")
 _ELISION = re.compile(
-    r"(?:^|[^\w'])(?:[cdjlmstv]|qu|jusqu|lorsqu|puisqu|(?:d|n|s|c)?[aeu]ll|dall|gli?|degl|agl|negl|un|quest|quell)'\0",
+    r"(?:^|[^\w'])(?:[cdjlmstv]|qu|lorsqu|puisqu|(?:d|n|s|c)?[aeu]ll|dall|gli?|degl|agl|negl|un|quest|quell)'\0",
     re.IGNORECASE,
 )
-"""French and Italian articles and the like: words of their own. Not n': it denies what follows."""
+"""French and Italian articles and the like: words of their own. Not n' and jusqu': they turn what follows."""
 _UNIT = rf"(?:(?:[{CURRENCIES}]|[A-Z]{{3}})[ ]?)?"
 _SIGN = re.compile(
     rf"(?:[{_MINUS}-]|{_MINUS}[ ]|(?:^|[\s(\[{{:=<>/|{CURRENCIES}]){_EN_DASH}|\|[ ]*[{_EN_DASH}-][ ]){_UNIT}$",

@@ -6,7 +6,8 @@ import unicodedata
 from backburner.documents.boundaries import CURRENCIES, HANGUL, UNSEEN, UNSPACED
 from backburner.documents.folding import DASHES, SOFT_HYPHEN
 
-_NOTHING, _SPACE, _DASH = 1, 2, 4
+DASH = 4
+_NOTHING, _SPACE = 1, 2
 _DASH_IN = re.compile(f"[{DASHES}]")
 _LINE_END = re.compile(r"[\n\r\f\v\x85\u2028\u2029]|<br>")
 _CELL_MINUS = re.compile(rf"\|[ \t]*[{DASHES}][ \t]*$")
@@ -20,15 +21,15 @@ def kinds(gap: str, before: str, after: str) -> int:
     bare = seen.replace(SOFT_HYPHEN, "")
     is_soft = seen != bare
     if not bare:
-        return _NOTHING | (_DASH if is_soft else 0)
+        return _NOTHING | (DASH if is_soft else 0)
     dash = _DASH_IN.search(bare)
     if dash is None:
         may_close = is_soft or _breaks_anywhere(bare, before, after) or ("|" not in bare and _is_loose(before, after))
         return _SPACE | (_NOTHING if may_close else 0)
     if _LINE_END.search(bare, 0, dash.start()):
-        return _DASH | (0 if _is_minus(bare, after) else _SPACE)  # an item of a list, or the rule below a table's head
+        return DASH | (0 if _is_minus(bare, after) else _SPACE)  # an item of a list, or the rule below a table's head
     is_hyphenation = dash.start() == 0 and _LINE_END.search(bare) and is_letter(before) and is_letter(after)
-    return _DASH | (_NOTHING if is_hyphenation else 0)
+    return DASH | (_NOTHING if is_hyphenation else 0)
 
 
 def is_letter(each: str) -> bool:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from backburner.documents.boundaries import AFTER, BEFORE, has_same_sign, is_cut
 from backburner.documents.folding import Folded
-from backburner.documents.gaps import kinds
+from backburner.documents.gaps import DASH, kinds
 
 MIN_CHARS = 8
 """The minimum number of letters and digits in a quote; a letter of Chinese, Japanese or Korean counts twice."""
@@ -126,9 +126,11 @@ class Text:
             there, here = text.gap(begin + seam), wanted.gap(seam)
             if there == here:
                 continue
-            if not kinds(there, before, after) & kinds(here, before, after):
+            common = kinds(there, before, after) & kinds(here, before, after)
+            if not common:
                 return False
-            if before.isdecimal() and after.isdecimal() and is_cut(text, begin + seam) != is_cut(wanted, seam):
+            are_digits = before.isdecimal() and after.isdecimal() and common != DASH
+            if are_digits and is_cut(text, begin + seam) != is_cut(wanted, seam):
                 return False
         return True
 
