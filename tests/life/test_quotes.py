@@ -105,6 +105,19 @@ def test_quotes_that_are_never_found_fail_the_document(system):
     assert system.problems() == []
 
 
+def test_quotes_that_were_given_up_are_not_called_absent(system, monkeypatch):
+    """Nobody knows whether the document has them: the next attempt is asked for fewer."""
+    monkeypatch.setattr("backburner.documents.passages.MAX_COMPARED", 0)
+    system.generator.default = Plan(text=answer(RENT, RENT))
+    system.process(KEY, TEXT)
+    message = system.error_record(KEY)["message"]
+    assert message.startswith("1 of 2 quotes were not checked")
+    assert "not in the document" not in message
+    told = system.generator.requests[1]["instructions"]
+    assert "could not be checked" in told
+    assert "not in the document" not in told
+
+
 def test_half_a_character_in_a_quote_is_told_and_written_down(system):
     """JSON may spell what UTF-8 cannot hold; no record breaks on it."""
     system.generator.default = Plan(text='{"facts": [{"quote": "The rent is \\ud83d euros"}]}')

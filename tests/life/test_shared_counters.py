@@ -72,7 +72,7 @@ def test_nobody_is_turned_away_by_what_is_out_of_date() -> None:
     held = machines.reserve(machines.one, "a.1")
     assert isinstance(held, Reservation)
     assert isinstance(machines.reserve(machines.one, "b.1"), Denial)
-    machines.world.run(machines.two.settle("a.1", recorded=None, tokens=5, cost=0.0))
+    machines.world.run(machines.two.settle("a.1", recorded=held, tokens=5, cost=0.0))
     assert isinstance(machines.reserve(machines.one, "b.1"), Reservation)
 
 

@@ -2,9 +2,10 @@
 
 import json
 
+import jsonschema_rs
 import pytest
 
-from backburner.documents.quote_schema import has_quotes, without_keyword
+from backburner.documents.quote_schema import has_quotes, quotes_in, without_keyword
 from backburner.documents.recipes import parse, quotes_of
 from backburner.errors import JobError, Reason
 
@@ -30,6 +31,7 @@ def pointers(schema, answer):
         ({"properties": {"a": {"prefixItems": [QUOTE, {}]}}}, {"a": ["x", "y"]}, ["/a/0"]),
         ({"properties": {"a": {"$ref": "#/$defs/q"}}, "$defs": {"q": QUOTE}}, {"a": "x"}, ["/a"]),
         ({"properties": {"a": {"$ref": "#/own/q"}}, "own": {"q": QUOTE}}, {"a": "x"}, ["/a"]),
+        ({"properties": {"a": {"$ref": "#q"}}, "$defs": {"q": QUOTE | {"$anchor": "q"}}}, {"a": "x"}, ["/a"]),
         ({"properties": {"a": {"anyOf": [QUOTE, {"type": "number"}]}}}, {"a": "x"}, ["/a"]),
         ({"properties": {"a": {"anyOf": [QUOTE, {"type": "number"}]}}}, {"a": 1}, []),
         ({"properties": {"a": {"oneOf": [QUOTE | {"minLength": 5}, {"maxLength": 4}]}}}, {"a": "x"}, []),
@@ -67,6 +69,50 @@ def test_what_could_never_be_checked_is_no_recipe(schema):
     with pytest.raises(JobError, match="x-quote") as refused:
         recipe({"type": "object"} | schema)
     assert refused.value.reason is Reason.INVALID_RECIPE
+
+
+DRAFTS = {
+    "4": "http://json-schema.org/draft-04/schema#",
+    "6": "http://json-schema.org/draft-06/schema#",
+    "7": "http://json-schema.org/draft-07/schema#",
+    "2019": "https://json-schema.org/draft/2019-09/schema",
+    "2020": "https://json-schema.org/draft/2020-12/schema",
+}
+PLACES = [
+    ({"properties": {"a": {"$ref": "#/definitions/s", "type": "string", "x-quote": True}}, "definitions": {"s": {}}},
+     {"a": "x"}, "2019 2020"),
+    ({"properties": {"a": {"$ref": "#/definitions/s"}}, "definitions": {"s": QUOTE}}, {"a": "x"}, "4 6 7 2019 2020"),
+    ({"properties": {"a": {"$ref": "#/own/s%20t"}}, "own": {"s t": QUOTE}}, {"a": "x"}, "4 6 7 2019 2020"),
+    ({"properties": {"a": {"items": {"$ref": "#"}}, "q": QUOTE}}, {"a": [{"q": "x"}]}, "4 6 7 2019 2020"),
+    ({"definitions": {"s": QUOTE}}, {"a": "x"}, ""),
+    ({"own": {"s": QUOTE}}, {"a": "x"}, ""),
+    ({"propertyNames": QUOTE}, {"a": "x"}, ""),
+    ({"properties": {"a": {"not": QUOTE}}}, {"a": 1}, ""),
+    ({"properties": {"a": {"if": QUOTE}}}, {"a": "x"}, ""),
+    ({"properties": {"a": {"then": QUOTE}}}, {"a": "x"}, ""),
+    ({"properties": {"a": {"if": True, "then": QUOTE}}}, {"a": "x"}, "7 2019 2020"),
+    ({"properties": {"a": {"contentSchema": QUOTE}}}, {"a": "x"}, ""),
+    ({"properties": {"a": {"contains": QUOTE}}}, {"a": ["x"]}, "6 7 2019 2020"),
+    ({"properties": {"a": {"prefixItems": [QUOTE]}}}, {"a": ["x"]}, "2020"),
+    ({"properties": {"a": {"additionalItems": QUOTE}}}, {"a": ["x"]}, ""),
+    ({"unevaluatedProperties": QUOTE}, {"a": "x"}, "2019 2020"),
+    ({"dependentSchemas": {"b": {"properties": {"a": QUOTE}}}}, {"a": "x", "b": 1}, "2019 2020"),
+    ({"dependencies": {"b": {"properties": {"a": QUOTE}}}}, {"a": "x", "b": 1}, "4 6 7 2019 2020"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("draft", DRAFTS)
+@pytest.mark.parametrize(("schema", "answer", "drafts"), PLACES)
+def test_the_keyword_is_refused_where_nothing_is_checked(schema, answer, drafts, draft):
+    """That depends on the draft: the validator reports the string if and only if the recipe is taken."""
+    schema = {"$schema": DRAFTS[draft], "type": "object"} | schema
+    reported = quotes_in(jsonschema_rs.validator_for(schema), answer)
+    assert [text for _, text in reported] == (["x"] if draft in drafts.split() else [])
+    if draft in drafts.split():
+        assert recipe(schema).has_quotes
+    else:
+        with pytest.raises(JobError, match="no answer is compared with"):
+            recipe(schema)
 
 
 def test_nothing_but_the_keyword_is_taken_out():

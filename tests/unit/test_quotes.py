@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backburner.documents.folding import PLAIN, folded_cluster
-from backburner.documents.passages import MAX_COMPARED, Text, find, is_too_short
+from backburner.documents.passages import MAX_COMPARED, Passage, Text, Unchecked, find, is_too_short
 from unit.quote_cases import CLAUSES, Case, cases
 
 CASES = list(cases())
@@ -103,20 +103,28 @@ def test_what_is_taken_in_runs_is_what_folding_leaves_as_it_is() -> None:
 
 def test_a_long_text_of_one_letter_ends_in_time() -> None:
     """Ten thousand places at most are compared in full."""
-    assert found("ab " * 50_000, "ab ba " * 30) is None
+    assert find("ab " * 50_000, ["a bab ab ab"]) == [Unchecked.UNCHECKED]
 
 
 def test_hostile_repetition_ends_in_time_however_long_the_quotes_are(monkeypatch) -> None:
-    """All quotes of an answer share one bound, counted in comparisons; what comes within it is found as ever."""
+    """All quotes of an answer share one bound, counted in comparisons; what is given up is no verdict."""
     assert MAX_COMPARED == 500_000
     monkeypatch.setattr("backburner.documents.passages.MAX_COMPARED", 50_000)
     text, quote = Text("ab " * 100_000), "ab " * 1000 + "a b"
-    assert text.find([quote]) == [None]
+    assert text.find([quote]) == [Unchecked.UNCHECKED]
     assert text.compared > 50_000
     before = text.compared
-    assert text.find([quote] * 50) == [None] * 50
+    assert text.find([quote] * 50) == [Unchecked.UNCHECKED] * 50
     assert text.compared == before
     assert before < 50_000 + 2 * len(quote)
+
+
+def test_every_gap_of_a_quote_is_compared_once(monkeypatch) -> None:
+    """So that long answers are checked to their end; the two ends of a passage count as eighteen gaps."""
+    monkeypatch.setattr("backburner.documents.passages.MAX_COMPARED", 8 * (350 + 20))
+    words = [f"word{number}" for number in range(8 * 350)]
+    quotes = [" ".join(words[first : first + 350]) for first in range(0, len(words), 350)]
+    assert all(isinstance(each, Passage) for each in find(" ".join(words), quotes))
 
 
 @pytest.fixture
@@ -150,7 +158,7 @@ def test_a_passage_may_begin_anywhere_in_a_stretch() -> None:
 
 PIECES = [
     "a", "b", "1", "2", ".", " ", "  ", "-", "-\n", "\u00ad", "é", "e\u0301", "ﬃ", "“", "'", "|", "\u200b", "租",
-    "\u2212",
+    "\u2212", "'", "/", "*", "_", "%", "€", ":", "12", "345",
 ]  # fmt: skip
 
 

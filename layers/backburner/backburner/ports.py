@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from backburner.documents.passages import Passage
+from backburner.documents.passages import Found
 from backburner.documents.pictures import TEXT_ONLY, Piece, Rendered, Wish
 from backburner.documents.plain_text import Extracted, Span
 from backburner.provider.answers import Answer
@@ -137,7 +137,7 @@ class Extractor(Protocol):
         Words that fit into a part are not cut. Raises `ValueError` unless 0 <= 2 * overlap_chars < max_chars.
         """
 
-    async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
+    async def find(self, text: str, quotes: Sequence[str]) -> list[Found]:
         """The passage of each quote in a text; None for a quote that is not there."""
 
 

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from backburner.documents.chunking import cut
-from backburner.documents.passages import Passage, find
+from backburner.documents.passages import Found, find
 from backburner.documents.pictures import TEXT_ONLY, PagePicture, Pages, Piece, Rendered, Show, Wish, ranges
 from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason
@@ -53,7 +53,7 @@ class FakeExtractor:
         """Where to cut."""
         return cut(text, max_chars, overlap_chars)
 
-    async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
+    async def find(self, text: str, quotes: Sequence[str]) -> list[Found]:
         """Where each quote stands."""
         return find(text, quotes)
 

@@ -17,7 +17,7 @@ from typing import IO
 import msgspec
 
 from backburner.documents.chunking import cut
-from backburner.documents.passages import Passage, find
+from backburner.documents.passages import Found, find
 from backburner.documents.pictures import TEXT_ONLY, Piece, Rendered, Show, Wish
 from backburner.documents.plain_text import Extracted, Span, plain_text
 from backburner.errors import JobError, Reason, RetryLaterError
@@ -87,7 +87,7 @@ class ChildExtractor:
         """Where to cut. Runs in a thread, since it is our own code and parses nothing."""
         return await asyncio.to_thread(cut, text, max_chars, overlap_chars)
 
-    async def find(self, text: str, quotes: Sequence[str]) -> list[Passage | None]:
+    async def find(self, text: str, quotes: Sequence[str]) -> list[Found]:
         """The passage of each quote, searched for in a thread."""
         return await asyncio.to_thread(find, text, quotes)
 

@@ -15,9 +15,10 @@ from functools import lru_cache
 SOFT_HYPHEN = "\u00ad"
 DASHES = "\\-\u058a\u05be\u1806\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d"
 """For use inside a character class, like the others here."""
+EMPHASIS = "*_"
 INVISIBLE = "\u034f\u0640\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
 """Direction marks, joiners, variation selectors, and the Arabic stroke that only stretches a line."""
-_MARKS = (
+MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0711"
     "\u0730-\u074a\u07a6-\u07b0\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09d7"
     "\u0a01-\u0a03\u0a3c-\u0a51\u0abc-\u0acd\u0b3c-\u0b57\u0bbe-\u0bd7\u0c3e-\u0c56\u0cbc-\u0cd6\u0d3e-\u0d57"
@@ -26,15 +27,20 @@ _MARKS = (
 )
 """Characters that belong to the one before: accents, vowel signs, the later letters of a Hangul syllable."""
 PLAIN = (
-    "0-9A-Za-z!$%&()+,./:;=?@\\[\\]^_{}~\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0131\u0134-\u013e\u0141-\u0148"
+    "0-9A-Za-z!$%&()+,./:;=?@\\[\\]^{}~\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0131\u0134-\u013e\u0141-\u0148"
     "\u014a-\u017e\u0391-\u03a1\u03a3-\u03ce\u0400-\u0481\u048a-\u04ff\u0531-\u0556\u0561-\u0586\u05d0-\u05ea"
     "\u0621-\u063a\u0641-\u064a\u0e01-\u0e32\u0e34-\u0e3a\u0e40-\u0e4e\u10d0-\u10fa\u3001\u3002\u3041-\u3096"
     "\u30a1-\u30fa\u30fc\u4e00-\u9fff\uac00-\ud7a3"
 )
 """Characters that are kept unless a mark follows; matched in runs."""
-_GAP = rf"(?:^[ \t]*(?:\#{{1,6}}|[*•>])[ \t]+|<br>|\\(?=\|)|[\s|{DASHES}{SOFT_HYPHEN}{INVISIBLE}])+"
+_EMPHASIS = (
+    r"(?<![\w*])\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}(?![\w*])|(?<=[^\W\d_])\*\*(?=[^\W\d_])"
+    r"|(?<![\w])_{1,2}(?=[^\W_])|(?<=[^\W_])_{1,2}(?!\w)"
+)
+"""Markdown's **bold** and _italic_: not 2*3, nor snake_case, nor a ____ to fill in."""
+_GAP = rf"(?:^[ \t]*(?:\#{{1,6}}|[*•>])[ \t]+|<br>|\\(?=\|)|[\s|{DASHES}{SOFT_HYPHEN}{INVISIBLE}]|{_EMPHASIS})+"
 _PIECE = re.compile(
-    rf"[ ](?=\w)|(?P<run>[{PLAIN}]{{1,8192}}(?![{_MARKS}]))|{_GAP}|(?P<cluster>[^{_MARKS}]?[{_MARKS}]{{0,32}})",
+    rf"[ ](?=\w)|(?P<run>[{PLAIN}]{{1,8192}}(?![{MARKS}]))|{_GAP}|(?P<cluster>[^{MARKS}]?[{MARKS}]{{0,32}})",
     re.MULTILINE,
 )
 """Runs are bounded so that a stretch is, clusters because putting marks in order takes the square of their number."""

@@ -7,9 +7,15 @@ from alternatives that apply.
 from collections.abc import Iterator
 from typing import Any
 
+from backburner.documents.schema_places import applied
+
 KEYWORD = "x-quote"
 _NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"})
 """Keywords whose keys are names, with a schema for each."""
+_SUCH_PLACES = (
+    "below not, if or propertyNames, beside $ref before draft 2019-09, behind a keyword that the draft does not know, "
+    "or in $defs that nothing refers to"
+)
 _VALUES = frozenset({"enum", "const", "default", "examples"})
 """Keywords with values that may look like schemas."""
 
@@ -21,14 +27,19 @@ def has_quotes(schema: Any) -> bool:
 
 def mistake_in(schema: Any) -> str:
     """What is wrong with the use of the keyword; "" if nothing is."""
-    for each in _schemas(schema):
+    found = applied(schema)
+    for each in [*_schemas(schema), *found]:
         if KEYWORD not in each:
             continue
         if not isinstance(each[KEYWORD], bool):
             return f"{KEYWORD} is {each[KEYWORD]!r}: write true, or leave it out"
+        if not each[KEYWORD]:
+            continue
         kinds = each.get("type")
-        if each[KEYWORD] and not {"string"} <= set(kinds if isinstance(kinds, list) else [kinds]) <= {"string", "null"}:
+        if not {"string"} <= set(kinds if isinstance(kinds, list) else [kinds]) <= {"string", "null"}:
             return f'{KEYWORD} is for strings: set it beside type: string, or type: [string, "null"]'
+        if not any(each is other for other in found):
+            return f"{KEYWORD} is in a place that no answer is compared with: {_SUCH_PLACES}"
     return ""
 
 

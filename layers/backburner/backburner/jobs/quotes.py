@@ -6,7 +6,7 @@ A part's quotes must be in that part; the quotes of an answer that joins other a
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backburner.documents.passages import MIN_CHARS, is_too_short
+from backburner.documents.passages import MIN_CHARS, Passage, Unchecked, is_too_short
 from backburner.documents.plain_text import Extracted
 from backburner.documents.quote_schema import names_in
 from backburner.documents.recipes import Recipe, quotes_of
@@ -39,6 +39,8 @@ class Checked:
 class _Miss:
     pointer: str
     text: str
+    is_unchecked: bool = False
+    """Whether it was given up before the document's end, rather than not found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +70,9 @@ class QuoteChecker:
             document = await self._document(record, division, hold)
             passages = await self.extractor.find(document.text, [text for _, text in quotes])
         misses = [
-            _Miss(pointer, text)
+            _Miss(pointer, text, is_unchecked=passage is Unchecked.UNCHECKED)
             for (pointer, text), passage in zip(quotes, passages, strict=True)
-            if passage is None or is_too_short(text)
+            if not isinstance(passage, Passage) or is_too_short(text)
         ]
         if misses:
             correction = _correction(misses, len(quotes), names_in(recipe.schema))
@@ -78,7 +80,7 @@ class QuoteChecker:
         places = [
             located(pointed(pointer), passage, document.page_starts, division)
             for (pointer, _), passage in zip(quotes[:MAX_QUOTES], passages, strict=False)
-            if passage is not None
+            if isinstance(passage, Passage)
         ]
         return Checked(quotes=Quotes(checked=len(quotes), places=places))
 
@@ -107,23 +109,43 @@ def _size_bytes(record: OpenRecord, parent: OpenRecord | None, division: Divisio
 
 
 def _problem(misses: Sequence[_Miss], count: int) -> str:
+    unchecked = [miss for miss in misses if miss.is_unchecked]
+    absent = [miss for miss in misses if not miss.is_unchecked]
+    said = [f"{len(absent)} of {count} quotes are not in the document: {_listed(absent)}"] if absent else []
+    if unchecked:
+        said.append(
+            f"{len(unchecked)} of {count} quotes were not checked, since those of one answer may take only so much "
+            f"comparing: {_listed(unchecked)}"
+        )
+    return "; ".join(said)
+
+
+def _listed(misses: Sequence[_Miss]) -> str:
     listed = "; ".join(
         f"at {miss.pointer[:_MAX_POINTER_CHARS] or 'the top'}: {_shortened(miss.text)!r}"
         + (" (too short)" if is_too_short(miss.text) else "")
         for miss in misses[:_MAX_LISTED]
     )
-    more = f"; and {len(misses) - _MAX_LISTED} more" if len(misses) > _MAX_LISTED else ""
-    return f"{len(misses)} of {count} quotes are not in the document: {listed}{more}"
+    return listed + (f"; and {len(misses) - _MAX_LISTED} more" if len(misses) > _MAX_LISTED else "")
 
 
 def _correction(misses: Sequence[_Miss], count: int, names: set[str]) -> str:
-    pointers = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in misses[:_MAX_LISTED]))
-    return (
-        f"An earlier answer was rejected: {len(misses)} of its {count} quotes are not in the document, among them "
-        f"{pointers}. Copy every quote from the document word for word, in its own language, without omissions: rather "
-        f"the whole sentence than a few words of it, at least {MIN_CHARS} letters. Where there is no such passage, "
-        "do not make one up: leave the item out, or use null where the schema allows it."
-    )
+    absent = [miss for miss in misses if not miss.is_unchecked]
+    said = []
+    if absent:
+        pointers = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in absent[:_MAX_LISTED]))
+        said.append(
+            f"An earlier answer was rejected: {len(absent)} of its {count} quotes are not in the document, among them "
+            f"{pointers}. Copy every quote from the document word for word, in its own language, without omissions: "
+            f"rather the whole sentence than a few words of it, at least {MIN_CHARS} letters. Where there is no such "
+            "passage, do not make one up: leave the item out, or use null where the schema allows it."
+        )
+    if len(absent) < len(misses):
+        said.append(
+            f"An earlier answer was rejected: {len(misses) - len(absent)} of its {count} quotes could not be checked, "
+            "since its quotes are too long or too many. Give fewer and shorter ones: one sentence each."
+        )
+    return " ".join(said)
 
 
 def _masked(pointer: str, names: set[str]) -> str:
