@@ -50,7 +50,7 @@ class _PrintableOnly(RenderHook):
 
 
 def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)  # a name or text may hold ":x:"
     console.push_render_hook(_PrintableOnly())
     return console
 

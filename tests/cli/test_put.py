@@ -13,7 +13,7 @@ from backburner.ledger.records import ErrorRecord, PartEnd, ProviderRef, RecipeR
 from backburner.provider.answers import Usage
 from backburner_cli.operator.files import PutError, keys_of
 from backburner_cli.operator.uploads import Upload, describe
-from backburner_cli.terminal import out, printable
+from backburner_cli.terminal import err, out, printable, say
 
 NOON = datetime(2031, 5, 17, 12, tzinfo=UTC)
 OLD = "0" * 32
@@ -72,6 +72,20 @@ def test_whatever_a_command_prints_goes_the_same_way(capsys: pytest.CaptureFixtu
     assert "\x1b" not in printed
     assert "a\\x1b]0;title" in printed
     assert "b\\x1b[2J" in printed
+
+
+def test_colons_in_a_name_or_text_are_no_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    """What would be an emoji's name elsewhere is printed as it stands, on both outputs."""
+    table = Table("key")
+    table.add_row("table:x:.txt")
+    out.print(table)
+    out.print("text :x:", markup=False)
+    out.print("[bold]marked[/] :x:")
+    say("name:x:.txt", err)
+    printed = capsys.readouterr()
+    for shown in ("table:x:.txt", "text :x:", "marked :x:"):
+        assert shown in printed.out
+    assert "name:x:.txt" in printed.err
 
 
 def _record(

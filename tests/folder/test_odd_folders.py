@@ -41,23 +41,26 @@ def test_results_may_go_to_another_file_system(runs: Runs, elsewhere: Path) -> N
 
 
 def test_links_are_what_they_lead_to(runs: Runs, tmp_path: Path) -> None:
-    """A file's is a document; a folder's in here is not walked twice, one elsewhere and one to nowhere are told."""
+    """A file's is a document, a folder's here is not walked twice; those that lead elsewhere or nowhere are told."""
     runs.write("a.txt")
     (tmp_path / "other").mkdir()
+    (tmp_path / "other/private.txt").write_text("It is not to leave its folder.")
     for name, target in (
         ("file.txt", "a.txt"),
         ("circle", "."),
         ("elsewhere", str(tmp_path / "other")),
+        ("private.txt", str(tmp_path / "other/private.txt")),
         ("nowhere.txt", "gone"),
         ("self.txt", "self.txt"),
     ):
         (runs.folder / name).symlink_to(target)
     code, said = runs.run()
     assert code == 1
-    assert "5 documents: 2 done, 3 failed" in said
+    assert "6 documents: 2 done, 4 failed" in said
     assert "elsewhere: a link to a folder elsewhere is not followed: run that folder too" in said
     for name in ("nowhere.txt", "self.txt"):
         assert f"{name}: a link that leads nowhere: correct or remove it" in said
+    assert "private.txt: a link to a file elsewhere is not followed: put a copy of the file here" in said
     assert "circle" not in said
 
 

@@ -1,6 +1,7 @@
 """What the ports over a folder promise beyond the contract: users touch the same files."""
 
 import asyncio
+import json
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -10,15 +11,19 @@ from typing import Any
 
 import pytest
 
+from backburner.adapters.folder.adoption import is_ours
 from backburner.adapters.folder.database import Database
 from backburner.adapters.folder.presence import Presence
 from backburner.adapters.folder.queues import DEAD, MAX_RECEIVES, FolderQueue
 from backburner.errors import RetryLaterError
+from backburner.ledger.keys import FOLDER
 from backburner.ports import ABSENT, ConflictError
 from support.folders import FolderPorts, folder_ports
 
 TEXT = "text/plain; charset=utf-8"
 RESULT = "results/summary/a.txt.md"
+RECORD = "results/summary/a.txt.run.json"
+OWNED = {"backburner-run": "job.1"}
 Reach = Callable[[], FolderPorts]
 
 
@@ -74,7 +79,7 @@ def test_a_file_that_somebody_edits_is_a_new_version(reach: Reach) -> None:
 
     async def story() -> None:
         ports = reach()
-        etag = await ports.bucket.put(RESULT, b"text", match=ABSENT, content_type=TEXT, metadata={"a": "b"})
+        etag = await ports.bucket.put(RESULT, b"text", match=ABSENT, content_type=TEXT, metadata=OWNED)
         (ports.out / "a.txt.md").write_text("edited by hand")
         with pytest.raises(ConflictError):
             await ports.bucket.put(RESULT, b"new", match=etag, content_type=TEXT)
@@ -84,6 +89,60 @@ def test_a_file_that_somebody_edits_is_a_new_version(reach: Reach) -> None:
         (ports.out / "a.txt.md").unlink()
         assert await ports.bucket.head(RESULT) is None
         assert [key async for key, _ in ports.bucket.listed("results/")] == []
+
+    run(story())
+
+
+def record_of(etag: str) -> bytes:
+    """What a run record says of a result."""
+    source = {"bucket": FOLDER, "key": "inbox/summary/a.txt"}
+    told = {"job_id": "job", "run": 1, "source": source, "result_key": RESULT, "result_etag": etag}
+    return json.dumps(told).encode()
+
+
+def test_a_result_that_was_edited_is_kept(reach: Reach) -> None:
+    """The next one stands beside it, and the one after that beside both if that was edited too."""
+
+    async def story() -> list[str]:
+        ports = reach()
+        etag, expected = ABSENT, set[str]()
+        for number in range(3):
+            await ports.bucket.put(RESULT, b"text", match=etag, content_type=TEXT, metadata=OWNED)
+            file = await ports.bucket.file_of(RESULT)
+            assert file is not None
+            file.write_text(f"edited {number}")
+            expected.add(f"edited {number}")
+            edited = await ports.bucket.head(RESULT)
+            assert edited is not None
+            etag = edited.etag
+        assert {path.read_text() for path in ports.out.iterdir()} == expected
+        return [path.name for path in ports.out.iterdir()]
+
+    assert "a.txt.md" in run(story())
+
+
+def test_a_file_that_is_named_like_a_result_stays_the_users(tmp_path: Path) -> None:
+    """Although its document's record is beside it: it tells of the marked one, also without the table."""
+
+    async def story() -> None:
+        first = folder_ports(tmp_path)
+        theirs = first.out / "a.txt.md"
+        theirs.write_text("my own")
+        etag = await first.bucket.put(RESULT, b"text", match=ABSENT, content_type=TEXT, metadata=OWNED)
+        await first.bucket.put(RECORD, record_of(etag), match=ABSENT, content_type=TEXT)
+        marked = await first.bucket.file_of(RESULT)
+        assert marked is not None
+        assert (is_ours(theirs), is_ours(marked), is_ours(first.out / "a.txt.run.json")) == (False, True, True)
+        first.database.close()
+        for left in first.state.glob("state.db*"):
+            left.unlink()
+        later = folder_ports(tmp_path)
+        adopted = await later.bucket.get(RESULT)
+        assert adopted is not None
+        assert (adopted.body, adopted.metadata) == (b"text", OWNED)
+        await later.bucket.put(RESULT, b"next", match=adopted.etag, content_type=TEXT, metadata=OWNED)
+        assert (theirs.read_text(), marked.read_text()) == ("my own", "next")
+        later.database.close()
 
     run(story())
 

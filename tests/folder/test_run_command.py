@@ -121,15 +121,27 @@ def test_outputs_inside_the_folder_are_no_documents(runs: Runs, out: str) -> Non
 
 
 def test_files_of_the_users_are_never_written_over(runs: Runs) -> None:
-    """A file that stands where a result would go is left as it is; the result gets a marked name."""
+    """A file where a result would go stays, and is a document in every run; the result gets a marked name."""
     runs.write("a.txt")
     theirs = runs.write("a.txt.md", "My own notes. They are mine.")
-    assert runs.run("--stand-in", "--out", str(runs.folder))[0] == 0
-    assert theirs.read_text() == "My own notes. They are mine."
-    marked = list(runs.folder.glob("a.txt~*.md"))
-    assert [path.read_text() for path in marked] == [summarise(text_of("a.txt"))]
-    assert runs.run("--stand-in", "--out", str(runs.folder))[0] == 0
+    command = ("--stand-in", "--out", str(runs.folder), "--json")
+    code, said = runs.run(*command)
+    assert code == 0
+    (marked,) = runs.folder.glob("a.txt~*.md")
+    assert marked.read_text() == summarise(text_of("a.txt"))
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert {one["document"]: one["result"] for one in lines if one["event"] == "document"} == {
+        "a.txt": str(marked),
+        "a.txt.md": f"{theirs}.md",
+    }
+    assert runs.run(*command)[0] == 0
     assert runs.paid() == 2
+    runs.write("a.txt.md", "My own notes. I have changed them.")
+    code, said = runs.run(*command)
+    assert (code, runs.paid(theirs.read_text())) == (0, 1), said
+    assert '"documents": 2' in said
+    assert runs.run("--stand-in", "--out", str(runs.folder), "--recipe", "summary")[0] == 0
+    assert theirs.read_text() == "My own notes. I have changed them."
 
 
 def test_documents_in_a_folder_called_results_are_not_left_out_in_silence(runs: Runs) -> None:

@@ -50,6 +50,7 @@ from backburner_cli.operator import folder_states
 from backburner_cli.operator.deployment import Asked, find
 from backburner_cli.operator.folder_states import RunState
 from backburner_cli.operator.profiles import Kind, Target
+from backburner_cli.operator.run_outputs import outputs
 from backburner_cli.system_errors import remedy_of
 from backburner_cli.terminal import err
 
@@ -105,7 +106,7 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     if wanted.out is None:
         run_state.refuse_to_hide(folder, results)
     chosen = choose(wanted.recipe)
-    walk = Walk(folder=folder, prefix=f"{INBOX}{chosen.name}/", is_output=run_state.outputs(folder, results))
+    walk = Walk(folder=folder, prefix=f"{INBOX}{chosen.name}/", is_output=outputs(folder, results))
     if not wanted.watch and next(iter(walk), None) is None:
         if wanted.as_json:
             json_lines.print_end(Tally(is_whole=True), End(outcome=Outcome.ALL_DONE, folder=folder, results=results))

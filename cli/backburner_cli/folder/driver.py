@@ -182,14 +182,12 @@ class Driver:
             self.tally.done += was_pending
             self.tally.done_before += not was_pending
         elif committed.error is not None:
-            self._fail(key, self._failure(committed.error.record), is_new=was_pending)
+            self._fail(key, await self._failure(committed.error.record), is_new=was_pending)
         return True
 
-    def _failure(self, record: ErrorRecord) -> Failure:
-        where = self.bucket.objects.layout.out / next(
-            self.bucket.objects.layout.candidates(record.location.error_record_key)
-        )
-        return Failure(reason=str(record.reason), message=record.message, record=str(where))
+    async def _failure(self, record: ErrorRecord) -> Failure:
+        where = await self.bucket.file_of(record.location.error_record_key)
+        return Failure(reason=str(record.reason), message=record.message, record=str(where) if where else None)
 
     def _fail(self, key: str, failure: Failure, *, is_new: bool = True) -> None:
         self._pending.pop(key, None)
@@ -253,15 +251,16 @@ class Driver:
             await self._show_end(line, is_known=is_known)
 
     async def _show_end(self, line: Line, *, is_known: bool) -> None:
-        path, layout = _path(line.key), self.bucket.objects.layout
+        path = _path(line.key)
         if line.state is State.DONE:
             self.tally.failures.pop(path, None)
             self.tally.done += is_known
-            self.progress.done(path, str(layout.out / next(layout.candidates(line.result_key or ""))))
+            result = await self.bucket.file_of(line.result_key or "")
+            self.progress.done(path, str(result) if result else None)
             return
         stored = await self.bucket.get(output_location(line.key).error_record_key)
         unrecorded = Failure(message=str(line.reason))
-        self._fail(line.key, self._failure(decode(stored.body, ErrorRecord)) if stored else unrecorded)
+        self._fail(line.key, await self._failure(decode(stored.body, ErrorRecord)) if stored else unrecorded)
 
     async def _look_closer(self) -> None:
         """Find what other processes ended or left when they died, replays, and a provider that refuses everything."""

@@ -43,7 +43,7 @@ class JsonLines:
         """Show a message."""
         self.shown.note(text)
 
-    def done(self, path: str, result: str) -> None:
+    def done(self, path: str, result: str | None) -> None:
         """Print document and result."""
         print_json_line({"event": "document", "document": path, "state": "done", "result": result})
         self.shown.done(path, result)

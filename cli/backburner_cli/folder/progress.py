@@ -26,8 +26,8 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Show a message."""
 
-    def done(self, path: str, result: str) -> None:
-        """Show that a document has its result."""
+    def done(self, path: str, result: str | None) -> None:
+        """Show that a document has its result; None if its file was removed since."""
 
     def failed(self, path: str, failure: Failure) -> None:
         """Show that a document failed."""
@@ -50,9 +50,9 @@ class Lines:
         """Print it."""
         self._say(text)
 
-    def done(self, path: str, result: str) -> None:
+    def done(self, path: str, result: str | None) -> None:
         """Print document and result."""
-        self._say(f"done    {path} -> {result}")
+        self._say(_done(path, result))
 
     def failed(self, path: str, failure: Failure) -> None:
         """Print document and reason."""
@@ -85,9 +85,9 @@ class LiveTable:
         """Print it above the table."""
         self._out.print(Text(one_line(text), style="yellow"))
 
-    def done(self, path: str, result: str) -> None:
+    def done(self, path: str, result: str | None) -> None:
         """Show it among the last events."""
-        self._event("green", f"done    {path} -> {result}")
+        self._event("green", _done(path, result))
 
     def failed(self, path: str, failure: Failure) -> None:
         """Show it among the last events."""
@@ -121,6 +121,10 @@ class LiveTable:
 def progress_on(out: Console, *, is_shared: bool = False) -> Progress:
     """The way to show progress that fits the output; `is_shared`: results are printed to the same terminal."""
     return LiveTable(out) if out.is_terminal and not out.is_dumb_terminal and not is_shared else Lines(out)
+
+
+def _done(path: str, result: str | None) -> str:
+    return f"done    {path} -> {result or 'its result was removed since'}"
 
 
 def committed(tally: Tally) -> str:

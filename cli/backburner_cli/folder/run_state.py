@@ -3,24 +3,24 @@
 States share nothing, so that no provider is ever asked for another one's generations.
 """
 
-import contextlib
 import hashlib
 import json
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from backburner.adapters.folder.adoption import is_ours, record_in
+from backburner.adapters.folder.adoption import record_in
 from backburner.adapters.folder.database import Database, OtherVersionError
-from backburner.adapters.folder.layout import STATE_FOLDER, split_output
+from backburner.adapters.folder.layout import STATE_FOLDER
 from backburner.ledger.keys import INBOX
 from backburner.settings import Settings
 from backburner_cli.errors import CommandError
 from backburner_cli.folder.provider import STAND_IN
 from backburner_cli.operator.folder_states import ABOUT, OTHER_OUT, RunState, kept_settings, known, writable
+from backburner_cli.operator.run_outputs import has_results
 
 DEFAULT_OUT: Final = "results"
 
@@ -38,39 +38,6 @@ def located(folder: Path, out: Path | None) -> tuple[Path, Path]:
     if out.is_relative_to(folder / STATE_FOLDER):
         raise CommandError(f"{out} is where Backburner keeps its state: name another folder with --out")
     return folder, out
-
-
-def outputs(folder: Path, out: Path) -> Callable[[Path], bool]:
-    """Returns a check whether a file of the folder is an output of this run or an earlier one."""
-    spaces = known(folder)
-    outs = {out, *(space.out for space in spaces)}
-    apart = {one for one in outs if one != folder and one.is_relative_to(folder)}
-    among = {one for one in outs if folder.is_relative_to(one)}
-    tables = [space for space in spaces if space.out in among and space.database.exists()]
-
-    def is_output(path: Path) -> bool:
-        if path in apart:
-            return True
-        if not among or not split_output(path.name)[1] or not path.is_file():
-            return False
-        return is_ours(path) or any(_has(space, path) for space in tables)
-
-    return is_output
-
-
-def _has(space: RunState, path: Path) -> bool:
-    """Whether a state knows a file as its output, even if the file's record is not written yet."""
-    if not path.is_relative_to(space.out):
-        return False
-    name = path.relative_to(space.out).as_posix()
-    with contextlib.suppress(sqlite3.Error, UnicodeEncodeError), contextlib.closing(_reading(space.database)) as db:
-        sql = "SELECT 1 FROM objects WHERE path = ? AND (key GLOB 'results/*' OR key GLOB 'failed/*')"
-        return db.execute(sql, (name,)).fetchone() is not None
-    return False
-
-
-def _reading(database: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)
 
 
 def prepare(folder: Path) -> Path:
@@ -120,8 +87,9 @@ def recorded(space: RunState) -> Iterator[list[str]]:
 
 def _refuse_to_replace(folder: Path, out: Path, provider: str) -> None:
     """Raise `CommandError` if the stand-in would replace a real provider's results."""
-    others = {space.provider for space in known(folder) if space.out == out} - {STAND_IN}
-    if provider == STAND_IN and others:
+    if provider == STAND_IN and any(
+        space.out == out and space.provider != STAND_IN and has_results(space) for space in known(folder)
+    ):
         raise CommandError(
             f"{out} holds results of a real provider, which the stand-in would replace: name another folder with --out"
         )

@@ -63,21 +63,21 @@ class Walk:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     inner.append(path)
-                elif (one := self._one(path)) is not None:
+                elif (one := self._one(path, is_link=entry.is_symlink())) is not None:
                     yield one
             folders += reversed(inner)
 
-    def _one(self, path: Path) -> Document | Oddity | None:
+    def _one(self, path: Path, *, is_link: bool) -> Document | Oddity | None:
         name = self._below(path)
         try:
             found = path.stat()
         except OSError as error:
             why = f"it cannot be read ({error.strerror}): {remedy_of(error)}"
-            return Oddity(
-                path=name, why="a link that leads nowhere: correct or remove it" if path.is_symlink() else why
-            )
+            return Oddity(path=name, why="a link that leads nowhere: correct or remove it" if is_link else why)
+        if is_link and not path.resolve().is_relative_to(self.folder):
+            return self._elsewhere(name, found)
         if not stat.S_ISREG(found.st_mode):
-            return self._not_a_file(path, found)
+            return None  # what a link to a folder in here leads to has its own name
         try:
             key = (self.prefix + name).encode()
         except UnicodeEncodeError:
@@ -88,11 +88,13 @@ class Walk:
         is_quiet = time.time() - found.st_ctime >= QUIET_S
         return Document(path=name, seen=seen, is_quiet=is_quiet)
 
-    def _not_a_file(self, path: Path, found: os.stat_result) -> Oddity | None:
-        """Links to folders are not followed: what is in this folder has its own name, what is elsewhere is named."""
-        if not (path.is_symlink() and stat.S_ISDIR(found.st_mode)) or path.resolve().is_relative_to(self.folder):
-            return None
-        return Oddity(path=self._below(path), why="a link to a folder elsewhere is not followed: run that folder too")
+    def _elsewhere(self, name: str, found: os.stat_result) -> Oddity | None:
+        """Links to what is elsewhere are not followed: nothing outside the folder is sent to a provider."""
+        if stat.S_ISDIR(found.st_mode):
+            return Oddity(path=name, why="a link to a folder elsewhere is not followed: run that folder too")
+        if stat.S_ISREG(found.st_mode):
+            return Oddity(path=name, why="a link to a file elsewhere is not followed: put a copy of the file here")
+        return None
 
     def _below(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()

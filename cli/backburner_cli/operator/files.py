@@ -5,17 +5,23 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+from collections import Counter
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backburner.adapters.folder.layout import STATE_FOLDER
 from backburner.ledger.keys import INBOX, MAX_KEY_BYTES
 from backburner_cli.errors import CommandError
-from backburner_cli.terminal import printable
+from backburner_cli.operator.folder_states import known
+from backburner_cli.operator.run_outputs import outputs_of_all
+from backburner_cli.terminal import count_of, err, printable, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _GLOB = "*?["
+_OUTPUT, _LINK = "output", "link"
 
 
 class PutError(CommandError):
@@ -26,34 +32,65 @@ def documents_in(named: Sequence[str]) -> tuple[list[Path], list[Path]]:
     """The files that names, folders and patterns stand for, and the folders among them. Raises `PutError`.
 
     A folder stands for all files in it and below, except hidden ones. Patterns are as in the shell, with `**` for any
-    depth; they work quoted, and in shells that do not know them.
+    depth; they work quoted, and in shells that do not know them. Both leave out what `backburner run` has written and
+    links to files elsewhere, and say so on standard error; a file that is named itself is always taken.
     """
     files: list[Path] = []
     folders: list[Path] = []
+    left_out = Counter[str]()
     for name in named:
         path = Path(name)
         if path.is_dir():
             folders.append(path)
-            files += _below(path)
+            below, run_in = _below(path)
+            files += _own(path, below, run_in, left_out)
         elif path.exists():
             files.append(path)
         elif any(sign in name for sign in _GLOB):
             matched = sorted(Path(each) for each in glob.glob(name, recursive=True))  # noqa: PTH207 - absolute patterns too
             if not matched:
                 raise PutError(f"{printable(name)}: nothing matches: check the pattern, and put it in quotes")
-            files += [each for each in matched if each.is_file()]
+            root = Path(*takewhile(lambda part: not any(sign in part for sign in _GLOB), Path(name).parts))
+            files += _own(root, (each for each in matched if each.is_file()), (), left_out)
         else:
             raise PutError(f"{printable(name)}: there is no such file or folder: check the name")
+    _say_left_out(left_out)
     found = list(dict.fromkeys(files))
     if not found:
-        raise PutError("there are no documents there: folders are searched for files that are not hidden")
+        raise PutError("there are no documents there: files that are hidden or outputs of backburner run are none")
     return found, folders
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The files of a folder, and the folders in it in which `backburner run` has worked."""
+    files: list[Path] = []
+    run_in: list[Path] = []
     for parent, inner, names in os.walk(folder):
+        if STATE_FOLDER in inner:
+            run_in.append(Path(parent))
         inner[:] = sorted(name for name in inner if not name.startswith("."))
-        yield from (Path(parent) / name for name in sorted(names) if not name.startswith("."))
+        files += (Path(parent) / name for name in sorted(names) if not name.startswith("."))
+    return files, run_in
+
+
+def _own(root: Path, files: Iterable[Path], run_in: Iterable[Path], left_out: Counter[str]) -> Iterator[Path]:
+    """The user's own files among those found below `root`; the others are counted."""
+    here = root.resolve()
+    spaces = (space for folder in {*map(Path.resolve, run_in), here, *here.parents} for space in known(folder))
+    is_output = outputs_of_all(spaces)
+    for path in files:
+        if path.is_symlink() and path.is_file() and not path.resolve().is_relative_to(here):
+            left_out[_LINK] += 1
+        elif is_output(here / path.relative_to(root)):
+            left_out[_OUTPUT] += 1
+        else:
+            yield path
+
+
+def _say_left_out(left_out: Counter[str]) -> None:
+    of_what = {_OUTPUT: "of backburner run, results and records", _LINK: "to files outside the folder"}
+    for kind, count in sorted(left_out.items()):
+        say(f"left out: {count_of(count, kind)} {of_what[kind]}; a file that is named itself is taken", err)
 
 
 def keys_of(files: Sequence[Path], recipe: str, here: Path, folders: Sequence[Path] = ()) -> dict[str, Path]:

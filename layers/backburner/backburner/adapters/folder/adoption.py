@@ -1,6 +1,7 @@
 """Recognises outputs that the table does not have, because the state was removed or they belong to another recipe.
 
-The records beside them say what they are. A file that no record explains is somebody else's, and never overwritten.
+The records beside them say what they are, and by its ETag which file a result is. A file that no record explains is
+somebody else's, and never overwritten.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import msgspec
 
 from backburner.adapters.folder import files
 from backburner.adapters.folder.files import Version
-from backburner.adapters.folder.layout import split_output
+from backburner.adapters.folder.layout import split_output, unmarked
 from backburner.ledger.keys import ERROR_RECORD, FAILED_LINES, FOLDER, INBOX, RUN_RECORD, output_location
 
 _MAX_RECORD_BYTES: Final = 16 * 1024 * 1024
@@ -29,6 +30,7 @@ class OutputRecord(msgspec.Struct):
     run: int
     source: _Source
     result_key: str | None = None
+    result_etag: str | None = None
 
     @property
     def keys(self) -> list[str]:
@@ -61,7 +63,10 @@ def record_in(path: Path) -> OutputRecord | None:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is an output of any recipe: a record, or a file with its record beside it."""
+    """Whether a file is an output of any recipe: a record, or the file that a record beside it tells of.
+
+    A result that was edited since is not: nobody can tell it from a file of the user's own.
+    """
     return _record_of(path) is not None
 
 
@@ -81,7 +86,17 @@ def _record_of(path: Path) -> OutputRecord | None:
     stem, suffix = split_output(path.name)
     if suffix in (RUN_RECORD, ERROR_RECORD):
         return record_in(path)
-    beside = [
-        path.with_name(stem + kind) for kind in (RUN_RECORD, *((ERROR_RECORD,) if suffix == FAILED_LINES else ()))
-    ]
-    return next((record for record in map(record_in, beside) if record is not None), None) if suffix else None
+    if not suffix:
+        return None
+    kinds = (RUN_RECORD, ERROR_RECORD) if suffix == FAILED_LINES else (RUN_RECORD,)
+    # A marked result's record has a plain name if only the result's was taken.
+    beside = [path.with_name(name + kind) for name in dict.fromkeys((stem, unmarked(stem))) for kind in kinds]
+    found = (record for record in map(record_in, beside) if record is not None)
+    return next((record for record in found if suffix == FAILED_LINES or _is_result(path, suffix, record)), None)
+
+
+def _is_result(path: Path, suffix: str, record: OutputRecord) -> bool:
+    if record.result_key is None or not record.result_key.endswith(suffix):
+        return False
+    current = files.hashed(path)
+    return current is not None and current[1] == record.result_etag

@@ -50,6 +50,10 @@ class FolderBucket:
         store = self.documents if self._is_document(key) else self.objects
         return await self.database.run(lambda turn: store.head(turn, key))
 
+    async def file_of(self, key: str) -> Path | None:
+        """The file that an object was put into, whatever became of it since; None if there is no such object."""
+        return await self.database.run(lambda turn: self.objects.file_of(turn, key))
+
     async def put(
         self, key: str, body: bytes | Path, *, match: str, content_type: str, metadata: dict[str, str] | None = None
     ) -> str:

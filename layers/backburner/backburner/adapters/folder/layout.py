@@ -21,6 +21,7 @@ _MARK_DIGITS: Final = 24
 _ROOM_FOR_SUFFIX: Final = 16
 """Reserved for every suffix alike, so that a document's result and records have the same stem."""
 _MARKED: Final = re.compile(rf"~[0-9a-f]{{{_MARK_DIGITS}}}\.")
+_MARK_AT_END: Final = re.compile(rf"~[0-9a-f]{{{_MARK_DIGITS}}}\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +45,15 @@ class Layout:
         """The folder below which an object is."""
         return self.out if self.is_output(key) else self.state / "bucket"
 
-    def candidates(self, key: str) -> Iterator[str]:
-        """Paths below that folder; the object gets the first one that is free."""
+    def candidates(self, key: str, edited: str = "") -> Iterator[str]:
+        """Paths below that folder; the object gets the first one that is free.
+
+        `edited` is the ETag of its file that somebody edited, and that stays: the spare paths differ by it.
+        """
         relative = key.split("/", 2)[2] if self.is_output(key) else key
         folder, _, name = relative.rpartition("/")
         parts = folder.split("/") if folder else []
-        spare = _marked(key, name)
+        spare = _marked(key, name, edited)
         if all(map(_is_name, parts)):
             if _is_name(name) and not _MARKED.search(name) and not _is_taken_for_a_failure(key):
                 yield relative
@@ -65,6 +69,11 @@ def split_output(name: str) -> tuple[str, str]:
     return name, ""
 
 
+def unmarked(stem: str) -> str:
+    """An output's stem without its mark, if it has one."""
+    return _MARK_AT_END.sub("", stem)
+
+
 def _is_taken_for_a_failure(key: str) -> bool:
     """Whether a result has the suffix of an error record or of failed lines, which are in the same folder."""
     return key.startswith(RESULTS) and key.endswith(_FAILURE_SUFFIXES)
@@ -75,13 +84,13 @@ def _is_name(name: str) -> bool:
     return is_plain and len(name.encode()) <= _MAX_NAME_BYTES
 
 
-def _marked(key: str, name: str) -> str:
+def _marked(key: str, name: str, edited: str) -> str:
     """A name unique to the document, as it contains a hash; all outputs of a document have the same one."""
     stem, suffix = split_output(name)
     suffix = suffix or PurePosixPath(name).suffix[:4] or "."
     is_shared = key.startswith((RESULTS, FAILED)) and not _is_taken_for_a_failure(key)
     named = key.partition("/")[2].removesuffix(suffix) if is_shared else key
-    mark = "~" + hashlib.sha256(named.encode()).hexdigest()[:_MARK_DIGITS]
+    mark = "~" + hashlib.sha256(f"{named}{edited}".encode()).hexdigest()[:_MARK_DIGITS]
     room = _MAX_NAME_BYTES - len(mark) - _ROOM_FOR_SUFFIX
     plain = stem.replace("\x00", "_").replace("/", "_").lstrip(".") or "object"
     return plain.encode()[:room].decode(errors="ignore") + mark + suffix

@@ -3,7 +3,7 @@
 The order of a put, and what a crash after each step costs: write the content to a staged file (nothing refers to it;
 `clear_staged` removes it) → commit the row that names it (the put is done; `clear_staged` or the row's next reader
 moves the file) → move the file to its place. If somebody changes a file by hand, its object has a new version; if
-somebody removes it, the object is gone.
+somebody removes it, the object is gone. A result that was edited is never written over: the next one gets another path.
 """
 
 import json
@@ -20,7 +20,7 @@ from backburner.adapters.folder.adoption import Found, found_at, is_ours
 from backburner.adapters.folder.database import Database, Turn
 from backburner.adapters.folder.files import Staged, as_time, now_us
 from backburner.adapters.folder.layout import Layout
-from backburner.ledger.keys import WORK
+from backburner.ledger.keys import RESULTS, RUN_RECORD, WORK
 from backburner.ports import ABSENT, ConflictError, Stored, TooLargeError
 
 _COLUMNS: Final = "key, path, etag, size_bytes, last_modified_us, metadata, inode, mtime_ns, staged"
@@ -102,7 +102,7 @@ class Objects:
         row = self.current(turn, key)
         if (ABSENT if row is None else row.etag) != match:
             raise ConflictError(key)
-        path = row.path if row else self._free(turn, key)
+        path = row.path if row and not self._is_edited(row) else self._free(turn, key, row.etag if row else "")
         staged = body if isinstance(body, Staged) else self.stage(key, body)
         names = json.dumps({name.lower(): value for name, value in metadata.items()})
         new = Row(
@@ -173,6 +173,11 @@ class Objects:
         """Where an object's file is."""
         return self.layout.root_of(row.key) / row.path
 
+    def file_of(self, turn: Turn, key: str) -> Path | None:
+        """The file that an object was put into, without a look at it."""
+        found = turn.db.execute("SELECT path FROM objects WHERE key = ?", (key,)).fetchone()
+        return None if found is None else self.layout.root_of(key) / found[0]
+
     def _checked(self, turn: Turn, row: Row) -> Row | None:
         """A row, brought up to date if its file was changed; None if the file is gone."""
         if row.staged is not None:
@@ -200,10 +205,15 @@ class Objects:
                     return self._write(turn, _row(key, path, version, etag, metadata=metadata))
         return None
 
-    def _free(self, turn: Turn, key: str) -> str:
-        """A path for a new object, at which there is no file of anybody else's."""
+    def _is_edited(self, row: Row) -> bool:
+        """Whether a result's file was edited: its row has lost the metadata with which results are put."""
+        is_result = row.key.startswith(RESULTS) and not row.key.endswith(RUN_RECORD)
+        return is_result and self.layout.is_output(row.key) and row.metadata == "{}"
+
+    def _free(self, turn: Turn, key: str, edited: str) -> str:
+        """A path without anybody else's file; `edited` is the ETag of the object's own file that stays where it is."""
         root, path = self.layout.root_of(key), ""
-        for path in self.layout.candidates(key):
+        for path in self.layout.candidates(key, edited):
             file = root / path
             if self._is_taken(turn, path) or not _can_be_made(file) or file.is_dir():
                 continue
