@@ -65,20 +65,7 @@ def cancel(environment: Mapping[str, str], doomed: Doomed, *, as_json: bool) -> 
 
 async def cancel_in(session: OperatorSession, doomed: Doomed, *, as_json: bool) -> bool:
     """What `cancel` does, with a session that is open."""
-    jobs: list[OpenRecord] = []
-
-    async def find(item: tuple[str, Stored]) -> None:
-        count()
-        try:
-            stored = await session.place.bucket.get(item[0])
-            record = decode(stored.body, OpenRecord) if stored else None
-        except (msgspec.DecodeError, UnreadableError):
-            return
-        if record is not None and doomed.has(record):
-            jobs.append(record)
-
-    with counting("Reading the open jobs") as count:
-        await at_once(session.place.bucket.listed(OPEN), find)
+    jobs = await _found(session, doomed)
     if not doomed.keys and jobs and not doomed.dry_run:
         confirm(f"Cancel {count_of(len(jobs), 'job')}?", is_agreed=doomed.is_agreed)
     outcomes: dict[str, str] = {}
@@ -111,6 +98,24 @@ async def cancel_in(session: OperatorSession, doomed: Doomed, *, as_json: bool) 
         if not doomed.keys:
             out.print(summed_up(counts, session.place.carrier), markup=False)
     return not without and not counts[Stopped.FAILED]
+
+
+async def _found(session: OperatorSession, doomed: Doomed) -> list[OpenRecord]:
+    jobs: list[OpenRecord] = []
+
+    async def find(item: tuple[str, Stored]) -> None:
+        count()
+        try:
+            stored = await session.place.bucket.get(item[0])
+            record = decode(stored.body, OpenRecord) if stored else None
+        except (msgspec.DecodeError, UnreadableError):
+            return
+        if record is not None and doomed.has(record):
+            jobs.append(record)
+
+    with counting("Reading the open jobs") as count:
+        await at_once(session.place.bucket.listed(OPEN), find)
+    return jobs
 
 
 def summed_up(counts: Mapping[Stopped, int], carrier: str) -> str:
