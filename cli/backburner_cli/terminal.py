@@ -113,15 +113,18 @@ def is_anybody_there() -> bool:
     return sys.stdin.isatty()
 
 
-def confirm(question: str, *, is_agreed: bool) -> None:
+def confirm(question: str, *, is_agreed: bool, has_dry_run: bool = True) -> None:
     """Ask before something that costs or destroys; `is_agreed` is the command line's --yes.
+
+    `has_dry_run`: whether the command has --dry-run, which is then named as a remedy too.
 
     Raises `CommandError` if the answer is no, or if there is nobody to ask.
     """
     if is_agreed:
         return
     if not is_anybody_there():
-        raise CommandError(f"{question} Nobody can be asked here: give --yes, or --dry-run to see what it would do")
+        rehearsal = ", or --dry-run to see what it would do" if has_dry_run else " to agree beforehand"
+        raise CommandError(f"{question} Nobody can be asked here: give --yes{rehearsal}")
     if not click.confirm(one_line(question), err=True):
         raise CommandError("nothing was done")
 

@@ -162,10 +162,11 @@ def test_a_server_that_does_not_answer_is_left() -> None:
 
 
 def test_nobody_there_means_that_nothing_was_sent() -> None:
-    """A connection that was refused."""
+    """A connection that was refused, which is told as that."""
     with pytest.raises(NoAnswerError) as refused:
         _called(_http(), NOBODY)
     assert not refused.value.is_sent
+    assert refused.value.name == "connection refused"
 
 
 def test_a_post_is_never_sent_again() -> None:

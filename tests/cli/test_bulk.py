@@ -1,8 +1,16 @@
 """`replay` and `cancel` of many: counted, asked about, rehearsed."""
 
+import asyncio
 import json
+from types import SimpleNamespace
 
+import pytest
+
+from backburner.errors import Reason, RetryLaterError
 from backburner.ledger.messages import decode
+from backburner.ledger.records import State
+from backburner_cli.operator.cancel import Doomed, cancel_in
+from backburner_cli.operator.selection import Selection
 from support.command_deployment import DONE, FAILED, OPEN
 from support.fakes import Plan
 from support.system import System
@@ -47,6 +55,7 @@ def test_many_are_cancelled_by_a_filter(cloud) -> None:
     assert dry == {
         "dry_run": True,
         "jobs": 1,
+        "counts": {"would_be_cancelled": 1},
         "documents": {OPEN: "would be cancelled: it is running"},
         "carried_out_by": "the checker's next tick",
     }
@@ -55,6 +64,35 @@ def test_many_are_cancelled_by_a_filter(cloud) -> None:
     assert cloud.json(cloud.keys("ledger/open/")[0]) == before
     assert json.loads(cloud.call("cancel", "--recipe", "default", "--state", "running", "--yes").stdout)["jobs"] == 1
     assert cloud.json(cloud.keys("ledger/open/")[0])["cancelled_for"] == "cancelled"
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_only_what_will_be_cancelled_is_counted_as_that(is_busy, capsys) -> None:
+    """Jobs that had ended, or were being cancelled, are told apart; one that could not be fails the command."""
+    system, left = System(), {}
+    system.generator.default = Plan(runs_s=1e6)
+    for name in ("asked", "ended", "already", "busy" if is_busy else "more"):
+        system.upload(f"inbox/{name}.txt", name)
+        system.run(system.submit(f"inbox/{name}.txt"))
+
+    class Canceller:
+        async def cancel(self, job: str, _run: int) -> State | Reason | None:
+            record = next(each for key, each in system.bucket.objects.items() if key.startswith(f"ledger/open/{job}"))
+            name = json.loads(record.body)["source"]["key"].removeprefix("inbox/").removesuffix(".txt")
+            left[name] = name
+            if name == "busy":
+                raise RetryLaterError("its record is being written all the time")
+            return {"ended": None, "already": Reason.CANCELLED}.get(name, State.RUNNING)
+
+    place = SimpleNamespace(bucket=system.bucket, carrier="the tick", say_hint=lambda **_: None)
+    session = SimpleNamespace(place=place, canceller=Canceller())
+    wanted = Doomed(keys=(), chosen=Selection(), dry_run=False, is_agreed=True)
+    assert asyncio.run(cancel_in(session, wanted, as_json=False)) is not is_busy
+    assert len(left) == 4
+    last = capsys.readouterr().out.splitlines()[-1]
+    both = "1 already being cancelled, 1 had just ended"
+    busy = f"1 job to be cancelled by the tick, {both}, 1 could not be cancelled: run the same command again"
+    assert last == (busy if is_busy else f"2 jobs to be cancelled by the tick, {both}")
 
 
 def test_parts_are_not_counted_as_jobs(empty) -> None:

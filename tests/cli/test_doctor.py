@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from backburner_cli.operator.quota_check import (
     quota_findings,
     version_findings,
 )
+from backburner_cli.operator.running import announced
 from backburner_cli.standin import StandIn, Timing, serve
 from support.system import BUCKET
 
@@ -68,6 +70,27 @@ def test_what_is_well_is_told_and_nothing_is_left_behind(deployed) -> None:
     assert levels["trigger"] == levels["checker"] == "warning"  # nobody has deployed functions here
     assert "accepts the key" in found["provider"]["message"]
     assert deployed.keys("") == []
+
+
+@pytest.mark.parametrize("kind", ["aws", "yandex"])
+def test_a_cloud_of_this_machine_is_examined_as_what_it_stands_for(kind, deployed, tmp_path) -> None:
+    """No remedy sends anybody to a template, a trigger or a quota that the local cloud does not have."""
+    reached_by = dict(deployed.environment)
+    if kind == "yandex":  # which has no endpoint for everything
+        address = reached_by.pop("AWS_ENDPOINT_URL")
+        reached_by |= {"AWS_ENDPOINT_URL_S3": address, "AWS_ENDPOINT_URL_SQS": address}
+    here = {"XDG_STATE_HOME": str(tmp_path), "XDG_RUNTIME_DIR": ""}
+    with announced(here, kind, reached_by):
+        found = examined(replace(deployed, environment=here), "--local")[1]
+    assert (found["quotas"]["level"], found["quotas"]["remedy"]) == ("ok", "")
+    told = {name: (found[name]["level"], found[name]["message"]) for name in ("trigger", "schedule") if name in found}
+    if kind == "yandex":
+        assert told == {
+            "trigger": ("ok", "backburner up calls submit for uploads below inbox/"),
+            "schedule": ("ok", "backburner up calls the checker once a minute"),
+        }
+    else:
+        assert told["trigger"][0] == "warning"  # this bucket sends no events, which the local AWS can tell
 
 
 def test_a_generation_is_tried_only_with_consent(deployed, provider) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from backburner_cli.operator.fetched import NOTES
 from backburner_cli.operator.own_file import GENERATOR
+from backburner_cli.operator.profiles import Kind, Profiles, Target
 from support.command_deployment import DONE, LOST, Cloud
 from support.system import BUCKET, System
 
@@ -50,6 +51,24 @@ def test_a_newer_result_replaces_the_older_one_in_silence(cloud: Cloud, fetched:
         shown = cloud.call("results", "--to", str(fetched))
         assert (shown.exit_code, json.loads(shown.stdout)["written"]) == (0, [HELD])
         assert (fetched / "done.txt.md").read_bytes() == body
+
+
+@pytest.mark.parametrize("command", ["report", "recipes compare", "use"])
+def test_a_command_that_cannot_be_rehearsed_does_not_offer_it(command: str, tmp_path: Path) -> None:
+    """Refused where nobody can be asked, it names --yes alone, which it has."""
+    page, config = tmp_path / "mine.html", str(tmp_path)
+    page.write_text("mine")
+    profiles = Profiles.of({"XDG_CONFIG_HOME": config})
+    profiles.keep("b", Target(kind=Kind.STACK, name="one"))
+    profiles.choose_none()
+    arguments = {
+        "report": ["--to", str(page)],
+        "recipes compare": ["summary", "extract", str(page), "--stand-in", "--to", str(page)],
+        "use": ["b", "--stack", "another"],
+    }[command]
+    shown = Cloud(None, None, {}, {}).call(*command.split(), *arguments, XDG_CONFIG_HOME=config)
+    assert (shown.exit_code, "give --yes to agree" in shown.stderr) == (1, True), shown.output
+    assert "dry-run" not in shown.stderr
 
 
 @pytest.mark.parametrize("kind", ["html", "json", "csv"])

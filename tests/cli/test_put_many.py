@@ -1,6 +1,7 @@
 """`put` of many: trees, samples, what is skipped, what an interrupted upload leaves to do."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.write_text(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def empty(empty):
+    """With the recipe that these tests name."""
+    empty.s3.put_object(Bucket=BUCKET, Key="recipes/s.md", Body=b"Do it.")
+    return empty
 
 
 def uploaded(shown) -> dict[str, str]:
@@ -91,11 +99,40 @@ def test_what_is_done_or_open_is_skipped_and_what_failed_is_not(cloud, tmp_path,
     shown = cloud.call("put", "done.txt", "open.txt")
     assert uploaded(shown) == {DONE: "skipped: done", OPEN: "skipped: under way"}
     monkeypatch.chdir(tmp_path / "nosuch")
+    cloud.s3.put_object(Bucket=BUCKET, Key="recipes/nosuch.md", Body=b"There is one by now.")
     shown = cloud.call("put", "failed.txt", "--recipe", "nosuch")
     assert uploaded(shown) == {FAILED: "uploaded"}
     monkeypatch.chdir(tmp_path)
     assert uploaded(cloud.call("put", "done.txt", "--again")) == {DONE: "uploaded"}
     assert uploaded(cloud.call("put", "done.txt", BACKBURNER_MODEL="")) == {DONE: "skipped: done"}
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_recipe_that_does_not_exist_is_refused_before_anything_is_uploaded(empty) -> None:
+    """Each document would fail as unknown_recipe; a name is found however its letters are composed."""
+    empty.s3.put_object(Bucket=BUCKET, Key="recipes/caf\u00e9.md", Body=b"Do it.")
+    for more in ([], ["--dry-run"]):
+        shown = empty.call("put", "in", "--recipe", "nope", *more)
+        assert (shown.exit_code, "recipes/nope.md; backburner recipes list" in shown.stderr) == (1, True), shown.output
+    assert empty.keys("inbox/") == []
+    for recipe in ("cafe\u0301", "default"):
+        assert empty.call("put", "in", "--recipe", recipe, "--dry-run").exit_code == 0
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_name_that_cannot_be_a_key_does_not_stop_the_others(empty) -> None:
+    """Neither for put nor for plan: it is named with its remedy, and the exit code is 1."""
+    odd = Path(os.fsdecode(b"in/gr\xfcn.txt"))
+    odd.write_text("odd")
+    why = {"in/gr\\xfcn.txt": "its name is not UTF-8, so it cannot be a key: rename it"}
+    planned = empty.call("plan", "in", "--recipe", "s")
+    assert (planned.exit_code, json.loads(planned.stdout)["documents"]) == (1, 3), planned.output
+    assert [*json.loads(planned.stdout)["not_uploaded"].values()] == [*why.values()]
+    shown = empty.call("put", "in", "--recipe", "s")
+    assert (shown.exit_code, len(empty.keys("inbox/"))) == (1, 3), shown.output
+    assert set(uploaded(shown).values()) == {"uploaded"}
+    assert [*json.loads(shown.stdout)["errors"].values()] == [*why.values()]
+    assert "1 not uploaded, as their names cannot be keys: rename them" in shown.stderr
 
 
 def test_waiting_tells_what_became_of_what_was_skipped_too(cloud, tmp_path, monkeypatch) -> None:

@@ -1,7 +1,10 @@
 """`backburner recipes` over a deployment: its own recipes, and the documents of its inbox."""
 
 import json
+from pathlib import Path
 
+from backburner_cli.trial.compare import Comparison, Pair, summary
+from backburner_cli.trial.trials import Tried
 from support.system import BUCKET
 
 
@@ -16,6 +19,22 @@ def test_a_deployments_recipes_are_listed_beside_those_that_ship(empty) -> None:
     assert {("summary", "deployed"), ("summary", "shipped"), ("default", "built in")} <= listed.keys()
     assert empty.call("recipes", "check").exit_code == 1
     assert empty.call("recipes", "check", "summary").exit_code == 0
+
+
+def test_two_failures_are_not_two_texts_that_are_the_same() -> None:
+    """Only documents of which both recipes have a text are compared."""
+    texts = [("a", "a"), ("a", "b"), ("", ""), ("a", "")]
+
+    def tried(text: str) -> Tried:
+        return Tried(name="a.txt", recipe="r", model="m", text=text, reason="" if text else "provider_failed")
+
+    pairs = [Pair(name="a.txt", old=tried(old), new=tried(new)) for old, new in texts]
+    wanted = Comparison(
+        old="r", new="s", documents=(), sample=4, to=Path("a.html"), stand_in=False, is_agreed=True
+    )  # fmt: skip
+    figures = summary(wanted, pairs)
+    assert [figures[name] for name in ("documents_tried", "compared", "same")] == [4, 2, 1]
+    assert [pair.is_same for pair in pairs] == [True, False, False, False]
 
 
 def test_the_inboxs_documents_are_compared(empty, tmp_path) -> None:

@@ -129,6 +129,7 @@ def test_pictures_and_pdfs_are_shown_as_they_are_and_nothing_else_is(console, cl
 def test_what_users_have_made_goes_out_as_json_only(console, cloud) -> None:
     """A key, a message, a text: whatever it says, the answer is no markup."""
     key = f"inbox/notes/{SCRIPT}.txt"
+    cloud.s3.put_object(Bucket=BUCKET, Key="recipes/notes.md", Body=b"Say it.")
     console.http.put("/api/upload", params={"recipe": "notes", "path": f"{SCRIPT}.txt"}, content=SCRIPT.encode())
     assert key in cloud.keys("inbox/")
     console.until(lambda _: console.get("/api/jobs", text="alert")["total"])
@@ -195,6 +196,7 @@ def test_a_change_that_is_not_clear_changes_nothing(console, cloud) -> None:
 def test_a_dropped_document_is_put_with_its_tree(console, cloud) -> None:
     """Bytes as they came; the same again is skipped; in the list it has not started yet."""
     body = bytes(range(256)) * 5000
+    cloud.s3.put_object(Bucket=BUCKET, Key="recipes/summary.md", Body=b"Say it.")
     for said in ("uploaded", "skipped: under way"):
         answer = console.http.put("/api/upload", params={"recipe": "summary", "path": "2024/ä b.bin"}, content=body)
         told = answer.json()
@@ -210,6 +212,13 @@ def test_without_a_recipe_a_folder_is_not_taken_for_one(console, cloud) -> None:
         answer = console.http.put("/api/upload", params={"recipe": "", "path": path}, content=b"text")
         assert answer.json()["key"] == key
         assert key in cloud.keys("inbox/")
+
+
+def test_a_document_for_a_recipe_that_is_not_there_is_refused(console, cloud) -> None:
+    """It would only fail, as unknown_recipe."""
+    answer = console.http.put("/api/upload", params={"recipe": "nope", "path": "a.txt"}, content=b"text")
+    assert (answer.status_code, "recipes/nope.md" in answer.json()["problem"]) == (400, True)
+    assert cloud.keys("inbox/nope/") == []
 
 
 def test_what_cannot_be_a_key_is_told(console) -> None:

@@ -73,5 +73,5 @@ def test_many_are_asked_about_and_counted(runs: Runs, tmp_path: Path) -> None:
     with at_a_terminal("cancel", "--all", *here) as terminal:
         terminal.wait_for("Cancel 1 job? [y/N]:")
         terminal.type("y\n")
-        assert (terminal.end(), "1 job cancelled" in terminal.text) == (0, True)
+        assert (terminal.end(), "1 job to be cancelled" in terminal.text) == (0, True)
         assert "cancelling " in terminal.text

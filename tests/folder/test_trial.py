@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 from fpdf import FPDF
 
+from backburner_cli.errors import CommandError
+from backburner_cli.folder.json_lines import End, Outcome
+from backburner_cli.folder.tally import Tally
 from backburner_cli.standin.extract import summarise
 from backburner_cli.trial.compare import marked
+from backburner_cli.trial.trials import trials
 from folder.running import call, text_of
 
 PRICED = "---\nprice: {input: 1, output: 2}\n---\nSay it in brief."
@@ -95,6 +99,23 @@ def test_the_provider_is_not_paid_without_a_word(documents: Path) -> None:
     assert (asked.exit_code, "bills 4 results" in asked.stderr, "--yes" in asked.stderr) == (1, True, True)
     keyless = call("recipes", "try", "summary", str(documents / "two.txt"))
     assert (keyless.exit_code, "OPENAI_API_KEY" in keyless.stderr, "--stand-in" in keyless.stderr) == (1, True, True)
+
+
+def test_a_trial_that_stops_early_says_why_in_full(documents: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+    """The reason is handed over as it is, with its remedy; meanwhile what the provider does is told, once each."""
+    why = "the provider refuses: 5 creates in a row failed, the last: no answer: connection refused. Remedy?"
+
+    def run_folder(_out, _environment, wanted, told) -> None:
+        for trouble in ("the last create failed", "the last create failed", "5 creates in a row failed", ""):
+            told.now(Tally(trouble=trouble))
+        told.ended(End(outcome=Outcome.STOPPED_EARLY, why=why, folder=wanted.folder, results=wanted.folder))
+
+    monkeypatch.setattr("backburner_cli.trial.trials.run_folder", run_folder)
+    with trials({"two.txt": documents / "two.txt"}) as made, pytest.raises(CommandError) as raised:
+        made.run({}, "summary", stand_in=True, into="out")
+    assert str(raised.value) == f"not everything was tried, and what was is not kept: {why}"
+    told = ["waiting for the provider: the last create failed", "waiting for the provider: 5 creates in a row failed"]
+    assert capfd.readouterr().err.splitlines() == told
 
 
 @pytest.mark.usefixtures("documents")

@@ -255,6 +255,14 @@ def test_an_address_without_an_api_pauses_and_is_named() -> None:
     assert "OPENAI_BASE_URL" in verdict.brief
 
 
+def test_what_kept_a_provider_from_answering_is_told() -> None:
+    """The adapter's words, as there are none of the provider's; a success without a generation is garbled."""
+    refused = FailedCall(status=None, sent=False, message="no answer: connection refused")
+    assert judge(refused, Call.CREATE).brief == "no answer: connection refused"
+    garbled = FailedCall(status=None, is_garbled=True, message="My dear diary")
+    assert judge(garbled, Call.CREATE).brief == "no generation in an answer of success"
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500])
 def test_what_everybody_may_read_holds_no_words_that_may_be_a_documents(status: int) -> None:
     """The provider's message is for the error record; logs and pauses have status and code."""

@@ -104,13 +104,14 @@ class Actions:
     async def upload(self, recipe: str, path: str, body: AsyncIterator[bytes]) -> dict[str, Any]:
         """Upload a document, unless the same bytes are done or under way. Raises `CommandError`."""
         key = key_of(recipe, path)
+        settings = self.session.settings
+        inbox = Inbox(bucket=self.session.place.bucket, name=settings.bucket, settings=settings)
+        await inbox.require_recipe(recipe)
         with tempfile.TemporaryDirectory(prefix="backburner-console-") as folder:
             file = Path(folder, "document")
             with await asyncio.to_thread(file.open, "wb") as written:
                 async for chunk in body:
                     await asyncio.to_thread(written.write, chunk)
-            settings = self.session.settings
-            inbox = Inbox(bucket=self.session.place.bucket, name=settings.bucket, settings=settings)
             uploader = Uploader(inbox, Wish(named=(), recipe=recipe))
             await uploader.put(key, file)
         self.index.hurry()

@@ -39,7 +39,7 @@ from backburner_cli.folder import json_lines, provider, run_state
 from backburner_cli.folder.again import RunsAgain
 from backburner_cli.folder.driver import Driver
 from backburner_cli.folder.intake import Intake
-from backburner_cli.folder.json_lines import End, JsonLines, Outcome
+from backburner_cli.folder.json_lines import Embedding, End, JsonLines, Outcome
 from backburner_cli.folder.log import logging_to
 from backburner_cli.folder.progress import Progress, progress_on, summary
 from backburner_cli.folder.recipes import Chosen, choose
@@ -86,6 +86,7 @@ class _Plan:
     space: RunState
     settings: Settings
     environment: Mapping[str, str]
+    told: Embedding | None
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,10 @@ class _Held:
     generator: ResponsesApi
 
 
-def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
+def run(out: Console, environment: Mapping[str, str], wanted: Wanted, told: Embedding | None = None) -> int:
     """Run a folder and return the exit code: progress on stderr, the summary (with JSON, documents too) on `out`.
+
+    With `told`, that gets progress and outcome, and nothing of them is printed.
 
     Raises `CommandError` with the remedy if nothing could be started.
     """
@@ -118,7 +121,13 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted) -> int:
     with _provider(environment, wanted, chosen, folder) as found:
         opened = run_state.opened(folder, results, chosen.name, found.name, found.settings)
         plan = _Plan(
-            wanted=wanted, chosen=chosen, walk=walk, space=opened, settings=found.settings, environment=environment
+            wanted=wanted,
+            chosen=chosen,
+            walk=walk,
+            space=opened,
+            settings=found.settings,
+            environment=environment,
+            told=told,
         )
         try:
             return asyncio.run(_run(out, plan))
@@ -154,7 +163,7 @@ async def _run(out: Console, plan: _Plan) -> int:
     opened = plan.space
     held = _Held(Database(opened.database), Presence(folder=opened.processes), _generator(plan.settings))
     held.presence.enter()
-    progress = _progress(plan.wanted)
+    progress = plan.told or _progress(plan.wanted)
     try:
         with logging_to(opened.log):
             driver = await _driver(plan, held, progress)
@@ -304,8 +313,11 @@ def _conclude(out: Console, plan: _Plan, driver: Driver) -> int:
     else:
         outcome, why = Outcome.STOPPED_EARLY, driver.stopped_because or "not everything ended"
     opened = plan.space
+    ended = End(outcome=outcome, why=why, folder=opened.folder, results=opened.out)
+    if plan.told is not None:
+        plan.told.ended(ended)
+        return outcome.exit_code
     if plan.wanted.as_json:
-        ended = End(outcome=outcome, why=why, folder=opened.folder, results=opened.out)
         json_lines.print_end(driver.tally, ended)
         return outcome.exit_code
     for line in summary(driver.tally, opened.out):

@@ -299,7 +299,8 @@ class Driver:
         seen = self.parts.governor.seen
         self.tally.running = min(seen.in_flight, len(self._pending))
         self.tally.waiting = len(self._pending) - self.tally.running
-        self.tally.waits_for = "the provider" if seen.pauses else ""
+        self.tally.waits_for = "the provider" if seen.pauses or seen.bad_creates else ""
+        self.tally.trouble = _trouble(seen)
 
     async def _see_refusals(self) -> None:
         """Stop if a provider that has never worked refuses everything: the key or an address is wrong."""
@@ -309,12 +310,19 @@ class Driver:
             return
         self._refused_since = self._refused_since or time.monotonic()
         if time.monotonic() - self._refused_since >= _REFUSED_FOR_S:
-            why = "; ".join(sorted({pause.why for pause in seen.pauses.values()}))
-            self.stop(f"the provider refuses: {why}. Are the key, the address and the model right?")
+            self.stop(f"the provider refuses: {_trouble(seen)}. Are the key, the address and the model right?")
 
 
 def _path(key: str) -> str:
     return key.split("/", 2)[2]
+
+
+def _trouble(seen: Counters) -> str:
+    """What keeps documents from being sent, in words; empty if nothing does."""
+    if seen.pauses:
+        return "; ".join(sorted({pause.why for pause in seen.pauses.values()}))
+    failed = "the last create" if seen.bad_creates == 1 else f"the last {seen.bad_creates} creates"
+    return f"{failed} failed" if seen.bad_creates else ""
 
 
 def _try_again_now(counters: Counters, now: datetime) -> None:

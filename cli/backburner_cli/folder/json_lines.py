@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from backburner_cli.folder.progress import Progress
 from backburner_cli.folder.tally import Failure, Tally
@@ -31,6 +31,13 @@ class End:
     folder: Path
     results: Path
     why: str | None = None
+
+
+class Embedding(Progress, Protocol):
+    """What a command is told that runs a folder for a purpose of its own, instead of the person."""
+
+    def ended(self, end: End) -> None:
+        """Take the outcome; called once, last."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class Tally:
     running: int = 0
     waiting: int = 0
     waits_for: str = ""
+    trouble: str = ""
+    """Why the provider does not take documents, while it does not."""
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from backburner.ports import Stored
+
+
+class Stopped(StrEnum):
+    """What became of one request to cancel; the value is its name in JSON."""
+
+    ASKED = "to_be_cancelled"
+    WOULD = "would_be_cancelled"
+    ALREADY = "already_being_cancelled"
+    ENDED = "had_ended"
+    FAILED = "could_not_be"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +54,53 @@ class Doomed:
 
 
 def cancel(environment: Mapping[str, str], doomed: Doomed, *, as_json: bool) -> bool:
-    """Cancel jobs, print the outcome of each, and return whether every named document had an open job."""
+    """Cancel jobs, print the outcome of each, and return whether nothing is left to do.
+
+    False if a request could not be recorded, or a named document has no open job.
+    """
     require_inbox(doomed.keys)
     doomed.chosen.check()
-    return run(environment, lambda session: _cancel(session, doomed, as_json=as_json))
+    return run(environment, lambda session: cancel_in(session, doomed, as_json=as_json))
 
 
-async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) -> bool:
+async def cancel_in(session: OperatorSession, doomed: Doomed, *, as_json: bool) -> bool:
+    """What `cancel` does, with a session that is open."""
+    jobs = await _found(session, doomed)
+    if not doomed.keys and jobs and not doomed.dry_run:
+        confirm(f"Cancel {count_of(len(jobs), 'job')}?", is_agreed=doomed.is_agreed)
+    outcomes: dict[str, str] = {}
+    counts = Counter[Stopped]()
+
+    async def stop(record: OpenRecord) -> None:
+        if doomed.dry_run:
+            how, told = Stopped.WOULD, f"would be cancelled: it is {record.state}"
+        else:
+            how, told = await _stop(session, record)
+        outcomes[record.source.key] = told
+        counts[how] += 1
+        advance()
+
+    try:
+        with bar("looking" if doomed.dry_run else "cancelling", len(jobs)) as advance:
+            await at_once(each_of(jobs), stop)
+    finally:
+        if not as_json:
+            _show(outcomes)
+    session.place.say_hint(is_needed=bool(counts[Stopped.ASKED]))
+    without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
+    if as_json:
+        nothing = dict.fromkeys(without, "nothing to cancel")
+        report = {"dry_run": doomed.dry_run, "jobs": len(jobs), "counts": counts, "documents": outcomes | nothing}
+        print_json(report | {"carried_out_by": session.place.carrier})
+    else:
+        for key in without:
+            say(f"{key}: nothing to cancel: it has no open job")
+        if not doomed.keys:
+            out.print(summed_up(counts, session.place.carrier), markup=False)
+    return not without and not counts[Stopped.FAILED]
+
+
+async def _found(session: OperatorSession, doomed: Doomed) -> list[OpenRecord]:
     jobs: list[OpenRecord] = []
 
     async def find(item: tuple[str, Stored]) -> None:
@@ -63,33 +115,20 @@ async def _cancel(session: OperatorSession, doomed: Doomed, *, as_json: bool) ->
 
     with counting("Reading the open jobs") as count:
         await at_once(session.place.bucket.listed(OPEN), find)
-    if not doomed.keys and jobs and not doomed.dry_run:
-        confirm(f"Cancel {count_of(len(jobs), 'job')}?", is_agreed=doomed.is_agreed)
-    outcomes: dict[str, str] = {}
+    return jobs
 
-    async def stop(record: OpenRecord) -> None:
-        key = record.source.key
-        outcomes[key] = f"would be cancelled: it is {record.state}" if doomed.dry_run else await _stop(session, record)
-        advance()
 
-    try:
-        with bar("looking" if doomed.dry_run else "cancelling", len(jobs)) as advance:
-            await at_once(each_of(jobs), stop)
-    finally:
-        if not as_json:
-            _show(outcomes)
-    session.place.say_hint(is_needed=bool(jobs) and not doomed.dry_run)
-    without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
-    if as_json:
-        nothing = dict.fromkeys(without, "nothing to cancel")
-        report = {"dry_run": doomed.dry_run, "jobs": len(jobs), "documents": outcomes | nothing}
-        print_json(report | {"carried_out_by": session.place.carrier})
-    else:
-        for key in without:
-            say(f"{key}: nothing to cancel: it has no open job")
-        if not doomed.keys:
-            out.print(f"{count_of(len(jobs), 'job')} {'would be ' if doomed.dry_run else ''}cancelled")
-    return not without
+def summed_up(counts: Mapping[Stopped, int], carrier: str) -> str:
+    """The last line for people: how many jobs went which way."""
+    if would := counts.get(Stopped.WOULD, 0):
+        return f"{count_of(would, 'job')} would be cancelled"
+    words = {
+        Stopped.ALREADY: "already being cancelled",
+        Stopped.ENDED: "had just ended",
+        Stopped.FAILED: "could not be cancelled: run the same command again",
+    }
+    asked = f"{count_of(counts.get(Stopped.ASKED, 0), 'job')} to be cancelled by {carrier}"
+    return ", ".join([asked, *(f"{counts[how]:,} {told}" for how, told in words.items() if counts.get(how))])
 
 
 def _show(outcomes: Mapping[str, str]) -> None:
@@ -99,15 +138,15 @@ def _show(outcomes: Mapping[str, str]) -> None:
         out.print(f"… and {len(outcomes) - MAX_LISTED:,} more: --json names them all")
 
 
-async def _stop(session: OperatorSession, record: OpenRecord) -> str:
+async def _stop(session: OperatorSession, record: OpenRecord) -> tuple[Stopped, str]:
     try:
         found = await session.canceller.cancel(record.job_id, record.run)
     except RetryLaterError as error:
-        return f"not cancelled: {error}; try again"
+        return Stopped.FAILED, f"not cancelled: {error}; try again"
     match found:
         case None:
-            return "it has just ended"
+            return Stopped.ENDED, "it has just ended"
         case Reason():
-            return f"is already being cancelled ({found})"
+            return Stopped.ALREADY, f"is already being cancelled ({found})"
         case _:
-            return f"was {found}: {session.place.carrier} cancels it"
+            return Stopped.ASKED, f"was {found}: {session.place.carrier} cancels it"

@@ -26,6 +26,8 @@ DEPLOYED_VERSION = "BACKBURNER_DEPLOYED_VERSION"
 """Set by a command for itself: the version that the deployment names; empty if it names none."""
 SUBMIT_FUNCTION, CHECKER_FUNCTION = "BACKBURNER_SUBMIT_FUNCTION", "BACKBURNER_CHECKER_FUNCTION"
 """Set by a command for itself if the deployment names them: the functions' names, in Yandex Cloud their ids."""
+LOCAL_CLOUD = "BACKBURNER_LOCAL_CLOUD"
+"""Set by a command for itself if the deployment is a `backburner up`: the cloud that it stands for, aws or yandex."""
 _ELSEWHERE = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS", "AWS_CA_BUNDLE")
 _CREDENTIALS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
 _OURS = ("BACKBURNER_", "OPENAI_")
@@ -166,4 +168,4 @@ def _local(environment: Mapping[str, str]) -> Mapping[str, str]:
     found = running_here(environment)
     if not found:
         raise CommandError("no backburner up runs on this machine: start it in another terminal, and try again")
-    return found[0].environment
+    return {**found[0].environment, LOCAL_CLOUD: found[0].cloud}

@@ -14,13 +14,18 @@ from backburner.documents.recipes import parse, source_text
 from backburner.errors import BackburnerError, ConfigError, JobError
 from backburner.ledger.keys import GOVERNOR, INBOX, RECIPES
 from backburner.settings import Settings, from_env
-from backburner_cli.operator.deployment import EXPORTED, HOW_TO_NAME
+from backburner_cli.operator.deployment import EXPORTED, HOW_TO_NAME, LOCAL_CLOUD
 from backburner_cli.operator.findings import Finding, Level
 from backburner_cli.operator.provider_check import provider_findings
 from backburner_cli.operator.queue_check import FUNCTION_LIMIT_S, queue_findings
-from backburner_cli.operator.quota_check import limit_findings, quota_findings, version_findings
+from backburner_cli.operator.quota_check import (
+    limit_findings,
+    local_quota_findings,
+    quota_findings,
+    version_findings,
+)
 from backburner_cli.operator.store_check import governor_findings, write_findings
-from backburner_cli.operator.trigger_check import aws_findings, yandex_findings
+from backburner_cli.operator.trigger_check import aws_findings, local_yandex_findings, yandex_findings
 from backburner_cli.terminal import err, out, print_json, reach_remedy
 
 if TYPE_CHECKING:
@@ -115,6 +120,8 @@ class _Deployment:
     @property
     def is_yandex(self) -> bool:
         """Whether it is in Yandex Cloud."""
+        if local := self.environment.get(LOCAL_CLOUD):
+            return local == "yandex"
         return self.settings.queue_protocol == "query" or "yandex" in (self.environment.get("AWS_ENDPOINT_URL") or "")
 
     async def bucket(self) -> list[Finding]:
@@ -136,6 +143,8 @@ class _Deployment:
 
     async def trigger(self) -> list[Finding]:
         """Whether uploads below inbox/ call submit, and a timer the checker."""
+        if self.is_yandex and LOCAL_CLOUD in self.environment:
+            return local_yandex_findings()
         if self.is_yandex:
             return await yandex_findings(self.settings.bucket, self.environment)
         return await aws_findings(self.settings.bucket, self.cloud.bucket.calls.account.region, self.environment)
@@ -175,6 +184,8 @@ class _Deployment:
 
     async def limits(self) -> list[Finding]:
         """Against the quotas that are published, and those of the account."""
+        if LOCAL_CLOUD in self.environment:
+            return [*limit_findings(self.settings), *local_quota_findings()]
         region = self.cloud.bucket.calls.account.region
         return [*limit_findings(self.settings), *await quota_findings(region, is_yandex=self.is_yandex)]
 

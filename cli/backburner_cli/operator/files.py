@@ -93,8 +93,12 @@ def _say_left_out(left_out: Counter[str]) -> None:
         say(f"left out: {count_of(count, kind)} {of_what[kind]}; a file that is named itself is taken", err)
 
 
-def keys_of(files: Sequence[Path], recipe: str, here: Path, folders: Sequence[Path] = ()) -> dict[str, Path]:
-    """The files by key. Raises `PutError` if two files would share a key, or a name cannot be a key.
+def keys_of(
+    files: Sequence[Path], recipe: str, here: Path, folders: Sequence[Path] = (), unfit: dict[str, str] | None = None
+) -> dict[str, Path]:
+    """The files by key. Raises `PutError` if two files would share a key.
+
+    A file whose name cannot be a key gets into `unfit`, with the reason; without that, it raises `PutError` too.
 
     A file keeps its path relative to the current folder; a file from elsewhere, relative to the folder that all such
     files and named folders have in common.
@@ -110,7 +114,11 @@ def keys_of(files: Sequence[Path], recipe: str, here: Path, folders: Sequence[Pa
         # Directly in inbox/, a folder would be taken for a recipe's name.
         folder = recipe or ("default" if "/" in name else "")
         key = f"{INBOX}{folder}/{name}" if folder else f"{INBOX}{name}"
-        _check(key, path)
+        if why := _unfit(key):
+            if unfit is None:
+                raise PutError(f"{printable(str(path))}: {why}")
+            unfit[printable(str(path))] = why
+            continue
         if found.setdefault(key, path) != path:
             raise PutError(f"{path} and {found[key]} would both become {key}: upload them one after the other")
     return found
@@ -120,15 +128,15 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - a link keeps its own name
 
 
-def _check(key: str, path: Path) -> None:
+def _unfit(key: str) -> str:
+    """Why a file's name cannot be a key, and the remedy; empty if it can."""
     try:
         size_bytes = len(key.encode())
     except UnicodeEncodeError:
-        raise PutError(f"{printable(str(path))}: its name is not UTF-8, so it cannot be a key: rename it") from None
+        return "its name is not UTF-8, so it cannot be a key: rename it"
     if size_bytes > MAX_KEY_BYTES:
-        raise PutError(
-            f"{printable(str(path))}: its key would have {size_bytes} bytes, {MAX_KEY_BYTES} are possible: shorten it"
-        )
+        return f"its key would have {size_bytes} bytes, {MAX_KEY_BYTES} are possible: shorten it"
+    return ""
 
 
 def sample(documents: Mapping[str, Path], count: int | None) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +15,7 @@ from backburner.adapters.http import Http
 from backburner.adapters.storage import S3Bucket, store_calls
 from backburner.documents.recipes import MAX_RECIPE_BYTES, fingerprint, model_in
 from backburner.errors import BackburnerError, ConfigError
-from backburner.ledger.keys import OutputLocation, job_id, recipe_keys
+from backburner.ledger.keys import DEFAULT_RECIPE, RECIPES, OutputLocation, job_id, recipe_keys
 from backburner.ledger.records import ErrorRecord, JobRecord, RunRecord, decode
 from backburner.ports import Bucket, TooLargeError
 from backburner.provider.profiles import resolve_model
@@ -62,6 +63,19 @@ class Inbox:
             if stored is not None:
                 return stored.body
         return None
+
+    async def require_recipe(self, name: str) -> None:
+        """Raise `PutError` if a recipe is named that is not there: its documents would fail as unknown_recipe."""
+        recipe = unicodedata.normalize("NFC", name)
+        if recipe in ("", DEFAULT_RECIPE):
+            return
+        for key in recipe_keys(recipe):
+            if await self.bucket.head(key) is not None:
+                return
+        remedy = (
+            f"upload it first, to s3://{self.name}/{RECIPES}{recipe}.md; backburner recipes list names those there are"
+        )
+        raise PutError(f"there is no recipe {recipe} in the bucket: {remedy}")
 
     def job_of(self, place: OutputLocation, etag: str, recipe: bytes | None) -> str | None:
         """The id of a document's job; None if the settings, and so the model, are not known."""

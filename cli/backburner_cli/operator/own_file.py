@@ -33,7 +33,7 @@ def require_replaceable(path: Path, *, is_agreed: bool) -> None:
     if not os.access(path.parent, os.W_OK):
         raise CommandError(f"{path.parent} cannot be written: name another file with --to, or check its permissions")
     if path.exists() and not _is_own(path):
-        confirm(f"{path} was not written by this command. Replace it?", is_agreed=is_agreed)
+        confirm(f"{path} was not written by this command. Replace it?", is_agreed=is_agreed, has_dry_run=False)
 
 
 def write(path: Path, text: str) -> None:

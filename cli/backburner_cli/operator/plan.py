@@ -31,7 +31,7 @@ from backburner_cli.operator.files import documents_in, keys_of, sample
 from backburner_cli.operator.place import FOLDER_QUEUES
 from backburner_cli.operator.session import Records, read, read_here
 from backburner_cli.system_errors import remedy_of
-from backburner_cli.terminal import err, out, print_json
+from backburner_cli.terminal import err, out, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,7 @@ def plan(environment: Mapping[str, str], wanted: Plan, *, as_json: bool) -> bool
         print_json(summary | {"documents_listed": [_plain(each) for each in found]})
     else:
         _show(found, summary)
-    return not summary["refused"]
+    return not summary["refused"] and not summary["not_uploaded"]
 
 
 def _settings_here(environment: Mapping[str, str], wanted: Plan) -> Settings | None:
@@ -78,7 +78,8 @@ def _settings_here(environment: Mapping[str, str], wanted: Plan) -> Settings | N
 
 
 async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], dict[str, Any]]:
-    documents = await _documents(records, wanted)
+    unfit: dict[str, str] = {}
+    documents = await _documents(records, wanted, unfit)
     counters = await records.counters()
     estimator = Estimator(
         settings=records.settings,
@@ -110,7 +111,8 @@ async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], di
 
         await at_once(each_of(documents), each, most=max(2, os.cpu_count() or 1))
     found.sort(key=lambda each: each.name)
-    return found, _summary(found, records, duration_s(found, records.settings, counters))
+    summary = _summary(found, records, duration_s(found, records.settings, counters))
+    return found, summary | {"not_uploaded": unfit}
 
 
 async def _is_answered(
@@ -143,8 +145,11 @@ def _taken_over(estimate: Estimate) -> Estimate:
     )
 
 
-async def _documents(records: Records, wanted: Plan) -> dict[str, Path | None]:
-    """The documents by key: local files with their paths, documents in the inbox with None."""
+async def _documents(records: Records, wanted: Plan, unfit: dict[str, str]) -> dict[str, Path | None]:
+    """The documents by key: local files with their paths, documents in the inbox with None.
+
+    Files whose names cannot be keys get into `unfit`, with the reasons.
+    """
     there = [name for name in wanted.named if _is_in_bucket(name)]
     local = [name for name in wanted.named if name not in there]
     found: dict[str, Path | None] = {}
@@ -157,7 +162,7 @@ async def _documents(records: Records, wanted: Plan) -> dict[str, Path | None]:
     if local:
         files, folders = documents_in(local)
         name = "" if wanted.recipe is None or _is_file(wanted.recipe) else wanted.recipe
-        found |= keys_of(files, name, Path.cwd(), folders)
+        found |= keys_of(files, name, Path.cwd(), folders, unfit)
     chosen = sample({key: path or Path() for key, path in found.items()}, wanted.sample)
     return {key: found[key] for key in chosen}
 
@@ -275,6 +280,8 @@ def _show(found: list[Estimate], summary: dict[str, Any]) -> None:
         out.print(f"would be refused: {each.name}: {each.refused}: {each.message}", markup=False)
     if len(listed) > MAX_LISTED:
         out.print(f"… and {len(listed) - MAX_LISTED} more: --json lists them all")
+    for path, why in list(summary["not_uploaded"].items())[:MAX_LISTED]:
+        say(f"would not be uploaded: {path}: {why}")
     for each in [each for each in found if each.notes][:MAX_LISTED]:
         out.print(f"not read: {each.name}: {'; '.join(each.notes)}", markup=False)
     if Reason.UNKNOWN_RECIPE in summary["refused"]:

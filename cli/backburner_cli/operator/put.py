@@ -62,16 +62,23 @@ class Wish:
 def upload(environment: Mapping[str, str], wish: Wish, *, as_json: bool) -> None:
     """Upload documents; with `wait`, show their outcomes. Raises `PutError` if anything failed."""
     files, folders = documents_in(wish.named)
-    documents = sample(keys_of(files, wish.recipe, Path.cwd(), folders), wish.sample)
+    unfit: dict[str, str] = {}
+    documents = sample(keys_of(files, wish.recipe, Path.cwd(), folders, unfit), wish.sample)
+    if not documents:
+        raise PutError("; ".join(f"{path}: {why}" for path, why in list(unfit.items())[:MAX_LISTED]))
 
     async def reached() -> None:
         async with reach_inbox(environment) as inbox:
-            await _all(inbox, wish, documents, as_json=as_json)
+            await inbox.require_recipe(wish.recipe)
+            await _all(inbox, wish, documents, unfit, as_json=as_json)
 
     asyncio.run(reached())
 
 
-async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_json: bool) -> None:
+async def _all(
+    inbox: Inbox, wish: Wish, documents: Mapping[str, Path], unfit: Mapping[str, str], *, as_json: bool
+) -> None:
+    """Upload; `unfit` are files whose names cannot be keys, with the reasons."""
     uploader = Uploader(inbox, wish)
     with bar("comparing" if wish.dry_run else "uploading", len(documents)) as advance:
 
@@ -82,6 +89,8 @@ async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_js
         await at_once(each_of(documents), each, most=_AT_ONCE)
     if not as_json:
         _show(inbox.name, uploader)
+        for path, why in list(unfit.items())[:MAX_LISTED]:
+            say(f"not uploaded: {path}: {why}", err, style="red")
     outcomes: dict[str, dict[str, Any]] = {}
     if wish.wait and not wish.dry_run:
         waiter = OutcomeWaiter(inbox=inbox, shows_texts=len(documents) <= MAX_LISTED and not as_json, is_quiet=as_json)
@@ -91,15 +100,21 @@ async def _all(inbox: Inbox, wish: Wish, documents: Mapping[str, Path], *, as_js
             {"key": key, "upload": str(done)} | outcomes.get(key, {}) for key, done in sorted(uploader.done.items())
         ]
         ended = {"ended": summed(outcomes)} if outcomes else {}
-        print_json({"bucket": inbox.name, "documents": uploads, "errors": uploader.errors} | ended)
+        print_json({"bucket": inbox.name, "documents": uploads, "errors": {**uploader.errors, **unfit}} | ended)
     elif outcomes:
         _show_sums(summed(outcomes))
-    failed = sum(1 for outcome in outcomes.values() if outcome["failed"])
+    _raise_for(uploader, unfit, sum(1 for outcome in outcomes.values() if outcome["failed"]))
+
+
+def _raise_for(uploader: Uploader, unfit: Mapping[str, str], failed: int) -> None:
+    """Raise `PutError` if anything was not uploaded, or failed."""
+    renamed = f"{len(unfit)} not uploaded, as their names cannot be keys: rename them" if unfit else ""
     if uploader.errors:
-        why = f"; {inbox.remedy}" if uploader.is_denied else ""
-        raise PutError(
-            f"{len(uploader.errors)} were not uploaded: run the same command again, it skips the others{why}"
-        )
+        why = f"; {uploader.inbox.remedy}" if uploader.is_denied else ""
+        again = f"{len(uploader.errors)} were not uploaded: run the same command again, it skips the others{why}"
+        raise PutError(f"{again}. {renamed}" if renamed else again)
+    if renamed:
+        raise PutError(renamed)
     if failed:
         raise PutError(f"{failed} failed, in part or as a whole: backburner failed says why, and what to do")
 

@@ -65,6 +65,11 @@ def limit_findings(settings: Settings) -> list[Finding]:
     return found or [Finding(check="limits", level=Level.OK, message="within the published quotas")]
 
 
+def local_quota_findings() -> list[Finding]:
+    """The cloud of a `backburner up` has no account."""
+    return [Finding(check="quotas", level=Level.OK, message="backburner up has none")]
+
+
 async def quota_findings(region: str | None, *, is_yandex: bool) -> list[Finding]:
     """What the account may run at once, as the cloud tells it."""
     if is_yandex:

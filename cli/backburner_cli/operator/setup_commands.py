@@ -38,7 +38,8 @@ def use(name: str | None, *, nothing: bool, yes: bool, asked: Asked, as_json: bo
         if name is not None and asked.target is not None:
             there = profiles.all().get(name)
             if there not in (None, asked.target):
-                confirm(f"{name} is {there}. Let it stand for {asked.target}?", is_agreed=yes)
+                question = f"{name} is {there}. Let it stand for {asked.target}?"
+                confirm(question, is_agreed=yes, has_dry_run=False)
             profiles.keep(name, asked.target)
         elif name is not None:
             profiles.choose(name)

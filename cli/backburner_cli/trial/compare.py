@@ -49,9 +49,14 @@ class Pair:
     new: Tried
 
     @property
+    def is_whole(self) -> bool:
+        """Whether both recipes have a text."""
+        return self.old.is_done and self.new.is_done
+
+    @property
     def is_same(self) -> bool:
-        """Whether both texts are the same."""
-        return self.old.text == self.new.text and self.old.reason == self.new.reason
+        """Whether there are two texts, and they are the same."""
+        return self.is_whole and self.old.text == self.new.text
 
     @property
     def marked(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -68,7 +73,7 @@ def compare(environment: Mapping[str, str], wanted: Comparison, *, as_json: bool
     if not wanted.stand_in:
         what = count_of(len(documents), "document")
         question = f"Run {what} with two recipes? The provider bills {2 * len(documents)} results."
-        confirm(question, is_agreed=wanted.is_agreed)
+        confirm(question, is_agreed=wanted.is_agreed, has_dry_run=False)
     sides: list[list[Tried]] = []
     with trials(documents) as made, err.status("waiting for the provider"):
         for side, recipe in (("old", wanted.old), ("new", wanted.new)):
@@ -81,13 +86,20 @@ def compare(environment: Mapping[str, str], wanted: Comparison, *, as_json: bool
         print_json(figures | {"documents": [{"name": each.name, **_sides(each)} for each in pairs]})
     else:
         _show(figures, wanted.to)
-    return all(each.old.is_done and each.new.is_done for each in pairs)
+    return all(each.is_whole for each in pairs)
 
 
 def summary(wanted: Comparison, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Figures for both recipes; a cost is None if any of its results has none."""
+    """Figures for both recipes; a cost is None if any of its results has none.
+
+    `compared` counts the documents of which both have a text, `same` those whose two texts are equal.
+    """
     sides = {"old": [each.old for each in pairs], "new": [each.new for each in pairs]}
-    figures: dict[str, Any] = {"compared": len(pairs), "same": sum(each.is_same for each in pairs)}
+    figures: dict[str, Any] = {
+        "documents_tried": len(pairs),
+        "compared": sum(each.is_whole for each in pairs),
+        "same": sum(each.is_same for each in pairs),
+    }
     for side, tried in sides.items():
         costs = [each.cost for each in tried]
         known = [cost for cost in costs if cost is not None]
@@ -154,4 +166,7 @@ def _show(figures: dict[str, Any], to: Path) -> None:
         tokens = f"{one['input_tokens']:,} tokens in, {one['output_tokens']:,} out"
         counts = f"{one['done']} done, {one['failed']} failed"
         out.print(f"{side}  {one['recipe']}: {counts}, {tokens}, cost {cost}", markup=False)
-    out.print(f"{figures['same']} of {figures['compared']} texts are the same. Side by side: {to}", markup=False)
+    without = figures["documents_tried"] - figures["compared"]
+    missing = f" {count_of(without, 'document')} without a text from both." if without else ""
+    same = f"{figures['same']} of {figures['compared']} texts are the same."
+    out.print(f"{same}{missing} Side by side: {to}", markup=False)

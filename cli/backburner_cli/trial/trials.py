@@ -13,10 +13,11 @@ from backburner.ledger.records import ErrorRecord, RunRecord, decode
 from backburner_cli.errors import CommandError
 from backburner_cli.folder.command import Wanted
 from backburner_cli.folder.command import run as run_folder
-from backburner_cli.folder.json_lines import Outcome
+from backburner_cli.folder.json_lines import End, Outcome
+from backburner_cli.folder.tally import Failure, Tally
 from backburner_cli.operator.deployment import FOLDER_STATE
 from backburner_cli.operator.quotes import Quoted, quotes_in
-from backburner_cli.terminal import err
+from backburner_cli.terminal import err, say
 
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,12}")
 
@@ -56,12 +57,41 @@ class Trials:
         out = self.root / into
         wanted = Wanted(folder=self.root / "documents", recipe=str(recipe), out=out, stand_in=stand_in, watch=False)
         own = {name: value for name, value in environment.items() if name != FOLDER_STATE}
-        with err.capture() as said:
-            code = run_folder(err, own, wanted)
-        if code == Outcome.STOPPED_EARLY.exit_code:
-            why = said.get().strip().splitlines()[-1].partition(". ")[0]
-            raise CommandError(f"not everything was tried, and what was is not kept. {why}")
+        told = _Told()
+        run_folder(err, own, wanted, told)
+        if told.end is not None and told.end.outcome is Outcome.STOPPED_EARLY:
+            raise CommandError(f"not everything was tried, and what was is not kept: {told.end.why}")
         return [_tried(out, name, file) for name, file in self.documents.items()]
+
+
+class _Told:
+    """Says only what keeps the provider from answering, each time that changes; keeps how the run ended."""
+
+    def __init__(self) -> None:
+        self.end: End | None = None
+        self._trouble = ""
+
+    def note(self, text: str) -> None:
+        """Do nothing: the notes are about the temporary folder."""
+
+    def done(self, path: str, result: str) -> None:
+        """Do nothing: the caller shows the results."""
+
+    def failed(self, path: str, failure: Failure) -> None:
+        """Do nothing, likewise."""
+
+    def now(self, tally: Tally) -> None:
+        """Say the trouble, if there is any that was not told yet."""
+        if tally.trouble not in ("", self._trouble):
+            say(f"waiting for the provider: {tally.trouble}", err, style="dim")
+        self._trouble = tally.trouble
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+    def ended(self, end: End) -> None:
+        """Keep it."""
+        self.end = end
 
 
 @contextmanager

@@ -6,6 +6,7 @@ POST. Nothing else is retried here. A truncated body is an error, never an answe
 
 import asyncio
 import io
+import os
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ class NoAnswerError(Exception):
     def __init__(self, name: str, *, is_sent: bool = True, is_broken_off: bool = False) -> None:
         super().__init__(name)
         self.name = name
-        """What happened, in one word."""
+        """What happened, in a few words that are never the other side's."""
         self.is_sent = is_sent
         self.is_broken_off = is_broken_off
         """Whether an answer had begun to arrive."""
@@ -91,7 +92,7 @@ class Http:
             async with asyncio.timeout(limit_s):
                 return await self._sent(method, url, headers, body, limit_bytes)
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError) as error:
-            raise NoAnswerError(type(error).__name__, is_sent=False) from error
+            raise NoAnswerError(_cause(error), is_sent=False) from error
         except TimeoutError as error:
             raise NoAnswerError(type(error).__name__) from error
         except aiohttp.ClientPayloadError as error:
@@ -155,6 +156,16 @@ class Http:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+
+def _cause(error: aiohttp.ClientError) -> str:
+    """Why no connection was made, as the system says it; else the kind of error."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "unknown host name"
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        number = error.os_error.errno
+        return os.strerror(number).lower() if number else type(error).__name__
+    return type(error).__name__
 
 
 @cache

@@ -265,7 +265,7 @@ def _brief(answer: Answer, kind: ErrorKind) -> str:
     if isinstance(answer, Generation):
         return " ".join(filter(None, (loggable(answer.status), loggable(answer.error_code), _EXPLAINED.get(kind, ""))))
     code = loggable(answer.code)
-    nothing = "no generation in an answer of success" if answer.is_garbled else "no answer"
+    nothing = "no generation in an answer of success" if answer.is_garbled else answer.message or "no answer"
     head = " ".join(filter(None, (f"HTTP {answer.status}" if answer.status else nothing, code)))
     explained, called = _EXPLAINED.get(kind, ""), answer.url if kind is ErrorKind.NO_ENDPOINT else ""
     words = answer.message if kind in _QUOTABLE or code in OURS else ""
