@@ -3,15 +3,17 @@
 import asyncio
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backburner.documents.pictures import Layout, PagePicture, Rendered, fitted, laid_out, picture_tokens, ranges
+from backburner.documents.pictures import Layout, PagePicture, Piece, Rendered, fitted, laid_out, picture_tokens, ranges
 from backburner.documents.plain_text import Extracted
 from backburner.documents.recipes import parse
 from backburner.documents.tokens import known_of
 from backburner.errors import JobError, Reason
+from backburner.extraction.child import Bounds
 from backburner.jobs.inputs import messages
 from backburner.provider.profiles import PROFILES, Provider
 from backburner.split.pages import Room, cut_by_pages
@@ -61,6 +63,8 @@ def test_a_long_page_is_cut_where_it_would_be_spoilt() -> None:
     assert (len(longer.places), longer.size[0], longer.places[-1][3]) == (40, pytest.approx(811, abs=2), longer.size[1])
     with pytest.raises(JobError, match="too long"):
         laid_out(1080, 130_000, 1600)
+    with pytest.raises(JobError, match="cut by another version"):
+        layout.place(Piece(3))
     labels = [picture.label for picture in layout.pictures(3, at=7)]
     assert (labels[0], labels[-1]) == ("[page 3, piece 1 of 14]", "[page 3, piece 14 of 14]")
 
@@ -139,6 +143,19 @@ def test_a_long_text_between_pages_is_cut_as_any_text_and_may_repeat() -> None:
     assert [one.page for part in parts for one in part.pictures] == [1, 3]
     assert all(len(part.text) <= 200 for part in parts)
     assert any(later.text.split()[0] in former.text for former, later in pairwise(parts))
+
+
+def test_the_pieces_of_a_long_page_may_go_out_in_several_parts() -> None:
+    """Each piece once; a part and its reader know which of them it is, and the message says so."""
+    pictures = tuple(laid_out(100, 7_000, 1_000).pictures(2, at=4))
+    parts = cut(Extracted("one two", pictures=pictures), room(2_000, pictures=3))
+    told = [[one.piece for one in part.pictures] for part in parts]
+    assert told == [[Piece(2, at, 8) for at in run] for run in ((1, 2, 3), (4, 5, 6), (7, 8))]
+    bounds = Bounds(name="a", memory_bytes=1, cpu_s=1, pages=told[1])
+    assert msgspec.json.decode(msgspec.json.encode(bounds), type=Bounds) == bounds
+    sent = [Rendered(page=2, media_type="image/png", body=b"p")] * 2
+    texts = [part.get("text") for part in messages(parts[-1], sent, "low")[0]["content"]]
+    assert texts == ["[page 2, piece 7 of 8]", None, "[page 2, piece 8 of 8]", None, "two"]
 
 
 def test_a_page_for_which_there_is_no_room_is_refused_with_its_remedy() -> None:

@@ -52,6 +52,7 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
 
     page: int
     number: int = 1
+    of: int = 1
 
 
 class PagePicture(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +71,7 @@ class PagePicture(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def piece(self) -> Piece:
         """What it shows."""
-        return Piece(self.page, self.number)
+        return Piece(self.page, self.number, self.pieces)
 
     @property
     def label(self) -> str:
@@ -130,6 +131,13 @@ class Layout:
 
     size: tuple[int, int]
     places: Sequence[tuple[int, int, int, int]]
+
+    def place(self, piece: Piece) -> tuple[int, int, int, int]:
+        """Where a piece is. Raises `JobError` if the page was laid out in another way when its document was cut."""
+        if piece.of != len(self.places):
+            message = f"page {piece.page} was cut by another version of the system: upload the document again"
+            raise JobError(Reason.UNREADABLE_DOCUMENT, message)
+        return self.places[piece.number - 1]
 
     def pictures(self, page: int, at: int) -> Iterator[PagePicture]:
         """The pictures of a page."""

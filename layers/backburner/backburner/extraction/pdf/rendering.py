@@ -39,7 +39,7 @@ def drawn(document: Document, piece: Piece, max_side_px: int) -> Image.Image:
     try:
         with document.page(piece.page - 1) as page:
             layout = layout_of(page.size, max_side_px)
-            return _drawn(page, Frame(layout.size, layout.places[piece.number - 1]))
+            return _drawn(page, Frame(layout.size, layout.place(piece)))
     except BrokenError as error:
         message = f"page {piece.page} of the PDF cannot be drawn: save it again and upload it again"
         raise JobError(Reason.UNREADABLE_DOCUMENT, message) from error

@@ -31,10 +31,11 @@ def _images(body: bytes, pieces: Iterable[Piece], max_side_px: int) -> Iterator[
             for page, group in groupby(pieces, key=lambda piece: piece.page):
                 if page > 1:
                     go_to(image, page - 1, format_)
-                places = laid_out(*size_upright(image, format_), max_side_px).places
+                layout = laid_out(*size_upright(image, format_), max_side_px)
                 whole = prepared(image, format_, max_side_px)
                 for piece in group:
-                    yield page, whole.crop(places[piece.number - 1]) if len(places) > 1 else whole
+                    place = layout.place(piece)
+                    yield page, whole.crop(place) if piece.of > 1 else whole
         return
     if b"%PDF-" not in body[:1024]:
         raise JobError(Reason.UNSUPPORTED_TYPE, "neither a picture nor a PDF: it has no pages that could be shown")
