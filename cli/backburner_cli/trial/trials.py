@@ -74,7 +74,7 @@ class _Told:
     def note(self, text: str) -> None:
         """Do nothing: the notes are about the temporary folder."""
 
-    def done(self, path: str, result: str) -> None:
+    def done(self, path: str, result: str | None) -> None:
         """Do nothing: the caller shows the results."""
 
     def failed(self, path: str, failure: Failure) -> None:
