@@ -107,6 +107,41 @@ def test_a_store_behind_an_own_certificate_is_reached_if_it_is_trusted(secure: s
     assert not refused.value.is_sent
 
 
+def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:
+    """Its server may be closing it just then: of a create that is sent into it nobody would know whether it arrived."""
+    opened = set[int]()
+
+    class Handler(BaseHTTPRequestHandler):
+        """Notes where each call came from."""
+
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            opened.add(self.client_address[1])
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    async def story(url: str) -> None:
+        http = _http(idle_s=0.2)
+        await http.call("GET", url, {})
+        await http.call("GET", url, {})
+        assert len(opened) == 1
+        await asyncio.sleep(0.4)
+        await http.call("GET", url, {})
+        assert len(opened) == 2
+        await http.close()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        asyncio.run(story(f"http://127.0.0.1:{server.server_port}/"))
+        server.shutdown()
+
+
 def test_a_plain_call_reads_no_certificates() -> None:
     """They take longer to read than a call does: a process that needs none starts without them."""
     trusting.cache_clear()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from backburner.adapters.connect import _IDLE_S
+from backburner.adapters.http import IDLE_S
 from backburner_cli.local.yandex.events import object_event
 from backburner_cli.local.yandex.instance import FunctionError, TimedOutError
 from support.proxy import serve_proxy
@@ -116,7 +116,7 @@ def test_connections_that_died_in_a_suspended_instance_are_not_used(
     instance.suspend()
     queues.swallow()
     provider.swallow()
-    time.sleep(_IDLE_S + 0.2)  # the one thing that only real time does: a suspended clock
+    time.sleep(IDLE_S + 0.2)  # the one thing that only real time does: a suspended clock
     instance.resume()
     began = time.monotonic()
     world.submit("inbox/other.txt")

@@ -19,7 +19,7 @@ with no_collection():  # half of what a process that finds nothing to do takes i
     from backburner.adapters.channels import channels
     from backburner.adapters.clock import SystemClock
     from backburner.adapters.extraction import ChildExtractor
-    from backburner.adapters.http import Http
+    from backburner.adapters.http import IDLE_S, Http
     from backburner.adapters.queues import SqsQueue, queue_calls
     from backburner.adapters.responses import ResponsesApi
     from backburner.adapters.secret import ProviderKey
@@ -33,8 +33,6 @@ with no_collection():  # half of what a process that finds nothing to do takes i
 
 T = TypeVar("T")
 _CONNECT_S, _READ_S = 5.0, 20.0
-_IDLE_S = 3.0
-"""After a longer pause between calls, pooled connections are dropped: a suspended instance may have lost them."""
 
 
 _OWN_MEMORY_MB = 256
@@ -88,7 +86,7 @@ class Connected:
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], context: object) -> T:
         """Run one call of the function. Raises `ConfigError` if there is no key, and whatever the work raises."""
         self.key.take(context)
-        if time.time() - self._rested_at > _IDLE_S:  # the wall clock: others may stop in a suspended instance
+        if time.time() - self._rested_at > IDLE_S:  # the wall clock: the pool's own may stop in a suspended instance
             self.runner.run(self._drop_connections())
         try:
             return self.runner.run(work())

@@ -26,6 +26,9 @@ with no_collection(), no_certificates():  # calls with TLS say what to trust: `t
 _CONNECTIONS = 64
 _MAX_AT_ONCE_BYTES = 1_000_000
 """A larger body is sent in pieces, so that other calls go on meanwhile (aiohttp warns from 1 MiB)."""
+IDLE_S = 3.0
+"""A connection that was idle for longer is not used again. Servers close theirs after a while, uvicorn, behind which vLLM
+stands, after 5 s; of a create that is sent into one just then nobody knows whether it arrived, so it may be paid twice."""
 _UNSET_HEADERS = frozenset({"User-Agent", "Accept", "Content-Type"})
 """Headers that a client would add by itself: only the caller's are sent."""
 
@@ -70,6 +73,7 @@ class Http:
     ca_file: str | None = None
     is_lenient: bool = False
     """Whether compressed answers are accepted and redirects followed."""
+    idle_s: float = IDLE_S
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
 
@@ -142,7 +146,7 @@ class Http:
             self._loop = loop
             self._proxies.clear()
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=self.idle_s),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.connect_s, sock_read=self.read_s),
                 headers=None if self.is_lenient else {"Accept-Encoding": "identity"},
                 skip_auto_headers=_UNSET_HEADERS,
