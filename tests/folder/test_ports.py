@@ -121,6 +121,28 @@ def test_a_result_that_was_edited_is_kept(reach: Reach) -> None:
     assert "a.txt.md" in run(story())
 
 
+def test_a_result_that_was_only_touched_or_replaced_by_a_run_keeps_its_place(reach: Reach) -> None:
+    """Copying a folder edits nothing, nor does another recipe's run, whose record is there."""
+
+    async def story() -> None:
+        ports = reach()
+        etag = await ports.bucket.put(RESULT, b"text", match=ABSENT, content_type=TEXT, metadata=OWNED)
+        file = ports.out / "a.txt.md"
+        os.utime(file, (1, 1))
+        touched = await ports.bucket.head(RESULT)
+        assert touched is not None
+        assert (touched.etag, touched.metadata) == (etag, OWNED)
+        await ports.bucket.put(RESULT, b"next", match=etag, content_type=TEXT, metadata=OWNED)
+        file.write_text("of another recipe")
+        replaced = await ports.bucket.head(RESULT)
+        assert replaced is not None
+        (ports.out / "a.txt.run.json").write_bytes(record_of(replaced.etag))
+        await ports.bucket.put(RESULT, b"last", match=replaced.etag, content_type=TEXT, metadata=OWNED)
+        assert [(path.name, path.read_text()) for path in sorted(ports.out.glob("*.md"))] == [("a.txt.md", "last")]
+
+    run(story())
+
+
 def test_a_file_that_is_named_like_a_result_stays_the_users(tmp_path: Path) -> None:
     """Although its document's record is beside it: it tells of the marked one, also without the table."""
 

@@ -74,6 +74,10 @@ def test_links_to_files_elsewhere_are_left_out_and_told(state: RunState, capsys:
     assert [path.name for path in documents_in(["contracts"])[0]] == ["a.txt", "same.txt"]
     assert "left out: 1 link to files outside the folder" in capsys.readouterr().err
     assert documents_in([str(link)])[0] == [link]
+    (state.folder / "others").symlink_to(state.folder.parent)
+    with pytest.raises(PutError):
+        documents_in(["contracts/*/private.txt"])
+    assert "left out: 1 link" in capsys.readouterr().err
 
 
 def test_the_stand_in_is_refused_where_it_would_replace_a_paid_result(state: RunState) -> None:

@@ -156,3 +156,17 @@ def test_every_field_of_a_record_is_documented(kind):
     lines = (ROOT / "docs/run-records.md").read_text(encoding="utf-8").splitlines()
     documented = {name for line in lines if line.startswith("| `") for name in names_in(line.split(" | ")[0])}
     assert {field.encode_name for field in msgspec.structs.fields(kind)} <= documented
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/folder.md", "docs/tutorial-folder.md"])
+def test_commands_for_a_folder_work_from_a_checkout_and_keep_paid_results_apart(path):
+    """None asks an index that does not have the package, and none names the stand-in's results for a real provider."""
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+    commands = [line.strip() for line in lines if re.match(r" *(\.venv/bin/|uvx )?backburner run \./", line)]
+    assert not [one for one in commands if one.startswith("uvx")]
+    stand_in, paid = (
+        {one.partition("--out ")[2].split()[0] for one in commands if "--out " in one and ("--stand-in" in one) is free}
+        for free in (True, False)
+    )
+    assert stand_in
+    assert paid.isdisjoint(stand_in)

@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 from collections import Counter
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,8 +79,10 @@ def _own(root: Path, files: Iterable[Path], run_in: Iterable[Path], left_out: Co
     here = root.resolve()
     spaces = (space for folder in {*map(Path.resolve, run_in), here, *here.parents} for space in known(folder))
     is_output = outputs_of_all(spaces)
+    is_inside = cache(lambda folder: folder.resolve().is_relative_to(here))
     for path in files:
-        if path.is_symlink() and path.is_file() and not path.resolve().is_relative_to(here):
+        is_elsewhere = path.is_symlink() and path.is_file() and not path.resolve().is_relative_to(here)
+        if is_elsewhere or not is_inside(path.parent):  # a pattern may lead through a link to a folder
             left_out[_LINK] += 1
         elif is_output(here / path.relative_to(root)):
             left_out[_OUTPUT] += 1

@@ -46,8 +46,8 @@ def put(
     """Upload documents, and with --wait show their results.
 
     FILES are files, folders with everything below them, or quoted patterns such as 'archive/**/*.pdf'. The tree is
-    kept: contracts/2024/a.pdf becomes inbox/RECIPE/contracts/2024/a.pdf. Folders and patterns leave out hidden files,
-    what backburner run has written, and links to files elsewhere.
+    kept: contracts/2024/a.pdf becomes inbox/RECIPE/contracts/2024/a.pdf. Folders and patterns leave out hidden
+    files, links to files elsewhere, and the outputs of backburner run.
 
     Documents that are done or under way with the same bytes are skipped, so the same command resumes an interrupted
     upload. Failed documents are uploaded again, which runs them again.

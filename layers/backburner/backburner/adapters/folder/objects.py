@@ -191,7 +191,9 @@ class Objects:
         if current is None:
             turn.db.execute("DELETE FROM objects WHERE key = ?", (row.key,))
             return None
-        return self._write(turn, _row(row.key, row.path, *current, metadata={}))
+        is_same = current[1] == row.etag  # touched, or copied with the whole folder
+        metadata = json.loads(row.metadata) if is_same else {}
+        return self._write(turn, _row(row.key, row.path, *current, metadata=metadata))
 
     def _adopted(self, turn: Turn, key: str) -> Row | None:
         """A new row for an output that the table does not have, but whose record is there."""
@@ -206,9 +208,10 @@ class Objects:
         return None
 
     def _is_edited(self, row: Row) -> bool:
-        """Whether a result's file was edited: its row has lost the metadata with which results are put."""
+        """Whether a result's file was edited: its row has lost its metadata, and it is no other recipe's result."""
         is_result = row.key.startswith(RESULTS) and not row.key.endswith(RUN_RECORD)
-        return is_result and self.layout.is_output(row.key) and row.metadata == "{}"
+        is_changed = is_result and self.layout.is_output(row.key) and row.metadata == "{}"
+        return is_changed and not is_ours(self.file(row))
 
     def _free(self, turn: Turn, key: str, edited: str) -> str:
         """A path without anybody else's file; `edited` is the ETag of the object's own file that stays where it is."""
