@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -131,6 +132,12 @@ def confirm(question: str, *, is_agreed: bool, has_dry_run: bool = True) -> None
 
 def reach_remedy(environment: Mapping[str, str]) -> str:
     """What to check if bucket and queues cannot be reached."""
+    trusted = environment.get("AWS_CA_BUNDLE")
+    if trusted and not Path(trusted).exists():
+        return (
+            f"AWS_CA_BUNDLE names {trusted}, which is gone: if it was a backburner up, that has ended; start it again, "
+            "or name another deployment"
+        )
     for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS"):
         endpoint = environment.get(name)
         if endpoint and endpoint != environment.get("AWS_ENDPOINT_URL"):

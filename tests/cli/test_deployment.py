@@ -68,6 +68,11 @@ def test_an_up_that_died_is_not_found(home: dict[str, str]) -> None:
             path.write_text(json.dumps(told | changes))
             assert running_here(home) == []
             assert not path.exists()
+        with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as killed:  # nobody waits for it yet
+            assert killed.stdout.read() == b""
+            os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
+            path.write_text(json.dumps(told | {"pid": killed.pid, "began": None}))
+            assert running_here(home) == []
 
 
 def test_what_is_named_wins_over_what_is_exported_and_that_over_what_is_chosen(

@@ -50,7 +50,7 @@ def odd(tmp_path: Path) -> Path:
         ("run {odd}/documents --stand-in --recipe {odd}/binary.md", "save it as UTF-8"),
         ("recipes try {odd}/empty.md {odd}/a.txt --stand-in", "write them below the front matter"),
         ("recipes try summary {odd}/gone --stand-in", "name one document"),
-        ("recipes try summary {odd}/folder.md --stand-in", "name one document"),
+        ("recipes try summary {odd}/folder.md --stand-in", "folder.md is a folder: name one document"),
         ("recipes compare summary extract {odd}/links --stand-in --to {odd}/page.html", "rename it"),
         ("recipes compare summary extract {odd}/a.txt --stand-in --to {odd}/a.txt/page.html", "name another file"),
         ("use x --local", "XDG_CONFIG_HOME"),

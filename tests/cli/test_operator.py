@@ -15,11 +15,14 @@ COMMANDS = ("audit", "status", "dead-letters", "replay", "cancel")
 
 
 def test_books_that_balance(cloud):
-    """Exit code 0; the sum is there to be seen. No provider's key is asked for."""
+    """Exit code 0; the sum is there to be seen, and messages that are left are explained. No key is asked for."""
+    for _ in range(3):
+        cloud.send("pending", "left by jobs that have ended")
     shown = cloud.run("audit")
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "The books balance" in shown.stdout
     assert "objects in inbox/" in shown.stdout
+    assert "Messages beyond the open records are guards" in shown.stdout
 
 
 def test_a_lost_upload_is_listed_and_repaired(cloud):
@@ -66,7 +69,14 @@ def test_status_shows_what_is_under_way(cloud):
     assert documents == {"done": 1, "failed": 1, "running": 1, "not_claimed_yet": 1}
     assert (figures["documents"], figures["too_young_to_judge"], figures["unreadable"]) == (4, 1, {})
     table = cloud.run("status").stdout
-    for word in ("for budget", "no money", "dead letters", "the whole provider"):
+    assert figures["cost_today"] is None  # tokens were used, and no recipe names a price
+    for word in (
+        "unknown: the recipes used today name no price",
+        "for budget",
+        "no money",
+        "dead letters",
+        "the whole provider",
+    ):
         assert word in table, word
 
 
@@ -172,15 +182,33 @@ def test_cancel_records_the_wish_and_wakes_the_checker(cloud):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_without_an_environment_all_that_is_missing_is_named(command):
-    """But the provider's key, which is not needed."""
+def test_without_an_environment_the_ways_to_name_a_deployment_are_told(command):
+    """And no single setting that somebody who exports nothing did not ask for."""
     arguments = ["inbox/a.txt"] if command in ("replay", "cancel") else []
     shown = Cloud(None, None, {}, {}).run(command, *arguments)
     assert shown.returncode == 1
-    for name in ("BACKBURNER_BUCKET", "BACKBURNER_PENDING_QUEUE_URL", "BACKBURNER_MODEL", "backburner up"):
+    for name in ("--stack NAME", "BACKBURNER_BUCKET", "BACKBURNER_PENDING_QUEUE_URL", "backburner up"):
         assert name in shown.stderr, name
+    assert "yandex" not in shown.stderr
     assert "API_KEY" not in shown.stderr
     assert "Traceback" not in shown.stderr
+
+
+def test_with_half_an_environment_all_that_is_missing_is_named():
+    """But the provider's key, which is not needed."""
+    shown = Cloud(None, None, {}, {"BACKBURNER_BUCKET": "b"}).call("status")
+    assert shown.exit_code == 1
+    for name in ("BACKBURNER_PENDING_QUEUE_URL", "BACKBURNER_MODEL"):
+        assert name in shown.stderr, name
+    assert "API_KEY" not in shown.stderr
+
+
+def test_certificates_that_went_with_a_local_cloud_are_named(empty, tmp_path):
+    """Exported from a backburner up that was killed: not an address to be checked."""
+    gone = tmp_path / "gone.pem"
+    shown = empty.call("status", AWS_CA_BUNDLE=str(gone), AWS_ENDPOINT_URL="https://127.0.0.1:9")
+    assert shown.exit_code == 1
+    assert f"AWS_CA_BUNDLE names {gone}, which is gone" in " ".join(shown.stderr.split())
 
 
 def test_a_bucket_that_is_not_there_is_named_with_the_remedy(empty):

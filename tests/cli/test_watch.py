@@ -20,7 +20,7 @@ from backburner_cli.operator.job import Job
 from backburner_cli.operator.job_index import JobIndex
 from backburner_cli.operator.kept_entries import KeptEntries
 from backburner_cli.operator.watch import look_at
-from backburner_cli.operator.watch_screen import drawn
+from backburner_cli.operator.watch_screen import LineScreen, drawn
 from support import commands
 from support.command_deployment import OPEN
 from support.system import BUCKET, System
@@ -65,6 +65,24 @@ def test_no_rate_means_no_end_in_sight() -> None:
     look = look_at([job(1, State.RUNNING)], [], NOW)
     assert (look.per_minute, look.seconds_left) == (None, None)
     assert look_at([job(1, State.DONE, 3000)], [], NOW).seconds_left == 0.0
+
+
+def test_one_end_tells_no_time_left_and_an_end_tells_no_rate() -> None:
+    """A look with a single end says that it is too early; the last look says nothing of pace."""
+    early = look_at([job(1, State.DONE, 1), job(2, State.RUNNING)], [job(1, State.DONE, 1)], NOW)
+    assert (early.per_minute, early.seconds_left) == (0.2, None)
+    done = [job(number, State.DONE, 1) for number in range(9)]
+    over = look_at(done, done, NOW)
+    for look, said, unsaid in ((early, "too early to tell", "left 5"), (over, "0 tokens", "a minute")):
+        shown = Console(file=StringIO(), width=100)
+        shown.print(drawn(look))
+        assert (said in shown.file.getvalue(), unsaid in shown.file.getvalue()) == (True, False), shown.file.getvalue()
+
+
+def test_a_line_of_the_last_look_has_no_time_left(capsys) -> None:
+    """It is not "0.0 s"."""
+    LineScreen().show(look_at([job(1, State.DONE, 3000)], [], NOW))
+    assert capsys.readouterr().out.strip().endswith("1 documents: 1 done, 0 failed, 0 running, 0 waiting")
 
 
 def test_the_table_shows_what_it_waits_for_and_why_it_is_paused() -> None:

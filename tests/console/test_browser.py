@@ -368,6 +368,9 @@ def test_the_keyboard_reaches_everything_and_is_told_where_it_is(seat: Seat) -> 
     chart.focus()
     page.keyboard.press("End")
     expect(page.locator(".readout")).to_contain_text("1 done")
+    expect(page.locator(".readout")).to_contain_text("cost \N{EN DASH}")  # its recipe names no price
+    page.get_by_role("group", name="What is drawn").get_by_role("button", name="Cost").click()
+    expect(chart).to_have_attribute("aria-label", re.compile("\N{EN DASH} in all, at most \N{EN DASH} in"))
     assert "token" not in page.url
 
 

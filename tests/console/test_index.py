@@ -333,6 +333,7 @@ def test_the_overview_adds_up_cost_and_what_is_waited_for() -> None:
         ("a", 0.75, 4),
         ("b", None, 0),
     }
-    assert sum(bar["cost"] for bar in told["bars"]) == 0.75
+    assert sum(bar["cost"] or 0.0 for bar in told["bars"]) == 0.75
+    assert {bar["cost"] for bar in told["bars"]} - {None} == {0.75}  # a bar without prices tells no cost of zero
     unpriced = overview(added_up(jobs[2:]), jobs[2:], "hour", at.timestamp())
     assert unpriced["cost"] is None

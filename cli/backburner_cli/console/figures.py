@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from backburner.ledger.records import State
-from backburner_cli.operator.figures import at_share, cost_of, per_minute
+from backburner_cli.operator.figures import at_share, cost_of, per_minute, seconds_left
 from backburner_cli.operator.report_figures import Use, uses_of
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def overview(found: Figures, jobs: Sequence[Job], span: str, now: float) -> dict
         "cost": found.cost,
         "oldest_open_s": None if found.oldest_open is None else max(0.0, (at - found.oldest_open).total_seconds()),
         "per_minute": rate,
-        "left_s": under_way / rate * _MINUTE if under_way and rate else None,
+        "left_s": seconds_left(under_way, rate, sum(found.states[state] for state in _ENDED)) if under_way else None,
         "span": {"name": span, "start": start, "width_s": width, "lag_s": _lag(jobs, start)},
         "bars": _bars(jobs, start, width, count),
     }
@@ -97,8 +97,8 @@ def _scale(span: str, now: float, first_at: float) -> tuple[float, float, int]:
 
 
 def _bars(jobs: Iterable[Job], start: float, width: float, count: int) -> list[dict[str, Any]]:
-    """What ended in the time of each bar."""
-    bars: list[dict[str, Any]] = [{"done": 0, "failed": 0, "tokens": 0, "cost": 0.0} for _ in range(count)]
+    """What ended in the time of each bar; its cost is None if no recipe of these names a price."""
+    bars: list[dict[str, Any]] = [{"done": 0, "failed": 0, "tokens": 0, "cost": None} for _ in range(count)]
     began = datetime.fromtimestamp(start, UTC)
     for job in jobs:
         if job.finished_at is None or job.finished_at < began or job.state not in _ENDED:
@@ -106,7 +106,8 @@ def _bars(jobs: Iterable[Job], start: float, width: float, count: int) -> list[d
         bar = bars[min(count - 1, int((job.finished_at - began).total_seconds() / width))]
         bar[job.state] += 1
         bar["tokens"] += job.tokens
-        bar["cost"] += job.cost or 0.0
+        if job.cost is not None:
+            bar["cost"] = (bar["cost"] or 0.0) + job.cost
     return bars
 
 

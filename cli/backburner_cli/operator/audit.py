@@ -38,6 +38,7 @@ _LABELS = {
     "cost_reserved": "  reserved",
     "daily_cost": "  daily budget",
 }
+_UNPRICED = "unknown: the recipes used today name no price"
 _SECTIONS = ("waiting", "places_in_use", "tokens_today", "last_sweep")
 
 
@@ -101,6 +102,11 @@ def _show(report: Report, *, repaired: bool) -> None:
     table.add_row("open records", str(report.open_records), "")
     table.add_row("messages in the queues (estimate)", str(report.messages), "")
     out.print(table)
+    if report.messages > report.open_records:
+        out.print(
+            "Messages beyond the open records are guards, which come when a lease is over: the checker drops those of "
+            "jobs that have ended, and starts nothing for them."
+        )
     if report.balances:
         out.print("The books balance: nothing is lost.")
         if unclaimed := report.young_states["unclaimed"]:
@@ -128,7 +134,8 @@ def status(environment: Mapping[str, str], *, as_json: bool) -> None:
         if name in _SECTIONS:
             table.add_section()
         if name not in ("waiting_for", "pauses", "unreadable"):
-            table.add_row(_LABELS.get(name, name.replace("_", " ")), "none" if value is None else str(value))
+            missing = _UNPRICED if name == "cost_today" else "none"
+            table.add_row(_LABELS.get(name, name.replace("_", " ")), missing if value is None else str(value))
         if name == "waiting":
             for why, count in found["waiting_for"].items():
                 table.add_row(f"  for {why}", str(count))
@@ -173,7 +180,7 @@ async def _status(session: OperatorSession) -> dict[str, Any]:
         "tokens_today": counters.tokens,
         "tokens_reserved": held.tokens,
         "daily_tokens": settings.daily_tokens,
-        "cost_today": round(counters.cost, 6),
+        "cost_today": None if counters.tokens and not counters.cost else round(counters.cost, 6),
         "cost_reserved": round(held.cost, 6),
         "daily_cost": settings.daily_cost,
         "budget_used": f"{share:.0%}" if has_budget else None,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _RATE_OVER: Final = timedelta(minutes=5)
 _MIN_S: Final = 10.0
 """A rate over less time than this means nothing."""
+_MIN_ENDED: Final = 5
+"""After fewer documents, the rate says nothing about the others."""
 
 
 def cost_of(jobs: Iterable[Job]) -> float | None:
@@ -31,6 +33,11 @@ def per_minute(jobs: Iterable[Job], now: datetime, first: datetime) -> float | N
         job.finished_at is not None and job.finished_at >= since and job.state is not State.SUPERSEDED for job in jobs
     )
     return round(recent / max(_MIN_S, (now - since).total_seconds()) * 60, 1) if recent else None
+
+
+def seconds_left(left: int, rate: float | None, ended: int) -> float | None:
+    """The time left for so many documents at a rate per minute; None if too few have ended to tell."""
+    return round(left / rate * 60, 1) if rate and ended >= _MIN_ENDED else None
 
 
 def at_share(ordered: Sequence[float], share: float) -> float:

@@ -31,7 +31,7 @@ from backburner_cli.operator.files import documents_in, keys_of, sample
 from backburner_cli.operator.place import FOLDER_QUEUES
 from backburner_cli.operator.session import Records, read, read_here
 from backburner_cli.system_errors import remedy_of
-from backburner_cli.terminal import err, out, print_json, say
+from backburner_cli.terminal import err, out, print_json, printable, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +62,8 @@ def plan(environment: Mapping[str, str], wanted: Plan, *, as_json: bool) -> bool
         print_json(summary | {"documents_listed": [_plain(each) for each in found]})
     else:
         _show(found, summary)
+    for path, why in list(summary["not_uploaded"].items())[:MAX_LISTED]:
+        say(f"would not be uploaded: {path}: {why}", err, style="red")
     return not summary["refused"] and not summary["not_uploaded"]
 
 
@@ -99,7 +101,7 @@ async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], di
             name = _recipe_name(key, wanted)
             if name not in recipes:
                 recipes[name] = asyncio.create_task(_recipe(records, name, wanted))
-            body = await _body(records, key, documents[key])
+            body = await _body(records, key, documents[key], unfit)
             if body is not None:
                 source = await recipes[name]
                 estimate = await estimator.estimate(key, body, name, source)
@@ -188,12 +190,13 @@ def _is_file(recipe: str) -> bool:
     return recipe.endswith(".md") or "/" in recipe
 
 
-async def _body(records: Records, key: str, path: Path | None) -> bytes | None:
+async def _body(records: Records, key: str, path: Path | None, unfit: dict[str, str]) -> bytes | None:
     if path is not None:
         try:
             return await asyncio.to_thread(path.read_bytes)
         except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror}: {remedy_of(error)}") from error
+            unfit[printable(str(path))] = f"{error.strerror}: {remedy_of(error)}"
+            return None
     stored = await records.bucket.get(key)
     return stored.body if stored else None
 
@@ -280,8 +283,6 @@ def _show(found: list[Estimate], summary: dict[str, Any]) -> None:
         out.print(f"would be refused: {each.name}: {each.refused}: {each.message}", markup=False)
     if len(listed) > MAX_LISTED:
         out.print(f"… and {len(listed) - MAX_LISTED} more: --json lists them all")
-    for path, why in list(summary["not_uploaded"].items())[:MAX_LISTED]:
-        say(f"would not be uploaded: {path}: {why}")
     for each in [each for each in found if each.notes][:MAX_LISTED]:
         out.print(f"not read: {each.name}: {'; '.join(each.notes)}", markup=False)
     if Reason.UNKNOWN_RECIPE in summary["refused"]:

@@ -82,12 +82,22 @@ def _is_alive(pid: int, began: str | None) -> bool:
         return False
     except PermissionError:
         return False  # another user's process has the id now, so ours has ended
-    return began is None or _began(pid) in (None, began)
+    return not _is_zombie(pid) and (began is None or _began(pid) in (None, began))
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended and nobody has taken note of it yet, as happens after kill -9."""
+    return _stat(pid)[:1] == ["Z"]
 
 
 def _began(pid: int) -> str | None:
     """A process's start time, in the system's own unit; None if the system does not tell it."""
+    return next(iter(_stat(pid)[_BEGAN_FIELD:]), None)
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat after the name, the state first; none if the system does not tell them."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[_BEGAN_FIELD]
-    except (OSError, IndexError):
-        return None
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -165,6 +165,9 @@ def _plainly(environment: Mapping[str, str], work: Callable[[Place], Awaitable[T
     try:
         return asyncio.run(inside())
     except ConfigError as error:
+        if not any(name.startswith("BACKBURNER_") for name in environment):
+            settings = "the functions' settings, BACKBURNER_BUCKET, BACKBURNER_PENDING_QUEUE_URL and the others"
+            raise CommandError(f"{HOW_TO_NAME}.\nOr export {settings}: {_WHERE}.") from error
         named = "" if environment.get(EXPORTED) else f"{HOW_TO_NAME}.\nOr export the functions' settings. "
         raise CommandError(f"{named}{error}\nThe functions' own environment is needed: {_WHERE}.") from error
     except BackburnerError as error:

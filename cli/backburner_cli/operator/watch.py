@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from backburner.maintenance.snapshot import at_once
-from backburner_cli.operator.figures import cost_of, per_minute
+from backburner_cli.operator.figures import cost_of, per_minute, seconds_left
 from backburner_cli.operator.job_index import ended_record, without_job
 from backburner_cli.operator.session import Records, read
 from backburner_cli.operator.watch_screen import screen_on
@@ -62,10 +62,8 @@ class Look:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time left at the present rate; None if there is no rate."""
-        if not self.left:
-            return 0.0
-        return round(self.left / self.per_minute * 60, 1) if self.per_minute else None
+        """The time left at the present rate; None if there is no rate, or too few documents have ended to tell."""
+        return seconds_left(self.left, self.per_minute, self.done + self.failed) if self.left else 0.0
 
     def plain(self) -> dict[str, Any]:
         """The look as JSON."""

@@ -105,7 +105,7 @@ class LineScreen(LiveScreen):
 
     def show(self, look: Look) -> None:
         """Print a line."""
-        left = "" if look.seconds_left is None else f", {span(look.seconds_left)} left"
+        left = "" if not look.seconds_left else f", {span(look.seconds_left)} left"
         counts = f"{look.done:,} done, {look.failed:,} failed, {look.running:,} running, {look.waiting:,} waiting"
         out.print(f"{look.at:%H:%M:%S} {look.documents:,} documents: {counts}{left}", markup=False)
 
@@ -143,9 +143,10 @@ def drawn(look: Look) -> RenderableType:
 
 
 def _figures(look: Look) -> list[str]:
-    figures = [f"{look.per_minute:,.1f} a minute"] if look.per_minute else []
+    figures = [f"{look.per_minute:,.1f} a minute"] if look.per_minute and look.left else []
     figures.append(f"{look.tokens:,} tokens")
     figures += [f"cost {look.cost:,.4f}"] if look.cost is not None else []
     if look.left:
-        figures.append("no end in sight" if look.seconds_left is None else f"about {span(look.seconds_left)} left")
+        unknown = "too early to tell the time left" if look.per_minute else "no end in sight"
+        figures.append(unknown if look.seconds_left is None else f"about {span(look.seconds_left)} left")
     return figures

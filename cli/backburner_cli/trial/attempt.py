@@ -25,7 +25,8 @@ class Attempt:
 def attempt(environment: Mapping[str, str], wanted: Attempt, *, as_json: bool) -> bool:
     """Try it, show the outcome, and return whether there is a result. Raises `CommandError`."""
     if not wanted.file.is_file():
-        raise CommandError(f"there is no file {wanted.file}: name one document")
+        what = f"{wanted.file} is a folder" if wanted.file.is_dir() else f"there is no file {wanted.file}"
+        raise CommandError(f"{what}: name one document")
     with (
         trials({wanted.file.name: wanted.file}) as made,
         recipe_file(environment, wanted.recipe) as recipe,

@@ -213,6 +213,7 @@ class Chart {
   update(told) {
     this.told = told;
     const values = told.bars.map((bar) => this.value(bar));
+    const isKnown = values.some((value) => value !== null);
     const most = Math.max(...values, 0);
     const step = WIDTH / told.bars.length;
     const bars = told.bars.map((bar, at) => this.bar(bar, at, step, most));
@@ -232,10 +233,10 @@ class Chart {
       ...marks,
       ...(top ? [top] : []),
     );
-    const total = values.reduce((sum, value) => sum + value, 0);
+    const total = isKnown ? values.reduce((sum, value) => sum + value, 0) : null;
     this.drawing.setAttribute(
       "aria-label",
-      `${MEASURES[chosen.measure]} ended, ${SPANS[chosen.span]}: ${this.format(total)} in all, at most ${this.format(most)} in ${duration(width)}. Arrow keys tell each bar.`,
+      `${MEASURES[chosen.measure]} ended, ${SPANS[chosen.span]}: ${this.format(total)} in all, at most ${this.format(isKnown ? most : null)} in ${duration(width)}. Arrow keys tell each bar.`,
     );
     this.pick(this.at);
   }
