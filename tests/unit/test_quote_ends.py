@@ -112,6 +112,19 @@ CUT = [
     ("合計は一億二千万円とする契約", "二千万円とする契約"),
     ("the year 2023/24 is over", "the year 2023"),
     ("the price 1,\n200 euros net", "the price 1"),
+    ("The rent is EUR 5 million a year", "The rent is EUR 5"),
+    ("The rent is EUR 5 million a year", "million a year"),
+    ("Die Miete beträgt 5 Mio. Euro im Jahr", "Die Miete beträgt 5"),
+    ("Die Miete beträgt 5 Tausend Euro", "Die Miete beträgt 5"),
+    ("Плата составляет 50 тыс. руб.", "Плата составляет 50"),
+    ("Плата составляет 50\u00a0млн руб.", "Плата составляет 50"),
+    ("Le loyer est de 5 millions", "Le loyer est de 5"),
+    ("La renta es de 5 mil euros", "La renta es de 5"),
+    ("租金总额为每年5 万元整", "租金总额为每年5"),
+    ("임대료 총액은 매년 5만원으로", "임대료 총액은 매년 5"),
+    ("the interest is 5 per cent a year", "the interest is 5"),
+    ("किराया कुल 5 लाख रुपये है", "किराया कुल 5"),
+    ("الأجرة السنوية 5 مليون درهم", "الأجرة السنوية 5"),
 ]  # fmt: skip
 WHOLE = [
     ("« La somme » est due ici", '"La somme" est due ici'),
@@ -216,6 +229,11 @@ WHOLE = [
     ("the lessee\u2019s—and lessor\u2019s—rights", "and lessor's"),
     ("the rent… is due at once", "the rent… is due"),
     ("the rent … is due at once", "the rent… is due"),
+    ("within 5 months of it, 12 miles off", "within 5 months of it, 12"),
+    ("after 5 minutes it ends", "minutes it ends"),
+    ("ab 5 Mieter je Haus", "Mieter je Haus"),
+    ("임대료 총액은 1,250 만기", "임대료 총액은 1,250"),
+    ("a share of 5 centres in it", "centres in it"),
 ]  # fmt: skip
 UNSPACED = ("Chinese", "Japanese", "Korean")
 GROUPED = [

@@ -27,6 +27,12 @@ _POINTS = ".,'/:_^*\u00b7\u00d7\u060c\u066b\u066c\u2044\u2215"
 _MINUS, _EN_DASH = "\u2212", "\u2013"
 _ANY_DASH = f"[{_MINUS}{_EN_DASH}-]"
 _BLANK = r"(?:[ ]|[ ]*\n[ ]*)"
+_SCALES = (
+    "hundred|thousand|mill|mili|milh|milj|billi|bilh|bn\\b|trill|mi?ll?n|mio|mia|ml[dr]|mrd|tausend|hundert|mil\\b|mila\\b|cent[oi]?\\b|"
+    "duizend|tys|tisíc|tis\\b|bin\\b|milyon|nghìn|ngàn|triệu|tỷ|тыс|тис|млн|млрд|милли|мільй|мілья|χιλιάδ|εκατομ|lakh|crore|"
+    "लाख|करोड़|हज़ार|हजार|ألف|آلاف|مليون|مليار|אלף|מיליון|per ?cent|procent|prozent|pour cent|por ciento|процент|відсот"
+)
+"""Beginnings of words that a number before them is not complete without."""
 _NUMBER_CUT = re.compile(
     rf"""
       \d[{_POINTS}]\0\d | \d\0[{_POINTS}]\d | \d\**\0\**\d
@@ -36,6 +42,7 @@ _NUMBER_CUT = re.compile(
     | \d\0{_ANY_DASH}\d                                                                  # 10-12, 2024-05-12
     | \d\0{_BLANK}?[{_FRACTIONS}] | \d\0{_BLANK}\d{{1,2}}[/\u2044\u2215]\d          # 1 ½, 1 1/2
     | \d\0{_BLANK}?[%\u066a\u2030\u2031°] | [%\u066a]\0\d                           # 5 %, %5
+    | \d\0{_BLANK}?[千百万萬億亿兆] | \d\0[천백만억조] | \d\0{_BLANK}(?i:{_SCALES.replace(" ", "[ ]")})
     | (?:[±\u2264\u2265\u2248~]|(?:^|[\s(])[<>])\0{_BLANK}?\d
     """,
     re.VERBOSE,
