@@ -125,6 +125,12 @@ CUT = [
     ("the interest is 5 per cent a year", "the interest is 5"),
     ("किराया कुल 5 लाख रुपये है", "किराया कुल 5"),
     ("الأجرة السنوية 5 مليون درهم", "الأجرة السنوية 5"),
+    ("a price of A$500 in all", "$500 in all"),
+    ("a price of 500 US$ in all", "a price of 500 US"),
+    ("paid to DE89 3704 0044 0532", "paid to DE89 3704"),
+    ("paid to DE89 3704 0044 0532", "paid to DE89"),
+    ('התשלום החודשי הוא 5,000 ש"ח', "התשלום החודשי הוא 5,000 ש"),
+    ('החברה הקבלנית בע"מ תשלם', "החברה הקבלנית בע"),
 ]  # fmt: skip
 WHOLE = [
     ("« La somme » est due ici", '"La somme" est due ici'),
@@ -234,6 +240,9 @@ WHOLE = [
     ("ab 5 Mieter je Haus", "Mieter je Haus"),
     ("임대료 총액은 1,250 만기", "임대료 총액은 1,250"),
     ("a share of 5 centres in it", "centres in it"),
+    ("a price of $500 in all", "$500 in all"),
+    ("paid in 2023 2024 units", "paid in 2023 2024"),
+    ('לפי החוזה ה"שוכר" ישלם מראש', 'שוכר" ישלם מראש'),
 ]  # fmt: skip
 UNSPACED = ("Chinese", "Japanese", "Korean")
 GROUPED = [
