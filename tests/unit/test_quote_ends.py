@@ -131,6 +131,9 @@ CUT = [
     ("paid to DE89 3704 0044 0532", "paid to DE89"),
     ('התשלום החודשי הוא 5,000 ש"ח', "התשלום החודשי הוא 5,000 ש"),
     ('החברה הקבלנית בע"מ תשלם', "החברה הקבלנית בע"),
+    ("pi is 3,141 592 or so it is", "pi is 3,141"),
+    ("el interés es del 5 por ciento anual", "el interés es del 5"),
+    ("le taux est de 5 pour cent par an", "le taux est de 5"),
 ]  # fmt: skip
 WHOLE = [
     ("« La somme » est due ici", '"La somme" est due ici'),
@@ -243,6 +246,9 @@ WHOLE = [
     ("a price of $500 in all", "$500 in all"),
     ("paid in 2023 2024 units", "paid in 2023 2024"),
     ('לפי החוזה ה"שוכר" ישלם מראש', 'שוכר" ישלם מראש'),
+    ("| Rent | 12,200 | 100,000 | a year", "Rent 12,200 100,000"),
+    ("| Year | 2023 | 2024 | total", "Year 2023 2024 total"),
+    ("in the years 2023 2024 2025", "in the years 2023"),
 ]  # fmt: skip
 UNSPACED = ("Chinese", "Japanese", "Korean")
 GROUPED = [

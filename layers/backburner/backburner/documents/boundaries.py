@@ -31,7 +31,7 @@ _SCALES = (
     "hundred|thousand|mill|mili|milh|milj|billi|bilh|bn\\b|trill|mi?ll?n|mio|mia|ml[dr]|mrd|tausend|hundert|mil\\b|"
     "mila\\b|cent[oi]?\\b|duizend|tys|tisíc|tis\\b|bin\\b|milyon|nghìn|ngàn|triệu|tỷ|тыс|тис|млн|млрд|милли|мільй|"
     "мілья|χιλιάδ|εκατομ|lakh|crore|लाख|करोड़|हज़ार|हजार|ألف|آلاف|مليون|مليار|אלף|מיליון|"
-    "per ?cent|procent|prozent|pour cent|por ciento|процент|відсот"
+    "per ?cent|procent|prozent|pour cent|por cien|процент|відсот"
 )
 """Beginnings of words that a number before them is not complete without."""
 _NUMBER_CUT = re.compile(
@@ -39,8 +39,9 @@ _NUMBER_CUT = re.compile(
       \d[{_POINTS}]\0\d | \d\0[{_POINTS}]\d | \d\**\0\**\d
     | (?<!\d)\d{{1,3}}(?:,\0|\0,)[ ]*\n[ ]*\d{{3}}(?!\d)                             # 1,<line end>200
     | (?:^|[\s(\[{{=+~{CURRENCIES}-])[.,\u00b7\u066b]\0\d                           # .5
-    | (?:(?<!\d)(?<!\d[.,\u066b])\d{{1,3}}|[.,\u066b]\d{{3}})\0{_BLANK}\d{{3}}(?!\d)  # 1 200
-    | (?:\d{{4}}|[A-Z]{{2}}\d\d)\0[ ]\d{{4}}(?!\d)                                   # of an IBAN, of a card
+    | (?<!\d)(?<!\d[.,\u066b])\d{{1,3}}\0{_BLANK}\d{{3}}(?!\d)                        # 1 200
+    | [.,\u066b]\d{{3}}\0{_BLANK}\d{{3}}(?!\d|[.,]\d{{3}}(?!\d))                       # 0,141 592
+    | (?:(?!19|20)\d{{4}}|[A-Z]{{2}}\d\d)\0[ ](?!19|20)\d{{4}}(?!\d)                  # of an IBAN, but 2023 2024
     | \d\0{_ANY_DASH}\d                                                           # 10-12, 2024-05-12
     | \d\0{_BLANK}?[{_FRACTIONS}] | \d\0{_BLANK}\d{{1,2}}[/\u2044\u2215]\d          # 1 ½, 1 1/2
     | \d\0{_BLANK}?[%\u066a\u2030\u2031°] | [%\u066a]\0\d                           # 5 %, %5
