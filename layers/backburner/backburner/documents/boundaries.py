@@ -27,21 +27,32 @@ _POINTS = ".,'/:_^*\u00b7\u00d7\u060c\u066b\u066c\u2044\u2215"
 _MINUS, _EN_DASH = "\u2212", "\u2013"
 _ANY_DASH = f"[{_MINUS}{_EN_DASH}-]"
 _BLANK = r"(?:[ ]|[ ]*\n[ ]*)"
+_SCALES = (
+    "hundred|thousand|mill|mili|milh|milj|billi|bilh|bn\\b|trill|mi?ll?n|mio|mia|ml[dr]|mrd|tausend|hundert|mil\\b|"
+    "mila\\b|cent[oi]?\\b|duizend|tys|tisíc|tis\\b|bin\\b|milyon|nghìn|ngàn|triệu|tỷ|тыс|тис|млн|млрд|милли|мільй|"
+    "мілья|χιλιάδ|εκατομ|lakh|crore|लाख|करोड़|हज़ार|हजार|ألف|آلاف|مليون|مليار|אלף|מיליון|"
+    "per ?cent|procent|prozent|pour cent|por cien|процент|відсот"
+)
+"""Beginnings of words that a number before them is not complete without."""
 _NUMBER_CUT = re.compile(
     rf"""
       \d[{_POINTS}]\0\d | \d\0[{_POINTS}]\d | \d\**\0\**\d
-    | (?<!\d)\d{{1,3}}(?:,\0|\0,)[ ]*\n[ ]*\d{{3}}(?!\d)
+    | (?<!\d)\d{{1,3}}(?:,\0|\0,)[ ]*\n[ ]*\d{{3}}(?!\d)                             # 1,<line end>200
     | (?:^|[\s(\[{{=+~{CURRENCIES}-])[.,\u00b7\u066b]\0\d                           # .5
-    | (?:(?<!\d)(?<!\d[.,\u066b])\d{{1,3}}|[.,\u066b]\d{{3}})\0{_BLANK}\d{{3}}(?!\d)  # 1 200
-    | \d\0{_ANY_DASH}\d                                                                  # 10-12, 2024-05-12
+    | (?<!\d)(?<!\d[.,\u066b])\d{{1,3}}\0{_BLANK}\d{{3}}(?!\d)                        # 1 200
+    | [.,\u066b]\d{{3}}\0{_BLANK}\d{{3}}(?!\d|[.,]\d{{3}}(?!\d))                       # 0,141 592
+    | (?:(?!19|20)\d{{4}}|[A-Z]{{2}}\d\d)\0[ ](?!19|20)\d{{4}}(?!\d)                  # of an IBAN, but 2023 2024
+    | \d\0{_ANY_DASH}\d                                                           # 10-12, 2024-05-12
     | \d\0{_BLANK}?[{_FRACTIONS}] | \d\0{_BLANK}\d{{1,2}}[/\u2044\u2215]\d          # 1 ½, 1 1/2
     | \d\0{_BLANK}?[%\u066a\u2030\u2031°] | [%\u066a]\0\d                           # 5 %, %5
-    | (?:[±\u2264\u2265\u2248~]|(?:^|[\s(])[<>])\0{_BLANK}?\d
+    | \d\0{_BLANK}?[千百万萬億亿兆] | \d\0[천백만억조] | \d\0{_BLANK}(?i:{_SCALES.replace(" ", "[ ]")})
+    | (?:[±\u2264\u2265\u2248~]|(?:^|[\s(])[<>])\0{_BLANK}?\d | [A-Z]\0[{CURRENCIES}]  # < 5, A$5
     """,
     re.VERBOSE,
 )
 """Matches around a place, written as a NUL, that is within a number."""
-_WORD_CUT = re.compile(rf"{_LETTER}(?:\0-|['&@_·]\0|\0['&@_·]){_LETTER}")
+_WORD_CUT = re.compile(rf"{_LETTER}(?:\0-|['&@_·]\0|\0['&@_·]){_LETTER}|[א-ת](?:[\"״]\0|\0[\"״])[א-ת](?![א-ת])")
+"""Also a Hebrew abbreviation, which has its mark before the last letter."""
 _ELISION = re.compile(
     r"(?:^|[^\w'])(?:[cdjlmstv]|qu|lorsqu|puisqu|(?:d|n|s|c)?[aeu]ll|dall|gli?|degl|agl|negl|un|quest|quell)'\0",
     re.IGNORECASE,

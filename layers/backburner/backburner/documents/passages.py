@@ -23,7 +23,7 @@ MIN_CHARS = 8
 _MAX_LOOKS = 10_000
 """At how many places one quote is compared in full; no real text repeats the same letters that often."""
 MAX_COMPARED = 500_000
-"""Gaps compared for all quotes of an answer together, about two seconds: hostile text could need hours."""
+"""Gaps compared for all quotes of an answer together, a few seconds: hostile text could need hours."""
 STRETCH = 65_536
 """How many letters of a text are folded at a time."""
 _WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]")
