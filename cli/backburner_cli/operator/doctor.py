@@ -83,7 +83,9 @@ async def _findings(environment: Mapping[str, str], *, generates: bool) -> Async
             yield finding
     finally:
         await cloud.drop_connections()
-    for name, level, message, remedy in await provider_findings(settings, generates=generates):
+    for name, level, message, remedy in await provider_findings(
+        settings, generates=generates, takes_key=LOCAL_CLOUD not in environment
+    ):
         yield Finding(check=name, level=Level(level), message=message, remedy=remedy)
 
 

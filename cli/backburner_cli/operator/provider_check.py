@@ -26,8 +26,11 @@ _TRIED = "Answer with the one word: yes."
 _CAP_TOKENS = 64
 
 
-async def provider_findings(settings: Settings, *, generates: bool) -> list[Checked]:
-    """Check the provider, with the key from where the functions read it."""
+async def provider_findings(settings: Settings, *, generates: bool, takes_key: bool = True) -> list[Checked]:
+    """Check the provider, with the key from where the functions read it.
+
+    `takes_key`: whether an exported key would be taken, which then is the remedy if there is none.
+    """
     model = resolve_model(settings.profile, settings.model, settings.project)
     key, why = await _key(settings)
     api = ResponsesApi(
@@ -39,7 +42,7 @@ async def provider_findings(settings: Settings, *, generates: bool) -> list[Chec
     try:
         answer = await api.retrieve(f"resp_{secrets.token_hex(16)}")
         if key is None:
-            remedy = "export OPENAI_API_KEY to have it checked too"
+            remedy = "export OPENAI_API_KEY to have it checked too" if takes_key else ""
             skipped = [("provider's key", "skipped", why, remedy)]
             skipped += [("generation", "skipped", "needs the key", remedy)] if generates else []
             return [_reached(settings.base_url, answer), *skipped]
