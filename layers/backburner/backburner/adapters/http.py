@@ -27,8 +27,8 @@ _CONNECTIONS = 64
 _MAX_AT_ONCE_BYTES = 1_000_000
 """A larger body is sent in pieces, so that other calls go on meanwhile (aiohttp warns from 1 MiB)."""
 IDLE_S = 3.0
-"""A connection that was idle for longer is not used again. Servers close theirs after a while, uvicorn (vLLM's) after 5 s,
-and whether a create arrived that was sent into one just then, nobody knows: it may be paid twice."""
+"""A connection that was idle for longer is not used again. Servers close theirs after a while, vLLM's after 5 s, and
+whether a create arrived that was sent into one just then, nobody knows: it may be paid twice."""
 _UNSET_HEADERS = frozenset({"User-Agent", "Accept", "Content-Type"})
 """Headers that a client would add by itself: only the caller's are sent."""
 
