@@ -103,6 +103,7 @@ class Driver:
         await self.again.look()
         self._tasks = [asyncio.create_task(self._ended_by(work)) for work in (self._feed(), self._tick(), self._look())]
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.parts.journal.write_noted()  # what ended after the last tick: a document that failed at once
         await self._collect()
 
     async def _ended_by(self, work: Coroutine[Any, Any, None]) -> None:
