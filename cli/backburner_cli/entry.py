@@ -15,10 +15,17 @@ def main() -> None:
     from backburner_cli.main import app  # noqa: PLC0415 - after the signal is set
 
     try:
-        app()
-    except OSError as error:  # a help that cannot be written; commands report their own errors
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where it can be told, and not when the interpreter ends
+    except OSError as error:  # what was printed cannot be written; commands report their other errors
         from backburner_cli.system_errors import remedy_of  # noqa: PLC0415 - seldom needed
+        from backburner_cli.terminal import discard_output  # noqa: PLC0415 - likewise
 
+        discard_output()
+        if isinstance(error, BrokenPipeError):
+            sys.exit(0)
         with contextlib.suppress(OSError):
             sys.stderr.write(f"Error: standard output cannot be written ({error.strerror}): {remedy_of(error)}\n")
         sys.exit(1)

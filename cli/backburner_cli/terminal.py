@@ -94,7 +94,7 @@ def print_json_line(value: Any) -> None:
     try:
         print(_json(value), file=out.file, flush=True)
     except BrokenPipeError:
-        _discard_output()
+        discard_output()
 
 
 def _json(value: Any, indent: int | None = None) -> str:
@@ -104,9 +104,17 @@ def _json(value: Any, indent: int | None = None) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _discard_output() -> None:
+def discard_output() -> None:
     """Let whatever is still printed go nowhere, so that nothing fails at the end of the process."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _flush_or_discard() -> None:
+    """After an error: what was printed before it is written if it can be, and never tried again."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        discard_output()
 
 
 def is_anybody_there() -> bool:
@@ -162,8 +170,9 @@ def plain_errors(interrupted: str, code: int | None = None) -> Iterator[None]:
         err.print(f"Error: {error}", markup=False, style="red")
         raise click.exceptions.Exit(1 if code is None else code) from None
     except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
-        _discard_output()
+        discard_output()
         raise click.exceptions.Exit(0) from None
     except OSError as error:
         err.print(f"Error: {error}: {remedy_of(error)}", markup=False, style="red")
+        _flush_or_discard()
         raise click.exceptions.Exit(1 if code is None else code) from None

@@ -17,7 +17,7 @@ from support import forks
 
 INSTALLED = str(Path(sys.executable).with_name("backburner"))
 """The script itself, for what only it can show."""
-_PLAIN = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
+_PLAIN = {"NO_COLOR": "1", "PYTHONUNBUFFERED": "", "TERM": "dumb", "COLUMNS": "200"}
 _NOBODY = {
     "XDG_CACHE_HOME": "/dev/null/no",
     "XDG_CONFIG_HOME": "/dev/null/no",
