@@ -26,6 +26,7 @@ SIGNED = [
 ]
 STAMP = lines(300, 150, SIGNED, 8, 10)
 SIDEWAYS = "".join(turned(90, 300 + 10 * row, 300, line, 8) for row, line in enumerate(SIGNED))
+LETTER = FULL + lines(60, 700, [LINE] * 3)
 BELOW = "q 595 0 0 500 0 0 cm /I Do Q " + TEXT
 WHOLE = one(lines(60, 780, ["Sentinel words.", LINE]))
 
@@ -62,6 +63,7 @@ def refused(body: bytes) -> tuple[Reason, str]:
         (FULL + STAMP, "hardly any text over a picture, probably a scan"),
         (FULL + SIDEWAYS, "hardly any text over a picture, probably a scan"),
         (BELOW, "a picture takes most of it and was not read"),
+        (LETTER, "a picture takes most of it and was not read"),
         (OUTLINED, "no text, only drawings"),
         ("60 600 m 300 600 l S", "no text, only drawings"),
         ("q 12 0 0 12 100 600 cm /I Do Q", "no text, only a picture"),
@@ -77,6 +79,7 @@ def refused(body: bytes) -> tuple[Reason, str]:
         "signature",
         "sideways",
         "beside",
+        "letter",
         "outlined",
         "rule",
         "spot",
@@ -155,6 +158,13 @@ def test_a_document_of_scans_is_refused(contents: list[str]) -> None:
     reason, message = refused(made.bytes())
     assert reason is Reason.UNREADABLE_DOCUMENT
     assert "run it through OCR" in message
+
+
+@pytest.mark.parametrize("count", [3, 5, 9])
+def test_a_short_text_on_a_background_is_read(count: int) -> None:
+    """Its lines are wider than a stamp's."""
+    extracted = pages(FULL + lines(60, 700, [LINE] * count))
+    assert extracted.text.count(LINE) == count
 
 
 def test_blank_pages_only_are_an_empty_document() -> None:

@@ -15,8 +15,9 @@ _MAX_MARGIN_CHARS = 400
 """The same if they are all at the top or the bottom."""
 _MAX_STAMP_CHARS = 600
 """The same if a picture covers nearly all of it, and they take little room in one place, as stamps of signatures do."""
-_MAX_STAMP_SHARE, _MAX_STAMP_INK = 0.15, 0.05
-"""The most of a page that the box around all such characters takes, and that their own boxes do."""
+_MAX_STAMP_SHARE, _MAX_STAMP_INK, _MAX_STAMP_WIDTH = 0.15, 0.05, 0.45
+"""The most of a page that the box around all such characters takes, and that their own boxes do; and the most of its
+width in their direction that the box takes. A stamp is narrow, and the lines of a text are wide."""
 _MARGIN = 0.12
 _COVERED, _ALL_COVERED = 0.6, 0.85
 _LITTLE_INK = 0.08
@@ -78,13 +79,24 @@ class Printed:
     @property
     def spread(self) -> float:
         """The share of the page that the boxes around all words of a direction take, except those in its margins."""
-        inner = (([word for word in words if not _is_in_margin(word, box)], box) for words, box in self.words)
-        return sum(shared(_around(words), box) for words, box in inner if words)
+        return sum(shared(around, box) for around, box in self._inner())
+
+    @property
+    def width(self) -> float:
+        """The share of the page's width, in the direction of the words, that the widest of these boxes takes."""
+        return max(((around[2] - around[0]) / (box[2] - box[0]) for around, box in self._inner()), default=0.0)
 
     @property
     def is_in_margins(self) -> bool:
         """Whether it is all at the top or the bottom."""
         return not self.oblique and all(_is_in_margin(word, box) for words, box in self.words for word in words)
+
+    def _inner(self) -> Iterator[tuple[Box, Box]]:
+        """For each direction the box around its words outside the margins, and the page's."""
+        for words, box in self.words:
+            inner = [word for word in words if not _is_in_margin(word, box)]
+            if inner:
+                yield _around(inner), box
 
     def _texts(self) -> Iterator[str]:
         yield from (word.text for words, _ in self.words for word in words)
@@ -117,7 +129,8 @@ def _is_stamped(printed: Printed, chars: int, covered: float) -> bool:
     if chars <= _MAX_SCAN_CHARS or (chars <= _MAX_MARGIN_CHARS and printed.is_in_margins):
         return True
     is_little = chars <= _MAX_STAMP_CHARS and printed.ink <= _MAX_STAMP_INK
-    return covered >= _ALL_COVERED and is_little and printed.spread <= _MAX_STAMP_SHARE
+    is_together = printed.spread <= _MAX_STAMP_SHARE and printed.width <= _MAX_STAMP_WIDTH
+    return covered >= _ALL_COVERED and is_little and is_together
 
 
 def notes_of(faults: Iterable[tuple[int, Fault]]) -> Iterator[str]:
