@@ -64,10 +64,7 @@ def main() -> int:
         found = {side: processed(scans, side, address) for side in arguments.sides}
     table = Table("document", *(f"{side} px" for side in found), title=f"words read right ({version()})")
     for scan in scans:
-        shares = (found[side][scan.name] for side in found)
-        table.add_row(
-            scan.name, *(f"{one.found:.1%}{'' if one.in_order > ENOUGH else ' in disorder'}" for one in shares)
-        )
+        table.add_row(scan.name, *(_told(found[side][scan.name]) for side in found))
     Console().print(table, f"{time.monotonic() - began:.0f} s", sep="\n")
     judged = found.get(ENOUGH_AT_PX, {})
     return int(any(min(one.found, one.in_order) < ENOUGH for one in judged.values()))

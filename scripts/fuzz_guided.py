@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("words", nargs="*", metavar="WORD")
     given = parser.parse_args()
     sys.path[:0] = [str(ROOT / "tests")]
-    importlib.import_module("conftest")  # which has Hypothesis' profile
+    importlib.import_module("conftest").load_profile()
     if given.test:
         module, _, name = given.test.partition(":")
         return _fuzz(module, name, seconds=round(given.minutes * 60))

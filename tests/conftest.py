@@ -37,6 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()
     if config.getoption("--deep"):
         os.environ[VARIABLE] = "deep"
+    load_profile()
+
+
+def load_profile() -> None:
+    """Let Hypothesis draw the same examples in every run, as many as the depth asks for."""
     settings.register_profile(
         "backburner",
         max_examples=depth(*EXAMPLES),

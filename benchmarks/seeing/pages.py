@@ -48,7 +48,7 @@ def page(seed: int, points: float = 11, columns: int = 1, lines: int = _LINES) -
 
 
 def all_scans() -> list[Scan]:
-    """Five scans and five pictures: what the issue's set shows to the stand-in, in print that can be read."""
+    """Scans and pictures as `tests/support/scans.py` has them for the stand-in, in print that can be read."""
     return [
         _pdf("skewed.pdf", [page(1)], scans.skewed),
         _pdf("photographed.pdf", [page(2)], scans.photographed),

@@ -125,20 +125,20 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:
         def log_message(self, *_: Any) -> None:
             pass
 
-    async def story(url: str) -> None:
-        http = _http(idle_s=0.2)
+    async def story(url: str, idle_s: float) -> None:
+        http = _http(idle_s=idle_s)
         await http.call("GET", url, {})
+        await asyncio.sleep(0.05)
         await http.call("GET", url, {})
-        assert len(opened) == 1
-        await asyncio.sleep(0.4)
-        await http.call("GET", url, {})
-        assert len(opened) == 2
         await http.close()
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        asyncio.run(story(f"http://127.0.0.1:{server.server_port}/"))
+        for idle_s, connections in ((60.0, 1), (0.01, 2)):
+            opened.clear()
+            asyncio.run(story(f"http://127.0.0.1:{server.server_port}/", idle_s))
+            assert len(opened) == connections
         server.shutdown()
 
 

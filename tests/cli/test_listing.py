@@ -1,10 +1,9 @@
 """`jobs`, `show`, `failed` and `results`: what an operator sees of many jobs, and of one."""
 
 import json
-import threading
-import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from backburner_cli.operator import results
 from backburner_cli.operator.listing import since_of
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.results import local_path
+from support.cloud import objects
 from support.command_deployment import DONE, FAILED, OPEN
 from support.system import BUCKET
 
@@ -128,22 +128,25 @@ def test_results_are_fetched_with_their_tree_and_only_once(cloud, tmp_path: Path
 
 def test_following_waits_for_a_document_whose_event_is_still_to_come(empty, tmp_path: Path, monkeypatch) -> None:
     """And for what has ended before its last upload; not for a document below another prefix."""
-    monkeypatch.setattr(results, "FOLLOW_S", 0.1)
-    empty.s3.put_object(Bucket=BUCKET, Key="results/summary/a.txt.run.json", Body=b"of an earlier upload")
-    time.sleep(1.1)  # the store's times have whole seconds
-    empty.s3.put_object(Bucket=BUCKET, Key="inbox/summary/a.txt", Body=b"just uploaded")
-    empty.s3.put_object(Bucket=BUCKET, Key="inbox/other/b.txt", Body=b"nobody asked for this one")
-    time.sleep(1.1)
+    monkeypatch.setattr(results, "FOLLOW_S", 0.0)
+    keys = ("results/summary/a.txt.run.json", "inbox/summary/a.txt", "inbox/other/b.txt")
+    for back_s, key in zip((20, 10, 10), keys, strict=True):
+        empty.s3.put_object(Bucket=BUCKET, Key=key, Body=b"of an earlier upload, just uploaded, not asked for")
+        objects(BUCKET)[key].last_modified -= timedelta(seconds=back_s)
+    looks, once = 0, results._once
 
-    def ends() -> None:
-        empty.s3.put_object(Bucket=BUCKET, Key="results/summary/a.txt.md", Body=b"Its result.")
-        empty.s3.put_object(Bucket=BUCKET, Key="results/summary/a.txt.run.json", Body=b"of this one")
+    async def ends_at_the_third_look(*arguments: Any) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            empty.s3.put_object(Bucket=BUCKET, Key="results/summary/a.txt.md", Body=b"Its result.")
+            empty.s3.put_object(Bucket=BUCKET, Key="results/summary/a.txt.run.json", Body=b"of this one")
+        await once(*arguments)
 
-    end = threading.Timer(1.0, ends)
-    end.start()
+    monkeypatch.setattr(results, "_once", ends_at_the_third_look)
     told = json.loads(empty.call("results", "results/summary/", "--to", str(tmp_path / "out"), "--follow").stdout)
-    end.join()
     assert told["written"] == ["results/summary/a.txt.md"]
+    assert looks == 4
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from backburner_cli.operator import results
 from backburner_cli.operator.fetched import NOTES
 from backburner_cli.operator.own_file import GENERATOR
 from backburner_cli.operator.profiles import Kind, Profiles, Target
@@ -51,6 +52,39 @@ def test_a_newer_result_replaces_the_older_one_in_silence(cloud: Cloud, fetched:
         shown = cloud.call("results", "--to", str(fetched))
         assert (shown.exit_code, json.loads(shown.stdout)["written"]) == (0, [HELD])
         assert (fetched / "done.txt.md").read_bytes() == body
+
+
+def test_notes_that_were_cut_off_spoil_no_others(cloud: Cloud, fetched: Path) -> None:
+    """A command died while it wrote a line; somebody else's line is none."""
+    notes = fetched / NOTES
+    notes.write_text('12\n["abc", "don')
+    assert json.loads(cloud.call("results", "--to", str(fetched)).stdout)["written"] == []  # and notes what is there
+    cloud.s3.put_object(Bucket=BUCKET, Key=HELD, Body=b"a newer answer")
+    shown = cloud.call("results", "--to", str(fetched))
+    assert (shown.exit_code, json.loads(shown.stdout)["written"]) == (0, [HELD])
+
+
+def test_a_yes_is_for_the_files_that_were_asked_about(
+    cloud: Cloud, fetched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is edited again while the question is open stays; nothing is counted twice."""
+    cloud.s3.put_object(Bucket=BUCKET, Key="results/other.txt.md", Body=b"other")
+    cloud.call("results", "--to", str(fetched))
+    first, second = fetched / "done.txt.md", fetched / "other.txt.md"
+    first.write_text("mine")
+    second.write_text("mine too")
+
+    def yes(*_: object, **__: object) -> bool:
+        second.write_text("edited while it was asked")
+        return True
+
+    monkeypatch.setattr(results, "is_anybody_there", lambda: True)
+    monkeypatch.setattr(results.click, "confirm", yes)
+    shown = cloud.call("results", "--to", str(fetched))
+    told = json.loads(shown.stdout)
+    assert (shown.exit_code, told["written"], told["kept"]) == (1, [HELD], [str(second)])
+    assert told["unchanged"] == len(list(fetched.glob("**/*.md"))) - 2
+    assert second.read_text() == "edited while it was asked"
 
 
 @pytest.mark.parametrize("command", ["report", "recipes compare", "use"])

@@ -132,7 +132,7 @@ def test_a_name_that_cannot_be_a_key_does_not_stop_the_others(empty) -> None:
     assert (shown.exit_code, len(empty.keys("inbox/"))) == (1, 3), shown.output
     assert set(uploaded(shown).values()) == {"uploaded"}
     assert [*json.loads(shown.stdout)["errors"].values()] == [*why.values()]
-    assert "1 not uploaded, as their names cannot be keys: rename them" in shown.stderr
+    assert "not uploaded, since its name cannot be a key: 1 file; rename it" in shown.stderr
 
 
 def test_waiting_tells_what_became_of_what_was_skipped_too(cloud, tmp_path, monkeypatch) -> None:

@@ -38,7 +38,7 @@ def blocks(page: str) -> list[Block]:
     return told
 
 
-def at_a_terminal(script: str, folder: Path, given: dict[str, str]) -> str:
+def typed(script: str, folder: Path, given: dict[str, str]) -> str:
     """What a reader sees: commands print text for people to a terminal, and JSON into a pipe."""
     master, slave = pty.openpty()
     told = b""
@@ -48,9 +48,12 @@ def at_a_terminal(script: str, folder: Path, given: dict[str, str]) -> str:
         os.close(slave)
         until = time.monotonic() + LIMIT_S
         with contextlib.suppress(OSError):  # nobody writes to it any more
-            while select.select([master], [], [], until - time.monotonic())[0] and (read := os.read(master, 65536)):
+            while select.select([master], [], [], max(0.0, until - time.monotonic()))[0]:
+                if not (read := os.read(master, 65536)):
+                    break
                 told += read
         shell.kill()
+    assert time.monotonic() < until, told.decode(errors="replace")
     os.close(master)
     return told.decode().replace("\r\n", "\n")
 
@@ -63,7 +66,7 @@ def follow(page: str, folder: Path, replaced: dict[str, str], **given: str) -> N
         assert written in script, written
         script = script.replace(written, meant)
     path = f"{Path(INSTALLED).parent}:{os.environ['PATH']}"
-    shown = at_a_terminal(script, folder, environment({"PATH": path, **given}))
+    shown = typed(script, folder, environment({"PATH": path, **given}))
     said = shown.split("end of block\n")
     assert len(said) == len(told) + 1, shown
     for (commands, lines), printed in zip(told, said, strict=False):

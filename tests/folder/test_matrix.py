@@ -88,7 +88,7 @@ def test_a_run_that_dies_at_any_effect_is_finished_by_the_next(
     assert len(deaths) > 20, life.seen
     if not is_deep():
         deaths = [death for death in deaths if "after" in death]  # what is before an effect is after another
-    for number, (point, moment) in enumerate(thinned(deaths, one_in)):
+    for number, (point, moment) in enumerate(thinned(deaths, one_in, kind=lambda death: death[0][0])):
         folder = FolderWorld(tmp_path / str(number), monkeypatch)
         prepare(folder)
         assert folder.live(point, moment).is_dead, (point, moment)

@@ -45,7 +45,15 @@ def _chat(number: int, kind: str) -> dict[str, Any]:
     booked = [{"role": "assistant", "content": None, "tool_calls": [CALL]}]
     output = {"role": "tool", "tool_call_id": "call_9", "content": f"Booked as number {number}."}
     more: dict[str, dict[str, Any]] = {
-        "system": {"messages": [system, asked], "max_tokens": 300, "top_p": 1, "n": 1, "stop": None, "stream": True},
+        "system": {
+            "messages": [system, asked],
+            "max_tokens": 300,
+            "top_p": 1,
+            "n": 1,
+            "stop": None,
+            "stream": True,
+            "temperature": 0,
+        },
         "picture": {"messages": [{"role": "user", "content": [*parts, picture]}]},
         "json": {"response_format": FORMAT, "max_completion_tokens": 300, "reasoning_effort": "low"},
         "object": {"messages": [system, asked], "response_format": {"type": "json_object"}, "user": "somebody"},

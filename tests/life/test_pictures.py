@@ -204,13 +204,13 @@ def test_one_page_that_is_too_much_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("count", [3, 30])
 def test_pages_that_cannot_be_drawn_fail_the_document_before_anything_is_paid(count: int, monkeypatch: Any) -> None:
-    """Too slow, too large, damaged: with the reader's words, its slot given back, and without another attempt."""
+    """With the reader's words, its slot given back, and without another attempt."""
 
-    async def too_slow(*_: Any) -> list[Rendered]:
+    async def refusing(*_: Any) -> list[Rendered]:
         raise JobError(Reason.DOCUMENT_TOO_LARGE, "it takes more than 30 s to read or draw")
 
     system = sighted()
-    monkeypatch.setattr(FakeExtractor, "render", too_slow)
+    monkeypatch.setattr(FakeExtractor, "render", refusing)
     process(system, paged(*[None] * count))
     record = system.error_record(KEY)
     assert (record["reason"], system.generator.requests) == ("document_too_large", [])
@@ -322,3 +322,8 @@ def test_where_quotes_are_checked_no_page_is_shown() -> None:
     process(system, paged(None, None), quoting)
     assert system.error_record(KEY)["reason"] == "unreadable_document"
     assert system.generator.requests == []
+    process(system, paged("The rent is due.", None), quoting)
+    for request in system.generator.requests:
+        assert "The rent is due." in str(request["input"])
+        assert "input_image" not in str(request["input"])
+    assert system.generator.requests

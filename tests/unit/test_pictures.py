@@ -151,7 +151,7 @@ def test_the_pieces_of_a_long_page_may_go_out_in_several_parts() -> None:
     parts = cut(Extracted("one two", pictures=pictures), room(2_000, pictures=3))
     told = [[one.piece for one in part.pictures] for part in parts]
     assert told == [[Piece(2, at, 8) for at in run] for run in ((1, 2, 3), (4, 5, 6), (7, 8))]
-    bounds = Bounds(name="a", memory_bytes=1, cpu_s=1, pages=told[1])
+    bounds = Bounds(name="a", memory_bytes=1, cpu_s=1, pieces=told[1])
     assert msgspec.json.decode(msgspec.json.encode(bounds), type=Bounds) == bounds
     sent = [Rendered(page=2, media_type="image/png", body=b"p")] * 2
     texts = [part.get("text") for part in messages(parts[-1], sent, "low")[0]["content"]]

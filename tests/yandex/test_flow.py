@@ -58,6 +58,8 @@ def test_scans_and_pictures_arrive_whole(new_world: NewWorld) -> None:
         name: scans.pages_of(name) for name in names
     }
     assert world.run_record("inbox/mixed.pdf")["source"]["pages"]["images"] == "1, 3"
+    if "forty.pdf" in names:
+        assert world.run_record("inbox/forty.pdf")["source"]["pages"]["images"] == "1-40"
     assert world.problems() == []
 
 

@@ -79,7 +79,7 @@ def overview(found: Figures, jobs: Sequence[Job], span: str, now: float) -> dict
         "output_tokens": sum(group.output_tokens for group in found.groups),
         "cost": found.cost,
         "oldest_open_s": None if found.oldest_open is None else max(0.0, (at - found.oldest_open).total_seconds()),
-        "per_minute": rate,
+        "per_minute": rate if under_way else None,
         "left_s": seconds_left(under_way, rate, sum(found.states[state] for state in _ENDED)) if under_way else None,
         "span": {"name": span, "start": start, "width_s": width, "lag_s": _lag(jobs, start)},
         "bars": _bars(jobs, start, width, count),

@@ -38,7 +38,7 @@ _LABELS = {
     "cost_reserved": "  reserved",
     "daily_cost": "  daily budget",
 }
-_UNPRICED = "unknown: the recipes used today name no price"
+_UNPRICED = "unknown: the recipes used today name no price, or none above 0"
 _SECTIONS = ("waiting", "places_in_use", "tokens_today", "last_sweep")
 
 

@@ -19,7 +19,7 @@ from backburner_cli.operator.session import OperatorSession, run
 from backburner_cli.terminal import MAX_LISTED, confirm, count_of, out, print_json, say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from backburner.ports import Stored
 
@@ -68,16 +68,14 @@ async def cancel_in(session: OperatorSession, doomed: Doomed, *, as_json: bool) 
     jobs = await _found(session, doomed)
     if not doomed.keys and jobs and not doomed.dry_run:
         confirm(f"Cancel {count_of(len(jobs), 'job')}?", is_agreed=doomed.is_agreed)
-    outcomes: dict[str, str] = {}
-    counts = Counter[Stopped]()
+    outcomes: list[tuple[Stopped, str, str]] = []
 
     async def stop(record: OpenRecord) -> None:
         if doomed.dry_run:
             how, told = Stopped.WOULD, f"would be cancelled: it is {record.state}"
         else:
             how, told = await _stop(session, record)
-        outcomes[record.source.key] = told
-        counts[how] += 1
+        outcomes.append((how, record.source.key, told))
         advance()
 
     try:
@@ -86,11 +84,17 @@ async def cancel_in(session: OperatorSession, doomed: Doomed, *, as_json: bool) 
     finally:
         if not as_json:
             _show(outcomes)
+    counts = Counter(how for how, _, _ in outcomes)
     session.place.say_hint(is_needed=bool(counts[Stopped.ASKED]))
     without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
     if as_json:
         nothing = dict.fromkeys(without, "nothing to cancel")
-        report = {"dry_run": doomed.dry_run, "jobs": len(jobs), "counts": counts, "documents": outcomes | nothing}
+        report = {
+            "dry_run": doomed.dry_run,
+            "jobs": len(jobs),
+            "counts": counts,
+            "documents": {key: told for _, key, told in outcomes} | nothing,
+        }
         print_json(report | {"carried_out_by": session.place.carrier})
     else:
         for key in without:
@@ -131,9 +135,10 @@ def summed_up(counts: Mapping[Stopped, int], carrier: str) -> str:
     return ", ".join([asked, *(f"{counts[how]:,} {told}" for how, told in words.items() if counts.get(how))])
 
 
-def _show(outcomes: Mapping[str, str]) -> None:
-    for key, outcome in sorted(outcomes.items())[:MAX_LISTED]:
-        say(f"{key}: {outcome}")
+def _show(outcomes: Sequence[tuple[Stopped, str, str]]) -> None:
+    """Name the documents, those first that could not be cancelled."""
+    for _, key, told in sorted(outcomes, key=lambda one: (one[0] is not Stopped.FAILED, one[1]))[:MAX_LISTED]:
+        say(f"{key}: {told}")
     if len(outcomes) > MAX_LISTED:
         out.print(f"… and {len(outcomes) - MAX_LISTED:,} more: --json names them all")
 

@@ -1,7 +1,8 @@
 """What `results` has written into a folder, so that a file that was edited since is not replaced unasked.
 
 A hidden file in that folder has a line for each version of each file: its MD5 and its name, as JSON. A line is written
-before its file, so a command that dies in between takes no file of its own for an edited one.
+before its file, so a command that dies in between takes no file of its own for an edited one. Each begins with a line
+break, so a line that was cut off by a death spoils no other.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ class Fetched:
         for line in lines:
             try:
                 md5, name = json.loads(line)
-            except ValueError:
+            except (ValueError, TypeError):
                 continue
             found._versions.setdefault(str(name), set()).add(str(md5))
         return found
 
-    def is_edited(self, path: Path, md5: str | None) -> bool:
-        """Whether a file is there that no earlier command has written; `md5` is that of the file, None without one."""
+    def is_foreign(self, path: Path, md5: str | None) -> bool:
+        """Whether a file is there that no earlier command has written so; `md5` is the file's, None without one."""
         return md5 is not None and md5 not in self._versions.get(self._name(path), ())
 
     def note(self, path: Path, md5: str) -> None:
@@ -52,7 +53,7 @@ class Fetched:
         versions.add(md5)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / NOTES).open("a", encoding="utf-8") as file:
-            file.write(f"{json.dumps([md5, self._name(path)])}\n")
+            file.write(f"\n{json.dumps([md5, self._name(path)])}")
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()

@@ -7,13 +7,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from backburner.ledger.keys import output_location
 from backburner.ledger.records import ErrorRecord, RunRecord
 from backburner.maintenance.snapshot import at_once, each_of
+from backburner_cli.operator.bar import bar
 from backburner_cli.operator.uploads import Upload, describe
-from backburner_cli.terminal import err, one_line, out
+from backburner_cli.terminal import one_line, out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,16 +50,14 @@ class OutcomeWaiter:
         """The outcome of each upload, by key; `failed` says whether it failed, in part or as a whole."""
         outcomes: dict[str, dict[str, Any]] = {}
         waiting = list(uploads)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-            bar = progress.add_task("waiting for results; Ctrl-C stops only the waiting", total=len(waiting))
+        with bar("waiting for results; Ctrl-C stops only the waiting", len(waiting)) as advance:
 
             async def look(upload: Upload) -> None:
                 record = await self._ended(upload)
                 if record is None and await self._is_current(upload):
                     return
                 outcomes[upload.key] = await self._report(upload, record)
-                progress.advance(bar)
+                advance()
 
             while waiting:
                 await at_once(each_of(waiting), look)

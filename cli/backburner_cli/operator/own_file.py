@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 from typing import TYPE_CHECKING, Final
 
 from backburner_cli.errors import CommandError
@@ -26,6 +27,7 @@ _REPORT_KEYS: Final = {"described", "made_at", "states", "balances"}
 
 def require_replaceable(path: Path, *, is_agreed: bool) -> None:
     """Ask before a file of somebody else is replaced. Raises `CommandError` if it stays, or if it has no folder."""
+    path = path.resolve()
     if path.is_dir():
         raise CommandError(f"{path} is a folder: name a file in it with --to")
     if not path.parent.is_dir():
@@ -33,7 +35,7 @@ def require_replaceable(path: Path, *, is_agreed: bool) -> None:
     if not os.access(path.parent, os.W_OK):
         raise CommandError(f"{path.parent} cannot be written: name another file with --to, or check its permissions")
     if path.exists() and not _is_own(path):
-        confirm(f"{path} was not written by this command. Replace it?", is_agreed=is_agreed, has_dry_run=False)
+        confirm(f"{path} was not written by Backburner. Replace it?", is_agreed=is_agreed, has_dry_run=False)
 
 
 def write(path: Path, text: str) -> None:
@@ -42,6 +44,8 @@ def write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_text(text, encoding="utf-8", newline="")
+        if path.exists():
+            shutil.copymode(path, temporary)
         temporary.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -53,8 +57,9 @@ def _is_own(path: Path) -> bool:
     """Whether a page, CSV or JSON is one that an earlier command wrote; an empty file is nobody's."""
     try:
         if path.suffix.lower() == ".json":
-            found = json.loads(path.read_bytes() or b"{}")
-            return not found or (isinstance(found, dict) and found.keys() >= _REPORT_KEYS)
+            body = path.read_bytes()
+            found = json.loads(body) if body else None
+            return not body or (isinstance(found, dict) and found.keys() >= _REPORT_KEYS)
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
     except (OSError, ValueError):

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from backburner.documents.recipes import fingerprint, parse, source_text
@@ -25,6 +24,7 @@ from backburner.outcome.answers import Answers
 from backburner.provider.profiles import resolve_model
 from backburner.settings import Settings, from_env
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.bar import bar
 from backburner_cli.operator.deployment import EXPORTED
 from backburner_cli.operator.estimate import Estimate, Estimator, Range, duration_s, is_batch
 from backburner_cli.operator.files import documents_in, keys_of, sample
@@ -93,9 +93,7 @@ async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], di
     recipes: dict[str, asyncio.Task[bytes | None]] = {}
     planned = set[str]()
     found: list[Estimate] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        bar = progress.add_task("reading documents", total=len(documents))
+    with bar("reading documents", len(documents)) as advance:
 
         async def each(key: str) -> None:
             name = _recipe_name(key, wanted)
@@ -109,7 +107,7 @@ async def _estimated(records: Records, wanted: Plan) -> tuple[list[Estimate], di
                     records, key, body, (name, source), planned
                 )
                 found.append(_taken_over(estimate) if is_answered else estimate)
-            progress.advance(bar)
+            advance()
 
         await at_once(each_of(documents), each, most=max(2, os.cpu_count() or 1))
     found.sort(key=lambda each: each.name)

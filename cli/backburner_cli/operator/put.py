@@ -24,7 +24,7 @@ from backburner_cli.operator.inbox import Inbox, reach_inbox
 from backburner_cli.operator.outcomes import OutcomeWaiter, summed
 from backburner_cli.operator.uploads import Upload
 from backburner_cli.system_errors import remedy_of
-from backburner_cli.terminal import err, out, print_json, say
+from backburner_cli.terminal import count_of, err, out, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,10 +108,12 @@ async def _all(
 
 def _raise_for(uploader: Uploader, unfit: Mapping[str, str], failed: int) -> None:
     """Raise `PutError` if anything was not uploaded, or failed."""
-    renamed = f"{len(unfit)} not uploaded, as their names cannot be keys: rename them" if unfit else ""
+    told = f"not uploaded, since its name cannot be a key: {count_of(len(unfit), 'file')}; rename it"
+    renamed = told if unfit else ""
     if uploader.errors:
         why = f"; {uploader.inbox.remedy}" if uploader.is_denied else ""
-        again = f"{len(uploader.errors)} were not uploaded: run the same command again, it skips the others{why}"
+        missing = count_of(len(uploader.errors), "file")
+        again = f"{missing} not uploaded: run the same command again, it skips the others{why}"
         raise PutError(f"{again}. {renamed}" if renamed else again)
     if renamed:
         raise PutError(renamed)

@@ -44,67 +44,101 @@ class Fetch:
     follow: bool
     dry_run: bool = False
     is_agreed: bool = False
-    """Whether files that were edited since they were fetched are replaced without asking."""
+    """Whether files that are not as this command wrote them are replaced without asking."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A file that is not as this command wrote it, and its MD5 when it was looked at."""
+
+    path: Path
+    md5: str | None
 
 
 @dataclass
 class _Outcome:
     written: list[str] = field(default_factory=list)
-    unchanged: int = 0
-    kept: dict[str, Path] = field(default_factory=dict)
-    """Files that were edited, by the keys of the results that would replace them."""
+    unchanged: set[str] = field(default_factory=set)
+    kept: dict[str, _Kept] = field(default_factory=dict)
+    """By the keys of the results that would replace them."""
+
+    @property
+    def there_already(self) -> int:
+        """How many needed no writing."""
+        return len(self.unchanged.difference(self.written))
 
 
 def results(environment: Mapping[str, str], fetch: Fetch, *, as_json: bool) -> None:
     """Fetch results. Raises `CommandError`."""
     if fetch.prefix.startswith(INBOX):
-        fetch = Fetch(**{**vars(fetch), "prefix": RESULTS + fetch.prefix.removeprefix(INBOX)})
+        fetch = replace(fetch, prefix=RESULTS + fetch.prefix.removeprefix(INBOX))
     if not fetch.prefix.startswith(RESULTS):
         raise CommandError(f"{fetch.prefix!r} is not below {RESULTS}: give {RESULTS}RECIPE/…")
+    if fetch.follow and fetch.dry_run:
+        raise CommandError("--dry-run says what would be fetched now: leave out --follow")
     if fetch.to.exists() and not fetch.to.is_dir():
         raise CommandError(f"{fetch.to} is a file: name a folder with --to")
     outcome = _Outcome()
     read(environment, lambda records: _all(records, fetch, outcome))
     if outcome.kept and not fetch.dry_run and _is_to_be_replaced(outcome.kept):
-        again = replace(fetch, follow=False, is_agreed=True)
-        read(environment, lambda records: _all(records, again, outcome))
+        read(environment, lambda records: _replace_kept(records, fetch, outcome))
     _show(fetch, outcome, as_json=as_json)
     if outcome.kept and not fetch.dry_run:
         raise CommandError(
-            f"edited since they were fetched, and kept: {count_of(len(outcome.kept), 'file')}. --yes replaces what was "
-            "edited, another folder in --to keeps both"
+            f"not as this command wrote them, and kept: {count_of(len(outcome.kept), 'file')}. --yes replaces them, "
+            "another folder in --to keeps both"
         )
 
 
-def _is_to_be_replaced(kept: Mapping[str, Path]) -> bool:
+def _is_to_be_replaced(kept: Mapping[str, _Kept]) -> bool:
     if not is_anybody_there():
         return False
-    for path in sorted(kept.values())[:MAX_LISTED]:
+    for path in _paths(kept)[:MAX_LISTED]:
         say(f"edited: {path}", err)
-    return click.confirm(f"Replace {count_of(len(kept), 'file')}, edited since fetched?", err=True)
+    return click.confirm(f"Replace {count_of(len(kept), 'file')} that this command has not written so?", err=True)
+
+
+async def _replace_kept(records: Records, fetch: Fetch, outcome: _Outcome) -> None:
+    """Replace what was agreed to: a file that was edited once more while the question was open stays."""
+    notes = Fetched.of(fetch.to)
+
+    async def each(key: str) -> None:
+        kept = outcome.kept[key]
+        if await asyncio.to_thread(md5_of, kept.path) != kept.md5:
+            return
+        if (stored := await records.bucket.get(key)) is not None:
+            await asyncio.to_thread(_write, kept.path, stored.body, notes)
+            outcome.written.append(key)
+        del outcome.kept[key]
+
+    await at_once(each_of(list(outcome.kept)), each, most=_AT_ONCE)
+
+
+def _paths(kept: Mapping[str, _Kept]) -> list[Path]:
+    return sorted(one.path for one in kept.values())
 
 
 def _show(fetch: Fetch, outcome: _Outcome, *, as_json: bool) -> None:
     if as_json:
-        kept = sorted(str(path) for path in outcome.kept.values())
-        counts = {"to": str(fetch.to), "written": sorted(outcome.written), "unchanged": outcome.unchanged}
+        kept = [str(path) for path in _paths(outcome.kept)]
+        counts = {"to": str(fetch.to), "written": sorted(outcome.written), "unchanged": outcome.there_already}
         print_json(counts | {"kept": kept, "dry_run": fetch.dry_run})
         return
     if fetch.dry_run:
         for key in sorted(outcome.written)[:MAX_LISTED]:
             say(f"would be written: {local_path(fetch.to, key)}")
-    for path in sorted(outcome.kept.values())[:MAX_LISTED]:
+    for path in _paths(outcome.kept)[:MAX_LISTED]:
         say(f"edited, {'would be ' if fetch.dry_run else ''}kept: {path}")
     edited = f", {len(outcome.kept)} edited" if outcome.kept else ""
     written = f"{len(outcome.written)} {'would be ' if fetch.dry_run else ''}written"
-    out.print(f"{written}, {outcome.unchanged} there already{edited}: {fetch.to}", markup=False)
+    out.print(f"{written}, {outcome.there_already} there already{edited}: {fetch.to}", markup=False)
 
 
 async def _all(records: Records, fetch: Fetch, outcome: _Outcome) -> None:
     notes = Fetched.of(fetch.to)
     while True:
         is_over = not fetch.follow or await _is_over(records, fetch.prefix)  # first, so that later ends are fetched
-        outcome.unchanged, outcome.kept = 0, {}
+        outcome.kept = {}
         await _once(records, fetch, outcome, notes)
         if is_over or fetch.dry_run:
             return
@@ -129,11 +163,11 @@ async def _once(records: Records, fetch: Fetch, outcome: _Outcome, notes: Fetche
             path = local_path(fetch.to, key)
             there = await asyncio.to_thread(md5_of, path)
             if there is not None and there == wanted[key].etag:
-                outcome.unchanged += 1
+                outcome.unchanged.add(key)
                 if not fetch.dry_run:
                     notes.note(path, there)
-            elif notes.is_edited(path, there) and not fetch.is_agreed:
-                outcome.kept[key] = path
+            elif notes.is_foreign(path, there) and not fetch.is_agreed:
+                outcome.kept[key] = _Kept(path, there)
             elif fetch.dry_run:
                 outcome.written.append(key)
             elif (stored := await records.bucket.get(key)) is not None:
@@ -165,10 +199,14 @@ def _write(path: Path, body: bytes, notes: Fetched) -> None:
     notes.note(path, hashlib.md5(body, usedforsecurity=False).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".backburner-")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(body)
-    Path(temporary).chmod(0o644)
-    Path(temporary).replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 async def _is_over(records: Records, prefix: str) -> bool:

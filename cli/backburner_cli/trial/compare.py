@@ -81,11 +81,13 @@ def compare(environment: Mapping[str, str], wanted: Comparison, *, as_json: bool
                 sides.append(made.run(environment, file, stand_in=wanted.stand_in, into=side))
     pairs = [Pair(name=old.name, old=old, new=new) for old, new in zip(*sides, strict=True)]
     figures = summary(wanted, pairs)
-    own_file.write(wanted.to, _page(figures, pairs))
-    if as_json:
-        print_json(figures | {"documents": [{"name": each.name, **_sides(each)} for each in pairs]})
-    else:
-        _show(figures, wanted.to)
+    try:
+        own_file.write(wanted.to, _page(figures, pairs))
+    finally:  # what was paid for is shown, even if the page cannot be written
+        if as_json:
+            print_json(figures | {"documents": [{"name": each.name, **_sides(each)} for each in pairs]})
+        else:
+            _show(figures, wanted.to)
     return all(each.is_whole for each in pairs)
 
 

@@ -138,7 +138,7 @@ class Extractor(Protocol):
         """
 
     async def find(self, text: str, quotes: Sequence[str]) -> list[Found]:
-        """The passage of each quote in a text; None for a quote that is not there."""
+        """The passage of each quote in a text; None for one that is not there, `Unchecked` for one given up."""
 
 
 class Clock(Protocol):

@@ -120,7 +120,7 @@ class ChildExtractor:
             memory_bytes=self.memory_bytes,
             cpu_s=math.ceil(self.limit_s) + 1,
             wish=wish,
-            pages=list(pieces),
+            pieces=list(pieces),
         )
         return msgspec.json.encode(bounds).decode()
 

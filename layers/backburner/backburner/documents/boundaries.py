@@ -33,7 +33,7 @@ _SCALES = (
     "мілья|χιλιάδ|εκατομ|lakh|crore|लाख|करोड़|हज़ार|हजार|ألف|آلاف|مليون|مليار|אלף|מיליון|"
     "per ?cent|procent|prozent|pour cent|por cien|процент|відсот"
 )
-"""Beginnings of words that a number before them is not complete without."""
+"""Beginnings of words that a number before them is not complete without, in common languages: a list without an end."""
 _NUMBER_CUT = re.compile(
     rf"""
       \d[{_POINTS}]\0\d | \d\0[{_POINTS}]\d | \d\**\0\**\d

@@ -20,7 +20,7 @@ _LOW_SIDE_PX = 512
 _LONG = 4
 """A page whose longer side is more than this many times the shorter one is cut if it is too large."""
 _LITTLE_REDUCED = 0.75
-"""Nor is it cut if it only has to be reduced to this, or less."""
+"""Nor is it cut if it is only reduced to this share of its size, or more."""
 _OVERLAPS = 16
 """The share of a piece that the next one shows as well: one in so many."""
 _MAX_PIECES, _LEAST_REDUCED = 40, 0.5

@@ -28,6 +28,7 @@ def has_quotes(schema: Any) -> bool:
 def mistake_in(schema: Any) -> str:
     """What is wrong with the use of the keyword; "" if nothing is."""
     found = applied(schema)
+    compared = {id(each) for each in found}
     for each in [*_schemas(schema), *found]:
         if KEYWORD not in each:
             continue
@@ -38,7 +39,7 @@ def mistake_in(schema: Any) -> str:
         kinds = each.get("type")
         if not {"string"} <= set(kinds if isinstance(kinds, list) else [kinds]) <= {"string", "null"}:
             return f'{KEYWORD} is for strings: set it beside type: string, or type: [string, "null"]'
-        if not any(each is other for other in found):
+        if id(each) not in compared:
             return f"{KEYWORD} is in a place that no answer is compared with: {_SUCH_PLACES}"
     return ""
 

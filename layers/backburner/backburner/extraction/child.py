@@ -33,7 +33,7 @@ class Bounds(msgspec.Struct, frozen=True):
     memory_bytes: int
     cpu_s: int
     wish: Wish = TEXT_ONLY
-    pages: list[Piece] = []
+    pieces: list[Piece] = []
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> NoReturn:
 
 def _answer(document: BinaryIO, bounds: Bounds) -> tuple[Header, bytes]:
     try:
-        if bounds.pages:
+        if bounds.pieces:
             return _drawing(document, bounds)
         # Imported after the limits are set, because it loads the libraries.
         from backburner.extraction.reading import read  # noqa: PLC0415
@@ -104,7 +104,7 @@ def _drawing(document: BinaryIO, bounds: Bounds) -> tuple[Header, bytes]:
     """The named pages, drawn as pictures."""
     from backburner.extraction.pictures.rendering import rendered  # noqa: PLC0415
 
-    pictures = list(rendered(document.read(), bounds.pages, bounds.wish.max_side_px))
+    pictures = list(rendered(document.read(), bounds.pieces, bounds.wish.max_side_px))
     drawn = [Drawn(page=one.page, media_type=one.media_type, size_bytes=len(one.body)) for one in pictures]
     return Header(size_bytes=sum(one.size_bytes for one in drawn), drawn=drawn), b"".join(one.body for one in pictures)
 

@@ -22,6 +22,5 @@ def measured(body: bytes, format_: str, wish: Wish) -> Extracted:
             if format_ != "JPEG":  # JPEG can be decoded at a fraction of its size
                 must_be_decodable(image, format_)
             pictures += laid_out(*size_upright(image, format_), wish.max_side_px).pictures(number + 1, at=0)
-    is_moving = count > pages and format_ != "JPEG"  # a phone's photo holds smaller ones, of its brightness or depth
-    notes = (f"a moving picture: only the first of its {count} pictures was sent",) if is_moving else ()
+    notes = (f"a moving picture: only the first of its {count} pictures was sent",) if count > pages else ()
     return Extracted("", notes, tuple(pictures), Pages(images=ranges(picture.page for picture in pictures)))

@@ -61,8 +61,8 @@ def sound(read: Callable[[], T], format_: str) -> T:
 
 
 def frames(image: Image.Image, format_: str) -> int:
-    """The number of pages in a picture: a TIFF's pages, or one, since of animations only the first picture is read."""
-    return sound(lambda: int(getattr(image, "n_frames", 1)), format_)
+    """The number of pictures in a file. In a phone's photo the others are smaller ones of it, and do not count."""
+    return 1 if format_ == "JPEG" else sound(lambda: int(getattr(image, "n_frames", 1)), format_)
 
 
 def go_to(image: Image.Image, frame: int, format_: str) -> None:
