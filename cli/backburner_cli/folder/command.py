@@ -99,7 +99,7 @@ class _Held:
 
 
 def run(out: Console, environment: Mapping[str, str], wanted: Wanted, told: Embedding | None = None) -> int:
-    """Run a folder and return the exit code: progress on stderr, the summary (with JSON, documents too) on `out`.
+    """Run a folder and return the exit code: progress on stderr, the summary on `out`; with JSON, lines on stdout.
 
     With `told`, that gets progress and outcome, and nothing of them is printed.
 
@@ -111,11 +111,8 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted, told: Embe
     chosen = choose(wanted.recipe)
     walk = Walk(folder=folder, prefix=f"{INBOX}{chosen.name}/", is_output=outputs(folder, results))
     if not wanted.watch and next(iter(walk), None) is None:
-        if wanted.as_json:
-            json_lines.print_end(Tally(is_whole=True), End(outcome=Outcome.ALL_DONE, folder=folder, results=results))
-        else:
-            out.print(f"No documents in {folder}: nothing to do.", markup=False)
-        return Outcome.ALL_DONE.exit_code
+        ended = End(outcome=Outcome.ALL_DONE, folder=folder, results=results)
+        return _tell_end(out, told, Tally(is_whole=True), ended, as_json=wanted.as_json)
     for warning in unread(environment):
         err.print(warning, markup=False, style="yellow")
     with _provider(environment, wanted, chosen, folder) as found:
@@ -306,7 +303,7 @@ def _stop_on_signals(driver: Driver, progress: Progress) -> None:
 
 
 def _conclude(out: Console, plan: _Plan, driver: Driver) -> int:
-    """Print the summary and return the exit code."""
+    """Tell how the run ended, and return the exit code."""
     is_rest = plan.wanted.watch and driver.is_at_rest and driver.stopped_because == _INTERRUPTED
     if driver.is_complete or is_rest:
         outcome, why = (Outcome.SOME_FAILED if driver.tally.failures else Outcome.ALL_DONE), None
@@ -314,14 +311,20 @@ def _conclude(out: Console, plan: _Plan, driver: Driver) -> int:
         outcome, why = Outcome.STOPPED_EARLY, driver.stopped_because or "not everything ended"
     opened = plan.space
     ended = End(outcome=outcome, why=why, folder=opened.folder, results=opened.out)
-    if plan.told is not None:
-        plan.told.ended(ended)
-        return outcome.exit_code
-    if plan.wanted.as_json:
-        json_lines.print_end(driver.tally, ended)
-        return outcome.exit_code
-    for line in summary(driver.tally, opened.out):
-        out.print(line, markup=False)
-    if why is not None:
-        out.print(f"Stopped early ({why}). Nothing is lost: run the same command to continue.", markup=False)
-    return outcome.exit_code
+    return _tell_end(out, plan.told, driver.tally, ended, as_json=plan.wanted.as_json)
+
+
+def _tell_end(out: Console, told: Embedding | None, tally: Tally, ended: End, *, as_json: bool) -> int:
+    """Tell whoever runs the folder how it ended, and return the exit code."""
+    if told is not None:
+        told.ended(ended)
+    elif as_json:
+        json_lines.print_end(tally, ended)
+    elif not tally.found and ended.why is None:
+        out.print(f"No documents in {ended.folder}: nothing to do.", markup=False)
+    else:
+        for line in summary(tally, ended.results):
+            out.print(line, markup=False)
+        if ended.why is not None:
+            out.print(f"Stopped early ({ended.why}). Nothing is lost: run the same command to continue.", markup=False)
+    return ended.outcome.exit_code

@@ -20,7 +20,7 @@ class Outcome(StrEnum):
     @property
     def exit_code(self) -> int:
         """The exit code of the command."""
-        return list(Outcome).index(self)
+        return {Outcome.ALL_DONE: 0, Outcome.SOME_FAILED: 1, Outcome.STOPPED_EARLY: 2}[self]
 
 
 @dataclass(frozen=True, kw_only=True)
