@@ -59,7 +59,7 @@ def test_many_are_asked_about_and_counted(runs: Runs, tmp_path: Path) -> None:
     for answer, code, left in (("n", 1, "mine"), ("y", 0, text)):
         edited.write_text("mine")
         with at_a_terminal(*results) as terminal:
-            terminal.wait_for("Replace 1 file, edited since fetched? [y/N]:")
+            terminal.wait_for("Replace 1 file that this command did not write? [y/N]:")
             terminal.type(f"{answer}\n")
             assert (terminal.end(), edited.read_text()) == (code, left), terminal.text
     endless = runs.start("--stand-in", "--out", str(runs.out), BACKBURNER_MODEL="stand-in/never-ends")

@@ -95,7 +95,7 @@ def _is_to_be_replaced(kept: Mapping[str, _Kept]) -> bool:
         return False
     for path in _paths(kept)[:MAX_LISTED]:
         say(f"edited: {path}", err)
-    return click.confirm(f"Replace {count_of(len(kept), 'file')} that this command has not written so?", err=True)
+    return click.confirm(f"Replace {count_of(len(kept), 'file')} that this command did not write?", err=True)
 
 
 async def _replace_kept(records: Records, fetch: Fetch, outcome: _Outcome) -> None:
