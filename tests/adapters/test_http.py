@@ -2,8 +2,6 @@
 
 import asyncio
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -149,18 +147,6 @@ def test_a_plain_call_reads_no_certificates() -> None:
         server.rule = lambda _: Say(200, b"yes")
         assert _called(_http(), server.url).body == b"yes"
     assert trusting.cache_info().misses == 0
-
-
-def test_the_library_itself_trusts_nobody() -> None:
-    """It is imported without the system's certificates; what it is not told to trust, it does not reach."""
-    probe = """
-from backburner.adapters import http
-import aiohttp.connector
-trusted = aiohttp.connector._SSL_CONTEXT_VERIFIED.cert_store_stats()["x509_ca"]
-print(trusted, http.trusting(None).cert_store_stats()["x509_ca"] > 50)
-"""
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["0", "True"]
 
 
 def test_calls_go_through_the_proxy_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,583 @@
+"""Connections: which are used again, who waits, and what becomes of calls that go wrong, on both event loops."""
+
+import asyncio
+import socket
+import warnings
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from backburner.adapters.http import Http, NoAnswerError, TooManyBytesError
+from support.raw_server import Line, Server, serving
+
+Loop = Callable[[], asyncio.AbstractEventLoop]
+HEAD_OF_YES = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
+YES = HEAD_OF_YES + b"yes"
+LARGE = b"0123456789abcdef" * 500_000
+MOST = 64
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def tell(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Runs a story in a loop in which nothing may be left at its end."""
+
+    def run(story: Coroutine[Any, Any, Any]) -> Any:
+        async def told() -> Any:
+            outcome = await story
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            timers = getattr(asyncio.get_running_loop(), "_scheduled", [])
+            assert not [timer for timer in timers if not timer.cancelled()]
+            return outcome
+
+        with warnings.catch_warnings(), asyncio.Runner(loop_factory=request.param) as runner:
+            warnings.simplefilter("error")
+            return runner.run(told())
+
+    return run
+
+
+def _http(**more: Any) -> Http:
+    return Http(**{"connect_s": 2, "read_s": 2, **more})
+
+
+async def _always(server: Server, line: Line) -> None:
+    """Answer whatever is asked."""
+    while True:
+        server.asked.append(await line.asked())
+        await line.answer()
+
+
+@pytest.mark.parametrize(
+    ("answer", "lines"),
+    [
+        (YES, 1),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + YES, 1),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nyes\r\n0\r\nX: y\r\n\r\n", 1),
+        (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nyes", 1),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nyes", 2),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\nyes", 2),
+        (YES + b"more", 2),
+        (YES + YES, 2),
+    ],
+    ids=["length", "interim", "chunks", "1.0 kept", "1.0", "close", "more", "another"],
+)
+def test_a_connection_is_used_again_if_the_answer_allows_it(tell: Any, answer: bytes, lines: int) -> None:
+    """Neither if the server closes it nor if bytes came that nobody asked for."""
+
+    async def handler(_: Server, line: Line) -> None:
+        while True:
+            await line.asked()
+            await line.say(answer)
+
+    async def story() -> None:
+        http = _http()
+        async with serving(handler) as server:
+            for _ in range(2):
+                reply = await http.call("GET", f"{server.url}/", {})
+                assert (reply.status, reply.body) == (200, b"yes")
+            await http.close()
+            await server.wait_until_left()
+            assert server.lines == lines
+
+    tell(story())
+
+
+def test_a_body_without_a_length_ends_with_the_connection(tell: Any) -> None:
+    """The next call takes another connection."""
+
+    async def handler(_: Server, line: Line) -> None:
+        await line.asked()
+        await line.say(b"HTTP/1.1 200 OK\r\n\r\nall of it")
+
+    async def story() -> list[bytes]:
+        http = _http()
+        async with serving(handler) as server:
+            replies = [await http.call("POST", f"{server.url}/", {}) for _ in range(2)]
+            await http.close()
+            assert server.lines == 2
+        return [reply.body for reply in replies]
+
+    assert tell(story()) == [b"all of it"] * 2
+
+
+def test_an_answer_to_a_head_has_no_body(tell: Any) -> None:
+    """Whatever it says of one; the connection is used again."""
+
+    async def handler(_: Server, line: Line) -> None:
+        for framing in ("Content-Length: 9", "Transfer-Encoding: chunked", "Content-Length: 0"):
+            await line.asked()
+            await line.say(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode())
+        await line.asked()
+        await line.say(YES)
+
+    async def story() -> None:
+        http = _http()
+        async with serving(handler) as server:
+            heads = [await http.call("HEAD", f"{server.url}/", {}) for _ in range(3)]
+            assert [head.body for head in heads] == [b""] * 3
+            assert heads[0].headers["content-length"] == "9"
+            assert (await http.call("GET", f"{server.url}/", {})).body == b"yes"
+            await http.close()
+            assert server.lines == 1
+
+    tell(story())
+
+
+def test_a_connection_that_the_server_left_is_not_used_for_a_post(tell: Any) -> None:
+    """What this machine knows already: of a create that is sent into it, nobody could say whether it arrived."""
+
+    async def story() -> None:
+        http, gone = _http(), asyncio.Event()
+
+        async def handler(_: Server, line: Line) -> None:
+            await line.asked()
+            await line.answer()
+            if line.number == 1:
+                await gone.wait()
+                line.writer.write_eof()
+            else:
+                await line.asked()
+
+        async with serving(handler) as server:
+            assert (await http.call("POST", f"{server.url}/", {})).status == 200
+            gone.set()
+            await asyncio.sleep(0.01)
+            assert (await http.call("POST", f"{server.url}/", {})).status == 200
+            assert server.lines == 2
+            await http.close()
+
+    tell(story())
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", b"x"])
+def test_what_nobody_asked_for_is_no_answer(tell: Any, said: bytes) -> None:
+    """Even if it has just arrived, and the event loop has not read it yet."""
+
+    async def story() -> None:
+        http, writers = _http(), list[asyncio.StreamWriter]()
+
+        async def handler(_: Server, line: Line) -> None:
+            while True:
+                await line.asked()
+                await line.answer()
+                writers.append(line.writer)
+
+        async with serving(handler) as server:
+            assert (await http.call("POST", f"{server.url}/", {})).status == 200
+            await asyncio.sleep(0)
+            with socket.socket(fileno=writers[0].get_extra_info("socket").fileno()) as raw:
+                raw.send(said)
+                raw.detach()
+            reply = await http.call("POST", f"{server.url}/", {})
+            assert (reply.status, server.lines) == (200, 2)
+            await http.close()
+
+    tell(story())
+
+
+@pytest.mark.parametrize(("method", "asked"), [("GET", 3), ("HEAD", 3), ("PUT", 3), ("DELETE", 3), ("POST", 2)])
+def test_a_request_into_a_dying_connection_is_sent_once_more_if_it_may(tell: Any, method: str, asked: int) -> None:
+    """On a new connection, with the whole body; a post never."""
+
+    async def handler(server: Server, line: Line) -> None:
+        server.asked.append(await line.asked())
+        if line.number <= 2:
+            await line.answer(b"")
+            server.asked.append(await line.asked())
+            return
+        await line.answer(b"")
+
+    async def story() -> None:
+        http = _http()
+        async with serving(handler) as server:
+            await http.call(method, f"{server.url}/", {}, b"body")
+            if method == "POST":
+                with pytest.raises(NoAnswerError) as lost:
+                    await http.call(method, f"{server.url}/", {}, b"body")
+                assert lost.value.is_sent
+                assert not lost.value.is_broken_off
+            else:
+                await http.call(method, f"{server.url}/", {}, b"body")
+            await http.close()
+            assert [one.body for one in server.asked] == [b"body"] * asked
+
+    tell(story())
+
+
+@pytest.mark.parametrize("half", [YES[:20], HEAD_OF_YES, YES[:-1]])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_answer_that_breaks_off_is_not_asked_for_again(tell: Any, method: str, half: bytes) -> None:
+    """The caller is told that it had begun."""
+
+    async def handler(server: Server, line: Line) -> None:
+        server.asked.append(await line.asked())
+        await line.say(half)
+
+    async def story() -> None:
+        http = _http()
+        async with serving(handler) as server:
+            with pytest.raises(NoAnswerError) as broken:
+                await http.call(method, f"{server.url}/", {})
+            assert broken.value.is_sent
+            assert broken.value.is_broken_off
+            assert len(server.asked) == 1
+            await http.close()
+
+    tell(story())
+
+
+def test_a_reset_in_a_body_without_a_length_is_no_end(tell: Any) -> None:
+    """Only an orderly end is one."""
+
+    async def handler(_: Server, line: Line) -> None:
+        await line.asked()
+        await line.say(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+        await asyncio.sleep(0.01)
+        line.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        line.writer.transport.abort()
+
+    async def story() -> None:
+        http = _http()
+        async with serving(handler) as server:
+            with pytest.raises(NoAnswerError) as broken:
+                await http.call("GET", f"{server.url}/", {})
+            assert broken.value.is_broken_off
+            await http.close()
+
+    tell(story())
+
+
+def test_at_most_so_many_connections_and_everyone_in_turn(tell: Any) -> None:
+    """Who is cancelled while waiting, or at work, leaves the place to the next."""
+
+    async def story() -> None:
+        http, go, order = _http(), asyncio.Event(), list[str]()
+
+        async def handler(_: Server, line: Line) -> None:
+            while True:
+                order.append((await line.asked()).line.split()[1])
+                await go.wait()
+                await line.answer()
+
+        async with serving(handler) as server:
+            calls = []
+            for number in range(MOST + 6):
+                calls.append(asyncio.create_task(http.call("GET", f"{server.url}/{number}", {})))
+                await asyncio.sleep(0)
+            while len(order) < MOST:
+                await asyncio.sleep(0.001)
+            assert server.lines == MOST
+            calls[MOST + 2].cancel()
+            calls[3].cancel()
+            await asyncio.wait([calls[3]])
+            while len(order) < MOST + 1:
+                await asyncio.sleep(0.001)
+            assert order[-1] == f"/{MOST}"
+            assert server.lines == MOST + 1
+            go.set()
+            done = await asyncio.gather(*calls, return_exceptions=True)
+            assert [isinstance(one, BaseException) for one in done].count(True) == 2
+            assert order[MOST:] == [f"/{MOST + number}" for number in (0, 1, 3, 4, 5)]
+            assert server.open_lines == MOST
+            await http.close()
+            await server.wait_until_left()
+
+    tell(story())
+
+
+def test_idle_connections_make_room_for_other_hosts(tell: Any) -> None:
+    """They are part of the 64."""
+
+    async def story() -> None:
+        http, meeting = _http(), asyncio.Barrier(MOST)
+
+        async def handler(_: Server, line: Line) -> None:
+            while True:
+                await line.asked()
+                await asyncio.wait_for(meeting.wait(), 5)
+                await line.answer()
+
+        async with serving(handler) as one, serving(handler) as other:
+            for server in (one, other):
+                await asyncio.gather(*(http.call("GET", f"{server.url}/", {}) for _ in range(MOST)))
+            await one.wait_until_left()
+            assert other.open_lines == MOST
+            await http.close()
+
+    tell(story())
+
+
+def test_closing_ends_calls_in_progress(tell: Any) -> None:
+    """Also those that wait; a later call opens new connections."""
+
+    async def story() -> None:
+        http, hold = _http(), asyncio.Event()
+
+        async def handler(server: Server, line: Line) -> None:
+            server.asked.append(await line.asked())
+            await line.say(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+            await hold.wait()
+            await line.say(b"of it")
+
+        async with serving(handler) as server:
+            calls = [asyncio.create_task(http.call("GET", f"{server.url}/", {})) for _ in range(MOST + 1)]
+            while len(server.asked) < MOST:
+                await asyncio.sleep(0.001)
+            await http.close()
+            ends = await asyncio.gather(*calls, return_exceptions=True)
+            assert {type(end) for end in ends} == {NoAnswerError}
+            assert [end.is_sent for end in ends if isinstance(end, NoAnswerError)].count(False) == 1
+            hold.set()
+            assert (await http.call("GET", f"{server.url}/", {})).body == b"halfof it"
+            await http.close()
+
+    tell(story())
+
+
+def test_a_request_is_sent_as_it_is_given(tell: Any) -> None:
+    """Path, query and headers byte for byte, with nothing added but what HTTP needs."""
+
+    async def story() -> None:
+        http, lenient = _http(), _http(is_lenient=True)
+        async with serving(_always) as server:
+            host = f"127.0.0.1:{server.port}"
+            target = "/b/..//a%2Fb%20c/./?x=%7E&y=a+b"
+            await http.call("GET", f"{server.url}{target}", {"X-Key": "é", "Host": "signed:80"})
+            await http.call("PUT", f"{server.url}?only=query#fragment", {"Authorization": "mine"}, b"ab")
+            await http.call("POST", f"http://us%40r:p%3Aw@{host}/", {})
+            await lenient.call("DELETE", server.url, {"accept-encoding": "br"})
+            await lenient.call("GET", server.url, {})
+            await lenient.close()
+            await http.close()
+        identity = {"Accept-Encoding": "identity"}
+        key = "é".encode().decode("latin-1")
+        assert [(one.line, one.headers) for one in server.asked] == [
+            (f"GET {target} HTTP/1.1", {"Host": "signed:80", "X-Key": key, **identity}),
+            ("PUT /?only=query HTTP/1.1", {"Host": host, "Authorization": "mine", "Content-Length": "2", **identity}),
+            (
+                "POST / HTTP/1.1",
+                {"Host": host, "Authorization": "Basic dXNAcjpwOnc=", "Content-Length": "0", **identity},
+            ),
+            ("DELETE / HTTP/1.1", {"Host": host, "accept-encoding": "br", "Content-Length": "0"}),
+            ("GET / HTTP/1.1", {"Host": host, "Accept-Encoding": "gzip, deflate"}),
+        ]
+
+    tell(story())
+
+
+@pytest.mark.parametrize("wrong", ["a\r\nX: y", "a\nX", "a\rX", "a\0"])
+def test_nothing_can_be_smuggled_into_a_request(tell: Any, wrong: str) -> None:
+    """Not by a header's value or name, nor by an address."""
+
+    async def story() -> None:
+        http = _http()
+        async with serving(_always) as server:
+            for headers, path in (({"X": wrong}, "/"), ({wrong: "x"}, "/"), ({}, f"/{wrong}"), ({}, "/a b")):
+                with pytest.raises(ValueError, match="cannot be sent"):
+                    await http.call("GET", f"{server.url}{path}", headers)
+            for ours in ("Content-length", "Transfer-Encoding", "connection"):
+                with pytest.raises(ValueError, match="cannot have"):
+                    await http.call("GET", f"{server.url}/", {ours: "1"})
+            assert server.lines == 0
+            await http.close()
+
+    tell(story())
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://host/", "http:///x", "host", "", "http://host:x/", "http://a..b/", "http://h h/"]
+)
+def test_an_address_that_is_none_is_not_called(tell: Any, url: str) -> None:
+    """Nothing is sent."""
+
+    async def story() -> None:
+        with pytest.raises(NoAnswerError, match="address cannot be used") as refused:
+            await _http().call("GET", url, {})
+        assert not refused.value.is_sent
+
+    tell(story())
+
+
+@pytest.mark.parametrize("kind", ["bytes", "file"])
+def test_a_large_body_does_not_hold_up_other_calls(tell: Any, tmp_path: Path, kind: str) -> None:
+    """It waits for a slow server, in pieces, and arrives whole."""
+    path = tmp_path / "large"
+    path.write_bytes(LARGE)
+
+    async def story() -> None:
+        http, go = _http(), asyncio.Event()
+
+        async def handler(_: Server, line: Line) -> None:
+            asked = await line.head()
+            if asked.line.startswith("PUT"):
+                await go.wait()
+            body = await line.reader.readexactly(int(asked.headers.get("Content-Length", 0)))
+            assert body == (LARGE if asked.line.startswith("PUT") else b"")
+            await line.answer()
+
+        async with serving(handler) as server:
+            body = LARGE if kind == "bytes" else path
+            large = asyncio.create_task(http.call("PUT", f"{server.url}/", {}, body))
+            assert (await http.call("GET", f"{server.url}/", {})).status == 200
+            assert not large.done()
+            go.set()
+            assert (await large).status == 200
+            await http.close()
+
+    tell(story())
+
+
+@pytest.mark.parametrize("kind", ["bytes", "file"])
+def test_an_answer_that_comes_before_the_body_is_sent_is_an_answer(tell: Any, tmp_path: Path, kind: str) -> None:
+    """A refusal, say; what is left of the body is not sent, and the connection not used again."""
+    path = tmp_path / "large"
+    path.write_bytes(LARGE)
+
+    async def handler(_: Server, line: Line) -> None:
+        await line.head()
+        await line.answer(b"no", 403)
+        await asyncio.sleep(10)
+
+    async def story() -> None:
+        http = _http()
+        async with serving(handler) as server:
+            for _ in range(2):
+                reply = await http.call("PUT", f"{server.url}/", {}, LARGE if kind == "bytes" else path)
+                assert (reply.status, reply.body) == (403, b"no")
+            assert server.lines == 2
+            await http.close()
+
+    tell(story())
+
+
+def test_a_file_that_becomes_shorter_is_not_sent_as_if_it_were_whole(tell: Any, tmp_path: Path) -> None:
+    """The server never sees the end of that request."""
+    path = tmp_path / "large"
+    path.write_bytes(LARGE)
+
+    async def story() -> None:
+        http = _http()
+
+        async def handler(_: Server, line: Line) -> None:
+            await line.head()
+            path.write_bytes(b"short")
+            await line.reader.read()
+
+        async with serving(handler) as server:
+            with pytest.raises(NoAnswerError, match="was changed") as changed:
+                await http.call("PUT", f"{server.url}/", {}, path)
+            assert changed.value.is_sent
+            with pytest.raises(NoAnswerError) as missing:
+                await http.call("PUT", f"{server.url}/", {}, tmp_path / "missing")
+            assert not missing.value.is_sent
+            await server.wait_until_left()
+            await http.close()
+
+    tell(story())
+
+
+def test_a_call_ends_where_nothing_moves(tell: Any) -> None:
+    """While a body is sent, before the answer and within it; what moves slowly may take longer than that."""
+
+    async def story() -> None:
+        http = _http(read_s=0.05)
+
+        async def handler(_: Server, line: Line) -> None:
+            asked = await line.head()
+            if asked.line.startswith("GET /slow"):
+                for byte in YES[:20]:
+                    await line.say(bytes([byte]))
+                    await asyncio.sleep(0.005)
+                await line.say(YES[20:])
+            elif asked.line.startswith("GET /half"):
+                await line.say(YES[:-1])
+            await line.reader.read() if asked.line.startswith("GET") else await asyncio.sleep(10)
+
+        async with serving(handler) as server:
+            assert (await http.call("GET", f"{server.url}/slow", {})).body == b"yes"
+            for method, path, body in (("GET", "/", b""), ("GET", "/half", b""), ("PUT", "/", LARGE)):
+                with pytest.raises(NoAnswerError, match="nothing came for") as late:
+                    await http.call(method, f"{server.url}{path}", {}, body)
+                assert late.value.is_sent
+                assert isinstance(late.value.__cause__, TimeoutError)
+            await http.close()
+
+    tell(story())
+
+
+def test_a_whole_call_has_a_limit_too(tell: Any) -> None:
+    """What never left the queue was not sent."""
+
+    async def story() -> None:
+        http = _http()
+
+        async def handler(_: Server, line: Line) -> None:
+            await line.reader.read()
+
+        async with serving(handler) as server:
+            calls = [asyncio.create_task(http.call("GET", f"{server.url}/", {})) for _ in range(MOST)]
+            while server.lines < MOST:
+                await asyncio.sleep(0.001)
+            with pytest.raises(NoAnswerError, match="no whole answer") as queued:
+                await http.call("POST", f"{server.url}/", {}, limit_s=0.02)
+            assert not queued.value.is_sent
+            for call in calls:
+                call.cancel()
+            await asyncio.wait(calls)
+            with pytest.raises(NoAnswerError, match="no whole answer") as held:
+                await http.call("POST", f"{server.url}/", {}, limit_s=0.02)
+            assert held.value.is_sent
+            await server.wait_until_left()
+            await http.close()
+
+    tell(story())
+
+
+def test_a_body_that_is_too_long_is_not_read(tell: Any) -> None:
+    """Its connection is closed; one of the allowed length is read."""
+
+    async def handler(_: Server, line: Line) -> None:
+        while True:
+            await line.asked()
+            await line.answer(b"0123456789")
+
+    async def story() -> None:
+        http = _http()
+        async with serving(handler) as server:
+            assert (await http.call("GET", f"{server.url}/", {}, limit_bytes=10)).body == b"0123456789"
+            with pytest.raises(TooManyBytesError):
+                await http.call("GET", f"{server.url}/", {}, limit_bytes=9)
+            await server.wait_until_left()
+            await http.close()
+
+    tell(story())
+
+
+def test_an_address_of_the_new_kind_is_reached(tell: Any) -> None:
+    """IPv6, with its brackets in the header."""
+
+    async def story() -> None:
+        http = _http()
+        try:
+            async with serving(_always, host="::1") as server:
+                await http.call("GET", f"http://[::1]:{server.port}/", {})
+                assert server.asked[0].headers["Host"] == f"[::1]:{server.port}"
+                await http.close()
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+
+    tell(story())
+
+
+def test_a_host_without_an_address_is_told_as_that(tell: Any) -> None:
+    """Nothing was sent."""
+
+    async def story() -> None:
+        with pytest.raises(NoAnswerError, match="unknown host name") as unknown:
+            await _http().call("POST", "http://nobody.invalid/", {})
+        assert not unknown.value.is_sent
+
+    tell(story())
