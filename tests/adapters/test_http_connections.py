@@ -2,41 +2,18 @@
 
 import asyncio
 import socket
-import warnings
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 
 from backburner.adapters.http import Http, NoAnswerError, TooManyBytesError
 from support.raw_server import Line, Server, serving
 
-Loop = Callable[[], asyncio.AbstractEventLoop]
 HEAD_OF_YES = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
 YES = HEAD_OF_YES + b"yes"
 LARGE = b"0123456789abcdef" * 500_000
 MOST = 64
-
-
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def tell(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Runs a story in a loop in which nothing may be left at its end."""
-
-    def run(story: Coroutine[Any, Any, Any]) -> Any:
-        async def told() -> Any:
-            outcome = await story
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-            timers = getattr(asyncio.get_running_loop(), "_scheduled", [])
-            assert not [timer for timer in timers if not timer.cancelled()]
-            return outcome
-
-        with warnings.catch_warnings(), asyncio.Runner(loop_factory=request.param) as runner:
-            warnings.simplefilter("error")
-            return runner.run(told())
-
-    return run
 
 
 def _http(**more: Any) -> Http:
