@@ -78,7 +78,7 @@ def test_another_server_gets_no_credentials(tell: Any) -> None:
     tell(story())
 
 
-@pytest.mark.parametrize("location", ["ftp://x/", "file:///etc/passwd", "https://"])
+@pytest.mark.parametrize("location", ["ftp://x/", "file:///etc/passwd", "https://", "http://[::1/"])
 def test_a_redirect_to_nowhere_is_no_answer(tell: Any, location: str) -> None:
     """The request had been sent."""
 

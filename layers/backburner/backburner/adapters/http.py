@@ -163,7 +163,10 @@ class Http:
         """The route to a host; the environment is read once for each pool and host."""
         route = self._routes.get(origin)
         if route is None:
-            route = self._routes[origin] = route_to(origin, proxy_of(origin))
+            route = route_to(origin, None)
+            if (proxy := proxy_of(origin)) is not None:
+                route = route_to(origin, proxy)
+            self._routes[origin] = route
         return route
 
     def _open(self) -> Pool:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import select
+import time
 from typing import cast
 
 from backburner.adapters.wire.answers import Incoming, LostConnectionError, NoAnswerError, TooManyBytesError
@@ -47,8 +48,8 @@ class Connection(asyncio.Protocol):
         """
         done = self._done = self._loop.create_future()
         self._incoming, self._failure, self._read_s = incoming, None, read_s
-        self._moved_at = self._loop.time()
-        self._timer = self._loop.call_at(self._moved_at + read_s, self._check_time)
+        self._moved_at = time.monotonic()
+        self._timer = self._loop.call_later(read_s, self._check_time)
         has_ended, failure = False, None
         try:
             self.transport.write(first)
@@ -63,7 +64,8 @@ class Connection(asyncio.Protocol):
                 self.abort()
         if failure is not None:
             raise failure
-        return is_sent and incoming.is_kept and not incoming.has_leftover and not self.is_over
+        is_kept = is_sent and incoming.is_kept and not incoming.has_leftover
+        return is_kept and not self.is_over and not self.transport.get_write_buffer_size()
 
     async def _is_sent(self, rest: Body, done: asyncio.Future[None]) -> bool:
         """Send the rest of a body as fast as the server takes it. Returns False if the answer comes first."""
@@ -73,7 +75,7 @@ class Connection(asyncio.Protocol):
                 return not done.done()
             if not done.done():
                 self.transport.write(piece)
-                self._moved_at = self._loop.time()
+                self._moved_at = time.monotonic()
         return False
 
     async def _drain(self, done: asyncio.Future[None]) -> None:
@@ -111,14 +113,17 @@ class Connection(asyncio.Protocol):
                 waiting.set_result(None)
 
     def _check_time(self) -> None:
-        """End a call in which nothing has moved for too long; else look again when that could be."""
-        until = self._moved_at + self._read_s
-        if self._loop.time() < until:
-            self._timer = self._loop.call_at(until, self._check_time)
-        else:
-            late = NoAnswerError(f"nothing came for {self._read_s:g} s")
-            late.__cause__ = TimeoutError()
-            self._finish(late)
+        """End a call in which nothing has moved for too long; else look again when that could be.
+
+        After a long pause of the whole process, the loop looks at timers before it reads what has come meanwhile.
+        """
+        left_s = self._moved_at + self._read_s - time.monotonic()
+        if left_s > 0 or self._readable.poll(0):
+            self._timer = self._loop.call_later(max(0.0, left_s), self._check_time)
+            return
+        late = NoAnswerError(f"nothing came for {self._read_s:g} s")
+        late.__cause__ = TimeoutError()
+        self._finish(late)
 
     # The event loop calls these.
 
@@ -132,7 +137,7 @@ class Connection(asyncio.Protocol):
         if (incoming := self._incoming) is None:
             self.abort()
             return
-        self._moved_at = self._loop.time()
+        self._moved_at = time.monotonic()
         try:
             incoming.feed(data)
         except (NoAnswerError, TooManyBytesError) as failure:
@@ -165,7 +170,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The server has taken most of what was sent."""
         self._is_paused = False
-        self._moved_at = self._loop.time()
+        self._moved_at = time.monotonic()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 

@@ -1,6 +1,7 @@
 """The connections of one event loop: how many there are, and which are used again."""
 
 import asyncio
+import time
 from collections import defaultdict, deque
 
 from backburner.adapters.wire.answers import NoAnswerError
@@ -36,6 +37,7 @@ class Pool:
             self._make_room()
             connection = await opened(route, self._connect_s, self._trusted)
             self._open.add(connection)
+            connection.closed.add_done_callback(lambda _: self._open.discard(connection))
             self._require_open()
         except BaseException:
             self._leave()
@@ -54,41 +56,34 @@ class Pool:
     def give_back(self, route: Route, connection: Connection, *, is_kept: bool) -> None:
         """Keep a connection for the next call, or forget it."""
         if is_kept and not self._is_closed:
-            connection.idle_since_s = self.loop.time()
+            connection.idle_since_s = time.monotonic()
             self._idle[_key(route)].append(connection)
         else:
             connection.abort()
-            self._open.discard(connection)
         self._leave()
 
     def _kept(self, route: Route) -> Connection | None:
         """The connection that was used last, if it was used not long ago."""
         idle = self._idle[_key(route)]
-        since_s = self.loop.time() - self._idle_s
+        since_s = time.monotonic() - self._idle_s
         while idle:
             connection = idle.pop()
             if connection.idle_since_s > since_s and connection.is_usable:
                 return connection
-            self._drop(connection)
+            connection.abort()
         return None
 
     def _make_room(self) -> None:
         """Close what is over, and then what was idle for longest, until one more connection may be opened."""
         for key, idle in list(self._idle.items()):
-            for connection in [one for one in idle if one.is_over]:
-                idle.remove(connection)
-                self._drop(connection)
+            idle[:] = [connection for connection in idle if not connection.is_over]
             if not idle:
                 del self._idle[key]
         while self._idle and self._taken + sum(map(len, self._idle.values())) > _CONNECTIONS:
             key, idle = min(self._idle.items(), key=lambda item: item[1][0].idle_since_s)
-            self._drop(idle.pop(0))
+            idle.pop(0).abort()
             if not idle:
                 del self._idle[key]
-
-    def _drop(self, connection: Connection) -> None:
-        connection.abort()
-        self._open.discard(connection)
 
     async def _enter(self) -> None:
         if self._taken < _CONNECTIONS:

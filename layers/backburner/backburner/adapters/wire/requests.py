@@ -148,8 +148,11 @@ class Body:
 
 
 def redirected(url: str, location: str) -> str:
-    """The address that an answer to `url` redirects to."""
-    return urljoin(url, quote(location, safe=_SAFE, errors="surrogateescape"))
+    """The address that an answer to `url` redirects to. Raises `NoAnswerError` if it is none."""
+    try:
+        return urljoin(url, quote(location, safe=_SAFE, errors="surrogateescape"))
+    except ValueError as error:
+        raise NoAnswerError(_UNSENDABLE) from error
 
 
 def proxy_of(url: str) -> str | None:
