@@ -104,8 +104,8 @@ def test_a_server_that_does_not_shake_hands_is_left(tell: Any) -> None:
         await line.answer()
 
     async def story() -> None:
-        for handler, told in ((silent, "no connection within 0.05 s"), (plain, "no TLS connection")):
-            http = _http(connect_s=0.05)
+        for handler, limit_s, told in ((silent, 0.05, "no connection within 0.05 s"), (plain, 2, "no TLS connection")):
+            http = _http(connect_s=limit_s)
             async with serving(handler) as server:
                 with pytest.raises(NoAnswerError, match=told) as left:
                     await http.call("POST", f"https://127.0.0.1:{server.port}/", {})

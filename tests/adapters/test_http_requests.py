@@ -170,29 +170,42 @@ def test_a_file_that_becomes_shorter_is_not_sent_as_if_it_were_whole(tell: Any, 
 
 
 def test_a_call_ends_where_nothing_moves(tell: Any) -> None:
-    """While a body is sent, before the answer and within it; what moves slowly may take longer than that."""
+    """While a body is sent, before the answer and within it."""
+
+    async def handler(_: Server, line: Line) -> None:
+        asked = await line.head()
+        if asked.line.startswith("PUT"):
+            await asyncio.sleep(10)
+        if asked.line.startswith("GET /half"):
+            await line.say(YES[:-1])
+        await line.reader.read()
 
     async def story() -> None:
         http = _http(read_s=0.05)
-
-        async def handler(_: Server, line: Line) -> None:
-            asked = await line.head()
-            if asked.line.startswith("GET /slow"):
-                for byte in YES[:20]:
-                    await line.say(bytes([byte]))
-                    await asyncio.sleep(0.005)
-                await line.say(YES[20:])
-            elif asked.line.startswith("GET /half"):
-                await line.say(YES[:-1])
-            await line.reader.read() if asked.line.startswith("GET") else await asyncio.sleep(10)
-
         async with serving(handler) as server:
-            assert (await http.call("GET", f"{server.url}/slow", {})).body == b"yes"
             for method, path, body in (("GET", "/", b""), ("GET", "/half", b""), ("PUT", "/", LARGE)):
                 with pytest.raises(NoAnswerError, match="nothing came for") as late:
                     await http.call(method, f"{server.url}{path}", {}, body)
                 assert late.value.is_sent
                 assert isinstance(late.value.__cause__, TimeoutError)
+            await http.close()
+
+    tell(story())
+
+
+def test_what_moves_slowly_may_take_longer(tell: Any) -> None:
+    """The limit is for each read."""
+
+    async def handler(_: Server, line: Line) -> None:
+        await line.asked()
+        for piece in (YES[:5], YES[5:30], YES[30:]):
+            await asyncio.sleep(0.1)
+            await line.say(piece)
+
+    async def story() -> None:
+        http = _http(read_s=0.25)
+        async with serving(handler) as server:
+            assert (await http.call("GET", f"{server.url}/", {})).body == b"yes"
             await http.close()
 
     tell(story())
@@ -234,8 +247,9 @@ def test_a_whole_call_has_a_limit_too(tell: Any) -> None:
             for call in calls:
                 call.cancel()
             await asyncio.wait(calls)
+            await server.wait_until_left()
             with pytest.raises(NoAnswerError, match="no whole answer") as held:
-                await http.call("POST", f"{server.url}/", {}, limit_s=0.02)
+                await http.call("POST", f"{server.url}/", {}, limit_s=0.25)
             assert held.value.is_sent
             await server.wait_until_left()
             await http.close()

@@ -221,14 +221,14 @@ class Incoming:
             raise self._refused
 
 
-def unpacked(reply: Reply) -> Reply:
+def unpacked(reply: Reply, most_bytes: int = MAX_UNPACKED_BYTES) -> Reply:
     """The reply with its body as it was before gzip or deflate. Raises `NoAnswerError` for a malformed or long one."""
     encoding = reply.headers.get("Content-Encoding", "").strip().lower()
     if not reply.body or encoding not in ("gzip", "x-gzip", "deflate"):
         return reply
     is_gzip = encoding != "deflate"
     form = _GZIP if is_gzip else _ZLIB if reply.body[0] & 0xF == _DEFLATE else _RAW
-    parts, left, rest = list[bytes](), MAX_UNPACKED_BYTES, reply.body
+    parts, left, rest = list[bytes](), most_bytes, reply.body
     while rest and (not parts or rest.strip(b"\0")):
         one = zlib.decompressobj(form)
         try:
