@@ -82,6 +82,7 @@ def test_an_answer_is_the_same_however_it_is_cut(answer: Answer, cuts: list[int]
     incoming.end()
     assert incoming.reply().body == answer.body
     assert incoming.reply().headers.get("ETAG", "e") == "e"
+    assert not {"link", "digest"} & {name.lower() for name in incoming.reply().headers}
     assert not incoming.has_leftover
     assert not (answer.ends_with_connection and incoming.is_kept)
 
@@ -110,6 +111,15 @@ def test_bytes_after_an_answer_do_not_belong_to_it(answer: Answer, more: bytes) 
     incoming = read([answer.raw + more], has_body=answer.has_body)
     assert incoming.reply().body == answer.body
     assert incoming.has_leftover
+
+
+@pytest.mark.parametrize("more", [b"5", b"5;x", b"0\r\n\r\n", b"x", b"HTTP/1.1 200 OK\r\n"])
+@pytest.mark.parametrize(
+    "framing", [b"", b"Content-Length: 0\r\n", b"Content-Length: 7\r\n", b"Transfer-Encoding: chunked\r\n"]
+)
+def test_bytes_after_an_answer_to_a_head_are_seen(framing: bytes, more: bytes) -> None:
+    """Even half the beginning of a body."""
+    assert read([b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n" + more], has_body=False).has_leftover
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from backburner.adapters.http import Http, NoAnswerError
 from backburner.adapters.wire.answers import Incoming
 from backburner.adapters.wire.connections import Connection
+from backburner.adapters.wire.pool import Pool
+from backburner.adapters.wire.requests import PIECE_BYTES, Body
 from support.raw_server import Line, Server, serving
 
 HEAD_OF_YES = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
@@ -148,29 +152,42 @@ def test_what_nobody_asked_for_is_no_answer(tell: Any, said: bytes) -> None:
     tell(story())
 
 
-@pytest.mark.parametrize(("method", "asked"), [("GET", 3), ("HEAD", 3), ("PUT", 3), ("DELETE", 3), ("POST", 2)])
-def test_a_request_into_a_dying_connection_is_sent_once_more_if_it_may(tell: Any, method: str, asked: int) -> None:
-    """On a new connection, with the whole body; a post never."""
-
-    async def handler(server: Server, line: Line) -> None:
-        server.asked.append(await line.asked())
-        if line.number <= 2:
-            await line.answer(b"")
-            server.asked.append(await line.asked())
-            return
-        await line.answer(b"")
+@pytest.mark.parametrize(
+    ("method", "kind", "asked"),
+    [
+        *[("GET", "bytes", 4), ("HEAD", "bytes", 4), ("PUT", "bytes", 4), ("PUT", "file", 4), ("DELETE", "bytes", 4)],
+        *[("POST", "bytes", 3), ("POST", "file", 3)],
+    ],
+)
+def test_a_request_into_a_dying_connection_is_sent_once_more_if_it_may(
+    tell: Any, tmp_path: Path, method: str, kind: str, asked: int
+) -> None:
+    """On a new connection, even where another one is idle, and with the whole body; a post never."""
+    path = tmp_path / "body"
+    path.write_bytes(b"body")
+    body = path if kind == "file" else b"body"
 
     async def story() -> None:
-        http = _http()
+        http, both = _http(), asyncio.Barrier(2)
+
+        async def handler(server: Server, line: Line) -> None:
+            server.asked.append(await line.asked())
+            if line.number <= 2:
+                await both.wait()
+                await line.answer(b"")
+                server.asked.append(await line.asked())
+                return
+            await line.answer(b"")
+
         async with serving(handler) as server:
-            await http.call(method, f"{server.url}/", {}, b"body")
+            await asyncio.gather(*(http.call(method, f"{server.url}/", {}, body) for _ in range(2)))
             if method == "POST":
                 with pytest.raises(NoAnswerError) as lost:
-                    await http.call(method, f"{server.url}/", {}, b"body")
+                    await http.call(method, f"{server.url}/", {}, body)
                 assert lost.value.is_sent
                 assert not lost.value.is_broken_off
             else:
-                await http.call(method, f"{server.url}/", {}, b"body")
+                await http.call(method, f"{server.url}/", {}, body)
             await http.close()
             assert [one.body for one in server.asked] == [b"body"] * asked
 
@@ -335,5 +352,59 @@ def test_a_connection_with_half_a_request_in_it_is_not_used_again(tell: Any, lef
         assert await connection.exchange(b"request", None, Incoming(), 1) is is_kept
         for end in slow.ends:
             end.close()
+
+    tell(story())
+
+
+def test_a_slow_server_is_not_overrun(tell: Any) -> None:
+    """The next piece is sent when it has taken the last one."""
+
+    class Full(_Slow):
+        """A transport that is full after each write."""
+
+        sent = 0
+
+        def write(self, piece: bytes) -> None:
+            self.sent += len(piece)
+            self._connection.pause_writing()
+
+    async def story() -> None:
+        connection = Connection(asyncio.get_running_loop())
+        full = Full(connection, 0)
+        connection.connection_made(full)  # type: ignore[arg-type]
+        rest = Body(b"x" * 2 * PIECE_BYTES, 2 * PIECE_BYTES)
+        call = asyncio.create_task(connection.exchange(b"x", rest, Incoming(), 1))
+        for sent in (1, 1 + PIECE_BYTES, 1 + 2 * PIECE_BYTES):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert full.sent == sent
+            connection.resume_writing()
+        await asyncio.sleep(0)
+        connection.data_received(YES)
+        assert await call
+        for end in full.ends:
+            end.close()
+
+    tell(story())
+
+
+def test_a_place_is_never_lost(tell: Any) -> None:
+    """Neither by connections that cannot be made nor by who is cancelled just when it is given to him."""
+
+    async def story() -> None:
+        http = _http()
+        for _ in range(MOST + 1):
+            with pytest.raises(NoAnswerError, match="connection refused"):
+                await http.call("GET", "http://127.0.0.1:1/", {}, limit_s=2)
+        await http.close()
+        pool = Pool(connect_s=1, idle_s=1, trusted=ssl.create_default_context)
+        for _ in range(MOST):
+            await pool._enter()
+        waiting = asyncio.create_task(pool._enter())
+        await asyncio.sleep(0)
+        pool._leave()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await asyncio.wait_for(pool._enter(), 1)
 
     tell(story())

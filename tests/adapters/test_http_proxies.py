@@ -56,6 +56,8 @@ def _passing(port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\
                 await asyncio.gather(pump(line.reader, writer), pump(reader, line.writer))
             finally:
                 writer.close()
+        elif answer:
+            await line.reader.read()
 
     return handler
 

@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close it at once."""
-        self._fail(None)
+        self.is_over = True
         if self._transport is not None:
             self._transport.abort()
 

@@ -94,7 +94,7 @@ class Pool:
         try:
             await turn
         except BaseException:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
+            if not turn.cancelled():
                 self._leave()  # it was given to us just then
             raise
 
@@ -112,9 +112,6 @@ class Pool:
         self._is_closed = True
         closing = [connection.closed for connection in self._open]
         self._abort_all()
-        for turn in self._waiting:
-            if not turn.done():
-                turn.set_exception(NoAnswerError("the connections were closed"))
         self._idle.clear()
         if closing:
             await asyncio.wait(closing, timeout=_CLOSING_S)
