@@ -69,14 +69,14 @@ class Connection(asyncio.Protocol):
 
     async def _is_sent(self, rest: Body, done: asyncio.Future[None]) -> bool:
         """Send the rest of a body as fast as the server takes it. Returns False if the answer comes first."""
-        while not done.done():
+        while rest.left_bytes:
             await self._drain(done)
-            if not (piece := await rest.read()):
-                return not done.done()
-            if not done.done():
-                self.transport.write(piece)
-                self._moved_at = time.monotonic()
-        return False
+            piece = b"" if done.done() else await rest.read()
+            if done.done():
+                return False
+            self.transport.write(piece)
+            self._moved_at = time.monotonic()
+        return True
 
     async def _drain(self, done: asyncio.Future[None]) -> None:
         if not self._is_paused or done.done():

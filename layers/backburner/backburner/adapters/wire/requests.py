@@ -135,15 +135,15 @@ class Body:
         """Begin with its first byte."""
         self._file = io.BytesIO(content) if isinstance(content, bytes) else content
         self._is_slow = not isinstance(content, bytes)
-        self._left = size_bytes
+        self.left_bytes = size_bytes
 
     async def read(self) -> bytes:
-        """The next piece; b"" at the end. Raises `NoAnswerError` if a file became shorter than it was."""
-        wanted = min(PIECE_BYTES, self._left)
+        """The next piece. Raises `NoAnswerError` if a file became shorter than it was."""
+        wanted = min(PIECE_BYTES, self.left_bytes)
         piece = await asyncio.to_thread(self._file.read, wanted) if self._is_slow else self._file.read(wanted)
         if len(piece) != wanted:
             raise NoAnswerError("the file was changed while it was sent")
-        self._left -= wanted
+        self.left_bytes -= wanted
         return piece
 
 
