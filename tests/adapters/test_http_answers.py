@@ -146,6 +146,23 @@ def test_a_malformed_answer_is_no_answer(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 200\r\nContent-Length: 3\r\n\r\nyes",
+        b"HTTP/1.1 200 OK\nContent-Length: 3\n\nyes",
+        b"HTTP/1.1 200 OK\r\nX: a\x01b\r\nContent-Length: 3\r\n\r\nyes",
+        b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 3\r\n\r\nyes",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3 \r\nyes\r\n0\r\n\r\n",
+    ],
+)
+def test_an_odd_answer_is_understood(raw: bytes) -> None:
+    """Where there is no doubt about its body: some servers are old."""
+    incoming = read([raw])
+    assert incoming.is_whole
+    assert incoming.reply().body == b"yes"
+
+
+@pytest.mark.parametrize(
     ("version", "connection", "is_kept"),
     [
         ("1.1", "", True),

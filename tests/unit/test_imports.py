@@ -19,9 +19,9 @@ CHILD = sorted((PACKAGE / "extraction").rglob("*.py"))
 CORE = sorted(set(PACKAGE.rglob("*.py")) - set(ADAPTERS) - set(CHILD))
 FUNCTIONS = sorted((ROOT / "functions").rglob("*.py"))
 SDKS = {
-    "aiobotocore", "aioboto3", "aiohappyeyeballs", "aiohttp", "aws_lambda_powertools", "boto3", "botocore", "httptools", "httpx", "httpx2",
-    "mypy_boto3_s3", "mypy_boto3_sqs", "obstore", "openai", "requests", "s3transfer", "urllib3", "uvloop",
-    "yandexcloud", "yarl",
+    "aiobotocore", "aioboto3", "aiohappyeyeballs", "aiohttp", "aws_lambda_powertools", "boto3", "botocore", "httptools",
+    "httpx", "httpx2", "mypy_boto3_s3", "mypy_boto3_sqs", "obstore", "openai", "requests", "s3transfer", "urllib3",
+    "uvloop", "yandexcloud", "yarl",
 }  # fmt: skip
 READERS = {
     "chardet", "email", "lxml", "olefile", "PIL", "pi_heif", "pypdf", "pypdfium2_raw", "selectolax", "xlrd", "zipfile",

@@ -112,6 +112,9 @@ class Incoming:
         self.has_leftover = False
         """Whether there were bytes after the answer that nobody asked for."""
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )  # odd servers; none of it moves the end of a body
 
     def feed(self, data: bytes) -> None:
         """Take what has arrived. Raises `NoAnswerError` if it is malformed, `TooManyBytesError` if it is too long."""
