@@ -145,6 +145,7 @@ def test_calls_with_tls_go_through_a_tunnel(
             assert [one.line for one in store.asked] == ["PUT /a/../b HTTP/1.1"] * 2
             assert "Proxy-Authorization" not in store.asked[0].headers
             assert store.asked[0].headers["Host"] == "store.test"
+            assert (await http.call("GET", "https://store.test./", {})).body == b"the store"
             await http.close()
             await store.wait_until_left()
             await proxy.wait_until_left()

@@ -40,7 +40,7 @@ async def _connected(place: Place, limit_s: float, trusted: Trusted) -> Connecti
     connected = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S, loop=loop)
     tls: dict[str, Any] = {}
     if place.is_secure:
-        tls = {"ssl": trusted(), "server_hostname": place.host, "ssl_handshake_timeout": limit_s}
+        tls = {"ssl": trusted(), "server_hostname": _name(place), "ssl_handshake_timeout": limit_s}
     try:
         _, connection = await loop.create_connection(lambda: Connection(loop), sock=connected, **tls)
     except BaseException:
@@ -63,7 +63,7 @@ async def _tunnelled(outer: Connection, route: Route, limit_s: float, trusted: T
         await outer.exchange(tunnel_of(route), None, incoming, limit_s)
         _require_consent(incoming)
         transport = await loop.start_tls(
-            outer.transport, inner, trusted(), server_hostname=route.place.host, ssl_handshake_timeout=limit_s
+            outer.transport, inner, trusted(), server_hostname=_name(route.place), ssl_handshake_timeout=limit_s
         )
     except BaseException:
         outer.abort()
@@ -73,6 +73,11 @@ async def _tunnelled(outer: Connection, route: Route, limit_s: float, trusted: T
         raise NoAnswerError("the connection was closed")
     inner.connection_made(transport)
     return inner
+
+
+def _name(place: Place) -> str:
+    """The name that a certificate has; addresses may end with a dot."""
+    return place.host.rstrip(".")
 
 
 def _require_consent(incoming: Incoming) -> None:
