@@ -72,12 +72,8 @@ def shown(figures: Figures, out: Console) -> None:
         ratios = [f"{figures.ratio(row, who):.2f}" for who in ("obvious", "ceiling")]
         table.add_row(name, *costs, *ratios, f"{kept['ours'].peak_mb:.0f}")
     out.print(table)
-    usual = figures.starts["usual"]
-    table = Table("cold start: fresh process to the end of its first call", "processor, s", "of both SDKs alone")
-    table.add_row("import openai, boto3 and a client of each", f"{usual:.2f}", "1.00")
-    for what, name in _STARTS.items():
-        table.add_row(name, f"{figures.starts[what]:.2f}", f"{figures.starts[what] / usual:.2f}")
-    out.print(table)
+    if figures.starts:
+        out.print(_starts(figures.starts))
     table = Table("calls for each", *_ROWS)
     for part, name in sorted({(p, n) for each in figures.calls.values() for p, calls in each.items() for n in calls}):
         table.add_row(f"{part} {name}", *(f"{figures.calls[row].get(part, {}).get(name, 0):.2f}" for row in _ROWS))
@@ -87,3 +83,13 @@ def shown(figures: Figures, out: Console) -> None:
     out.print(table)
     rates = (f"{name} {told.per_second:,.0f}" for name, told in figures.best["servers"].items())
     out.print("The servers alone, with a trivial client, requests a second: " + ", ".join(rates))
+
+
+def _starts(starts: dict[str, float]) -> Table:
+    """The cold starts beside that of the two SDKs."""
+    usual = starts["usual"]
+    table = Table("cold start: fresh process to the end of its first call", "processor, s", "of both SDKs alone")
+    table.add_row("import openai, boto3 and a client of each", f"{usual:.2f}", "1.00")
+    for what, name in _STARTS.items():
+        table.add_row(name, f"{starts[what]:.2f}", f"{starts[what] / usual:.2f}")
+    return table

@@ -3,12 +3,20 @@
 import asyncio
 import dataclasses
 import itertools
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from backburner.adapters.account import Account, account
 from backburner.adapters.folder.queues import FolderQueue
@@ -75,6 +83,52 @@ def bucket_at(url: str, name: str) -> S3Bucket:
 def queue_at(url: str, queue_url: str) -> SqsQueue:
     """A queue whose calls are tried at most twice."""
     return SqsQueue(calls=queue_calls(POOL, at(url), tries=_TRIES), url=queue_url)
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def tell(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Runs a story in a loop in which nothing may be left at its end."""
+
+    def run(story: Coroutine[Any, Any, Any]) -> Any:
+        async def told() -> Any:
+            outcome = await story
+            async with asyncio.timeout(1):
+                while len(asyncio.all_tasks()) > 1:  # a server may have to notice yet that its client has left
+                    await asyncio.sleep(0.001)
+            timers = getattr(asyncio.get_running_loop(), "_scheduled", [])
+            assert not [timer for timer in timers if not timer.cancelled()]
+            return outcome
+
+        with warnings.catch_warnings(), asyncio.Runner(loop_factory=request.param) as runner:
+            warnings.simplefilter("error")
+            return runner.run(told())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate that it signed itself, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("store.test")]
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a store")]), datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    hidden = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    path.write_bytes(hidden + made.public_bytes(pem))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -2,21 +2,13 @@
 
 import asyncio
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from backburner.adapters.http import Http, NoAnswerError, Reply, trusting
 from support.proxy import CUT, HALVE, Say, once, s3_error, serve_proxy
@@ -38,30 +30,6 @@ def _called(http: Http, url: str, method: str = "GET", **more: Any) -> Reply:
 
 def _http(**more: Any) -> Http:
     return Http(connect_s=2, read_s=2, **more)
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A key and a certificate that it signed itself, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a store")]), datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    hidden = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = tmp_path / "certificate.pem"
-    path.write_bytes(hidden + made.public_bytes(pem))
-    return path
 
 
 @pytest.fixture
@@ -149,18 +117,6 @@ def test_a_plain_call_reads_no_certificates() -> None:
         server.rule = lambda _: Say(200, b"yes")
         assert _called(_http(), server.url).body == b"yes"
     assert trusting.cache_info().misses == 0
-
-
-def test_the_library_itself_trusts_nobody() -> None:
-    """It is imported without the system's certificates; what it is not told to trust, it does not reach."""
-    probe = """
-from backburner.adapters import http
-import aiohttp.connector
-trusted = aiohttp.connector._SSL_CONTEXT_VERIFIED.cert_store_stats()["x509_ca"]
-print(trusted, http.trusting(None).cert_store_stats()["x509_ca"] > 50)
-"""
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["0", "True"]
 
 
 def test_calls_go_through_the_proxy_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:

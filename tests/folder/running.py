@@ -44,7 +44,7 @@ class Running:
         code = self.command.end(LIMIT_S)
         said = "".join(path.read_text(errors="replace") for path in (self.command.out, self.command.errors))
         assert "Traceback" not in said, said
-        assert "Unclosed" not in said, said  # what asyncio and aiohttp say of connections that nobody closed
+        assert "Unclosed" not in said, said  # what asyncio says of connections that nobody closed
         return code, said
 
     @property

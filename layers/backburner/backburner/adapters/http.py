@@ -1,66 +1,68 @@
 """Calls over HTTP: a pool of connections for each kind of service, with the environment's proxies and certificates.
 
-If a connection was closed under a GET, HEAD, PUT or DELETE, aiohttp repeats the request once on a new one, but never a
-POST. Nothing else is retried here. A truncated body is an error, never an answer.
+If a connection was closed under a GET, HEAD, PUT or DELETE before any byte of an answer came, the request is sent once
+more on a new one; a POST never is. Nothing else is retried here. A truncated body is an error, never an answer.
 """
 
 import asyncio
-import io
 import os
 import ssl
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import BinaryIO
 
 import certifi
 
-from backburner.adapters.quick_imports import no_certificates, no_collection
+from backburner.adapters.quick_imports import no_collection
 
-with no_collection(), no_certificates():  # calls with TLS say what to trust: `trusting`
-    import aiohttp
-    from yarl import URL
+with no_collection():
+    from backburner.adapters.wire.answers import (
+        Incoming,
+        LostConnectionError,
+        NoAnswerError,
+        Reply,
+        TooManyBytesError,
+        unpacked,
+    )
+    from backburner.adapters.wire.pool import Pool
+    from backburner.adapters.wire.requests import (
+        PIECE_BYTES,
+        Body,
+        Route,
+        head_of,
+        proxy_of,
+        redirected,
+        route_to,
+        split,
+    )
 
-_CONNECTIONS = 64
-_MAX_AT_ONCE_BYTES = 1_000_000
-"""A larger body is sent in pieces, so that other calls go on meanwhile (aiohttp warns from 1 MiB)."""
+__all__ = ["IDLE_S", "Http", "NoAnswerError", "Reply", "TooManyBytesError", "proxy_of", "trusting"]
+
 IDLE_S = 3.0
 """A connection that was idle for longer is not used again. Servers close theirs after a while, vLLM's after 5 s, and
 whether a create arrived that was sent into one just then, nobody knows: it may be paid twice."""
-_UNSET_HEADERS = frozenset({"User-Agent", "Accept", "Content-Type"})
-"""Headers that a client would add by itself: only the caller's are sent."""
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 10
+_MOVED, _FOUND, _SEE_OTHER = 301, 302, 303
+_PRIVATE = frozenset({"authorization", "cookie", "host", "proxy-authorization"})
+"""Headers that another server must not see."""
 
 
-class NoAnswerError(Exception):
-    """There was no complete answer. `is_sent` is False if the request was certainly never sent."""
+@dataclass(slots=True)
+class _Call:
+    """One call, and what has become of it."""
 
-    def __init__(self, name: str, *, is_sent: bool = True, is_broken_off: bool = False) -> None:
-        super().__init__(name)
-        self.name = name
-        """What happened, in a few words that are never the other side's."""
-        self.is_sent = is_sent
-        self.is_broken_off = is_broken_off
-        """Whether an answer had begun to arrive."""
-
-
-class TooManyBytesError(Exception):
-    """A body has more bytes than allowed; it was not read."""
-
-    def __init__(self, size_bytes: int) -> None:
-        super().__init__(f"{size_bytes} bytes")
-        self.size_bytes = size_bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole answer."""
-
-    status: int
+    method: str
+    url: str
     headers: Mapping[str, str]
-    """Look-up ignores the case of names."""
-    body: bytes
+    content: bytes | BinaryIO
+    size_bytes: int
+    limit_bytes: int | None
+    is_sent: bool = False
+    """Whether any byte was given to a connection."""
 
 
 @dataclass(kw_only=True)
@@ -68,16 +70,15 @@ class Http:
     """A pool of connections. It belongs to one event loop at a time; close it before that loop ends."""
 
     connect_s: float
+    """The time limit for a connection, with TLS and the proxy's consent."""
     read_s: float
-    """The time limit of each read; the caller limits the whole call."""
+    """The time limit of each read, and of each write; the caller limits the whole call."""
     ca_file: str | None = None
     is_lenient: bool = False
     """Whether compressed answers are accepted and redirects followed."""
     idle_s: float = IDLE_S
-    _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False, repr=False)
-
-    _proxies: dict[str, str | None] = field(default_factory=dict, init=False, repr=False)
+    _pool: Pool | None = field(default=None, init=False, repr=False)
+    _routes: dict[str, Route] = field(default_factory=dict, init=False, repr=False)
 
     async def call(
         self,
@@ -90,98 +91,109 @@ class Http:
         limit_s: float | None = None,
     ) -> Reply:
         """Send a request once, with `url` unchanged. Raises `NoAnswerError`, and `TooManyBytesError` on success."""
+        call = _Call(method, url, headers, b"", 0, limit_bytes)
         try:
             if limit_s is None:
-                return await self._sent(method, url, headers, body, limit_bytes)
+                return await self._sent(call, body)
             async with asyncio.timeout(limit_s):
-                return await self._sent(method, url, headers, body, limit_bytes)
-        except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError) as error:
-            raise NoAnswerError(_cause(error), is_sent=False) from error
+                return await self._sent(call, body)
+        except NoAnswerError as error:
+            error.is_sent = call.is_sent
+            raise
         except TimeoutError as error:
-            raise NoAnswerError(type(error).__name__) from error
-        except aiohttp.ClientPayloadError as error:
-            raise NoAnswerError(type(error).__name__, is_broken_off=True) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise NoAnswerError(type(error).__name__) from error
+            raise NoAnswerError(f"no whole answer within {limit_s:g} s", is_sent=call.is_sent) from error
+        except OSError as error:
+            raise NoAnswerError((error.strerror or type(error).__name__).lower(), is_sent=call.is_sent) from error
 
-    async def _sent(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | Path, limit_bytes: int | None
-    ) -> Reply:
-        if isinstance(body, Path):
-            with body.open("rb") as file:
-                return await self._called(method, url, headers, file, limit_bytes)
-        content = io.BytesIO(body) if len(body) > _MAX_AT_ONCE_BYTES else body or None
-        return await self._called(method, url, headers, content, limit_bytes)
+    async def _sent(self, call: _Call, body: bytes | Path) -> Reply:
+        if isinstance(body, bytes):
+            call.content, call.size_bytes = body, len(body)
+            return await self._followed(call)
+        with body.open("rb") as file:
+            call.content, call.size_bytes = file, os.fstat(file.fileno()).st_size
+            return await self._followed(call)
 
-    def _proxy(self, url: str) -> str | None:
-        """The proxy for an address; the environment is read once for each pool and host."""
-        scheme, _, rest = url.partition("://")
-        host = f"{scheme}://{rest.partition('/')[0]}"
-        if host not in self._proxies:
-            self._proxies[host] = proxy_of(host)
-        return self._proxies[host]
+    async def _followed(self, call: _Call) -> Reply:
+        """The answer, from where the server redirects to if this pool is lenient."""
+        pool = self._open()
+        if not self.is_lenient:
+            return await self._asked(call, pool)
+        for _ in range(_MAX_REDIRECTS):
+            reply = await self._asked(call, pool)
+            location = reply.headers.get("Location")
+            if reply.status not in _REDIRECTS or not location:
+                return unpacked(reply)
+            _redirect(call, reply.status, location)
+        raise NoAnswerError("too many redirects")
 
-    async def _called(
-        self, method: str, url: str, headers: Mapping[str, str], content: object, limit_bytes: int | None
-    ) -> Reply:
-        proxy = self._proxy(url)
-        async with self._open().request(
-            method,
-            URL(url, encoded=True),
-            data=content,
-            headers=headers,
-            allow_redirects=self.is_lenient,
-            proxy=proxy,
-            ssl=True if url.startswith("http:") and not (self.is_lenient or proxy) else trusting(self.ca_file),
-        ) as answer:
-            length = answer.content_length
-            if limit_bytes is not None and length is not None and length > limit_bytes and answer.ok:
-                answer.close()
-                raise TooManyBytesError(length)
-            return Reply(answer.status, answer.headers, await answer.read())
+    async def _asked(self, call: _Call, pool: Pool) -> Reply:
+        try:
+            return await self._exchanged(call, pool, is_new=False)
+        except LostConnectionError:
+            if call.method not in _REPEATABLE:
+                raise
+        return await self._exchanged(call, pool, is_new=True)
 
-    def _open(self) -> aiohttp.ClientSession:
+    async def _exchanged(self, call: _Call, pool: Pool, *, is_new: bool) -> Reply:
+        """Send the request over one connection."""
+        origin, target = split(call.url)
+        route = self._route(origin)
+        accepted = "gzip, deflate" if self.is_lenient else "identity"
+        first = head_of(call.method, target, route, call.headers, size_bytes=call.size_bytes, accepted=accepted)
+        rest = None
+        if isinstance(call.content, bytes) and call.size_bytes <= PIECE_BYTES:
+            first += call.content
+        else:
+            if not isinstance(call.content, bytes):
+                call.content.seek(0)
+            rest = Body(call.content, call.size_bytes)
+            first += await rest.read()
+        incoming = Incoming(has_body=call.method != "HEAD", limit_bytes=call.limit_bytes)
+        connection, is_kept = await pool.take(route, is_new=is_new), False
+        try:
+            if connection.is_over:
+                raise LostConnectionError("the connection was closed")
+            call.is_sent = True
+            is_kept = await connection.exchange(first, rest, incoming, self.read_s)
+        finally:
+            pool.give_back(route, connection, is_kept=is_kept)
+        return incoming.reply()
+
+    def _route(self, origin: str) -> Route:
+        """The route to a host; the environment is read once for each pool and host."""
+        route = self._routes.get(origin)
+        if route is None:
+            route = route_to(origin, None)
+            if (proxy := proxy_of(origin)) is not None:
+                route = route_to(origin, proxy)
+            self._routes[origin] = route
+        return route
+
+    def _open(self) -> Pool:
         loop = asyncio.get_running_loop()
-        if self._session is None or self._loop is not loop:
-            self._loop = loop
-            self._proxies.clear()
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=self.idle_s),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.connect_s, sock_read=self.read_s),
-                headers=None if self.is_lenient else {"Accept-Encoding": "identity"},
-                skip_auto_headers=_UNSET_HEADERS,
-                auto_decompress=self.is_lenient,
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self._session
+        if self._pool is None or self._pool.loop is not loop:
+            self._routes.clear()
+            self._pool = Pool(connect_s=self.connect_s, idle_s=self.idle_s, trusted=partial(trusting, self.ca_file))
+        return self._pool
 
     async def close(self) -> None:
         """Close all pooled connections; the next call opens new ones."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        pool, self._pool = self._pool, None
+        if pool is not None and pool.loop is asyncio.get_running_loop():
+            await pool.close()
 
 
-def _cause(error: aiohttp.ClientError) -> str:
-    """Why no connection was made, as the system says it; else the kind of error."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "unknown host name"
-    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
-        number = error.os_error.errno
-        return os.strerror(number).lower() if number else type(error).__name__
-    return type(error).__name__
+def _redirect(call: _Call, status: int, location: str) -> None:
+    """Change a call to what the server asks for, as browsers do. Another server gets no credentials."""
+    if (status == _SEE_OTHER and call.method != "HEAD") or (status in (_MOVED, _FOUND) and call.method == "POST"):
+        call.method, call.content, call.size_bytes = "GET", b"", 0
+    url = redirected(call.url, location)
+    if route_to(split(url)[0], None).place != route_to(split(call.url)[0], None).place:
+        call.headers = {name: value for name, value in call.headers.items() if name.lower() not in _PRIVATE}
+    call.url = url
 
 
 @cache
 def trusting(ca_file: str | None) -> ssl.SSLContext:
     """The trusted certificates: from a file, or else from Python's packages. Read when first needed."""
     return ssl.create_default_context(cafile=ca_file or certifi.where())
-
-
-def proxy_of(url: str) -> str | None:
-    """The proxy for an address, by HTTP_PROXY, HTTPS_PROXY and NO_PROXY; a proxy without a scheme is HTTP."""
-    proxies, parts = urllib.request.getproxies(), urlsplit(url)
-    proxy = proxies.get(parts.scheme)
-    if proxy is None or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"

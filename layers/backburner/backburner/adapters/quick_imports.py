@@ -2,10 +2,7 @@
 
 import contextlib
 import gc
-import os
 from collections.abc import Iterator
-
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @contextlib.contextmanager
@@ -22,21 +19,3 @@ def no_collection() -> Iterator[None]:
         gc.freeze()
         if is_collecting:
             gc.enable()
-
-
-@contextlib.contextmanager
-def no_certificates() -> Iterator[None]:
-    """Without reading the system's certificates, for a library that does so when it is imported.
-
-    Only for one that is always told what to trust: by itself it trusts nobody. Not beside other threads.
-    """
-    before = {name: os.environ.get(name) for name in _CERTIFICATES}
-    os.environ.update(dict.fromkeys(_CERTIFICATES, os.devnull))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

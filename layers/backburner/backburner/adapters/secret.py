@@ -5,7 +5,6 @@ import math
 import os
 import threading
 import time
-import urllib.request
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -70,6 +69,8 @@ class ProviderKey:
 
     def _renewed(self) -> _Token | None:
         """A token from the metadata service, or None if it returns none."""
+        import urllib.request  # noqa: PLC0415 - an idle tick has no use for it
+
         address = _METADATA.format(address=self.metadata_address)
         request = urllib.request.Request(address, headers={"Metadata-Flavor": "Google"})  # noqa: S310 - a constant
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
