@@ -32,7 +32,7 @@ from backburner.ledger.records import (
 from backburner.ledger.segment_state import Started
 from backburner.outcome.decisions import Attempt, decide
 from backburner.provider.answers import Answer, FailedCall, Generation, Usage
-from backburner.provider.reading import generation_of, trouble_of
+from backburner.provider.reading import failed_call_of, generation_of
 from backburner.provider.verdicts import Call, judge
 
 from .drawing import fuzzed
@@ -155,7 +155,7 @@ def test_whatever_is_answered_is_judged_and_its_record_reads_back(
     """Odd JSON of any kind: never an exception, always a verdict and a decision, every record encodes and decodes."""
     generation = generation_of(body, hint)
     _typed(generation)
-    for answer in (generation, trouble_of(400, body, hint), trouble_of(404, body.get("error"), hint)):
+    for answer in (generation, failed_call_of(400, body, hint), failed_call_of(404, body.get("error"), hint)):
         _decided(answer, call, young=young)
     _kept(generation)
 
@@ -222,7 +222,7 @@ def test_any_depth_is_an_answer(depth: int, kind: str, name: str) -> None:
 @given(values(NAMES, WORDS, FINITE), st.integers(300, 599))
 def test_any_error_is_trouble(body: Any, status: int) -> None:
     """With its status, and some message."""
-    read = trouble_of(status, body)
+    read = failed_call_of(status, body)
     assert isinstance(read, FailedCall)
     assert read.status == status
     assert read.message

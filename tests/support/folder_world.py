@@ -39,7 +39,7 @@ from backburner_cli.folder.driver import Driver
 from backburner_cli.folder.intake import Intake
 from backburner_cli.folder.scan import Walk
 from backburner_cli.folder.tally import Failure, Tally
-from backburner_cli.operator.place import FOLDER_QUEUES
+from backburner_cli.operator.backend import FOLDER_QUEUES
 from support.effects import Point
 from support.fakes import (
     START,
@@ -220,10 +220,10 @@ class FolderWorld:
             clock=clock,
             memory=memory,
         )
-        parts = assemble(from_env(ENVIRONMENT | FOLDER_QUEUES), ports, create_limit_s=30.0, swap_tries=12)
+        core = assemble(from_env(ENVIRONMENT | FOLDER_QUEUES), ports, create_limit_s=30.0, swap_tries=12)
         walk = Walk(folder=self.documents, prefix=f"inbox/{RECIPE}/", is_output=lambda _: False)
         return Driver(
-            parts=parts,
+            core=core,
             bucket=bucket,
             backlog=backlog,
             room=room,

@@ -105,7 +105,7 @@ class Actions:
         """Upload a document, unless the same bytes are done or under way. Raises `CommandError`."""
         key = key_of(recipe, path)
         settings = self.session.settings
-        inbox = Inbox(bucket=self.session.place.bucket, name=settings.bucket, settings=settings)
+        inbox = Inbox(bucket=self.session.backend.bucket, name=settings.bucket, settings=settings)
         await inbox.require_recipe(recipe)
         with tempfile.TemporaryDirectory(prefix="backburner-console-") as folder:
             file = Path(folder, "document")

@@ -53,5 +53,5 @@ class Limits:
                 {"concerns": name, "why": pause.why, "next_probe": pause.next_probe.isoformat()}
                 for name, pause in counters.pauses.items()
             ],
-            "dead_letters": await self.session.place.dead.count(),
+            "dead_letters": await self.session.backend.dead.count(),
         }

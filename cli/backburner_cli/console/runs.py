@@ -64,9 +64,9 @@ class Runs:
     async def of(self, key: str, ended: Iterable[Job]) -> list[Run]:
         """The finished runs of a document, the latest first. Raises `CommandError` for a key of anything else."""
         require_document(key)
-        place = output_location(key)
-        done = await self._record(place.run_record_key, RunRecord)
-        failed = await self._record(place.error_record_key, ErrorRecord)
+        location = output_location(key)
+        done = await self._record(location.run_record_key, RunRecord)
+        failed = await self._record(location.error_record_key, ErrorRecord)
         found = {_name(job.job_id, job.run): Run(job) for job in ended if job.key == key}
         present: tuple[JobRecord | None, ...] = (done, failed)
         for record in filter(None, present):

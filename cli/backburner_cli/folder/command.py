@@ -232,9 +232,9 @@ async def _driver(plan: _Plan, held: _Held, progress: Progress) -> Driver:
         memory=memory,
     )
     settings = dataclasses.replace(settings, notify=Notify())  # no notifications: the user is watching
-    parts = assemble(settings, ports, create_limit_s=_CREATE_LIMIT_S, swap_tries=_SWAP_TRIES)
+    core = assemble(settings, ports, create_limit_s=_CREATE_LIMIT_S, swap_tries=_SWAP_TRIES)
     return Driver(
-        parts=parts,
+        core=core,
         bucket=bucket,
         backlog=backlog,
         room=room,

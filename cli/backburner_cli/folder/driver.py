@@ -55,7 +55,7 @@ class _Pending:
 class Driver:
     """Runs a folder once, with at most `window` documents under way."""
 
-    parts: Core
+    core: Core
     bucket: FolderBucket
     backlog: FolderQueue
     room: Room
@@ -99,11 +99,11 @@ class Driver:
     async def run(self) -> None:
         """Run until every document has ended, or until `stop`."""
         await self.presence.bury(self.bucket.objects)
-        await self.parts.governor.change(_try_again_now)
+        await self.core.governor.change(_try_again_now)
         await self.again.look()
         self._tasks = [asyncio.create_task(self._ended_by(work)) for work in (self._feed(), self._tick(), self._look())]
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.parts.journal.write_noted()  # what ended after the last tick: a document that failed at once
+        await self.core.journal.write_noted()  # what ended after the last tick: a document that failed at once
         await self._collect()
 
     async def _ended_by(self, work: Coroutine[Any, Any, None]) -> None:
@@ -141,7 +141,7 @@ class Driver:
             try:
                 is_over = await self._is_over(key)
                 if not is_over and await self._has_room():
-                    await self.parts.submitter.submit(key)
+                    await self.core.submitter.submit(key)
             except UnreadableError as error:
                 self._fail(key, Failure(message=str(error)))
             except RetryLaterError as error:
@@ -158,18 +158,18 @@ class Driver:
         while not self.is_stopping:
             if len(self._pending) <= self.window and await self.backlog.count() < _MAX_WAITING:
                 return True
-            await self.parts.tick.clock.sleep(_ROOM_EVERY_S)
+            await self.core.tick.clock.sleep(_ROOM_EVERY_S)
         return False
 
     async def _is_over(self, key: str) -> bool:
         """Whether the current version of a document has ended, or it is gone; if not, it is counted as pending."""
-        source, current_jobs = await self.bucket.head(key), self.parts.current_jobs
+        source, current_jobs = await self.bucket.head(key), self.core.current_jobs
         if source is None:
             self._pending.pop(key, None)
             return True
-        place = output_location(key)
-        job = current_jobs.job_of(place, source, self.recipe_source).job_id
-        committed = await self.parts.ledger.committed(place, job)
+        location = output_location(key)
+        job = current_jobs.job_of(location, source, self.recipe_source).job_id
+        committed = await self.core.ledger.committed(location, job)
         is_asked_for = self.again.has(job, committed.last_run + 1)
         if is_asked_for or committed.run_for_event(source.last_modified) is not None:
             before = self._pending.get(key)
@@ -200,7 +200,7 @@ class Driver:
     async def _tick(self) -> None:
         """Run one tick after another, waiting in between only until the next message is due."""
         while not self.room.is_closed:
-            report = await self.parts.tick.run(TICK_S)
+            report = await self.core.tick.run(TICK_S)
             await self._note(report.ended)
             if report.stopped_by is not None:
                 if not self.room.is_closed:
@@ -223,8 +223,8 @@ class Driver:
             self.progress.now(self.tally)
             if await self._is_cleared_up():
                 self.room.close()
-            elif self.room.database.trouble is not None:
-                self.stop(f"the state cannot be kept: {self.room.database.trouble}; is there room on its disk?")
+            elif self.room.database.last_error is not None:
+                self.stop(f"the state cannot be kept: {self.room.database.last_error}; is there room on its disk?")
 
     async def _is_cleared_up(self) -> bool:
         """Whether every document has ended, and no open record of a dead process is left to finish."""
@@ -239,7 +239,7 @@ class Driver:
 
     async def _collect(self) -> None:
         """Note what this process has ended since the last call."""
-        await self._note(self.parts.journal.take())
+        await self._note(self.core.journal.take())
 
     async def _note(self, lines: list[Line]) -> None:
         for line in lines:
@@ -282,9 +282,9 @@ class Driver:
             source, path = await self.bucket.head(key), _path(key)
             if source is None or key in self._pending or not self.intake.knows(path):
                 continue
-            place = output_location(key)
-            job = self.parts.current_jobs.job_of(place, source, self.recipe_source).job_id
-            committed = await self.parts.ledger.committed(place, job)
+            location = output_location(key)
+            job = self.core.current_jobs.job_of(location, source, self.recipe_source).job_id
+            committed = await self.core.ledger.committed(location, job)
             if self.again.has(job, committed.last_run + 1):
                 self._pending[key] = _Pending(job, time.monotonic())
                 self.tally.reopen(path)
@@ -292,33 +292,33 @@ class Driver:
     async def _take_again(self, key: str) -> None:
         try:
             if not await self._is_over(key):
-                await self.parts.submitter.submit(key)
+                await self.core.submitter.submit(key)
         except RetryLaterError as error:
             logger.warning("document left for later", extra={"key": key, "error": str(error)})
 
     def _count(self) -> None:
-        seen = self.parts.governor.seen
+        seen = self.core.governor.seen
         self.tally.running = min(seen.in_flight, len(self._pending))
         self.tally.waiting = len(self._pending) - self.tally.running
         self.tally.waits_for = "the provider" if seen.pauses or seen.bad_creates else ""
-        self.tally.trouble = _trouble(seen)
+        self.tally.problem = _problem(seen)
 
     async def _see_refusals(self) -> None:
         """Stop if a provider that has never worked refuses everything: the key or an address is wrong."""
-        seen = self.parts.governor.seen
+        seen = self.core.governor.seen
         if not seen.pauses or seen.in_flight or seen.usual_s or self.intake.watch:
             self._refused_since = None
             return
         self._refused_since = self._refused_since or time.monotonic()
         if time.monotonic() - self._refused_since >= _REFUSED_FOR_S:
-            self.stop(f"the provider refuses: {_trouble(seen)}. Are the key, the address and the model right?")
+            self.stop(f"the provider refuses: {_problem(seen)}. Are the key, the address and the model right?")
 
 
 def _path(key: str) -> str:
     return key.split("/", 2)[2]
 
 
-def _trouble(seen: Counters) -> str:
+def _problem(seen: Counters) -> str:
     """What keeps documents from being sent, in words; empty if nothing does."""
     if seen.pauses:
         return "; ".join(sorted({pause.why for pause in seen.pauses.values()}))

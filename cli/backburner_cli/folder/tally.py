@@ -34,7 +34,7 @@ class Tally:
     running: int = 0
     waiting: int = 0
     waits_for: str = ""
-    trouble: str = ""
+    problem: str = ""
     """Why the provider does not take documents, while it does not."""
     input_tokens: int = 0
     output_tokens: int = 0

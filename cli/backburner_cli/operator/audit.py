@@ -186,7 +186,7 @@ async def _status(session: OperatorSession) -> dict[str, Any]:
         "budget_used": f"{share:.0%}" if has_budget else None,
         "last_sweep": counters.last_sweep and _shown(counters.last_sweep),
         "unreadable": found.unreadable,
-        "dead_letters": await session.place.dead.count(),
+        "dead_letters": await session.backend.dead.count(),
     }
 
 

@@ -85,7 +85,7 @@ async def cancel_in(session: OperatorSession, doomed: Doomed, *, as_json: bool) 
         if not as_json:
             _show(outcomes)
     counts = Counter(how for how, _, _ in outcomes)
-    session.place.say_hint(is_needed=bool(counts[Stopped.ASKED]))
+    session.backend.say_hint(is_needed=bool(counts[Stopped.ASKED]))
     without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
     if as_json:
         nothing = dict.fromkeys(without, "nothing to cancel")
@@ -95,12 +95,12 @@ async def cancel_in(session: OperatorSession, doomed: Doomed, *, as_json: bool) 
             "counts": counts,
             "documents": {key: told for _, key, told in outcomes} | nothing,
         }
-        print_json(report | {"carried_out_by": session.place.carrier})
+        print_json(report | {"carried_out_by": session.backend.carrier})
     else:
         for key in without:
             say(f"{key}: nothing to cancel: it has no open job")
         if not doomed.keys:
-            out.print(summed_up(counts, session.place.carrier), markup=False)
+            out.print(summed_up(counts, session.backend.carrier), markup=False)
     return not without and not counts[Stopped.FAILED]
 
 
@@ -110,7 +110,7 @@ async def _found(session: OperatorSession, doomed: Doomed) -> list[OpenRecord]:
     async def find(item: tuple[str, Stored]) -> None:
         count()
         try:
-            stored = await session.place.bucket.get(item[0])
+            stored = await session.backend.bucket.get(item[0])
             record = decode(stored.body, OpenRecord) if stored else None
         except (msgspec.DecodeError, UnreadableError):
             return
@@ -118,7 +118,7 @@ async def _found(session: OperatorSession, doomed: Doomed) -> list[OpenRecord]:
             jobs.append(record)
 
     with counting("Reading the open jobs") as count:
-        await at_once(session.place.bucket.listed(OPEN), find)
+        await at_once(session.backend.bucket.listed(OPEN), find)
     return jobs
 
 
@@ -154,4 +154,4 @@ async def _stop(session: OperatorSession, record: OpenRecord) -> tuple[Stopped, 
         case Reason():
             return Stopped.ALREADY, f"is already being cancelled ({found})"
         case _:
-            return Stopped.ASKED, f"was {found}: {session.place.carrier} cancels it"
+            return Stopped.ASKED, f"was {found}: {session.backend.carrier} cancels it"

@@ -204,10 +204,10 @@ async def without_job(bucket: Bucket, prefix: str, known: Container[str]) -> Asy
 
 async def ended_record(bucket: Bucket, key: str) -> RunRecord | ErrorRecord | None:
     """The later one of the records at a document's output location; None if there is none that can be read."""
-    place = output_location(key)
+    location = output_location(key)
     found = [
-        await _record(bucket, place.run_record_key, RunRecord),
-        await _record(bucket, place.error_record_key, ErrorRecord),
+        await _record(bucket, location.run_record_key, RunRecord),
+        await _record(bucket, location.error_record_key, ErrorRecord),
     ]
     return max((one for one in found if one is not None), key=_ended_at, default=None)
 

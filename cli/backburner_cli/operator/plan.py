@@ -24,11 +24,11 @@ from backburner.outcome.answers import Answers
 from backburner.provider.profiles import resolve_model
 from backburner.settings import Settings, from_env
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.backend import FOLDER_QUEUES
 from backburner_cli.operator.bar import bar
 from backburner_cli.operator.deployment import EXPORTED
 from backburner_cli.operator.estimate import Estimate, Estimator, Range, duration_s, is_batch
 from backburner_cli.operator.files import documents_in, keys_of, sample
-from backburner_cli.operator.place import FOLDER_QUEUES
 from backburner_cli.operator.session import Records, read, read_here
 from backburner_cli.system_errors import remedy_of
 from backburner_cli.terminal import err, out, print_json, printable, say

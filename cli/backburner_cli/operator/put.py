@@ -152,10 +152,10 @@ class Uploader:
             self.errors[key] = _told(error)
 
     async def _put(self, key: str, path: Path) -> Done:
-        place = output_location(key)
-        recipe = await self._recipe(place.recipe)
+        location = output_location(key)
+        recipe = await self._recipe(location.recipe)
         etag = await asyncio.to_thread(_md5, path)
-        records = await self.inbox.records(place)
+        records = await self.inbox.records(location)
         for _ in range(_TRIES):
             there = await self.inbox.bucket.head(key)
             upload = Upload(
@@ -167,7 +167,7 @@ class Uploader:
                 stood=frozenset[str](),
             )
             if there is not None and there.etag == etag and not self.wish.again:
-                skipped = await self._skipped(place, upload, records, there.age_s, recipe)
+                skipped = await self._skipped(location, upload, records, there.age_s, recipe)
                 if skipped is not None:
                     self.uploads[key] = upload
                     return skipped
@@ -196,7 +196,7 @@ class Uploader:
 
     async def _skipped(
         self,
-        place: OutputLocation,
+        location: OutputLocation,
         upload: Upload,
         records: list[RunRecord | ErrorRecord],
         age_s: float,
@@ -210,12 +210,12 @@ class Uploader:
                 return Done.SKIPPED_DONE
         elif latest is None and age_s < OLD_ENOUGH_S:
             return Done.SKIPPED_UNDER_WAY  # its event may still come
-        if await self._is_open(place, upload, recipe):
+        if await self._is_open(location, upload, recipe):
             return Done.SKIPPED_UNDER_WAY
         return None
 
-    async def _is_open(self, place: OutputLocation, upload: Upload, recipe: bytes | None) -> bool:
-        job = self.inbox.job_of(place, upload.etag, recipe)
+    async def _is_open(self, location: OutputLocation, upload: Upload, recipe: bytes | None) -> bool:
+        job = self.inbox.job_of(location, upload.etag, recipe)
         if job is None:
             return False
         async for _ in self.inbox.bucket.listed(f"{OPEN}{job}."):

@@ -122,13 +122,13 @@ async def story_of_document(records: Records, key: str) -> Story:
 
 async def _by_records(records: Records, key: str, stored: Stored | None) -> Story:
     story = Story(key)
-    place = output_location(key)
+    location = output_location(key)
     current = await records.current_jobs.current(key, stored)
     if current is not None:
         story.records += await open_records(records.bucket, f"{OPEN}{current.job_id}.")
         await _superseded(records, story, current.job_id)
-    await _add(records, story, place.run_record_key, RunRecord)
-    await _add(records, story, place.error_record_key, ErrorRecord)
+    await _add(records, story, location.run_record_key, RunRecord)
+    await _add(records, story, location.error_record_key, ErrorRecord)
     return story
 
 

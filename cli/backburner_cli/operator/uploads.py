@@ -60,9 +60,9 @@ class Watcher:
 
     def upload(self, key: str, document: Path | bytes, model: str | None = None) -> Upload:
         """Put a document into the inbox. `model` is the one for recipes that name none, if it is known."""
-        place = output_location(key)
-        recipe = self._recipe(place.recipe)
-        stood = frozenset(record.name for record in self._records(place))
+        location = output_location(key)
+        recipe = self._recipe(location.recipe)
+        stood = frozenset(record.name for record in self._records(location))
         if isinstance(document, bytes):
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=document)
         else:
@@ -105,8 +105,11 @@ class Watcher:
         """An object as text."""
         return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
 
-    def _records(self, place: OutputLocation) -> Iterator[RunRecord | ErrorRecord]:
-        for record in (self._read(place.run_record_key, RunRecord), self._read(place.error_record_key, ErrorRecord)):
+    def _records(self, location: OutputLocation) -> Iterator[RunRecord | ErrorRecord]:
+        for record in (
+            self._read(location.run_record_key, RunRecord),
+            self._read(location.error_record_key, ErrorRecord),
+        ):
             if record is not None:
                 yield record
 

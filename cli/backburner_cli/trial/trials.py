@@ -69,7 +69,7 @@ class _Told:
 
     def __init__(self) -> None:
         self.end: End | None = None
-        self._trouble = ""
+        self._problem = ""
 
     def note(self, text: str) -> None:
         """Do nothing: the notes are about the temporary folder."""
@@ -82,9 +82,9 @@ class _Told:
 
     def now(self, tally: Tally) -> None:
         """Say the trouble, if there is any that was not told yet."""
-        if tally.trouble not in ("", self._trouble):
-            say(f"waiting for the provider: {tally.trouble}", err, style="dim")
-        self._trouble = tally.trouble
+        if tally.problem not in ("", self._problem):
+            say(f"waiting for the provider: {tally.problem}", err, style="dim")
+        self._problem = tally.problem
 
     def close(self) -> None:
         """Do nothing: nothing is open."""

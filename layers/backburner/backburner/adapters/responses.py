@@ -28,7 +28,7 @@ from backburner.adapters.quick_imports import no_collection
 from backburner.capacity.timing import Pace
 from backburner.errors import BackburnerError, ConfigError
 from backburner.provider.answers import UNSENDABLE, UNUSABLE_KEY, Answer, FailedCall
-from backburner.provider.reading import generation_of, hint_s, trouble_of, whole
+from backburner.provider.reading import failed_call_of, generation_of, hint_s, whole
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -284,7 +284,7 @@ def _answer(
     """Read an answer; `headers` accepts names in any case."""
     body, retry_after_s = _read(content), _seconds(headers.get("retry-after"))
     if not 200 <= status < 300:  # noqa: PLR2004
-        return trouble_of(status, body, retry_after_s, url=called, secrets=secrets)
+        return failed_call_of(status, body, retry_after_s, url=called, secrets=secrets)
     if not isinstance(body, dict):
         return _garbled("the answer is no JSON object", retry_after_s)
     milliseconds = _seconds(headers.get("openai-poll-after-ms"))
@@ -293,7 +293,7 @@ def _answer(
     if generation.id and generation.status:
         return generation
     if body.get("error"):  # some gateways put errors into successful answers
-        error = trouble_of(status, body, retry_after_s, secrets=secrets)
+        error = failed_call_of(status, body, retry_after_s, secrets=secrets)
         return replace(error, status=None, is_garbled=True)
     return _garbled("the answer names no response id or status", retry_after_s)
 

@@ -97,7 +97,7 @@ class LinePoller:
         if decision.do is not Do.LOOK:
             visit.conclude(line, decision, answer)
         elif decision.stop:
-            visit.tick.is_refused = visit.tick.is_refused or decision.stop is Stop.EVERYBODY
+            visit.tick.is_refused = visit.tick.is_refused or decision.stop is Stop.ALL_MODELS
         else:
             _not_yet(visit, line, answer, age_s, is_late=age_s > deadline_s)
 

@@ -109,7 +109,7 @@ class Planner:
                 record = await self._with_answer(record, current)
                 if record.reuses is not None:
                     return TakesOver(record)
-            division = await self.divider.left_by_last_run(committed, record) or await self._segments(record, current)
+            division = await self.divider.resumable_parts(committed, record) or await self._segments(record, current)
             if division:
                 extracted = Extracted("", committed.notes, pages=committed.pages)
             else:

@@ -139,7 +139,7 @@ class GenerationPoller:
         if decision.do is not Do.LOOK:
             return await self._ended(_updated(replace(visit, held=held), answer), answer, decision)
         if decision.stop:
-            tick.is_refused = tick.is_refused or decision.stop is Stop.EVERYBODY
+            tick.is_refused = tick.is_refused or decision.stop is Stop.ALL_MODELS
             return Next(probe_s(decision.after_s), held)
         if attempt.is_late and isinstance(answer, Generation) and record.cancelled_for is None:
             return await self._noted(visit, SOON_S, cancelled_for=Reason.DEADLINE_EXCEEDED)

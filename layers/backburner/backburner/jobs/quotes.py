@@ -89,7 +89,7 @@ class QuoteChecker:
         if record.part_of is None:
             return await self.sent_texts.sent(record, hold)
         if division is not None:
-            return Extracted(await self.parts.whole(division.levels[0]), page_starts=tuple(division.pages))
+            return Extracted(await self.parts.document_text(division.levels[0]), page_starts=tuple(division.pages))
         stored = await hold.document(self.bucket, record.source.key)
         if stored is None:
             raise JobError(Reason.LOST, f"{record.source.key}, the part that was quoted, is gone")

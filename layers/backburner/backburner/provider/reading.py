@@ -65,7 +65,7 @@ def generation_of(
     )
 
 
-def trouble_of(
+def failed_call_of(
     status: int, body: object, retry_after_s: float | None = None, *, url: str = "", secrets: Collection[str] = ()
 ) -> FailedCall:
     """Read an HTTP error: in the API's shape `{"error": {...}}`, flat as gateways send it, or as plain text.

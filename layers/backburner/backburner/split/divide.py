@@ -110,7 +110,7 @@ class Divider:
         parts = await self.parts.put(record, 0, len(described), described.__getitem__)
         return Division(levels=[parts], is_batch=True)
 
-    async def left_by_last_run(self, committed: Committed, record: OpenRecord) -> Division | None:
+    async def resumable_parts(self, committed: Committed, record: OpenRecord) -> Division | None:
         """The parts that the previous run left, with the finished ones marked; None if it left none."""
         for held in (committed.run, committed.error):
             left = held.record if held else None

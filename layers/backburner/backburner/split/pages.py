@@ -50,7 +50,7 @@ class _Part:
             self.pictures.append(replace(piece, at=sum(map(len, self.texts))))
 
     @property
-    def whole(self) -> Extracted:
+    def extracted(self) -> Extracted:
         return Extracted("".join(self.texts), pictures=tuple(self.pictures))
 
     @property
@@ -73,7 +73,7 @@ async def cut_by_pages(extracted: Extracted, room: Room, extractor: Extractor) -
             raise _too_large(piece, tokens, room)
         else:
             await _spread(piece, parts, room, extractor)
-    return [part.whole for part in parts if not part.is_blank]
+    return [part.extracted for part in parts if not part.is_blank]
 
 
 async def _spread(text: str, parts: list[_Part], room: Room, extractor: Extractor) -> None:

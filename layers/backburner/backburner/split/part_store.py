@@ -98,7 +98,7 @@ class PartStore:
         last = max((held.record.run for held in (done, failed) if held), default=part.run - 1)
         return replace(part, run=last + 1)
 
-    async def whole(self, parts: Sequence[Part]) -> str:
+    async def document_text(self, parts: Sequence[Part]) -> str:
         """The text of a document that was cut, put together from its parts without their overlaps.
 
         Text that is in no part becomes white space. Raises `JobError` (`lost`) if a part is gone.

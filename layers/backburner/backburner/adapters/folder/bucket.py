@@ -113,8 +113,8 @@ class FolderBucket:
         try:
             return await asyncio.to_thread(self.objects.stage, key, body)
         except OSError as error:
-            self.database.trouble = f"{error.filename or 'the disk'}: {error.strerror}"
-            raise RetryLaterError(self.database.trouble) from error
+            self.database.last_error = f"{error.filename or 'the disk'}: {error.strerror}"
+            raise RetryLaterError(self.database.last_error) from error
 
     def _is_document(self, key: str) -> bool:
         return key.startswith(self.documents.prefix)

@@ -36,7 +36,7 @@ _CHECKER: Final = "the checker's next tick"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Backend:
     """Bucket, queues and extractor. `carrier` is what will carry out the operator's requests, in words."""
 
     settings: Settings
@@ -77,20 +77,20 @@ class Place:
 
 
 @asynccontextmanager
-async def reached(environment: Mapping[str, str]) -> AsyncIterator[Place]:
+async def reached(environment: Mapping[str, str]) -> AsyncIterator[Backend]:
     """The bucket and queues that an environment names, until the block ends. Raises `ConfigError`, `CommandError`."""
     settings = from_env(environment, needs_key=False)
     if named := environment.get(FOLDER_STATE):
         from backburner_cli.operator.folder_states import state_of
 
-        async with _folder(settings, state_of(Path(named))) as place:
-            yield place
+        async with _folder(settings, state_of(Path(named))) as backend:
+            yield backend
         return
     from backburner.adapters.connect import reach
 
     cloud = reach(settings, environment)
     try:
-        yield Place(
+        yield Backend(
             settings=settings,
             identity=f"{cloud.bucket.calls.account.s3_url} {settings.bucket}",
             bucket=cloud.bucket,
@@ -105,7 +105,7 @@ async def reached(environment: Mapping[str, str]) -> AsyncIterator[Place]:
 
 
 @asynccontextmanager
-async def _folder(settings: Settings, state: RunState) -> AsyncIterator[Place]:
+async def _folder(settings: Settings, state: RunState) -> AsyncIterator[Backend]:
     """A folder's, as one more process that works on it but runs nothing; its messages are visible once it has left."""
     from backburner.adapters.extraction import ChildExtractor
     from backburner.adapters.folder.bucket import FolderBucket
@@ -125,7 +125,7 @@ async def _folder(settings: Settings, state: RunState) -> AsyncIterator[Place]:
     try:
         documents = Documents(folder=state.folder, recipe=state.recipe)
         room = Room(database=database, process=presence.name)
-        yield Place(
+        yield Backend(
             settings=settings,
             identity=str(state.state),
             bucket=FolderBucket(database=database, objects=objects, documents=documents),
