@@ -64,11 +64,13 @@ def cancel(environment: Mapping[str, str], doomed: Doomed, *, as_json: bool) -> 
 
 
 async def cancel_in(session: OperatorSession, doomed: Doomed, *, as_json: bool) -> bool:
-    """What `cancel` does, with a session that is open."""
+    """What `cancel` does, with a session that is open; if it is interrupted, it prints what was done until then."""
     jobs = await _found(session, doomed)
     if not doomed.keys and jobs and not doomed.dry_run:
         confirm(f"Cancel {count_of(len(jobs), 'job')}?", is_agreed=doomed.is_agreed)
     outcomes: list[tuple[Stopped, str, str]] = []
+    without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
+    is_complete = False
 
     async def stop(record: OpenRecord) -> None:
         if doomed.dry_run:
@@ -81,22 +83,22 @@ async def cancel_in(session: OperatorSession, doomed: Doomed, *, as_json: bool) 
     try:
         with bar("looking" if doomed.dry_run else "cancelling", len(jobs)) as advance:
             await at_once(each_of(jobs), stop)
+        is_complete = True
     finally:
-        if not as_json:
+        counts = Counter(how for how, _, _ in outcomes)
+        if as_json:
+            nothing = dict.fromkeys(without, "nothing to cancel")
+            report = {
+                "dry_run": doomed.dry_run,
+                "jobs": len(jobs),
+                "counts": counts,
+                "documents": {key: told for _, key, told in outcomes} | nothing,
+            }
+            print_json(report | {"carried_out_by": session.backend.carrier, "complete": is_complete})
+        else:
             _show(outcomes)
-    counts = Counter(how for how, _, _ in outcomes)
     session.backend.say_hint(is_needed=bool(counts[Stopped.ASKED]))
-    without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
-    if as_json:
-        nothing = dict.fromkeys(without, "nothing to cancel")
-        report = {
-            "dry_run": doomed.dry_run,
-            "jobs": len(jobs),
-            "counts": counts,
-            "documents": {key: told for _, key, told in outcomes} | nothing,
-        }
-        print_json(report | {"carried_out_by": session.backend.carrier})
-    else:
+    if not as_json:
         for key in without:
             say(f"{key}: nothing to cancel: it has no open job")
         if not doomed.keys:

@@ -21,6 +21,8 @@ from backburner_cli.terminal import count_of, err, printable, say
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+MAX_NAMED = 20
+"""How many files `put` and `plan` name one by one; of more, `put` shows only counts."""
 _GLOB = "*?["
 _OUTPUT, _LINK = "output", "link"
 

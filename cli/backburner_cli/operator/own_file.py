@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
 from typing import TYPE_CHECKING, Final
 
+from backburner_cli.atomic_write import write_atomically
 from backburner_cli.errors import CommandError
 from backburner_cli.terminal import confirm
 
@@ -41,15 +40,9 @@ def require_replaceable(path: Path, *, is_agreed: bool) -> None:
 def write(path: Path, text: str) -> None:
     """Write a file in one step. Raises `CommandError`."""
     path = path.resolve()  # a link stays a link
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="")
-        if path.exists():
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
+        write_atomically(path, text.encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise CommandError(f"{path} cannot be written ({error.strerror}): name another file") from error
 
 

@@ -28,7 +28,7 @@ from backburner_cli.operator.backend import FOLDER_QUEUES
 from backburner_cli.operator.bar import bar
 from backburner_cli.operator.deployment import EXPORTED
 from backburner_cli.operator.estimate import Estimate, Estimator, Range, duration_s, is_batch
-from backburner_cli.operator.files import documents_in, keys_of, sample
+from backburner_cli.operator.files import MAX_NAMED, documents_in, keys_of, sample
 from backburner_cli.operator.session import Records, read, read_here
 from backburner_cli.system_errors import remedy_of
 from backburner_cli.terminal import err, out, print_json, printable, say
@@ -36,7 +36,6 @@ from backburner_cli.terminal import err, out, print_json, printable, say
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_LISTED = 20
 _LEARNT_FROM = 20
 """How many of the latest journal objects are read; each has up to a thousand runs."""
 
@@ -62,7 +61,7 @@ def plan(environment: Mapping[str, str], wanted: Plan, *, as_json: bool) -> bool
         print_json(summary | {"documents_listed": [_plain(each) for each in found]})
     else:
         _show(found, summary)
-    for path, why in list(summary["not_uploaded"].items())[:MAX_LISTED]:
+    for path, why in list(summary["not_uploaded"].items())[:MAX_NAMED]:
         say(f"would not be uploaded: {path}: {why}", err, style="red")
     return not summary["refused"] and not summary["not_uploaded"]
 
@@ -277,11 +276,11 @@ def _show(found: list[Estimate], summary: dict[str, Any]) -> None:
         table.add_row(name, value)
     out.print(table)
     listed = [each for each in found if each.refused is not None]
-    for each in listed[:MAX_LISTED]:
+    for each in listed[:MAX_NAMED]:
         out.print(f"would be refused: {each.name}: {each.refused}: {each.message}", markup=False)
-    if len(listed) > MAX_LISTED:
-        out.print(f"… and {len(listed) - MAX_LISTED} more: --json lists them all")
-    for each in [each for each in found if each.notes][:MAX_LISTED]:
+    if len(listed) > MAX_NAMED:
+        out.print(f"… and {len(listed) - MAX_NAMED} more: --json lists them all")
+    for each in [each for each in found if each.notes][:MAX_NAMED]:
         out.print(f"not read: {each.name}: {'; '.join(each.notes)}", markup=False)
     if Reason.UNKNOWN_RECIPE in summary["refused"]:
         out.print("A recipe is a file recipes/NAME.md in the bucket; --recipe also accepts a local file.")

@@ -19,7 +19,7 @@ from backburner.maintenance.snapshot import at_once, each_of
 from backburner.maintenance.sweep import OLD_ENOUGH_S
 from backburner.ports import ABSENT, ConflictError
 from backburner_cli.operator.bar import bar
-from backburner_cli.operator.files import PutError, documents_in, keys_of, sample
+from backburner_cli.operator.files import MAX_NAMED, PutError, documents_in, keys_of, sample
 from backburner_cli.operator.inbox import Inbox, reach_inbox
 from backburner_cli.operator.outcomes import OutcomeWaiter, summed
 from backburner_cli.operator.uploads import Upload
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-MAX_LISTED = 20
-"""Up to this many uploads are named one by one; for more, only counts are shown."""
 _AT_ONCE = 16
 _TRIES = 4
 
@@ -65,7 +63,7 @@ def upload(environment: Mapping[str, str], wish: Wish, *, as_json: bool) -> None
     unfit: dict[str, str] = {}
     documents = sample(keys_of(files, wish.recipe, Path.cwd(), folders, unfit), wish.sample)
     if not documents:
-        raise PutError("; ".join(f"{path}: {why}" for path, why in list(unfit.items())[:MAX_LISTED]))
+        raise PutError("; ".join(f"{path}: {why}" for path, why in list(unfit.items())[:MAX_NAMED]))
 
     async def reached() -> None:
         async with reach_inbox(environment) as inbox:
@@ -89,11 +87,11 @@ async def _all(
         await at_once(each_of(documents), each, most=_AT_ONCE)
     if not as_json:
         _show(inbox.name, uploader)
-        for path, why in list(unfit.items())[:MAX_LISTED]:
+        for path, why in list(unfit.items())[:MAX_NAMED]:
             say(f"not uploaded: {path}: {why}", err, style="red")
     outcomes: dict[str, dict[str, Any]] = {}
     if wish.wait and not wish.dry_run:
-        waiter = OutcomeWaiter(inbox=inbox, shows_texts=len(documents) <= MAX_LISTED and not as_json, is_quiet=as_json)
+        waiter = OutcomeWaiter(inbox=inbox, shows_texts=len(documents) <= MAX_NAMED and not as_json, is_quiet=as_json)
         outcomes = await waiter.wait(list(uploader.uploads.values()))
     if as_json:
         uploads = [
@@ -230,14 +228,14 @@ class Uploader:
 
 def _show(bucket: str, uploader: Uploader) -> None:
     done = uploader.done
-    if len(done) <= MAX_LISTED:
+    if len(done) <= MAX_NAMED:
         for key, what in sorted(done.items()):
             why = f": {uploader.errors[key]}" if key in uploader.errors else ""
             say(f"{what} s3://{bucket}/{key}{why}")
     else:
         counts = Counter(str(what) for what in done.values())
         out.print(", ".join(f"{count} {what}" for what, count in counts.most_common()) + f" (s3://{bucket})")
-        for key, why in list(uploader.errors.items())[:MAX_LISTED]:
+        for key, why in list(uploader.errors.items())[:MAX_NAMED]:
             say(f"not uploaded: {key}: {why}", err, style="red")
 
 

@@ -40,13 +40,6 @@ _MESSAGES = {
     Outcome.DONE: "left alone, its job is done (--rerun runs it again)",
     Outcome.SOURCE_MISSING: "not replayed, it is no longer in the inbox: upload it again",
 }
-_COUNTED = {
-    Outcome.REPLAYED: "to run again",
-    Outcome.NEW_VERSION: "to run as new jobs",
-    Outcome.RUNNING: "under way",
-    Outcome.DONE: "done",
-    Outcome.SOURCE_MISSING: "no longer in the inbox",
-}
 _SENT = (Outcome.REPLAYED, Outcome.NEW_VERSION)
 
 
@@ -105,22 +98,18 @@ def replay(environment: Mapping[str, str], wanted: Wanted, *, as_json: bool) -> 
     """Replay, print the outcome of each document, and return whether all named documents exist."""
     require_inbox(wanted.keys)
     wanted.chosen.check()
-    done = run(environment, lambda session: _replayed(session, wanted, as_json=as_json))
-    if as_json:
-        outcomes = {key: str(outcome) for key, outcome in done.outcomes.items()}
-        report = {"dry_run": wanted.dry_run, "documents": outcomes, "dead_letters": done.letters}
-        print_json(report | {"carried_out_by": done.carrier})
-    return done.are_there
+    return run(environment, lambda session: replay_in(session, wanted, as_json=as_json))
 
 
-async def _replayed(session: OperatorSession, wanted: Wanted, *, as_json: bool) -> _Replay:
+async def replay_in(session: OperatorSession, wanted: Wanted, *, as_json: bool) -> bool:
+    """What `replay` does, with a session that is open; if it is interrupted, it prints what was done until then."""
     done = _Replay(session, wanted)
     try:
         await done.all()
     finally:
-        if not as_json and done.has_begun:  # after Ctrl-C too
-            done.show()
-    return done
+        if done.has_begun:
+            done.show(as_json=as_json)
+    return done.are_there
 
 
 class _Replay:
@@ -136,6 +125,7 @@ class _Replay:
         self.carrier = session.backend.carrier
         self.are_there = True
         self.has_begun = False
+        self.is_complete = False
 
     async def all(self) -> None:
         """Replay everything that is wanted; asks before running selected documents again."""
@@ -158,9 +148,15 @@ class _Replay:
             await self._dead()
         is_sent = any(outcome in _SENT for outcome in self.outcomes.values())
         self._session.backend.say_hint(is_needed=is_sent and not self._wanted.dry_run)
+        self.is_complete = True
 
-    def show(self) -> None:
-        """Print each outcome, those that are not to run again first, and their numbers."""
+    def show(self, *, as_json: bool) -> None:
+        """Print each outcome so far, those that are not to run again first, and their numbers."""
+        if as_json:
+            outcomes = {key: str(outcome) for key, outcome in self.outcomes.items()}
+            report = {"dry_run": self._wanted.dry_run, "documents": outcomes, "dead_letters": self.letters}
+            print_json(report | {"carried_out_by": self.carrier, "complete": self.is_complete})
+            return
         would = "would be " if self._wanted.dry_run else ""
         lines = [
             f"{key}: {would if outcome in _SENT else ''}{_MESSAGES[outcome].format(carrier=self.carrier)}"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +12,7 @@ import click
 from backburner.ledger.keys import ERROR_RECORD, FAILED, FAILED_LINES, INBOX, OPEN, RESULTS, RUN_RECORD, output_location
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner.maintenance.sweep import OLD_ENOUGH_S
+from backburner_cli.atomic_write import write_atomically
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.bar import bar
 from backburner_cli.operator.fetched import Fetched, md5_of
@@ -23,6 +21,7 @@ from backburner_cli.terminal import MAX_LISTED, count_of, err, is_anybody_there,
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from backburner.ports import Stored
 
@@ -195,18 +194,10 @@ def _safe(name: str) -> str:
 
 
 def _write(path: Path, body: bytes, notes: Fetched) -> None:
-    """Write a file in one step, so that a reader sees either the old text or the new one."""
+    """Write a file, after a note that it is ours."""
     notes.note(path, hashlib.md5(body, usedforsecurity=False).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".backburner-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomically(path, body)
 
 
 async def _is_over(records: Records, prefix: str) -> bool:

@@ -19,7 +19,7 @@ from backburner.ports import Bucket, Extractor
 from backburner.split.part_quotes import located, pointed
 from backburner.split.part_store import PartStore, text_of
 
-_MAX_LISTED = 5
+_MAX_MISSES = 5
 _MAX_QUOTE_CHARS = 120
 _MAX_POINTER_CHARS = 200
 
@@ -124,16 +124,16 @@ def _listed(misses: Sequence[_Miss]) -> str:
     listed = "; ".join(
         f"at {miss.pointer[:_MAX_POINTER_CHARS] or 'the top'}: {_shortened(miss.text)!r}"
         + (" (too short)" if is_too_short(miss.text) else "")
-        for miss in misses[:_MAX_LISTED]
+        for miss in misses[:_MAX_MISSES]
     )
-    return listed + (f"; and {len(misses) - _MAX_LISTED} more" if len(misses) > _MAX_LISTED else "")
+    return listed + (f"; and {len(misses) - _MAX_MISSES} more" if len(misses) > _MAX_MISSES else "")
 
 
 def _correction(misses: Sequence[_Miss], count: int, names: set[str]) -> str:
     absent = [miss for miss in misses if not miss.is_unchecked]
     said = []
     if absent:
-        pointers = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in absent[:_MAX_LISTED]))
+        pointers = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in absent[:_MAX_MISSES]))
         said.append(
             f"An earlier answer was rejected: {len(absent)} of its {count} quotes are not in the document, among them "
             f"{pointers}. Copy every quote from the document word for word, in its own language, without omissions: "

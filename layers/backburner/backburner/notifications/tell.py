@@ -28,7 +28,8 @@ TELL_S = 10.0
 """How long a tick spends on notifications at most."""
 VOID_S = 900.0
 """An older notice is removed if its run is neither open nor committed."""
-_MAX_LISTED = 5000
+_MAX_NOTICES = 5000
+"""How many objects one tick lists; the others are left to the next one."""
 _CHUNK, _AT_ONCE = 64, 16
 T = TypeVar("T")
 
@@ -93,7 +94,7 @@ class Teller:
             elif key.startswith(FOLDER_NOTES):
                 found.folders.append(key)
             number += 1
-            if number >= _MAX_LISTED:
+            if number >= _MAX_NOTICES:
                 break
         return found
 
