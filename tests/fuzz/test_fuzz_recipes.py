@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backburner.documents.recipes import Recipe, merge_text, model_in, parse, part_text, schema_problem, source_text
+from backburner.documents.answer_schema import schema_problem
+from backburner.documents.recipes import Recipe, merge_text, model_in, parse, part_text, source_text
 from backburner.documents.tokens import max_input_tokens
 from backburner.errors import JobError, Reason
 from backburner.provider.profiles import PROFILES, request_body

@@ -16,7 +16,8 @@ from typing import Any
 from backburner.capacity.governor import Governor
 from backburner.capacity.learnt import InputCount
 from backburner.capacity.timing import Pace, TickState, next_poll_s, probe_s
-from backburner.documents.recipes import Recipe, parse, schema_problem
+from backburner.documents.answer_schema import schema_problem
+from backburner.documents.recipes import Recipe, parse
 from backburner.documents.tokens import CHARS_PER_TOKEN
 from backburner.errors import JobError, Reason
 from backburner.jobs.carry_out import Retrier

@@ -6,10 +6,11 @@ A part's quotes must be in that part; the quotes of an answer that joins other a
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backburner.documents.answer_schema import quotes_of
 from backburner.documents.passages import MIN_CHARS, Passage, Unchecked, is_too_short
 from backburner.documents.plain_text import Extracted
 from backburner.documents.quote_schema import names_in
-from backburner.documents.recipes import Recipe, quotes_of
+from backburner.documents.recipes import Recipe
 from backburner.errors import JobError, Reason
 from backburner.jobs.sent_text import SentTexts
 from backburner.ledger.records import MAX_QUOTES, Division, OpenRecord, Quotes
