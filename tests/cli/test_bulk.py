@@ -84,7 +84,7 @@ def test_only_what_will_be_cancelled_is_counted_as_that(is_busy, capsys) -> None
             name = json.loads(record.body)["source"]["key"].removeprefix("inbox/").removesuffix(".txt")
             left[name] = name
             if name == "busy":
-                raise RetryLaterError("its record is being written all the time")
+                raise RetryLaterError("other processes keep writing its record")
             return {"ended": None, "already": Reason.CANCELLED}.get(name, State.RUNNING)
 
     backend = SimpleNamespace(bucket=system.bucket, carrier="the tick", say_hint=lambda **_: None)

@@ -159,7 +159,7 @@ class _Seen(dict[str, str]):
 
 
 def _is_safe(value: str) -> bool:
-    """Whether what is sent to this URL cannot be read on the way: https, or this machine."""
+    """Whether nobody on the way can read what is sent to this URL: it is https, or this machine."""
     if not _is_url(value):
         return False
     parts = urlsplit(value)

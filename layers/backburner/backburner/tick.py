@@ -245,5 +245,5 @@ class _Hand:
     async def _handle(self, queue: Queue, received: Received) -> None:
         async with self._at_once:
             await self._tick.handle(queue, received, self._state, self._report)
-        if len(self.tasks) == 1:  # a pause: whoever waited for these jobs lists them now
+        if len(self.tasks) == 1:  # nothing else is in hand: who waits for these jobs can list them now
             await self._tick.journal.write_noted()

@@ -69,7 +69,7 @@ class EventBus:
     name: str = "eventbridge"
 
     async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its id is in the body
-        """Put an event. Raises `RetryLaterError` if the bus does not accept it, even where it answers with 200."""
+        """Put an event. Raises `RetryLaterError` if the bus does not accept it, even if it answers with 200."""
         entry = {"Source": SOURCE, "DetailType": kind, "Detail": body.decode(), "EventBusName": self.bus}
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AWSEvents.PutEvents"}
         reply = await _called(self.calls, self.url, headers, json.dumps({"Entries": [entry]}).encode())
@@ -159,7 +159,7 @@ def channels(settings: Settings, http: Http, account: Account, environment: Mapp
     notify = settings.notify
     if notify.is_on and not notify.has_channels:
         raise ConfigError(
-            "BACKBURNER_NOTIFY is set, but there is nobody to tell: name a topic, an event bus, a queue or a "
+            "BACKBURNER_NOTIFY is set, but no channel is: name a topic, an event bus, a queue or a "
             "webhook (docs/notifications.md), or leave it unset"
         )
     made: list[Channel] = []

@@ -22,7 +22,7 @@ _OUTPUT_DETAILS: Final = (
 def chat_completion(answer: Generation, cap: int | None = None) -> dict[str, Any]:
     """The body of a chat line's answer; empty for a generation that failed or was cancelled without one.
 
-    `cap` is the bound on output tokens that was sent: `finish_reason` tells of it as the verdict on the answer does.
+    `cap` is the bound on output tokens that was sent; `finish_reason` takes it into account, as the verdict does.
     """
     if not answer.has_used:
         return {}
@@ -103,26 +103,26 @@ def _citations(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         before += len(_text(part.get("text")))
 
 
-def _usage(usage: Usage | None, told: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The provider's counts; null where it gives none, since unknown is not zero."""
+def _usage(usage: Usage | None, counts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The provider's counts; null if it gives none, since unknown is not zero."""
     if usage is None:
         return None
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": _counts(told.get("input_tokens_details"), _INPUT_DETAILS),
-        "completion_tokens_details": _counts(told.get("output_tokens_details"), _OUTPUT_DETAILS),
+        "prompt_tokens_details": _counts(counts.get("input_tokens_details"), _INPUT_DETAILS),
+        "completion_tokens_details": _counts(counts.get("output_tokens_details"), _OUTPUT_DETAILS),
     }
 
 
 def _counts(given: Any, names: tuple[str, ...]) -> dict[str, int] | None:
-    told = _mapping(given)
-    return {name: count for name in names if (count := _count(told, name)) is not None} or None
+    counts = _mapping(given)
+    return {name: count for name in names if (count := _count(counts, name)) is not None} or None
 
 
-def _count(told: Mapping[str, Any], name: str) -> int | None:
-    value = told.get(name)
+def _count(counts: Mapping[str, Any], name: str) -> int | None:
+    value = counts.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_TOKENS:
         return None
     return value

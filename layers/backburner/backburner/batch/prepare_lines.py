@@ -20,7 +20,7 @@ from backburner.settings import Settings
 PROBE_S = 60.0
 """A line whose own model is refused waits this long, then twice as long, up to a quarter of an hour."""
 _UNTOLD = "*untold"
-"""Stands for all refused models without a pause of their own."""
+"""Represents all refused models that have no pause of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,7 +102,7 @@ class _Cuts:
     """Hashes of the names so far, since the names themselves would not fit into memory."""
 
     def add(self, line: bytes | None, end: int) -> None:
-        """Add a line; None stands for a line that is too long to be read, which gets a segment of its own."""
+        """Add a line; None means a line that is too long to be read, which gets a segment of its own."""
         if line is None:
             self.close()
             self.number, self.end = self.number + 1, end

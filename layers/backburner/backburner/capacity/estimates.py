@@ -8,7 +8,7 @@ from backburner.documents.price import Price
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """The input and output tokens one generation is expected to use. `cost` is 0 where the recipe names no price."""
+    """The input and output tokens one generation is expected to use. `cost` is 0 if the recipe names no price."""
 
     tokens: int
     cost: float

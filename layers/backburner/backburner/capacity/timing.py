@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from backburner.ports import Clock
 
 UNKNOWN_S = 2.0
-"""The first poll of a generation comes after this where the model's usual duration is not known yet."""
+"""The first poll of a generation comes after this time if the model's usual duration is not known yet."""
 MAX_POLL_S = 300.0
 MAX_DELAY_S = 900.0
 """The longest delay of a queue message (SQS, Message Queue)."""

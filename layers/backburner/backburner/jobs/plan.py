@@ -93,7 +93,7 @@ class Planner:
             reservation = self._reservation(recipe, extracted, record.provider.model)
         except JobError:
             return None
-        source = _told(record.source, extracted)
+        source = _described(record.source, extracted)
         record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price, source=source)
         return OneGeneration(record, extracted, reservation)
 
@@ -120,7 +120,7 @@ class Planner:
 
     async def sized(self, record: OpenRecord, extracted: Extracted, division: Division | None = None) -> SizedPlan:
         """Decide how to run a document that has been read. `division` is what an earlier run has left of its parts."""
-        record = replace(record, source=_told(record.source, extracted))
+        record = replace(record, source=_described(record.source, extracted))
         try:
             return await self._sized(record, extracted, division)
         except JobError as error:
@@ -143,7 +143,7 @@ class Planner:
         return replace(record, reuses=await self.answers.claim(record))
 
     async def _sized(self, record: OpenRecord, extracted: Extracted, division: Division | None) -> SizedPlan:
-        """One generation, or parts where the document is too long for one."""
+        """One generation, or parts if the document is too long for one."""
         recipe = parse(record.recipe_text)
         reservation = self._reservation(recipe, extracted, record.provider.model)
         if division is None and record.part_of is None:
@@ -174,7 +174,7 @@ class Planner:
         return estimate.reservation(model)
 
 
-def _told(source: Source, extracted: Extracted) -> Source:
+def _described(source: Source, extracted: Extracted) -> Source:
     """The source, with what was found when it was read."""
     return replace(source, notes=list(extracted.notes), pages=extracted.pages or UNSET)
 

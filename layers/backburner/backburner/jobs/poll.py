@@ -47,7 +47,7 @@ class _Visit:
     held: Open
     receives: int
     look: Look | None
-    """What its message tells of the generation."""
+    """What its message says about the generation."""
 
     @property
     def first_s(self) -> float:
@@ -248,7 +248,9 @@ def _updated(visit: _Visit, answer: Answer) -> Open:
     if record.answer is None:
         asked = dataclasses.replace(held, record=looked(record, visit.receives, visit.first_s, held.generation_age_s))
     else:
-        asked = held.with_changes(polls=record.polls + visit.receives)  # the create itself told how it ended
+        asked = held.with_changes(
+            polls=record.polls + visit.receives
+        )  # the answer to the create already said how it ended
     if not isinstance(answer, Generation):
         status = LOST if answer.status in ABSENT else UNKNOWN
         return dataclasses.replace(asked, record=ended_unseen(asked.record, status))

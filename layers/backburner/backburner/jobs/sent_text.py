@@ -42,7 +42,7 @@ class SentTexts:
             try:
                 await self._put(key, body, ABSENT if there is None else there.etag)
             except ConflictError:
-                raise RetryLaterError(f"{key} is written by others at the same time") from None
+                raise RetryLaterError(f"{key} is being written by other processes") from None
 
     async def sent(self, record: OpenRecord, hold: Hold) -> Extracted:
         """The text that was sent for a run; if it is gone, the document is read again.

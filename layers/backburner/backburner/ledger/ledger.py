@@ -35,7 +35,7 @@ from backburner.provider.answers import Generation
 
 JSON = "application/json"
 NO_OPEN_RECORD = "not an open record: move it elsewhere"
-"""What operators are told about other objects found among the open records."""
+"""What operators read about other objects found among the open records."""
 _TRIES = 5
 """How often a write is tried after a temporary conflict (409), before the message is left for later."""
 
@@ -150,7 +150,7 @@ class Ledger:
     bucket: Bucket
 
     async def open_record(self, job: str, run: int) -> Open | None:
-        """The open record of a run, None where there is none."""
+        """The open record of a run; None if there is none."""
         key = open_key(job, run)
         stored = await self.bucket.get(key)
         return None if stored is None else _open(stored, key)

@@ -31,7 +31,7 @@ class Next:
 DONE = Next()
 """The message is no longer needed: another one drives the run, or the run is over."""
 NOT_OURS = Next(EARLY_S)
-"""Another process has written the record. This message may still have its ticket, so it is handled once more."""
+"""Another process has written the record. This message may still have its ticket, so it is handled again."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,7 +48,7 @@ async def rebuilt_counters(bucket: Bucket, body: bytes, now: datetime) -> Counte
 
 
 async def look_at_record(bucket: Bucket, name: str) -> Seen:
-    """What a run's open record says of its reservation. Raises `RetryLaterError`."""
+    """What a run's open record says about its reservation. Raises `RetryLaterError`."""
     key = f"{OPEN}{name}.json"
     stored = await bucket.get(key)
     try:

@@ -97,7 +97,7 @@ class Snapshot:
     """Why an object cannot be read, by key."""
 
     def at(self, key: str) -> LocationState:
-        """What is known of a document so far."""
+        """What is known about a document so far."""
         return self.locations.setdefault(key, LocationState())
 
     def working(self) -> Iterable[tuple[str, OpenRun]]:

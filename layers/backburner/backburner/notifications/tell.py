@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Ended:
-    """A notice, and the notification's data on its run."""
+    """A notice, and the data of the notification about its run."""
 
     notice_key: str
     document: DocumentEnded

@@ -136,7 +136,7 @@ def reused(made: RunRecord) -> Reused:
 
 
 def _is_known(note: _Note, record: OpenRecord) -> bool:
-    """Whether a note names the run itself, or the run that it has waited for in vain."""
+    """Whether a note names the run itself, or the run whose answer it has waited for without getting one."""
     vain = record.reuses
     return note.job_id == record.job_id or (vain is not None and (note.job_id, note.run) == (vain.job_id, vain.run))
 

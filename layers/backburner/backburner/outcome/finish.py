@@ -69,7 +69,7 @@ class Finisher:
         for attempt in range(_TRIES):
             is_ordinary = attempt == 0 and await self.current_jobs.is_ordinary(record)
             if is_ordinary:
-                committed = nothing_committed(record.job_id)  # the puts fail where that is not so
+                committed = nothing_committed(record.job_id)  # if that is not so, the puts fail
             else:
                 committed = await self.ledger.committed(location, record.job_id)
             own = committed.run is not None and committed.run.record.nonce == nonce
@@ -226,7 +226,7 @@ class Finisher:
 
 
 def _replay(record: OpenRecord, reason: Reason) -> str:
-    """Tells the user how to try again: a document that is itself at fault must be changed first."""
+    """How the user can try again: a document that is itself at fault must be changed first."""
     if record.source.bucket == FOLDER:
         return _replay_in_folder(record, reason)
     address = f"s3://{record.source.bucket}/{record.source.key}"

@@ -172,12 +172,12 @@ def _spoken(value: object) -> str:
         case str():
             return value
         case list():
-            return "; ".join(filter(None, (_told(_mapping(one).get("msg")) or _told(one) for one in value[:5])))
+            return "; ".join(filter(None, (_words(_mapping(one).get("msg")) or _words(one) for one in value[:5])))
         case _:
             return ""
 
 
-def _told(value: object) -> str:
+def _words(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 

@@ -84,7 +84,7 @@ class Divider:
     async def _cut_by_pages(self, record: OpenRecord, extracted: Extracted, room: Room) -> Division:
         key, etag = await self.parts.origin(record)
         found = await cut_by_pages(extracted, room, self.extractor)
-        if len(found) < 2:  # noqa: PLR2004 - one part is no part
+        if len(found) < 2:  # noqa: PLR2004 - a single part is not a division
             raise JobError(
                 Reason.DOCUMENT_TOO_LARGE, "one page is too much for the model: lower images.max_side_px in the recipe"
             )
@@ -131,7 +131,7 @@ class Divider:
     async def _cut(self, record: OpenRecord, extracted: Extracted, size: PartSize) -> Division:
         text = extracted.text
         spans = await self.extractor.cut(text, size.max_chars, size.overlap_chars)
-        if len(spans) < 2:  # noqa: PLR2004 - one part is no part
+        if len(spans) < 2:  # noqa: PLR2004 - a single part is not a division
             raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
         spans = [span for span in spans if not text[span.own : span.last].isspace()]
         if len(spans) > MAX_PARTS:

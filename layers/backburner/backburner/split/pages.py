@@ -24,15 +24,15 @@ class Room:
     picture_scale: float
 
     def of_pictures(self, *pictures: PagePicture) -> float:
-        """The tokens of pictures."""
+        """How many tokens pictures take."""
         return picture_tokens(pictures, self.recipe.images.detail) * self.picture_scale
 
     def of(self, extracted: Extracted) -> float:
-        """The tokens of a document."""
+        """How many tokens a document takes, with its pictures."""
         return len(extracted.text) / self.chars_per_token + self.of_pictures(*extracted.pictures)
 
     def takes(self, extracted: Extracted) -> bool:
-        """Whether a document fits whole."""
+        """Whether a document fits into one part."""
         return self.of(extracted) <= self.tokens and len(extracted.pictures) <= self.pictures
 
 

@@ -51,7 +51,7 @@ class FolderBucket:
         return await self.database.run(lambda turn: store.head(turn, key))
 
     async def file_of(self, key: str) -> Path | None:
-        """The file that an object was put into, whatever became of it since; None if there is no such object."""
+        """The file that an object was put into, whatever has become of it since; None if there is no such object."""
         return await self.database.run(lambda turn: self.objects.file_of(turn, key))
 
     async def put(

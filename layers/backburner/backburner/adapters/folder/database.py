@@ -171,7 +171,7 @@ class Database:
         before = len(turn.afterwards)
         try:
             asked.answer = asked.work(turn)
-        except Exception as error:  # noqa: BLE001 - whoever asked gets it
+        except Exception as error:  # noqa: BLE001 - the caller gets it
             turn.db.execute("ROLLBACK TO one")
             del turn.afterwards[before:]
             asked.error = error

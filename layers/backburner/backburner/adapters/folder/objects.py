@@ -174,7 +174,7 @@ class Objects:
         return self.layout.root_of(row.key) / row.path
 
     def file_of(self, turn: Turn, key: str) -> Path | None:
-        """The file that an object was put into, without a look at it."""
+        """The file that an object was put into, without checking it."""
         found = turn.db.execute("SELECT path FROM objects WHERE key = ?", (key,)).fetchone()
         return None if found is None else self.layout.root_of(key) / found[0]
 
