@@ -37,7 +37,7 @@ _REPLAY_OUTCOMES: dict[str, str] = {
 
 
 class ChangedError(CommandError):
-    """The situation has changed since the person agreed."""
+    """The documents have changed since the person agreed."""
 
 
 @dataclass(kw_only=True)
@@ -171,4 +171,6 @@ def key_of(recipe: str, path: str) -> str:
 
 def _check(jobs: Sequence[Job], agreed: int) -> None:
     if len(jobs) != agreed:
-        raise ChangedError(f"{len(jobs):,} documents match by now, not {agreed:,}: look again, and agree to that")
+        raise ChangedError(
+            f"the number of documents is {len(jobs):,} now, not {agreed:,}: look again, and confirm the new number"
+        )

@@ -53,7 +53,7 @@ class Documents:
     records: Records
 
     async def story(self, key: str) -> dict[str, Any]:
-        """A document's timeline, and what its records say. Raises `CommandError` if nothing is known of it."""
+        """A document's timeline, and what its records say. Raises `CommandError` if nothing is known about it."""
         _require(key, (INBOX,))
         story = await story_of_document(self.records, key)
         timeline = [{"at": at.isoformat(), "what": what} for at, what in story.timeline()]
@@ -71,7 +71,7 @@ class Documents:
         return answer
 
     async def quotes(self, key: str) -> dict[str, Any]:
-        """The quotes of its result, and the source's text with them in it. Raises `CommandError` likewise."""
+        """The quotes of its result, and the source's text with them in it. Raises `CommandError` too."""
         _require(key, (INBOX,))
         story = await story_of_document(self.records, key)
         record = next((each for each in story.records if isinstance(each, RunRecord)), None)
@@ -166,4 +166,4 @@ def require_document(key: str) -> None:
 
 def _require(key: str, prefixes: tuple[str, ...]) -> None:
     if not key.startswith(prefixes):
-        raise UnknownError(f"{key!r} is none of the keys that are shown here: {', '.join(prefixes)}")
+        raise UnknownError(f"{key!r} is not a key that is shown here: {', '.join(prefixes)}")

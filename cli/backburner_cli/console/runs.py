@@ -1,6 +1,6 @@
-"""Two runs side by side: of one document, or of two; what each came to, and how their texts differ.
+"""Two runs side by side, of one document or of two: their figures, and how their texts differ.
 
-A run's figures stand in the journal for good. Its text is kept as long as nothing has replaced it: the present result,
+A run's figures stay in the journal. Its text is kept as long as nothing has replaced it: the present result,
 the text of a superseded run, and what came before a failure; in a bucket that keeps versions, replaced ones too.
 """
 

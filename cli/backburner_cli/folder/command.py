@@ -63,7 +63,7 @@ class _Plan:
 def run(out: Console, environment: Mapping[str, str], wanted: Wanted, told: Embedding | None = None) -> int:
     """Run a folder and return the exit code: progress on stderr, the summary on `out`; with JSON, lines on stdout.
 
-    With `told`, that gets progress and outcome, and nothing of them is printed.
+    If `told` is given, progress and outcome go there instead of being printed.
 
     Raises `CommandError` with the remedy if nothing could be started.
     """
@@ -92,7 +92,7 @@ def run(out: Console, environment: Mapping[str, str], wanted: Wanted, told: Embe
 
 
 def _import_sdk() -> None:
-    """Import the slow SDK before any job is claimed: if we died meanwhile, each would lose an attempt."""
+    """Import the slow SDK before any job is claimed: if we died while importing it, each would lose an attempt."""
     importlib.import_module("openai.resources.responses")
 
 
@@ -167,7 +167,7 @@ def _stop_on_signals(driver: Driver, progress: Progress) -> None:
 
 
 def _conclude(out: Console, plan: _Plan, driver: Driver) -> int:
-    """Tell how the run ended, and return the exit code."""
+    """Report how the run ended, and return the exit code."""
     is_rest = plan.wanted.watch and driver.is_at_rest and driver.stopped_because == _INTERRUPTED
     if driver.is_complete or is_rest:
         outcome, why = (Outcome.SOME_FAILED if driver.tally.failures else Outcome.ALL_DONE), None
@@ -179,7 +179,7 @@ def _conclude(out: Console, plan: _Plan, driver: Driver) -> int:
 
 
 def _tell_end(out: Console, told: Embedding | None, tally: Tally, ended: End, *, as_json: bool) -> int:
-    """Tell whoever runs the folder how it ended, and return the exit code."""
+    """Report how the run ended to the person or the embedding command, and return the exit code."""
     if told is not None:
         told.ended(ended)
     elif as_json:

@@ -22,7 +22,7 @@ class Failure:
 
 @dataclass(kw_only=True)
 class Tally:
-    """Counts of documents now; tokens and cost are those of this process."""
+    """Counts of documents at the moment; tokens and cost are those of this process."""
 
     found: int = 0
     is_whole: bool = False
@@ -35,7 +35,7 @@ class Tally:
     waiting: int = 0
     waits_for: str = ""
     problem: str = ""
-    """Why the provider does not take documents, while it does not."""
+    """Why the provider takes no documents at the moment."""
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float | None = None

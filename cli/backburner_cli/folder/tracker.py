@@ -108,7 +108,7 @@ class Tracker:
         self.fail(line.key, await self._failure(decode(stored.body, ErrorRecord)) if stored else unrecorded)
 
     async def reopen_replayed(self, knows: Callable[[str], bool]) -> None:
-        """Count documents that had ended and were replayed meanwhile as under way again; `knows` those given out."""
+        """Count documents that had ended and were replayed since as under way again, if the intake `knows` them."""
         for key in await self.again.look():
             source, path = await self.bucket.head(key), _path(key)
             if source is None or key in self.pending or not knows(path):

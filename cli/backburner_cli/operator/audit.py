@@ -53,7 +53,7 @@ class Repair:
 
 
 def audit(environment: Mapping[str, str], repair: Repair, *, as_json: bool) -> bool:
-    """Audit, show the report, and return whether the books balance."""
+    """Audit, show the report, and return whether it balances."""
     with err.status("Reading the bucket …") as shown:
         report = run(environment, lambda session: _audited(session, shown, repair))
     if as_json:
@@ -73,7 +73,7 @@ async def _audited(session: OperatorSession, shown: Status, repair: Repair) -> R
         return report
     if report.findings:
         shown.stop()
-        # A timer may repair unasked: it does what the sweep does by itself, and starts only what was never run.
+        # No question without a terminal: a repair does what the sweep does anyway, and starts only what was never run.
         confirm(
             f"Repair what can be repaired of {_counted(report)}? Lost documents run, and the provider bills them.",
             is_agreed=repair.is_agreed or not is_anybody_there(),

@@ -50,7 +50,7 @@ class Backend:
     memory: MemoryBudget
     carrier: str = _CHECKER
     hint: str = ""
-    """What the operator has to do first, if anything, so that requests are carried out."""
+    """What the operator has to do first so that requests are carried out, if anything."""
 
     def say_hint(self, *, is_needed: bool) -> None:
         """Print the hint on standard error, if there is one."""

@@ -54,7 +54,7 @@ _SHORT_OUTPUT = 0.1
 
 @dataclass(frozen=True)
 class Range:
-    """From the least that is likely to what would be reserved."""
+    """A range: from the least that is likely to what would be reserved."""
 
     low: float = 0
     high: float = 0
@@ -134,7 +134,7 @@ class Estimator:
         )  # fmt: skip
 
     async def _parts(self, extracted: Extracted, recipe: Recipe, model: str, tokens: int) -> list[Extracted]:
-        """What goes out at a time. Raises `JobError` where a document cannot be cut as it must be."""
+        """What is sent in each generation. Raises `JobError` if a document cannot be cut as it must be."""
         ratio, text = self.counters.chars_per_token.get(model, CHARS_PER_TOKEN), extracted.text
         if extracted.pictures:
             room = Room(
@@ -152,7 +152,7 @@ class Estimator:
             spans = await self.extractor.cut(text, size.max_chars, size.overlap_chars)
             cut = [text[span.first : span.last] for span in spans if not text[span.own : span.last].isspace()]
             parts = list(map(Extracted, cut))
-            if len(parts) < 2:  # noqa: PLR2004 - one part is no part
+            if len(parts) < 2:  # noqa: PLR2004 - a single part is not a division
                 raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
         if len(parts) > MAX_PARTS:
             told = f"{len(text)} characters and {len(extracted.pictures)} pages make {len(parts)} parts"
@@ -182,7 +182,7 @@ class Estimator:
         return Range(about * (1 - _ABOUT), about * (1 + _ABOUT))
 
     def _shown(self, part: Extracted, recipe: Recipe, model: str) -> Range:
-        """What pages take that are shown as pictures."""
+        """The tokens of pages that are shown as pictures."""
         most, learnt = picture_tokens(part.pictures, recipe.images.detail), self.counters.picture_scale.get(model)
         if learnt is None:
             return Range(most * _FEWER_OF_PICTURES, most)
@@ -212,7 +212,7 @@ class Estimator:
 
 
 def duration_s(found: Sequence[Estimate], settings: Settings, counters: Counters) -> dict[str, float]:
-    """The least number of seconds that each limit causes, by the name of the limit; the largest one decides."""
+    """How many seconds each limit costs at least, by its name; the largest one decides."""
     generations = sum(each.generations for each in found)
     slots = min(settings.max_in_flight, settings.profile.max_watched(settings.polls_per_second))
     usual = [counters.usual_s[each.model] * each.generations for each in found if each.model in counters.usual_s]

@@ -38,7 +38,7 @@ def per_minute(jobs: Iterable[Job], now: datetime, first: datetime) -> float | N
 
 
 def seconds_left(left: int, rate: float | None, ended: int) -> float | None:
-    """The time left for so many documents at a rate per minute; None if too few have ended to tell."""
+    """The time that `left` documents take at a rate per minute; None if too few have ended to tell."""
     return round(left / rate * 60, 1) if rate and ended >= _MIN_ENDED else None
 
 

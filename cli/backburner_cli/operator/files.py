@@ -60,7 +60,7 @@ def documents_in(named: Sequence[str]) -> tuple[list[Path], list[Path]]:
     _say_left_out(left_out)
     found = list(dict.fromkeys(files))
     if not found:
-        raise PutError("there are no documents there: files that are hidden or outputs of backburner run are none")
+        raise PutError("there are no documents there: hidden files and outputs of backburner run do not count")
     return found, folders
 
 

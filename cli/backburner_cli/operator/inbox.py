@@ -40,7 +40,7 @@ class Inbox:
     """The bucket's name."""
     settings: Settings | None
     remedy: str = ""
-    """What to look at where it cannot be reached."""
+    """What to check if it cannot be reached."""
 
     @property
     def default_model(self) -> str | None:

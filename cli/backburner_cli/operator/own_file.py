@@ -25,7 +25,7 @@ _REPORT_KEYS: Final = {"described", "made_at", "states", "balances"}
 
 
 def require_replaceable(path: Path, *, is_agreed: bool) -> None:
-    """Ask before a file of somebody else is replaced. Raises `CommandError` if it stays, or if it has no folder."""
+    """Ask before replacing a file that is not ours. Raises `CommandError` if it must stay, or its folder is missing."""
     path = path.resolve()
     if path.is_dir():
         raise CommandError(f"{path} is a folder: name a file in it with --to")

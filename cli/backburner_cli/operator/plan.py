@@ -67,7 +67,7 @@ def plan(environment: Mapping[str, str], wanted: Plan, *, as_json: bool) -> bool
 
 
 def _settings_here(environment: Mapping[str, str], wanted: Plan) -> Settings | None:
-    """Where no deployment is named but a model is, files of this machine are estimated for `backburner run`."""
+    """The settings of `backburner run`, to estimate local files if a model is named but no deployment; else None."""
     if environment.get(EXPORTED) or not environment.get("BACKBURNER_MODEL") or any(map(_is_in_bucket, wanted.named)):
         return None
     try:

@@ -98,7 +98,7 @@ def _is_to_be_replaced(kept: Mapping[str, _Kept]) -> bool:
 
 
 async def _replace_kept(records: Records, fetch: Fetch, outcome: _Outcome) -> None:
-    """Replace what was agreed to: a file that was edited once more while the question was open stays."""
+    """Replace what was agreed to; a file that was edited again while the question was open stays."""
     notes = Fetched.of(fetch.to)
 
     async def each(key: str) -> None:
@@ -203,7 +203,7 @@ def _write(path: Path, body: bytes, notes: Fetched) -> None:
 async def _is_over(records: Records, prefix: str) -> bool:
     """Whether no run is open, and no document below the prefix still waits for its event.
 
-    An event may take 15 minutes; after that a document without a record is the sweep's, and nobody waits for it here.
+    An event may take 15 minutes; after that, a document without a record is left to the sweep and not waited for.
     """
     async for _ in records.bucket.listed(OPEN):
         return False

@@ -51,7 +51,7 @@ _JOB = re.compile(r"([0-9a-f]{6,32})(?:\.\d+)?")
 
 @dataclass
 class Story:
-    """What is known of a document: its records, and its lines in the journal."""
+    """What is known about a document: its records, and its lines in the journal."""
 
     key: str
     records: list[JobRecord] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Story:
 
 
 def show(environment: Mapping[str, str], named: str, *, as_json: bool) -> None:
-    """Show the story of a document or job. Raises `CommandError` if nothing is known of it."""
+    """Show the story of a document or job. Raises `CommandError` if nothing is known about it."""
     story = read(environment, lambda records: _story(records, named))
     timeline = story.timeline()
     if as_json:
@@ -116,7 +116,7 @@ async def story_of_document(records: Records, key: str) -> Story:
     stored = await records.bucket.head(key)
     story = await _by_records(records, key, stored)
     if stored is None and not story.records:
-        raise CommandError(f"nothing is known of {key}: check its name with backburner jobs --match …")
+        raise CommandError(f"nothing is known about {key}: check its name with backburner jobs --match …")
     return story
 
 
@@ -138,7 +138,7 @@ async def _of_document(records: Records, key: str) -> Story:
     story.lines = await _lines(records, lambda line: line.key == key)
     if not story.records and not story.lines:
         if stored is None:
-            raise CommandError(f"nothing is known of {key}: check its name with backburner jobs --match …")
+            raise CommandError(f"nothing is known about {key}: check its name with backburner jobs --match …")
         raise CommandError(
             f"{key} has been there for {stored.age_s:.0f} s and has no job yet: its event may still come; "
             "later, backburner audit --repair starts it"

@@ -134,8 +134,8 @@ class Extractor(Protocol):
     async def cut(self, text: str, max_chars: int, overlap_chars: int) -> list[Span]:
         """Where to cut a text: spans in order, of at most `max_chars` each.
 
-        Apart from overlaps, each character is in one. Words that fit into a part are not cut. Raises `ValueError` unless
-        0 <= 2 * overlap_chars < max_chars.
+        Apart from overlaps, each character is in one. Words that fit into a part are not cut. Raises `ValueError`
+        unless 0 <= 2 * overlap_chars < max_chars.
         """
 
     async def find(self, text: str, quotes: Sequence[str]) -> list[Found]:
