@@ -153,7 +153,7 @@ def test_any_number_is_read_or_a_job_error(key: str, number: str) -> None:
 @fuzzed
 @given(st.integers(0, 150), st.sampled_from(["list", "object"]), st.sampled_from(["extra", "schema"]))
 def test_any_depth_is_read_or_a_job_error(depth: int, kind: str, key: str) -> None:
-    """Of `extra` and of a schema."""
+    """`extra` and schemas are bounded in depth."""
     _read(f'---\n{key}: {{"a": {nested(depth, kind)}}}\n---\nDo it.\n'.encode())
 
 

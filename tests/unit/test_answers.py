@@ -92,7 +92,7 @@ def test_usage_is_what_was_counted(usage: Any, expected: Usage | None) -> None:
 
 
 def test_usage_adds_up() -> None:
-    """Of several generations."""
+    """The usage of several generations is added up."""
     one = Usage(input_tokens=1, output_tokens=2, total_tokens=3)
     assert one + one == Usage(input_tokens=2, output_tokens=4, total_tokens=6)
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import boto3.session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backburner.outcome.clear_up import OWNER
+from backburner.ledger.keys import OWNER
 from backburner_cli.console.documents import MAX_READ_BYTES
 
 MOST: Final = 20

@@ -1,6 +1,5 @@
 """The counts of a run so far, for its progress and summary."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 from backburner.ledger.journal import Line
@@ -40,7 +39,6 @@ class Tally:
     output_tokens: int = 0
     cost: float | None = None
     suspected_orphans: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
 
     @property
     def ended(self) -> int:

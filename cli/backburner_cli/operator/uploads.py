@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from botocore.exceptions import ClientError
 
 from backburner.documents.recipes import fingerprint, model_in
 from backburner.ledger.keys import OPEN, OutputLocation, output_location, recipe_keys
@@ -82,16 +79,6 @@ class Watcher:
         """The later one of an upload's run and error record; None while it is under way."""
         records = [record for record in self._records(output_location(upload.key)) if upload.is_outcome(record)]
         return max(records, key=lambda record: record.run, default=None)
-
-    def is_current(self, upload: Upload) -> bool:
-        """Whether the document in the inbox is still the uploaded one."""
-        try:
-            there = self.s3.head_object(Bucket=self.bucket, Key=upload.key)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
-                return False
-            raise
-        return there["ETag"].strip('"') == upload.etag
 
     def open_records(self) -> Iterator[OpenRecord]:
         """All open records."""

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from backburner.capacity.governor import Governor
 from backburner.documents.recipes import parse
 from backburner.ledger.changes import booked
-from backburner.ledger.keys import text_key, work_folder
+from backburner.ledger.keys import OWNER, text_key, work_folder
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord
 from backburner.outcome.answers import Answers
 from backburner.outcome.current_job import CurrentJob, CurrentJobs
 from backburner.ports import Bucket, Stored
-
-OWNER = "backburner-run"
-"""Metadata of a result: `<job_id>.<run>`, to recognise our own text before its run record is written."""
 
 
 @dataclass(frozen=True, kw_only=True)

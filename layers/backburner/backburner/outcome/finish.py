@@ -16,7 +16,7 @@ from typing import Any
 
 from backburner.errors import Reason, RetryLaterError
 from backburner.ledger.journal import Journal
-from backburner.ledger.keys import FOLDER
+from backburner.ledger.keys import FOLDER, OWNER
 from backburner.ledger.ledger import Committed, Held, Ledger, Open, new_nonce, nothing_committed
 from backburner.ledger.records import (
     ErrorRecord,
@@ -30,7 +30,7 @@ from backburner.ledger.records import (
     shared,
 )
 from backburner.notifications.announce import Announcer
-from backburner.outcome.clear_up import OWNER, Cleaner, has_failures
+from backburner.outcome.clear_up import Cleaner, has_failures
 from backburner.outcome.current_job import CurrentJobs
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError
 
