@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backburner.adapters.responses import _answer, _called_url
+from backburner.adapters.provider_replies import answer_of, called_url
 from backburner.batch.finish_batch import _reason
 from backburner.batch.line_decisions import judged
 from backburner.batch.output_lines import failed, number_of, succeeded
@@ -163,7 +163,7 @@ def test_whatever_is_answered_is_judged_and_its_record_reads_back(
 def _answered(content: bytes, status: int, call: Call) -> Answer:
     """Bytes off the line, read as the adapter reads them, and taken through the core."""
     response = httpx2.Response(status, content=content, request=REQUEST)
-    answer = _answer(status, response.headers, response.content, called=_called_url(response), secrets=("secret",))
+    answer = answer_of(status, response.headers, response.content, called=called_url(response), secrets=("secret",))
     _decided(answer, call, young=False)
     if isinstance(answer, Generation):
         assert answer.id

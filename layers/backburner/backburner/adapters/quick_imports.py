@@ -1,4 +1,4 @@
-"""Imports of large libraries, without what costs much and is of no use here."""
+"""Imports of large libraries that leave out what costs much and serves nothing here."""
 
 import contextlib
 import gc
@@ -10,9 +10,9 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 @contextlib.contextmanager
 def no_collection() -> Iterator[None]:
-    """Run the block without the garbage collector, which would go through many thousands of new objects many times.
+    """Without the garbage collector, which would go through hundreds of thousands of new objects many times.
 
-    What is there afterwards is never searched again: modules stay.
+    It does not search what there is afterwards again: modules stay.
     """
     is_collecting = gc.isenabled()
     gc.disable()
@@ -26,9 +26,9 @@ def no_collection() -> Iterator[None]:
 
 @contextlib.contextmanager
 def no_certificates() -> Iterator[None]:
-    """Run the block without reading the system's certificates, for a library that does so when it is imported.
+    """Without reading the system's certificates, for a library that does so when it is imported.
 
-    Only for a library that is always given what to trust: otherwise it trusts nobody. Not beside other threads.
+    Only for one that is always told what to trust: by itself it trusts nobody. Not beside other threads.
     """
     before = {name: os.environ.get(name) for name in _CERTIFICATES}
     os.environ.update(dict.fromkeys(_CERTIFICATES, os.devnull))
