@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backburner.errors import BackburnerError, Reason
-from backburner.ledger.keys import INBOX, MAX_KEY_BYTES
+from backburner.ledger.keys import INBOX
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.files import unfit_key
 from backburner_cli.operator.inbox import Inbox
 from backburner_cli.operator.put import Uploader, Wish
 
@@ -160,12 +161,8 @@ def key_of(recipe: str, path: str) -> str:
         raise CommandError("a document needs a name, and a recipe's name has no slash")
     folder = recipe or ("default" if "/" in name else "")
     key = f"{INBOX}{folder}/{name}" if folder else f"{INBOX}{name}"
-    try:
-        size_bytes = len(key.encode())
-    except UnicodeEncodeError:
-        raise CommandError("its name is not UTF-8, so it cannot be a key: rename it") from None
-    if size_bytes > MAX_KEY_BYTES:
-        raise CommandError(f"its key would have {size_bytes} bytes, {MAX_KEY_BYTES} are possible: shorten it")
+    if why := unfit_key(key):
+        raise CommandError(why)
     return key
 
 

@@ -13,6 +13,7 @@ from backburner_cli.errors import CommandError
 from backburner_cli.operator.quotes import in_source
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.show import standing, story_of_document
+from backburner_cli.operator.timeline import by_journal
 from backburner_cli.operator.uploads import describe
 
 if TYPE_CHECKING:
@@ -133,8 +134,7 @@ def by_job(job: Job) -> dict[str, Any]:
     """The story of a document whose records are gone: what the journal says of its last run."""
     events = [(job.uploaded_at, "uploaded")]
     if job.finished_at is not None:
-        why = f": {job.reason}" if job.reason else ""
-        events.append((job.finished_at, f"run {job.run} ended: {job.shown_state}{why} (from the journal)"))
+        events.append((job.finished_at, by_journal(job.run, job.shown_state, job.reason)))
     return _empty(job.key) | {"timeline": [{"at": at.isoformat(), "what": what} for at, what in events]}
 
 

@@ -119,7 +119,7 @@ def keys_of(
         # Directly in inbox/, a folder would be taken for a recipe's name.
         folder = recipe or ("default" if "/" in name else "")
         key = f"{INBOX}{folder}/{name}" if folder else f"{INBOX}{name}"
-        if why := _unfit(key):
+        if why := unfit_key(key):
             if unfit is None:
                 raise PutError(f"{printable(str(path))}: {why}")
             unfit[printable(str(path))] = why
@@ -133,7 +133,7 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - a link keeps its own name
 
 
-def _unfit(key: str) -> str:
+def unfit_key(key: str) -> str:
     """Why a file's name cannot be a key, and the remedy; empty if it can."""
     try:
         size_bytes = len(key.encode())

@@ -35,7 +35,7 @@ from backburner_cli.errors import CommandError
 from backburner_cli.operator.listing import lines_of, open_records
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.session import Records, read
-from backburner_cli.operator.timeline import events_of
+from backburner_cli.operator.timeline import by_journal, events_of
 from backburner_cli.operator.uploads import describe
 from backburner_cli.terminal import count_of, out, print_json, say
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from backburner.ledger.journal import Line
-    from backburner.ports import Stored
+    from backburner.ports import Bucket, Stored
 
 _JOB = re.compile(r"([0-9a-f]{6,32})(?:\.\d+)?")
 
@@ -61,10 +61,11 @@ class Story:
         """What happened, in order; the journal is used only for runs whose records are gone."""
         recorded = {(record.job_id, record.run) for record in self.records}
         events = [event for record in self.records for event in events_of(record)]
-        for line in self.lines:
-            if (line.job_id, line.run) not in recorded and line.finished_at is not None:
-                why = f": {line.reason}" if line.reason else ""
-                events.append((line.finished_at, f"run {line.run} ended: {line.state}{why} (from the journal)"))
+        events += [
+            (line.finished_at, by_journal(line.run, str(line.state), line.reason))
+            for line in self.lines
+            if (line.job_id, line.run) not in recorded and line.finished_at is not None
+        ]
         return sorted(dict.fromkeys(events), key=lambda event: event[0])
 
 
@@ -174,10 +175,16 @@ async def _key_of_output(records: Records, named: str) -> str:
 
 
 async def _add(records: Records, story: Story, key: str, kind: type[R]) -> None:
+    record = await record_at(records.bucket, key, kind)
+    if record is not None:
+        story.records.append(record)
+
+
+async def record_at(bucket: Bucket, key: str, kind: type[R]) -> R | None:
+    """The record at a key; None if there is none. Raises `CommandError` if it cannot be read."""
     try:
-        stored = await records.bucket.get(key)
-        if stored is not None:
-            story.records.append(decode(stored.body, kind))
+        stored = await bucket.get(key)
+        return None if stored is None else decode(stored.body, kind)
     except (UnreadableError, msgspec.DecodeError) as error:
         raise CommandError(f"{key} cannot be read ({error}): docs/runbook.md says what to do") from error
 

@@ -51,6 +51,11 @@ def events_of(record: JobRecord) -> Iterator[tuple[datetime, str]]:
         yield record.finished_at, run + _end(record)
 
 
+def by_journal(run: int, state: str, reason: str | None) -> str:
+    """How a run ended whose record is gone, as its line in the journal says."""
+    return f"run {run} ended: {state}{f': {reason}' if reason else ''} (from the journal)"
+
+
 def _left(record: JobRecord) -> datetime:
     """When a run stopped waiting for the last time, as far as its record shows."""
     started = [response.created_at for response in record.responses if response.created_at is not None]

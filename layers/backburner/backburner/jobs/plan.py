@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from backburner.batch.open_segment import with_segment
 from backburner.batch.segmenter import Segmenter
-from backburner.capacity.estimates import estimated
+from backburner.capacity.estimates import affordable
 from backburner.capacity.limits import Limits, Reservation
 from backburner.documents.pictures import picture_tokens
 from backburner.documents.plain_text import Extracted
@@ -166,12 +166,8 @@ class Planner:
         """What one generation may use. Raises `JobError` if that is more than a whole day's budget."""
         inputs = estimate_tokens(recipe.instructions) + estimate_tokens(extracted.text)
         inputs += picture_tokens(extracted.pictures, recipe.images.detail)
-        estimate = estimated(recipe.price, inputs, recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS)
-        if self.limits.daily_cost is not None and recipe.price is None:
-            raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
-        if why := estimate.over_budget(self.limits):
-            raise JobError(Reason.OVER_BUDGET, why)
-        return estimate.reservation(model)
+        outputs = recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS
+        return affordable(recipe.price, inputs, outputs, self.limits).reservation(model)
 
 
 def _described(source: Source, extracted: Extracted) -> Source:
