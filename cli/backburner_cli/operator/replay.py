@@ -17,7 +17,7 @@ from backburner.ledger.keys import ERROR_RECORD, FAILED, INBOX
 from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.dead_letters import Kind, understand
 from backburner.maintenance.snapshot import at_once, each_of
-from backburner.tick import MAX_IN_BATCH
+from backburner.ports import MAX_IN_BATCH
 from backburner_cli.operator.bar import bar, counting
 from backburner_cli.operator.selection import Selection, require_inbox
 from backburner_cli.operator.session import OperatorSession, run

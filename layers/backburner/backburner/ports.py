@@ -11,6 +11,14 @@ from backburner.documents.pictures import TEXT_ONLY, Piece, Rendered, Wish
 from backburner.documents.plain_text import Extracted, Span
 from backburner.provider.answers import Answer
 
+JSON: Final = "application/json"
+PLAIN_TEXT: Final = "text/plain; charset=utf-8"
+MAX_DELAY_S: Final = 900
+"""The longest delay of a queue message (SQS, Message Queue), and so the longest lease."""
+MAX_VISIBILITY_S: Final = 43_200
+"""For how long a received message can be hidden at most (SQS, Message Queue)."""
+MAX_IN_BATCH: Final = 10
+"""The maximum number of messages in one call (SQS, Message Queue)."""
 ABSENT: Final = "*"
 """The `match` of a put that succeeds only if there is no such object yet (`If-None-Match: *`)."""
 

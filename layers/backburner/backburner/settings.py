@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from backburner.errors import ConfigError
+from backburner.ports import MAX_DELAY_S
 from backburner.provider.profiles import PROFILES, Profile, Provider
 
 _MAX_DIGITS = 18
@@ -16,9 +17,6 @@ _PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TOPIC = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:\S+")
 _NOTIFY = frozenset({"documents", "folders"})
 N = TypeVar("N", int, float)
-
-MAX_DELAY_S = 900
-"""The longest delay of a queue message (SQS and Message Queue), and so the longest lease."""
 
 
 class KeyStore(StrEnum):

@@ -16,7 +16,7 @@ from backburner.ledger.journal import Journal, Line
 from backburner.maintenance.sweep import Sweeper
 from backburner.notifications.delivery import Deliveries
 from backburner.notifications.tell import TELL_S, Teller
-from backburner.ports import Clock, Queue, Received
+from backburner.ports import MAX_IN_BATCH, Clock, Queue, Received
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,6 @@ BACKLOG_EVERY_S = 1.0
 MAX_AT_ONCE = 64
 """The maximum number of messages handled at the same time, which bounds the memory for answers."""
 MAX_IN_HAND = 500
-MAX_IN_BATCH = 10
-"""The maximum number of messages per receive (SQS, Message Queue)."""
 _RECEIVERS = 8
 _SPARE_S = 5.0
 """Time left for what a function does after its tick, before its time-out."""

@@ -19,7 +19,7 @@ from backburner.adapters.queues import SqsQueue, queue_calls
 from backburner.adapters.secret import secret
 from backburner.adapters.service_errors import code_of
 from backburner.errors import ConfigError, RetryLaterError
-from backburner.ports import Channel
+from backburner.ports import JSON, Channel
 from backburner.settings import Notify, Settings
 
 SOURCE = "backburner"
@@ -105,7 +105,7 @@ class Webhook:
 
     async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its type is in the body
         """Post. Raises `RetryLaterError` for any answer but 2xx, or none."""
-        headers = {"Content-Type": "application/json", "User-Agent": SOURCE}
+        headers = {"Content-Type": JSON, "User-Agent": SOURCE}
         headers |= signed_headers(await self.secrets(), notification, int(self.clock()), body)
         try:
             reply = await self._posted(headers, body)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from backburner.provider.answers import Generation, Usage
-from backburner.provider.reading import MAX_TOKENS
+from backburner.provider.reading import MAX_TOKENS, list_in, mapping_in
 
 _TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 _INPUT_DETAILS: Final = ("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "text_tokens")
@@ -34,7 +34,7 @@ def chat_completion(answer: Generation, cap: int | None = None) -> dict[str, Any
         "created": answer.created_at or answer.completed_at or 0,
         "model": answer.model or "",
         "choices": [choice],
-        "usage": _usage(answer.usage, _mapping(body.get("usage"))),
+        "usage": _usage(answer.usage, mapping_in(body.get("usage"))),
         "system_fingerprint": None,
     }
     tier = body.get("service_tier")
@@ -85,10 +85,10 @@ def _citations(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Citations of web pages, with their places in the whole text."""
     before = 0
     messages = (item for item in _items(body) if item.get("type") == "message")
-    for part in (part for item in messages for part in map(_mapping, _list(item.get("content")))):
+    for part in (part for item in messages for part in map(mapping_in, list_in(item.get("content")))):
         if part.get("type") != "output_text":
             continue
-        for one in map(_mapping, _list(part.get("annotations"))):
+        for one in map(mapping_in, list_in(part.get("annotations"))):
             start, end, title, url = (
                 _count(one, "start_index"),
                 _count(one, "end_index"),
@@ -117,7 +117,7 @@ def _usage(usage: Usage | None, counts: Mapping[str, Any]) -> dict[str, Any] | N
 
 
 def _counts(given: Any, names: tuple[str, ...]) -> dict[str, int] | None:
-    counts = _mapping(given)
+    counts = mapping_in(given)
     return {name: count for name in names if (count := _count(counts, name)) is not None} or None
 
 
@@ -129,15 +129,7 @@ def _count(counts: Mapping[str, Any], name: str) -> int | None:
 
 
 def _items(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [_mapping(item) for item in _list(body.get("output"))]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    return [mapping_in(item) for item in list_in(body.get("output"))]
 
 
 def _text(value: Any) -> str:

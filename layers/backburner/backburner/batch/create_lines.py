@@ -20,7 +20,7 @@ from backburner.batch.segment_reader import SegmentReader
 from backburner.batch.segment_slots import hold_slots
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, Denial
-from backburner.capacity.timing import MAX_DELAY_S, ask_again_s, backoff_s
+from backburner.capacity.timing import ask_again_s, backoff_s
 from backburner.documents.recipes import parse
 from backburner.errors import Reason
 from backburner.ledger.records import log_keys
@@ -28,7 +28,7 @@ from backburner.ledger.segment_state import Started, Todo
 from backburner.memory.budget import MemoryBudget
 from backburner.outcome.decisions import Attempt, Decision, Do, Stop, decide, decided
 from backburner.outcome.governing import tell_decision
-from backburner.ports import Clock, Generator
+from backburner.ports import MAX_DELAY_S, Clock, Generator
 from backburner.provider.answers import FailedCall, Generation, repeated
 from backburner.provider.verdicts import Act, Call, Verdict, loggable
 from backburner.settings import Settings

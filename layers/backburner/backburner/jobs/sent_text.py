@@ -15,7 +15,7 @@ from backburner.ledger.keys import text_key
 from backburner.ledger.records import OpenRecord
 from backburner.memory.budget import Hold
 from backburner.outcome.clear_up import keeps_text
-from backburner.ports import ABSENT, Bucket, ConflictError
+from backburner.ports import ABSENT, PLAIN_TEXT, Bucket, ConflictError
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -61,4 +61,4 @@ class SentTexts:
         return found
 
     async def _put(self, key: str, body: bytes, match: str) -> None:
-        await self.bucket.put(key, body, match=match, content_type="text/plain; charset=utf-8")
+        await self.bucket.put(key, body, match=match, content_type=PLAIN_TEXT)

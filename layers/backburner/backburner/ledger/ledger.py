@@ -30,10 +30,9 @@ from backburner.ledger.records import (
     decode,
     encode,
 )
-from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+from backburner.ports import ABSENT, JSON, PLAIN_TEXT, Bucket, ConflictError, Stored
 from backburner.provider.answers import Generation
 
-JSON = "application/json"
 NO_OPEN_RECORD = "not an open record: move it elsewhere"
 """What operators read about other objects found among the open records."""
 _TRIES = 5
@@ -174,7 +173,7 @@ class Ledger:
         """
         key, attempt = response_key(response_id), f"{record.name}.{record.attempt}".encode()
         try:
-            await self.bucket.put(key, attempt, match=ABSENT, content_type="text/plain; charset=utf-8")
+            await self.bucket.put(key, attempt, match=ABSENT, content_type=PLAIN_TEXT)
         except ConflictError:
             noted = await self.bucket.get(key)
             return noted is None or noted.body == attempt

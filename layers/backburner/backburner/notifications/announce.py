@@ -13,11 +13,9 @@ import msgspec
 from backburner.errors import RetryLaterError
 from backburner.ledger.keys import notice_key
 from backburner.ledger.records import ErrorRecord, RunRecord, log_keys
-from backburner.ports import ABSENT, Bucket, ConflictError
+from backburner.ports import ABSENT, JSON, Bucket, ConflictError
 
 logger = logging.getLogger(__name__)
-
-JSON = "application/json"
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

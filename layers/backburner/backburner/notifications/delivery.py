@@ -17,11 +17,10 @@ import msgspec
 from backburner.errors import RetryLaterError
 from backburner.ledger.keys import owed_key
 from backburner.notifications.notification import Notification
-from backburner.ports import ABSENT, Bucket, Channel, Clock, ConflictError
+from backburner.ports import ABSENT, JSON, Bucket, Channel, Clock, ConflictError
 
 logger = logging.getLogger(__name__)
 
-JSON = "application/json"
 SEND_S = 5.0
 """The time limit for delivering one notification to one channel."""
 RETRY_S = 300.0

@@ -7,7 +7,6 @@ wait is followed by another; one that reaches the end without waiting sends the 
 
 import asyncio
 import logging
-import random
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,12 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
+from backburner.capacity.timing import RANDOM
 from backburner.errors import RetryLaterError
 from backburner.ledger.inbox_pages import PageRecords, page_of, records_of
 from backburner.ledger.keys import folder_note_key, folders_of, output_location
 from backburner.ledger.records import RunRecord, State, decode
-from backburner.notifications.delivery import JSON, Deliverer
+from backburner.notifications.delivery import Deliverer
 from backburner.notifications.notification import (
     DocumentEnded,
     Documents,
@@ -29,7 +29,7 @@ from backburner.notifications.notification import (
     added,
     of_folder,
 )
-from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+from backburner.ports import ABSENT, JSON, Bucket, ConflictError, Stored
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,6 @@ QUIET_S = 120.0
 """A folder's notification waits until nothing was uploaded for this long, so that a long upload causes only one."""
 _READS_AT_ONCE = 32
 _TRIES = 5
-_RANDOM = random.Random()  # noqa: S311 - gives every folder its turn; keeps no secret
 
 
 class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +111,7 @@ class Folders:
 
     async def advance(self, keys: Sequence[str], deliverer: Deliverer) -> None:
         """Continue the pass of each folder with a note, in random order, and notify of those that have ended."""
-        for key in _RANDOM.sample(keys, len(keys)):
+        for key in RANDOM.sample(keys, len(keys)):
             held = await self._read(key)
             try:
                 while held is not None and not held.note.is_ended:

@@ -10,10 +10,10 @@ import msgspec
 
 from backburner.errors import Reason, UnreadableError
 from backburner.ledger.keys import output_location
-from backburner.ledger.ledger import JSON, Ledger
+from backburner.ledger.ledger import Ledger
 from backburner.ledger.records import OpenRecord, ProviderRef, RecipeRef, Reused, RunRecord
 from backburner.memory.budget import Hold
-from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+from backburner.ports import ABSENT, JSON, Bucket, ConflictError, Stored
 
 FRESH_S = 60.0
 """For this long after its note, a run without a record is believed to be about to be claimed."""

@@ -32,7 +32,7 @@ from backburner.ledger.records import (
 from backburner.notifications.announce import Announcer
 from backburner.outcome.clear_up import Cleaner, has_failures
 from backburner.outcome.current_job import CurrentJobs
-from backburner.ports import ABSENT, Bucket, Clock, ConflictError
+from backburner.ports import ABSENT, JSON, PLAIN_TEXT, Bucket, Clock, ConflictError
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ _TRIES = 5
 """How often a commit is tried when other processes interfere; then the message is left to come back."""
 _CONTENT_TYPES = {
     "md": "text/markdown; charset=utf-8",
-    "txt": "text/plain; charset=utf-8",
-    "json": "application/json",
+    "txt": PLAIN_TEXT,
+    "json": JSON,
     "jsonl": "application/x-ndjson",
 }
 

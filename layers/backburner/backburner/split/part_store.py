@@ -17,7 +17,7 @@ from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ledger.keys import output_location, work_folder
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.records import OpenRecord, Part
-from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+from backburner.ports import ABSENT, PLAIN_TEXT, Bucket, ConflictError, Stored
 
 AT_ONCE = 16
 """How many parts are read or written, and so held in memory, at the same time."""
@@ -55,7 +55,7 @@ class PartStore:
     async def _put(self, key: str, text: bytes) -> str:
         """Write a text unless it is there already, which its name tells. Returns the ETag."""
         try:
-            return await self.bucket.put(key, text, match=ABSENT, content_type="text/plain; charset=utf-8")
+            return await self.bucket.put(key, text, match=ABSENT, content_type=PLAIN_TEXT)
         except ConflictError:
             there = await self.bucket.head(key)
             if there is None:
