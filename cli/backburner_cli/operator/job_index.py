@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from backburner.errors import UnreadableError
-from backburner.ledger.journal import line_of
+from backburner.ledger.journal import Line, line_of, lines_in
 from backburner.ledger.keys import INBOX, JOURNAL, OPEN, open_run, output_location
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, R, RunRecord, decode
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.operator.job import Job, ended_job, open_job
-from backburner_cli.operator.listing import Listed, lines_in, sorted_page, totals
+from backburner_cli.operator.listing import Listed, sorted_page, totals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Container, Iterator, Mapping
@@ -238,7 +238,7 @@ def _is_over(job: Job, ended: Job | None) -> bool:
 
 def _jobs_in(key: str, body: bytes) -> list[Job]:
     if key.startswith(JOURNAL):
-        return [ended_job(line) for line in lines_in(body) if line.key.startswith(INBOX)]
+        return [ended_job(line) for line in lines_in(body, Line) if line.key.startswith(INBOX)]
     try:
         record = decode(body, OpenRecord)
     except (msgspec.DecodeError, RecursionError):

@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from rich.table import Table
 
 from backburner.documents.recipes import fingerprint, parse, source_text
 from backburner.documents.tokens import known_of
 from backburner.errors import ConfigError, Reason
-from backburner.ledger.journal import Line
+from backburner.ledger.journal import Line, lines_in
 from backburner.ledger.keys import INBOX, JOURNAL, answer_key, output_location
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.records import ProviderRef, RecipeRef
@@ -205,11 +204,7 @@ async def _output_shares(records: Records) -> dict[str, float]:
 
     async def look(key: str) -> None:
         stored = await records.bucket.get(key)
-        for raw in stored.body.splitlines() if stored else ():
-            try:
-                line = msgspec.json.decode(raw, type=Line)
-            except msgspec.DecodeError:
-                continue
+        for line in lines_in(stored.body, Line) if stored else ():
             settings = records.settings
             model = resolve_model(settings.profile, line.model, settings.project)
             taken[model] += line.usage.input_tokens
