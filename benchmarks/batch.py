@@ -52,7 +52,7 @@ VISIBILITY_S = 120
 """As in the template."""
 MAX_MB = 256
 MAX_S3_CALLS, _CALLS_OF_A_BATCH = 0.15, 250
-"""Of both handlers: for each line, and for the batch as a whole, whose looks at its segments come with time."""
+"""The bounds for both handlers: for each line, and for the whole batch, whose segments are visited many times."""
 _MAX_SHOWN = 20
 
 

@@ -29,7 +29,7 @@ from tables import console
 
 _SMALL = 3
 _PART_CHARS, _OVERLAP_CHARS = 80_000, 600
-"""Of about 24,000 tokens."""
+"""A document of about 24,000 tokens."""
 _MEGA = 1_000_000
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 BACKBURNER = Path(sys.executable).with_name("backburner")
 LOOK_EVERY_S = 0.5
 MOST_MB = 200
-"""Of one process, however many documents there are: twice what was measured."""
+"""The bound for one process, however many documents there are: twice what was measured."""
 AT_ONCE = 48
 """Creates that may be under way when a process dies: 16 in its submits, 32 in its tick."""
 
@@ -41,12 +41,12 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where the documents lie."""
+        """The folder of the documents."""
         return self.root / "documents"
 
     @property
     def out(self) -> Path:
-        """Where results go."""
+        """The folder of the results."""
         return self.root / "out"
 
     def write(self) -> None:

@@ -147,7 +147,7 @@ async def settle(bucket: CountingBucket, each: Governor, number: int) -> None:
 
 @dataclass
 class _Cost:
-    """Of one operation: CPU seconds, calls and bytes."""
+    """What one operation costs: CPU seconds, calls and bytes."""
 
     cpu_s: float
     calls: float
@@ -234,7 +234,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def _ratio(figures: list[float]) -> float:
-    """From the first to the last."""
+    """The last figure divided by the first."""
     return round(figures[-1] / figures[0], 2)
 
 

@@ -36,8 +36,8 @@ from backburner.ledger.keys import JOURNAL, OPEN, open_key
 from backburner.ledger.records import OpenRecord, State, decode, encode
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner.ports import ABSENT, Bucket
+from backburner_cli.operator.backend import reached
 from backburner_cli.operator.deployment import Asked, find
-from backburner_cli.operator.place import reached
 from backburner_cli.operator.profiles import Kind, Target
 
 BACKBURNER = Path(sys.executable).with_name("backburner")
@@ -120,15 +120,15 @@ def processor_s(command: list[str]) -> float:
 async def multiply(folder: Path, jobs: int, opened: int) -> None:
     """Copy lines and open record under other names."""
     environment = find(Asked(target=Target(kind=Kind.FOLDER, name=str(folder))), os.environ).environment
-    async with reached(environment) as place:
+    async with reached(environment) as backend:
         lines = [
             msgspec.json.decode(raw, type=Line)
-            for key in await _keys(place.bucket, JOURNAL)
-            for raw in (await _body(place.bucket, key)).splitlines()
+            for key in await _keys(backend.bucket, JOURNAL)
+            for raw in (await _body(backend.bucket, key)).splitlines()
         ]
-        record = decode(await _body(place.bucket, (await _keys(place.bucket, OPEN))[0]), OpenRecord)
-        await at_once(each_of(list(_journal(lines, jobs - opened))), lambda one: _put(place.bucket, *one))
-        await at_once(each_of(range(opened)), lambda number: _put(place.bucket, *_open(record, number)))
+        record = decode(await _body(backend.bucket, (await _keys(backend.bucket, OPEN))[0]), OpenRecord)
+        await at_once(each_of(list(_journal(lines, jobs - opened))), lambda one: _put(backend.bucket, *one))
+        await at_once(each_of(range(opened)), lambda number: _put(backend.bucket, *_open(record, number)))
 
 
 def _journal(lines: list[Line], count: int) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""Where benchmarks print their tables: as wide as they need where nobody watches."""
+"""The console for the tables of benchmarks: as wide as they need if the output is not a terminal."""
 
 import sys
 

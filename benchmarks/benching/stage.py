@@ -36,7 +36,7 @@ class Stage:
 
     @property
     def url(self) -> str:
-        """Where they are."""
+        """The address of the servers."""
         return f"http://127.0.0.1:{self.port}"
 
     @property

@@ -1,4 +1,4 @@
-"""What one would write by hand: when it looks at a generation, and how late it has the result."""
+"""Simple policies that people write themselves: when each polls a generation, and how late it has the result."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Looked:
 
 
 Policy = Callable[[float, float], Looked]
-"""From the time of the create on the wall clock and the generation's seconds."""
+"""When to poll, given the time of the create on the wall clock and how many seconds the generation takes."""
 
 
 def loop(every_s: float) -> Policy:

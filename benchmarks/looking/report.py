@@ -27,7 +27,7 @@ class Summary:
 
 
 def summary(looked: Sequence[Looked]) -> Summary:
-    """Of all generations of a kind."""
+    """The figures of all generations of one kind."""
     lags = sorted(one.lag_s for one in looked)
     return Summary(
         looks=mean(one.looks for one in looked),

@@ -9,7 +9,7 @@ from pricing.prices import AWS, SMALL_VM_MONTH, TRANSITION, PriceList
 
 DOCUMENTS = 1000
 CORE_SHARE = 1024 / 1769
-"""Of a processor core, what a function of 1,024 MB has (Lambda)."""
+"""The share of a processor core that a function of 1,024 MB has (Lambda)."""
 STORE_S, CREATE_S = 0.02, 1.0
 """What is assumed of the cloud: how long a submit waits for a call of the store, and for a create."""
 IDLE_TICK_S = 1.1
@@ -32,7 +32,7 @@ class Usage:
     transitions: float = 0.0
 
     def cost(self, prices: PriceList) -> float:
-        """What it costs, without what the list has no price of."""
+        """What it costs, without anything that the list has no price for."""
         priced = (
             (self.store_writes, prices.store_write),
             (self.store_reads, prices.store_read),

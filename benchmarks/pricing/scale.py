@@ -8,7 +8,7 @@ from pricing.bill import DOCUMENTS, Usage, busy_s, submit_s
 
 _MONTH_S = 30 * 86_400.0
 _TICK_SHARE = 50 / 60
-"""Of a minute, how long a checker works."""
+"""How much of a minute a checker works."""
 
 
 @dataclass(frozen=True, kw_only=True)

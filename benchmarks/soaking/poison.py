@@ -18,7 +18,7 @@ from soaking.documents import GOOD, ODD, Document, document_of
 PER_HUNDRED = 3
 KINDS = frozenset({"too-large", "massive", "lines", *ODD})
 _MAX_HUGE = 3
-"""Of each kind: what is uploaded stays in the cloud's memory."""
+"""How many of each kind: what is uploaded stays in the memory of the local cloud."""
 _TOO_LARGE_BYTES = 33 * 1024 * 1024
 _MASSIVE_BYTES = 20_000_000
 _BATCH_LINES = 30

@@ -18,10 +18,10 @@ def main() -> None:
         try:
             app()
         finally:
-            sys.stdout.flush()  # here, where it can be told, and not when the interpreter ends
+            sys.stdout.flush()  # here, where it can be reported, and not when the interpreter ends
     except OSError as error:  # what was printed cannot be written; commands report their other errors
         from backburner_cli.system_errors import remedy_of  # noqa: PLC0415 - seldom needed
-        from backburner_cli.terminal import discard_output  # noqa: PLC0415 - likewise
+        from backburner_cli.terminal import discard_output  # noqa: PLC0415 - seldom needed
 
         discard_output()
         if isinstance(error, BrokenPipeError):

@@ -1,7 +1,7 @@
 """The errors that a command reports without a traceback.
 
 CommandError
-├── PutError             operator.put
+├── PutError             operator.files
 ├── ProviderError        local.provider
 └── LocalCloudError      local.aws.errors
 """

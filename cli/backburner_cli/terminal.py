@@ -105,12 +105,12 @@ def _json(value: Any, indent: int | None = None) -> str:
 
 
 def discard_output() -> None:
-    """Let whatever is still printed go nowhere, so that nothing fails at the end of the process."""
+    """Discard whatever is still printed, so that nothing fails at the end of the process."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _flush_or_discard() -> None:
-    """After an error: what was printed before it is written if it can be, and never tried again."""
+    """After an error, write what was printed before it if that is possible; never try again."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
@@ -118,7 +118,7 @@ def _flush_or_discard() -> None:
 
 
 def is_anybody_there() -> bool:
-    """Whether somebody could answer a question."""
+    """Whether anybody can answer a question."""
     return sys.stdin.isatty()
 
 

@@ -221,7 +221,7 @@ variable "max_attempts" {
 variable "notify" {
   type        = string
   default     = "documents,folders"
-  description = "What queue and webhook are told of: documents, folders, or both (BACKBURNER_NOTIFY). Nothing is told if neither is named."
+  description = "What queue and webhook are notified of: documents, folders, or both (BACKBURNER_NOTIFY). Nothing is sent if neither is named."
   validation {
     condition     = contains(["documents", "folders", "documents,folders"], var.notify)
     error_message = "documents, folders, or documents,folders."

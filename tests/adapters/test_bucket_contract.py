@@ -73,7 +73,7 @@ def test_nothing_there_is_none_and_deletes_as_well(bucket: BucketSubject) -> Non
 
 
 def test_absent_claims_once(bucket: BucketSubject) -> None:
-    """Of any number of puts where nothing may stand, at the same time, one succeeds."""
+    """If any number of puts are made at once where nothing may be, one succeeds."""
 
     async def story() -> list[object]:
         puts = [_put(bucket.bucket, "ledger/open/a.1.json", str(n).encode()) for n in range(12)]
@@ -206,7 +206,7 @@ def test_a_list_has_more_than_one_page(bucket: BucketSubject) -> None:
 
 
 def test_a_range_is_of_the_object_that_was_seen(bucket: BucketSubject) -> None:
-    """Of another one it is a conflict, of none it is None."""
+    """With another ETag it is a conflict; without an object it is None."""
 
     async def story() -> None:
         etag = await _put(bucket.bucket, "k", b"0123456789")

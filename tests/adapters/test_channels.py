@@ -260,7 +260,7 @@ def test_everybody_that_is_named_is_told() -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"BACKBURNER_NOTIFY": "documents"}, "nobody to tell"),
+        ({"BACKBURNER_NOTIFY": "documents"}, "no channel is"),
         ({"BACKBURNER_NOTIFY_WEBHOOK_URL": "https://hooks.example/x"}, "no secret to sign with"),
         (
             {

@@ -57,7 +57,7 @@ def _failing(code_of: Callable[[dict[str, Any]], str | None]) -> Callable[[Reque
 
 
 def test_a_failed_send_reaches_its_sender_alone(queue: tuple[Proxy, SqsQueue]) -> None:
-    """Of 25 sends at once, in three batches, every third fails: those raise, the others do not."""
+    """25 sends at once, in three batches, of which every third fails: those raise, the others do not."""
     proxy, subject = queue
     proxy.rule = _failing(lambda entry: "InternalError" if int(entry["MessageBody"]) % 3 == 0 else None)
 

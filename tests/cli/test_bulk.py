@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from backburner.errors import Reason, RetryLaterError
+from backburner.jobs.replay import Outcome
 from backburner.ledger.messages import decode
 from backburner.ledger.records import State
 from backburner_cli.operator.cancel import Doomed, cancel_in
+from backburner_cli.operator.replay import Wanted, replay_in
 from backburner_cli.operator.selection import Selection
 from support.command_deployment import DONE, FAILED, OPEN
 from support.fakes import Plan
@@ -58,6 +60,7 @@ def test_many_are_cancelled_by_a_filter(cloud) -> None:
         "counts": {"would_be_cancelled": 1},
         "documents": {OPEN: "would be cancelled: it is running"},
         "carried_out_by": "the checker's next tick",
+        "complete": True,
     }
     assert json.loads(cloud.call("cancel", "--state", "waiting", "--yes").stdout)["jobs"] == 0
     assert json.loads(cloud.call("cancel", "--recipe", "nosuch", "--yes").stdout)["jobs"] == 0
@@ -81,11 +84,11 @@ def test_only_what_will_be_cancelled_is_counted_as_that(is_busy, capsys) -> None
             name = json.loads(record.body)["source"]["key"].removeprefix("inbox/").removesuffix(".txt")
             left[name] = name
             if name == "busy":
-                raise RetryLaterError("its record is being written all the time")
+                raise RetryLaterError("other processes keep writing its record")
             return {"ended": None, "already": Reason.CANCELLED}.get(name, State.RUNNING)
 
-    place = SimpleNamespace(bucket=system.bucket, carrier="the tick", say_hint=lambda **_: None)
-    session = SimpleNamespace(place=place, canceller=Canceller())
+    backend = SimpleNamespace(bucket=system.bucket, carrier="the tick", say_hint=lambda **_: None)
+    session = SimpleNamespace(backend=backend, canceller=Canceller())
     wanted = Doomed(keys=(), chosen=Selection(), dry_run=False, is_agreed=True)
     assert asyncio.run(cancel_in(session, wanted, as_json=False)) is not is_busy
     assert len(left) == 4
@@ -93,6 +96,49 @@ def test_only_what_will_be_cancelled_is_counted_as_that(is_busy, capsys) -> None
     both = "1 already being cancelled, 1 had just ended"
     busy = f"1 job to be cancelled by the tick, {both}, 1 could not be cancelled: run the same command again"
     assert last == (busy if is_busy else f"2 jobs to be cancelled by the tick, {both}")
+
+
+@pytest.mark.parametrize("command", ["cancel", "replay"])
+def test_what_was_done_before_ctrl_c_is_printed_as_json_too(command, capsys) -> None:
+    """Every document so far by its outcome; `complete` says that there were more."""
+    system = System()
+    system.generator.default = Plan(runs_s=1e6)
+    keys = tuple(f"inbox/{number}.txt" for number in range(100))
+    for key in keys:
+        system.upload(key, key)
+        system.run(system.submit(key))
+
+    class Stopping:
+        calls = 0
+
+        async def _next(self) -> None:
+            self.calls += 1
+            if self.calls > 3:
+                raise asyncio.CancelledError
+
+        async def cancel(self, _job: str, _run: int) -> State:
+            await self._next()
+            return State.RUNNING
+
+        async def replay(self, _key: str, *, rerun: bool) -> Outcome:
+            await self._next()
+            return Outcome.REPLAYED if rerun else Outcome.RUNNING
+
+    backend = SimpleNamespace(bucket=system.bucket, carrier="the tick", say_hint=lambda **_: None)
+    session = SimpleNamespace(backend=backend, canceller=Stopping(), replayer=Stopping())
+    doomed = Doomed(keys=(), chosen=Selection(), dry_run=False, is_agreed=True)
+    wanted = Wanted(
+        keys=keys, failed=False, reasons=frozenset(), chosen=Selection(), dead=False, rerun=False, dry_run=False,
+        is_agreed=True,
+    )  # fmt: skip
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(
+            cancel_in(session, doomed, as_json=True)
+            if command == "cancel"
+            else replay_in(session, wanted, as_json=True)
+        )
+    told = json.loads(capsys.readouterr().out)
+    assert (len(told["documents"]), told["complete"]) == (3, False)
 
 
 def test_parts_are_not_counted_as_jobs(empty) -> None:

@@ -169,7 +169,7 @@ def test_help_teaches_and_answers_at_once() -> None:
 
 @pytest.mark.parametrize("path", [path for path, _ in helps()], ids=" ".join)
 def test_every_example_is_a_command_line(path: tuple[str, ...]) -> None:
-    """Of the command whose help shows it, or of one in its group."""
+    """The option belongs to the command whose help shows it, or to one in its group."""
     for example in dict(helps())[path].examples:
         assert parsed(example)[: len(path)] == path, example
 

@@ -162,7 +162,7 @@ def test_waiting_for_a_batch_with_failed_lines_ends_with_1_and_names_them(empty,
 
 
 def test_waiting_ends_with_counts_tokens_and_cost(cloud, tmp_path, monkeypatch) -> None:
-    """Of this upload alone: in its JSON, and as the last line for people."""
+    """For this upload alone: in its JSON, and as the last line for people."""
     monkeypatch.chdir(tmp_path)
     Path("done.txt").write_text("done")
     shown = json.loads(cloud.call("put", "done.txt", "--wait").stdout)

@@ -96,7 +96,7 @@ def test_the_table_shows_what_it_waits_for_and_why_it_is_paused() -> None:
 
 
 def test_into_a_pipe_goes_a_line_of_json_for_each_look(cloud) -> None:
-    """Of those that are chosen."""
+    """Only those that are chosen count."""
     (line,) = cloud.run("watch", "--once", "--json").stdout.splitlines()
     look = json.loads(line)
     counts = {name: look[name] for name in ("documents", "done", "failed", "running", "waiting", "unclaimed")}

@@ -138,6 +138,9 @@ def test_what_is_dropped_is_followed_until_its_result_is_shown(seat: Seat, tmp_p
     page.get_by_role("link", name="Overview").click()
     expect(page.locator(".tile.done .number")).to_have_text("1")
     expect(page.locator("svg .done")).to_have_count(60)
+    expect(page.locator(".limit", has_text="Cost today")).to_contain_text(
+        "unknown, no limit"
+    )  # its recipe names no price
 
 
 def test_a_failure_is_run_again_after_its_number_was_agreed_to(seat: Seat) -> None:

@@ -227,7 +227,7 @@ def test_what_may_not_be_read_is_not_asked_for_again(system: System) -> None:
 
 
 def test_a_record_left_open_hides_no_later_run(system: System) -> None:
-    """Of a tick that died between its commit and the record's removal."""
+    """As left by a tick that died between its commit and the record's removal."""
     (key,) = system.bucket.keys(OPEN)
     left = system.bucket.objects[key].body
     system.world.later(1e6)
@@ -296,7 +296,7 @@ def test_bars_hold_each_document_that_ended_in_the_span_once(span: str) -> None:
 
 
 def test_pace_and_time_left_follow_from_the_last_five_minutes() -> None:
-    """Of what is open; nothing is told where nothing ended."""
+    """The time left is for what is open; there is neither if nothing ended."""
     now = 1_900_000_000.0
     ended = [job(number, ended=now - 300 + number, result_lag_s=float(number)) for number in range(100)]
     open_ones = [job(number, State.RUNNING, None, key=f"inbox/o{number}") for number in range(40)]

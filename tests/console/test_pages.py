@@ -153,7 +153,7 @@ def test_a_failure_is_run_again_once_somebody_agreed_to_how_many(console, cloud)
     console.ready()
     cloud.take("pending")
     status, told = change(console, "/api/replay", states=["failed"], agreed=2)
-    assert (status, "1 documents match by now, not 2" in told["problem"]) == (409, True)
+    assert (status, "is 1 now, not 2" in told["problem"]) == (409, True)
     assert cloud.take("backlog") == []
     status, told = change(console, "/api/replay", states=["failed"], reasons=["unknown_recipe"], agreed=1)
     assert (status, told["what"], told["total"]) == (200, "run again", 1)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from backburner.ledger import inbox_pages
 from backburner.ledger.ledger import Ledger, Open
-from backburner.maintenance import sweep
 from backburner.maintenance.sweep import OLD_ENOUGH_S
 from support.system import System
 
@@ -45,7 +45,7 @@ def _swept_a_page(system: System) -> tuple[Any, CountingLedger]:
 
 def test_a_page_costs_no_more_than_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many jobs wait: else a tick is cut off before its first page, and no sweep ever gets anywhere."""
-    monkeypatch.setattr(sweep, "PAGE", PAGE)
+    monkeypatch.setattr(inbox_pages, "PAGE", PAGE)
     swept, ledger = _swept_a_page(_waiting_for_long())
     assert (swept.documents, swept.submitted) == (PAGE, 0)
     assert len(ledger.reads) <= 2 * PAGE

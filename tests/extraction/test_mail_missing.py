@@ -1,4 +1,4 @@
-"""Of mails that are damaged, encrypted, or hold what cannot be read, what is missing is named with the reason."""
+"""Mails that are damaged, encrypted, or hold what cannot be read say what is missing, and why."""
 
 import base64
 import codecs

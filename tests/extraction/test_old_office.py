@@ -234,7 +234,7 @@ def test_what_cannot_be_read_says_why(body: bytes, reason: Reason, said: str) ->
 
 
 def test_changes_of_properties_are_taken_one_by_one() -> None:
-    """Of all sizes: switches, numbers, definitions with a length of their own; a torso ends them."""
+    """Operands of all sizes: switches, numbers, definitions with their own length; a cut-off one ends them."""
     grpprl = b"\x37\x08\x01\x08\xd6\x05\x00\x01\x02\x03\x04\x48\x2a\x01\x15\xc6\x02\x01\x02\x00\x08\x01"
     assert [code for code, _ in changes(grpprl)] == [Sprm.STRIKE, Sprm.ROW, Sprm.POSITION, 0xC615, Sprm.DELETED]
     assert character_properties(grpprl) == CharacterProperties(is_struck=True, is_deleted=True, position="^")

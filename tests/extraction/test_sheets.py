@@ -247,7 +247,7 @@ def drawing(inside: str) -> dict[str, bytes]:
 
 
 def test_text_boxes_and_charts_are_read_once() -> None:
-    """Of content for old and new programs the new; a chart's data stand in the cells already."""
+    """If there is content for old and for new programs, the new one; a chart's data are in the cells already."""
     box = "<xdr:sp><xdr:txBody><a:p><a:r><a:t>{}</a:t></a:r></a:p></xdr:txBody></xdr:sp>"
     inside = (
         f"<xdr:twoCellAnchor><xdr:grpSp>{box.format('in a group')}</xdr:grpSp></xdr:twoCellAnchor>"

@@ -236,7 +236,7 @@ def test_comments_stand_at_their_place() -> None:
 
 
 def test_headers_and_footers_come_once_each() -> None:
-    """Of the first page and of even pages only where they are in use; a watermark is text too."""
+    """Those of the first page and of even pages only if they are in use; a watermark is text too."""
 
     def part(kind: str, inside: str) -> str:
         return f"<w:{kind} {SPACES}>{inside}</w:{kind}>"

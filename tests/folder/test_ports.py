@@ -47,7 +47,7 @@ def run(story: Coroutine[Any, Any, Any]) -> Any:
 
 
 def test_two_processes_claim_once(reach: Reach) -> None:
-    """Of many puts where nothing may stand, from two processes, one succeeds."""
+    """If two processes make many puts at once where nothing may be, one succeeds."""
 
     async def story() -> list[Any]:
         views = [reach(), reach()]

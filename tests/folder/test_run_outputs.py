@@ -48,7 +48,7 @@ def result_of(state: RunState, name: str, text: str) -> Path:
 
 
 def test_put_and_plan_leave_the_outputs_of_a_run_out(state: RunState, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of folders and patterns, edited ones too; not the user's own files, nor a file that is named itself."""
+    """Left out of folders and patterns, edited ones too; not the user's own files, nor a file that is named itself."""
     own = [Path("contracts/a.txt"), Path("contracts/b.txt"), Path("contracts/results/mine.md")]
     for path in own:
         path.write_text("own")

@@ -106,14 +106,14 @@ def test_a_trial_that_stops_early_says_why_in_full(documents: Path, monkeypatch:
     why = "the provider refuses: 5 creates in a row failed, the last: no answer: connection refused. Remedy?"
 
     def run_folder(_out, _environment, wanted, told) -> None:
-        for trouble in ("the last create failed", "the last create failed", "5 creates in a row failed", ""):
-            told.now(Tally(trouble=trouble))
+        for problem in ("the last create failed", "the last create failed", "5 creates in a row failed", ""):
+            told.now(Tally(problem=problem))
         told.ended(End(outcome=Outcome.STOPPED_EARLY, why=why, folder=wanted.folder, results=wanted.folder))
 
     monkeypatch.setattr("backburner_cli.trial.trials.run_folder", run_folder)
     with trials({"two.txt": documents / "two.txt"}) as made, pytest.raises(CommandError) as raised:
         made.run({}, "summary", stand_in=True, into="out")
-    assert str(raised.value) == f"not everything was tried, and what was is not kept: {why}"
+    assert str(raised.value) == f"stopped early, and what was tried until then is not kept: {why}"
     told = ["waiting for the provider: the last create failed", "waiting for the provider: 5 creates in a row failed"]
     assert capfd.readouterr().err.splitlines() == told
 

@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backburner.adapters.responses import _answer, _called_url
+from backburner.adapters.provider_replies import answer_of, called_url
 from backburner.batch.finish_batch import _reason
 from backburner.batch.line_decisions import judged
 from backburner.batch.output_lines import failed, number_of, succeeded
@@ -32,7 +32,7 @@ from backburner.ledger.records import (
 from backburner.ledger.segment_state import Started
 from backburner.outcome.decisions import Attempt, decide
 from backburner.provider.answers import Answer, FailedCall, Generation, Usage
-from backburner.provider.reading import generation_of, trouble_of
+from backburner.provider.reading import failed_call_of, generation_of
 from backburner.provider.verdicts import Call, judge
 
 from .drawing import fuzzed
@@ -155,7 +155,7 @@ def test_whatever_is_answered_is_judged_and_its_record_reads_back(
     """Odd JSON of any kind: never an exception, always a verdict and a decision, every record encodes and decodes."""
     generation = generation_of(body, hint)
     _typed(generation)
-    for answer in (generation, trouble_of(400, body, hint), trouble_of(404, body.get("error"), hint)):
+    for answer in (generation, failed_call_of(400, body, hint), failed_call_of(404, body.get("error"), hint)):
         _decided(answer, call, young=young)
     _kept(generation)
 
@@ -163,7 +163,7 @@ def test_whatever_is_answered_is_judged_and_its_record_reads_back(
 def _answered(content: bytes, status: int, call: Call) -> Answer:
     """Bytes off the line, read as the adapter reads them, and taken through the core."""
     response = httpx2.Response(status, content=content, request=REQUEST)
-    answer = _answer(status, response.headers, response.content, called=_called_url(response), secrets=("secret",))
+    answer = answer_of(status, response.headers, response.content, called=called_url(response), secrets=("secret",))
     _decided(answer, call, young=False)
     if isinstance(answer, Generation):
         assert answer.id
@@ -222,7 +222,7 @@ def test_any_depth_is_an_answer(depth: int, kind: str, name: str) -> None:
 @given(values(NAMES, WORDS, FINITE), st.integers(300, 599))
 def test_any_error_is_trouble(body: Any, status: int) -> None:
     """With its status, and some message."""
-    read = trouble_of(status, body)
+    read = failed_call_of(status, body)
     assert isinstance(read, FailedCall)
     assert read.status == status
     assert read.message

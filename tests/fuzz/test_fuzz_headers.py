@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backburner.adapters.responses import _answer, _require_header, _seconds
+from backburner.adapters.provider_replies import answer_of, seconds_of
+from backburner.adapters.responses import _require_header
 from backburner.capacity.timing import MAX_HIDING_S, backoff_s, hidden_s, next_poll_s, probe_s
 from backburner.errors import ConfigError
 from backburner.provider.answers import Generation
@@ -56,7 +57,7 @@ def _can_be_waited_for(seconds: float | None) -> None:
 @example("Mon, 01 Jan 0001 00:00:00 +2359")
 def test_no_header_is_too_odd(header: str) -> None:
     """`Retry-After` holds seconds that can be waited for, a date, or nothing."""
-    seconds = _seconds(header)
+    seconds = seconds_of(header)
     assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
     _can_be_waited_for(seconds)
 
@@ -72,7 +73,7 @@ def test_an_answer_is_read_whatever_its_headers_say(after: bytes, milliseconds: 
     ours = {name.decode(): value.decode("utf-8", "surrogateescape") for name, value in raw}
     body = b'{"id": "resp_1", "status": "queued"}'
     for headers in (httpx2.Headers(raw), ours):
-        read = _answer(status, headers, body, called="GET /v1/responses/resp_1", secrets=())
+        read = answer_of(status, headers, body, called="GET /v1/responses/resp_1", secrets=())
         if isinstance(read, Generation):
             _can_be_waited_for(read.poll_after_s)
         else:

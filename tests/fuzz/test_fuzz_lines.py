@@ -191,7 +191,7 @@ def test_any_number_is_a_request_or_an_error_line(name: str, number: str, cap: i
 @example(983, "list")
 @example(983, "object")
 def test_any_depth_is_a_request_or_an_error_line(depth: int, kind: str) -> None:
-    """Of a body, of an input in it, and of one that stands alone."""
+    """The depth of a body, of an input in it, and of an input alone is bounded."""
     inner = nested(depth, kind)
     for raw in (
         f'{{"custom_id": "a", "body": {{"input": "x", "metadata": {inner}}}}}',

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backburner.documents.recipes import Recipe, merge_text, model_in, parse, part_text, schema_problem, source_text
+from backburner.documents.answer_schema import schema_problem
+from backburner.documents.recipes import Recipe, merge_text, model_in, parse, part_text, source_text
 from backburner.documents.tokens import max_input_tokens
 from backburner.errors import JobError, Reason
 from backburner.provider.profiles import PROFILES, request_body
@@ -152,7 +153,7 @@ def test_any_number_is_read_or_a_job_error(key: str, number: str) -> None:
 @fuzzed
 @given(st.integers(0, 150), st.sampled_from(["list", "object"]), st.sampled_from(["extra", "schema"]))
 def test_any_depth_is_read_or_a_job_error(depth: int, kind: str, key: str) -> None:
-    """Of `extra` and of a schema."""
+    """`extra` and schemas are bounded in depth."""
     _read(f'---\n{key}: {{"a": {nested(depth, kind)}}}\n---\nDo it.\n'.encode())
 
 

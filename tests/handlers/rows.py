@@ -29,17 +29,17 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Of its recipe and its document."""
+        """The name of its recipe and of its folder."""
         return f"{self.behaviour} {self.front.partition(':')[0]}".strip().replace(":", "-")
 
     @property
     def key(self) -> str:
-        """Of its document."""
+        """The key of its document."""
         return f"inbox/{self.name}/a.txt"
 
     @property
     def text(self) -> str:
-        """Of its document."""
+        """The text of its document."""
         return f"{DOCUMENT} This document meets {self.name}."
 
 

@@ -125,9 +125,7 @@ def test_a_batch_that_is_not_written_in_lines_is_refused_with_the_remedy(system,
     assert not system.generator.requests
 
 
-@pytest.mark.parametrize(
-    ("url", "why"), [("/v1/embeddings", "no text that is generated"), ("/v1/completions", "prompt")]
-)
+@pytest.mark.parametrize(("url", "why"), [("/v1/embeddings", "not generated text"), ("/v1/completions", "prompt")])
 def test_a_batch_for_an_api_that_is_not_run_has_a_reason_of_its_own(system, url, why):
     """Every line is among the errors, with the word why it is not run."""
     lines = [line(number) | {"url": url} for number in range(5)]

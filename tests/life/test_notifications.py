@@ -213,7 +213,7 @@ def test_after_a_day_it_is_given_up_and_counted(system: System) -> None:
     system.process(KEY, SECRET_TEXT)
     system.world.later(KEPT_S + 1)
     report = system.run(system.tick())
-    assert report.told.lost == 1
+    assert report.notifications.lost == 1
     assert left(system) == []
 
 
@@ -344,7 +344,7 @@ def test_a_notice_that_cannot_be_read_holds_up_nobody(system: System) -> None:
     system.world.later(KEPT_S + 1)
     report = system.run(system.tick())
     assert left(system) == []
-    assert report.told.lost == 2
+    assert report.notifications.lost == 2
 
 
 def test_a_notice_of_a_run_that_never_ended_is_removed(system: System) -> None:

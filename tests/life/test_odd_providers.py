@@ -489,7 +489,7 @@ POISON = [
 
 @pytest.mark.parametrize("poison", POISON, ids=range(len(POISON)))
 def test_poison_in_an_answer_ends_its_job_and_harms_no_other(poison):
-    """Of a document and of a line, with a price and a budget: everything ends, and the governor stays readable."""
+    """For a document and a line, with a price and a budget: everything ends, and the governor stays readable."""
     system = System({"BACKBURNER_DAILY_COST": "1000", "BACKBURNER_DAILY_TOKENS": "1000000"})
     system.bucket.upload("recipes/default.md", "---\nprice: {input: 1, output: 2}\n---\nDo it.")
     message = {"type": "message", "content": [{"type": "output_text", "text": "fine"}]}

@@ -71,7 +71,7 @@ def test_a_document_in_parts_is_one_and_its_parts_are_open_records():
 
 def test_names_that_sort_otherwise_with_their_suffix_are_found(monkeypatch):
     """Results are listed page by page, and a stem may be the beginning of another."""
-    monkeypatch.setattr("backburner.maintenance.sweep.PAGE", 2)
+    monkeypatch.setattr("backburner.ledger.inbox_pages.PAGE", 2)
     system = System()
     keys = [
         "inbox/a",

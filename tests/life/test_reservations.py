@@ -43,7 +43,7 @@ class Record(msgspec.Struct, frozen=True):
     """What an open record says, as far as the governor is concerned."""
 
     life: str
-    """Of the claim that began it."""
+    """A name for the claim that began it."""
     running: bool
     counted: Reservation | None = None
     used: int = 0

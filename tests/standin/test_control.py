@@ -148,7 +148,7 @@ def test_it_listens_on_loopback_only(host: str) -> None:
 
 
 def test_many_clients_at_once_share_scripts_and_counts_exactly(world: World) -> None:
-    """Of a hundred creates from eight threads just ten misbehave, and each of the others is one generation."""
+    """If eight threads make a hundred creates, just ten misbehave, and each of the others is one generation."""
     world.stand_in.script("create-503", times=10)
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda n: world.post(input=f"Document {n}.").status_code, range(100)))

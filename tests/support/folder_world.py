@@ -33,13 +33,14 @@ from backburner.ports import Received
 from backburner.settings import from_env
 from backburner.wiring.core import assemble
 from backburner.wiring.foundation import Ports
-from backburner_cli.folder import driver, intake, scan
+from backburner_cli.folder import driver, intake, scan, tracker
 from backburner_cli.folder.again import RunsAgain
 from backburner_cli.folder.driver import Driver
 from backburner_cli.folder.intake import Intake
 from backburner_cli.folder.scan import Walk
 from backburner_cli.folder.tally import Failure, Tally
-from backburner_cli.operator.place import FOLDER_QUEUES
+from backburner_cli.folder.tracker import Tracker
+from backburner_cli.operator.backend import FOLDER_QUEUES
 from support.effects import Point
 from support.fakes import (
     START,
@@ -57,7 +58,7 @@ from support.system import ENVIRONMENT
 
 T = TypeVar("T")
 RECIPE = "default"
-_TIMED = (files, presence, queues, driver, intake, scan)
+_TIMED = (files, presence, queues, driver, intake, scan, tracker)
 """The modules that ask this machine for the time."""
 
 
@@ -220,18 +221,26 @@ class FolderWorld:
             clock=clock,
             memory=memory,
         )
-        parts = assemble(from_env(ENVIRONMENT | FOLDER_QUEUES), ports, create_limit_s=30.0, swap_tries=12)
+        core = assemble(from_env(ENVIRONMENT | FOLDER_QUEUES), ports, create_limit_s=30.0, swap_tries=12)
+        again = RunsAgain(room=room, recipe=RECIPE)
         walk = Walk(folder=self.documents, prefix=f"inbox/{RECIPE}/", is_output=lambda _: False)
         return Driver(
-            parts=parts,
+            core=core,
             bucket=bucket,
             backlog=backlog,
             room=room,
             presence=here,
-            recipe=RECIPE,
-            recipe_source=None,
             intake=Intake(walk=walk, tally=tally, progress=_Nobody(), watch=False, is_stopping=lambda: room.is_closed),
-            again=RunsAgain(room=room, recipe=RECIPE),
+            again=again,
+            tracker=Tracker(
+                core=core,
+                bucket=bucket,
+                recipe=RECIPE,
+                recipe_source=None,
+                again=again,
+                tally=tally,
+                progress=_Nobody(),
+            ),
             tally=tally,
             progress=_Nobody(),
             window=100,

@@ -38,7 +38,7 @@ ENVIRONMENT = {
     "OPENAI_API_KEY": "key",
 }
 TEST_MAX_NOTED: ContextVar[int] = ContextVar("max_noted", default=MAX_NOTED)
-"""Of the systems that a test makes: `max_noted` in tests/conftest.py runs it with names and with sums."""
+"""How many reservations are noted by name in the systems of a test: `max_noted` in tests/conftest.py sets it."""
 TICK_S = 50.0
 MINUTE_S = 60.0
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backburner.provider.answers import FailedCall, Generation, Usage
-from backburner.provider.reading import generation_of, trouble_of
+from backburner.provider.reading import failed_call_of, generation_of
 
 
 def _message(*parts: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def test_a_whole_response_is_read() -> None:
     )
 
 
-def test_trouble_of_every_kind_is_read_from_a_response() -> None:
+def test_failed_calls_of_every_kind_are_read_from_a_response() -> None:
     """A refusal, an error and an incomplete end, verbatim."""
     body = {
         "id": "r",
@@ -92,7 +92,7 @@ def test_usage_is_what_was_counted(usage: Any, expected: Usage | None) -> None:
 
 
 def test_usage_adds_up() -> None:
-    """Of several generations."""
+    """The usage of several generations is added up."""
     one = Usage(input_tokens=1, output_tokens=2, total_tokens=3)
     assert one + one == Usage(input_tokens=2, output_tokens=4, total_tokens=6)
 
@@ -114,7 +114,7 @@ def test_usage_adds_up() -> None:
 )
 def test_an_error_is_read_in_every_shape(body: Any, code: str, message: str) -> None:
     """The API's own, vLLM's with a number as its code, and flat as gateways send it."""
-    assert trouble_of(418, body, 7.0) == FailedCall(status=418, code=code, message=message, retry_after_s=7.0)
+    assert failed_call_of(418, body, 7.0) == FailedCall(status=418, code=code, message=message, retry_after_s=7.0)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_error_is_read_in_every_shape(body: Any, code: str, message: str) -> 
 )
 def test_an_error_keeps_its_words_whoever_says_them(body: Any, code: str, message: str) -> None:
     """Plain text, a page, FastAPI's, TGI's and gRPC's ways, and the impossible ones."""
-    read = trouble_of(418, body)
+    read = failed_call_of(418, body)
     assert (read.code, read.message) == (code, message)
 
 
@@ -155,7 +155,7 @@ def test_a_key_that_is_repeated_is_masked(words: str, key: str) -> None:
     """In whatever a provider says, and before it is cut."""
     said = words.format(key)
     body = {"error": {"code": key, "message": said}}
-    for read in (trouble_of(403, body), trouble_of(403, said), trouble_of(403, "x" * 1990 + " " + said)):
+    for read in (failed_call_of(403, body), failed_call_of(403, said), failed_call_of(403, "x" * 1990 + " " + said)):
         assert key[8:] not in read.code + read.message
         assert key[:20] not in read.message
     assert key not in generation_of({"error": {"message": said}}).error_message
@@ -163,7 +163,7 @@ def test_a_key_that_is_repeated_is_masked(words: str, key: str) -> None:
 
 def test_the_key_in_use_is_masked_whatever_it_looks_like() -> None:
     """A key of one's own server has no form by which it could be known."""
-    read = trouble_of(403, {"error": {"message": "the key hunter22 may not"}}, secrets=["hunter22"])
+    read = failed_call_of(403, {"error": {"message": "the key hunter22 may not"}}, secrets=["hunter22"])
     assert read.message == "the key *** may not"
 
 
@@ -175,9 +175,9 @@ def test_what_a_provider_says_is_cut() -> None:
         "model": "m" * 9999,
         "error": {"code": "c" * 9999, "message": "w" * 99_999},
     }
-    read, trouble = generation_of(body), trouble_of(400, body)
-    assert max(map(len, (read.status, read.model or "", read.error_code, trouble.code))) <= 300
-    assert max(len(read.error_message), len(trouble.message)) <= 2000
+    read, failed = generation_of(body), failed_call_of(400, body)
+    assert max(map(len, (read.status, read.model or "", read.error_code, failed.code))) <= 300
+    assert max(len(read.error_message), len(failed.message)) <= 2000
 
 
 @pytest.mark.parametrize("given", [7, None, "", ".", "..", "a\nb", "half \ud83d", "x" * 513, [], {}])

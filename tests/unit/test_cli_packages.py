@@ -6,6 +6,7 @@ from pathlib import Path
 COMMAND = Path(__file__).parents[2] / "cli/backburner_cli"
 ORDER = (
     "errors",
+    "atomic_write",
     "system_errors",
     "terminal",
     "command",

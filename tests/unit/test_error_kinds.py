@@ -9,7 +9,7 @@ import pytest
 
 from backburner.errors import Reason
 from backburner.provider.error_kinds import ErrorKind, kind_of
-from backburner.provider.reading import generation_of, trouble_of
+from backburner.provider.reading import failed_call_of, generation_of
 from backburner.provider.verdicts import Act, Call, judge
 
 
@@ -169,7 +169,7 @@ RECORDED: list[tuple[str, int, Any, ErrorKind, Act]] = [
 )
 def test_a_recorded_error_is_understood(service: str, status: int, body: Any, kind: ErrorKind, act: Act) -> None:
     """Whoever says it, and however: what it is about, and what is done about it."""
-    answer = trouble_of(status, body)
+    answer = failed_call_of(status, body)
     assert kind_of(answer) is kind, service
     assert judge(answer, Call.CREATE).act is act, service
 
@@ -177,7 +177,7 @@ def test_a_recorded_error_is_understood(service: str, status: int, body: Any, ki
 def test_a_model_that_takes_no_pictures_is_a_failure_of_its_own() -> None:
     """At the create or as the end of a generation; with the provider's words and the remedy."""
     said = _error("this model does not support image input", type="api_error")
-    created = judge(trouble_of(400, said), Call.CREATE)
+    created = judge(failed_call_of(400, said), Call.CREATE)
     ended = judge(
         generation_of({"id": "r", "status": "failed", "error": {"code": "server_error", **said["error"]}}),
         Call.RETRIEVE,
@@ -220,7 +220,7 @@ ECHOED = [_VLLM_LONG, _VLLM_STORE, _QUOTA, "billing account, rate limit reached"
 def test_a_document_that_is_repeated_stops_nobody(words: str, status: int) -> None:
     """A document about quotas and stores, sent back in an error, pauses no provider."""
     body = {"error": {"code": "invalid_value", "message": f"This input was refused: {'word ' * 100}{words}"}}
-    assert judge(trouble_of(status, body), Call.CREATE).act in (Act.FAIL, Act.SPLIT)
+    assert judge(failed_call_of(status, body), Call.CREATE).act in (Act.FAIL, Act.SPLIT)
 
 
 def test_a_code_is_believed_before_words() -> None:
@@ -232,6 +232,6 @@ def test_a_code_is_believed_before_words() -> None:
 
 def test_a_pause_says_what_to_do() -> None:
     """In the service's own words where they are about itself, with the remedy."""
-    brief = judge(trouble_of(501, _error(_VLLM_STORE, param="store")), Call.CREATE).brief
+    brief = judge(failed_call_of(501, _error(_VLLM_STORE, param="store")), Call.CREATE).brief
     assert "`store=True` (default) is not supported" in brief
     assert "VLLM_ENABLE_RESPONSES_API_STORE=1" in brief

@@ -24,7 +24,7 @@ def messenger(world: World) -> Messenger:
 
 
 def _sent(messenger: Messenger) -> list[tuple[str, float, str, str | None]]:
-    """Of each message: queue, when it shows, its ticket, the generation that it brings."""
+    """For each message: queue, when it shows, its ticket, the generation that it brings."""
     found = []
     for name in ("pending", "backlog"):
         for stored in getattr(messenger, name).messages:

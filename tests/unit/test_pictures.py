@@ -20,7 +20,7 @@ from backburner.split.pages import Room, cut_by_pages
 from support.fakes import FakeExtractor
 
 PAGE_TOKENS = 116
-"""Of a picture of 280 x 280 pixels."""
+"""The tokens of a picture of 280 x 280 pixels."""
 
 
 def shown(page: int, at: int = 0) -> PagePicture:

@@ -5,8 +5,9 @@ import json
 import jsonschema_rs
 import pytest
 
+from backburner.documents.answer_schema import quotes_of
 from backburner.documents.quote_schema import has_quotes, quotes_in, without_keyword
-from backburner.documents.recipes import parse, quotes_of
+from backburner.documents.recipes import parse
 from backburner.errors import JobError, Reason
 
 QUOTE = {"type": "string", "x-quote": True}

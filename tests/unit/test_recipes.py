@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from backburner.documents.answer_schema import schema_problem
 from backburner.documents.price import Price
 from backburner.documents.recipes import (
     BUILT_IN_DEFAULT,
@@ -16,7 +17,6 @@ from backburner.documents.recipes import (
     fingerprint,
     model_in,
     parse,
-    schema_problem,
     source_text,
 )
 from backburner.errors import JobError, Reason

@@ -65,7 +65,7 @@ def test_an_unknown_store_is_a_problem() -> None:
 
 
 def test_the_defaults_are_the_contracts() -> None:
-    """Of everything that names no resource; budgets are unset."""
+    """Everything that names no resource has one; budgets are unset."""
     settings = from_env(WHOLE)
     assert {field: getattr(settings, field) for field, _ in NUMBERS.values()} == dict(NUMBERS.values())
     assert (settings.daily_tokens, settings.daily_cost) == (None, None)

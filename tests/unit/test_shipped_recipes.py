@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backburner.documents.recipes import Recipe, parse, quotes_of, schema_problem, source_text
+from backburner.documents.answer_schema import quotes_of, schema_problem
+from backburner.documents.recipes import Recipe, parse, source_text
 from backburner.provider.profiles import PROFILES, Provider, request_body, resolve_model
 from backburner_cli.standin.profiles import PROFILES as STAND_IN_PROFILES
 from backburner_cli.standin.strictness import check

@@ -69,12 +69,12 @@ def test_the_remedy_of_a_window_that_is_too_small_names_the_cap(front):
     overlap=st.integers(0, 50_000),
     ratio=st.floats(0.5, 8),
     chars=st.integers(2, 100_000),
-    refusals=st.integers(1, 2),
+    overflows=st.integers(1, 2),
 )
-def test_every_size_can_be_cut(room, overlap, ratio, chars, refusals):
+def test_every_size_can_be_cut(room, overlap, ratio, chars, overflows):
     """An overlap is below half of a part, and a refused text gets smaller each time."""
     split = f"split: {{max_input_tokens: {max(room, 2 * overlap + 1)}, overlap_tokens: {overlap}}}"
-    again = smaller(recipe(split), "x" * chars, refusals, ratio)
+    again = smaller(recipe(split), "x" * chars, overflows, ratio)
     for size in (part_size(recipe(split), room, ratio), again):
         assert size.max_chars >= 2
         assert 0 <= 2 * size.overlap_chars < size.max_chars

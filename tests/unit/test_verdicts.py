@@ -260,7 +260,7 @@ def test_what_kept_a_provider_from_answering_is_told() -> None:
     refused = FailedCall(status=None, sent=False, message="no answer: connection refused")
     assert judge(refused, Call.CREATE).brief == "no answer: connection refused"
     garbled = FailedCall(status=None, is_garbled=True, message="My dear diary")
-    assert judge(garbled, Call.CREATE).brief == "no generation in an answer of success"
+    assert judge(garbled, Call.CREATE).brief == "a successful answer without a generation"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500])

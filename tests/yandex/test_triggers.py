@@ -32,7 +32,7 @@ class Recorder:
 
     @property
     def keys(self) -> list[str]:
-        """Of all messages that came."""
+        """The keys of all messages that came."""
         return [message["details"]["object_id"] for event in self.events for message in event["messages"]]
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backburner.errors import BackburnerError, Reason
-from backburner.ledger.keys import INBOX, MAX_KEY_BYTES
+from backburner.ledger.keys import INBOX
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.files import unfit_key
 from backburner_cli.operator.inbox import Inbox
 from backburner_cli.operator.put import Uploader, Wish
 
@@ -37,7 +38,7 @@ _REPLAY_OUTCOMES: dict[str, str] = {
 
 
 class ChangedError(CommandError):
-    """The situation has changed since the person agreed."""
+    """The documents have changed since the person agreed."""
 
 
 @dataclass(kw_only=True)
@@ -105,7 +106,7 @@ class Actions:
         """Upload a document, unless the same bytes are done or under way. Raises `CommandError`."""
         key = key_of(recipe, path)
         settings = self.session.settings
-        inbox = Inbox(bucket=self.session.place.bucket, name=settings.bucket, settings=settings)
+        inbox = Inbox(bucket=self.session.backend.bucket, name=settings.bucket, settings=settings)
         await inbox.require_recipe(recipe)
         with tempfile.TemporaryDirectory(prefix="backburner-console-") as folder:
             file = Path(folder, "document")
@@ -160,15 +161,13 @@ def key_of(recipe: str, path: str) -> str:
         raise CommandError("a document needs a name, and a recipe's name has no slash")
     folder = recipe or ("default" if "/" in name else "")
     key = f"{INBOX}{folder}/{name}" if folder else f"{INBOX}{name}"
-    try:
-        size_bytes = len(key.encode())
-    except UnicodeEncodeError:
-        raise CommandError("its name is not UTF-8, so it cannot be a key: rename it") from None
-    if size_bytes > MAX_KEY_BYTES:
-        raise CommandError(f"its key would have {size_bytes} bytes, {MAX_KEY_BYTES} are possible: shorten it")
+    if why := unfit_key(key):
+        raise CommandError(why)
     return key
 
 
 def _check(jobs: Sequence[Job], agreed: int) -> None:
     if len(jobs) != agreed:
-        raise ChangedError(f"{len(jobs):,} documents match by now, not {agreed:,}: look again, and agree to that")
+        raise ChangedError(
+            f"the number of documents is {len(jobs):,} now, not {agreed:,}: look again, and confirm the new number"
+        )

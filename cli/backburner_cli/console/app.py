@@ -1,4 +1,4 @@
-"""The console over HTTP: the page, and the endpoints that it reads and changes things by.
+"""The console over HTTP: the page, and the endpoints by which it reads and changes things.
 
 GET changes nothing. Users' content is only sent as JSON, or as a separate document under `/content/`.
 """

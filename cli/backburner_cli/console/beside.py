@@ -1,6 +1,6 @@
-"""The console beside a command that runs on: in a process of its own, and gone when the command is.
+"""The console beside a command that keeps running: in a separate process, which ends with the command.
 
-What goes wrong with it is told, and is never the command's own end.
+If the console fails, the command says so and goes on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _STOP_LIMIT_S: Final = 4
 
 @contextmanager
 def console_beside(found: Deployment, say: Callable[[str], None]) -> Iterator[None]:
-    """Serve a deployment's page while the block runs; `say` is told its address once it answers, by another thread."""
+    """Serve a deployment's page while the block runs; another thread calls `say` with its address once it answers."""
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "backburner_cli.console.child", found.described],
@@ -67,10 +67,10 @@ def _tell(answers: IO[str], say: Callable[[str], None], is_over: threading.Event
     except ValueError:
         told = {"problem": "it ended before it answered"}
     if "url" in told:
-        say(f"The console, for whoever has this address: {told['url']}")
+        say(f"The console, for everybody who has this address: {told['url']}")
     else:
         say(_missing(told["problem"]))
 
 
 def _missing(why: str) -> str:
-    return f"There is no console: {why}. All else goes on; backburner console in another terminal says more."
+    return f"There is no console: {why}. Everything else goes on; backburner console in another terminal says more."

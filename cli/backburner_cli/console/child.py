@@ -1,6 +1,6 @@
 """The process of `console_beside`: serves the deployment of its environment until its standard input ends.
 
-It says one line of JSON: its `url`, or the `problem` for which there is none.
+It prints one line of JSON: its `url`, or the `problem` if there is none.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from backburner_cli.operator.session import run
 
 
 def main() -> None:
-    """Serve; what the page has to say of errors, it shows."""
+    """Serve. Errors are shown on the page, not printed."""
 
     def ready(address: Address, stop: Stop) -> None:
         loop = asyncio.get_running_loop()

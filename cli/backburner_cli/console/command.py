@@ -31,7 +31,7 @@ def open_console(environment: Mapping[str, str], deployment: str, port: int | No
     def ready(address: Address, _: Stop) -> None:
         out.print(f"The console of {deployment}:", markup=False)
         out.print(f"  {address.url}", markup=False)
-        err.print("Whoever has this address can change what you can. Press Ctrl-C to stop.", style="dim")
+        err.print("Everybody who has this address can change what you can. Press Ctrl-C to stop.", style="dim")
         if shows_browser and _has_browser():
             webbrowser.open(address.url_once)
 
@@ -40,7 +40,7 @@ def open_console(environment: Mapping[str, str], deployment: str, port: int | No
 
 
 def _has_browser() -> bool:
-    """Whether there is a desktop: a text browser would take the terminal from this command."""
+    """Whether there is a desktop: a text browser would take over this command's terminal."""
     if sys.platform in ("darwin", "win32"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -36,7 +36,7 @@ def console(*, asked: Asked, port: int | None, no_browser: bool) -> None:
 
 
 def console_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command that runs on --console and --no-console; it gets what holds as `console`, None if neither."""
+    """Give a command that keeps running --console and --no-console, as `console`; None if neither was given."""
     option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
         "--console/--no-console",
         default=None,
@@ -46,7 +46,7 @@ def console_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def is_wanted(*, console: bool | None) -> bool:
-    """Whether a command that runs on serves the console: its address opens it, so no log gets one by itself."""
+    """Whether a command that keeps running serves the console: its address is a key, so no log gets one unasked."""
     return sys.stdout.isatty() if console is None else console
 
 

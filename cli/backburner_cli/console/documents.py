@@ -13,6 +13,7 @@ from backburner_cli.errors import CommandError
 from backburner_cli.operator.quotes import in_source
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.show import standing, story_of_document
+from backburner_cli.operator.timeline import by_journal
 from backburner_cli.operator.uploads import describe
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Documents:
     records: Records
 
     async def story(self, key: str) -> dict[str, Any]:
-        """A document's timeline, and what its records say. Raises `CommandError` if nothing is known of it."""
+        """A document's timeline, and what its records say. Raises `CommandError` if nothing is known about it."""
         _require(key, (INBOX,))
         story = await story_of_document(self.records, key)
         timeline = [{"at": at.isoformat(), "what": what} for at, what in story.timeline()]
@@ -71,7 +72,7 @@ class Documents:
         return answer
 
     async def quotes(self, key: str) -> dict[str, Any]:
-        """The quotes of its result, and the source's text with them in it. Raises `CommandError` likewise."""
+        """The quotes of its result, and the source's text with them in it. Raises `CommandError` too."""
         _require(key, (INBOX,))
         story = await story_of_document(self.records, key)
         record = next((each for each in story.records if isinstance(each, RunRecord)), None)
@@ -133,8 +134,7 @@ def by_job(job: Job) -> dict[str, Any]:
     """The story of a document whose records are gone: what the journal says of its last run."""
     events = [(job.uploaded_at, "uploaded")]
     if job.finished_at is not None:
-        why = f": {job.reason}" if job.reason else ""
-        events.append((job.finished_at, f"run {job.run} ended: {job.shown_state}{why} (from the journal)"))
+        events.append((job.finished_at, by_journal(job.run, job.shown_state, job.reason)))
     return _empty(job.key) | {"timeline": [{"at": at.isoformat(), "what": what} for at, what in events]}
 
 
@@ -166,4 +166,4 @@ def require_document(key: str) -> None:
 
 def _require(key: str, prefixes: tuple[str, ...]) -> None:
     if not key.startswith(prefixes):
-        raise UnknownError(f"{key!r} is none of the keys that are shown here: {', '.join(prefixes)}")
+        raise UnknownError(f"{key!r} is not a key that is shown here: {', '.join(prefixes)}")

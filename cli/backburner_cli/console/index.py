@@ -55,7 +55,7 @@ class WatchedIndex:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def watch(self) -> Snapshot:
-        """The jobs, which from now on are kept fresh for a while."""
+        """The jobs; they are kept fresh for a while from now on."""
         self._asked_at = self.clock()
         return self.snapshot
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backburner.errors import BackburnerError
+from backburner_cli.operator.figures import use_of_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,19 +40,10 @@ class Limits:
 
     async def _read(self) -> dict[str, Any]:
         counters, _ = await self.session.core.governor.counters()
-        settings, held = self.session.settings, counters.reserved.values()
-        return {
-            "places_in_use": counters.in_flight,
-            "places": settings.max_in_flight,
-            "tokens_today": counters.tokens,
-            "tokens_reserved": sum(each.tokens for each in held),
-            "daily_tokens": settings.daily_tokens,
-            "cost_today": counters.cost,
-            "cost_reserved": sum(each.cost for each in held),
-            "daily_cost": settings.daily_cost,
+        return use_of_limits(counters, self.session.settings) | {
             "pauses": [
                 {"concerns": name, "why": pause.why, "next_probe": pause.next_probe.isoformat()}
                 for name, pause in counters.pauses.items()
             ],
-            "dead_letters": await self.session.place.dead.count(),
+            "dead_letters": await self.session.backend.dead.count(),
         }

@@ -74,9 +74,9 @@ class Recipes:
         body = _checked(trial, text)
         document = await self.documents.stored(key)
         copy = key_of(trial, path_below_recipe(key))
-        place, _ = await self._stored(trial)
+        its_key, _ = await self._stored(trial)
         # The recipe first, or the document fails as unknown_recipe. An existing copy is put again, for its event.
-        is_new = await self._replace(place, body, "text/markdown")
+        is_new = await self._replace(its_key, body, "text/markdown")
         await self._replace(copy, document.body, "application/octet-stream", again=is_new)
         put = await self.bucket.head(copy)
         return {"key": copy, "recipe": trial, "uploaded_at": put.last_modified.timestamp() if put else 0.0}

@@ -82,7 +82,7 @@ def _filter(states: list[str], reasons: list[str], prefix: str | None, text: str
 def number_of(text: str) -> int:
     """Parse a number of rows. Raises `CommandError`."""
     if not text.isdecimal() or len(text) > _MAX_DIGITS:
-        raise CommandError(f"{text[:20]!r} is no number of rows")
+        raise CommandError(f"{text[:20]!r} is not a number of rows")
     return int(text)
 
 
@@ -96,4 +96,4 @@ async def body_of(request: Request, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise CommandError(f"what is wanted is not clear: {error}") from error
+        raise CommandError(f"the request cannot be understood: {error}") from error

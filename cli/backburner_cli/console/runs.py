@@ -1,6 +1,6 @@
-"""Two runs side by side: of one document, or of two; what each came to, and how their texts differ.
+"""Two runs side by side, of one document or of two: their figures, and how their texts differ.
 
-A run's figures stand in the journal for good. Its text is kept as long as nothing has replaced it: the present result,
+A run's figures stay in the journal. Its text is kept as long as nothing has replaced it: the present result,
 the text of a superseded run, and what came before a failure; in a bucket that keeps versions, replaced ones too.
 """
 
@@ -10,15 +10,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from backburner.ledger.journal import line_of
 from backburner.ledger.keys import output_location, superseded_key
-from backburner.ledger.records import ErrorRecord, JobRecord, R, RunRecord, SupersededRecord, decode
+from backburner.ledger.records import ErrorRecord, JobRecord, RunRecord, SupersededRecord
 from backburner_cli.console.documents import MAX_TEXT_CHARS, UnknownError, require_document
 from backburner_cli.console.rows import row_of
-from backburner_cli.errors import CommandError
 from backburner_cli.operator.job import ended_job
+from backburner_cli.operator.show import record_at
 from backburner_cli.pages.difference import pieces
 
 if TYPE_CHECKING:
@@ -64,9 +62,9 @@ class Runs:
     async def of(self, key: str, ended: Iterable[Job]) -> list[Run]:
         """The finished runs of a document, the latest first. Raises `CommandError` for a key of anything else."""
         require_document(key)
-        place = output_location(key)
-        done = await self._record(place.run_record_key, RunRecord)
-        failed = await self._record(place.error_record_key, ErrorRecord)
+        location = output_location(key)
+        done = await record_at(self.bucket, location.run_record_key, RunRecord)
+        failed = await record_at(self.bucket, location.error_record_key, ErrorRecord)
         found = {_name(job.job_id, job.run): Run(job) for job in ended if job.key == key}
         present: tuple[JobRecord | None, ...] = (done, failed)
         for record in filter(None, present):
@@ -93,7 +91,7 @@ class Runs:
             except UnknownError as error:
                 return None, str(error)
         if record is None and run.job.job_id:
-            record = await self._record(superseded_key(run.job.job_id, run.job.run), SupersededRecord)
+            record = await record_at(self.bucket, superseded_key(run.job.job_id, run.job.run), SupersededRecord)
             if record is None:
                 return await self._replaced(run)
         text = record.text if isinstance(record, SupersededRecord) else None
@@ -106,13 +104,6 @@ class Runs:
             return None, _NOTHING
         text = await self.versions.text(run.job.result_key, run.name)
         return text, "" if text is not None else _REPLACED
-
-    async def _record(self, key: str, kind: type[R]) -> R | None:
-        stored = await self.bucket.get(key)
-        try:
-            return None if stored is None else decode(stored.body, kind)
-        except msgspec.DecodeError as error:
-            raise CommandError(f"{key} cannot be read ({error}): docs/runbook.md says what to do") from error
 
 
 def chosen(runs: list[Run], name: str) -> Run:

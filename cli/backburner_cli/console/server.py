@@ -65,10 +65,10 @@ async def serve(
 
     Raises `BackburnerError` if the bucket cannot be reached, before anything is served.
     """
-    async for _ in session.place.bucket.listed(INBOX):
+    async for _ in session.backend.bucket.listed(INBOX):
         break
     address = Address(port=listener.getsockname()[1], token=secrets.token_urlsafe(32), ticket=secrets.token_urlsafe(32))
-    records = records_of(session.place)
+    records = records_of(session.backend)
     index = WatchedIndex(records.index(environment))
     actions = Actions(session, index)
     documents = Documents(records=records)
@@ -76,8 +76,8 @@ async def serve(
         deployment=deployment,
         index=index,
         documents=documents,
-        recipes=Recipes(bucket=session.place.bucket, documents=documents),
-        runs=Runs(bucket=session.place.bucket, documents=documents, versions=_versions(session, environment)),
+        recipes=Recipes(bucket=session.backend.bucket, documents=documents),
+        runs=Runs(bucket=session.backend.bucket, documents=documents, versions=_versions(session, environment)),
         actions=actions,
         limits=Limits(session),
     )

@@ -1,4 +1,4 @@
-"""Earlier texts of a result, in a bucket that keeps versions: which run wrote each stands in its metadata."""
+"""Earlier texts of a result, in a bucket that keeps versions; their metadata says which run wrote each."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, Final, Protocol
 import boto3.session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backburner.outcome.clear_up import OWNER
+from backburner.ledger.keys import OWNER
 from backburner_cli.console.documents import MAX_READ_BYTES
 
 MOST: Final = 20
-"""Versions of one result that are looked at, the latest first."""
+"""How many versions of one result are read, the latest first."""
 
 
 class Versions(Protocol):
-    """Knows what stood at a key before."""
+    """Knows what was at a key before."""
 
     async def text(self, key: str, owner: str) -> str | None:
         """The text that a run wrote there; None if it is not kept, or may not be read."""
@@ -25,16 +25,16 @@ class Versions(Protocol):
 
 @dataclass(frozen=True)
 class NoVersions:
-    """Of a folder, which keeps none."""
+    """A folder, which keeps no versions."""
 
     async def text(self, key: str, owner: str) -> str | None:  # noqa: ARG002 - the port's shape
-        """None."""
+        """None: nothing is kept."""
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class BucketVersions:
-    """Of an S3-compatible bucket."""
+    """An S3-compatible bucket that may keep versions."""
 
     bucket: str
     region: str | None

@@ -19,9 +19,7 @@ from backburner.adapters.folder.presence import Presence
 from backburner.adapters.folder.queues import FolderQueue, Room
 from backburner.capacity.limits import Counters
 from backburner.errors import RetryLaterError, UnreadableError
-from backburner.ledger.journal import Line
-from backburner.ledger.keys import INBOX, OPEN, open_run, output_location
-from backburner.ledger.records import ErrorRecord, State, decode
+from backburner.ledger.keys import OPEN, open_run
 from backburner.tick import TICK_S
 from backburner.wiring.core import Core
 from backburner_cli.folder.again import RunsAgain
@@ -29,6 +27,7 @@ from backburner_cli.folder.intake import Intake
 from backburner_cli.folder.progress import Progress
 from backburner_cli.folder.scan import Document
 from backburner_cli.folder.tally import Failure, Tally
+from backburner_cli.folder.tracker import Tracker
 
 logger = logging.getLogger(__name__)
 _SUBMITS_AT_ONCE: Final = 16
@@ -44,35 +43,24 @@ _LEFT_OVER_LIMIT_S: Final = 60.0
 """How long a run whose documents have all ended stays to finish the open records of dead processes."""
 
 
-@dataclass
-class _Pending:
-    job: str
-    since: float
-    tries: int = 0
-
-
 @dataclass(kw_only=True)
 class Driver:
     """Runs a folder once, with at most `window` documents under way."""
 
-    parts: Core
+    core: Core
     bucket: FolderBucket
     backlog: FolderQueue
     room: Room
     presence: Presence
-    recipe: str
-    recipe_source: bytes | None
     intake: Intake
     again: RunsAgain
+    tracker: Tracker
     tally: Tally
     progress: Progress
     window: int
     stopped_because: str = ""
     is_stopping: bool = False
     _is_fed: bool = False
-    _pending: dict[str, _Pending] = field(default_factory=dict)
-    _early: set[str] = field(default_factory=set)
-    """Documents left by earlier runs that ended in this one before the intake reached them."""
     _refused_since: float | None = None
     _ended_at: float | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -80,12 +68,12 @@ class Driver:
     @property
     def is_complete(self) -> bool:
         """Whether all documents were found and have ended."""
-        return self._is_fed and not self._pending and not self.stopped_because
+        return self._is_fed and not self.tracker.pending and not self.stopped_because
 
     @property
     def is_at_rest(self) -> bool:
         """Whether no document is under way."""
-        return not self._pending and self.tally.is_whole
+        return not self.tracker.pending and self.tally.is_whole
 
     def stop(self, why: str) -> None:
         """Take up no more work, and finish what was begun. The second call cancels that too."""
@@ -99,11 +87,13 @@ class Driver:
     async def run(self) -> None:
         """Run until every document has ended, or until `stop`."""
         await self.presence.bury(self.bucket.objects)
-        await self.parts.governor.change(_try_again_now)
+        await self.core.governor.change(_try_again_now)
         await self.again.look()
-        self._tasks = [asyncio.create_task(self._ended_by(work)) for work in (self._feed(), self._tick(), self._look())]
+        self._tasks = [
+            asyncio.create_task(self._ended_by(work)) for work in (self._feed(), self._tick(), self._watch())
+        ]
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.parts.journal.write_noted()  # what ended after the last tick: a document that failed at once
+        await self.core.journal.write_noted()  # what ended after the last tick: a document that failed at once
         await self._collect()
 
     async def _ended_by(self, work: Coroutine[Any, Any, None]) -> None:
@@ -120,8 +110,8 @@ class Driver:
 
         async def take(document: Document) -> None:
             try:
-                key = f"{INBOX}{self.recipe}/{document.path}"
-                if document.is_again and key not in self._pending and document.path not in self.tally.failures:
+                key = self.tracker.key_of(document.path)
+                if document.is_again and key not in self.tracker.pending and document.path not in self.tally.failures:
                     self.tally.done -= 1  # its earlier version was counted as done
                 await self._take(key)
             finally:
@@ -139,69 +129,35 @@ class Driver:
         """Submit a document as soon as there is room, unless it has ended."""
         for _ in range(_TRIES):
             try:
-                is_over = await self._is_over(key)
+                is_over = await self.tracker.is_over(key)
                 if not is_over and await self._has_room():
-                    await self.parts.submitter.submit(key)
+                    await self.core.submitter.submit(key)
             except UnreadableError as error:
-                self._fail(key, Failure(message=str(error)))
+                self.tracker.fail(key, Failure(message=str(error)))
             except RetryLaterError as error:
                 logger.warning("document left for later", extra={"key": key, "error": str(error)})
                 await asyncio.sleep(1)
                 continue
             except Exception as error:
                 logger.exception("document not submitted", extra={"key": key})
-                self._fail(key, Failure(message=f"it could not be submitted ({type(error).__name__}): run again"))
+                self.tracker.fail(
+                    key, Failure(message=f"it could not be submitted ({type(error).__name__}): run again")
+                )
             return
 
     async def _has_room(self) -> bool:
         """Wait until one more document may be under way. Returns False if the run is stopping."""
         while not self.is_stopping:
-            if len(self._pending) <= self.window and await self.backlog.count() < _MAX_WAITING:
+            if len(self.tracker.pending) <= self.window and await self.backlog.count() < _MAX_WAITING:
                 return True
-            await self.parts.tick.clock.sleep(_ROOM_EVERY_S)
+            await self.core.tick.clock.sleep(_ROOM_EVERY_S)
         return False
-
-    async def _is_over(self, key: str) -> bool:
-        """Whether the current version of a document has ended, or it is gone; if not, it is counted as pending."""
-        source, current_jobs = await self.bucket.head(key), self.parts.current_jobs
-        if source is None:
-            self._pending.pop(key, None)
-            return True
-        place = output_location(key)
-        job = current_jobs.job_of(place, source, self.recipe_source).job_id
-        committed = await self.parts.ledger.committed(place, job)
-        is_asked_for = self.again.has(job, committed.last_run + 1)
-        if is_asked_for or committed.run_for_event(source.last_modified) is not None:
-            before = self._pending.get(key)
-            if before is None or before.job != job:
-                self._pending[key] = _Pending(job, time.monotonic())
-            return False
-        was_pending = self._pending.pop(key, None) is not None or key in self._early
-        self._early.discard(key)
-        if committed.is_done(committed.last_run):
-            self.tally.failures.pop(_path(key), None)
-            self.tally.done += was_pending
-            self.tally.done_before += not was_pending
-        elif committed.error is not None:
-            self._fail(key, await self._failure(committed.error.record), is_new=was_pending)
-        return True
-
-    async def _failure(self, record: ErrorRecord) -> Failure:
-        where = await self.bucket.file_of(record.location.error_record_key)
-        return Failure(reason=str(record.reason), message=record.message, record=str(where) if where else None)
-
-    def _fail(self, key: str, failure: Failure, *, is_new: bool = True) -> None:
-        self._pending.pop(key, None)
-        path = _path(key)
-        if path not in self.tally.failures and is_new:
-            self.progress.failed(path, failure)
-        self.tally.failures[path] = failure
 
     async def _tick(self) -> None:
         """Run one tick after another, waiting in between only until the next message is due."""
         while not self.room.is_closed:
-            report = await self.parts.tick.run(TICK_S)
-            await self._note(report.ended)
+            report = await self.core.tick.run(TICK_S)
+            await self.tracker.note(report.ended)
             if report.stopped_by is not None:
                 if not self.room.is_closed:
                     logger.warning("tick stopped early", extra={"error": str(report.stopped_by)})
@@ -210,7 +166,7 @@ class Driver:
             next_s = await self.room.next_s()
             await self.room.wait(_IDLE_S if next_s is None else min(next_s, _IDLE_S))
 
-    async def _look(self) -> None:
+    async def _watch(self) -> None:
         """Show the progress, find what other processes have ended, and stop the run once everything has."""
         looked_at = 0.0
         while not self.room.is_closed:
@@ -218,107 +174,68 @@ class Driver:
             await self._collect()
             if time.monotonic() - looked_at >= _LOOK_EVERY_S:
                 looked_at = time.monotonic()
-                await self._look_closer()
+                await self._look_at_others()
             self._count()
             self.progress.now(self.tally)
             if await self._is_cleared_up():
                 self.room.close()
-            elif self.room.database.trouble is not None:
-                self.stop(f"the state cannot be kept: {self.room.database.trouble}; is there room on its disk?")
+            elif self.room.database.last_error is not None:
+                self.stop(f"the state cannot be kept: {self.room.database.last_error}; is there room on its disk?")
 
     async def _is_cleared_up(self) -> bool:
         """Whether every document has ended, and no open record of a dead process is left to finish."""
-        if not self._is_fed or self._pending:
+        if not self._is_fed or self.tracker.pending:
             self._ended_at = None
             return False
         self._ended_at = self._ended_at or time.monotonic()
         async for _ in self.bucket.listed(OPEN):
             return time.monotonic() - self._ended_at > _LEFT_OVER_LIMIT_S
-        await self._see_replays()
-        return not self._pending
+        await self.tracker.reopen_replayed(self.intake.knows)
+        return not self.tracker.pending
 
     async def _collect(self) -> None:
         """Note what this process has ended since the last call."""
-        await self._note(self.parts.journal.take())
+        await self.tracker.note(self.core.journal.take())
 
-    async def _note(self, lines: list[Line]) -> None:
-        for line in lines:
-            self.tally.add(line)
-            if line.state is State.SUPERSEDED or not line.key.startswith(f"{INBOX}{self.recipe}/"):
-                continue
-            is_known = self._pending.pop(line.key, None) is not None
-            if not is_known:
-                self._early.add(line.key)
-            await self._show_end(line, is_known=is_known)
-
-    async def _show_end(self, line: Line, *, is_known: bool) -> None:
-        path = _path(line.key)
-        if line.state is State.DONE:
-            self.tally.failures.pop(path, None)
-            self.tally.done += is_known
-            result = await self.bucket.file_of(line.result_key or "")
-            self.progress.done(path, str(result) if result else None)
-            return
-        stored = await self.bucket.get(output_location(line.key).error_record_key)
-        unrecorded = Failure(message=str(line.reason))
-        self._fail(line.key, await self._failure(decode(stored.body, ErrorRecord)) if stored else unrecorded)
-
-    async def _look_closer(self) -> None:
+    async def _look_at_others(self) -> None:
         """Find what other processes ended or left when they died, replays, and a provider that refuses everything."""
         if await self.presence.bury(self.bucket.objects):
             self.room.wake()
         names = [open_run(key) async for key, _ in self.bucket.listed(OPEN)]
         jobs, now = {name[0] for name in names if name}, time.monotonic()
-        for key, pending in list(self._pending.items()):
+        for key, pending in list(self.tracker.pending.items()):
             if pending.job not in jobs and now - pending.since > _LOOK_EVERY_S and not self.is_stopping:
                 pending.since = now
                 await self._take_again(key)
-        await self._see_replays()
+        await self.tracker.reopen_replayed(self.intake.knows)
         await self._see_refusals()
-
-    async def _see_replays(self) -> None:
-        """Reopen documents that had ended and were replayed meanwhile."""
-        for key in await self.again.look():
-            source, path = await self.bucket.head(key), _path(key)
-            if source is None or key in self._pending or not self.intake.knows(path):
-                continue
-            place = output_location(key)
-            job = self.parts.current_jobs.job_of(place, source, self.recipe_source).job_id
-            committed = await self.parts.ledger.committed(place, job)
-            if self.again.has(job, committed.last_run + 1):
-                self._pending[key] = _Pending(job, time.monotonic())
-                self.tally.reopen(path)
 
     async def _take_again(self, key: str) -> None:
         try:
-            if not await self._is_over(key):
-                await self.parts.submitter.submit(key)
+            if not await self.tracker.is_over(key):
+                await self.core.submitter.submit(key)
         except RetryLaterError as error:
             logger.warning("document left for later", extra={"key": key, "error": str(error)})
 
     def _count(self) -> None:
-        seen = self.parts.governor.seen
-        self.tally.running = min(seen.in_flight, len(self._pending))
-        self.tally.waiting = len(self._pending) - self.tally.running
+        seen = self.core.governor.seen
+        self.tally.running = min(seen.in_flight, len(self.tracker.pending))
+        self.tally.waiting = len(self.tracker.pending) - self.tally.running
         self.tally.waits_for = "the provider" if seen.pauses or seen.bad_creates else ""
-        self.tally.trouble = _trouble(seen)
+        self.tally.problem = _problem(seen)
 
     async def _see_refusals(self) -> None:
         """Stop if a provider that has never worked refuses everything: the key or an address is wrong."""
-        seen = self.parts.governor.seen
+        seen = self.core.governor.seen
         if not seen.pauses or seen.in_flight or seen.usual_s or self.intake.watch:
             self._refused_since = None
             return
         self._refused_since = self._refused_since or time.monotonic()
         if time.monotonic() - self._refused_since >= _REFUSED_FOR_S:
-            self.stop(f"the provider refuses: {_trouble(seen)}. Are the key, the address and the model right?")
+            self.stop(f"the provider refuses: {_problem(seen)}. Are the key, the address and the model right?")
 
 
-def _path(key: str) -> str:
-    return key.split("/", 2)[2]
-
-
-def _trouble(seen: Counters) -> str:
+def _problem(seen: Counters) -> str:
     """What keeps documents from being sent, in words; empty if nothing does."""
     if seen.pauses:
         return "; ".join(sorted({pause.why for pause in seen.pauses.values()}))
@@ -327,5 +244,5 @@ def _trouble(seen: Counters) -> str:
 
 
 def _try_again_now(counters: Counters, now: datetime) -> None:
-    """Probe paused models at once: whoever starts a run has fixed the cause, or wants to know."""
+    """Probe paused models at once: a person who starts a run has fixed the cause, or wants to know."""
     counters.pauses = {name: replace(pause, next_probe=now) for name, pause in counters.pauses.items()}

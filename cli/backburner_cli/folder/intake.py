@@ -64,7 +64,7 @@ class Intake:
         return path in self._seen
 
     async def _walked(self) -> AsyncIterator[Document | Oddity]:
-        """The files of the walk, which runs in a thread, a few hundred at a time."""
+        """The files that the walk finds, a few hundred at a time; it runs in a thread."""
         steps = iter(self.walk)
         while page := await asyncio.to_thread(_some, steps):
             for one in page:

@@ -34,7 +34,7 @@ class End:
 
 
 class Embedding(Progress, Protocol):
-    """What a command is told that runs a folder for a purpose of its own, instead of the person."""
+    """The progress and outcome of a run, for a command that runs a folder as part of its own work."""
 
     def ended(self, end: End) -> None:
         """Take the outcome; called once, last."""

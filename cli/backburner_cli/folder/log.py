@@ -1,4 +1,4 @@
-"""What the engine says while a folder runs: into a file, since the command says what it does itself."""
+"""The engine's log while a folder runs: in a file, since the command itself reports what it does."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ _MAX_LOG_BYTES: Final = 5_000_000
 
 
 class _ToFile(logging.FileHandler):
-    """Does without a line that cannot be written, as on a full disk: the run says itself what stops it."""
+    """Leaves out a line that cannot be written, as on a full disk: the run itself says what stops it."""
 
     def handleError(self, _record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         pass
@@ -32,7 +32,7 @@ class _Json(logging.Formatter):
 
 @contextlib.contextmanager
 def logging_to(path: Path) -> Iterator[None]:
-    """Write it there while the block runs; a file that has grown large is kept beside as `.old`."""
+    """Write the log there while the block runs; a file that has grown large is renamed to `.old` first."""
     if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
         path.replace(path.with_suffix(".old"))
     handler = _ToFile(path, encoding="utf-8", errors="backslashreplace")

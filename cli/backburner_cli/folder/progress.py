@@ -108,8 +108,8 @@ class LiveTable:
             waiting,
             f"{tally.input_tokens:,} / {tally.output_tokens:,}",
         )
-        trouble = [Text(one_line(tally.trouble), style="yellow")] if tally.trouble else []
-        self._live.update(Group(table, bar_of(tally.found, tally.ended), *trouble, *self._last))
+        problem = [Text(one_line(tally.problem), style="yellow")] if tally.problem else []
+        self._live.update(Group(table, bar_of(tally.found, tally.ended), *problem, *self._last))
 
     def close(self) -> None:
         """Remove the table."""
@@ -130,8 +130,8 @@ def _done(path: str, result: str | None) -> str:
 
 def committed(tally: Tally) -> str:
     """The counts in a line."""
-    trouble = f" ({tally.trouble})" if tally.trouble else ""
-    waiting = f", {tally.waiting} waiting" + (f" for {tally.waits_for}{trouble}" if tally.waits_for else "")
+    problem = f" ({tally.problem})" if tally.problem else ""
+    waiting = f", {tally.waiting} waiting" + (f" for {tally.waits_for}{problem}" if tally.waits_for else "")
     return (
         f"{tally.ended} of {tally.found}{'' if tally.is_whole else '+'} documents ended: "
         f"{tally.done_before + tally.done} done, {len(tally.failures)} failed; "

@@ -10,7 +10,7 @@ from backburner.errors import ConfigError
 from backburner.settings import Settings, from_env
 from backburner_cli.errors import CommandError
 from backburner_cli.folder.standin import KeptStandIn
-from backburner_cli.operator.place import FOLDER_QUEUES
+from backburner_cli.operator.backend import FOLDER_QUEUES
 from backburner_cli.standin import Timing, serve
 from backburner_cli.standin.behaviours import MODEL
 

@@ -17,6 +17,7 @@ from backburner.adapters.folder.database import Database, OtherVersionError
 from backburner.adapters.folder.layout import STATE_FOLDER
 from backburner.ledger.keys import INBOX
 from backburner.settings import Settings
+from backburner_cli.atomic_write import write_atomically
 from backburner_cli.errors import CommandError
 from backburner_cli.folder.provider import STAND_IN
 from backburner_cli.operator.folder_states import ABOUT, OTHER_OUT, RunState, kept_settings, known, writable
@@ -63,10 +64,8 @@ def opened(folder: Path, out: Path, recipe: str, provider: str, settings: Settin
     with writable(state):
         for inside in (state, space.processes, state / "staged"):
             inside.mkdir(mode=0o700, exist_ok=True)
-        about = state / f"{ABOUT}.{os.getpid()}"
-        described = {"recipe": recipe, "out": inner, "provider": provider, "settings": kept_settings(settings)}
-        about.write_text(json.dumps(described), encoding="utf-8")
-        about.replace(state / ABOUT)
+        about = {"recipe": recipe, "out": inner, "provider": provider, "settings": kept_settings(settings)}
+        write_atomically(state / ABOUT, json.dumps(about).encode())
     try:
         Database(space.database).open().close()
     except (sqlite3.Error, OtherVersionError) as error:

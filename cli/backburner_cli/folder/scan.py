@@ -77,7 +77,7 @@ class Walk:
         if is_link and not path.resolve().is_relative_to(self.folder):
             return self._elsewhere(name, found)
         if not stat.S_ISREG(found.st_mode):
-            return None  # what a link to a folder in here leads to has its own name
+            return None  # a folder that a link in here leads to is found under its own name
         try:
             key = (self.prefix + name).encode()
         except UnicodeEncodeError:
@@ -89,7 +89,7 @@ class Walk:
         return Document(path=name, seen=seen, is_quiet=is_quiet)
 
     def _elsewhere(self, name: str, found: os.stat_result) -> Oddity | None:
-        """Links to what is elsewhere are not followed: nothing outside the folder is sent to a provider."""
+        """Links to other places are not followed: nothing outside the folder is sent to a provider."""
         if stat.S_ISDIR(found.st_mode):
             return Oddity(path=name, why="a link to a folder elsewhere is not followed: run that folder too")
         if stat.S_ISREG(found.st_mode):

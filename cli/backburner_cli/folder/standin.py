@@ -93,5 +93,5 @@ class KeptStandIn(StandIn):
         try:
             with self._writing:
                 return self._file.execute(sql, values).fetchall()
-        except sqlite3.Error as failed:  # a full disk, say; the run is told as by any provider in trouble
+        except sqlite3.Error as failed:  # a full disk, say: reported to the run as any provider would
             raise refuse(f"the stand-in cannot use its file: {failed}", "server_error", status=500) from failed

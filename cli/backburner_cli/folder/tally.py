@@ -1,6 +1,5 @@
 """The counts of a run so far, for its progress and summary."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 from backburner.ledger.journal import Line
@@ -22,7 +21,7 @@ class Failure:
 
 @dataclass(kw_only=True)
 class Tally:
-    """Counts of documents now; tokens and cost are those of this process."""
+    """Counts of documents at the moment; tokens and cost are those of this process."""
 
     found: int = 0
     is_whole: bool = False
@@ -34,13 +33,12 @@ class Tally:
     running: int = 0
     waiting: int = 0
     waits_for: str = ""
-    trouble: str = ""
-    """Why the provider does not take documents, while it does not."""
+    problem: str = ""
+    """Why the provider takes no documents at the moment."""
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float | None = None
     suspected_orphans: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
 
     @property
     def ended(self) -> int:

@@ -19,7 +19,7 @@ ELSEWHERE = {
     "BACKBURNER_DEAD_QUEUE_URL": "http://local/dead",
     "BACKBURNER_API_KEY_SECRET": "",
 }
-"""The settings that the local cloud makes itself."""
+"""The settings that the local cloud sets itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ def unread(environment: Mapping[str, str]) -> list[str]:
 
 
 def set_aside(environment: Mapping[str, str]) -> list[str]:
-    """Warnings about settings that the local cloud makes itself."""
+    """Warnings about settings that the local cloud sets itself."""
     given = sorted(name for name in ELSEWHERE if environment.get(name, "").strip())
     said = [f"{', '.join(given)}: ignored, because the local cloud sets its own"] if given else []
     if not any(environment.get(name) for name in REAL):

@@ -10,6 +10,7 @@ import msgspec
 from rich.table import Table
 
 from backburner.ledger.records import State
+from backburner_cli.operator.figures import use_of_limits
 from backburner_cli.operator.session import OperatorSession, run
 from backburner_cli.terminal import MAX_LISTED, confirm, err, is_anybody_there, out, print_json, say
 
@@ -52,7 +53,7 @@ class Repair:
 
 
 def audit(environment: Mapping[str, str], repair: Repair, *, as_json: bool) -> bool:
-    """Audit, show the report, and return whether the books balance."""
+    """Audit, show the report, and return whether it balances."""
     with err.status("Reading the bucket …") as shown:
         report = run(environment, lambda session: _audited(session, shown, repair))
     if as_json:
@@ -72,7 +73,7 @@ async def _audited(session: OperatorSession, shown: Status, repair: Repair) -> R
         return report
     if report.findings:
         shown.stop()
-        # A timer may repair unasked: it does what the sweep does by itself, and starts only what was never run.
+        # No question without a terminal: a repair does what the sweep does anyway, and starts only what was never run.
         confirm(
             f"Repair what can be repaired of {_counted(report)}? Lost documents run, and the provider bills them.",
             is_agreed=repair.is_agreed or not is_anybody_there(),
@@ -157,7 +158,7 @@ async def _status(session: OperatorSession) -> dict[str, Any]:
     governor = session.core.governor
     counters, now = await governor.counters()
     share = governor.budget_used(counters, now)
-    settings, held = session.settings, counters.held
+    settings = session.settings
     has_budget = settings.daily_tokens is not None or settings.daily_cost is not None
     return {
         "documents": found.documents,
@@ -171,22 +172,15 @@ async def _status(session: OperatorSession) -> dict[str, Any]:
         "waiting_for": dict(found.waiting_for.most_common()),
         "starting": found.open[State.SUBMITTING],
         "running": found.open[State.RUNNING],
-        "places_in_use": counters.in_flight,
-        "places": settings.max_in_flight,
         "pauses": [
             {"concerns": name, "why": pause.why, "since": _shown(pause.since), "next_probe": _shown(pause.next_probe)}
             for name, pause in counters.pauses.items()
         ],
-        "tokens_today": counters.tokens,
-        "tokens_reserved": held.tokens,
-        "daily_tokens": settings.daily_tokens,
-        "cost_today": None if counters.tokens and not counters.cost else round(counters.cost, 6),
-        "cost_reserved": round(held.cost, 6),
-        "daily_cost": settings.daily_cost,
+        **use_of_limits(counters, settings),
         "budget_used": f"{share:.0%}" if has_budget else None,
         "last_sweep": counters.last_sweep and _shown(counters.last_sweep),
         "unreadable": found.unreadable,
-        "dead_letters": await session.place.dead.count(),
+        "dead_letters": await session.backend.dead.count(),
     }
 
 

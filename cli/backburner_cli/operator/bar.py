@@ -30,7 +30,7 @@ def bar_of(total: int, completed: int) -> Table:
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[], None]]:
-    """The number so far, where nobody knows how many there are; call what it returns after each."""
+    """The number so far, if the total is not known; call what it returns after each."""
     seen = 0
     with err.status(f"{what} …") as shown:
 

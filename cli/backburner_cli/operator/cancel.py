@@ -64,11 +64,13 @@ def cancel(environment: Mapping[str, str], doomed: Doomed, *, as_json: bool) -> 
 
 
 async def cancel_in(session: OperatorSession, doomed: Doomed, *, as_json: bool) -> bool:
-    """What `cancel` does, with a session that is open."""
+    """What `cancel` does, with a session that is open; if it is interrupted, it prints what was done until then."""
     jobs = await _found(session, doomed)
     if not doomed.keys and jobs and not doomed.dry_run:
         confirm(f"Cancel {count_of(len(jobs), 'job')}?", is_agreed=doomed.is_agreed)
     outcomes: list[tuple[Stopped, str, str]] = []
+    without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
+    is_complete = False
 
     async def stop(record: OpenRecord) -> None:
         if doomed.dry_run:
@@ -81,26 +83,26 @@ async def cancel_in(session: OperatorSession, doomed: Doomed, *, as_json: bool) 
     try:
         with bar("looking" if doomed.dry_run else "cancelling", len(jobs)) as advance:
             await at_once(each_of(jobs), stop)
+        is_complete = True
     finally:
-        if not as_json:
+        counts = Counter(how for how, _, _ in outcomes)
+        if as_json:
+            nothing = dict.fromkeys(without, "nothing to cancel")
+            report = {
+                "dry_run": doomed.dry_run,
+                "jobs": len(jobs),
+                "counts": counts,
+                "documents": {key: told for _, key, told in outcomes} | nothing,
+            }
+            print_json(report | {"carried_out_by": session.backend.carrier, "complete": is_complete})
+        else:
             _show(outcomes)
-    counts = Counter(how for how, _, _ in outcomes)
-    session.place.say_hint(is_needed=bool(counts[Stopped.ASKED]))
-    without = sorted(set(doomed.keys) - {record.source.key for record in jobs})
-    if as_json:
-        nothing = dict.fromkeys(without, "nothing to cancel")
-        report = {
-            "dry_run": doomed.dry_run,
-            "jobs": len(jobs),
-            "counts": counts,
-            "documents": {key: told for _, key, told in outcomes} | nothing,
-        }
-        print_json(report | {"carried_out_by": session.place.carrier})
-    else:
+    session.backend.say_hint(is_needed=bool(counts[Stopped.ASKED]))
+    if not as_json:
         for key in without:
             say(f"{key}: nothing to cancel: it has no open job")
         if not doomed.keys:
-            out.print(summed_up(counts, session.place.carrier), markup=False)
+            out.print(summed_up(counts, session.backend.carrier), markup=False)
     return not without and not counts[Stopped.FAILED]
 
 
@@ -110,7 +112,7 @@ async def _found(session: OperatorSession, doomed: Doomed) -> list[OpenRecord]:
     async def find(item: tuple[str, Stored]) -> None:
         count()
         try:
-            stored = await session.place.bucket.get(item[0])
+            stored = await session.backend.bucket.get(item[0])
             record = decode(stored.body, OpenRecord) if stored else None
         except (msgspec.DecodeError, UnreadableError):
             return
@@ -118,7 +120,7 @@ async def _found(session: OperatorSession, doomed: Doomed) -> list[OpenRecord]:
             jobs.append(record)
 
     with counting("Reading the open jobs") as count:
-        await at_once(session.place.bucket.listed(OPEN), find)
+        await at_once(session.backend.bucket.listed(OPEN), find)
     return jobs
 
 
@@ -154,4 +156,4 @@ async def _stop(session: OperatorSession, record: OpenRecord) -> tuple[Stopped, 
         case Reason():
             return Stopped.ALREADY, f"is already being cancelled ({found})"
         case _:
-            return Stopped.ASKED, f"was {found}: {session.place.carrier} cancels it"
+            return Stopped.ASKED, f"was {found}: {session.backend.carrier} cancels it"

@@ -1,4 +1,4 @@
-"""What a shell completes beside commands and options: files, folders, profiles, and the recipes that ship."""
+"""What a shell completes besides commands and options: files, folders, profiles, and the recipes that ship."""
 
 from __future__ import annotations
 

@@ -144,8 +144,8 @@ def no_folder(found: Deployment, instead: str) -> None:
 
 
 def _folder(target: Target, environment: Mapping[str, str], before: str) -> Deployment:
+    from backburner_cli.operator.backend import FOLDER_QUEUES
     from backburner_cli.operator.folder_states import state_of
-    from backburner_cli.operator.place import FOLDER_QUEUES
 
     state = state_of(Path(target.name))
     found = {**_without(environment), **FOLDER_QUEUES, **state.settings, FOLDER_STATE: str(state.state)}

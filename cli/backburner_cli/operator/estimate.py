@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from backburner.batch.input_lines import custom_id_of, split_lines
-from backburner.capacity.estimates import estimated
+from backburner.capacity.estimates import affordable, require_price
 from backburner.capacity.limits import Limits
 from backburner.documents.pictures import picture_tokens
 from backburner.documents.plain_text import Extracted
@@ -30,8 +30,8 @@ from backburner.documents.tokens import (
 from backburner.errors import JobError, Reason
 from backburner.jobs.text import must_see, wish_of
 from backburner.provider.profiles import resolve_model
-from backburner.split.divide import MAX_PARTS
-from backburner.split.pages import Room, cut_by_pages
+from backburner.split.divide import parts_by_pages, spans_of
+from backburner.split.pages import Room
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ _SHORT_OUTPUT = 0.1
 
 @dataclass(frozen=True)
 class Range:
-    """From the least that is likely to what would be reserved."""
+    """A range: from the least that is likely to what would be reserved."""
 
     low: float = 0
     high: float = 0
@@ -134,7 +134,7 @@ class Estimator:
         )  # fmt: skip
 
     async def _parts(self, extracted: Extracted, recipe: Recipe, model: str, tokens: int) -> list[Extracted]:
-        """What goes out at a time. Raises `JobError` where a document cannot be cut as it must be."""
+        """What is sent in each generation. Raises `JobError` if a document cannot be cut as it must be."""
         ratio, text = self.counters.chars_per_token.get(model, CHARS_PER_TOKEN), extracted.text
         if extracted.pictures:
             room = Room(
@@ -144,20 +144,11 @@ class Estimator:
                 chars_per_token=ratio,
                 picture_scale=self.counters.picture_scale.get(model, 1.0),
             )
-            parts = [extracted] if room.takes(extracted) else await cut_by_pages(extracted, room, self.extractor)
-        elif len(text) <= tokens * ratio:
+            return [extracted] if room.takes(extracted) else await parts_by_pages(extracted, room, self.extractor)
+        if len(text) <= tokens * ratio:
             return [extracted]
-        else:
-            size = part_size(recipe, tokens, ratio)
-            spans = await self.extractor.cut(text, size.max_chars, size.overlap_chars)
-            cut = [text[span.first : span.last] for span in spans if not text[span.own : span.last].isspace()]
-            parts = list(map(Extracted, cut))
-            if len(parts) < 2:  # noqa: PLR2004 - one part is no part
-                raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
-        if len(parts) > MAX_PARTS:
-            told = f"{len(text)} characters and {len(extracted.pictures)} pages make {len(parts)} parts"
-            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{told}: at most {MAX_PARTS} are run")
-        return parts
+        spans = await spans_of(text, part_size(recipe, tokens, ratio), self.extractor)
+        return [Extracted(text[span.first : span.last]) for span in spans]
 
     def _batch(self, name: str, body: bytes, recipe: Recipe, model: str) -> Estimate:
         inputs, outputs, lines = Range(), Range(), 0
@@ -182,7 +173,7 @@ class Estimator:
         return Range(about * (1 - _ABOUT), about * (1 + _ABOUT))
 
     def _shown(self, part: Extracted, recipe: Recipe, model: str) -> Range:
-        """What pages take that are shown as pictures."""
+        """The tokens of pages that are shown as pictures."""
         most, learnt = picture_tokens(part.pictures, recipe.images.detail), self.counters.picture_scale.get(model)
         if learnt is None:
             return Range(most * _FEWER_OF_PICTURES, most)
@@ -196,23 +187,19 @@ class Estimator:
     def _check_budget(self, found: Estimate, recipe: Recipe) -> None:
         """Refuse what no budget can cover, as the functions do. For a document in parts, each part needs its own."""
         settings = self.settings
-        if settings.daily_cost is not None and recipe.price is None:
-            raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
-        if found.generations > 1:
-            return
-        most = estimated(recipe.price, round(found.input_tokens.high), round(found.output_tokens.high))
         limits = Limits(
             max_in_flight=settings.max_in_flight,
             submits_per_minute=settings.submits_per_minute,
             daily_tokens=settings.daily_tokens,
             daily_cost=settings.daily_cost,
         )
-        if why := most.over_budget(limits):
-            raise JobError(Reason.OVER_BUDGET, why)
+        require_price(recipe.price, limits)
+        if found.generations <= 1:
+            affordable(recipe.price, round(found.input_tokens.high), round(found.output_tokens.high), limits)
 
 
 def duration_s(found: Sequence[Estimate], settings: Settings, counters: Counters) -> dict[str, float]:
-    """The least number of seconds that each limit causes, by the name of the limit; the largest one decides."""
+    """How many seconds each limit costs at least, by its name; the largest one decides."""
     generations = sum(each.generations for each in found)
     slots = min(settings.max_in_flight, settings.profile.max_watched(settings.polls_per_second))
     usual = [counters.usual_s[each.model] * each.generations for each in found if each.model in counters.usual_s]

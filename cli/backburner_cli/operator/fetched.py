@@ -42,7 +42,7 @@ class Fetched:
         return found
 
     def is_foreign(self, path: Path, md5: str | None) -> bool:
-        """Whether a file is there that no earlier command has written so; `md5` is the file's, None without one."""
+        """Whether a file is there that no earlier command has written like this; `md5` is None if there is no file."""
         return md5 is not None and md5 not in self._versions.get(self._name(path), ())
 
     def note(self, path: Path, md5: str) -> None:

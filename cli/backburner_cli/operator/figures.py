@@ -1,9 +1,9 @@
-"""Figures of jobs that several commands show: cost, rate, percentiles."""
+"""Figures that several commands show: cost, rate and percentiles of jobs, and how far the limits are used."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from backburner.ledger.records import State
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from backburner.capacity.limits import Counters
+    from backburner.settings import Settings
     from backburner_cli.operator.job import Job
 
 _RATE_OVER: Final = timedelta(minutes=5)
@@ -36,10 +38,25 @@ def per_minute(jobs: Iterable[Job], now: datetime, first: datetime) -> float | N
 
 
 def seconds_left(left: int, rate: float | None, ended: int) -> float | None:
-    """The time left for so many documents at a rate per minute; None if too few have ended to tell."""
+    """The time that `left` documents take at a rate per minute; None if too few have ended to tell."""
     return round(left / rate * 60, 1) if rate and ended >= _MIN_ENDED else None
 
 
 def at_share(ordered: Sequence[float], share: float) -> float:
     """The figure below which this share of `ordered` lies (a percentile); there must be at least one figure."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def use_of_limits(counters: Counters, settings: Settings) -> dict[str, Any]:
+    """How far slots and today's budget are used, as JSON; `cost_today` is None if it is not known."""
+    held = counters.held
+    return {
+        "places_in_use": counters.in_flight,
+        "places": settings.max_in_flight,
+        "tokens_today": counters.tokens,
+        "tokens_reserved": held.tokens,
+        "daily_tokens": settings.daily_tokens,
+        "cost_today": None if counters.tokens and not counters.cost else round(counters.cost, 6),
+        "cost_reserved": round(held.cost, 6),
+        "daily_cost": settings.daily_cost,
+    }

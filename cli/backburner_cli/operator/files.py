@@ -21,6 +21,8 @@ from backburner_cli.terminal import count_of, err, printable, say
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+MAX_NAMED = 20
+"""How many files `put` and `plan` name one by one; of more, `put` shows only counts."""
 _GLOB = "*?["
 _OUTPUT, _LINK = "output", "link"
 
@@ -58,7 +60,7 @@ def documents_in(named: Sequence[str]) -> tuple[list[Path], list[Path]]:
     _say_left_out(left_out)
     found = list(dict.fromkeys(files))
     if not found:
-        raise PutError("there are no documents there: files that are hidden or outputs of backburner run are none")
+        raise PutError("there are no documents there: hidden files and outputs of backburner run do not count")
     return found, folders
 
 
@@ -117,7 +119,7 @@ def keys_of(
         # Directly in inbox/, a folder would be taken for a recipe's name.
         folder = recipe or ("default" if "/" in name else "")
         key = f"{INBOX}{folder}/{name}" if folder else f"{INBOX}{name}"
-        if why := _unfit(key):
+        if why := unfit_key(key):
             if unfit is None:
                 raise PutError(f"{printable(str(path))}: {why}")
             unfit[printable(str(path))] = why
@@ -131,7 +133,7 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - a link keeps its own name
 
 
-def _unfit(key: str) -> str:
+def unfit_key(key: str) -> str:
     """Why a file's name cannot be a key, and the remedy; empty if it can."""
     try:
         size_bytes = len(key.encode())

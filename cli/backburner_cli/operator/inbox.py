@@ -40,7 +40,7 @@ class Inbox:
     """The bucket's name."""
     settings: Settings | None
     remedy: str = ""
-    """What to look at where it cannot be reached."""
+    """What to check if it cannot be reached."""
 
     @property
     def default_model(self) -> str | None:
@@ -48,9 +48,12 @@ class Inbox:
         given = self.settings
         return None if given is None else resolve_model(given.profile, given.model, given.project)
 
-    async def records(self, place: OutputLocation) -> list[RunRecord | ErrorRecord]:
+    async def records(self, location: OutputLocation) -> list[RunRecord | ErrorRecord]:
         """The run and error records at a document's output location; one that cannot be decoded is skipped."""
-        found = await self._read(place.run_record_key, RunRecord), await self._read(place.error_record_key, ErrorRecord)
+        found = (
+            await self._read(location.run_record_key, RunRecord),
+            await self._read(location.error_record_key, ErrorRecord),
+        )
         return [record for record in found if record is not None]
 
     async def recipe(self, name: str) -> bytes | None:
@@ -77,13 +80,13 @@ class Inbox:
         )
         raise PutError(f"there is no recipe {recipe} in the bucket: {remedy}")
 
-    def job_of(self, place: OutputLocation, etag: str, recipe: bytes | None) -> str | None:
+    def job_of(self, location: OutputLocation, etag: str, recipe: bytes | None) -> str | None:
         """The id of a document's job; None if the settings, and so the model, are not known."""
         if self.settings is None:
             return None
         settings = self.settings
         model = resolve_model(settings.profile, model_in(recipe) or settings.model, settings.project)
-        return job_id(self.name, place.key, etag, fingerprint(recipe), model)
+        return job_id(self.name, location.key, etag, fingerprint(recipe), model)
 
     async def _read(self, key: str, kind: type[R]) -> R | None:
         stored = await self.bucket.get(key)

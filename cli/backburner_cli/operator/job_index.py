@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from backburner.errors import UnreadableError
-from backburner.ledger.journal import line_of
+from backburner.ledger.journal import Line, line_of, lines_in
 from backburner.ledger.keys import INBOX, JOURNAL, OPEN, open_run, output_location
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, R, RunRecord, decode
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner_cli.operator.job import Job, ended_job, open_job
-from backburner_cli.operator.listing import Listed, lines_in, sorted_page, totals
+from backburner_cli.operator.listing import Listed, sorted_page, totals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Container, Iterator, Mapping
@@ -204,10 +204,10 @@ async def without_job(bucket: Bucket, prefix: str, known: Container[str]) -> Asy
 
 async def ended_record(bucket: Bucket, key: str) -> RunRecord | ErrorRecord | None:
     """The later one of the records at a document's output location; None if there is none that can be read."""
-    place = output_location(key)
+    location = output_location(key)
     found = [
-        await _record(bucket, place.run_record_key, RunRecord),
-        await _record(bucket, place.error_record_key, ErrorRecord),
+        await _record(bucket, location.run_record_key, RunRecord),
+        await _record(bucket, location.error_record_key, ErrorRecord),
     ]
     return max((one for one in found if one is not None), key=_ended_at, default=None)
 
@@ -238,7 +238,7 @@ def _is_over(job: Job, ended: Job | None) -> bool:
 
 def _jobs_in(key: str, body: bytes) -> list[Job]:
     if key.startswith(JOURNAL):
-        return [ended_job(line) for line in lines_in(body) if line.key.startswith(INBOX)]
+        return [ended_job(line) for line in lines_in(body, Line) if line.key.startswith(INBOX)]
     try:
         record = decode(body, OpenRecord)
     except (msgspec.DecodeError, RecursionError):

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from backburner.errors import UnreadableError
-from backburner.ledger.journal import Line
+from backburner.ledger.journal import Line, lines_in
 from backburner.ledger.records import OpenRecord, decode
 from backburner.maintenance.snapshot import at_once
 from backburner_cli.errors import CommandError
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from backburner_cli.operator.selection import Selection
 
 _DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
-_LINES: Final = msgspec.json.Decoder(Line)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -95,22 +93,13 @@ def since_of(text: str, now: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def lines_in(body: bytes) -> list[Line]:
-    """The lines of a journal object; those that cannot be read are skipped."""
-    found = list[Line]()
-    for raw in body.splitlines():
-        with suppress(msgspec.DecodeError, RecursionError):
-            found.append(_LINES.decode(raw))
-    return found
-
-
 async def lines_of(bucket: Bucket, key: str) -> list[Line]:
     """The lines of one object of the journal; what cannot be read is passed over."""
     try:
         stored = await bucket.get(key)
     except UnreadableError:
         return []
-    return lines_in(stored.body) if stored else []
+    return list(lines_in(stored.body, Line)) if stored else []
 
 
 async def open_records(bucket: Bucket, prefix: str) -> list[OpenRecord]:

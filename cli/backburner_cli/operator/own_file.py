@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
 from typing import TYPE_CHECKING, Final
 
+from backburner_cli.atomic_write import write_atomically
 from backburner_cli.errors import CommandError
 from backburner_cli.terminal import confirm
 
@@ -26,7 +25,7 @@ _REPORT_KEYS: Final = {"described", "made_at", "states", "balances"}
 
 
 def require_replaceable(path: Path, *, is_agreed: bool) -> None:
-    """Ask before a file of somebody else is replaced. Raises `CommandError` if it stays, or if it has no folder."""
+    """Ask before replacing a file that is not ours. Raises `CommandError` if it must stay, or its folder is missing."""
     path = path.resolve()
     if path.is_dir():
         raise CommandError(f"{path} is a folder: name a file in it with --to")
@@ -41,15 +40,9 @@ def require_replaceable(path: Path, *, is_agreed: bool) -> None:
 def write(path: Path, text: str) -> None:
     """Write a file in one step. Raises `CommandError`."""
     path = path.resolve()  # a link stays a link
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="")
-        if path.exists():
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
+        write_atomically(path, text.encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise CommandError(f"{path} cannot be written ({error.strerror}): name another file") from error
 
 

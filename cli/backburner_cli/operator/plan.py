@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from rich.table import Table
 
 from backburner.documents.recipes import fingerprint, parse, source_text
 from backburner.documents.tokens import known_of
 from backburner.errors import ConfigError, Reason
-from backburner.ledger.journal import Line
+from backburner.ledger.journal import Line, lines_in
 from backburner.ledger.keys import INBOX, JOURNAL, answer_key, output_location
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.records import ProviderRef, RecipeRef
@@ -24,11 +23,11 @@ from backburner.outcome.answers import Answers
 from backburner.provider.profiles import resolve_model
 from backburner.settings import Settings, from_env
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.backend import FOLDER_QUEUES
 from backburner_cli.operator.bar import bar
 from backburner_cli.operator.deployment import EXPORTED
 from backburner_cli.operator.estimate import Estimate, Estimator, Range, duration_s, is_batch
-from backburner_cli.operator.files import documents_in, keys_of, sample
-from backburner_cli.operator.place import FOLDER_QUEUES
+from backburner_cli.operator.files import MAX_NAMED, documents_in, keys_of, sample
 from backburner_cli.operator.session import Records, read, read_here
 from backburner_cli.system_errors import remedy_of
 from backburner_cli.terminal import err, out, print_json, printable, say
@@ -36,7 +35,6 @@ from backburner_cli.terminal import err, out, print_json, printable, say
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_LISTED = 20
 _LEARNT_FROM = 20
 """How many of the latest journal objects are read; each has up to a thousand runs."""
 
@@ -62,13 +60,13 @@ def plan(environment: Mapping[str, str], wanted: Plan, *, as_json: bool) -> bool
         print_json(summary | {"documents_listed": [_plain(each) for each in found]})
     else:
         _show(found, summary)
-    for path, why in list(summary["not_uploaded"].items())[:MAX_LISTED]:
+    for path, why in list(summary["not_uploaded"].items())[:MAX_NAMED]:
         say(f"would not be uploaded: {path}: {why}", err, style="red")
     return not summary["refused"] and not summary["not_uploaded"]
 
 
 def _settings_here(environment: Mapping[str, str], wanted: Plan) -> Settings | None:
-    """Where no deployment is named but a model is, files of this machine are estimated for `backburner run`."""
+    """The settings of `backburner run`, to estimate local files if a model is named but no deployment; else None."""
     if environment.get(EXPORTED) or not environment.get("BACKBURNER_MODEL") or any(map(_is_in_bucket, wanted.named)):
         return None
     try:
@@ -206,11 +204,7 @@ async def _output_shares(records: Records) -> dict[str, float]:
 
     async def look(key: str) -> None:
         stored = await records.bucket.get(key)
-        for raw in stored.body.splitlines() if stored else ():
-            try:
-                line = msgspec.json.decode(raw, type=Line)
-            except msgspec.DecodeError:
-                continue
+        for line in lines_in(stored.body, Line) if stored else ():
             settings = records.settings
             model = resolve_model(settings.profile, line.model, settings.project)
             taken[model] += line.usage.input_tokens
@@ -277,11 +271,11 @@ def _show(found: list[Estimate], summary: dict[str, Any]) -> None:
         table.add_row(name, value)
     out.print(table)
     listed = [each for each in found if each.refused is not None]
-    for each in listed[:MAX_LISTED]:
+    for each in listed[:MAX_NAMED]:
         out.print(f"would be refused: {each.name}: {each.refused}: {each.message}", markup=False)
-    if len(listed) > MAX_LISTED:
-        out.print(f"… and {len(listed) - MAX_LISTED} more: --json lists them all")
-    for each in [each for each in found if each.notes][:MAX_LISTED]:
+    if len(listed) > MAX_NAMED:
+        out.print(f"… and {len(listed) - MAX_NAMED} more: --json lists them all")
+    for each in [each for each in found if each.notes][:MAX_NAMED]:
         out.print(f"not read: {each.name}: {'; '.join(each.notes)}", markup=False)
     if Reason.UNKNOWN_RECIPE in summary["refused"]:
         out.print("A recipe is a file recipes/NAME.md in the bucket; --recipe also accepts a local file.")

@@ -1,14 +1,13 @@
 """Profiles: deployments kept by name. `backburner use NAME` chooses the one that commands use from then on."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from backburner_cli.atomic_write import write_atomically
 from backburner_cli.errors import CommandError
 
 
@@ -114,12 +113,9 @@ class Profiles:
 
 
 def write_private(path: Path, value: Any) -> None:
-    """Write JSON in one step, readable only by this user."""
+    """Write JSON in one step, in a folder and a file that only this user can read."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, ensure_ascii=False)
-    Path(temporary).replace(path)
+    write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False).encode(), is_private=True)
 
 
 def _target(entry: Mapping[str, Any]) -> Target:

@@ -82,7 +82,7 @@ def _accepted(base_url: str, answer: Generation | FailedCall) -> Checked:
     if answer.status is None:
         return _not_reached(base_url, answer.message)
     if answer.status == _KEY_REFUSED:
-        remedy = "put a valid key into the secret; the checker reads it again by itself"
+        remedy = "put a valid key into the secret; the checker then reads it again"
         return ("provider's key", "problem", f"refused: {answer.message}", remedy)
     if answer.status == _MODEL_REFUSED:
         remedy = "allow the key's account to use the API (on Yandex, give it the role ai.languageModels.user)"

@@ -19,7 +19,7 @@ from backburner.maintenance.snapshot import at_once, each_of
 from backburner.maintenance.sweep import OLD_ENOUGH_S
 from backburner.ports import ABSENT, ConflictError
 from backburner_cli.operator.bar import bar
-from backburner_cli.operator.files import PutError, documents_in, keys_of, sample
+from backburner_cli.operator.files import MAX_NAMED, PutError, documents_in, keys_of, sample
 from backburner_cli.operator.inbox import Inbox, reach_inbox
 from backburner_cli.operator.outcomes import OutcomeWaiter, summed
 from backburner_cli.operator.uploads import Upload
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-MAX_LISTED = 20
-"""Up to this many uploads are named one by one; for more, only counts are shown."""
 _AT_ONCE = 16
 _TRIES = 4
 
@@ -65,7 +63,7 @@ def upload(environment: Mapping[str, str], wish: Wish, *, as_json: bool) -> None
     unfit: dict[str, str] = {}
     documents = sample(keys_of(files, wish.recipe, Path.cwd(), folders, unfit), wish.sample)
     if not documents:
-        raise PutError("; ".join(f"{path}: {why}" for path, why in list(unfit.items())[:MAX_LISTED]))
+        raise PutError("; ".join(f"{path}: {why}" for path, why in list(unfit.items())[:MAX_NAMED]))
 
     async def reached() -> None:
         async with reach_inbox(environment) as inbox:
@@ -89,11 +87,11 @@ async def _all(
         await at_once(each_of(documents), each, most=_AT_ONCE)
     if not as_json:
         _show(inbox.name, uploader)
-        for path, why in list(unfit.items())[:MAX_LISTED]:
+        for path, why in list(unfit.items())[:MAX_NAMED]:
             say(f"not uploaded: {path}: {why}", err, style="red")
     outcomes: dict[str, dict[str, Any]] = {}
     if wish.wait and not wish.dry_run:
-        waiter = OutcomeWaiter(inbox=inbox, shows_texts=len(documents) <= MAX_LISTED and not as_json, is_quiet=as_json)
+        waiter = OutcomeWaiter(inbox=inbox, shows_texts=len(documents) <= MAX_NAMED and not as_json, is_quiet=as_json)
         outcomes = await waiter.wait(list(uploader.uploads.values()))
     if as_json:
         uploads = [
@@ -152,10 +150,10 @@ class Uploader:
             self.errors[key] = _told(error)
 
     async def _put(self, key: str, path: Path) -> Done:
-        place = output_location(key)
-        recipe = await self._recipe(place.recipe)
+        location = output_location(key)
+        recipe = await self._recipe(location.recipe)
         etag = await asyncio.to_thread(_md5, path)
-        records = await self.inbox.records(place)
+        records = await self.inbox.records(location)
         for _ in range(_TRIES):
             there = await self.inbox.bucket.head(key)
             upload = Upload(
@@ -167,7 +165,7 @@ class Uploader:
                 stood=frozenset[str](),
             )
             if there is not None and there.etag == etag and not self.wish.again:
-                skipped = await self._skipped(place, upload, records, there.age_s, recipe)
+                skipped = await self._skipped(location, upload, records, there.age_s, recipe)
                 if skipped is not None:
                     self.uploads[key] = upload
                     return skipped
@@ -196,7 +194,7 @@ class Uploader:
 
     async def _skipped(
         self,
-        place: OutputLocation,
+        location: OutputLocation,
         upload: Upload,
         records: list[RunRecord | ErrorRecord],
         age_s: float,
@@ -210,12 +208,12 @@ class Uploader:
                 return Done.SKIPPED_DONE
         elif latest is None and age_s < OLD_ENOUGH_S:
             return Done.SKIPPED_UNDER_WAY  # its event may still come
-        if await self._is_open(place, upload, recipe):
+        if await self._is_open(location, upload, recipe):
             return Done.SKIPPED_UNDER_WAY
         return None
 
-    async def _is_open(self, place: OutputLocation, upload: Upload, recipe: bytes | None) -> bool:
-        job = self.inbox.job_of(place, upload.etag, recipe)
+    async def _is_open(self, location: OutputLocation, upload: Upload, recipe: bytes | None) -> bool:
+        job = self.inbox.job_of(location, upload.etag, recipe)
         if job is None:
             return False
         async for _ in self.inbox.bucket.listed(f"{OPEN}{job}."):
@@ -230,14 +228,14 @@ class Uploader:
 
 def _show(bucket: str, uploader: Uploader) -> None:
     done = uploader.done
-    if len(done) <= MAX_LISTED:
+    if len(done) <= MAX_NAMED:
         for key, what in sorted(done.items()):
             why = f": {uploader.errors[key]}" if key in uploader.errors else ""
             say(f"{what} s3://{bucket}/{key}{why}")
     else:
         counts = Counter(str(what) for what in done.values())
         out.print(", ".join(f"{count} {what}" for what, count in counts.most_common()) + f" (s3://{bucket})")
-        for key, why in list(uploader.errors.items())[:MAX_LISTED]:
+        for key, why in list(uploader.errors.items())[:MAX_NAMED]:
             say(f"not uploaded: {key}: {why}", err, style="red")
 
 

@@ -21,24 +21,26 @@ if TYPE_CHECKING:
 MIN_CONCURRENCY = 20
 """An account begins with 10 or 1,000: ten uploads at once would leave nothing for the checker."""
 MIN_FREE = 3
-"""Of a function that reserves nothing: ticks that overlap, and one more."""
+"""What must be left for a function that reserves nothing: ticks that overlap, and one more."""
 QUEUE_IN_HAND = 120_000
-"""Messages of one queue that may be in hand, in both clouds; each generation under way has one."""
+"""How many messages of one queue may be in hand, in both clouds; each generation under way has one."""
 _QUOTA = "L-B99A9384"
-"""Of Lambda: concurrent executions."""
+"""The code of Lambda's quota for concurrent executions."""
 _LIMIT_S = 10
 
 
 def own_version() -> str:
-    """Of this command."""
+    """The version of this command."""
     return version("backburner")
 
 
 def version_findings(environment: Mapping[str, str]) -> list[Finding]:
-    """Template and functions are deployed together, with one version."""
+    """Whether the deployment has this command's version; its template and functions are deployed together."""
     deployed, own = environment.get(DEPLOYED_VERSION), own_version()
     if deployed is None:
-        remedy = "name the deployment by --stack, --terraform or --local: what is exported does not say it"
+        remedy = (
+            "name the deployment by --stack, --terraform or --local: an exported environment does not say which it is"
+        )
         return [Finding(check="version", level=Level.SKIPPED, message=f"this command is {own}", remedy=remedy)]
     if deployed == own:
         return [Finding(check="version", level=Level.OK, message=f"template, functions and this command are {own}")]
@@ -66,17 +68,17 @@ def limit_findings(settings: Settings) -> list[Finding]:
 
 
 def local_quota_findings() -> list[Finding]:
-    """The cloud of a `backburner up` has no account."""
+    """The finding for a `backburner up`, whose cloud has no account."""
     return [Finding(check="quotas", level=Level.OK, message="backburner up has none")]
 
 
 async def quota_findings(region: str | None, *, is_yandex: bool) -> list[Finding]:
-    """What the account may run at once, as the cloud tells it."""
+    """What the account may run at once, according to the cloud."""
     if is_yandex:
         remedy = (
             "compare them yourself: yc quota-manager quota-limit list, or Quotas in the console; docs/yandex.md#quotas"
         )
-        message = "Yandex Cloud does not tell them to a static key"
+        message = "Yandex Cloud does not show them to a static key"
         return [Finding(check="quotas", level=Level.SKIPPED, message=message, remedy=remedy)]
     try:
         told: Any = await asyncio.to_thread(_account_settings, region)

@@ -1,4 +1,4 @@
-"""The quotes of a result, and where they stand in its source: for people to see."""
+"""The quotes of a result, and where they are in its source, to be shown."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Quoted:
 
 @dataclass(frozen=True, kw_only=True)
 class InSource:
-    """Quotes with the text that they stand in, in pieces; `problem` says why there is no text."""
+    """Quotes with the text that contains them, in pieces; `problem` says why there is no text."""
 
     quotes: list[Quoted]
     pieces: list[tuple[str, list[int]]]
@@ -101,7 +101,7 @@ def _quoted(place: Quote, answer: Any) -> Quoted:
 
 
 def _at(answer: Any, pointer: str) -> str:
-    """The string that a JSON pointer leads to; "" where there is none, or the pointer was cut."""
+    """The string that a JSON pointer leads to; "" if there is none, or the pointer was shortened."""
     for step in pointer.split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
         if isinstance(answer, list) and name.isdecimal() and int(name) < len(answer):

@@ -17,7 +17,7 @@ from backburner.ledger.keys import ERROR_RECORD, FAILED, INBOX
 from backburner.ledger.records import ErrorRecord, decode
 from backburner.maintenance.dead_letters import Kind, understand
 from backburner.maintenance.snapshot import at_once, each_of
-from backburner.tick import MAX_IN_BATCH
+from backburner.ports import MAX_IN_BATCH
 from backburner_cli.operator.bar import bar, counting
 from backburner_cli.operator.selection import Selection, require_inbox
 from backburner_cli.operator.session import OperatorSession, run
@@ -39,13 +39,6 @@ _MESSAGES = {
     Outcome.RUNNING: "left alone, its job is under way",
     Outcome.DONE: "left alone, its job is done (--rerun runs it again)",
     Outcome.SOURCE_MISSING: "not replayed, it is no longer in the inbox: upload it again",
-}
-_COUNTED = {
-    Outcome.REPLAYED: "to run again",
-    Outcome.NEW_VERSION: "to run as new jobs",
-    Outcome.RUNNING: "under way",
-    Outcome.DONE: "done",
-    Outcome.SOURCE_MISSING: "no longer in the inbox",
 }
 _SENT = (Outcome.REPLAYED, Outcome.NEW_VERSION)
 
@@ -97,7 +90,7 @@ def show_letters(environment: Mapping[str, str], *, as_json: bool) -> None:
 
 
 async def _letters(session: OperatorSession) -> list[DeadLetter]:
-    async with letters_in(session.place.dead) as held:
+    async with letters_in(session.backend.dead) as held:
         return [held[received] for received in sorted(held, key=lambda received: -received.age_s)]
 
 
@@ -105,22 +98,18 @@ def replay(environment: Mapping[str, str], wanted: Wanted, *, as_json: bool) -> 
     """Replay, print the outcome of each document, and return whether all named documents exist."""
     require_inbox(wanted.keys)
     wanted.chosen.check()
-    done = run(environment, lambda session: _replayed(session, wanted, as_json=as_json))
-    if as_json:
-        outcomes = {key: str(outcome) for key, outcome in done.outcomes.items()}
-        report = {"dry_run": wanted.dry_run, "documents": outcomes, "dead_letters": done.letters}
-        print_json(report | {"carried_out_by": done.carrier})
-    return done.are_there
+    return run(environment, lambda session: replay_in(session, wanted, as_json=as_json))
 
 
-async def _replayed(session: OperatorSession, wanted: Wanted, *, as_json: bool) -> _Replay:
+async def replay_in(session: OperatorSession, wanted: Wanted, *, as_json: bool) -> bool:
+    """What `replay` does, with a session that is open; if it is interrupted, it prints what was done until then."""
     done = _Replay(session, wanted)
     try:
         await done.all()
     finally:
-        if not as_json and done.has_begun:  # after Ctrl-C too
-            done.show()
-    return done
+        if done.has_begun:
+            done.show(as_json=as_json)
+    return done.are_there
 
 
 class _Replay:
@@ -133,17 +122,18 @@ class _Replay:
         self.outcomes: dict[str, Outcome] = {}
         self.letters: list[dict[str, str]] = []
         self._unreadable: list[str] = []
-        self.carrier = session.place.carrier
+        self.carrier = session.backend.carrier
         self.are_there = True
         self.has_begun = False
+        self.is_complete = False
 
     async def all(self) -> None:
         """Replay everything that is wanted; asks before running selected documents again."""
-        async for _ in self._session.place.bucket.listed(INBOX):
+        async for _ in self._session.backend.bucket.listed(INBOX):
             break  # fails if there is no such bucket, which a look-up of one document does not show
         failed = await self._failed_documents() if self._wanted.failed else []
         again = await self._documents() if self._wanted.rerun and not self._wanted.keys else []
-        letters = await self._session.place.dead.count() if self._wanted.dead else 0
+        letters = await self._session.backend.dead.count() if self._wanted.dead else 0
         if (failed or again or letters) and not self._wanted.dry_run:
             what = [count_of(len(failed), "failed document")] * bool(failed)
             what += [f"{count_of(len(again), 'document')}, done or not"] * bool(again)
@@ -157,10 +147,16 @@ class _Replay:
         if self._wanted.dead:
             await self._dead()
         is_sent = any(outcome in _SENT for outcome in self.outcomes.values())
-        self._session.place.say_hint(is_needed=is_sent and not self._wanted.dry_run)
+        self._session.backend.say_hint(is_needed=is_sent and not self._wanted.dry_run)
+        self.is_complete = True
 
-    def show(self) -> None:
-        """Print each outcome, those that are not to run again first, and their numbers."""
+    def show(self, *, as_json: bool) -> None:
+        """Print each outcome so far, those that are not to run again first, and their numbers."""
+        if as_json:
+            outcomes = {key: str(outcome) for key, outcome in self.outcomes.items()}
+            report = {"dry_run": self._wanted.dry_run, "documents": outcomes, "dead_letters": self.letters}
+            print_json(report | {"carried_out_by": self.carrier, "complete": self.is_complete})
+            return
         would = "would be " if self._wanted.dry_run else ""
         lines = [
             f"{key}: {would if outcome in _SENT else ''}{_MESSAGES[outcome].format(carrier=self.carrier)}"
@@ -187,7 +183,7 @@ class _Replay:
     async def _documents(self) -> list[str]:
         """The chosen documents in the inbox."""
         chosen = self._wanted.chosen
-        return [key async for key, _ in self._session.place.bucket.listed(chosen.listed) if chosen.has(key)]
+        return [key async for key, _ in self._session.backend.bucket.listed(chosen.listed) if chosen.has(key)]
 
     async def _failed_documents(self) -> list[str]:
         """The chosen documents with an error record, by its reason too."""
@@ -200,7 +196,7 @@ class _Replay:
                 found.append(key)
 
         with counting("Reading the error records") as advance:
-            await at_once(self._session.place.bucket.listed(FAILED), look)
+            await at_once(self._session.backend.bucket.listed(FAILED), look)
         return sorted(found)
 
     async def _one(self, key: str, *, rerun: bool = False) -> None:
@@ -219,7 +215,7 @@ class _Replay:
     async def _failed(self, name: str) -> str | None:
         """The document of an error record, if its reason is one of those wanted."""
         try:
-            stored = await self._session.place.bucket.get(name) if name.endswith(ERROR_RECORD) else None
+            stored = await self._session.backend.bucket.get(name) if name.endswith(ERROR_RECORD) else None
             record = decode(stored.body, ErrorRecord) if stored else None
         except (msgspec.DecodeError, UnreadableError) as error:
             self._unreadable.append(f"{name}: left alone: it cannot be read ({error})")
@@ -229,14 +225,14 @@ class _Replay:
         return record.source.key
 
     async def _dead(self) -> None:
-        async with letters_in(self._session.place.dead) as held:
+        async with letters_in(self._session.backend.dead) as held:
             letters = list(held)
 
             async def see_to(received: Received) -> None:
                 what = await self._letter(received, held[received])
                 self.letters.append({"kind": str(held[received].kind), "what": what})
                 if not what.startswith("kept") and not self._wanted.dry_run:
-                    await self._session.place.dead.delete(received)
+                    await self._session.backend.dead.delete(received)
                     del held[received]
                 advance()
 
@@ -250,7 +246,7 @@ class _Replay:
             return f"{would}removed: {letter.why}"
         if letter.kind is Kind.REDRIVEN:
             if not self._wanted.dry_run:  # unchanged: only its own ticket drives a run that is still open
-                await self._session.place.pending.send(received.body, 0)
+                await self._session.backend.pending.send(received.body, 0)
             return f"{would}sent again: {', '.join(letter.keys)}"
         if not letter.keys:
             return f"kept, because it names no document: {letter.why}"

@@ -1,4 +1,4 @@
-"""The command `report`: writes what a run's documents came to, cost, and failed for, to hand to somebody else."""
+"""The command `report`: writes how documents ended, what they cost and why some failed, to be passed on."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Wanted:
     with_quotes: bool = False
     """Whether quotes are shown in their sources: then the report holds texts."""
     is_agreed: bool = False
-    """Whether a file that is no report may be replaced without asking."""
+    """Whether a file that is not a report may be replaced without asking."""
 
 
 def report(environment: Mapping[str, str], described: str, wanted: Wanted) -> None:

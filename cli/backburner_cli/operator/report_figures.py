@@ -45,7 +45,7 @@ class Use(msgspec.Struct, kw_only=True):
 
 
 class Latency(msgspec.Struct, kw_only=True):
-    """Times from upload to result, of first runs that are done; replays start later, when somebody asks for them."""
+    """Times from upload to result, of first runs that are done; replays start later, when an operator asks for them."""
 
     runs: int
     p50_s: float
@@ -74,7 +74,7 @@ class Again(msgspec.Struct, kw_only=True):
 
 
 class Saved(msgspec.Struct, kw_only=True):
-    """Runs that took an answer over, and what they would have used; `cost` None where no recipe names a price."""
+    """Runs that took an answer over, and what they would have used; `cost` is None if no recipe names a price."""
 
     runs: int
     tokens: int
@@ -82,7 +82,7 @@ class Saved(msgspec.Struct, kw_only=True):
 
 
 class Quoted(msgspec.Struct, kw_only=True):
-    """Quotes that were checked. `documents` are shown only where that was asked for."""
+    """Quotes that were checked. `documents` is empty unless they were asked for."""
 
     runs: int
     quotes: int

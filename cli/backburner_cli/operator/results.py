@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +12,7 @@ import click
 from backburner.ledger.keys import ERROR_RECORD, FAILED, FAILED_LINES, INBOX, OPEN, RESULTS, RUN_RECORD, output_location
 from backburner.maintenance.snapshot import at_once, each_of
 from backburner.maintenance.sweep import OLD_ENOUGH_S
+from backburner_cli.atomic_write import write_atomically
 from backburner_cli.errors import CommandError
 from backburner_cli.operator.bar import bar
 from backburner_cli.operator.fetched import Fetched, md5_of
@@ -23,6 +21,7 @@ from backburner_cli.terminal import MAX_LISTED, count_of, err, is_anybody_there,
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from backburner.ports import Stored
 
@@ -99,7 +98,7 @@ def _is_to_be_replaced(kept: Mapping[str, _Kept]) -> bool:
 
 
 async def _replace_kept(records: Records, fetch: Fetch, outcome: _Outcome) -> None:
-    """Replace what was agreed to: a file that was edited once more while the question was open stays."""
+    """Replace what was agreed to; a file that was edited again while the question was open stays."""
     notes = Fetched.of(fetch.to)
 
     async def each(key: str) -> None:
@@ -195,24 +194,16 @@ def _safe(name: str) -> str:
 
 
 def _write(path: Path, body: bytes, notes: Fetched) -> None:
-    """Write a file in one step, so that a reader sees either the old text or the new one."""
+    """Write a file, after a note that it is ours."""
     notes.note(path, hashlib.md5(body, usedforsecurity=False).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".backburner-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomically(path, body)
 
 
 async def _is_over(records: Records, prefix: str) -> bool:
     """Whether no run is open, and no document below the prefix still waits for its event.
 
-    An event may take 15 minutes; after that a document without a record is the sweep's, and nobody waits for it here.
+    An event may take 15 minutes; after that, a document without a record is left to the sweep and not waited for.
     """
     async for _ in records.bucket.listed(OPEN):
         return False

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from backburner.adapters.folder.adoption import is_ours
 from backburner.adapters.folder.layout import split_output
+from backburner.ledger.keys import FAILED, RESULTS, RUN_RECORD
 from backburner_cli.operator.folder_states import RunState, known
 
-_OUTPUTS = "(key GLOB 'results/*' OR key GLOB 'failed/*')"
-_RESULTS = "key GLOB 'results/*' AND key NOT GLOB '*.run.json'"
+_OUTPUTS = f"(key GLOB '{RESULTS}*' OR key GLOB '{FAILED}*')"
+_RESULTS = f"key GLOB '{RESULTS}*' AND key NOT GLOB '*{RUN_RECORD}'"
 
 
 def outputs(folder: Path, out: Path) -> Callable[[Path], bool]:
-    """Returns a check whether a file of the folder is an output of its run into `out`, or of an earlier one."""
+    """A function that says whether a file of the folder is an output of its run into `out`, or of an earlier one."""
     spaces = known(folder)
     outs = {out, *(space.out for space in spaces)}
     apart = {one for one in outs if one != folder and one.is_relative_to(folder)}
@@ -32,9 +33,9 @@ def outputs(folder: Path, out: Path) -> Callable[[Path], bool]:
 
 
 def outputs_of_all(spaces: Iterable[RunState]) -> Callable[[Path], bool]:
-    """Returns a check whether a file, named from the root without links, is an output of any run.
+    """A function that says whether a file, named from the root without links, is an output of any run.
 
-    Records tell, wherever they lie; the states that are given also know results that were edited or have no record yet.
+    Records say so, wherever they are; the given states also know results that were edited or have no record yet.
     """
     kept = {path for space in spaces for path in _files(space, _OUTPUTS)}
     return lambda path: bool(split_output(path.name)[1]) and (path in kept or is_ours(path))

@@ -38,7 +38,7 @@ def folder_of(environment: Mapping[str, str]) -> Path:
 
 @contextlib.contextmanager
 def announced(environment: Mapping[str, str], cloud: str, reached_by: Mapping[str, str]) -> Iterator[None]:
-    """Let commands find this process's cloud while the block runs. Ignores that the file cannot be written."""
+    """Let commands find this process's cloud while the block runs. A file that cannot be written is ignored."""
     path = folder_of(environment) / f"up-{os.getpid()}.json"
     entry = {
         "pid": os.getpid(),

@@ -21,10 +21,10 @@ from backburner.ledger.ledger import Ledger
 from backburner.outcome.current_job import CurrentJobs
 from backburner.provider.answers import Answer, FailedCall
 from backburner_cli.errors import CommandError
+from backburner_cli.operator.backend import Backend, reached
 from backburner_cli.operator.deployment import EXPORTED, FOLDER_STATE, HOW_TO_NAME
 from backburner_cli.operator.job_index import JobIndex
 from backburner_cli.operator.kept_entries import KeptEntries
-from backburner_cli.operator.place import Place, reached
 from backburner_cli.terminal import reach_remedy
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class OperatorSession:
     """Bucket, queues, and the core over them. Runs that it opens wait in the backlog until the checker starts them."""
 
     settings: Settings
-    place: Place
+    backend: Backend
     core: Core
 
     @property
@@ -127,40 +127,40 @@ class OperatorSession:
         """Counts documents by their state."""
         from backburner.maintenance.overview import OverviewReader
 
-        return OverviewReader(bucket=self.place.bucket, sweeper=self.core.tick.sweeper)
+        return OverviewReader(bucket=self.backend.bucket, sweeper=self.core.tick.sweeper)
 
     def auditor(self, progress: Progress) -> Auditor:
         """Audits the bucket, and reports the progress."""
         from backburner.maintenance.audit import Auditor
 
         return Auditor(
-            bucket=self.place.bucket,
+            bucket=self.backend.bucket,
             ledger=self.ledger,
             governor=self.core.governor,
             sweeper=self.core.tick.sweeper,
             journal=self.core.journal,
-            pending=self.place.pending,
-            backlog=self.place.backlog,
+            pending=self.backend.pending,
+            backlog=self.backend.backlog,
             progress=progress,
         )
 
 
 def run(environment: Mapping[str, str], work: Callable[[OperatorSession], Awaitable[T]]) -> T:
     """Do the work with bucket and queues. Raises `CommandError` with the remedy if they cannot be reached."""
-    return _plainly(environment, lambda place: work(_session(place)))
+    return _plainly(environment, lambda backend: work(_session(backend)))
 
 
 def read(environment: Mapping[str, str], work: Callable[[Records], Awaitable[T]]) -> T:
     """Do the work, which only reads the bucket. Raises `CommandError` with the remedy if it cannot be reached."""
-    return _plainly(environment, lambda place: work(records_of(place)))
+    return _plainly(environment, lambda backend: work(records_of(backend)))
 
 
-def _plainly(environment: Mapping[str, str], work: Callable[[Place], Awaitable[T]]) -> T:
+def _plainly(environment: Mapping[str, str], work: Callable[[Backend], Awaitable[T]]) -> T:
     logging.getLogger("backburner").addHandler(logging.NullHandler())  # the command reports its progress itself
 
     async def inside() -> T:
-        async with reached(environment) as place:
-            return await work(place)
+        async with reached(environment) as backend:
+            return await work(backend)
 
     try:
         return asyncio.run(inside())
@@ -176,12 +176,12 @@ def _plainly(environment: Mapping[str, str], work: Callable[[Place], Awaitable[T
         raise CommandError(f"{error}; {remedy}") from error
 
 
-def _session(place: Place) -> OperatorSession:
+def _session(backend: Backend) -> OperatorSession:
     from backburner.wiring.core import assemble  # slow to import, and not needed to read
 
-    nothing_starts_here = dataclasses.replace(place.settings, max_in_flight=0)
-    core = assemble(nothing_starts_here, place.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
-    return OperatorSession(settings=place.settings, place=place, core=core)
+    nothing_starts_here = dataclasses.replace(backend.settings, max_in_flight=0)
+    core = assemble(nothing_starts_here, backend.ports(NoProvider()), create_limit_s=1.0, swap_tries=12)
+    return OperatorSession(settings=backend.settings, backend=backend, core=core)
 
 
 def read_here(settings: Settings, work: Callable[[Records], Awaitable[T]]) -> T:
@@ -207,15 +207,15 @@ def read_here(settings: Settings, work: Callable[[Records], Awaitable[T]]) -> T:
     return asyncio.run(inside())
 
 
-def records_of(place: Place) -> Records:
+def records_of(backend: Backend) -> Records:
     """Access to a deployment's bucket for reading only."""
     return Records(
-        settings=place.settings,
-        identity=place.identity,
-        bucket=place.bucket,
+        settings=backend.settings,
+        identity=backend.identity,
+        bucket=backend.bucket,
         current_jobs=CurrentJobs(
-            bucket=place.bucket, ledger=Ledger(place.bucket), settings=place.settings, clock=SystemClock()
+            bucket=backend.bucket, ledger=Ledger(backend.bucket), settings=backend.settings, clock=SystemClock()
         ),
-        extractor=place.extractor,
-        memory=place.memory,
+        extractor=backend.extractor,
+        memory=backend.memory,
     )

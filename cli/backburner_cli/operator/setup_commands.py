@@ -20,7 +20,7 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
 )
 @click.argument("name", required=False, shell_complete=completing.profiles)
 @click.option("--none", "nothing", is_flag=True, help="Choose none: use the exported environment or backburner up.")
-@click.option("--yes", is_flag=True, help="Do not ask before NAME stands for another deployment than before.")
+@click.option("--yes", is_flag=True, help="Do not ask before NAME is given to another deployment.")
 @json_option
 @deployed
 def use(name: str | None, *, nothing: bool, yes: bool, asked: Asked, as_json: bool) -> None:
@@ -38,7 +38,7 @@ def use(name: str | None, *, nothing: bool, yes: bool, asked: Asked, as_json: bo
         if name is not None and asked.target is not None:
             there = profiles.all().get(name)
             if there not in (None, asked.target):
-                question = f"{name} is {there}. Let it stand for {asked.target}?"
+                question = f"{name} is {there}. Make it {asked.target}?"
                 confirm(question, is_agreed=yes, has_dry_run=False)
             profiles.keep(name, asked.target)
         elif name is not None:

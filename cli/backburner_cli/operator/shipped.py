@@ -1,4 +1,4 @@
-"""The recipes that ship, and a bucket that holds nothing else: what is estimated before there is a deployment."""
+"""The recipes that ship, and a bucket that holds nothing else: for estimates before there is a deployment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def shipped() -> dict[str, Traversable]:
 
 @dataclass(frozen=True)
 class ShippedBucket:
-    """The port `Bucket`, for reading alone."""
+    """The port `Bucket`, only for reading."""
 
     recipes: dict[str, Traversable] = field(default_factory=shipped)
 
@@ -61,11 +61,11 @@ class ShippedBucket:
         content_type: str,  # noqa: ARG002
         metadata: dict[str, str] | None = None,  # noqa: ARG002
     ) -> str:
-        """Refused."""
+        """Raise `RetryLaterError`."""
         raise RetryLaterError(f"{key} cannot be written: there is no deployment")
 
     async def delete(self, key: str) -> None:
-        """Refused."""
+        """Raise `RetryLaterError`."""
         raise RetryLaterError(f"{key} cannot be removed: there is no deployment")
 
     async def listed(self, prefix: str, after: str = "") -> AsyncIterator[tuple[str, Stored]]:

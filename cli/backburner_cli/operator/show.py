@@ -35,7 +35,7 @@ from backburner_cli.errors import CommandError
 from backburner_cli.operator.listing import lines_of, open_records
 from backburner_cli.operator.remedies import REMEDIES
 from backburner_cli.operator.session import Records, read
-from backburner_cli.operator.timeline import events_of
+from backburner_cli.operator.timeline import by_journal, events_of
 from backburner_cli.operator.uploads import describe
 from backburner_cli.terminal import count_of, out, print_json, say
 
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from backburner.ledger.journal import Line
-    from backburner.ports import Stored
+    from backburner.ports import Bucket, Stored
 
 _JOB = re.compile(r"([0-9a-f]{6,32})(?:\.\d+)?")
 
 
 @dataclass
 class Story:
-    """What is known of a document: its records, and its lines in the journal."""
+    """What is known about a document: its records, and its lines in the journal."""
 
     key: str
     records: list[JobRecord] = field(default_factory=list)
@@ -61,15 +61,16 @@ class Story:
         """What happened, in order; the journal is used only for runs whose records are gone."""
         recorded = {(record.job_id, record.run) for record in self.records}
         events = [event for record in self.records for event in events_of(record)]
-        for line in self.lines:
-            if (line.job_id, line.run) not in recorded and line.finished_at is not None:
-                why = f": {line.reason}" if line.reason else ""
-                events.append((line.finished_at, f"run {line.run} ended: {line.state}{why} (from the journal)"))
+        events += [
+            (line.finished_at, by_journal(line.run, str(line.state), line.reason))
+            for line in self.lines
+            if (line.job_id, line.run) not in recorded and line.finished_at is not None
+        ]
         return sorted(dict.fromkeys(events), key=lambda event: event[0])
 
 
 def show(environment: Mapping[str, str], named: str, *, as_json: bool) -> None:
-    """Show the story of a document or job. Raises `CommandError` if nothing is known of it."""
+    """Show the story of a document or job. Raises `CommandError` if nothing is known about it."""
     story = read(environment, lambda records: _story(records, named))
     timeline = story.timeline()
     if as_json:
@@ -116,19 +117,19 @@ async def story_of_document(records: Records, key: str) -> Story:
     stored = await records.bucket.head(key)
     story = await _by_records(records, key, stored)
     if stored is None and not story.records:
-        raise CommandError(f"nothing is known of {key}: check its name with backburner jobs --match …")
+        raise CommandError(f"nothing is known about {key}: check its name with backburner jobs --match …")
     return story
 
 
 async def _by_records(records: Records, key: str, stored: Stored | None) -> Story:
     story = Story(key)
-    place = output_location(key)
+    location = output_location(key)
     current = await records.current_jobs.current(key, stored)
     if current is not None:
         story.records += await open_records(records.bucket, f"{OPEN}{current.job_id}.")
         await _superseded(records, story, current.job_id)
-    await _add(records, story, place.run_record_key, RunRecord)
-    await _add(records, story, place.error_record_key, ErrorRecord)
+    await _add(records, story, location.run_record_key, RunRecord)
+    await _add(records, story, location.error_record_key, ErrorRecord)
     return story
 
 
@@ -138,7 +139,7 @@ async def _of_document(records: Records, key: str) -> Story:
     story.lines = await _lines(records, lambda line: line.key == key)
     if not story.records and not story.lines:
         if stored is None:
-            raise CommandError(f"nothing is known of {key}: check its name with backburner jobs --match …")
+            raise CommandError(f"nothing is known about {key}: check its name with backburner jobs --match …")
         raise CommandError(
             f"{key} has been there for {stored.age_s:.0f} s and has no job yet: its event may still come; "
             "later, backburner audit --repair starts it"
@@ -174,10 +175,16 @@ async def _key_of_output(records: Records, named: str) -> str:
 
 
 async def _add(records: Records, story: Story, key: str, kind: type[R]) -> None:
+    record = await record_at(records.bucket, key, kind)
+    if record is not None:
+        story.records.append(record)
+
+
+async def record_at(bucket: Bucket, key: str, kind: type[R]) -> R | None:
+    """The record at a key; None if there is none. Raises `CommandError` if it cannot be read."""
     try:
-        stored = await records.bucket.get(key)
-        if stored is not None:
-            story.records.append(decode(stored.body, kind))
+        stored = await bucket.get(key)
+        return None if stored is None else decode(stored.body, kind)
     except (UnreadableError, msgspec.DecodeError) as error:
         raise CommandError(f"{key} cannot be read ({error}): docs/runbook.md says what to do") from error
 

@@ -1,4 +1,4 @@
-"""Reads a deployed stack's environment from its outputs and parameters, so that nothing is copied by hand."""
+"""Reads a deployed stack's environment from its outputs and parameters, so that nobody has to copy it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor's checks of the store and of what stands in it: conditional writes, the clock, pauses, the checker."""
+"""The doctor's checks of the store and its content: conditional writes, the clock, pauses, the checker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SWEEPS_MISSED = 3
 async def write_findings(bucket: Bucket, now: datetime | None = None) -> list[Finding]:
     """Whether conditional writes are honoured, tested with one small object; and whether the clocks agree.
 
-    `now` is this machine's time, if it is not to be asked.
+    `now` is this machine's time; without it, the system is asked.
     """
     key, stored, broken = f"{WORK}doctor-{secrets.token_hex(8)}", None, []
     try:

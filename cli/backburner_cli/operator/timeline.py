@@ -25,7 +25,7 @@ _WAITS: Final = {
 
 
 def events_of(record: JobRecord) -> Iterator[tuple[datetime, str]]:
-    """What a record tells of its run, in no particular order."""
+    """The events of a run according to its record, in no particular order."""
     yield record.source.last_modified, f"uploaded, {record.source.size:,} bytes"
     run = f"run {record.run}: "
     if record.waited:
@@ -51,8 +51,13 @@ def events_of(record: JobRecord) -> Iterator[tuple[datetime, str]]:
         yield record.finished_at, run + _end(record)
 
 
+def by_journal(run: int, state: str, reason: str | None) -> str:
+    """How a run ended whose record is gone, as its line in the journal says."""
+    return f"run {run} ended: {state}{f': {reason}' if reason else ''} (from the journal)"
+
+
 def _left(record: JobRecord) -> datetime:
-    """When a run had waited for the last time, as far as its record tells."""
+    """When a run stopped waiting for the last time, as far as its record shows."""
     started = [response.created_at for response in record.responses if response.created_at is not None]
     return max(started, default=None) or record.submitted_at or record.finished_at or record.source.last_modified
 

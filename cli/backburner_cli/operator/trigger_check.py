@@ -57,7 +57,7 @@ async def aws_findings(bucket: str, region: str | None, environment: Mapping[str
 
 
 def notification_finding(configured: Mapping[str, Any], submit: str | None) -> Finding:
-    """Whether the bucket's notifications call `submit`, which is None if nobody says what it is called."""
+    """Whether the bucket's notifications call `submit`, which is None if its name is not known."""
     wired = [one for one in configured.get("LambdaFunctionConfigurations", ()) if _is_for_inbox(one)]
     called = {_function_of(one["LambdaFunctionArn"]): _rule(one, "suffix") for one in wired}
     if not called and "EventBridgeConfiguration" in configured:
@@ -94,7 +94,7 @@ def schedule_finding(told: Mapping[str, Any], checker: str) -> Finding:
 
 
 async def yandex_findings(bucket: str, environment: Mapping[str, str]) -> list[Finding]:
-    """Ask `yc`, if it is installed and Terraform has told which functions these are: S3 does not know the triggers."""
+    """Ask `yc`, if it is installed and Terraform names the functions: S3 does not know the triggers."""
     submit, checker = environment.get(SUBMIT_FUNCTION), environment.get(CHECKER_FUNCTION)
     program = shutil.which("yc")
     if submit is None or checker is None or program is None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from botocore.exceptions import ClientError
 
 from backburner.documents.recipes import fingerprint, model_in
 from backburner.ledger.keys import OPEN, OutputLocation, output_location, recipe_keys
@@ -60,9 +57,9 @@ class Watcher:
 
     def upload(self, key: str, document: Path | bytes, model: str | None = None) -> Upload:
         """Put a document into the inbox. `model` is the one for recipes that name none, if it is known."""
-        place = output_location(key)
-        recipe = self._recipe(place.recipe)
-        stood = frozenset(record.name for record in self._records(place))
+        location = output_location(key)
+        recipe = self._recipe(location.recipe)
+        stood = frozenset(record.name for record in self._records(location))
         if isinstance(document, bytes):
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=document)
         else:
@@ -83,16 +80,6 @@ class Watcher:
         records = [record for record in self._records(output_location(upload.key)) if upload.is_outcome(record)]
         return max(records, key=lambda record: record.run, default=None)
 
-    def is_current(self, upload: Upload) -> bool:
-        """Whether the document in the inbox is still the uploaded one."""
-        try:
-            there = self.s3.head_object(Bucket=self.bucket, Key=upload.key)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
-                return False
-            raise
-        return there["ETag"].strip('"') == upload.etag
-
     def open_records(self) -> Iterator[OpenRecord]:
         """All open records."""
         for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=OPEN):
@@ -105,8 +92,11 @@ class Watcher:
         """An object as text."""
         return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
 
-    def _records(self, place: OutputLocation) -> Iterator[RunRecord | ErrorRecord]:
-        for record in (self._read(place.run_record_key, RunRecord), self._read(place.error_record_key, ErrorRecord)):
+    def _records(self, location: OutputLocation) -> Iterator[RunRecord | ErrorRecord]:
+        for record in (
+            self._read(location.run_record_key, RunRecord),
+            self._read(location.error_record_key, ErrorRecord),
+        ):
             if record is not None:
                 yield record
 

@@ -62,7 +62,7 @@ class Look:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time left at the present rate; None if there is no rate, or too few documents have ended to tell."""
+        """The time left at the current rate; None if there is no rate, or too few documents have ended to tell."""
         return seconds_left(self.left, self.per_minute, self.done + self.failed) if self.left else 0.0
 
     def plain(self) -> dict[str, Any]:

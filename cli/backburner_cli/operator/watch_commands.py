@@ -86,7 +86,7 @@ def watch(
 @click.option(
     "--quotes", is_flag=True, help="Show quotes in their sources, for up to 20 documents: the report then has texts."
 )
-@click.option("--yes", is_flag=True, help="Do not ask before a file that is no report is replaced.")
+@click.option("--yes", is_flag=True, help="Do not ask before replacing a file that is not a report.")
 @json_option
 @deployed
 def report(

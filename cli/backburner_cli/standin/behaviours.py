@@ -1,4 +1,4 @@
-"""All the ways in which the stand-in can misbehave, in one table by name. The model's name in a request selects one.
+"""All the ways in which the stand-in can misbehave, in one table, by name. The model's name in a request selects one.
 
 `stand-in` behaves well; `stand-in/<behaviour>` misbehaves as in the table; `stand-in/<behaviour>:<n>` also says how
 often, for how many seconds or below how many tokens. "How often" is counted separately for each input, so documents do
@@ -36,7 +36,7 @@ class Ending:
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """One way to misbehave. A reply without a body stands for the right answer, sent in another manner."""
+    """One way to misbehave. A reply without a body means the right answer, sent in another manner."""
 
     description: str
     n: int | None = None
@@ -280,7 +280,7 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
 
 
 def parse(name: str) -> Chosen | None:
-    """Read a behaviour's name with its number, `create-429:3` or `truncate-below-500`; None if there is no such."""
+    """Read a behaviour's name with its number, `create-429:3` or `truncate-below-500`; None if there is none."""
     plain, colon, number = name.partition(":")
     if not colon and plain not in BEHAVIOURS and (dashed := re.fullmatch(r"(truncate-below)-(\d+)", name)):
         plain, colon, number = dashed[1], ":", dashed[2]

@@ -10,7 +10,7 @@ Manner = Literal["whole", "slow", "drip", "drop"]
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One HTTP answer. In the table of behaviours, a `body` of None stands for the right answer."""
+    """One HTTP answer. In the table of behaviours, a `body` of None means the right answer."""
 
     status: int = 200
     body: dict[str, Any] | str | None = None

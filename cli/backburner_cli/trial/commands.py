@@ -27,7 +27,7 @@ def recipes() -> None:
 @json_option
 @deployed
 def list_recipes(*, asked: Asked, as_json: bool) -> None:
-    """List the recipes that ship and, where there is a deployment, those that it has."""
+    """List the recipes that ship and, if there is a deployment, its own."""
     from backburner_cli.terminal import plain_errors
     from backburner_cli.trial.recipes import show_list
 
@@ -67,8 +67,8 @@ def check_recipes(named: tuple[str, ...], *, asked: Asked, as_json: bool) -> Non
 def try_recipe(recipe: str, file: Path, *, stand_in: bool, asked: Asked, as_json: bool) -> None:
     """Try a recipe on one document, and show the text, its tokens and its cost. Nothing is uploaded.
 
-    RECIPE is a file, or the name of one that ships; with a deployment that is named, its own come first. The document
-    is processed as everywhere else: read, cut where it is too large, checked against a schema. The provider bills it.
+    RECIPE is a file, or the name of one that ships; if a deployment is named, its own come first. The document
+    is processed as everywhere else: read, cut if it is too large, checked against a schema. The provider bills it.
     """
     from backburner_cli.terminal import plain_errors
     from backburner_cli.trial.attempt import Attempt, attempt
@@ -119,8 +119,8 @@ def compare_recipes(
     """Run two recipes on the same documents, and write one page with both texts side by side.
 
     DOCUMENTS are files, folders and quoted patterns; without any, those of the recipe OLD in the deployment's inbox.
-    The sample is the same each time. Nothing is uploaded, and no job of the deployment is touched. The page asks no
-    host for anything; it holds both texts of each document.
+    The sample is the same each time. Nothing is uploaded, and no job of the deployment is touched. The page loads
+    nothing from any host; it contains both texts of each document.
     """
     from backburner_cli.terminal import plain_errors
     from backburner_cli.trial.compare import Comparison, compare
@@ -138,6 +138,6 @@ def compare_recipes(
 
 
 def _enter_if_named(asked: Asked) -> None:
-    """The exported environment names the provider, unless a deployment is named: one that is only kept does not."""
+    """Use the deployment's environment if one is named; the exported environment names the provider otherwise."""
     if asked.target is not None or asked.profile is not None:
         enter(asked)

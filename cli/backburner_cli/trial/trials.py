@@ -60,16 +60,16 @@ class Trials:
         told = _Told()
         run_folder(err, own, wanted, told)
         if told.end is not None and told.end.outcome is Outcome.STOPPED_EARLY:
-            raise CommandError(f"not everything was tried, and what was is not kept: {told.end.why}")
+            raise CommandError(f"stopped early, and what was tried until then is not kept: {told.end.why}")
         return [_tried(out, name, file) for name, file in self.documents.items()]
 
 
 class _Told:
-    """Says only what keeps the provider from answering, each time that changes; keeps how the run ended."""
+    """Reports only why the provider does not answer, each time that changes, and keeps how the run ended."""
 
     def __init__(self) -> None:
         self.end: End | None = None
-        self._trouble = ""
+        self._problem = ""
 
     def note(self, text: str) -> None:
         """Do nothing: the notes are about the temporary folder."""
@@ -78,13 +78,13 @@ class _Told:
         """Do nothing: the caller shows the results."""
 
     def failed(self, path: str, failure: Failure) -> None:
-        """Do nothing, likewise."""
+        """Do nothing: the caller shows the failures."""
 
     def now(self, tally: Tally) -> None:
-        """Say the trouble, if there is any that was not told yet."""
-        if tally.trouble not in ("", self._trouble):
-            say(f"waiting for the provider: {tally.trouble}", err, style="dim")
-        self._trouble = tally.trouble
+        """Print the problem, if it is a new one."""
+        if tally.problem not in ("", self._problem):
+            say(f"waiting for the provider: {tally.problem}", err, style="dim")
+        self._problem = tally.problem
 
     def close(self) -> None:
         """Do nothing: nothing is open."""

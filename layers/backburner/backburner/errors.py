@@ -73,7 +73,7 @@ class RetryLaterError(BackburnerError):
 
 
 class UnreadableError(RetryLaterError):
-    """One object, `key`, is damaged or not readable for us: a person must look at it. Other objects are unaffected."""
+    """One object, `key`, is damaged, or we cannot read it: a person must look at it. Other objects are unaffected."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)

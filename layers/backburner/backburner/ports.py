@@ -11,6 +11,14 @@ from backburner.documents.pictures import TEXT_ONLY, Piece, Rendered, Wish
 from backburner.documents.plain_text import Extracted, Span
 from backburner.provider.answers import Answer
 
+JSON: Final = "application/json"
+PLAIN_TEXT: Final = "text/plain; charset=utf-8"
+MAX_DELAY_S: Final = 900
+"""The longest delay of a queue message (SQS, Message Queue), and so the longest lease."""
+MAX_VISIBILITY_S: Final = 43_200
+"""For how long a received message can be hidden at most (SQS, Message Queue)."""
+MAX_IN_BATCH: Final = 10
+"""The maximum number of messages in one call (SQS, Message Queue)."""
 ABSENT: Final = "*"
 """The `match` of a put that succeeds only if there is no such object yet (`If-None-Match: *`)."""
 
@@ -125,20 +133,21 @@ class Extractor(Protocol):
         """The document's text, in Markdown if its format has structure, and notes on what is missing.
 
         The bytes decide the type; the name only counts for ambiguous ones. Pages that the `wish` asks for are not read
-        but measured, and given with their places in the text. Raises `JobError`.
+        but measured, and returned with their places in the text. Raises `JobError`.
         """
 
     async def render(self, body: bytes, name: str, pieces: Sequence[Piece], max_side_px: int) -> list[Rendered]:
         """Pages of a PDF or picture, or pieces of long ones, upright, in the order asked for. Raises `JobError`."""
 
     async def cut(self, text: str, max_chars: int, overlap_chars: int) -> list[Span]:
-        """Where to cut: spans in order, of at most `max_chars` each, that cover every character once but for overlaps.
+        """Where to cut a text: spans in order, of at most `max_chars` each.
 
-        Words that fit into a part are not cut. Raises `ValueError` unless 0 <= 2 * overlap_chars < max_chars.
+        Apart from overlaps, each character is in one. Words that fit into a part are not cut. Raises `ValueError`
+        unless 0 <= 2 * overlap_chars < max_chars.
         """
 
     async def find(self, text: str, quotes: Sequence[str]) -> list[Found]:
-        """The passage of each quote in a text; None for one that is not there, `Unchecked` for one given up."""
+        """The passage of each quote in a text; None if it is not there, `Unchecked` if the search was given up."""
 
 
 class Clock(Protocol):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from backburner.errors import ConfigError
+from backburner.ports import MAX_DELAY_S
 from backburner.provider.profiles import PROFILES, Profile, Provider
 
 _MAX_DIGITS = 18
@@ -16,9 +17,7 @@ _PARAMETER = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TOPIC = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:\S+")
 _NOTIFY = frozenset({"documents", "folders"})
 N = TypeVar("N", int, float)
-
-MAX_DELAY_S = 900
-"""The longest delay of a queue message (SQS and Message Queue), and so the longest lease."""
+E = TypeVar("E", bound=StrEnum)
 
 
 class KeyStore(StrEnum):
@@ -102,7 +101,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
     With `needs_key=False` the provider's key may be missing, since operators' commands do not call the provider.
     """
     reader = _Reader(environment)
-    provider = reader.provider()
+    provider = reader.choice("BACKBURNER_PROVIDER", Provider, Provider.YANDEX, if_wrong=Provider.GENERIC)
     profile = PROFILES[provider]
     settings = Settings(
         bucket=reader.required("BACKBURNER_BUCKET", "the bucket's name"),
@@ -129,7 +128,7 @@ def from_env(environment: Mapping[str, str], *, needs_key: bool = True) -> Setti
         windows={**PROFILES[provider].windows, **reader.windows("BACKBURNER_CONTEXT_TOKENS")},
         sighted={**PROFILES[provider].sighted, **reader.sighted("BACKBURNER_VISION_MODELS")},
         line_parameters=reader.names("BACKBURNER_LINE_PARAMETERS"),
-        queue_protocol=reader.queue_protocol(),
+        queue_protocol=reader.choice("BACKBURNER_QUEUE_PROTOCOL", QueueProtocol, QueueProtocol.JSON),
         notify=reader.notify(),
     )
     reader.contradictions(settings, needs_key=needs_key)
@@ -159,7 +158,7 @@ class _Seen(dict[str, str]):
 
 
 def _is_safe(value: str) -> bool:
-    """Whether what is sent to this URL cannot be read on the way: https, or this machine."""
+    """Whether nobody on the way can read what is sent to this URL: it is https, or this machine."""
     if not _is_url(value):
         return False
     parts = urlsplit(value)
@@ -183,34 +182,48 @@ class _Reader:
     def text(self, name: str) -> str | None:
         return self._environment.get(name, "").strip() or None
 
+    def items(self, name: str) -> list[str]:
+        """Comma-separated values, without blank ones."""
+        return [item.strip() for item in (self.text(name) or "").split(",") if item.strip()]
+
+    def choice(self, name: str, choices: type[E], default: E, *, if_wrong: E | None = None) -> E:
+        """One of the values of an enumeration; `if_wrong` replaces a wrong one, and causes no further problems."""
+        value = self.text(name) or default
+        if value in list(choices):
+            return choices(value)
+        self.problems.append(f"{name} is {value!r}: one of {', '.join(choices)}")
+        return if_wrong or default
+
     def windows(self, name: str) -> dict[str, int]:
         """Context windows: one number for every model, or `model=number, …`."""
         found: dict[str, int] = {}
-        for item in filter(None, (item.strip() for item in (self.text(name) or "").split(","))):
+        for item in self.items(name):
             model, equals, tokens = item.rpartition("=")
             if tokens.strip().isdecimal() and int(tokens) > 0 and (model.strip() or not equals):
                 found[model.strip() or "*"] = int(tokens)
             else:
                 self.problems.append(
-                    f"{name} is {item!r}: write tokens, as 32768, or by model, as qwen3=262144, o3=200000"
+                    f"{name} is {item!r}: write tokens, such as 32768, or by model, such as qwen3=262144, o3=200000"
                 )
         return found
 
     def sighted(self, name: str) -> dict[str, bool]:
         """Models that see pictures, by the beginnings of their names; a minus sign marks models that do not."""
         found: dict[str, bool] = {}
-        for item in filter(None, (item.strip() for item in (self.text(name) or "").split(","))):
+        for item in self.items(name):
             model = item.removeprefix("-")
             if re.search(r"[\s=]", model) or not model:
-                self.problems.append(f"{name} has {item!r}: write models' names, as gemma-3-27b-it, -gemma-3-1b, or *")
+                self.problems.append(
+                    f"{name} has {item!r}: write models' names, such as gemma-3-27b-it, -gemma-3-1b, or *"
+                )
             found[model] = not item.startswith("-")
         return found
 
     def names(self, name: str) -> frozenset[str]:
         """Comma-separated names of parameters."""
-        found = frozenset(filter(None, (item.strip() for item in (self.text(name) or "").split(","))))
+        found = frozenset(self.items(name))
         if odd := sorted(item for item in found if item != "*" and not _PARAMETER.fullmatch(item)):
-            self.problems.append(f"{name} has {odd[0]!r}: write names of parameters, as tools, tool_choice")
+            self.problems.append(f"{name} has {odd[0]!r}: write names of parameters, such as tools, tool_choice")
         return found
 
     def required(self, name: str, meaning: str) -> str:
@@ -225,37 +238,16 @@ class _Reader:
             self.problems.append(f"{name} is not an http(s) URL")
         return value
 
-    def provider(self) -> Provider:
-        value = self.text("BACKBURNER_PROVIDER") or Provider.YANDEX
-        if value in list(Provider):
-            return Provider(value)
-        self.problems.append(f"BACKBURNER_PROVIDER is {value!r}: one of {', '.join(Provider)}")
-        return Provider.GENERIC
-
     def key_store(self) -> KeyStore:
-        name = "BACKBURNER_API_KEY_STORE"
-        value = self.text(name)
-        if value is None:
-            secret = self.text("BACKBURNER_API_KEY_SECRET") or ""
-            is_parameter = secret.startswith(("/", "arn:aws:ssm:"))
-            return KeyStore.PARAMETER_STORE if is_parameter else KeyStore.SECRETS_MANAGER
-        if value in list(KeyStore):
-            return KeyStore(value)
-        self.problems.append(f"{name} is {value!r}: one of {', '.join(KeyStore)}")
-        return KeyStore.SECRETS_MANAGER
-
-    def queue_protocol(self) -> QueueProtocol:
-        value = self.text("BACKBURNER_QUEUE_PROTOCOL") or QueueProtocol.JSON
-        if value in list(QueueProtocol):
-            return QueueProtocol(value)
-        self.problems.append(f"BACKBURNER_QUEUE_PROTOCOL is {value!r}: one of {', '.join(QueueProtocol)}")
-        return QueueProtocol.JSON
+        """The store of the provider's key: as named, or else by the form of the secret's name."""
+        is_parameter = (self.text("BACKBURNER_API_KEY_SECRET") or "").startswith(("/", "arn:aws:ssm:"))
+        usual = KeyStore.PARAMETER_STORE if is_parameter else KeyStore.SECRETS_MANAGER
+        return self.choice("BACKBURNER_API_KEY_STORE", KeyStore, usual)
 
     def notify(self) -> Notify:
         """The notifications and channels; both documents and folders if only a channel is named."""
         name, url = "BACKBURNER_NOTIFY", self.text("BACKBURNER_NOTIFY_WEBHOOK_URL")
-        given = self.text(name)
-        wanted = {item.strip() for item in (given or "").split(",") if item.strip()}
+        given, wanted = self.text(name), set(self.items(name))
         if odd := sorted(wanted - _NOTIFY):
             self.problems.append(f"{name} has {odd[0]!r}: documents, folders, or both with a comma between")
         if url and not _is_safe(url):

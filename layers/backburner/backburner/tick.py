@@ -14,9 +14,9 @@ from backburner.jobs.check import Checker
 from backburner.jobs.setbacks import Setbacks
 from backburner.ledger.journal import Journal, Line
 from backburner.maintenance.sweep import Sweeper
-from backburner.notifications.delivery import Told
+from backburner.notifications.delivery import Deliveries
 from backburner.notifications.tell import TELL_S, Teller
-from backburner.ports import Clock, Queue, Received
+from backburner.ports import MAX_IN_BATCH, Clock, Queue, Received
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,6 @@ BACKLOG_EVERY_S = 1.0
 MAX_AT_ONCE = 64
 """The maximum number of messages handled at the same time, which bounds the memory for answers."""
 MAX_IN_HAND = 500
-MAX_IN_BATCH = 10
-"""The maximum number of messages per receive (SQS, Message Queue)."""
 _RECEIVERS = 8
 _SPARE_S = 5.0
 """Time left for what a function does after its tick, before its time-out."""
@@ -101,7 +99,7 @@ class TickReport:
     handled: int = 0
     left: int = 0
     ended: list[Line] = field(default_factory=list)
-    told: Told = field(default_factory=Told)
+    notifications: Deliveries = field(default_factory=Deliveries)
     stopped_by: RetryLaterError | None = None
     """Why it stopped early, if a queue could not be read."""
     is_cut_short: bool = False
@@ -143,7 +141,7 @@ class Tick:
         except RetryLaterError as error:
             report.stopped_by = error
         if not report.is_cut_short:
-            report.told = await self.teller.tell(self._left_s(cut_off_at))
+            report.notifications = await self.teller.tell(self._left_s(cut_off_at))
         return report
 
     def _left_s(self, cut_off_at: float | None) -> float:
@@ -165,7 +163,7 @@ class Tick:
     async def _receive(self, hand: "_Hand", stop_at: float) -> None:
         """Receive and handle messages until nothing is due soon."""
         pending, backlog = _Inflow(self.pending), _Inflow(self.backlog)
-        sample = MAX_IN_BATCH  # even without room: a job that waits may hold a slot since a crash
+        sample = MAX_IN_BATCH  # even if there is no room: after a crash, a waiting job may still hold a slot
         backlog_at = 0.0
         while self.clock.monotonic() < stop_at:
             is_due = self.clock.monotonic() >= backlog_at
@@ -245,5 +243,5 @@ class _Hand:
     async def _handle(self, queue: Queue, received: Received) -> None:
         async with self._at_once:
             await self._tick.handle(queue, received, self._state, self._report)
-        if len(self.tasks) == 1:  # a pause: whoever waited for these jobs lists them now
+        if len(self.tasks) == 1:  # nothing else is in hand: who waits for these jobs can list them now
             await self._tick.journal.write_noted()

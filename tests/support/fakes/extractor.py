@@ -14,7 +14,7 @@ from backburner.ports import Clock
 
 _PAGES = b"\0pages"
 SIDE_PX = 280
-"""Of a page that is shown: with 116 tokens."""
+"""The size of a page that is shown, which has 116 tokens."""
 
 
 def paged(*pages: str | None) -> bytes:

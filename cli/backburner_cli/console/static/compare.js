@@ -84,7 +84,7 @@ class Comparison {
       return;
     }
     const isSame = other === this.key;
-    // Of one document, what came before beside what stands now; of two, both as they stand.
+    // For one document, the run before beside the current one; for two, both current ones.
     this.fill("old", isSame && this.runs.old.length > 1 ? 1 : 0);
     this.fill("new", 0);
     await this.compare();

@@ -40,7 +40,7 @@ async function ask(path, selected, title, text, yes) {
   }
 }
 
-/** Run documents again, once somebody has agreed to their number. */
+/** Run documents again, once a person has agreed to their number. */
 export function replay(selected, number, rerun = false) {
   const many = documents(number);
   return ask(
@@ -49,12 +49,12 @@ export function replay(selected, number, rerun = false) {
     `Run ${many} again?`,
     rerun
       ? "What is done is run again too. The provider bills each run; results stay until the new run has ended."
-      : "Each is run as it stands in the inbox now. The provider bills each run.",
+      : "Each is run as it is in the inbox now. The provider bills each run.",
     `Run ${many} again`,
   );
 }
 
-/** Cancel jobs, once somebody has agreed to their number. */
+/** Cancel jobs, once a person has agreed to their number. */
 export function cancel(selected, number) {
   const jobs = number === 1 ? "1 job" : `${number.toLocaleString()} jobs`;
   return ask(

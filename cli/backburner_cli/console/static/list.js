@@ -129,7 +129,7 @@ class List {
     this.reload();
   }
 
-  /** Everything anew; `isQuiet` where nothing but the bucket has changed. */
+  /** Draw everything again; `isQuiet` if nothing but the bucket has changed. */
   reload(isQuiet = false) {
     this.controller?.abort();
     this.controller = new AbortController();

@@ -1,4 +1,4 @@
-// The page's frame: which view is shown, and fresh figures for it every two seconds while somebody looks.
+// The page's frame: which view is shown, and fresh figures for it every two seconds while the page is visible.
 
 import { read } from "./api.js";
 import { el, say, setText } from "./dom.js";
@@ -103,7 +103,7 @@ function trouble(text) {
   place.textContent = text;
 }
 
-// The key has become a cookie: it need not stand in the address, nor in the history.
+// The key has become a cookie: it need not be in the address or in the history.
 if (new URLSearchParams(location.search).has("token")) history.replaceState(null, "", `/${location.hash}`);
 addEventListener("hashchange", () => {
   show();

@@ -116,7 +116,7 @@ function side(place, told) {
 function limits(told) {
   const meters = [meter("Generations in flight", told.places_in_use, told.places, count)];
   meters.push(meter("Tokens today", told.tokens_today + told.tokens_reserved, told.daily_tokens, compact));
-  meters.push(meter("Cost today", told.cost_today + told.cost_reserved, told.daily_cost, money));
+  meters.push(meter("Cost today", costToday(told), told.daily_cost, money));
   return el(
     "section",
     { class: "card", "aria-labelledby": "limits-title" },
@@ -135,9 +135,16 @@ function limits(told) {
   );
 }
 
+/** What today cost and what is reserved; null if tokens are counted, but no cost is known. */
+function costToday(told) {
+  const cost = (told.cost_today ?? 0) + told.cost_reserved;
+  return cost === 0 && told.tokens_today + told.tokens_reserved > 0 ? null : cost;
+}
+
 function meter(name, value, most, format) {
-  const text = most === null ? `${format(value)}, no limit` : `${format(value)} of ${format(most)}`;
-  const bar = most === null ? null : el("meter", { min: 0, max: most || 1, high: most * 0.8, value, "aria-label": name });
+  const used = value === null ? "unknown" : format(value);
+  const text = most === null ? `${used}, no limit` : `${used} of ${format(most)}`;
+  const bar = most === null || value === null ? null : el("meter", { min: 0, max: most || 1, high: most * 0.8, value, "aria-label": name });
   return el("div", { class: "limit" }, el("p", {}, el("span", {}, name), el("span", {}, text)), bar);
 }
 

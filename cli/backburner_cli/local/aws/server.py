@@ -27,7 +27,7 @@ _PASSED_ON = (
     *("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
 )
-"""What the server gets of the operator's environment, since its functions see it: the way to a real provider only."""
+"""What the server gets from the operator's environment: only the way to a real provider, since its functions see it."""
 
 
 @dataclass(frozen=True, kw_only=True)

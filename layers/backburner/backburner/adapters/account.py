@@ -29,7 +29,7 @@ _BOTO3_ONLY = (
 )
 """If one of these is set, boto3 is asked."""
 _SUFFIXES = {"cn-": "amazonaws.com.cn", "us-iso": "", "eu-iso": "", "eusc-": ""}
-"""Domains of the regions outside `amazonaws.com`, by the region's prefix; "" where boto3 must be asked."""
+"""Domains of the regions outside `amazonaws.com`, by the region's prefix; "" if boto3 must be asked."""
 _AWS_DOMAINS = (
     ".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".c2s.ic.gov", ".sc2s.sgov.gov", ".csp.hci.ic.gov",
     ".cloud.adc-e.uk",
@@ -95,7 +95,7 @@ def _endpoint(environment: Mapping[str, str], service: str) -> str | None:
 
 
 def _has_config_file(environment: Mapping[str, str]) -> bool:
-    """Whether the user has a config file, which may override the usual. A function has none, nor always a `HOME`."""
+    """Whether the user has a config file, which may override the usual. A function has none, and perhaps no `HOME`."""
     home = environment.get("HOME")
     return bool(home) and (Path(str(home)) / ".aws" / "config").is_file()
 

@@ -19,7 +19,7 @@ from backburner.adapters.queues import SqsQueue, queue_calls
 from backburner.adapters.secret import secret
 from backburner.adapters.service_errors import code_of
 from backburner.errors import ConfigError, RetryLaterError
-from backburner.ports import Channel
+from backburner.ports import JSON, Channel
 from backburner.settings import Notify, Settings
 
 SOURCE = "backburner"
@@ -69,7 +69,7 @@ class EventBus:
     name: str = "eventbridge"
 
     async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its id is in the body
-        """Put an event. Raises `RetryLaterError` if the bus does not accept it, even where it answers with 200."""
+        """Put an event. Raises `RetryLaterError` if the bus does not accept it, even if it answers with 200."""
         entry = {"Source": SOURCE, "DetailType": kind, "Detail": body.decode(), "EventBusName": self.bus}
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AWSEvents.PutEvents"}
         reply = await _called(self.calls, self.url, headers, json.dumps({"Entries": [entry]}).encode())
@@ -105,7 +105,7 @@ class Webhook:
 
     async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its type is in the body
         """Post. Raises `RetryLaterError` for any answer but 2xx, or none."""
-        headers = {"Content-Type": "application/json", "User-Agent": SOURCE}
+        headers = {"Content-Type": JSON, "User-Agent": SOURCE}
         headers |= signed_headers(await self.secrets(), notification, int(self.clock()), body)
         try:
             reply = await self._posted(headers, body)
@@ -159,7 +159,7 @@ def channels(settings: Settings, http: Http, account: Account, environment: Mapp
     notify = settings.notify
     if notify.is_on and not notify.has_channels:
         raise ConfigError(
-            "BACKBURNER_NOTIFY is set, but there is nobody to tell: name a topic, an event bus, a queue or a "
+            "BACKBURNER_NOTIFY is set, but no channel is: name a topic, an event bus, a queue or a "
             "webhook (docs/notifications.md), or leave it unset"
         )
     made: list[Channel] = []

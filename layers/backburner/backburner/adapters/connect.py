@@ -141,7 +141,7 @@ def connect(
     core = assemble(settings, cloud.ports(generator, notified), create_limit_s=create_limit_s, swap_tries=swap_tries)
     connected = Connected(settings=settings, core=core, cloud=cloud, generator=generator, key=key)
     atexit.register(connected.close)
-    gc.freeze()  # what is there now stays: the garbage collector need not search it again and again
+    gc.freeze()  # what is there now stays: the garbage collector need not search it each time
     return connected
 
 

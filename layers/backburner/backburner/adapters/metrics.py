@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backburner.ledger.journal import Line
 from backburner.ledger.records import State
 from backburner.maintenance.health import Health, alarms, measure
-from backburner.notifications.delivery import Told
+from backburner.notifications.delivery import Deliveries
 from backburner.settings import Settings
 from backburner.tick import TickReport
 from backburner.wiring.core import Core
@@ -25,14 +25,18 @@ NAMESPACE = "Backburner"
 async def report(core: Core, tick: TickReport, settings: Settings, logger: "Logger | logging.Logger") -> None:
     """Publish what a tick did and what is under way; log the health and the raised alarms."""
     health = await measure(core.bucket, core.governor)
-    publish(tick.ended, health=health, told=tick.told)
+    publish(tick.ended, health=health, notifications=tick.notifications)
     logger.info("health", extra=asdict(health))
     for name in alarms(health, deadline_s=settings.deadline_s, results_kept_s=settings.profile.results_kept_s):
         logger.error("alarm", extra={"alarm": name, "see": f"docs/runbook.md#{name}"})
 
 
 def publish(
-    lines: Sequence[Line], *, accepted: int = 0, health: Health | None = None, told: Told | None = None
+    lines: Sequence[Line],
+    *,
+    accepted: int = 0,
+    health: Health | None = None,
+    notifications: Deliveries | None = None,
 ) -> None:
     """Print the metrics of one function call on Lambda; the dimension `service` is the function's name."""
     service = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
@@ -41,7 +45,8 @@ def publish(
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit  # noqa: PLC0415 - only on Lambda
 
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
-    values = _counts(lines, accepted) | (_gauges(health) if health else {}) | (_notifications(told) if told else {})
+    values = _counts(lines, accepted) | (_gauges(health) if health else {})
+    values |= _notifications(notifications) if notifications else {}
     for name, value in values.items():
         unit = MetricUnit.Seconds if name in ("OldestOpenAge", "ResultLag") else MetricUnit.Count
         metrics.add_metric(name=name, unit=unit, value=value)
@@ -71,9 +76,9 @@ def _counts(lines: Sequence[Line], accepted: int) -> dict[str, float]:
     return {name: value for name, value in counts.items() if value}
 
 
-def _notifications(told: Told) -> dict[str, float]:
+def _notifications(made: Deliveries) -> dict[str, float]:
     """The counts of notifications that are not zero."""
-    counts = {"NotificationsSent": told.sent, "NotificationsOwed": told.owed, "NotificationsLost": told.lost}
+    counts = {"NotificationsSent": made.sent, "NotificationsOwed": made.owed, "NotificationsLost": made.lost}
     return {name: float(value) for name, value in counts.items() if value}
 
 

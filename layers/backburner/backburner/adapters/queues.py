@@ -17,13 +17,11 @@ from backburner.adapters.http import Http, NoAnswerError, Reply
 from backburner.adapters.queryprotocol import answer_of, form_of
 from backburner.adapters.service_errors import code_of
 from backburner.errors import RetryLaterError
-from backburner.ports import Received
+from backburner.ports import MAX_IN_BATCH, MAX_VISIBILITY_S, Received
 from backburner.settings import QueueProtocol
 
-_MAX_IN_BATCH = 10
 _MAX_BATCH_BYTES = 200_000
 """Below the 256 KB that all messages of a batch may have together."""
-_MAX_HIDING_S = 43_200
 _LINGER_S = 0.01
 """How long a first entry waits for others."""
 _NOT_IN_HAND = frozenset(
@@ -59,7 +57,7 @@ class _Batch:
         if self._size() + size > _MAX_BATCH_BYTES:
             self._flush()
         self._waiting.append((entry, done))
-        if len(self._waiting) >= _MAX_IN_BATCH:
+        if len(self._waiting) >= MAX_IN_BATCH:
             self._flush()
         elif self._timer is None:
             self._timer = loop.call_later(_LINGER_S, self._flush)
@@ -140,7 +138,7 @@ class SqsQueue:
 
     async def postpone(self, message: Received, delay_s: int) -> None:
         """Hide a received message for longer. Raises `RetryLaterError` for a delay that no queue accepts."""
-        if not 0 <= delay_s <= _MAX_HIDING_S:
+        if not 0 <= delay_s <= MAX_VISIBILITY_S:
             raise RetryLaterError(f"a message cannot be hidden for {delay_s} s")
         entry = {"ReceiptHandle": message.receipt, "VisibilityTimeout": delay_s}
         await self._batch("ChangeMessageVisibilityBatch").add(entry, tolerated=_NOT_IN_HAND)

@@ -8,32 +8,25 @@ connection turns out to be dead, calls that change nothing are repeated once, a 
 
 import asyncio
 import contextlib
-import json
 import logging
-import math
 import unicodedata
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from msgspec.structs import replace
-
 from backburner.adapters.http import Http, NoAnswerError, Reply
+from backburner.adapters.provider_replies import answer_of, called_url, keyless, late, unanswered
 from backburner.adapters.quick_imports import no_collection
 from backburner.capacity.timing import Pace
 from backburner.errors import BackburnerError, ConfigError
-from backburner.provider.answers import UNSENDABLE, UNUSABLE_KEY, Answer, FailedCall
-from backburner.provider.reading import generation_of, hint_s, trouble_of, whole
+from backburner.provider.answers import Answer, FailedCall
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from httpx2 import Response
     from openai import AsyncOpenAI
 
 logger = logging.getLogger(__name__)
@@ -41,10 +34,7 @@ logger = logging.getLogger(__name__)
 CALL_LIMIT_S = 20.0
 """The time limit of a whole call other than create."""
 _CONNECT_LIMIT_S = 5.0
-_BAD_REQUEST, _UNAUTHORIZED = 400, 401
-_JSON = json.JSONDecoder(parse_int=whole)
-_MAX_WORDS = 50_000
-"""How much of an answer is read if it is not JSON."""
+_UNAUTHORIZED = 401
 
 
 def _pool() -> Http:
@@ -165,12 +155,12 @@ class ResponsesApi:
                 url = f"{address}/{segment}"
                 reply = await _got(self.http, method, url, headers)
         except TimeoutError:
-            return _late(limit_s), ""
+            return late(limit_s), ""
         except NoAnswerError as error:
             return FailedCall(status=None, sent=error.is_sent, message=f"no answer: {error.name}"), ""
         except BackburnerError as error:
-            return _keyless(error), ""
-        return _answer(reply.status, reply.headers, reply.body, called=f"{method} {url}", secrets=[key]), key
+            return keyless(error), ""
+        return answer_of(reply.status, reply.headers, reply.body, called=f"{method} {url}", secrets=[key]), key
 
     def _addressed(self, key: str) -> tuple[str, dict[str, str]]:
         """The address of responses, without any user name in it, and headers like those that the SDK sends.
@@ -200,12 +190,12 @@ class ResponsesApi:
         except sdk.APIStatusError as error:
             response = error.response
         except TimeoutError:
-            return _late(limit_s), ""
+            return late(limit_s), ""
         except (sdk.OpenAIError, BackburnerError, TypeError, ValueError, RecursionError) as error:
-            return _unanswered(error), ""
+            return unanswered(error), ""
         used = response.request.headers.get("authorization", "").removeprefix("Bearer ")
-        secrets, called = [used] if used else [], _called_url(response)
-        return _answer(response.status_code, response.headers, response.content, called=called, secrets=secrets), used
+        secrets, called = [used] if used else [], called_url(response)
+        return answer_of(response.status_code, response.headers, response.content, called=called, secrets=secrets), used
 
 
 @cache
@@ -225,36 +215,6 @@ async def _got(http: Http, method: str, url: str, headers: Mapping[str, str]) ->
         if not error.is_broken_off:
             raise
     return await http.call(method, url, headers)
-
-
-def _late(limit_s: float) -> FailedCall:
-    return FailedCall(status=None, message=f"no whole answer within {limit_s:g} s")
-
-
-def _keyless(error: BackburnerError) -> FailedCall:
-    """A call that could not be made without a usable key; nothing is wrong with the document."""
-    if isinstance(error, ConfigError):
-        return FailedCall(status=_UNAUTHORIZED, sent=False, code=UNUSABLE_KEY, message=str(error))
-    return FailedCall(status=None, sent=False, message=f"no answer: {type(error).__name__}")
-
-
-def _unanswered(error: Exception) -> FailedCall:
-    """The failed call for an error without an answer."""
-    from openai import APIConnectionError, OpenAIError  # noqa: PLC0415
-
-    from backburner.adapters.sdk_transport import no_answer  # noqa: PLC0415
-
-    cause = error.__cause__ if isinstance(error, APIConnectionError) and error.__cause__ else error
-    if isinstance(cause, BackburnerError):
-        return _keyless(cause)
-    if (failure := no_answer(error)) is not None:
-        return FailedCall(status=None, sent=failure.is_sent, message=f"no answer: {failure.name}")
-    if isinstance(error, APIConnectionError):
-        return FailedCall(status=None, message=f"no answer: {type(cause).__name__}")
-    if isinstance(error, OpenAIError):
-        return FailedCall(status=None, message=f"no readable answer: {type(error).__name__}")
-    told = f"the request cannot be sent: {type(error).__name__}"
-    return FailedCall(status=_BAD_REQUEST, code=UNSENDABLE, message=told)
 
 
 async def _asked(call: Callable[[], Awaitable[Any]], tries: int) -> Any:
@@ -278,49 +238,6 @@ def _is_dead_connection(error: Exception) -> bool:
     return failure is not None and failure.is_sent and not isinstance(failure.__cause__, TimeoutError)
 
 
-def _answer(
-    status: int, headers: Mapping[str, str], content: bytes, *, called: str, secrets: Collection[str]
-) -> Answer:
-    """Read an answer; `headers` accepts names in any case."""
-    body, retry_after_s = _read(content), _seconds(headers.get("retry-after"))
-    if not 200 <= status < 300:  # noqa: PLR2004
-        return trouble_of(status, body, retry_after_s, url=called, secrets=secrets)
-    if not isinstance(body, dict):
-        return _garbled("the answer is no JSON object", retry_after_s)
-    milliseconds = _seconds(headers.get("openai-poll-after-ms"))
-    after_s = retry_after_s if milliseconds is None else milliseconds / 1000
-    generation = generation_of(body, after_s, secrets=secrets)
-    if generation.id and generation.status:
-        return generation
-    if body.get("error"):  # some gateways put errors into successful answers
-        error = trouble_of(status, body, retry_after_s, secrets=secrets)
-        return replace(error, status=None, is_garbled=True)
-    return _garbled("the answer names no response id or status", retry_after_s)
-
-
-def _garbled(message: str, retry_after_s: float | None) -> FailedCall:
-    """A successful answer that says nothing."""
-    return FailedCall(status=None, message=message, is_garbled=True, retry_after_s=hint_s(retry_after_s))
-
-
-def _called_url(response: "Response") -> str:
-    """The address that was called, without any secret in it."""
-    url = response.request.url
-    return f"{response.request.method} {url.scheme}://{url.netloc.decode().rpartition('@')[2]}{url.path}"
-
-
-def _read(content: bytes) -> Any:
-    """The content as JSON, however odd its numbers and letters, or else as text, such as a proxy's error."""
-    try:
-        text = content.decode(json.detect_encoding(content), errors="replace")
-    except (LookupError, ValueError):
-        return None
-    try:
-        return _JSON.decode(text)
-    except (ValueError, RecursionError):
-        return text[:_MAX_WORDS]
-
-
 def _require_header(what: str, value: str) -> None:
     """Raise `ConfigError` if a value cannot be sent as a header; no document is to blame for that."""
     for position, character in enumerate(value, 1):
@@ -330,19 +247,3 @@ def _require_header(what: str, value: str) -> None:
                 f"{what} cannot be sent: its character {position} is {code}, and only ASCII without spaces can be. "
                 "Was it copied from a text that writes quotes or letters its own way? Put the right one in its place"
             )
-
-
-def _seconds(value: str | None) -> float | None:
-    """`Retry-After` in seconds or as a date."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        pass
-    else:
-        return max(0.0, seconds) if math.isfinite(seconds) else None
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None

@@ -9,8 +9,6 @@ from functools import lru_cache
 
 import msgspec
 
-UNSIGNED_BODY = "UNSIGNED-PAYLOAD"
-
 
 @dataclass(frozen=True)
 class Credentials:

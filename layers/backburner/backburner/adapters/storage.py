@@ -133,7 +133,7 @@ def _page(reply: Reply, prefix: str) -> ET.Element:
     try:
         page = ET.fromstring(reply.body)  # noqa: S314 - of our own store
     except ET.ParseError as error:
-        raise RetryLaterError(f"cannot list {prefix}: the answer is no list") from error
+        raise RetryLaterError(f"cannot list {prefix}: the answer is not a list") from error
     for element in page.iter():
         element.tag = element.tag.rpartition("}")[2]
     return page

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from backburner.provider.answers import Generation, Usage
-from backburner.provider.reading import MAX_TOKENS
+from backburner.provider.reading import MAX_TOKENS, list_in, mapping_in
 
 _TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 _INPUT_DETAILS: Final = ("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "text_tokens")
@@ -22,7 +22,7 @@ _OUTPUT_DETAILS: Final = (
 def chat_completion(answer: Generation, cap: int | None = None) -> dict[str, Any]:
     """The body of a chat line's answer; empty for a generation that failed or was cancelled without one.
 
-    `cap` is the bound on output tokens that was sent: `finish_reason` tells of it as the verdict on the answer does.
+    `cap` is the bound on output tokens that was sent; `finish_reason` takes it into account, as the verdict does.
     """
     if not answer.has_used:
         return {}
@@ -34,7 +34,7 @@ def chat_completion(answer: Generation, cap: int | None = None) -> dict[str, Any
         "created": answer.created_at or answer.completed_at or 0,
         "model": answer.model or "",
         "choices": [choice],
-        "usage": _usage(answer.usage, _mapping(body.get("usage"))),
+        "usage": _usage(answer.usage, mapping_in(body.get("usage"))),
         "system_fingerprint": None,
     }
     tier = body.get("service_tier")
@@ -85,10 +85,10 @@ def _citations(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Citations of web pages, with their places in the whole text."""
     before = 0
     messages = (item for item in _items(body) if item.get("type") == "message")
-    for part in (part for item in messages for part in map(_mapping, _list(item.get("content")))):
+    for part in (part for item in messages for part in map(mapping_in, list_in(item.get("content")))):
         if part.get("type") != "output_text":
             continue
-        for one in map(_mapping, _list(part.get("annotations"))):
+        for one in map(mapping_in, list_in(part.get("annotations"))):
             start, end, title, url = (
                 _count(one, "start_index"),
                 _count(one, "end_index"),
@@ -103,41 +103,33 @@ def _citations(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         before += len(_text(part.get("text")))
 
 
-def _usage(usage: Usage | None, told: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The provider's counts; null where it gives none, since unknown is not zero."""
+def _usage(usage: Usage | None, counts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The provider's counts; null if it gives none, since unknown is not zero."""
     if usage is None:
         return None
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": _counts(told.get("input_tokens_details"), _INPUT_DETAILS),
-        "completion_tokens_details": _counts(told.get("output_tokens_details"), _OUTPUT_DETAILS),
+        "prompt_tokens_details": _counts(counts.get("input_tokens_details"), _INPUT_DETAILS),
+        "completion_tokens_details": _counts(counts.get("output_tokens_details"), _OUTPUT_DETAILS),
     }
 
 
 def _counts(given: Any, names: tuple[str, ...]) -> dict[str, int] | None:
-    told = _mapping(given)
-    return {name: count for name in names if (count := _count(told, name)) is not None} or None
+    counts = mapping_in(given)
+    return {name: count for name in names if (count := _count(counts, name)) is not None} or None
 
 
-def _count(told: Mapping[str, Any], name: str) -> int | None:
-    value = told.get(name)
+def _count(counts: Mapping[str, Any], name: str) -> int | None:
+    value = counts.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_TOKENS:
         return None
     return value
 
 
 def _items(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [_mapping(item) for item in _list(body.get("output"))]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    return [mapping_in(item) for item in list_in(body.get("output"))]
 
 
 def _text(value: Any) -> str:

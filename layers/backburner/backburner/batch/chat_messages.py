@@ -40,7 +40,7 @@ def converted_messages(given: Any, *, keeps_system: bool = False) -> dict[str, A
 
 
 def _shortest(items: list[Item]) -> str | list[Item]:
-    """A single text from the user is an input by itself."""
+    """The items as short as possible: a single text from the user is sent as a string."""
     if len(items) == 1 and items[0].get("role") == "user" and items[0]["content"]:
         content: str | list[Item] = items[0]["content"]
         return content if isinstance(content, str) else items
@@ -74,13 +74,13 @@ def _items(message: Any, at: str, calls: dict[str, str]) -> Iterator[Item]:
 def _assistant(message: Mapping[str, Any], at: str, calls: dict[str, str]) -> Iterator[Item]:
     known_only(message, {"role", "content", "refusal", "tool_calls"}, at)
     content, refusal, asked = message.get("content"), message.get("refusal"), message.get("tool_calls")
-    told = "" if refusal is None else text(refusal, f"{at}.refusal")
-    if content is None and not told and not asked:
+    refused = "" if refusal is None else text(refusal, f"{at}.refusal")
+    if content is None and not refused and not asked:
         raise ChatLineError("missing_required_parameter", f"{at} has neither content nor tool calls", f"{at}.content")
     if content is not None and (content or not asked):
         yield {"role": "assistant", "content": _content(content, at, _assistant_part)}
-    if told:
-        yield {"role": "assistant", "content": [{"type": "refusal", "refusal": told}]}
+    if refused:
+        yield {"role": "assistant", "content": [{"type": "refusal", "refusal": refused}]}
     for n, call in enumerate(listed(asked or [], f"{at}.tool_calls")):
         item = _call(call, f"{at}.tool_calls[{n}]")
         calls[item["call_id"]] = item["type"]
@@ -111,7 +111,7 @@ def _content(given: Any, at: str, part_of: Callable[[Any, str], Item]) -> str | 
         return given
     parts = [part_of(part, f"{at}[{n}]") for n, part in enumerate(listed(given, at))]
     if not parts:
-        raise malformed(at, "a text, or a list with a part at least")
+        raise malformed(at, "a text, or a list with at least one part")
     only: str | None = parts[0].get("text") if len(parts) == 1 else None
     return parts if only is None else only
 
@@ -149,7 +149,7 @@ def _user_part(part: Any, at: str) -> Item:
             known_only(given, {"file_data", "file_id", "filename"}, f"{at}.file")
             return {"type": "input_file"} | {name: value for name, value in given.items() if value is not None}
         case "input_audio":
-            raise unsupported(f"{at}.input_audio", "the Responses API takes no sound")
+            raise unsupported(f"{at}.input_audio", "the Responses API takes no audio")
         case "text":
             return _input_text(part, at)
         case _:

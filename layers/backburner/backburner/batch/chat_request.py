@@ -15,9 +15,9 @@ from backburner.batch.parameters import ALL_PARAMETERS, MAX_TOKENS, is_cap
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """How one parameter is converted. `told` says it in words, for the page on batches."""
+    """How one parameter is converted. `summary` says it in words, for the page on batches."""
 
-    told: str
+    summary: str
     convert: Callable[[Any], dict[str, Any]] | None = None
     """Makes the new parameters; None if it is left out or refused."""
     harmless: tuple[Any, ...] = ()
@@ -29,25 +29,25 @@ class Parameter:
 
 
 def _passed(name: str) -> Parameter:
-    return Parameter(told="passed on", convert=lambda value: {name: value})
+    return Parameter(summary="passed on", convert=lambda value: {name: value})
 
 
 def _asked_for(name: str) -> Parameter:
-    return Parameter(told="passed on where the operator allows it", convert=lambda value: {name: value})
+    return Parameter(summary="passed on if the operator allows it", convert=lambda value: {name: value})
 
 
-def _left_out(told: str) -> Parameter:
-    return Parameter(told=f"left out: {told}")
+def _left_out(summary: str) -> Parameter:
+    return Parameter(summary=f"left out: {summary}")
 
 
 def _refused(why: str, *harmless: Any) -> Parameter:
-    return Parameter(told=f"{_rejected(harmless)}: {why}", harmless=harmless, why=why)
+    return Parameter(summary=f"{_rejected(harmless)}: {why}", harmless=harmless, why=why)
 
 
 def _providers_own(*harmless: Any) -> Parameter:
     why = "not a parameter of the Responses API"
-    told = f"{_rejected(harmless)}: {why}; passed on where the operator allows it"
-    return Parameter(told=told, harmless=harmless, why=why, may_be_allowed=True)
+    summary = f"{_rejected(harmless)}: {why}; passed on if the operator allows it"
+    return Parameter(summary=summary, harmless=harmless, why=why, may_be_allowed=True)
 
 
 def _rejected(harmless: tuple[Any, ...]) -> str:
@@ -61,27 +61,27 @@ def _cap(name: str) -> Parameter:
             raise malformed(name, f"a whole number above 0 and below {MAX_TOKENS}")
         return {"max_output_tokens": max(value, _LEAST_CAP)}
 
-    return Parameter(told=f"becomes `max_output_tokens`, at least {_LEAST_CAP}", convert=convert)
+    return Parameter(summary=f"becomes `max_output_tokens`, at least {_LEAST_CAP}", convert=convert)
 
 
 _LEAST_CAP: Final = 16
-"""OpenAI's Responses API takes no lower one, and graders ask for less; an answer that was cut off never counts here."""
+"""OpenAI's Responses API takes no lower one. Graders ask for less, but answers that were cut off never count here."""
 _ONE_ANSWER: Final = "a generation has one answer: write a line for each"
 PARAMETERS: Final[Mapping[str, Parameter]] = {
-    "messages": Parameter(told="becomes `input`; a system message at the beginning becomes `instructions`"),
+    "messages": Parameter(summary="becomes `input`; a system message at the beginning becomes `instructions`"),
     "model": _passed("model"),
     "max_completion_tokens": _cap("max_completion_tokens"),
     "max_tokens": _cap("max_tokens"),
     "temperature": _passed("temperature"),
     "top_p": _passed("top_p"),
-    "response_format": Parameter(told="becomes `text.format`", convert=converted_format),
-    "verbosity": Parameter(told="becomes `text.verbosity`", convert=lambda value: {"text": {"verbosity": value}}),
+    "response_format": Parameter(summary="becomes `text.format`", convert=converted_format),
+    "verbosity": Parameter(summary="becomes `text.verbosity`", convert=lambda value: {"text": {"verbosity": value}}),
     "reasoning_effort": Parameter(
-        told="becomes `reasoning.effort`", convert=lambda value: {"reasoning": {"effort": value}}
+        summary="becomes `reasoning.effort`", convert=lambda value: {"reasoning": {"effort": value}}
     ),
-    "tools": Parameter(told="converted; only where the operator allows it", convert=converted_tools),
+    "tools": Parameter(summary="converted; only if the operator allows it", convert=converted_tools),
     "tool_choice": Parameter(
-        told="converted; only where the operator allows it; `auto` without tools is left out", convert=converted_choice
+        summary="converted; only if the operator allows it; `auto` without tools is left out", convert=converted_choice
     ),
     "parallel_tool_calls": _passed("parallel_tool_calls"),
     "metadata": _passed("metadata"),

@@ -7,7 +7,7 @@ from backburner.batch.chat_messages import known_only, listed, malformed, mappin
 
 
 def converted_tools(given: Any) -> dict[str, Any]:
-    """`tools`. Raises `ChatLineError`."""
+    """Convert `tools`. Raises `ChatLineError`."""
     return {"tools": [_tool(one, f"tools[{n}]") for n, one in enumerate(listed(given, "tools"))]}
 
 
@@ -19,10 +19,10 @@ def _tool(given: Any, at: str) -> dict[str, Any]:
             known_only(function, {"name", "description", "parameters", "strict"}, f"{at}.function")
             text(function.get("name"), f"{at}.function.name")
             without = {"parameters": {"type": "object", "properties": {}}, "strict": False}
-            return {"type": "function"} | without | _told(function)  # Responses is strict by default
+            return {"type": "function"} | without | _given(function)  # Responses is strict by default
         case "custom":
             known_only(given, {"type", "custom"}, at)
-            custom = _told(mapping(given.get("custom"), f"{at}.custom"))
+            custom = _given(mapping(given.get("custom"), f"{at}.custom"))
             known_only(custom, {"name", "description", "format"}, f"{at}.custom")
             text(custom.get("name"), f"{at}.custom.name")
             if "format" in custom:
@@ -35,11 +35,11 @@ def _tool(given: Any, at: str) -> dict[str, Any]:
 def _custom_format(given: Mapping[str, Any], at: str) -> dict[str, Any]:
     if given.get("type") != "grammar":
         return dict(given)
-    return {"type": "grammar"} | _told(mapping(given.get("grammar"), f"{at}.custom.format.grammar"))
+    return {"type": "grammar"} | _given(mapping(given.get("grammar"), f"{at}.custom.format.grammar"))
 
 
 def converted_choice(given: Any) -> dict[str, Any]:
-    """`tool_choice`. Raises `ChatLineError`."""
+    """Convert `tool_choice`. Raises `ChatLineError`."""
     if given in ("none", "auto", "required"):
         return {"tool_choice": given}
     if mapping(given, "tool_choice").get("type") == "allowed_tools":
@@ -59,7 +59,7 @@ def _named(given: Any, at: str) -> dict[str, Any]:
 
 
 def converted_format(given: Any) -> dict[str, Any]:
-    """`response_format` as `text.format`. Raises `ChatLineError`."""
+    """Convert `response_format` to `text.format`. Raises `ChatLineError`."""
     at = "response_format"
     match mapping(given, at).get("type"):
         case "text" | "json_object" as kind:
@@ -71,11 +71,11 @@ def converted_format(given: Any) -> dict[str, Any]:
             known_only(schema, {"name", "description", "schema", "strict"}, f"{at}.json_schema")
             text(schema.get("name"), f"{at}.json_schema.name")
             mapping(schema.get("schema"), f"{at}.json_schema.schema")
-            return {"text": {"format": {"type": "json_schema"} | _told(schema)}}
+            return {"text": {"format": {"type": "json_schema"} | _given(schema)}}
         case _:
             raise malformed(f"{at}.type", "text, json_object or json_schema")
 
 
-def _told(given: Mapping[str, Any]) -> dict[str, Any]:
+def _given(given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that are not null."""
     return {name: value for name, value in given.items() if value is not None}

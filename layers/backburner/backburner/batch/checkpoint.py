@@ -46,7 +46,7 @@ class SegmentVisit:
     """The size of finished lines that are in memory until they are written."""
     forgettable: list[str] = field(default_factory=list)
     took_s: list[float] = field(default_factory=list)
-    """How long finished generations took, as far as nothing was learnt from them yet."""
+    """How long those finished generations took that nothing has been learnt from yet."""
     unrecorded: list[str] = field(default_factory=list)
     """Ids of started generations that no record names yet."""
     counted: Reservation | None = None

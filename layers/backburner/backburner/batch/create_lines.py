@@ -20,7 +20,7 @@ from backburner.batch.segment_reader import SegmentReader
 from backburner.batch.segment_slots import hold_slots
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, Denial
-from backburner.capacity.timing import MAX_DELAY_S, ask_again_s, backoff_s
+from backburner.capacity.timing import ask_again_s, backoff_s
 from backburner.documents.recipes import parse
 from backburner.errors import Reason
 from backburner.ledger.records import log_keys
@@ -28,7 +28,7 @@ from backburner.ledger.segment_state import Started, Todo
 from backburner.memory.budget import MemoryBudget
 from backburner.outcome.decisions import Attempt, Decision, Do, Stop, decide, decided
 from backburner.outcome.governing import tell_decision
-from backburner.ports import Clock, Generator
+from backburner.ports import MAX_DELAY_S, Clock, Generator
 from backburner.provider.answers import FailedCall, Generation, repeated
 from backburner.provider.verdicts import Act, Call, Verdict, loggable
 from backburner.settings import Settings
@@ -166,9 +166,9 @@ class LineCreator:
         logger.warning("create failed", extra=log_keys(visit.record) | details)
         await self._tell(visit, decision, model)
         if decision.stop is Stop.MODEL and model != visit.record.provider.model:
-            refusals = line.refusals + 1
-            not_before_s = round(visit.age_s() + PROBE_S * 2 ** min(refusals - 1, _MAX_DOUBLINGS), 1)
-            line = replace(line, refusals=refusals, not_before_s=not_before_s)
+            times_refused = line.times_refused + 1
+            not_before_s = round(visit.age_s() + PROBE_S * 2 ** min(times_refused - 1, _MAX_DOUBLINGS), 1)
+            line = replace(line, times_refused=times_refused, not_before_s=not_before_s)
         elif decision.do is Do.PUT_BACK:
             backs_off_s = _AGAIN_S if decision.stop else backoff_s(1, decision.after_s)
             visit.must_stop, visit.wait_s = True, max(visit.wait_s, backs_off_s)
@@ -177,7 +177,7 @@ class LineCreator:
     async def _tell(self, visit: SegmentVisit, decision: Decision, model: str) -> None:
         """Tell the governor, and create nothing more in this visit if the whole batch is affected."""
         await tell_decision(self.governor, decision, model)
-        concerns_all = decision.stop is Stop.EVERYBODY
+        concerns_all = decision.stop is Stop.ALL_MODELS
         visit.must_stop = (
             visit.must_stop or concerns_all or (bool(decision.stop) and model == visit.record.provider.model)
         )

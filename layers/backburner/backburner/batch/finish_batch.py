@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from backburner.batch.input_lines import SUFFIX
 from backburner.batch.output_lines import CANCELLED_LINE, failed, number_of
-from backburner.batch.segment_reader import SegmentReader
+from backburner.batch.segment_reader import SegmentReader, range_at
 from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ledger.keys import output_location
 from backburner.ledger.ledger import Ledger
@@ -94,21 +94,12 @@ class BatchFinisher:
             yield line
         rest = b""
         for first in range(0, 0 if stored.body else stored.size_bytes, _RANGE_BYTES):
-            last = min(first + _RANGE_BYTES, stored.size_bytes)
-            *whole, rest = (rest + await self._range(key, first, last, stored.etag)).split(b"\n")
-            for line in whole:
+            block = await range_at(self.bucket, key, stored, first, _RANGE_BYTES)
+            *complete, rest = (rest + block).split(b"\n")
+            for line in complete:
                 yield line + b"\n"
         if rest:
             yield rest
-
-    async def _range(self, key: str, first: int, last: int, etag: str) -> bytes:
-        try:
-            block = await self.bucket.get_range(key, first, last, etag)
-        except ConflictError:
-            block = None
-        if block is None:
-            raise RetryLaterError(f"{key} was replaced while it was read")
-        return block
 
     async def _left(self, part: Part) -> Segment | None:
         """The state in which a segment was left; None if it ended with a result for all of its lines."""

@@ -26,8 +26,8 @@ CHAT_URL = "/v1/chat/completions"
 _CHAT_URLS = frozenset({CHAT_URL, "/chat/completions"})
 """The second form is used in batch files for Azure."""
 UNSUPPORTED_URLS = {
-    "/embeddings": "an embedding is no text that is generated, so no background generation can make it",
-    "/completions": f"a bare prompt is no conversation: write it as a user's message for {CHAT_URL}, or as the "
+    "/embeddings": "an embedding is not generated text, so a background generation cannot make it",
+    "/completions": f"a bare prompt is not a conversation: write it as a user's message for {CHAT_URL}, or as the "
     f"input of a line for {URL}",
 }
 """Other endpoints that batch files are written for, with `/v1` or, for Azure, without, and why they are not run."""
@@ -179,7 +179,7 @@ def custom_id_of(raw: bytes) -> str | None:
 
 
 def _decoded(raw: bytes, wanted: type[L]) -> L:
-    """A line as JSON, with U+FFFD for half a character, as programs write it that cut texts within an emoji."""
+    """A line as JSON. Half a character, as programs write it that cut a text within an emoji, becomes U+FFFD."""
     try:
         return msgspec.json.decode(raw, type=wanted)
     except msgspec.DecodeError:

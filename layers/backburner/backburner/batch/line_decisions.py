@@ -1,7 +1,8 @@
 """Decides what an answer means for a line of a batch, by the same rules as for documents."""
 
 from backburner.batch.chat_answer import calls_tools
-from backburner.documents.recipes import Recipe, schema_problem
+from backburner.documents.answer_schema import schema_problem
+from backburner.documents.recipes import Recipe
 from backburner.errors import Reason
 from backburner.ledger.segment_state import Started
 from backburner.outcome.decisions import Attempt, Decision, decided

@@ -19,8 +19,6 @@ OURS = frozenset({"background", "store", "stream"})
 """Parameters that Backburner sets or leaves out itself, whatever the line says."""
 DEFAULTS: dict[str, Any] = {"truncation": "disabled", "include": [], "tools": [], "tool_choice": "none"}
 """Parameters that may only have this value: the API's default, which many programs write out."""
-REFERENCES = frozenset({"file_id", "item_reference"})
-"""References from an input to the account: a file by its id, an item of another response."""
 ALL_PARAMETERS = "*"
 """In the operator's setting: every parameter that the API accepts."""
 MAX_TOKENS = 1_000_000_000
@@ -66,7 +64,7 @@ def _is_pdf(found: Mapping[Any, Any]) -> bool:
 
 
 def _references(value: object) -> Iterator[str]:
-    """The references in an input, at any depth."""
+    """The references in an input to the account, at any depth: a file by its id, an item of another response."""
     for found in _objects(value):
         if found.get("file_id") is not None:
             yield "file_id"

@@ -40,7 +40,7 @@ class LinePoller:
     settings: Settings
 
     async def poll(self, visit: SegmentVisit) -> AsyncIterator[None]:
-        """Poll every line that is due; yields whenever so many lines have ended that they must be written first."""
+        """Poll every line that is due; yields whenever enough lines have ended to be written first."""
         recipe, age_s = parse(visit.record.recipe_text), visit.age_s()
         first_s = self.governor.first_poll_s(visit.record.provider.model)
         due = [line for line in visit.segment.started if _is_due(line, visit.segment.polled_s, age_s, first_s)]
@@ -97,7 +97,7 @@ class LinePoller:
         if decision.do is not Do.LOOK:
             visit.conclude(line, decision, answer)
         elif decision.stop:
-            visit.tick.is_refused = visit.tick.is_refused or decision.stop is Stop.EVERYBODY
+            visit.tick.is_refused = visit.tick.is_refused or decision.stop is Stop.ALL_MODELS
         else:
             _not_yet(visit, line, answer, age_s, is_late=age_s > deadline_s)
 

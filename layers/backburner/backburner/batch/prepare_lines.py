@@ -20,7 +20,7 @@ from backburner.settings import Settings
 PROBE_S = 60.0
 """A line whose own model is refused waits this long, then twice as long, up to a quarter of an hour."""
 _UNTOLD = "*untold"
-"""Stands for all refused models without a pause of their own."""
+"""Represents all refused models that have no pause of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class LinePreparer:
         requests, tried, age_s, todo = self._requests(visit), set[str](), visit.age_s(), list[Todo]()
         for line in visit.segment.todo:
             model = _model_of(requests, raw.get(line.number), line) if line.not_before_s <= age_s else ""
-            is_untold = model and line.refusals and model not in refused and len(counters.pauses) >= MAX_PAUSES
+            is_untold = model and line.times_refused and model not in refused and len(counters.pauses) >= MAX_PAUSES
             model = _UNTOLD if is_untold else model
             left_s = (refused[model].next_probe - now).total_seconds() if model in refused else 0.0
             if model in tried or left_s > 0:

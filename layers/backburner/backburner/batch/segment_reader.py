@@ -8,7 +8,7 @@ from backburner.errors import RetryLaterError
 from backburner.ledger.segment_state import Segment
 from backburner.memory.spool import Spool
 from backburner.outcome.current_job import RECENT_S
-from backburner.ports import Bucket, Clock, ConflictError
+from backburner.ports import Bucket, Clock, ConflictError, Stored
 
 _MAX_SEEN = 64
 
@@ -72,6 +72,17 @@ class SegmentReader:
                 number, _, written = line.partition(b"\t")
                 spool.put(int(number), written)
         return gone
+
+
+async def range_at(bucket: Bucket, key: str, stored: Stored, first: int, size_bytes: int) -> bytes:
+    """A range of an object from `first` on. Raises `RetryLaterError` if it was replaced or removed."""
+    try:
+        block = await bucket.get_range(key, first, min(first + size_bytes, stored.size_bytes), stored.etag)
+    except ConflictError:
+        block = None
+    if block is None:
+        raise RetryLaterError(f"{key} was replaced while it was read")
+    return block
 
 
 def piece_of(lines: Mapping[int, bytes]) -> bytes:

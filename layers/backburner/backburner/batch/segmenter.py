@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from backburner.batch.input_lines import MAX_LINE_BYTES, SUFFIX, custom_id_of, split_lines
-from backburner.errors import JobError, Reason, RetryLaterError
+from backburner.batch.segment_reader import range_at
+from backburner.errors import JobError, Reason
 from backburner.ledger.segment_state import Segment, Todo
-from backburner.ports import Bucket, ConflictError, Stored
+from backburner.ports import Bucket, Stored
 
 MAX_BYTES = 512 * 1024 * 1024
 MAX_LINES = 100_000
@@ -36,7 +37,7 @@ class Segmenter:
         """Whether a document is a batch. Raises `JobError` if it is meant as one but is not JSON Lines."""
         if not key.lower().endswith(SUFFIX) or not source.size_bytes:
             return False
-        head = await self._range(key, 0, min(source.size_bytes, _RANGE_BYTES), source.etag)
+        head = await range_at(self.bucket, key, source, 0, _RANGE_BYTES)
         lines = [line for line in split_lines(head) if line.strip()][:_LOOKED_AT]
         if any(custom_id_of(line) is not None for line in lines):
             return True
@@ -62,8 +63,8 @@ class Segmenter:
         """Every line with the offset of its end; None for a line that is too long to be read."""
         rest, dropped, at = b"", 0, 0  # of the unfinished line: what is kept, and how much is dropped
         for first in range(0, source.size_bytes, _RANGE_BYTES):
-            last = min(first + _RANGE_BYTES, source.size_bytes)
-            lines = (rest + await self._range(key, first, last, source.etag)).split(b"\n")
+            block = await range_at(self.bucket, key, source, first, _RANGE_BYTES)
+            lines = (rest + block).split(b"\n")
             rest = lines.pop()
             for line in lines:
                 at += dropped + len(line) + 1
@@ -73,15 +74,6 @@ class Segmenter:
                 dropped, rest = dropped + len(rest), b""
         if rest or dropped:
             yield (None if dropped else rest), at + dropped + len(rest)
-
-    async def _range(self, key: str, first: int, last: int, etag: str) -> bytes:
-        try:
-            block = await self.bucket.get_range(key, first, last, etag)
-        except ConflictError:
-            block = None
-        if block is None:
-            raise RetryLaterError(f"{key} was replaced while it was read")
-        return block
 
 
 @dataclass
@@ -102,7 +94,7 @@ class _Cuts:
     """Hashes of the names so far, since the names themselves would not fit into memory."""
 
     def add(self, line: bytes | None, end: int) -> None:
-        """Add a line; None stands for a line that is too long to be read, which gets a segment of its own."""
+        """Add a line; None means a line that is too long to be read, which gets a segment of its own."""
         if line is None:
             self.close()
             self.number, self.end = self.number + 1, end

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from backburner.capacity.limits import Limits, Reservation
 from backburner.documents.price import Price
+from backburner.errors import JobError, Reason
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """The input and output tokens one generation is expected to use. `cost` is 0 where the recipe names no price."""
+    """The input and output tokens one generation is expected to use. `cost` is 0 if the recipe names no price."""
 
     tokens: int
     cost: float
@@ -29,3 +30,18 @@ class Estimate:
 def estimated(price: Price | None, inputs: int, outputs: int) -> Estimate:
     """The estimate for this many input and output tokens."""
     return Estimate(tokens=inputs + outputs, cost=price.of(inputs, outputs) if price else 0.0)
+
+
+def require_price(price: Price | None, limits: Limits) -> None:
+    """Raise `JobError` (`invalid_recipe`) if there is a budget of money and the recipe names no price."""
+    if limits.daily_cost is not None and price is None:
+        raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
+
+
+def affordable(price: Price | None, inputs: int, outputs: int, limits: Limits) -> Estimate:
+    """The estimate for a document's generation. Raises `JobError` if no day's budget can ever cover it."""
+    require_price(price, limits)
+    estimate = estimated(price, inputs, outputs)
+    if why := estimate.over_budget(limits):
+        raise JobError(Reason.OVER_BUDGET, why)
+    return estimate

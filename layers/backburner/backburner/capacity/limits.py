@@ -159,7 +159,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Denial(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a run has to wait, and the least number of seconds."""
+    """Why a run has to wait, and for how many seconds at least."""
 
     waiting_for: str
     seconds: float
@@ -175,7 +175,7 @@ def room(counters: Counters, limits: Limits, now: datetime) -> int:
 
 
 def _affordable(counters: Counters, limits: Limits) -> int:
-    """How many more runs like those under way fit the day's budget; a smaller one may fit even where this says 0."""
+    """How many more runs like those under way fit the day's budget; a smaller one may fit even if this says 0."""
     held = counters.held
     slots, (tokens, cost) = max(1, held.slots), used(counters, held)
     found = [limits.max_in_flight]

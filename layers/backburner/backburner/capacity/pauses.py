@@ -10,7 +10,7 @@ BAD_CREATES_TO_CLOSE = 5
 def pause(counters: Counters, now: datetime, name: str, why: str, *, any_call_lifts: bool = False) -> None:
     """Allow only one probe a minute from now on.
 
-    A pause that stands keeps its `since`, and stays one that only a create can lift. Beyond `MAX_PAUSES` models no
+    An existing pause keeps its `since`; if only a create lifts it, that stays so. Beyond `MAX_PAUSES` models no
     pause is recorded: each refused job then backs off on its own.
     """
     before = counters.pauses.get(name)
@@ -32,7 +32,7 @@ def create_failed(counters: Counters, now: datetime, why: str) -> None:
 
 
 def call_accepted(counters: Counters, model: str, *, is_create: bool = True) -> None:
-    """The provider accepted a call for a model: lift the pauses that such a call lifts."""
+    """Lift the pauses that an accepted call for this model lifts."""
     if is_create:
         counters.bad_creates = 0
     for name in (ALL_MODELS, model):
@@ -41,5 +41,5 @@ def call_accepted(counters: Counters, model: str, *, is_create: bool = True) -> 
 
 
 def backlog_is_empty(counters: Counters, _now: datetime) -> None:
-    """The backlog is empty: a new upload need not go behind it."""
+    """Note that the backlog is empty, so that a new upload need not queue behind it."""
     counters.others_wait = False

@@ -5,13 +5,11 @@ import math
 import random
 from dataclasses import dataclass
 
-from backburner.ports import Clock
+from backburner.ports import MAX_DELAY_S, Clock
 
 UNKNOWN_S = 2.0
-"""The first poll of a generation comes after this where the model's usual duration is not known yet."""
+"""The first poll of a generation comes after this time if the model's usual duration is not known yet."""
 MAX_POLL_S = 300.0
-MAX_DELAY_S = 900.0
-"""The longest delay of a queue message (SQS, Message Queue)."""
 MAX_HIDING_S = 36_000.0
 """A received message is hidden for at most this long; a queue allows 12 hours."""
 MAX_WAIT_S = 120.0

@@ -33,7 +33,7 @@ _SCALES = (
     "мілья|χιλιάδ|εκατομ|lakh|crore|लाख|करोड़|हज़ार|हजार|ألف|آلاف|مليون|مليار|אלף|מיליון|"
     "per ?cent|procent|prozent|pour cent|por cien|процент|відсот"
 )
-"""Beginnings of words that a number before them is not complete without, in common languages: a list without an end."""
+"""Beginnings of words without which the number before them is incomplete, in common languages; not a full list."""
 _NUMBER_CUT = re.compile(
     rf"""
       \d[{_POINTS}]\0\d | \d\0[{_POINTS}]\d | \d\**\0\**\d
@@ -57,7 +57,7 @@ _ELISION = re.compile(
     r"(?:^|[^\w'])(?:[cdjlmstv]|qu|lorsqu|puisqu|(?:d|n|s|c)?[aeu]ll|dall|gli?|degl|agl|negl|un|quest|quell)'\0",
     re.IGNORECASE,
 )
-"""French and Italian articles and the like: words of their own. Not n' and jusqu': they turn what follows."""
+"""French and Italian articles and the like: separate words. Not n' and jusqu', which reverse the meaning."""
 _UNIT = rf"(?:(?:[{CURRENCIES}]|[A-Z]{{3}})[ ]?)?"
 _SIGN = re.compile(
     rf"(?:[{_MINUS}-]|{_MINUS}[ ]|(?:^|[\s(\[{{:=<>/|{CURRENCIES}]){_EN_DASH}|\|[ ]*[{_EN_DASH}-][ ]){_UNIT}$",

@@ -43,7 +43,7 @@ _PIECE = re.compile(
     rf"[ ](?=\w)|(?P<run>[{PLAIN}]{{1,8192}}(?![{MARKS}]))|{_GAP}|(?P<cluster>[^{MARKS}]?[{MARKS}]{{0,32}})",
     re.MULTILINE,
 )
-"""Runs are bounded so that a stretch is, clusters because putting marks in order takes the square of their number."""
+"""Runs are bounded so that a stretch is; clusters because ordering their marks takes quadratic time."""
 _STRAIGHT = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201a\u201b\u2039\u203a\u2032\u02bc\u00b4`", "'")
     | dict.fromkeys('\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u301d\u301e\u301f\u300c\u300d\u300e\u300f"', '"')
@@ -67,7 +67,7 @@ class Folded:
     def go_on(self, stretch: int, keep: int) -> int:
         """Fold this many more letters and forget all before the last `keep`.
 
-        Returns how many are forgotten: by so much every position is lower now.
+        Returns how many were forgotten: every position is lower by that number now.
         """
         forgotten = self._forget(len(self.letters) - keep)
         pieces, position = [self.letters], len(self.letters)

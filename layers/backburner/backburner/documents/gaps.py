@@ -1,4 +1,4 @@
-"""Tells as what the gap between two letters of a text may be read: as nothing, as white space, as a dash."""
+"""Says how the gap between two letters of a text may be read: as nothing, as white space, or as a dash."""
 
 import re
 import unicodedata
@@ -38,7 +38,7 @@ def is_letter(each: str) -> bool:
 
 
 def _is_minus(gap: str, after: str) -> bool:
-    """Whether the dash of a line is a minus: a list's has a blank behind it, or a word."""
+    """Whether a dash at the start of a line is a minus: in a list, a blank or a word follows it."""
     if is_letter(after):
         return False
     return "\u2212" in gap or bool(_DASH_IN.match(gap[-1]) or _CELL_MINUS.search(gap))

@@ -38,7 +38,7 @@ class Passage:
 
 
 class Unchecked(Enum):
-    """What a quote is that was given up before the text's end: whether the text has it is not known."""
+    """Marks a quote that was given up before the end of the text: whether the text has it is not known."""
 
     UNCHECKED = "unchecked"
 
@@ -117,7 +117,7 @@ class Text:
                 search.passage = Passage(first=text.first(begin), last=text.last(last))
 
     def _agrees(self, text: Folded, begin: int, search: _Search) -> bool:
-        """Whether a passage's gaps match the quote's, and no two numbers are one in the other."""
+        """Whether a passage's gaps match the quote's, and no two numbers in one are a single number in the other."""
         wanted, letters = search.wanted, search.wanted.letters
         theirs = (each - begin for each in text.seams(begin, begin + search.length))
         for seam in dict.fromkeys(chain(search.seams, theirs)):

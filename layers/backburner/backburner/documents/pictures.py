@@ -22,7 +22,7 @@ _LONG = 4
 _LITTLE_REDUCED = 0.75
 """Nor is it cut if it is only reduced to this share of its size, or more."""
 _OVERLAPS = 16
-"""The share of a piece that the next one shows as well: one in so many."""
+"""The next piece repeats one part in this many of a piece."""
 _MAX_PIECES, _LEAST_REDUCED = 40, 0.5
 """A page that would make more is reduced further, but not below this share of its usual size."""
 
@@ -135,7 +135,7 @@ class Layout:
     def place(self, piece: Piece) -> tuple[int, int, int, int]:
         """Where a piece is. Raises `JobError` if the page was laid out in another way when its document was cut."""
         if piece.of != len(self.places):
-            message = f"page {piece.page} was cut by another version of the system: upload the document again"
+            message = f"page {piece.page} was cut by another version of Backburner: upload the document again"
             raise JobError(Reason.UNREADABLE_DOCUMENT, message)
         return self.places[piece.number - 1]
 
@@ -148,9 +148,9 @@ class Layout:
 
 
 def laid_out(width: float, height: float, max_side_px: int) -> Layout:
-    """How a page is shown: reduced to `max_side_px`, or cut into pieces if it is so long that this would spoil it.
+    """How a page is shown: reduced to `max_side_px`, or cut into pieces if it would be too small to read.
 
-    Pieces overlap, so that each line is whole in one of them. Raises `JobError` if even many would spoil it.
+    Pieces overlap, so that each line is whole in one of them. Raises `JobError` if even many pieces would be too small.
     """
     longer, shorter = max(width, height, 1.0), max(min(width, height), 1.0)
     if longer <= _LONG * shorter or max_side_px >= _LITTLE_REDUCED * longer:

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from backburner.documents.answer_schema import validator_of
 from backburner.documents.price import Price
-from backburner.documents.quote_schema import has_quotes, mistake_in, quotes_in
+from backburner.documents.quote_schema import has_quotes, mistake_in
 from backburner.errors import JobError, Reason
 
 MAX_RECIPE_BYTES = 65_536
@@ -196,36 +197,6 @@ def model_in(source: bytes | None) -> str | None:
         return None
 
 
-def schema_problem(recipe: Recipe, text: str) -> str:
-    """Why an answer does not fit the recipe's schema; "" if it does or there is none. Never repeats the answer."""
-    if recipe.schema is None:
-        return ""
-    try:
-        answer = json.loads(text, parse_constant=_no_constant)
-        mismatch = next(iter(_validator(recipe.schema).iter_errors(answer)), None)
-    except ValueError as error:
-        return f"not JSON: {error}"
-    except RecursionError:
-        return "not JSON that can be read: nested too deeply"
-    if mismatch is None:
-        return ""
-    path = "/".join(map(str, mismatch.instance_path)) or "the top"
-    return f"at {path}: does not match {'/'.join(map(str, mismatch.schema_path))}"
-
-
-def quotes_of(recipe: Recipe, text: str) -> list[tuple[str, str]]:
-    """JSON pointer and text of each quote in an answer that fits the recipe's schema.
-
-    Raises `JobError` (`schema_mismatch`) if the answer is nested too deeply to be searched.
-    """
-    if not recipe.has_quotes:
-        return []
-    try:
-        return quotes_in(_validator(recipe.schema or {}), json.loads(text))
-    except RecursionError:
-        raise JobError(Reason.SCHEMA_MISMATCH, "the answer is nested too deeply for its quotes to be found") from None
-
-
 def _front_matter(text: str) -> FrontMatter:
     from backburner.documents.strict_yaml import NotYamlError, load  # noqa: PLC0415 - an idle tick reads no recipe
 
@@ -251,21 +222,12 @@ def _output(front: FrontMatter) -> str:
     return "json"
 
 
-def _validator(schema: dict[str, Any]) -> Any:
-    import jsonschema_rs  # noqa: PLC0415 - only jobs with a schema pay for it
-
-    def refuse(uri: str) -> Any:
-        raise ValueError(f"$ref to {uri}: only references within the schema are followed")
-
-    return jsonschema_rs.validator_for(schema, retriever=refuse)
-
-
 def _schema(schema: dict[str, Any] | None) -> dict[str, Any] | None:
     if schema is not None:
         try:
-            _validator(schema)
+            validator_of(schema)
         except (ValueError, TypeError) as error:
-            raise _invalid(f"schema is no JSON Schema: {error}") from error
+            raise _invalid(f"schema is not a JSON Schema: {error}") from error
         if mistake := mistake_in(schema):
             raise _invalid(f"schema: {mistake}")
     return schema
@@ -302,10 +264,6 @@ def _extra(extra: dict[str, Any]) -> dict[str, Any]:
     if taken := sorted(RESERVED_EXTRA & extra.keys()):
         raise _invalid(f"extra may not set {', '.join(taken)}: Backburner does, or promises not to")
     return extra
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _invalid(message: str) -> JobError:

@@ -1,6 +1,6 @@
 """Tells which schemas within a JSON Schema an answer's values are compared with: only their annotations are reported.
 
-In doubt one is not: a reference is followed if it is a pointer or names an anchor of the same document.
+If in doubt, a schema is left out: a reference is followed if it is a pointer or names an anchor of the same document.
 """
 
 from collections.abc import Iterator

@@ -16,9 +16,9 @@ from backburner.errors import JobError, Reason
 T = TypeVar("T")
 CHARS_PER_TOKEN = 3.0
 LINE_PICTURE_TOKENS = 1600
-"""Assumed of a picture in a batch's line, which is not opened: about what providers take for a page at most."""
+"""Assumed for a picture in a line of a batch, which is not opened: about the most that providers count for a page."""
 LINE_PAGE_BYTES = 50_000
-"""Assumed of a page of a file in a batch's line, which is not opened either."""
+"""Assumed for a page of a file in a line of a batch, which is not opened either."""
 _BASE64 = re.compile(
     rb'"(?<!\\")(?:data:(?P<type>[^",;]{1,100})(?:;[^",;]{1,100}){0,4};base64,|file_data"\s{0,9}:\s{0,9}"(?!data:))'
     rb'(?P<data>[A-Za-z0-9+/=\\_-]*)"'

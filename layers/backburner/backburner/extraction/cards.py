@@ -10,7 +10,6 @@ from backburner.extraction.encodings import decoded, text_of
 from backburner.extraction.markdown import missing
 
 _FOLDED = re.compile(r"\r?\n[ \t]")
-_SOFT = re.compile(r"=\r?\n")
 _QUOTED = re.compile(r"^[^:\r\n]*;(?:ENCODING=)?QUOTED-PRINTABLE[^:\r\n]*:", re.IGNORECASE)
 _BASE64 = re.compile(r"^[^:]*;(?:ENCODING=)?(?:B|BASE64)(?:[;:])|^[^:]*:data:[^,]*;base64,", re.IGNORECASE)
 _CHARSET = re.compile(r";CHARSET=([^;:]+)", re.IGNORECASE)

@@ -55,12 +55,6 @@ class Compound:
         except DAMAGED as error:
             raise damaged() from error
 
-    @property
-    def class_id(self) -> str:
-        """The class id of the root: the program that the container belongs to."""
-        root = self._file.root
-        return str(root.clsid).lower() if root is not None else ""
-
 
 def _counts(body: bytes) -> tuple[int, ...]:
     """The sizes in sectors that the header gives for the container's tables: forged ones would exhaust memory."""

@@ -12,7 +12,6 @@ from backburner.extraction.xmltree import Element, attribute, local_name, parse_
 _MARKS = {"strong": "**", "emphasis": "*", "sup": "^", "sub": "~", "strikethrough": "~~", "code": "`"}
 _LINES = frozenset({"p", "v", "subtitle", "text-author", "date"})
 _MAX_DEPTH = 200
-_FEEDS = frozenset({"rss", "feed", "rdf"})
 
 
 def read_markup(body: bytes) -> Extracted:

@@ -12,7 +12,7 @@ from backburner.errors import JobError, Reason
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 """According to the archive's directory; one that lies hits the memory limit."""
 MAX_RATIO = 200
-"""Of unpacked to packed bytes; Office's own XML stays far below 100."""
+"""The ratio of unpacked to packed bytes; Office's own XML stays far below 100."""
 SMALL_BYTES = 16 * 1024 * 1024
 """What unpacks to less is never a bomb, whatever its ratio."""
 MAX_FILES = 20_000

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from backburner.capacity.estimates import estimated
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Reservation
-from backburner.capacity.timing import MAX_DELAY_S, backoff_s, probe_s
+from backburner.capacity.timing import backoff_s, probe_s
 from backburner.documents.plain_text import Extracted
 from backburner.errors import JobError
 from backburner.jobs.text import DocumentReader
@@ -23,6 +23,7 @@ from backburner.memory.budget import MemoryBudget
 from backburner.outcome.decisions import Decision, Do
 from backburner.outcome.finish import Finisher
 from backburner.outcome.governing import give_back
+from backburner.ports import MAX_DELAY_S
 from backburner.split.divide import Divider
 
 logger = logging.getLogger(__name__)

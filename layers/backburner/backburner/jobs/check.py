@@ -103,7 +103,7 @@ class Checker:
             return await self._taken(message, held, received, tick, answer)
 
     async def _open_record(self, message: Message) -> Open | None:
-        """The run's record, which the governor is told of: it need not be read again when the run ends."""
+        """The run's open record. The governor keeps what it says, and need not read it again when the run ends."""
         mark = self.governor.mark()
         held = await self.ledger.open_record(message.job, message.run)
         if held is not None:

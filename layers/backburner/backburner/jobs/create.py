@@ -165,7 +165,7 @@ class GenerationCreator:
         try:
             return await self.messenger.to_check(record, first_look_s, generation.id)
         except RetryLaterError as error:
-            logger.warning("id not sent: the guard takes it", extra=log_keys(record) | {"error": str(error)})
+            logger.warning("id not sent: recorded under the guard", extra=log_keys(record) | {"error": str(error)})
             return record.ticket
 
     def _first_look_s(self, record: OpenRecord) -> float:

@@ -24,7 +24,7 @@ _FACTOR = 6
 
 @dataclass(frozen=True, kw_only=True)
 class InputMaker:
-    """Makes inputs."""
+    """Builds inputs."""
 
     bucket: Bucket
     parts: PartStore

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from backburner.batch.open_segment import with_segment
 from backburner.batch.segmenter import Segmenter
-from backburner.capacity.estimates import estimated
+from backburner.capacity.estimates import affordable
 from backburner.capacity.limits import Limits, Reservation
 from backburner.documents.pictures import picture_tokens
 from backburner.documents.plain_text import Extracted
@@ -93,7 +93,7 @@ class Planner:
             reservation = self._reservation(recipe, extracted, record.provider.model)
         except JobError:
             return None
-        source = _told(record.source, extracted)
+        source = _described(record.source, extracted)
         record = replace(record, recipe_text=recipe_text, output=recipe.output, price=recipe.price, source=source)
         return OneGeneration(record, extracted, reservation)
 
@@ -109,7 +109,7 @@ class Planner:
                 record = await self._with_answer(record, current)
                 if record.reuses is not None:
                     return TakesOver(record)
-            division = await self.divider.left_by_last_run(committed, record) or await self._segments(record, current)
+            division = await self.divider.resumable_parts(committed, record) or await self._segments(record, current)
             if division:
                 extracted = Extracted("", committed.notes, pages=committed.pages)
             else:
@@ -120,7 +120,7 @@ class Planner:
 
     async def sized(self, record: OpenRecord, extracted: Extracted, division: Division | None = None) -> SizedPlan:
         """Decide how to run a document that has been read. `division` is what an earlier run has left of its parts."""
-        record = replace(record, source=_told(record.source, extracted))
+        record = replace(record, source=_described(record.source, extracted))
         try:
             return await self._sized(record, extracted, division)
         except JobError as error:
@@ -143,7 +143,7 @@ class Planner:
         return replace(record, reuses=await self.answers.claim(record))
 
     async def _sized(self, record: OpenRecord, extracted: Extracted, division: Division | None) -> SizedPlan:
-        """One generation, or parts where the document is too long for one."""
+        """One generation, or parts if the document is too long for one."""
         recipe = parse(record.recipe_text)
         reservation = self._reservation(recipe, extracted, record.provider.model)
         if division is None and record.part_of is None:
@@ -166,15 +166,11 @@ class Planner:
         """What one generation may use. Raises `JobError` if that is more than a whole day's budget."""
         inputs = estimate_tokens(recipe.instructions) + estimate_tokens(extracted.text)
         inputs += picture_tokens(extracted.pictures, recipe.images.detail)
-        estimate = estimated(recipe.price, inputs, recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS)
-        if self.limits.daily_cost is not None and recipe.price is None:
-            raise JobError(Reason.INVALID_RECIPE, "BACKBURNER_DAILY_COST is set, so every recipe must name its price")
-        if why := estimate.over_budget(self.limits):
-            raise JobError(Reason.OVER_BUDGET, why)
-        return estimate.reservation(model)
+        outputs = recipe.max_output_tokens or OUTPUT_WITHOUT_CAP_TOKENS
+        return affordable(recipe.price, inputs, outputs, self.limits).reservation(model)
 
 
-def _told(source: Source, extracted: Extracted) -> Source:
+def _described(source: Source, extracted: Extracted) -> Source:
     """The source, with what was found when it was read."""
     return replace(source, notes=list(extracted.notes), pages=extracted.pages or UNSET)
 

@@ -16,7 +16,8 @@ from typing import Any
 from backburner.capacity.governor import Governor
 from backburner.capacity.learnt import InputCount
 from backburner.capacity.timing import Pace, TickState, next_poll_s, probe_s
-from backburner.documents.recipes import Recipe, parse, schema_problem
+from backburner.documents.answer_schema import schema_problem
+from backburner.documents.recipes import Recipe, parse
 from backburner.documents.tokens import CHARS_PER_TOKEN
 from backburner.errors import JobError, Reason
 from backburner.jobs.carry_out import Retrier
@@ -40,13 +41,13 @@ _TELLING_CHARS = 1000
 
 
 @dataclass(frozen=True)
-class _Visit:
+class _Polled:
     """A run whose message is being handled; `receives` counts the polls that its record does not count yet."""
 
     held: Open
     receives: int
     look: Look | None
-    """What its message tells of the generation."""
+    """What its message says about the generation."""
 
     @property
     def first_s(self) -> float:
@@ -96,13 +97,13 @@ class GenerationPoller:
         """Act on the provider's answer about a running generation; it is polled unless `glance` has just done so."""
         record = held.record
         receives = message.receives_before + received.receives
-        visit = _Visit(held, receives, message.look)
+        polled = _Polled(held, receives, message.look)
         if answer is not None and record.cancelled_for is None:
-            return await self._decide(visit, answer, tick)
+            return await self._decide(polled, answer, tick)
         if record.answer is None and not await self.turn(tick):
             return Next(probe_s(), held)
         async with self.memory.for_answer():
-            return await self._decide(visit, await self._asked(record), tick)
+            return await self._decide(polled, await self._asked(record), tick)
 
     async def _asked(self, record: OpenRecord) -> Answer:
         """The provider's answer about a generation: that to its create if it ended there, otherwise the current one."""
@@ -122,8 +123,8 @@ class GenerationPoller:
         is_ours = not (answer.job and self.settings.profile.metadata) or answer.job == job
         return answer if is_ours else absent("the answer is about another job")
 
-    async def _decide(self, visit: "_Visit", answer: Answer, tick: TickState) -> Next:
-        held, record, recipe = visit.held, visit.held.record, parse(visit.held.record.recipe_text)
+    async def _decide(self, polled: "_Polled", answer: Answer, tick: TickState) -> Next:
+        held, record, recipe = polled.held, polled.held.record, parse(polled.held.record.recipe_text)
         attempt = Attempt(
             number=record.attempt,
             most=self.settings.max_attempts,
@@ -137,13 +138,13 @@ class GenerationPoller:
         held, decision = await self._decided(held, answer, attempt, recipe)
         await tell_decision(self.governor, decision, record.provider.model)
         if decision.do is not Do.LOOK:
-            return await self._ended(_updated(replace(visit, held=held), answer), answer, decision)
+            return await self._ended(_updated(replace(polled, held=held), answer), answer, decision)
         if decision.stop:
-            tick.is_refused = tick.is_refused or decision.stop is Stop.EVERYBODY
+            tick.is_refused = tick.is_refused or decision.stop is Stop.ALL_MODELS
             return Next(probe_s(decision.after_s), held)
         if attempt.is_late and isinstance(answer, Generation) and record.cancelled_for is None:
-            return await self._noted(visit, SOON_S, cancelled_for=Reason.DEADLINE_EXCEEDED)
-        return await self._not_yet(visit, answer, decision, attempt)
+            return await self._noted(polled, SOON_S, cancelled_for=Reason.DEADLINE_EXCEEDED)
+        return await self._not_yet(polled, answer, decision, attempt)
 
     async def _decided(self, held: Open, answer: Answer, attempt: Attempt, recipe: Recipe) -> tuple[Open, Decision]:
         """What to do, and the record with the outcome of the quote check, if the answer would otherwise count."""
@@ -171,37 +172,37 @@ class GenerationPoller:
             return NOT_OURS
         return Next(forget=frozenset(record.response_ids) if self.settings.profile.deletes else frozenset())
 
-    async def _not_yet(self, visit: "_Visit", answer: Answer, decision: Decision, attempt: Attempt) -> Next:
+    async def _not_yet(self, polled: "_Polled", answer: Answer, decision: Decision, attempt: Attempt) -> Next:
         """Poll again later: without the record, if there is nothing to note in it."""
-        held, record, age_s = visit.held, visit.held.record, attempt.age_s
+        held, record, age_s = polled.held, polled.held.record, attempt.age_s
         absent_s = absent_since(answer, age_s, record.absent_s)
         is_plain = record.cancelled_for is None and not attempt.is_late
         left_s = attempt.deadline_s - age_s if is_plain else math.inf
         next_s = self._next_look_s(age_s, decision.after_s, left_s=left_s, is_absent=absent_s is not None)
         if absent_s is not None and record.absent_s is None:
-            return await self._noted(visit, next_s, absent_s=absent_s)
+            return await self._noted(polled, next_s, absent_s=absent_s)
         if absent_s != record.absent_s:
             mine = await self.ledger.rewrite(held.with_changes(absent_s=absent_s, elapsed_before_write_s=age_s))
             if mine is None:
                 return NOT_OURS
             held = mine
-        if visit.look or not is_plain or not isinstance(answer, Generation):
+        if polled.look or not is_plain or not isinstance(answer, Generation):
             return Next(next_s, held)
         look = Look(
             model=record.provider.model,
             deadline_s=attempt.deadline_s,
             ran_s=round(age_s, 1),
-            receives=visit.receives,
-            first_s=round(visit.first_s, 1),
+            receives=polled.receives,
+            first_s=round(polled.first_s, 1),
         )
         await self.messenger.to_look(record, next_s, look)
         return DONE
 
-    async def _noted(self, visit: "_Visit", after_s: float, **noted: Any) -> Next:
+    async def _noted(self, polled: "_Polled", after_s: float, **noted: Any) -> Next:
         """Note in the record what every later poll must know, under a new ticket, so that each one reads the record."""
-        held, record, age_s = visit.held, visit.held.record, visit.held.generation_age_s
+        held, record, age_s = polled.held, polled.held.record, polled.held.generation_age_s
         ticket = await self.messenger.to_check(record, after_s, record.response_id)
-        asked = dataclasses.replace(held, record=looked(record, visit.receives, visit.first_s, age_s))
+        asked = dataclasses.replace(held, record=looked(record, polled.receives, polled.first_s, age_s))
         changed = asked.with_changes(ticket=ticket, elapsed_before_write_s=age_s, **noted)
         return DONE if await self.ledger.rewrite(changed) else NOT_OURS
 
@@ -241,13 +242,15 @@ def _schema_problem(recipe: Recipe, answer: Answer) -> str:
     return schema_problem(recipe, answer.text) if isinstance(answer, Generation) and answer.is_completed else ""
 
 
-def _updated(visit: _Visit, answer: Answer) -> Open:
+def _updated(polled: _Polled, answer: Answer) -> Open:
     """The record with the provider's latest answer and the number of polls."""
-    held, record = visit.held, visit.held.record
+    held, record = polled.held, polled.held.record
     if record.answer is None:
-        asked = dataclasses.replace(held, record=looked(record, visit.receives, visit.first_s, held.generation_age_s))
+        asked = dataclasses.replace(held, record=looked(record, polled.receives, polled.first_s, held.generation_age_s))
     else:
-        asked = held.with_changes(polls=record.polls + visit.receives)  # the create itself told how it ended
+        asked = held.with_changes(
+            polls=record.polls + polled.receives
+        )  # the answer to the create already said how it ended
     if not isinstance(answer, Generation):
         status = LOST if answer.status in ABSENT else UNKNOWN
         return dataclasses.replace(asked, record=ended_unseen(asked.record, status))

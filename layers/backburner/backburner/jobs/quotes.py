@@ -6,10 +6,11 @@ A part's quotes must be in that part; the quotes of an answer that joins other a
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backburner.documents.answer_schema import quotes_of
 from backburner.documents.passages import MIN_CHARS, Passage, Unchecked, is_too_short
 from backburner.documents.plain_text import Extracted
 from backburner.documents.quote_schema import names_in
-from backburner.documents.recipes import Recipe, quotes_of
+from backburner.documents.recipes import Recipe
 from backburner.errors import JobError, Reason
 from backburner.jobs.sent_text import SentTexts
 from backburner.ledger.records import MAX_QUOTES, Division, OpenRecord, Quotes
@@ -19,7 +20,7 @@ from backburner.ports import Bucket, Extractor
 from backburner.split.part_quotes import located, pointed
 from backburner.split.part_store import PartStore, text_of
 
-_MAX_LISTED = 5
+_MAX_MISSES = 5
 _MAX_QUOTE_CHARS = 120
 _MAX_POINTER_CHARS = 200
 
@@ -89,7 +90,7 @@ class QuoteChecker:
         if record.part_of is None:
             return await self.sent_texts.sent(record, hold)
         if division is not None:
-            return Extracted(await self.parts.whole(division.levels[0]), page_starts=tuple(division.pages))
+            return Extracted(await self.parts.document_text(division.levels[0]), page_starts=tuple(division.pages))
         stored = await hold.document(self.bucket, record.source.key)
         if stored is None:
             raise JobError(Reason.LOST, f"{record.source.key}, the part that was quoted, is gone")
@@ -124,16 +125,16 @@ def _listed(misses: Sequence[_Miss]) -> str:
     listed = "; ".join(
         f"at {miss.pointer[:_MAX_POINTER_CHARS] or 'the top'}: {_shortened(miss.text)!r}"
         + (" (too short)" if is_too_short(miss.text) else "")
-        for miss in misses[:_MAX_LISTED]
+        for miss in misses[:_MAX_MISSES]
     )
-    return listed + (f"; and {len(misses) - _MAX_LISTED} more" if len(misses) > _MAX_LISTED else "")
+    return listed + (f"; and {len(misses) - _MAX_MISSES} more" if len(misses) > _MAX_MISSES else "")
 
 
 def _correction(misses: Sequence[_Miss], count: int, names: set[str]) -> str:
     absent = [miss for miss in misses if not miss.is_unchecked]
     said = []
     if absent:
-        pointers = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in absent[:_MAX_LISTED]))
+        pointers = ", ".join(dict.fromkeys(_masked(miss.pointer, names) for miss in absent[:_MAX_MISSES]))
         said.append(
             f"An earlier answer was rejected: {len(absent)} of its {count} quotes are not in the document, among them "
             f"{pointers}. Copy every quote from the document word for word, in its own language, without omissions: "

@@ -15,7 +15,7 @@ from backburner.ledger.keys import text_key
 from backburner.ledger.records import OpenRecord
 from backburner.memory.budget import Hold
 from backburner.outcome.clear_up import keeps_text
-from backburner.ports import ABSENT, Bucket, ConflictError
+from backburner.ports import ABSENT, PLAIN_TEXT, Bucket, ConflictError
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class SentTexts:
             try:
                 await self._put(key, body, ABSENT if there is None else there.etag)
             except ConflictError:
-                raise RetryLaterError(f"{key} is written by others at the same time") from None
+                raise RetryLaterError(f"{key} is being written by other processes") from None
 
     async def sent(self, record: OpenRecord, hold: Hold) -> Extracted:
         """The text that was sent for a run; if it is gone, the document is read again.
@@ -61,4 +61,4 @@ class SentTexts:
         return found
 
     async def _put(self, key: str, body: bytes, match: str) -> None:
-        await self.bucket.put(key, body, match=match, content_type="text/plain; charset=utf-8")
+        await self.bucket.put(key, body, match=match, content_type=PLAIN_TEXT)

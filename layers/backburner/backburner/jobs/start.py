@@ -63,14 +63,14 @@ class Starter:
         record = held.record
         perhaps = record.suspected_orphans + (record.state is State.SUBMITTING)
         ended = held.with_changes(suspected_orphans=perhaps, waiting_for=None)
-        return await self.finisher.fail_if_ours(ended, reason, "cancelled before it was known to be started")
+        return await self.finisher.fail_if_ours(ended, reason, "cancelled before it was known to have started")
 
     async def _attempt(self, held: Open, *, orphans: int = 0) -> bool:
         """Take the run over and create its next generation. False if another process owns it."""
         record = held.record
         counted = held.with_changes(suspected_orphans=record.suspected_orphans + orphans)
         if record.attempt >= self.max_attempts:
-            died = f"the process that began attempt {record.attempt} died before it could tell its end"
+            died = f"the process that began attempt {record.attempt} died before it could record how it ended"
             return await self.finisher.fail_if_ours(counted, Reason.LOST, died)
         taken = counted.with_changes(
             state=State.SUBMITTING,

@@ -65,8 +65,8 @@ class DocumentReader:
 def wish_of(recipe: Recipe, *, sees: bool | None) -> Wish:
     """Which pages to show; none to a model not known to see pictures, unless the recipe explicitly asks for them.
 
-    Nor any if quotes are checked: a page that is shown has no text to find them in, so its answer would be paid for in
-    vain.
+    None either if quotes are checked: a page that is shown has no text in which to find them, so the answer would be
+    paid for and could not count.
     """
     if recipe.input == "images":
         return Wish(Show.ALL, recipe.images.max_side_px)

@@ -5,8 +5,10 @@ It is an index for reports, never the truth: a tick that dies loses its lines, a
 
 import logging
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +20,7 @@ from backburner.provider.answers import Usage
 
 logger = logging.getLogger(__name__)
 
+L = TypeVar("L")
 _MAX_LINES = 1000
 """A long tick writes its lines early once it has this many."""
 
@@ -93,6 +96,17 @@ class Journal:
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         await self.bucket.put(key, body, match=ABSENT, content_type="application/x-ndjson")
         return key
+
+
+def lines_in(body: bytes, kind: type[L]) -> Iterator[L]:
+    """The lines of a journal object, with the fields that `kind` has; those that cannot be read are skipped."""
+    decoder = msgspec.json.Decoder(kind)
+    for raw in body.splitlines():
+        try:
+            line = decoder.decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        yield line
 
 
 def line_of(record: JobRecord) -> Line:

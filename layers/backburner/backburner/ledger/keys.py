@@ -33,6 +33,8 @@ FAILED_LINES = ".errors.jsonl"
 DEFAULT_RECIPE = "default"
 FOLDER = "local folder"
 """The bucket's name if it is a local folder: a name that no real bucket can have."""
+OWNER = "backburner-run"
+"""Metadata of a result: `<job_id>.<run>`, to recognise our own text before its run record is written."""
 MAX_KEY_BYTES = 1024
 """S3's limit on a key, in UTF-8."""
 _OPEN_RECORD = re.compile(rf"{OPEN}([0-9a-f]{{32}})\.([1-9][0-9]{{0,8}})\.json")

@@ -30,12 +30,11 @@ from backburner.ledger.records import (
     decode,
     encode,
 )
-from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+from backburner.ports import ABSENT, JSON, PLAIN_TEXT, Bucket, ConflictError, Stored
 from backburner.provider.answers import Generation
 
-JSON = "application/json"
 NO_OPEN_RECORD = "not an open record: move it elsewhere"
-"""What operators are told about other objects found among the open records."""
+"""What operators read about other objects found among the open records."""
 _TRIES = 5
 """How often a write is tried after a temporary conflict (409), before the message is left for later."""
 
@@ -150,7 +149,7 @@ class Ledger:
     bucket: Bucket
 
     async def open_record(self, job: str, run: int) -> Open | None:
-        """The open record of a run, None where there is none."""
+        """The open record of a run; None if there is none."""
         key = open_key(job, run)
         stored = await self.bucket.get(key)
         return None if stored is None else _open(stored, key)
@@ -174,7 +173,7 @@ class Ledger:
         """
         key, attempt = response_key(response_id), f"{record.name}.{record.attempt}".encode()
         try:
-            await self.bucket.put(key, attempt, match=ABSENT, content_type="text/plain; charset=utf-8")
+            await self.bucket.put(key, attempt, match=ABSENT, content_type=PLAIN_TEXT)
         except ConflictError:
             noted = await self.bucket.get(key)
             return noted is None or noted.body == attempt

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from backburner.capacity.timing import MAX_DELAY_S
 from backburner.ledger.ledger import Open
 from backburner.ledger.messages import Look, Message, new_ticket
 from backburner.ledger.records import OpenRecord, State
-from backburner.ports import Queue
+from backburner.ports import MAX_DELAY_S, Queue
 
 SOON_S = 1.0
 """The delay of a first message, during which its record is written."""
@@ -31,7 +30,7 @@ class Next:
 DONE = Next()
 """The message is no longer needed: another one drives the run, or the run is over."""
 NOT_OURS = Next(EARLY_S)
-"""Another process has written the record. This message may still have its ticket, so it is handled once more."""
+"""Another process has written the record. This message may still have its ticket, so it is handled again."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     last_modified: datetime
     notes: list[str] = []
-    """What could not be read and where, such as "page 3: no text, probably a scan"."""
+    """What could not be read, and where, such as "page 3: no text, probably a scan"."""
     pages: Pages | msgspec.UnsetType = msgspec.UNSET
     """How each page was sent; absent unless pages may have been sent as pictures."""
 
@@ -83,7 +83,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime | None = None
     completed_at: datetime | None = None
     looks: Looks | None = None
-    """None until the record is written after a poll, and if the answer to the create told the end."""
+    """None until the record is written after a poll, or if the answer to the create already said how it ended."""
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,7 +254,7 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     untold: int = 0
     """How many lines of a batch ended without reporting their usage."""
     correction: str | None = None
-    """What the next attempt is told about the last one's quotes that are not in the document."""
+    """What the next attempt's instructions say about the last one's quotes that are not in the document."""
     quotes: Quotes | None = None
     """Where its answer's quotes were found; set when it ends."""
     answer_key: str | None = None

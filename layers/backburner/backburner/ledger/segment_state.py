@@ -21,7 +21,7 @@ class Todo(msgspec.Struct, frozen=True, array_like=True):
     """The doubled cap of output tokens, after a truncated answer."""
     not_before_s: float = 0.0
     """The age before which it is not tried again."""
-    refusals: int = 0
+    times_refused: int = 0
     """How often in a row the provider refused the model that the line names."""
 
 

@@ -1,4 +1,4 @@
-"""Reads dead letters, whether the checker, a queue's redrive or a cloud's event delivery gave them up."""
+"""Reads dead letters, whoever gave up on them: the checker, a queue's redrive, or a cloud's event delivery."""
 
 import json
 from collections.abc import Mapping
@@ -89,7 +89,7 @@ def _failed_call(context: Mapping[Any, Any], rest: Mapping[Any, Any]) -> DeadLet
 
 
 def _event(letter: Mapping[str, Any]) -> DeadLetter:
-    """An event that a trigger gave up: as it was, a single message of it, or in an envelope."""
+    """An event that a trigger gave up on: unchanged, as a single message of it, or in an envelope."""
     event = _unwrapped(letter)
     if is_timer(event):
         why = "a tick that the timer could not deliver; a later one does its work: safe to drop"

@@ -15,7 +15,7 @@ class Kind(StrEnum):
     """What is wrong."""
 
     LOST = "lost"  # an upload without a record and without an open run
-    UNREADABLE = "unreadable"  # a record that cannot be read, or lies where it does not belong
+    UNREADABLE = "unreadable"  # a record that cannot be read, or is in the wrong place
     RESULT_WITHOUT_RECORD = "result_without_record"
     RECORD_WITHOUT_RESULT = "record_without_result"
     RESULT_CHANGED = "result_changed"  # the result is not the one that its run record names

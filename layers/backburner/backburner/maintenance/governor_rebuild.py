@@ -16,6 +16,7 @@ from backburner.capacity.limits import Counters, Standing
 from backburner.capacity.reservations import Seen, as_noted, migrated, noted, standing_part
 from backburner.capacity.shared_counters import MAX_NOTED
 from backburner.errors import RetryLaterError, UnreadableError
+from backburner.ledger.journal import lines_in
 from backburner.ledger.keys import JOURNAL, OPEN, open_run
 from backburner.ledger.records import OpenRecord, decode
 from backburner.ports import Bucket
@@ -48,7 +49,7 @@ async def rebuilt_counters(bucket: Bucket, body: bytes, now: datetime) -> Counte
 
 
 async def look_at_record(bucket: Bucket, name: str) -> Seen:
-    """What a run's open record says of its reservation. Raises `RetryLaterError`."""
+    """What a run's open record says about its reservation. Raises `RetryLaterError`."""
     key = f"{OPEN}{name}.json"
     stored = await bucket.get(key)
     try:
@@ -133,10 +134,6 @@ async def _used(bucket: Bucket, day: str) -> tuple[int, float]:
             stored = await bucket.get(key)
         except RetryLaterError:
             continue
-        for text in stored.body.splitlines() if stored else ():
-            try:
-                line = msgspec.json.decode(text, type=_Line)
-            except msgspec.DecodeError:
-                continue
+        for line in lines_in(stored.body, _Line) if stored else ():
             tokens, cost = tokens + line.usage.total_tokens, cost + (line.cost or 0.0)
     return tokens, round(cost, 9)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from backburner.errors import UnreadableError
-from backburner.ledger.keys import OPEN, open_run
+from backburner.ledger.inbox_pages import page_of, records_of
+from backburner.ledger.keys import INBOX, OPEN, open_run
 from backburner.ledger.ledger import NO_OPEN_RECORD
 from backburner.ledger.records import OpenRecord, State, decode
 from backburner.maintenance.snapshot import at_once
@@ -105,11 +106,11 @@ class OverviewReader:
     async def _documents(self) -> AsyncIterator[tuple[str, str, float, State | None]]:
         """Key, ETag and age of every document, and its state if it has ended."""
         after = ""
-        while page := await self.sweeper.page(after):
-            window = await self.sweeper.window(page)
+        while page := await page_of(self.bucket, INBOX, after):
+            records = await records_of(self.bucket, page)
             for key, stored in page.items():
                 if not key.endswith("/"):
-                    yield key, stored.etag, stored.age_s, window.state_of(key, stored)
+                    yield key, stored.etag, stored.age_s, records.state_of(key, stored)
             after = max(page)
 
 

@@ -12,7 +12,7 @@ from backburner.capacity.reservations import noted, standing_part
 
 @dataclass(frozen=True)
 class Surplus:
-    """By how much the sums are too large (negative: too small); `of` is the time of the sweep before."""
+    """By how much the sums are too large (negative: too small); `of` is the time of the previous sweep."""
 
     of: datetime | None
     too_much: Standing = field(default_factory=Standing)

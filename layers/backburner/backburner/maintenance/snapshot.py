@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from backburner.errors import UnreadableError
+from backburner.ledger.journal import lines_in
 from backburner.ledger.keys import (
     ERROR_RECORD,
     FAILED,
@@ -97,7 +98,7 @@ class Snapshot:
     """Why an object cannot be read, by key."""
 
     def at(self, key: str) -> LocationState:
-        """What is known of a document so far."""
+        """What is known about a document so far."""
         return self.locations.setdefault(key, LocationState())
 
     def working(self) -> Iterable[tuple[str, OpenRun]]:
@@ -175,12 +176,8 @@ class SnapshotReader:
             except UnreadableError as error:
                 snapshot.unreadable[key] = str(error)
                 continue
-            for line in stored.body.splitlines() if stored else ():
-                try:
-                    run = msgspec.json.decode(line, type=_Line)
-                except msgspec.DecodeError:
-                    continue
-                yield run.job_id, run.run
+            for line in lines_in(stored.body, _Line) if stored else ():
+                yield line.job_id, line.run
 
     async def _result(self, snapshot: Snapshot, key: str, stored: Stored) -> None:
         if key.endswith(RUN_RECORD):

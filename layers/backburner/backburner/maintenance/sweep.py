@@ -5,7 +5,6 @@ size is swept over as many ticks as it takes. Two sweeps at once do nothing twic
 ticket makes the old message void. An object that cannot be read is reported and skipped.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -21,11 +20,13 @@ from backburner.capacity.limits import Counters, Reservation, Standing, note_unr
 from backburner.capacity.reservations import as_noted, noted
 from backburner.errors import RetryLaterError, UnreadableError
 from backburner.jobs.submit import Submitter
-from backburner.ledger.keys import ERROR_RECORD, INBOX, OPEN, RUN_RECORD, open_run, output_location
-from backburner.ledger.ledger import NO_OPEN_RECORD, Ledger, Open
+from backburner.ledger.inbox_pages import page_of, records_of
+from backburner.ledger.keys import ERROR_RECORD, INBOX, OPEN, RUN_RECORD, open_run
+from backburner.ledger.ledger import NO_OPEN_RECORD, Ledger
 from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord, State, decode, log_keys
 from backburner.maintenance.recount import Surplus, surplus
+from backburner.maintenance.under_way import UnderWay, run_of
 from backburner.ports import Bucket, Clock, Stored, TooLargeError
 
 logger = logging.getLogger(__name__)
@@ -35,8 +36,6 @@ OLD_ENOUGH_S = 900.0
 """The event of a younger upload may still arrive (DESIGN section 1)."""
 SILENT_S = 86_400.0
 """An open record that has not been written for this long gets a new message."""
-PAGE = 1000
-_READS_AT_ONCE = 32
 _MAX_RECOUNTED = 20_000
 """With more open records than this, a sweep does not compare the governor's sums with them."""
 _MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -63,30 +62,6 @@ class Swept:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Window:
-    """The records of the documents on one page of the inbox."""
-
-    records: Mapping[str, Stored]
-
-    def is_answered(self, key: str, document: Stored) -> bool:
-        """Whether the document has a newer run or error record."""
-        location = output_location(key)
-        found = (self.records.get(record) for record in (location.run_record_key, location.error_record_key))
-        return any(record.last_modified > document.last_modified for record in found if record)
-
-    def state_of(self, key: str, document: Stored) -> State | None:
-        """How the document's current version ended, by the later one of the records that are not older than it."""
-        location = output_location(key)
-        run, error = (self.records.get(record) for record in (location.run_record_key, location.error_record_key))
-        ended = [
-            (record.last_modified, state)
-            for record, state in ((error, State.FAILED), (run, State.DONE))
-            if record and record.last_modified >= document.last_modified
-        ]
-        return max(ended, key=lambda one: one[0])[1] if ended else None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Sweeper:
     """Sweeps once `every_s` have passed since the last sweep ended, by the store's clock."""
 
@@ -110,8 +85,13 @@ class Sweeper:
         """Sweep the documents after a key, then the open records and the reservations."""
         swept = Swept()
         readable = await self._readable_again()
-        under_way = _UnderWay(self, await self._open_records(swept), swept)
-        while page := await self.page(after):
+        under_way = UnderWay(
+            ledger=self.ledger,
+            current_jobs=self.submitter.current_jobs,
+            open_records=await self._open_records(swept),
+            guarded=partial(self.guarded, swept=swept),
+        )
+        while page := await page_of(self.bucket, INBOX, after):
             after = await self._documents(page, under_way, swept, stop_at)
             if self.clock.monotonic() >= stop_at:
                 await self.governor.change(partial(_stop_at, after, swept.unreadable, readable))
@@ -120,7 +100,7 @@ class Sweeper:
         for key, stored in open_records.items():
             if stored.age_s >= SILENT_S:
                 swept.woken += await self.guarded(key, self._wake(key), swept) or 0
-        swept.released = await self._reservations(open_records, under_way, readable)
+        swept.released = await self._reservations(open_records, under_way, readable, swept)
         swept.complete = True
         logger.info("swept", extra=vars(swept) | {"unreadable": len(swept.unreadable)})
         return swept
@@ -173,33 +153,24 @@ class Sweeper:
             return False
         return stored is None or not key.startswith(OPEN) or open_run(key) is not None
 
-    async def page(self, after: str) -> dict[str, Stored]:
-        """The next page of documents after a key."""
-        page: dict[str, Stored] = {}
-        async for key, stored in self.bucket.listed(INBOX, after):
-            page[key] = stored
-            if len(page) >= PAGE:
-                break
-        return page
-
-    async def _documents(self, page: Mapping[str, Stored], under_way: "_UnderWay", swept: Swept, stop_at: float) -> str:
+    async def _documents(self, page: Mapping[str, Stored], under_way: UnderWay, swept: Swept, stop_at: float) -> str:
         """Submit every document without a record and without an open run, as if its event had just come.
 
         Returns the last key that was handled: the page's last, or an earlier one if time ran out.
         """
-        window = await self.window(page)
+        records = await records_of(self.bucket, page)
         for key, document in page.items():
             if key.endswith("/"):
                 continue
             swept.documents += 1
-            if document.age_s < OLD_ENOUGH_S or window.is_answered(key, document):
+            if document.age_s < OLD_ENOUGH_S or records.is_answered(key, document):
                 continue
             was_quick = await self.guarded(key, self._document(key, document, under_way, swept), swept)
             if not was_quick and self.clock.monotonic() >= stop_at:
                 return key
         return max(page)
 
-    async def _document(self, key: str, document: Stored, under_way: "_UnderWay", swept: Swept) -> bool:
+    async def _document(self, key: str, document: Stored, under_way: UnderWay, swept: Swept) -> bool:
         """Submit a document unless a run of it is open. Returns whether that was quick, as no submit was needed."""
         if await under_way.includes(key, document):
             return True
@@ -208,24 +179,9 @@ class Sweeper:
         logger.warning("upload without a record", extra={"key": key, "outcome": outcome})
         return False
 
-    async def window(self, page: Mapping[str, Stored]) -> Window:
-        """List the run and error records of the documents on a page."""
-        locations, records = [output_location(key) for key in page], dict[str, Stored]()
-        for wanted in (
-            {location.run_record_key for location in locations},
-            {location.error_record_key for location in locations},
-        ):
-            first, last = min(wanted), max(wanted)  # with their suffixes, keys sort differently from the documents
-            async for key, stored in self.bucket.listed(f"{first.partition('/')[0]}/", first[:-1]):
-                if key > last:
-                    break
-                if key in wanted:
-                    records[key] = stored
-        return Window(records=records)
-
     async def _wake(self, key: str) -> int:
         """Send a new message for an open record that has not been written for a day."""
-        held = await self.ledger.open_record(*_run(key))
+        held = await self.ledger.open_record(*run_of(key))
         if held is None:
             return 0
         record = held.record
@@ -239,98 +195,33 @@ class Sweeper:
         return 1
 
     async def _reservations(
-        self, open_records: Mapping[str, Stored], under_way: "_UnderWay", readable: Collection[str]
+        self, open_records: Mapping[str, Stored], under_way: UnderWay, readable: Collection[str], swept: Swept
     ) -> int:
         """Correct the governor's reservations; those no run explains are dropped once two sweeps in a row find them."""
         names = {key.removeprefix(OPEN).removesuffix(".json") for key in open_records}
         await self.governor.review()
         counters, _ = await self.governor.counters()
         missing = await under_way.missing_reservations(counters) if counters.last_sweep is None else {}
-        found = await self._surplus(under_way, counters)
+        found = await self._surplus(under_way, counters, swept)
 
         def change(counters: Counters, now: datetime) -> int:
-            note_unreadable(counters, under_way.swept.unreadable, readable)
+            note_unreadable(counters, swept.unreadable, readable)
             if counters.last_sweep == found.of:  # else another sweep has corrected the sums
                 counters.standing = found.taken_from(counters.standing)
             return put_right(counters, now, names, missing)
 
         return await self.governor.change(change)
 
-    async def _surplus(self, under_way: "_UnderWay", counters: Counters) -> Surplus:
+    async def _surplus(self, under_way: UnderWay, counters: Counters, swept: Swept) -> Surplus:
         """By how much the governor's sums disagree with the open records, which are read only if there are sums."""
         if counters.standing == Standing() or len(under_way.open_records) > _MAX_RECOUNTED:
             return Surplus(counters.last_sweep)
         recorded = {held.record.name: (held.etag, held.record.counted) for held in await under_way.read()}
         counters, _ = await self.governor.counters()
-        now = {key: stored.etag for key, stored in (await self._open_records(under_way.swept)).items()}
+        now = {key: stored.etag for key, stored in (await self._open_records(swept)).items()}
         etags = {f"{OPEN}{name}.json": etag for name, (etag, _) in recorded.items()}
         moving = sum(now.get(key) != etags.get(key) for key in now.keys() | etags.keys())
         return surplus(counters, {name: counted for name, (_, counted) in recorded.items()}, moving)
-
-
-@dataclass
-class _UnderWay:
-    """The jobs under way: their ids from one listing, their records only where an id does not answer the question."""
-
-    sweeper: Sweeper
-    open_records: Mapping[str, Stored]
-    swept: Swept
-    recipes: dict[str, bytes | None] = field(default_factory=dict)
-    _sources: set[tuple[str, str]] | None = None
-
-    def __post_init__(self) -> None:
-        """Take the job ids from the keys."""
-        self.jobs = {_run(key)[0] for key in self.open_records}
-
-    async def includes(self, key: str, document: Stored) -> bool:
-        """Whether a run of this version of a document is open, under the current recipe or an older one."""
-        location, current_jobs = output_location(key), self.sweeper.submitter.current_jobs
-        if location.recipe not in self.recipes:
-            self.recipes[location.recipe] = await current_jobs.recipe(location.recipe)
-        if current_jobs.job_of(location, document, self.recipes[location.recipe]).job_id in self.jobs:
-            return True
-        if self._sources is None:
-            found = await self.read()
-            self._sources = {(held.record.source.key, held.record.source.etag) for held in found}
-        return (key, document.etag) in self._sources
-
-    async def missing_reservations(self, before: Counters) -> dict[str, Reservation]:
-        """Reservations that generations under way must hold, but that neither their records nor `before` know.
-
-        Leaves out those that `before` noted: if they are gone now, they were settled. Leaves out runs that are over as
-        well, whose open record is about to be removed. Restoring either would book the run's use twice.
-        """
-        return {
-            held.record.name: held.record.reservation
-            for held in await self.read()
-            if held.record.reservation is not None
-            and held.record.reserves
-            and held.record.counted is None
-            and noted(before, held.record.name) is None
-            and held.record.name not in before.settled
-            and not await self._is_over(held.record)
-        }
-
-    async def _is_over(self, record: OpenRecord) -> bool:
-        committed = await self.sweeper.ledger.committed(record.location, record.job_id)
-        return committed.is_over(record.run)
-
-    async def read(self) -> list[Open]:
-        """All open records that can be read, as they are now."""
-        at_once = asyncio.Semaphore(_READS_AT_ONCE)
-
-        async def read(key: str) -> Open | None:
-            async with at_once:
-                return await self.sweeper.guarded(key, self.sweeper.ledger.open_record(*_run(key)), self.swept)
-
-        return [held for held in await asyncio.gather(*map(read, self.open_records)) if held is not None]
-
-
-def _run(key: str) -> tuple[str, int]:
-    """Job and run of an open record."""
-    run = open_run(key)
-    assert run is not None, "not an open record"
-    return run
 
 
 def _stop_at(here: str, found: Mapping[str, str], readable: Collection[str], counters: Counters, _: datetime) -> None:

@@ -39,7 +39,7 @@ _has_own: ContextVar[bool] = ContextVar("has_own", default=False)
 
 
 class ByteBudget:
-    """A number of bytes to share; a task that wants more than are free waits its turn. Never ask for more than all."""
+    """A number of bytes to share; a task that asks for more than is free waits. Never ask for more than all of them."""
 
     def __init__(self, size_bytes: int) -> None:
         self.size_bytes = self.free_bytes = size_bytes

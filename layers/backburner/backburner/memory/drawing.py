@@ -16,7 +16,7 @@ _MAX_WAITING = 3
 
 @dataclass
 class DrawingTurns:
-    """Gives turns."""
+    """Gives out the turns."""
 
     memory: MemoryBudget
     clock: Clock

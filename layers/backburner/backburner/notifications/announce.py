@@ -1,7 +1,7 @@
 """Writes a notice before a run ends, so that its notification is sent even if the process dies.
 
 Order: write the notice → commit the record → at the end of a tick: deliver → remove the notice. A crash before the
-commit leaves the notice of a run that goes on; later ticks check it again. After a crash behind the commit, the next
+commit leaves the notice of a run that goes on; later ticks check it again. After a crash after the commit, the next
 tick delivers.
 """
 
@@ -13,11 +13,9 @@ import msgspec
 from backburner.errors import RetryLaterError
 from backburner.ledger.keys import notice_key
 from backburner.ledger.records import ErrorRecord, RunRecord, log_keys
-from backburner.ports import ABSENT, Bucket, ConflictError
+from backburner.ports import ABSENT, JSON, Bucket, ConflictError
 
 logger = logging.getLogger(__name__)
-
-JSON = "application/json"
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,15 +17,14 @@ import msgspec
 from backburner.errors import RetryLaterError
 from backburner.ledger.keys import owed_key
 from backburner.notifications.notification import Notification
-from backburner.ports import ABSENT, Bucket, Channel, Clock, ConflictError
+from backburner.ports import ABSENT, JSON, Bucket, Channel, Clock, ConflictError
 
 logger = logging.getLogger(__name__)
 
-JSON = "application/json"
 SEND_S = 5.0
 """The time limit for delivering one notification to one channel."""
 RETRY_S = 300.0
-"""The least time before an owed notification is tried again."""
+"""The minimum time before an owed notification is tried again."""
 KEPT_S = 86_400.0
 """How long an owed notification is tried before it is given up."""
 _MAX_FAILURES = 3
@@ -33,8 +32,8 @@ _MAX_FAILURES = 3
 
 
 @dataclass
-class Told:
-    """What came of one tick's notifications: accepted by every channel, kept for another try, or given up."""
+class Deliveries:
+    """Counts of one tick's notifications: accepted by every channel, kept for another try, or given up."""
 
     sent: int = 0
     owed: int = 0
@@ -59,7 +58,7 @@ class Deliverer:
     bucket: Bucket
     clock: Clock
     channels: Sequence[Channel]
-    told: Told = field(default_factory=Told)
+    deliveries: Deliveries = field(default_factory=Deliveries)
     _failures: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -78,7 +77,7 @@ class Deliverer:
         )
         owing = await self._send(owed, self.channels)
         if not owing:
-            self.told.sent += 1
+            self.deliveries.sent += 1
             return
         with suppress(ConflictError):  # another tick has kept it
             await self._keep(msgspec.structs.replace(owed, channels=owing), ABSENT)
@@ -94,25 +93,25 @@ class Deliverer:
             return False
         owing = await self._send(owed, wanted)
         if owing and not is_old:
-            with suppress(ConflictError):  # another tick was faster
+            with suppress(ConflictError):  # another tick has tried it
                 await self._keep(msgspec.structs.replace(owed, channels=owing), read.etag)
             return True
         await self.bucket.delete(key)
         if owing:
             self.given_up(owed.id, owing)
         else:
-            self.told.sent += 1
+            self.deliveries.sent += 1
         return True
 
     def given_up(self, name: str, channels: Sequence[str]) -> None:
         """Count a notification that these channels did not accept in time as lost."""
-        self.told.lost += 1
+        self.deliveries.lost += 1
         logger.error("notification given up", extra={"notification": name, "channels": list(channels)})
 
     async def _keep(self, owed: Owed, match: str) -> None:
         key = owed_key(owed.id)
         await self.bucket.put(key, msgspec.json.encode(owed), match=match, content_type=JSON)
-        self.told.owed += 1
+        self.deliveries.owed += 1
 
     async def _send(self, owed: Owed, channels: Sequence[Channel]) -> list[str]:
         """Send to the channels concurrently. Returns the names of those that did not accept it."""
@@ -129,7 +128,7 @@ class Deliverer:
             self._failures[channel.name] += 1
             why = str(error) or f"no answer within {SEND_S:.0f} s"
             logger.warning(
-                "notification not taken",
+                "notification not accepted",
                 extra={"notification": owed.id, "channel": channel.name, "error": why},
             )
             return False

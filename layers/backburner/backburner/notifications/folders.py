@@ -1,25 +1,25 @@
 """Finds folders that have ended. A folder's note counts the runs since its last notification and keeps its pass.
 
 A pass goes through the folder's documents in the order of their keys and waits at the first one that has not ended or
-was uploaded a moment ago. Each tick checks that one again, so waiting costs three listings a minute. After a pass that
-had to wait comes another; one that reaches the end without waiting sends the folder's notification.
+was uploaded a moment ago. Each tick checks that one again, so waiting costs three listings a minute. A pass that had to
+wait is followed by another; one that reaches the end without waiting sends the folder's notification.
 """
 
 import asyncio
 import logging
-import random
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
+from backburner.capacity.timing import RANDOM
 from backburner.errors import RetryLaterError
+from backburner.ledger.inbox_pages import PageRecords, page_of, records_of
 from backburner.ledger.keys import folder_note_key, folders_of, output_location
 from backburner.ledger.records import RunRecord, State, decode
-from backburner.notifications.delivery import JSON, Deliverer
+from backburner.notifications.delivery import Deliverer
 from backburner.notifications.notification import (
     DocumentEnded,
     Documents,
@@ -29,30 +29,18 @@ from backburner.notifications.notification import (
     added,
     of_folder,
 )
-from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+from backburner.ports import ABSENT, JSON, Bucket, ConflictError, Stored
 
 logger = logging.getLogger(__name__)
 
 QUIET_S = 120.0
-"""A folder's notification waits until nothing was uploaded for this long, so that one long upload gives one only."""
-_PAGE, _READS_AT_ONCE = 1000, 32
+"""A folder's notification waits until nothing was uploaded for this long, so that a long upload causes only one."""
+_READS_AT_ONCE = 32
 _TRIES = 5
-_RANDOM = random.Random()  # noqa: S311 - so that every folder gets its turn; keeps no secret
-
-
-class States(Protocol):
-    """How the documents of one page ended."""
-
-    def state_of(self, key: str, document: Stored) -> State | None:
-        """How a document's current version ended; None if it has no record, or only older ones."""
-
-
-StatesOf = Callable[[Mapping[str, Stored]], Awaitable[States]]
-"""Reads the states of a page of documents from listings of the records."""
 
 
 class FolderNote(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs that ended in a folder since its last notification, and how far the pass over its documents is."""
+    """The runs that ended in a folder since its last notification, and how far the pass over its documents has got."""
 
     folder: str
     identity: str
@@ -85,7 +73,6 @@ class Folders:
     bucket: Bucket
     name: str
     """The bucket's name, for notifications."""
-    states_of: StatesOf
 
     async def count(self, ended: Mapping[str, DocumentEnded], remaining: set[str]) -> set[str]:
         """Add each run once to the notes of its folders, by the key of its notice.
@@ -122,9 +109,9 @@ class Folders:
             return True
         return False
 
-    async def look(self, keys: Sequence[str], deliverer: Deliverer) -> None:
+    async def advance(self, keys: Sequence[str], deliverer: Deliverer) -> None:
         """Continue the pass of each folder with a note, in random order, and notify of those that have ended."""
-        for key in _RANDOM.sample(keys, len(keys)):
+        for key in RANDOM.sample(keys, len(keys)):
             held = await self._read(key)
             try:
                 while held is not None and not held.note.is_ended:
@@ -133,21 +120,21 @@ class Folders:
                     await deliverer.deliver(self._notification(held.note))
                     await self.bucket.delete(key)
             except ConflictError:
-                continue  # another tick is working on it
+                continue  # another tick is at work on it
             except RetryLaterError as error:
                 logger.warning("folder left to the next tick", extra={"note": key, "error": str(error)})
 
     async def _pass(self, held: _Held) -> _Held | None:
         """Go through one page. Returns the updated note, or None if the pass has to wait."""
-        note, page = held.note, await self._page(held.note)
+        note, page = held.note, await page_of(self.bucket, held.note.folder, held.note.after)
         if not page:
             at_end = replace(note, is_ended=True) if note.is_clean else _from_the_start(note)
             return await self._rewritten(held, at_end)
-        states = await self.states_of(page)
+        records = await records_of(self.bucket, page)
         documents = [(key, document) for key, document in page.items() if not key.endswith("/")]
         for first in range(0, len(documents), _READS_AT_ONCE):
             chunk = documents[first : first + _READS_AT_ONCE]
-            ended = await asyncio.gather(*(self._state(key, document, states) for key, document in chunk))
+            ended = await asyncio.gather(*(self._state(key, document, records) for key, document in chunk))
             for (key, _), state in zip(chunk, ended, strict=True):
                 if state is None:
                     await self._rewritten(held, replace(note, is_clean=False))
@@ -156,27 +143,19 @@ class Folders:
                 note = replace(note, done=done, failed=failed, after=key)
         return await self._rewritten(held, replace(note, after=max(page)))
 
-    async def _state(self, key: str, document: Stored, states: States) -> State | None:
+    async def _state(self, key: str, document: Stored, records: PageRecords) -> State | None:
         """How a document ended; None if it has not, or was uploaded a moment ago.
 
         Uploading the same bytes again makes no new job, so their run record is older than the document and yet valid.
         """
         if document.age_s < QUIET_S:
             return None
-        if state := states.state_of(key, document):
+        if state := records.state_of(key, document):
             return state
         stored = await self.bucket.get(output_location(key).run_record_key)
         if stored is not None and decode(stored.body, RunRecord).source.etag == document.etag:
             return State.DONE
         return None
-
-    async def _page(self, note: FolderNote) -> dict[str, Stored]:
-        page: dict[str, Stored] = {}
-        async for key, stored in self.bucket.listed(note.folder, note.after):
-            page[key] = stored
-            if len(page) >= _PAGE:
-                break
-        return page
 
     async def _read(self, key: str) -> _Held | None:
         stored = await self.bucket.get(key)

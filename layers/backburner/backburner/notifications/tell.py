@@ -16,7 +16,7 @@ from backburner.errors import RetryLaterError
 from backburner.ledger.keys import FOLDER_NOTES, NEW_NOTICES, NOTICES, OWED_NOTICES, open_key, output_location
 from backburner.ledger.records import ErrorRecord, RunRecord, decode
 from backburner.notifications.announce import Notice
-from backburner.notifications.delivery import KEPT_S, RETRY_S, Deliverer, Told
+from backburner.notifications.delivery import KEPT_S, RETRY_S, Deliverer, Deliveries
 from backburner.notifications.folders import Folders
 from backburner.notifications.notification import DocumentEnded, of_document
 from backburner.ports import Bucket, Channel, Clock, Stored
@@ -28,14 +28,15 @@ TELL_S = 10.0
 """How long a tick spends on notifications at most."""
 VOID_S = 900.0
 """An older notice is removed if its run is neither open nor committed."""
-_MAX_LISTED = 5000
+_MAX_NOTICES = 5000
+"""How many objects one tick lists; the others are left to the next one."""
 _CHUNK, _AT_ONCE = 64, 16
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class _Ended:
-    """A notice, and the notification's data on its run."""
+    """A notice, and the data of the notification about its run."""
 
     notice_key: str
     document: DocumentEnded
@@ -60,11 +61,11 @@ class Teller:
     notify: Notify
     folders: Folders
 
-    async def tell(self, seconds: float) -> Told:
+    async def tell(self, seconds: float) -> Deliveries:
         """Send notifications for at most `seconds`. Never raises: what fails or is cut off is left to the next tick."""
         deliverer = Deliverer(bucket=self.bucket, clock=self.clock, channels=self.channels)
         if not self.channels or not self.notify.is_on or seconds <= 0:
-            return deliverer.told
+            return deliverer.deliveries
         try:
             async with asyncio.timeout(min(seconds, TELL_S)):
                 await self._send_all(deliverer)
@@ -74,14 +75,14 @@ class Teller:
             logger.warning("notifications stopped early", extra={"error": str(error)})
         except Exception:
             logger.exception("notifications stopped early")
-        return deliverer.told
+        return deliverer.deliveries
 
     async def _send_all(self, deliverer: Deliverer) -> None:
         found = await self._found()
         await self._new(found.new, deliverer)
         await self._owed(found.owed, deliverer)
         if self.notify.folders and not deliverer.is_stuck:
-            await self.folders.look(found.folders, deliverer)
+            await self.folders.advance(found.folders, deliverer)
 
     async def _found(self) -> _Found:
         found, number = _Found(), 0
@@ -93,7 +94,7 @@ class Teller:
             elif key.startswith(FOLDER_NOTES):
                 found.folders.append(key)
             number += 1
-            if number >= _MAX_LISTED:
+            if number >= _MAX_NOTICES:
                 break
         return found
 
@@ -101,22 +102,22 @@ class Teller:
         """Notify of runs that ended since the last tick, several at a time."""
         remaining, items, at_once = set(notices), _oldest_first(notices), asyncio.Semaphore(_AT_ONCE)
 
-        async def look(key: str, stored: Stored) -> _Ended | None:
+        async def told(key: str, stored: Stored) -> _Ended | None:
             async with at_once:
-                return await self._guarded(key, stored, deliverer, self._look(key, stored, deliverer))
+                return await self._guarded(key, stored, deliverer, self._notify_of(key, stored, deliverer))
 
         for first in range(0, len(items), _CHUNK):
             if deliverer.is_stuck:
                 await self._expire(items[first:], deliverer)
                 return
-            looked = await asyncio.gather(*(look(*item) for item in items[first : first + _CHUNK]))
-            ended = [one for one in looked if one is not None]
+            found = await asyncio.gather(*(told(*item) for item in items[first : first + _CHUNK]))
+            ended = [each for each in found if each is not None]
             if self.notify.folders:
-                documents = {one.notice_key: one.document for one in ended}
+                documents = {each.notice_key: each.document for each in ended}
                 counted = await self.folders.count(documents, remaining)
-                ended = [one for one in ended if one.notice_key in counted]
-            await asyncio.gather(*(self.bucket.delete(one.notice_key) for one in ended))
-            remaining -= {one.notice_key for one in ended}
+                ended = [each for each in ended if each.notice_key in counted]
+            await asyncio.gather(*(self.bucket.delete(each.notice_key) for each in ended))
+            remaining -= {each.notice_key for each in ended}
 
     async def _owed(self, notices: dict[str, Stored], deliverer: Deliverer) -> None:
         """Try owed notifications again, the least recently tried first, until every channel is skipped."""
@@ -151,7 +152,7 @@ class Teller:
             name = key.removeprefix(NEW_NOTICES).removesuffix(".json")
             deliverer.given_up(name, [channel.name for channel in self.channels])
 
-    async def _look(self, key: str, stored: Stored, deliverer: Deliverer) -> _Ended | None:
+    async def _notify_of(self, key: str, stored: Stored, deliverer: Deliverer) -> _Ended | None:
         """Notify of one run. Returns None if it has not ended, or there is nothing to notify of."""
         read = await self.bucket.get(key)
         if read is None:

@@ -10,10 +10,10 @@ import msgspec
 
 from backburner.errors import Reason, UnreadableError
 from backburner.ledger.keys import output_location
-from backburner.ledger.ledger import JSON, Ledger
+from backburner.ledger.ledger import Ledger
 from backburner.ledger.records import OpenRecord, ProviderRef, RecipeRef, Reused, RunRecord
 from backburner.memory.budget import Hold
-from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+from backburner.ports import ABSENT, JSON, Bucket, ConflictError, Stored
 
 FRESH_S = 60.0
 """For this long after its note, a run without a record is believed to be about to be claimed."""
@@ -136,7 +136,7 @@ def reused(made: RunRecord) -> Reused:
 
 
 def _is_known(note: _Note, record: OpenRecord) -> bool:
-    """Whether a note names the run itself, or the run that it has waited for in vain."""
+    """Whether a note names the run itself, or the run whose answer it has waited for without getting one."""
     vain = record.reuses
     return note.job_id == record.job_id or (vain is not None and (note.job_id, note.run) == (vain.job_id, vain.run))
 

@@ -30,7 +30,7 @@ class Canceller:
                 return held.record.cancelled_for
             if await self.ledger.rewrite(await self._cancelled(held)) is not None:
                 return held.record.state
-        raise RetryLaterError("its record is being written all the time")
+        raise RetryLaterError("other processes keep writing its record")
 
     async def _cancelled(self, held: Open) -> Open:
         """The record with the request in it; a message is sent first, so that the checker acts at once.

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from backburner.capacity.governor import Governor
 from backburner.documents.recipes import parse
 from backburner.ledger.changes import booked
-from backburner.ledger.keys import text_key, work_folder
+from backburner.ledger.keys import OWNER, text_key, work_folder
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.messenger import Messenger
 from backburner.ledger.records import ErrorRecord, JobRecord, OpenRecord, RunRecord
 from backburner.outcome.answers import Answers
 from backburner.outcome.current_job import CurrentJob, CurrentJobs
 from backburner.ports import Bucket, Stored
-
-OWNER = "backburner-run"
-"""Metadata of a result: `<job_id>.<run>`, to recognise our own text before its run record is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +45,7 @@ class Cleaner:
 
     async def close(self, record: OpenRecord) -> None:
         """Remove the open record of a settled run and, before it, the text kept for checking quotes."""
-        if keeps_text(record) or _was_whole(record):
+        if keeps_text(record) or _was_undivided(record):
             await self.bucket.delete(text_key(record.job_id, record.run))
         await self.ledger.close(record)
         self.governor.closed(record.name)
@@ -120,7 +117,7 @@ def keeps_text(record: OpenRecord) -> bool:
     return is_one and bool(record.recipe_text) and parse(record.recipe_text).has_quotes
 
 
-def _was_whole(record: OpenRecord) -> bool:
+def _was_undivided(record: OpenRecord) -> bool:
     """Whether a run in parts was sent whole before, so that its text may have been kept as well."""
     is_cut = record.part_of is None and record.division is not None and not record.division.is_batch
     return is_cut and record.context_overflows > 0 and parse(record.recipe_text).has_quotes

@@ -14,7 +14,7 @@ from backburner.provider.profiles import resolve_model
 from backburner.settings import Settings
 
 RECENT_S = 10.0
-"""What a process has read within this time it need not read again, where ADR 17 says so."""
+"""What a process has read within this time it need not read again, in the cases that ADR 17 names."""
 _MAX_RECENT = 64
 """How many recipes are cached, each of at most `MAX_RECIPE_BYTES`."""
 _MAX_RECENT_PARENTS = 4
@@ -100,7 +100,7 @@ class CurrentJobs:
         return held.record if held else None
 
     async def recent_parent(self, name: str | None) -> OpenRecord | None:
-        """The same, but at most `RECENT_S` old: for segments, which need it again and again.
+        """The same, but at most `RECENT_S` old: for segments, which need it often.
 
         A run that is over stays over, so None is never out of date.
         """
@@ -161,7 +161,7 @@ class CurrentJobs:
             return recipe
 
     async def recipe(self, name: str) -> bytes | None:
-        """The bytes of a recipe, None where there is none."""
+        """The bytes of a recipe; None if there is none."""
         for key in recipe_keys(name) if name else ():
             try:
                 stored = await self.bucket.get(key, limit_bytes=MAX_RECIPE_BYTES)

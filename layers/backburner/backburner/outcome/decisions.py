@@ -32,11 +32,11 @@ class Do(StrEnum):
 
 
 class Stop(StrEnum):
-    """Whom a pause concerns."""
+    """What an answer pauses."""
 
-    NOBODY = ""
+    NOTHING = ""
     MODEL = "model"
-    EVERYBODY = "everybody"
+    ALL_MODELS = "all models"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Decision:
     after_s: float | None = None
     cap: int | None = None
     orphans: int = 0
-    stop: Stop = Stop.NOBODY
+    stop: Stop = Stop.NOTHING
     any_call_lifts: bool = False
     """Whether the pause ends with any call that is accepted, not only with a create."""
     is_bad: bool = False
@@ -95,7 +95,7 @@ _DO = {
     Act.FAIL: Do.FAIL,
     Act.ENLARGE: Do.FAIL,
 }
-_STOPS = {Act.PAUSE: Stop.EVERYBODY, Act.PAUSE_MODEL: Stop.MODEL}
+_STOPS = {Act.PAUSE: Stop.ALL_MODELS, Act.PAUSE_MODEL: Stop.MODEL}
 
 
 def decided(
@@ -140,7 +140,7 @@ def decide(verdict: Verdict, answer: Answer, call: Call, attempt: Attempt) -> De
         brief=verdict.brief,
         after_s=verdict.after_s,
         orphans=int(act in (Act.LOST, Act.AMBIGUOUS)),
-        stop=_STOPS.get(act, Stop.NOBODY),
+        stop=_STOPS.get(act, Stop.NOTHING),
         any_call_lifts=_lifted_by_any(call, answer),
         is_bad=act in (Act.WAIT, Act.AMBIGUOUS) or (is_refused and act is Act.RETRY),
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from backburner.errors import Reason, RetryLaterError
 from backburner.ledger.journal import Journal
-from backburner.ledger.keys import FOLDER
+from backburner.ledger.keys import FOLDER, OWNER
 from backburner.ledger.ledger import Committed, Held, Ledger, Open, new_nonce, nothing_committed
 from backburner.ledger.records import (
     ErrorRecord,
@@ -30,9 +30,9 @@ from backburner.ledger.records import (
     shared,
 )
 from backburner.notifications.announce import Announcer
-from backburner.outcome.clear_up import OWNER, Cleaner, has_failures
+from backburner.outcome.clear_up import Cleaner, has_failures
 from backburner.outcome.current_job import CurrentJobs
-from backburner.ports import ABSENT, Bucket, Clock, ConflictError
+from backburner.ports import ABSENT, JSON, PLAIN_TEXT, Bucket, Clock, ConflictError
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ _TRIES = 5
 """How often a commit is tried when other processes interfere; then the message is left to come back."""
 _CONTENT_TYPES = {
     "md": "text/markdown; charset=utf-8",
-    "txt": "text/plain; charset=utf-8",
-    "json": "application/json",
+    "txt": PLAIN_TEXT,
+    "json": JSON,
     "jsonl": "application/x-ndjson",
 }
 
@@ -69,7 +69,7 @@ class Finisher:
         for attempt in range(_TRIES):
             is_ordinary = attempt == 0 and await self.current_jobs.is_ordinary(record)
             if is_ordinary:
-                committed = nothing_committed(record.job_id)  # the puts fail where that is not so
+                committed = nothing_committed(record.job_id)  # if that is not so, the puts fail
             else:
                 committed = await self.ledger.committed(location, record.job_id)
             own = committed.run is not None and committed.run.record.nonce == nonce
@@ -226,7 +226,7 @@ class Finisher:
 
 
 def _replay(record: OpenRecord, reason: Reason) -> str:
-    """Tells the user how to try again: a document that is itself at fault must be changed first."""
+    """How the user can try again: a document that is itself at fault must be changed first."""
     if record.source.bucket == FOLDER:
         return _replay_in_folder(record, reason)
     address = f"s3://{record.source.bucket}/{record.source.key}"

@@ -10,7 +10,7 @@ from backburner.outcome.decisions import Decision, Stop
 async def tell_decision(governor: Governor, decision: Decision, model: str) -> None:
     """Pause one model or all models if the decision says so; count a create that was refused or ambiguous."""
     if decision.stop:
-        concerned = ALL_MODELS if decision.stop is Stop.EVERYBODY else model
+        concerned = ALL_MODELS if decision.stop is Stop.ALL_MODELS else model
         await governor.pause(concerned, decision.brief, any_call_lifts=decision.any_call_lifts)
     if decision.is_bad:
         await governor.create_failed(decision.brief)

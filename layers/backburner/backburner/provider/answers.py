@@ -149,7 +149,9 @@ def costs(status: str) -> bool:
 
 def repeated(generation: Generation) -> FailedCall:
     """The answer to a create that was meant for another one; whether ours was started is not known."""
-    why = f"the response id {generation.id} was given before, to another create: does something between cache answers?"
+    why = (
+        f"the response id {generation.id} was given before, to another create: does something in between cache answers?"
+    )
     return FailedCall(status=None, code=REPEATED_ID, message=why)
 
 

@@ -20,7 +20,7 @@ class ErrorKind(StrEnum):
     TOO_LONG = "too_long"
     """Input, or input and output together, exceed the model's window."""
     QUOTA = "quota"
-    """Money or a quota is used up; somebody must act in the provider's console."""
+    """Money or a quota is used up; a person must act in the provider's console."""
     RATE = "rate"
     """Too many calls or tokens at a time."""
     UNKNOWN_MODEL = "unknown_model"

@@ -42,9 +42,9 @@ def generation_of(
     body: Mapping[str, Any], poll_after_s: float | None = None, secrets: Collection[str] = ()
 ) -> Generation:
     """Read the JSON of a response object. Never raises: unknown shapes become empty values."""
-    error, incomplete = _mapping(body.get("error")), _mapping(body.get("incomplete_details"))
-    messages = [item for item in map(_mapping, _list(body.get("output"))) if item.get("type") == "message"]
-    contents = [part for item in messages for part in map(_mapping, _list(item.get("content")))]
+    error, incomplete = mapping_in(body.get("error")), mapping_in(body.get("incomplete_details"))
+    messages = [item for item in map(mapping_in, list_in(body.get("output"))) if item.get("type") == "message"]
+    contents = [part for item in messages for part in map(mapping_in, list_in(item.get("content")))]
     status = _text(body.get("status"))[:MAX_WORD_CHARS]
     return Generation(
         id=_id(body.get("id")),
@@ -57,23 +57,23 @@ def generation_of(
         error_message=_message(error.get("message"), secrets),
         incomplete_reason=_text(incomplete.get("reason"))[:MAX_WORD_CHARS],
         is_cut_off=any(item.get("status") == "incomplete" for item in messages),
-        job=_text(_mapping(body.get("metadata")).get("job_id"))[:MAX_WORD_CHARS],
+        job=_text(mapping_in(body.get("metadata")).get("job_id"))[:MAX_WORD_CHARS],
         created_at=_time(body.get("created_at")),
         completed_at=_time(body.get("completed_at")),
         poll_after_s=hint_s(poll_after_s),
-        body=_mapping(plain(body)) if is_over(status) else {},
+        body=mapping_in(plain(body)) if is_over(status) else {},
     )
 
 
-def trouble_of(
+def failed_call_of(
     status: int, body: object, retry_after_s: float | None = None, *, url: str = "", secrets: Collection[str] = ()
 ) -> FailedCall:
     """Read an HTTP error: in the API's shape `{"error": {...}}`, flat as gateways send it, or as plain text.
 
     Never raises.
     """
-    flat = _mapping(body)
-    error = _mapping(flat.get("error")) or _mapping(flat.get("detail")) or flat
+    flat = mapping_in(body)
+    error = mapping_in(flat.get("error")) or mapping_in(flat.get("detail")) or flat
     said = [error.get("message"), flat.get("message"), flat.get("error"), flat.get("detail"), flat.get("msg"), body]
     message = next((words for words in (_message(_spoken(one), secrets) for one in said) if words), "")
     return FailedCall(
@@ -131,7 +131,7 @@ def whole(digits: str) -> int | None:
 
 def _usage(value: object) -> Usage | None:
     """The usage, under the field names of either API; None if there is none: unknown is not zero."""
-    counts = _mapping(value)
+    counts = mapping_in(value)
     inputs = _count(counts, "input_tokens", "prompt_tokens")
     outputs = _count(counts, "output_tokens", "completion_tokens")
     total = _count(counts, "total_tokens")
@@ -172,20 +172,22 @@ def _spoken(value: object) -> str:
         case str():
             return value
         case list():
-            return "; ".join(filter(None, (_told(_mapping(one).get("msg")) or _told(one) for one in value[:5])))
+            return "; ".join(filter(None, (_words(mapping_in(one).get("msg")) or _words(one) for one in value[:5])))
         case _:
             return ""
 
 
-def _told(value: object) -> str:
+def _words(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping_in(value: object) -> Mapping[str, Any]:
+    """A JSON object; empty for anything else."""
     return value if isinstance(value, Mapping) else {}
 
 
-def _list(value: object) -> list[Any]:
+def list_in(value: object) -> list[Any]:
+    """A JSON list; empty for anything else."""
     return value if isinstance(value, list) else []
 
 

@@ -191,7 +191,7 @@ def _cut_off(message: str) -> Verdict:
 def _of_incomplete(answer: Generation) -> Verdict:
     match answer.incomplete_reason:
         case "max_output_tokens":
-            return _cut_off("the output met its cap of tokens")
+            return _cut_off("the output reached its cap of tokens")
         case "content_filter":
             return Verdict(act=Act.FAIL, reason=Reason.CONTENT_FILTER, message="stopped by the provider's filter")
         case other:
@@ -265,7 +265,7 @@ def _brief(answer: Answer, kind: ErrorKind) -> str:
     if isinstance(answer, Generation):
         return " ".join(filter(None, (loggable(answer.status), loggable(answer.error_code), _EXPLAINED.get(kind, ""))))
     code = loggable(answer.code)
-    nothing = "no generation in an answer of success" if answer.is_garbled else answer.message or "no answer"
+    nothing = "a successful answer without a generation" if answer.is_garbled else answer.message or "no answer"
     head = " ".join(filter(None, (f"HTTP {answer.status}" if answer.status else nothing, code)))
     explained, called = _EXPLAINED.get(kind, ""), answer.url if kind is ErrorKind.NO_ENDPOINT else ""
     words = answer.message if kind in _QUOTABLE or code in OURS else ""

@@ -11,7 +11,7 @@ import msgspec
 from backburner.batch.segmenter import Segmenter
 from backburner.capacity.governor import Governor
 from backburner.documents.pictures import PagesPart, picture_tokens
-from backburner.documents.plain_text import Extracted
+from backburner.documents.plain_text import Extracted, Span
 from backburner.documents.recipes import Recipe, parse
 from backburner.documents.tokens import CHARS_PER_TOKEN, PartSize, max_input_tokens, part_size, smaller, window_of
 from backburner.errors import JobError, Reason
@@ -83,14 +83,7 @@ class Divider:
 
     async def _cut_by_pages(self, record: OpenRecord, extracted: Extracted, room: Room) -> Division:
         key, etag = await self.parts.origin(record)
-        found = await cut_by_pages(extracted, room, self.extractor)
-        if len(found) < 2:  # noqa: PLR2004 - one part is no part
-            raise JobError(
-                Reason.DOCUMENT_TOO_LARGE, "one page is too much for the model: lower images.max_side_px in the recipe"
-            )
-        if len(found) > MAX_PARTS:
-            message = f"{len(extracted.pictures)} pages make {len(found)} parts: at most {MAX_PARTS} are run"
-            raise JobError(Reason.DOCUMENT_TOO_LARGE, message)
+        found = await parts_by_pages(extracted, room, self.extractor)
         logger.info("document cut", extra=log_keys(record) | {"parts": len(found), "pages": len(extracted.pictures)})
 
         def part(number: int) -> bytes:
@@ -110,7 +103,7 @@ class Divider:
         parts = await self.parts.put(record, 0, len(described), described.__getitem__)
         return Division(levels=[parts], is_batch=True)
 
-    async def left_by_last_run(self, committed: Committed, record: OpenRecord) -> Division | None:
+    async def resumable_parts(self, committed: Committed, record: OpenRecord) -> Division | None:
         """The parts that the previous run left, with the finished ones marked; None if it left none."""
         for held in (committed.run, committed.error):
             left = held.record if held else None
@@ -130,15 +123,7 @@ class Divider:
 
     async def _cut(self, record: OpenRecord, extracted: Extracted, size: PartSize) -> Division:
         text = extracted.text
-        spans = await self.extractor.cut(text, size.max_chars, size.overlap_chars)
-        if len(spans) < 2:  # noqa: PLR2004 - one part is no part
-            raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
-        spans = [span for span in spans if not text[span.own : span.last].isspace()]
-        if len(spans) > MAX_PARTS:
-            raise JobError(
-                Reason.DOCUMENT_TOO_LARGE,
-                f"{len(text)} characters make {len(spans)} parts of {size.max_chars}: at most {MAX_PARTS} are run",
-            )
+        spans = await spans_of(text, size, self.extractor)
         logger.info("document cut", extra=log_keys(record) | {"parts": len(spans), "characters": len(text)})
 
         def part(number: int) -> bytes:
@@ -152,3 +137,27 @@ class Divider:
     async def _chars_per_token(self, model: str) -> float:
         counters, _ = await self.governor.counters()
         return counters.chars_per_token.get(model, CHARS_PER_TOKEN)
+
+
+async def spans_of(text: str, size: PartSize, extractor: Extractor) -> list[Span]:
+    """The spans of a text that become its parts. Raises `JobError` if there is no place to cut, or too many parts."""
+    spans = await extractor.cut(text, size.max_chars, size.overlap_chars)
+    if len(spans) < 2:  # noqa: PLR2004 - a single part is not a division
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{len(text)} characters, and no place to cut them")
+    spans = [span for span in spans if not text[span.own : span.last].isspace()]
+    if len(spans) > MAX_PARTS:
+        made = f"{len(text)} characters make {len(spans)} parts of {size.max_chars}"
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{made}: at most {MAX_PARTS} are run")
+    return spans
+
+
+async def parts_by_pages(extracted: Extracted, room: Room, extractor: Extractor) -> list[Extracted]:
+    """The parts of a document with pictures. Raises `JobError` if one page is too much, or there are too many parts."""
+    found = await cut_by_pages(extracted, room, extractor)
+    if len(found) < 2:  # noqa: PLR2004 - a single part is not a division
+        why = "one page is too much for the model: lower images.max_side_px in the recipe"
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, why)
+    if len(found) > MAX_PARTS:
+        made = f"{len(extracted.pictures)} pages make {len(found)} parts"
+        raise JobError(Reason.DOCUMENT_TOO_LARGE, f"{made}: at most {MAX_PARTS} are run")
+    return found

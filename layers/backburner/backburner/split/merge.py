@@ -114,4 +114,4 @@ def _item(text: str) -> str:
 
 
 def _no_json(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

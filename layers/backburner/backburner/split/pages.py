@@ -24,15 +24,15 @@ class Room:
     picture_scale: float
 
     def of_pictures(self, *pictures: PagePicture) -> float:
-        """The tokens of pictures."""
+        """How many tokens pictures take."""
         return picture_tokens(pictures, self.recipe.images.detail) * self.picture_scale
 
     def of(self, extracted: Extracted) -> float:
-        """The tokens of a document."""
+        """How many tokens a document takes, with its pictures."""
         return len(extracted.text) / self.chars_per_token + self.of_pictures(*extracted.pictures)
 
     def takes(self, extracted: Extracted) -> bool:
-        """Whether a document fits whole."""
+        """Whether a document fits into one part."""
         return self.of(extracted) <= self.tokens and len(extracted.pictures) <= self.pictures
 
 
@@ -50,7 +50,7 @@ class _Part:
             self.pictures.append(replace(piece, at=sum(map(len, self.texts))))
 
     @property
-    def whole(self) -> Extracted:
+    def extracted(self) -> Extracted:
         return Extracted("".join(self.texts), pictures=tuple(self.pictures))
 
     @property
@@ -73,7 +73,7 @@ async def cut_by_pages(extracted: Extracted, room: Room, extractor: Extractor) -
             raise _too_large(piece, tokens, room)
         else:
             await _spread(piece, parts, room, extractor)
-    return [part.whole for part in parts if not part.is_blank]
+    return [part.extracted for part in parts if not part.is_blank]
 
 
 async def _spread(text: str, parts: list[_Part], room: Room, extractor: Extractor) -> None:

@@ -36,7 +36,7 @@ class PartQuotes:
             for index, found in enumerate(await asyncio.gather(*map(self._found, block)), first):
                 checked += found.checked
                 shown = found.places[: MAX_QUOTES - len(places)]
-                places += [_in_whole(each, index if is_array else None, level[index], division) for each in shown]
+                places += [_in_document(each, index if is_array else None, level[index], division) for each in shown]
         return Quotes(checked=checked, places=places)
 
     async def _found(self, part: Part) -> Quotes:
@@ -44,7 +44,7 @@ class PartQuotes:
         return (committed.run.record.quotes if committed.run else None) or Quotes(checked=0)
 
 
-def _in_whole(quote: Quote, index: int | None, part: Part, division: Division) -> Quote:
+def _in_document(quote: Quote, index: int | None, part: Part, division: Division) -> Quote:
     pointer = quote.pointer if index is None else pointed(f"/{index}{quote.pointer}")
     if part not in division.levels[0]:
         return replace(quote, pointer=pointer)

@@ -17,7 +17,7 @@ from backburner.errors import JobError, Reason, RetryLaterError
 from backburner.ledger.keys import output_location, work_folder
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.records import OpenRecord, Part
-from backburner.ports import ABSENT, Bucket, ConflictError, Stored
+from backburner.ports import ABSENT, PLAIN_TEXT, Bucket, ConflictError, Stored
 
 AT_ONCE = 16
 """How many parts are read or written, and so held in memory, at the same time."""
@@ -55,7 +55,7 @@ class PartStore:
     async def _put(self, key: str, text: bytes) -> str:
         """Write a text unless it is there already, which its name tells. Returns the ETag."""
         try:
-            return await self.bucket.put(key, text, match=ABSENT, content_type="text/plain; charset=utf-8")
+            return await self.bucket.put(key, text, match=ABSENT, content_type=PLAIN_TEXT)
         except ConflictError:
             there = await self.bucket.head(key)
             if there is None:
@@ -98,7 +98,7 @@ class PartStore:
         last = max((held.record.run for held in (done, failed) if held), default=part.run - 1)
         return replace(part, run=last + 1)
 
-    async def whole(self, parts: Sequence[Part]) -> str:
+    async def document_text(self, parts: Sequence[Part]) -> str:
         """The text of a document that was cut, put together from its parts without their overlaps.
 
         Text that is in no part becomes white space. Raises `JobError` (`lost`) if a part is gone.

@@ -189,7 +189,7 @@ class _Builder(Foundation):
             checker=checker,
             governor=self.governor,
             sweeper=sweeper,
-            teller=self._teller(sweeper),
+            teller=self._teller(),
             setbacks=setbacks,
             journal=self.journal,
             pending=self.pending,
@@ -198,11 +198,11 @@ class _Builder(Foundation):
             polls_per_second=self.settings.polls_per_second,
         )
 
-    def _teller(self, sweeper: Sweeper) -> Teller:
+    def _teller(self) -> Teller:
         return Teller(
             bucket=self.ports.bucket,
             clock=self.ports.clock,
             channels=self.ports.channels,
             notify=self.settings.notify,
-            folders=Folders(bucket=self.ports.bucket, name=self.settings.bucket, states_of=sweeper.window),
+            folders=Folders(bucket=self.ports.bucket, name=self.settings.bucket),
         )

@@ -1,4 +1,4 @@
-"""What several parts of the core use, each built once."""
+"""What several packages of the core use, built once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ MAX_CREATES = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """The outside world."""
+    """The adapters that the core works with."""
 
     bucket: Bucket
     pending: Queue
@@ -48,7 +48,7 @@ class Ports:
     extractor: Extractor
     clock: Clock
     memory: MemoryBudget = field(default_factory=MemoryBudget)
-    """Not a port, but like them it depends on the surroundings."""
+    """Not a port, but it too depends on where the core runs."""
     channels: Sequence[Channel] = ()
     """Where notifications are sent."""
 

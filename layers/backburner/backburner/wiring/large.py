@@ -1,4 +1,4 @@
-"""What runs documents in parts and batches."""
+"""Builds the runners of documents in parts and of batches."""
 
 from backburner.batch.checkpoint import Checkpointer
 from backburner.batch.create_lines import LineCreator, Turn
@@ -13,7 +13,7 @@ from backburner.wiring.foundation import Foundation
 
 
 def parent_runner(base: Foundation) -> ParentRunner:
-    """What runs a document in parts, or the segments of a batch."""
+    """The runner of a document in parts, or of a batch in segments."""
     joiner = Joiner(
         ledger=base.ledger,
         finisher=base.finisher,
@@ -37,7 +37,7 @@ def parent_runner(base: Foundation) -> ParentRunner:
 
 
 def segment_runner(base: Foundation) -> SegmentRunner:
-    """What runs the lines of one segment."""
+    """The runner of a segment's lines."""
     ports, settings, checkpointer = base.ports, base.settings, _checkpointer(base)
     poller = LinePoller(
         governor=base.governor,

@@ -63,7 +63,7 @@ def record_in(path: Path) -> OutputRecord | None:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is an output of any recipe: a record, or the file that a record beside it tells of.
+    """Whether a file is an output of any recipe: a record, or the file that a record beside it names.
 
     A result that was edited since is not: nobody can tell it from a file of the user's own.
     """

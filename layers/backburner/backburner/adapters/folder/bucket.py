@@ -51,7 +51,7 @@ class FolderBucket:
         return await self.database.run(lambda turn: store.head(turn, key))
 
     async def file_of(self, key: str) -> Path | None:
-        """The file that an object was put into, whatever became of it since; None if there is no such object."""
+        """The file that an object was put into, whatever has become of it since; None if there is no such object."""
         return await self.database.run(lambda turn: self.objects.file_of(turn, key))
 
     async def put(
@@ -113,8 +113,8 @@ class FolderBucket:
         try:
             return await asyncio.to_thread(self.objects.stage, key, body)
         except OSError as error:
-            self.database.trouble = f"{error.filename or 'the disk'}: {error.strerror}"
-            raise RetryLaterError(self.database.trouble) from error
+            self.database.last_error = f"{error.filename or 'the disk'}: {error.strerror}"
+            raise RetryLaterError(self.database.last_error) from error
 
     def _is_document(self, key: str) -> bool:
         return key.startswith(self.documents.prefix)

@@ -65,13 +65,13 @@ class _Asked:
 
 
 class Database:
-    """The file and its thread, which the first call starts. `trouble` is the last error of the disk or the file."""
+    """The file and its thread, which the first call starts. `last_error` is that of the disk or the file."""
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
         self.first: Callable[[Turn], None] | None = None
         """Called at the start of each transaction."""
-        self.trouble: str | None = None
+        self.last_error: str | None = None
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -171,7 +171,7 @@ class Database:
         before = len(turn.afterwards)
         try:
             asked.answer = asked.work(turn)
-        except Exception as error:  # noqa: BLE001 - whoever asked gets it
+        except Exception as error:  # noqa: BLE001 - the caller gets it
             turn.db.execute("ROLLBACK TO one")
             del turn.afterwards[before:]
             asked.error = error
@@ -180,10 +180,10 @@ class Database:
         turn.db.execute("RELEASE one")
 
     def _refused(self, batch: list[_Asked], error: Exception) -> None:
-        self.trouble = _why(error)
+        self.last_error = _why(error)
         for asked in batch:
             if not isinstance(asked.error, BackburnerError):
-                asked.error = RetryLaterError(self.trouble)
+                asked.error = RetryLaterError(self.last_error)
                 asked.error.__cause__ = error
 
 

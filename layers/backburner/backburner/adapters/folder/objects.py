@@ -20,7 +20,7 @@ from backburner.adapters.folder.adoption import Found, found_at, is_ours
 from backburner.adapters.folder.database import Database, Turn
 from backburner.adapters.folder.files import Staged, as_time, now_us
 from backburner.adapters.folder.layout import Layout
-from backburner.ledger.keys import RESULTS, RUN_RECORD, WORK
+from backburner.ledger.keys import OWNER, RESULTS, RUN_RECORD, WORK
 from backburner.ports import ABSENT, ConflictError, Stored, TooLargeError
 
 _COLUMNS: Final = "key, path, etag, size_bytes, last_modified_us, metadata, inode, mtime_ns, staged"
@@ -174,7 +174,7 @@ class Objects:
         return self.layout.root_of(row.key) / row.path
 
     def file_of(self, turn: Turn, key: str) -> Path | None:
-        """The file that an object was put into, without a look at it."""
+        """The file that an object was put into, without checking it."""
         found = turn.db.execute("SELECT path FROM objects WHERE key = ?", (key,)).fetchone()
         return None if found is None else self.layout.root_of(key) / found[0]
 
@@ -203,7 +203,7 @@ class Objects:
         for path in self.layout.candidates(key):
             match found_at(root / path, key):
                 case Found(version=version, etag=etag, owner=owner) if not self._is_taken(turn, path):
-                    metadata = {"backburner-run": owner} if owner else {}
+                    metadata = {OWNER: owner} if owner else {}
                     return self._write(turn, _row(key, path, version, etag, metadata=metadata))
         return None
 

@@ -13,14 +13,12 @@ from typing import Final
 
 from backburner.adapters.folder.database import Database, Turn
 from backburner.errors import RetryLaterError
-from backburner.ports import Received
+from backburner.ports import MAX_DELAY_S, MAX_VISIBILITY_S, Received
 
 DEAD: Final = "dead"
 MAX_RECEIVES: Final = 1000
 """A message that was received this often goes to the dead-letter queue, as in the clouds."""
 VISIBILITY_S: Final = 300
-_MAX_DELAY_S: Final = 900
-_MAX_HIDING_S: Final = 43_200
 _LOOK_EVERY_S: Final = 0.2
 """How often a waiting receive looks for messages of other processes."""
 
@@ -80,7 +78,7 @@ class FolderQueue:
 
     async def send(self, body: str, delay_s: int) -> None:
         """Send a message. Raises `RetryLaterError` for a delay longer than a queue allows."""
-        if not 0 <= delay_s <= _MAX_DELAY_S:
+        if not 0 <= delay_s <= MAX_DELAY_S:
             raise RetryLaterError(f"a message cannot be delayed for {delay_s} s")
         now_s = time.time()
         values = (self.name, body, now_s, now_s + delay_s, self.room.process)
@@ -105,7 +103,7 @@ class FolderQueue:
 
     async def postpone(self, message: Received, delay_s: int) -> None:
         """Hide a received message for longer. Raises `RetryLaterError` for a delay longer than a queue allows."""
-        if not 0 <= delay_s <= _MAX_HIDING_S:
+        if not 0 <= delay_s <= MAX_VISIBILITY_S:
             raise RetryLaterError(f"a message cannot be hidden for {delay_s} s")
         values = (time.time() + delay_s, message.receipt)
         await self.room.database.run(

@@ -9,7 +9,6 @@ from backburner.extraction.wordlists import MAX_LEVELS, Level, ListCounter, form
 _LIST_BYTES, _OVERRIDE_BYTES, _LEVEL_BYTES = 28, 16, 28
 _SIMPLE, _LEGAL = 1, 4
 _STARTS, _FORMATS = 0x10, 0x20
-_NO_DATA = 0xFFFF_FFFF
 
 
 @dataclass

@@ -24,7 +24,7 @@ _SAME_SIZE = 0.06
 _MOSTLY = 0.7
 _WIDE = 0.6
 _SHORT = 0.25
-"""Of the column width: a line that leaves more free has ended, whatever its last character."""
+"""A share of the column width: a line that leaves more free has ended, whatever its last character."""
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ from backburner.extraction.pdf.lines import rows_of
 from backburner.extraction.pdf.words import Word
 
 _NARROWEST = 0.7
-"""Of the font size: the minimum width of a gap between columns, which must last for `_FEWEST_ROWS` rows."""
+"""A share of the font size: the minimum width of a gap between columns, which must last for `_FEWEST_ROWS` rows."""
 _FEWEST_ROWS = 3
 _WIDE = 1.4
 """A gap this wide only needs to last for two rows."""
@@ -22,7 +22,7 @@ _SAME = 0.06
 _CLOSE = 1.6
 _SET_OFF = 1.3
 _PART = 2.5
-"""Of the usual row distance: rows further apart do not belong to the same table."""
+"""A multiple of the usual row distance: rows further apart do not belong to the same table."""
 _MARKER = re.compile(
     r"[\u2022\u25cf\u25cb\u25a0\u25a1\u25aa\u25ab\u25e6\u2023\u2043\u2219\u00b7\u2756\u27a2\u2610-\u2612\u2713*\u2013\u2014-]"
     r"|\(?(?:\d{1,3}|[ivxlcIVXLC]{1,5}|[A-Za-z])[.)]|(?:\d{1,3}\.)+\d{0,3}\.?|\u00a7+|\[\d+\]|\^\d+\^|\[[ x]\]|\([ x]\)"

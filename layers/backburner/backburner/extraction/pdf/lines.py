@@ -9,7 +9,7 @@ from backburner.extraction.pdf.letters import is_cjk, is_rtl
 from backburner.extraction.pdf.words import Cells, Word
 
 _GLUED = 0.1
-"""Of the font size: words of different size or font closer than this are one word."""
+"""A share of the font size: words of different size or font closer than this are one word."""
 _GLUED_RAISED = 0.25
 _TOUCHING = 0.03
 _RAISED = 0.15

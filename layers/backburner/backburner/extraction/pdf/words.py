@@ -19,7 +19,7 @@ _OBLIQUE = math.radians(12)
 _SPACES = "\\s\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _SPACE, _PRINTED = re.compile(f"[{_SPACES}]"), re.compile(f"[^{_SPACES}]+")
 _WORD_GAP = 0.1
-"""Of the font size: a wider gap separates words in text without spaces."""
+"""A share of the font size: a wider gap separates words in text without spaces."""
 _WORD_GAP_WITH_SPACES = 0.2
 """The same in a line that has spaces."""
 _CJK_GAP = 0.6

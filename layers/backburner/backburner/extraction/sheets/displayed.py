@@ -10,7 +10,7 @@ _GROUPED = re.compile(r"[\d.,'\s\N{RIGHT SINGLE QUOTATION MARK}\N{ARABIC DECIMAL
 _SIGNS = re.compile("[-(\N{MINUS SIGN}]")
 _PLAIN = re.compile(r"(?:0|-?[1-9]\d{0,14})(?:\.\d{1,15})?\Z", re.ASCII)
 _HALF = 0.500001
-"""Of the last displayed digit; a little more, because binary fractions are inexact."""
+"""A share of the last displayed digit; a little more, because binary fractions are inexact."""
 _DURATION = re.compile(r"(-?)P(?:(\d+)D)?T?(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,](\d+))?S)?\Z")
 _DATE = re.compile(r"(-?\d{4,}-\d\d-\d\d)(?:T(\d\d:\d\d):(\d\d)(\.\d+)?)?\Z", re.ASCII)
 

@@ -36,7 +36,7 @@ _CHECKER: Final = "the checker's next tick"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Backend:
     """Bucket, queues and extractor. `carrier` is what will carry out the operator's requests, in words."""
 
     settings: Settings
@@ -50,7 +50,7 @@ class Place:
     memory: MemoryBudget
     carrier: str = _CHECKER
     hint: str = ""
-    """What the operator has to do first, if anything, so that requests are carried out."""
+    """What the operator has to do first so that requests are carried out, if anything."""
 
     def say_hint(self, *, is_needed: bool) -> None:
         """Print the hint on standard error, if there is one."""
@@ -77,20 +77,20 @@ class Place:
 
 
 @asynccontextmanager
-async def reached(environment: Mapping[str, str]) -> AsyncIterator[Place]:
+async def reached(environment: Mapping[str, str]) -> AsyncIterator[Backend]:
     """The bucket and queues that an environment names, until the block ends. Raises `ConfigError`, `CommandError`."""
     settings = from_env(environment, needs_key=False)
     if named := environment.get(FOLDER_STATE):
         from backburner_cli.operator.folder_states import state_of
 
-        async with _folder(settings, state_of(Path(named))) as place:
-            yield place
+        async with _folder(settings, state_of(Path(named))) as backend:
+            yield backend
         return
     from backburner.adapters.connect import reach
 
     cloud = reach(settings, environment)
     try:
-        yield Place(
+        yield Backend(
             settings=settings,
             identity=f"{cloud.bucket.calls.account.s3_url} {settings.bucket}",
             bucket=cloud.bucket,
@@ -105,40 +105,35 @@ async def reached(environment: Mapping[str, str]) -> AsyncIterator[Place]:
 
 
 @asynccontextmanager
-async def _folder(settings: Settings, state: RunState) -> AsyncIterator[Place]:
-    """A folder's, as one more process that works on it but runs nothing; its messages are visible once it has left."""
-    from backburner.adapters.extraction import ChildExtractor
-    from backburner.adapters.folder.bucket import FolderBucket
-    from backburner.adapters.folder.database import Database
-    from backburner.adapters.folder.documents import Documents
-    from backburner.adapters.folder.objects import Objects
-    from backburner.adapters.folder.presence import Presence
-    from backburner.adapters.folder.queues import DEAD, FolderQueue, Room
-    from backburner.memory.budget import MemoryBudget
-    from backburner_cli.operator.folder_states import COMMAND, staging
+async def _folder(settings: Settings, state: RunState) -> AsyncIterator[Backend]:
+    """The backend of a folder, for one more process that works on it but runs nothing.
 
-    staged, memory = staging(state), MemoryBudget()
+    Messages that it has sent are visible to others once it has left.
+    """
+    from backburner.adapters.folder.database import Database
+    from backburner.adapters.folder.presence import Presence
+    from backburner_cli.operator.folder_ports import folder_ports
+    from backburner_cli.operator.folder_states import COMMAND
+
     presence = Presence(folder=state.processes, name=f"{COMMAND}{secrets.token_hex(6)}")
     database = Database(state.database)
-    objects = Objects(database=database, layout=state.layout, staging=staged, process=presence.name)
+    ports = folder_ports(state, database, presence.name)
     presence.enter()
     try:
-        documents = Documents(folder=state.folder, recipe=state.recipe)
-        room = Room(database=database, process=presence.name)
-        yield Place(
+        yield Backend(
             settings=settings,
             identity=str(state.state),
-            bucket=FolderBucket(database=database, objects=objects, documents=documents),
-            pending=FolderQueue(room=room, name="pending"),
-            backlog=FolderQueue(room=room, name="backlog"),
-            dead=FolderQueue(room=room, name=DEAD),
-            extractor=ChildExtractor(memory_bytes=memory.large_bytes, slots=memory.large),
-            memory=memory,
+            bucket=ports.bucket,
+            pending=ports.pending,
+            backlog=ports.backlog,
+            dead=ports.dead,
+            extractor=ports.extractor,
+            memory=ports.memory,
             **_carried_out(state),
         )
     finally:
         with suppress(Exception):
-            await presence.leave(objects)
+            await presence.leave(ports.bucket.objects)
         database.close()
 
 
