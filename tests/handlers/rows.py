@@ -40,7 +40,8 @@ class Row:
     @property
     def text(self) -> str:
         """Of its document."""
-        return f"{DOCUMENT} This document meets {self.name}."
+        told = f"This document meets {self.name}."
+        return told if self.reason == "document_too_large" else f"{DOCUMENT} {told}"  # what is short has few parts
 
 
 def done(behaviour: str, creates: int = 1, orphans: int = 0, front: str = "") -> Row:
