@@ -41,7 +41,9 @@ class Row:
     def text(self) -> str:
         """Of its document."""
         told = f"This document meets {self.name}."
-        return told if self.reason == "document_too_large" else f"{DOCUMENT} {told}"  # what is short has few parts
+        if self.reason != "document_too_large":
+            return f"{DOCUMENT} {told}"
+        return told if self.behaviour.startswith("failed") else self.name[-4:]  # a short one makes few parts
 
 
 def done(behaviour: str, creates: int = 1, orphans: int = 0, front: str = "") -> Row:

@@ -16,7 +16,7 @@ SIGHTED = {"BACKBURNER_VISION_MODELS": "stand-in"}
 def test_scans_and_pictures_arrive_whole(new_world: NewWorld) -> None:
     """One upload event for all; the results say what the model saw, the records how each page was sent."""
     world = new_world(**SIGHTED)
-    names = [name for name in (*thinned(SINGLE_SCANS, one_in=4), "mixed.pdf", *scans.PICTURES)]
+    names = [*thinned(SINGLE_SCANS, one_in=4), "mixed.pdf", *scans.PICTURES]
     for name in names:
         world.upload(f"inbox/{name}", scans.document(name))
     world.submit(*(f"inbox/{name}" for name in names))
