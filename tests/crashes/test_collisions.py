@@ -14,7 +14,7 @@ from support.effects import effect_of, operation_of
 from support.forked_deployment import ForkedDeployment, ended
 from support.proxy import Request, Say, deliver, s3_error
 
-KEYS = [f"inbox/report {number}.txt" for number in range(5)]
+KEYS = [f"inbox/report {number}.txt" for number in range(3)]
 COMMITS = ["retrieve", "put result", "put run record", "delete open record"]
 STARTS = ["put open record submitting", "create", "send id to pending"]
 _LIMIT_S = 30

@@ -52,7 +52,7 @@ class Step:
     unnamed: set[str] = field(default_factory=set)
     """Documents whose process died where nobody can tell whether a generation was started."""
 
-    def dies_everywhere(self, order: list[str] | None = None, *, least: int = 1, one_in: int = 2) -> None:
+    def dies_everywhere(self, order: list[str] | None = None, *, least: int = 1, one_in: int = 4) -> None:
         """Let a process live, then die at each of its effects, each time with a document of its own."""
         whole = Fate()
         self.bring_all([ALIVE])
@@ -191,7 +191,7 @@ def test_a_tick_that_starts_the_next_attempt(new_stage: NewStage) -> None:
         stage.open_tap(bad_creates=1)  # it would be closed by so many in one bucket
 
     step = Step(stage, "checker", bring=refuse, void_messages=1)
-    step.dies_everywhere(START_AGAIN, one_in=4)
+    step.dies_everywhere(START_AGAIN)
     step.all_end_well()
 
 
@@ -202,7 +202,7 @@ def test_a_tick_that_takes_over(stage: ForkedDeployment) -> None:
         assert stage.run("submit", stage.event(key), Fate(("create", 1), "before")) == -SIGKILL
 
     step = Step(_swept_already(stage), "checker", bring=die)
-    step.dies_everywhere(TAKE_OVER, one_in=4)
+    step.dies_everywhere(TAKE_OVER)
     step.all_end_well(needed=1, died_before=1)
 
 
@@ -215,7 +215,7 @@ def test_a_tick_that_drains_the_backlog(stage: ForkedDeployment) -> None:
         assert effects.count("put open record waiting") == len(keys)
 
     step = Step(stage, "checker", bring_all=wait)
-    step.dies_everywhere(least=7, one_in=4)
+    step.dies_everywhere(least=7)
     step.all_end_well()
 
 
@@ -229,5 +229,5 @@ def test_a_tick_that_sweeps(stage: ForkedDeployment) -> None:
         stage.forget_the_last_sweep()
 
     step = Step(stage, "checker", bring=forget)
-    step.dies_everywhere(least=7, one_in=4)
+    step.dies_everywhere(least=7)
     step.all_end_well()

@@ -40,7 +40,10 @@ class Row:
     @property
     def text(self) -> str:
         """The text of its document."""
-        return f"{DOCUMENT} This document meets {self.name}."
+        told = f"This document meets {self.name}."
+        if self.reason != "document_too_large":
+            return f"{DOCUMENT} {told}"
+        return told if self.behaviour.startswith("failed") else self.name[-4:]  # a short one makes few parts
 
 
 def done(behaviour: str, creates: int = 1, orphans: int = 0, front: str = "") -> Row:

@@ -13,7 +13,7 @@ from .conftest import NewWorld
 
 KEY = "inbox/orders/batch.jsonl"
 RESULT, ERRORS = "results/orders/batch.jsonl.jsonl", "failed/orders/batch.jsonl.errors.jsonl"
-LINES = 300
+LINES, SEGMENT_LINES = 120, 40
 INSTRUCTIONS = "Name the goods."
 WRONG = {
     "invalid_json_line": lambda _: '{"custom_id": "cut off',
@@ -72,7 +72,7 @@ def _check(world: WarmDeployment, *, replayed: bool) -> None:
 def _check_usage(world: WarmDeployment) -> None:
     """The record adds up what the provider says, of this run."""
     record = world.run_record(KEY)
-    assert [part["lines"]["total"] for part in record["parts"]] == [100, 100, 100]
+    assert [part["lines"]["total"] for part in record["parts"]] == [SEGMENT_LINES] * 3
     for name, total in record["usage"].items():
         used = [(one.outcome.usage or {}).get(name, 0) for one in world.stand_in.generations]
         assert total == sum(part["usage"][name] for part in record["parts"]) == sum(used) > 0
@@ -87,7 +87,7 @@ def _replay(world: WarmDeployment) -> Outcome:
 
 def test_a_batch_of_good_and_bad_lines_and_its_replay(new_world: NewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both forms of a line; what is wrong is said of its line alone; a replay sends what failed and nothing else."""
-    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 100)
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", SEGMENT_LINES)
     world = new_world(BACKBURNER_POLLS_PER_SECOND="500")
     world.recipe("orders", "max_output_tokens: 300", INSTRUCTIONS)
     lines = [_line(number) for number in range(1, LINES + 1)]

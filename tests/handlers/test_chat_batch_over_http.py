@@ -101,10 +101,10 @@ def _check_answer(number: int, kind: str, body: dict[str, Any]) -> None:
 
 def test_a_file_of_every_kind_of_line(new_world: NewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chat lines and others in turns, over several segments; each answered in the shape of its own API."""
-    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 20)
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 10)
     world = new_world(BACKBURNER_POLLS_PER_SECOND="500", BACKBURNER_LINE_PARAMETERS="tools, tool_choice")
     kinds = [*KINDS, *FAULTS]
-    asked = [(number, kinds[number % len(kinds)]) for number in range(1, 5 * len(kinds) + 1)]
+    asked = [(number, kinds[number % len(kinds)]) for number in range(1, 2 * len(kinds) + 1)]
     world.process(KEY, "".join(json.dumps(_line(number, kind)) + "\n" for number, kind in asked))
     good, bad = _read(world, RESULT), _read(world, ERRORS)
     assert list(good) == [f"{kind}-{number}" for number, kind in asked if kind in KINDS]

@@ -11,7 +11,7 @@ import pytest
 from backburner.errors import RetryLaterError
 from backburner.provider.answers import FailedCall, Generation
 from support.depth import thinned
-from support.fakes import Effect, Killed, Plan, paged
+from support.fakes import Effect, Killed, Plan, kind_of, paged
 from support.system import System
 
 KEY = "inbox/contract.txt"
@@ -109,11 +109,11 @@ def _effects_of(scenario: Callable[[System], None]) -> tuple[list[Effect], Syste
 
 
 def _numbers(effects: list[Effect], one_in: int, moment: str) -> list[int]:
-    """Where to die: in the quick run at some of the effects, and after one of each name.
+    """Where to die: in the quick run at some of the effects, and after one of each kind.
 
     What is before an effect is after another.
     """
-    cases = [(effect.number, effect.name) for effect in effects]
+    cases = [(effect.number, kind_of(effect)) for effect in effects]
     chosen = thinned(cases, one_in, kind=itemgetter(1)) if moment == "after" else thinned(cases, one_in)
     return [number for number, _ in chosen]
 
@@ -124,7 +124,7 @@ def test_a_crash_at_any_effect_loses_nothing(name: str, moment: str) -> None:
     """One end for every document, no open record, and for each create under way one generation more, counted."""
     effects, expected = _effects_of(SCENARIOS[name])
     assert len(effects) > 40
-    for number in _numbers(effects[:: 5 if name in AT_ONCE else 1], one_in=60, moment=moment):
+    for number in _numbers(effects[:: 5 if name in AT_ONCE else 1], one_in=120, moment=moment):
         system = System()
         SCENARIOS[name](system)
         system.world.kill_at(number, moment)
@@ -154,8 +154,8 @@ def test_two_crashes_in_a_row_lose_nothing(moment: str) -> None:
     """The process that takes over dies as well, wherever: still one end, and an orphan counted for each create lost."""
     effects, _ = _effects_of(_one_document)
     last = effects[-1].number + 1
-    for one in _numbers(effects[::3], one_in=4, moment=moment):
-        for two in thinned(range(one + 1, last + 20, 4), one_in=8):
+    for one in _numbers(effects[::3], one_in=12, moment=moment):
+        for two in thinned(range(one + 1, last + 20, 4), one_in=12):
             system = System({"BACKBURNER_MAX_ATTEMPTS": "5"})
             _one_document(system)
             deaths = {one, two}

@@ -19,7 +19,7 @@ from support.depth import depth
 from support.fakes import Effect, Killed, Moment, Plan
 from support.system import System
 
-HISTORIES_PER_TEST = depth(25, 40)
+HISTORIES_PER_TEST = depth(16, 40)
 FAULTS_S = 900
 KILL_CHANCE = 0.004
 SLOW_CHANCE = 0.01

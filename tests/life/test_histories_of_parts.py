@@ -11,7 +11,7 @@ from life.test_histories import MISBEHAVIOURS, History, ends_well
 from support.depth import depth
 from support.fakes import FakeGenerator, Plan
 
-HISTORIES_PER_TEST = depth(8, 15)
+HISTORIES_PER_TEST = depth(5, 15)
 MAX_TOKENS = 20
 LINES = 5
 SPLIT = f"---\nsplit: {{max_input_tokens: {MAX_TOKENS}}}\n---\nDo it."

@@ -152,7 +152,7 @@ def test_whatever_effect_of_a_tick_is_its_last_everything_is_told(moment: Moment
     """Each end is told under one id, each folder is counted once, and nothing is left to tell."""
     number = effects_of(_brought_to_its_end, "documents,folders")
     assert number > 30
-    for effect in thinned(range(number), one_in=4):
+    for effect in thinned(range(number), one_in=6):
         system = new_system(notify="documents,folders")
         _brought_to_its_end(system)
         system.world.kill_at(len(system.world.effects) + effect, moment)

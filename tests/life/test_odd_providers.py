@@ -40,8 +40,8 @@ def governor(system):
     return system.bucket.json("ledger/governor.json")
 
 
-def tick_for(system, seconds, step_s=15.0):
-    """Ticks for so long, a few times a minute."""
+def tick_for(system, seconds, step_s=30.0):
+    """Ticks for so long, twice a minute."""
     for _ in range(int(seconds / step_s)):
         system.run(system.tick())
         system.world.later(step_s)

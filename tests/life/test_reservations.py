@@ -244,7 +244,7 @@ class Story:
             await last.governor.change(lambda counters, now: put_right(counters, now, set(), {}))
 
 
-@settings(max_examples=depth(12, 60))
+@settings(max_examples=depth(8, 60))
 @given(seed=st.integers(0, 2**32), max_noted=st.sampled_from([0, 1, 2, MAX_NOTED]))
 @example(seed=1, max_noted=0)
 def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, max_noted):
@@ -258,7 +258,7 @@ def test_no_place_is_granted_twice_or_lost_and_every_run_is_booked_once(seed, ma
     assert (counters.tokens, counters.cost) == (used, float(used))
 
 
-@pytest.mark.parametrize("in_flight", [100, depth(1_000, 5_000)])
+@pytest.mark.parametrize("in_flight", [100, depth(400, 5_000)])
 def test_the_object_does_not_grow_with_what_is_in_flight(in_flight):
     """So many jobs go through submit's part and stay open: the object keeps its size, and no record is read for it."""
     world, chance = World(), random.Random(1)

@@ -1,14 +1,15 @@
 """Recipes with `reuse`: the same document under another name takes over the answer that is there (ADR 24)."""
 
 import json
+from operator import itemgetter
 from random import Random
 
 import pytest
 
 from backburner.provider.answers import FailedCall, Generation
 from backburner.settings import from_env
-from support.depth import depth
-from support.fakes import DEAD, Killed, Plan, paged
+from support.depth import depth, thinned
+from support.fakes import DEAD, Killed, Plan, kind_of, paged
 from support.fakes.world import let_others_go
 from support.system import ENVIRONMENT, System
 
@@ -342,31 +343,41 @@ def test_a_submit_that_died_before_its_claim_is_waited_for_a_minute_only():
     assert system.problems() == []
 
 
+def _copying(number=None, moment="before"):
+    """A copy is submitted and a tick follows; the system, and how both ended. `number` is the effect that kills."""
+    system = System()
+    system.bucket.upload("recipes/sum.md", RECIPE)
+    system.process(FIRST, TEXT)
+    system.upload(COPY, TEXT)
+    system.world.later(10)
+    system.world.kill_at(number, moment)
+    return system, [system.run(system.submit(COPY)), system.run(system.tick())]
+
+
+def _copied():
+    """Its effects where nobody dies, and how both ended."""
+    system, ended = _copying()
+    effects = system.world.effects
+    first = next(effect.number for effect in effects if effect.process == f"submit {COPY}")
+    return [(effect.number, kind_of(effect)) for effect in effects[first:]], ended
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_at_any_effect_leaves_one_answer_and_no_second_generation(moment):
     """The look, the guard, the claim, the text, the record, the clearing up: whoever comes next ends it."""
-    died = 0
-    while True:
-        system = System()
-        system.bucket.upload("recipes/sum.md", RECIPE)
-        system.process(FIRST, TEXT)
-        system.upload(COPY, TEXT)
-        system.world.later(10)
-        system.world.kill_at(len(system.world.effects) + died, moment)
-        ended = [system.run(system.submit(COPY)), system.run(system.tick())]
-        if DEAD not in ended:
-            break
+    effects, ended = _copied()
+    assert len(effects) > 25
+    assert DEAD not in ended
+    for number, _ in thinned(effects, one_in=4, kind=itemgetter(1)):
+        system, ended = _copying(number, moment)
+        assert DEAD in ended
         system.world.hook = let_others_go
         if ended[0] is DEAD:
             system.run(system.submit(COPY))  # the trigger delivers the event again
-        for _ in range(30):
-            system.world.later(60)
-            system.run(system.tick())
+        system.settle(max_ticks=30)
         assert system.run_record(COPY)["reused"]["key"] == FIRST
         assert len(system.generator.requests) == 1
         assert system.problems() == []
-        died += 1
-    assert died > 25
 
 
 @pytest.mark.parametrize("seed", range(depth(4, 200)))

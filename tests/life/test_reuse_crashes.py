@@ -8,7 +8,7 @@ import pytest
 
 from backburner.provider.answers import Generation
 from support.depth import thinned
-from support.fakes import DEAD, Plan
+from support.fakes import DEAD, Plan, kind_of
 from support.fakes.world import let_others_go
 from support.system import System
 
@@ -108,11 +108,11 @@ def _orphans(system: System) -> int:
 def test_a_copy_that_waits_survives_a_death_at_any_effect(name: str) -> None:
     """It ends with the answer to its own bytes, taken over or generated; the next copy takes that over."""
     whole, first, creates = _lived(name)
-    effects = [(effect.number - first, effect.name) for effect in whole.world.effects[first:]]
+    effects = [(effect.number - first, kind_of(effect)) for effect in whole.world.effects[first:]]
     assert len(effects) > 40
     assert (whole.run_record(COPY)["reused"] is None) is GENERATED[name]
-    deaths = [(number, "after") for number, _ in thinned(effects, 90, itemgetter(1))]
-    deaths += [(number, "before") for number, _ in thinned(effects, 60)]  # what is before an effect is after another
+    deaths = [(number, "after") for number, _ in thinned(effects, 200, itemgetter(1))]
+    deaths += [(number, "before") for number, _ in thinned(effects, 200)]  # what is before an effect is after another
     for number, moment in deaths:
         system, _, made = _lived(name, number, moment)
         where = f"{name}, {moment} {system.world.effects[first + number]}"

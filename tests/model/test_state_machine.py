@@ -294,7 +294,7 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=int(MORE_EXAMPLES or depth(30, 600)),
+    max_examples=int(MORE_EXAMPLES or depth(20, 600)),
     stateful_step_count=30,
     derandomize=MORE_EXAMPLES is None,
     # To shrink a failing history takes minutes: the gate tells it as it is, a search makes it short.

@@ -31,6 +31,8 @@ FUNCTION_MB = 512
 ITSELF_MB = 176
 """Interpreter, libraries and connections of a real one; here they are there before the limit is set."""
 _LARGE = 64 * 1024
+_PARAGRAPH = "One more thing that somebody said in a very long meeting, " * 20 + "and no more.\n\n"
+"""Places to cut at are counted for each part: few of them take little time, and as much memory."""
 
 
 @dataclass
@@ -135,7 +137,7 @@ def documents(size_mb: int, count: int) -> dict[str, Any]:
     system = _stage()
     keys = [f"inbox/{number}.txt" for number in range(count)]
     for key in keys:
-        text = f"{key} 🗄 " + "One more line of the minutes of a very long meeting.\n" * (size_mb * 20_000)
+        text = f"{key} 🗄 " + _PARAGRAPH * (size_mb * 1_000_000 // len(_PARAGRAPH) + 1)
         system.upload(key, text[: size_mb * 1_000_000])
     del text
     _bind()

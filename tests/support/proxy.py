@@ -15,6 +15,7 @@ import contextlib
 import http.client
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -23,6 +24,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _LIMIT_S = 30
+_FRESH_S = 2.0
+"""How long a connection to the server may have been idle; a server closes one that is for longer."""
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "expect"})
 
 
@@ -71,11 +74,19 @@ def s3_error(status: int, code: str) -> Say:
 
 def deliver(request: Request, upstream: str) -> Say:
     """What the server at an address answers to a request."""
-    with contextlib.closing(http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=_LIMIT_S)) as server:
-        kept = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
-        server.request(request.method, request.path, request.body, kept)
-        answer = server.getresponse()
-        content = answer.read()
+    with contextlib.closing(_connection(upstream)) as server:
+        return _answer(server, request)
+
+
+def _connection(upstream: str) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=_LIMIT_S)
+
+
+def _answer(server: http.client.HTTPConnection, request: Request) -> Say:
+    kept = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
+    server.request(request.method, request.path, request.body, kept)
+    answer = server.getresponse()
+    content = answer.read()
     headers = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
     length = answer.headers["Content-Length"] if request.method == "HEAD" else str(len(content))
     return Say(answer.status, content, {**headers, "Content-Length": length or "0"})
@@ -130,6 +141,18 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _LIMIT_S
     proxy: Proxy
     upstream: str
+    used_s = 0.0
+    """When the server was last asked over this client's connection to it."""
+
+    def setup(self) -> None:
+        """Have a connection to the server for each one of a client."""
+        super().setup()
+        self.to_server = _connection(self.upstream)
+
+    def finish(self) -> None:
+        """Close both."""
+        self.to_server.close()
+        super().finish()
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -148,7 +171,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815 - names that the server looks for
 
     def _pass(self, request: Request, act: Wrong | None) -> None:
-        answer = deliver(request, self.upstream)
+        if time.monotonic() - self.used_s > _FRESH_S:
+            self.to_server.close()  # it is opened anew where it is used
+        answer, self.used_s = _answer(self.to_server, request), time.monotonic()
         if act is LOSE:
             self.close_connection = True
             return

@@ -104,13 +104,13 @@ _PICTURES: dict[str, Callable[[], bytes]] = {
     "phone.heic": _HEIC.read_bytes,
 }
 SCANS, PICTURES = tuple(_SCANS), tuple(_PICTURES)
-"""The five scans and six pictures that every change must still send whole."""
+"""The five scans and six pictures that must still be sent whole after every change."""
 
 
 def chosen() -> tuple[str, ...]:
     """All of them in the deep run; in the quick one a scan with pages of text in it and a photo that is stored turned.
 
-    For those who ask whether a cloud sends them like the others: `tests/handlers` always sends all.
+    For those who ask whether a cloud sends them like the others: `tests/handlers` sends each kind of file.
     """
     return (*SCANS, *PICTURES) if is_deep() else ("mixed.pdf", "phone.jpg")
 

@@ -45,6 +45,7 @@ from support.fakes.bucket import FakeBucket
 from support.fakes.channel import FakeChannel
 from support.fakes.clock import FakeClock
 from support.fakes.extractor import FakeExtractor, paged
+from support.fakes.kinds import kind_of
 from support.fakes.provider import FakeGenerator, Made, Plan
 from support.fakes.queue import FakeMessage, FakeQueue
 from support.fakes.world import DEAD, START, Effect, Hook, Killed, Moment, Process, VirtualLoop, World
@@ -68,5 +69,6 @@ __all__ = [
     "Process",
     "VirtualLoop",
     "World",
+    "kind_of",
     "paged",
 ]
