@@ -2,10 +2,13 @@
 
 `POST /_bench/<verb>` is for the benchmark itself: `counts` tells the calls so far and forgets them, `show?<text>` shows
 the messages that hold a text, `finish` and `run` say whether generations have ended, `loop` and `line` whether
-postponed messages show at once, `reset` forgets all.
+postponed messages show at once, `reset` forgets all, `slow?<ms>` lets each call take so long, `meet?<n>` is answered
+once so many ask, which shows the messages of generations, and `work` tells what the store did since then, and until the
+last object was deleted.
 """
 
 import json
+import time
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,12 +17,18 @@ from benching.queues import Queues
 from benching.store import Store
 from benching.wire import Answer, Request, serve
 
+ENDED = '"response_id"'
+"""What messages hold that carry a generation's id: the others are guards, which show two minutes later."""
+
 
 class Servers:
     """All three, told apart by what is asked."""
 
     def __init__(self) -> None:
         self.store, self.queues, self.provider = Store(), Queues(), Provider()
+        self._met, self._met_at = 0, 0.0
+        self.wait_s = 0.0
+        """How long each call takes."""
 
     def answer(self, request: Request) -> Answer | None:
         """Answer a call of any of them; None where a queue is waited for that is still empty."""
@@ -31,8 +40,20 @@ class Servers:
         if target.startswith("/_bench/"):
             verb, _, text = target.removeprefix("/_bench/").partition("?")
             text = unquote(text)
+            if verb == "meet" and not self._have_met(request, int(text)):
+                return None
             return 200, {}, json.dumps(self._told(verb, text)).encode()
         return self.store.answer(request)
+
+    def _have_met(self, request: Request, number: int) -> bool:
+        """Whether so many have asked."""
+        self._met += not request.came_at
+        request.came_at = request.came_at or time.time()
+        if self._met == number and not self._met_at:
+            self._met_at = time.time()
+            self.queues.show(ENDED)
+            self.store.named.clear()
+        return self._met >= number
 
     def _told(self, verb: str, text: str) -> object:
         match verb:
@@ -48,10 +69,16 @@ class Servers:
                 self.provider.is_finished = verb == "finish"
             case "loop" | "line":
                 self.queues.returns_at_once = verb == "loop"
+            case "slow":
+                self.wait_s = int(text) / 1000
+            case "work":
+                return {"seconds": self.store.deleted_at - self._met_at, "store": dict(self.store.named)}
             case "reset":
+                self._met, self._met_at = 0, 0.0
                 self.store, self.queues, self.provider = Store(), Queues(), Provider()
         return None
 
 
 if __name__ == "__main__":
-    serve(Servers().answer, lambda port: print(port, flush=True))
+    servers = Servers()
+    serve(servers.answer, lambda port: print(port, flush=True), lambda: servers.wait_s)

@@ -23,6 +23,10 @@ class Store:
         self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
         self.keys: list[str] = []
         self.calls: Counter[str] = Counter()
+        self.named: Counter[str] = Counter()
+        """Calls by method, folder and status."""
+        self.deleted_at = 0.0
+        """When the last object was deleted: the open record of the last run to end."""
         self._date = (0, "")
 
     def answer(self, request: Request) -> Answer:
@@ -37,6 +41,11 @@ class Store:
             return self._listed(parse_qs(query, keep_blank_values=True))
         key = unquote(key)
         self.calls[request.method] += 1
+        answer = self._object(request, key)
+        self.named[f"{request.method} {folder(key)} {answer[0]}"] += 1
+        return answer
+
+    def _object(self, request: Request, key: str) -> Answer:
         match request.method:
             case "GET" | "HEAD":
                 return self._read(request, key)
@@ -44,6 +53,7 @@ class Store:
                 return self._put(request, key)
             case "DELETE":
                 self._delete(key)
+                self.deleted_at = time.time()
                 return 204, {"Date": self._now()}, b""
             case _:
                 return 400, {}, b""
@@ -127,3 +137,9 @@ class Store:
         if self._date[0] != second:
             self._date = (second, formatdate(second, usegmt=True))
         return self._date[1]
+
+
+def folder(key: str) -> str:
+    """What calls are counted under: the first folder, in the ledger the second or the object."""
+    first, _, rest = key.partition("/")
+    return f"{first}/{rest.partition('/')[0]}" if first == "ledger" else first

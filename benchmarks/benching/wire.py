@@ -42,8 +42,8 @@ _AGAIN_S = 0.05
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, handler: Handler) -> None:
-        self._handler = handler
+    def __init__(self, handler: Handler, wait_s: Callable[[], float]) -> None:
+        self._handler, self._wait_s = handler, wait_s
         self._buffer = b""
         self._is_awaited = False
         self._transport: asyncio.Transport
@@ -85,17 +85,22 @@ class _Connection(asyncio.Protocol):
         if answer is None:
             asyncio.get_running_loop().call_later(_AGAIN_S, self._answer_late, request)
             return None
+        if wait_s := self._wait_s():
+            asyncio.get_running_loop().call_later(wait_s, self._write, answer)
+            return None
         return self._written(answer)
 
     def _answer_late(self, request: Request) -> None:
         """Ask again for an answer that was not there yet. Nobody sends two requests at once, so the order is kept."""
         answer = self._handler(request)
-        if self._transport.is_closing():
-            return
-        if answer is None:
+        if answer is None and not self._transport.is_closing():
             asyncio.get_running_loop().call_later(_AGAIN_S, self._answer_late, request)
-            return
-        self._transport.write(self._written(answer))
+        elif answer is not None:
+            self._write(answer)
+
+    def _write(self, answer: Answer) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(self._written(answer))
 
     def _written(self, answer: Answer) -> bytes:
         status, headers, body = answer
@@ -105,12 +110,15 @@ class _Connection(asyncio.Protocol):
         return f"HTTP/1.1 {status} {_STATUS.get(status, 'Status')}\r\n{lines}\r\n".encode("latin-1") + body
 
 
-def serve(handler: Handler, ready: Callable[[int], None]) -> None:
-    """Serve on a free port of this machine until the process ends; `ready` is told the port."""
+def serve(handler: Handler, ready: Callable[[int], None], wait_s: Callable[[], float] = float) -> None:
+    """Serve on a free port of this machine until the process ends; `ready` is told the port.
+
+    Each answer is sent `wait_s` after its request was carried out.
+    """
     loop = new_event_loop()
 
     async def run() -> None:
-        server: Any = await loop.create_server(lambda: _Connection(handler), "127.0.0.1", 0, backlog=1024)
+        server: Any = await loop.create_server(lambda: _Connection(handler, wait_s), "127.0.0.1", 0, backlog=1024)
         ready(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 

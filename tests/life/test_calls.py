@@ -1,5 +1,6 @@
 """How many calls of the object store a document costs in the ordinary case: growing fails here, and names the call."""
 
+import asyncio
 from collections import Counter
 
 import pytest
@@ -95,6 +96,29 @@ def test_a_finished_check_makes_seven_calls(documents: int) -> None:
     assert calls(system.world.effects[first:]) == expected + Counter({"get recipes": 1})
     assert CHECK.total() == 7
     assert len([key for key in system.bucket.keys("results/") if key.endswith(".run.json")]) == documents + 1
+
+
+def test_a_check_reads_its_record_once_beside_other_checkers() -> None:
+    """Three ticks at once over the same queues, with more runs than are named: seven calls for each document."""
+    documents = MAX_NOTED + 36
+    system = System()
+    system.process(WARM, "an earlier document")
+    for number in range(documents):
+        system.upload(f"inbox/{number}.txt", f"text {number}")
+    system.world.later(1)
+    for number in range(documents):
+        system.run(system.submit(f"inbox/{number}.txt"))
+    system.world.later(60)
+    first = len(system.world.effects)
+
+    async def ticks() -> None:
+        await asyncio.gather(*(system.tick() for _ in range(3)))
+
+    system.run(ticks())
+    effects = system.world.effects[first:]
+    assert calls(effects)["get ledger/open"] == documents
+    assert calls(effects).total() - calls(effects)["get recipes"] == CHECK.total() * documents
+    assert system.problems() == []
 
 
 def test_a_look_at_a_generation_that_still_runs_makes_no_call() -> None:

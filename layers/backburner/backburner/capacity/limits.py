@@ -133,6 +133,8 @@ class Counters(msgspec.Struct, kw_only=True):
     """Objects that cannot be read, and why, by key; only the first `MAX_UNREADABLE`."""
     unexplained: list[str] = []
     """Reservations for which the last sweep found no open record."""
+    recent: list[str] = []
+    """The last writes, the newest at the end: the nonce of each, and the runs that it changed (`recent_writes.py`)."""
 
     @property
     def held(self) -> Standing:

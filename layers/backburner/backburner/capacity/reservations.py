@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from backburner.capacity import recent_writes
 from backburner.capacity.limits import (
     FULL_S,
-    VERSION,
     Counters,
     Denial,
     Limits,
@@ -183,10 +183,16 @@ def names(counters: Counters) -> list[str]:
 
 
 def crowded(counters: Counters, most: int) -> list[str]:
-    """The names to fold, the oldest first, if there are more than `most`; else none."""
+    """The names to fold, the oldest first, if there are more than `most`; else none.
+
+    Not the runs settled by the last few writes: whoever settled them deletes their records, and then forgets them.
+    """
     notes = [*counters.unsettled.items(), *counters.reserved.items()]
     found = [name for name, note in notes if not note.is_old] if len(notes) > most else []
-    return [*(counters.settled if len(counters.settled) > most else ()), *found]
+    if len(counters.settled) <= most:
+        return found
+    lately = recent_writes.lately(counters)
+    return [*(name for name in counters.settled if recent_writes.short(name) not in lately), *found]
 
 
 def fold(counters: Counters, name: str, seen: Seen) -> None:
@@ -229,21 +235,6 @@ def standing_part(note: Noted, recorded: Reservation | None) -> Reservation | No
 def as_noted(holds: Reservation, *, is_old: bool = False) -> Noted:
     """A note of a reservation, none of which is in the sums."""
     return Noted(**_fields(holds), is_old=is_old)
-
-
-def migrated(counters: Counters) -> Counters:
-    """Counters of any version as the current one: from version 1, every reservation stays named."""
-    if counters.version >= VERSION:
-        return counters
-    bills, counters.unsettled = counters.unsettled, {}
-    for name, note in counters.reserved.items():
-        counters.reserved[name] = replace(note, is_old=True)
-    for name, bill in bills.items():
-        holds = counters.reserved.get(name) or replace(bill, slots=0, tokens=0, cost=0.0, is_old=True)
-        owing = replace(holds, owed_tokens=bill.tokens, owed_cost=bill.cost)
-        (counters.reserved if holds.slots else counters.unsettled)[name] = owing
-    counters.version = VERSION
-    return counters
 
 
 def _held(counters: Counters, name: str, recorded: Reservation | None) -> tuple[Reservation | None, Reservation | None]:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import math
-import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,8 +15,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from backburner.capacity import reservations
-from backburner.capacity.limits import VERSION, Counters
+from backburner.capacity import recent_writes, reservations
+from backburner.capacity.counters_format import decoded, encoded
+from backburner.capacity.limits import Counters
 from backburner.capacity.record_marks import RecordMarks
 from backburner.capacity.reservations import Seen
 from backburner.capacity.timing import RANDOM
@@ -71,6 +71,7 @@ class _Seen:
 
     body: bytes
     etag: str
+    nonce: str
     at: datetime
     at_s: float
 
@@ -132,7 +133,7 @@ class SharedCounters:
         try:
             async with self._swapping:
                 if asked in self._asked:  # else the swap before ours included it
-                    await self._swap(self._asked.copy(), tries or self.tries)
+                    await self._swap(tries or self.tries)
         finally:
             self._asked = [other for other in self._asked if other is not asked]
         if asked.error is not None:
@@ -143,14 +144,25 @@ class SharedCounters:
         """The counters, the ETag to match, and the store's time."""
         stored = await self.bucket.get(self.key) or await self._begin()
         try:
-            counters = _decoded(stored.body)
+            counters = decoded(stored.body)
         except (msgspec.DecodeError, RecursionError):
             stored, counters = await self._heal(stored)
         self.seen, self.in_flight = counters, counters.in_flight
-        if self._last is None or self._last.etag != stored.etag:
-            self._marks.forget_all()  # another process may have changed any run since
-        self._last = _Seen(stored.body, stored.etag, stored.read_at, self.clock.monotonic())
+        self._compare(counters, stored.etag)
+        self._last = _Seen(stored.body, stored.etag, counters.nonce, stored.read_at, self.clock.monotonic())
         return counters, stored.etag, stored.read_at
+
+    def _compare(self, counters: Counters, etag: str) -> None:
+        """Note which runs others have changed between the counters as last known and as just read."""
+        last = self._last
+        if last is not None and last.etag == etag:
+            return
+        is_edited = last is None or last.nonce == counters.nonce
+        changed = None if last is None or is_edited else recent_writes.since(counters, last.nonce)
+        if changed is None:
+            self._marks.forget_all()
+        else:
+            self._marks.others_changed(changed)
 
     async def read_lately(self, max_s: float) -> tuple[Counters, datetime]:
         """The counters and the store's time, as read or written here at most so many seconds ago, else read now."""
@@ -158,7 +170,7 @@ class SharedCounters:
             await self.read()
         assert self._last is not None, "just read"
         elapsed = timedelta(seconds=self.clock.monotonic() - self._last.at_s)
-        return _decoded(self._last.body), self._last.at + elapsed
+        return decoded(self._last.body), self._last.at + elapsed
 
     def _recent(self) -> _Seen | None:
         """The object as this process knows it, if that is likely to be current."""
@@ -171,28 +183,23 @@ class SharedCounters:
         if guess is None:
             return await self.read()
         elapsed = timedelta(seconds=self.clock.monotonic() - guess.at_s)
-        return _decoded(guess.body), guess.etag, guess.at + elapsed
+        return decoded(guess.body), guess.etag, guess.at + elapsed
 
-    async def _swap(self, batch: list[_Asked], tries: int) -> None:
+    async def _swap(self, tries: int) -> None:
+        """Make all changes that are asked for, those asked for between two tries included."""
         along, self._along = self._along, []
         guess = self._recent()
         for attempt in range(-1 if guess else 0, tries):
             counters, etag, now = await self._begun(guess)
-            before = msgspec.json.encode(counters)
-            crowded = reservations.crowded(counters, self.max_noted)
-            seen = await self._look(counters, batch, [name for name in crowded if name not in self._known])
-            for asked in batch:
-                asked.apply(counters, now, seen)
-            for change in along:
-                change(counters)
-            if crowded or msgspec.json.encode(counters) != before:
-                self._tidy(counters, seen)
-            after, was_guess, guess = msgspec.json.encode(counters), guess is not None, None
-            if was_guess and after == before:
+            batch, named = self._asked.copy(), recent_writes.named(counters)
+            seen, is_same = await self._apply(counters, now, batch, along)
+            was_guess, guess = guess is not None, None
+            if was_guess and is_same:
                 continue  # nothing to write, so no refusal would show that the guess is out of date
             try:
-                if after != before:
-                    await self._put(_encoded(counters), etag, now)
+                if not is_same:
+                    recent_writes.add(counters, named, _names(batch))
+                    await self._put(counters, etag, now)
             except ConflictError:
                 if was_guess:
                     self._read_first_until = self.clock.monotonic() + _REFUSED_S
@@ -203,23 +210,37 @@ class SharedCounters:
                 return
         raise RetryLaterError(f"other processes keep writing {self.key}")
 
+    async def _apply(
+        self, counters: Counters, now: datetime, batch: list[_Asked], along: Collection[Callable[[Counters], None]]
+    ) -> tuple[Mapping[str, Seen], bool]:
+        """Change the counters. Returns what was read of records, and whether the counters are still the same."""
+        before, crowded = msgspec.json.encode(counters), reservations.crowded(counters, self.max_noted)
+        seen = await self._look(counters, batch, [name for name in crowded if name not in self._known])
+        for asked in batch:
+            asked.apply(counters, now, seen)
+        for change in along:
+            change(counters)
+        if crowded or msgspec.json.encode(counters) != before:
+            self._tidy(counters, seen)
+        return seen, msgspec.json.encode(counters) == before
+
     def _swapped(self, counters: Counters, batch: list[_Asked], seen: Mapping[str, Seen]) -> None:
         self.seen, self.in_flight = counters, counters.in_flight
-        for name in {asked.name for asked in batch if asked.name} | seen.keys():
+        for name in _names(batch) | seen.keys():
             self._marks.touch(name)
         self._known = {name: known for name, known in self._known.items() if name not in seen}
         self._asked = [other for other in self._asked if other not in batch]
 
-    async def _put(self, body: bytes, match: str, now: datetime) -> None:
-        at_s = self.clock.monotonic()
+    async def _put(self, counters: Counters, match: str, now: datetime) -> None:
+        body, at_s = encoded(counters), self.clock.monotonic()
         etag = await self.bucket.put(self.key, body, match=match, content_type="application/json")
-        self._last = _Seen(body, etag, now, at_s)
+        self._last = _Seen(body, etag, counters.nonce, now, at_s)
 
     async def _look(self, counters: Counters, batch: list[_Asked], crowded: list[str]) -> dict[str, Seen]:
         """Read the records that the changes depend on, and some of those that may be folded.
 
-        A record read since these counters were read or since this process began to be their only writer is not read
-        again: whoever had changed it would have changed the counters.
+        A record that was read before is not read again unless the run has been changed since: whoever changes it notes
+        it in the counters first.
         """
         doubts = dict.fromkeys(name for asked in batch for name in asked.doubts(counters))
         known = {name: self._known[name] for name in doubts if name in self._known and self._marks.holds(name)}
@@ -227,10 +248,14 @@ class SharedCounters:
         wanted |= dict.fromkeys(crowded[:_LOOKS])
 
         async def look(name: str) -> Seen | None:
+            mark = self.mark()
             try:
-                return await self.look(self.bucket, name)
+                found = await self.look(self.bucket, name)
             except RetryLaterError:  # a change that depends on it is refused
                 return None
+            if found.is_open and name in doubts:  # if this swap is refused, the next one may not need to read it
+                self.know(name, found, mark)
+            return found
 
         found = await asyncio.gather(*map(look, wanted))
         return known | {name: seen for name, seen in zip(wanted, found, strict=True) if seen is not None}
@@ -250,12 +275,13 @@ class SharedCounters:
         """Replace an object that cannot be read, from what the rest of the bucket says."""
         logger.error("governor could not be read: rebuilding it", extra={"key": self.key})
         counters = await self.rebuild(self.bucket, stored.body, stored.read_at)
+        counters.nonce, counters.recent = recent_writes.new_nonce(), []
         try:
-            body = _encoded(counters)
+            body = encoded(counters)
             await self.bucket.put(self.key, body, match=stored.etag, content_type="application/json")
             again = await self.bucket.get(self.key)
             if again is not None:
-                return again, _decoded(again.body)
+                return again, decoded(again.body)
         except (ConflictError, msgspec.DecodeError):
             pass
         raise RetryLaterError(f"another process is rebuilding {self.key}")
@@ -263,30 +289,13 @@ class SharedCounters:
     async def _begin(self) -> Stored:
         """Create the object, so that its times are the store's from the start."""
         with contextlib.suppress(ConflictError):
-            await self.bucket.put(self.key, _encoded(Counters()), match=ABSENT, content_type="application/json")
+            body = encoded(Counters(nonce=recent_writes.new_nonce()))
+            await self.bucket.put(self.key, body, match=ABSENT, content_type="application/json")
         stored = await self.bucket.get(self.key)
         if stored is None:
             raise RetryLaterError(f"{self.key} was written but cannot be found")
         return stored
 
 
-def _encoded(counters: Counters) -> bytes:
-    """The counters as they are written, unlike any that were written before."""
-    counters.nonce = secrets.token_hex(8)
-    return msgspec.json.format(msgspec.json.encode(counters), indent=2)
-
-
-class _Shape(msgspec.Struct):
-    version: int = 0
-    standing: dict[str, float] | None = None
-
-
-def _decoded(body: bytes) -> Counters:
-    """Read the counters. Raises `msgspec.DecodeError`, also if an earlier version dropped the fields it did not know.
-
-    That happens while a function of the version before is still deployed.
-    """
-    shape = msgspec.json.decode(body, type=_Shape)
-    if shape.version >= VERSION and shape.standing is None:
-        raise msgspec.DecodeError("written by an earlier version")
-    return reservations.migrated(msgspec.json.decode(body, type=Counters))
+def _names(batch: Collection[_Asked]) -> set[str]:
+    return {asked.name for asked in batch if asked.name}

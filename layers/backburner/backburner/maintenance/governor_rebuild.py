@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from backburner.capacity.counters_format import migrated
 from backburner.capacity.limits import Counters, Standing
-from backburner.capacity.reservations import Seen, as_noted, migrated, noted, standing_part
+from backburner.capacity.reservations import Seen, as_noted, noted, standing_part
 from backburner.capacity.shared_counters import MAX_NOTED
 from backburner.errors import RetryLaterError, UnreadableError
 from backburner.ledger.journal import lines_in
