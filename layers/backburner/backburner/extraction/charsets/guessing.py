@@ -1,6 +1,7 @@
 """Guesses the encoding of a text that is not Unicode and declares none."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 from backburner.errors import JobError, Reason
@@ -37,7 +38,7 @@ _RARE = frozenset(
     }
 )  # fmt: skip
 _SELDOM = ("mac", "cp4", "cp8", "ibm", "johab")
-_ROMANIAN = str.maketrans("\u0218\u0219\u021a\u021b", "\u015e\u015f\u0162\u0163")
+_ROMANIAN = {"\u0218": "\u015e", "\u0219": "\u015f", "\u021a": "\u0162", "\u021b": "\u0163"}
 """Comma or cedilla below: older encodings do not tell them apart, so the difference leaves no doubt."""
 _PRIORS = {"rare": 0.7, "seldom": 0.85}
 """How much less likely an encoding is when there are few letters to go by."""
@@ -68,26 +69,41 @@ def guessed(body: bytes) -> str:
     best = readings[0]
     if len(readings) > 1 and readings[1].likelihood > _doubtful_share(best.text) * best.likelihood:
         raise _ambiguous(best.encodings[0], readings[1].encodings[0])
-    capitals = next((other for other in readings[1:] if _is_capitals_of(other, best)), None)
-    if capitals is not None:
-        raise _ambiguous(best.encodings[0], capitals.encodings[0])
+    if _is_lower_case(best.text):
+        capitals = next((other for other in readings[1:] if other.oddness <= MAX_ODDNESS and _is_capitals(other)), None)
+        if capitals is not None:
+            raise _ambiguous(best.encodings[0], capitals.encodings[0])
     return decode_legacy(body, codec_of(best.encodings[0]) or best.encodings[0]).text
 
 
-def _is_capitals_of(other: _Reading, best: _Reading) -> bool:
-    """Whether Cyrillic in all capitals may have been read as lower case: KOI8 and Windows-1251 swap them."""
-    letters = [char for char in best.text if char > "\x7f" and char.isalpha()]
-    others = [char for char in other.text if char > "\x7f" and char.isalpha()]
-    if not letters or not others or other.oddness > MAX_ODDNESS:
+def _is_lower_case(text: str) -> bool:
+    """Whether letters beyond ASCII are Greek or Cyrillic in lower case, the first one as well.
+
+    They may be capitals read as lower case: KOI8 and Windows-1251 swap them.
+    """
+    letters = _letters(text)
+    if not letters or min(letters) < "\u0370":
         return False
-    is_small = letters[0].islower() and sum(map(str.isupper, letters)) <= _MAX_OF_OTHER_CASE * len(letters)
-    is_large = sum("\u0400" <= char < "\u0430" for char in others) >= (1 - _MAX_OF_OTHER_CASE) * len(others)
-    return is_small and is_large and min(letters) >= "\u0370"
+    first = next(char for char in text if char in letters)
+    large = sum(count for char, count in letters.items() if char.isupper())
+    return first.islower() and large <= _MAX_OF_OTHER_CASE * letters.total()
+
+
+def _is_capitals(reading: _Reading) -> bool:
+    """Whether letters beyond ASCII are Cyrillic capitals."""
+    letters = _letters(reading.text)
+    large = sum(count for char, count in letters.items() if "\u0400" <= char < "\u0430")
+    return bool(letters) and large >= (1 - _MAX_OF_OTHER_CASE) * letters.total()
+
+
+def _letters(text: str) -> Counter[str]:
+    """How often each letter beyond ASCII occurs."""
+    return Counter({char: count for char, count in Counter(text).items() if char > "\x7f" and char.isalpha()})
 
 
 def _is_character_table(text: str, size_bytes: int) -> bool:
     """Whether a one-byte text has more different characters than any alphabet: binary data."""
-    return len(text) == size_bytes and len({char for char in text if char > "\x7f"}) > MAX_ALPHABET
+    return len(text) == size_bytes and sum(char > "\x7f" for char in set(text)) > MAX_ALPHABET
 
 
 def unknown() -> JobError:
@@ -113,12 +129,18 @@ def _readings(sample: bytes) -> list[_Reading]:
             continue
         decoding = _decoding(sample, encoding)
         if decoding is not None:
-            same = texts.setdefault(decoding.text.translate(_ROMANIAN), (decoding.text, []))
+            same = texts.setdefault(_without_commas(decoding.text), (decoding.text, []))
             same[1].append((encoding, found["confidence"]))
         if len(texts) >= _MAX_COMPARED:
             break
     readings = [_reading(text, found) for text, found in texts.values()]
     return sorted(readings, key=lambda one: one.likelihood, reverse=True)
+
+
+def _without_commas(text: str) -> str:
+    for below, instead in _ROMANIAN.items():
+        text = text.replace(below, instead)
+    return text
 
 
 def _decoding(sample: bytes, encoding: str) -> Decoding | None:

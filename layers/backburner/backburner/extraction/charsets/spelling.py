@@ -27,9 +27,16 @@ _IN_PLACE = re.compile(
 )
 
 
+_PLACED = frozenset(char for char in _IN_PLACE.pattern if char > "\x7f")
+"""The symbols that have such a place."""
+
+
 def has_only_symbols(text: str) -> bool:
     """Whether everything beyond ASCII is a symbol used in English, where it belongs: quotes, 5 °C, £12."""
-    return _BEYOND.search(text) is not None and _BEYOND.search(_IN_PLACE.sub("", text)) is None
+    beyond = [char for char in set(text) if char > "\x7f"]
+    if not beyond or not all(char in _PLACED or char.isspace() for char in beyond):
+        return False
+    return _BEYOND.search(_IN_PLACE.sub("", text)) is None
 
 
 def oddness(text: str) -> float:

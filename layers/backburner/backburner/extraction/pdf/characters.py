@@ -1,5 +1,6 @@
 """The characters of a page, as drawn."""
 
+from array import array
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
@@ -20,8 +21,8 @@ class Characters:
 
     text: list[str]
     """One string each; those added by PDFium (spaces, line breaks) have boxes without width and height."""
-    boxes: list[float]
-    """Left, top, right, bottom of each, in one flat list; the width is the font's advance, the height the font's."""
+    boxes: "array[float]"
+    """Left, top, right, bottom of each, one after another; the width is the font's advance, the height the font's."""
     unmapped: list[int]
     """1 for each character that the font does not map to Unicode."""
     style: Callable[[int], Style]
@@ -34,6 +35,11 @@ class Characters:
     is_invisible: bool = False
     """Whether the first character is invisible, as is OCR text over a picture."""
 
+    @classmethod
+    def none(cls) -> "Characters":
+        """No characters."""
+        return cls([], array("f"), [], lambda _: Style(0.0, 0.0, 0.0, 0.0), lambda _: 0, lambda _: 0)
+
     @property
     def pieces(self) -> int:
         """The number of text objects that drew them."""
@@ -45,7 +51,7 @@ class Characters:
         boxes = [self.boxes[4 * at : 4 * at + 4] for at in kept]
         return Characters(
             text=[self.text[at] for at in kept],
-            boxes=[side for box in boxes for side in box],
+            boxes=array("f", [side for box in boxes for side in box]),
             unmapped=[self.unmapped[at] for at in kept],
             style=[self.style(at) for at in kept].__getitem__,
             drawn_in=[self.drawn_in(at) for at in kept].__getitem__,

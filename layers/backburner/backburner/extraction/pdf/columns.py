@@ -207,36 +207,41 @@ def _size(rows: Rows) -> float:
 
 def _gutters(rows: Rows, size: float) -> list[Gutter]:
     """Gutters: white space through consecutive rows, with text on both sides."""
+    min_width = _NARROWEST * size
     active: list[Gutter] = []
     found: list[Gutter] = []
     for at, row in enumerate(rows):
-        free = _free(row)
+        free = _free(row, min_width)
         going: list[Gutter] = []
         for gutter in active:
-            pieces = _pieces(gutter, free, _NARROWEST * size)
+            pieces = _pieces(gutter, free, min_width)
             if pieces:
                 going += [Gutter(x0, x1, gutter.first, at) for x0, x1 in pieces]
             else:
                 found.append(gutter)
         for x0, x1 in free[1:-1]:
-            if x1 - x0 >= _NARROWEST * size and not any(one.x0 >= x0 and one.x1 <= x1 for one in going):
+            if not any(one.x0 >= x0 and one.x1 <= x1 for one in going):
                 going.append(Gutter(x0, x1, at, at))
         active = going[:_MAX_GUTTERS]
     trimmed = (_trimmed(gutter, rows, size) for gutter in found + active)
     return [gutter for gutter in trimmed if gutter is not None]
 
 
-def _free(row: Sequence[Word]) -> list[tuple[float, float]]:
-    """The intervals of a row not covered by words, from end to end."""
+def _free(row: Sequence[Word], min_width: float) -> list[tuple[float, float]]:
+    """The intervals of a row not covered by words: those at its ends, and between them those of some width."""
     free: list[tuple[float, float]] = []
-    edge, is_leader = -1e9, False
+    edge, before = -1e9, row[0]
     for word in row:
-        # Dot leaders belong to their number, labels to their field.
-        if word.x0 > edge and not (free and (word.is_tied or is_leader)):
-            free.append((edge, word.x0))
-        edge = max(edge, word.x1)
-        is_leader = not word.text.strip(".") and word.table is None
+        x0, x1 = word.x0, word.x1
+        if x0 > edge and not (free and (x0 - edge < min_width or word.is_tied or _is_leader(before))):
+            free.append((edge, x0))
+        edge, before = max(edge, x1), word
     return [*free, (edge, 1e9)]
+
+
+def _is_leader(word: Word) -> bool:
+    """Whether it is a dot leader, which belongs to its number as labels do to their field."""
+    return not word.text.strip(".") and word.table is None
 
 
 def _pieces(gutter: Gutter, free: list[tuple[float, float]], min_width: float) -> list[tuple[float, float]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from itertools import groupby
 
 from backburner.extraction.pdf.drawing import Box, Drawing, shared
@@ -59,15 +60,21 @@ class Printed:
     words: Sequence[tuple[Sequence[Word], Box]]
     oblique: Sequence[str] = ()
 
+    @cached_property
+    def text(self) -> str:
+        """Everything printed, without white space."""
+        words = [word.text for words, _ in self.words for word in words]
+        return "".join(words + ["".join(text.split()) for text in self.oblique])
+
     @property
     def chars(self) -> int:
         """Characters, not counting white space."""
-        return sum(len(text) for text in self._texts())
+        return len(self.text)
 
     @property
     def unreadable(self) -> int:
         """Characters that cannot be read."""
-        return sum(text.count(UNREADABLE) for text in self._texts())
+        return self.text.count(UNREADABLE)
 
     @property
     def ink(self) -> float:
@@ -97,10 +104,6 @@ class Printed:
             inner = [word for word in words if not _is_in_margin(word, box)]
             if inner:
                 yield _around(inner), box
-
-    def _texts(self) -> Iterator[str]:
-        yield from (word.text for words, _ in self.words for word in words)
-        yield from ("".join(text.split()) for text in self.oblique)
 
 
 def fault_of(printed: Printed, drawing: Drawing, box: Box, *, is_recognised: bool) -> Fault | None:

@@ -6,8 +6,8 @@ from collections import Counter
 
 from backburner.extraction.pdf.characters import Characters
 
-Glyph = tuple[float, float, str, int]
-"""Start, end, character, index."""
+Glyph = tuple[float, float, str]
+"""Start, end, character."""
 UNREADABLE = "\ufffd"
 _HYPHEN = "\x02"
 """What PDFium returns for a hyphen at the end of a line."""

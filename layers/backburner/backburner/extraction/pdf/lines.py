@@ -4,6 +4,7 @@ import re
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from backburner.extraction.pdf.letters import is_cjk, is_rtl
 from backburner.extraction.pdf.words import Cells, Word
@@ -24,6 +25,7 @@ _DOTS = ("...", ". .", "\u2026", "\u00b7")
 _BRACKETS = "()", "[]", "{}", "<>"
 _BRACKET = re.compile(r"[()\[\]{}<>]")
 _LETTER = re.compile(r"[^\W\d_]")
+_START, _BASELINE = attrgetter("x0"), attrgetter("baseline")
 
 
 @dataclass(slots=True, eq=False)
@@ -45,17 +47,25 @@ def rows_of(words: Iterable[Word]) -> list[list[Word]]:
     """Words grouped into rows, from top to bottom, each from start to end."""
     rows: list[list[Word]] = []
     top = bottom = 0.0
-    for word in sorted(words, key=lambda word: (-word.baseline, word.x0)):
+    settled: tuple[float, float] | None = None  # the baseline and size of words that join the row as it is
+    for word in sorted(sorted(words, key=_START), key=_BASELINE, reverse=True):
+        place = word.baseline, word.size
+        if place == settled:
+            rows[-1].append(word)
+            continue
+        settled = None
         overlap = min(top, word.top) - max(bottom, word.bottom)
         if rows and overlap > _OVERLAP * min(top - bottom, word.top - word.bottom):
             rows[-1].append(word)
             if word.size > 1.3 * (top - bottom):
                 top, bottom = word.top, word.bottom
+            else:
+                settled = place
         else:
             rows.append([word])
             top, bottom = word.top, word.bottom
     for row in rows:
-        row.sort(key=lambda word: word.x0)
+        row.sort(key=_START)
     return rows
 
 
@@ -74,10 +84,12 @@ def lines_of(rows: Sequence[Sequence[Word]], *, rtl: bool) -> Iterator[Line]:
 
 def line_of(words: Sequence[Word], *, rtl: bool) -> Line:
     """The line formed by the words of a row."""
+    if not rtl and _is_plain(words):
+        first, last = words[0], words[-1]
+        text = _with_leaders(" ".join([word.text for word in words]))
+        return Line(text, first.x0, last.x1, first.top, first.bottom, first.size, first.x1 - first.x0)
     size = _usual_size(words)
-    text = "".join(_pieces(_in_logical_order(words, rtl=rtl), size, rtl=rtl))
-    if any(dots in text for dots in _DOTS):
-        text = _LEADERS.sub(" ... ", text)
+    text = _with_leaders("".join(_pieces(_in_logical_order(words, rtl=rtl), size, rtl=rtl)))
     return Line(
         text=_BRACKET.sub(_oriented, text) if rtl else text,
         x0=words[0].x0,
@@ -87,6 +99,27 @@ def line_of(words: Sequence[Word], *, rtl: bool) -> Line:
         size=size,
         first_width=words[0].x1 - words[0].x0,
     )
+
+
+def _is_plain(words: Sequence[Word]) -> bool:
+    """Whether a line is as most are: ASCII of one size on one baseline, all words apart and in order."""
+    before = words[0]
+    size, baseline, min_gap = before.size, before.baseline, _GLUED * before.size
+    if not before.text.isascii() or before.x1 < before.x0:
+        return False
+    for word in words[1:]:
+        gap = word.x0 - before.x1
+        if not (gap > min_gap or (word.is_spaced and gap >= 0)) or word.x1 < word.x0:
+            return False
+        if word.size != size or word.baseline != baseline or not word.text.isascii():
+            return False
+        before = word
+    return True
+
+
+def _with_leaders(text: str) -> str:
+    """A line with each row of dots, as before a page number, as three."""
+    return _LEADERS.sub(" ... ", text) if any(dots in text for dots in _DOTS) else text
 
 
 def _oriented(bracket: re.Match[str]) -> str:

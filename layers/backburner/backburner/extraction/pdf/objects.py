@@ -2,11 +2,13 @@
 
 import ctypes
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
 import pypdfium2_raw as c  # type: ignore[import-untyped]
 
 from backburner.extraction.pdf.drawing import Box, Drawing, Matrix, square
+from backburner.extraction.pdf.listed import function, reference
 
 _IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _MAX_FORM_DEPTH = 12
@@ -23,16 +25,25 @@ def leaves(objects: Iterator[Any], depth: int = 0) -> Iterator[Any]:
             yield from leaves((c.FPDFFormObj_GetObject(one, at) for at in range(max(count, 0))), depth + 1)
 
 
+def on_page(page: Any) -> Iterator[Any]:
+    """The objects of a page."""
+    count = c.FPDFPage_CountObjects(page)
+    return map(function("FPDFPage_GetObject", c.FPDF_PAGEOBJECT), repeat(reference(page)), range(count))
+
+
 def draw(objects: Iterator[Any], found: Drawing, matrix: Matrix = _IDENTITY, depth: int = 0) -> None:
     """Collect what is drawn, in page coordinates."""
+    kind_of, text = function("FPDFPageObj_GetType", ctypes.c_int), c.FPDF_PAGEOBJ_TEXT
     for one in objects:
         if found.is_full:
             return
-        match c.FPDFPageObj_GetType(one):
+        kind = kind_of(one)
+        if kind == text:  # most of them
+            found.texts += 1
+            continue
+        match kind:
             case c.FPDF_PAGEOBJ_PATH:
                 _draw_path(one, found.combined(_matrix(one), matrix), found)
-            case c.FPDF_PAGEOBJ_TEXT:
-                found.texts += 1
             case c.FPDF_PAGEOBJ_IMAGE:
                 found.picture(found.combined(_matrix(one), matrix))
             case c.FPDF_PAGEOBJ_FORM if depth < _MAX_FORM_DEPTH:

@@ -1,7 +1,9 @@
 """One page: its blocks in reading order, and what is missing from it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from backburner.documents.pictures import fitted
 from backburner.extraction.pdf.annotations import sort_annotations, words_inside
@@ -62,7 +64,7 @@ def page_text(page: Page) -> PageText:
         placed = [rotated(rule, direction) for rule in rules] if direction == quarter else []
         blocks += _blocks(page_words.words[direction], placed, rotated(box, direction))
     blocks += [Block(" ".join(text.split()), 0.0) for text in page_words.oblique if text.strip()]
-    printed = sum(len(word.text) for words in page_words.words.values() for word in words)
+    printed = sum([len(word.text) for words in page_words.words.values() for word in words])
     is_blank = not (printed or fault or annotations.remarks or drawing.pictures or drawing.paths)
     is_incomplete = characters.is_invisible and characters.pieces < drawing.texts
     return PageText(
@@ -87,14 +89,14 @@ def _blocks(words: Sequence[Word], rules: Sequence[Box], box: Box) -> Iterator[B
         return
     rtl = is_rtl("".join(word.text for word in words[:_RTL_SAMPLE]))
     if rtl:
-        words = [replace(word, x0=-word.x1, x1=-word.x0) for word in words]
+        words = [structs.replace(word, x0=-word.x1, x1=-word.x0) for word in words]
         rules = [(-x1, y0, -x0, y1) for x0, y0, x1, y1 in rules]
         box = -box[2], box[1], -box[0], box[3]
     flat = [rule for rule in rules if rule[1] == rule[3]]
     upright = [rule for rule in rules if rule[1] != rule[3]]
     words = with_tables(words, flat, upright, rtl=rtl)
-    left = min(word.x0 for word in words)
+    left = min([word.x0 for word in words])
     # Margins are assumed to be equal on both sides.
-    right = max(box[2] - max(left - box[0], 0.0), *(word.x1 for word in words))
+    right = max(box[2] - max(left - box[0], 0.0), *[word.x1 for word in words])
     for region in regions(words, Area(right, rtl)):
         yield from blocks_of(list(lines_of(region.rows, rtl=rtl)), region.right)

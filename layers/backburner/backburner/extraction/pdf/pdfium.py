@@ -4,21 +4,20 @@ Pages are opened one at a time and closed before the next, so that their memory 
 """
 
 import ctypes
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import repeat
 from types import TracebackType
 from typing import Any, Self
 
 import pypdfium2_raw as c  # type: ignore[import-untyped]
 
 from backburner.extraction.pdf.annotations import Annotation
-from backburner.extraction.pdf.characters import Characters, Style
+from backburner.extraction.pdf.characters import Characters
 from backburner.extraction.pdf.drawing import Drawing
-from backburner.extraction.pdf.objects import draw, leaves
+from backburner.extraction.pdf.listed import Listed
+from backburner.extraction.pdf.objects import draw, leaves, on_page
 
 _MAX_FIELDS_BYTES = 1 << 20
 _END_BYTES = 2
@@ -35,22 +34,6 @@ class ForeignSecurityError(Exception):
 
 class BrokenError(Exception):
     """A document, or a page, that cannot be opened."""
-
-
-@cache
-def _fast() -> dict[str, Any]:
-    """The functions called for each character, taking plain addresses as arguments, which takes a third of the time."""
-    handle, index, at = ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
-    kinds = {
-        "FPDFText_GetUnicode": (ctypes.c_uint, handle, index),
-        "FPDFText_HasUnicodeMapError": (ctypes.c_int, handle, index),
-        "FPDFText_GetLooseCharBox": (ctypes.c_int, handle, index, at),
-        "FPDFText_GetTextObject": (ctypes.c_void_p, handle, index),
-    }
-    return {
-        name: ctypes.CFUNCTYPE(*kind)(ctypes.cast(getattr(c, name), ctypes.c_void_p).value or 0)
-        for name, kind in kinds.items()
-    }
 
 
 @cache
@@ -158,49 +141,16 @@ class Page:
 
     def characters(self) -> Characters:
         """All characters, including hidden ones."""
-        count = max(c.FPDFText_CountChars(self._text), 0) if self._text else 0
-        handle = ctypes.cast(self._text, ctypes.c_void_p).value
-        fast = _fast()
-        rectangles = (ctypes.c_float * (4 * count))()
-        first = ctypes.addressof(rectangles)
-        addresses = range(first, first + 16 * count, 16)
-        for _ in map(fast["FPDFText_GetLooseCharBox"], repeat(handle), range(count), addresses):
-            pass
-        drawn = fast["FPDFText_GetTextObject"]
+        listed = Listed(self._text)
         return Characters(
-            text=self._letters(handle, count),
-            boxes=rectangles[:],
-            unmapped=self._unmapped(handle, count),
-            style=self._style,
-            drawn_in=lambda index: drawn(handle, index) or 0,
-            font=lambda index: self._font(drawn(handle, index)),
-            is_invisible=count > 0 and _is_invisible(drawn(handle, 0)),
+            text=listed.text(),
+            boxes=listed.boxes(),
+            unmapped=listed.unmapped(),
+            style=listed.style,
+            drawn_in=listed.drawn_in,
+            font=lambda index: self._font(listed.drawn_in(index)),
+            is_invisible=listed.count > 0 and _is_invisible(listed.drawn_in(0)),
         )
-
-    def _letters(self, handle: int | None, count: int) -> list[str]:
-        """All at once if every character is printable, else one by one."""
-        buffer = (ctypes.c_ushort * (count + 1))()
-        if count and c.FPDFText_GetText(self._text, 0, count, buffer) == count + 1:
-            text = bytes(buffer)[: 2 * count].decode("utf-16-le", "surrogatepass").replace("\ufffe", "\x02")
-            if len(text) == count:
-                return list(text)
-        return list(map(chr, map(_fast()["FPDFText_GetUnicode"], repeat(handle), range(count))))
-
-    @staticmethod
-    def _unmapped(handle: int | None, count: int) -> list[int]:
-        """Check every fifth character first: a font without a map affects every word."""
-        ask = _fast()["FPDFText_HasUnicodeMapError"]
-        if 1 not in map(ask, repeat(handle), range(0, count, 5)):
-            return [0] * count
-        return list(map(ask, repeat(handle), range(count)))
-
-    def _style(self, index: int) -> Style:
-        x, y, matrix = ctypes.c_double(), ctypes.c_double(), c.FS_MATRIX()
-        c.FPDFText_GetCharOrigin(self._text, index, x, y)
-        c.FPDFText_GetMatrix(self._text, index, matrix)
-        height = abs(complex(matrix.c, matrix.d)) or 1.0
-        size = abs(c.FPDFText_GetFontSize(self._text, index) * height)
-        return Style(x.value, y.value, size, math.atan2(matrix.b, matrix.a))
 
     def _font(self, drawn: int | None) -> int:
         if not drawn:
@@ -218,7 +168,7 @@ class Page:
 
     def objects(self) -> Iterator[Any]:
         """What is on the page, as PDFium's handles."""
-        return (c.FPDFPage_GetObject(self.handle, at) for at in range(c.FPDFPage_CountObjects(self.handle)))
+        return on_page(self.handle)
 
     def annotations(self) -> Iterator[Annotation]:
         """The page's annotations."""
@@ -262,7 +212,7 @@ class Page:
         """The characters in annotations' appearances. This makes them part of the page's content, so call it last."""
         before = c.FPDFPage_CountObjects(self.handle)
         if c.FPDFPage_Flatten(self.handle, c.FLAT_NORMALDISPLAY) != c.FLATTEN_SUCCESS:
-            return Characters([], [], [], self._style, lambda _: 0, lambda _: 0)
+            return Characters.none()
         with self.document.page(self._number) as page:
             count = c.FPDFPage_CountObjects(page.handle)
             objects = (c.FPDFPage_GetObject(page.handle, at) for at in range(before, count))

@@ -40,7 +40,7 @@ def markdown_of(
     nothing but pictures has no text, and a note that says so. Raises `JobError` if elements are nested too deeply.
     """
     page = _as_html(page)
-    if _depth(page) > MAX_DEPTH:
+    if page.count("<") - page.count("</") > MAX_DEPTH and _depth(page) > MAX_DEPTH:  # there are enough start tags
         raise JobError(
             Reason.UNREADABLE_DOCUMENT,
             f"an HTML page with elements nested deeper than {MAX_DEPTH}: save it again from a browser",

@@ -9,6 +9,7 @@ from backburner.extraction.markdown import heading
 MAX_INDENTED = 20
 """How deep lists and quotes are indented; deeper ones are kept, at this depth."""
 _SPACES = re.compile(r"[ \t\n\r\f]+")
+_SPACES_IN_LINE = re.compile(r"  +")
 _AROUND_BREAKS = re.compile(r" *\v *")
 _BREAK = "\v"
 
@@ -37,7 +38,9 @@ class Writer:
 
     def text(self, text: str) -> None:
         """Append running text; white space in it counts as one space."""
-        self._line.append(_SPACES.sub(" ", text))
+        if _has_spaces(text):
+            text = _SPACES.sub(" ", text)
+        self._line.append(text)
 
     def line_break(self) -> None:
         """Begin a new line in the same paragraph."""
@@ -66,7 +69,12 @@ class Writer:
         """End the current paragraph."""
         if not self._line:
             return
-        line = _AROUND_BREAKS.sub("\n", _SPACES_IN_LINE.sub(" ", "".join(self._line))).strip()
+        line = "".join(self._line)
+        if "  " in line:
+            line = _SPACES_IN_LINE.sub(" ", line)
+        if _BREAK in line:
+            line = _AROUND_BREAKS.sub("\n", line)
+        line = line.strip()
         self._line.clear()
         self._flushed += 1
         if line:
@@ -103,7 +111,9 @@ class Writer:
         return "\n\n".join(self.blocks).strip("\n") + "\n" if self.blocks else ""
 
 
-_SPACES_IN_LINE = re.compile(r"  +")
+def _has_spaces(text: str) -> bool:
+    """Whether there is other white space than single spaces."""
+    return "  " in text or "\n" in text or "\t" in text or "\r" in text or "\f" in text
 
 
 def indented(blocks: list[str], first: str, others: str, between: str) -> str:
