@@ -19,14 +19,7 @@ from support.commands import INSTALLED, environment, run
 
 def test_the_demo_tells_each_document_from_upload_to_result(tmp_path):
     """In the documents' order: what goes wrong, how each ends, tokens, cost, where the text is, the text whole."""
-    shown = subprocess.run(
-        [INSTALLED, "demo"],
-        env=environment({"COLUMNS": "80", "TMPDIR": str(tmp_path)}),
-        capture_output=True,
-        text=True,
-        timeout=170,
-        check=False,
-    )
+    shown = run("demo", limit_s=170, COLUMNS="80", TMPDIR=str(tmp_path))
     assert shown.returncode == 0, shown.stderr
     told = re.findall(r"^ *\d+\.\d s  (inbox/\S+(?: \S+\.md)?) +(.+)$", shown.stdout, re.MULTILINE)
     lease, minutes, letter, lost = (sample.key for sample in SAMPLES)

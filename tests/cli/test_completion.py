@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.commands import INSTALLED, environment
+from support.commands import environment
+from support.typing_shell import on_path
 
 BASH = """
 eval "$(backburner completion bash)"
@@ -59,11 +60,12 @@ def test_a_shell_completes(shell: str, tmp_path: Path) -> None:
     (tmp_path / "backburner").mkdir()
     kept = {"chosen": "", "profiles": {"production": {"kind": "stack", "name": "a", "region": None}}}
     (tmp_path / "backburner/profiles.json").write_text(json.dumps(kept))
-    path = f"{Path(INSTALLED).parent}:{os.environ['PATH']}"
-    given = {"PATH": path, "XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
-    shown = subprocess.run(
-        SHELLS[shell], cwd=tmp_path, env=environment(given), capture_output=True, text=True, timeout=60, check=False
-    )
+    given = {"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    with on_path() as commands:
+        typed = environment({"PATH": f"{commands}:{os.environ['PATH']}", **given})
+        shown = subprocess.run(
+            SHELLS[shell], cwd=tmp_path, env=typed, capture_output=True, text=True, timeout=60, check=False
+        )
     assert shown.stderr == ""
     said = shown.stdout.replace("compopt -o\ndefault", "compopt -o default")  # its words are separated by lines
     for words in (

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from backburner_cli.standin import StandIn, Timing, serve
-from support.commands import INSTALLED, environment
+from support.commands import environment, start
 from support.depth import thinned
 from support.pages import ROOT
+from support.typing_shell import on_path
 
 LIMIT_S = 300
 Block = tuple[str, list[str]]
@@ -65,8 +66,8 @@ def follow(page: str, folder: Path, replaced: dict[str, str], **given: str) -> N
     for written, meant in replaced.items():
         assert written in script, written
         script = script.replace(written, meant)
-    path = f"{Path(INSTALLED).parent}:{os.environ['PATH']}"
-    shown = typed(script, folder, environment({"PATH": path, **given}))
+    with on_path() as commands:
+        shown = typed(script, folder, environment({"PATH": f"{commands}:{os.environ['PATH']}", **given}))
     said = shown.split("end of block\n")
     assert len(said) == len(told) + 1, shown
     for (commands, lines), printed in zip(told, said, strict=False):
@@ -87,25 +88,18 @@ def test_the_folder_tutorial(tmp_path: Path) -> None:
 @contextmanager
 def up(cloud: str, state: Path) -> Iterator[None]:
     """The other terminal."""
-    started = [INSTALLED, "up", "--cloud", cloud]
-    with subprocess.Popen(
-        started,
-        env=environment({"XDG_STATE_HOME": str(state)}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as running:
-        assert running.stdout is not None
-        try:
-            assert any("Ctrl-C" in line for line in running.stdout), "it did not start"
-            yield
-        finally:
-            running.send_signal(signal.SIGINT)
-            try:
-                running.wait(60)
-            except subprocess.TimeoutExpired:  # what it started ends with it
-                running.kill()
-                raise
+    state.mkdir()
+    running = start(state, "up", "--cloud", cloud, XDG_STATE_HOME=str(state))
+    until = time.monotonic() + LIMIT_S
+    try:
+        while not running.out.exists() or "Ctrl-C" not in running.out.read_text(encoding="utf-8"):
+            assert running.process.is_alive(), running.errors.read_text(encoding="utf-8")
+            assert time.monotonic() < until, "it did not start"
+            time.sleep(0.05)
+        yield
+    finally:
+        running.send(signal.SIGINT)
+        running.end(60)
 
 
 @pytest.mark.parametrize("cloud", thinned(("aws", "yandex"), 2))

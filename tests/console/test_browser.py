@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fpdf import FPDF
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from console.serving import Served, served
 from handlers.conftest import deployments
@@ -33,17 +33,23 @@ SOME = f"lease-{MANY // 100 - 1:04}"
 LIMIT_MS = 60_000
 PATIENCE_S = 20
 """A machine that runs other tests meanwhile: benchmarks/console.py measures."""
+ONE_RENDERER = ("--process-per-site", "--renderer-process-limit=1")
+"""Every console is on this machine: without these, each gets a process of its own, and another one in reserve."""
 SCRIPT = "<img src=x onerror=document.title='pwned'><script>document.title='pwned'"
 expect.set_options(timeout=LIMIT_MS)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests here; for it, evil.example is this machine."""
-    with chromium("--host-resolver-rules=MAP evil.example 127.0.0.1") as found:
+def shared_page() -> Iterator[Page]:
+    """One page for all tests here, since each new one starts processes; for it, evil.example is this machine."""
+    with chromium("--host-resolver-rules=MAP evil.example 127.0.0.1", *ONE_RENDERER) as found:
         if found is None:
             without_browser(os.environ)
-        yield found
+        context = found.new_context(viewport={"width": 1280, "height": 860})
+        page = context.new_page()
+        page.set_default_timeout(LIMIT_MS)
+        yield page
+        context.close()
 
 
 @dataclass(frozen=True)
@@ -85,25 +91,46 @@ def _elsewhere(thread: ThreadPoolExecutor, manager: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def seat(browser: Browser, endpoint: str, cloud_clients: tuple[Any, Any]) -> Iterator[Seat]:
+def page(shared_page: Page) -> Iterator[Page]:
+    """The page as nobody has used it: without cookies, and what it stores belongs to the console's own port."""
+    shared_page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    yield shared_page
+    shared_page.goto("about:blank")
+    shared_page.context.clear_cookies()
+
+
+@pytest.fixture
+def seat(page: Page, endpoint: str, cloud_clients: tuple[Any, Any]) -> Iterator[Seat]:
     """A page over an empty deployment. It asks no other host, and nothing in it goes wrong."""
     with ThreadPoolExecutor(1) as thread, _elsewhere(thread, deployments(endpoint, cloud_clients)) as make:
         world = thread.submit(make).result()
-        with served(world.environment) as console:
-            context = browser.new_context(viewport={"width": 1280, "height": 860}, reduced_motion="reduce")
-            page = context.new_page()
-            page.set_default_timeout(LIMIT_MS)
-            asked: list[str] = []
-            wrong: list[str] = []
-            page.on("request", lambda request: asked.append(request.url))
-            page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+        asked: list[str] = []
+        wrong: list[str] = []
+        listeners: dict[str, Callable[[Any], None]] = {
+            "request": lambda request: asked.append(request.url),
+            "pageerror": lambda error: wrong.append(str(error)),
+            "console": lambda message: wrong.append(message.text) if message.type == "error" else None,
+        }
+        with served(world.environment) as console, listening(page, listeners):
             made = Seat(page, console, world, thread)
             yield made
-            context.close()
-            own = (console.origin, "chrome:", "chrome-extension:")  # the browser's own viewer of PDFs
+            page.goto("about:blank")  # it asks this console nothing more
+            own = (console.origin, "chrome:", "chrome-extension:", "about:")  # the browser's own viewer of PDFs
             assert [url for url in asked if not url.startswith(own)] == []
             assert [one for one in wrong if not any(said in one for said in made.expected)] == []
+
+
+@contextmanager
+def listening(page: Page, listeners: dict[str, Callable[[Any], None]]) -> Iterator[None]:
+    """Be told what happens on a page while the block runs."""
+    emitter: Any = page  # each event has a signature of its own
+    for event, listener in listeners.items():
+        emitter.on(event, listener)
+    try:
+        yield
+    finally:
+        for event, listener in listeners.items():
+            emitter.remove_listener(event, listener)
 
 
 def test_what_is_dropped_is_followed_until_its_result_is_shown(seat: Seat, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from backburner.adapters import extraction
 from backburner.adapters.extraction import ChildExtractor
 from backburner.errors import JobError, Reason
+from support.depth import depth
 
 from . import corpus
 from .conftest import Extract
@@ -148,7 +149,7 @@ def test_children_wait_for_each_other() -> None:
 @pytest.mark.usefixtures("in_child")
 def test_the_same_document_reads_the_same_every_time(extract: Extract) -> None:
     """Also at its end: the library's threads outlive the reading, and must not take the answer along."""
-    assert len({extract(corpus.docx(), "a.docx") for _ in range(10)}) == 1
+    assert len({extract(corpus.docx(), "a.docx") for _ in range(depth(5, 20))}) == 1
 
 
 def test_the_event_loop_goes_on_while_a_long_text_is_cut() -> None:

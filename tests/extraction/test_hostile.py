@@ -39,8 +39,9 @@ def laughs() -> bytes:
 
 
 def cells(times: int) -> bytes:
-    """A workbook of very many cells in one row, which has to be read as a whole."""
-    inside = f"<row>{''.join(f'<c><v>{number}</v></c>' for number in range(times))}</row>"
+    """A workbook of very many cells in one row, which has to be read as a whole; they do not shrink like a bomb's."""
+    some = "".join(f"<c><v>{number}</v></c>" for number in range(10_000, 20_000))
+    inside = f"<row>{some * (times // 10_000)}</row>"
     return corpus.repacked(corpus.xlsx(), "xl/worksheets/sheet1.xml", (SHEET % inside).encode())
 
 
@@ -49,7 +50,6 @@ def encrypted_office() -> bytes:
     return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000) + "EncryptedPackage".encode("utf-16-le") + bytes(3000)
 
 
-pytestmark = pytest.mark.usefixtures("in_child")
 REFUSED = {
     "scan.pdf": (corpus.scan, Reason.UNREADABLE_DOCUMENT, "OCR"),
     "encrypted.pdf": (lambda: corpus.pdf(owner="x", password="y"), Reason.UNREADABLE_DOCUMENT, "password"),
@@ -57,7 +57,7 @@ REFUSED = {
     "truncated.pdf": (lambda: corpus.pdf(30)[:2500], Reason.UNREADABLE_DOCUMENT, "upload the complete file"),
     "damaged.pdf": (lambda: b"%PDF-1.7\nrubbish\n%%EOF\n", Reason.UNREADABLE_DOCUMENT, "damaged"),
     "truncated.docx": (lambda: corpus.docx()[:20_000], Reason.UNREADABLE_DOCUMENT, "upload the complete file"),
-    "bomb.docx": (lambda: paragraphs(2_000_000), Reason.DOCUMENT_TOO_LARGE, "unpack"),
+    "bomb.docx": (lambda: paragraphs(500_000), Reason.DOCUMENT_TOO_LARGE, "unpack"),
     "bomb.xlsx": (lambda: cells(3_500_000), Reason.DOCUMENT_TOO_LARGE, "memory"),
     "zeros": (lambda: bytes(MAX_DOCUMENT_BYTES), Reason.UNSUPPORTED_TYPE, "unknown kind"),
     "random": (lambda: random.Random(1).randbytes(100_000), Reason.UNSUPPORTED_TYPE, "unknown kind"),
@@ -73,9 +73,15 @@ REFUSED = {
 }
 
 
+FOR_A_CHILD = ("truncated.pdf", "bomb.docx", "bomb.xlsx", "zeros", "nested.docx")
+"""What could take along whoever reads it. The quick run reads the others here."""
+
+
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_file_that_cannot_be_read_says_why(refusal: Refusal, name: str) -> None:
+def test_a_file_that_cannot_be_read_says_why(request: pytest.FixtureRequest, refusal: Refusal, name: str) -> None:
     """With the reason of the contract and a remedy, within bounds."""
+    if name in FOR_A_CHILD:
+        request.getfixturevalue("in_child")
     make, reason, says = REFUSED[name]
     body = make()
     begun = time.monotonic()
@@ -85,6 +91,7 @@ def test_a_file_that_cannot_be_read_says_why(refusal: Refusal, name: str) -> Non
     assert says in found[1]
 
 
+@pytest.mark.usefixtures("in_child")
 def test_entities_of_entities_are_not_followed(refusal: Refusal) -> None:
     """A document that declares any is refused before anything of it is read."""
     reason, message = refusal(laughs(), "a.docx")
@@ -92,6 +99,7 @@ def test_entities_of_entities_are_not_followed(refusal: Refusal) -> None:
     assert "entities" in message
 
 
+@pytest.mark.usefixtures("in_child")
 def test_tags_in_tags_without_end_take_nobody_along(refusal: Refusal, extract: Extract) -> None:
     """Whatever becomes of the page itself, the next document is read."""
     begun = time.monotonic()

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
 from backburner_cli.local.aws import LocalCloudError, local_cloud
 from backburner_cli.local.aws.server import require_space
+from backburner_cli.local.aws.stack import deploy, locate_code
+from backburner_cli.local.aws.template import load_template
 from support.depth import is_deep
 
 pytestmark = pytest.mark.enable_socket
@@ -95,31 +98,35 @@ def test_a_place_without_the_template_is_named(tmp_path):
         pass
 
 
-def test_a_refused_parameter_is_named(probe_checkout):
-    """The template's constraints hold here as well."""
-    wrong = options(probe_checkout, parameters={"LeaseSeconds": "100"})
-    with pytest.raises(LocalCloudError, match="LeaseSeconds"), local_cloud(**wrong):
-        pass
-
-
-def test_a_resource_that_fails_is_named_with_its_reason(probe_checkout, tmp_path):
-    """Not only that everything was taken back."""
-    for name in (".build", ".tools", "functions", "layers"):
-        (tmp_path / name).symlink_to(probe_checkout / name)
-    text = (probe_checkout / "template.yaml").read_text()
-    (tmp_path / "template.yaml").write_text(
-        text.replace("MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 1")
+def deploy_beside(cloud, checkout, template=None, **parameters):
+    """Deploy the template as a second stack of a cloud that runs, with the code of its first."""
+    (code,) = {one["Key"] for one in cloud.s3().list_objects_v2(Bucket="backburner-code", MaxKeys=1)["Contents"]}
+    located = locate_code(
+        template or load_template(checkout / "template.yaml"), lambda _: f"s3://backburner-code/{code}"
     )
-    with pytest.raises(LocalCloudError, match=r"Queue: .*MessageRetentionPeriod"), local_cloud(**options(tmp_path)):
-        pass
+    given = {"ApiKeySecret": "a", "BaseUrl": "http://127.0.0.1:1/v1", "Model": "m", "Provider": "generic", **parameters}
+    deploy(cloud.client("cloudformation"), f"second-{uuid4().hex[:8]}", located, given)
 
 
-def test_a_port_in_use_is_named(probe_checkout):
+def test_a_refused_parameter_is_named(cloud, probe_checkout):
+    """The template's constraints hold here as well."""
+    with pytest.raises(LocalCloudError, match="LeaseSeconds"):
+        deploy_beside(cloud, probe_checkout, LeaseSeconds="100")
+
+
+def test_a_resource_that_fails_is_named_with_its_reason(cloud, probe_checkout):
+    """Not only that everything was taken back."""
+    template = load_template(probe_checkout / "template.yaml")
+    template["Resources"]["PendingQueue"]["Properties"]["MessageRetentionPeriod"] = 1
+    with pytest.raises(LocalCloudError, match=r"Queue: .*MessageRetentionPeriod"):
+        deploy_beside(cloud, probe_checkout, template)
+
+
+def test_a_port_in_use_is_named(cloud, probe_checkout):
     """A second cloud on the same port is refused at once."""
-    with local_cloud(**options(probe_checkout)) as cloud:
-        port = urlsplit(cloud.endpoint).port
-        with pytest.raises(LocalCloudError, match=f"port {port}"), local_cloud(**options(probe_checkout, port=port)):
-            pass
+    port = urlsplit(cloud.endpoint).port
+    with pytest.raises(LocalCloudError, match=f"port {port}"), local_cloud(**options(probe_checkout, port=port)):
+        pass
 
 
 def test_too_little_room_is_said_before_anything_starts(tmp_path):

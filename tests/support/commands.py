@@ -65,11 +65,11 @@ def start(folder: Path, *arguments: str, **given: str) -> Started:
     return Started(process, out, errors)
 
 
-def run(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, limit_s: float = _LIMIT_S, **given: str) -> subprocess.CompletedProcess[str]:
     """The command, run to its end, with some variables in its environment."""
     with tempfile.TemporaryDirectory() as folder:
         started = start(Path(folder), *arguments, **given)
-        code = started.end()
+        code = started.end(limit_s)
         return subprocess.CompletedProcess(arguments, code, started.out.read_text(), started.errors.read_text())
 
 

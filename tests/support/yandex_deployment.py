@@ -12,7 +12,7 @@ from typing import Any
 
 from backburner_cli.local.yandex.events import object_event, timer_event
 from backburner_cli.local.yandex.functions import Function
-from backburner_cli.local.yandex.instance import Runtime
+from backburner_cli.local.yandex.instance import Instance, Runtime
 from support.functions import RESERVED_S
 from support.warm_deployment import WarmDeployment
 
@@ -38,6 +38,7 @@ class YandexDeployment(WarmDeployment):
     """The address of the local Object Storage."""
     queue_address: str = ""
     token: Callable[[], dict[str, Any] | None] | None = None
+    start: Callable[[Runtime], Instance] = Instance
     functions: dict[str, Function] = field(default_factory=dict)
     told: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -66,7 +67,7 @@ class YandexDeployment(WarmDeployment):
                 environment=own,
             )
             more = {} if self.token is None else {"token": self.token}
-            self.functions[name] = Function(name=name, runtime=runtime, **more)
+            self.functions[name] = Function(name=name, runtime=runtime, start=self.start, **more)
         return self.functions[name]
 
     def submit(self, *keys: str, shape: str = "yandex") -> None:

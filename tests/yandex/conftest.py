@@ -14,10 +14,13 @@ import pytest
 from backburner_cli.local.aws.bundle import installed_dependencies
 from backburner_cli.local.aws.cloud import CHECKOUT
 from backburner_cli.local.yandex.bundle import REQUIREMENTS, package
+from backburner_cli.local.yandex.instance import Instance
 from backburner_cli.local.yandex.storage import Refuse, object_storage
 from backburner_cli.standin import StandIn, serve
 from support.cloud import client
 from support.deployment import AT_ONCE
+from support.depth import is_deep
+from support.warm_instances import Start, warm_instances
 from support.yandex_deployment import REGION, Installed, YandexDeployment
 
 from .interpreters import interpreter
@@ -48,6 +51,13 @@ def install(built: bytes, python: Path, folder: Path) -> Installed:
 
 
 @pytest.fixture(scope="session")
+def forked(installed: Installed) -> Iterator[Start]:
+    """A quick way to start instances: a new interpreter takes a second until it has imported everything."""
+    with warm_instances(installed.interpreter, installed.dependencies) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
 def cloud(endpoint: str) -> Iterator[tuple[Any, Any]]:
     """Clients of the local S3 and SQS, in the one region there is."""
     with pytest.MonkeyPatch.context() as patch:
@@ -59,9 +69,16 @@ def cloud(endpoint: str) -> Iterator[tuple[Any, Any]]:
 
 
 @pytest.fixture
-def new_world(endpoint: str, cloud: tuple[Any, Any], installed: Installed) -> Iterator[NewWorld]:
-    """Worlds for one test: a provider that keeps Yandex AI Studio's rules, a bucket whose policy is enforced."""
+def new_world(
+    request: pytest.FixtureRequest, endpoint: str, cloud: tuple[Any, Any], installed: Installed
+) -> Iterator[NewWorld]:
+    """Worlds for one test: a provider that keeps Yandex AI Studio's rules, a bucket whose policy is enforced.
+
+    Instances are forked, but for a test that uses `new_interpreters` and for the deep run.
+    """
     s3, sqs = cloud
+    is_new = is_deep() or "new_interpreters" in request.fixturenames
+    begin: Start = Instance if is_new else request.getfixturevalue("forked")
     with ExitStack() as stack:
 
         def make(
@@ -83,11 +100,17 @@ def new_world(endpoint: str, cloud: tuple[Any, Any], installed: Installed) -> It
                 queue_address=queue_address,
                 token=token,
                 told=told,
+                start=begin,
             )
             stack.callback(world.close)
             return world
 
         yield make
+
+
+@pytest.fixture
+def new_interpreters() -> None:
+    """Let each instance of the test be an interpreter of its own, as the product starts it."""
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from .conftest import NewWorld
 KEY = "inbox/notes/годовой отчёт + приложения 100%.txt"
 
 
+@pytest.mark.usefixtures("new_interpreters")
 def test_an_upload_comes_back_as_text(world: YandexDeployment) -> None:
     """One generation, its text at its place, a run record, and nothing left over.
 

@@ -28,6 +28,8 @@ class Function:
     max_instances: int = 4
     token: Callable[[], dict[str, Any] | None] = _token
     """Returns the token for the context; None for a function without a service account."""
+    start: Callable[[Runtime], Instance] = Instance
+    """Starts an instance."""
     instances: list[Instance] = field(default_factory=list)
     _idle: list[Instance] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -70,7 +72,7 @@ class Function:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-            instance = Instance(self.runtime)
+            instance = self.start(self.runtime)
             self.instances.append(instance)
             return instance
 

@@ -9,10 +9,10 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 _GUEST = Path(__file__).with_name("runtime.py")
 _PASSED_ON = ("LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -41,6 +41,23 @@ class Runtime:
     environment: Mapping[str, str] = field(repr=False)
 
 
+class Process(Protocol):
+    """What an instance needs of its process."""
+
+    pid: int
+    returncode: Any
+    """The exit code, below 0 if a signal ended it; None while it runs."""
+
+    def poll(self) -> int | None:
+        """The exit code, None while it runs."""
+
+    def wait(self) -> int:
+        """The exit code, once it has ended."""
+
+    def send_signal(self, number: signal.Signals, /) -> None:
+        """Send it a signal, if it is still there."""
+
+
 class Instance:
     """A running process. It takes one call at a time, as in the cloud."""
 
@@ -52,22 +69,29 @@ class Instance:
         self._in_call = threading.Lock()
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the instance
         try:
-            self._process = subprocess.Popen(
-                [
-                    *(str(runtime.interpreter), "-I", "-S", "-X", "utf8", str(_GUEST)),
-                    *(*map(str, inside), runtime.entrypoint, str(runtime.code), str(runtime.dependencies)),
-                ],
-                cwd=runtime.code,
-                env=_environment(runtime),
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=subprocess.STDOUT,
-                pass_fds=inside,
-                start_new_session=True,  # Ctrl-C reaches only the parent, which ends its instances itself
-            )
+            command = [
+                *(str(runtime.interpreter), "-I", "-S", "-X", "utf8", str(_GUEST)),
+                *(*map(str, inside), runtime.entrypoint, str(runtime.code), str(runtime.dependencies)),
+            ]
+            self._process = self._begin(command, _environment(runtime), runtime.code, inside, self._log.fileno())
         finally:
             for descriptor in inside:
                 os.close(descriptor)
+
+    def _begin(
+        self, command: Sequence[str], environment: dict[str, str], folder: Path, files: Sequence[int], log: int
+    ) -> Process:
+        """Start the process, which gets some of our open files and writes to the log."""
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=files,
+            start_new_session=True,  # Ctrl-C reaches only the parent, which ends its instances itself
+        )
 
     @property
     def pid(self) -> int:
