@@ -18,14 +18,18 @@ _DRAWN = st.tuples(
     st.sampled_from([5.0, 5.0, 5.0, 0.0]),
     st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.5, 20.0]),
 )
-_LINE: list[Drawn] = [("a", 0.0, 5.0, 0.0)] * 70
+_RUN = st.tuples(_DRAWN, st.integers(0, 40))
 
 
-@given(st.lists(_DRAWN, max_size=40))
-@example([*_LINE, ("\r", 0.0, 0.0, 0.5), *_LINE])
-@example([*_LINE, ("a", -12.0, 5.0, 0.0), *_LINE, ("a", -0.5, 5.0, 0.0), (" ", -0.5, 0.0, 0.0)])
-def test_a_line_at_a_time_is_split_as_its_characters_are_one_by_one(drawn: Sequence[Drawn]) -> None:
+@given(st.lists(_RUN, max_size=8))
+@example([(("a", 0.0, 5.0, 0.0), 70), (("\r", 0.0, 0.0, 0.5), 0), (("a", 0.0, 5.0, 0.0), 70)])
+@example([(("a", 0.0, 5.0, 0.0), 20), ((" ", -0.5, 0.0, 0.0), 20)])
+@example([(("a", 0.0, 5.0, 0.0), 20), (("a", 40.0, 5.0, 0.0), 20)])
+@example([(("a", 0.0, 5.0, 0.0), 20), (("a", -40.0, 5.0, 0.0), 20)])
+@example([(("a", 0.0, 5.0, 0.0), 20), (("a", 0.0, 5.0, 20.0), 20), (("\r", 0.0, 0.0, 0.5), 20)])
+def test_a_line_at_a_time_is_split_as_its_characters_are_one_by_one(runs: Sequence[tuple[Drawn, int]]) -> None:
     """Kerned, overlapping, far apart, without width, on several lines: the same texts, starts and ends."""
+    drawn = [one for first, more in runs for one in (first, *[("b", 0.0, 5.0, first[3])] * more)]
     lefts, rights, edge = list[float](), list[float](), 0.0
     for _, gap, width, _ in drawn:
         lefts.append(edge + gap)

@@ -123,9 +123,9 @@ class _Boxes:
         return last
 
     def _level(self, first: int) -> int:
-        """Where the characters end that have the same top and bottom as this one."""
+        """Where the characters end that have this one's top and bottom, or before that at the end of a line."""
         last = self.joined.find(_LINE_END, first, first + _LONG_LINE)
-        if last > first and self._are_level(first, last) and not self._are_level(last - 1, last + 1):
+        if last > first and self._are_level(first, last):
             return last
         last, step = first + 1, _STEP
         while step:
