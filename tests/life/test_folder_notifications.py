@@ -168,7 +168,7 @@ def test_a_file_directly_in_the_inbox_is_in_no_folder(system: System) -> None:
 
 def test_many_documents_are_counted_each_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than are counted at a time, and more than two pages of the pass."""
-    monkeypatch.setattr("backburner.notifications.folders._PAGE", 50)
+    monkeypatch.setattr("backburner.ledger.inbox_pages.PAGE", 50)
     for number in range(120):
         system.upload(f"inbox/none/{number:04d}.txt", f"text {number}")
         system.run(system.submit(f"inbox/none/{number:04d}.txt"))
