@@ -84,8 +84,12 @@ test-deep: setup ## Run the tests with every history, crash point and example, a
 soak: setup ## Thousands of jobs under random kills and faults, for minutes; SOAK_ARGS="--jobs 500"
 	$(BIN)/python benchmarks/soak.py $(SOAK_ARGS)
 
-bench: setup ## How fast the handlers are beside the obvious way and one core's limit; BENCH_ARGS="--jobs 2000"
-	$(BIN)/python benchmarks/bench.py $(BENCH_ARGS)
+bench: .tools/bench/.in-step ## How fast the handlers are beside the obvious way and one core's limit; BENCH_ARGS="--jobs 2000"
+	.tools/bench/bin/python benchmarks/bench.py $(BENCH_ARGS)
+
+.tools/bench/.in-step: .venv/.in-step
+	UV_PROJECT_ENVIRONMENT=.tools/bench $(UV_SYNC) --python "$(CURDIR)/$(BIN)/python" --group bench
+	@touch $@
 
 bench-checkers: setup ## Several checkers on the same queues: nothing lost, nothing double, how fast; BENCH_ARGS="--jobs 10000 --checkers 1 2 4"
 	$(BIN)/python benchmarks/checkers.py $(BENCH_ARGS)

@@ -13,7 +13,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
+import aiohttp  # type: ignore[import-not-found]
 import obstore
 import uvloop
 from obstore.store import S3Store
