@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
+import aiohttp  # type: ignore[import-not-found]
 
 from benching.documents import BATCH, BATCH_RESULT, batch, key_of, uploads
 from benching.told import Told
