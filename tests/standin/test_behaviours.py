@@ -264,6 +264,13 @@ def test_a_cache_answers_a_create_with_anothers_generation(world: World) -> None
     assert [one.id for one in world.stand_in.generations] == [other.id, again[1]]
 
 
+def test_whoever_sends_metadata_gets_anothers_with_metadata(world: World) -> None:
+    """As a line's whole request has none that tells whose it is, nobody could notice."""
+    other = world.post(model="stand-in", input="A.", metadata={"job_id": "a"}).json()["id"]
+    world.create("odd-times", "B.")
+    assert world.post(model="stand-in/same-id", input="C.", metadata={"job_id": "c"}).json()["id"] == other
+
+
 def test_garbage_is_200_and_not_json(world: World) -> None:
     """A page of HTML stands where the object should be."""
     answer = world.http.get(f"/responses/{world.create('garbage').id}")

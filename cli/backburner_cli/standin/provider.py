@@ -189,7 +189,7 @@ class StandIn:
             chosen = self._turns.for_create(named, sha256, body.get("max_output_tokens"))
         if chosen.behaviour.instead_of_create:
             return chosen.behaviour.instead_of_create
-        if chosen.behaviour.answers_with_another and (another := self._newest()):
+        if chosen.behaviour.answers_with_another and (another := self._newest(body)):
             return Reply(body=another.view(self._clock()))
         made = self._generation(body, text, sha256, tokens, chosen)
         with self._lock:
@@ -232,9 +232,11 @@ class StandIn:
             self._open.pop(response_id, None)
         return Reply(body={"id": response_id, "object": "response", "deleted": True})
 
-    def _newest(self) -> Generation | None:
+    def _newest(self, asked: dict[str, Any]) -> Generation | None:
+        """The newest generation with metadata, if the request has some: without, nobody could tell it from its own."""
         with self._lock:
-            return next(reversed(self._generations.values()), None)
+            newest = reversed(self._generations.values())
+            return next((one for one in newest if one.request.get("metadata") or not asked.get("metadata")), None)
 
     def _find(self, response_id: str) -> Generation:
         with self._lock:
