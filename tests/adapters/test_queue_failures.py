@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from backburner.adapters import queues
 from backburner.adapters.queues import SqsQueue
 from backburner.errors import RetryLaterError
 from backburner.ports import Received
@@ -157,6 +158,23 @@ def test_a_caller_that_gave_up_spoils_nobody_elses_batch(queue: tuple[Proxy, Sqs
         assert await asyncio.wait_for(second, 5) is None
 
     run(story())
+
+
+def test_whoever_sends_alone_waits_for_nobody(queue: tuple[Proxy, SqsQueue], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message after the other goes out at once; what comes while a call is under way goes out together."""
+    proxy, subject = queue
+    monkeypatch.setattr(queues, "_LINGER_S", 60.0)
+    proxy.rule = _failing(lambda _: None)
+
+    async def story() -> None:
+        for n in range(3):
+            await subject.send(str(n), 0)
+        await asyncio.gather(*(subject.send(str(n), 0) for n in range(4)))
+        monkeypatch.setattr(queues, "_LINGER_S", 0.2)
+        await asyncio.gather(subject.send("a", 0), asyncio.sleep(0.05), subject.send("b", 0))
+
+    run(story())
+    assert [len(json.loads(request.body)["Entries"]) for request in proxy.requests] == [1, 1, 1, 4, 2]
 
 
 @pytest.mark.parametrize(("date", "age_s"), [("Wed, 21 Oct 2015 07:29:30 GMT", 90.0), (None, None), ("soon", None)])

@@ -23,7 +23,7 @@ from backburner.settings import QueueProtocol
 _MAX_BATCH_BYTES = 200_000
 """Below the 256 KB that all messages of a batch may have together."""
 _LINGER_S = 0.01
-"""How long a first entry waits for others."""
+"""How long a first entry waits for others, if others came at the same time before or a call is under way."""
 _NOT_IN_HAND = frozenset(
     {
         "InvalidParameterValue",
@@ -48,6 +48,8 @@ class _Batch:
         self._waiting: list[tuple[dict[str, Any], asyncio.Future[None]]] = []
         self._flushing: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._under_way = 0
+        self._was_shared = False
 
     async def add(self, entry: dict[str, Any], tolerated: frozenset[str] = frozenset()) -> None:
         """Send an entry with the next batch. Raises `RetryLaterError` if the queue refuses it."""
@@ -60,7 +62,8 @@ class _Batch:
         if len(self._waiting) >= MAX_IN_BATCH:
             self._flush()
         elif self._timer is None:
-            self._timer = loop.call_later(_LINGER_S, self._flush)
+            is_busy = self._was_shared or self._under_way > 0
+            self._timer = loop.call_later(_LINGER_S if is_busy else 0.0, self._flush)
         try:
             await done
         except _EntryError as error:
@@ -76,6 +79,7 @@ class _Batch:
             self._timer = None
         batch, self._waiting = self._waiting, []
         if batch:
+            self._was_shared = len(batch) > 1
             task = asyncio.get_running_loop().create_task(self._send(batch))
             self._flushing.add(task)
             task.add_done_callback(self._flushing.discard)
@@ -83,11 +87,14 @@ class _Batch:
     async def _send(self, batch: list[tuple[dict[str, Any], asyncio.Future[None]]]) -> None:
         entries = [entry | {"Id": str(i)} for i, (entry, _) in enumerate(batch)]
         failed: dict[str, Exception]
+        self._under_way += 1
         try:
             answer = await self._call(entries)
             failed = {entry["Id"]: _EntryError(entry.get("Code", "")) for entry in answer.get("Failed") or []}
         except Exception as error:  # noqa: BLE001 - raised in the task that waits for the entry
             failed = {entry["Id"]: error for entry in entries}
+        finally:
+            self._under_way -= 1
         for entry, (_, done) in zip(entries, batch, strict=True):
             if not done.done():
                 problem = failed.get(entry["Id"])
