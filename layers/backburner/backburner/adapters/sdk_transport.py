@@ -30,8 +30,13 @@ class PooledTransport(httpx2.AsyncBaseTransport):
             reply = await self._http.call(request.method, url, headers, await request.aread())
         except NoAnswerError as error:
             raise httpx2.TransportError(error.name, request=request) from error
-        told = [(name, value) for name, value in reply.headers.items() if name.lower() not in _OF_THE_WIRE]
+        told = [_raw(name, value) for name, value in reply.headers.items() if name.lower() not in _OF_THE_WIRE]
         return httpx2.Response(reply.status, headers=told, content=reply.body, request=request)
+
+
+def _raw(name: str, value: str) -> tuple[bytes, bytes]:
+    """A header as it came: of text, httpx2 takes only ASCII, and an accepted create would look like a failed one."""
+    return name.encode("latin-1"), value.encode(errors="surrogateescape")
 
 
 def no_answer(error: BaseException) -> NoAnswerError | None:
