@@ -1,6 +1,7 @@
 """What is sent and what becomes of it: bytes unchanged, large bodies, early answers, limits of time and size."""
 
 import asyncio
+import errno
 import os
 import time
 from pathlib import Path
@@ -253,6 +254,46 @@ def test_a_whole_call_has_a_limit_too(tell: Any) -> None:
                 await http.call("POST", f"{server.url}/", {}, limit_s=0.25)
             assert held.value.is_sent
             await server.wait_until_left()
+            await http.close()
+
+    tell(story())
+
+
+def test_a_file_whose_disk_times_out_is_told_as_that(tell: Any, tmp_path: Path) -> None:
+    """Also in a call without a limit of its own."""
+
+    class Slow(type(tmp_path)):  # type: ignore[misc]
+        def open(self, *_: Any, **__: Any) -> Any:
+            raise TimeoutError(errno.ETIMEDOUT, "timed out")
+
+    async def story() -> None:
+        http = _http()
+        with pytest.raises(NoAnswerError, match="timed out") as raised:
+            await http.call("PUT", "http://127.0.0.1:9/", {}, Slow(tmp_path / "body"))
+        assert not raised.value.is_sent
+        await http.close()
+
+    tell(story())
+
+
+def test_a_refused_large_body_ends_its_connection(tell: Any) -> None:
+    """Not all of it may have been read: the next request would wait behind the rest."""
+    lines: list[Line] = []
+    answers = [b"HTTP/1.1 412 No\r\nContent-Length: 0\r\n\r\n", YES, YES]
+
+    async def handler(_: Server, line: Line) -> None:
+        while True:
+            await line.asked()
+            lines.append(line)
+            await line.say(answers.pop(0))
+
+    async def story() -> None:
+        http = _http()
+        async with serving(handler) as server:
+            for _ in range(3):
+                await http.call("PUT", f"{server.url}/", {}, LARGE)
+            assert lines[0] is not lines[1]
+            assert lines[1] is lines[2]
             await http.close()
 
     tell(story())

@@ -101,7 +101,8 @@ class Http:
             error.is_sent = call.is_sent
             raise
         except TimeoutError as error:
-            raise NoAnswerError(f"no whole answer within {limit_s:g} s", is_sent=call.is_sent) from error
+            name = "timed out" if limit_s is None else f"no whole answer within {limit_s:g} s"  # a file's disk may
+            raise NoAnswerError(name, is_sent=call.is_sent) from error
         except OSError as error:
             raise NoAnswerError((error.strerror or type(error).__name__).lower(), is_sent=call.is_sent) from error
 

@@ -31,7 +31,11 @@ class PooledTransport(httpx2.AsyncBaseTransport):
         except NoAnswerError as error:
             raise httpx2.TransportError(error.name, request=request) from error
         told = [_raw(name, value) for name, value in reply.headers.items() if name.lower() not in _OF_THE_WIRE]
-        return httpx2.Response(reply.status, headers=told, content=reply.body, request=request)
+        try:
+            return httpx2.Response(reply.status, headers=told, content=reply.body, request=request)
+        except (TypeError, ValueError) as error:  # the request was sent, so it is not to blame
+            failure = NoAnswerError(f"the answer cannot be read: {type(error).__name__}")
+            raise httpx2.TransportError(failure.name, request=request) from failure
 
 
 def _raw(name: str, value: str) -> tuple[bytes, bytes]:

@@ -65,6 +65,8 @@ class Connection(asyncio.Protocol):
         if failure is not None:
             raise failure
         is_kept = is_sent and incoming.is_kept and not incoming.has_leftover
+        if rest is not None and not 200 <= incoming.status < 300:  # noqa: PLR2004 - it may not have read all of the body
+            return False
         return is_kept and not self.is_over and not self.transport.get_write_buffer_size()
 
     async def _is_sent(self, rest: Body, done: asyncio.Future[None]) -> bool:
