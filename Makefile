@@ -3,7 +3,7 @@
 PYTHON ?= python3
 ARCH ?= arm64
 # More than there are cores: half of a test's time is waiting. Each collects the tests anew, which takes 6 s of processor time.
-TEST_WORKERS ?= 6
+TEST_WORKERS ?= 8
 TESTS ?= test
 PYTEST_ARGS ?=
 FUZZ_MINUTES ?= 10

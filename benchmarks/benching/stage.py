@@ -57,7 +57,7 @@ class Stage:
             "BACKBURNER_BUCKET": "documents",
             "BACKBURNER_PROVIDER": "openai",
             "BACKBURNER_MODEL": "stand-in",
-            "BACKBURNER_MAX_IN_FLIGHT": "20000",
+            "BACKBURNER_MAX_IN_FLIGHT": "200000",
             "BACKBURNER_SUBMITS_PER_MINUTE": "10000000",
             "BACKBURNER_POLLS_PER_SECOND": "1000000",
             "BACKBURNER_SWEEP_EVERY_S": "86400",
