@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,20 @@ def tls(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
+
+
+@dataclass(frozen=True)
+class Outside:
+    """How a proxy is spoken to."""
+
+    scheme: str
+    tls: ssl.SSLContext | None
+
+
+@pytest.fixture(params=["http", "https"])
+def outside(request: pytest.FixtureRequest, tls: ssl.SSLContext) -> Outside:
+    """A plain proxy, and one that itself speaks TLS."""
+    return Outside(request.param, tls if request.param == "https" else None)
 
 
 @pytest.fixture(autouse=True)
@@ -118,13 +133,8 @@ def test_a_server_that_does_not_shake_hands_is_left(tell: Any) -> None:
     tell(story())
 
 
-@pytest.mark.parametrize("proxy_speaks_tls", [False, True])
 def test_calls_with_tls_go_through_a_tunnel(
-    tell: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    certificate: Path,
-    tls: ssl.SSLContext,
-    proxy_speaks_tls: bool,  # noqa: FBT001
+    tell: Any, monkeypatch: pytest.MonkeyPatch, certificate: Path, tls: ssl.SSLContext, outside: Outside
 ) -> None:
     """The proxy sees the host and its own credentials, nothing else; the tunnel is used again."""
 
@@ -132,10 +142,9 @@ def test_calls_with_tls_go_through_a_tunnel(
         http = _http(certificate)
         async with (
             serving(_store, tls=tls) as store,
-            serving(_passing(store.port), tls=tls if proxy_speaks_tls else None) as proxy,
+            serving(_passing(store.port), tls=outside.tls) as proxy,
         ):
-            scheme = "https" if proxy_speaks_tls else "http"
-            monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://me:a%20word@127.0.0.1:{proxy.port}")
+            monkeypatch.setenv("HTTPS_PROXY", f"{outside.scheme}://me:a%20word@127.0.0.1:{proxy.port}")
             for _ in range(2):
                 reply = await http.call("PUT", "https://store.test/a/../b", {"Authorization": "mine"}, b"body")
                 assert reply.body == b"the store"
@@ -199,21 +208,15 @@ def test_the_time_for_a_connection_includes_the_proxys_consent(tell: Any, monkey
     tell(story())
 
 
-@pytest.mark.parametrize("proxy_speaks_tls", [False, True])
 def test_a_plain_call_tells_the_proxy_the_whole_address(
-    tell: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    certificate: Path,
-    tls: ssl.SSLContext,
-    proxy_speaks_tls: bool,  # noqa: FBT001
+    tell: Any, monkeypatch: pytest.MonkeyPatch, certificate: Path, outside: Outside
 ) -> None:
     """Unchanged, with the proxy's credentials beside the call's own."""
 
     async def story() -> None:
         http = _http(certificate)
-        async with serving(_store, tls=tls if proxy_speaks_tls else None) as proxy:
-            scheme = "https" if proxy_speaks_tls else "http"
-            monkeypatch.setenv("HTTP_PROXY", f"{scheme}://me:word@127.0.0.1:{proxy.port}")
+        async with serving(_store, tls=outside.tls) as proxy:
+            monkeypatch.setenv("HTTP_PROXY", f"{outside.scheme}://me:word@127.0.0.1:{proxy.port}")
             await http.call("GET", "http://store.test:81/a/../b//%2F?x", {"Authorization": "mine"})
             asked = proxy.asked[0]
             assert asked.line == "GET http://store.test:81/a/../b//%2F?x HTTP/1.1"

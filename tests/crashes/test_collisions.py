@@ -9,12 +9,12 @@ from urllib.parse import unquote
 import pytest
 
 from crashes.conftest import NewStage
-from support.depth import thinned
+from support.depth import depth, thinned
 from support.effects import effect_of, operation_of
 from support.forked_deployment import ForkedDeployment, ended
 from support.proxy import Request, Say, deliver, s3_error
 
-KEYS = [f"inbox/report {number}.txt" for number in range(3)]
+KEYS = [f"inbox/report {number}.txt" for number in range(depth(3, 5))]
 COMMITS = ["retrieve", "put result", "put run record", "delete open record"]
 STARTS = ["put open record submitting", "create", "send id to pending"]
 _LIMIT_S = 30

@@ -27,7 +27,7 @@ _MAX_TICKS = 10
 
 def text_of(key: str) -> str:
     """A document of three parts, unlike any other."""
-    return " ".join(f"Sentence {number} of {key} says what no other says." for number in range(3))
+    return " ".join(f"Sentence {number} of {key} says what no other says." for number in range(depth(3, 6)))
 
 
 def lines_of(key: str) -> str:

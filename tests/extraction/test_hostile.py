@@ -7,6 +7,7 @@ import pytest
 
 from backburner.documents.plain_text import MAX_DOCUMENT_BYTES
 from backburner.errors import Reason
+from support.depth import depth
 
 from . import corpus
 from .conftest import Extract, Refusal
@@ -57,7 +58,7 @@ REFUSED = {
     "truncated.pdf": (lambda: corpus.pdf(30)[:2500], Reason.UNREADABLE_DOCUMENT, "upload the complete file"),
     "damaged.pdf": (lambda: b"%PDF-1.7\nrubbish\n%%EOF\n", Reason.UNREADABLE_DOCUMENT, "damaged"),
     "truncated.docx": (lambda: corpus.docx()[:20_000], Reason.UNREADABLE_DOCUMENT, "upload the complete file"),
-    "bomb.docx": (lambda: paragraphs(500_000), Reason.DOCUMENT_TOO_LARGE, "unpack"),
+    "bomb.docx": (lambda: paragraphs(depth(500_000, 2_000_000)), Reason.DOCUMENT_TOO_LARGE, "unpack"),
     "bomb.xlsx": (lambda: cells(3_500_000), Reason.DOCUMENT_TOO_LARGE, "memory"),
     "zeros": (lambda: bytes(MAX_DOCUMENT_BYTES), Reason.UNSUPPORTED_TYPE, "unknown kind"),
     "random": (lambda: random.Random(1).randbytes(100_000), Reason.UNSUPPORTED_TYPE, "unknown kind"),

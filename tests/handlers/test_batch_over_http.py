@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from backburner.jobs.replay import Outcome
+from support.depth import depth
 from support.warm_deployment import WarmDeployment
 
 from .conftest import NewWorld
 
 KEY = "inbox/orders/batch.jsonl"
 RESULT, ERRORS = "results/orders/batch.jsonl.jsonl", "failed/orders/batch.jsonl.errors.jsonl"
-LINES, SEGMENT_LINES = 120, 40
+LINES, SEGMENT_LINES = depth(120, 300), depth(40, 100)
 INSTRUCTIONS = "Name the goods."
 WRONG = {
     "invalid_json_line": lambda _: '{"custom_id": "cut off',

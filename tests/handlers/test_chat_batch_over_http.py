@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion
 
+from support.depth import depth
 from support.warm_deployment import WarmDeployment
 
 from .conftest import NewWorld
@@ -101,10 +102,10 @@ def _check_answer(number: int, kind: str, body: dict[str, Any]) -> None:
 
 def test_a_file_of_every_kind_of_line(new_world: NewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chat lines and others in turns, over several segments; each answered in the shape of its own API."""
-    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 10)
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", depth(10, 20))
     world = new_world(BACKBURNER_POLLS_PER_SECOND="500", BACKBURNER_LINE_PARAMETERS="tools, tool_choice")
     kinds = [*KINDS, *FAULTS]
-    asked = [(number, kinds[number % len(kinds)]) for number in range(1, 2 * len(kinds) + 1)]
+    asked = [(number, kinds[number % len(kinds)]) for number in range(1, depth(2, 5) * len(kinds) + 1)]
     world.process(KEY, "".join(json.dumps(_line(number, kind)) + "\n" for number, kind in asked))
     good, bad = _read(world, RESULT), _read(world, ERRORS)
     assert list(good) == [f"{kind}-{number}" for number, kind in asked if kind in KINDS]

@@ -8,7 +8,7 @@ from backburner.documents.plain_text import MAX_DOCUMENT_BYTES
 from extraction import corpus, losses
 from extraction.test_encodings import FRENCH, GERMAN, RUSSIAN
 from extraction.test_hostile import encrypted_office, paragraphs
-from support.depth import thinned
+from support.depth import depth, thinned
 from support.warm_deployment import WarmDeployment
 
 TABLE = "Имя;Тонны\nАнна;12\n"
@@ -52,7 +52,7 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "hostile/truncated.pdf": (lambda: corpus.pdf(30)[:2500], "unreadable_document", "upload the complete file"),
     "hostile/rubbish.txt": (lambda: bytes(range(128, 256)), "unreadable_document", "UTF-8"),
     "hostile/rubbish": (lambda: bytes(range(256)) * 40, "unsupported_type", "unknown kind"),
-    "hostile/bomb.docx": (lambda: paragraphs(500_000), "document_too_large", "unpack"),
+    "hostile/bomb.docx": (lambda: paragraphs(depth(500_000, 1_000_000)), "document_too_large", "unpack"),
     "hostile/nothing": (lambda: bytes(NOTHING_BYTES), "document_too_large", str(NOTHING_BYTES)),
     "hostile/empty.txt": (lambda: b"", "empty_document", "no text"),
 }

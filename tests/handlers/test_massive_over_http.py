@@ -47,7 +47,11 @@ TEXT = MassiveDocument(
     depth(12_000, 73_000),
 )
 PAPER = MassiveDocument(
-    "inbox/paper/report.pdf", lambda: corpus.pdf(PAPER.count), 1_000, re.compile(r"page (\d+) of the report\."), 120
+    "inbox/paper/report.pdf",
+    lambda: corpus.pdf(PAPER.count),
+    depth(1_000, 2_500),
+    re.compile(r"page (\d+) of the report\."),
+    depth(120, 300),
 )
 
 
@@ -74,7 +78,7 @@ def _joined(parts: Sequence[Generation]) -> str:
 
 
 def test_massive_documents_reach_the_provider_whole_and_in_order(world: WarmDeployment) -> None:
-    """A megabyte of text and a PDF of 120 pages: each sentence is in one part, and may begin the next."""
+    """A megabyte of text and a PDF of a hundred pages: each sentence is in one part, and may begin the next."""
     for parent_runs in (TEXT, PAPER):
         split = f"split: {{max_input_tokens: {parent_runs.max_input_tokens}, overlap_tokens: {OVERLAP_TOKENS}}}"
         world.recipe(parent_runs.key.split("/")[1], split)
@@ -106,9 +110,9 @@ def _check_record(record: dict[str, Any], parts: Sequence[Generation]) -> None:
 
 def test_what_the_provider_calls_too_long_is_cut_until_it_fits(new_world: NewWorld) -> None:
     """At once, or its parts once more; the window is the provider's secret. The result is made of all of it."""
-    world = new_world(context_tokens=1_000)
+    world = new_world(context_tokens=depth(1_000, 2_000))
     world.recipe("long")
-    documents = {("inbox/long/once", "First", 1): 70, ("inbox/long/twice", "Second", 2): 140}
+    documents = {("inbox/long/once", "First", 1): depth(70, 150), ("inbox/long/twice", "Second", 2): depth(140, 280)}
     for (key, name, _), count in documents.items():
         world.upload(key, _sentences(count, name))
     world.submit(*world.keys("inbox/"))

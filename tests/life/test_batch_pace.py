@@ -48,14 +48,14 @@ def calls_of_the_store(count: int) -> int:
 
 def test_a_line_costs_few_calls_of_the_store() -> None:
     """Every further line, with everything that its segment, its batch and the tick do meanwhile."""
-    assert (calls_of_the_store(1900) - calls_of_the_store(400)) / 1500 <= MAX_CALLS
+    assert (calls_of_the_store(2500) - calls_of_the_store(500)) / 2000 <= MAX_CALLS
 
 
 def test_lines_are_looked_at_while_others_are_created() -> None:
     """A segment does not create all of its lines before it looks at the first: what has ended makes room for more."""
     system = System(FAST)
     system.generator.default = Plan(runs_s=1.0)
-    calls = ran(system, 1500, create_s=1.0)
+    calls = ran(system, 3000, create_s=1.0)
     first_look = next(at for name, at in calls if name == "retrieve")
     created = sum(name == "create" and at < first_look for name, at in calls)
     assert created < 1000

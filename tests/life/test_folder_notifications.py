@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from backburner.notifications.folders import QUIET_S
+from support.depth import depth
 from support.fakes import Effect, FakeChannel, Moment, Plan, World
 from support.system import MINUTE_S, System
 
@@ -167,21 +168,22 @@ def test_a_file_directly_in_the_inbox_is_in_no_folder(system: System) -> None:
 
 
 def test_many_documents_are_counted_each_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than are counted at a time, and more than two pages of the pass."""
-    monkeypatch.setattr("backburner.ledger.inbox_pages.PAGE", 50)
-    for number in range(120):
+    """More than are counted at a time, and more than a page of the pass."""
+    monkeypatch.setattr("backburner.ledger.inbox_pages.PAGE", depth(50, 1000))
+    many = depth(120, 1100)
+    for number in range(many):
         system.upload(f"inbox/none/{number:04d}.txt", f"text {number}")
         system.run(system.submit(f"inbox/none/{number:04d}.txt"))
     tick(system, 6)
     (data,) = told(system)
-    assert data["documents"] == {"total": 120, "done": 0, "failed": 120}
-    assert data["runs"]["reasons"] == {"unknown_recipe": 120}
+    assert data["documents"] == {"total": many, "done": 0, "failed": many}
+    assert data["runs"]["reasons"] == {"unknown_recipe": many}
 
 
 def test_a_waiting_folder_costs_a_handful_of_calls_a_tick(system: System) -> None:
-    """Scores of documents have ended and one has not: the pass stands there."""
+    """Hundreds of documents have ended and one has not: the pass stands there."""
     system.generator.plan(Plan(runs_s=7200.0), document="text of inbox/r/zzz.txt")
-    submit(system, *(f"inbox/r/{number:03d}.txt" for number in range(60)), "inbox/r/zzz.txt")
+    submit(system, *(f"inbox/r/{number:03d}.txt" for number in range(300)), "inbox/r/zzz.txt")
     tick(system, 12)
     first = len(system.world.effects)
     tick(system)

@@ -11,6 +11,7 @@ from life.test_batches import ERRORS, RESULT, jsonl, line, read
 from life.test_batches import KEY as BATCH
 from life.test_massive import KEY as LONG
 from life.test_massive import TEXT, recipe
+from support.depth import depth
 from support.fakes import DEAD, Killed, Plan
 from support.system import ENVIRONMENT, System
 
@@ -261,11 +262,11 @@ def test_a_tick_ends_in_time_however_many_lines_are_under_way(monkeypatch):
         {
             "BACKBURNER_MAX_IN_FLIGHT": "100000",
             "BACKBURNER_SUBMITS_PER_MINUTE": "100000",
-            "BACKBURNER_POLLS_PER_SECOND": "5",
+            "BACKBURNER_POLLS_PER_SECOND": str(depth(5, 10)),
         }
     )
     system.generator.default = Plan(runs_s=100_000.0)
-    begin(system, BATCH, jsonl(*map(line, range(64 * 10))))
+    begin(system, BATCH, jsonl(*map(line, range(64 * depth(10, 20)))))
     for _ in range(4):
         began_s = system.world.seconds
         system.run(system.tick())

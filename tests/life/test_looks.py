@@ -8,9 +8,11 @@ import pytest
 from backburner.jobs.check import READ_EVERY
 from backburner.ledger.messages import Message, decode
 from backburner.provider.answers import FailedCall, Generation
+from support.depth import depth
 from support.fakes.provider import Made, Plan
 from support.system import System
 
+MANY = depth(100, 250)
 KEY = "inbox/a.txt"
 ALIVE, GONE = Generation(id="", status="in_progress"), FailedCall(status=404)
 
@@ -173,9 +175,9 @@ def test_an_empty_backlog_holds_up_nothing_that_is_pending() -> None:
     """A receive waits a second for a first message: an empty queue is asked once a second, and the other goes on."""
     system = System({"BACKBURNER_POLLS_PER_SECOND": "1000"})
     system.generator.default = Plan(runs_s=36_000)
-    for number in range(100):
+    for number in range(MANY):
         system.upload(f"inbox/{number}.txt", "text")
         system.run(system.submit(f"inbox/{number}.txt"))
     system.world.later(60)
     system.run(system.parts().tick.run(2))
-    assert len(set(system.generator.retrieved)) == 100
+    assert len(set(system.generator.retrieved)) == MANY

@@ -7,9 +7,11 @@ import pytest
 
 from backburner.provider.answers import FailedCall, Generation, Usage
 from backburner.provider.reading import generation_of
+from support.depth import depth
 from support.fakes import Plan
 from support.system import System
 
+STEP_S = depth(30, 15)
 KEY = "inbox/a.txt"
 BATCH = "inbox/batch.jsonl"
 DAY_S = 86_400.0
@@ -40,8 +42,8 @@ def governor(system):
     return system.bucket.json("ledger/governor.json")
 
 
-def tick_for(system, seconds, step_s=30.0):
-    """Ticks for so long, twice a minute."""
+def tick_for(system, seconds, step_s=STEP_S):
+    """Ticks for so long, twice a minute or more often."""
     for _ in range(int(seconds / step_s)):
         system.run(system.tick())
         system.world.later(step_s)
