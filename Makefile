@@ -36,7 +36,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.build/sam
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo demo-picture browser console-pictures commands up test test-deep soak bench bench-checkers bench-looks bench-money bench-batch bench-documents bench-folder bench-seat bench-console documents-check scans-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
+.PHONY: help setup demo demo-picture browser console-pictures commands up test test-deep soak bench bench-checkers bench-backlog bench-looks bench-money bench-batch bench-documents bench-folder bench-seat bench-console documents-check scans-check rich-documents plant-bugs fuzz fuzz-guided check check-format check-lint check-types check-template \
 	check-terraform check-requirements format requirements build-aws package-yandex clean
 
 help: ## List the targets
@@ -93,6 +93,9 @@ bench: .tools/bench/.in-step ## How fast the handlers are beside the obvious way
 
 bench-checkers: .tools/bench/.in-step ## Several checkers on the same queues: nothing lost, nothing double, how fast; BENCH_ARGS="--jobs 10000 --checkers 1 2 4"
 	.tools/bench/bin/python benchmarks/checkers.py $(BENCH_ARGS)
+
+bench-backlog: .tools/bench/.in-step ## A full stack's backlog of 10,000 documents: how fast it is drained, and whether the limit holds; BENCH_ARGS="--documents 2000"
+	.tools/bench/bin/python benchmarks/backlog.py $(BENCH_ARGS)
 
 bench-looks: setup ## How often and how late running generations are looked at, in virtual time; BENCH_ARGS="--generations 300"
 	$(BIN)/python benchmarks/when_to_look.py $(BENCH_ARGS)

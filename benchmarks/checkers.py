@@ -8,14 +8,9 @@ open record is gone. Exit code 1 where a document is lost, or anything was done 
 """
 
 import argparse
-import json
-import re
 import sys
-import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import quote
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
@@ -23,10 +18,10 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 from rich.table import Table  # noqa: E402
 
 from benching.documents import WARM  # noqa: E402
+from benching.ended_once import problems  # noqa: E402
 from benching.stage import Stage, running_stage  # noqa: E402
 from tables import console  # noqa: E402
 
-_KEY = re.compile(r"<Key>([^<]*)</Key>")
 _CALLS = {
     "swaps": "PUT ledger/governor.json 200",
     "refused": "PUT ledger/governor.json 412",
@@ -71,42 +66,7 @@ def _run(stage: Stage, jobs: int, checkers: int, wait_ms: int) -> tuple[list[str
     cpu_ms, peak_mb = 1000 * sum(one.cpu_s for one in told) / jobs, max(one.peak_mb for one in told)
     calls = [f"{work['store'].get(call, 0) / jobs:.2f}" for call in _CALLS.values()]
     row = [f"{jobs / work['seconds']:,.0f}", f"{cpu_ms:.2f}", f"{peak_mb:.0f}", *calls]
-    return list(_problems(stage, jobs + WARM, created)), row
-
-
-def _problems(stage: Stage, documents: int, created: int) -> Iterator[str]:
-    """What contradicts that each document was ended once."""
-    calls, results = stage.ask("counts")["provider"], _keys(stage, "results/")
-    ended = [key for key in results if key.endswith(".run.json")]
-    if created != documents or calls.get("create"):
-        yield f"{created + calls.get('create', 0)} generations for {documents} documents"
-    if len(ended) != documents or len(results) != 2 * documents:
-        yield f"{len(ended)} run records and {len(results) - len(ended)} texts for {documents} documents"
-    if left := _keys(stage, "ledger/open/"):
-        yield f"{len(left)} open records are left"
-    lines = [line for key in _keys(stage, "ledger/journal/") for line in _read(stage, key).splitlines()]
-    if len(lines) != documents:
-        yield f"{len(lines)} lines in the journal for {documents} documents"
-    governor = json.loads(_read(stage, "ledger/governor.json"))
-    if governor["reserved"] or governor["standing"]["places"]:
-        yield "the governor still counts places"
-
-
-def _keys(stage: Stage, prefix: str) -> list[str]:
-    """All keys below a prefix."""
-    keys: list[str] = []
-    while True:
-        after = f"&start-after={quote(keys[-1])}" if keys else ""
-        page = _KEY.findall(_read(stage, f"?list-type=2&prefix={quote(prefix)}{after}"))
-        keys += page
-        if not page:
-            return keys
-
-
-def _read(stage: Stage, target: str) -> str:
-    with urllib.request.urlopen(f"{stage.url}/documents/{target}") as answer:  # noqa: S310 - our own server
-        told: bytes = answer.read()
-    return told.decode()
+    return list(problems(stage, jobs + WARM, created)), row
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 import pytest_socket
@@ -19,9 +20,15 @@ WITHOUT_NETWORK = ("fuzz", "life", "model", "unit")
 
 ON_ONE_WORKER = (
     *("localcloud/test_main_job.py", "localcloud", "yandex/test_flow.py", "yandex", "template"),
-    *("handlers/test_table_of_verdicts.py", "console/test_browser.py"),
+    *("handlers/test_table_of_verdicts.py", "console/test_browser.py", "cli/test_tutorials.py"),
 )
 """Folders and modules whose tests share what takes long to start: one worker starts it. The first that fits counts."""
+
+WAITING, LANES = ("folder", "cli/test_commands.py"), 3
+"""Folders and modules whose tests mostly wait for processes, and how many workers deal with them.
+
+The others compute meanwhile. If all workers ran such tests at the same time, the processor would be idle.
+"""
 
 EXAMPLES = (40, 100)
 """How many examples of odd values a test draws in the quick run and in the deep one, unless it says otherwise."""
@@ -77,8 +84,10 @@ class _Together(LoadScopeScheduling):
     """Groups go first, the largest before the others: no worker is left with one at the end."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return next((together for together in ON_ONE_WORKER if path.startswith(f"tests/{together}")), nodeid)
+        path = nodeid.partition("::")[0].removeprefix("tests/")
+        if path.startswith(WAITING):
+            return f"lane {crc32(nodeid.encode()) % LANES}"
+        return next((together for together in ON_ONE_WORKER if path.startswith(together)), nodeid)
 
 
 def _folder(path: Path) -> str:

@@ -1,7 +1,8 @@
 """The real handlers, warm, in a process of their own: `python -m benching.ours submit 1000`.
 
 `submit` sends one event for each document, as the trigger does; `look` runs one tick of so many seconds; `check` runs
-ticks until nothing is left; `batch` submits a batch of so many lines and runs ticks until its run record stands.
+ticks until nothing is left; `drain` runs ticks until no record is open; `batch` submits a batch of so many lines and
+runs ticks until its run record is written.
 """
 
 import importlib
@@ -69,6 +70,20 @@ def check(checkers: int) -> int:
     return 0
 
 
+def drain(documents: int) -> int:
+    """Ticks until no record is open."""
+    handler = _warm_checker()
+    listing = f"{os.environ['AWS_ENDPOINT_URL']}/{os.environ['BACKBURNER_BUCKET']}/?list-type=2&prefix=ledger/open/"
+
+    def work() -> int:
+        while b"<Key>" in urllib.request.urlopen(listing).read():  # noqa: S310 - our own server
+            handler(TIMERS["aws"], context_of(_TICK_S))
+        return documents
+
+    tell(timed(work).as_json())
+    return 0
+
+
 def batch(lines: int) -> int:
     """The event of a batch, then ticks until it has ended; both functions in this process."""
     submit_handler, handler = load("submit").handler, _warm_checker()
@@ -103,4 +118,5 @@ def _warm_checker() -> Callable[[Any, Any], Any]:
 
 if __name__ == "__main__":
     tell = silenced()
-    sys.exit({"submit": submit, "look": look, "check": check, "batch": batch}[sys.argv[1]](int(sys.argv[2])))
+    modes = {"submit": submit, "look": look, "check": check, "drain": drain, "batch": batch}
+    sys.exit(modes[sys.argv[1]](int(sys.argv[2])))

@@ -19,6 +19,8 @@ class Provider:
         self.generations: dict[str, dict[str, Any]] = {}
         self.calls: Counter[str] = Counter()
         self.is_finished = False
+        self.most = 0
+        """The most generations that there were at a time: created, and not deleted."""
         self._numbers = itertools.count()
 
     def answer(self, request: Request) -> Answer:
@@ -57,6 +59,7 @@ class Provider:
             "tools": [],
         }
         self.generations[response_id] = generation
+        self.most = max(self.most, len(self.generations))
         return 200, _JSON, json.dumps(generation).encode()
 
     def _told(self, generation: dict[str, Any]) -> bytes:

@@ -1,10 +1,10 @@
 """The store, the queues and the provider in one process: `python -m benching.server` prints its port.
 
-`POST /_bench/<verb>` is for the benchmark itself: `counts` tells the calls so far and forgets them, `show?<text>` shows
-the messages that hold a text, `finish` and `run` say whether generations have ended, `loop` and `line` whether
-postponed messages show at once, `reset` forgets all, `slow?<ms>` lets each call take so long, `meet?<n>` is answered
-once so many ask, which shows the messages of generations, and `work` tells what the store did since then, and until the
-last object was deleted.
+`POST /_bench/<verb>` is for the benchmark itself: `counts` returns the calls so far and forgets them, `show?<text>`
+shows the messages that hold a text, `finish` and `run` say whether generations have ended, `loop` and `line` whether
+postponed messages show at once, `reset` forgets everything, `slow?<ms>` makes each call take so long, `meet?<n>` is
+answered once so many ask, which shows the messages of generations, `most` returns the most generations that there were
+at a time, and `work` what the store did since the meeting, and until the last object was deleted.
 """
 
 import json
@@ -69,6 +69,8 @@ class Servers:
                 self.provider.is_finished = verb == "finish"
             case "loop" | "line":
                 self.queues.returns_at_once = verb == "loop"
+            case "most":
+                return self.provider.most
             case "slow":
                 self.wait_s = int(text) / 1000
             case "work":
