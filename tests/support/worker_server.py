@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +18,7 @@ from support import forks
 
 _STREAMS = 3
 _MAX_WAITING = 64
+_LIMIT_S = 5.0
 
 
 def serve(address: str, *tests: str) -> None:
@@ -55,8 +57,13 @@ def _build() -> None:
     from support import cloud, warm_libraries  # noqa: F401, PLC0415
 
     with cloud.serve_cloud() as endpoint:
-        cloud.client("s3", endpoint).list_buckets()
-        cloud.client("sqs", endpoint).list_queues()
+        s3, sqs = cloud.client("s3", endpoint), cloud.client("sqs", endpoint)
+        s3.list_buckets()
+        sqs.list_queues()
+        s3.close()
+        sqs.close()
+    for thread in set(threading.enumerate()) - {threading.main_thread()}:
+        thread.join(_LIMIT_S)  # a fork has none of them
     boto3.DEFAULT_SESSION = None  # each worker makes its own, in its own environment
     gc.collect()
     gc.freeze()  # else each worker's collector would write to every page that it shares with the others
