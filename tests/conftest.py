@@ -14,6 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from support.depth import VARIABLE, depth
 from support.no_browser import untested
+from support.workers import warm
 
 WITHOUT_NETWORK = ("fuzz", "life", "model", "unit")
 """Folders whose tests may reach no network."""
@@ -45,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--deep"):
         os.environ[VARIABLE] = "deep"
     load_profile()
+    warm(config)
 
 
 def load_profile() -> None:

@@ -26,8 +26,8 @@ def empty(endpoint, cloud_clients):
         "BACKBURNER_MODEL": "model-1",
     }
     yield Cloud(s3, sqs, urls, environment | access)
-    for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+    if left := [{"Key": item["Key"]} for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]:
+        s3.delete_objects(Bucket=BUCKET, Delete={"Objects": left})
     s3.delete_bucket(Bucket=BUCKET)
 
 

@@ -11,7 +11,7 @@ seconds that it was asked to wait, since no test waits for what does not come; `
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -63,6 +63,14 @@ def client(service: str, endpoint: str, region: str = REGION, **limits: Any) -> 
 def objects(bucket: str) -> dict[str, Any]:
     """What a bucket holds, from inside the server: its entries have a `last_modified` that can be moved."""
     return dict(s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[bucket].keys.items())
+
+
+def put(bucket: str, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+    """Put an object from inside the server, in a tenth of the time that a request takes."""
+    store = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    made = store.put_object(bucket, key, body, storage="STANDARD")
+    made.set_metadata({f"x-amz-meta-{name.lower()}": value for name, value in metadata.items()})
+    made.set_acl(store.get_bucket(bucket).acl)
 
 
 def messages(queue_url: str, region: str = REGION) -> list[Any]:

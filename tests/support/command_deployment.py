@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from backburner_cli.main import app
 from support import commands
-from support.cloud import objects
+from support.cloud import objects, put
 from support.system import BUCKET
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -62,7 +62,7 @@ class Cloud:
     def settle_in(self, system, *, old):
         """Put in what a system holds; `old` are the prefixes that were written an hour ago."""
         for key, stored in system.bucket.objects.items():
-            self.s3.put_object(Bucket=BUCKET, Key=key, Body=stored.body, Metadata=stored.metadata)
+            put(BUCKET, key, stored.body, stored.metadata)
         for key, there in objects(BUCKET).items():
             if key.startswith(old):
                 there.last_modified -= timedelta(hours=1)

@@ -3,16 +3,17 @@
     process = start("submit", event, environment)        # one call of functions/submit/app.py
     process.join(); process.exitcode                      # 0, 1 after an exception, -SIGKILL
 
-Importing boto3 and the SDK takes seconds; the server does it once, each fork is there after some milliseconds.
+Importing boto3 and the SDK takes seconds; the server does it once, each fork is there after some milliseconds. A worker
+that is warm itself makes its server by a fork as well, before it has threads: `begin`.
 """
 
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
-from multiprocessing import forkserver
+from multiprocessing import forkserver, util
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -61,8 +62,32 @@ def _server() -> ForkServerContext:
     return context
 
 
+def begin() -> None:
+    """Let the server be a fork of this process, which has one thread and has imported most of what the server needs."""
+    spawn = util.spawnv_passfds
+    util.spawnv_passfds = _forked
+    try:
+        _server()
+    finally:
+        util.spawnv_passfds = spawn
+
+
+def _forked(_: Any, command: Sequence[str], kept: Sequence[int]) -> int:
+    """What multiprocessing starts as `python -c CODE`, in a fork that has no other open files."""
+    if pid := os.fork():
+        return pid
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        for descriptor in {int(name) for name in os.listdir("/proc/self/fd")} - {0, 1, 2, *kept}:  # noqa: PTH208
+            with suppress(OSError):  # the one that listed them
+                os.close(descriptor)
+        exec(command[-1], {})  # noqa: S102 - the standard library's own
+    finally:
+        os._exit(0)
+
+
 @contextmanager
-def _python_path() -> Any:
+def _python_path() -> Iterator[None]:
     """Let a child find what we find: the server of forks gets no path of its own before Python 3.13."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from support.sources import parsed, statements
+
 COMMAND = Path(__file__).parents[2] / "cli/backburner_cli"
 ORDER = (
     "errors",
@@ -34,7 +36,7 @@ def _room_of(path: Path) -> str:
 def _imported(path: Path) -> set[str]:
     """The rooms that a file imports, at its top or later."""
     names = set[str]()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in statements(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module == "backburner_cli":
             names |= {f"backburner_cli.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -59,4 +61,4 @@ def test_nothing_is_imported_from_above() -> None:
 def test_a_package_says_what_it_is_for() -> None:
     """In its docstring."""
     for package in {path.parent for path in MODULES} - {COMMAND}:
-        assert ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8"))), package
+        assert ast.get_docstring(parsed(package / "__init__.py")), package

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from support.depth import thinned
+from support.sources import parsed, statements
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "backburner" / "backburner"
@@ -77,27 +78,21 @@ for name in sys.argv[1:]:
 
 
 @cache
-def _parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
-
-
-@cache
 def _imported(path: Path, *, top: bool = False) -> tuple[str, ...]:
     """Every module that a file imports; with `top` only what is imported along with it."""
     return tuple(_imports_in(path, top=top))
 
 
 def _imports_in(path: Path, *, top: bool) -> Iterator[str]:
-    tree = _parsed(path)
-    inner = {
+    late = {
         id(node)
-        for outer in (ast.walk(tree) if top else ())
+        for outer in (statements(parsed(path)) if top else ())
         if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef)
         or (isinstance(outer, ast.If) and "TYPE_CHECKING" in ast.unparse(outer.test))
-        for node in ast.walk(outer)
+        for node in statements(outer)
     }
-    for node in ast.walk(tree):
-        if top and id(node) in inner:
+    for node in statements(parsed(path)):
+        if id(node) in late:
             continue
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -181,7 +176,7 @@ MODULES = [path for path in (*CORE, *ADAPTERS, *CHILD, *FUNCTIONS) if path.name 
 
 def test_a_module_only_defines() -> None:
     """At its top stand imports, definitions and constants; the only bare expressions are docstrings."""
-    for path, node in [(one, node) for one in MODULES for node in _parsed(one).body]:
+    for path, node in [(one, node) for one in MODULES for node in parsed(one).body]:
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         imports = (
             isinstance(node, ast.With)

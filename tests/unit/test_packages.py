@@ -4,6 +4,8 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from support.sources import parsed, statements
+
 CORE = Path(__file__).parents[2] / "layers/backburner/backburner"
 ORDER = (
     "errors",
@@ -39,7 +41,7 @@ def _part_of(path: Path) -> str:
 def _imported(path: Path) -> set[str]:
     """The packages and modules directly below the core that a file imports, at its top or later."""
     names = set[str]()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in statements(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module == "backburner":
             names |= {f"backburner.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -64,7 +66,7 @@ def test_nothing_is_imported_from_above() -> None:
 def test_a_package_says_what_it_is_for() -> None:
     """In a docstring of one line."""
     for package in {path.parent for path in MODULES} - {CORE}:
-        docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
+        docstring = ast.get_docstring(parsed(package / "__init__.py"))
         assert docstring, package
         assert docstring.splitlines()[0].endswith("."), package
 
@@ -75,8 +77,8 @@ def test_keys_are_spelled_in_one_place() -> None:
     found = {
         f"{path.relative_to(CORE)}:{node.lineno}: {node.value}"
         for path in MODULES
-        if path != CORE / "ledger/keys.py"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if path != CORE / "ledger/keys.py" and any(key in path.read_text(encoding="utf-8") for key in spelled)
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(spelled)
     }
     assert not found

@@ -95,10 +95,9 @@ def test_a_quote_has_a_minimum_length(quote, is_short) -> None:
 
 def test_what_is_taken_in_runs_is_what_folding_leaves_as_it_is() -> None:
     """Otherwise the same word would be compared in two forms."""
-    changed = [
-        each for each in map(chr, range(0x110000)) if re.match(f"[{PLAIN}]", each) and folded_cluster(each) != each
-    ]
-    assert changed == []
+    plain = re.findall(f"[{PLAIN}]", "".join(map(chr, range(0x110000))))
+    assert len(plain) > 10_000
+    assert [each for each in plain if folded_cluster(each) != each] == []
 
 
 def test_a_long_text_of_one_letter_ends_in_time() -> None:

@@ -1,0 +1,83 @@
+"""The server of workers: it collects the tests once, and forks a worker for each process that joins."""
+
+import contextlib
+import gc
+import io
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from support import forks
+
+_STREAMS = 3
+_MAX_WAITING = 64
+_LIMIT_S = 5.0
+
+
+def serve(address: str, *tests: str) -> None:
+    """Fork workers until the standard input ends: with the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers stop, and then who started this
+    workers = []
+    with _listening(address) as listener:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            pytest.main(["--collect-only", "-q", *tests])
+        _build()
+        while listener in select.select([listener, sys.stdin], [], [])[0]:
+            joined = listener.accept()[0]
+            if (worker := os.fork()) == 0:
+                listener.close()
+                _work(joined)
+            workers.append(worker)
+            joined.close()
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)  # it has ended, or was given up
+        os.waitpid(worker, 0)
+
+
+def _listening(address: str) -> socket.socket:
+    """A socket that can be joined as soon as it has its name."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{address}.new")
+    listener.listen(_MAX_WAITING)
+    Path(f"{address}.new").rename(address)
+    return listener
+
+
+def _build() -> None:
+    """Import and build once what each worker would, when one of its tests is the first to need it."""
+    import boto3  # noqa: PLC0415 - not before pytest, which changes how some modules are imported
+
+    from support import cloud, warm_libraries  # noqa: F401, PLC0415
+
+    with cloud.serve_cloud() as endpoint:
+        s3, sqs = cloud.client("s3", endpoint), cloud.client("sqs", endpoint)
+        s3.list_buckets()
+        sqs.list_queues()
+        s3.close()
+        sqs.close()
+    for thread in set(threading.enumerate()) - {threading.main_thread()}:
+        thread.join(_LIMIT_S)  # a fork has none of them
+    boto3.DEFAULT_SESSION = None  # each worker makes its own, in its own environment
+    gc.collect()
+    gc.freeze()  # else each worker's collector would write to every page that it shares with the others
+
+
+def _work(joined: socket.socket) -> NoReturn:
+    """Be the worker whose standard streams these are; the socket stays open as long as it lives."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = ["-c"]
+    forks.begin()
+    for place, stream in enumerate(socket.recv_fds(joined, 1, _STREAMS)[1]):
+        os.dup2(stream, place)
+        os.close(stream)
+    with open(0, closefd=False) as stdin:
+        line = stdin.readline()
+    exec(eval(line), vars(sys.modules["__main__"]))  # noqa: S102, S307 - as every worker of xdist does
+    sys.exit()

@@ -1,0 +1,41 @@
+"""Workers of pytest-xdist that need not import the tests: each is a fork of a server that has collected them once.
+
+    warm(config)        # before xdist starts its workers; they are what xdist knows, but there at once
+
+xdist starts a worker as a Python that reads its first line of code from its standard input. Ours is `joined.py`, which
+hands its standard streams to the server (`worker_server.py`) and ends with the fork that serves them. Nothing else
+differs: a worker collects the tests anew, from modules that are there, and reports those that cannot be imported.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_JOINED = Path(__file__).with_name("joined.py")
+_SERVER = "import sys; from support.worker_server import serve; serve(*sys.argv[1:])"
+
+
+def warm(config: pytest.Config) -> None:
+    """Let xdist start forks as its workers, if it starts any here, and nothing counts the lines that are run."""
+    specs = config.getoption("tx", None) or []
+    is_worker = hasattr(config, "workerinput")
+    if sys.platform != "linux" or is_worker or {*specs} != {"popen"} or config.getoption("cov_source", None):
+        return
+    folder = tempfile.TemporaryDirectory(prefix="workers-")
+    address = str(Path(folder.name) / "socket")
+    path = os.pathsep.join(filter(None, (str(_JOINED.parents[1]), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-c", _SERVER, address, *config.args]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path})
+
+    def end() -> None:
+        server.communicate()
+        folder.cleanup()
+
+    config.add_cleanup(end)
+    python = shlex.join([sys.executable, "-I", "-S", str(_JOINED), address])
+    config.option.tx = [f"popen//python={python}"] * len(specs)

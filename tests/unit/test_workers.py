@@ -1,0 +1,24 @@
+"""The workers of the tests: which are forks of a warm server, and which xdist starts by itself."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from support.workers import warm
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"tx": []},
+        {"tx": ["popen", "popen"], "cov_source": ["backburner"]},  # what is imported must be counted where it is run
+        {"tx": ["popen", "ssh=elsewhere"]},
+    ],
+)
+def test_what_cannot_be_forked_is_started_by_xdist(options: dict[str, Any]) -> None:
+    """No workers, workers that count lines, and workers elsewhere."""
+    config = SimpleNamespace(option=SimpleNamespace(**options), getoption=options.get)
+    warm(cast("pytest.Config", config))
+    assert vars(config.option) == options
