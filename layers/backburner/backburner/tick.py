@@ -57,8 +57,12 @@ class WatchedQueue:
         self._remember(delay_s)
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
-        """Receive messages."""
-        return await self.queue.receive(most, wait_s)
+        """Receive messages. As many of those that are known to have shown are no longer waited for."""
+        received = await self.queue.receive(most, wait_s)
+        for _ in received:
+            if self.due and self.due[0][0] <= self.clock.monotonic():
+                heapq.heappop(self.due)
+        return received
 
     async def postpone(self, message: Received, delay_s: int) -> None:
         """Hide a received message, and remember when it will show again."""
@@ -76,7 +80,7 @@ class WatchedQueue:
     def is_worth_staying(self, left_s: float, next_s: float) -> bool:
         """Whether a tick with `left_s` to go, and the next one due in `next_s`, should stay for a message."""
         now = self.clock.monotonic()
-        return self.shows_within(_LATE_S) or any(
+        return self.shows_within(0) or any(
             is_worth_staying(at - now, pause_s, left_s=left_s, next_s=next_s) for at, pause_s in self.due
         )
 
