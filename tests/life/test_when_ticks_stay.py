@@ -83,3 +83,15 @@ def test_such_a_process_finds_what_is_there_all_the_same() -> None:
     system.run(messenger.open_run(system.job(KEY), 1, KEY))
     ticked(system, core)
     assert len(system.generator.made) == 1
+
+
+def test_what_has_been_received_is_no_longer_waited_for() -> None:
+    """Otherwise a queue from which something comes each second would keep a tick to its end."""
+    system = System()
+    queue = system.parts().tick.pending
+    system.run(queue.send("a message", 5))
+    system.world.later(5)
+    assert queue.is_worth_staying(50, 60)
+    assert len(system.run(queue.receive(10, 1))) == 1
+    assert not queue.is_worth_staying(50, 60)
+    assert queue.known == 0

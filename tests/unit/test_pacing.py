@@ -61,9 +61,9 @@ def test_lines_are_polled_at_the_same_ages_as_documents(usual_s: float | None) -
 
 
 @pytest.mark.parametrize(
-    ("shows_s", "pause_s", "wanted"), [(24, 20, True), (36, 20, False), (0, 39, True), (0, 41, False), (51, 2, False)]
+    ("shows_s", "pause_s", "wanted"), [(39, 20, True), (41, 20, False), (0, 59, True), (0, 61, False), (51, 2, False)]
 )
-def test_a_tick_stays_where_the_next_would_be_late_by_more_than_the_pause_and_a_half(
+def test_a_tick_stays_where_the_next_one_would_be_late_by_more_than_the_pause(
     shows_s: float,
     pause_s: float,
     wanted: bool,  # noqa: FBT001 - from the table

@@ -11,7 +11,6 @@ UNKNOWN_S = 2.0
 """The first poll of a generation comes after this time if the model's usual duration is not known yet."""
 MAX_POLL_S = 300.0
 _FIRST_SHARE, _SHARE, _UNKNOWN_SHARE = 1 / 2, 1 / 8, 1 / 5
-_LATE_SHARE = 1.5
 MAX_HIDING_S = 36_000.0
 """A received message is hidden for at most this long; a queue allows 12 hours."""
 MAX_WAIT_S = 120.0
@@ -71,9 +70,9 @@ def is_worth_staying(shows_s: float, pause_s: float, *, left_s: float, next_s: f
     """Whether a tick should stay for a message that shows in `shows_s`, after a pause of `pause_s` in all (ADR 26).
 
     It should if the message shows before the tick's time is over (`left_s`) and the next tick, due in `next_s`, would
-    be late for it by more than 1.5 times its pause.
+    be late for it by more than its pause.
     """
-    return shows_s < left_s and next_s - shows_s > pause_s * _LATE_SHARE
+    return shows_s < left_s and next_s - shows_s > pause_s
 
 
 def ask_again_s(waited_s: float, min_s: float) -> float:
