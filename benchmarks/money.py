@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -21,6 +22,7 @@ from rich.table import Table
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
+from looking.report import summary  # noqa: E402
 from looking.simulated import Simulation  # noqa: E402
 from looking.times import KINDS  # noqa: E402
 from pricing.bill import (  # noqa: E402
@@ -38,6 +40,7 @@ from pricing.scale import Month, month  # noqa: E402
 from tables import console  # noqa: E402
 
 _MONTHS = (1_000_000, 10_000_000, 100_000_000)
+_MEMORIES_MB = (512, 768, 1024, 1769)
 _VOLUMES = (1_000, 10_000, 100_000)
 """Documents a month."""
 
@@ -51,12 +54,18 @@ def main() -> int:
     (kind,) = (one for one in KINDS if one.name == "median 2 min")
     documents = kind.drawn(DOCUMENTS)
     simulation = Simulation(documents)
-    looks = mean(one.looks for one in simulation.run())
+    looked = summary(simulation.run())
+    looks = looked.looks
     bench: Any = json.loads(options.figures.read_bytes())
-    used = ours(bench, looks=looks, ticks=simulation.ticks, tick_s=simulation.tick_s)
+    usual = partial(ours, bench, looks=looks, ticks=simulation.ticks, tick_s=simulation.tick_s)
+    used = usual()
     waited = step_functions(mean(looks_each_minute(took_s) for _, took_s in documents))
-    out.print(f"{looks:.1f} looks a document, {simulation.ticks} ticks of {simulation.tick_s:.0f} s in all")
+    ticks = f"{simulation.ticks} ticks of {simulation.tick_s:.0f} s in all"
+    out.print(f"{looks:.1f} looks a document, median lag {looked.lag_s:.0f} s, prompt {looked.prompt:.0%}, {ticks}")
     _show(out, {"Backburner": used, "a state machine's wait loop": waited, "a script on a laptop": by_hand()})
+    for memory_mb in _MEMORIES_MB:
+        costs = f"{usual(checker_mb=memory_mb).cost(AWS):.4f}, an idle month {idle_month(memory_mb).cost(AWS):.2f}"
+        out.print(f"With a checker of {memory_mb} MB: {costs}", highlight=False)
     idle = idle_month().cost(AWS)
     for volume in _VOLUMES:
         whole = used.cost(AWS) + idle * DOCUMENTS / volume

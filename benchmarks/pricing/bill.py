@@ -8,13 +8,15 @@ from typing import Any
 from pricing.prices import AWS, SMALL_VM_MONTH, TRANSITION, PriceList
 
 DOCUMENTS = 1000
-CORE_SHARE = 1024 / 1769
-"""The share of a processor core that a function of 1,024 MB has (Lambda)."""
+SUBMIT_MB = CHECKER_MB = 1024
+"""The functions' memory by default, in `template.yaml` and the Terraform."""
+_CORE_MB = 1769
+"""A function of so much memory has one processor core to itself (Lambda)."""
 STORE_S, CREATE_S = 0.02, 1.0
 """What is assumed of the cloud: how long a submit waits for a call of the store, and for a create."""
-IDLE_TICK_S = 1.1
+IDLE_READS, IDLE_LISTS, IDLE_CPU_S = 3, 1, 0.0022
+"""What a tick with nothing to do asks of the store, one call after the other, and its processor time on a core."""
 TICKS_A_MONTH = 30 * 24 * 60
-_MEMORY_GB = 1.0
 _SMALL_GB, _SMALL_CALL_S = 0.25, 0.3
 """A function of a few lines, as somebody would write it for a state machine."""
 
@@ -44,10 +46,10 @@ class Usage:
         return sum(number * price.usd for number, price in priced if price) + self.transitions * TRANSITION.usd
 
 
-def ours(bench: Mapping[str, Any], *, looks: float, ticks: int, tick_s: float) -> Usage:
+def ours(bench: Mapping[str, Any], *, looks: float, ticks: int, tick_s: float, checker_mb: int = CHECKER_MB) -> Usage:
     """1,000 documents by what `bench.py` counted: submitted, looked at, collected, and the ticks of the simulation.
 
-    A tick that waits asks both queues each second.
+    A tick that waits asks both queues each second, and each tick lists the open records once.
     """
     share = {"submit": 1.0, "look": looks - 1, "check": 1.0}
     calls = {what: bench["calls"][what] for what in share}
@@ -56,14 +58,14 @@ def ours(bench: Mapping[str, Any], *, looks: float, ticks: int, tick_s: float) -
         counted = (sum(calls[what][part].get(name, 0.0) for name in names) * share[what] for what in share)
         return float(DOCUMENTS * sum(counted))
 
-    busy = {what: busy_s(bench, what) for what in share}
+    busy = {what: busy_s(bench, what, checker_mb) for what in ("look", "check")}
     checked_s = tick_s + DOCUMENTS * (busy["check"] + busy["look"] * share["look"])
     return Usage(
-        store_writes=sums("store", "PUT", "LIST"),
+        store_writes=sums("store", "PUT", "LIST") + ticks * IDLE_LISTS,
         store_reads=sums("store", "GET", "HEAD"),
         queue_requests=sums("queue", *{name for one in calls.values() for name in one["queue"]}) + 2 * tick_s,
         function_calls=DOCUMENTS + ticks,
-        gb_s=_MEMORY_GB * (DOCUMENTS * submit_s(bench) + checked_s),
+        gb_s=SUBMIT_MB / 1024 * DOCUMENTS * submit_s(bench) + checker_mb / 1024 * checked_s,
         schedules=ticks,
     )
 
@@ -71,20 +73,27 @@ def ours(bench: Mapping[str, Any], *, looks: float, ticks: int, tick_s: float) -
 def submit_s(bench: Mapping[str, Any]) -> float:
     """How long a submit takes: its processor time, and what it waits for store and provider."""
     calls: Mapping[str, float] = bench["calls"]["submit"]["store"]
-    return busy_s(bench, "submit") + CREATE_S + STORE_S * sum(calls.values())
+    return busy_s(bench, "submit", SUBMIT_MB) + CREATE_S + STORE_S * sum(calls.values())
 
 
-def busy_s(bench: Mapping[str, Any], what: str) -> float:
+def busy_s(bench: Mapping[str, Any], what: str, memory_mb: int) -> float:
     """How long a step keeps a function's share of a core busy."""
-    return float(bench["rows"][what]["ours"]["cpu_ms_each"]) / 1000 / CORE_SHARE
+    return _slowed(float(bench["rows"][what]["ours"]["cpu_ms_each"]) / 1000, memory_mb)
 
 
-def idle_month() -> Usage:
-    """A deployment that has nothing to do: a tick each minute, which asks both queues."""
+def _slowed(cpu_s: float, memory_mb: int) -> float:
+    return cpu_s / min(1.0, memory_mb / _CORE_MB)
+
+
+def idle_month(checker_mb: int = CHECKER_MB) -> Usage:
+    """A deployment that has nothing to do: a tick each minute, which asks both queues at once and waits for nothing."""
+    tick_s = STORE_S * (IDLE_READS + IDLE_LISTS + 1) + _slowed(IDLE_CPU_S, checker_mb)
     return Usage(
+        store_writes=IDLE_LISTS * TICKS_A_MONTH,
+        store_reads=IDLE_READS * TICKS_A_MONTH,
         queue_requests=2 * TICKS_A_MONTH,
         function_calls=TICKS_A_MONTH,
-        gb_s=_MEMORY_GB * IDLE_TICK_S * TICKS_A_MONTH,
+        gb_s=checker_mb / 1024 * tick_s * TICKS_A_MONTH,
         schedules=TICKS_A_MONTH,
     )
 

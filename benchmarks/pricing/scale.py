@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pricing.bill import DOCUMENTS, Usage, busy_s, submit_s
+from pricing.bill import CHECKER_MB, DOCUMENTS, Usage, busy_s, submit_s
 
 _MONTH_S = 30 * 86_400.0
 _TICK_SHARE = 50 / 60
@@ -27,7 +27,7 @@ class Month:
 def month(documents: float, bench: Mapping[str, Any], used: Usage, *, looks: float, took_s: float) -> Month:
     """`used` is what 1,000 documents use; `took_s` is how long a generation takes on average."""
     per_second = documents / _MONTH_S
-    checked_s = busy_s(bench, "check") + (looks - 1) * busy_s(bench, "look")
+    checked_s = busy_s(bench, "check", CHECKER_MB) + (looks - 1) * busy_s(bench, "look", CHECKER_MB)
     return Month(
         documents=documents,
         per_second=per_second,

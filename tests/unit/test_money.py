@@ -8,10 +8,21 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "benchmarks"))
 
-from pricing.bill import CORE_SHARE, CREATE_S, STORE_S, Usage, looks_each_minute, ours, step_functions  # noqa: E402
+from pricing.bill import (  # noqa: E402
+    CHECKER_MB,
+    CREATE_S,
+    STORE_S,
+    SUBMIT_MB,
+    Usage,
+    idle_month,
+    looks_each_minute,
+    ours,
+    step_functions,
+)
 from pricing.prices import AWS, YANDEX  # noqa: E402
 from pricing.scale import month  # noqa: E402
 
+CORE_SHARE = 1024 / 1769
 BENCH = {
     "calls": {
         "submit": {"store": {"GET": 3.0, "HEAD": 1.0, "PUT": 2.0}, "queue": {"SendMessageBatch": 2.0}},
@@ -25,7 +36,7 @@ BENCH = {
 def test_our_usage_is_what_was_counted() -> None:
     """A document is submitted once, collected by its last look, and looked at before; deletes are free."""
     used = ours(BENCH, looks=5.0, ticks=60, tick_s=600.0)
-    assert used.store_writes == pytest.approx(1000 * (2 + 2.5))
+    assert used.store_writes == pytest.approx(1000 * (2 + 2.5) + 60)
     assert used.store_reads == pytest.approx(1000 * (4 + 4 * 1 + 1))
     assert used.queue_requests == pytest.approx(1000 * (2 + 4 * 0.2 + 0.5) + 2 * 600)
     assert (used.function_calls, used.schedules) == (1060, 60)
@@ -55,4 +66,20 @@ def test_a_month_needs_what_its_rate_times_the_measured_time_is() -> None:
     assert (needs.per_second, needs.in_flight, needs.looks_per_second) == (1.0, 150.0, 5.0)
     assert needs.submits_at_once == pytest.approx(CREATE_S + 6 * STORE_S + 0.010 / CORE_SHARE)
     assert needs.checkers == pytest.approx(5 * 0.010 / CORE_SHARE / (50 / 60))
-    assert needs.store_calls_per_second == pytest.approx(2 + 2.5 + 4 + 4 * 1 + 1)
+    assert needs.store_calls_per_second == pytest.approx(2 + 2.5 + 4 + 4 * 1 + 1 + 0.06)
+
+
+def test_each_function_is_charged_with_its_own_memory() -> None:
+    """Half the memory halves the price of waiting, and doubles the time that work takes."""
+    full, half = (ours(BENCH, looks=5.0, ticks=60, tick_s=600.0, checker_mb=memory_mb) for memory_mb in (1024, 512))
+    assert full.gb_s - half.gb_s == pytest.approx(600 / 2)
+    assert idle_month(512).gb_s < idle_month().gb_s
+
+
+def test_the_memory_that_is_charged_is_that_of_the_template_and_the_terraform() -> None:
+    """By default."""
+    template, terraform = (ROOT / "template.yaml").read_text(), (ROOT / "deploy/yandex/variables.tf").read_text()
+    for name, memory_mb in (("Submit", SUBMIT_MB), ("Checker", CHECKER_MB)):
+        assert f"  {name}Memory:\n    Type: Number\n    Default: {memory_mb}\n" in template
+        variable = terraform.partition(f'variable "{name.lower()}_memory"')[2]
+        assert variable.partition("default")[2].split()[1] == str(memory_mb)

@@ -1,6 +1,7 @@
 """Waiting keeps to its bounds, and a pace lets no more begin in a second than it says."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,17 @@ from backburner.capacity.governor import Governor
 from backburner.capacity.learnt import InputCount, learn
 from backburner.capacity.limits import Counters, Limits
 from backburner.capacity.shared_counters import SharedCounters
-from backburner.capacity.timing import Pace, ask_again_s, backoff_s, next_poll_s, probe_s
+from backburner.capacity.timing import (
+    Pace,
+    ask_again_s,
+    backoff_s,
+    first_poll_s,
+    is_worth_staying,
+    next_poll_s,
+    pause_s,
+    poll_ages_s,
+    probe_s,
+)
 from backburner.ledger.keys import GOVERNOR
 from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
 from backburner.provider.profiles import PROFILES, Provider
@@ -20,12 +31,45 @@ HINTS = st.none() | st.floats(0, 10_000)
 
 
 @given(st.floats(0, 10**7), HINTS)
-def test_the_next_poll_is_at_about_a_fifth_of_the_age(age_s: float, hint_s: float | None) -> None:
+def test_the_next_poll_of_an_unknown_model_is_at_about_a_fifth_of_the_age(age_s: float, hint_s: float | None) -> None:
     """± 20 %, from 2 s, or the provider's hint where that is later."""
     own, hint = min(300.0, max(2.0, age_s / 5)), min(300.0, hint_s or 0)
     polled = next_poll_s(age_s, hint_s)
     assert polled >= max(0.8 * own, hint)
     assert polled <= max(1.2 * own, hint)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "pause_s"), [(0, 50), (30, 20), (50, 12.5), (80, 12.5), (100, 12.5), (200, 25), (4000, 500)]
+)
+def test_polls_come_close_together_where_such_generations_end(age_s: float, pause_s: float) -> None:
+    """Of those that take 100 s: half of it, then an eighth of it, and later of the age, ± 20 %, at most 5 minutes."""
+    polled = [next_poll_s(age_s, usual_s=100) for _ in range(200)]
+    assert 0.8 * min(300, pause_s) <= min(polled)
+    assert max(polled) <= min(300, 1.2 * pause_s)
+    assert len(set(polled)) > 100, "a burst comes back as a burst"
+
+
+@pytest.mark.parametrize("usual_s", [None, 1.0, 80.0, 3600.0, 86_400.0])
+def test_lines_are_polled_at_the_same_ages_as_documents(usual_s: float | None) -> None:
+    """The list has each age at which a document would be polled without jitter, up to the first that is still ahead."""
+    ages = poll_ages_s(usual_s, 7200)
+    assert ages[0] == first_poll_s(usual_s)
+    for before, after in pairwise(ages):
+        assert after - before == pytest.approx(min(300, pause_s(before, usual_s)))
+    assert ages[-2] <= 7200 < ages[-1]
+
+
+@pytest.mark.parametrize(
+    ("shows_s", "pause_s", "wanted"), [(39, 20, True), (41, 20, False), (0, 59, True), (0, 61, False), (51, 2, False)]
+)
+def test_a_tick_stays_where_the_next_one_would_be_late_by_more_than_the_pause(
+    shows_s: float,
+    pause_s: float,
+    wanted: bool,  # noqa: FBT001 - from the table
+) -> None:
+    """With 50 s to go, and the next tick in a minute; not for what shows when it is over."""
+    assert is_worth_staying(shows_s, pause_s, left_s=50, next_s=60) is wanted
 
 
 @pytest.mark.parametrize("hint_s", [None, 86_400.0, 1e308, 365 * 86_400.0])
@@ -83,7 +127,7 @@ def test_the_spread_spreads() -> None:
 
 
 def test_the_first_look_follows_what_generations_take() -> None:
-    """A third of the usual, per model; 2 s while unknown, never more than 5 minutes."""
+    """Half of the usual, per model; 2 s while unknown, never more than 5 minutes."""
     world = World()
     governor = Governor(
         shared=SharedCounters(
@@ -102,9 +146,9 @@ def test_the_first_look_follows_what_generations_take() -> None:
         return governor.first_poll_s(model)
 
     assert governor.first_poll_s("m") == 2.0
-    assert taught("m", 60) == pytest.approx(20)
+    assert taught("m", 60) == pytest.approx(30)
     assert governor.first_poll_s("other") == 2.0
-    assert taught("m", 30, times=100) == pytest.approx(10, rel=0.01)
+    assert taught("m", 30, times=100) == pytest.approx(15, rel=0.01)
     assert (taught("slow", 10**6), taught("fast", 0.0)) == (300, 2.0)
 
 
@@ -120,6 +164,14 @@ def test_what_is_learnt_is_bounded_and_outvoted(poison_s: float) -> None:
     assert counters.usual_s["m"] == pytest.approx(30, abs=5)
     assert counters.chars_per_token["m"] == pytest.approx(3, abs=0.1)
     assert counters.picture_scale["m"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_one_slow_generation_does_not_make_the_next_looks_late() -> None:
+    """It takes a thousand times as long as the others, and the first look is four times as late for it."""
+    counters = Counters()
+    for took_s in (*[20.0] * 20, 20_000.0):
+        learn(counters, "m", took_s)
+    assert counters.usual_s["m"] == pytest.approx(80, rel=0.01)
 
 
 @pytest.mark.parametrize("per_second", [1, 3, 50])

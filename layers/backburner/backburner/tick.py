@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from backburner.capacity.governor import Governor
-from backburner.capacity.timing import TickState
+from backburner.capacity.timing import TickState, is_worth_staying
 from backburner.errors import BackburnerError, RetryLaterError, UnreadableError
 from backburner.jobs.check import Checker
 from backburner.jobs.setbacks import Setbacks
@@ -20,10 +20,12 @@ from backburner.ports import MAX_IN_BATCH, Clock, Queue, Received
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 50.0
-"""How long a tick takes on new messages; the timer fires every minute."""
+TICK_S, MINUTE_S = 50.0, 60.0
+"""How long a tick takes on new messages, and how often the timer fires."""
 SOON_S = 10.0
-"""A tick waits for messages that show within this many seconds."""
+"""A tick waits for messages in the backlog that show within this many seconds."""
+_LATE_S = 2.0
+"""A message may be received this much later than it shows."""
 BACKLOG_EVERY_S = 1.0
 """How often a tick checks for free slots and messages in the backlog after finding none."""
 MAX_AT_ONCE = 64
@@ -42,7 +44,8 @@ class WatchedQueue:
 
     queue: Queue
     clock: Clock
-    due: list[float] = field(default_factory=list)
+    due: list[tuple[float, float]] = field(default_factory=list)
+    """When each shows, and after what pause; the first to show stands first."""
 
     async def visibility_s(self) -> int:
         """How long a received message stays hidden."""
@@ -51,16 +54,20 @@ class WatchedQueue:
     async def send(self, body: str, delay_s: int) -> None:
         """Send a message, and remember when it will show."""
         await self.queue.send(body, delay_s)
-        heapq.heappush(self.due, self.clock.monotonic() + delay_s)
+        self._remember(delay_s)
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
-        """Receive messages."""
-        return await self.queue.receive(most, wait_s)
+        """Receive messages. As many of those that are known to have shown are no longer waited for."""
+        received = await self.queue.receive(most, wait_s)
+        for _ in received:
+            if self.due and self.due[0][0] <= self.clock.monotonic():
+                heapq.heappop(self.due)
+        return received
 
     async def postpone(self, message: Received, delay_s: int) -> None:
         """Hide a received message, and remember when it will show again."""
         await self.queue.postpone(message, delay_s)
-        heapq.heappush(self.due, self.clock.monotonic() + delay_s)
+        self._remember(delay_s)
 
     async def delete(self, message: Received) -> None:
         """Delete a message."""
@@ -68,10 +75,27 @@ class WatchedQueue:
 
     def shows_within(self, seconds: float) -> bool:
         """Whether a message known to this process shows within this many seconds, or has shown in the last two."""
+        return bool(self._waiting()) and self.due[0][0] <= self.clock.monotonic() + seconds
+
+    def is_worth_staying(self, left_s: float, next_s: float) -> bool:
+        """Whether a tick with `left_s` to go, and the next one due in `next_s`, should stay for a message."""
         now = self.clock.monotonic()
-        while self.due and self.due[0] < now - 2:
+        return self.shows_within(0) or any(
+            is_worth_staying(at - now, pause_s, left_s=left_s, next_s=next_s) for at, pause_s in self.due
+        )
+
+    @property
+    def known(self) -> int:
+        """How many messages that have not shown yet are known to this process."""
+        return len(self._waiting())
+
+    def _remember(self, delay_s: float) -> None:
+        heapq.heappush(self.due, (self.clock.monotonic() + delay_s, delay_s))
+
+    def _waiting(self) -> Sequence[tuple[float, float]]:
+        while self.due and self.due[0][0] < self.clock.monotonic() - _LATE_S:
             heapq.heappop(self.due)
-        return bool(self.due) and self.due[0] <= now + seconds
+        return self.due
 
 
 @dataclass
@@ -81,11 +105,11 @@ class _Inflow:
     queue: WatchedQueue
     receivers: int = 1
 
-    async def receive(self, most: int) -> list[Received]:
-        """At most `most` messages, none if that is 0."""
+    async def receive(self, most: int, wait_s: int = 1) -> list[Received]:
+        """At most `most` messages, none if that is 0; waits up to `wait_s` for the first."""
         most = min(most, self.receivers * MAX_IN_BATCH)
         calls = [min(MAX_IN_BATCH, most - taken) for taken in range(0, most, MAX_IN_BATCH)]
-        batches = await asyncio.gather(*(self.queue.receive(call, 1) for call in calls))
+        batches = await asyncio.gather(*(self.queue.receive(call, wait_s) for call in calls))
         received = [message for batch in batches for message in batch]
         if calls:
             self.receivers = _RECEIVERS if len(received) == sum(calls) else 1
@@ -161,15 +185,18 @@ class Tick:
             report.ended = await self.journal.flush()
 
     async def _receive(self, hand: "_Hand", stop_at: float) -> None:
-        """Receive and handle messages until nothing is due soon."""
-        pending, backlog = _Inflow(self.pending), _Inflow(self.backlog)
+        """Receive and handle messages until nothing is due for which the tick should stay."""
+        pending, backlog, next_at = _Inflow(self.pending), _Inflow(self.backlog), self.clock.monotonic() + MINUTE_S
         sample = MAX_IN_BATCH  # even if there is no room: after a crash, a waiting job may still hold a slot
         backlog_at = 0.0
+        if self.governor.open_runs == 0:
+            await self.governor.counters()  # for `_expects_messages`, as of this tick
         while self.clock.monotonic() < stop_at:
             is_due = self.clock.monotonic() >= backlog_at
             room = await self.governor.room() if is_due else 0
             most = max(room, sample) if is_due else 0
-            batches = await asyncio.gather(pending.receive(MAX_IN_HAND), backlog.receive(most))
+            wait_s = 1 if hand.tasks or self._expects_messages() else 0
+            batches = await asyncio.gather(pending.receive(MAX_IN_HAND, wait_s), backlog.receive(most, wait_s))
             if is_due:
                 sample, backlog_at = 0, self.clock.monotonic() + (0.0 if batches[1] else BACKLOG_EVERY_S)
             if room and not batches[1]:
@@ -177,8 +204,25 @@ class Tick:
             for inflow, batch in zip((pending, backlog), batches, strict=True):
                 hand.take(inflow.queue, batch)
             await hand.has_room()
-            if not hand.tasks and not self.pending.shows_within(SOON_S) and not self.backlog.shows_within(SOON_S):
+            if not hand.tasks and not self._should_stay(stop_at, next_at):
                 break
+
+    def _expects_messages(self) -> bool:
+        """Whether there may be any work. Otherwise waiting for messages would be most of what an idle month costs."""
+        is_under_way = self.governor.in_flight > 0 or self.governor.seen.others_wait
+        return self.governor.open_runs != 0 or is_under_way or self.pending.known > 0 or self.backlog.known > 0
+
+    def _should_stay(self, stop_at: float, next_at: float) -> bool:
+        """Whether something is due that should not wait for the next tick.
+
+        Messages of other processes are not known here. If more generations are in flight than messages are known, the
+        newest one may be due for its first poll.
+        """
+        left_s, next_s = stop_at - self.clock.monotonic(), next_at - self.clock.monotonic()
+        if self.backlog.shows_within(SOON_S) or self.pending.is_worth_staying(left_s, next_s):
+            return True
+        newest_s = self.governor.newest_poll_s() if self.governor.in_flight > self.pending.known else None
+        return newest_s is not None and is_worth_staying(newest_s, newest_s, left_s=left_s, next_s=next_s)
 
     async def handle(self, queue: Queue, received: Received, tick: TickState, report: TickReport) -> None:
         """Handle one message. A failure is logged and counted, and the message is left to come back."""

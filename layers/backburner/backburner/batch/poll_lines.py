@@ -1,9 +1,9 @@
 """Polls the running lines of a segment: each line that is due is polled, and ends or goes on."""
 
 import asyncio
-import math
+from bisect import bisect_right
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from backburner.batch.checkpoint import SegmentVisit
 from backburner.batch.line_decisions import judged
 from backburner.capacity.governor import Governor
-from backburner.capacity.timing import MAX_POLL_S, RANDOM, Pace
+from backburner.capacity.timing import RANDOM, Pace, poll_ages_s
 from backburner.documents.recipes import Recipe, parse
 from backburner.ledger.segment_state import Started
 from backburner.memory.budget import MemoryBudget
@@ -24,8 +24,6 @@ from backburner.provider.verdicts import Call
 from backburner.settings import Settings
 
 _AT_ONCE = 64
-_GROWTH = 1.2
-"""Each poll of a line is made at this multiple of the age of its last poll, until polls are five minutes apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +40,8 @@ class LinePoller:
     async def poll(self, visit: SegmentVisit) -> AsyncIterator[None]:
         """Poll every line that is due; yields whenever enough lines have ended to be written first."""
         recipe, age_s = parse(visit.record.recipe_text), visit.age_s()
-        first_s = self.governor.first_poll_s(visit.record.provider.model)
-        due = [line for line in visit.segment.started if _is_due(line, visit.segment.polled_s, age_s, first_s)]
+        ages_s = poll_ages_s(self.governor.usual_s(visit.record.provider.model), age_s)
+        due = [line for line in visit.segment.started if _is_due(line, visit.segment.polled_s, age_s, ages_s)]
         RANDOM.shuffle(due)  # if time runs out, it should not always be the same lines that are left
         left = deque(due)
 
@@ -121,17 +119,9 @@ def _not_yet(visit: SegmentVisit, line: Started, answer: Answer, age_s: float, *
         visit.segment, visit.is_changed = visit.segment.with_started(looked_at), True
 
 
-def _is_due(line: Started, polled_s: float, age_s: float, first_s: float) -> bool:
+def _is_due(line: Started, polled_s: float, age_s: float, poll_ages_s: Sequence[float]) -> bool:
     """Whether a poll of the line has become due since the last visit's polls."""
     if line.absent_s is not None:
         return age_s - polled_s >= ABSENT_LOOK_S
-    return line.is_cancelled or _polls_by(age_s - line.at_s, first_s) > _polls_by(polled_s - line.at_s, first_s)
-
-
-def _polls_by(line_s: float, first_s: float) -> int:
-    """How many polls are due by an age: the first at `first_s`, the others ever further apart."""
-    if line_s < first_s:
-        return 0
-    linear_s = MAX_POLL_S / (_GROWTH - 1)
-    grown = 1 + int(math.log(min(line_s, max(linear_s, first_s)) / first_s, _GROWTH))
-    return grown + int(max(0.0, line_s - linear_s) / MAX_POLL_S)
+    due_by_now = bisect_right(poll_ages_s, age_s - line.at_s)
+    return line.is_cancelled or due_by_now > bisect_right(poll_ages_s, polled_s - line.at_s)

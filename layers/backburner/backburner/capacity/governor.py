@@ -19,7 +19,7 @@ from backburner.capacity import limits as rules
 from backburner.capacity.limits import Counters, Denial, Limits, Reservation
 from backburner.capacity.reservations import Seen
 from backburner.capacity.shared_counters import TRIES, Change, Doubts, SharedCounters
-from backburner.capacity.timing import MAX_POLL_S, UNKNOWN_S
+from backburner.capacity.timing import first_poll_s
 from backburner.errors import RetryLaterError
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,8 @@ class Governor:
 
     shared: SharedCounters
     limits: Limits
+    open_runs: int | None = None
+    """How many open records this process found when it last listed them all; None if it has not."""
 
     @property
     def seen(self) -> Counters:
@@ -243,10 +245,18 @@ class Governor:
         """Remember how long a generation took and how many tokens its input made; written with the next change."""
         self.shared.take_along(lambda counters: learnt.learn(counters, model, took_s, sample))
 
+    def usual_s(self, model: str) -> float | None:
+        """How long generations of a model usually take; None if that is not known."""
+        return self.seen.usual_s.get(model)
+
     def first_poll_s(self, model: str) -> float:
-        """When to poll a new generation first: after a third of the time they usually take."""
-        usual_s = self.seen.usual_s.get(model)
-        return UNKNOWN_S if usual_s is None else min(MAX_POLL_S, max(UNKNOWN_S, usual_s / 3))
+        """When to poll a new generation of a model first."""
+        return first_poll_s(self.usual_s(model))
+
+    def newest_poll_s(self) -> float | None:
+        """The shortest time to the first poll among the generations reserved last; None if there are none."""
+        models = {noted.model for noted in self.seen.reserved.values() if noted.slots}
+        return min(map(self.first_poll_s, models), default=None)
 
     async def _quietly(self, change: Change[None], *, doubts: Doubts = lambda _: (), name: str | None = None) -> None:
         try:

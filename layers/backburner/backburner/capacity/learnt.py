@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from backburner.capacity.limits import Counters
 
-_MAX_TAKEN_S = 86_400.0
+_MIN_TAKEN_S, _MAX_TAKEN_S = 1.0, 86_400.0
 """Durations are capped at a day: a longer one says nothing about when to poll the next generation."""
 
 
@@ -20,12 +20,20 @@ UNTOLD = InputCount()
 
 
 def learn(counters: Counters, model: str, took_s: float, sample: InputCount = UNTOLD) -> None:
-    """Update the moving averages, a new generation weighing a fifth. Values are bounded, so one outlier soon fades."""
-    took_s = min(_MAX_TAKEN_S, max(0.0, took_s))
-    usual_s = min(_MAX_TAKEN_S, counters.usual_s.get(model, took_s))
-    counters.usual_s[model] = round(usual_s + (took_s - usual_s) / 5, 1)
+    """Update the moving averages, a new generation weighing a fifth. Values are bounded, so one outlier soon fades.
+
+    The average of durations is a geometric one, near their median: a single generation that takes a thousand times as
+    long makes it four times as long, not two hundred times (ADR 26).
+    """
+    took_s = _bounded(took_s)
+    usual_s = _bounded(counters.usual_s.get(model, took_s))
+    counters.usual_s[model] = round(usual_s * (took_s / usual_s) ** (1 / 5), 1)
     _average(counters.chars_per_token, model, sample.chars_per_token, 0.5, 8.0)
     _average(counters.picture_scale, model, sample.picture_scale, 0.05, 8.0)
+
+
+def _bounded(taken_s: float) -> float:
+    return min(_MAX_TAKEN_S, max(_MIN_TAKEN_S, taken_s))
 
 
 def _average(learnt: dict[str, float], model: str, sample: float | None, least: float, most: float) -> None:

@@ -19,7 +19,7 @@ MAX_PAUSES = 20
 _MAX = 10**15
 """Tokens or money that one day can use; an answer that claims more is wrong."""
 FULL_S = 15.0
-"""A job without a slot tries again after this: longer than a tick stays for work that is due soon."""
+"""A job without a slot tries again after this: longer than a tick waits for jobs in the backlog."""
 _MAX_BUDGET_S = 3600.0
 """A job whose day's budget is spent tries again within this: the operator may have raised the budget."""
 _FORGOTTEN_AFTER = timedelta(minutes=30)
@@ -124,11 +124,11 @@ class Counters(msgspec.Struct, kw_only=True):
     sweep_cursor: str = ""
     """Where a sweep that ran out of time continues."""
     usual_s: dict[str, float] = {}
-    """Seconds that a generation of each model usually takes: a moving average over finished ones."""
+    """Seconds that a generation of each model usually takes: a moving geometric average over finished ones."""
     chars_per_token: dict[str, float] = {}
-    """Characters of input that make a token, by model: a moving average likewise."""
+    """Characters of input that make a token, by model: a moving average."""
     picture_scale: dict[str, float] = {}
-    """Tokens that a model counts for each one estimated of a picture, by model: a moving average likewise."""
+    """Tokens that a model counts for each one estimated of a picture, by model: a moving average."""
     unreadable: dict[str, str] = {}
     """Objects that cannot be read, and why, by key; only the first `MAX_UNREADABLE`."""
     unexplained: list[str] = []

@@ -10,6 +10,7 @@ from backburner.ports import MAX_DELAY_S, Clock
 UNKNOWN_S = 2.0
 """The first poll of a generation comes after this time if the model's usual duration is not known yet."""
 MAX_POLL_S = 300.0
+_FIRST_SHARE, _SHARE, _UNKNOWN_SHARE = 1 / 2, 1 / 8, 1 / 5
 MAX_HIDING_S = 36_000.0
 """A received message is hidden for at most this long; a queue allows 12 hours."""
 MAX_WAIT_S = 120.0
@@ -20,23 +21,58 @@ RANDOM = random.Random()  # noqa: S311 - spreads load, keeps no secret
 """The one source of jitter, so that a test can seed it."""
 
 
+def first_poll_s(usual_s: float | None) -> float:
+    """When to poll a new generation first: after half of the usual time, at most 5 minutes."""
+    return UNKNOWN_S if usual_s is None else min(MAX_POLL_S, max(UNKNOWN_S, usual_s * _FIRST_SHARE))
+
+
+def pause_s(age_s: float, usual_s: float | None = None) -> float:
+    """How long to wait between two polls: an eighth of the age, or of the usual time while that is longer (ADR 26).
+
+    Before half of the usual time has passed, the rest of it; a fifth of the age while the usual time is not known.
+    Neither jitter nor the longest pause are applied.
+    """
+    if usual_s is None:
+        return max(UNKNOWN_S, age_s * _UNKNOWN_SHARE)
+    return max(UNKNOWN_S, usual_s * _FIRST_SHARE - age_s, max(age_s, usual_s) * _SHARE)
+
+
+def poll_ages_s(usual_s: float | None, until_s: float) -> list[float]:
+    """The ages at which a generation is polled, without jitter, up to and including the first after `until_s`."""
+    ages = [first_poll_s(usual_s)]
+    while ages[-1] <= until_s:
+        ages.append(ages[-1] + min(MAX_POLL_S, pause_s(ages[-1], usual_s)))
+    return ages
+
+
 def next_poll_s(
     age_s: float,
     hint_s: float | None = None,
     *,
+    usual_s: float | None = None,
     round_s: float = 0.0,
     max_s: float = MAX_HIDING_S,
     left_s: float = math.inf,
 ) -> float:
-    """A fifth of the generation's age, ±20 %, or the provider's hint if that is longer.
+    """`pause_s` ±20 %, or the provider's hint if that is longer.
 
-    At most 5 minutes, or twice `round_s` if that is longer (the time it takes to poll everything in flight once). Never
+    At most 5 minutes, or twice `round_s` if that is longer (the time it takes to poll everything in flight once). A
+    pause that reaches this bound is up to 20 % shorter: exactly 5 minutes would show just after a tick began. Never
     more than `max_s`, the time for which the provider keeps a finished generation, nor later than the deadline in
     `left_s`.
     """
     longest_s = min(max_s, max(MAX_POLL_S, 2 * round_s))
-    own = max(UNKNOWN_S, age_s / 5) * RANDOM.uniform(0.8, 1.2)
+    own = min(pause_s(age_s, usual_s) * RANDOM.uniform(0.8, 1.2), longest_s * RANDOM.uniform(0.8, 1.0))
     return max(min(UNKNOWN_S, max_s), min(longest_s, max(own, hint_s or 0.0), max(UNKNOWN_S, left_s)))
+
+
+def is_worth_staying(shows_s: float, pause_s: float, *, left_s: float, next_s: float) -> bool:
+    """Whether a tick should stay for a message that shows in `shows_s`, after a pause of `pause_s` in all (ADR 26).
+
+    It should if the message shows before the tick's time is over (`left_s`) and the next tick, due in `next_s`, would
+    be late for it by more than its pause.
+    """
+    return shows_s < left_s and next_s - shows_s > pause_s
 
 
 def ask_again_s(waited_s: float, min_s: float) -> float:

@@ -89,7 +89,8 @@ class GenerationPoller:
         if not isinstance(answer, Generation) or answer.is_over:
             return answer
         age_s = look.ran_s + message_age_s
-        return Next(self._next_look_s(age_s, answer.poll_after_s, left_s=look.deadline_s - age_s))
+        left_s = look.deadline_s - age_s
+        return Next(self._next_look_s(look.model, age_s, answer.poll_after_s, left_s=left_s))
 
     async def advance(
         self, held: Open, message: Message, received: Received, tick: TickState, answer: Answer | None = None
@@ -178,7 +179,8 @@ class GenerationPoller:
         absent_s = absent_since(answer, age_s, record.absent_s)
         is_plain = record.cancelled_for is None and not attempt.is_late
         left_s = attempt.deadline_s - age_s if is_plain else math.inf
-        next_s = self._next_look_s(age_s, decision.after_s, left_s=left_s, is_absent=absent_s is not None)
+        model, is_absent = record.provider.model, absent_s is not None
+        next_s = self._next_look_s(model, age_s, decision.after_s, left_s=left_s, is_absent=is_absent)
         if absent_s is not None and record.absent_s is None:
             return await self._noted(polled, next_s, absent_s=absent_s)
         if absent_s != record.absent_s:
@@ -189,7 +191,7 @@ class GenerationPoller:
         if polled.look or not is_plain or not isinstance(answer, Generation):
             return Next(next_s, held)
         look = Look(
-            model=record.provider.model,
+            model=model,
             deadline_s=attempt.deadline_s,
             ran_s=round(age_s, 1),
             receives=polled.receives,
@@ -206,11 +208,14 @@ class GenerationPoller:
         changed = asked.with_changes(ticket=ticket, elapsed_before_write_s=age_s, **noted)
         return DONE if await self.ledger.rewrite(changed) else NOT_OURS
 
-    def _next_look_s(self, age_s: float, hint_s: float | None, *, left_s: float, is_absent: bool = False) -> float:
+    def _next_look_s(
+        self, model: str, age_s: float, hint_s: float | None, *, left_s: float, is_absent: bool = False
+    ) -> float:
         """When to poll a generation again that still runs or is said to be absent."""
         return next_poll_s(
             age_s,
             hint_s,
+            usual_s=self.governor.usual_s(model),
             round_s=self.governor.in_flight / self.pace.per_second,
             max_s=ABSENT_LOOK_S if is_absent else self.settings.profile.max_gap_s,
             left_s=left_s,

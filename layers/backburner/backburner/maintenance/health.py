@@ -41,7 +41,7 @@ def alarms(health: Health, *, deadline_s: int, results_kept_s: int | None) -> li
 
 
 async def measure(bucket: Bucket, governor: Governor) -> Health:
-    """Measure the health now."""
+    """Measure the health now. The governor is told how many runs are open."""
     count, oldest_s = 0, 0.0
     async for key, stored in bucket.listed(OPEN):
         if open_run(key) is None:
@@ -49,6 +49,7 @@ async def measure(bucket: Bucket, governor: Governor) -> Health:
         count, oldest_s = count + 1, max(oldest_s, stored.age_s)
         if count >= _MAX:
             break
+    governor.open_runs = count
     counters, now = await governor.counters()
     return Health(
         waiting=max(0, count - counters.held.runs),
