@@ -91,6 +91,16 @@ class _Together(LoadScopeScheduling):
             return f"lane {crc32(nodeid.encode()) % LANES}"
         return next((together for together in ON_ONE_WORKER if path.startswith(together)), nodeid)
 
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:  # noqa: ARG002 - xdist's
+        """Forget what a worker has finished, which xdist would count anew after each test."""
+        nodeid = self.registered_collections[node][item_index]
+        scope = self._split_scope(nodeid)
+        unit = self.assigned_work[node][scope]
+        unit[nodeid] = True
+        if all(unit.values()):
+            del self.assigned_work[node][scope]
+        self._reschedule(node)
+
 
 def _folder(path: Path) -> str:
     return path.relative_to(Path(__file__).parent).parts[0]
