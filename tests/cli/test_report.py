@@ -165,8 +165,8 @@ def test_a_report_is_about_what_was_chosen(cloud, tmp_path: Path) -> None:
 def test_what_was_taken_over_is_told_as_saved() -> None:
     """Runs, tokens and money; a provider that told no usage is counted as a run all the same."""
     taken = ran("inbox/b", input_tokens=0, output_tokens=0, cost=0.0, is_reused=True, saved_tokens=12, saved_cost=0.5)
-    untold = ran("inbox/c", cost=None, is_reused=True)
-    saved = made([], [ran("inbox/a"), taken, untold], done=3).saved
+    unpriced = ran("inbox/c", cost=None, is_reused=True)
+    saved = made([], [ran("inbox/a"), taken, unpriced], done=3).saved
     assert (saved.runs, saved.tokens, saved.cost) == (2, 12, 0.5)
     page = seen(render("report.html", title="Report", report=made([], [taken], done=1))).text
     assert "under another name: 1. Saved: 12 tokens, cost 0.5" in page

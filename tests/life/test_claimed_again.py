@@ -8,7 +8,7 @@ import asyncio
 
 import pytest
 
-from backburner.capacity.limits import Standing
+from backburner.capacity.limits import Totals
 from backburner.capacity.shared_counters import MAX_NOTED
 from support.fakes import Effect, Killed, Moment
 from support.system import System
@@ -62,5 +62,5 @@ def test_its_end_is_booked_once(max_noted: int, others: int, *, dies: bool) -> N
     assert system.problems() == []
     used = sum(system.run_record(key)["usage"]["total_tokens"] for key in system.bucket.keys("inbox/"))
     assert system.bucket.json("ledger/governor.json")["tokens"] == used
-    assert system.held() == Standing()
+    assert system.held() == Totals()
     assert len(system.generator.made) == 1 + others

@@ -16,7 +16,7 @@ from backburner.capacity import recent_writes
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Counters, Denial, Limits, Reservation
 from backburner.capacity.record_marks import RecordMarks
-from backburner.capacity.reservations import Seen
+from backburner.capacity.reservations import RecordState
 from backburner.capacity.shared_counters import MAX_NOTED, SharedCounters
 from backburner.errors import RetryLaterError
 from backburner.ledger.keys import GOVERNOR, OPEN
@@ -28,10 +28,10 @@ from support.fakes.world import Effect, Moment, let_others_go
 RUN, OTHER = f"{'a' * 32}.1", f"{'b' * 32}.1"
 
 
-async def look(bucket: Bucket, name: str) -> Seen:
+async def read_record(bucket: Bucket, name: str) -> RecordState:
     """What a record says of its reservation, and nothing else."""
     stored = await bucket.get(f"{OPEN}{name}.json")
-    return Seen(stored is not None, msgspec.json.decode(stored.body, type=Reservation) if stored else None)
+    return RecordState(stored is not None, msgspec.json.decode(stored.body, type=Reservation) if stored else None)
 
 
 class Machines:
@@ -51,7 +51,7 @@ class Machines:
             key=GOVERNOR,
             clock=clock,
             rebuild=rebuilt_counters,
-            look=look,
+            read_record=read_record,
             max_noted=self.max_noted,
         )
         return Governor(shared=shared, limits=Limits(max_in_flight=99, submits_per_minute=999))
@@ -74,7 +74,7 @@ class Machines:
         """A step of this process reads the record of a run, with counters that it has just read."""
         self.world.run(governor.counters())
         mark = governor.mark()
-        governor.record_says(name, self.world.run(look(self.bucket, name)).counted, mark)
+        governor.record_says(name, self.world.run(read_record(self.bucket, name)).counted, mark)
 
     def swap(self, governor: Governor) -> None:
         """A swap that concerns no run, and folds what this process knows."""

@@ -4,7 +4,7 @@ from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Counters, Denial, Limits, Reservation
 from backburner.capacity.shared_counters import SharedCounters
 from backburner.ledger.keys import GOVERNOR
-from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
+from backburner.maintenance.governor_rebuild import read_record_state, rebuilt_counters
 from support.fakes import FakeBucket, FakeClock, World
 
 WANTED = Reservation(model="m", tokens=10)
@@ -25,7 +25,7 @@ class Machines:
             key=GOVERNOR,
             clock=FakeClock(self.world),
             rebuild=rebuilt_counters,
-            look=look_at_record,
+            read_record=read_record_state,
         )
         return Governor(shared=shared, limits=self.limits)
 

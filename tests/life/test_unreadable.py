@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from backburner.adapters.metrics import report
-from backburner.capacity.limits import Standing
+from backburner.capacity.limits import Totals
 from backburner.errors import UnreadableError
 from backburner.ledger.keys import output_location
 from backburner.maintenance.findings import Kind
@@ -140,7 +140,7 @@ def test_a_damaged_record_at_a_place_stops_only_its_document(body):
     assert len(system.generator.made) == 2
     assert [(finding.kind, finding.key) for finding in audited(system).findings] == [(Kind.UNREADABLE, record)]
     assert system.bucket.keys("ledger/open/") == []
-    assert system.held() == Standing()
+    assert system.held() == Totals()
     system.bucket.remove(record)  # somebody has looked
     tick_later(system, 3601)
     system.settle()
@@ -164,7 +164,7 @@ def test_an_event_beside_a_damaged_record_waits_for_somebody_to_look():
     with pytest.raises(UnreadableError):
         system.run(system.submit("inbox/a.txt"))
     assert system.bucket.keys("ledger/open/") == []
-    assert system.held() == Standing()
+    assert system.held() == Totals()
     assert len(system.generator.made) == 1
     system.bucket.remove(record)
     system.world.later(301)
@@ -198,7 +198,7 @@ def test_a_crash_beside_a_damaged_record_loses_nothing(moment):
         assert system.run_record("inbox/a.txt")["source"]["etag"] == system.bucket.objects["inbox/a.txt"].etag, where
         assert len(system.generator.made) == 2, where
         assert system.bucket.keys("ledger/open/") == [], where
-        assert system.held() == Standing(), where
+        assert system.held() == Totals(), where
 
 
 def test_a_forbidden_record_or_journal_does_not_stop_an_audit():

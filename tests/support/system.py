@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from backburner.capacity import timing as pacing
-from backburner.capacity.limits import Counters, Standing
+from backburner.capacity.limits import Counters, Totals
 from backburner.capacity.shared_counters import MAX_NOTED
 from backburner.documents.recipes import fingerprint
 from backburner.ledger.keys import job_id, output_location
@@ -153,10 +153,10 @@ class System:
         record: dict[str, Any] = self.bucket.json(output_location(key).error_record_key)
         return record
 
-    def held(self) -> Standing:
+    def held(self) -> Totals:
         """All reservations, by name or among the sums."""
         stored = self.bucket.objects.get("ledger/governor.json")
-        return msgspec.json.decode(stored.body, type=Counters).held if stored else Standing()
+        return msgspec.json.decode(stored.body, type=Counters).held if stored else Totals()
 
     def problems(self) -> list[str]:
         """What contradicts the promise once everything is at rest: DESIGN section 1, promises 1 and 3."""
@@ -164,7 +164,7 @@ class System:
         found += [
             f"reserved: {name}" for name in (self._record("ledger/governor.json") or {"reserved": ()})["reserved"]
         ]
-        found += [f"held: {self.held()}"] * (self.held() != Standing())
+        found += [f"held: {self.held()}"] * (self.held() != Totals())
         for key in self.bucket.keys("inbox/"):
             location, etag = output_location(key), self.bucket.objects[key].etag
             run = self._record(location.run_record_key)

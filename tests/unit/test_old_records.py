@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from backburner.capacity.limits import Counters, Noted
+from backburner.capacity.limits import Counters, NotedReservation
 from backburner.ledger import messages
 from backburner.ledger.journal import Line
 from backburner.ledger.keys import open_run, output_location, superseded_key
@@ -55,7 +55,9 @@ def _as(kind: type[Any]) -> Callable[[bytes], bytes]:
 def _counters(body: bytes) -> bytes:
     """With what the reservations leave out because it is the default: every version reads it so."""
     counters = json.loads(_as(Counters)(body))
-    left_out = {field.encode_name: field.default for field in msgspec.structs.fields(Noted) if not field.required}
+    left_out = {
+        field.encode_name: field.default for field in msgspec.structs.fields(NotedReservation) if not field.required
+    }
     for noted in (counters["reserved"], counters["owed"]):
         noted |= {name: left_out | held for name, held in noted.items()}
     return json.dumps(counters).encode()

@@ -12,7 +12,7 @@ from backburner.capacity.limits import Counters, Limits
 from backburner.capacity.shared_counters import SharedCounters
 from backburner.capacity.timing import Pace, ask_again_s, backoff_s, next_poll_s, probe_s
 from backburner.ledger.keys import GOVERNOR
-from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
+from backburner.maintenance.governor_rebuild import read_record_state, rebuilt_counters
 from backburner.provider.profiles import PROFILES, Provider
 from support.fakes import FakeBucket, FakeClock, World
 
@@ -91,14 +91,14 @@ def test_the_first_look_follows_what_generations_take() -> None:
             key=GOVERNOR,
             clock=FakeClock(world),
             rebuild=rebuilt_counters,
-            look=look_at_record,
+            read_record=read_record_state,
         ),
         limits=Limits(max_in_flight=1, submits_per_minute=1),
     )
 
     def taught(model: str, took_s: float, times: int = 1) -> float:
         for _ in range(times):
-            learn(governor.seen, model, took_s)
+            learn(governor.last_read, model, took_s)
         return governor.first_poll_s(model)
 
     assert governor.first_poll_s("m") == 2.0

@@ -119,7 +119,7 @@ class LineCreator:
             *(self._create(visit, line, requests[line.number], raw[line.number]) for line in visit.segment.creating)
         )
         visit.is_changed = True
-        own_pauses = self.governor.seen.pauses.keys() & {ALL_MODELS, visit.record.provider.model}
+        own_pauses = self.governor.last_read.pauses.keys() & {ALL_MODELS, visit.record.provider.model}
         visit.must_stop = visit.must_stop or bool(own_pauses)
 
     async def _create(self, visit: SegmentVisit, line: Todo, request: Request, raw: bytes) -> None:

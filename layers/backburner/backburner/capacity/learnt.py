@@ -16,10 +16,10 @@ class InputCount:
     picture_scale: float | None = None
 
 
-UNTOLD = InputCount()
+NOT_REPORTED = InputCount()
 
 
-def learn(counters: Counters, model: str, took_s: float, sample: InputCount = UNTOLD) -> None:
+def learn(counters: Counters, model: str, took_s: float, sample: InputCount = NOT_REPORTED) -> None:
     """Update the moving averages, a new generation weighing a fifth. Values are bounded, so one outlier soon fades."""
     took_s = min(_MAX_TAKEN_S, max(0.0, took_s))
     usual_s = min(_MAX_TAKEN_S, counters.usual_s.get(model, took_s))

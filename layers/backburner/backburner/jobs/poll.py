@@ -219,7 +219,7 @@ class GenerationPoller:
     def _learn(self, answer: Generation, held: Open) -> None:
         """Learn how long the generation took, and how its input was counted."""
         record = held.record
-        known = self.governor.seen.chars_per_token.get(record.provider.model, CHARS_PER_TOKEN)
+        known = self.governor.last_read.chars_per_token.get(record.provider.model, CHARS_PER_TOKEN)
         took_s = answer.took_s(held.generation_age_s)
         self.governor.learn(record.provider.model, took_s, _counted(record, answer, known))
 

@@ -203,10 +203,10 @@ class Ledger:
         try:
             await self.put(key, record, ABSENT)
         except ConflictError:
-            stands = await self._read(key, SupersededRecord)
-            if stands is None:
+            kept = await self._read(key, SupersededRecord)
+            if kept is None:
                 raise RetryLaterError("the superseded record was neither written nor there") from None
-            return stands.record
+            return kept.record
         return record
 
     async def _own(self, record: OpenRecord, match: str) -> Open | None:

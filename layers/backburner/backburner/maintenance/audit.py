@@ -175,7 +175,7 @@ class Auditor:
         """Where the governor and the open records contradict each other, by `<job_id>.<run>`.
 
         A waiting job may still hold its reservation: its next step gives it back. The reservations that the governor
-        keeps only as sums are compared by number.
+        keeps only as totals are compared by number.
         """
         counters, _ = await self.governor.counters()
         reserved = set(counters.reserved)
@@ -183,7 +183,7 @@ class Auditor:
         hidden = {key.removeprefix(OPEN).removesuffix(".json") for key in snapshot.unreadable}
         nothing = reserved - set(under_way) - hidden
         unnamed = {name for name, working in under_way.items() if working.reserves} - reserved
-        missing = unnamed if len(unnamed) > max(0, counters.standing.runs) else set()
+        missing = unnamed if len(unnamed) > max(0, counters.recorded_totals.runs) else set()
         return {
             name: (Kind.RESERVED_FOR_NOTHING, f"{name} holds a reservation and is not open") for name in nothing
         } | {name: (Kind.NOT_RESERVED, f"{name} runs without a reservation") for name in missing}

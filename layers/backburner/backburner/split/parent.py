@@ -86,7 +86,7 @@ class ParentRunner:
     async def _open(self, held: Open, missing: Sequence[Part]) -> Next:
         """Send a message for every part of the last level."""
         record = held.record
-        if (record.counted and record.counted.slots) or record.name in self.governor.seen.reserved:
+        if (record.counted and record.counted.slots) or record.name in self.governor.last_read.reserved:
             counted = await give_back(self.governor, record)  # repeated in case the process that cut it died
             held = held.with_changes(counted=counted or record.counted)
         jobs = self.current_jobs.jobs_of_parts(record)
