@@ -39,8 +39,8 @@ def odd(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "remedy"),
     [
-        ("run {odd}/a.txt", "name the folder it lies in"),
-        ("run {odd}/gone", "make it"),
+        ("run {odd}/a.txt", "name the folder that it is in"),
+        ("run {odd}/gone", "create it"),
         ("run {odd}/documents --stand-in --out {odd}/a.txt", "name another one with --out"),
         ("run {odd}/documents --stand-in --out {odd}/a.txt/below", "name another folder with --out"),
         ("run {odd}/documents --stand-in --out /proc/backburner", "name another folder with --out"),

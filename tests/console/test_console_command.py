@@ -33,7 +33,7 @@ def test_it_says_where_it_is_answers_there_and_ends_by_ctrl_c(cloud) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Jobs go on without the console" in errors
+    assert "Jobs continue without the console" in errors
     assert "Traceback" not in errors
 
 

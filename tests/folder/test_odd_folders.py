@@ -59,7 +59,7 @@ def test_links_are_what_they_lead_to(runs: Runs, tmp_path: Path) -> None:
     assert "6 documents: 2 done, 4 failed" in said
     assert "elsewhere: a link to a folder elsewhere is not followed: run that folder too" in said
     for name in ("nowhere.txt", "self.txt"):
-        assert f"{name}: a link that leads nowhere: correct or remove it" in said
+        assert f"{name}: a broken link: correct or remove it" in said
     assert "private.txt: a link to a file elsewhere is not followed: put a copy of the file here" in said
     assert "circle" not in said
 

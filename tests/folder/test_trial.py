@@ -113,7 +113,7 @@ def test_a_trial_that_stops_early_says_why_in_full(documents: Path, monkeypatch:
     monkeypatch.setattr("backburner_cli.trial.trials.run_folder", run_folder)
     with trials({"two.txt": documents / "two.txt"}) as made, pytest.raises(CommandError) as raised:
         made.run({}, "summary", stand_in=True, into="out")
-    assert str(raised.value) == f"stopped early, and what was tried until then is not kept: {why}"
+    assert str(raised.value) == f"stopped early; results until then are not kept: {why}"
     told = ["waiting for the provider: the last create failed", "waiting for the provider: 5 creates in a row failed"]
     assert capfd.readouterr().err.splitlines() == told
 

@@ -27,7 +27,7 @@ def status(*, asked: Asked, as_json: bool) -> None:
 
 @click.command(cls=Command, epilog=WHICH, examples=("backburner audit", "backburner audit --repair --dry-run"))
 @click.option("--repair", is_flag=True, help="Restart lost jobs, rebuild missing journal lines, then audit again.")
-@click.option("--dry-run", is_flag=True, help="With --repair: only say what is wrong, as without it.")
+@click.option("--dry-run", is_flag=True, help="With --repair: only show what is wrong, as without it.")
 @click.option("--yes", is_flag=True, help="With --repair: do not ask.")
 @json_option
 @deployed

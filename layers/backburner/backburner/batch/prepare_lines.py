@@ -36,7 +36,7 @@ class LinePreparer:
         for line in block:
             try:
                 if visit.segment.is_oversized:
-                    raise BadLineError("line_too_large", "longer than any request: nothing of it was read")  # noqa: TRY301
+                    raise BadLineError("line_too_large", "longer than any request, so it was not read")  # noqa: TRY301
                 is_repeated = line.number in visit.segment.repeated
                 request = requests.of(raw.get(line.number), line.cap, is_repeated=is_repeated)
                 self._afford(request, requests, raw[line.number])
@@ -106,7 +106,9 @@ class LinePreparer:
         if why := estimated(price, *tokens_of(request, requests.recipe, line)).over_budget(limits):
             raise BadLineError(Reason.OVER_BUDGET, why, request.custom_id)
         if limits.daily_cost is not None and price is None:
-            why = f"BACKBURNER_DAILY_COST is set, and the recipe's price is that of {requests.model}: no other is run"
+            why = (
+                f"BACKBURNER_DAILY_COST is set, and the recipe's price is that of {requests.model}: use no other model"
+            )
             raise BadLineError("unknown_price", why, request.custom_id)
 
 

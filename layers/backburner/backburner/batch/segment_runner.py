@@ -181,7 +181,7 @@ class SegmentRunner:
         if gone := await self.segment_reader.ended(segment, spool):
             raise JobError(Reason.LOST, f"{gone[0]}, with lines that had ended, is gone")
         if len(spool) != segment.completed + len(segment.failed):
-            raise JobError(Reason.LOST, f"{len(spool)} lines were written, not what the record says")
+            raise JobError(Reason.LOST, f"{len(spool)} lines were written, which is not what the record says")
 
 
 def _is_ending(batch: OpenRecord) -> bool:
