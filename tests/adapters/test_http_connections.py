@@ -127,7 +127,7 @@ def test_a_connection_that_the_server_left_is_not_used_for_a_post(tell: Any) -> 
 
 
 @pytest.mark.parametrize("said", [b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", b"x"])
-def test_what_nobody_asked_for_is_no_answer(tell: Any, said: bytes) -> None:
+def test_an_unrequested_answer_is_ignored(tell: Any, said: bytes) -> None:
     """Even if it has just arrived, and the event loop has not read it yet."""
 
     async def story() -> None:

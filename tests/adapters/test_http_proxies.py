@@ -208,7 +208,7 @@ def test_the_time_for_a_connection_includes_the_proxys_consent(tell: Any, monkey
     tell(story())
 
 
-def test_a_plain_call_tells_the_proxy_the_whole_address(
+def test_a_plain_call_gives_the_proxy_the_whole_address(
     tell: Any, monkeypatch: pytest.MonkeyPatch, certificate: Path, outside: Outside
 ) -> None:
     """Unchanged, with the proxy's credentials beside the call's own."""

@@ -167,7 +167,7 @@ def test_a_match_on_a_missing_key_that_answers_404_is_a_conflict(wire: Wire) -> 
         run(wire.bucket.put("k", b"x", match="etag", content_type=TEXT))
 
 
-def test_a_refused_delete_is_said(wire: Wire) -> None:
+def test_a_refused_delete_is_reported(wire: Wire) -> None:
     """An object that must go and does not is tried again later."""
     wire.proxy.rule = once(lambda request: request.method == "DELETE", s3_error(403, "AccessDenied"), times=9)
     with pytest.raises(RetryLaterError):

@@ -138,7 +138,7 @@ def test_a_call_that_fails_as_a_whole_reaches_everybody(queue: tuple[Proxy, SqsQ
     assert [type(one) for one in run(story())] == [RetryLaterError] * 3
 
 
-def test_a_receive_that_fails_is_said(queue: tuple[Proxy, SqsQueue]) -> None:
+def test_a_failed_receive_is_reported(queue: tuple[Proxy, SqsQueue]) -> None:
     """An outage of the queue must not look like an empty queue."""
     proxy, subject = queue
     proxy.rule = lambda _: Say(403, b'{"__type":"AccessDenied"}')
@@ -160,7 +160,7 @@ def test_a_caller_that_gave_up_spoils_nobody_elses_batch(queue: tuple[Proxy, Sqs
     run(story())
 
 
-def test_whoever_sends_alone_waits_for_nobody(queue: tuple[Proxy, SqsQueue], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_sent_alone_does_not_wait(queue: tuple[Proxy, SqsQueue], monkeypatch: pytest.MonkeyPatch) -> None:
     """One message after the other goes out at once; what comes while a call is under way goes out together."""
     proxy, subject = queue
     monkeypatch.setattr(queues, "_LINGER_S", 60.0)

@@ -23,7 +23,7 @@ def sent(cloud) -> list[str]:
     return sorted(decode(body).key for body in cloud.take("pending"))
 
 
-def test_many_are_not_run_again_where_nobody_can_be_asked(cloud) -> None:
+def test_many_are_not_run_again_if_nobody_can_be_asked(cloud) -> None:
     """It says how many they are, and what to give; a rehearsal needs no consent."""
     cloud.take("pending")
     shown = cloud.call("replay", "--failed")

@@ -69,7 +69,7 @@ def test_pages_that_are_shown_are_counted_and_priced(empty, tmp_path, monkeypatc
 
 
 @pytest.mark.usefixtures("documents")
-def test_what_cannot_be_paid_and_what_has_no_recipe_is_told_before(empty) -> None:
+def test_over_budget_and_missing_recipes_are_reported_in_advance(empty) -> None:
     """A budget of a day, a price that is missing, a recipe that is misspelt, a recipe that is only a file yet."""
     assert planned(empty, "d/small.txt", "--recipe", "no")[1]["refused"] == {"unknown_recipe": 1}
     Path("draft.md").write_text(PRICED)
@@ -159,7 +159,7 @@ def test_a_folder_is_planned_before_there_is_any_deployment() -> None:
 
 
 @pytest.mark.usefixtures("documents")
-def test_half_a_provider_is_told_before_anything_is_planned() -> None:
+def test_an_incomplete_provider_is_reported_before_anything_is_planned() -> None:
     """What the provider needs besides the model, and where it stands."""
     shown = Cloud(None, None, {}, {}).call("plan", "d", BACKBURNER_PROVIDER="yandex", BACKBURNER_MODEL="m")
     assert shown.exit_code == 1

@@ -62,7 +62,7 @@ def test_nothing_of_strangers_steers_the_terminal() -> None:
         assert printable(text) == text
 
 
-def test_whatever_a_command_prints_goes_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_output_of_a_command_is_printed_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
     """Tables too: keys and messages in them are other people's. The command's own colours stay."""
     table = Table("key")
     table.add_row(Text("a\x1b]0;title\x07"))

@@ -135,7 +135,7 @@ def test_a_name_that_cannot_be_a_key_does_not_stop_the_others(empty) -> None:
     assert "not uploaded, since its name cannot be a key: 1 file; rename it" in shown.stderr
 
 
-def test_waiting_tells_what_became_of_what_was_skipped_too(cloud, tmp_path, monkeypatch) -> None:
+def test_waiting_also_shows_what_became_of_skipped_documents(cloud, tmp_path, monkeypatch) -> None:
     """A second `put --wait` of what is done shows the result that stands there."""
     monkeypatch.chdir(tmp_path)
     Path("done.txt").write_text("done")
@@ -175,7 +175,7 @@ def test_waiting_ends_with_counts_tokens_and_cost(cloud, tmp_path, monkeypatch) 
     assert last.startswith(f"all 1 ended: 1 done, 0 failed; {tokens} tokens")
 
 
-def test_what_was_waited_for_is_summed_up() -> None:
+def test_waits_are_summed_up() -> None:
     """Failed and replaced ones too; what has no price adds nothing."""
     outcomes = {
         "a": {"state": "done", "failed": False, "tokens": 10, "cost": 0.5},

@@ -248,7 +248,7 @@ def _matching(seat: Seat, text: str) -> str:
     return f"{seat.console.get('/api/jobs', text=text)['total']:,} documents"
 
 
-def test_what_users_have_made_is_text_and_nothing_else(seat: Seat) -> None:
+def test_content_from_users_is_shown_as_text_only(seat: Seat) -> None:
     """In the list, in a story, in a message, in a source; whatever a key or a document says."""
     key = f"inbox/{SCRIPT}/{SCRIPT}.html"
     seat.there(seat.world.process, key, f"<html><body>{SCRIPT}<p>Hello</p></body></html>")
@@ -379,7 +379,7 @@ def test_every_view_passes_the_accessibility_checks(seat: Seat, scheme: Any) -> 
         assert found.violations_count == 0, f"{view}: {found.generate_report()}"
 
 
-def test_the_keyboard_reaches_everything_and_is_told_where_it_is(seat: Seat) -> None:
+def test_the_keyboard_reaches_everything_and_focus_is_announced(seat: Seat) -> None:
     """Skip link, navigation, focus on the content after each step; the chart tells its bars; a title for each view."""
     seat.there(seat.world.process, "inbox/harbour.txt")
     seat.open()

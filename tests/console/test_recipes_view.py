@@ -38,7 +38,7 @@ def test_the_built_in_recipe_can_be_read_and_replaced(console, cloud) -> None:
     assert "recipes/default.md" in cloud.keys("recipes/")
 
 
-def test_what_is_no_recipe_is_told_before_anything_is_written(console, cloud) -> None:
+def test_an_invalid_recipe_is_reported_before_anything_is_written(console, cloud) -> None:
     """The front matter's own words; names that are no folder; bodies that say too much."""
     for name, text in (
         ("a", "---\ntemprature: 1\n---\nSay it."),

@@ -41,7 +41,7 @@ def test_a_page_that_indesign_placed_comes_out() -> None:
     assert blocks("fxv_placed_bmc.pdf") == [*CLAUSES, "Received 5 March 2024 - file no. 17"]
 
 
-def test_each_heading_stands_in_front_of_its_table() -> None:
+def test_each_heading_is_in_front_of_its_table() -> None:
     """Schedule A and B do not come in front of both."""
     text = case("tableorder2.pdf").text
     tables = [

@@ -152,7 +152,7 @@ def test_the_same_document_reads_the_same_every_time(extract: Extract) -> None:
     assert len({extract(corpus.docx(), "a.docx") for _ in range(depth(5, 20))}) == 1
 
 
-def test_the_event_loop_goes_on_while_a_long_text_is_cut() -> None:
+def test_the_event_loop_keeps_running_while_a_long_text_is_cut() -> None:
     """Five million characters, in a few seconds and another thread."""
     text = "Ein Satz mit fünf Wörtern. " * 185_000
 

@@ -145,7 +145,7 @@ def test_an_unquoted_line_is_no_new_mail() -> None:
     ["From - Tue Mar 05 10:00:00 2024", "From 17@xxx Tue Mar 05 10:00:00 +0000 2024", "From a@x.org Tue Mar 5 2024"],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_mailboxes_of_many_programs_are_told_apart(line: str, end: str) -> None:
+def test_mailboxes_of_many_programs_are_recognised(line: str, end: str) -> None:
     """Thunderbird, Gmail, and one that knows no hours."""
     box = f"{line}\nX-Status: 1\nFrom: a\n\nfirst\n\n{line}\nReceived: x\nFrom: b\n\nsecond\n".replace("\n", end)
     assert read(box.encode(), "a.mbox").text == "# Mail 1\n\nFrom: a\n\nfirst\n\n# Mail 2\n\nFrom: b\n\nsecond\n"

@@ -137,7 +137,7 @@ Footer: Footer of ACME
 
 
 @pytest.mark.parametrize("name", ["nested.doc", "nested.rtf"])
-def test_tables_in_tables_and_lists_that_go_on(name: str) -> None:
+def test_tables_in_tables_and_lists_that_continue(name: str) -> None:
     """Cells of two rows and of three columns, notes in cells, right-to-left, characters beyond the basic plane."""
     shown = read((CASES / name).read_bytes(), name)
     # LibreOffice writes the new list into the DOC as one that goes on, and shows it so itself.

@@ -150,7 +150,7 @@ def test_every_page_of_a_tiff_is_one() -> None:
     assert read(body).pages == Pages(images="1-3")
 
 
-def test_of_a_moving_picture_the_first_is_shown_and_the_rest_is_told() -> None:
+def test_the_first_frame_of_a_moving_picture_is_shown_and_the_rest_are_noted() -> None:
     frames = [scans.page(number, 3, SMALL) for number in (1, 2, 3)]
     body = scans.saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert marks(body) == [Mark(1, 3, "upright")]
@@ -192,7 +192,7 @@ def test_an_orientation_that_does_not_exist_is_none(format_: str) -> None:
     assert opened(drawn(body)[0]).size == (read(body).pictures[0].width, read(body).pictures[0].height) == (300, 200)
 
 
-def test_a_damaged_page_is_not_left_out_where_all_are_to_be_shown() -> None:
+def test_a_damaged_page_is_not_left_out_if_all_are_to_be_shown() -> None:
     """With `input: images`; with `auto` the others are sent, and a note says so."""
     made = Made()
     made.page(lines(60, 780, ["The first page."]))
@@ -268,7 +268,7 @@ def test_pages_without_text_are_shown_and_the_others_read() -> None:
     assert "Fourth" not in found.text[: third.at]
 
 
-def test_all_pages_are_shown_where_that_is_asked_for() -> None:
+def test_all_pages_are_shown_if_the_recipe_asks_for_them() -> None:
     found = read(corpus.pdf(3), Wish(Show.ALL, 800))
     assert (found.text, [picture.page for picture in found.pictures]) == ("", [1, 2, 3])
     assert found.pages == Pages(images="1-3")

@@ -138,7 +138,7 @@ def test_what_was_deleted_is_out() -> None:
     assert text("a{\\deleted b{\\footnote gone}}{\\revised c}{\\mvf d}\\deleted\\par\\deleted0 e") == "ace"
 
 
-def test_hidden_text_is_told_to_be_hidden() -> None:
+def test_hidden_text_is_marked_as_hidden() -> None:
     """A page does not show it."""
     assert text("a {\\v secret words} b\\v c\\plain d") == "a [hidden text: secret words] b[hidden text: c]d"
 
@@ -213,7 +213,7 @@ def test_binary_data_is_passed_over() -> None:
     assert text("a\\bin3 }}}b") == "ab"
 
 
-def test_a_scan_is_refused_and_a_torso_is_told() -> None:
+def test_a_scan_is_refused_and_a_truncated_file_is_noted() -> None:
     """Pictures only; a file that ends in its middle; a mail's body may be empty."""
     with pytest.raises(JobError, match="nothing but pictures") as refused:
         read_rtf(b"{\\rtf1{\\pict 0102}}")

@@ -278,7 +278,7 @@ BROKEN: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_what_stands_before_the_damage_is_read(kind: str) -> None:
+def test_content_before_the_damage_is_read(kind: str) -> None:
     """And the damage is said."""
     found = read(BROKEN[kind](), "a")
     assert "| 1 |" in found.text

@@ -240,7 +240,7 @@ def test_tables_keep_their_columns() -> None:
     assert lines(opened(make))[1:] == ["| a\\|b |  |", "| --- | --- |", "| tall | x<br>y |", "|  | z |"]
 
 
-def test_charts_tell_their_values_and_diagrams_their_points() -> None:
+def test_charts_give_their_values_and_diagrams_their_points() -> None:
     """Those that are missing from the file are said, as are embedded objects, films and handwriting."""
 
     def make(slide: object) -> None:
@@ -323,7 +323,7 @@ def test_notes_and_comments_are_marked_as_such() -> None:
     ]  # fmt: skip
 
 
-def test_text_of_layouts_is_said_once() -> None:
+def test_text_of_layouts_appears_once() -> None:
     """What is no placeholder in them stands on every slide, and is no slide's own."""
     body = deck(lambda slide: box(slide, "one"), lambda slide: box(slide, "two"))
     stamp = (
@@ -337,7 +337,7 @@ def test_text_of_layouts_is_said_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["ppt/slides/slide1.xml", "ppt/slides/_rels/slide1.xml.rels"])
-def test_a_damaged_slide_is_said_and_the_others_are_read(name: str) -> None:
+def test_a_damaged_slide_is_noted_and_the_others_are_read(name: str) -> None:
     """A list of relations that is damaged leaves its slide unread; nothing comes out halfway."""
     body = corpus.repacked(deck(lambda slide: box(slide, "one"), lambda slide: box(slide, "two")), name, b"<p:sld")
     found = read(body, "a.pptx")

@@ -186,7 +186,7 @@ def test_revisions_are_taken_as_accepted() -> None:
     assert shown(body) == "a b c\n\nmoved\n\njoined up\n\n| kept |\n| --- |\n| x |\n\nlast"
 
 
-def test_footnotes_and_endnotes_are_told_apart() -> None:
+def test_footnotes_and_endnotes_are_distinguished() -> None:
     """Each mark where it is referred to, each text once, in the order of reading; a note may hold one itself."""
 
     def notes(kind: str, *texts: tuple[int, str]) -> str:

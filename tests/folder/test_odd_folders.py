@@ -95,7 +95,7 @@ def as_anybody(arguments: tuple[str, ...], given: dict[str, str], out: str, erro
     commands._main(arguments, given, out, errors)
 
 
-def test_what_may_not_be_read_or_written_is_told(runs: Runs, tmp_path: Path) -> None:
+def test_files_that_may_not_be_read_or_written_are_reported(runs: Runs, tmp_path: Path) -> None:
     """A document and a folder without permission fail alone; results that may not be written, a state, a recipe."""
     runs.write("good.txt")
     secret, inner, state = runs.write("secret.txt"), runs.write("closed/a.txt").parent, runs.folder / ".backburner"

@@ -201,7 +201,7 @@ def test_a_document_is_the_users_file(reach: Reach) -> None:
 
 
 @pytest.mark.timeout(20)
-def test_what_is_no_regular_file_is_no_document(reach: Reach) -> None:
+def test_only_regular_files_are_documents(reach: Reach) -> None:
     """Nobody waits for a pipe."""
 
     async def story() -> None:

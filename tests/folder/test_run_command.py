@@ -275,7 +275,7 @@ def test_a_document_in_parts_and_a_batch(runs: Runs) -> None:
     assert len((runs.out / "batch.jsonl.jsonl").read_text().splitlines()) == 5
 
 
-def test_ctrl_c_stops_early_and_the_next_run_goes_on(runs: Runs) -> None:
+def test_ctrl_c_stops_early_and_the_next_run_continues(runs: Runs) -> None:
     """Exit code 2; nothing is lost, nothing paid twice."""
     for number in range(30):
         runs.write(f"{number}.txt")
@@ -370,7 +370,7 @@ def test_killed_again_and_again_nothing_is_lost(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("damaged", ["stand-in.db", "default-*/state.db"])
-def test_a_damaged_state_is_told_with_its_remedy(runs: Runs, damaged: str) -> None:
+def test_a_damaged_state_is_reported_with_its_remedy(runs: Runs, damaged: str) -> None:
     """No traceback; once it is removed the run goes on, and what is done is not done again."""
     runs.write("a.txt")
     assert runs.run()[0] == 0

@@ -81,7 +81,7 @@ def test_two_recipes_are_compared_on_the_same_documents(documents: Path) -> None
     assert page.count("contracts/b/one.txt") == 1
 
 
-def test_what_differs_is_marked_word_by_word() -> None:
+def test_differences_are_marked_word_by_word() -> None:
     """And nothing is lost of either text."""
     old, new = "The rent is 900 a month.", "The rent is 950 euros a month."
     left, right = marked(old, new)

@@ -77,7 +77,7 @@ def test_a_marked_output_meets_no_plain_one(stem: str, kind: str) -> None:
 @given(STEMS | LONG)
 @example("x" * 1018)
 @example("🧵" * 254)
-def test_outputs_fit_and_stand_where_they_belong(stem: str) -> None:
+def test_outputs_fit_and_are_where_they_belong(stem: str) -> None:
     """At most 1,024 bytes of UTF-8, in their folder, with their ending; a result never looks like a run record."""
     outputs = _outputs(INBOX + stem)
     assert all(len(key.encode()) <= MAX_KEY_BYTES for key in outputs.values())

@@ -78,7 +78,7 @@ def test_one_upload_is_one_create_and_one_result(new_world: NewWorld, provider: 
     assert len(world.creates()) == 1
 
 
-def test_the_run_record_tells_the_truth_in_every_field(world: WarmDeployment) -> None:
+def test_every_field_of_the_run_record_is_true(world: WarmDeployment) -> None:
     """Where it came from, what made it, what it cost; the account is the provider's own. In true time."""
     _submit(world)
     for _ in range(60):

@@ -27,7 +27,7 @@ def _stands(world: WarmDeployment, text: str) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before the old one ends", "after the old one ends", "never"])
-def test_the_document_that_stands_now_wins(running: WarmDeployment, moment: str) -> None:
+def test_the_current_document_wins(running: WarmDeployment, moment: str) -> None:
     """Whenever the new one's event comes, and even if it is lost: the old text is set aside, never over the new."""
     running.upload(KEY, NEW)
     if moment == "before the old one ends":

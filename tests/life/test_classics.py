@@ -28,7 +28,7 @@ def test_a_tick_with_a_wrong_clock_fails_nothing(skew_s):
     assert system.problems() == []
 
 
-def test_a_deadline_is_kept_by_a_machine_whose_clock_stands_still():
+def test_a_deadline_is_kept_by_a_machine_whose_clock_has_stopped():
     """The other way round: what is over its deadline by the store's clock ends, whatever the machine believes."""
     system = System({"BACKBURNER_DEADLINE_S": "600"})
     system.generator.default = Plan(runs_s=1e9)

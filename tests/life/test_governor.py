@@ -76,7 +76,7 @@ def test_a_new_upload_goes_behind_those_that_wait():
     assert system.result("inbox/late.txt")
 
 
-def test_a_daily_budget_of_tokens_is_kept_and_the_rest_goes_on_tomorrow():
+def test_a_daily_budget_of_tokens_is_kept_and_the_rest_continues_tomorrow():
     """Reserved before, booked after: what does not fit today waits for the next day by itself."""
     system = System({"BACKBURNER_DAILY_TOKENS": "9000"})
     usage = Usage(input_tokens=100, output_tokens=4000, total_tokens=4100)

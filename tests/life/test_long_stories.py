@@ -101,7 +101,7 @@ def test_the_text_of_a_run_in_parts_never_stays_over_a_newer_result():
 
 
 @pytest.mark.parametrize("what", ["", ".md"])
-def test_a_part_that_is_gone_is_told_never_left_out(what):
+def test_a_missing_part_is_reported_never_left_out(what):
     """Its text before it was begun, or its answer before it was joined; a replay begins from the start."""
     system, gone = copying({"BACKBURNER_MAX_IN_FLIGHT": "1"}), []
 
@@ -177,7 +177,7 @@ def test_a_provider_that_is_busy_is_left_alone_as_long_as_it_asks():
     assert len(read(system, RESULT)) == 1
 
 
-def test_a_batch_that_is_dearer_than_a_day_goes_on_the_next():
+def test_a_batch_above_one_days_budget_continues_on_the_next():
     """What was used on one day is not held against the next."""
     system = System({"BACKBURNER_DAILY_TOKENS": "300"})
     system.bucket.upload("recipes/default.md", "---\nmax_output_tokens: 20\n---\nDo it.")

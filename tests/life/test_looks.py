@@ -144,7 +144,7 @@ def test_a_generation_that_is_gone_is_lost_after_two_minutes() -> None:
 
 
 @pytest.mark.parametrize("lag_s", [0.0, 3600.0])
-def test_a_deadline_is_kept_where_the_queue_tells_no_age(lag_s: float) -> None:
+def test_a_deadline_is_kept_if_the_queue_reports_no_age(lag_s: float) -> None:
     """Whatever age its message seems to have, the record tells how long it ran: it may end late, and never early."""
     system = running(Plan(runs_s=36_000), {"BACKBURNER_DEADLINE_S": "1800"})
     for _ in range(200):

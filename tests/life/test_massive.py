@@ -119,7 +119,7 @@ def test_answers_by_schema_are_merged_into_one_that_fits_the_schema(system):
     assert json.loads(system.bucket.body("results/long/contract.txt.json")) == {"a": 1}
 
 
-def test_a_document_is_cut_where_the_model_has_a_window_and_the_recipe_says_nothing():
+def test_a_document_is_cut_by_the_models_window_if_the_recipe_says_nothing():
     system = System({"BACKBURNER_CONTEXT_TOKENS": "1000"})
     upload(system, TEXT * 2, "---\nmax_output_tokens: 100\n---\nCopy it.")
     system.run(system.submit(KEY))
@@ -141,7 +141,7 @@ def test_a_text_beyond_every_window_is_never_sent_whole():
     assert "".join(inputs) == text
 
 
-def test_limits_that_cannot_work_are_told_with_the_numbers():
+def test_limits_that_cannot_work_are_reported_with_the_numbers():
     system = System({"BACKBURNER_CONTEXT_TOKENS": "1000"})
     upload(system, source=recipe("{max_input_tokens: 900}", "max_output_tokens: 300\n"))
     system.run(system.submit(KEY))

@@ -50,7 +50,7 @@ def left(system: System) -> list[str]:
     return system.bucket.keys("ledger/notices/")
 
 
-def test_a_document_that_is_done_is_told_once_with_what_it_used(system: System) -> None:
+def test_a_done_document_is_notified_once_with_its_usage(system: System) -> None:
     """By the tick that ended it, with the figures of its record."""
     system.upload("recipes/default.md", PRICED)
     system.process(KEY, SECRET_TEXT)
@@ -69,7 +69,7 @@ def test_a_document_that_is_done_is_told_once_with_what_it_used(system: System) 
     assert left(system) == []
 
 
-def test_a_document_that_submit_failed_is_told_by_the_next_tick(system: System) -> None:
+def test_a_document_that_submit_failed_is_notified_by_the_next_tick(system: System) -> None:
     """With its reason and the place of its error record."""
     system.upload(BAD, SECRET_TEXT)
     system.run(system.submit(BAD))
@@ -81,7 +81,7 @@ def test_a_document_that_submit_failed_is_told_by_the_next_tick(system: System) 
     assert left(system) == []
 
 
-def test_no_content_is_told() -> None:
+def test_notifications_have_no_content() -> None:
     """Neither text nor partial text nor a provider's message: nothing but what the page names."""
     system = new_system(notify="documents,folders")
     system.generator.plan(Plan(text=ANSWER))
@@ -96,7 +96,7 @@ def test_no_content_is_told() -> None:
         assert word not in all_told
 
 
-def test_where_nobody_is_told_nothing_is_noted() -> None:
+def test_without_channels_no_notice_is_written() -> None:
     """Off: no notice is written, listed or removed."""
     system = System()
     system.process(KEY, SECRET_TEXT)
@@ -104,7 +104,7 @@ def test_where_nobody_is_told_nothing_is_noted() -> None:
     assert not [effect for effect in system.world.effects if effect.key.startswith("ledger/notices")]
 
 
-def test_a_document_in_parts_is_told_as_one(system: System) -> None:
+def test_a_document_in_parts_is_notified_once(system: System) -> None:
     """Its parts are jobs, and no documents; its figures count them."""
     system.upload("recipes/parts.md", "---\nsplit: {max_input_tokens: 20}\n---\nDo it.")
     key = "inbox/parts/contract.txt"
@@ -114,7 +114,7 @@ def test_a_document_in_parts_is_told_as_one(system: System) -> None:
     assert body["data"]["usage"] == system.run_record(key)["usage"]
 
 
-def test_a_superseded_run_is_not_told(system: System) -> None:
+def test_a_superseded_run_is_not_notified(system: System) -> None:
     """It was neither done nor failed; the document that replaced it is told."""
     system.upload(KEY, "version 1")
     system.run(system.submit(KEY))
@@ -148,7 +148,7 @@ def _brought_to_its_end(system: System) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_whatever_effect_of_a_tick_is_its_last_everything_is_told(moment: Moment) -> None:
+def test_after_a_crash_at_any_effect_of_a_tick_everything_is_notified(moment: Moment) -> None:
     """Each end is told under one id, each folder is counted once, and nothing is left to tell."""
     number = effects_of(_brought_to_its_end, "documents,folders")
     assert number > 30
@@ -172,7 +172,7 @@ def test_whatever_effect_of_a_tick_is_its_last_everything_is_told(moment: Moment
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_whatever_effect_of_submit_is_its_last_a_failed_document_is_told(moment: Moment) -> None:
+def test_after_a_crash_at_any_effect_of_submit_a_failed_document_is_notified(moment: Moment) -> None:
     """From the guard to the end: the event or the guard comes again, and its end is told once."""
     for effect in range(40):
         system = new_system()
@@ -191,7 +191,7 @@ def test_whatever_effect_of_submit_is_its_last_a_failed_document_is_told(moment:
             return
 
 
-def test_who_does_not_take_it_now_is_told_later(system: System) -> None:
+def test_a_channel_that_does_not_accept_it_now_gets_it_later(system: System) -> None:
     """Every five minutes, until it is taken: the job has long been done."""
     system.channels[0].refuses = True
     system.process(KEY, SECRET_TEXT)
@@ -217,7 +217,7 @@ def test_after_a_day_it_is_given_up_and_counted(system: System) -> None:
     assert left(system) == []
 
 
-def test_only_who_refused_is_told_again() -> None:
+def test_only_channels_that_refused_are_tried_again() -> None:
     """The other has it already."""
     system = new_system("first", "second")
     system.channels[1].refuses = True
@@ -227,7 +227,7 @@ def test_only_who_refused_is_told_again() -> None:
     assert (len(told(system, 0)), len(told(system, 1))) == (1, 1)
 
 
-def test_who_does_not_answer_costs_a_tick_a_bounded_time(system: System) -> None:
+def test_a_silent_channel_costs_a_tick_a_bounded_time(system: System) -> None:
     """Fifty documents, and nobody there: all are done, a few tries were made, each of them bounded."""
     system.channels[0].takes_s = 3600.0
     keys = [f"inbox/{number}.txt" for number in range(50)]
@@ -242,7 +242,7 @@ def test_who_does_not_answer_costs_a_tick_a_bounded_time(system: System) -> None
     assert 3 <= len(system.channels[0].tries) < 50
 
 
-def test_who_refuses_everything_is_asked_a_few_times_a_tick(system: System) -> None:
+def test_a_channel_that_refuses_everything_is_tried_a_few_times_a_tick(system: System) -> None:
     """What was not asked for waits as it is, and goes out when it is taken again."""
     channel = system.channels[0]
     channel.refuses = True
@@ -358,7 +358,7 @@ def test_a_notice_of_a_run_that_never_ended_is_removed(system: System) -> None:
     assert told(system) == []
 
 
-def test_two_ticks_at_once_tell_under_one_id(system: System) -> None:
+def test_two_ticks_at_once_notify_under_one_id(system: System) -> None:
     """Perhaps twice; a receiver that looks at ids has it once."""
     system.upload(KEY, SECRET_TEXT)
     system.run(system.submit(KEY))

@@ -89,7 +89,7 @@ def test_names_that_sort_otherwise_with_their_suffix_are_found(monkeypatch):
     assert look(system)[0] == {"done": len(keys)}
 
 
-def test_the_sum_is_right_while_work_goes_on():
+def test_the_sum_is_right_while_work_continues():
     """Whatever is claimed or ends between two reads: nobody is counted twice, and hardly anybody as unclaimed."""
     system = System()
     system.generator.default = Plan(runs_s=3.0)

@@ -157,7 +157,7 @@ def _edited(**fields: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         pytest.param(_edited(nonce="f" * 16, recent=[]), id="by_an_earlier_version_that_drops_the_list"),
     ],
 )
-def test_after_a_write_that_does_not_tell_which_runs_it_changed_records_are_read(
+def test_after_a_write_that_does_not_say_which_runs_it_changed_records_are_read(
     edit: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
     """Also if a process that tells it has written since."""
@@ -227,7 +227,7 @@ def test_a_refused_swap_reads_no_record_twice() -> None:
     assert machines.counters.tokens == 5
 
 
-def test_what_is_asked_for_while_a_refused_swap_waits_goes_along_with_it() -> None:
+def test_changes_requested_while_a_refused_swap_waits_join_it() -> None:
     """One swap for both, so that a process which shares the counters with many writes them less often."""
     machines = Machines(MAX_NOTED)
     machines.swap(machines.one)

@@ -282,7 +282,7 @@ def test_the_object_does_not_grow_with_what_is_in_flight(in_flight):
     assert reads == 0
 
 
-def test_strangers_are_folded_by_whoever_comes_by():
+def test_notes_of_dead_processes_are_folded_by_others():
     """Each job is opened by a process of its own, which never comes back: others read the records."""
     world = World()
     bucket = FakeBucket(world)
@@ -317,7 +317,7 @@ def old(system: System) -> None:
         system.bucket.upload(key, json.dumps(record))
 
 
-def test_what_the_version_before_has_left_goes_on():
+def test_runs_left_by_the_version_before_continue():
     """Its reservations and bills hold, nothing is booked twice; and it all ends at nothing."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"})
     for number in range(4):
@@ -354,7 +354,7 @@ def test_an_old_function_that_drops_the_sums_is_noticed():
     assert system.problems() == []
 
 
-def test_sums_that_were_changed_by_hand_are_put_right():
+def test_totals_that_somebody_edited_are_corrected():
     """A sweep compares them with the records: too much and too little alike."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "3"})
     system.process("inbox/a.txt", "text")
@@ -381,7 +381,7 @@ def test_a_run_that_is_claimed_after_its_end_leaves_nothing_among_the_sums(tidy)
     assert (counters.held, counters.tokens, counters.settled) == (Totals(), 5, [])
 
 
-def test_who_loses_the_claim_does_not_take_back_what_another_goes_on_with():
+def test_a_lost_claim_does_not_take_back_what_another_process_uses():
     """An event comes again for a run that waits, and the checker starts the run under what that event reserved."""
     counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)
     wanted = Reservation(model="m", tokens=9)

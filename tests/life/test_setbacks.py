@@ -53,7 +53,7 @@ def test_a_job_whose_looks_raise_fails_and_its_generation_is_cancelled():
     assert not system.pending.messages
 
 
-def test_others_go_on_meanwhile_and_a_replay_works():
+def test_other_documents_continue_and_a_replay_works():
     """Uploaded again once the cause is gone, it is done."""
     system = System()
     for key in (KEY, OTHER):

@@ -44,7 +44,7 @@ class Machines:
         return self.world.run(self._governor().counters())[0]
 
 
-def test_who_wrote_last_need_not_read() -> None:
+def test_the_last_writer_need_not_read() -> None:
     """One call; and two again once what it knows is old."""
     machines = Machines()
     machines.reserve(machines.one, "a.1")

@@ -82,7 +82,7 @@ def test_forbidden_documents_and_strays_stop_no_sweep(caplog):
     assert (report.done, len(report.findings)) == (4, len(unreadable))
 
 
-def test_what_can_be_read_again_is_named_no_more():
+def test_an_object_that_can_be_read_again_is_no_longer_named():
     """The next sweep takes it up and forgets its name; what was taken away is forgotten too."""
     system = System()
     system.upload("inbox/a.txt", "text")

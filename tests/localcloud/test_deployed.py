@@ -75,7 +75,7 @@ RIGHTS = [
 
 
 @pytest.mark.parametrize("role", ["submit", "checker"])
-def test_the_rights_hold_where_they_are_enforced(cloud, role):
+def test_the_rights_hold_on_a_cloud_that_enforces_them(cloud, role):
     """The same table that the template's own tests decide on paper."""
     function = cloud.submit_function if role == "submit" else cloud.checker_function
     attempts = [("s3", method, {"Bucket": cloud.bucket, "Key": key}) for method, key, _, _ in RIGHTS]

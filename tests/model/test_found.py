@@ -76,7 +76,7 @@ def test_a_place_that_a_waiting_job_kept_holds_up_nobody():
 
 
 @pytest.mark.parametrize("overwritten", [False, True])
-def test_what_a_run_used_is_booked_whoever_settles_it(overwritten):
+def test_a_runs_usage_is_booked_by_any_process_that_settles_it(overwritten):
     """Its process died behind the commit, and the provider has forgotten the response since: the record knows."""
     system = System()
     system.upload(KEY, "text")
@@ -98,7 +98,7 @@ def test_what_a_run_used_is_booked_whoever_settles_it(overwritten):
     assert system.bucket.json(GOVERNOR)["tokens"] == system.bucket.json(ended)["usage"]["total_tokens"] > 0
 
 
-def test_who_loses_the_record_leaves_its_message_alone():
+def test_a_process_that_loses_the_record_leaves_its_message_alone():
     """One message in two hands: one only writes what the job waits for, the other loses its start and stops there.
 
     The ticket in the record is still that message's: deleting it would leave the job to the sweep of the next day.
@@ -187,7 +187,7 @@ def test_an_upload_under_a_commit_whose_event_is_lost_is_found():
     assert system.problems() == []
 
 
-def test_what_earlier_attempts_used_is_booked_where_the_run_ends_while_it_waits():
+def test_usage_of_earlier_attempts_is_booked_if_the_run_ends_while_it_waits():
     """Its first attempt came back empty and was paid for; it is cancelled before its second begins."""
     system = System()
     system.upload(KEY, "text")

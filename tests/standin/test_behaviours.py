@@ -264,7 +264,7 @@ def test_a_cache_answers_a_create_with_anothers_generation(world: World) -> None
     assert [one.id for one in world.stand_in.generations] == [other.id, again[1]]
 
 
-def test_whoever_sends_metadata_gets_anothers_with_metadata(world: World) -> None:
+def test_a_request_with_metadata_gets_a_generation_with_metadata(world: World) -> None:
     """As a line's whole request has none that tells whose it is, nobody could notice."""
     other = world.post(model="stand-in", input="A.", metadata={"job_id": "a"}).json()["id"]
     world.create("odd-times", "B.")
@@ -308,7 +308,7 @@ def test_a_generation_can_be_over_in_the_answer_to_its_create(world: World) -> N
     assert world.create("already-completed").output_text
 
 
-def test_a_server_that_ignores_background_tells_its_text_once(world: World) -> None:
+def test_a_server_that_ignores_background_gives_its_text_once(world: World) -> None:
     """In the answer to the create; every retrieve is 404."""
     created = world.create("completed-at-once")
     assert created.output_text

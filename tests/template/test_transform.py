@@ -100,7 +100,7 @@ def test_every_name_that_a_stack_chooses_is_its_own(expanded):
 @pytest.mark.parametrize(
     ("function", "parameter"), [("SubmitFunction", "SubmitConcurrency"), ("CheckerFunction", "CheckerConcurrency")]
 )
-def test_concurrency_is_reserved_where_it_is_asked_for(of_type, function, parameter):
+def test_concurrency_is_reserved_on_request(of_type, function, parameter):
     """So a burst of uploads cannot starve the checker; by default nothing is reserved: small accounts cannot."""
     reserved = of_type("AWS::Lambda::Function")[function]["ReservedConcurrentExecutions"]
     assert reserved == {"Fn::If": [f"Has{parameter}", {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}

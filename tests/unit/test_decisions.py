@@ -101,7 +101,7 @@ def test_an_absence_is_believed_after_two_minutes_of_it() -> None:
     ("call", "status", "lifted"),
     [(Call.RETRIEVE, 401, True), (Call.RETRIEVE, 429, True), (Call.CREATE, 401, True), (Call.CREATE, 429, False)],
 )
-def test_what_a_retrieve_can_prove_it_lifts(call: Call, status: int, lifted: bool) -> None:  # noqa: FBT001
+def test_a_retrieve_lifts_the_pauses_that_it_disproves(call: Call, status: int, lifted: bool) -> None:  # noqa: FBT001
     """The key, and whatever stopped a retrieve; not that there is money for a create."""
     decision = decided(Act.PAUSE, FailedCall(status=status), call)
     assert decision.any_call_lifts is lifted

@@ -169,7 +169,7 @@ def test_a_function_composes_adapters_and_core(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 60
 
 
-def test_what_is_dear_is_imported_late() -> None:
+def test_slow_modules_are_imported_late() -> None:
     """The SDK of the provider takes over a second."""
     for path in (*CORE, *ADAPTERS, *FUNCTIONS):
         late = LATE - ({"httpx2"} if path == WITH_THE_SDK else set())

@@ -93,7 +93,7 @@ def test_a_quote_has_a_minimum_length(quote, is_short) -> None:
     assert is_too_short(quote) is is_short
 
 
-def test_what_is_taken_in_runs_is_what_folding_leaves_as_it_is() -> None:
+def test_characters_taken_in_runs_are_those_that_folding_leaves_unchanged() -> None:
     """Otherwise the same word would be compared in two forms."""
     changed = [
         each for each in map(chr, range(0x110000)) if re.match(f"[{PLAIN}]", each) and folded_cluster(each) != each

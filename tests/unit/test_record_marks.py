@@ -33,7 +33,7 @@ def test_reads_before_another_process_wrote_the_counters_count_no_more() -> None
     assert marks.holds("a.1")
 
 
-def test_what_is_forgotten_for_want_of_room_does_not_count() -> None:
+def test_runs_forgotten_for_lack_of_room_do_not_count() -> None:
     """Thousands of other runs were changed since: whether this one was is no longer known."""
     marks = RecordMarks()
     marks.touch("a.1")

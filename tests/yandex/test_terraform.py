@@ -281,7 +281,7 @@ def test_a_wrong_value_is_refused_before_anything_is_made(evaluate) -> None:
     assert "Only Yandex AI Studio takes an IAM token" in flat
 
 
-def test_a_webhook_needs_its_secret_and_is_told_of_both_kinds(evaluate) -> None:
+def test_a_webhook_needs_its_secret_and_receives_both_kinds(evaluate) -> None:
     """The URL alone is refused; with the secret the functions are told what to note down and where it goes."""
     url = "https://hooks.example/x"
     _, said = evaluate("1", notify_webhook_url=url)

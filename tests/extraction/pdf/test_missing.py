@@ -173,7 +173,7 @@ def test_blank_pages_only_are_an_empty_document() -> None:
     assert refused(one("")) == refused(one("1 g 0 0 595 842 re f")) == (Reason.EMPTY_DOCUMENT, said)
 
 
-def test_letters_without_a_meaning_are_told_from_such_that_tex_drew() -> None:
+def test_letters_without_a_meaning_are_distinguished_from_tex_drawings() -> None:
     """Numbers of glyphs mean nothing; a font of TeX has no table either, but its codes are ASCII."""
     reason, message = refused(glyphs("<000300240003004600520050005100030024>"))
     assert reason is Reason.UNREADABLE_DOCUMENT
