@@ -129,7 +129,7 @@ def _record(number: int, counted: Reservation) -> OpenRecord:
 
 
 async def submit(bucket: CountingBucket, each: Governor, number: int) -> str:
-    """The governor's part of a submit: a reservation, and the claim that tells of it."""
+    """The governor's part of a submit: a reservation, and the claim that names it."""
     wanted = Reservation(model=_MODEL, tokens=5000, cost=0.01)
     record = _record(number, wanted)
     counted = await each.reserve(record.name, wanted, recorded=None, behind_others=False)

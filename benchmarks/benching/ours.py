@@ -1,7 +1,7 @@
 """The real handlers, warm, in a process of their own: `python -m benching.ours submit 1000`.
 
 `submit` sends one event for each document, as the trigger does; `look` runs one tick of so many seconds; `check` runs
-ticks until nothing is left; `batch` submits a batch of so many lines and runs ticks until its run record stands.
+ticks until nothing is left; `batch` submits a batch of so many lines and runs ticks until its run record is there.
 """
 
 import importlib

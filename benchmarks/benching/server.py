@@ -1,10 +1,10 @@
 """The store, the queues and the provider in one process: `python -m benching.server` prints its port.
 
-`POST /_bench/<verb>` is for the benchmark itself: `counts` tells the calls so far and forgets them, `show?<text>` shows
-the messages that hold a text, `finish` and `run` say whether generations have ended, `loop` and `line` whether
+`POST /_bench/<verb>` is for the benchmark itself: `counts` returns the calls so far and forgets them, `show?<text>`
+shows the messages that hold a text, `finish` and `run` say whether generations have ended, `loop` and `line` whether
 postponed messages show at once, `reset` forgets all, `slow?<ms>` lets each call take so long, `meet?<n>` is answered
-once so many ask, which shows the messages of generations, and `work` tells what the store did since then, and until the
-last object was deleted.
+once so many ask, which shows the messages of generations, and `work` returns what the store did since then, and until
+the last object was deleted.
 """
 
 import json
@@ -22,7 +22,7 @@ ENDED = '"response_id"'
 
 
 class Servers:
-    """All three, told apart by what is asked."""
+    """All three, distinguished by what is asked."""
 
     def __init__(self) -> None:
         self.store, self.queues, self.provider = Store(), Queues(), Provider()

@@ -54,7 +54,7 @@ def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ],
 )
 def test_addresses_are_those_that_boto3_would_call(environment: dict[str, str], bucket_url: str, sqs_url: str) -> None:
-    """A bucket stands in the name of Amazon's hosts, and in the path of everybody else's."""
+    """The bucket is part of the host name at Amazon, and of the path everywhere else."""
     told = account(KEYS | environment)
     assert (told.bucket_url("b"), told.sqs_url) == (bucket_url, sqs_url)
 

@@ -1,4 +1,4 @@
-"""What goes over the wire to those who are told: signed, bounded, and refused where it was not taken."""
+"""What is sent to channels: signed, bounded, and an error if it was not accepted."""
 
 import asyncio
 import base64
@@ -35,7 +35,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def settings(**more: str) -> Settings:
-    """Settings that tell somebody something."""
+    """Settings with notifications."""
     queues = {f"BACKBURNER_{name}_QUEUE_URL": f"https://q/{name}" for name in ("PENDING", "BACKLOG", "DEAD")}
     whole = {"BACKBURNER_BUCKET": "b", "BACKBURNER_MODEL": "m", "BACKBURNER_PROVIDER": "openai", "OPENAI_API_KEY": "k"}
     return from_env(whole | queues | more)

@@ -96,7 +96,7 @@ def test_a_connection_with_tls_is_used_again(tell: Any, certificate: Path, tls: 
 
 
 def test_a_certificate_for_another_host_is_not_accepted(tell: Any, certificate: Path, tls: ssl.SSLContext) -> None:
-    """Nor one that nobody vouches for; it is told as that, and nothing was sent."""
+    """Nor one that nobody vouches for; it is reported as such, and nothing was sent."""
 
     async def story() -> None:
         async with serving(_store, tls=tls) as server:

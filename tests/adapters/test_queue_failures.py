@@ -1,4 +1,4 @@
-"""A batch call that answers 200 with failures inside: each entry's fate reaches whoever asked for it, and only them."""
+"""A batch call that answers 200 with failures inside: each outcome reaches the task that asked for it, no other."""
 
 import asyncio
 import json
@@ -181,7 +181,7 @@ def test_a_message_sent_alone_does_not_wait(queue: tuple[Proxy, SqsQueue], monke
 def test_a_messages_age_is_by_the_queues_clock(
     queue: tuple[Proxy, SqsQueue], date: str | None, age_s: float | None
 ) -> None:
-    """Both times are the queue's own, however wrong this machine's clock is; ours is asked where it tells none."""
+    """Both times are the queue's own, however wrong this machine's clock is; ours is used if it reports none."""
     proxy, subject = queue
     told = {"ApproximateReceiveCount": "2", "SentTimestamp": "1445412480000"}
     body = json.dumps({"Messages": [{"Body": "m", "ReceiptHandle": "r", "Attributes": told}]}).encode()

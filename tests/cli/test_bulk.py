@@ -71,7 +71,7 @@ def test_many_are_cancelled_by_a_filter(cloud) -> None:
 
 @pytest.mark.parametrize("is_busy", [False, True])
 def test_only_what_will_be_cancelled_is_counted_as_that(is_busy, capsys) -> None:
-    """Jobs that had ended, or were being cancelled, are told apart; one that could not be fails the command."""
+    """Jobs that had ended, or were being cancelled, are distinguished; one that could not be fails the command."""
     system, left = System(), {}
     system.generator.default = Plan(runs_s=1e6)
     for name in ("asked", "ended", "already", "busy" if is_busy else "more"):

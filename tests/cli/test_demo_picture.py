@@ -1,4 +1,4 @@
-"""The picture of the demo: it asks nobody for anything, and tells nothing of the machine that it was made on."""
+"""The picture of the demo: it asks nobody for anything, and reports nothing of the machine that it was made on."""
 
 import importlib.util
 import re

@@ -1,4 +1,4 @@
-"""`doctor`: what is well says so, and each thing that is wrong is told with its remedy."""
+"""`doctor`: it says what is in order, and reports each problem with its remedy."""
 
 import asyncio
 import json
@@ -117,7 +117,7 @@ def test_a_missing_provider_is_reported(deployed) -> None:
 
 
 def test_without_a_key_the_rest_is_checked(deployed) -> None:
-    """The key is the functions' alone; what would check it is said."""
+    """Only the functions have the key; how to check it is shown."""
     code, found = examined(deployed, OPENAI_API_KEY="")
     assert (code, found["provider"]["level"], found["provider's key"]["level"]) == (0, "ok", "skipped")
     assert "OPENAI_API_KEY" in found["provider's key"]["remedy"]

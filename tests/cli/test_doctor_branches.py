@@ -61,7 +61,7 @@ INBOX = ("prefix", "inbox/")
     ],
 )
 def test_uploads_must_call_this_deployments_submit(configured, submit, level, said) -> None:
-    """Another function, a narrower filter or none at all is told; what cannot be seen is not called well."""
+    """Another function, a narrower filter or none at all is reported; what cannot be seen is not called well."""
     finding = notification_finding(configured, submit)
     assert (finding.level, said in finding.message) == (level, True), finding
     assert bool(finding.remedy) is (level is not Level.OK or submit is None)
@@ -142,7 +142,7 @@ def timer_in_yandex(function: str = "d4e-checker", **more) -> dict:
     ],
 )
 def test_what_yandex_cloud_reports_about_its_triggers_is_understood(triggers, expected, empty, tmp_path) -> None:
-    """Through `yc`, by the ids that Terraform told; paused triggers are told with the command that resumes them."""
+    """Through `yc`, by the ids that Terraform told; paused triggers are reported with the command that resumes them."""
     program = tmp_path / "yc"
     answer = "exit 1" if triggers is None else f"cat <<'END'\n{json.dumps(triggers)}\nEND"
     program.write_text(f'#!/bin/sh\ntest "$*" = "serverless trigger list --format json" || exit 9\n{answer}\n')
@@ -157,7 +157,7 @@ def test_what_yandex_cloud_reports_about_its_triggers_is_understood(triggers, ex
 
 
 class _Lax(FakeBucket):
-    """A store that takes every put, whatever stands there."""
+    """A store that takes every put, whatever is there."""
 
     async def put(self, key, body, **named) -> str:
         there = self.objects.get(key)

@@ -308,7 +308,7 @@ def test_a_deployment_that_does_not_answer_is_reported(command: tuple[str, ...],
 
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_a_profile_that_is_gone_is_reported(command: str, tmp_path) -> None:
-    """With the command that keeps it anew."""
+    """With the command that saves it again."""
     assert "backburner use gone --stack" in refused(NOTHING.call(*arguments(command, tmp_path), "--profile", "gone"))
 
 

@@ -218,7 +218,7 @@ class Crowded(KeptEntries):
 
 
 def test_the_file_is_not_believed_over_the_bucket(seat: Seat) -> None:
-    """Neither what stands in it from before, nor what another process has put there meanwhile."""
+    """Neither what is in it from before, nor what another process has put there meanwhile."""
     assert seat.states(Crowded(path=seat.path)) == {A: "done", B: "failed", C: "running"}
     assert seat.states() == {A: "done", B: "failed", C: "running"}
 

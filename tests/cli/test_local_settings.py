@@ -1,4 +1,4 @@
-"""Every setting of the environment reaches the functions of a local cloud; what nobody reads is told."""
+"""Every setting of the environment reaches the functions of a local cloud; what nobody reads is reported."""
 
 import re
 from pathlib import Path

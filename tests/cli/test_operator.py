@@ -167,7 +167,7 @@ def test_what_cannot_be_done_says_why(empty, arguments, said):
 
 
 def test_cancel_records_the_wish_and_wakes_the_checker(cloud):
-    """Under a fresh ticket, with the id of the generation; a second cancel finds the wish there."""
+    """Under a fresh ticket, with the id of the generation; a second cancel finds the request there."""
     before = cloud.take("pending")
     shown = cloud.run("cancel", OPEN)
     assert shown.returncode == 0, shown.stderr

@@ -33,7 +33,7 @@ def planned(cloud, *arguments, **more):
 
 @pytest.mark.usefixtures("documents")
 def test_a_plan_counts_tokens_parts_and_cost_and_spends_nothing(empty) -> None:
-    """The upper ends are what would be reserved; what is refused says why, and the exit code tells."""
+    """The upper ends are what would be reserved; what is refused says why, and the exit code shows it."""
     empty.s3.put_object(Bucket=BUCKET, Key="recipes/s.md", Body=PRICED.encode())
     code, told, each = planned(empty, "d", "--recipe", "s", BACKBURNER_CONTEXT_TOKENS="32768")
     small, large, nothing = (each[f"inbox/s/d/{name}.txt"] for name in ("small", "large", "empty"))
@@ -160,7 +160,7 @@ def test_a_folder_is_planned_before_there_is_any_deployment() -> None:
 
 @pytest.mark.usefixtures("documents")
 def test_an_incomplete_provider_is_reported_before_anything_is_planned() -> None:
-    """What the provider needs besides the model, and where it stands."""
+    """What the provider needs besides the model, and where that is documented."""
     shown = Cloud(None, None, {}, {}).call("plan", "d", BACKBURNER_PROVIDER="yandex", BACKBURNER_MODEL="m")
     assert shown.exit_code == 1
     assert "OPENAI_PROJECT_ID" in shown.stderr

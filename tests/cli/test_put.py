@@ -75,7 +75,7 @@ def test_all_output_of_a_command_is_printed_the_same_way(capsys: pytest.CaptureF
 
 
 def test_colons_in_a_name_or_text_are_no_pictures(capsys: pytest.CaptureFixture[str]) -> None:
-    """What would be an emoji's name elsewhere is printed as it stands, on both outputs."""
+    """What would be an emoji's name elsewhere is printed as it is, on both outputs."""
     table = Table("key")
     table.add_row("table:x:.txt")
     out.print(table)

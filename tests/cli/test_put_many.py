@@ -136,7 +136,7 @@ def test_a_name_that_cannot_be_a_key_does_not_stop_the_others(empty) -> None:
 
 
 def test_waiting_also_shows_what_became_of_skipped_documents(cloud, tmp_path, monkeypatch) -> None:
-    """A second `put --wait` of what is done shows the result that stands there."""
+    """A second `put --wait` of what is done shows the result that is there."""
     monkeypatch.chdir(tmp_path)
     Path("done.txt").write_text("done")
     shown = cloud.call("put", "done.txt", "--wait")
@@ -147,7 +147,7 @@ def test_waiting_also_shows_what_became_of_skipped_documents(cloud, tmp_path, mo
 
 
 def test_waiting_for_a_batch_with_failed_lines_ends_with_1_and_names_them(empty, tmp_path, monkeypatch) -> None:
-    """How many, and the file that tells of each: a batch is done although not all of its lines are."""
+    """How many, and the file that names each: a batch is done although not all of its lines are."""
     batch = '{"custom_id": "good", "input": "One line."}\n{"custom_id": "bad"}\n'
     system = System()
     system.process("inbox/orders.jsonl", batch)

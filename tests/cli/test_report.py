@@ -77,7 +77,7 @@ def made(latest, ended, **states):
 
 
 def test_every_run_is_paid_for_and_every_document_is_in_one_state() -> None:
-    """By recipe and model; a replay costs again and is told as such; a run without a price is no run that is free."""
+    """By recipe and model; a replay costs again and is shown as a replay; a run without a price is not a free run."""
     first = ran("inbox/a", State.FAILED, reason=Reason.LOST)
     again, other = ran("inbox/a", run=2), ran("inbox/b", recipe="other", cost=None, lasted_s=5)
     report = made([again, other], [first, again, other], done=2, waiting=1)

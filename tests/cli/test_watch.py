@@ -1,4 +1,4 @@
-"""`watch`: a run as it goes on, until everything has ended."""
+"""`watch` follows a run until everything has ended."""
 
 import asyncio
 import json

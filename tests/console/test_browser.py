@@ -197,7 +197,7 @@ def test_a_failure_is_run_again_after_its_number_was_agreed_to(seat: Seat) -> No
 
 
 def test_a_job_is_cancelled_from_its_own_page(seat: Seat) -> None:
-    """The wish stands in its record."""
+    """The request is in its record."""
     key = "inbox/harbour.txt"
     seat.world.upload(key)
     seat.there(seat.world.submit, key)
@@ -405,7 +405,7 @@ def test_the_keyboard_reaches_everything_and_focus_is_announced(seat: Seat) -> N
 
 
 def test_a_changed_recipe_is_tried_on_one_document_before_it_is_saved(seat: Seat) -> None:
-    """The trial's text beside the present one, as one text with what changed; a mistake is told; then it is saved."""
+    """The trial's text beside the present one, with the changes marked; a mistake is reported; then it is saved."""
     seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
     key = "inbox/notes/harbour.txt"
     seat.there(seat.world.process, key)
@@ -459,7 +459,7 @@ def test_two_recipes_are_compared_side_by_side(seat: Seat) -> None:
 
 
 def test_two_runs_are_compared_by_keyboard_alone(seat: Seat) -> None:
-    """From a document's page: another document is named, and both texts stand side by side with what differs marked."""
+    """From a document's page: another document is named, and both texts are side by side with what differs marked."""
     seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
     one, other = "inbox/notes/harbour.txt", "inbox/notes/council.txt"
     seat.there(seat.world.process, one)

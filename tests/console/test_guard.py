@@ -1,4 +1,4 @@
-"""Who may ask the console, and who may not: other pages of the same browser get nothing and change nothing."""
+"""Who may call the console: other pages of the same browser get nothing and change nothing."""
 
 import http.client
 

@@ -1,4 +1,4 @@
-"""The index behind the page: it tells what stands in the bucket, and reads only what has changed."""
+"""The index behind the page: it shows what is in the bucket, and reads only what has changed."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -97,7 +97,7 @@ def test_a_run_without_a_journal_line_is_read_from_its_record() -> None:
 
 
 def test_a_run_that_is_open_comes_before_what_has_ended() -> None:
-    """A failed document that is run again runs; when that ended, its line is what is told."""
+    """A failed document that is run again runs; when that has ended, its line is shown."""
     system = System()
     system.process(B, "b")
     index = index_of(system)
@@ -334,6 +334,6 @@ def test_the_overview_adds_up_cost_and_what_is_waited_for() -> None:
         ("b", None, 0),
     }
     assert sum(bar["cost"] or 0.0 for bar in told["bars"]) == 0.75
-    assert {bar["cost"] for bar in told["bars"]} - {None} == {0.75}  # a bar without prices tells no cost of zero
+    assert {bar["cost"] for bar in told["bars"]} - {None} == {0.75}  # a bar without prices reports no cost of zero
     unpriced = overview(added_up(jobs[2:]), jobs[2:], "hour", at.timestamp())
     assert unpriced["cost"] is None

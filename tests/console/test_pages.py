@@ -1,4 +1,4 @@
-"""What the page is told, and what it changes, over HTTP."""
+"""What the page receives and changes, over HTTP."""
 
 import json
 
@@ -59,7 +59,7 @@ def test_an_impossible_request_is_explained(console) -> None:
 
 
 def test_one_document_is_shown_as_show_prints_it(console) -> None:
-    """Timeline, what became of it, what to do; source and result as they stand."""
+    """Timeline, what became of it, what to do; source and result as they are."""
     console.ready()
     done = console.get("/api/story", key=DONE)
     assert done["row"]["state"] == "done"
@@ -73,7 +73,7 @@ def test_one_document_is_shown_as_show_prints_it(console) -> None:
 
 
 def test_nothing_but_documents_and_their_outputs_is_shown(console) -> None:
-    """The ledger is no reading matter, and what is not there is told."""
+    """The ledger is no reading matter, and what is not there is reported."""
     for path in ("/api/story", "/api/shown", "/api/quotes", "/content/raw", "/content/download"):
         for key in ("inbox/never.txt", "ledger/governor.json", "recipes/default.md", "", "../inbox/done.txt"):
             answer = console.http.get(path, params={"key": key})
@@ -173,7 +173,7 @@ def test_what_is_done_runs_again_only_if_that_was_asked_for(console) -> None:
 
 
 def test_a_job_is_cancelled(console, cloud) -> None:
-    """The wish is in its record; what has ended is not counted."""
+    """The request is in its record; what has ended is not counted."""
     console.ready()
     assert change(console, "/api/cancel", agreed=3)[0] == 409
     assert change(console, "/api/cancel", agreed=1)[0] == 200

@@ -85,7 +85,7 @@ def test_words_that_only_gaps_separate_stay_apart() -> None:
 
 
 def test_added_text_and_comments_come_out() -> None:
-    """Text in its place, comments behind the page, marked as such."""
+    """Text in its place, comments after the page, marked as such."""
     found = blocks("freetext.pdf")
     assert found[:6] == [f"Rotated page line {line} of the text." for line in range(6)]
     assert found[6:] == ["FREETEXT filled by Preview", "[comment: STICKY comment]", "[comment: HIGHLIGHT comment]"]

@@ -1,4 +1,4 @@
-"""What of a document cannot be read is said: in its run record, and at its place in the text."""
+"""What cannot be read in a document is reported: in its run record, and at its place in the text."""
 
 import pytest
 

@@ -23,7 +23,7 @@ CYRILLIC = "\u0432\u043e\u0434\u0430"
 
 
 class Numbers:
-    """Words that stand nowhere else."""
+    """Words that are nowhere else."""
 
     def __init__(self) -> None:
         self.last = 0
@@ -97,7 +97,7 @@ def words_of(part: Message, *, is_choice: bool = False) -> list[str]:
 @settings(max_examples=40, deadline=None)
 @given(mails())
 def test_every_word_and_every_name_is_in_the_text(body: bytes) -> None:
-    """And each file that cannot be read is in the notes, in the words that stand in the text."""
+    """And each file that cannot be read is in the notes, in the words that are in the text."""
     found = read_message(body, plain)
     for word in words_of(message_from_bytes(body, EmailMessage, policy=policy.default)):
         assert word in found.text

@@ -360,7 +360,7 @@ def _written(tree: tuple[str, list], words: list[str]) -> str:
 
 @given(_TREE)
 def test_every_word_comes_out_once_and_in_order(tree: tuple[str, list]) -> None:
-    """Whatever stands in whatever."""
+    """Any element inside any other."""
     words: list[str] = []
     body = flat(_written(tree, words))
     shown = read_flat(parse_xml(body, "x")).text

@@ -107,7 +107,7 @@ STORED = {
     7: lambda row, column: (1 - column, 2 - row),
     8: lambda row, column: (1 - column, row),
 }
-"""Which square of the scene stands at a row and column of the file, by the EXIF standard's table of orientations."""
+"""Which square of the scene is at a row and column of the file, by the EXIF standard's table of orientations."""
 
 
 def spots(orientation: int, format_: str) -> bytes:
@@ -125,7 +125,7 @@ def spots(orientation: int, format_: str) -> bytes:
 @pytest.mark.parametrize("format_", ["PNG", "JPEG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", STORED)
 def test_a_picture_is_turned_and_mirrored_as_its_exif_says(orientation: int, format_: str) -> None:
-    """Every pixel stands where the camera saw it: a mirrored page could not be read."""
+    """Every pixel is where the camera saw it: a mirrored page could not be read."""
     (one,) = drawn(spots(orientation, format_))
     image = opened(one).convert("L")
     assert image.size == (300, 200)
@@ -258,7 +258,7 @@ def test_a_fax_is_not_squeezed() -> None:
 
 
 def test_pages_without_text_are_shown_and_the_others_read() -> None:
-    """In order: the text stands before, between and behind the pictures."""
+    """In order: the text is before, between and behind the pictures."""
     found = read(scans.document("mixed.pdf"))
     assert found.pages == Pages(text="2, 4", images="1, 3")
     first, third = found.pictures

@@ -1,4 +1,4 @@
-"""Workbooks: every cell comes out once, in its place, as it is shown; what is not read is said."""
+"""Workbooks: every cell comes out once, in its place, as it is shown; what is not read is reported."""
 
 import io
 from collections.abc import Callable

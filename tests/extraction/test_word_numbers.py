@@ -195,7 +195,7 @@ def test_lists_of_styles_stand_below_each_other_by_their_names() -> None:
 
 
 def test_lists_never_turn_into_code() -> None:
-    """The first item stands at the margin whatever its level; deeper ones below the one that they belong to."""
+    """The first item is at the margin whatever its level; deeper ones below the one that they belong to."""
     look = {"numbering.xml": numbering("".join(level(place, "bullet", "•") for place in range(9)))}
     body = item("a", 1, 8) + item("b", 1, 0) + item("c", 1, 5) + item("d", 1, 8) + p("text") + item("e", 1, 3)
     assert shown(body, look) == "- a\n- b\n  - c\n    - d\n\ntext\n\n- e"

@@ -41,7 +41,7 @@ def test_results_may_go_to_another_file_system(runs: Runs, elsewhere: Path) -> N
 
 
 def test_links_are_what_they_lead_to(runs: Runs, tmp_path: Path) -> None:
-    """A file's is a document, a folder's here is not walked twice; those that lead elsewhere or nowhere are told."""
+    """A link to a file is a document, a folder is not walked twice; others are reported."""
     runs.write("a.txt")
     (tmp_path / "other").mkdir()
     (tmp_path / "other/private.txt").write_text("It is not to leave its folder.")

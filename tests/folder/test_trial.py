@@ -102,7 +102,7 @@ def test_the_provider_is_not_paid_without_a_word(documents: Path) -> None:
 
 
 def test_a_trial_that_stops_early_says_why_in_full(documents: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
-    """The reason is handed over as it is, with its remedy; meanwhile what the provider does is told, once each."""
+    """The reason comes with its remedy; meanwhile each of the provider's problems is reported once."""
     why = "the provider refuses: 5 creates in a row failed, the last: no answer: connection refused. Remedy?"
 
     def run_folder(_out, _environment, wanted, told) -> None:
@@ -120,7 +120,7 @@ def test_a_trial_that_stops_early_says_why_in_full(documents: Path, monkeypatch:
 
 @pytest.mark.usefixtures("documents")
 def test_recipes_are_listed_and_checked() -> None:
-    """Those that ship can be used; what is wrong with another is told."""
+    """Those that ship can be used; what is wrong with another is reported."""
     listed = {each["name"]: each for each in json.loads(call("recipes", "list").stdout)}
     assert {"contract-facts", "default", "extract", "summary", "translate"} == set(listed)
     assert not any(each["problem"] for each in listed.values())

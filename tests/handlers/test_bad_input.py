@@ -1,4 +1,4 @@
-"""What is wrong is said once and in full, fails alone, and is not billed."""
+"""What is wrong is reported once and in full, fails alone, and is not billed."""
 
 from typing import Any
 

@@ -130,7 +130,7 @@ def test_both_clouds_timers_start_a_tick(world: WarmDeployment) -> None:
 
 @pytest.mark.parametrize("provider", ["openai", "yandex"])
 def test_a_copy_takes_over_the_answer_and_its_quotes(new_world: NewWorld, provider: str) -> None:
-    """One generation for both, with a quote that stands in the text; nothing is left below `ledger/work/`."""
+    """One generation for both, with a quote that is in the text; nothing is left below `ledger/work/`."""
     world = new_world(provider, PROFILES[provider][0])
     world.recipe("notes", FACTS, INSTRUCTIONS)
     for key in (KEY, "inbox/notes/copy.txt"):

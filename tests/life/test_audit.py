@@ -111,7 +111,7 @@ def test_every_document_is_in_exactly_one_state():
 
 
 def test_a_failure_after_a_result_counts_as_failed():
-    """The later of the two records at a place is its state."""
+    """The later of the two records at an output location is its state."""
     system = at_rest()
     system.upload("recipes/default.md", "---\nno: such field\n---\nDo it.")
     system.run(system.submit(KEY))

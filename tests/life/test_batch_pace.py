@@ -1,4 +1,4 @@
-"""How a long batch goes on: few calls of the store for each line, and its segments create and look by turns."""
+"""The pace of a long batch: few calls of the store for each line, and its segments create and look by turns."""
 
 import asyncio
 import json

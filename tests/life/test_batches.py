@@ -449,7 +449,7 @@ def half_way(effect=None, moment="before"):
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_at_any_effect_of_cancelling_keeps_every_line_in_one_file(monkeypatch, moment):
-    """Once the wish stands; and what was used is booked once."""
+    """Once the request is recorded; and usage is booked once."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 4)
     expected, count = half_way()
     good, bad = sides(expected)

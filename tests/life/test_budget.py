@@ -19,7 +19,7 @@ PRICED = "---\nprice: {input: 10, output: 10}\n---\nDo it."
 
 
 def governor(system):
-    """The governor as it stands."""
+    """The governor's current state."""
     return system.bucket.json("ledger/governor.json")
 
 

@@ -1,6 +1,6 @@
-"""A run that is claimed again after it was over: whoever clears up behind that record books nothing, and leaks nothing.
+"""A run that is claimed again after it was over: clearing up that record books nothing and leaks nothing.
 
-An event comes twice. The second submit stands still before its claim until the first one's run is over, and claims it
+An event comes twice. The second submit waits before its claim until the first one's run is over, and claims it
 once more after its record is gone.
 """
 
@@ -18,7 +18,7 @@ OPEN = "ledger/open/"
 
 
 async def _late(system: System, dies: asyncio.Event) -> None:
-    """A submit that stands still before its claim until the run is over, and then goes on."""
+    """A submit that waits before its claim until the run is over, and then continues."""
     run_is_over = asyncio.Event()
     claimed = asyncio.Event()
 

@@ -51,7 +51,7 @@ def test_a_run_that_is_committed_under_the_sweep_stays_settled(read: str) -> Non
 
 
 def test_a_run_that_is_settled_and_not_yet_closed_stays_settled() -> None:
-    """Its tick stands still between the two, or died there: whoever clears up behind it books nothing again."""
+    """Its tick is held between the two, or died there: a process that clears up after it books nothing again."""
     system = System()
     _running(system)
 

@@ -1,4 +1,4 @@
-"""A folder is told once everything in it has ended, with what ended since it was told last."""
+"""A folder's notification is sent once everything in it has ended, with what ended since the last one."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ RECIPE = "---\nprice: {input: 1000, output: 1000}\n---\nDo it."
 
 @pytest.fixture
 def system() -> System:
-    """One channel, told of folders."""
+    """One channel, notified of folders."""
     world = World()
     system = System(environment={"BACKBURNER_NOTIFY": "folders"}, world=world, channels=[FakeChannel(world)])
     system.upload("recipes/r.md", RECIPE)
@@ -37,12 +37,12 @@ def tick(system: System, times: int = 1, after_s: float = MINUTE_S) -> None:
 
 
 def told(system: System) -> list[Any]:
-    """What was told, in order, repetitions too."""
+    """What was sent, in order, including repetitions."""
     return [body["data"] for _, body in system.channels[0].told]
 
 
 def folders(system: System) -> list[str]:
-    """The folders that were told."""
+    """The folders of the notifications sent."""
     return sorted(data["folder"] for data in told(system))
 
 
@@ -98,7 +98,7 @@ def test_a_folder_with_continuing_uploads_is_notified_once(system: System) -> No
 
 
 def test_later_documents_are_notified_under_another_id_with_their_own_counts(system: System) -> None:
-    """The runs are those since it was told, the documents all that stand there."""
+    """The runs are those since the last notification, the documents all that are there."""
     submit(system, "inbox/r/a.txt", "inbox/r/b.txt")
     tick(system, 8)
     submit(system, "inbox/r/c.txt")
@@ -150,7 +150,7 @@ def test_a_document_replaced_behind_the_pass_is_waited_for(system: System) -> No
 
 
 def test_an_emptied_folder_is_still_notified(system: System) -> None:
-    """Its runs ended, and nothing stands there any more."""
+    """Its runs ended, and nothing is there any more."""
     submit(system, "inbox/r/a.txt")
     tick(system)
     system.bucket.remove("inbox/r/a.txt")
@@ -160,7 +160,7 @@ def test_an_emptied_folder_is_still_notified(system: System) -> None:
 
 
 def test_a_file_directly_in_the_inbox_is_in_no_folder(system: System) -> None:
-    """Only its own end could be told, and that was not asked for."""
+    """Only its own end could be notified, and that was not asked for."""
     submit(system, "inbox/a.txt")
     tick(system, 6)
     assert told(system) == []
@@ -181,7 +181,7 @@ def test_many_documents_are_counted_each_once(system: System, monkeypatch: pytes
 
 
 def test_a_waiting_folder_costs_a_handful_of_calls_a_tick(system: System) -> None:
-    """Hundreds of documents have ended and one has not: the pass stands there."""
+    """Hundreds of documents have ended and one has not: the pass waits at that one."""
     system.generator.plan(Plan(runs_s=7200.0), document="text of inbox/r/zzz.txt")
     submit(system, *(f"inbox/r/{number:03d}.txt" for number in range(300)), "inbox/r/zzz.txt")
     tick(system, 12)

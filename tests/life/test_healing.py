@@ -1,4 +1,4 @@
-"""A governor's object that cannot be read heals itself: nothing stands still, nothing under way is forgotten."""
+"""A governor's object that cannot be read heals itself: nothing stalls, and nothing under way is forgotten."""
 
 import json
 
@@ -28,7 +28,7 @@ DAMAGES = {
 
 
 def governor(system):
-    """The governor as it stands."""
+    """The governor's current state."""
     return system.bucket.json(KEY)
 
 

@@ -35,7 +35,7 @@ def rerun(system, key):
 
 
 def die_behind(system, key):
-    """Tick until a process has died right behind the put of an object."""
+    """Tick until a process has died right after the put of an object."""
 
     async def hook(effect, moment):
         await asyncio.sleep(0)
@@ -68,7 +68,7 @@ def test_clearing_up_a_run_leaves_the_parts_of_the_next_one_alone(places, runs_s
 
 @pytest.mark.parametrize(("key", "text"), [("inbox/a.txt", "a text"), (LONG, TEXT), (BATCH, jsonl(line(0), line(1)))])
 def test_a_run_that_is_over_does_not_come_back_after_the_next(key, text):
-    """Its process died right behind the commit; the document was run again meanwhile."""
+    """Its process died right after the commit; the document was run again meanwhile."""
     system = copying()
     begin(system, key, text)
     die_behind(system, key.replace("inbox", "results") + ".run.json")

@@ -231,7 +231,7 @@ def test_a_run_in_parts_is_cancelled_with_all_of_them(system):
 
 
 def test_tokens_are_counted_as_the_model_counts_them(system):
-    """What comes back tells how many characters make a token; later documents are cut by it."""
+    """What comes back reports how many characters make a token; later documents are cut by it."""
     system.process("inbox/one.txt", "x" * 8000)
     assert system.bucket.json("ledger/governor.json")["chars_per_token"]["model-1"] != 3.0
 
@@ -240,7 +240,7 @@ _USED = Usage(input_tokens=50, output_tokens=7, total_tokens=57)
 
 
 def divided_while_running(system):
-    """A document that is called too long after a while, by an answer that tells what it used; a part of it is done."""
+    """A document that is later called too long, by an answer that reports its usage; one of its parts is done."""
     too_long = Generation(id="", status="failed", error_code="context_length_exceeded", usage=_USED)
     system.generator.plan(Plan(ending=too_long, runs_s=5))
     system.generator.plan(Plan(runs_s=1))
@@ -253,7 +253,7 @@ def divided_while_running(system):
 
 
 def used_in_all(system):
-    """Tokens that the records of all runs of documents that ended tell."""
+    """The tokens in the records of all runs of documents that ended."""
     keys = [key for key in system.bucket.keys("") if key.startswith(("results/", "failed/", "ledger/superseded/"))]
     return sum(system.bucket.json(key)["usage"]["total_tokens"] for key in keys if key.endswith(".json"))
 

@@ -1,4 +1,4 @@
-"""What has ended is told at least once, under one id, whatever dies; and no job depends on whether it is."""
+"""What has ended is notified at least once, under one id, whatever dies; and no job depends on that."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ DOCUMENTS = {"BACKBURNER_NOTIFY": "documents"}
 
 
 def new_system(*names: str, notify: str = "documents", **environment: str) -> System:
-    """A system that tells channels of these names."""
+    """A system that notifies channels with these names."""
     world = World()
     channels = [FakeChannel(world, name) for name in names or ("fake",)]
     return System(environment={"BACKBURNER_NOTIFY": notify, **environment}, world=world, channels=channels)
@@ -29,12 +29,12 @@ def new_system(*names: str, notify: str = "documents", **environment: str) -> Sy
 
 @pytest.fixture
 def system() -> System:
-    """One channel, told of documents."""
+    """One channel, notified of documents."""
     return new_system()
 
 
 def told(system: System, channel: int = 0) -> list[Any]:
-    """What was told, in order, repetitions too."""
+    """What was sent, in order, including repetitions."""
     return [body for _, body in system.channels[channel].told]
 
 
@@ -46,7 +46,7 @@ def tick(system: System, times: int = 1, after_s: float = MINUTE_S) -> None:
 
 
 def left(system: System) -> list[str]:
-    """What is still to be told."""
+    """Notifications that are still to be sent."""
     return system.bucket.keys("ledger/notices/")
 
 
@@ -70,7 +70,7 @@ def test_a_done_document_is_notified_once_with_its_usage(system: System) -> None
 
 
 def test_a_document_that_submit_failed_is_notified_by_the_next_tick(system: System) -> None:
-    """With its reason and the place of its error record."""
+    """With its reason and the key of its error record."""
     system.upload(BAD, SECRET_TEXT)
     system.run(system.submit(BAD))
     assert told(system) == []
@@ -115,7 +115,7 @@ def test_a_document_in_parts_is_notified_once(system: System) -> None:
 
 
 def test_a_superseded_run_is_not_notified(system: System) -> None:
-    """It was neither done nor failed; the document that replaced it is told."""
+    """It was neither done nor failed; the document that replaced it is notified."""
     system.upload(KEY, "version 1")
     system.run(system.submit(KEY))
     system.world.later(5)
@@ -149,7 +149,7 @@ def _brought_to_its_end(system: System) -> None:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_after_a_crash_at_any_effect_of_a_tick_everything_is_notified(moment: Moment) -> None:
-    """Each end is told under one id, each folder is counted once, and nothing is left to tell."""
+    """Each end is notified under one id, each folder is counted once, and no notification remains."""
     number = effects_of(_brought_to_its_end, "documents,folders")
     assert number > 30
     for effect in thinned(range(number), one_in=6):
@@ -173,7 +173,7 @@ def test_after_a_crash_at_any_effect_of_a_tick_everything_is_notified(moment: Mo
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_after_a_crash_at_any_effect_of_submit_a_failed_document_is_notified(moment: Moment) -> None:
-    """From the guard to the end: the event or the guard comes again, and its end is told once."""
+    """From the guard to the end: the event or the guard comes again, and its end is notified once."""
     for effect in range(40):
         system = new_system()
         system.upload(BAD, SECRET_TEXT)
@@ -258,7 +258,7 @@ def test_a_channel_that_refuses_everything_is_tried_a_few_times_a_tick(system: S
 
 
 def test_an_outage_of_one_channel_costs_a_handful_of_calls_a_tick() -> None:
-    """The other is told everything; a hundred kept notifications are not read each minute; afterwards all go out."""
+    """The other receives everything; a hundred kept notifications are not read each minute; afterwards all go out."""
     system = new_system("first", "second")
     system.channels[1].refuses = True
     for number in range(100):
@@ -306,7 +306,7 @@ def test_one_that_is_never_taken_does_not_hold_up_the_others(system: System) -> 
 
 
 def test_a_store_that_refuses_the_notice_costs_no_job(system: System) -> None:
-    """The document is done; that its notification is lost stands in the log."""
+    """The document is done; that its notification is lost is in the log."""
 
     async def hook(effect: Effect, moment: Moment) -> None:
         if effect.key.startswith("ledger/notices/new/") and (effect.name, moment) == ("bucket.put", "before"):
@@ -320,7 +320,7 @@ def test_a_store_that_refuses_the_notice_costs_no_job(system: System) -> None:
 
 
 def test_a_store_that_refuses_in_between_stops_no_tick(system: System) -> None:
-    """Every call about notices fails for a while: the tick reports, and all is told afterwards."""
+    """Every call about notices fails for a while: the tick still reports, and everything is notified afterwards."""
 
     async def hook(effect: Effect, moment: Moment) -> None:
         about_notices = effect.key.startswith("ledger/notices/")

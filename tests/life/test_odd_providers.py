@@ -38,7 +38,7 @@ def read(system, key):
 
 
 def governor(system):
-    """The governor as it stands."""
+    """The governor's current state."""
     return system.bucket.json("ledger/governor.json")
 
 
@@ -290,7 +290,7 @@ def test_a_retrieve_that_echoes_another_jobs_name_is_no_answer():
 
 
 def test_a_store_that_is_off_pauses_and_counts_nothing():
-    """As vLLM does without its store: its own words are shown, no attempt, no orphan; it goes on by itself."""
+    """As vLLM does without its store: its own words are shown, no attempt, no orphan; it continues by itself."""
     system = System()
     words = "`store=True` (default) is not supported. Set `VLLM_ENABLE_RESPONSES_API_STORE=1`."
     system.generator.default = Plan(
@@ -360,7 +360,7 @@ def test_a_pause_for_money_is_not_forgiven_by_a_retrieve():
 
 
 def test_a_pause_for_which_nobody_waits_ends():
-    """The job that met it is gone: nobody probes any more, and the alarm does not go on for ever."""
+    """The job that met it is gone: nobody probes any more, and the alarm does not continue for ever."""
     system = System()
     system.generator.plan(Plan(create=FailedCall(status=403)))
     system.upload(KEY, "text")

@@ -42,7 +42,7 @@ def process(system: System, body: bytes, front: str = "input: auto") -> None:
 
 
 def pages_in(request: Any) -> list[str]:
-    """What stands in a request's message: texts, and the pages that were drawn."""
+    """What is in a request's message: texts, and the pages that were drawn."""
     if isinstance(request["input"], str):
         return [request["input"]]
     content = request["input"][0]["content"]
@@ -96,7 +96,7 @@ def test_every_page_is_shown_if_the_recipe_asks_for_it() -> None:
     ],
 )
 def test_a_model_that_is_not_known_to_see_is_shown_nothing(names: str, front: str, reason: str) -> None:
-    """Nothing is sent, and the error says what to do; without a wish for pictures it is the one it always was."""
+    """Nothing is sent, and the error says what to do; without a request for pictures it is the one it always was."""
     system = System({"BACKBURNER_VISION_MODELS": names})
     process(system, paged(None, None), front)
     record = system.error_record(KEY)

@@ -1,4 +1,4 @@
-"""Recipes whose quotes are checked: an answer counts only if all its quotes stand in the document (ADR 23)."""
+"""Recipes whose quotes are checked: an answer counts only if all its quotes are in the document (ADR 23)."""
 
 import json
 from dataclasses import replace
@@ -75,7 +75,7 @@ def test_the_provider_never_sees_the_keyword(system):
 
 
 def test_an_invented_quote_is_asked_for_again_with_the_fact(system):
-    """Which it was is said by its place; its words may come from the document, and never become instructions."""
+    """The quote is named by its pointer; its words may come from the document, and never become instructions."""
     system.generator.plan(Plan(text=answer(RENT, INVENTED)))
     system.generator.plan(Plan(text=answer(RENT)))
     system.process(KEY, TEXT)
@@ -246,7 +246,7 @@ def test_a_quote_from_another_part_is_none(system):
 
 
 def test_quotes_of_a_joined_answer_are_looked_for_in_the_whole_document(system):
-    """Also one across the border of two parts, which stands in neither."""
+    """Also one across the border of two parts, which is in neither."""
     system.bucket.upload("recipes/facts.md", recipe("split: {max_input_tokens: 300, merge: Join them.}\n"))
     system.generator.text_of = lambda document: first_sentence(document) if "facts" not in document else JOINED
     system.process(KEY, LONG)

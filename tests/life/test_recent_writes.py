@@ -1,4 +1,4 @@
-"""A record is read again only if another process has changed its run: the counters tell which runs those are.
+"""A record is read again only if another process has changed its run: the counters show which runs those are.
 
 Two processes share the counters, and no more is named in them than must be: what runs hold is in their records.
 """
@@ -160,13 +160,13 @@ def _edited(**fields: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
 def test_after_a_write_that_does_not_say_which_runs_it_changed_records_are_read(
     edit: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
-    """Also if a process that tells it has written since."""
+    """Also if a process that reports it has written since."""
     for goes_on in (False, True):
         machines = Machines()
         held = machines.opened(RUN)
         machines.read(machines.one, RUN)
         machines.bucket.upload(GOVERNOR, json.dumps(edit(machines.bucket.json(GOVERNOR))))
-        if goes_on and edit({"nonce": ""})["nonce"]:  # else nothing shows it
+        if goes_on and edit({"nonce": ""})["nonce"]:  # otherwise nothing shows it
             machines.swap(machines.governor())
         assert machines.settle(machines.one, RUN, held) == 1
 

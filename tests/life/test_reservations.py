@@ -1,4 +1,4 @@
-"""A place is never granted twice and never lost, and a run is booked once: whatever dies, and whoever is slow.
+"""A slot is never granted twice and never lost, and a run is booked once, whatever dies or is slow.
 
 Here runs are played by a handful of processes on the real governor, with records that say no more than the protocol
 needs. So few names are kept that most reservations are sums, as they are with tens of thousands of jobs in flight.
@@ -55,7 +55,7 @@ async def no_rebuild(_: Bucket, body: bytes, __: datetime) -> Counters:
 
 
 async def read_record(bucket: Bucket, name: str) -> RecordState:
-    """What a record tells."""
+    """What a record reports."""
     stored = await bucket.get(f"{OPEN}{name}.json")
     record = msgspec.json.decode(stored.body, type=Record) if stored else None
     return RecordState(record is not None, record.counted if record else None)
@@ -116,7 +116,7 @@ class Player:
         if isinstance(counted, Denial):
             await self._write(name, Record(life=self._new_life(), running=False), ABSENT)
             return
-        claimed = Record(life=self._new_life(), running=True)  # tells of nothing until the run is known not to be over
+        claimed = Record(life=self._new_life(), running=True)  # names nothing until the run is known not to be over
         etag = await self._write(name, claimed, ABSENT)
         if etag is None:
             await self.governor.withdraw(name, counted)
@@ -390,7 +390,7 @@ def test_a_lost_claim_does_not_take_back_what_another_process_uses():
     assert event == checker
     reservations.withdraw(
         counters, "job.1", "1", RecordState(is_open=True)
-    )  # the record still waits, and tells of nothing
+    )  # the record still waits, and names nothing
     reservations.fold(counters, "job.1", RecordState(is_open=True, counted=checker))
     assert (counters.held.slots, counters.recorded_totals.slots) == (1, 1)
 

@@ -144,7 +144,7 @@ def elsewhere(system):
 
 @pytest.mark.parametrize("spoil", [gone, changed, record_gone, damaged, replaced, nonsense, elsewhere])
 def test_an_answer_that_is_no_longer_valid_is_generated_and_noted_again(system, spoil):
-    """Only what stands there as it was written is taken over; the next copy has the new one."""
+    """Only what is there as it was written is taken over; the next copy has the new one."""
     spoil(system)
     before = len(system.generator.requests)
     system.process(COPY, TEXT)
@@ -319,7 +319,7 @@ def test_if_the_first_is_given_up_one_of_the_others_takes_its_place(together, ho
 
 
 def test_a_submit_that_died_before_its_claim_is_waited_for_a_minute_only():
-    """Its note stands, and no record: the copy is generated then; both may be, since they begin at the same time."""
+    """There is a note but no record: then the copy is generated; both may be, since they begin at the same time."""
     system = System()
     system.bucket.upload("recipes/sum.md", RECIPE)
     system.upload(COPIES[0], TEXT)

@@ -1,4 +1,4 @@
-"""An exception that nobody foresaw never repeats for ever: its job fails by the exception's name, the others go on."""
+"""An exception that nobody foresaw never repeats for ever: its job fails with the exception's name, others continue."""
 
 import asyncio
 import json

@@ -40,7 +40,7 @@ class Machines:
         return [effect.name for effect in self.world.effects[first:] if effect.key == GOVERNOR]
 
     def counters(self) -> Counters:
-        """As they stand."""
+        """As they are."""
         return self.world.run(self._governor().counters())[0]
 
 
@@ -67,7 +67,7 @@ def test_a_swap_on_what_is_out_of_date_is_refused_and_made_again() -> None:
 
 
 def test_nobody_is_turned_away_by_what_is_out_of_date() -> None:
-    """The one place was free again: a denial writes nothing, so no swap would tell."""
+    """The one slot was free again: a denial writes nothing, so no swap would show that."""
     machines = Machines(max_in_flight=1)
     held = machines.reserve(machines.one, "a.1")
     assert isinstance(held, Reservation)
@@ -77,7 +77,7 @@ def test_nobody_is_turned_away_by_what_is_out_of_date() -> None:
 
 
 def test_the_windows_move_on_by_the_stores_time() -> None:
-    """A minute's submits begin anew although nothing was read since."""
+    """A new minute's submits begin at zero although nothing was read since."""
     machines = Machines()
     now = machines.world.now()
     machines.world.later(58 - now.second)

@@ -1,4 +1,4 @@
-"""One object that cannot be read stops nobody: it is named once, and everything else goes on."""
+"""One object that cannot be read stops nobody: it is named once, and everything else continues."""
 
 import contextlib
 import json
@@ -58,7 +58,7 @@ def tick_later(system, seconds=0.0):
 
 
 def test_forbidden_documents_and_strays_stop_no_sweep(caplog):
-    """Documents before and behind them are recovered; each is said once, however many sweeps meet it."""
+    """Documents before and after them are recovered; each is reported once, however many sweeps meet it."""
     system = System()
     keys = [f"inbox/{number}.txt" for number in range(6)]
     for key in keys:
@@ -123,7 +123,7 @@ def test_a_damaged_open_record_is_named_with_its_document(caplog):
 
 
 @pytest.mark.parametrize("body", ["{", "[" * 100_000, '{"job_id": 1}', ""])
-def test_a_damaged_record_at_a_place_stops_only_its_document(body):
+def test_a_damaged_record_at_an_output_location_stops_only_its_document(body):
     """Whatever it holds: its document is neither lost nor paid again until somebody has looked."""
     system = System()
     system.process("inbox/a.txt", "text")
@@ -149,7 +149,7 @@ def test_a_damaged_record_at_a_place_stops_only_its_document(body):
 
 
 def beside_a_damaged_record():
-    """A done document that was uploaded anew, and whose run record was damaged; and the key of that record."""
+    """A done document that was uploaded again, and whose run record was damaged; and the key of that record."""
     system = System()
     system.process("inbox/a.txt", "text")
     record = output_location("inbox/a.txt").run_record_key
@@ -159,7 +159,7 @@ def beside_a_damaged_record():
 
 
 def test_an_event_beside_a_damaged_record_waits_for_somebody_to_look():
-    """Claimed before the record was met, its run is open no more, nothing is held for it, and its guard goes on."""
+    """Claimed before the record was met, its run is open no more, nothing is held for it, and its guard continues."""
     system, record = beside_a_damaged_record()
     with pytest.raises(UnreadableError):
         system.run(system.submit("inbox/a.txt"))

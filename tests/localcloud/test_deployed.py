@@ -139,7 +139,7 @@ def test_a_page_in_the_operators_browser_gets_nowhere(cloud):
 
 
 def test_the_doctor_sees_what_calls_the_functions(cloud):
-    """As the cloud tells it of the deployed template; another function than the one that is named is a problem."""
+    """As the cloud reports it for the deployed template; any function other than the named one is a problem."""
     own = {SUBMIT_FUNCTION: cloud.submit_function, CHECKER_FUNCTION: cloud.checker_function}
 
     def told(**named):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("max_noted")
 
 
 def dies_after_writing(system, folder, **fields):
-    """Let a process die once, right behind a record in `folder` whose fields are these."""
+    """Let a process die once, right after a record in `folder` whose fields are these."""
     deaths = []
 
     async def hook(effect, moment):
@@ -61,8 +61,8 @@ def test_a_wrong_clock_at_the_very_first_tick_stops_no_sweep():
     assert system.problems() == []
 
 
-def test_a_place_that_a_waiting_job_kept_holds_up_nobody():
-    """Its process died between the record and the release: with one place in all, that job itself must get it."""
+def test_a_slot_that_a_waiting_job_kept_holds_up_nobody():
+    """Its process died between the record and the release: with only one slot, that job itself must get it."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.upload(KEY, "text")
     system.generator.plan(Plan(create=FailedCall(status=429)))
@@ -77,7 +77,7 @@ def test_a_place_that_a_waiting_job_kept_holds_up_nobody():
 
 @pytest.mark.parametrize("overwritten", [False, True])
 def test_a_runs_usage_is_booked_by_any_process_that_settles_it(overwritten):
-    """Its process died behind the commit, and the provider has forgotten the response since: the record knows."""
+    """Its process died after the commit, and the provider has forgotten the response since: the record knows."""
     system = System()
     system.upload(KEY, "text")
     system.run(system.submit(KEY))
@@ -137,10 +137,10 @@ def test_a_process_that_loses_the_record_leaves_its_message_alone():
     assert any(_record(system)["ticket"] in message.body for message in system.backlog.messages)
 
 
-def test_a_place_is_given_back_by_its_holder_only():
-    """A slow process put its job back to wait; another took the job up; then the first gives the place back: not his.
+def test_a_slot_is_given_back_by_its_holder_only():
+    """A slow process put its job back; another took it up; then the first gives back a slot that is not its own.
 
-    Else the generation that runs is not counted in flight, and its tokens are never booked.
+    Otherwise the running generation would not be counted in flight, and its tokens would never be booked.
     """
     system = System()
     system.upload(KEY, "text")

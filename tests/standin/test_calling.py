@@ -39,7 +39,7 @@ def ended(world: World, **body: Any) -> Any:
     ("choice", "called"), [("auto", "note"), ("required", "note"), ({"type": "function", "name": "now"}, "now")]
 )
 def test_a_function_is_called_with_arguments_that_its_schema_allows(world: World, choice: Any, called: str) -> None:
-    """The one that is named, else the first."""
+    """The named one, otherwise the first."""
     response = ended(world, tools=TOOLS, tool_choice=choice)
     (item,) = response["output"]
     assert (item["type"], item["name"], item["status"]) == ("function_call", called, "completed")

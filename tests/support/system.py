@@ -133,23 +133,23 @@ class System:
         self.settle()
 
     def job(self, key: str) -> str:
-        """The id of the job that a document makes as it stands now, under the model of the environment."""
+        """The id of the job of a document's current version, under the model of the environment."""
         location = output_location(key)
         recipe = self.bucket.objects.get(f"recipes/{location.recipe}.md")
         etag = self.bucket.objects[key].etag
         return job_id(BUCKET, key, etag, fingerprint(recipe.body if recipe else None), self.settings.model)
 
     def result(self, key: str) -> str:
-        """The text that stands at a document's place, if its recipe's output is md."""
+        """The text at a document's output location, if its recipe's output is md."""
         return self.bucket.body(output_location(key).result_key("md"))
 
     def run_record(self, key: str) -> dict[str, Any]:
-        """The run record at a document's place."""
+        """The run record at a document's output location."""
         record: dict[str, Any] = self.bucket.json(output_location(key).run_record_key)
         return record
 
     def error_record(self, key: str) -> dict[str, Any]:
-        """The error record at a document's place."""
+        """The error record at a document's output location."""
         record: dict[str, Any] = self.bucket.json(output_location(key).error_record_key)
         return record
 

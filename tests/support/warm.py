@@ -27,6 +27,6 @@ _ = openai.AsyncOpenAI(api_key="none", base_url="http://127.0.0.1").responses.wi
 Response.model_rebuild()  # the SDK's models are built when they are first used
 trusting(None)  # the certificates
 for _name in [name for name in sys.modules if name.partition(".")[0] == "backburner_cli"]:
-    del sys.modules[_name]  # it reads the environment as it is imported: each command does that anew
+    del sys.modules[_name]  # it reads the environment as it is imported: each command does that again
 gc.collect()
-gc.freeze()  # else a fork's collector would write to every page that it shares with us
+gc.freeze()  # otherwise a fork's collector would write to every page that it shares with us

@@ -32,7 +32,7 @@ def rendered(resource):
 
 
 def many(value):
-    """A list of what may stand alone."""
+    """A list of what may be on its own."""
     return value if isinstance(value, list) else [value]
 
 

@@ -113,7 +113,7 @@ def test_concurrency_is_reserved_on_request(of_type, function, parameter):
 def test_what_a_provider_cannot_do_without_is_asked_for_before_anything_is_deployed(
     template, rule, providers, parameter
 ):
-    """Else the first upload would tell."""
+    """Otherwise the first upload would show."""
     condition, assertions = template["Rules"][rule]["RuleCondition"], template["Rules"][rule]["Assertions"]
     equals = condition.get("Fn::Or", [condition])
     assert [one["Fn::Equals"] for one in equals] == [[{"Ref": "Provider"}, provider] for provider in providers]

@@ -108,7 +108,7 @@ def test_a_line_that_is_no_text_gone_repeated_or_too_long():
     ],
 )
 def test_half_a_character_costs_no_line(written: str, read: str) -> None:
-    """Programs write it that cut a text within an emoji; it is sent as U+FFFD, and all else as it is."""
+    """Programs that cut a text within an emoji write it; it is sent as U+FFFD, and everything else unchanged."""
     line = f'{{"custom_id": "a", "method": "POST", "url": "/v1/responses", "body": {{"input": "{written}"}}}}'.encode()
     assert requests().of(line).body["input"] == read
     assert custom_id_of(line) == "a"

@@ -13,7 +13,7 @@ ENDED, REFUSED = Generation(id="r", status="completed"), FailedCall(status=500)
 
 
 def decided(act: Act, answer: Answer, call: Call, **more: Any) -> Decision:
-    """What is decided in the first of three attempts, if nothing else is said."""
+    """What is decided in the first of three attempts, if nothing else is reported."""
     verdict = Verdict(act=act, reason=Reason.EMPTY_OUTPUT, message="said", after_s=7.0)
     return decide(verdict, answer, call, Attempt(**{"number": 1, "most": 3} | more))
 
@@ -85,7 +85,7 @@ def test_a_doubled_cap_that_is_refused_leaves_a_truncated_answer(act: Act, answe
 
 
 def test_an_absence_is_believed_after_two_minutes_of_it() -> None:
-    """An answer in between begins anew, an outage in between changes nothing."""
+    """An answer in between begins again, an outage in between changes nothing."""
     gone, outage, alive = FailedCall(status=404), FailedCall(status=503), Generation(id="r", status="queued")
     since = absent_since(gone, 30.0, None)
     assert since == 30.0

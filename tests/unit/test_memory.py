@@ -10,7 +10,7 @@ from support.fakes import FakeBucket, World
 
 
 def test_a_request_beyond_the_free_memory_waits_in_turn():
-    """A small wish does not overtake a large one, which would else wait for ever."""
+    """A small request does not overtake a large one, which might otherwise wait for ever."""
     order = []
 
     async def story():
@@ -34,7 +34,7 @@ def test_a_request_beyond_the_free_memory_waits_in_turn():
 
 @pytest.mark.parametrize("is_granted", [False, True])
 def test_a_task_that_stops_waiting_takes_nothing(is_granted):
-    """Also where he was granted it in the same moment."""
+    """Even if it was granted at the same moment."""
 
     async def story():
         purse = ByteBudget(10)
@@ -52,8 +52,8 @@ def test_a_task_that_stops_waiting_takes_nothing(is_granted):
     asyncio.run(story())
 
 
-def test_the_large_place_is_ones_own_and_may_be_walked_into_again():
-    """A large document's child runs in the place that the document holds already."""
+def test_the_large_turn_is_exclusive_and_can_be_entered_again():
+    """A large document's child runs in the turn that the document holds already."""
     inside = most = 0
 
     async def story():

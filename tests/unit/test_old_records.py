@@ -39,7 +39,7 @@ RECORDS: dict[str, type[JobRecord]] = {
 
 
 def samples(kind: str) -> list[Any]:
-    """The samples of a kind, each with where it stood."""
+    """The samples of a kind, each with its origin."""
     found = json.loads((SAMPLES / f"{kind}.json").read_text(encoding="utf-8"))
     return [pytest.param(each["at"], each["body"], id=f"{kind}-{number}") for number, each in enumerate(found, 1)]
 
@@ -72,7 +72,7 @@ REWRITE: dict[str, Callable[[bytes], bytes]] = {
 
 
 def _differences(before: Any, after: Any, path: str = "") -> list[str]:
-    """Where what was written again is not what stood there; fields that only the later version has do not count."""
+    """Where the rewritten record differs from the original; fields that only the later version has do not count."""
     if isinstance(before, dict) and isinstance(after, dict):
         gone = [f"{path}/{name} is gone" for name in before if name not in after]
         inner = [_differences(before[name], after[name], f"{path}/{name}") for name in before if name in after]

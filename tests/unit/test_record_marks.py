@@ -4,7 +4,7 @@ from backburner.capacity.record_marks import RecordMarks
 
 
 def test_a_read_counts_until_this_process_changes_the_run() -> None:
-    """And reads of other runs go on counting."""
+    """And reads of other runs still count."""
     marks = RecordMarks()
     marks.forget_all()
     for name in ("a.1", "b.1"):

@@ -111,7 +111,7 @@ def test_names_of_models_that_see_are_names(odd: str) -> None:
 
 
 def test_all_problems_stand_in_one_message() -> None:
-    """An empty environment, wrong numbers, a wrong provider: whoever deploys reads them all at once."""
+    """An empty environment, wrong numbers, a wrong provider: the operator reads them all at once."""
     wrong = {
         "BACKBURNER_PROVIDER": "clippy",
         "BACKBURNER_LEASE_S": "901",

@@ -93,7 +93,7 @@ def test_what_we_cancelled_fails_with_our_reason(reason: Reason, status: str) ->
 
 
 def test_a_result_that_came_after_all_is_taken_at_the_deadline() -> None:
-    """But an operator's cancel stands."""
+    """But an operator's cancel holds."""
     answer = _generation(text="a")
     assert _said(answer, cancelled_for=Reason.DEADLINE_EXCEEDED) == (Act.COMMIT, None)
     assert _said(answer, cancelled_for=Reason.CANCELLED) == (Act.FAIL, Reason.CANCELLED)
@@ -188,7 +188,7 @@ def test_an_absence_is_loss_only_once_it_is_believed(status: int) -> None:
 
 @pytest.mark.parametrize("status", ["paused", "expired", "requires_action", "validating", "", "ЗАВЕРШЕНО"])
 def test_a_status_that_nobody_documented_is_looked_at_again(status: str) -> None:
-    """It may still end; at the deadline it is cancelled, and what it says then stands in the record, verbatim."""
+    """It may still end; at the deadline it is cancelled, and what it says then is in the record, verbatim."""
     assert _said(_generation(status)) == (Act.POLL, None)
     verdict = judge(_generation(status), Call.RETRIEVE, cancelled_for=Reason.DEADLINE_EXCEEDED)
     assert (verdict.act, verdict.reason) == (Act.FAIL, Reason.DEADLINE_EXCEEDED)

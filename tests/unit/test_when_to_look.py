@@ -1,4 +1,4 @@
-"""The simulation of when to look: what stands beside our policy is computed right, and ours is run as it is."""
+"""The simulation of when to look: the other policies are computed right, and ours is run as it is."""
 
 import math
 import sys

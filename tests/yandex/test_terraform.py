@@ -57,7 +57,7 @@ buses are AWS's."""
 
 
 def test_the_provider_knows_every_resource_block_and_argument() -> None:
-    """Each stands in its reference pages, with its type; nothing that is required is missing."""
+    """Each is in its reference pages, with its type; nothing that is required is missing."""
     assert problems(TEXTS) == []
     assert len(resources(TEXTS)) > 15
 

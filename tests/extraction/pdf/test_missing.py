@@ -1,4 +1,4 @@
-"""What is missing from a document is said, and a file that cannot be read says truly why."""
+"""What is missing from a document is reported, and a file that cannot be read says truly why."""
 
 import re
 import zlib
@@ -257,7 +257,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refusal_names_the_true_cause(name: str) -> None:
-    """Cut off, damaged, protected, too large: each is told apart."""
+    """Cut off, damaged, protected, too large: each is distinguished."""
     body, reason, says = REFUSED[name]
     found = refused(body)
     assert found[0] is reason
