@@ -141,7 +141,7 @@ def test_a_crash_at_any_effect_loses_nothing(name: str, moment: str) -> None:
 
 
 def _ends(system: System) -> dict[str, str]:
-    """What is at every output location, without what a crash may change: ids, times, counters, the last of the reasons."""
+    """Every output location, without what a crash may change: ids, times, counters, the last of the reasons."""
     return {
         key: str(system.bucket.json(key)["state"]) if key.endswith(".json") else _IDS.sub("id", system.bucket.body(key))
         for key in system.bucket.objects
