@@ -47,7 +47,7 @@ def tell(make: Callable[[Http], Channel], body: bytes = BODY, notification: str 
     async def story() -> None:
         http = Http(connect_s=2, read_s=2)
         try:
-            await make(http).tell(notification, "document.done", body)
+            await make(http).deliver(notification, "document.done", body)
         finally:
             await http.close()
 

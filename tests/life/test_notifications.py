@@ -8,7 +8,7 @@ import pytest
 
 from backburner.errors import RetryLaterError
 from backburner.notifications.delivery import KEPT_S, RETRY_S, SEND_S
-from backburner.notifications.tell import TELL_S, VOID_S
+from backburner.notifications.notifier import NOTIFY_S, VOID_S
 from support.depth import thinned
 from support.fakes import DEAD, Effect, FakeChannel, Moment, Plan, World
 from support.fakes.world import let_others_go
@@ -238,7 +238,7 @@ def test_a_silent_channel_costs_a_tick_a_bounded_time(system: System) -> None:
     assert system.problems() == []
     began = system.world.seconds
     system.run(system.tick())
-    assert system.world.seconds - began < TELL_S + SEND_S + 12
+    assert system.world.seconds - began < NOTIFY_S + SEND_S + 12
     assert 3 <= len(system.channels[0].tries) < 50
 
 

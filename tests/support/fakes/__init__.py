@@ -24,7 +24,7 @@ world calls `await world.hook(effect, "before")`, applies it, and calls `await w
 
 `world.effects` lists them all in order. Names: `bucket.get/head/put/delete`, `<queue>.send/receive/postpone/delete`
 (with the queue's own name), `generator.create/retrieve/cancel/delete`. Their keys: the object's key, the message's
-body ("" for a receive), the document (`input`) for a create, otherwise the response id; `<channel>.tell` has the
+body ("" for a receive), the document (`input`) for a create, otherwise the response id; `<channel>.deliver` has the
 notification's id. Without a hook an effect only lets
 other tasks go first.
 
