@@ -1,6 +1,6 @@
 """The console beside a command that keeps running: in a separate process, which ends with the command.
 
-If the console fails, the command says so and goes on.
+If the console fails, the command says so and continues.
 """
 
 from __future__ import annotations

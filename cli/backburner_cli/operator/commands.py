@@ -36,7 +36,7 @@ def audit(*, asked: Asked, repair: bool, dry_run: bool, yes: bool, as_json: bool
 
     Compares the bucket's own listings, reading every record once: a few minutes for 100,000 documents. Work may go on
     meanwhile. Uploads of the last 15 minutes are counted separately, as their events may still be on their way. Exits
-    with 1 and a list if the books do not balance.
+    with 1 and a list if the counts do not balance.
 
     --repair asks on a terminal if there is anything to repair. Elsewhere it does not, since it does what the checker's
     sweep does by itself.

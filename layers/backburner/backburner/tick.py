@@ -1,4 +1,4 @@
-"""The checker's engine: a tick receives messages, handles them concurrently, and goes on while more are due soon."""
+"""The checker's engine: a tick receives messages, handles them concurrently, and continues while more are due soon."""
 
 import asyncio
 import heapq

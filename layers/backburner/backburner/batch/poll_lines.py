@@ -1,4 +1,4 @@
-"""Polls the running lines of a segment: each line that is due is polled, and ends or goes on."""
+"""Polls the running lines of a segment: each line that is due is polled, and ends or continues."""
 
 import asyncio
 import math

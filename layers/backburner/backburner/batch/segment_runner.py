@@ -100,7 +100,7 @@ class SegmentRunner:
 
         Order of effects: cancel running lines → a piece with their ends → the record → a piece with the lines never
         begun → the record → join all lines, which ends the run. After a crash in between, its message comes back and it
-        goes on.
+        continues.
         """
         async for _ in self.stopper.stop(visit, reason):
             await self._save(visit)

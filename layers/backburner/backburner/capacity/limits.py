@@ -126,9 +126,9 @@ class Counters(msgspec.Struct, kw_only=True):
     usual_s: dict[str, float] = {}
     """Seconds that a generation of each model usually takes: a moving average over finished ones."""
     chars_per_token: dict[str, float] = {}
-    """Characters of input that make a token, by model: a moving average likewise."""
+    """Characters of input that make a token, by model, as another moving average."""
     picture_scale: dict[str, float] = {}
-    """Tokens that a model counts for each one estimated of a picture, by model: a moving average likewise."""
+    """Tokens that a model counts for each one estimated of a picture, by model, as another moving average."""
     unreadable: dict[str, str] = {}
     """Objects that cannot be read, and why, by key; only the first `MAX_UNREADABLE`."""
     unexplained: list[str] = []

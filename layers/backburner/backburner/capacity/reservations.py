@@ -185,7 +185,7 @@ def names(counters: Counters) -> list[str]:
 def names_to_fold(counters: Counters, most: int) -> list[str]:
     """The names to fold, the oldest first, if there are more than `most`; else none.
 
-    Not the runs settled by the last few writes: whoever settled them deletes their records, and then forgets them.
+    Not the runs settled by the last few writes: the process that settled them removes their records and forgets them.
     """
     notes = [*counters.unsettled.items(), *counters.reserved.items()]
     found = [name for name, note in notes if not note.is_old] if len(notes) > most else []

@@ -151,7 +151,7 @@ class GenerationCreator:
             return False
         try:
             return await self.ledger.is_given_to(record, generation.id)
-        except RetryLaterError:  # go on without the note: the id must not be lost
+        except RetryLaterError:  # continue without the note: the id must not be lost
             logger.warning("response id not noted", extra=log_keys(record) | {"response_id": generation.id})
             return True
 

@@ -1,6 +1,6 @@
 """The audit: proves from listings of the bucket that nothing is lost (DESIGN section 1, promise 1).
 
-Jobs go on while it reads, so it checks whatever looks wrong again after a moment, and reports only what is wrong every
+Jobs run on while it reads, so it checks whatever looks wrong again after a moment, and reports only what is wrong every
 time. It does not judge runs under way: a run with an open record may be between any two effects.
 """
 
@@ -39,7 +39,7 @@ class Counted(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Auditor:
-    """Audits a bucket in any state and of any size, while jobs go on."""
+    """Audits a bucket in any state and of any size, while jobs continue."""
 
     bucket: Bucket
     ledger: Ledger

@@ -106,7 +106,7 @@ class Sweeper:
         return swept
 
     async def guarded(self, key: str, work: Awaitable[T], swept: Swept) -> T | None:
-        """Do the work on one object and return its result, or None if it failed: the sweep goes on in any case."""
+        """Do the work on one object and return its result, or None if it failed: the sweep continues in any case."""
         try:
             return await work
         except UnreadableError as error:

@@ -139,7 +139,7 @@ class Finisher:
         return State.SUPERSEDED
 
     async def settled(self, record: OpenRecord, committed: Committed | None = None) -> State | None:
-        """How another process ended a run, after clearing up; None if the run is to go on.
+        """How another process ended a run, after clearing up; None if the run is to continue.
 
         `committed` is what is committed at its output location, if read since the claim.
         """
