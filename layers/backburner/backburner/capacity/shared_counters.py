@@ -250,8 +250,8 @@ class SharedCounters:
     ) -> dict[str, RecordState]:
         """Read the records that the changes depend on, and some of those that may be folded.
 
-        A record that was read before is not read again unless the run has been changed since: any process that changes a
-        run notes that in the counters first.
+        A record that was read before is not read again unless the run has been changed since: any process that changes
+        a run notes that in the counters first.
         """
         needed = dict.fromkeys(name for queued in batch for name in queued.needed(counters))
         known = {name: self._known[name] for name in needed if name in self._known and self._marks.holds(name)}
