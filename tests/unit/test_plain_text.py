@@ -1,4 +1,4 @@
-"""What is plain text comes out unchanged, without a child; what must be looked at more closely is recognised."""
+"""Plain text comes out unchanged, without a child; everything else is recognised and left to the child."""
 
 import codecs
 import contextlib

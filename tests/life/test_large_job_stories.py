@@ -1,4 +1,4 @@
-"""Stories that a review told of documents in parts and of batches: late processes, things gone, hostile answers."""
+"""Documents in parts and batches, as a review imagined them: late processes, missing objects, hostile answers."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the state machine found, each as a story of its own."""
+"""Histories that the state machine found, each as a test of its own."""
 
 import asyncio
 import json
