@@ -234,8 +234,12 @@ class Governor:
 
     async def backlog_is_empty(self) -> None:
         """The backlog was found empty: new uploads need not queue behind it."""
+
+        def change(counters: Counters, _: datetime, __: Mapping[str, RecordState]) -> None:
+            counters.others_wait = False
+
         if self.last_read.others_wait:
-            await self._quietly(lambda counters, now, _: pauses.backlog_is_empty(counters, now))
+            await self._quietly(change)
 
     async def unreadable(self, key: str, why: str) -> None:
         """Report once that an object cannot be read and a person must look at it."""
