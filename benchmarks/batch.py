@@ -105,7 +105,7 @@ def _bench(options: argparse.Namespace, out: Console, cloud: Cloud, urls: tuple[
 
 
 def _run(functions: Mapping[str, Measured], cloud: Cloud, end: datetime, out: Console) -> dict[str, Told]:
-    """The event, then ticks back to back until a record stands. What the processes tell at that moment."""
+    """The event, then ticks back to back until there is a record. Returns what the processes report at that moment."""
     told = {"submit": functions["submit"].invoke(event_of(KEY))}
     while datetime.now(UTC) < end and not (cloud.get(RUN_RECORD) or cloud.get(ERROR_RECORD)):
         told["checker"] = functions["checker"].invoke(TIMER, TICK_S)
@@ -157,7 +157,7 @@ def _report(out: Console, lines: int, took_s: float, told: dict[str, Told], call
 
 
 def _cpu_s(pid: int) -> float:
-    """What a process has used of the processor; 0 where the system does not tell."""
+    """What a process has used of the processor; 0 where the system does not report it."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

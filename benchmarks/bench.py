@@ -3,8 +3,8 @@
     bench.py --jobs 1000 --rounds 2          # `make bench` runs it
 
 All three speak to the same local servers (a store, queues, a provider, in memory, on a core of their own), whose own
-speed with a trivial client stands in the table. Compared is the processor's time of the measured process, which others
-on the machine disturb least; each figure is the best of the rounds, and only ratios within one run mean anything.
+speed with a trivial client is in the table. It compares the processor time of the measured process, which other work
+on the machine disturbs least; each figure is the best of the rounds, and only ratios within one run mean anything.
 """
 
 import argparse

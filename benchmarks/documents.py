@@ -4,8 +4,8 @@
 
 Everything is processor time, the best of the rounds, for the text that comes out; only ratios within one run mean
 anything. *As submit* is the same document through `ChildExtractor`: plain text in UTF-8 is decoded in the function
-itself, all else is read by a child process, whose own time counts. A small document has three paragraphs: it costs what
-starting a child costs.
+itself, everything else is read by a child process, whose own time counts. A small document has three paragraphs: it
+costs what starting a child costs.
 """
 
 import argparse

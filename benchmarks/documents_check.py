@@ -2,8 +2,8 @@
 
     documents_check.py ~/archive                  # `make documents-check DIR=~/archive` runs it
 
-Nothing is uploaded or written. The table tells for each kind of file how many readings agree, differ, or were refused;
-what differs without a note that says so comes first, for that is a silent loss. `disputed`: the other readers differ
+Nothing is uploaded or written. For each kind of file the table shows how many readings agree, differ, or were refused;
+a difference without a note comes first, since it is a silent loss. `disputed`: the other readers differ
 among themselves; `unchecked`: none of them reads that kind. `s` is the median.
 """
 

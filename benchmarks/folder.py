@@ -102,7 +102,7 @@ def text_of(number: int) -> str:
 
 
 def resident_mb(pid: int) -> float:
-    """The most memory that a process ever held; 0 where the system does not tell."""
+    """The most memory that a process ever held; 0 where the system does not report it."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError:

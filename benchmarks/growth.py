@@ -27,7 +27,7 @@ from backburner.capacity.limits import Counters, Denial, Limits, Reservation
 from backburner.capacity.shared_counters import SharedCounters
 from backburner.ledger.keys import GOVERNOR, OPEN
 from backburner.ledger.records import OpenRecord, ProviderRef, RecipeRef, Source, State, decode, encode
-from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
+from backburner.maintenance.governor_rebuild import read_record_state, rebuilt_counters
 from backburner.ports import ABSENT, ConflictError, Stored
 
 IN_FLIGHT = (100, 1_000, 10_000, 50_000)
@@ -101,7 +101,12 @@ class CountingBucket:
 def governor(bucket: CountingBucket, tries: int = 12, max_in_flight: int = 10**6) -> Governor:
     """The governor of a fresh process."""
     shared = SharedCounters(
-        bucket=bucket, key=GOVERNOR, clock=SystemClock(), rebuild=rebuilt_counters, look=look_at_record, tries=tries
+        bucket=bucket,
+        key=GOVERNOR,
+        clock=SystemClock(),
+        rebuild=rebuilt_counters,
+        read_record=read_record_state,
+        tries=tries,
     )
     return Governor(shared=shared, limits=Limits(max_in_flight=max_in_flight, submits_per_minute=10**6))
 
@@ -124,7 +129,7 @@ def _record(number: int, counted: Reservation) -> OpenRecord:
 
 
 async def submit(bucket: CountingBucket, each: Governor, number: int) -> str:
-    """The governor's part of a submit: a reservation, and the claim that tells of it."""
+    """The governor's part of a submit: a reservation, and the claim that names it."""
     wanted = Reservation(model=_MODEL, tokens=5000, cost=0.01)
     record = _record(number, wanted)
     counted = await each.reserve(record.name, wanted, recorded=None, behind_others=False)

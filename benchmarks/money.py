@@ -3,7 +3,7 @@
     bench.py --json figures.json && money.py --figures figures.json
 
 Calls and processor time are those that `bench.py` counted; looks and ticks are simulated (generations of two minutes in
-the median, all uploaded within an hour). What is assumed of a cloud stands in `pricing/bill.py`.
+the median, all uploaded within an hour). The assumptions about a cloud are in `pricing/bill.py`.
 """
 
 import argparse

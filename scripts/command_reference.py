@@ -16,7 +16,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs/commands.md"
 INTRODUCTION = """\
 # Commands
 
-Every command with its options, as `backburner COMMAND --help` tells them. This page is made from the code
+Every command with its options, as `backburner COMMAND --help` shows them. This page is generated from the code
 (`make commands`). How a deployment is found, exit codes, and how the commands work together: [operate.md](operate.md).
 A folder without a cloud: [folder.md](folder.md).
 """

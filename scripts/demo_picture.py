@@ -19,7 +19,7 @@ COLUMNS = 88
 MAX_BYTES = 60_000
 PROMPT = "$ make demo\n"
 TELLTALES = re.compile(r"127\.0\.0\.1|localhost|/home/|/root|/work|/tmp|/Users|:\d{4,5}\b")
-"""What would tell of the machine that it was made on."""
+"""What would name the machine that it was made on."""
 
 THEME = TerminalTheme(
     (24, 26, 31),
@@ -72,7 +72,7 @@ def demo_output() -> str:
 
 
 def picture_of(output: str) -> str:
-    """Draw a terminal's output as SVG. Raises `ValueError` where it tells of this machine or becomes too large."""
+    """Draw a terminal's output as SVG. Raises `ValueError` where it names this machine or becomes too large."""
     if telltale := TELLTALES.search(output):
         raise ValueError(f"the demo shows {telltale[0]!r}, which is this machine's own")
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")

@@ -32,7 +32,7 @@ _UNCAUGHT = "no test caught it"
 
 @dataclass(frozen=True)
 class Bug:
-    """One text that becomes another, which must stand in its file exactly once."""
+    """One text that becomes another, which must be in its file exactly once."""
 
     name: str
     file: str

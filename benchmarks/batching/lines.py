@@ -27,7 +27,7 @@ class Line:
         return f"Order {self.number}: {self.number * 7} barrels of herring for the town of Veldt."
 
     def written(self) -> str:
-        """As it stands in the batch."""
+        """As it is in the batch."""
         body = {"model": _REJECTED if self.code == "rejected_by_provider" else "stand-in", "input": self.text}
         url = "/v1/moderations" if self.code == "invalid_url" else "/v1/responses"
         return json.dumps({"custom_id": self.custom_id, "method": "POST", "url": url, "body": body}) + "\n"

@@ -18,7 +18,7 @@ from support import forks, functions
 
 @dataclass(frozen=True)
 class Told:
-    """What a process tells after an invocation, since its beginning. `error` is "" if the invocation went well."""
+    """What a process reports after an invocation, since its beginning. `error` is "" if the invocation went well."""
 
     error: str
     calls: Counter[str]

@@ -1,4 +1,4 @@
-"""What a measured process tells: one line of JSON on its standard output, everything else of it goes nowhere."""
+"""What a measured process reports: one line of JSON on its standard output, everything else of it goes nowhere."""
 
 import json
 import os
@@ -26,7 +26,7 @@ async def clocked(work: Callable[[], Awaitable[Any]], count: Callable[[], int]) 
 
 
 def silenced() -> Callable[[Any], None]:
-    """Send what handlers print nowhere; gives what tells the result."""
+    """Discard what handlers print; gives the function that reports the result."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - until the process ends

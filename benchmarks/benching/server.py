@@ -22,7 +22,7 @@ ENDED = '"response_id"'
 
 
 class Servers:
-    """All three, told apart by what is asked."""
+    """All three, distinguished by what is asked."""
 
     def __init__(self) -> None:
         self.store, self.queues, self.provider = Store(), Queues(), Provider()

@@ -25,7 +25,7 @@ CLIENT_CORE, SERVER_CORE = "0", "1"
 _AT_ONCE = 32
 _BATCH = 10
 _FOREIGN = ("AWS_", "OPENAI_", "BACKBURNER_", "POWERTOOLS_", "PYTHONDONTWRITEBYTECODE")
-"""What a measured process gets nothing of: settings, and the wish to compile our modules anew at each start."""
+"""Variables kept from a measured process: settings, and the one that makes Python compile our modules at each start."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Stage:
             return json.load(answer)
 
     def measured(self, module: str, *arguments: str | int) -> Told:
-        """Run a module in a process of its own; what it tells."""
+        """Run a module in a process of its own. Returns what it reports."""
         command = [*pinned(CLIENT_CORE), sys.executable, "-m", f"benching.{module}", *map(str, arguments)]
         ended = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         if ended.returncode or not ended.stdout:

@@ -1,4 +1,4 @@
-"""How far two texts of one document agree: the words that one has, and whether they stand in the same order."""
+"""How far two texts of one document agree: the words that one has, and whether they are in the same order."""
 
 import re
 import unicodedata
@@ -41,7 +41,7 @@ def _words(text: str) -> list[str]:
 
 
 def _in_order(ours: list[str], theirs: list[str]) -> float:
-    """Share of the words that stand once in both which are in the same order: the longest increasing run of places."""
+    """Share in the same order of the words that occur once in both texts: the longest increasing run of places."""
     once = {word for word, count in Counter(ours).items() if count == 1}
     places = {word: place for place, word in enumerate(ours) if word in once}
     shared = [places[word] for word, count in Counter(theirs).items() if count == 1 and word in places]

@@ -29,7 +29,7 @@ def plain(count: int) -> bytes:
 
 
 def old(count: int) -> bytes:
-    """Russian text in the encoding of Windows, whose name nothing tells."""
+    """Russian text in the encoding of Windows, which nothing declares."""
     return "\r\n\r\n".join(islice(paragraphs(_RUSSIAN), count)).encode("cp1251")
 
 

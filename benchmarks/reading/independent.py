@@ -19,7 +19,7 @@ _SHOWN_PARTS = ("word/document", "word/footnotes", "word/endnotes", "ppt/slides/
 _BREAKS = frozenset({"p", "h", "tr", "tc", "br", "tab"})
 _PIECES = frozenset({"t", "p", "h", "span", "a"})
 _OPEN_PIECES = frozenset({"span", "a", "s", "tab", "line-break", "note"})
-"""Elements of OpenDocument that stand in the middle of a text."""
+"""Elements of OpenDocument that are in the middle of a text."""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Document:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What may stand at its place below `results/`."""
+        """What may be at its place below `results/`."""
         place = output_location(self.key)
         return place.run_record_key, place.result_key("md")
 

@@ -180,7 +180,7 @@ class Driver:
             self._deliver(event["key"], 2, tries - 1)
 
     def _overwrite(self, document: Document) -> None:
-        """A new version. What stands at its place is noted, now and once what is under way must have ended."""
+        """A new version. What is at its output location is noted, now and once what is under way must have ended."""
         self.injected["document overwritten"] += 1
         self._put(document)
         self._note(document)

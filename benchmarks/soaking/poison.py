@@ -60,7 +60,7 @@ class Massive(Poison):
         return "".join(f"{line} This is number {n}.\n\n" for n in range(_MASSIVE_BYTES // (len(line) + 25)))
 
     def wrong(self, record: Mapping[str, Any], bodies: Bodies) -> str:
-        """It is cut, each part is answered, and the answers stand together."""
+        """It is cut, each part is answered, and the answers are joined."""
         parts = [part for part in record.get("parts") or () if part["level"] == 0]
         if len(parts) < 2 or record["state"] != "done":  # noqa: PLR2004 - one part is no part
             return f"{record['state']} ({record.get('reason')}) in {len(parts)} parts"

@@ -1,4 +1,4 @@
-"""The soak's own check against the truth: what stands in the bucket, held against documents and provider."""
+"""The soak's own check against the truth: what is in the bucket, held against documents and provider."""
 
 import json
 from collections import Counter, defaultdict
@@ -124,7 +124,7 @@ class Truth:
     def _rest(self, bodies: Mapping[str, bytes | None], found: Findings) -> None:
         governor = _json(bodies.get("ledger/governor.json")) or {"reserved": {}}
         found.problems += [f"reserved: {name}" for name in governor["reserved"]]
-        kept = {f"ledger/work/{run['job_id']}" for run in self._batches(bodies)}  # a replay goes on with it
+        kept = {f"ledger/work/{run['job_id']}" for run in self._batches(bodies)}  # a replay continues with it
         left = [key for key in bodies if key.startswith(("ledger/open/", "ledger/work/"))]
         found.problems += [f"left over: {key}" for key in left if key.partition(".")[0] not in kept]
         if dead := self.cloud.count_messages("dead"):
@@ -137,7 +137,7 @@ class Truth:
 
 
 def _ids_of_lines(bodies: Mapping[str, bytes | None]) -> Iterator[str]:
-    """The generations that the files of answers and errors tell of."""
+    """The generations that the files of answers and errors name."""
     for key, body in bodies.items():
         for line in body.splitlines() if body and key.endswith(".jsonl") and not key.startswith("ledger/") else ():
             if response := json.loads(line)["response"]:

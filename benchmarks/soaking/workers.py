@@ -1,6 +1,6 @@
 """The real handlers in worker processes that keep warm, as a cloud's environments do, until somebody kills them.
 
-Each worker tells, through memory that outlives it, how many submits, takeovers and lines of batches it has under way:
+Each worker reports, through memory that outlives it, how many submits, takeovers and lines of batches it has under way:
 only those can have a create under way when it dies, so their number bounds what a death may cost.
 """
 

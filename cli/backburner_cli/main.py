@@ -89,7 +89,7 @@ def up(cloud: str, *, console: bool | None) -> None:
     "Files in there are never taken for documents.",
 )
 @click.option("--stand-in", is_flag=True, help="No provider, no key: a stand-in extracts sentences.")
-@click.option("--watch", is_flag=True, help="Go on with documents that appear or change, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Keep running, and process documents that appear or change, until Ctrl-C.")
 @click.option(
     "--console/--no-console",
     default=None,

@@ -13,7 +13,7 @@ _REMEDIES = {
     errno.EISDIR: "it is a folder; name a file",
     errno.ENOENT: "check its name",
     errno.ENAMETOOLONG: "its name is too long; shorten it",
-    errno.ELOOP: "its links lead in a circle; correct them",
+    errno.ELOOP: "its links form a loop; correct them",
     errno.EMFILE: "too many files are open; raise the limit (ulimit -n 1024)",
     errno.ENFILE: "too many files are open; raise the limit (ulimit -n 1024)",
     errno.EADDRINUSE: "no port is free on 127.0.0.1; stop whatever uses them",

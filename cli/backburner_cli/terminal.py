@@ -90,7 +90,7 @@ def print_json(value: Any) -> None:
 
 
 def print_json_line(value: Any) -> None:
-    """Print a value as a line of JSON at once. If nobody reads it any more, the command goes on with its work."""
+    """Print a value as a line of JSON at once. If nobody reads it any more, the command continues with its work."""
     try:
         print(_json(value), file=out.file, flush=True)
     except BrokenPipeError:

@@ -22,7 +22,7 @@ logger = function_logger("checker")
 def connected() -> Connected:
     """Settings and clients, made once per environment."""
     share_with_package(logger)
-    return connect(create_limit_s=CREATE_LIMIT_S, swap_tries=12, tells=True)
+    return connect(create_limit_s=CREATE_LIMIT_S, swap_tries=12, notifies=True)
 
 
 def handler(event: Any, context: Any) -> dict[str, int]:

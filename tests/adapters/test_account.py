@@ -54,12 +54,12 @@ def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ],
 )
 def test_addresses_are_those_that_boto3_would_call(environment: dict[str, str], bucket_url: str, sqs_url: str) -> None:
-    """A bucket stands in the name of Amazon's hosts, and in the path of everybody else's."""
+    """The bucket is part of the host name at Amazon, and of the path everywhere else."""
     told = account(KEYS | environment)
     assert (told.bucket_url("b"), told.sqs_url) == (bucket_url, sqs_url)
 
 
-def test_a_bucket_with_dots_stands_in_the_path() -> None:
+def test_a_bucket_with_dots_is_in_the_path() -> None:
     """No certificate covers it otherwise."""
     told = account({"AWS_REGION": "eu-central-1", **KEYS})
     assert told.bucket_url("a.b") == "https://s3.eu-central-1.amazonaws.com/a.b"
@@ -71,7 +71,7 @@ def test_a_region_whose_addresses_we_do_not_know_is_looked_up() -> None:
     assert told.bucket_url("b") == "https://b.s3.us-iso-east-1.c2s.ic.gov"
 
 
-def test_no_region_is_said() -> None:
+def test_a_missing_region_is_reported() -> None:
     """With what to set."""
     with pytest.raises(ConfigError, match="AWS_REGION"):
         account(KEYS)

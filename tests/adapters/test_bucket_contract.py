@@ -115,7 +115,7 @@ def test_a_match_on_a_missing_key_is_a_conflict(bucket: BucketSubject) -> None:
 
 
 def test_the_same_bytes_have_the_same_etag(bucket: BucketSubject) -> None:
-    """An ETag says what stands there, not who wrote it: hence the nonces."""
+    """An ETag says what is there, not who wrote it: hence the nonces."""
 
     async def story() -> list[str]:
         return [await _put(bucket.bucket, key, b"same") for key in ("a", "b")]

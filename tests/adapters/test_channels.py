@@ -1,4 +1,4 @@
-"""What goes over the wire to those who are told: signed, bounded, and refused where it was not taken."""
+"""What is sent to channels: signed, bounded, and an error if it was not accepted."""
 
 import asyncio
 import base64
@@ -35,7 +35,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def settings(**more: str) -> Settings:
-    """Settings that tell somebody something."""
+    """Settings with notifications."""
     queues = {f"BACKBURNER_{name}_QUEUE_URL": f"https://q/{name}" for name in ("PENDING", "BACKLOG", "DEAD")}
     whole = {"BACKBURNER_BUCKET": "b", "BACKBURNER_MODEL": "m", "BACKBURNER_PROVIDER": "openai", "OPENAI_API_KEY": "k"}
     return from_env(whole | queues | more)
@@ -47,7 +47,7 @@ def tell(make: Callable[[Http], Channel], body: bytes = BODY, notification: str 
     async def story() -> None:
         http = Http(connect_s=2, read_s=2)
         try:
-            await make(http).tell(notification, "document.done", body)
+            await make(http).deliver(notification, "document.done", body)
         finally:
             await http.close()
 
@@ -184,7 +184,7 @@ def test_a_topic_hands_on_the_body_with_its_type_to_filter_by(
     assert message["MessageAttributes"]["type"]["Value"] == "document.done"
 
 
-def test_a_fifo_topic_is_told_the_id_to_tell_repetitions_by(endpoint: str) -> None:
+def test_a_fifo_topic_receives_the_id_as_its_deduplication_id(endpoint: str) -> None:
     """It takes nothing without."""
     sns = client("sns", endpoint)
     arn = sns.create_topic(Name="ended.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
@@ -238,7 +238,7 @@ def test_a_queue_gets_the_body_as_a_message(endpoint: str, protocol: str) -> Non
         tell(told_by(named, endpoint))
 
 
-def test_everybody_that_is_named_is_told() -> None:
+def test_every_named_channel_is_notified() -> None:
     """A topic in its own region, a bus, a queue, a webhook."""
     named = settings(
         BACKBURNER_NOTIFY_TOPIC_ARN="arn:aws:sns:us-east-2:123456789012:ended",
@@ -271,14 +271,14 @@ def test_everybody_that_is_named_is_told() -> None:
         ),
     ],
 )
-def test_a_checker_that_could_tell_nobody_does_not_start(more: dict[str, str], words: str) -> None:
+def test_a_checker_that_could_notify_nobody_does_not_start(more: dict[str, str], words: str) -> None:
     """It says what is missing, and quotes no secret."""
     with pytest.raises(ConfigError, match=words) as refused:
         channels(settings(**more), Http(connect_s=1, read_s=1), at("http://127.0.0.1:9"), {})
     assert "hunter2" not in str(refused.value)
 
 
-def test_where_nobody_is_named_there_is_no_channel() -> None:
+def test_without_settings_there_is_no_channel() -> None:
     """The ordinary case."""
     assert channels(settings(), Http(connect_s=1, read_s=1), at("http://127.0.0.1:9"), {}) == []
 

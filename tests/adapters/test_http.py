@@ -153,7 +153,7 @@ def test_a_server_that_does_not_answer_is_left() -> None:
 
 
 def test_nobody_there_means_that_nothing_was_sent() -> None:
-    """A connection that was refused, which is told as that."""
+    """A connection that was refused, which is reported as such."""
     with pytest.raises(NoAnswerError) as refused:
         _called(_http(), NOBODY)
     assert not refused.value.is_sent
@@ -200,7 +200,7 @@ def test_a_store_that_refuses_is_not_asked_again() -> None:
     "body", [b'{"__type":"com.amazonaws.sqs#RequestThrottled"}', b'{"__type":"ThrottlingException"}']
 )
 def test_a_queue_that_throttles_is_asked_again(body: bytes) -> None:
-    """Its word stands in a refusal with status 400."""
+    """Its word is in a refusal with status 400."""
     with serve_proxy(NOBODY) as server:
         well = Say(200, b'{"Messages": []}')
         server.rule = once(lambda _: True, Say(400, body))

@@ -179,8 +179,8 @@ def test_a_server_says_whether_it_keeps_the_connection(version: str, connection:
     assert incoming.is_kept is is_kept
 
 
-def test_a_body_is_bounded_where_the_caller_says_so() -> None:
-    """Before it is read if its length is known, else where it grows too long; a refusal may be a little longer."""
+def test_a_body_is_bounded_if_the_caller_says_so() -> None:
+    """Before it is read if its length is known, otherwise where it grows too long; a refusal may be a little longer."""
     head = b"HTTP/1.1 200 OK\r\n"
     with pytest.raises(TooManyBytesError) as announced:
         read([head + b"Content-Length: 11\r\n\r\n"], limit_bytes=10)

@@ -127,7 +127,7 @@ def test_a_connection_that_the_server_left_is_not_used_for_a_post(tell: Any) -> 
 
 
 @pytest.mark.parametrize("said", [b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", b"x"])
-def test_what_nobody_asked_for_is_no_answer(tell: Any, said: bytes) -> None:
+def test_an_unrequested_answer_is_ignored(tell: Any, said: bytes) -> None:
     """Even if it has just arrived, and the event loop has not read it yet."""
 
     async def story() -> None:
@@ -197,7 +197,7 @@ def test_a_request_into_a_dying_connection_is_sent_once_more_if_it_may(
 @pytest.mark.parametrize("half", [YES[:20], HEAD_OF_YES, YES[:-1]])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_answer_that_breaks_off_is_not_asked_for_again(tell: Any, method: str, half: bytes) -> None:
-    """The caller is told that it had begun."""
+    """The caller learns that it had begun."""
 
     async def handler(server: Server, line: Line) -> None:
         server.asked.append(await line.asked())
@@ -238,7 +238,7 @@ def test_a_reset_in_a_body_without_a_length_is_no_end(tell: Any) -> None:
 
 
 def test_at_most_so_many_connections_and_everyone_in_turn(tell: Any) -> None:
-    """Who is cancelled while waiting, or at work, leaves the place to the next."""
+    """A task that is cancelled while waiting, or at work, leaves its turn to the next."""
 
     async def story() -> None:
         http, go, order = _http(), asyncio.Event(), list[str]()
@@ -343,7 +343,7 @@ class _Slow:
 
 @pytest.mark.parametrize(("left_bytes", "is_kept"), [(0, True), (1, False)])
 def test_a_connection_with_half_a_request_in_it_is_not_used_again(tell: Any, left_bytes: int, *, is_kept: bool) -> None:
-    """The next request would stand behind the rest of it."""
+    """The next request would wait behind the rest of it."""
 
     async def story() -> None:
         connection = Connection(asyncio.get_running_loop())
@@ -388,8 +388,8 @@ def test_a_slow_server_is_not_overrun(tell: Any) -> None:
     tell(story())
 
 
-def test_a_place_is_never_lost(tell: Any) -> None:
-    """Neither by connections that cannot be made nor by who is cancelled just when it is given to him."""
+def test_a_turn_is_never_lost(tell: Any) -> None:
+    """Neither by connections that cannot be made nor by a task that is cancelled just when it is given one."""
 
     async def story() -> None:
         http = _http()

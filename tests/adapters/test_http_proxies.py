@@ -96,7 +96,7 @@ def test_a_connection_with_tls_is_used_again(tell: Any, certificate: Path, tls: 
 
 
 def test_a_certificate_for_another_host_is_not_accepted(tell: Any, certificate: Path, tls: ssl.SSLContext) -> None:
-    """Nor one that nobody vouches for; it is told as that, and nothing was sent."""
+    """Nor one that nobody vouches for; it is reported as such, and nothing was sent."""
 
     async def story() -> None:
         async with serving(_store, tls=tls) as server:
@@ -208,7 +208,7 @@ def test_the_time_for_a_connection_includes_the_proxys_consent(tell: Any, monkey
     tell(story())
 
 
-def test_a_plain_call_tells_the_proxy_the_whole_address(
+def test_a_plain_call_gives_the_proxy_the_whole_address(
     tell: Any, monkeypatch: pytest.MonkeyPatch, certificate: Path, outside: Outside
 ) -> None:
     """Unchanged, with the proxy's credentials beside the call's own."""

@@ -171,7 +171,7 @@ def test_a_file_that_becomes_shorter_is_not_sent_as_if_it_were_whole(tell: Any, 
     tell(story())
 
 
-def test_a_call_ends_where_nothing_moves(tell: Any) -> None:
+def test_a_call_ends_if_nothing_moves(tell: Any) -> None:
     """While a body is sent, before the answer and within it."""
 
     async def handler(_: Server, line: Line) -> None:
@@ -213,7 +213,7 @@ def test_what_moves_slowly_may_take_longer(tell: Any) -> None:
     tell(story())
 
 
-def test_an_answer_that_came_while_the_process_stood_still_is_read(tell: Any) -> None:
+def test_an_answer_that_came_while_the_process_was_suspended_is_read(tell: Any) -> None:
     """Its time was over, but it was there."""
 
     async def handler(_: Server, line: Line) -> None:
@@ -259,7 +259,7 @@ def test_a_whole_call_has_a_limit_too(tell: Any) -> None:
     tell(story())
 
 
-def test_a_file_whose_disk_times_out_is_told_as_that(tell: Any, tmp_path: Path) -> None:
+def test_a_disk_that_times_out_is_reported_as_such(tell: Any, tmp_path: Path) -> None:
     """Also in a call without a limit of its own."""
 
     class Slow(type(tmp_path)):  # type: ignore[misc]
@@ -335,7 +335,7 @@ def test_an_address_of_the_new_kind_is_reached(tell: Any) -> None:
     tell(story())
 
 
-def test_a_host_without_an_address_is_told_as_that(tell: Any) -> None:
+def test_a_host_without_an_address_is_reported_as_such(tell: Any) -> None:
     """Nothing was sent."""
 
     async def story() -> None:

@@ -89,14 +89,14 @@ def test_a_claim_of_somebody_else_is_not_ours(wire: Wire) -> None:
 
 
 def test_a_passing_conflict_is_put_again(wire: Wire) -> None:
-    """409 says that two requests met, not who won: what stands there decides."""
+    """409 says that two requests met, not who won: what is there decides."""
     wire.proxy.rule = once(_is_put, s3_error(409, "ConditionalRequestConflict"), times=2)
     assert run(Ledger(wire.bucket).claim(RECORD)) is not None
     assert _puts(wire) == 3
 
 
 def test_conflicts_without_end_are_left_for_later(wire: Wire) -> None:
-    """Nobody else's record stands there: neither lost nor held."""
+    """Nobody else's record is there: neither lost nor held."""
     wire.proxy.rule = once(_is_put, s3_error(409, "ConditionalRequestConflict"), times=100)
     with pytest.raises(RetryLaterError):
         run(Ledger(wire.bucket).claim(RECORD))
@@ -167,7 +167,7 @@ def test_a_match_on_a_missing_key_that_answers_404_is_a_conflict(wire: Wire) -> 
         run(wire.bucket.put("k", b"x", match="etag", content_type=TEXT))
 
 
-def test_a_refused_delete_is_said(wire: Wire) -> None:
+def test_a_refused_delete_is_reported(wire: Wire) -> None:
     """An object that must go and does not is tried again later."""
     wire.proxy.rule = once(lambda request: request.method == "DELETE", s3_error(403, "AccessDenied"), times=9)
     with pytest.raises(RetryLaterError):

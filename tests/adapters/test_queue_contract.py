@@ -142,7 +142,7 @@ def test_a_receipt_that_never_was_is_no_error(queue: QueueSubject) -> None:
 
 
 def test_a_delay_that_no_queue_takes_is_refused(queue: QueueSubject) -> None:
-    """Rather than shortened: whoever sends must know."""
+    """It is not shortened: the sender must know."""
     with pytest.raises(RetryLaterError):
         queue.run(queue.queue.send("m", 901))
 

@@ -1,4 +1,4 @@
-"""A batch call that answers 200 with failures inside: each entry's fate reaches whoever asked for it, and only them."""
+"""A batch call that answers 200 with failures inside: each outcome reaches the task that asked for it, no other."""
 
 import asyncio
 import json
@@ -138,7 +138,7 @@ def test_a_call_that_fails_as_a_whole_reaches_everybody(queue: tuple[Proxy, SqsQ
     assert [type(one) for one in run(story())] == [RetryLaterError] * 3
 
 
-def test_a_receive_that_fails_is_said(queue: tuple[Proxy, SqsQueue]) -> None:
+def test_a_failed_receive_is_reported(queue: tuple[Proxy, SqsQueue]) -> None:
     """An outage of the queue must not look like an empty queue."""
     proxy, subject = queue
     proxy.rule = lambda _: Say(403, b'{"__type":"AccessDenied"}')
@@ -160,7 +160,7 @@ def test_a_caller_that_gave_up_spoils_nobody_elses_batch(queue: tuple[Proxy, Sqs
     run(story())
 
 
-def test_whoever_sends_alone_waits_for_nobody(queue: tuple[Proxy, SqsQueue], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_sent_alone_does_not_wait(queue: tuple[Proxy, SqsQueue], monkeypatch: pytest.MonkeyPatch) -> None:
     """One message after the other goes out at once; what comes while a call is under way goes out together."""
     proxy, subject = queue
     monkeypatch.setattr(queues, "_LINGER_S", 60.0)
@@ -181,7 +181,7 @@ def test_whoever_sends_alone_waits_for_nobody(queue: tuple[Proxy, SqsQueue], mon
 def test_a_messages_age_is_by_the_queues_clock(
     queue: tuple[Proxy, SqsQueue], date: str | None, age_s: float | None
 ) -> None:
-    """Both times are the queue's own, however wrong this machine's clock is; ours is asked where it tells none."""
+    """Both times are the queue's own, however wrong this machine's clock is; ours is used if it reports none."""
     proxy, subject = queue
     told = {"ApproximateReceiveCount": "2", "SentTimestamp": "1445412480000"}
     body = json.dumps({"Messages": [{"Body": "m", "ReceiptHandle": "r", "Attributes": told}]}).encode()

@@ -379,7 +379,7 @@ def test_a_key_that_cannot_be_read_starts_nothing(provider: Provider) -> None:
     assert not answer.sent
 
 
-def test_a_key_that_was_changed_is_read_anew_before_anybody_is_paused(provider: Provider) -> None:
+def test_a_changed_key_is_read_again_before_anything_is_paused(provider: Provider) -> None:
     """A warm function's old key is refused: the same call goes out with the new one, and so do all others at once."""
     keys, current = list[str](), "old"
 

@@ -45,7 +45,7 @@ def test_the_token_of_the_last_call_is_the_key() -> None:
     assert key() == "t1.next"
 
 
-def test_what_is_left_of_a_token_serves_where_no_other_is_given() -> None:
+def test_the_rest_of_a_token_serves_if_no_other_is_given() -> None:
     """The metadata service may not answer; a token that has not ended is still good."""
     key = _key()
     key.take(_context(expires_in=RENEW_S / 2))

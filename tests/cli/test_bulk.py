@@ -23,7 +23,7 @@ def sent(cloud) -> list[str]:
     return sorted(decode(body).key for body in cloud.take("pending"))
 
 
-def test_many_are_not_run_again_where_nobody_can_be_asked(cloud) -> None:
+def test_many_are_not_run_again_if_nobody_can_be_asked(cloud) -> None:
     """It says how many they are, and what to give; a rehearsal needs no consent."""
     cloud.take("pending")
     shown = cloud.call("replay", "--failed")
@@ -71,7 +71,7 @@ def test_many_are_cancelled_by_a_filter(cloud) -> None:
 
 @pytest.mark.parametrize("is_busy", [False, True])
 def test_only_what_will_be_cancelled_is_counted_as_that(is_busy, capsys) -> None:
-    """Jobs that had ended, or were being cancelled, are told apart; one that could not be fails the command."""
+    """Jobs that had ended, or were being cancelled, are distinguished; one that could not be fails the command."""
     system, left = System(), {}
     system.generator.default = Plan(runs_s=1e6)
     for name in ("asked", "ended", "already", "busy" if is_busy else "more"):

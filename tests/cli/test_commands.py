@@ -17,7 +17,7 @@ from backburner_cli.operator.deployment import CHECKER_FUNCTION, SUBMIT_FUNCTION
 from support.commands import INSTALLED, environment, run
 
 
-def test_the_demo_tells_each_document_from_upload_to_result(tmp_path):
+def test_the_demo_shows_each_document_from_upload_to_result(tmp_path):
     """In the documents' order: what goes wrong, how each ends, tokens, cost, where the text is, the text whole."""
     shown = run("demo", limit_s=170, COLUMNS="80", TMPDIR=str(tmp_path))
     assert shown.returncode == 0, shown.stderr

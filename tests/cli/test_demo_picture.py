@@ -1,4 +1,4 @@
-"""The picture of the demo: it asks nobody for anything, and tells nothing of the machine that it was made on."""
+"""The picture of the demo: it asks nobody for anything, and reports nothing of the machine that it was made on."""
 
 import importlib.util
 import re
@@ -50,7 +50,7 @@ def test_colours_become_styles(drawing):
 
 
 @pytest.mark.parametrize("told", ["https://127.0.0.1:38875", "/home/me/backburner", "/tmp/x", "host:54321"])
-def test_what_tells_of_the_machine_is_refused(drawing, told):
+def test_traces_of_the_machine_are_refused(drawing, told):
     """Before anything is written."""
     with pytest.raises(ValueError, match="this machine's own"):
         drawing.picture_of(f"at {told}\n")

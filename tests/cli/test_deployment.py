@@ -114,7 +114,7 @@ def test_profiles_hold_no_credential_and_name_what_there_is(home: dict[str, str]
         ("broken", "cannot be read"),
     ],
 )
-def test_what_terraform_has_not_says_what_to_do(
+def test_missing_outputs_of_terraform_say_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str, said: str
 ) -> None:
     """No state, no program, another project, a broken file."""
@@ -128,15 +128,13 @@ def test_what_terraform_has_not_says_what_to_do(
         environment_of_terraform(folder)
 
 
-def test_terraform_tells_the_ids_of_its_functions(tmp_path: Path) -> None:
+def test_terraform_gives_the_ids_of_its_functions(tmp_path: Path) -> None:
     """The doctor compares them with what the triggers call."""
     found = environment_of_terraform(terraform(tmp_path / "yandex"))
     assert (found[SUBMIT_FUNCTION], found[CHECKER_FUNCTION]) == ("d4e-submit", "d4e-checker")
 
 
-def test_terraform_itself_is_asked_where_the_state_is_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_terraform_itself_is_asked_if_the_state_is_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By `terraform output -json`."""
     program = tmp_path / "bin/terraform"
     program.parent.mkdir()

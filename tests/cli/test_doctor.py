@@ -1,4 +1,4 @@
-"""`doctor`: what is well says so, and each thing that is wrong is told with its remedy."""
+"""`doctor`: it says what is in order, and reports each problem with its remedy."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ def examined(cloud, *arguments, **more):
     return shown.exit_code, {one["check"]: one for one in json.loads(shown.stdout)["findings"]}
 
 
-def test_what_is_well_is_told_and_nothing_is_left_behind(deployed) -> None:
+def test_a_sound_deployment_is_reported_and_nothing_is_left_behind(deployed) -> None:
     """Exit code 0; the object that was written is gone, and the provider has started nothing."""
     code, found = examined(deployed)
     levels = {name: one["level"] for name, one in found.items()}
@@ -73,7 +73,7 @@ def test_what_is_well_is_told_and_nothing_is_left_behind(deployed) -> None:
 
 
 @pytest.mark.parametrize("kind", ["aws", "yandex"])
-def test_a_cloud_of_this_machine_is_examined_as_what_it_stands_for(kind, deployed, tmp_path) -> None:
+def test_a_local_cloud_is_examined_as_the_cloud_it_imitates(kind, deployed, tmp_path) -> None:
     """No remedy sends anybody to a template, a trigger or a quota that the local cloud does not have."""
     reached_by = {name: value for name, value in deployed.environment.items() if name != "OPENAI_API_KEY"}
     if kind == "yandex":  # which has no endpoint for everything
@@ -109,7 +109,7 @@ def test_a_generation_is_tried_only_with_consent(deployed, provider) -> None:
     assert "docs/providers.md" in refused["generation"]["remedy"]
 
 
-def test_a_provider_that_is_not_there_is_told(deployed) -> None:
+def test_a_missing_provider_is_reported(deployed) -> None:
     """With its address."""
     code, found = examined(deployed, OPENAI_BASE_URL="http://127.0.0.1:9/v1")
     assert (code, found["provider"]["level"]) == (1, "problem")
@@ -117,13 +117,13 @@ def test_a_provider_that_is_not_there_is_told(deployed) -> None:
 
 
 def test_without_a_key_the_rest_is_checked(deployed) -> None:
-    """The key is the functions' alone; what would check it is said."""
+    """Only the functions have the key; how to check it is shown."""
     code, found = examined(deployed, OPENAI_API_KEY="")
     assert (code, found["provider"]["level"], found["provider's key"]["level"]) == (0, "ok", "skipped")
     assert "OPENAI_API_KEY" in found["provider's key"]["remedy"]
 
 
-def test_what_is_wrong_is_told_with_its_remedy(deployed) -> None:
+def test_each_problem_is_reported_with_its_remedy(deployed) -> None:
     """A recipe that fails, a queue that is another's, a lease that is too short, a bucket that is not there."""
     deployed.s3.put_object(Bucket=BUCKET, Key="recipes/bad.md", Body=b"---\nmodle: x\n---\nGo.")
     code, found = examined(
@@ -169,7 +169,7 @@ def test_dead_letters_are_a_warning() -> None:
         ((1000, 900), Level.OK, ""),
     ],
 )
-def test_what_the_account_may_run_at_once_is_held_against_two_functions(account, level, remedy) -> None:
+def test_the_accounts_concurrency_is_compared_with_both_functions(account, level, remedy) -> None:
     """A new account's ten are used up by ten uploads; what others have reserved is not there."""
     told = dict(zip(("ConcurrentExecutions", "UnreservedConcurrentExecutions"), account, strict=True))
     (finding,) = concurrency_findings(told)
@@ -178,14 +178,14 @@ def test_what_the_account_may_run_at_once_is_held_against_two_functions(account,
     assert f"{account[0]:,} concurrent" in finding.message
 
 
-def test_the_quotas_of_yandex_cloud_are_left_to_whoever_may_see_them() -> None:
+def test_the_quotas_of_yandex_cloud_are_left_to_people_who_may_see_them() -> None:
     """With the command that shows them."""
     (finding,) = asyncio.run(quota_findings("ru-central1", is_yandex=True))
     assert finding.level is Level.SKIPPED
     assert "yc quota-manager" in finding.remedy
 
 
-def test_limits_above_the_published_quotas_are_told() -> None:
+def test_limits_above_the_published_quotas_are_reported() -> None:
     """Each with the variable to change; more in flight than a queue holds cannot work at all."""
     settings = {
         "BACKBURNER_PROVIDER": "yandex",
@@ -207,7 +207,7 @@ def test_limits_above_the_published_quotas_are_told() -> None:
 @pytest.mark.parametrize(
     ("deployed", "level"), [(own_version(), Level.OK), ("0.0.1", Level.WARNING), ("", Level.WARNING)]
 )
-def test_what_is_deployed_is_held_against_this_command(deployed: str, level: Level) -> None:
+def test_the_deployed_version_is_compared_with_this_command(deployed: str, level: Level) -> None:
     """A template of another version, or of one that says none, is deployed again."""
     (finding,) = version_findings({DEPLOYED_VERSION: deployed})
     assert finding.level is level

@@ -61,7 +61,7 @@ INBOX = ("prefix", "inbox/")
     ],
 )
 def test_uploads_must_call_this_deployments_submit(configured, submit, level, said) -> None:
-    """Another function, a narrower filter or none at all is told; what cannot be seen is not called well."""
+    """Another function, a narrower filter or none at all is reported; what cannot be seen is not called well."""
     finding = notification_finding(configured, submit)
     assert (finding.level, said in finding.message) == (level, True), finding
     assert bool(finding.remedy) is (level is not Level.OK or submit is None)
@@ -89,7 +89,7 @@ def examined(cloud, *arguments: str, **more: str) -> dict[str, dict[str, str]]:
     return {one["check"]: one for one in json.loads(shown.stdout)["findings"]}
 
 
-def test_what_aws_tells_of_trigger_and_schedule_is_understood(empty) -> None:
+def test_what_aws_reports_about_trigger_and_schedule_is_understood(empty) -> None:
     """Both are asked for by the names that the stack's outputs give; a schedule that is not there is a problem."""
     access = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "eu-central-1"}
     scheduler = boto3.client("scheduler", endpoint_url=empty.environment["AWS_ENDPOINT_URL"], **access)
@@ -141,8 +141,8 @@ def timer_in_yandex(function: str = "d4e-checker", **more) -> dict:
         (None, ["skipped", None]),
     ],
 )
-def test_what_yandex_cloud_tells_of_its_triggers_is_understood(triggers, expected, empty, tmp_path) -> None:
-    """Through `yc`, by the ids that Terraform told; paused triggers are told with the command that resumes them."""
+def test_what_yandex_cloud_reports_about_its_triggers_is_understood(triggers, expected, empty, tmp_path) -> None:
+    """Through `yc`, by the ids that Terraform told; paused triggers are reported with the command that resumes them."""
     program = tmp_path / "yc"
     answer = "exit 1" if triggers is None else f"cat <<'END'\n{json.dumps(triggers)}\nEND"
     program.write_text(f'#!/bin/sh\ntest "$*" = "serverless trigger list --format json" || exit 9\n{answer}\n')
@@ -157,7 +157,7 @@ def test_what_yandex_cloud_tells_of_its_triggers_is_understood(triggers, expecte
 
 
 class _Lax(FakeBucket):
-    """A store that takes every put, whatever stands there."""
+    """A store that takes every put, whatever is there."""
 
     async def put(self, key, body, **named) -> str:
         there = self.objects.get(key)
@@ -179,14 +179,14 @@ def test_a_store_without_conditional_writes_is_a_problem() -> None:
 
 
 @pytest.mark.parametrize(("off_s", "level"), [(0, Level.OK), (-60, Level.WARNING), (900, Level.PROBLEM)])
-def test_a_clock_that_is_off_is_told(off_s: int, level: Level) -> None:
+def test_a_clock_that_is_off_is_reported(off_s: int, level: Level) -> None:
     """Before signed requests are refused."""
     honoured, clock = written(FakeBucket(World()), timedelta(seconds=off_s))
     assert (honoured.level, clock.level) == (Level.OK, level)
     assert ("NTP" in clock.remedy) is (level is not Level.OK)
 
 
-def test_pauses_and_a_checker_that_has_stopped_are_told() -> None:
+def test_pauses_and_a_checker_that_has_stopped_are_reported() -> None:
     """Each pause with its reason; no sweep for three times its interval means that nothing ticks."""
     world = World()
     bucket = FakeBucket(world)
@@ -252,7 +252,7 @@ JSON, HTML = "application/json", "text/html"
         ((400, said("Background mode is not supported", "unsupported_value"), JSON), "generation", "docs/providers.md"),
     ],
 )
-def test_a_provider_that_refuses_or_has_no_responses_api_is_told(answer, check, remedy, empty) -> None:
+def test_a_provider_that_refuses_or_has_no_responses_api_is_reported(answer, check, remedy, empty) -> None:
     """A key that is wrong, one that may not, an address of something else, a model that cannot run in background."""
     with provider_that_says(*answer) as address:
         found = examined(empty, "--generate", OPENAI_BASE_URL=address, OPENAI_API_KEY="key")
@@ -260,7 +260,7 @@ def test_a_provider_that_refuses_or_has_no_responses_api_is_told(answer, check, 
     assert remedy in found[check]["remedy"]
 
 
-def test_a_provider_that_ignores_background_is_told(empty) -> None:
+def test_a_provider_that_ignores_background_is_reported(empty) -> None:
     """Its answer to the create looks well, but nothing could ever be collected."""
     with serve(StandIn(profile="openai", timing=Timing())) as running:
         told = {"OPENAI_BASE_URL": running.base_url, "OPENAI_API_KEY": "key"}

@@ -109,7 +109,7 @@ def test_a_bucket_that_would_be_lost_or_stop_it_is_refused(account) -> None:
     assert account.stacks() == {account.kept}
 
 
-def test_a_stack_that_is_not_there_is_told(account) -> None:
+def test_a_missing_stack_is_reported(account) -> None:
     """With what to look at."""
     gone = account.call("down", "--stack", "gone", "--yes")
     assert (gone.exit_code, "check its name" in gone.stderr) == (1, True), gone.output

@@ -63,7 +63,7 @@ def test_every_command_is_here() -> None:
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)
-def test_without_a_deployment_every_way_to_name_one_is_told(command: str, tmp_path) -> None:
+def test_without_a_deployment_every_way_to_name_one_is_shown(command: str, tmp_path) -> None:
     """Nothing exported, nothing kept, nothing running."""
     said = refused(NOTHING.call(*arguments(command, tmp_path)))
     for way in (
@@ -91,7 +91,7 @@ def test_without_a_deployment_every_way_to_name_one_is_told(command: str, tmp_pa
     ],
 )
 @pytest.mark.parametrize("command", ["plan", "put", "jobs", "status", "replay", "doctor"])
-def test_a_deployment_that_is_not_there_is_told(command: str, named: list[str], remedy: str, tmp_path) -> None:
+def test_a_missing_deployment_is_reported(command: str, named: list[str], remedy: str, tmp_path) -> None:
     """However it was named."""
     files = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/dev/null")
     more = {"AWS_EC2_METADATA_DISABLED": "true"} | files
@@ -99,7 +99,7 @@ def test_a_deployment_that_is_not_there_is_told(command: str, named: list[str], 
 
 
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"dead-letters", "down"}))
-def test_a_bucket_that_is_not_there_is_told(command: str, tmp_path, empty) -> None:
+def test_a_missing_bucket_is_reported(command: str, tmp_path, empty) -> None:
     """What the store says, and what to look at."""
     said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_BUCKET="no-such-bucket"))
     assert "NoSuchBucket" in said or "404" in said, said
@@ -107,7 +107,7 @@ def test_a_bucket_that_is_not_there_is_told(command: str, tmp_path, empty) -> No
 
 
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"put", "down"}))
-def test_settings_that_contradict_are_told(command: str, tmp_path, empty) -> None:
+def test_contradictory_settings_are_reported(command: str, tmp_path, empty) -> None:
     """All of them, in one message."""
     said = refused(empty.call(*arguments(command, tmp_path), BACKBURNER_PROVIDER="openia", BACKBURNER_LEASE_S="soon"))
     assert "BACKBURNER_PROVIDER" in said
@@ -292,7 +292,7 @@ def at(address: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("command", REACHING, ids=" ".join)
-def test_what_may_not_be_done_is_told(command: tuple[str, ...], tmp_path, forbidden: str) -> None:
+def test_a_forbidden_call_is_reported(command: tuple[str, ...], tmp_path, forbidden: str) -> None:
     """Credentials without rights: what was denied, and where to look."""
     said = refused(NOTHING.call(*arguments(command[0], tmp_path), **at(forbidden)))
     assert re.search(r"403|AccessDenied|denied", said), said
@@ -300,21 +300,21 @@ def test_what_may_not_be_done_is_told(command: tuple[str, ...], tmp_path, forbid
 
 
 @pytest.mark.parametrize("command", thinned(REACHING, 3), ids=" ".join)
-def test_a_deployment_that_does_not_answer_is_told(command: tuple[str, ...], tmp_path) -> None:
+def test_a_deployment_that_does_not_answer_is_reported(command: tuple[str, ...], tmp_path) -> None:
     """Nobody listens at the address: it is named as what to check."""
     said = refused(NOTHING.call(*arguments(command[0], tmp_path), **at("http://127.0.0.1:9")))
     assert "AWS_ENDPOINT_URL" in said, said
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)
-def test_a_profile_that_is_gone_is_told(command: str, tmp_path) -> None:
-    """With the command that keeps it anew."""
+def test_a_profile_that_is_gone_is_reported(command: str, tmp_path) -> None:
+    """With the command that saves it again."""
     assert "backburner use gone --stack" in refused(NOTHING.call(*arguments(command, tmp_path), "--profile", "gone"))
 
 
 @pytest.mark.parametrize("command", sorted(set(ARGUMENTS) - {"down"}))  # Terraform itself says what it finds
 @pytest.mark.parametrize("damaged", ["--terraform", "--folder"])
-def test_a_deployment_whose_files_are_damaged_is_told(command: str, damaged: str, tmp_path) -> None:
+def test_a_deployment_whose_files_are_damaged_is_reported(command: str, damaged: str, tmp_path) -> None:
     """A state of Terraform's or of a folder's that is no JSON."""
     place = tmp_path / "place"
     (place / ".backburner/default-1").mkdir(parents=True)
@@ -325,7 +325,7 @@ def test_a_deployment_whose_files_are_damaged_is_told(command: str, damaged: str
 
 
 @pytest.mark.parametrize("command", sorted(leaves()), ids=" ".join)
-def test_a_command_line_that_is_wrong_is_told(command: tuple[str, ...]) -> None:
+def test_a_wrong_command_line_is_reported(command: tuple[str, ...]) -> None:
     """An option that there is not: exit code 2, and where to look."""
     shown = NOTHING.call(*command, "--no-such-option")
     assert shown.exit_code == 2

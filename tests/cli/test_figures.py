@@ -2,7 +2,7 @@
 
 import pytest
 
-from backburner.capacity.limits import Counters, Noted, Standing
+from backburner.capacity.limits import Counters, NotedReservation, Totals
 from backburner.settings import from_env
 from backburner_cli.operator.figures import use_of_limits
 from support.system import ENVIRONMENT
@@ -11,7 +11,8 @@ from support.system import ENVIRONMENT
 def test_everything_reserved_counts_whether_the_governor_names_it_or_only_adds_it_up() -> None:
     """Most reservations are kept as sums."""
     counters = Counters(
-        standing=Standing(runs=2, slots=2, tokens=40, cost=0.5), reserved={"a.1": Noted(model="m", tokens=2, cost=0.25)}
+        recorded_totals=Totals(runs=2, slots=2, tokens=40, cost=0.5),
+        reserved={"a.1": NotedReservation(model="m", tokens=2, cost=0.25)},
     )
     used = use_of_limits(counters, from_env(ENVIRONMENT))
     assert (used["tokens_reserved"], used["cost_reserved"], used["places_in_use"]) == (42, 0.75, 3)

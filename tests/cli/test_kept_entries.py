@@ -150,7 +150,7 @@ def test_the_next_command_reads_nothing_again_and_decodes_only_what_it_shows(sea
     assert ([job.key for job in listed.jobs], listed.totals["jobs"], seat.read) == ([B], 1, 0)
 
 
-def test_what_ended_since_is_listed_as_it_ended(seat: Seat) -> None:
+def test_jobs_that_ended_since_are_listed_as_they_ended(seat: Seat) -> None:
     """By its line; and by its record while there is none yet, or never, also by the commands after."""
     journal = set(seat.system.bucket.keys(JOURNAL))
     seat.system.world.later(1e6)
@@ -176,7 +176,7 @@ def test_what_ended_since_is_listed_as_it_ended(seat: Seat) -> None:
         "ALTER TABLE runs DROP COLUMN cost",
     ],
 )
-def test_a_file_of_another_version_or_with_rubbish_is_made_anew(seat: Seat, statement: str) -> None:
+def test_a_file_of_another_version_or_with_rubbish_is_recreated(seat: Seat, statement: str) -> None:
     """The bucket is read again, once."""
     seat.tell_file(statement)
     assert seat.states() == {A: "done", B: "failed", C: "running"}
@@ -185,7 +185,7 @@ def test_a_file_of_another_version_or_with_rubbish_is_made_anew(seat: Seat, stat
     assert seat.read == 0
 
 
-def test_a_damaged_file_is_made_anew(seat: Seat) -> None:
+def test_a_damaged_file_is_recreated(seat: Seat) -> None:
     """No database, or one with its middle overwritten."""
     whole = seat.path.read_bytes()
     for damaged in (b"no database", whole[:4096] + b"\xff" * (len(whole) - 4096)):
@@ -218,7 +218,7 @@ class Crowded(KeptEntries):
 
 
 def test_the_file_is_not_believed_over_the_bucket(seat: Seat) -> None:
-    """Neither what stands in it from before, nor what another process has put there meanwhile."""
+    """Neither what is in it from before, nor what another process has put there meanwhile."""
     assert seat.states(Crowded(path=seat.path)) == {A: "done", B: "failed", C: "running"}
     assert seat.states() == {A: "done", B: "failed", C: "running"}
 

@@ -54,13 +54,13 @@ def test_since_is_so_long_ago_or_a_time(text: str, at: datetime) -> None:
     assert since_of(text, NOON) == at
 
 
-def test_what_is_no_time_says_how_to_write_one() -> None:
+def test_an_invalid_time_says_how_to_write_one() -> None:
     """The remedy."""
     with pytest.raises(CommandError, match="2h, 3d"):
         since_of("yesterday", NOON)
 
 
-def test_one_document_is_told_from_its_upload_to_its_end(cloud) -> None:
+def test_one_document_is_shown_from_its_upload_to_its_end(cloud) -> None:
     """By its key, its result's, its record's, or a job's id; each event once and in order."""
     shown = cloud.call("show", DONE)
     story = json.loads(shown.stdout)

@@ -1,4 +1,4 @@
-"""Every setting of the environment reaches the functions of a local cloud; what nobody reads is told."""
+"""Every setting of the environment reaches the functions of a local cloud; what nobody reads is reported."""
 
 import re
 from pathlib import Path
@@ -54,14 +54,14 @@ def test_settings_that_cannot_work_are_refused_before_anything_starts():
         ("BACKBURNER_COLOUR_OF_THE_LOGO", "has no effect"),
     ],
 )
-def test_an_unknown_name_is_told(name, said):
+def test_an_unknown_name_is_reported(name, said):
     """With the one that was probably meant."""
     (line,) = unread({**GIVEN, name: "1", "OPENAI_LOG": "debug"})
     assert line.startswith(name)
     assert line.endswith(said)
 
 
-def test_what_a_local_cloud_chooses_itself_is_told():
+def test_what_a_local_cloud_chooses_itself_is_reported():
     """An address of another cloud has no effect, nor has half a provider beside the stand-in."""
     said = set_aside({"BACKBURNER_BUCKET": "mine", "BACKBURNER_PROVIDER": "vllm"})
     assert [line.partition(":")[0] for line in said] == ["BACKBURNER_BUCKET", "BACKBURNER_PROVIDER"]

@@ -39,8 +39,8 @@ def odd(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "remedy"),
     [
-        ("run {odd}/a.txt", "name the folder it lies in"),
-        ("run {odd}/gone", "make it"),
+        ("run {odd}/a.txt", "name the folder that it is in"),
+        ("run {odd}/gone", "create it"),
         ("run {odd}/documents --stand-in --out {odd}/a.txt", "name another one with --out"),
         ("run {odd}/documents --stand-in --out {odd}/a.txt/below", "name another folder with --out"),
         ("run {odd}/documents --stand-in --out /proc/backburner", "name another folder with --out"),
@@ -86,7 +86,7 @@ def test_with_a_deployment(cloud: Cloud, odd: Path, arguments: str, remedy: str)
     assert remedy in refused(cloud.call(*given, XDG_CONFIG_HOME=str(odd / "broken")))
 
 
-def test_a_home_where_nothing_can_be_kept_is_no_obstacle(cloud: Cloud, odd: Path) -> None:
+def test_a_home_that_cannot_be_written_is_no_obstacle(cloud: Cloud, odd: Path) -> None:
     """Commands that keep an index go without it."""
     for home in (READ_ONLY, str(odd / "taken")):
         shown = cloud.call("jobs", XDG_CACHE_HOME=home, XDG_CONFIG_HOME=home, XDG_STATE_HOME=home, HOME=home)

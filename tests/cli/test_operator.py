@@ -167,7 +167,7 @@ def test_what_cannot_be_done_says_why(empty, arguments, said):
 
 
 def test_cancel_records_the_wish_and_wakes_the_checker(cloud):
-    """Under a fresh ticket, with the id of the generation; a second cancel finds the wish there."""
+    """Under a fresh ticket, with the id of the generation; a second cancel finds the request there."""
     before = cloud.take("pending")
     shown = cloud.run("cancel", OPEN)
     assert shown.returncode == 0, shown.stderr
@@ -182,7 +182,7 @@ def test_cancel_records_the_wish_and_wakes_the_checker(cloud):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_without_an_environment_the_ways_to_name_a_deployment_are_told(command):
+def test_without_an_environment_the_ways_to_name_a_deployment_are_shown(command):
     """And no single setting that somebody who exports nothing did not ask for."""
     arguments = ["inbox/a.txt"] if command in ("replay", "cancel") else []
     shown = Cloud(None, None, {}, {}).run(command, *arguments)

@@ -33,7 +33,7 @@ def planned(cloud, *arguments, **more):
 
 @pytest.mark.usefixtures("documents")
 def test_a_plan_counts_tokens_parts_and_cost_and_spends_nothing(empty) -> None:
-    """The upper ends are what would be reserved; what is refused says why, and the exit code tells."""
+    """The upper ends are what would be reserved; what is refused says why, and the exit code shows it."""
     empty.s3.put_object(Bucket=BUCKET, Key="recipes/s.md", Body=PRICED.encode())
     code, told, each = planned(empty, "d", "--recipe", "s", BACKBURNER_CONTEXT_TOKENS="32768")
     small, large, nothing = (each[f"inbox/s/d/{name}.txt"] for name in ("small", "large", "empty"))
@@ -69,7 +69,7 @@ def test_pages_that_are_shown_are_counted_and_priced(empty, tmp_path, monkeypatc
 
 
 @pytest.mark.usefixtures("documents")
-def test_what_cannot_be_paid_and_what_has_no_recipe_is_told_before(empty) -> None:
+def test_over_budget_and_missing_recipes_are_reported_in_advance(empty) -> None:
     """A budget of a day, a price that is missing, a recipe that is misspelt, a recipe that is only a file yet."""
     assert planned(empty, "d/small.txt", "--recipe", "no")[1]["refused"] == {"unknown_recipe": 1}
     Path("draft.md").write_text(PRICED)
@@ -159,8 +159,8 @@ def test_a_folder_is_planned_before_there_is_any_deployment() -> None:
 
 
 @pytest.mark.usefixtures("documents")
-def test_half_a_provider_is_told_before_anything_is_planned() -> None:
-    """What the provider needs besides the model, and where it stands."""
+def test_an_incomplete_provider_is_reported_before_anything_is_planned() -> None:
+    """What the provider needs besides the model, and where that is documented."""
     shown = Cloud(None, None, {}, {}).call("plan", "d", BACKBURNER_PROVIDER="yandex", BACKBURNER_MODEL="m")
     assert shown.exit_code == 1
     assert "OPENAI_PROJECT_ID" in shown.stderr

@@ -62,7 +62,7 @@ def test_nothing_of_strangers_steers_the_terminal() -> None:
         assert printable(text) == text
 
 
-def test_whatever_a_command_prints_goes_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_output_of_a_command_is_printed_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
     """Tables too: keys and messages in them are other people's. The command's own colours stay."""
     table = Table("key")
     table.add_row(Text("a\x1b]0;title\x07"))
@@ -75,7 +75,7 @@ def test_whatever_a_command_prints_goes_the_same_way(capsys: pytest.CaptureFixtu
 
 
 def test_colons_in_a_name_or_text_are_no_pictures(capsys: pytest.CaptureFixture[str]) -> None:
-    """What would be an emoji's name elsewhere is printed as it stands, on both outputs."""
+    """What would be an emoji's name elsewhere is printed as it is, on both outputs."""
     table = Table("key")
     table.add_row("table:x:.txt")
     out.print(table)

@@ -135,8 +135,8 @@ def test_a_name_that_cannot_be_a_key_does_not_stop_the_others(empty) -> None:
     assert "not uploaded, since its name cannot be a key: 1 file; rename it" in shown.stderr
 
 
-def test_waiting_tells_what_became_of_what_was_skipped_too(cloud, tmp_path, monkeypatch) -> None:
-    """A second `put --wait` of what is done shows the result that stands there."""
+def test_waiting_also_shows_what_became_of_skipped_documents(cloud, tmp_path, monkeypatch) -> None:
+    """A second `put --wait` of what is done shows the result that is there."""
     monkeypatch.chdir(tmp_path)
     Path("done.txt").write_text("done")
     shown = cloud.call("put", "done.txt", "--wait")
@@ -147,7 +147,7 @@ def test_waiting_tells_what_became_of_what_was_skipped_too(cloud, tmp_path, monk
 
 
 def test_waiting_for_a_batch_with_failed_lines_ends_with_1_and_names_them(empty, tmp_path, monkeypatch) -> None:
-    """How many, and the file that tells of each: a batch is done although not all of its lines are."""
+    """How many, and the file that names each: a batch is done although not all of its lines are."""
     batch = '{"custom_id": "good", "input": "One line."}\n{"custom_id": "bad"}\n'
     system = System()
     system.process("inbox/orders.jsonl", batch)
@@ -175,7 +175,7 @@ def test_waiting_ends_with_counts_tokens_and_cost(cloud, tmp_path, monkeypatch) 
     assert last.startswith(f"all 1 ended: 1 done, 0 failed; {tokens} tokens")
 
 
-def test_what_was_waited_for_is_summed_up() -> None:
+def test_waits_are_summed_up() -> None:
     """Failed and replaced ones too; what has no price adds nothing."""
     outcomes = {
         "a": {"state": "done", "failed": False, "tokens": 10, "cost": 0.5},

@@ -9,7 +9,7 @@ from support.system import BUCKET
 
 
 def test_a_deployments_recipes_are_listed_beside_those_that_ship(empty) -> None:
-    """Which differ is told; one that cannot be used is told as such."""
+    """Recipes that differ are marked; one that cannot be used is reported."""
     empty.s3.put_object(Bucket=BUCKET, Key="recipes/summary.md", Body=b"Another summary.")
     empty.s3.put_object(Bucket=BUCKET, Key="recipes/odd.md", Body=b"---\nnonsense: 1\n---\nDo it.")
     text = empty.call("recipes", "list", "--text").stdout

@@ -77,7 +77,7 @@ def made(latest, ended, **states):
 
 
 def test_every_run_is_paid_for_and_every_document_is_in_one_state() -> None:
-    """By recipe and model; a replay costs again and is told as such; a run without a price is no run that is free."""
+    """By recipe and model; a replay costs again and is shown as a replay; a run without a price is not a free run."""
     first = ran("inbox/a", State.FAILED, reason=Reason.LOST)
     again, other = ran("inbox/a", run=2), ran("inbox/b", recipe="other", cost=None, lasted_s=5)
     report = made([again, other], [first, again, other], done=2, waiting=1)
@@ -107,7 +107,7 @@ def test_how_long_it_took_is_that_of_first_runs() -> None:
     ]
 
 
-def test_what_strangers_wrote_is_text_and_nothing_else() -> None:
+def test_content_from_others_is_shown_as_text_only() -> None:
     """Keys, messages, recipes and models: no tag, no attribute, no request, and nothing is computed."""
     job = ran(EVIL, State.FAILED, reason=Reason.REFUSED, recipe="<img src=x>", model="<b>m</b>")
     report = made([job], [job, ran(EVIL, run=2)], failed=1)
@@ -162,17 +162,17 @@ def test_a_report_is_about_what_was_chosen(cloud, tmp_path: Path) -> None:
     assert (refused.exit_code, ".html, .json or .csv" in refused.stderr) == (1, True)
 
 
-def test_what_was_taken_over_is_told_as_saved() -> None:
+def test_reused_answers_are_reported_as_savings() -> None:
     """Runs, tokens and money; a provider that told no usage is counted as a run all the same."""
     taken = ran("inbox/b", input_tokens=0, output_tokens=0, cost=0.0, is_reused=True, saved_tokens=12, saved_cost=0.5)
-    untold = ran("inbox/c", cost=None, is_reused=True)
-    saved = made([], [ran("inbox/a"), taken, untold], done=3).saved
+    unpriced = ran("inbox/c", cost=None, is_reused=True)
+    saved = made([], [ran("inbox/a"), taken, unpriced], done=3).saved
     assert (saved.runs, saved.tokens, saved.cost) == (2, 12, 0.5)
     page = seen(render("report.html", title="Report", report=made([], [taken], done=1))).text
     assert "under another name: 1. Saved: 12 tokens, cost 0.5" in page
 
 
-def test_quotes_are_counted_and_shown_where_that_is_asked_for(empty, tmp_path: Path) -> None:
+def test_quotes_are_counted_and_shown_on_request(empty, tmp_path: Path) -> None:
     """In the words around them, as text; a report that nobody asked to hold texts holds none."""
     key, text = "inbox/facts/lease.txt", "It begins on 1 May. <b>The rent is\n1,250 euros</b> a month. It ends in June."
     system = System()

@@ -11,7 +11,7 @@ KEY, BEFORE = "inbox/priced/second.txt", "inbox/priced/first.txt"
 PRICE = "---\nprice: {input: 1, output: 2}\n---\nSummarise."
 
 
-def test_a_story_tells_waits_attempts_looks_verdicts_and_cost(empty: Cloud) -> None:
+def test_a_story_shows_waits_attempts_looks_verdicts_and_cost(empty: Cloud) -> None:
     """Each in its order: what it waited for and how long, why an attempt did not count, how often it was looked at."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.upload("recipes/priced.md", PRICE)

@@ -1,4 +1,4 @@
-"""The tutorials: their commands, run as they stand, print what the pages show."""
+"""The tutorials: their commands, run as they are, print what the pages show."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ from support.typing_shell import on_path
 
 LIMIT_S = 300
 Block = tuple[str, list[str]]
-"""Commands, and the lines that stand below them."""
+"""Commands, and the lines that are below them."""
 
 
 def blocks(page: str) -> list[Block]:

@@ -1,4 +1,4 @@
-"""`watch`: a run as it goes on, until everything has ended."""
+"""`watch` follows a run until everything has ended."""
 
 import asyncio
 import json
@@ -67,7 +67,7 @@ def test_no_rate_means_no_end_in_sight() -> None:
     assert look_at([job(1, State.DONE, 3000)], [], NOW).seconds_left == 0.0
 
 
-def test_one_end_tells_no_time_left_and_an_end_tells_no_rate() -> None:
+def test_one_ended_document_gives_no_time_left_and_an_ended_run_no_rate() -> None:
     """A look with a single end says that it is too early; the last look says nothing of pace."""
     early = look_at([job(1, State.DONE, 1), job(2, State.RUNNING)], [job(1, State.DONE, 1)], NOW)
     assert (early.per_minute, early.seconds_left) == (0.2, None)
@@ -104,7 +104,7 @@ def test_into_a_pipe_goes_a_line_of_json_for_each_look(cloud) -> None:
     assert json.loads(cloud.call("watch", "--once", "--recipe", "nosuch").stdout)["documents"] == 1
 
 
-def test_it_ends_by_itself_and_tells_failures_from_none(cloud) -> None:
+def test_it_ends_by_itself_and_its_exit_code_shows_failures(cloud) -> None:
     """With 1 if one of the chosen failed; a document without a job is not taken for the end."""
     open_key = cloud.keys("ledger/open/")[0]
     cloud.s3.delete_object(Bucket=BUCKET, Key=open_key)

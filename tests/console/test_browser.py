@@ -197,7 +197,7 @@ def test_a_failure_is_run_again_after_its_number_was_agreed_to(seat: Seat) -> No
 
 
 def test_a_job_is_cancelled_from_its_own_page(seat: Seat) -> None:
-    """The wish stands in its record."""
+    """The request is in its record."""
     key = "inbox/harbour.txt"
     seat.world.upload(key)
     seat.there(seat.world.submit, key)
@@ -248,7 +248,7 @@ def _matching(seat: Seat, text: str) -> str:
     return f"{seat.console.get('/api/jobs', text=text)['total']:,} documents"
 
 
-def test_what_users_have_made_is_text_and_nothing_else(seat: Seat) -> None:
+def test_content_from_users_is_shown_as_text_only(seat: Seat) -> None:
     """In the list, in a story, in a message, in a source; whatever a key or a document says."""
     key = f"inbox/{SCRIPT}/{SCRIPT}.html"
     seat.there(seat.world.process, key, f"<html><body>{SCRIPT}<p>Hello</p></body></html>")
@@ -379,7 +379,7 @@ def test_every_view_passes_the_accessibility_checks(seat: Seat, scheme: Any) -> 
         assert found.violations_count == 0, f"{view}: {found.generate_report()}"
 
 
-def test_the_keyboard_reaches_everything_and_is_told_where_it_is(seat: Seat) -> None:
+def test_the_keyboard_reaches_everything_and_focus_is_announced(seat: Seat) -> None:
     """Skip link, navigation, focus on the content after each step; the chart tells its bars; a title for each view."""
     seat.there(seat.world.process, "inbox/harbour.txt")
     seat.open()
@@ -405,7 +405,7 @@ def test_the_keyboard_reaches_everything_and_is_told_where_it_is(seat: Seat) -> 
 
 
 def test_a_changed_recipe_is_tried_on_one_document_before_it_is_saved(seat: Seat) -> None:
-    """The trial's text beside the present one, as one text with what changed; a mistake is told; then it is saved."""
+    """The trial's text beside the present one, with the changes marked; a mistake is reported; then it is saved."""
     seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
     key = "inbox/notes/harbour.txt"
     seat.there(seat.world.process, key)
@@ -459,7 +459,7 @@ def test_two_recipes_are_compared_side_by_side(seat: Seat) -> None:
 
 
 def test_two_runs_are_compared_by_keyboard_alone(seat: Seat) -> None:
-    """From a document's page: another document is named, and both texts stand side by side with what differs marked."""
+    """From a document's page: another document is named, and both texts are side by side with what differs marked."""
     seat.world.recipe("notes", "price: {input: 1, output: 2}", "Summarise it.")
     one, other = "inbox/notes/harbour.txt", "inbox/notes/council.txt"
     seat.there(seat.world.process, one)

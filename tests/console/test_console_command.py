@@ -14,7 +14,7 @@ from support import commands
 BACKBURNER = Path(sys.executable).with_name("backburner")
 
 
-def test_it_says_where_it_is_answers_there_and_ends_by_ctrl_c(cloud) -> None:
+def test_it_prints_its_address_answers_there_and_ends_on_ctrl_c(cloud) -> None:
     """On 127.0.0.1 alone; nothing but the address on standard output, and no traceback at its end."""
     process = subprocess.Popen(
         [BACKBURNER, "console", "--no-browser"],
@@ -33,11 +33,11 @@ def test_it_says_where_it_is_answers_there_and_ends_by_ctrl_c(cloud) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Jobs go on without the console" in errors
+    assert "Jobs continue without the console" in errors
     assert "Traceback" not in errors
 
 
-def test_a_port_that_is_in_use_is_told(cloud) -> None:
+def test_a_port_in_use_is_reported(cloud) -> None:
     """With what to do."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Who may ask the console, and who may not: other pages of the same browser get nothing and change nothing."""
+"""Who may call the console: other pages of the same browser get nothing and change nothing."""
 
 import http.client
 
@@ -33,7 +33,7 @@ def raw(console, method: str, path: str, **headers: str) -> int:
     return status
 
 
-def test_nothing_is_told_without_the_key(console) -> None:
+def test_nothing_is_shown_without_the_key(console) -> None:
     """Not even what the page is made of."""
     for cookies in ({}, {f"backburner_{console.address.port}": "guessed"}):
         with httpx2.Client(base_url=console.origin, cookies=cookies) as stranger:
@@ -58,7 +58,7 @@ def test_the_key_in_the_address_becomes_a_cookie_that_no_script_and_no_other_sit
     assert raw(console, "GET", f"/api/overview?token={console.address.token}", cookie="") == 403
 
 
-def test_what_the_browser_is_started_with_opens_the_page_once(console) -> None:
+def test_the_address_given_to_the_browser_works_once(console) -> None:
     """Other users of the machine can read command lines: they find it used."""
     with httpx2.Client(base_url=console.origin) as browser:
         answer = browser.get(console.address.url_once)

@@ -1,4 +1,4 @@
-"""The index behind the page: it tells what stands in the bucket, and reads only what has changed."""
+"""The index behind the page: it shows what is in the bucket, and reads only what has changed."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ def test_only_what_has_changed_is_read_again(system: System) -> None:
     assert index.snapshot.version == version + 1
 
 
-def test_of_the_journal_only_the_last_days_are_listed_again(system: System) -> None:
+def test_only_the_last_days_of_the_journal_are_listed_again(system: System) -> None:
     """A day's lines that come late are still found; what is older was read once and for all."""
     index = index_of(system)
     refreshed(system, index)
@@ -81,7 +81,7 @@ def test_of_the_journal_only_the_last_days_are_listed_again(system: System) -> N
     assert refreshed(system, index) == 1
 
 
-def test_what_ended_without_a_line_is_looked_up_where_it_ended() -> None:
+def test_a_run_without_a_journal_line_is_read_from_its_record() -> None:
     """A tick that died after its commit, or has not written its lines yet."""
     system = System()
     system.upload(A, "a")
@@ -97,7 +97,7 @@ def test_what_ended_without_a_line_is_looked_up_where_it_ended() -> None:
 
 
 def test_a_run_that_is_open_comes_before_what_has_ended() -> None:
-    """A failed document that is run again runs; when that ended, its line is what is told."""
+    """A failed document that is run again runs; when that has ended, its line is shown."""
     system = System()
     system.process(B, "b")
     index = index_of(system)
@@ -145,7 +145,7 @@ def test_what_cannot_be_read_stops_nothing_and_is_not_read_again(system: System)
     assert refreshed(system, index) == 0
 
 
-def test_a_store_that_does_not_answer_is_told_and_asked_again(system: System) -> None:
+def test_a_store_that_does_not_answer_is_reported_and_asked_again(system: System) -> None:
     """What was known stays on the page."""
 
     class Refusing:
@@ -181,7 +181,7 @@ def test_what_was_read_is_kept_for_the_next_console_and_never_believed_over_the_
     assert states(third) == {A: "done", B: "failed", C: "done"}
 
 
-def test_what_a_refresh_could_not_finish_the_next_one_does(system: System) -> None:
+def test_an_unfinished_refresh_is_completed_by_the_next(system: System) -> None:
     """A run's end is not forgotten where the store refused to tell it."""
 
     class Failing:
@@ -334,6 +334,6 @@ def test_the_overview_adds_up_cost_and_what_is_waited_for() -> None:
         ("b", None, 0),
     }
     assert sum(bar["cost"] or 0.0 for bar in told["bars"]) == 0.75
-    assert {bar["cost"] for bar in told["bars"]} - {None} == {0.75}  # a bar without prices tells no cost of zero
+    assert {bar["cost"] for bar in told["bars"]} - {None} == {0.75}  # a bar without prices reports no cost of zero
     unpriced = overview(added_up(jobs[2:]), jobs[2:], "hour", at.timestamp())
     assert unpriced["cost"] is None

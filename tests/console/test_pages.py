@@ -1,4 +1,4 @@
-"""What the page is told, and what it changes, over HTTP."""
+"""What the page receives and changes, over HTTP."""
 
 import json
 
@@ -24,7 +24,7 @@ def change(console, path: str, **body):
     return answer.status_code, answer.json()
 
 
-def test_the_run_is_told_at_a_glance(console) -> None:
+def test_the_run_is_shown_at_a_glance(console) -> None:
     """Counts by state, tokens, what ended when, places; bars add up to what has ended."""
     told = console.ready()
     assert told["states"] == {"done": 1, "failed": 1, "running": 1}
@@ -51,15 +51,15 @@ def test_the_list_is_filtered_sorted_and_cut_into_stretches(console) -> None:
     assert (second["total"], [row["key"] for row in second["rows"]]) == (3, [FAILED])
 
 
-def test_what_cannot_be_asked_is_told(console) -> None:
+def test_an_impossible_request_is_explained(console) -> None:
     """What is wrong with it, and no traceback."""
     for asked in ({"state": "lost"}, {"sort": "luck"}, {"offset": "-1"}, {"limit": "many"}, {"offset": "9" * 40}):
         answer = console.http.get("/api/jobs", params=asked)
         assert (answer.status_code, set(answer.json())) == (400, {"problem"}), asked
 
 
-def test_one_document_is_told_as_show_tells_it(console) -> None:
-    """Timeline, what became of it, what to do; source and result as they stand."""
+def test_one_document_is_shown_as_show_prints_it(console) -> None:
+    """Timeline, what became of it, what to do; source and result as they are."""
     console.ready()
     done = console.get("/api/story", key=DONE)
     assert done["row"]["state"] == "done"
@@ -73,7 +73,7 @@ def test_one_document_is_told_as_show_tells_it(console) -> None:
 
 
 def test_nothing_but_documents_and_their_outputs_is_shown(console) -> None:
-    """The ledger is no reading matter, and what is not there is told."""
+    """The ledger is no reading matter, and what is not there is reported."""
     for path in ("/api/story", "/api/shown", "/api/quotes", "/content/raw", "/content/download"):
         for key in ("inbox/never.txt", "ledger/governor.json", "recipes/default.md", "", "../inbox/done.txt"):
             answer = console.http.get(path, params={"key": key})
@@ -126,7 +126,7 @@ def test_pictures_and_pdfs_are_shown_as_they_are_and_nothing_else_is(console, cl
     assert whole.headers["content-disposition"].startswith("attachment;")
 
 
-def test_what_users_have_made_goes_out_as_json_only(console, cloud) -> None:
+def test_content_from_users_is_served_as_json_only(console, cloud) -> None:
     """A key, a message, a text: whatever it says, the answer is no markup."""
     key = f"inbox/notes/{SCRIPT}.txt"
     cloud.s3.put_object(Bucket=BUCKET, Key="recipes/notes.md", Body=b"Say it.")
@@ -173,7 +173,7 @@ def test_what_is_done_runs_again_only_if_that_was_asked_for(console) -> None:
 
 
 def test_a_job_is_cancelled(console, cloud) -> None:
-    """The wish is in its record; what has ended is not counted."""
+    """The request is in its record; what has ended is not counted."""
     console.ready()
     assert change(console, "/api/cancel", agreed=3)[0] == 409
     assert change(console, "/api/cancel", agreed=1)[0] == 200
@@ -221,7 +221,7 @@ def test_a_document_for_a_recipe_that_is_not_there_is_refused(console, cloud) ->
     assert cloud.keys("inbox/nope/") == []
 
 
-def test_what_cannot_be_a_key_is_told(console) -> None:
+def test_an_impossible_key_is_reported(console) -> None:
     """Before anything is uploaded."""
     for asked in ({"path": "a", "recipe": "a/b"}, {"path": ""}, {"path": "/"}, {"path": "a" * 1100}):
         answer = console.http.put("/api/upload", params=asked, content=b"text")

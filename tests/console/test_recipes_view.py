@@ -19,7 +19,7 @@ def put(console, **body):
 
 
 def test_a_recipe_is_changed_only_as_it_was_read(console, cloud) -> None:
-    """A new one where none stands; what somebody else has changed meanwhile stays."""
+    """A new one if there is none; what somebody else has changed meanwhile stays."""
     assert put(console, name="lease", text=TEXT, etag="")[0] == 200
     read = console.get("/api/recipe", name="lease")
     assert read["text"] == TEXT
@@ -38,7 +38,7 @@ def test_the_built_in_recipe_can_be_read_and_replaced(console, cloud) -> None:
     assert "recipes/default.md" in cloud.keys("recipes/")
 
 
-def test_what_is_no_recipe_is_told_before_anything_is_written(console, cloud) -> None:
+def test_an_invalid_recipe_is_reported_before_anything_is_written(console, cloud) -> None:
     """The front matter's own words; names that are no folder; bodies that say too much."""
     for name, text in (
         ("a", "---\ntemprature: 1\n---\nSay it."),
@@ -58,7 +58,7 @@ def test_what_is_no_recipe_is_told_before_anything_is_written(console, cloud) ->
 
 
 def test_a_trial_is_a_copy_under_a_recipe_of_its_own(console, cloud) -> None:
-    """The recipe in use stays; the same again changes nothing, another text tries again; what is not there is told."""
+    """The recipe in use stays; the same text changes nothing, another one is tried; what is missing is reported."""
     put(console, name="lease", text=TEXT, etag="")
     body = {"name": "lease", "text": "Say it in six words.", "key": DONE}
     first = console.http.post("/api/trial", json=body).json()

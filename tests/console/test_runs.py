@@ -73,7 +73,7 @@ def test_two_documents_are_compared_as_they_stand(runs: Served) -> None:
     assert ["new", "5000 "] in told["pieces"]
 
 
-def test_a_text_that_is_not_there_is_told_and_the_figures_stay(runs: Served, empty) -> None:
+def test_a_missing_text_is_reported_and_the_figures_stay(runs: Served, empty) -> None:
     """What came before a failure counts as its text; a result that somebody removed leaves the figures."""
     told = runs.get("/api/pair", **{"key": KEY, "with": BROKEN})
     assert (told["new"]["state"], told["new"]["text"]) == ("failed", "the rent is")
@@ -103,7 +103,7 @@ def test_a_text_that_was_replaced_is_found_in_a_bucket_that_keeps_versions(runs:
         s3.delete_object(Bucket=place["Bucket"], Key=version["Key"], VersionId=version["VersionId"])
 
 
-def test_what_is_no_document_and_has_no_run_is_told(runs: Served) -> None:
+def test_an_unknown_document_or_run_is_reported(runs: Served) -> None:
     """No object of another kind is ever shown, and a run must be one of the document's own."""
     for asked, status in (
         ({"key": KEY, "with": "ledger/governor.json"}, 404),

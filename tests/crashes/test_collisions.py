@@ -57,16 +57,16 @@ class Gate:
             assert self._open.wait(_LIMIT_S)
 
     def wait(self) -> None:
-        """Wait till a request stands at the gate."""
+        """Wait till a request is at the gate."""
         assert self._met.wait(_LIMIT_S)
 
     def open(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         self._open.set()
 
 
 def test_two_ticks_at_once(stage: ForkedDeployment) -> None:
-    """Two ticks take from the same queue, where every message stands twice: no generation more, every run ends once."""
+    """Two ticks take from the same queue, which has every message twice: no extra generation, every run ends once."""
     _submitted(stage, *KEYS)
     for name in ("pending", "backlog"):
         for message in stage.messages(name):
@@ -88,7 +88,7 @@ def test_submits_and_ticks_at_once(stage: ForkedDeployment) -> None:
 
 @pytest.mark.parametrize("effect", thinned(COMMITS, one_in=4))
 def test_visibility_runs_out_while_a_tick_commits(stage: ForkedDeployment, effect: str) -> None:
-    """A tick stands still before one of its steps; another gets its message and ends the run; then it goes on."""
+    """A tick waits before one of its steps; another gets its message and ends the run; then it continues."""
     key = KEYS[0]
     _submitted(stage, key)
     gate = Gate(lambda request: effect_of(request) == effect)
@@ -104,7 +104,7 @@ def test_visibility_runs_out_while_a_tick_commits(stage: ForkedDeployment, effec
 
 @pytest.mark.parametrize("effect", thinned(STARTS, one_in=4))
 def test_visibility_runs_out_while_a_tick_starts(stage: ForkedDeployment, effect: str) -> None:
-    """A tick stands still while it starts a job that waited; its lease runs out, another takes over: one is counted."""
+    """A tick waits while it starts a job that waited; its lease runs out, another takes over: one is counted."""
     key = KEYS[0]
     stage.upload(key)
     stage.rule = lambda request: Say(503) if effect_of(request) == "create" else None

@@ -2,8 +2,8 @@
 
 Each test lets one process live through a step and compares its effects with the order that is promised; then, for every
 one of these, another document is brought to the same step and its process dies there. Those that died before an effect
-get their event again; the others drive themselves. What is after one effect is before the next, for all that stands
-outside: the quick run takes such gaps once, all that this step alone has and a selection of those it shares.
+get their event again; the others drive themselves. Seen from outside, the state after one effect is the state before
+the next: the quick run takes such gaps once, all that this step alone has and a selection of those it shares.
 """
 
 from collections.abc import Callable
@@ -85,7 +85,7 @@ class Step:
         for _ in range(_MAX_TICKS):
             code = self.stage.run(self.function, event, fate)
             if code or fate.seen:
-                break  # else the tick's second was over before it had a message: the machine is busy
+                break  # otherwise the tick's second was over before it had a message: the machine is busy
         return code
 
     def send_again(self) -> None:

@@ -44,7 +44,7 @@ def _swept_a_page(system: System) -> tuple[Any, CountingLedger]:
 
 
 def test_a_page_costs_no_more_than_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many jobs wait: else a tick is cut off before its first page, and no sweep ever gets anywhere."""
+    """However many jobs wait: otherwise a tick is cut off before its first page, and no sweep ever gets anywhere."""
     monkeypatch.setattr(inbox_pages, "PAGE", PAGE)
     swept, ledger = _swept_a_page(_waiting_for_long())
     assert (swept.documents, swept.submitted) == (PAGE, 0)

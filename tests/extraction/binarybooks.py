@@ -47,7 +47,7 @@ def xlsb(
     beside: bytes = b"",
     more: Mapping[str, bytes] | None = None,
 ) -> bytes:
-    """A binary workbook; styles 1, 2, … have the formats; `beside` stands behind the cells of the first sheet."""
+    """A binary workbook; styles 1, 2, … have the formats; `beside` is behind the cells of the first sheet."""
     texts = list(dict.fromkeys(one.value for cells in sheets.values() for one in cells if isinstance(one.value, str)))
     listed = b"".join(
         _record(156, struct.pack("<II", state, number) + _wide(f"s{number}") + _wide(name))

@@ -40,7 +40,7 @@ def attached(name: str, body: str = "words of it", kind: str = "text/plain") -> 
 
 
 def named(name: str, body: str = "words of it", level: int = 2) -> str:
-    """How an attachment stands in the text."""
+    """How an attachment appears in the text."""
     return f"{'#' * level} Attachment: {name}\n\n{body}"
 
 

@@ -58,7 +58,7 @@ def test_chapters_come_in_the_order_of_reading() -> None:
 
 
 def test_the_list_of_contents_is_not_a_chapter() -> None:
-    """Where it stands among them, what else is on its page is read."""
+    """Where it is among them, what else is on its page is read."""
     items = '<item id="nav" href="nav.xhtml" properties="nav" media-type="application/xhtml+xml"/>'
     nav = PAGE % "<nav><ol><li>One</li></ol></nav><p>imprint</p>"
     body = book({"a": "<h1>One</h1>"}, items=items, spine='<itemref idref="nav"/>', more={"OEBPS/nav.xhtml": nav})

@@ -55,7 +55,7 @@ def test_lists_keep_their_numbers() -> None:
 
 
 def test_tables_keep_merged_cells_in_their_columns() -> None:
-    """A merged cell stands in its first place; pipes and line ends of cells do not break the table."""
+    """A merged cell is in its first place; pipes and line ends of cells do not break the table."""
     text = page(
         "<table><caption>Prices</caption><tr><th>A<th>B<th>C<tr><td rowspan=2>x<td>1<td>2<tr><td>3<td>4 | 5"
         "<tr><td colspan=2>wide<br>line<td>6</table>"
@@ -65,7 +65,7 @@ def test_tables_keep_merged_cells_in_their_columns() -> None:
 
 
 def test_tables_in_tables_are_read() -> None:
-    """As lines of the cell where the outer one is marked as a table, else one after the other: that is a layout."""
+    """As lines of the cell if the outer one is marked as a table, otherwise one after the other: that is a layout."""
     inner = "<table><tr><td>a<td>b<tr><td>c<td>d</table>"
     assert "| 1 | a; b<br>c; d |" in page(f"<table><tr><th>N<th>M<tr><td>1<td>{inner}</table>")
     layout = page(f"<table><tr><td><h2>Left</h2>text<td>{inner}</table>")

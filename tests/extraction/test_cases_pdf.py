@@ -41,7 +41,7 @@ def test_a_page_that_indesign_placed_comes_out() -> None:
     assert blocks("fxv_placed_bmc.pdf") == [*CLAUSES, "Received 5 March 2024 - file no. 17"]
 
 
-def test_each_heading_stands_in_front_of_its_table() -> None:
+def test_each_heading_is_in_front_of_its_table() -> None:
     """Schedule A and B do not come in front of both."""
     text = case("tableorder2.pdf").text
     tables = [
@@ -85,7 +85,7 @@ def test_words_that_only_gaps_separate_stay_apart() -> None:
 
 
 def test_added_text_and_comments_come_out() -> None:
-    """Text in its place, comments behind the page, marked as such."""
+    """Text in its place, comments after the page, marked as such."""
     found = blocks("freetext.pdf")
     assert found[:6] == [f"Rotated page line {line} of the text." for line in range(6)]
     assert found[6:] == ["FREETEXT filled by Preview", "[comment: STICKY comment]", "[comment: HIGHLIGHT comment]"]

@@ -85,7 +85,7 @@ def test_a_child_over_its_bounds_fails_its_document_alone(
 
 @pytest.mark.parametrize("ending", ["SIGSEGV", "SIGBUS"])
 def test_a_child_that_dies_fails_its_document_alone(program: Program, ending: str) -> None:
-    """Whatever it died of is said."""
+    """Whatever it died of is reported."""
     program(f"import os, signal; os.kill(os.getpid(), signal.{ending})")
     with pytest.raises(JobError, match=ending) as refused:
         asyncio.run(ChildExtractor().extract(corpus.pdf(), "a.pdf"))
@@ -115,7 +115,7 @@ def test_no_credential_reaches_a_child(monkeypatch: pytest.MonkeyPatch, program:
 
 
 def test_a_cancelled_parent_leaves_no_child() -> None:
-    """The whole group is killed before the cancellation goes on."""
+    """The whole group is killed before the cancellation continues."""
 
     async def story() -> None:
         reading = asyncio.create_task(ChildExtractor().extract(corpus.pdf(300), "a.pdf"))
@@ -152,7 +152,7 @@ def test_the_same_document_reads_the_same_every_time(extract: Extract) -> None:
     assert len({extract(corpus.docx(), "a.docx") for _ in range(depth(5, 20))}) == 1
 
 
-def test_the_event_loop_goes_on_while_a_long_text_is_cut() -> None:
+def test_the_event_loop_keeps_running_while_a_long_text_is_cut() -> None:
     """Five million characters, in a few seconds and another thread."""
     text = "Ein Satz mit fünf Wörtern. " * 185_000
 

@@ -39,6 +39,6 @@ def test_a_cut_text_is_whole(extractor: Extractor) -> None:
     assert all(span.last - span.first <= 100 and span.own - span.first <= 20 for span in spans)
 
 
-def test_quotes_are_found_where_they_stand(extractor: Extractor) -> None:
+def test_quotes_are_found_in_their_places(extractor: Extractor) -> None:
     found = asyncio.run(extractor.find("One two\nthree. Four.", ["one two three", "two three. Four", "nowhere"]))
     assert found == [None, Passage(first=4, last=19), None]

@@ -36,7 +36,7 @@ def test_words_and_their_order_are_compared(ours: str, theirs: str, found: float
     assert agreement.holds is (found == in_order == 1.0)
 
 
-def test_a_folder_is_read_and_told_by_kind(tmp_path: Path) -> None:
+def test_a_folder_is_read_and_reported_by_kind(tmp_path: Path) -> None:
     """Every file has a verdict; a refusal names its reason; nothing is written but what is asked for.
 
     The quick run asks only the readers that are written in Python: LibreOffice takes seconds for a file.
@@ -59,7 +59,7 @@ def test_a_folder_is_read_and_told_by_kind(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == sorted(verdicts)
 
 
-def test_an_empty_folder_is_said(tmp_path: Path) -> None:
+def test_an_empty_folder_is_reported(tmp_path: Path) -> None:
     """Rather than a table of nothing."""
     command = [sys.executable, ROOT / "benchmarks/documents_check.py", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

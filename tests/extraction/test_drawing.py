@@ -55,7 +55,7 @@ def test_points_of_their_own_have_tables_of_their_own() -> None:
 
 
 def test_categories_of_several_levels_are_joined() -> None:
-    """The outer one holds for all that stand below it; gaps stay gaps."""
+    """The outer one holds for all that are below it; gaps stay gaps."""
     inner = "".join(f'<c:pt idx="{place}"><c:v>Q{place}</c:v></c:pt>' for place in range(3))
     outer = '<c:pt idx="0"><c:v>2024</c:v></c:pt><c:pt idx="2"><c:v>2025</c:v></c:pt>'
     levels = f"<c:lvl>{inner}</c:lvl><c:lvl>{outer}</c:lvl>"

@@ -39,7 +39,7 @@ def test_a_short_table_is_enough(extract: Extract, encoding: str) -> None:
     "body",
     [bytes(Random(1).choices(range(128, 256), k=400)), codecs.BOM_UTF8 + b"\xff\xfe text", codecs.BOM_UTF16_LE + b"a"],
 )
-def test_what_no_encoding_explains_is_refused(refusal: Refusal, body: bytes) -> None:
+def test_bytes_that_no_encoding_explains_are_refused(refusal: Refusal, body: bytes) -> None:
     """Rather than guessed."""
     reason, message = refusal(body, "a.txt")
     assert reason is Reason.UNREADABLE_DOCUMENT

@@ -97,7 +97,7 @@ def test_archives_are_known_by_their_files(name: str) -> None:
         read(out.getvalue(), "a")
 
 
-def test_kindle_books_are_told_apart_by_their_licence() -> None:
+def test_kindle_books_are_distinguished_by_their_licence() -> None:
     """Those without one can be converted."""
     head = b"title".ljust(60, b"\0") + b"BOOKMOBI" + bytes(10) + struct.pack(">I", 100)
     body = head.ljust(100, b"\0")
@@ -105,7 +105,7 @@ def test_kindle_books_are_told_apart_by_their_licence() -> None:
     assert "with DRM" in refusal(body + bytes(12) + b"\x00\x02" + bytes(100))
 
 
-def test_old_containers_are_told_apart_by_their_streams() -> None:
+def test_old_containers_are_distinguished_by_their_streams() -> None:
     """What is neither of Word nor of PowerPoint."""
     said = {name: foreign_compound({name, "x"}) for name in ("VisioDocument", "Quill", "MatOST", "BodyText", "Other")}
     assert [what.partition(":")[0] for what in said.values()] == [

@@ -23,7 +23,7 @@ ALL = OFFICE | {
 
 
 def in_order(text: str, *wanted: str) -> bool:
-    """Whether all of them stand in a text, one behind the other."""
+    """Whether all of them are in a text, one after the other."""
     return re.search(".*".join(map(re.escape, wanted)), text, re.DOTALL) is not None
 
 
@@ -71,7 +71,7 @@ def test_three_hundred_pages_come_out_in_order(extract: Extract) -> None:
 
 @pytest.mark.parametrize("charset", ["utf-8", "cp1251", "koi8-r"])
 def test_a_page_says_its_encoding_itself(extract: Extract, charset: str) -> None:
-    """What its encoding has no letters for stands in it as references."""
+    """What its encoding has no letters for is in it as references."""
     assert in_order(extract(corpus.html(charset), "a.html"), *corpus.SENTENCES)
 
 

@@ -329,7 +329,7 @@ PLAIN_MAIL = (
 
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("suffix", ["eml", ""])
-def test_what_stands_before_a_mail_does_not_matter(name: str, suffix: str) -> None:
+def test_lines_before_a_mail_do_not_matter(name: str, suffix: str) -> None:
     """With and without a name that says that it is one."""
     body = ODD[name] + PLAIN_MAIL
     assert plain_text(body, f"a.{suffix}") is None

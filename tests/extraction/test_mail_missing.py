@@ -78,7 +78,7 @@ NOTED = [
 
 
 @pytest.mark.parametrize(("body", "text", "note"), [case[1:] for case in NOTED], ids=[case[0] for case in NOTED])
-def test_what_is_missing_is_said_twice(body: bytes, text: str, note: str) -> None:
+def test_missing_content_is_reported_twice(body: bytes, text: str, note: str) -> None:
     """In a note of the record, and in the same words in brackets in the text, once each."""
     found = read(body, "a.eml")
     assert text in found.text

@@ -23,7 +23,7 @@ CYRILLIC = "\u0432\u043e\u0434\u0430"
 
 
 class Numbers:
-    """Words that stand nowhere else."""
+    """Words that are nowhere else."""
 
     def __init__(self) -> None:
         self.last = 0
@@ -97,7 +97,7 @@ def words_of(part: Message, *, is_choice: bool = False) -> list[str]:
 @settings(max_examples=40, deadline=None)
 @given(mails())
 def test_every_word_and_every_name_is_in_the_text(body: bytes) -> None:
-    """And each file that cannot be read is in the notes, in the words that stand in the text."""
+    """And each file that cannot be read is in the notes, in the words that are in the text."""
     found = read_message(body, plain)
     for word in words_of(message_from_bytes(body, EmailMessage, policy=policy.default)):
         assert word in found.text
@@ -145,7 +145,7 @@ def test_an_unquoted_line_is_no_new_mail() -> None:
     ["From - Tue Mar 05 10:00:00 2024", "From 17@xxx Tue Mar 05 10:00:00 +0000 2024", "From a@x.org Tue Mar 5 2024"],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_mailboxes_of_many_programs_are_told_apart(line: str, end: str) -> None:
+def test_mailboxes_of_many_programs_are_recognised(line: str, end: str) -> None:
     """Thunderbird, Gmail, and one that knows no hours."""
     box = f"{line}\nX-Status: 1\nFrom: a\n\nfirst\n\n{line}\nReceived: x\nFrom: b\n\nsecond\n".replace("\n", end)
     assert read(box.encode(), "a.mbox").text == "# Mail 1\n\nFrom: a\n\nfirst\n\n# Mail 2\n\nFrom: b\n\nsecond\n"

@@ -137,10 +137,10 @@ Footer: Footer of ACME
 
 
 @pytest.mark.parametrize("name", ["nested.doc", "nested.rtf"])
-def test_tables_in_tables_and_lists_that_go_on(name: str) -> None:
+def test_tables_in_tables_and_lists_that_continue(name: str) -> None:
     """Cells of two rows and of three columns, notes in cells, right-to-left, characters beyond the basic plane."""
     shown = read((CASES / name).read_bytes(), name)
-    # LibreOffice writes the new list into the DOC as one that goes on, and shows it so itself.
+    # LibreOffice writes the new list into the DOC as one that continues, and shows it so itself.
     assert shown.text.replace("1. fresh start", "4. fresh start") == NESTED
     assert shown.notes == ()
 
@@ -155,7 +155,7 @@ def test_a_document_of_word_goes_through_the_child(extract: Extract) -> None:
 
 
 def test_forms_of_word_show_what_is_ticked_and_chosen() -> None:
-    """A check box and a list, whose states stand outside of the text."""
+    """A check box and a list, whose states are outside of the text."""
     shown = read((CASES / "fields.doc").read_bytes(), "a.doc").text
     assert "Text form: FORMTEXT filled\n\nCheckbox: ☒ LEGACYCHECK yes\n\nDropdown: DROPCHOSEN Blue\n" in shown
     assert "HYPERLINK" not in shown
@@ -193,7 +193,7 @@ grouped
 
 @pytest.mark.parametrize("name", ["slides.ppt", "slides.odp"])
 def test_one_presentation_reads_the_same_in_every_format(name: str) -> None:
-    """Titles, bullets by depth, tables, notes of the speaker; what is hidden and what is only a picture is said."""
+    """Titles, bullets by depth, tables, notes of the speaker; what is hidden and what is only a picture is reported."""
     assert read(_case(name), name) == Extracted(SLIDES, ("slide 3: no text, only pictures",))
 
 

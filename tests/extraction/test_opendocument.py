@@ -131,7 +131,7 @@ def test_tables_keep_their_shape() -> None:
     ) == ("| a\\|b |  | c |\n| --- | --- | --- |\n| d |  | e |\n\n| x | y |\n| --- | --- |")
 
 
-def test_what_is_hidden_is_told_to_be_hidden() -> None:
+def test_hidden_content_is_marked_as_hidden() -> None:
     """Sections, paragraphs and words that no page shows."""
     styles = (
         '<style:style style:name="H" style:family="text"><style:text-properties text:display="none"/></style:style>'
@@ -290,7 +290,7 @@ def test_templates_and_master_documents_are_read(kind: str) -> None:
     assert "word" in read(packed(inner, body, said=kind), "a").text
 
 
-def test_a_package_that_was_packed_anew_is_known_by_its_manifest() -> None:
+def test_a_repacked_package_is_recognised_by_its_manifest() -> None:
     """Its type is not its first file any more."""
     manifest = b'<m:manifest xmlns:m="x"><m:file-entry m:full-path="/" '
     manifest += b'm:media-type="application/vnd.oasis.opendocument.text"/></m:manifest>'
@@ -307,7 +307,7 @@ def test_flat_documents_are_read_like_packed_ones() -> None:
     assert read(flat(SLIDES, "presentation"), "a.fodp").text.startswith("## Title\n\nbody\n")
 
 
-def test_damaged_and_encrypted_packages_are_told_apart() -> None:
+def test_damaged_and_encrypted_packages_are_distinguished() -> None:
     """And entities are refused."""
     manifest = {"META-INF/manifest.xml": b"<manifest><encryption-data/></manifest>"}
     for body, said in [
@@ -360,7 +360,7 @@ def _written(tree: tuple[str, list], words: list[str]) -> str:
 
 @given(_TREE)
 def test_every_word_comes_out_once_and_in_order(tree: tuple[str, list]) -> None:
-    """Whatever stands in whatever."""
+    """Any element inside any other."""
     words: list[str] = []
     body = flat(_written(tree, words))
     shown = read_flat(parse_xml(body, "x")).text

@@ -107,7 +107,7 @@ STORED = {
     7: lambda row, column: (1 - column, 2 - row),
     8: lambda row, column: (1 - column, row),
 }
-"""Which square of the scene stands at a row and column of the file, by the EXIF standard's table of orientations."""
+"""Which square of the scene is at a row and column of the file, by the EXIF standard's table of orientations."""
 
 
 def spots(orientation: int, format_: str) -> bytes:
@@ -125,7 +125,7 @@ def spots(orientation: int, format_: str) -> bytes:
 @pytest.mark.parametrize("format_", ["PNG", "JPEG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", STORED)
 def test_a_picture_is_turned_and_mirrored_as_its_exif_says(orientation: int, format_: str) -> None:
-    """Every pixel stands where the camera saw it: a mirrored page could not be read."""
+    """Every pixel is where the camera saw it: a mirrored page could not be read."""
     (one,) = drawn(spots(orientation, format_))
     image = opened(one).convert("L")
     assert image.size == (300, 200)
@@ -150,7 +150,7 @@ def test_every_page_of_a_tiff_is_one() -> None:
     assert read(body).pages == Pages(images="1-3")
 
 
-def test_of_a_moving_picture_the_first_is_shown_and_the_rest_is_told() -> None:
+def test_the_first_frame_of_a_moving_picture_is_shown_and_the_rest_are_noted() -> None:
     frames = [scans.page(number, 3, SMALL) for number in (1, 2, 3)]
     body = scans.saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert marks(body) == [Mark(1, 3, "upright")]
@@ -192,7 +192,7 @@ def test_an_orientation_that_does_not_exist_is_none(format_: str) -> None:
     assert opened(drawn(body)[0]).size == (read(body).pictures[0].width, read(body).pictures[0].height) == (300, 200)
 
 
-def test_a_damaged_page_is_not_left_out_where_all_are_to_be_shown() -> None:
+def test_a_damaged_page_is_not_left_out_if_all_are_to_be_shown() -> None:
     """With `input: images`; with `auto` the others are sent, and a note says so."""
     made = Made()
     made.page(lines(60, 780, ["The first page."]))
@@ -258,7 +258,7 @@ def test_a_fax_is_not_squeezed() -> None:
 
 
 def test_pages_without_text_are_shown_and_the_others_read() -> None:
-    """In order: the text stands before, between and behind the pictures."""
+    """In order: the text is before, between and behind the pictures."""
     found = read(scans.document("mixed.pdf"))
     assert found.pages == Pages(text="2, 4", images="1, 3")
     first, third = found.pictures
@@ -268,7 +268,7 @@ def test_pages_without_text_are_shown_and_the_others_read() -> None:
     assert "Fourth" not in found.text[: third.at]
 
 
-def test_all_pages_are_shown_where_that_is_asked_for() -> None:
+def test_all_pages_are_shown_if_the_recipe_asks_for_them() -> None:
     found = read(corpus.pdf(3), Wish(Show.ALL, 800))
     assert (found.text, [picture.page for picture in found.pictures]) == ("", [1, 2, 3])
     assert found.pages == Pages(images="1-3")

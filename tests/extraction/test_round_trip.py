@@ -42,7 +42,7 @@ def test_each_note_comes_out_once(text: str, note: str) -> None:
     assert " ".join(text.split()).count(note) == 1
 
 
-def test_nothing_is_said_to_be_missing() -> None:
+def test_nothing_is_reported_missing() -> None:
     """A note of a loss that is none would teach people to pass over them."""
     assert {name: read((FOLDER / name).read_bytes(), name).notes for name in FILES} == dict.fromkeys(FILES, ())
 

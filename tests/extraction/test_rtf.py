@@ -88,7 +88,7 @@ def test_replacements_for_old_readers_are_left_out() -> None:
 
 
 def test_tables_are_tables() -> None:
-    """Merged cells are empty, pipes are escaped, nested tables stand in their cell, two tables stay two."""
+    """Merged cells are empty, pipes are escaped, nested tables are in their cell, two tables stay two."""
     row = "\\trowd\\cellx1\\cellx2\\intbl A|B\\cell C\\par D\\cell\\row"
     assert text(f"{row}\\pard x\\par {row}") == (
         "| A\\|B | C<br>D |\n| --- | --- |\n\nx\n\n| A\\|B | C<br>D |\n| --- | --- |"
@@ -138,7 +138,7 @@ def test_what_was_deleted_is_out() -> None:
     assert text("a{\\deleted b{\\footnote gone}}{\\revised c}{\\mvf d}\\deleted\\par\\deleted0 e") == "ace"
 
 
-def test_hidden_text_is_told_to_be_hidden() -> None:
+def test_hidden_text_is_marked_as_hidden() -> None:
     """A page does not show it."""
     assert text("a {\\v secret words} b\\v c\\plain d") == "a [hidden text: secret words] b[hidden text: c]d"
 
@@ -158,7 +158,7 @@ def test_boxes_and_objects() -> None:
 
 
 def test_headings_are_known_by_outline_and_style() -> None:
-    """With the number that stands before them."""
+    """With the number that is before them."""
     styles = "{\\stylesheet{\\s0 Normal;}{\\s1\\outlinelevel0 Titel;}{\\s2 heading 2;}}"
     shown = text(
         f"{styles}\\pard\\s1 One\\par\\pard\\s2{{\\listtext 1.1\\tab}}Two\\par\\pard\\outlinelevel2 Three\\par\\pard x"
@@ -213,7 +213,7 @@ def test_binary_data_is_passed_over() -> None:
     assert text("a\\bin3 }}}b") == "ab"
 
 
-def test_a_scan_is_refused_and_a_torso_is_told() -> None:
+def test_a_scan_is_refused_and_a_truncated_file_is_noted() -> None:
     """Pictures only; a file that ends in its middle; a mail's body may be empty."""
     with pytest.raises(JobError, match="nothing but pictures") as refused:
         read_rtf(b"{\\rtf1{\\pict 0102}}")
@@ -265,7 +265,7 @@ _WORDS = st.lists(
 
 @given(words=_WORDS, wrapping=st.lists(st.sampled_from(["", "b", "i\\fs20", "*\\bkmkstart x", "pict 00", "field"])))
 def test_every_word_comes_out_once_and_in_order(words: list[str], wrapping: list[str]) -> None:
-    """Whatever groups stand around and between them."""
+    """Whatever groups are around and between them."""
     pieces = []
     for number, word in enumerate(words):
         units = memoryview(word.encode("utf-16-le")).cast("H")

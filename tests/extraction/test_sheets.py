@@ -1,4 +1,4 @@
-"""Workbooks: every cell comes out once, in its place, as it is shown; what is not read is said."""
+"""Workbooks: every cell comes out once, in its place, as it is shown; what is not read is reported."""
 
 import io
 from collections.abc import Callable
@@ -128,7 +128,7 @@ def test_a_cell_says_what_it_shows(cell: str, shown: str) -> None:
     assert found == [f"| {shown} |"]
 
 
-def test_a_formula_that_nobody_calculated_is_said() -> None:
+def test_a_formula_without_a_stored_value_is_noted() -> None:
     """As programs write it that do not calculate; an empty text is a value."""
     book = Workbook()
     book.active.append([1, "=SUM(A1:A1)", "=A1|2"])
@@ -291,7 +291,7 @@ def test_page_headers_links_and_embedded_objects_are_named() -> None:
     assert found.notes == (note,)
 
 
-def test_a_sheet_of_pictures_only_is_said_and_a_workbook_of_them_refused() -> None:
+def test_a_sheet_of_pictures_only_is_noted_and_a_workbook_of_them_refused() -> None:
     """There is nothing to read but by OCR."""
     found = read(xlsx({"Scan": data(), "S": data(row(1, number("A1", 1)))}, more=drawing("<xdr:pic/>")), "a.xlsx")
     assert found.notes == ("sheet Scan: no text, only pictures",)
@@ -342,7 +342,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], list[str], str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_damaged_is_said_and_the_rest_is_read(name: str) -> None:
+def test_damage_is_noted_and_the_rest_is_read(name: str) -> None:
     """Sheet by sheet."""
     make, wanted, note = BROKEN[name]
     found = read(make(), "a.xlsx")

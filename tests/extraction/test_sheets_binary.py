@@ -1,4 +1,4 @@
-"""XLSB, XLS and ODS: what stands in them beside plain cells, and what becomes of damaged ones."""
+"""XLSB, XLS and ODS: what is in them beside plain cells, and what becomes of damaged ones."""
 
 import io
 import random
@@ -187,7 +187,7 @@ def test_values_of_opendocument_are_shown_with_all_their_digits() -> None:
 
 
 def test_texts_of_opendocument_keep_their_spaces_and_readings_stay_out() -> None:
-    """Comments, text boxes, links and charts stand below the cells."""
+    """Comments, text boxes, links and charts are below the cells."""
     inside = (
         "<text:p>a<text:s text:c='2'/>b<text:tab/>c<text:line-break/>d <text:span>e<text:span>f</text:span></text:span>"
         " <text:ruby><text:ruby-base>漢</text:ruby-base><text:ruby-text>kan</text:ruby-text></text:ruby></text:p>"
@@ -278,8 +278,8 @@ BROKEN: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_what_stands_before_the_damage_is_read(kind: str) -> None:
-    """And the damage is said."""
+def test_content_before_the_damage_is_read(kind: str) -> None:
+    """And the damage is reported."""
     found = read(BROKEN[kind](), "a")
     assert "| 1 |" in found.text
     assert found.notes[0].startswith("sheet S: damaged after row 1, the rest")

@@ -1,4 +1,4 @@
-"""Presentations: every text comes out once, in the order of the presentation; what is not read is said."""
+"""Presentations: every text comes out once, in the order of the presentation; what is not read is reported."""
 
 import copy
 import io
@@ -158,7 +158,7 @@ def test_texts_come_from_top_to_bottom_and_from_left_to_right() -> None:
 
 
 def test_lists_have_their_bullets_and_numbers() -> None:
-    """As the paragraph says, else its layout, else its master; numbers count on behind deeper levels."""
+    """As the paragraph says, otherwise its layout, otherwise its master; numbers continue after deeper levels."""
     marks = [
         (0, None, "plain bullet of the master"),
         (1, None, "deeper"),
@@ -240,8 +240,8 @@ def test_tables_keep_their_columns() -> None:
     assert lines(opened(make))[1:] == ["| a\\|b |  |", "| --- | --- |", "| tall | x<br>y |", "|  | z |"]
 
 
-def test_charts_tell_their_values_and_diagrams_their_points() -> None:
-    """Those that are missing from the file are said, as are embedded objects, films and handwriting."""
+def test_charts_give_their_values_and_diagrams_their_points() -> None:
+    """Those that are missing from the file are reported, as are embedded objects, films and handwriting."""
 
     def make(slide: object) -> None:
         data = CategoryChartData()
@@ -323,8 +323,8 @@ def test_notes_and_comments_are_marked_as_such() -> None:
     ]  # fmt: skip
 
 
-def test_text_of_layouts_is_said_once() -> None:
-    """What is no placeholder in them stands on every slide, and is no slide's own."""
+def test_text_of_layouts_appears_once() -> None:
+    """What is no placeholder in them is on every slide, and is no slide's own."""
     body = deck(lambda slide: box(slide, "one"), lambda slide: box(slide, "two"))
     stamp = (
         f'<p:sp xmlns:a="{A}"><p:nvSpPr><p:cNvPr id="9" name="s"/><p:cNvSpPr/><p:nvPr/></p:nvSpPr><p:spPr/>'
@@ -337,7 +337,7 @@ def test_text_of_layouts_is_said_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["ppt/slides/slide1.xml", "ppt/slides/_rels/slide1.xml.rels"])
-def test_a_damaged_slide_is_said_and_the_others_are_read(name: str) -> None:
+def test_a_damaged_slide_is_noted_and_the_others_are_read(name: str) -> None:
     """A list of relations that is damaged leaves its slide unread; nothing comes out halfway."""
     body = corpus.repacked(deck(lambda slide: box(slide, "one"), lambda slide: box(slide, "two")), name, b"<p:sld")
     found = read(body, "a.pptx")
@@ -388,7 +388,7 @@ def test_slides_have_a_bound() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_every_text_of_a_random_deck_comes_out_once_in_its_order(seed: int) -> None:
-    """Slides in the order of the presentation; on each, texts where they stand."""
+    """Slides in the order of the presentation; on each, texts in their places."""
     chance = random.Random(seed)
     words = (f"w{number}x" for number in range(1_000))
     presentation = Presentation()

@@ -59,7 +59,7 @@ def test_numbers_that_a_format_has_no_sign_for_are_digits() -> None:
     assert {language: shown_number(3, "ordinal", language) for language in languages} == languages
 
 
-def test_upper_levels_stand_in_lower_numbers_and_lower_ones_begin_anew() -> None:
+def test_lower_numbers_include_upper_levels_and_restart_below_them() -> None:
     """Also where a level was skipped: Word counts it as begun."""
     assert _labels(_list(CLAUSES, 0, 1, 2, 2, 0, 1)) == ["1.", "1.1", "(a)", "(b)", "2.", "2.1"]
     assert _labels(_list(CLAUSES, 1, 1, 0, 1, 3, 2, 0, 2)) == [
@@ -67,7 +67,7 @@ def test_upper_levels_stand_in_lower_numbers_and_lower_ones_begin_anew() -> None
     ]  # fmt: skip
 
 
-def test_a_level_may_begin_anew_after_others_only() -> None:
+def test_a_level_may_restart_only_after_certain_levels() -> None:
     """`lvlRestart`: after level 1 only, or never."""
     levels = (
         level(0, "decimal", "%1.") + level(1, "decimal", "%1.%2")
@@ -103,7 +103,7 @@ def test_lists_of_one_definition_count_together() -> None:
     assert _labels(shown(body, {"numbering.xml": lists})) == ["1.", "2.", "8.", "9.", "10.", "K)", "12."]
 
 
-def test_a_list_goes_on_behind_other_text() -> None:
+def test_a_list_continues_after_other_text() -> None:
     """Also behind tables, whose cells may count too."""
     body = item("x", 1) + p("between") + tbl(row(item("x", 1), item("", 1))) + item("x", 1)
     text = shown(body, {"numbering.xml": numbering(CLAUSES)})
@@ -146,7 +146,7 @@ def test_a_list_may_refer_to_a_style_of_lists() -> None:
     assert shown(body, {"numbering.xml": look, "styles.xml": based}) == "1. x\n2. x\n   2.1 x\n\ny\n\ny"
 
 
-def test_what_stands_between_number_and_text() -> None:
+def test_the_separator_between_number_and_text() -> None:
     """A space; none before a mark if Word leaves none; a level of text without a number says its text."""
     nothing = '<w:suff w:val="nothing"/>'
     look = numbering(
@@ -195,7 +195,7 @@ def test_lists_of_styles_stand_below_each_other_by_their_names() -> None:
 
 
 def test_lists_never_turn_into_code() -> None:
-    """The first item stands at the margin whatever its level; deeper ones below the one that they belong to."""
+    """The first item is at the margin whatever its level; deeper ones below the one that they belong to."""
     look = {"numbering.xml": numbering("".join(level(place, "bullet", "•") for place in range(9)))}
     body = item("a", 1, 8) + item("b", 1, 0) + item("c", 1, 5) + item("d", 1, 8) + p("text") + item("e", 1, 3)
     assert shown(body, look) == "- a\n- b\n  - c\n    - d\n\ntext\n\n- e"

@@ -32,7 +32,7 @@ def box(inside: str) -> str:
 
 
 def test_text_boxes_come_once() -> None:
-    """Before the paragraph that they hang on if they stand at its beginning, else behind it; with tables and lists."""
+    """Before their paragraph if they are anchored at its beginning, otherwise after it; with tables and lists."""
     look = {"numbering.xml": numbering(level(0, "decimal", "%1."))}
     inside = p("box") + tbl(row("a", "b")) + item("in", 1) + p(r("x") + box(p("inner")))
     body = item("one", 1) + p(box(inside) + r("text")) + p(r("more") + box(p("behind"))) + item("three", 1)
@@ -92,7 +92,7 @@ def test_tables_in_tables_are_lines_of_their_cell() -> None:
 
 
 def test_pictures_say_what_they_show() -> None:
-    """Their description where they stand; nothing of decoration; a page-sized one without a description is noted."""
+    """Their description in its place; nothing for decoration; a page-sized one without a description is noted."""
     a4 = (7_000_000, 10_000_000)
     decoration = f'<a:extLst xmlns:a="{A}"><a:ext><x:decorative xmlns:x="y" val="1"/></a:ext></a:extLst>'
     body = (
@@ -134,7 +134,7 @@ def test_pictures_alone_are_no_document() -> None:
 
 
 def test_charts_and_smartart_without_their_parts_are_noted() -> None:
-    """Damaged, absent, or without any stored text: each says so where it stands."""
+    """Damaged, absent, or without any stored text: each says so in its place."""
     chart = '<c:chart r:id="%s"/>'
     parts = {
         "chart1.xml": "<c:chartSpace", "chart2.xml": '<c:chartSpace xmlns:c="x"/>',
@@ -185,7 +185,7 @@ def test_documents_within_the_document_are_read_in_place() -> None:
 
 
 def test_embedded_files_are_read_or_named() -> None:
-    """A workbook where it stands; an object of a program that nobody else has; a link; ink; a form control."""
+    """A workbook in its place; an object of a program that nobody else has; a link; ink; a form control."""
     objects = (
         '<w:r><w:object><v:shape><v:imagedata r:id="x"/></v:shape><o:OLEObject ProgID="%s" r:id="%s"/></w:object></w:r>'
     )

@@ -1,4 +1,4 @@
-"""What stands in the paragraphs of a Word file comes out once, in its place: fields, notes, revisions, formulas."""
+"""What is in the paragraphs of a Word file comes out once, in its place: fields, notes, revisions, formulas."""
 
 # ruff: noqa: RUF001 - letters of other alphabets are wanted
 
@@ -55,7 +55,7 @@ def test_formulas_stand_in_their_sentence(formula: str) -> None:
 
 
 def test_a_formula_may_be_nested_however_deeply() -> None:
-    """Beyond a bound it loses its structure, never its letters; a formula may also stand beside paragraphs."""
+    """Beyond a bound it loses its structure, never its letters; a formula may also be beside paragraphs."""
     inside = t("x")
     for _ in range(200):
         inside = f"<m:f><m:num>{inside}</m:num><m:den>{t('2')}</m:den></m:f>"
@@ -65,7 +65,7 @@ def test_a_formula_may_be_nested_however_deeply() -> None:
 
 
 def test_fields_show_their_results() -> None:
-    """Never their instructions, nor what stands among these; in whatever pieces Word has cut them."""
+    """Never their instructions, nor what is among these; in whatever pieces Word has cut them."""
     nested = mark("begin") + r("no") + field("MERGEFIELD x", "no") + mark("separate") + r("yes") + mark("end")
     across = p(mark("begin") + mark("separate") + r("first")) + p("second") + p(r("third") + mark("end") + r(" on"))
     text = shown(
@@ -99,7 +99,7 @@ def test_forms_show_what_was_chosen() -> None:
 
 
 def test_content_controls_show_their_state() -> None:
-    """A ticked box whose sign is no text; a choice, a date, repeated rows: what stands in them."""
+    """A ticked box whose sign is no text; a choice, a date, repeated rows: what is in them."""
 
     def control(about: str, inside: str) -> str:
         return f"<w:sdt><w:sdtPr>{about}<w:id w:val='1'/></w:sdtPr><w:sdtContent>{inside}</w:sdtContent></w:sdt>"
@@ -186,7 +186,7 @@ def test_revisions_are_taken_as_accepted() -> None:
     assert shown(body) == "a b c\n\nmoved\n\njoined up\n\n| kept |\n| --- |\n| x |\n\nlast"
 
 
-def test_footnotes_and_endnotes_are_told_apart() -> None:
+def test_footnotes_and_endnotes_are_distinguished() -> None:
     """Each mark where it is referred to, each text once, in the order of reading; a note may hold one itself."""
 
     def notes(kind: str, *texts: tuple[int, str]) -> str:

@@ -1,4 +1,4 @@
-"""XLSX files written part by part, so that a test can say exactly what stands in them."""
+"""XLSX files written part by part, so that a test can say exactly what is in them."""
 
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr

@@ -25,7 +25,7 @@ OLD_S = 3600
 
 @dataclass(frozen=True)
 class Running:
-    """One run, while it goes on and afterwards."""
+    """One run, while it continues and afterwards."""
 
     command: Started
 
@@ -66,7 +66,7 @@ class Runs:
         self.folder.mkdir()
 
     def write(self, name: str, text: str | bytes | None = None) -> Path:
-        """A document; an hour old, as far as its times tell."""
+        """A document; an hour old, as far as its times show."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         content = text_of(name) if text is None else text
@@ -117,7 +117,7 @@ class Runs:
         return json.loads((self.out / f"{name}.error.json").read_text())
 
     def files(self) -> list[str]:
-        """What stands where the results go."""
+        """What is where the results go."""
         return sorted(path.relative_to(self.out).as_posix() for path in self.out.rglob("*") if path.is_file())
 
 

@@ -121,7 +121,7 @@ def test_a_cancelled_job_ends_without_being_paid_again(runs: Runs) -> None:
     assert runs.paid(text_of("endless.txt")) == 1
 
 
-def test_what_is_no_such_folder_says_what_to_do(tmp_path: Path) -> None:
+def test_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
     """None there, none run, and one that was run in two ways: each is listed with what names it."""
     folder = tmp_path / "documents"
     folder.mkdir()

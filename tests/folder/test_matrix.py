@@ -47,7 +47,7 @@ SCENARIOS: dict[str, tuple[Callable[[FolderWorld], None], int, int]] = {
 }
 """What lies in the folder, how many creates are under way at once, and of how many deaths the quick run takes one."""
 NO_LEASE_S = 60
-"""Nobody waits until a lease has run out: a lock that is free tells who has died."""
+"""Nobody waits until a lease has run out: a free lock shows which process has died."""
 
 
 def _standing(folder: FolderWorld) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def test_results_may_go_to_another_file_system(runs: Runs, elsewhere: Path) -> N
 
 
 def test_links_are_what_they_lead_to(runs: Runs, tmp_path: Path) -> None:
-    """A file's is a document, a folder's here is not walked twice; those that lead elsewhere or nowhere are told."""
+    """A link to a file is a document, a folder is not walked twice; others are reported."""
     runs.write("a.txt")
     (tmp_path / "other").mkdir()
     (tmp_path / "other/private.txt").write_text("It is not to leave its folder.")
@@ -59,7 +59,7 @@ def test_links_are_what_they_lead_to(runs: Runs, tmp_path: Path) -> None:
     assert "6 documents: 2 done, 4 failed" in said
     assert "elsewhere: a link to a folder elsewhere is not followed: run that folder too" in said
     for name in ("nowhere.txt", "self.txt"):
-        assert f"{name}: a link that leads nowhere: correct or remove it" in said
+        assert f"{name}: a broken link: correct or remove it" in said
     assert "private.txt: a link to a file elsewhere is not followed: put a copy of the file here" in said
     assert "circle" not in said
 
@@ -95,7 +95,7 @@ def as_anybody(arguments: tuple[str, ...], given: dict[str, str], out: str, erro
     commands._main(arguments, given, out, errors)
 
 
-def test_what_may_not_be_read_or_written_is_told(runs: Runs, tmp_path: Path) -> None:
+def test_files_that_may_not_be_read_or_written_are_reported(runs: Runs, tmp_path: Path) -> None:
     """A document and a folder without permission fail alone; results that may not be written, a state, a recipe."""
     runs.write("good.txt")
     secret, inner, state = runs.write("secret.txt"), runs.write("closed/a.txt").parent, runs.folder / ".backburner"

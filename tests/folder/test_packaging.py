@@ -49,7 +49,7 @@ def test_the_layer_has_nothing_of_the_command() -> None:
     assert {"boto3", "openai", "msgspec"} <= layer
 
 
-def test_the_wheel_works_where_there_is_no_checkout(tmp_path: Path) -> None:
+def test_the_wheel_works_without_a_checkout(tmp_path: Path) -> None:
     """As `uvx` starts it in an empty folder: version, a run by a shipped recipe, a page, the console with its files."""
     installed = install(tmp_path)
     assert _files() <= set(zipfile.ZipFile(installed.wheel).namelist())

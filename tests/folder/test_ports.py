@@ -101,7 +101,7 @@ def record_of(etag: str) -> bytes:
 
 
 def test_a_result_that_was_edited_is_kept(reach: Reach) -> None:
-    """The next one stands beside it, and the one after that beside both if that was edited too."""
+    """The next one is beside it, and the one after that beside both if that was edited too."""
 
     async def story() -> list[str]:
         ports = reach()
@@ -144,7 +144,7 @@ def test_a_result_that_was_only_touched_or_replaced_by_a_run_keeps_its_place(rea
 
 
 def test_a_file_that_is_named_like_a_result_stays_the_users(tmp_path: Path) -> None:
-    """Although its document's record is beside it: it tells of the marked one, also without the table."""
+    """Although its document's record is beside it: it names the marked one, also without the table."""
 
     async def story() -> None:
         first = folder_ports(tmp_path)
@@ -201,7 +201,7 @@ def test_a_document_is_the_users_file(reach: Reach) -> None:
 
 
 @pytest.mark.timeout(20)
-def test_what_is_no_regular_file_is_no_document(reach: Reach) -> None:
+def test_only_regular_files_are_documents(reach: Reach) -> None:
     """Nobody waits for a pipe."""
 
     async def story() -> None:
@@ -242,7 +242,7 @@ def test_lists_are_in_the_order_of_keys(reach: Reach) -> None:
 
 
 def test_a_name_that_is_too_long_for_a_disk_is_marked(reach: Reach) -> None:
-    """Result and record stand side by side all the same, and nothing is mixed up."""
+    """Result and record are side by side all the same, and nothing is mixed up."""
 
     async def story() -> None:
         ports = reach()

@@ -58,7 +58,7 @@ def test_programs_get_json(runs: Runs) -> None:
 
 
 def test_a_second_run_starts_nothing(runs: Runs) -> None:
-    """Also if all that was kept of the first is gone: the records tell."""
+    """Also if all that was kept of the first is gone: the records show."""
     for name in ("a/b.txt", "c.txt"):
         runs.write(name)
     assert runs.run()[0] == 0
@@ -210,7 +210,7 @@ def test_without_a_key_it_says_what_to_set(runs: Runs) -> None:
 
 
 def test_a_provider_that_refuses_the_key_ends_the_run(runs: Runs) -> None:
-    """Nothing fails and nothing is paid; with the right key the same command goes on."""
+    """Nothing fails and nothing is paid; with the right key the same command continues."""
     from backburner_cli.standin import StandIn, serve  # noqa: PLC0415
 
     runs.write("a.txt")
@@ -249,7 +249,7 @@ def test_recipes_by_name_and_by_file(runs: Runs) -> None:
 
 
 def test_another_recipe_or_model_replaces_the_result(runs: Runs) -> None:
-    """In the same place; what its record says is what stands there."""
+    """In the same place; what its record says is what is there."""
     runs.write("a.txt")
     own = runs.folder.with_name("own.md")
     arguments = ("--stand-in", "--out", str(runs.out), "--recipe", str(own))
@@ -275,7 +275,7 @@ def test_a_document_in_parts_and_a_batch(runs: Runs) -> None:
     assert len((runs.out / "batch.jsonl.jsonl").read_text().splitlines()) == 5
 
 
-def test_ctrl_c_stops_early_and_the_next_run_goes_on(runs: Runs) -> None:
+def test_ctrl_c_stops_early_and_the_next_run_continues(runs: Runs) -> None:
     """Exit code 2; nothing is lost, nothing paid twice."""
     for number in range(30):
         runs.write(f"{number}.txt")
@@ -370,8 +370,8 @@ def test_killed_again_and_again_nothing_is_lost(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("damaged", ["stand-in.db", "default-*/state.db"])
-def test_a_damaged_state_is_told_with_its_remedy(runs: Runs, damaged: str) -> None:
-    """No traceback; once it is removed the run goes on, and what is done is not done again."""
+def test_a_damaged_state_is_reported_with_its_remedy(runs: Runs, damaged: str) -> None:
+    """No traceback; once it is removed the run continues, and what is done is not done again."""
     runs.write("a.txt")
     assert runs.run()[0] == 0
     (path,) = (runs.folder / ".backburner").glob(damaged)

@@ -1,4 +1,4 @@
-"""Killed before each step of the disk's: what stands is old or new, whole, with what belongs to it; and it goes on."""
+"""Killed before each step of the disk's: what is on disk is old or new, whole, with its row; and the run continues."""
 
 import asyncio
 import random

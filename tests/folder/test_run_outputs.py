@@ -64,7 +64,9 @@ def test_put_and_plan_leave_the_outputs_of_a_run_out(state: RunState, capsys: py
         documents_in(["contracts/results"])
 
 
-def test_links_to_files_elsewhere_are_left_out_and_told(state: RunState, capsys: pytest.CaptureFixture[str]) -> None:
+def test_links_to_files_elsewhere_are_left_out_and_reported(
+    state: RunState, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Unless they are named themselves; a link to a file in the folder is taken."""
     inside, link, private = state.folder / "a.txt", state.folder / "link.txt", state.folder.with_name("private.txt")
     for path in (inside, private):
@@ -80,7 +82,7 @@ def test_links_to_files_elsewhere_are_left_out_and_told(state: RunState, capsys:
     assert "left out: 1 link" in capsys.readouterr().err
 
 
-def test_the_stand_in_is_refused_where_it_would_replace_a_paid_result(state: RunState) -> None:
+def test_the_stand_in_is_refused_if_it_would_replace_a_paid_result(state: RunState) -> None:
     """Only there: a provider that never answered has left nothing to replace."""
     opened_by(STAND_IN, state.folder, state.out)
     paid = result_of(state, "a.txt", "paid for")

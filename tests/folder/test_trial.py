@@ -81,7 +81,7 @@ def test_two_recipes_are_compared_on_the_same_documents(documents: Path) -> None
     assert page.count("contracts/b/one.txt") == 1
 
 
-def test_what_differs_is_marked_word_by_word() -> None:
+def test_differences_are_marked_word_by_word() -> None:
     """And nothing is lost of either text."""
     old, new = "The rent is 900 a month.", "The rent is 950 euros a month."
     left, right = marked(old, new)
@@ -102,7 +102,7 @@ def test_the_provider_is_not_paid_without_a_word(documents: Path) -> None:
 
 
 def test_a_trial_that_stops_early_says_why_in_full(documents: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
-    """The reason is handed over as it is, with its remedy; meanwhile what the provider does is told, once each."""
+    """The reason comes with its remedy; meanwhile each of the provider's problems is reported once."""
     why = "the provider refuses: 5 creates in a row failed, the last: no answer: connection refused. Remedy?"
 
     def run_folder(_out, _environment, wanted, told) -> None:
@@ -113,14 +113,14 @@ def test_a_trial_that_stops_early_says_why_in_full(documents: Path, monkeypatch:
     monkeypatch.setattr("backburner_cli.trial.trials.run_folder", run_folder)
     with trials({"two.txt": documents / "two.txt"}) as made, pytest.raises(CommandError) as raised:
         made.run({}, "summary", stand_in=True, into="out")
-    assert str(raised.value) == f"stopped early, and what was tried until then is not kept: {why}"
+    assert str(raised.value) == f"stopped early; results until then are not kept: {why}"
     told = ["waiting for the provider: the last create failed", "waiting for the provider: 5 creates in a row failed"]
     assert capfd.readouterr().err.splitlines() == told
 
 
 @pytest.mark.usefixtures("documents")
 def test_recipes_are_listed_and_checked() -> None:
-    """Those that ship can be used; what is wrong with another is told."""
+    """Those that ship can be used; what is wrong with another is reported."""
     listed = {each["name"]: each for each in json.loads(call("recipes", "list").stdout)}
     assert {"contract-facts", "default", "extract", "summary", "translate"} == set(listed)
     assert not any(each["problem"] for each in listed.values())

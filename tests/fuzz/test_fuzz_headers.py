@@ -98,7 +98,7 @@ def test_any_number_of_seconds_is_a_hint_or_none(seconds: float | None) -> None:
 @example("sk-abc\n")
 @example("sk-\ud83d")
 def test_a_key_can_be_sent_or_is_refused_with_its_character(key: str) -> None:
-    """What is let through is a header as it stands; what is not is named by its place, and not repeated."""
+    """What is let through is a header as it is; what is not is named by its place, and not repeated."""
     if all("!" <= character <= "~" for character in key):
         _require_header("the key", key)
         assert httpx2.Headers({"authorization": f"Bearer {key}"})["authorization"] == f"Bearer {key}"

@@ -77,7 +77,7 @@ def test_a_marked_output_meets_no_plain_one(stem: str, kind: str) -> None:
 @given(STEMS | LONG)
 @example("x" * 1018)
 @example("🧵" * 254)
-def test_outputs_fit_and_stand_where_they_belong(stem: str) -> None:
+def test_outputs_fit_and_are_where_they_belong(stem: str) -> None:
     """At most 1,024 bytes of UTF-8, in their folder, with their ending; a result never looks like a run record."""
     outputs = _outputs(INBOX + stem)
     assert all(len(key.encode()) <= MAX_KEY_BYTES for key in outputs.values())
@@ -93,7 +93,7 @@ def test_outputs_fit_and_stand_where_they_belong(stem: str) -> None:
 
 @fuzzed
 @given(STEMS | LONG)
-def test_a_place_keeps_its_key(stem: str) -> None:
+def test_an_output_location_keeps_its_key(stem: str) -> None:
     """From the place of a document its key comes back; its recipe is looked for under keys that can be written."""
     place = output_location(INBOX + stem)
     assert INBOX + place.stem == place.key == INBOX + stem
@@ -117,7 +117,7 @@ def test_a_part_stays_in_the_folder_of_its_run(job: str, run: int, number: int) 
 @fuzzed
 @given(HEX_32, st.integers(1, 999_999_999))
 def test_an_open_record_reads_back(job: str, run: int) -> None:
-    """Job and run, from the key alone; what became of a superseded run stands elsewhere."""
+    """Job and run, from the key alone; what became of a superseded run is elsewhere."""
     assert open_run(open_key(job, run)) == (job, run)
     assert open_run(superseded_key(job, run)) is None
 

@@ -1,4 +1,4 @@
-"""Lines: whatever stands in a `.jsonl` is a request that can be sent, or an error line that can be written."""
+"""Lines: whatever is in a `.jsonl` is a request that can be sent, or an error line that can be written."""
 
 import json
 from typing import TYPE_CHECKING, Any, cast
@@ -249,7 +249,7 @@ BATCHES = st.builds(
 @example(b'{"custom_id": "\\ud83d"}\n' + GOOD[0])
 @example(GOOD[0] + b"\n" + GOOD[0])
 def test_any_batch_is_cut_into_its_lines_refused_or_a_document(body: bytes) -> None:
-    """Each line that says something is in one segment, at its bytes, once; and a repeated name is told."""
+    """Each line that says something is in one segment, at its bytes, once; and a repeated name is reported."""
     segments = _segments(body)
     if segments is None:
         return

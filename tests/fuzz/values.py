@@ -21,11 +21,11 @@ NUMBERS = st.sampled_from(
 )  # fmt: skip
 """Numbers as somebody may write them, some of them no JSON."""
 DEPTHS = st.integers(0, 120) | st.sampled_from([*range(940, 1000), 5000, 100_000])
-"""How deep objects may stand in each other; what encodes and decodes gives up somewhere near 1000."""
+"""How deep objects may be in each other; what encodes and decodes gives up somewhere near 1000."""
 
 
 def nested(depth: int, kind: str) -> str:
-    """The text of lists or objects that stand in each other."""
+    """The text of lists or objects that are in each other."""
     return "[" * depth + "1" + "]" * depth if kind == "list" else '{"a":' * depth + "1" + "}" * depth
 
 

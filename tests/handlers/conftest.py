@@ -16,7 +16,7 @@ NewWorld = Callable[..., WarmDeployment]
 
 @contextmanager
 def deployments(endpoint: str, clients: tuple[Any, Any]) -> Iterator[NewWorld]:
-    """A way to make deployments; the last one made is the one whose environment stands."""
+    """A way to make deployments; the environment is that of the last one made."""
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(FOREIGN)]:
             patch.delenv(name)

@@ -1,4 +1,4 @@
-"""What is wrong is said once and in full, fails alone, and is not billed."""
+"""What is wrong is reported once and in full, fails alone, and is not billed."""
 
 from typing import Any
 
@@ -122,7 +122,7 @@ def test_an_event_of_an_unknown_shape_is_refused(world: WarmDeployment, function
 
 
 @pytest.mark.parametrize("function", ["submit", "checker"])
-def test_all_that_is_wrong_with_the_settings_is_said_at_once(new_world: NewWorld, function: str) -> None:
+def test_all_problems_of_the_settings_are_reported_at_once(new_world: NewWorld, function: str) -> None:
     """Missing and contradictory, in one message without a secret; no document is touched."""
     secret = "sk-very-secret"
     world = new_world(

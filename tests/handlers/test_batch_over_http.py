@@ -55,7 +55,7 @@ def _expected(number: int, *, replayed: bool = False) -> str:
 
 
 def _check(world: WarmDeployment, *, replayed: bool) -> None:
-    """Each line stands in one of the two files, in order, with its own answer or its own error; counts balance."""
+    """Each line is in one of the two files, in order, with its own answer or its own error; counts balance."""
     codes = {number: _expected(number, replayed=replayed) for number in range(1, LINES + 1)}
     answers = [json.loads(line) for line in str(world.text(RESULT)).splitlines()]
     errors = [json.loads(line)["error"] for line in str(world.text(ERRORS)).splitlines()]

@@ -82,7 +82,7 @@ def test_a_mixed_corpus_is_read_and_hostile_files_fail_alone(world: WarmDeployme
     assert world.keys("ledger/work/") == []
 
 
-def test_what_could_not_be_read_stands_in_the_run_record_and_reaches_the_model(world: WarmDeployment) -> None:
+def test_what_could_not_be_read_is_in_the_run_record_and_reaches_the_model(world: WarmDeployment) -> None:
     """Nothing of a document is lost in silence."""
     world.recipe("lossy")
     for name, (make, _) in losses.LOSSES.items():

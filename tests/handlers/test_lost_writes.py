@@ -1,4 +1,4 @@
-"""The network loses the answer to a request that went through: nobody is defeated by a write of his own."""
+"""The network loses the answer to a request that went through: no process is defeated by its own write."""
 
 from collections import Counter
 from typing import Any
@@ -53,7 +53,7 @@ def test_a_write_whose_answer_was_lost_is_no_defeat(new_world: NewWorld, wrong: 
 
 @pytest.mark.parametrize(("wrong", "started"), [(LOSE, 2), (CUT, 1)], ids=["answer lost", "request lost"])
 def test_a_lost_create_is_never_repeated_by_the_network(new_world: NewWorld, wrong: Any, started: int) -> None:
-    """Nobody can tell what it started: it is counted, and the next attempt is another one."""
+    """Nobody can tell whether it started one: it is counted, and another attempt follows."""
     world, sent = _live(new_world, wrong, "provider", "create")
     assert (sent["create"], len(world.stand_in.generations)) == (2, started)
     record = world.run_record(KEY)

@@ -29,7 +29,7 @@ def hook(receiver: Receiver, **more: str) -> dict[str, str]:
     return url | more
 
 
-def test_documents_and_folders_are_told_signed_and_counted(
+def test_documents_and_folders_are_notified_signed_and_counted(
     new_world: NewWorld, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One done, one failed, and their folders; each once, and the metric has their number."""

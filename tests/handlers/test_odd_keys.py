@@ -37,7 +37,7 @@ FOLDERS = sorted({key.split("/")[1] for key in KEYS if key.count("/") > 1})
 
 @pytest.mark.parametrize("shape", ["s3", "eventbridge", "yandex"])
 def test_every_key_names_its_own_document_and_result(world: WarmDeployment, shape: str) -> None:
-    """The document of the very key goes out, and what comes back stands at its place and nobody else's."""
+    """The document with exactly this key is sent, and the result is at its output location and at no other."""
     for folder in FOLDERS:
         world.recipe(folder)
     keys = KEYS if shape == "s3" else thinned(KEYS, one_in=6, kind=_encoded)

@@ -78,7 +78,7 @@ def test_one_upload_is_one_create_and_one_result(new_world: NewWorld, provider: 
     assert len(world.creates()) == 1
 
 
-def test_the_run_record_tells_the_truth_in_every_field(world: WarmDeployment) -> None:
+def test_every_field_of_the_run_record_is_true(world: WarmDeployment) -> None:
     """Where it came from, what made it, what it cost; the account is the provider's own. In true time."""
     _submit(world)
     for _ in range(60):
@@ -130,7 +130,7 @@ def test_both_clouds_timers_start_a_tick(world: WarmDeployment) -> None:
 
 @pytest.mark.parametrize("provider", ["openai", "yandex"])
 def test_a_copy_takes_over_the_answer_and_its_quotes(new_world: NewWorld, provider: str) -> None:
-    """One generation for both, with a quote that stands in the text; nothing is left below `ledger/work/`."""
+    """One generation for both, with a quote that is in the text; nothing is left below `ledger/work/`."""
     world = new_world(provider, PROFILES[provider][0])
     world.recipe("notes", FACTS, INSTRUCTIONS)
     for key in (KEY, "inbox/notes/copy.txt"):

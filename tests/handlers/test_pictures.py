@@ -47,7 +47,7 @@ def test_forty_pages_go_out_in_parts_and_come_back_in_order(new_world: NewWorld)
 
 
 def test_many_mixed_pages_keep_their_order_across_parts(new_world: NewWorld) -> None:
-    """A real PDF: pages without text as pictures, the others as text, each in its place of its part."""
+    """A real PDF: pages without text as pictures, the others as text, each in its place within its part."""
     world = new_world(**SIGHTED)
     world.recipe("scans", front=f"images: {{max_pages_per_part: {depth(2, 3)}, max_side_px: 400}}")
     many = depth(25, 40)

@@ -23,7 +23,7 @@ def _one_of_all(world: WarmDeployment) -> None:
 
 
 def test_the_same_event_five_times_in_a_row_starts_one_generation(world: WarmDeployment) -> None:
-    """Whatever the shape that brings it, and also once the result stands."""
+    """Whatever the shape that brings it, and also once the result is there."""
     world.upload(KEY)
     for number in range(TIMES):
         world.submit(KEY, shape=list(SHAPES)[number % len(SHAPES)])

@@ -1,4 +1,4 @@
-"""A document that changes while its generation runs: the text of the document as it stands now wins."""
+"""A document that changes while its generation runs: the text of the document in its current version wins."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def _stands(world: WarmDeployment, text: str) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before the old one ends", "after the old one ends", "never"])
-def test_the_document_that_stands_now_wins(running: WarmDeployment, moment: str) -> None:
+def test_the_current_document_wins(running: WarmDeployment, moment: str) -> None:
     """Whenever the new one's event comes, and even if it is lost: the old text is set aside, never over the new."""
     running.upload(KEY, NEW)
     if moment == "before the old one ends":
@@ -44,7 +44,7 @@ def test_the_document_that_stands_now_wins(running: WarmDeployment, moment: str)
 
 
 def test_one_put_back_while_both_run_wins_with_its_own_generation(running: WarmDeployment) -> None:
-    """Old, new, old again: the first generation is still of the document that stands."""
+    """Old, new, old again: the first generation is still that of the current document."""
     running.upload(KEY, NEW)
     running.submit(KEY)
     running.upload(KEY, OLD)
@@ -67,7 +67,7 @@ def test_one_put_back_after_it_was_set_aside_runs_again(running: WarmDeployment)
 
 
 def test_one_put_back_after_both_are_done_runs_again(world: WarmDeployment) -> None:
-    """The record that stands is the other document's."""
+    """The record there is the other document's."""
     for text in (OLD, NEW, OLD):
         world.process(KEY, text)
         _stands(world, text)
@@ -76,7 +76,7 @@ def test_one_put_back_after_both_are_done_runs_again(world: WarmDeployment) -> N
 
 
 def test_one_deleted_while_it_runs_is_finished(running: WarmDeployment) -> None:
-    """It was paid for: its text stands at its place."""
+    """It was paid for: its text is at its output location."""
     running.remove(KEY)
     running.settle()
     assert str(running.result(KEY)).startswith(OLD)

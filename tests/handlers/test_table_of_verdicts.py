@@ -76,7 +76,7 @@ def _by_the_half_minute(new_world: NewWorld, rows: list[Row]) -> Any:
 
 
 def _by_the_minute(new_world: NewWorld, rows: list[Row]) -> Any:
-    """The outcomes of the second table, and how its pauses stood after the first answer."""
+    """The outcomes of the second table, and its pauses after the first answer."""
     world = _submitted(new_world(), rows)
     world.later(2)
     world.tick()

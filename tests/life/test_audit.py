@@ -111,7 +111,7 @@ def test_every_document_is_in_exactly_one_state():
 
 
 def test_a_failure_after_a_result_counts_as_failed():
-    """The later of the two records at a place is its state."""
+    """The later of the two records at an output location is its state."""
     system = at_rest()
     system.upload("recipes/default.md", "---\nno: such field\n---\nDo it.")
     system.run(system.submit(KEY))
@@ -122,7 +122,7 @@ def test_a_failure_after_a_result_counts_as_failed():
     assert (report.done, report.failed) == (0, 1)
 
 
-def test_it_reads_the_same_while_work_goes_on():
+def test_it_reads_the_same_while_work_continues():
     """Whatever ends, starts or is replaced between two reads is no finding."""
     system = System()
     system.generator.default = Plan(runs_s=20.0)

@@ -34,7 +34,7 @@ def begun(system: System) -> None:
 
 
 def opened(system: System, key: str) -> OpenRecord:
-    """An open record as it stands."""
+    """An open record as it is."""
     return msgspec.json.decode(system.bucket.objects[key].body, type=OpenRecord)
 
 

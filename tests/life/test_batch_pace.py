@@ -1,4 +1,4 @@
-"""How a long batch goes on: few calls of the store for each line, and its segments create and look by turns."""
+"""The pace of a long batch: few calls of the store for each line, and its segments create and look by turns."""
 
 import asyncio
 import json
@@ -61,7 +61,7 @@ def test_lines_are_looked_at_while_others_are_created() -> None:
     assert created < 1000
 
 
-def test_what_lines_teach_saves_looks() -> None:
+def test_durations_learnt_from_lines_save_looks() -> None:
     """Once it is known how long generations take, a line is looked at later for the first time."""
     system = System()
     system.generator.default = Plan(runs_s=60.0)

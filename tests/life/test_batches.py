@@ -59,7 +59,7 @@ def test_the_run_record_counts_lines_tokens_and_segments(system):
     assert system.bucket.json("ledger/governor.json")["tokens"] == record["usage"]["total_tokens"]
 
 
-def test_what_is_wrong_with_a_line_is_said_of_that_line_alone(system):
+def test_a_wrong_line_fails_alone(system):
     lines = [
         line(1),
         "{not json",
@@ -154,7 +154,7 @@ def test_lines_share_what_may_be_in_flight(monkeypatch):
     assert system.problems() == []
 
 
-def test_failed_lines_are_told_apart_and_a_replay_runs_only_those(system):
+def test_failed_lines_are_listed_separately_and_a_replay_runs_only_those(system):
     system.generator.plan(
         Plan(ending=Generation(id="", status="failed", error_code="invalid_prompt")), document="line 13"
     )
@@ -449,7 +449,7 @@ def half_way(effect=None, moment="before"):
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_at_any_effect_of_cancelling_keeps_every_line_in_one_file(monkeypatch, moment):
-    """Once the wish stands; and what was used is booked once."""
+    """Once the request is recorded; and usage is booked once."""
     monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 4)
     expected, count = half_way()
     good, bad = sides(expected)

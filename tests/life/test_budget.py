@@ -19,7 +19,7 @@ PRICED = "---\nprice: {input: 10, output: 10}\n---\nDo it."
 
 
 def governor(system):
-    """The governor as it stands."""
+    """The governor's current state."""
     return system.bucket.json("ledger/governor.json")
 
 
@@ -98,7 +98,7 @@ def test_a_model_without_a_known_price_is_refused_line_by_line(model, runs):
         assert (error["code"], "BACKBURNER_DAILY_COST" in error["message"]) == ("unknown_price", True)
 
 
-def test_a_batch_without_a_price_is_refused_where_money_is_counted():
+def test_a_batch_without_a_price_is_refused_under_a_budget_of_money():
     """As every other document."""
     system = System({"BACKBURNER_DAILY_COST": "5"})
     batch(system, given(cap=10))

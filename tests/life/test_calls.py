@@ -138,8 +138,8 @@ def test_a_look_at_a_generation_that_still_runs_makes_no_call() -> None:
     assert len(system.generator.retrieved) - looked >= DOCUMENTS
 
 
-def test_what_a_run_finds_when_it_ends_is_read_only_where_a_put_is_refused() -> None:
-    """A text that somebody else has put there meanwhile: the put is refused, and the commit looks and goes on."""
+def test_the_output_location_is_read_at_the_end_only_if_a_put_is_refused() -> None:
+    """A text that somebody else has put there meanwhile: the put is refused, and the commit looks and continues."""
     system = System()
     system.upload(KEY, "text")
     system.world.later(1)

@@ -1,6 +1,6 @@
-"""A run that is claimed again after it was over: whoever clears up behind that record books nothing, and leaks nothing.
+"""A run that is claimed again after it was over: clearing up that record books nothing and leaks nothing.
 
-An event comes twice. The second submit stands still before its claim until the first one's run is over, and claims it
+An event comes twice. The second submit waits before its claim until the first one's run is over, and claims it
 once more after its record is gone.
 """
 
@@ -8,7 +8,7 @@ import asyncio
 
 import pytest
 
-from backburner.capacity.limits import Standing
+from backburner.capacity.limits import Totals
 from backburner.capacity.shared_counters import MAX_NOTED
 from support.fakes import Effect, Killed, Moment
 from support.system import System
@@ -18,7 +18,7 @@ OPEN = "ledger/open/"
 
 
 async def _late(system: System, dies: asyncio.Event) -> None:
-    """A submit that stands still before its claim until the run is over, and then goes on."""
+    """A submit that waits before its claim until the run is over, and then continues."""
     run_is_over = asyncio.Event()
     claimed = asyncio.Event()
 
@@ -62,5 +62,5 @@ def test_its_end_is_booked_once(max_noted: int, others: int, *, dies: bool) -> N
     assert system.problems() == []
     used = sum(system.run_record(key)["usage"]["total_tokens"] for key in system.bucket.keys("inbox/"))
     assert system.bucket.json("ledger/governor.json")["tokens"] == used
-    assert system.held() == Standing()
+    assert system.held() == Totals()
     assert len(system.generator.made) == 1 + others

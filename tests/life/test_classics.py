@@ -28,7 +28,7 @@ def test_a_tick_with_a_wrong_clock_fails_nothing(skew_s):
     assert system.problems() == []
 
 
-def test_a_deadline_is_kept_by_a_machine_whose_clock_stands_still():
+def test_a_deadline_is_kept_by_a_machine_whose_clock_has_stopped():
     """The other way round: what is over its deadline by the store's clock ends, whatever the machine believes."""
     system = System({"BACKBURNER_DEADLINE_S": "600"})
     system.generator.default = Plan(runs_s=1e9)
@@ -76,7 +76,7 @@ def test_a_repeated_request_that_meets_its_own_write_costs_nothing():
 
 
 def test_the_text_of_a_document_that_was_replaced_is_no_result():
-    """The new version's event is still on its way: what was made of the old one goes aside, not to the place."""
+    """The new version's event is still on its way: the old one's text is set aside, not written as the result."""
     system = System()
     system.upload(KEY, "the old text")
     system.run(system.submit(KEY))

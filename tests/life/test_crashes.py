@@ -100,7 +100,7 @@ def _life(system: System, deliveries: int = 2) -> None:
 
 
 def _effects_of(scenario: Callable[[System], None]) -> tuple[list[Effect], System]:
-    """The effects of the life that a scenario begins, and what stands at its end."""
+    """The effects of the life that a scenario begins, and what is at its end."""
     system = System()
     scenario(system)
     first = len(system.world.effects)
@@ -141,7 +141,7 @@ def test_a_crash_at_any_effect_loses_nothing(name: str, moment: str) -> None:
 
 
 def _ends(system: System) -> dict[str, str]:
-    """What stands at every place, without what a crash may change: ids, times, counters, the last of the reasons."""
+    """Every output location, without what a crash may change: ids, times, counters, the last of the reasons."""
     return {
         key: str(system.bucket.json(key)["state"]) if key.endswith(".json") else _IDS.sub("id", system.bucket.body(key))
         for key in system.bucket.objects
@@ -173,7 +173,7 @@ def test_two_crashes_in_a_row_lose_nothing(moment: str) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_queue_that_refuses_the_id_costs_no_second_generation(when: str) -> None:
-    """Whether the message is there all the same or not: the id stands in the record, under its guard, and is found."""
+    """Whether the message is there all the same or not: the id is in the record, under its guard, and is found."""
     system = System()
     system.upload(KEY, TEXT)
     refused = 0

@@ -8,7 +8,7 @@ import asyncio
 
 import pytest
 
-from backburner.capacity.limits import Standing
+from backburner.capacity.limits import Totals
 from support.fakes import Effect, Moment
 from support.system import System
 
@@ -46,12 +46,12 @@ def test_a_run_that_is_committed_under_the_sweep_stays_settled(read: str) -> Non
     system.run(system.world.process(sweeper.sweep(stop_at=float("inf")), "sweep"))
     assert committed
     assert system.run_record(KEY)["job_id"] == job
-    assert system.held() == Standing()
+    assert system.held() == Totals()
     assert system.bucket.json(GOVERNOR)["tokens"] == system.run_record(KEY)["usage"]["total_tokens"]
 
 
 def test_a_run_that_is_settled_and_not_yet_closed_stays_settled() -> None:
-    """Its tick stands still between the two, or died there: whoever clears up behind it books nothing again."""
+    """Its tick is held between the two, or died there: a process that clears up after it books nothing again."""
     system = System()
     _running(system)
 
@@ -63,5 +63,5 @@ def test_a_run_that_is_settled_and_not_yet_closed_stays_settled() -> None:
 
     system.world.hook = sweep_meanwhile
     system.settle()
-    assert system.held() == Standing()
+    assert system.held() == Totals()
     assert system.bucket.json(GOVERNOR)["tokens"] == system.run_record(KEY)["usage"]["total_tokens"]

@@ -1,4 +1,4 @@
-"""A folder is told once everything in it has ended, with what ended since it was told last."""
+"""A folder's notification is sent once everything in it has ended, with what ended since the last one."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ RECIPE = "---\nprice: {input: 1000, output: 1000}\n---\nDo it."
 
 @pytest.fixture
 def system() -> System:
-    """One channel, told of folders."""
+    """One channel, notified of folders."""
     world = World()
     system = System(environment={"BACKBURNER_NOTIFY": "folders"}, world=world, channels=[FakeChannel(world)])
     system.upload("recipes/r.md", RECIPE)
@@ -37,16 +37,16 @@ def tick(system: System, times: int = 1, after_s: float = MINUTE_S) -> None:
 
 
 def told(system: System) -> list[Any]:
-    """What was told, in order, repetitions too."""
+    """What was sent, in order, including repetitions."""
     return [body["data"] for _, body in system.channels[0].told]
 
 
 def folders(system: System) -> list[str]:
-    """The folders that were told."""
+    """The folders of the notifications sent."""
     return sorted(data["folder"] for data in told(system))
 
 
-def test_a_folder_is_told_with_counts_reasons_tokens_and_cost(system: System) -> None:
+def test_a_folder_is_notified_with_counts_reasons_tokens_and_cost(system: System) -> None:
     """Two done and one failed below it, in folders of its own too."""
     keys = ["inbox/r/may/a.txt", "inbox/r/may/b/c.txt", "inbox/r/may/d.txt"]
     system.generator.plan(Plan(text=""), document=f"text of {keys[2]}", times=3)
@@ -63,7 +63,7 @@ def test_a_folder_is_told_with_counts_reasons_tokens_and_cost(system: System) ->
     assert system.bucket.keys("ledger/notices/") == []
 
 
-def test_it_is_told_within_minutes_after_its_last_document_ended(system: System) -> None:
+def test_it_is_notified_within_minutes_after_its_last_document_ended(system: System) -> None:
     """The quiet time counts from the upload, which is long over: at most two ticks."""
     system.generator.default = Plan(runs_s=600.0)
     submit(system, "inbox/r/a.txt", "inbox/r/b.txt")
@@ -74,7 +74,7 @@ def test_it_is_told_within_minutes_after_its_last_document_ended(system: System)
     assert folders(system) == ["inbox/r/"]
 
 
-def test_it_is_not_told_while_a_document_in_it_goes_on(system: System) -> None:
+def test_it_is_not_notified_while_a_document_in_it_is_open(system: System) -> None:
     """One ends at once, the other takes an hour."""
     system.generator.plan(Plan(runs_s=3600.0), document="text of inbox/r/slow.txt")
     submit(system, "inbox/r/a.txt", "inbox/r/slow.txt", "inbox/r/z.txt")
@@ -86,7 +86,7 @@ def test_it_is_not_told_while_a_document_in_it_goes_on(system: System) -> None:
     assert data["runs"]["done"] == data["documents"]["total"] == 3
 
 
-def test_a_folder_into_which_uploads_go_on_is_told_once(system: System) -> None:
+def test_a_folder_with_continuing_uploads_is_notified_once(system: System) -> None:
     """A document a minute, each done before the next comes: one upload, one notification."""
     for number in range(6):
         submit(system, f"inbox/r/{number}.txt")
@@ -97,8 +97,8 @@ def test_a_folder_into_which_uploads_go_on_is_told_once(system: System) -> None:
     assert data["runs"]["done"] == data["documents"]["done"] == 6
 
 
-def test_what_comes_later_is_told_under_another_id_with_its_own_counts(system: System) -> None:
-    """The runs are those since it was told, the documents all that stand there."""
+def test_later_documents_are_notified_under_another_id_with_their_own_counts(system: System) -> None:
+    """The runs are those since the last notification, the documents all that are there."""
     submit(system, "inbox/r/a.txt", "inbox/r/b.txt")
     tick(system, 8)
     submit(system, "inbox/r/c.txt")
@@ -149,8 +149,8 @@ def test_a_document_replaced_behind_the_pass_is_waited_for(system: System) -> No
     assert (data["runs"]["done"], data["documents"]["done"]) == (3, 2)
 
 
-def test_a_folder_that_was_emptied_is_told_all_the_same(system: System) -> None:
-    """Its runs ended, and nothing stands there any more."""
+def test_an_emptied_folder_is_still_notified(system: System) -> None:
+    """Its runs ended, and nothing is there any more."""
     submit(system, "inbox/r/a.txt")
     tick(system)
     system.bucket.remove("inbox/r/a.txt")
@@ -160,7 +160,7 @@ def test_a_folder_that_was_emptied_is_told_all_the_same(system: System) -> None:
 
 
 def test_a_file_directly_in_the_inbox_is_in_no_folder(system: System) -> None:
-    """Only its own end could be told, and that was not asked for."""
+    """Only its own end could be notified, and that was not asked for."""
     submit(system, "inbox/a.txt")
     tick(system, 6)
     assert told(system) == []
@@ -181,7 +181,7 @@ def test_many_documents_are_counted_each_once(system: System, monkeypatch: pytes
 
 
 def test_a_waiting_folder_costs_a_handful_of_calls_a_tick(system: System) -> None:
-    """Hundreds of documents have ended and one has not: the pass stands there."""
+    """Hundreds of documents have ended and one has not: the pass waits at that one."""
     system.generator.plan(Plan(runs_s=7200.0), document="text of inbox/r/zzz.txt")
     submit(system, *(f"inbox/r/{number:03d}.txt" for number in range(300)), "inbox/r/zzz.txt")
     tick(system, 12)
@@ -192,7 +192,7 @@ def test_a_waiting_folder_costs_a_handful_of_calls_a_tick(system: System) -> Non
     assert len(about_folders) < 25, about_folders
 
 
-def test_ticks_at_the_same_time_tell_it_with_every_run_counted_once(system: System) -> None:
+def test_concurrent_ticks_notify_with_every_run_counted_once(system: System) -> None:
     """Three at once, as long as it takes: one id, ten runs."""
     submit(system, *(f"inbox/r/{number}.txt" for number in range(10)))
 
@@ -207,7 +207,7 @@ def test_ticks_at_the_same_time_tell_it_with_every_run_counted_once(system: Syst
     assert system.bucket.keys("ledger/notices/") == []
 
 
-def test_a_folder_whose_notification_is_refused_is_told_later(system: System) -> None:
+def test_a_folder_whose_notification_is_refused_is_notified_later(system: System) -> None:
     """With the counts that it had."""
     system.channels[0].refuses = True
     submit(system, "inbox/r/a.txt")

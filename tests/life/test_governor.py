@@ -15,7 +15,7 @@ DAY_S = 86_400
 
 
 def governor(system):
-    """The governor as it stands."""
+    """The governor's current state."""
     return system.bucket.json("ledger/governor.json")
 
 
@@ -34,7 +34,7 @@ def upload_all(system, count, text="a document"):
 
 @pytest.mark.parametrize("runs_s", [1.0, 45.0, 200.0])
 def test_never_more_open_than_allowed_and_all_finish(runs_s):
-    """Thirty uploads at once, five places: the provider never sees a sixth generation."""
+    """Thirty uploads at once, five slots: the provider never sees a sixth generation."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "5"})
     system.generator.default = Plan(runs_s=runs_s)
     most = 0
@@ -76,7 +76,7 @@ def test_a_new_upload_goes_behind_those_that_wait():
     assert system.result("inbox/late.txt")
 
 
-def test_a_daily_budget_of_tokens_is_kept_and_the_rest_goes_on_tomorrow():
+def test_a_daily_budget_of_tokens_is_kept_and_the_rest_continues_tomorrow():
     """Reserved before, booked after: what does not fit today waits for the next day by itself."""
     system = System({"BACKBURNER_DAILY_TOKENS": "9000"})
     usage = Usage(input_tokens=100, output_tokens=4000, total_tokens=4100)
@@ -134,7 +134,7 @@ def test_a_provider_that_refuses_everybody_is_probed_once_a_minute(trouble):
 
 
 def test_a_forbidden_model_stops_only_itself():
-    """403 concerns one model; the others go on."""
+    """403 concerns one model; the others continue."""
     system = System()
     system.upload("recipes/dear.md", "---\nmodel: dear\n---\nDo it.")
     system.upload("inbox/dear/a.txt", "dear")
@@ -175,7 +175,7 @@ def test_five_bad_creates_in_a_row_close_the_tap():
 
 
 def test_settling_twice_books_once():
-    """A crash behind the settlement books nothing a second time."""
+    """A crash after the settlement books nothing a second time."""
 
     def lived(number=None):
         system = System()
@@ -195,7 +195,7 @@ def test_settling_twice_books_once():
 
 
 def test_the_sweep_gives_back_what_a_crash_left_reserved():
-    """Two sweeps in a row must agree before a place is given back."""
+    """Two sweeps in a row must agree before a slot is given back."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.process("inbox/a.txt", "text")
     state = governor(system)

@@ -62,7 +62,7 @@ class History:
 
     seed: int
     texts: Callable[[str, str], str] = lambda key, version: f"{key} {version}"
-    """The document that stands at a key in one of its versions."""
+    """The document that is at a key in one of its versions."""
     keys: tuple[str, ...] = tuple(f"inbox/r/d{number}.txt" for number in range(4))
     recipe: str = "Do it."
     system: System = field(default_factory=lambda: System({"BACKBURNER_MAX_ATTEMPTS": "8"}))
@@ -139,7 +139,7 @@ class History:
 
 @pytest.mark.parametrize("block", range(depth(1, 5)))
 def test_random_histories_end_well(block: int) -> None:
-    """Nothing lost, nothing stuck, every place with the outcome of its document as it stands, every extra counted."""
+    """Nothing lost, nothing stuck, every output location with its current document's outcome, every extra counted."""
     for seed in range(block * HISTORIES_PER_TEST, (block + 1) * HISTORIES_PER_TEST):
         ends_well(History(seed))
 

@@ -18,7 +18,7 @@ ALIVE, GONE = Generation(id="", status="in_progress"), FailedCall(status=404)
 
 
 def running(plan: Plan, environment: dict[str, str] | None = None, *, looks: int = 1) -> System:
-    """A document whose generation was looked at so often that its message tells what looks need."""
+    """A document whose generation was looked at so often that its message reports what looks need."""
     system = System(environment or {})
     system.process("inbox/earlier.txt", "and the sweep of that hour is done")
     system.generator.default = plan
@@ -93,7 +93,7 @@ def test_polls_count_every_look() -> None:
 
 
 def test_a_cancel_takes_effect_at_the_next_tick() -> None:
-    """The wish comes with a message of its own: that of the next look may be hidden for minutes."""
+    """The request comes with a message of its own: that of the next look may be hidden for minutes."""
     system = running(Plan(runs_s=36_000), looks=READ_EVERY + 5)
     asked_s = system.world.seconds
     system.run(system.parts().canceller.cancel(system.job(KEY), 1))
@@ -144,8 +144,8 @@ def test_a_generation_that_is_gone_is_lost_after_two_minutes() -> None:
 
 
 @pytest.mark.parametrize("lag_s", [0.0, 3600.0])
-def test_a_deadline_is_kept_where_the_queue_tells_no_age(lag_s: float) -> None:
-    """Whatever age its message seems to have, the record tells how long it ran: it may end late, and never early."""
+def test_a_deadline_is_kept_if_the_queue_reports_no_age(lag_s: float) -> None:
+    """Whatever age its message seems to have, the record reports how long it ran: it may end late, and never early."""
     system = running(Plan(runs_s=36_000), {"BACKBURNER_DEADLINE_S": "1800"})
     for _ in range(200):
         if not system.bucket.keys("ledger/open/"):
@@ -172,7 +172,7 @@ def test_two_messages_that_look_at_one_generation_end_it_once() -> None:
 
 
 def test_an_empty_backlog_holds_up_nothing_that_is_pending() -> None:
-    """A receive waits a second for a first message: an empty queue is asked once a second, and the other goes on."""
+    """A receive waits a second for a first message: an empty queue is asked once a second, and the other continues."""
     system = System({"BACKBURNER_POLLS_PER_SECOND": "1000"})
     system.generator.default = Plan(runs_s=36_000)
     for number in range(MANY):

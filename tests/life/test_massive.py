@@ -119,7 +119,7 @@ def test_answers_by_schema_are_merged_into_one_that_fits_the_schema(system):
     assert json.loads(system.bucket.body("results/long/contract.txt.json")) == {"a": 1}
 
 
-def test_a_document_is_cut_where_the_model_has_a_window_and_the_recipe_says_nothing():
+def test_a_document_is_cut_by_the_models_window_if_the_recipe_says_nothing():
     system = System({"BACKBURNER_CONTEXT_TOKENS": "1000"})
     upload(system, TEXT * 2, "---\nmax_output_tokens: 100\n---\nCopy it.")
     system.run(system.submit(KEY))
@@ -141,7 +141,7 @@ def test_a_text_beyond_every_window_is_never_sent_whole():
     assert "".join(inputs) == text
 
 
-def test_limits_that_cannot_work_are_told_with_the_numbers():
+def test_limits_that_cannot_work_are_reported_with_the_numbers():
     system = System({"BACKBURNER_CONTEXT_TOKENS": "1000"})
     upload(system, source=recipe("{max_input_tokens: 900}", "max_output_tokens: 300\n"))
     system.run(system.submit(KEY))
@@ -231,7 +231,7 @@ def test_a_run_in_parts_is_cancelled_with_all_of_them(system):
 
 
 def test_tokens_are_counted_as_the_model_counts_them(system):
-    """What comes back tells how many characters make a token; later documents are cut by it."""
+    """What comes back reports how many characters make a token; later documents are cut by it."""
     system.process("inbox/one.txt", "x" * 8000)
     assert system.bucket.json("ledger/governor.json")["chars_per_token"]["model-1"] != 3.0
 
@@ -240,7 +240,7 @@ _USED = Usage(input_tokens=50, output_tokens=7, total_tokens=57)
 
 
 def divided_while_running(system):
-    """A document that is called too long after a while, by an answer that tells what it used; a part of it is done."""
+    """A document that is later called too long, by an answer that reports its usage; one of its parts is done."""
     too_long = Generation(id="", status="failed", error_code="context_length_exceeded", usage=_USED)
     system.generator.plan(Plan(ending=too_long, runs_s=5))
     system.generator.plan(Plan(runs_s=1))
@@ -253,7 +253,7 @@ def divided_while_running(system):
 
 
 def used_in_all(system):
-    """Tokens that the records of all runs of documents that ended tell."""
+    """The tokens in the records of all runs of documents that ended."""
     keys = [key for key in system.bucket.keys("") if key.startswith(("results/", "failed/", "ledger/superseded/"))]
     return sum(system.bucket.json(key)["usage"]["total_tokens"] for key in keys if key.endswith(".json"))
 

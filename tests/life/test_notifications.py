@@ -1,4 +1,4 @@
-"""What has ended is told at least once, under one id, whatever dies; and no job depends on whether it is."""
+"""What has ended is notified at least once, under one id, whatever dies; and no job depends on that."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ import pytest
 
 from backburner.errors import RetryLaterError
 from backburner.notifications.delivery import KEPT_S, RETRY_S, SEND_S
-from backburner.notifications.tell import TELL_S, VOID_S
+from backburner.notifications.notifier import NOTIFY_S, VOID_S
 from support.depth import thinned
 from support.fakes import DEAD, Effect, FakeChannel, Moment, Plan, World
 from support.fakes.world import let_others_go
@@ -21,7 +21,7 @@ DOCUMENTS = {"BACKBURNER_NOTIFY": "documents"}
 
 
 def new_system(*names: str, notify: str = "documents", **environment: str) -> System:
-    """A system that tells channels of these names."""
+    """A system that notifies channels with these names."""
     world = World()
     channels = [FakeChannel(world, name) for name in names or ("fake",)]
     return System(environment={"BACKBURNER_NOTIFY": notify, **environment}, world=world, channels=channels)
@@ -29,12 +29,12 @@ def new_system(*names: str, notify: str = "documents", **environment: str) -> Sy
 
 @pytest.fixture
 def system() -> System:
-    """One channel, told of documents."""
+    """One channel, notified of documents."""
     return new_system()
 
 
 def told(system: System, channel: int = 0) -> list[Any]:
-    """What was told, in order, repetitions too."""
+    """What was sent, in order, including repetitions."""
     return [body for _, body in system.channels[channel].told]
 
 
@@ -46,11 +46,11 @@ def tick(system: System, times: int = 1, after_s: float = MINUTE_S) -> None:
 
 
 def left(system: System) -> list[str]:
-    """What is still to be told."""
+    """Notifications that are still to be sent."""
     return system.bucket.keys("ledger/notices/")
 
 
-def test_a_document_that_is_done_is_told_once_with_what_it_used(system: System) -> None:
+def test_a_done_document_is_notified_once_with_its_usage(system: System) -> None:
     """By the tick that ended it, with the figures of its record."""
     system.upload("recipes/default.md", PRICED)
     system.process(KEY, SECRET_TEXT)
@@ -69,8 +69,8 @@ def test_a_document_that_is_done_is_told_once_with_what_it_used(system: System) 
     assert left(system) == []
 
 
-def test_a_document_that_submit_failed_is_told_by_the_next_tick(system: System) -> None:
-    """With its reason and the place of its error record."""
+def test_a_document_that_submit_failed_is_notified_by_the_next_tick(system: System) -> None:
+    """With its reason and the key of its error record."""
     system.upload(BAD, SECRET_TEXT)
     system.run(system.submit(BAD))
     assert told(system) == []
@@ -81,7 +81,7 @@ def test_a_document_that_submit_failed_is_told_by_the_next_tick(system: System) 
     assert left(system) == []
 
 
-def test_no_content_is_told() -> None:
+def test_notifications_have_no_content() -> None:
     """Neither text nor partial text nor a provider's message: nothing but what the page names."""
     system = new_system(notify="documents,folders")
     system.generator.plan(Plan(text=ANSWER))
@@ -96,7 +96,7 @@ def test_no_content_is_told() -> None:
         assert word not in all_told
 
 
-def test_where_nobody_is_told_nothing_is_noted() -> None:
+def test_without_channels_no_notice_is_written() -> None:
     """Off: no notice is written, listed or removed."""
     system = System()
     system.process(KEY, SECRET_TEXT)
@@ -104,7 +104,7 @@ def test_where_nobody_is_told_nothing_is_noted() -> None:
     assert not [effect for effect in system.world.effects if effect.key.startswith("ledger/notices")]
 
 
-def test_a_document_in_parts_is_told_as_one(system: System) -> None:
+def test_a_document_in_parts_is_notified_once(system: System) -> None:
     """Its parts are jobs, and no documents; its figures count them."""
     system.upload("recipes/parts.md", "---\nsplit: {max_input_tokens: 20}\n---\nDo it.")
     key = "inbox/parts/contract.txt"
@@ -114,8 +114,8 @@ def test_a_document_in_parts_is_told_as_one(system: System) -> None:
     assert body["data"]["usage"] == system.run_record(key)["usage"]
 
 
-def test_a_superseded_run_is_not_told(system: System) -> None:
-    """It was neither done nor failed; the document that replaced it is told."""
+def test_a_superseded_run_is_not_notified(system: System) -> None:
+    """It was neither done nor failed; the document that replaced it is notified."""
     system.upload(KEY, "version 1")
     system.run(system.submit(KEY))
     system.world.later(5)
@@ -148,8 +148,8 @@ def _brought_to_its_end(system: System) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_whatever_effect_of_a_tick_is_its_last_everything_is_told(moment: Moment) -> None:
-    """Each end is told under one id, each folder is counted once, and nothing is left to tell."""
+def test_after_a_crash_at_any_effect_of_a_tick_everything_is_notified(moment: Moment) -> None:
+    """Each end is notified under one id, each folder is counted once, and no notification remains."""
     number = effects_of(_brought_to_its_end, "documents,folders")
     assert number > 30
     for effect in thinned(range(number), one_in=6):
@@ -172,8 +172,8 @@ def test_whatever_effect_of_a_tick_is_its_last_everything_is_told(moment: Moment
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_whatever_effect_of_submit_is_its_last_a_failed_document_is_told(moment: Moment) -> None:
-    """From the guard to the end: the event or the guard comes again, and its end is told once."""
+def test_after_a_crash_at_any_effect_of_submit_a_failed_document_is_notified(moment: Moment) -> None:
+    """From the guard to the end: the event or the guard comes again, and its end is notified once."""
     for effect in range(40):
         system = new_system()
         system.upload(BAD, SECRET_TEXT)
@@ -191,7 +191,7 @@ def test_whatever_effect_of_submit_is_its_last_a_failed_document_is_told(moment:
             return
 
 
-def test_who_does_not_take_it_now_is_told_later(system: System) -> None:
+def test_a_channel_that_does_not_accept_it_now_gets_it_later(system: System) -> None:
     """Every five minutes, until it is taken: the job has long been done."""
     system.channels[0].refuses = True
     system.process(KEY, SECRET_TEXT)
@@ -217,7 +217,7 @@ def test_after_a_day_it_is_given_up_and_counted(system: System) -> None:
     assert left(system) == []
 
 
-def test_only_who_refused_is_told_again() -> None:
+def test_only_channels_that_refused_are_tried_again() -> None:
     """The other has it already."""
     system = new_system("first", "second")
     system.channels[1].refuses = True
@@ -227,7 +227,7 @@ def test_only_who_refused_is_told_again() -> None:
     assert (len(told(system, 0)), len(told(system, 1))) == (1, 1)
 
 
-def test_who_does_not_answer_costs_a_tick_a_bounded_time(system: System) -> None:
+def test_a_silent_channel_costs_a_tick_a_bounded_time(system: System) -> None:
     """Fifty documents, and nobody there: all are done, a few tries were made, each of them bounded."""
     system.channels[0].takes_s = 3600.0
     keys = [f"inbox/{number}.txt" for number in range(50)]
@@ -238,11 +238,11 @@ def test_who_does_not_answer_costs_a_tick_a_bounded_time(system: System) -> None
     assert system.problems() == []
     began = system.world.seconds
     system.run(system.tick())
-    assert system.world.seconds - began < TELL_S + SEND_S + 12
+    assert system.world.seconds - began < NOTIFY_S + SEND_S + 12
     assert 3 <= len(system.channels[0].tries) < 50
 
 
-def test_who_refuses_everything_is_asked_a_few_times_a_tick(system: System) -> None:
+def test_a_channel_that_refuses_everything_is_tried_a_few_times_a_tick(system: System) -> None:
     """What was not asked for waits as it is, and goes out when it is taken again."""
     channel = system.channels[0]
     channel.refuses = True
@@ -258,7 +258,7 @@ def test_who_refuses_everything_is_asked_a_few_times_a_tick(system: System) -> N
 
 
 def test_an_outage_of_one_channel_costs_a_handful_of_calls_a_tick() -> None:
-    """The other is told everything; a hundred kept notifications are not read each minute; afterwards all go out."""
+    """The other receives everything; a hundred kept notifications are not read each minute; afterwards all go out."""
     system = new_system("first", "second")
     system.channels[1].refuses = True
     for number in range(100):
@@ -306,7 +306,7 @@ def test_one_that_is_never_taken_does_not_hold_up_the_others(system: System) -> 
 
 
 def test_a_store_that_refuses_the_notice_costs_no_job(system: System) -> None:
-    """The document is done; that its notification is lost stands in the log."""
+    """The document is done; that its notification is lost is in the log."""
 
     async def hook(effect: Effect, moment: Moment) -> None:
         if effect.key.startswith("ledger/notices/new/") and (effect.name, moment) == ("bucket.put", "before"):
@@ -320,7 +320,7 @@ def test_a_store_that_refuses_the_notice_costs_no_job(system: System) -> None:
 
 
 def test_a_store_that_refuses_in_between_stops_no_tick(system: System) -> None:
-    """Every call about notices fails for a while: the tick reports, and all is told afterwards."""
+    """Every call about notices fails for a while: the tick still reports, and everything is notified afterwards."""
 
     async def hook(effect: Effect, moment: Moment) -> None:
         about_notices = effect.key.startswith("ledger/notices/")
@@ -358,7 +358,7 @@ def test_a_notice_of_a_run_that_never_ended_is_removed(system: System) -> None:
     assert told(system) == []
 
 
-def test_two_ticks_at_once_tell_under_one_id(system: System) -> None:
+def test_two_ticks_at_once_notify_under_one_id(system: System) -> None:
     """Perhaps twice; a receiver that looks at ids has it once."""
     system.upload(KEY, SECRET_TEXT)
     system.run(system.submit(KEY))

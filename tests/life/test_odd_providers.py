@@ -38,7 +38,7 @@ def read(system, key):
 
 
 def governor(system):
-    """The governor as it stands."""
+    """The governor's current state."""
     return system.bucket.json("ledger/governor.json")
 
 
@@ -94,7 +94,7 @@ def test_a_line_whose_create_is_answered_with_the_text_is_a_result():
         ({"status": "incomplete", "incomplete_reason": "content_filter"}, "content_filter", 1),
     ],
 )
-def test_any_end_that_a_create_tells_is_an_end(more, reason, creates):
+def test_any_end_reported_by_a_create_is_an_end(more, reason, creates):
     """With what follows from it, as if a retrieve had told it."""
     system = System()
     for number in range(3):
@@ -140,7 +140,7 @@ def test_an_odd_answer_while_it_runs_gives_nothing_up(odd):
     assert system.problems() == []
 
 
-def test_an_absence_that_lasts_is_a_loss_that_the_record_tells():
+def test_a_lasting_absence_is_a_loss_that_the_record_shows():
     """Told again and again for two minutes; the lost one is not "queued" in the record of what is done."""
     system = System()
     system.generator.plan(Plan(forgets=True))
@@ -290,7 +290,7 @@ def test_a_retrieve_that_echoes_another_jobs_name_is_no_answer():
 
 
 def test_a_store_that_is_off_pauses_and_counts_nothing():
-    """As vLLM does without its store: its own words are shown, no attempt, no orphan; it goes on by itself."""
+    """As vLLM does without its store: its own words are shown, no attempt, no orphan; it continues by itself."""
     system = System()
     words = "`store=True` (default) is not supported. Set `VLLM_ENABLE_RESPONSES_API_STORE=1`."
     system.generator.default = Plan(
@@ -360,7 +360,7 @@ def test_a_pause_for_money_is_not_forgiven_by_a_retrieve():
 
 
 def test_a_pause_for_which_nobody_waits_ends():
-    """The job that met it is gone: nobody probes any more, and the alarm does not go on for ever."""
+    """The job that met it is gone: nobody probes any more, and the alarm does not continue for ever."""
     system = System()
     system.generator.plan(Plan(create=FailedCall(status=403)))
     system.upload(KEY, "text")
@@ -440,7 +440,7 @@ def test_vllms_too_long_is_cut_smaller_and_sent_once_more():
 
 
 @pytest.mark.parametrize("usage", [None, Usage()])
-def test_where_usage_is_never_told_the_estimate_counts(usage):
+def test_if_usage_is_never_reported_the_estimate_counts(usage):
     """A budget that a silent provider could never spend would be none."""
     system = System({"BACKBURNER_DAILY_TOKENS": "1000000"})
     system.bucket.upload("recipes/default.md", "---\nmax_output_tokens: 500\n---\nDo it.")

@@ -1,4 +1,4 @@
-"""Status and audit say the truth at every moment, and what is too young to judge is told apart."""
+"""Status and audit are right at every moment, and documents too young to judge are counted separately."""
 
 import asyncio
 from collections import Counter
@@ -89,7 +89,7 @@ def test_names_that_sort_otherwise_with_their_suffix_are_found(monkeypatch):
     assert look(system)[0] == {"done": len(keys)}
 
 
-def test_the_sum_is_right_while_work_goes_on():
+def test_the_sum_is_right_while_work_continues():
     """Whatever is claimed or ends between two reads: nobody is counted twice, and hardly anybody as unclaimed."""
     system = System()
     system.generator.default = Plan(runs_s=3.0)
@@ -144,7 +144,7 @@ def test_no_audit_under_load_finds_what_is_not_there(seed):
     keys = [f"inbox/{number}.txt" for number in range(24)]
     for number, key in enumerate(keys):
         system.upload(key, key)
-        if number % 3 == 0:  # goes back to wait and is reserved anew
+        if number % 3 == 0:  # goes back to wait and is reserved again
             system.generator.plan(Plan(text="", runs_s=0.5), document=key, times=2)
     turn = seed
 

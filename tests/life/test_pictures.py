@@ -42,7 +42,7 @@ def process(system: System, body: bytes, front: str = "input: auto") -> None:
 
 
 def pages_in(request: Any) -> list[str]:
-    """What stands in a request's message: texts, and the pages that were drawn."""
+    """What is in a request's message: texts, and the pages that were drawn."""
     if isinstance(request["input"], str):
         return [request["input"]]
     content = request["input"][0]["content"]
@@ -58,7 +58,7 @@ def drawn(system: System) -> list[list[int]]:
     return [[int(one.removeprefix("picture of page ")) for one in request] for request in found]
 
 
-def test_a_mixed_document_goes_out_in_order_and_its_record_tells_how() -> None:
+def test_a_mixed_document_is_sent_in_order_as_its_record_shows() -> None:
     system = sighted()
     process(system, paged("First page.", None, "Third page.", None))
     (request,) = system.generator.requests
@@ -77,7 +77,7 @@ def test_a_document_that_has_text_goes_out_as_before() -> None:
     assert system.generator.requests[0]["input"] == "First page.\n\nSecond page.\n\n"
 
 
-def test_every_page_is_shown_where_the_recipe_asks_for_it() -> None:
+def test_every_page_is_shown_if_the_recipe_asks_for_it() -> None:
     system = sighted()
     process(system, paged("First page.", None), "input: images\nimages: {detail: low}")
     assert drawn(system) == [[1, 2]]
@@ -96,7 +96,7 @@ def test_every_page_is_shown_where_the_recipe_asks_for_it() -> None:
     ],
 )
 def test_a_model_that_is_not_known_to_see_is_shown_nothing(names: str, front: str, reason: str) -> None:
-    """Nothing is sent, and the error says what to do; without a wish for pictures it is the one it always was."""
+    """Nothing is sent, and the error says what to do; without a request for pictures it is the one it always was."""
     system = System({"BACKBURNER_VISION_MODELS": names})
     process(system, paged(None, None), front)
     record = system.error_record(KEY)
@@ -253,7 +253,7 @@ def test_a_document_that_is_gone_before_its_pages_are_drawn(then: str) -> None:
         assert system.generator.requests == []
 
 
-def test_what_pictures_take_is_learnt_and_text_is_not_taught_by_them() -> None:
+def test_tokens_of_pictures_are_learnt_apart_from_those_of_text() -> None:
     """The model counts half of what is estimated; what a token has in characters stays as it was."""
     system = sighted()
     usage = Usage(input_tokens=6 * 116 // 2 + 5, output_tokens=5, total_tokens=6 * 58 + 10)
@@ -315,7 +315,7 @@ def test_scans_that_wait_in_the_backlog_are_drawn_one_after_the_other() -> None:
     assert system.problems() == []
 
 
-def test_where_quotes_are_checked_no_page_is_shown() -> None:
+def test_if_quotes_are_checked_no_page_is_shown() -> None:
     """A scan fails before anything is paid for; of a mixed document the text goes out, and the rest is noted."""
     system = sighted()
     quoting = "schema: {type: object, properties: {a: {type: string, x-quote: true}}, additionalProperties: false}"

@@ -1,4 +1,4 @@
-"""Recipes whose quotes are checked: an answer counts only if all its quotes stand in the document (ADR 23)."""
+"""Recipes whose quotes are checked: an answer counts only if all its quotes are in the document (ADR 23)."""
 
 import json
 from dataclasses import replace
@@ -53,7 +53,7 @@ def placed(system, text=TEXT):
     return {each["pointer"]: text[each["first"] : each["last"]] for each in quotes["places"]}
 
 
-def test_the_run_record_says_where_each_quote_stands(system):
+def test_the_run_record_says_where_each_quote_is(system):
     system.generator.plan(Plan(text=answer(RENT, None, "called the “base rent”. Notice")))
     system.process(KEY, TEXT)
     assert placed(system) == {"/facts/0/quote": RENT, "/facts/2/quote": 'called the "base rent".\nNotice'}
@@ -75,7 +75,7 @@ def test_the_provider_never_sees_the_keyword(system):
 
 
 def test_an_invented_quote_is_asked_for_again_with_the_fact(system):
-    """Which it was is said by its place; its words may come from the document, and never become instructions."""
+    """The quote is named by its pointer; its words may come from the document, and never become instructions."""
     system.generator.plan(Plan(text=answer(RENT, INVENTED)))
     system.generator.plan(Plan(text=answer(RENT)))
     system.process(KEY, TEXT)
@@ -118,7 +118,7 @@ def test_quotes_that_were_given_up_are_not_called_absent(system, monkeypatch):
     assert "not in the document" not in told
 
 
-def test_half_a_character_in_a_quote_is_told_and_written_down(system):
+def test_half_a_character_in_a_quote_is_reported_and_recorded(system):
     """JSON may spell what UTF-8 cannot hold; no record breaks on it."""
     system.generator.default = Plan(text='{"facts": [{"quote": "The rent is \\ud83d euros"}]}')
     system.process(KEY, TEXT)
@@ -152,7 +152,7 @@ def test_quotes_are_checked_although_the_document_was_removed(system):
     assert system.bucket.keys("ledger/work/") == []
 
 
-def test_where_the_kept_text_is_gone_the_document_is_read_again(system):
+def test_if_the_kept_text_is_gone_the_document_is_read_again(system):
     system.generator.plan(Plan(text=answer(RENT)))
     system.upload(KEY, TEXT)
     system.run(system.submit(KEY))
@@ -162,7 +162,7 @@ def test_where_the_kept_text_is_gone_the_document_is_read_again(system):
     assert placed(system) == {"/facts/0/quote": RENT}
 
 
-def test_where_both_are_gone_nothing_counts(system):
+def test_if_both_are_gone_nothing_counts(system):
     system.generator.plan(Plan(text=answer(RENT)))
     system.upload(KEY, TEXT)
     system.run(system.submit(KEY))
@@ -246,7 +246,7 @@ def test_a_quote_from_another_part_is_none(system):
 
 
 def test_quotes_of_a_joined_answer_are_looked_for_in_the_whole_document(system):
-    """Also one across the border of two parts, which stands in neither."""
+    """Also one across the border of two parts, which is in neither."""
     system.bucket.upload("recipes/facts.md", recipe("split: {max_input_tokens: 300, merge: Join them.}\n"))
     system.generator.text_of = lambda document: first_sentence(document) if "facts" not in document else JOINED
     system.process(KEY, LONG)
@@ -306,7 +306,7 @@ def test_a_joined_answer_holds_what_the_whole_text_takes(system, monkeypatch):
     assert len(LONG) < 20_000 < 15 * len(LONG) < max(size for size in held if size != SMALL_BYTES)
 
 
-def test_what_a_joined_answer_makes_up_is_found_out(system):
+def test_invented_quotes_of_a_joined_answer_are_found(system):
     system.bucket.upload("recipes/facts.md", recipe("split: {max_input_tokens: 300, merge: Join them.}\n"))
     system.generator.text_of = lambda document: (
         first_sentence(document) if "facts" not in document else answer(INVENTED)

@@ -1,4 +1,4 @@
-"""A record is read again only if another process has changed its run: the counters tell which runs those are.
+"""A record is read again only if another process has changed its run: the counters show which runs those are.
 
 Two processes share the counters, and no more is named in them than must be: what runs hold is in their records.
 """
@@ -16,7 +16,7 @@ from backburner.capacity import recent_writes
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Counters, Denial, Limits, Reservation
 from backburner.capacity.record_marks import RecordMarks
-from backburner.capacity.reservations import Seen
+from backburner.capacity.reservations import RecordState
 from backburner.capacity.shared_counters import MAX_NOTED, SharedCounters
 from backburner.errors import RetryLaterError
 from backburner.ledger.keys import GOVERNOR, OPEN
@@ -28,10 +28,10 @@ from support.fakes.world import Effect, Moment, let_others_go
 RUN, OTHER = f"{'a' * 32}.1", f"{'b' * 32}.1"
 
 
-async def look(bucket: Bucket, name: str) -> Seen:
+async def read_record(bucket: Bucket, name: str) -> RecordState:
     """What a record says of its reservation, and nothing else."""
     stored = await bucket.get(f"{OPEN}{name}.json")
-    return Seen(stored is not None, msgspec.json.decode(stored.body, type=Reservation) if stored else None)
+    return RecordState(stored is not None, msgspec.json.decode(stored.body, type=Reservation) if stored else None)
 
 
 class Machines:
@@ -51,7 +51,7 @@ class Machines:
             key=GOVERNOR,
             clock=clock,
             rebuild=rebuilt_counters,
-            look=look,
+            read_record=read_record,
             max_noted=self.max_noted,
         )
         return Governor(shared=shared, limits=Limits(max_in_flight=99, submits_per_minute=999))
@@ -74,7 +74,7 @@ class Machines:
         """A step of this process reads the record of a run, with counters that it has just read."""
         self.world.run(governor.counters())
         mark = governor.mark()
-        governor.record_says(name, self.world.run(look(self.bucket, name)).counted, mark)
+        governor.record_says(name, self.world.run(read_record(self.bucket, name)).counted, mark)
 
     def swap(self, governor: Governor) -> None:
         """A swap that concerns no run, and folds what this process knows."""
@@ -157,16 +157,16 @@ def _edited(**fields: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         pytest.param(_edited(nonce="f" * 16, recent=[]), id="by_an_earlier_version_that_drops_the_list"),
     ],
 )
-def test_after_a_write_that_does_not_tell_which_runs_it_changed_records_are_read(
+def test_after_a_write_that_does_not_say_which_runs_it_changed_records_are_read(
     edit: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> None:
-    """Also if a process that tells it has written since."""
+    """Also if a process that reports it has written since."""
     for goes_on in (False, True):
         machines = Machines()
         held = machines.opened(RUN)
         machines.read(machines.one, RUN)
         machines.bucket.upload(GOVERNOR, json.dumps(edit(machines.bucket.json(GOVERNOR))))
-        if goes_on and edit({"nonce": ""})["nonce"]:  # else nothing shows it
+        if goes_on and edit({"nonce": ""})["nonce"]:  # otherwise nothing shows it
             machines.swap(machines.governor())
         assert machines.settle(machines.one, RUN, held) == 1
 
@@ -227,7 +227,7 @@ def test_a_refused_swap_reads_no_record_twice() -> None:
     assert machines.counters.tokens == 5
 
 
-def test_what_is_asked_for_while_a_refused_swap_waits_goes_along_with_it() -> None:
+def test_changes_requested_while_a_refused_swap_waits_join_it() -> None:
     """One swap for both, so that a process which shares the counters with many writes them less often."""
     machines = Machines(MAX_NOTED)
     machines.swap(machines.one)

@@ -101,7 +101,7 @@ def test_a_crash_anywhere_on_the_way_makes_no_second_run(moment):
 
 
 def test_what_is_done_runs_again_only_on_request():
-    """A rerun keeps the old result until the new one stands."""
+    """A rerun keeps the old result until the new one is written."""
     system = System()
     system.upload("recipes/summary.md", "Do it.")
     system.process(KEY, "text")

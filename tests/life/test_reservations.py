@@ -1,4 +1,4 @@
-"""A place is never granted twice and never lost, and a run is booked once: whatever dies, and whoever is slow.
+"""A slot is never granted twice and never lost, and a run is booked once, whatever dies or is slow.
 
 Here runs are played by a handful of processes on the real governor, with records that say no more than the protocol
 needs. So few names are kept that most reservations are sums, as they are with tens of thousands of jobs in flight.
@@ -20,8 +20,8 @@ from msgspec.structs import replace
 
 from backburner.capacity import reservations
 from backburner.capacity.governor import Governor
-from backburner.capacity.limits import Counters, Denial, Limits, Reservation, Standing
-from backburner.capacity.reservations import Seen
+from backburner.capacity.limits import Counters, Denial, Limits, Reservation, Totals
+from backburner.capacity.reservations import RecordState
 from backburner.capacity.shared_counters import MAX_NOTED, SharedCounters
 from backburner.capacity.timing import RANDOM
 from backburner.errors import RetryLaterError
@@ -54,11 +54,11 @@ async def no_rebuild(_: Bucket, body: bytes, __: datetime) -> Counters:
     raise AssertionError(body)
 
 
-async def look(bucket: Bucket, name: str) -> Seen:
-    """What a record tells."""
+async def read_record(bucket: Bucket, name: str) -> RecordState:
+    """What a record reports."""
     stored = await bucket.get(f"{OPEN}{name}.json")
     record = msgspec.json.decode(stored.body, type=Record) if stored else None
-    return Seen(record is not None, record.counted if record else None)
+    return RecordState(record is not None, record.counted if record else None)
 
 
 def _used(result: bytes) -> int:
@@ -116,10 +116,10 @@ class Player:
         if isinstance(counted, Denial):
             await self._write(name, Record(life=self._new_life(), running=False), ABSENT)
             return
-        claimed = Record(life=self._new_life(), running=True)  # tells of nothing until the run is known not to be over
+        claimed = Record(life=self._new_life(), running=True)  # names nothing until the run is known not to be over
         etag = await self._write(name, claimed, ABSENT)
         if etag is None:
-            await self.governor.forsake(name, counted)
+            await self.governor.withdraw(name, counted)
             return
         over = await self.bucket.get(f"results/{name}")
         if over is not None:
@@ -222,7 +222,7 @@ class Story:
             key=GOVERNOR,
             clock=FakeClock(self.world),
             rebuild=no_rebuild,
-            look=look,
+            read_record=read_record,
             max_noted=self.max_noted,
         )
         limits = Limits(max_in_flight=LIMIT, submits_per_minute=10**6)
@@ -263,7 +263,9 @@ def test_the_object_does_not_grow_with_what_is_in_flight(in_flight):
     """So many jobs go through submit's part and stay open: the object keeps its size, and no record is read for it."""
     world, chance = World(), random.Random(1)
     bucket = FakeBucket(world)
-    shared = SharedCounters(bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, look=look)
+    shared = SharedCounters(
+        bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, read_record=read_record
+    )
     limits = Limits(max_in_flight=10**6, submits_per_minute=10**6)
     player = Player(bucket, Governor(shared=shared, limits=limits), chance)
 
@@ -280,7 +282,7 @@ def test_the_object_does_not_grow_with_what_is_in_flight(in_flight):
     assert reads == 0
 
 
-def test_strangers_are_folded_by_whoever_comes_by():
+def test_notes_of_dead_processes_are_folded_by_others():
     """Each job is opened by a process of its own, which never comes back: others read the records."""
     world = World()
     bucket = FakeBucket(world)
@@ -288,7 +290,9 @@ def test_strangers_are_folded_by_whoever_comes_by():
 
     async def fill() -> None:
         for number in range(300):
-            shared = SharedCounters(bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, look=look)
+            shared = SharedCounters(
+                bucket=bucket, key=GOVERNOR, clock=FakeClock(world), rebuild=no_rebuild, read_record=read_record
+            )
             governor = Governor(shared=shared, limits=limits)
             await Player(bucket, governor, random.Random(number))._open(f"{number:032x}.1")
 
@@ -313,7 +317,7 @@ def old(system: System) -> None:
         system.bucket.upload(key, json.dumps(record))
 
 
-def test_what_the_version_before_has_left_goes_on():
+def test_runs_left_by_the_version_before_continue():
     """Its reservations and bills hold, nothing is booked twice; and it all ends at nothing."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "2"})
     for number in range(4):
@@ -350,7 +354,7 @@ def test_an_old_function_that_drops_the_sums_is_noticed():
     assert system.problems() == []
 
 
-def test_sums_that_were_changed_by_hand_are_put_right():
+def test_totals_that_somebody_edited_are_corrected():
     """A sweep compares them with the records: too much and too little alike."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "3"})
     system.process("inbox/a.txt", "text")
@@ -362,31 +366,33 @@ def test_sums_that_were_changed_by_hand_are_put_right():
         assert system.bucket.json(GOVERNOR)["standing"] == {"runs": 0, "places": 0, "tokens": 0, "cost": 0.0}
 
 
-@pytest.mark.parametrize("tidy", [reservations.fold, reservations.clear])
+@pytest.mark.parametrize("tidy", [reservations.fold, reservations.fold_or_drop])
 def test_a_run_that_is_claimed_after_its_end_leaves_nothing_among_the_sums(tidy):
     """Somebody who came too late reserves for it and claims it; others tidy the counters; then it is settled again."""
     counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)
     wanted = Reservation(model="m", tokens=9)
     first = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="1"), behind_others=False)
-    tidy(counters, "job.1", Seen(is_open=True, counted=first))
+    tidy(counters, "job.1", RecordState(is_open=True, counted=first))
     reservations.settle(counters, START, "job.1", recorded=first, tokens=5, cost=0.0)
     late = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="2"), behind_others=False)
-    tidy(counters, "job.1", Seen(is_open=True, counted=late))
+    tidy(counters, "job.1", RecordState(is_open=True, counted=late))
     reservations.settle(counters, START, "job.1", recorded=late, tokens=0, cost=0.0)
-    tidy(counters, "job.1", Seen(is_open=False))
-    assert (counters.held, counters.tokens, counters.settled) == (Standing(), 5, [])
+    tidy(counters, "job.1", RecordState(is_open=False))
+    assert (counters.held, counters.tokens, counters.settled) == (Totals(), 5, [])
 
 
-def test_who_loses_the_claim_does_not_take_back_what_another_goes_on_with():
+def test_a_lost_claim_does_not_take_back_what_another_process_uses():
     """An event comes again for a run that waits, and the checker starts the run under what that event reserved."""
     counters, limits = Counters(), Limits(max_in_flight=3, submits_per_minute=9)
     wanted = Reservation(model="m", tokens=9)
     event = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="1"), behind_others=False)
     checker = reservations.reserve(counters, limits, START, "job.1", replace(wanted, holder="2"), behind_others=False)
     assert event == checker
-    reservations.forsake(counters, "job.1", "1", Seen(is_open=True))  # the record still waits, and tells of nothing
-    reservations.fold(counters, "job.1", Seen(is_open=True, counted=checker))
-    assert (counters.held.slots, counters.standing.slots) == (1, 1)
+    reservations.withdraw(
+        counters, "job.1", "1", RecordState(is_open=True)
+    )  # the record still waits, and names nothing
+    reservations.fold(counters, "job.1", RecordState(is_open=True, counted=checker))
+    assert (counters.held.slots, counters.recorded_totals.slots) == (1, 1)
 
 
 def test_a_swap_whose_answer_was_lost_is_not_counted_again_under_the_same_id():
@@ -419,7 +425,7 @@ def test_a_swap_whose_answer_was_lost_is_not_counted_again_under_the_same_id():
 def _governor(world: World, bucket: FakeBucket, max_in_flight: int, max_noted: int) -> Governor:
     clock = FakeClock(world)
     shared = SharedCounters(
-        bucket=bucket, key=GOVERNOR, clock=clock, rebuild=no_rebuild, look=look, max_noted=max_noted
+        bucket=bucket, key=GOVERNOR, clock=clock, rebuild=no_rebuild, read_record=read_record, max_noted=max_noted
     )
     return Governor(shared=shared, limits=Limits(max_in_flight=max_in_flight, submits_per_minute=99))
 

@@ -143,8 +143,8 @@ def elsewhere(system):
 
 
 @pytest.mark.parametrize("spoil", [gone, changed, record_gone, damaged, replaced, nonsense, elsewhere])
-def test_an_answer_that_does_not_hold_any_more_is_generated_and_noted_anew(system, spoil):
-    """Only what stands there as it was written is taken over; the next copy has the new one."""
+def test_an_answer_that_is_no_longer_valid_is_generated_and_noted_again(system, spoil):
+    """Only what is there as it was written is taken over; the next copy has the new one."""
     spoil(system)
     before = len(system.generator.requests)
     system.process(COPY, TEXT)
@@ -174,7 +174,7 @@ def test_an_answer_that_goes_between_claim_and_commit_is_generated(system, spoil
     assert problems(system) == []
 
 
-def test_such_an_answer_is_generated_in_parts_where_it_is_long():
+def test_such_an_answer_is_generated_in_parts_if_it_is_long():
     system = System()
     system.bucket.upload("recipes/sum.md", RECIPE.replace("---\nSum", "split: {max_input_tokens: 100}\n---\nSum"))
     long = " ".join(f"Sentence number {number}." for number in range(60))
@@ -195,7 +195,7 @@ def test_such_an_answer_is_generated_in_parts_where_it_is_long():
     assert len(system.generator.requests) == 2 * sent
 
 
-def test_a_replay_generates_anew(system):
+def test_a_replay_generates_again(system):
     """Whoever asks for another run wants another answer; and the next copy takes that one over."""
     system.process(COPY, TEXT)
     system.run(system.parts().replayer.replay(COPY, rerun=True))
@@ -287,7 +287,7 @@ def test_copies_at_the_same_moment_wait_for_the_first(together):
     assert together.problems() == []
 
 
-def test_where_the_first_fails_the_others_are_generated_at_once():
+def test_if_the_first_fails_the_others_are_generated_at_once():
     """As if nobody had waited: one after the other would take for ever."""
     system = System()
     system.bucket.upload("recipes/sum.md", RECIPE)
@@ -303,7 +303,7 @@ def test_where_the_first_fails_the_others_are_generated_at_once():
 
 
 @pytest.mark.parametrize("how", ["cancelled", "replaced"])
-def test_where_the_first_is_given_up_one_of_the_others_takes_its_place(together, how):
+def test_if_the_first_is_given_up_one_of_the_others_takes_its_place(together, how):
     together.generator.default = Plan(runs_s=200)
     if how == "cancelled":
         together.run(together.parts().canceller.cancel(together.job(COPIES[0]), 1))
@@ -319,7 +319,7 @@ def test_where_the_first_is_given_up_one_of_the_others_takes_its_place(together,
 
 
 def test_a_submit_that_died_before_its_claim_is_waited_for_a_minute_only():
-    """Its note stands, and no record: the copy is generated then; both may be, since they begin at the same time."""
+    """There is a note but no record: then the copy is generated; both may be, since they begin at the same time."""
     system = System()
     system.bucket.upload("recipes/sum.md", RECIPE)
     system.upload(COPIES[0], TEXT)

@@ -1,4 +1,4 @@
-"""An exception that nobody foresaw never repeats for ever: its job fails by the exception's name, the others go on."""
+"""An exception that nobody foresaw never repeats for ever: its job fails with the exception's name, others continue."""
 
 import asyncio
 import json
@@ -53,7 +53,7 @@ def test_a_job_whose_looks_raise_fails_and_its_generation_is_cancelled():
     assert not system.pending.messages
 
 
-def test_others_go_on_meanwhile_and_a_replay_works():
+def test_other_documents_continue_and_a_replay_works():
     """Uploaded again once the cause is gone, it is done."""
     system = System()
     for key in (KEY, OTHER):

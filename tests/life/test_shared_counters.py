@@ -4,7 +4,7 @@ from backburner.capacity.governor import Governor
 from backburner.capacity.limits import Counters, Denial, Limits, Reservation
 from backburner.capacity.shared_counters import SharedCounters
 from backburner.ledger.keys import GOVERNOR
-from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
+from backburner.maintenance.governor_rebuild import read_record_state, rebuilt_counters
 from support.fakes import FakeBucket, FakeClock, World
 
 WANTED = Reservation(model="m", tokens=10)
@@ -25,7 +25,7 @@ class Machines:
             key=GOVERNOR,
             clock=FakeClock(self.world),
             rebuild=rebuilt_counters,
-            look=look_at_record,
+            read_record=read_record_state,
         )
         return Governor(shared=shared, limits=self.limits)
 
@@ -40,11 +40,11 @@ class Machines:
         return [effect.name for effect in self.world.effects[first:] if effect.key == GOVERNOR]
 
     def counters(self) -> Counters:
-        """As they stand."""
+        """As they are."""
         return self.world.run(self._governor().counters())[0]
 
 
-def test_who_wrote_last_need_not_read() -> None:
+def test_the_last_writer_need_not_read() -> None:
     """One call; and two again once what it knows is old."""
     machines = Machines()
     machines.reserve(machines.one, "a.1")
@@ -67,7 +67,7 @@ def test_a_swap_on_what_is_out_of_date_is_refused_and_made_again() -> None:
 
 
 def test_nobody_is_turned_away_by_what_is_out_of_date() -> None:
-    """The one place was free again: a denial writes nothing, so no swap would tell."""
+    """The one slot was free again: a denial writes nothing, so no swap would show that."""
     machines = Machines(max_in_flight=1)
     held = machines.reserve(machines.one, "a.1")
     assert isinstance(held, Reservation)
@@ -77,7 +77,7 @@ def test_nobody_is_turned_away_by_what_is_out_of_date() -> None:
 
 
 def test_the_windows_move_on_by_the_stores_time() -> None:
-    """A minute's submits begin anew although nothing was read since."""
+    """A new minute's submits begin at zero although nothing was read since."""
     machines = Machines()
     now = machines.world.now()
     machines.world.later(58 - now.second)

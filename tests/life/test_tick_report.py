@@ -53,7 +53,7 @@ def test_what_has_ended_is_in_the_journal_at_the_next_pause_of_a_tick() -> None:
     assert written[-1] == 2
 
 
-def test_a_queue_that_cannot_be_read_stops_a_tick_and_is_told() -> None:
+def test_a_queue_that_cannot_be_read_stops_a_tick_and_is_reported() -> None:
     """What it had ended before is in the report all the same."""
     system = submitted()
 

@@ -1,4 +1,4 @@
-"""One object that cannot be read stops nobody: it is named once, and everything else goes on."""
+"""One object that cannot be read stops nobody: it is named once, and everything else continues."""
 
 import contextlib
 import json
@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from backburner.adapters.metrics import report
-from backburner.capacity.limits import Standing
+from backburner.capacity.limits import Totals
 from backburner.errors import UnreadableError
 from backburner.ledger.keys import output_location
 from backburner.maintenance.findings import Kind
@@ -58,7 +58,7 @@ def tick_later(system, seconds=0.0):
 
 
 def test_forbidden_documents_and_strays_stop_no_sweep(caplog):
-    """Documents before and behind them are recovered; each is said once, however many sweeps meet it."""
+    """Documents before and after them are recovered; each is reported once, however many sweeps meet it."""
     system = System()
     keys = [f"inbox/{number}.txt" for number in range(6)]
     for key in keys:
@@ -82,7 +82,7 @@ def test_forbidden_documents_and_strays_stop_no_sweep(caplog):
     assert (report.done, len(report.findings)) == (4, len(unreadable))
 
 
-def test_what_can_be_read_again_is_named_no_more():
+def test_an_object_that_can_be_read_again_is_no_longer_named():
     """The next sweep takes it up and forgets its name; what was taken away is forgotten too."""
     system = System()
     system.upload("inbox/a.txt", "text")
@@ -123,7 +123,7 @@ def test_a_damaged_open_record_is_named_with_its_document(caplog):
 
 
 @pytest.mark.parametrize("body", ["{", "[" * 100_000, '{"job_id": 1}', ""])
-def test_a_damaged_record_at_a_place_stops_only_its_document(body):
+def test_a_damaged_record_at_an_output_location_stops_only_its_document(body):
     """Whatever it holds: its document is neither lost nor paid again until somebody has looked."""
     system = System()
     system.process("inbox/a.txt", "text")
@@ -140,7 +140,7 @@ def test_a_damaged_record_at_a_place_stops_only_its_document(body):
     assert len(system.generator.made) == 2
     assert [(finding.kind, finding.key) for finding in audited(system).findings] == [(Kind.UNREADABLE, record)]
     assert system.bucket.keys("ledger/open/") == []
-    assert system.held() == Standing()
+    assert system.held() == Totals()
     system.bucket.remove(record)  # somebody has looked
     tick_later(system, 3601)
     system.settle()
@@ -149,7 +149,7 @@ def test_a_damaged_record_at_a_place_stops_only_its_document(body):
 
 
 def beside_a_damaged_record():
-    """A done document that was uploaded anew, and whose run record was damaged; and the key of that record."""
+    """A done document that was uploaded again, and whose run record was damaged; and the key of that record."""
     system = System()
     system.process("inbox/a.txt", "text")
     record = output_location("inbox/a.txt").run_record_key
@@ -159,12 +159,12 @@ def beside_a_damaged_record():
 
 
 def test_an_event_beside_a_damaged_record_waits_for_somebody_to_look():
-    """Claimed before the record was met, its run is open no more, nothing is held for it, and its guard goes on."""
+    """Claimed before the record was met, its run is open no more, nothing is held for it, and its guard continues."""
     system, record = beside_a_damaged_record()
     with pytest.raises(UnreadableError):
         system.run(system.submit("inbox/a.txt"))
     assert system.bucket.keys("ledger/open/") == []
-    assert system.held() == Standing()
+    assert system.held() == Totals()
     assert len(system.generator.made) == 1
     system.bucket.remove(record)
     system.world.later(301)
@@ -198,7 +198,7 @@ def test_a_crash_beside_a_damaged_record_loses_nothing(moment):
         assert system.run_record("inbox/a.txt")["source"]["etag"] == system.bucket.objects["inbox/a.txt"].etag, where
         assert len(system.generator.made) == 2, where
         assert system.bucket.keys("ledger/open/") == [], where
-        assert system.held() == Standing(), where
+        assert system.held() == Totals(), where
 
 
 def test_a_forbidden_record_or_journal_does_not_stop_an_audit():

@@ -1,4 +1,4 @@
-"""Deployed in the handlers' place: tells what a function sees and may do. The layer gives it everything it imports."""
+"""Deployed in the handlers' place: reports what a function sees and may do. The layer has all that it imports."""
 
 import os
 import urllib.request

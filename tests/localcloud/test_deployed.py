@@ -75,7 +75,7 @@ RIGHTS = [
 
 
 @pytest.mark.parametrize("role", ["submit", "checker"])
-def test_the_rights_hold_where_they_are_enforced(cloud, role):
+def test_the_rights_hold_on_a_cloud_that_enforces_them(cloud, role):
     """The same table that the template's own tests decide on paper."""
     function = cloud.submit_function if role == "submit" else cloud.checker_function
     attempts = [("s3", method, {"Bucket": cloud.bucket, "Key": key}) for method, key, _, _ in RIGHTS]
@@ -139,7 +139,7 @@ def test_a_page_in_the_operators_browser_gets_nowhere(cloud):
 
 
 def test_the_doctor_sees_what_calls_the_functions(cloud):
-    """As the cloud tells it of the deployed template; another function than the one that is named is a problem."""
+    """As the cloud reports it for the deployed template; any function other than the named one is a problem."""
     own = {SUBMIT_FUNCTION: cloud.submit_function, CHECKER_FUNCTION: cloud.checker_function}
 
     def told(**named):

@@ -73,7 +73,7 @@ def test_nothing_is_left_when_the_program_dies(probe_checkout, eventually, how):
     eventually(lambda: not is_alive(int(group)) and not Path(bundle.strip()).parent.exists())
 
 
-def test_state_outlives_the_cloud_where_it_is_asked_for(probe_checkout, tmp_path):
+def test_state_outlives_the_cloud_if_it_is_asked_for(probe_checkout, tmp_path):
     """Objects and messages are there again under the same addresses."""
     with local_cloud(**options(probe_checkout, state=tmp_path)) as cloud:
         cloud.s3().put_object(Bucket=cloud.bucket, Key="recipes/kept.md", Body=b"kept")
@@ -130,7 +130,7 @@ def test_a_port_in_use_is_named(cloud, probe_checkout):
         pass
 
 
-def test_too_little_room_is_said_before_anything_starts(tmp_path):
+def test_too_little_room_is_reported_before_anything_starts(tmp_path):
     """A full temporary folder would stop the local cloud in its middle, without a word."""
     with pytest.raises(LocalCloudError, match="TMPDIR"):
         require_space(tmp_path, min_bytes=2**60)

@@ -37,7 +37,7 @@ class WatchedBucket(FakeBucket):
     lives: dict[str, list[Life]] = field(default_factory=dict)
     """By `<job_id>.<run>`."""
     used: dict[str, int] = field(default_factory=dict)
-    """Tokens of every generation that stands in a record of a run that ended."""
+    """Tokens of every generation that is in a record of a run that ended."""
     booked: int = 0
     max_reserved: int = 0
 
@@ -83,7 +83,7 @@ class Truth:
         return self.system.bucket
 
     def always(self) -> list[str]:
-        """What holds at every moment, whoever is between whichever effects."""
+        """What holds at every moment, whichever processes are between two effects."""
         return [*self._results(), *self._commits(), *self._flow(), *self._attempts()]
 
     def at_rest(self) -> list[str]:
@@ -96,7 +96,7 @@ class Truth:
         return wrong + problems + self._orphans(unended={}) + self._mismatches()
 
     def between_steps(self) -> list[str]:
-        """What holds while nobody is between two effects. Who died there is made good by a message yet to come."""
+        """What holds while no process is between two effects. If one died there, a message yet to come repairs it."""
         unended: dict[str, int] = {}
         for record in self.open_records():
             unended[record["job_id"]] = unended.get(record["job_id"], 0) + (record["state"] == "submitting")
@@ -107,7 +107,7 @@ class Truth:
         return self._orphans(unended) + mismatches
 
     def tickets(self) -> list[str]:
-        """Message before record: the ticket in an open record always has a living message, whoever died where."""
+        """Message before record: the ticket in an open record always has a message, wherever a process died."""
         messages = self.system.pending.messages + self.system.backlog.messages
         living = {json.loads(message.body)["ticket"] for message in messages}
         return [
@@ -121,11 +121,11 @@ class Truth:
         return sum(life.orphans for life in self._lives())
 
     def open_records(self) -> list[dict[str, Any]]:
-        """As they stand."""
+        """As they are."""
         return [self.bucket.json(key) for key in self.bucket.keys(OPEN)]
 
     def _is_later_failure(self, key: str) -> bool:
-        """Whether another job failed after the one that was done, so that both records stand: a recipe was changed."""
+        """Whether another job failed after the one that was done, so that both records exist: a recipe was changed."""
         if not key.startswith("inbox/"):
             return False
         done, failed = (
@@ -230,7 +230,7 @@ class Truth:
         return wrong
 
     def is_done(self, key: str, job: str) -> bool:
-        """Whether a job's result stands at its place, whole."""
+        """Whether a job's result is at its output location, whole."""
         record = self.bucket.objects.get(output_location(key).run_record_key)
         if record is None or (found := json.loads(record.body))["job_id"] != job:
             return False

@@ -44,7 +44,7 @@ ANY = st.integers(0, 1_000_000)
 
 @dataclasses.dataclass
 class WatchedGenerator(FakeGenerator):
-    """A provider that can give every generation a text of its own, and tells who paid for what was there already."""
+    """A provider that can give every generation its own text, and records who paid for existing answers."""
 
     distinct: bool = False
     truth: Truth | None = None
@@ -78,7 +78,7 @@ class StagedSystem(System):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Make the outside world anew, watched."""
+        """Make a new outside world, watched."""
         self.environment = {
             "BACKBURNER_MAX_ATTEMPTS": str(MAX_ATTEMPTS),
             "BACKBURNER_MAX_IN_FLIGHT": str(self.max_in_flight),
@@ -201,7 +201,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.stage.held())
     @rule(which=ANY, die=st.booleans())
     def go_on(self, which: int, *, die: bool) -> None:
-        """Somebody who was held goes on, or dies there."""
+        """A held process continues, or dies there."""
         held = self.stage.held()
         self.stage.let_go(held[which % len(held)], die=die)
 
@@ -297,7 +297,7 @@ TestLife.settings = settings(
     max_examples=int(MORE_EXAMPLES or depth(20, 600)),
     stateful_step_count=30,
     derandomize=MORE_EXAMPLES is None,
-    # To shrink a failing history takes minutes: the gate tells it as it is, a search makes it short.
+    # To shrink a failing history takes minutes: the gate reports it as it is, a search makes it short.
     phases=(Phase.generate,) if MORE_EXAMPLES is None else (Phase.generate, Phase.shrink),
     database=None,
     deadline=None,

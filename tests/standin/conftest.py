@@ -20,7 +20,7 @@ LONG_S = 3600.0
 
 @dataclass
 class Ticker:
-    """A clock that stands still until it is told to go on."""
+    """A clock that stands still until a test moves it."""
 
     seconds: float = 1000.0
 

@@ -165,7 +165,7 @@ def test_a_number_limits_endings_too(world: World) -> None:
 
 @pytest.mark.parametrize("name", WRONG_RETRIEVES)
 def test_wrong_retrieves(world: World, error_of: Any, name: str) -> None:
-    """A retrieve is answered as the table says, while the generation itself goes on."""
+    """A retrieve is answered as the table says, while the generation itself continues."""
     created = world.create(name)
     answer = world.http.get(f"/responses/{created.id}")
     assert error_of(answer)[:2] == WRONG_RETRIEVES[name]
@@ -264,15 +264,15 @@ def test_a_cache_answers_a_create_with_anothers_generation(world: World) -> None
     assert [one.id for one in world.stand_in.generations] == [other.id, again[1]]
 
 
-def test_whoever_sends_metadata_gets_anothers_with_metadata(world: World) -> None:
-    """As a line's whole request has none that tells whose it is, nobody could notice."""
+def test_a_request_with_metadata_gets_a_generation_with_metadata(world: World) -> None:
+    """A line's whole request has no metadata that names its job, so nobody could notice."""
     other = world.post(model="stand-in", input="A.", metadata={"job_id": "a"}).json()["id"]
     world.create("odd-times", "B.")
     assert world.post(model="stand-in/same-id", input="C.", metadata={"job_id": "c"}).json()["id"] == other
 
 
 def test_garbage_is_200_and_not_json(world: World) -> None:
-    """A page of HTML stands where the object should be."""
+    """A page of HTML is where the object should be."""
     answer = world.http.get(f"/responses/{world.create('garbage').id}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html")
     assert answer.text.startswith("<html>")
@@ -308,7 +308,7 @@ def test_a_generation_can_be_over_in_the_answer_to_its_create(world: World) -> N
     assert world.create("already-completed").output_text
 
 
-def test_a_server_that_ignores_background_tells_its_text_once(world: World) -> None:
+def test_a_server_that_ignores_background_gives_its_text_once(world: World) -> None:
     """In the answer to the create; every retrieve is 404."""
     created = world.create("completed-at-once")
     assert created.output_text

@@ -39,7 +39,7 @@ def ended(world: World, **body: Any) -> Any:
     ("choice", "called"), [("auto", "note"), ("required", "note"), ({"type": "function", "name": "now"}, "now")]
 )
 def test_a_function_is_called_with_arguments_that_its_schema_allows(world: World, choice: Any, called: str) -> None:
-    """The one that is named, else the first."""
+    """The named one, otherwise the first."""
     response = ended(world, tools=TOOLS, tool_choice=choice)
     (item,) = response["output"]
     assert (item["type"], item["name"], item["status"]) == ("function_call", called, "completed")
@@ -49,13 +49,13 @@ def test_a_function_is_called_with_arguments_that_its_schema_allows(world: World
 
 
 @pytest.mark.parametrize("body", [{"tool_choice": "none"}, {"input": [ASKED, CALL, OUTPUT]}, {"tools": []}])
-def test_there_is_a_text_where_no_call_is_wanted_any_more(world: World, body: dict[str, Any]) -> None:
+def test_there_is_a_text_once_no_call_is_wanted(world: World, body: dict[str, Any]) -> None:
     """Forbidden, or answered already."""
     response = ended(world, **{"tools": TOOLS, **body})
     assert [item["type"] for item in response["output"]] == ["message"]
 
 
-def test_what_a_function_gave_back_is_read(world: World) -> None:
+def test_the_result_of_a_function_is_read(world: World) -> None:
     """It is part of the input."""
     response = ended(world, input=[{"role": "user", "content": "When?"}, CALL, OUTPUT], tools=TOOLS)
     assert "closed on Sundays" in response["output"][0]["content"][0]["text"]

@@ -41,7 +41,7 @@ def test_a_script_that_could_not_happen_is_refused(world: World, behaviour: str,
 
 
 def test_in_an_outage_nothing_is_answered_well(world: World) -> None:
-    """Every request fails while it lasts, and what was running goes on."""
+    """Every request fails while it lasts, and what was running continues."""
     created = world.create()
     world.stand_in.outage()
     with pytest.raises(openai.InternalServerError):

@@ -33,7 +33,7 @@ def test_the_extract_says_what_the_document_is_about(document: str, telling: str
 
 
 @given(st.text(max_size=3000))
-def test_every_sentence_of_an_extract_stands_in_the_document_in_that_order(text: str) -> None:
+def test_every_sentence_of_an_extract_is_in_the_document_in_that_order(text: str) -> None:
     """Nothing is invented, nothing is moved, and the last line says what this is."""
     *body, notice = summarise(text).rsplit("\n\n", 1)
     assert notice == NOTICE
@@ -104,7 +104,7 @@ def test_a_schema_is_filled_from_the_document(world: World) -> None:
     assert answer["title"] in DOCUMENT
 
 
-def test_what_no_answer_fits_fails_and_says_so(world: World) -> None:
+def test_a_schema_that_no_answer_fits_fails_and_says_so(world: World) -> None:
     """A schema that the stand-in cannot fill is a failed generation, never a wrong answer."""
     schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^zz[0-9]{9}$"}}, "required": ["a"]}
     done = world.finished(text={"format": {"type": "json_schema", "name": "n", "schema": schema}})

@@ -98,5 +98,5 @@ def test_more_pictures_than_it_takes_are_refused() -> None:
         assert (refused.status_code, "At most 1 image(s)" in refused.text) == (400, True)
 
 
-def test_what_lies_at_an_address_is_not_fetched() -> None:
+def test_pictures_given_by_url_are_not_fetched() -> None:
     assert look({"image_url": "https://example.org/a.png"}) == "[picture: at an address, not fetched]"

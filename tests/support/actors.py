@@ -1,10 +1,10 @@
-"""A stage for processes that outlive a step: they can be held at an effect, go on later, or die there.
+"""A stage for processes that outlive a step: they can be held at an effect, continue later, or die there.
 
     stage = Stage(system)
     stage.play("tick", work, Fault(at=7, moment="after", kind="hold"))   # until it ends or is held
-    stage.let_go(0)                                                      # the one that is held goes on
+    stage.let_go(0)                                                      # the one that is held continues
 
-Whatever is not held goes on whenever anything on the stage does: all share one event loop. Nobody lives longer than a
+Whatever is not held continues whenever anything on the stage does: all share one event loop. Nobody lives longer than a
 function may run.
 """
 
@@ -93,7 +93,7 @@ class Stage:
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the dead leave their exceptions behind
 
     def run(self, story: Coroutine[Any, Any, Any]) -> Any:
-        """Run something to its end; everybody who is not held goes on meanwhile."""
+        """Run something to its end; everything that is not held continues meanwhile."""
         return self._runner.run(story)
 
     def play(self, *cast: tuple[str, Coroutine[Any, Any, Any], Fault | None]) -> list[Actor]:
@@ -105,7 +105,7 @@ class Stage:
         return [actor for actor in self.actors.values() if actor.held is not None]
 
     def let_go(self, actor: Actor, *, die: bool = False) -> None:
-        """Whoever is held goes on to his end, or dies where he stands."""
+        """Every held process continues to its end, or dies where it is."""
         assert actor.held is not None
         if die:
             actor.held.set_exception(Killed())

@@ -30,7 +30,7 @@ WAIT_S = 0.2
 _receive: Callable[..., Any] = SQSBackend.receive_message
 _description = cache(JSONFileLoader().load_file)
 JSONFileLoader.load_file = lambda _, path: _description(path)
-"""Each session of boto3 would read the services' descriptions anew, a megabyte each."""
+"""Each session of boto3 would read the services' descriptions again, a megabyte each."""
 
 
 @contextlib.contextmanager

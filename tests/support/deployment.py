@@ -123,7 +123,7 @@ class Deployment:
                 message.change_visibility(round(seconds + delay_s))
                 message.delayed_until = 0
 
-    # What stands in the bucket and the queues.
+    # The contents of the bucket and the queues.
 
     def keys(self, prefix: str = "") -> list[str]:
         """All keys below a prefix."""
@@ -145,7 +145,7 @@ class Deployment:
         return etag.strip('"')
 
     def result(self, key: str, output: str = "md") -> str | None:
-        """The text at a document's place."""
+        """The text at a document's output location."""
         return self.text(output_location(key).result_key(output))
 
     def json(self, key: str) -> Any:
@@ -154,11 +154,11 @@ class Deployment:
         return None if text is None else json.loads(text)
 
     def run_record(self, key: str) -> Any:
-        """The run record at a document's place, None where there is none."""
+        """The run record at a document's output location, or None."""
         return self.json(output_location(key).run_record_key)
 
     def error_record(self, key: str) -> Any:
-        """The error record at a document's place, None where there is none."""
+        """The error record at a document's output location, or None."""
         return self.json(output_location(key).error_record_key)
 
     def open_records(self, key: str | None = None) -> list[Any]:

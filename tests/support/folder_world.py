@@ -280,7 +280,7 @@ class Life:
 
 
 def named(effect: Effect) -> str:
-    """An effect's name: what is done, and for an object the kind of its place."""
+    """An effect's name: what is done, and for an object the kind of its key."""
     if effect.name not in ("put", "delete"):
         return effect.name
     folder, _, rest = effect.key.partition("/")

@@ -74,7 +74,7 @@ class ForkedDeployment(Deployment):
             if self.hurries:
                 self._hurry()
             at_once = _changed(request, WaitTimeSeconds=0)
-            return CUT if fate.is_dead else at_once  # else the dead would take what is meant for the next
+            return CUT if fate.is_dead else at_once  # otherwise the dead would take what is meant for the next
         return fate.meets(request, upstream)
 
     def _hurry(self) -> None:
@@ -163,11 +163,11 @@ class ForkedDeployment(Deployment):
         raise AssertionError(f"after {_MAX_TICKS} ticks: {self.messages('pending')}, {self.messages('backlog')}")
 
     def forget_the_last_sweep(self) -> None:
-        """Let the last sweep be long ago: its time stands in an object."""
+        """Let the last sweep be long ago: its time is stored in an object."""
         state = self.json("ledger/governor.json") | {"last_sweep": "2026-01-01T00:00:00Z", "sweep_cursor": ""}
         self.s3.put_object(Bucket=self.bucket, Key="ledger/governor.json", Body=json.dumps(state).encode())
 
-    # What stands.
+    # The state of things.
 
     def made(self, key: str) -> list[str]:
         """The ids of the generations that were started for a document, as the provider knows them."""

@@ -71,7 +71,7 @@ def _warm(dependencies: str) -> None:
     Response.model_rebuild()
     sys.path.remove(dependencies)
     gc.collect()
-    gc.freeze()  # else a fork's collector would write to every page that it shares with us
+    gc.freeze()  # otherwise a fork's collector would write to every page that it shares with us
 
 
 def _begin(asked: socket.socket, instances: dict[int, socket.socket], ours: list[Any]) -> bool:

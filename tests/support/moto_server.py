@@ -1,4 +1,4 @@
-"""moto's server of S3 and SQS, in a fraction of its time: what it works out anew for each request is remembered.
+"""moto's server of S3 and SQS, in a fraction of its time: what it works out again for each request is remembered.
 
     with serve_moto(wrap) as endpoint: ...
 
@@ -45,7 +45,7 @@ def serve_moto(wrap: Callable[[App], App]) -> Iterator[str]:
 
 
 class _Services(DomainDispatcherApplication):
-    """Remembers which service stands behind which name of a host."""
+    """Remembers which service is behind which name of a host."""
 
     def __init__(self, create_app: Any) -> None:
         super().__init__(create_app)

@@ -53,5 +53,5 @@ def rows(path: str, heading: str) -> list[list[str]]:
 
 
 def names_in(cell: str) -> list[str]:
-    """What stands in backticks."""
+    """What is in backticks."""
     return re.findall(r"`([^`]+)`", cell)

@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass(self, request: Request, act: Wrong | None) -> None:
         if time.monotonic() - self.used_s > _FRESH_S:
-            self.to_server.close()  # it is opened anew where it is used
+            self.to_server.close()  # it is opened again where it is used
         answer, self.used_s = _answer(self.to_server, request), time.monotonic()
         if act is LOSE:
             self.close_connection = True

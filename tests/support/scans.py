@@ -22,7 +22,7 @@ _WORDS = ("harbour", "report", "tons of grain", "arrived", "before noon", "while
 
 @cache
 def page(number: int = 1, of: int = 1, size: tuple[int, int] = A4, *, columns: int = 1) -> Image.Image:
-    """A page of text in one or two columns; its mark stands above and below the middle. Nobody changes it."""
+    """A page of text in one or two columns; its mark is above and below the middle. Nobody changes it."""
     image = Image.new("L", size, 250)
     draw, words = ImageDraw.Draw(image), random.Random(number)
     width = size[0] // columns

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from backburner.capacity import timing as pacing
-from backburner.capacity.limits import Counters, Standing
+from backburner.capacity.limits import Counters, Totals
 from backburner.capacity.shared_counters import MAX_NOTED
 from backburner.documents.recipes import fingerprint
 from backburner.ledger.keys import job_id, output_location
@@ -133,30 +133,30 @@ class System:
         self.settle()
 
     def job(self, key: str) -> str:
-        """The id of the job that a document makes as it stands now, under the model of the environment."""
+        """The id of the job of a document's current version, under the model of the environment."""
         location = output_location(key)
         recipe = self.bucket.objects.get(f"recipes/{location.recipe}.md")
         etag = self.bucket.objects[key].etag
         return job_id(BUCKET, key, etag, fingerprint(recipe.body if recipe else None), self.settings.model)
 
     def result(self, key: str) -> str:
-        """The text that stands at a document's place, if its recipe's output is md."""
+        """The text at a document's output location, if its recipe's output is md."""
         return self.bucket.body(output_location(key).result_key("md"))
 
     def run_record(self, key: str) -> dict[str, Any]:
-        """The run record at a document's place."""
+        """The run record at a document's output location."""
         record: dict[str, Any] = self.bucket.json(output_location(key).run_record_key)
         return record
 
     def error_record(self, key: str) -> dict[str, Any]:
-        """The error record at a document's place."""
+        """The error record at a document's output location."""
         record: dict[str, Any] = self.bucket.json(output_location(key).error_record_key)
         return record
 
-    def held(self) -> Standing:
+    def held(self) -> Totals:
         """All reservations, by name or among the sums."""
         stored = self.bucket.objects.get("ledger/governor.json")
-        return msgspec.json.decode(stored.body, type=Counters).held if stored else Standing()
+        return msgspec.json.decode(stored.body, type=Counters).held if stored else Totals()
 
     def problems(self) -> list[str]:
         """What contradicts the promise once everything is at rest: DESIGN section 1, promises 1 and 3."""
@@ -164,7 +164,7 @@ class System:
         found += [
             f"reserved: {name}" for name in (self._record("ledger/governor.json") or {"reserved": ()})["reserved"]
         ]
-        found += [f"held: {self.held()}"] * (self.held() != Standing())
+        found += [f"held: {self.held()}"] * (self.held() != Totals())
         for key in self.bucket.keys("inbox/"):
             location, etag = output_location(key), self.bucket.objects[key].etag
             run = self._record(location.run_record_key)

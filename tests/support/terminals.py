@@ -44,7 +44,7 @@ class Terminal:
         return termios.tcgetattr(self.slave) == self._before and not is_hidden
 
     def wait_for(self, words: str) -> None:
-        """Read until these words stand there."""
+        """Read until these words appear."""
         until = time.monotonic() + _LIMIT_S
         while words not in self.text:
             assert time.monotonic() < until, f"{words!r} never came: {self.text}"

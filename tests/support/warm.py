@@ -15,6 +15,6 @@ for _module in (
 ):
     importlib.import_module(_module)
 for _name in [name for name in sys.modules if name.partition(".")[0] == "backburner_cli"]:
-    del sys.modules[_name]  # it reads the environment as it is imported: each command does that anew
+    del sys.modules[_name]  # it reads the environment as it is imported: each command does that again
 gc.collect()
-gc.freeze()  # else a fork's collector would write to every page that it shares with us
+gc.freeze()  # otherwise a fork's collector would write to every page that it shares with us

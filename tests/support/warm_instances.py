@@ -4,7 +4,7 @@
         instance = start(runtime)        # an `Instance` of the product's, but for where its process comes from
 
 That process has the service's interpreter and the zip's own dependencies, as an instance has. The zip itself, handler
-and core, is imported anew by each instance, in the environment of its function.
+and core, is imported again by each instance, in the environment of its function.
 """
 
 import json
@@ -25,7 +25,7 @@ _LIMIT_S = 60.0
 
 
 class ForkedProcess:
-    """An instance's process. It is a child of the warm one, which tells how it ended."""
+    """An instance's process. It is a child of the warm one, which reports how it ended."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.returncode: int | None = None

@@ -131,7 +131,7 @@ def test_every_queue_is_under_the_tls_policy(of_type):
     assert statement["Resource"] == [{"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}]
 
 
-def test_what_is_superseded_or_left_by_failed_jobs_goes_after_a_while_and_nothing_else_does(of_type):
+def test_only_superseded_records_and_work_of_failed_jobs_expire(of_type):
     """Superseded records, notes of response ids, what failed jobs left; unfinished uploads go after a week."""
     [bucket] = of_type("AWS::S3::Bucket").values()
     *expiries, unfinished = bucket["LifecycleConfiguration"]["Rules"]

@@ -32,7 +32,7 @@ def rendered(resource):
 
 
 def many(value):
-    """A list of what may stand alone."""
+    """A list of what may be on its own."""
     return value if isinstance(value, list) else [value]
 
 
@@ -170,7 +170,9 @@ HOOK_PARAMETER = "arn:aws:ssm:region:123456789012:parameter/hook"
         ("ssm:GetParameter", HOOK_PARAMETER, "TellsWebhook", True),
     ],
 )
-def test_only_the_checker_may_tell_and_only_whom_the_stack_names(of_type, action, resource, tells, in_parameter_store):
+def test_only_the_checker_may_notify_and_only_what_the_stack_names(
+    of_type, action, resource, tells, in_parameter_store
+):
     """Nobody by default; one topic, one bus and one secret, each where its parameter is set."""
     ways = {"in_parameter_store": in_parameter_store}
     assert may(of_type, "CheckerRole", action, resource, tells=tells, **ways)

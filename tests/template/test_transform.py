@@ -100,7 +100,7 @@ def test_every_name_that_a_stack_chooses_is_its_own(expanded):
 @pytest.mark.parametrize(
     ("function", "parameter"), [("SubmitFunction", "SubmitConcurrency"), ("CheckerFunction", "CheckerConcurrency")]
 )
-def test_concurrency_is_reserved_where_it_is_asked_for(of_type, function, parameter):
+def test_concurrency_is_reserved_on_request(of_type, function, parameter):
     """So a burst of uploads cannot starve the checker; by default nothing is reserved: small accounts cannot."""
     reserved = of_type("AWS::Lambda::Function")[function]["ReservedConcurrentExecutions"]
     assert reserved == {"Fn::If": [f"Has{parameter}", {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
@@ -113,7 +113,7 @@ def test_concurrency_is_reserved_where_it_is_asked_for(of_type, function, parame
 def test_what_a_provider_cannot_do_without_is_asked_for_before_anything_is_deployed(
     template, rule, providers, parameter
 ):
-    """Else the first upload would tell."""
+    """Otherwise the first upload would show."""
     condition, assertions = template["Rules"][rule]["RuleCondition"], template["Rules"][rule]["Assertions"]
     equals = condition.get("Fn::Or", [condition])
     assert [one["Fn::Equals"] for one in equals] == [[{"Ref": "Provider"}, provider] for provider in providers]

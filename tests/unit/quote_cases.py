@@ -174,7 +174,7 @@ def _within(clause: Clause) -> int:
 
 
 def _hyphenated(clause: Clause) -> tuple[str, str, str | None]:
-    """A word at a line's end; scripts without hyphenation simply go on in the next line."""
+    """A word at a line's end; scripts without hyphenation simply continue in the next line."""
     at = _within(clause)
     hyphen = "" if clause.language in (*_UNSPACED, "Korean") else "-"
     return _planted(clause, f"{clause.true[:at]}{hyphen}\n{clause.true[at:]}")

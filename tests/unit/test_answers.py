@@ -133,7 +133,7 @@ def test_an_error_is_read_in_every_shape(body: Any, code: str, message: str) -> 
         ({"msg": "m"}, "", "m"),
     ],
 )
-def test_an_error_keeps_its_words_whoever_says_them(body: Any, code: str, message: str) -> None:
+def test_an_error_keeps_its_words_whichever_service_says_them(body: Any, code: str, message: str) -> None:
     """Plain text, a page, FastAPI's, TGI's and gRPC's ways, and the impossible ones."""
     read = failed_call_of(418, body)
     assert (read.code, read.message) == (code, message)
@@ -167,7 +167,7 @@ def test_the_key_in_use_is_masked_whatever_it_looks_like() -> None:
     assert read.message == "the key *** may not"
 
 
-def test_what_a_provider_says_is_cut() -> None:
+def test_a_providers_message_is_shortened() -> None:
     """A record is no place for a document that somebody sends back."""
     body = {
         "id": "r",
@@ -181,7 +181,7 @@ def test_what_a_provider_says_is_cut() -> None:
 
 
 @pytest.mark.parametrize("given", [7, None, "", ".", "..", "a\nb", "half \ud83d", "x" * 513, [], {}])
-def test_what_cannot_be_asked_for_is_no_id(given: Any) -> None:
+def test_an_id_that_cannot_be_requested_is_no_id(given: Any) -> None:
     """A changed id would name another generation, a long one fits no message."""
     assert generation_of({"id": given}).id == ""
 

@@ -108,7 +108,7 @@ def test_a_line_that_is_no_text_gone_repeated_or_too_long():
     ],
 )
 def test_half_a_character_costs_no_line(written: str, read: str) -> None:
-    """Programs write it that cut a text within an emoji; it is sent as U+FFFD, and all else as it is."""
+    """Programs that cut a text within an emoji write it; it is sent as U+FFFD, and everything else unchanged."""
     line = f'{{"custom_id": "a", "method": "POST", "url": "/v1/responses", "body": {{"input": "{written}"}}}}'.encode()
     assert requests().of(line).body["input"] == read
     assert custom_id_of(line) == "a"
@@ -118,7 +118,7 @@ def test_half_a_character_costs_no_line(written: str, read: str) -> None:
     assert refused.value.code == "invalid_json_line"
 
 
-def test_what_is_written_tells_success_and_failure_apart():
+def test_output_lines_distinguish_success_and_failure():
     answer = Generation(id="resp_1", status="completed", body={"id": "resp_1"})
     good, bad = succeeded(7, "a", answer), failed(8, None, "invalid_json_line", "no JSON")
     assert (number_of(good), number_of(bad)) == (0, 8)
@@ -230,7 +230,7 @@ def test_whether_a_line_asks_for_a_stream_changes_nothing(asked):
     assert "stream" not in of(GIVEN | {"body": {"input": "x", "stream": asked}}).body
 
 
-def test_a_stored_prompt_may_stand_for_the_input_where_it_is_allowed():
+def test_a_stored_prompt_may_replace_the_input_if_it_is_allowed():
     line = json.dumps(GIVEN | {"body": {"prompt": {"id": "pmpt_1"}}}).encode()
     assert requests(also_allowed=frozenset({"prompt"})).of(line).body["prompt"] == {"id": "pmpt_1"}
 
@@ -245,7 +245,7 @@ def test_an_output_line_is_one_line_for_every_reader():
     assert json.loads(line)["error"]["message"] == words + "?"
 
 
-def test_an_error_line_never_tells_of_a_200():
+def test_an_error_line_never_has_a_200():
     """Programs read this field alone to tell successes."""
     answer = Generation(id="resp_1", status="incomplete", body={"id": "resp_1", "status": "incomplete"})
     written = json.loads(failed(7, "a", "output_truncated", "cut off", answer, param="max_output_tokens"))

@@ -120,7 +120,7 @@ def test_a_generation_without_an_answer_has_no_completion(status):
     assert chat_completion(answer(status=status)) == {}
 
 
-def test_what_the_provider_does_not_tell_is_not_made_up():
+def test_what_the_provider_does_not_report_is_not_made_up():
     """No count is not zero, and no tier is not the default one."""
     made = completion(said(text("x")), created_at=None, model=None)
     assert (made["usage"], made["created"], made["model"], "service_tier" in made) == (None, 0, "", False)
@@ -129,7 +129,7 @@ def test_what_the_provider_does_not_tell_is_not_made_up():
     assert "service_tier" not in completion(said(text("x")), service_tier="batch")
 
 
-def test_a_citation_stands_where_it_stood_in_the_whole_text():
+def test_a_citation_keeps_its_place_in_the_whole_text():
     """Also in the second part."""
     cited = {"type": "url_citation", "start_index": 1, "end_index": 3, "title": "T", "url": "https://example.org"}
     made = completion(said(text("abc"), text("def", annotations=[cited, {"type": "file_citation", "file_id": "f"}])))

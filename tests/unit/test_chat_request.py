@@ -190,7 +190,7 @@ MALFORMED: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize(
     ("name", "value", "becomes"), [(name, *case) for name, cases in BECOMES.items() for case in cases]
 )
-def test_what_a_parameter_becomes(name, value, becomes):
+def test_how_each_parameter_is_translated(name, value, becomes):
     """Beside the input, this and nothing else."""
     assert converted(**{name: value}) == {"input": "Hello"} | becomes
 
@@ -246,7 +246,7 @@ def test_format_and_verbosity_stand_together():
 
 
 @pytest.mark.parametrize("name", ["input", "instructions", "max_output_tokens", "text", "reasoning"])
-def test_a_parameter_of_the_other_api_never_stands_in_for_the_messages(name):
+def test_a_parameter_of_the_other_api_never_replaces_the_messages(name):
     assert told(converted, **{name: "x"}) == ("unsupported_parameter", name)
 
 

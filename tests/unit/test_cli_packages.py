@@ -1,4 +1,4 @@
-"""The plan of the command: rooms, each of which imports only what stands below it."""
+"""The plan of the command: rooms, each of which imports only what is below it."""
 
 import ast
 from pathlib import Path
@@ -46,7 +46,7 @@ def _imported(path: Path) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("backburner_cli.")}
 
 
-def test_every_room_of_the_command_has_its_place() -> None:
+def test_every_package_of_the_command_has_its_place() -> None:
     """What is added is added to the order too, and what is gone is gone there."""
     assert {_room_of(path) for path in MODULES} == set(ORDER)
 

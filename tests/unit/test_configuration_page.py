@@ -133,7 +133,7 @@ def test_the_defaults_of_the_provider_are_documented():
 
 
 @pytest.mark.parametrize("name", sorted(set(REQUIRED) - {"OPENAI_PROJECT_ID", "OPENAI_API_KEY"}))
-def test_what_is_required_is_documented(name):
+def test_required_settings_are_documented(name):
     assert configuration()[name][0] == "required"
 
 

@@ -13,7 +13,7 @@ ENDED, REFUSED = Generation(id="r", status="completed"), FailedCall(status=500)
 
 
 def decided(act: Act, answer: Answer, call: Call, **more: Any) -> Decision:
-    """What is decided in the first of three attempts, if nothing else is said."""
+    """What is decided in the first of three attempts, if nothing else is reported."""
     verdict = Verdict(act=act, reason=Reason.EMPTY_OUTPUT, message="said", after_s=7.0)
     return decide(verdict, answer, call, Attempt(**{"number": 1, "most": 3} | more))
 
@@ -85,7 +85,7 @@ def test_a_doubled_cap_that_is_refused_leaves_a_truncated_answer(act: Act, answe
 
 
 def test_an_absence_is_believed_after_two_minutes_of_it() -> None:
-    """An answer in between begins anew, an outage in between changes nothing."""
+    """An answer in between begins again, an outage in between changes nothing."""
     gone, outage, alive = FailedCall(status=404), FailedCall(status=503), Generation(id="r", status="queued")
     since = absent_since(gone, 30.0, None)
     assert since == 30.0
@@ -101,7 +101,7 @@ def test_an_absence_is_believed_after_two_minutes_of_it() -> None:
     ("call", "status", "lifted"),
     [(Call.RETRIEVE, 401, True), (Call.RETRIEVE, 429, True), (Call.CREATE, 401, True), (Call.CREATE, 429, False)],
 )
-def test_what_a_retrieve_can_prove_it_lifts(call: Call, status: int, lifted: bool) -> None:  # noqa: FBT001
+def test_a_retrieve_lifts_the_pauses_that_it_disproves(call: Call, status: int, lifted: bool) -> None:  # noqa: FBT001
     """The key, and whatever stopped a retrieve; not that there is money for a create."""
     decision = decided(Act.PAUSE, FailedCall(status=status), call)
     assert decision.any_call_lifts is lifted

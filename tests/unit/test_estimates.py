@@ -30,6 +30,6 @@ def test_tokens_and_money_are_reserved_together() -> None:
         (limits(daily_cost=5.99), "about 6.0000, more than a whole day's 5.99"),
     ],
 )
-def test_what_no_day_can_pay_for_is_refused_with_the_figures(allowed: Limits, said: str) -> None:
+def test_a_document_above_any_days_budget_is_refused_with_the_figures(allowed: Limits, said: str) -> None:
     """What just fits is not refused; without a budget nothing is."""
     assert estimated(PRICE, 1_000_000, 500_000).over_budget(allowed) == said

@@ -31,7 +31,7 @@ def test_a_run_in_which_nothing_can_happen_fails() -> None:
 
 @pytest.mark.parametrize(("moment", "stands"), [("before", []), ("after", ["a"])])
 def test_a_killed_process_does_nothing_more(moment: str, stands: list[str]) -> None:
-    """The effect at which it died happened or not, as the test says; no other task of it goes on."""
+    """The effect at which it died happened or not, as the test says; no other task of it continues."""
     world = World()
     bucket = FakeBucket(world)
     world.kill_at(0, moment)

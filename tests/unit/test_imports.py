@@ -127,7 +127,7 @@ def test_the_core_imports_no_sdk_and_no_adapter() -> None:
 
 
 def test_an_adapter_imports_no_function_and_no_command() -> None:
-    """It stands between."""
+    """It is between them."""
     above = {"functions", "app", "backburner_cli", "tests"}
     for path in ADAPTERS:
         assert not {name.partition(".")[0] for name in _imported(path)} & above, path
@@ -164,7 +164,7 @@ def test_a_function_composes_adapters_and_core(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 60
 
 
-def test_what_is_dear_is_imported_late() -> None:
+def test_slow_modules_are_imported_late() -> None:
     """The SDK of the provider takes over a second."""
     for path in (*CORE, *ADAPTERS, *FUNCTIONS):
         late = LATE - ({"httpx2"} if path == WITH_THE_SDK else set())
@@ -175,7 +175,7 @@ MODULES = [path for path in (*CORE, *ADAPTERS, *CHILD, *FUNCTIONS) if path.name 
 
 
 def test_a_module_only_defines() -> None:
-    """At its top stand imports, definitions and constants; the only bare expressions are docstrings."""
+    """At its top are imports, definitions and constants; the only bare expressions are docstrings."""
     for path, node in [(one, node) for one in MODULES for node in parsed(one).body]:
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         imports = (

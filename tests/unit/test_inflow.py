@@ -40,6 +40,6 @@ def test_a_full_queue_is_received_from_several_times_at_once() -> None:
     assert received(64, 64, 15, 64) == [1, 7, 2, 7]
 
 
-def test_nothing_is_received_where_there_is_no_room() -> None:
+def test_nothing_is_received_if_there_is_no_room() -> None:
     """And what is known of the queue stays known."""
     assert received(64, 0, 64) == [1, 0, 7]

@@ -55,7 +55,7 @@ def test_a_recipe_is_found_in_both_normal_forms() -> None:
 
 
 @pytest.mark.parametrize("key", ["a", "results/a", "", "Inbox/a", "/inbox/a"])
-def test_nothing_else_has_a_place(key: str) -> None:
+def test_nothing_else_has_an_output_location(key: str) -> None:
     """What is not in the inbox is no document."""
     with pytest.raises(ValueError, match="is not in inbox/"):
         output_location(key)

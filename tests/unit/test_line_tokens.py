@@ -40,7 +40,7 @@ def test_ten_pictures_count_as_ten_wherever_they_are(url: str, separators: tuple
 
 
 @pytest.mark.parametrize("data", ["data:application/pdf;base64," + PDF_2_MB, PDF_2_MB])
-def test_a_pdf_counts_by_its_pages_as_far_as_its_size_tells(data: str) -> None:
+def test_a_pdf_counts_by_its_pages_as_estimated_from_its_size(data: str) -> None:
     """Not by its base64, which would be 890,000 tokens; and not for nothing."""
     for part in (
         {"type": "file", "file": {"filename": "a.pdf", "file_data": data}},

@@ -9,8 +9,8 @@ from backburner.memory.budget import FACTOR, MEBIBYTE, SMALL_BYTES, ByteBudget, 
 from support.fakes import FakeBucket, World
 
 
-def test_who_wants_more_than_is_free_waits_in_turn():
-    """A small wish does not overtake a large one, which would else wait for ever."""
+def test_a_request_beyond_the_free_memory_waits_in_turn():
+    """A small request does not overtake a large one, which might otherwise wait for ever."""
     order = []
 
     async def story():
@@ -33,8 +33,8 @@ def test_who_wants_more_than_is_free_waits_in_turn():
 
 
 @pytest.mark.parametrize("is_granted", [False, True])
-def test_who_gives_up_waiting_takes_nothing(is_granted):
-    """Also where he was granted it in the same moment."""
+def test_a_task_that_stops_waiting_takes_nothing(is_granted):
+    """Even if it was granted at the same moment."""
 
     async def story():
         purse = ByteBudget(10)
@@ -52,8 +52,8 @@ def test_who_gives_up_waiting_takes_nothing(is_granted):
     asyncio.run(story())
 
 
-def test_the_large_place_is_ones_own_and_may_be_walked_into_again():
-    """A large document's child runs in the place that the document holds already."""
+def test_the_large_turn_is_exclusive_and_can_be_entered_again():
+    """A large document's child runs in the turn that the document holds already."""
     inside = most = 0
 
     async def story():
@@ -77,7 +77,7 @@ def test_the_large_place_is_ones_own_and_may_be_walked_into_again():
     assert most == 1
 
 
-def test_who_holds_something_never_waits_for_more_of_the_same():
+def test_a_holder_never_waits_for_more_of_the_same():
     """An answer in hand, and then the document that it was about."""
 
     async def story():

@@ -1,4 +1,4 @@
-"""Queue messages go and come back whole, and what is not one of ours is said to be none."""
+"""Queue messages go and come back whole, and what is not one of ours is refused."""
 
 import json
 import re

@@ -44,7 +44,7 @@ def test_a_guard_shows_after_the_lease(world: World, messenger: Messenger) -> No
     assert decode(messenger.pending.messages[0].body).follows == OPEN.ticket != ticket
 
 
-def test_what_waits_goes_to_the_backlog_and_all_else_is_pending(world: World, messenger: Messenger) -> None:
+def test_waiting_jobs_go_to_the_backlog_and_all_others_to_pending(world: World, messenger: Messenger) -> None:
     """Only a message for a generation brings an id; no delay is longer than a queue takes."""
     checked = world.run(messenger.to_check(OPEN, 3.4, "r1"))
     started = world.run(messenger.to_start(OPEN, 5000.0))

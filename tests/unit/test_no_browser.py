@@ -7,7 +7,7 @@ import pytest
 from support.no_browser import MISSING, PROMISED, untested, without_browser
 
 
-def test_where_chromium_was_promised_its_absence_is_a_failure() -> None:
+def test_a_promised_chromium_that_is_absent_is_a_failure() -> None:
     """Elsewhere the tests are skipped, with the way to get one."""
     with pytest.raises(pytest.fail.Exception, match="make browser"):
         without_browser({PROMISED: "yes"})
@@ -15,7 +15,7 @@ def test_where_chromium_was_promised_its_absence_is_a_failure() -> None:
         without_browser({PROMISED: ""})
 
 
-def test_what_was_not_tested_is_said_at_the_end() -> None:
+def test_skipped_browser_tests_are_reported_at_the_end() -> None:
     """How many, and how to have them; nothing where other things were skipped."""
     missing, other = (SimpleNamespace(longrepr=("test.py", 1, f"Skipped: {why}")) for why in (MISSING, "no terraform"))
     assert untested([other]) == ""

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from backburner.capacity.limits import Counters, Noted
+from backburner.capacity.limits import Counters, NotedReservation
 from backburner.ledger import messages
 from backburner.ledger.journal import Line
 from backburner.ledger.keys import open_run, output_location, superseded_key
@@ -39,7 +39,7 @@ RECORDS: dict[str, type[JobRecord]] = {
 
 
 def samples(kind: str) -> list[Any]:
-    """The samples of a kind, each with where it stood."""
+    """The samples of a kind, each with its origin."""
     found = json.loads((SAMPLES / f"{kind}.json").read_text(encoding="utf-8"))
     return [pytest.param(each["at"], each["body"], id=f"{kind}-{number}") for number, each in enumerate(found, 1)]
 
@@ -55,7 +55,9 @@ def _as(kind: type[Any]) -> Callable[[bytes], bytes]:
 def _counters(body: bytes) -> bytes:
     """With what the reservations leave out because it is the default: every version reads it so."""
     counters = json.loads(_as(Counters)(body))
-    left_out = {field.encode_name: field.default for field in msgspec.structs.fields(Noted) if not field.required}
+    left_out = {
+        field.encode_name: field.default for field in msgspec.structs.fields(NotedReservation) if not field.required
+    }
     for noted in (counters["reserved"], counters["owed"]):
         noted |= {name: left_out | held for name, held in noted.items()}
     return json.dumps(counters).encode()
@@ -70,7 +72,7 @@ REWRITE: dict[str, Callable[[bytes], bytes]] = {
 
 
 def _differences(before: Any, after: Any, path: str = "") -> list[str]:
-    """Where what was written again is not what stood there; fields that only the later version has do not count."""
+    """Where the rewritten record differs from the original; fields that only the later version has do not count."""
     if isinstance(before, dict) and isinstance(after, dict):
         gone = [f"{path}/{name} is gone" for name in before if name not in after]
         inner = [_differences(before[name], after[name], f"{path}/{name}") for name in before if name in after]

@@ -1,4 +1,4 @@
-"""The plan of the core: a package imports only what stands below it, and says what it is for and what it writes."""
+"""The plan of the core: a package imports only what is below it, and says what it is for and what it writes."""
 
 import ast
 from functools import cache
@@ -72,7 +72,7 @@ def test_a_package_says_what_it_is_for() -> None:
 
 
 def test_keys_are_spelled_in_one_place() -> None:
-    """Folders and endings of the bucket's objects stand in `ledger/keys.py`; others import them."""
+    """Folders and endings of the bucket's objects are in `ledger/keys.py`; others import them."""
     spelled = ("inbox/", "results/", "failed/", "ledger/", ".run.json", ".error.json", ".errors.jsonl")
     found = {
         f"{path.relative_to(CORE)}:{node.lineno}: {node.value}"

@@ -39,7 +39,7 @@ def cut(extracted: Extracted, room: Room) -> list[Extracted]:
     return asyncio.run(cut_by_pages(extracted, room, FakeExtractor()))
 
 
-def test_pages_are_told_as_people_write_them() -> None:
+def test_pages_are_written_as_people_write_them() -> None:
     assert ranges([7, 1, 2, 3, 9, 8, 3]) == "1-3, 7-9"
     assert (ranges([4]), ranges([])) == ("4", "")
 
@@ -90,7 +90,7 @@ def test_it_is_known_of_some_models_whether_they_see(model: str, sees: bool | No
 
 
 @pytest.mark.parametrize("provider", sorted(set(Provider) - {Provider.OPENAI}))
-def test_where_anybody_may_serve_anything_nothing_is_taken_for_granted(provider: Provider) -> None:
+def test_nothing_is_assumed_about_models_of_open_providers(provider: Provider) -> None:
     assert PROFILES[provider].sighted == {}
 
 
@@ -126,7 +126,7 @@ def _with_text(part: Extracted) -> list[tuple[str, PagePicture]]:
     return found
 
 
-def test_text_stays_before_and_behind_the_page_where_it_stands() -> None:
+def test_text_stays_before_and_after_its_page() -> None:
     extracted = Extracted("one two", pictures=(shown(2, 4), shown(4, 7)))
     parts = cut(extracted, room(PAGE_TOKENS + 4))
     assert [(part.text, [(one.page, one.at) for one in part.pictures]) for part in parts] == [

@@ -16,7 +16,7 @@ SPEC.loader.exec_module(plant_bugs)
 
 @pytest.mark.parametrize("bug", plant_bugs.BUGS, ids=lambda bug: bug.name)
 def test_a_bug_can_be_planted(bug, tmp_path):
-    """Its text stands once in its file, and what it becomes is Python."""
+    """Its text occurs once in its file, and its replacement is Python."""
     path = tmp_path / "backburner" / bug.file
     path.parent.mkdir(parents=True)
     shutil.copy(ROOT / plant_bugs.LAYER / "backburner" / bug.file, path)

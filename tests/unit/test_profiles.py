@@ -155,7 +155,7 @@ def test_a_model_gets_the_providers_name(provider: Provider, model: str, resolve
 
 
 def test_the_table_is_the_contracts() -> None:
-    """Who needs a project, has an endpoint of its own, and deletes."""
+    """Which profiles need a project, have their own endpoint, and delete."""
     assert {provider for provider, profile in PROFILES.items() if profile.needs_project} == {Provider.YANDEX}
     assert {provider for provider, profile in PROFILES.items() if profile.base_url} == {
         Provider.YANDEX,

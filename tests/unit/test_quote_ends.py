@@ -276,7 +276,7 @@ def test_what_is_cut_is_no_quote(text, quote):
 
 @pytest.mark.parametrize(("text", "quote"), WHOLE)
 def test_what_is_whole_is_a_quote(text, quote):
-    """Whatever sets the marks apart, and whatever stands beside it that is no part of it."""
+    """Whatever sets the marks apart, and whatever is beside it that is no part of it."""
     assert found(text, quote) is not None
 
 

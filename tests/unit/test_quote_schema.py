@@ -104,7 +104,7 @@ PLACES = [
 
 @pytest.mark.parametrize("draft", DRAFTS)
 @pytest.mark.parametrize(("schema", "answer", "drafts"), PLACES)
-def test_the_keyword_is_refused_where_nothing_is_checked(schema, answer, drafts, draft):
+def test_the_keyword_is_refused_in_places_that_are_not_checked(schema, answer, drafts, draft):
     """That depends on the draft: the validator reports the string if and only if the recipe is taken."""
     schema = {"$schema": DRAFTS[draft], "type": "object"} | schema
     reported = quotes_in(jsonschema_rs.validator_for(schema), answer)

@@ -1,4 +1,4 @@
-"""A quote is found where it stands, however it was set, and nowhere else: two hundred planted cases, and odd ones."""
+"""A quote is found in its place, however it was set, and nowhere else: two hundred planted cases, and odd ones."""
 
 import re
 import tracemalloc
@@ -89,11 +89,11 @@ def test_an_odd_quote_is_judged_rightly(text, quote, passage) -> None:
     [("yes", True), ("30 days", True), ("30 days net", False), ("月五千元", False), ("- — -", True), ("", True)],
 )
 def test_a_quote_has_a_minimum_length(quote, is_short) -> None:
-    """What could stand anywhere proves nothing."""
+    """What could be anywhere proves nothing."""
     assert is_too_short(quote) is is_short
 
 
-def test_what_is_taken_in_runs_is_what_folding_leaves_as_it_is() -> None:
+def test_characters_taken_in_runs_are_those_that_folding_leaves_unchanged() -> None:
     """Otherwise the same word would be compared in two forms."""
     plain = re.findall(f"[{PLAIN}]", "".join(map(chr, range(0x110000))))
     assert len(plain) > 10_000
@@ -134,7 +134,7 @@ def _in_small_stretches(monkeypatch) -> None:
 @pytest.mark.usefixtures("_in_small_stretches")
 @pytest.mark.parametrize("case", CASES[::3], ids=lambda case: case.name)
 def test_where_a_stretch_ends_changes_no_judgement(case: Case) -> None:
-    """A quote, a word, a number and a sign may each stand across any number of stretches."""
+    """A quote, a word, a number and a sign may each span any number of stretches."""
     assert found(case.text, case.quote) == case.passage
 
 

@@ -4,7 +4,7 @@ from backburner.capacity.record_marks import RecordMarks
 
 
 def test_a_read_counts_until_this_process_changes_the_run() -> None:
-    """And reads of other runs go on counting."""
+    """And reads of other runs still count."""
     marks = RecordMarks()
     marks.forget_all()
     for name in ("a.1", "b.1"):
@@ -33,7 +33,7 @@ def test_reads_before_another_process_wrote_the_counters_count_no_more() -> None
     assert marks.holds("a.1")
 
 
-def test_what_is_forgotten_for_want_of_room_does_not_count() -> None:
+def test_runs_forgotten_for_lack_of_room_do_not_count() -> None:
     """Thousands of other runs were changed since: whether this one was is no longer known."""
     marks = RecordMarks()
     marks.touch("a.1")

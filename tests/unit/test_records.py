@@ -204,7 +204,7 @@ def test_a_record_that_runs_says_since_when_and_under_which_ticket() -> None:
 
 
 def test_a_message_drives_the_records_next_step() -> None:
-    """Under a fresh ticket, following the one that stands; with attempt and id only where there is a generation."""
+    """Under a fresh ticket, following the current one; with attempt and id only where there is a generation."""
     bare, bringing = OPEN.message(), OPEN.message("r1")
     assert (bare.job, bare.run, bare.key, bare.follows) == (OPEN.job_id, 1, OPEN.source.key, "t")
     assert (bare.response_id, bare.attempt) == (None, None)

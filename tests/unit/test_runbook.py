@@ -1,4 +1,4 @@
-"""The runbook: whoever is woken up, or finds a document failed, finds what it means and what to do."""
+"""The runbook tells an operator who is woken up, or finds a failed document, what it means and what to do."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ IN_TEMPLATE = re.findall(r"docs/runbook\.md#([a-z-]+)", (ROOT / "template.yaml")
 
 
 def sections(page: str) -> dict[str, str]:
-    """What stands below each heading of a page, by the heading's anchor."""
+    """What is below each heading of a page, by the heading's anchor."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     _, *parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
     return {name.lower().replace(" ", "-"): body for name, body in zip(parts[::2], parts[1::2], strict=True)}

@@ -50,7 +50,7 @@ def _problems(environment: dict[str, str]) -> str:
         ("key", "ParameterStore", KeyStore.PARAMETER_STORE),
     ],
 )
-def test_the_store_of_the_key_is_named_or_told_by_the_secrets_name(
+def test_the_key_store_is_named_or_inferred_from_the_secrets_name(
     name: str, store: str | None, found: KeyStore
 ) -> None:
     """What is named wins, so that code and policy cannot differ."""
@@ -111,7 +111,7 @@ def test_names_of_models_that_see_are_names(odd: str) -> None:
 
 
 def test_all_problems_stand_in_one_message() -> None:
-    """An empty environment, wrong numbers, a wrong provider: whoever deploys reads them all at once."""
+    """An empty environment, wrong numbers, a wrong provider: the operator reads them all at once."""
     wrong = {
         "BACKBURNER_PROVIDER": "clippy",
         "BACKBURNER_LEASE_S": "901",
@@ -193,7 +193,7 @@ def test_yandex_is_the_default_and_has_its_endpoint() -> None:
     assert settings.base_url == "https://ai.api.cloud.yandex.net/v1"
 
 
-def test_yandex_has_its_published_quotas_where_nothing_is_set() -> None:
+def test_yandex_has_its_published_quotas_if_nothing_is_set() -> None:
     """5,000 submissions an hour and 50 reads a second; what is set wins."""
     yandex = WHOLE | {"BACKBURNER_PROVIDER": "yandex", "OPENAI_PROJECT_ID": "folder"}
     settings, slower = from_env(yandex), from_env(yandex | {"BACKBURNER_SUBMITS_PER_MINUTE": "5"})
@@ -233,7 +233,7 @@ def test_any_environment_gives_settings_or_a_config_error(environment: dict[str,
 
 
 @pytest.mark.parametrize("value", ["Tools", "tools tool_choice", "tools, a-b", "**"])
-def test_what_is_no_name_of_a_parameter_is_a_problem(value: str) -> None:
+def test_an_invalid_parameter_name_is_a_problem(value: str) -> None:
     """A list that was written otherwise would allow nothing, in silence."""
     assert "BACKBURNER_LINE_PARAMETERS" in _problems(WHOLE | {"BACKBURNER_LINE_PARAMETERS": value})
 
@@ -244,7 +244,7 @@ HOOK = {
 }
 
 
-def test_nobody_is_told_anything_unless_a_channel_is_named() -> None:
+def test_nobody_is_notified_unless_a_channel_is_named() -> None:
     """Off by default; a named channel is told of both."""
     assert not from_env(WHOLE).notify.is_on
     told = from_env(WHOLE | HOOK).notify
@@ -256,7 +256,7 @@ def test_nobody_is_told_anything_unless_a_channel_is_named() -> None:
     ("said", "documents", "folders"),
     [("documents", True, False), ("folders", False, True), (" folders , documents ", True, True)],
 )
-def test_what_is_told_can_be_chosen(said: str, documents: bool, folders: bool) -> None:  # noqa: FBT001 - a table's row
+def test_the_kinds_of_notifications_can_be_chosen(said: str, documents: bool, folders: bool) -> None:  # noqa: FBT001 - a table's row
     """Documents, folders or both; without a channel too, since submit only notes down."""
     told = from_env(WHOLE | {"BACKBURNER_NOTIFY": said}).notify
     assert (told.documents, told.folders) == (documents, folders)

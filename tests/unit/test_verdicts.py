@@ -28,7 +28,7 @@ def _said(answer: Answer, call: Call = Call.RETRIEVE, **more: Any) -> tuple[Act,
 
 
 @pytest.mark.parametrize("status", ["queued", "in_progress"])
-def test_what_runs_is_polled(status: str) -> None:
+def test_a_running_generation_is_polled(status: str) -> None:
     """With the provider's own hint."""
     assert judge(_generation(status, poll_after_s=3.0), Call.RETRIEVE) == Verdict(act=Act.POLL, after_s=3.0)
 
@@ -93,7 +93,7 @@ def test_what_we_cancelled_fails_with_our_reason(reason: Reason, status: str) ->
 
 
 def test_a_result_that_came_after_all_is_taken_at_the_deadline() -> None:
-    """But an operator's cancel stands."""
+    """But an operator's cancel holds."""
     answer = _generation(text="a")
     assert _said(answer, cancelled_for=Reason.DEADLINE_EXCEEDED) == (Act.COMMIT, None)
     assert _said(answer, cancelled_for=Reason.CANCELLED) == (Act.FAIL, Reason.CANCELLED)
@@ -188,7 +188,7 @@ def test_an_absence_is_loss_only_once_it_is_believed(status: int) -> None:
 
 @pytest.mark.parametrize("status", ["paused", "expired", "requires_action", "validating", "", "ЗАВЕРШЕНО"])
 def test_a_status_that_nobody_documented_is_looked_at_again(status: str) -> None:
-    """It may still end; at the deadline it is cancelled, and what it says then stands in the record, verbatim."""
+    """It may still end; at the deadline it is cancelled, and what it says then is in the record, verbatim."""
     assert _said(_generation(status)) == (Act.POLL, None)
     verdict = judge(_generation(status), Call.RETRIEVE, cancelled_for=Reason.DEADLINE_EXCEEDED)
     assert (verdict.act, verdict.reason) == (Act.FAIL, Reason.DEADLINE_EXCEEDED)
@@ -255,7 +255,7 @@ def test_an_address_without_an_api_pauses_and_is_named() -> None:
     assert "OPENAI_BASE_URL" in verdict.brief
 
 
-def test_what_kept_a_provider_from_answering_is_told() -> None:
+def test_the_cause_of_a_missing_answer_is_reported() -> None:
     """The adapter's words, as there are none of the provider's; a success without a generation is garbled."""
     refused = FailedCall(status=None, sent=False, message="no answer: connection refused")
     assert judge(refused, Call.CREATE).brief == "no answer: connection refused"
@@ -264,7 +264,7 @@ def test_what_kept_a_provider_from_answering_is_told() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500])
-def test_what_everybody_may_read_holds_no_words_that_may_be_a_documents(status: int) -> None:
+def test_public_places_hold_no_words_that_may_be_a_documents(status: int) -> None:
     """The provider's message is for the error record; logs and pauses have status and code."""
     answer = FailedCall(status=status, code="some_code", message="no access for: My dear diary, today I")
     verdict = judge(answer, Call.CREATE)

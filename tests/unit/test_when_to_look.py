@@ -1,4 +1,4 @@
-"""The simulation of when to look: what stands beside our policy is computed right, and ours is run as it is."""
+"""The simulation of when to look: the other policies are computed right, and ours is run as it is."""
 
 import math
 import sys
@@ -26,7 +26,7 @@ from looking.times import KINDS, MAX_S, MIN_S  # noqa: E402
         (doubling(2, 5), 0, 20, 5, 1),  # at 2, 6, 11, 16 and 21
     ],
 )
-def test_what_one_writes_by_hand_looks_when_it_would(
+def test_hand_written_policies_look_at_their_own_times(
     policy: Policy, began_s: float, took_s: float, looks: int, lag_s: float
 ) -> None:
     """Counted by hand."""

@@ -90,7 +90,7 @@ def _misfit(value: Any, about: dict[str, Any]) -> str | None:
 
 
 def _flat(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Arguments and blocks; what a dynamic block makes stands with those of its name."""
+    """Arguments and blocks; the result of a dynamic block is listed with those of its name."""
     made: dict[str, list[Any]] = {}
     for dynamic in body.get("dynamic", []):
         for name, one in dynamic.items():

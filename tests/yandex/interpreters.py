@@ -1,4 +1,4 @@
-"""The Pythons of Cloud Functions, as far as this machine has them; else the one that runs the tests."""
+"""The Pythons of Cloud Functions, as far as this machine has them; otherwise the one that runs the tests."""
 
 import os
 import subprocess

@@ -28,7 +28,7 @@ print(json.dumps({"version": sys.version_info[:2], "modules": len(names), "site-
 
 
 def test_it_holds_the_very_handlers_and_nothing_superfluous(built: bytes) -> None:
-    """`submit.py` and `checker.py` are the functions' `app.py`; the package and its requirements stand beside them."""
+    """`submit.py` and `checker.py` are the functions' `app.py`; the package and its requirements are beside them."""
     with zipfile.ZipFile(io.BytesIO(built)) as archive:
         for name in FUNCTIONS:
             assert archive.read(f"{name}.py") == (CHECKOUT / "functions" / name / "app.py").read_bytes()

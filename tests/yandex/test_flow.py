@@ -18,7 +18,7 @@ KEY = "inbox/notes/годовой отчёт + приложения 100%.txt"
 def test_an_upload_comes_back_as_text(world: YandexDeployment) -> None:
     """One generation, its text at its place, a run record, and nothing left over.
 
-    The event tells neither ETag nor size: a first upload of nothing, replaced before its event came, does not matter.
+    The event reports neither ETag nor size: a first upload of nothing, replaced before its event came, does not matter.
     """
     world.recipe("notes", "temperature: 0.2", "Keep every number.")
     world.upload(KEY, "")

@@ -34,14 +34,14 @@ DEATHS: dict[str, list[Death]] = {
     ],
 }
 SHARPEST: dict[str, list[Death]] = {"submit": [("after", "create")], "checker": [("after", "put run record")]}
-"""Where money is spent, and where the outcome stands and nothing else is done."""
+"""Where money is spent, and where the outcome is written and nothing else is done."""
 NAMELESS = {("after", "put open record submitting"), ("after", "create")}
 """Where nobody can tell whether a generation was started: it is counted as a suspected orphan."""
 
 
 @dataclass
 class Reaper:
-    """Kills the instances of a function at the first request that has the effect it is told."""
+    """Kills the instances of a function at the first request that has the given effect."""
 
     world: YandexDeployment
     function: str

@@ -57,7 +57,7 @@ buses are AWS's."""
 
 
 def test_the_provider_knows_every_resource_block_and_argument() -> None:
-    """Each stands in its reference pages, with its type; nothing that is required is missing."""
+    """Each is in its reference pages, with its type; nothing that is required is missing."""
     assert problems(TEXTS) == []
     assert len(resources(TEXTS)) > 15
 
@@ -281,7 +281,7 @@ def test_a_wrong_value_is_refused_before_anything_is_made(evaluate) -> None:
     assert "Only Yandex AI Studio takes an IAM token" in flat
 
 
-def test_a_webhook_needs_its_secret_and_is_told_of_both_kinds(evaluate) -> None:
+def test_a_webhook_needs_its_secret_and_receives_both_kinds(evaluate) -> None:
     """The URL alone is refused; with the secret the functions are told what to note down and where it goes."""
     url = "https://hooks.example/x"
     _, said = evaluate("1", notify_webhook_url=url)

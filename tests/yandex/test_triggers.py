@@ -17,7 +17,7 @@ from backburner_cli.local.yandex.triggers import Delivery, ObjectTrigger, Timer
 
 @dataclass
 class Recorder:
-    """A function that notes its events, and fails as often as it is told."""
+    """A function that notes its events, and fails as often as the test says."""
 
     failures: int = 0
     events: list[Any] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """The console beside a command that keeps running: in a separate process, which ends with the command.
 
-If the console fails, the command says so and goes on.
+If the console fails, the command says so and continues.
 """
 
 from __future__ import annotations
@@ -67,10 +67,13 @@ def _tell(answers: IO[str], say: Callable[[str], None], is_over: threading.Event
     except ValueError:
         told = {"problem": "it ended before it answered"}
     if "url" in told:
-        say(f"The console, for everybody who has this address: {told['url']}")
+        say(f"The console, open to everybody who has this address: {told['url']}")
     else:
         say(_missing(told["problem"]))
 
 
 def _missing(why: str) -> str:
-    return f"There is no console: {why}. Everything else goes on; backburner console in another terminal says more."
+    return (
+        f"The console did not start: {why}. Everything else continues; run backburner console in another terminal to "
+        "learn more."
+    )

@@ -30,7 +30,7 @@ def console(*, asked: Asked, port: int | None, no_browser: bool) -> None:
     from backburner_cli.console.command import open_console
     from backburner_cli.terminal import plain_errors
 
-    with plain_errors("Stopped. Jobs go on without the console."):
+    with plain_errors("Stopped. Jobs continue without the console."):
         found = enter(asked)
         open_console(os.environ, found.described, port, shows_browser=not no_browser)
 

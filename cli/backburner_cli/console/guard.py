@@ -89,9 +89,9 @@ class Guard:
         if request.method not in READING | CHANGING:
             return _no("The console knows GET, POST and PUT.", _NOT_ALLOWED)
         if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not is_entry:
-            return _no("Pages of others may not ask the console.")
+            return _no("Other pages may not call the console.")
         if request.method in CHANGING and request.headers.get("origin") != f"http://{host}":
-            return _no("Only the console's own page may change something.")
+            return _no("Only the console's own page may change anything.")
         given = request.cookies.get(self.cookie, "")
         if not is_entry and not secrets.compare_digest(given.encode(), self.token.encode()):
             return _no(_LOCKED)

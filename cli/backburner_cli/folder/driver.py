@@ -218,7 +218,7 @@ class Driver:
             logger.warning("document left for later", extra={"key": key, "error": str(error)})
 
     def _count(self) -> None:
-        seen = self.core.governor.seen
+        seen = self.core.governor.last_read
         self.tally.running = min(seen.in_flight, len(self.tracker.pending))
         self.tally.waiting = len(self.tracker.pending) - self.tally.running
         self.tally.waits_for = "the provider" if seen.pauses or seen.bad_creates else ""
@@ -226,7 +226,7 @@ class Driver:
 
     async def _see_refusals(self) -> None:
         """Stop if a provider that has never worked refuses everything: the key or an address is wrong."""
-        seen = self.core.governor.seen
+        seen = self.core.governor.last_read
         if not seen.pauses or seen.in_flight or seen.usual_s or self.intake.watch:
             self._refused_since = None
             return

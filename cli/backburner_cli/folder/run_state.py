@@ -29,9 +29,9 @@ DEFAULT_OUT: Final = "results"
 def located(folder: Path, out: Path | None) -> tuple[Path, Path]:
     """Resolve the folder and the results folder. Raises `CommandError` if either cannot be used."""
     if not folder.exists():
-        raise CommandError(f"there is no folder {folder}: make it and put documents into it, or name another")
+        raise CommandError(f"there is no folder {folder}: create it and put documents into it, or name another")
     if not folder.is_dir():
-        raise CommandError(f"{folder} is a file: name the folder it lies in")
+        raise CommandError(f"{folder} is a file: name the folder that it is in")
     folder = folder.resolve()
     out = (folder / DEFAULT_OUT if out is None else out).resolve()
     if out.exists() and not out.is_dir():

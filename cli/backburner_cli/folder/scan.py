@@ -73,7 +73,7 @@ class Walk:
             found = path.stat()
         except OSError as error:
             why = f"it cannot be read ({error.strerror}): {remedy_of(error)}"
-            return Oddity(path=name, why="a link that leads nowhere: correct or remove it" if is_link else why)
+            return Oddity(path=name, why="a broken link: correct or remove it" if is_link else why)
         if is_link and not path.resolve().is_relative_to(self.folder):
             return self._elsewhere(name, found)
         if not stat.S_ISREG(found.st_mode):

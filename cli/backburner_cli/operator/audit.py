@@ -105,8 +105,8 @@ def _show(report: Report, *, repaired: bool) -> None:
     out.print(table)
     if report.messages > report.open_records:
         out.print(
-            "Messages beyond the open records are guards, which come when a lease is over: the checker drops those of "
-            "jobs that have ended, and starts nothing for them."
+            "Messages beyond the open records are guards, which arrive when a lease is over: the checker drops those "
+            "of jobs that have ended, and starts nothing for them."
         )
     if report.balances:
         out.print("The books balance: nothing is lost.")

@@ -27,7 +27,7 @@ def status(*, asked: Asked, as_json: bool) -> None:
 
 @click.command(cls=Command, epilog=WHICH, examples=("backburner audit", "backburner audit --repair --dry-run"))
 @click.option("--repair", is_flag=True, help="Restart lost jobs, rebuild missing journal lines, then audit again.")
-@click.option("--dry-run", is_flag=True, help="With --repair: only say what is wrong, as without it.")
+@click.option("--dry-run", is_flag=True, help="With --repair: only show what is wrong, as without it.")
 @click.option("--yes", is_flag=True, help="With --repair: do not ask.")
 @json_option
 @deployed
@@ -36,7 +36,7 @@ def audit(*, asked: Asked, repair: bool, dry_run: bool, yes: bool, as_json: bool
 
     Compares the bucket's own listings, reading every record once: a few minutes for 100,000 documents. Work may go on
     meanwhile. Uploads of the last 15 minutes are counted separately, as their events may still be on their way. Exits
-    with 1 and a list if the books do not balance.
+    with 1 and a list if the counts do not balance.
 
     --repair asks on a terminal if there is anything to repair. Elsewhere it does not, since it does what the checker's
     sweep does by itself.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXPORTED = "BACKBURNER_BUCKET"
 """If this is exported, the environment names the deployment."""
 HOW_TO_NAME = (
-    "No deployment is named: give --stack NAME, --terraform DIR, --local or --folder DIR, keep one with "
+    "No deployment is named: give --stack NAME, --terraform DIR, --local or --folder DIR, save one with "
     "backburner use NAME, or start backburner up"
 )
 FOLDER_STATE = "BACKBURNER_FOLDER_STATE"

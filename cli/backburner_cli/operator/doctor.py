@@ -103,7 +103,7 @@ async def _cloud_findings(deployment: _Deployment) -> AsyncIterator[Finding]:
 
 
 async def _guarded(check: Check, environment: Mapping[str, str]) -> list[Finding]:
-    """Make a check; if it fails, that is a finding, and the other checks go on."""
+    """Make a check; if it fails, that is a finding, and the other checks continue."""
     try:
         return await check()
     except (BackburnerError, BotoCoreError, ClientError) as error:

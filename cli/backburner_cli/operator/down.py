@@ -1,4 +1,4 @@
-"""The command `down`: says what goes and what stays, then removes a deployment."""
+"""The command `down`: shows what goes and what stays, then removes a deployment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Removal:
     refused: str = ""
 
 
-class Taker(Protocol):
+class Remover(Protocol):
     """Removes one kind of deployment."""
 
     def removal(self, counts: Counts | None) -> Removal:
@@ -51,22 +51,22 @@ class Counts:
 def down(environment: Mapping[str, str], asked: Asked, *, dry_run: bool, is_agreed: bool, as_json: bool) -> None:
     """Say what goes and what stays; unless it is a dry run, ask, and do it. Raises `CommandError`."""
     target = target_of(asked, environment)
-    taker = _taker(target, environment)
-    removal = taker.removal(_counts(asked))
+    remover = _remover(target, environment)
+    removal = remover.removal(_counts(asked))
     if not as_json:
         _show(target, removal)
     if removal.refused and not dry_run:
         raise CommandError(removal.refused)
     if not dry_run:
         confirm(f"Remove {target}?", is_agreed=is_agreed)
-        taker.carry_out()
+        remover.carry_out()
     if as_json:
         print_json({"deployment": str(target), "dry_run": dry_run, **asdict(removal)})
     elif not dry_run:
         out.print(f"{target} is gone.", markup=False)
 
 
-def _taker(target: Target, environment: Mapping[str, str]) -> Taker:
+def _remover(target: Target, environment: Mapping[str, str]) -> Remover:
     match target.kind:
         case Kind.STACK:
             from backburner_cli.operator.down_stack import StackTaker
@@ -112,7 +112,9 @@ def of_jobs(counts: Counts | None) -> list[str]:
     """A warning if jobs are under way, as their generations will not be collected."""
     if counts is None or not counts.under_way:
         return []
-    warning = f"{counts.under_way:,} jobs are under way: their generations go on and are billed, but never collected"
+    warning = (
+        f"{counts.under_way:,} jobs are under way: their generations continue and are billed, but are never collected"
+    )
     return [f"{warning}; backburner cancel --all stops them first"]
 
 

@@ -69,7 +69,7 @@ class StackTaker:
             stack = self._client.describe_stacks(StackName=self.name)["Stacks"][0]["StackId"]
             self._client.delete_stack(StackName=self.name)
             try:
-                with err.status("CloudFormation deletes the stack; Ctrl-C leaves it to go on"):
+                with err.status("CloudFormation deletes the stack; Ctrl-C stops only the waiting"):
                     self._client.get_waiter("stack_delete_complete").wait(StackName=stack)
             except WaiterError as error:
                 raise CommandError(

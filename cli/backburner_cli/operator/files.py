@@ -95,7 +95,7 @@ def _own(root: Path, files: Iterable[Path], run_in: Iterable[Path], left_out: Co
 def _say_left_out(left_out: Counter[str]) -> None:
     of_what = {_OUTPUT: "of backburner run, results and records", _LINK: "to files outside the folder"}
     for kind, count in sorted(left_out.items()):
-        say(f"left out: {count_of(count, kind)} {of_what[kind]}; a file that is named itself is taken", err)
+        say(f"left out: {count_of(count, kind)} {of_what[kind]}; a file that is named explicitly is accepted", err)
 
 
 def keys_of(

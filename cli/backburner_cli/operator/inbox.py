@@ -75,9 +75,7 @@ class Inbox:
         for key in recipe_keys(recipe):
             if await self.bucket.head(key) is not None:
                 return
-        remedy = (
-            f"upload it first, to s3://{self.name}/{RECIPES}{recipe}.md; backburner recipes list names those there are"
-        )
+        remedy = f"upload it first, to s3://{self.name}/{RECIPES}{recipe}.md; backburner recipes list shows them all"
         raise PutError(f"there is no recipe {recipe} in the bucket: {remedy}")
 
     def job_of(self, location: OutputLocation, etag: str, recipe: bytes | None) -> str | None:

@@ -137,11 +137,11 @@ def failed(reasons: tuple[str, ...], recipe: str | None, prefix: str | None, *, 
 @click.option("--records", is_flag=True, help="Fetch run records too.")
 @click.option("--failed", is_flag=True, help="Fetch error records too, into failed/ in the folder.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be fetched.")
-@click.option("--yes", is_flag=True, help="Also replace files that are not as this command wrote them.")
+@click.option("--yes", is_flag=True, help="Also replace files that were edited, or that this command did not write.")
 @click.option(
     "--follow",
     is_flag=True,
-    help="Go on fetching results as they finish, until no job is open and no upload waits for its event.",
+    help="Keep fetching results as they finish, until no job is open and no upload waits for its event.",
 )
 @json_option
 @deployed

@@ -38,7 +38,7 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         "--profile",
         metavar="NAME",
         shell_complete=completing.profiles,
-        help="A deployment that backburner use has kept.",
+        help="A deployment that backburner use has saved.",
     ),
 )
 

@@ -132,7 +132,7 @@ async def _generated(api: ResponsesApi, settings: Settings, model: str) -> Check
     seen = await api.retrieve(answer.id)
     await api.cancel(answer.id)
     if isinstance(seen, FailedCall) and seen.status in _ABSENT:
-        message = f"{model} was started, but cannot be looked at ({seen.status}): the provider ignores background"
+        message = f"{model} was started, but cannot be retrieved ({seen.status}): the provider ignores background"
         remedy = "no result could be collected from it: docs/providers.md names providers and models that can"
         return ("generation", "problem", message, remedy)
     if settings.profile.deletes:

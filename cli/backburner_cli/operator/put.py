@@ -141,7 +141,7 @@ class Uploader:
     _recipes: dict[str, asyncio.Task[bytes | None]] = field(default_factory=dict)
 
     async def put(self, key: str, path: Path) -> None:
-        """Upload one document, or keep the error, so that the others go on."""
+        """Upload one document, or keep the error, so that the others continue."""
         try:
             self.done[key] = await self._put(key, path)
         except (OSError, UnreadableError) as error:

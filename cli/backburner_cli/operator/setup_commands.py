@@ -24,11 +24,11 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
 @json_option
 @deployed
 def use(name: str | None, *, nothing: bool, yes: bool, asked: Asked, as_json: bool) -> None:
-    """Keep a deployment by name, and choose it for the commands that follow.
+    """Save a deployment under a name, and choose it for the commands that follow.
 
-    With --stack, --terraform, --local or --folder, keeps that deployment as NAME and chooses it. With NAME alone,
-    chooses it. Without NAME, lists all that are kept. An exported BACKBURNER_BUCKET still wins over the chosen one. No
-    credentials are kept: they stay in your AWS settings.
+    With --stack, --terraform, --local or --folder, saves that deployment as NAME and chooses it. With NAME alone,
+    chooses it. Without NAME, lists all that are saved. An exported BACKBURNER_BUCKET takes precedence over the chosen
+    one. No credentials are saved: they stay in your AWS settings.
     """
     from backburner_cli.operator.profiles import Profiles
     from backburner_cli.terminal import confirm, err, out, plain_errors, print_json
@@ -56,7 +56,7 @@ def use(name: str | None, *, nothing: bool, yes: bool, asked: Asked, as_json: bo
             mark = "*" if chosen and chosen[0] == each else " "
             out.print(f"{mark} {each}: {target}", markup=False)
         if not kept:
-            out.print("No deployment is kept: backburner use NAME --stack STACK keeps one.")
+            out.print("No deployment is saved: backburner use NAME --stack STACK saves one.")
         if os.environ.get("BACKBURNER_BUCKET"):
             err.print("BACKBURNER_BUCKET is exported and wins over the chosen profile: unset it to use a profile.")
 
@@ -80,7 +80,7 @@ def doctor(*, asked: Asked, as_json: bool, generate: bool) -> None:
 
     with plain_errors("Stopped."):
         found = enter(asked)
-        no_folder(found, "backburner run says itself what is wrong with its provider")
+        no_folder(found, "backburner run reports what is wrong with its provider")
         if not do(os.environ, found.described, generates=generate, as_json=as_json):
             raise click.exceptions.Exit(1)
 
@@ -98,16 +98,16 @@ def doctor(*, asked: Asked, as_json: bool, generate: bool) -> None:
 @json_option
 @deployed
 def down(*, dry_run: bool, yes: bool, asked: Asked, as_json: bool) -> None:
-    """Remove a deployment. Says first what goes and what stays, and asks.
+    """Remove a deployment, after showing what goes and what stays.
 
-    Deletes a stack by CloudFormation, what Terraform made by terraform destroy; stops a backburner up. A stack's bucket
-    stays, with all documents and results. An exported environment is not enough: name the deployment, or choose it with
-    backburner use.
+    Deletes a stack with CloudFormation and what Terraform created with terraform destroy, or stops a backburner up. It
+    asks first. A stack's bucket stays, with all documents and results. An exported environment is not enough: name the
+    deployment, or choose it with backburner use.
     """
     from backburner_cli.operator.down import down as do
     from backburner_cli.terminal import plain_errors
 
-    with plain_errors("Stopped. The removal may still go on: backburner down --dry-run shows what is left."):
+    with plain_errors("Stopped. The removal may still be in progress: backburner down --dry-run shows what is left."):
         do(dict(os.environ), asked, dry_run=dry_run, is_agreed=yes, as_json=as_json)
 
 
@@ -115,7 +115,7 @@ def down(*, dry_run: bool, yes: bool, asked: Asked, as_json: bool) -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print a script for completion in your shell; put the line of the example into its startup file."""
+    """Print the completion script for your shell; add the example's line to the shell's startup file."""
     from click.shell_completion import get_completion_class
 
     made = get_completion_class(shell)

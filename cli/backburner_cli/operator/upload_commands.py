@@ -58,7 +58,7 @@ def put(
     if "/" in recipe:
         raise click.BadParameter("a recipe's name has no slash: it is one folder below inbox/", param_hint="--recipe")
     wish = Wish(named=files, recipe=recipe, sample=sample, again=again, dry_run=dry_run, wait=wait)
-    with plain_errors("Stopped. Uploaded documents go on by themselves; run the same command to upload the rest."):
+    with plain_errors("Stopped. Uploaded documents are still processed; run the same command to upload the rest."):
         no_folder(enter(asked), "put documents into it; backburner run processes them")
         upload(os.environ, wish, as_json=as_json)
 

@@ -25,7 +25,7 @@ from backburner_cli.operator.options import WHICH, deployed, json_option
     default=3.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often to look; less often if a look takes long.",
+    help="How often to refresh; less often if a refresh takes long.",
 )
 @click.option("--once", is_flag=True, help="Look once and exit.")
 @json_option
@@ -42,8 +42,9 @@ def watch(
 ) -> None:
     """Watch a run until every document has ended: waiting and for what, running, done, failed, rate, cost, time left.
 
-    Ctrl-C detaches: nothing stops, and the same command shows it again. Into a pipe it prints one line of JSON for each
-    look. The index is kept in the user's cache, so a look reads only what has changed, however many jobs there are.
+    Ctrl-C detaches: nothing stops, and the same command shows it again. Into a pipe it prints one line of JSON for
+    each refresh. The index is kept in the user's cache, so a refresh reads only what has changed, however many jobs
+    there are.
     """
     from backburner_cli.operator.listing import Filter, since_of
     from backburner_cli.operator.selection import Selection
@@ -84,7 +85,9 @@ def watch(
 @click.option("--prefix", metavar="PREFIX", help="Only keys that begin with this, such as inbox/summary/2024-")
 @click.option("--since", metavar="WHEN", help="Only jobs that ended or were uploaded since: 90m, 2h, 3d, or a time.")
 @click.option(
-    "--quotes", is_flag=True, help="Show quotes in their sources, for up to 20 documents: the report then has texts."
+    "--quotes",
+    is_flag=True,
+    help="Show quotes in their sources, for up to 20 documents: the report then contains text from them.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before replacing a file that is not a report.")
 @json_option
@@ -102,9 +105,9 @@ def report(
 ) -> None:
     """Write a report on a run: counts, tokens and cost, how long it took, what failed and why, what was run again.
 
-    The page is a single file that loads nothing from any host, so you can pass it on. It has the names of documents and
-    the messages of failures, but no text of a document or result, unless --quotes asks for it. The CSV has a line for
-    each document. An earlier report in FILE is replaced; before any other file is, the command asks.
+    The page is a single file that loads nothing from any host, so you can share it. It contains the names of documents
+    and the messages of failures, but no text of a document or result, unless --quotes asks for it. The CSV has a line
+    for each document. An earlier report in FILE is replaced; before any other file is, the command asks.
     """
     from backburner_cli.operator.listing import Filter, since_of
     from backburner_cli.operator.report import Wanted

@@ -83,7 +83,7 @@ class LiveScreen:
             out.print("backburner failed shows why, and what to do.")
 
     def _draw(self, look: Look) -> None:
-        hint = Text("Ctrl-C detaches; everything goes on, and backburner watch shows it again.", style="dim")
+        hint = Text("Ctrl-C detaches; everything continues, and backburner watch shows it again.", style="dim")
         self._live.update(Group(drawn(look), hint), refresh=True)
 
 
@@ -117,7 +117,7 @@ def screen_on() -> Screen:
 
 def say_detached() -> None:
     """Say what Ctrl-C has done."""
-    err.print("Detached. Everything goes on; backburner watch shows it again.")
+    err.print("Detached. Everything continues; backburner watch shows it again.")
 
 
 def drawn(look: Look) -> RenderableType:

@@ -117,7 +117,7 @@ _NO_STORE: Final = error(
 CONTEXT_LENGTH_EXCEEDED: Final = error(400, _TOO_LONG, "context_length_exceeded", param="input")
 UNAVAILABLE: Final = _server_error(503, "The server is overloaded or not ready yet.")
 
-GOOD: Final = Behaviour(description="Summarises the input by extracting sentences of it; behaves in every way.")
+GOOD: Final = Behaviour(description="Summarises the input by extracting sentences from it; makes no mistakes.")
 
 BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
     {
@@ -144,12 +144,12 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
             ending=Ending(status="incomplete", text="half", reason="content_filter"),
         ),
         "completed-cut-off": Behaviour(
-            description="Completes with half a text, whose message is called incomplete.",
+            description="Completes with half a text, whose message has the status incomplete.",
             ending=Ending(text="half", is_cut_off=True),
         ),
         "failed-rate-limit": _failing("Fails with rate_limit_exceeded.", "rate_limit_exceeded"),
         "failed-server-error": _failing("Fails with server_error.", "server_error"),
-        "failed-unknown-code": _failing("Fails with a code that nobody knows.", "solar_flare"),
+        "failed-unknown-code": _failing("Fails with an unknown code.", "solar_flare"),
         "failed-invalid-prompt": _failing("Fails with invalid_prompt.", "invalid_prompt"),
         "failed-context-length": _failing("Fails with context_length_exceeded.", "context_length_exceeded"),
         "cancelled-by-provider": Behaviour(
@@ -160,11 +160,11 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         ),
         # Odd answers with the right text.
         "odd-usage": _altering(
-            "Tells usage that is text, negative, and beyond anything.",
+            "Reports usage that is text, negative, or larger than any number type.",
             usage={"input_tokens": "12", "output_tokens": -5, "total_tokens": 1e308},
         ),
         "odd-numbers": _altering(
-            "Tells whole numbers of 310 digits and floats near the largest.",
+            "Reports whole numbers of 310 digits and floats near the largest.",
             created_at=10**310,
             completed_at=-1e308,
             max_output_tokens=10**310,
@@ -176,12 +176,12 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
             },
         ),
         "odd-times": _altering(
-            "Tells its times in milliseconds, and in the future.",
+            "Reports its times in milliseconds, and in the future.",
             created_at=1_999_999_999_999,
             completed_at=1_999_999_000_000,
         ),
         "odd-text": _altering(
-            "Tells half characters in every field that is not its answer.",
+            "Has half characters in every field except its answer.",
             model="\ud800",
             instructions="\udfff",
             service_tier="\ud83d",
@@ -234,11 +234,11 @@ BEHAVIOURS: Final[Mapping[str, Behaviour]] = MappingProxyType(
         "garbage": Behaviour(description="Answers every retrieve with 200 and a page of HTML.", on_retrieve=_HTML),
         # How a create is answered that starts nothing.
         "same-id": Behaviour(
-            description="Answers n creates with another's generation.", n=1, answers_with_another=True
+            description="Answers n creates with another create's generation.", n=1, answers_with_another=True
         ),
         "unauthorized": Behaviour(description="Refuses the key (401).", instead_of_create=_KEY),
         "quota-exhausted": Behaviour(description="Says the quota is exhausted (429).", instead_of_create=_QUOTA),
-        "forbidden": Behaviour(description="Refuses the model to this key (403).", instead_of_create=_DENIED),
+        "forbidden": Behaviour(description="Refuses this key access to the model (403).", instead_of_create=_DENIED),
         "create-400": _refusing("Refuses the request with 400.", 400, "This request was refused.", "invalid_value"),
         "create-404": _refusing("Answers a create with 404.", 404, "There is no such thing.", "model_not_found"),
         "create-405": _refusing("Answers a create with 405.", 405, "Method not allowed."),

@@ -1,7 +1,7 @@
 """Splits plain text and Markdown into sentences, well enough for an extract and fast enough for thousands of lines.
 
 Lines are first joined into paragraphs, so a sentence may be wrapped anywhere. At an ambiguous full stop the sentence
-goes on: a sentence that is too long reads better than half a sentence.
+continues: a sentence that is too long reads better than half a sentence.
 """
 
 import re

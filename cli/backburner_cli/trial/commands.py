@@ -15,7 +15,7 @@ PROVIDER = (
     "docs/providers.md), or that of a deployment that is named; the key has to be exported."
 )
 STAND_IN = "No provider, no key: a stand-in extracts sentences."
-_UNPAID = "Stopped. What was generated until then may have been billed, and is not kept."
+_UNPAID = "Stopped. Generations until then may have been billed; their texts are not kept."
 
 
 @click.group(cls=Group, examples=("backburner recipes list", "backburner recipes try ./draft.md contract.pdf"))

@@ -60,7 +60,7 @@ class Trials:
         told = _Told()
         run_folder(err, own, wanted, told)
         if told.end is not None and told.end.outcome is Outcome.STOPPED_EARLY:
-            raise CommandError(f"stopped early, and what was tried until then is not kept: {told.end.why}")
+            raise CommandError(f"stopped early; results until then are not kept: {told.end.why}")
         return [_tried(out, name, file) for name, file in self.documents.items()]
 
 

@@ -170,5 +170,5 @@ class Channel(Protocol):
     def name(self) -> str:
         """Its kind, for log lines: `sns`, `eventbridge` or `webhook`."""
 
-    async def tell(self, notification: str, kind: str, body: bytes) -> None:
+    async def deliver(self, notification: str, kind: str, body: bytes) -> None:
         """Deliver the body of a notification with this id and type. Raises `RetryLaterError` if it is not accepted."""

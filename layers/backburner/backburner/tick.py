@@ -1,4 +1,4 @@
-"""The checker's engine: a tick receives messages, handles them concurrently, and goes on while more are due soon."""
+"""The checker's engine: a tick receives messages, handles them concurrently, and continues while more are due soon."""
 
 import asyncio
 import heapq
@@ -15,7 +15,7 @@ from backburner.jobs.setbacks import Setbacks
 from backburner.ledger.journal import Journal, Line
 from backburner.maintenance.sweep import Sweeper
 from backburner.notifications.delivery import Deliveries
-from backburner.notifications.tell import TELL_S, Teller
+from backburner.notifications.notifier import NOTIFY_S, Notifier
 from backburner.ports import MAX_IN_BATCH, Clock, Queue, Received
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class Tick:
     checker: Checker
     governor: Governor
     sweeper: Sweeper
-    teller: Teller
+    notifier: Notifier
     setbacks: Setbacks
     journal: Journal
     pending: WatchedQueue
@@ -165,12 +165,12 @@ class Tick:
         except RetryLaterError as error:
             report.stopped_by = error
         if not report.is_cut_short:
-            report.notifications = await self.teller.tell(self._left_s(cut_off_at))
+            report.notifications = await self.notifier.send(self._left_s(cut_off_at))
         return report
 
     def _left_s(self, cut_off_at: float | None) -> float:
         """How much time is left for notifications."""
-        return TELL_S if cut_off_at is None else cut_off_at - _SPARE_S - asyncio.get_running_loop().time()
+        return NOTIFY_S if cut_off_at is None else cut_off_at - _SPARE_S - asyncio.get_running_loop().time()
 
     async def _run(self, stop_at: float, report: TickReport) -> None:
         hand = _Hand(self, report, TickState(until=stop_at), await self._max_in_hand())
@@ -209,7 +209,7 @@ class Tick:
 
     def _expects_messages(self) -> bool:
         """Whether there may be any work. Otherwise waiting for messages would be most of what an idle month costs."""
-        is_under_way = self.governor.in_flight > 0 or self.governor.seen.others_wait
+        is_under_way = self.governor.in_flight > 0 or self.governor.last_read.others_wait
         return self.governor.open_runs != 0 or is_under_way or self.pending.known > 0 or self.backlog.known > 0
 
     def _should_stay(self, stop_at: float, next_at: float) -> bool:

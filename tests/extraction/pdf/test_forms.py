@@ -41,7 +41,7 @@ def test_fields_stand_beside_their_labels() -> None:
     assert blocks(annotated(widgets, labels)) == wanted
 
 
-def test_text_that_somebody_added_stands_in_its_place() -> None:
+def test_added_text_is_in_its_place() -> None:
     """With and without a drawing of its own; a stamp that says only by its drawing what it says."""
     made = Made()
     stamp = made.stream(
@@ -121,7 +121,7 @@ def test_the_values_of_an_xfa_form_come_out(needs_rendering: bool) -> None:  # n
     )
 
 
-def test_an_xfa_form_without_values_is_said() -> None:
+def test_an_xfa_form_without_values_is_noted() -> None:
     """Nothing but its shell is read."""
     assert xfa("", needs_rendering=True).notes == (
         "an XFA form, which only Adobe's programs show: print it to a PDF there",

@@ -1,4 +1,4 @@
-"""What is missing from a document is said, and a file that cannot be read says truly why."""
+"""What is missing from a document is reported, and a file that cannot be read says truly why."""
 
 import re
 import zlib
@@ -173,7 +173,7 @@ def test_blank_pages_only_are_an_empty_document() -> None:
     assert refused(one("")) == refused(one("1 g 0 0 595 842 re f")) == (Reason.EMPTY_DOCUMENT, said)
 
 
-def test_letters_without_a_meaning_are_told_from_such_that_tex_drew() -> None:
+def test_letters_without_a_meaning_are_distinguished_from_tex_drawings() -> None:
     """Numbers of glyphs mean nothing; a font of TeX has no table either, but its codes are ASCII."""
     reason, message = refused(glyphs("<000300240003004600520050005100030024>"))
     assert reason is Reason.UNREADABLE_DOCUMENT
@@ -257,7 +257,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refusal_names_the_true_cause(name: str) -> None:
-    """Cut off, damaged, protected, too large: each is told apart."""
+    """Cut off, damaged, protected, too large: each is distinguished."""
     body, reason, says = REFUSED[name]
     found = refused(body)
     assert found[0] is reason

@@ -53,7 +53,7 @@ def beams() -> str:
     "drawn", [rules, boxes, bars, beams, lambda: ""], ids=["lines", "boxes", "bars", "beams", "none"]
 )
 def test_a_table_comes_out_however_it_is_drawn(drawn: object) -> None:
-    """Between what stands above and below it."""
+    """Between what is above and below it."""
     page = shown(60, 760, "Above it.") + drawn() + cells() + shown(60, 560, "Below it.")
     assert read(one(page), "a.pdf").text == f"Above it.\n\n{AS_MARKDOWN}\n\nBelow it.\n"
 

@@ -72,7 +72,7 @@ def test_columns_are_read_one_after_the_other_and_headings_between_them() -> Non
 
 
 def test_a_short_heading_over_two_columns_divides_them() -> None:
-    """Nothing stands beside it."""
+    """Nothing is beside it."""
     page = shown(60, 600, "Second", 14)
     for x, name in ((60, "left"), (320, "right")):
         page += column(x, 780, f"{name} upper {PROSE}", 40) + column(x, 570, f"{name} lower {PROSE}", 40)
@@ -87,7 +87,7 @@ def test_a_sidebar_is_read_apart() -> None:
 
 
 def test_spaced_out_type_stays_a_word() -> None:
-    """Its letters stand further apart than other words."""
+    """Its letters are further apart than other words."""
     spaced = shown(60, 700, "LETTER SPACED", more="4 Tc") + shown(60, 600, "spread", more="2 Tc")
     assert blocks(spaced) == ["LETTER SPACED", "spread"]
 
@@ -151,7 +151,7 @@ def test_text_from_the_right_comes_out_in_the_order_of_reading() -> None:
 
 
 def test_lists_keep_their_marks() -> None:
-    """Bullets become dashes, numbers stay; a line that goes on belongs to its item."""
+    """Bullets become dashes, numbers stay; a line that continues belongs to its item."""
     items = [
         "\x95 first",
         "\x95 second",

@@ -1,4 +1,4 @@
-"""Write the rich document anew in every format: LibreOffice converts it from flat OpenDocument.
+"""Write the rich document again in every format: LibreOffice converts it from flat OpenDocument.
 
 python -m extraction.rich                     # in tests/; `make rich-documents` runs it
 """

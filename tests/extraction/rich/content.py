@@ -1,4 +1,4 @@
-"""What stands in the rich document, in its order, as plain data: the truth that every reading is held against."""
+"""What is in the rich document, in its order, as plain data: the truth that every reading is held against."""
 
 # ruff: noqa: RUF001 - the letters are Cyrillic and Chinese on purpose
 
@@ -71,7 +71,7 @@ NUMBERS = {
 
 
 def text() -> str:
-    """All of it as one text; each note behind the paragraph that it belongs to."""
+    """All of it as one text; each note after the paragraph that it belongs to."""
     parts = [TITLE]
     for block in BLOCKS:
         match block.kind:

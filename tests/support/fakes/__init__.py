@@ -8,12 +8,12 @@ Use them so:
     generator, clock = FakeGenerator(world), FakeClock(world)
 
     async def story(): ...                       # builds what it tests from these, and runs it
-    world.run(story())                           # one event loop per run; time jumps whenever nobody can go on
+    world.run(story())                           # one event loop per run; time jumps whenever nobody can continue
 
 Time. `world.run` uses a loop whose time is `world.seconds`: `asyncio.sleep`, `asyncio.timeout`, `FakeClock.sleep` and a
 queue's waiting all take virtual seconds and no real ones. If nothing can ever happen again, the run fails instead of
 hanging. `world.later(s)` moves time by hand. `FakeClock(world, skew_s=…)` is a machine whose clock is wrong; the
-store's clock (`last_modified`, `read_at`) is `world.now()` in whole seconds, as S3 tells it.
+store's clock (`last_modified`, `read_at`) is `world.now()` in whole seconds, as S3 reports it.
 
 Effects. Whatever a fake does for the code under test is an `Effect(number, name, key, process)`. Around each one the
 world calls `await world.hook(effect, "before")`, applies it, and calls `await world.hook(effect, "after")`. A hook may
@@ -24,7 +24,7 @@ world calls `await world.hook(effect, "before")`, applies it, and calls `await w
 
 `world.effects` lists them all in order. Names: `bucket.get/head/put/delete`, `<queue>.send/receive/postpone/delete`
 (with the queue's own name), `generator.create/retrieve/cancel/delete`. Their keys: the object's key, the message's
-body ("" for a receive), the document (`input`) for a create, else the response id; `<channel>.tell` has the
+body ("" for a receive), the document (`input`) for a create, otherwise the response id; `<channel>.deliver` has the
 notification's id. Without a hook an effect only lets
 other tasks go first.
 
@@ -36,7 +36,7 @@ For tests only (no effects, not async):
 
     bucket.upload(key, body) / remove(key)       what users do
     bucket.keys(prefix), bucket.body(key), bucket.json(key)
-    queue.messages                               what stands in it, visible or not; each has body, receives, shows_s
+    queue.messages                               what is in it, visible or not; each has body, receives, shows_s
     generator.plan(Plan(…), document=…, times=…) what becomes of coming creates; see `Plan`
     generator.requests / made / cancelled / deleted / retrieved
 """

@@ -69,7 +69,7 @@ class FakeBucket:
                 yield key, stored
 
     def upload(self, key: str, body: bytes | str, metadata: Mapping[str, str] | None = None) -> str:
-        """Write whatever stands there, as users do; the ETag."""
+        """Write over whatever is there, as users do. Returns the ETag."""
         if len(key.encode()) > MAX_KEY_BYTES:
             raise RetryLaterError(f"a key of more than {MAX_KEY_BYTES} bytes")
         body = body.encode() if isinstance(body, str) else body

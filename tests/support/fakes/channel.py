@@ -21,9 +21,9 @@ class FakeChannel:
     refuses_ids: set[str] = field(default_factory=set)
     takes_s: float = 0.0
 
-    async def tell(self, notification: str, kind: str, body: bytes) -> None:
+    async def deliver(self, notification: str, kind: str, body: bytes) -> None:
         """Take a notification."""
-        async with self.world.effect(f"{self.name}.tell", notification):
+        async with self.world.effect(f"{self.name}.deliver", notification):
             self.tries.append(notification)
             await asyncio.sleep(self.takes_s)
             if self.refuses or notification in self.refuses_ids:

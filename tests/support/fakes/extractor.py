@@ -54,7 +54,7 @@ class FakeExtractor:
         return cut(text, max_chars, overlap_chars)
 
     async def find(self, text: str, quotes: Sequence[str]) -> list[Found]:
-        """Where each quote stands."""
+        """Where each quote is."""
         return find(text, quotes)
 
 

@@ -24,7 +24,7 @@ class Plan:
     items: tuple[Mapping[str, Any], ...] = ()
     """What its output holds besides the text: calls of tools, say."""
     ending: Generation | None = None
-    """How it stands when its time is over (its id is filled in), where that is not simply `completed`."""
+    """Its state when its time is over (its id is filled in), where that is not simply `completed`."""
     retrieves: tuple[Answer, ...] = ()
     """Answers told to the first retrieves instead of the truth."""
     forgets: bool = False
@@ -128,7 +128,7 @@ class FakeGenerator:
         return self.default
 
     def _truth(self, made: Made) -> Generation:
-        """How it stands, with a body that says so too."""
+        """Its state, with a body that says so too."""
         truth = self._stands(made)
         content = [{"type": "output_text", "text": truth.text}]
         output = [{"type": "message", "content": content}] if truth.text else []

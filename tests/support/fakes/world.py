@@ -52,7 +52,7 @@ async def let_others_go(effect: Effect, moment: Moment) -> None:  # noqa: ARG001
 
 
 async def pause() -> None:
-    """Let whoever else is ready take a step. Nothing but time is saved where nobody is."""
+    """Let any other task that is ready take a step. If none is, only time is saved."""
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop) or loop.has_others_ready():
         await asyncio.sleep(0)
@@ -66,7 +66,7 @@ class World:
     hook: Hook = let_others_go
     effects: list[Effect] = field(default_factory=list)
     in_threads: int = 0
-    """Calls that threads work on: time stands still until they are done."""
+    """Calls that threads work on: time waits until they are done."""
 
     def now(self) -> datetime:
         """The store's time."""

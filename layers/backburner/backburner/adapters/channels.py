@@ -42,7 +42,7 @@ class SnsTopic:
     topic_arn: str
     name: str = "sns"
 
-    async def tell(self, notification: str, kind: str, body: bytes) -> None:
+    async def deliver(self, notification: str, kind: str, body: bytes) -> None:
         """Publish. Raises `RetryLaterError` if the topic does not accept it."""
         form = {
             "Action": "Publish",
@@ -68,7 +68,7 @@ class EventBus:
     bus: str
     name: str = "eventbridge"
 
-    async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its id is in the body
+    async def deliver(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its id is in the body
         """Put an event. Raises `RetryLaterError` if the bus does not accept it, even if it answers with 200."""
         entry = {"Source": SOURCE, "DetailType": kind, "Detail": body.decode(), "EventBusName": self.bus}
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AWSEvents.PutEvents"}
@@ -88,7 +88,7 @@ class MessageQueue:
     queue: SqsQueue
     name: str = "queue"
 
-    async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - both are in the body
+    async def deliver(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - both are in the body
         """Send a message. Raises `RetryLaterError` if the queue does not accept it."""
         await self.queue.send(body.decode(), 0)
 
@@ -103,7 +103,7 @@ class Webhook:
     clock: Callable[[], float] = time.time
     name: str = "webhook"
 
-    async def tell(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its type is in the body
+    async def deliver(self, notification: str, kind: str, body: bytes) -> None:  # noqa: ARG002 - its type is in the body
         """Post. Raises `RetryLaterError` for any answer but 2xx, or none."""
         headers = {"Content-Type": JSON, "User-Agent": SOURCE}
         headers |= signed_headers(await self.secrets(), notification, int(self.clock()), body)

@@ -121,9 +121,9 @@ def reach(settings: Settings, environment: Mapping[str, str]) -> Cloud:
 
 
 def connect(
-    environment: Mapping[str, str] = os.environ, *, create_limit_s: float, swap_tries: int, tells: bool = False
+    environment: Mapping[str, str] = os.environ, *, create_limit_s: float, swap_tries: int, notifies: bool = False
 ) -> Connected:
-    """Read the settings and assemble a function; `tells`: whether it sends the notifications, if there are any.
+    """Read the settings and assemble a function; `notifies`: whether it sends notifications, if they are on.
 
     Raises `ConfigError`; makes no call yet.
     """
@@ -137,7 +137,7 @@ def connect(
         organization=settings.organization,
         creates=None if rate is None else Pace(rate, SystemClock()),
     )
-    notified = channels(settings, cloud.http, account(environment), environment) if tells else []
+    notified = channels(settings, cloud.http, account(environment), environment) if notifies else []
     core = assemble(settings, cloud.ports(generator, notified), create_limit_s=create_limit_s, swap_tries=swap_tries)
     connected = Connected(settings=settings, core=core, cloud=cloud, generator=generator, key=key)
     atexit.register(connected.close)

@@ -185,16 +185,16 @@ class SqsQueue:
         try:
             reply = await self.calls.call("POST", f"{self.calls.account.sqs_url}/", None, headers, body)
         except NoAnswerError as error:
-            raise RetryLaterError(f"the queue does not take the call: {error.name}") from error
+            raise RetryLaterError(f"the queue did not accept the call: {error.name}") from error
         if not 200 <= reply.status < 300:  # noqa: PLR2004
-            raise RetryLaterError(f"the queue does not take the call: {code_of(reply)}")
+            raise RetryLaterError(f"the queue did not accept the call: {code_of(reply)}")
         return reply
 
     def _read(self, reply: Reply) -> Any:
         try:
             return answer_of(reply.body) if self.protocol is QueueProtocol.QUERY else json.loads(reply.body or b"{}")
         except ValueError as error:
-            raise RetryLaterError("the queue does not take the call: its answer cannot be read") from error
+            raise RetryLaterError("the queue did not accept the call: its answer cannot be read") from error
 
 
 def queue_calls(http: Http, account: Account, tries: int | None = None) -> Calls:

@@ -23,7 +23,7 @@ _METADATA = "http://{address}/computeMetadata/v1/instance/service-accounts/defau
 class _Token:
     value: str = field(repr=False)
     ends_at: float
-    """By the wall clock, which goes on while an instance is suspended."""
+    """By the wall clock, which continues while an instance is suspended."""
 
 
 @dataclass(kw_only=True)

@@ -36,7 +36,7 @@ class SegmentVisit:
     clock: Clock
     began_s: float
     usage: Usage = field(default_factory=Usage)
-    untold: int = 0
+    lines_without_usage: int = 0
     """The number of generations that ended without reporting their usage."""
     orphans: int = 0
     polls: int = 0
@@ -78,7 +78,11 @@ class SegmentVisit:
     @property
     def booked(self) -> tuple[int, float]:
         """Tokens and money that count against the day's budget so far."""
-        return booked(replace(self.record, untold=self.record.untold + self.untold), self.used, ())
+        return booked(
+            replace(self.record, lines_without_usage=self.record.lines_without_usage + self.lines_without_usage),
+            self.used,
+            (),
+        )
 
     @property
     def reservation(self) -> Reservation:
@@ -164,7 +168,7 @@ class SegmentVisit:
         """Count what a generation used, or that the provider did not report it."""
         if isinstance(answer, Generation):
             self.usage += answer.usage or Usage()
-            self.untold += answer.has_used and not answer.tells_usage
+            self.lines_without_usage += answer.has_used and not answer.reports_usage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +201,7 @@ class Checkpointer:
         if mine is None:
             raise TakenError
         visit.held, visit.began_s = mine, self.clock.monotonic()
-        visit.usage, visit.untold, visit.orphans, visit.polls, visit.is_changed = Usage(), 0, 0, 0, False
+        visit.usage, visit.lines_without_usage, visit.orphans, visit.polls, visit.is_changed = Usage(), 0, 0, 0, False
         visit.completed, visit.failed, visit.unrecorded = {}, {}, []
         forgettable, visit.forgettable = visit.forgettable, []
         if self.forgets:
@@ -219,7 +223,7 @@ class Checkpointer:
             state=_state(segment),
             usage=visit.used,
             cost=cost_of(record.price, visit.used),
-            untold=record.untold + visit.untold,
+            lines_without_usage=record.lines_without_usage + visit.lines_without_usage,
             suspected_orphans=record.suspected_orphans + visit.orphans,
             polls=record.polls + visit.polls,
             submitted_at=record.submitted_at or (self.clock.now() if is_under_way else None),

@@ -27,7 +27,7 @@ from backburner.ledger.records import log_keys
 from backburner.ledger.segment_state import Started, Todo
 from backburner.memory.budget import MemoryBudget
 from backburner.outcome.decisions import Attempt, Decision, Do, Stop, decide, decided
-from backburner.outcome.governing import tell_decision
+from backburner.outcome.governing import note_decision
 from backburner.ports import MAX_DELAY_S, Clock, Generator
 from backburner.provider.answers import FailedCall, Generation, repeated
 from backburner.provider.verdicts import Act, Call, Verdict, loggable
@@ -119,7 +119,7 @@ class LineCreator:
             *(self._create(visit, line, requests[line.number], raw[line.number]) for line in visit.segment.creating)
         )
         visit.is_changed = True
-        own_pauses = self.governor.seen.pauses.keys() & {ALL_MODELS, visit.record.provider.model}
+        own_pauses = self.governor.last_read.pauses.keys() & {ALL_MODELS, visit.record.provider.model}
         visit.must_stop = visit.must_stop or bool(own_pauses)
 
     async def _create(self, visit: SegmentVisit, line: Todo, request: Request, raw: bytes) -> None:
@@ -176,7 +176,7 @@ class LineCreator:
 
     async def _tell(self, visit: SegmentVisit, decision: Decision, model: str) -> None:
         """Tell the governor, and create nothing more in this visit if the whole batch is affected."""
-        await tell_decision(self.governor, decision, model)
+        await note_decision(self.governor, decision, model)
         concerns_all = decision.stop is Stop.ALL_MODELS
         visit.must_stop = (
             visit.must_stop or concerns_all or (bool(decision.stop) and model == visit.record.provider.model)

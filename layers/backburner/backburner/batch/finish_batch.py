@@ -130,7 +130,7 @@ class BatchFinisher:
                 key, errors, match=there.etag if there else ABSENT, content_type="application/x-ndjson"
             )
         except ConflictError as error:
-            raise RetryLaterError(f"{key} is written by others") from error
+            raise RetryLaterError(f"{key} is being written by other processes") from error
 
 
 class _Error(msgspec.Struct, frozen=True):

@@ -218,7 +218,7 @@ def _check_url(line: _Line) -> None:
         message = f"lines for {url} are not run: {why}"
         raise BadLineError(Reason.UNSUPPORTED_ENDPOINT, message, line.custom_id, "url")
     if url == URL and "messages" in body:
-        message = f"its body has messages, so it is one for {CHAT_URL}, and its url is {URL}"
+        message = f"its body has messages, so it is meant for {CHAT_URL}, but its url is {URL}"
         raise BadLineError("invalid_url", message, line.custom_id, "url")
     if url is not None and url != URL and url not in _CHAT_URLS:
         message = f"url {url[:80]!r}: only {URL} and {CHAT_URL} are run"

@@ -1,4 +1,4 @@
-"""Polls the running lines of a segment: each line that is due is polled, and ends or goes on."""
+"""Polls the running lines of a segment: each line that is due is polled, and ends or continues."""
 
 import asyncio
 from bisect import bisect_right
@@ -17,7 +17,7 @@ from backburner.documents.recipes import Recipe, parse
 from backburner.ledger.segment_state import Started
 from backburner.memory.budget import MemoryBudget
 from backburner.outcome.decisions import ABSENT_LOOK_S, Do, Stop, absent_since
-from backburner.outcome.governing import tell_decision
+from backburner.outcome.governing import note_decision
 from backburner.ports import Clock, Generator
 from backburner.provider.answers import Answer, Generation, absent
 from backburner.provider.verdicts import Call
@@ -89,7 +89,7 @@ class LinePoller:
         decision = judged(
             line, answer, Call.RETRIEVE, recipe, age_s=age_s, deadline_s=deadline_s, most=self.settings.max_attempts
         )
-        await tell_decision(self.governor, decision, model)
+        await note_decision(self.governor, decision, model)
         if decision.do is Do.FINISH and isinstance(answer, Generation) and not line.model:
             visit.took_s.append(answer.took_s(age_s))
         if decision.do is not Do.LOOK:

@@ -19,7 +19,7 @@ from backburner.settings import Settings
 
 PROBE_S = 60.0
 """A line whose own model is refused waits this long, then twice as long, up to a quarter of an hour."""
-_UNTOLD = "*untold"
+_UNRECORDED = "*unrecorded"
 """Represents all refused models that have no pause of their own."""
 
 
@@ -36,7 +36,7 @@ class LinePreparer:
         for line in block:
             try:
                 if visit.segment.is_oversized:
-                    raise BadLineError("line_too_large", "longer than any request: nothing of it was read")  # noqa: TRY301
+                    raise BadLineError("line_too_large", "longer than any request, so it was not read")  # noqa: TRY301
                 is_repeated = line.number in visit.segment.repeated
                 request = requests.of(raw.get(line.number), line.cap, is_repeated=is_repeated)
                 self._afford(request, requests, raw[line.number])
@@ -64,7 +64,7 @@ class LinePreparer:
 
     def refused_models(self, visit: SegmentVisit) -> set[str]:
         """The models that are paused, except the batch's own."""
-        return self.governor.seen.pauses.keys() - {ALL_MODELS, visit.record.provider.model}
+        return self.governor.last_read.pauses.keys() - {ALL_MODELS, visit.record.provider.model}
 
     async def hold_back(self, visit: SegmentVisit, raw: Mapping[int, bytes]) -> None:
         """Let only one of the lines that name a paused model probe it, when a probe is due, and put the others off.
@@ -76,13 +76,13 @@ class LinePreparer:
         requests, tried, age_s, todo = self._requests(visit), set[str](), visit.age_s(), list[Todo]()
         for line in visit.segment.todo:
             model = _model_of(requests, raw.get(line.number), line) if line.not_before_s <= age_s else ""
-            is_untold = model and line.times_refused and model not in refused and len(counters.pauses) >= MAX_PAUSES
-            model = _UNTOLD if is_untold else model
+            is_unrecorded = model and line.times_refused and model not in refused and len(counters.pauses) >= MAX_PAUSES
+            model = _UNRECORDED if is_unrecorded else model
             left_s = (refused[model].next_probe - now).total_seconds() if model in refused else 0.0
             if model in tried or left_s > 0:
                 todo.append(replace(line, not_before_s=round(age_s + max(left_s, PROBE_S), 1)))
                 continue
-            tried |= {model} & {_UNTOLD, *refused}
+            tried |= {model} & {_UNRECORDED, *refused}
             todo.append(line)
         if todo != visit.segment.todo:
             visit.segment, visit.is_changed = replace(visit.segment, todo=todo), True
@@ -106,7 +106,9 @@ class LinePreparer:
         if why := estimated(price, *tokens_of(request, requests.recipe, line)).over_budget(limits):
             raise BadLineError(Reason.OVER_BUDGET, why, request.custom_id)
         if limits.daily_cost is not None and price is None:
-            why = f"BACKBURNER_DAILY_COST is set, and the recipe's price is that of {requests.model}: no other is run"
+            why = (
+                f"BACKBURNER_DAILY_COST is set, and the recipe's price is that of {requests.model}: use no other model"
+            )
             raise BadLineError("unknown_price", why, request.custom_id)
 
 

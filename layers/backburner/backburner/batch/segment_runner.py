@@ -100,7 +100,7 @@ class SegmentRunner:
 
         Order of effects: cancel running lines → a piece with their ends → the record → a piece with the lines never
         begun → the record → join all lines, which ends the run. After a crash in between, its message comes back and it
-        goes on.
+        continues.
         """
         async for _ in self.stopper.stop(visit, reason):
             await self._save(visit)
@@ -181,7 +181,7 @@ class SegmentRunner:
         if gone := await self.segment_reader.ended(segment, spool):
             raise JobError(Reason.LOST, f"{gone[0]}, with lines that had ended, is gone")
         if len(spool) != segment.completed + len(segment.failed):
-            raise JobError(Reason.LOST, f"{len(spool)} lines were written, not what the record says")
+            raise JobError(Reason.LOST, f"{len(spool)} lines were written, which is not what the record says")
 
 
 def _is_ending(batch: OpenRecord) -> bool:

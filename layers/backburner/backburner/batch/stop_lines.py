@@ -40,7 +40,7 @@ class LineStopper:
     async def stop(self, visit: SegmentVisit, reason: Reason) -> AsyncIterator[None]:
         """Cancel running lines, and end each one with the provider's answer; yields whenever that must be written.
 
-        A line that has finished with a text after all keeps it as its result. Lines whose cancel failed go on running.
+        A line that has finished with a text after all keeps it as its result. Lines whose cancel failed run on.
         """
         recipe, under_way = parse(visit.record.recipe_text), list(visit.segment.started)
         for first in range(0, len(under_way), _AT_ONCE):

@@ -13,7 +13,7 @@ def encoded(counters: Counters) -> bytes:
 
 class _Shape(msgspec.Struct):
     version: int = 0
-    standing: dict[str, float] | None = None
+    recorded_totals: dict[str, float] | None = msgspec.field(default=None, name="standing")
 
 
 def decoded(body: bytes) -> Counters:
@@ -22,7 +22,7 @@ def decoded(body: bytes) -> Counters:
     That happens while a function of the version before is still deployed.
     """
     shape = msgspec.json.decode(body, type=_Shape)
-    if shape.version >= VERSION and shape.standing is None:
+    if shape.version >= VERSION and shape.recorded_totals is None:
         raise msgspec.DecodeError("written by an earlier version")
     return migrated(msgspec.json.decode(body, type=Counters))
 
@@ -36,7 +36,7 @@ def migrated(counters: Counters) -> Counters:
         counters.reserved[name] = replace(note, is_old=True)
     for name, bill in bills.items():
         holds = counters.reserved.get(name) or replace(bill, slots=0, tokens=0, cost=0.0, is_old=True)
-        owing = replace(holds, owed_tokens=bill.tokens, owed_cost=bill.cost)
+        owing = replace(holds, unsettled_tokens=bill.tokens, unsettled_cost=bill.cost)
         (counters.reserved if holds.slots else counters.unsettled)[name] = owing
     counters.version = VERSION
     return counters

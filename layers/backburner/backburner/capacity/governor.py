@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from backburner.capacity import learnt, pauses, reservations
 from backburner.capacity import limits as rules
 from backburner.capacity.limits import Counters, Denial, Limits, Reservation
-from backburner.capacity.reservations import Seen
-from backburner.capacity.shared_counters import TRIES, Change, Doubts, SharedCounters
+from backburner.capacity.reservations import RecordState
+from backburner.capacity.shared_counters import TRIES, Change, NeededRecords, SharedCounters
 from backburner.capacity.timing import first_poll_s
 from backburner.errors import RetryLaterError
 
@@ -42,9 +42,9 @@ class Governor:
     """How many open records this process found when it last listed them all; None if it has not."""
 
     @property
-    def seen(self) -> Counters:
+    def last_read(self) -> Counters:
         """The counters as last read: good enough where being wrong only costs effort."""
-        return self.shared.seen
+        return self.shared.last_read
 
     @property
     def in_flight(self) -> int:
@@ -84,19 +84,19 @@ class Governor:
         self, name: str, wanted: Reservation, *, recorded: Reservation | None, behind_others: bool
     ) -> Reservation | Denial:
         """Hold a reservation, or say why not. Losing every swap is a denial too: the run waits."""
-        mine: list[str] = []
+        own_ids: list[str] = []
 
-        def change(counters: Counters, now: datetime, seen: Mapping[str, Seen]) -> Reservation | Denial:
-            if _is_anothers(counters, seen, name, recorded):
+        def change(counters: Counters, now: datetime, records: Mapping[str, RecordState]) -> Reservation | Denial:
+            if _is_owned_by_another(counters, records, name, recorded):
                 return _CONTENTION
-            mine.append(_new_id())  # a try whose answer was lost may already be in another process's record
-            tried = replace(wanted, holder=mine[-1])
+            own_ids.append(_new_id())  # a try whose answer was lost may already be in another process's record
+            tried = replace(wanted, holder=own_ids[-1])
             return reservations.reserve(
-                counters, self.limits, now, name, tried, recorded=recorded, mine=mine, behind_others=behind_others
+                counters, self.limits, now, name, tried, recorded=recorded, own_ids=own_ids, behind_others=behind_others
             )
 
         try:
-            return await self.shared.change(change, doubts=_where_strange(name, recorded), name=name)
+            return await self.shared.change(change, needed=_record_if_note_is_unclear(name, recorded), name=name)
         except RetryLaterError:
             return _CONTENTION
 
@@ -118,15 +118,15 @@ class Governor:
         held = replace(held, booked_tokens=tokens, booked_cost=cost)
 
         def change(
-            counters: Counters, now: datetime, seen: Mapping[str, Seen]
+            counters: Counters, now: datetime, records: Mapping[str, RecordState]
         ) -> tuple[int, Denial | None, Reservation | None]:
-            if _is_anothers(counters, seen, name, recorded):
+            if _is_owned_by_another(counters, records, name, recorded):
                 return 0, _CONTENTION, recorded
             tried = replace(held, holder=_new_id())
             return reservations.extend(counters, self.limits, now, name, held=tried, wanted=wanted, recorded=recorded)
 
         try:
-            return await self.shared.change(change, doubts=_where_based(name, recorded), name=name)
+            return await self.shared.change(change, needed=_record_for_extension(name, recorded), name=name)
         except RetryLaterError:
             return 0, _CONTENTION, recorded
 
@@ -140,47 +140,53 @@ class Governor:
         written: only where many runs give slots back at once would their names fill the counters.
         """
         holder = (recorded or wanted).holder
-        bill = Reservation(model=wanted.model, slots=0, holder=_new_id(), owed_tokens=tokens, owed_cost=cost)
+        bill = Reservation(model=wanted.model, slots=0, holder=_new_id(), unsettled_tokens=tokens, unsettled_cost=cost)
 
-        def change(counters: Counters, _: datetime, seen: Mapping[str, Seen]) -> Reservation | None:
-            recorded_now = _recorded(counters, seen, name, recorded)
+        def change(counters: Counters, _: datetime, records: Mapping[str, RecordState]) -> Reservation | None:
+            recorded_now = _recorded(counters, records, name, recorded)
             return reservations.release(counters, name, bill, recorded=recorded_now, holder=holder)
 
         try:
-            record_next = await self.shared.change(change, doubts=_where_doubtful(name, recorded), name=name)
+            record_next = await self.shared.change(change, needed=_record_if_unclear(name, recorded), name=name)
         except RetryLaterError:
             logger.warning("slot not given back: other processes win every swap")
             return None
-        return record_next if len(self.seen.unsettled) > self.shared.max_noted // 2 else None
+        return record_next if len(self.last_read.unsettled) > self.shared.max_noted // 2 else None
 
     async def settle(self, name: str, *, recorded: Reservation | None, tokens: int, cost: float) -> None:
         """Book what a finished run used. Raises `RetryLaterError`: the run's message then tries again."""
 
-        def change(counters: Counters, now: datetime, seen: Mapping[str, Seen]) -> None:
-            if name in seen and name not in counters.settled:
-                if not seen[name].is_open:
+        def change(counters: Counters, now: datetime, records: Mapping[str, RecordState]) -> None:
+            if name in records and name not in counters.settled:
+                if not records[name].is_open:
                     return  # it was settled before its record was removed
-                if (tokens or cost) and seen[name].counted != recorded:  # e.g. booked, and claimed again after its end
+                if (tokens or cost) and records[
+                    name
+                ].counted != recorded:  # e.g. booked, and claimed again after its end
                     raise RetryLaterError(f"the record of {name} has changed meanwhile")
-            recorded_now = _recorded(counters, seen, name, recorded)
+            recorded_now = _recorded(counters, records, name, recorded)
             reservations.settle(counters, now, name, recorded=recorded_now, tokens=tokens, cost=cost)
 
-        doubts = _where_unnamed(name) if recorded is None and (tokens or cost) else _where_doubtful(name, recorded)
-        await self.shared.change(change, doubts=doubts, name=name, tries=TRIES)
+        needed = (
+            _record_unless_settled(name)
+            if recorded is None and (tokens or cost)
+            else _record_if_unclear(name, recorded)
+        )
+        await self.shared.change(change, needed=needed, name=name, tries=TRIES)
 
-    async def forsake(self, name: str, holds: Reservation) -> None:
+    async def withdraw(self, name: str, holds: Reservation) -> None:
         """Cancel the reservation of a claim that failed, or whose run was already over."""
 
-        def change(counters: Counters, _: datetime, seen: Mapping[str, Seen]) -> None:
-            if name in seen:
-                reservations.forsake(counters, name, holds.holder, seen[name])
+        def change(counters: Counters, _: datetime, records: Mapping[str, RecordState]) -> None:
+            if name in records:
+                reservations.withdraw(counters, name, holds.holder, records[name])
 
-        await self._quietly(change, doubts=lambda _: (name,), name=name)
+        await self._quietly(change, needed=lambda _: (name,), name=name)
 
     def holds(self, name: str, recorded: Reservation | None) -> Reservation | None:
         """What a run holds as far as this process knows: what is in its record, or was noted after that."""
-        note = reservations.noted(self.seen, name)
-        if note is None or reservations.is_doubtful(self.seen, name, recorded):
+        note = reservations.noted(self.last_read, name)
+        if note is None or reservations.is_unclear(self.last_read, name, recorded):
             return recorded
         return reservations.plain(note)
 
@@ -193,20 +199,20 @@ class Governor:
 
         With a `mark`, the run's end need not read the record again unless another process writes the counters.
         """
-        self.shared.know(name, Seen(is_open=True, counted=counted), mark)
+        self.shared.remember(name, RecordState(is_open=True, counted=counted), mark)
 
     def closed(self, name: str) -> None:
         """Remember that a settled run's open record is gone."""
-        self.shared.know(name, Seen(is_open=False))
+        self.shared.remember(name, RecordState(is_open=False))
 
     async def review(self) -> None:
         """Compare every noted name with its record, and drop the notes that no record can follow any more."""
 
-        def change(counters: Counters, _: datetime, seen: Mapping[str, Seen]) -> None:
-            for name in seen:
-                reservations.clear(counters, name, seen[name])
+        def change(counters: Counters, _: datetime, records: Mapping[str, RecordState]) -> None:
+            for name in records:
+                reservations.fold_or_drop(counters, name, records[name])
 
-        await self.shared.change(change, doubts=reservations.names)
+        await self.shared.change(change, needed=reservations.names)
 
     # Pauses
 
@@ -223,31 +229,35 @@ class Governor:
 
     async def call_accepted(self, model: str, *, is_create: bool = True) -> None:
         """The provider accepted a call. Writes nothing unless there is a pause or a failed create to clear."""
-        paused = [self.seen.pauses[name] for name in (rules.ALL_MODELS, model) if name in self.seen.pauses]
+        paused = [self.last_read.pauses[name] for name in (rules.ALL_MODELS, model) if name in self.last_read.pauses]
         lifted = any(is_create or pause.any_call_lifts for pause in paused)
-        if lifted or (is_create and self.seen.bad_creates):
+        if lifted or (is_create and self.last_read.bad_creates):
             await self._quietly(lambda counters, _, __: pauses.call_accepted(counters, model, is_create=is_create))
 
     async def backlog_is_empty(self) -> None:
         """The backlog was found empty: new uploads need not queue behind it."""
-        if self.seen.others_wait:
-            await self._quietly(lambda counters, now, _: pauses.backlog_is_empty(counters, now))
+
+        def change(counters: Counters, _: datetime, __: Mapping[str, RecordState]) -> None:
+            counters.others_wait = False
+
+        if self.last_read.others_wait:
+            await self._quietly(change)
 
     async def unreadable(self, key: str, why: str) -> None:
         """Report once that an object cannot be read and a person must look at it."""
-        if key not in self.seen.unreadable:
+        if key not in self.last_read.unreadable:
             logger.error("object cannot be read", extra={"key": key, "why": why})
             await self._quietly(lambda counters, _, __: rules.note_unreadable(counters, {key: why}, ()))
 
     # What was learnt
 
-    def learn(self, model: str, took_s: float, sample: learnt.InputCount = learnt.UNTOLD) -> None:
+    def learn(self, model: str, took_s: float, sample: learnt.InputCount = learnt.NOT_REPORTED) -> None:
         """Remember how long a generation took and how many tokens its input made; written with the next change."""
-        self.shared.take_along(lambda counters: learnt.learn(counters, model, took_s, sample))
+        self.shared.change_with_next_swap(lambda counters: learnt.learn(counters, model, took_s, sample))
 
     def usual_s(self, model: str) -> float | None:
         """How long generations of a model usually take; None if that is not known."""
-        return self.seen.usual_s.get(model)
+        return self.last_read.usual_s.get(model)
 
     def first_poll_s(self, model: str) -> float:
         """When to poll a new generation of a model first."""
@@ -255,12 +265,14 @@ class Governor:
 
     def newest_poll_s(self) -> float | None:
         """The shortest time to the first poll among the generations reserved last; None if there are none."""
-        models = {noted.model for noted in self.seen.reserved.values() if noted.slots}
+        models = {noted.model for noted in self.last_read.reserved.values() if noted.slots}
         return min(map(self.first_poll_s, models), default=None)
 
-    async def _quietly(self, change: Change[None], *, doubts: Doubts = lambda _: (), name: str | None = None) -> None:
+    async def _quietly(
+        self, change: Change[None], *, needed: NeededRecords = lambda _: (), name: str | None = None
+    ) -> None:
         try:
-            await self.shared.change(change, doubts=doubts, name=name)
+            await self.shared.change(change, needed=needed, name=name)
         except RetryLaterError:
             logger.warning("governor not written: other processes win every swap")
 
@@ -269,46 +281,48 @@ def _new_id() -> str:
     return secrets.token_hex(8)
 
 
-def _where_doubtful(name: str, recorded: Reservation | None) -> Doubts:
+def _record_if_unclear(name: str, recorded: Reservation | None) -> NeededRecords:
     """Read the record if the counters do not say what the run holds."""
     return lambda counters: (
-        (name,) if name not in counters.settled and reservations.is_doubtful(counters, name, recorded) else ()
+        (name,) if name not in counters.settled and reservations.is_unclear(counters, name, recorded) else ()
     )
 
 
-def _where_unnamed(name: str) -> Doubts:
-    """Read the record of a run that has used tokens, but names no reservation: a late claim may have noted one."""
+def _record_unless_settled(name: str) -> NeededRecords:
+    """Read the record of a run that has used tokens but names no reservation: a late claim may have noted one."""
     return lambda counters: () if name in counters.settled else (name,)
 
 
-def _where_strange(name: str, recorded: Reservation | None) -> Doubts:
-    """The same, but believe the caller if nothing is noted: for an addition that notes one too many at worst."""
-    doubts = _where_doubtful(name, recorded)
-    return lambda counters: doubts(counters) if reservations.noted(counters, name) else ()
+def _record_if_note_is_unclear(name: str, recorded: Reservation | None) -> NeededRecords:
+    """The same, but trust the caller if nothing is noted: an addition can at worst note one slot too many."""
+    needed = _record_if_unclear(name, recorded)
+    return lambda counters: needed(counters) if reservations.noted(counters, name) else ()
 
 
-def _where_based(name: str, recorded: Reservation | None) -> Doubts:
-    """The same for a change of what is held: believe the caller if nothing was held before."""
-    return _where_doubtful(name, recorded) if recorded else _where_strange(name, recorded)
+def _record_for_extension(name: str, recorded: Reservation | None) -> NeededRecords:
+    """The same for a run that changes what it holds: trust the caller if it held nothing before."""
+    return _record_if_unclear(name, recorded) if recorded else _record_if_note_is_unclear(name, recorded)
 
 
-def _is_anothers(counters: Counters, seen: Mapping[str, Seen], name: str, recorded: Reservation | None) -> bool:
+def _is_owned_by_another(
+    counters: Counters, records: Mapping[str, RecordState], name: str, recorded: Reservation | None
+) -> bool:
     """Whether another step owns the run by now.
 
     Its record says so if it was read. It was not if the other step's note was made by this same swap.
     """
-    if name in seen:
-        return seen[name].counted != recorded
+    if name in records:
+        return records[name].counted != recorded
     is_noted = reservations.noted(counters, name) is not None and name not in counters.settled
-    return is_noted and reservations.is_doubtful(counters, name, recorded)
+    return is_noted and reservations.is_unclear(counters, name, recorded)
 
 
 def _recorded(
-    counters: Counters, seen: Mapping[str, Seen], name: str, recorded: Reservation | None
+    counters: Counters, records: Mapping[str, RecordState], name: str, recorded: Reservation | None
 ) -> Reservation | None:
     """What the record says, as just read if it was. Raises `RetryLaterError` if it had to be read and could not be."""
-    if name in seen:
-        return seen[name].counted
-    if name not in counters.settled and reservations.is_doubtful(counters, name, recorded):
+    if name in records:
+        return records[name].counted
+    if name not in counters.settled and reservations.is_unclear(counters, name, recorded):
         raise RetryLaterError(f"the reservation of {name} cannot be read at the moment")
     return recorded

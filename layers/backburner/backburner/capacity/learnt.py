@@ -16,10 +16,10 @@ class InputCount:
     picture_scale: float | None = None
 
 
-UNTOLD = InputCount()
+NOT_REPORTED = InputCount()
 
 
-def learn(counters: Counters, model: str, took_s: float, sample: InputCount = UNTOLD) -> None:
+def learn(counters: Counters, model: str, took_s: float, sample: InputCount = NOT_REPORTED) -> None:
     """Update the moving averages, a new generation weighing a fifth. Values are bounded, so one outlier soon fades.
 
     The average of durations is a geometric one, near their median: a single generation that takes a thousand times as

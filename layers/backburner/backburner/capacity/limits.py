@@ -42,24 +42,24 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     booked_tokens: int = 0
     booked_cost: float = 0.0
     """The part of the run's use that is booked already: its end books only the rest."""
-    owed_tokens: int = 0
-    owed_cost: float = 0.0
+    unsettled_tokens: int = msgspec.field(default=0, name="unsettled_tokens")
+    unsettled_cost: float = msgspec.field(default=0.0, name="unsettled_cost")
     """What the run's earlier attempts used: held until its end books it."""
 
 
-class Noted(Reservation, frozen=True, kw_only=True, omit_defaults=True):
+class NotedReservation(Reservation, frozen=True, kw_only=True, omit_defaults=True):
     """A reservation that may not be in its run's open record yet."""
 
     base: Reservation | None = None
-    """What the record said when this was noted. It is part of `standing`, and so must not be counted twice."""
+    """What the record said when this was noted. It is part of `recorded_totals`, so it must not be counted twice."""
     is_old: bool = False
     """Whether it was noted by a version whose records never name a reservation."""
     is_shared: bool = False
     """Whether two processes reserved it for the same run: then neither takes it back."""
 
 
-class Standing(msgspec.Struct, kw_only=True):
-    """Sums of the reservations that are in the runs' own open records."""
+class Totals(msgspec.Struct, kw_only=True):
+    """The totals of a set of reservations."""
 
     runs: int = 0
     """The number of runs that hold slots."""
@@ -79,8 +79,8 @@ class Standing(msgspec.Struct, kw_only=True):
         if reservation is not None:
             self.runs += sign * (reservation.slots > 0)
             self.slots += sign * reservation.slots
-            self.tokens += sign * (reservation.tokens + reservation.owed_tokens)
-            cost = self.cost + sign * (reservation.cost + reservation.owed_cost)
+            self.tokens += sign * (reservation.tokens + reservation.unsettled_tokens)
+            cost = self.cost + sign * (reservation.cost + reservation.unsettled_cost)
             self.cost = round(cost, 9) if self.runs or self.tokens else 0.0  # else repeated rounding would drift
 
 
@@ -100,12 +100,12 @@ class Counters(msgspec.Struct, kw_only=True):
     version: int = VERSION
     nonce: str = ""
     """New with each write: an object with the same content again would have the same ETag, and a swap would miss it."""
-    reserved: dict[str, Noted] = {}
+    reserved: dict[str, NotedReservation] = {}
     """By `<job_id>.<run>`, the oldest first: the reservations made last."""
-    unsettled: dict[str, Noted] = msgspec.field(default_factory=dict, name="owed")
+    unsettled: dict[str, NotedReservation] = msgspec.field(default_factory=dict, name="owed")
     """By `<job_id>.<run>`: the slots given back last, and what their runs have used so far."""
-    standing: Standing = msgspec.field(default_factory=Standing)
-    """All other reservations; they are in the open records."""
+    recorded_totals: Totals = msgspec.field(default_factory=Totals, name="standing")
+    """Totals of all other reservations, which are in the open records."""
     settled: list[str] = []
     """`<job_id>.<run>` of runs that are booked but whose open records may still be there; the oldest first."""
     minute: datetime = _EPOCH
@@ -137,9 +137,9 @@ class Counters(msgspec.Struct, kw_only=True):
     """The last writes, the newest at the end: the nonce of each, and the runs that it changed (`recent_writes.py`)."""
 
     @property
-    def held(self) -> Standing:
-        """Sums of all reservations."""
-        total = msgspec.structs.replace(self.standing)
+    def held(self) -> Totals:
+        """The totals of all reservations."""
+        total = msgspec.structs.replace(self.recorded_totals)
         for noted in (*self.reserved.values(), *self.unsettled.values()):
             total.add(noted)
             total.take(noted.base)
@@ -212,7 +212,7 @@ def note_unreadable(counters: Counters, found: Mapping[str, str], readable: Coll
 
 
 def denial(
-    counters: Counters, limits: Limits, now: datetime, wanted: Reservation, *, held: Standing, behind_others: bool
+    counters: Counters, limits: Limits, now: datetime, wanted: Reservation, *, held: Totals, behind_others: bool
 ) -> Denial | None:
     """Why one more generation may not be started now, given what is `held`; None if it may."""
     for key in (ALL_MODELS, wanted.model):
@@ -227,7 +227,7 @@ def denial(
         return Denial(waiting_for="rate", seconds=(counters.minute + timedelta(minutes=1) - now).total_seconds())
     if _fits(limits, wanted, used(counters, held)):
         return None
-    is_spent = not _fits(limits, wanted, used(counters, Standing()))
+    is_spent = not _fits(limits, wanted, used(counters, Totals()))
     return Denial(waiting_for="budget", seconds=min(_MAX_BUDGET_S, _until_tomorrow(now)) if is_spent else FULL_S)
 
 
@@ -238,7 +238,7 @@ def _fits(limits: Limits, wanted: Reservation, day: tuple[int, float]) -> bool:
     )
 
 
-def used(counters: Counters, held: Standing) -> tuple[int, float]:
+def used(counters: Counters, held: Totals) -> tuple[int, float]:
     """Tokens and money of the day: what is booked, plus what is `held` for runs under way."""
     return counters.tokens + max(0, held.tokens), counters.cost + max(0.0, held.cost)
 

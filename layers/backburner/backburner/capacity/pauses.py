@@ -38,8 +38,3 @@ def call_accepted(counters: Counters, model: str, *, is_create: bool = True) -> 
     for name in (ALL_MODELS, model):
         if name in counters.pauses and (is_create or counters.pauses[name].any_call_lifts):
             del counters.pauses[name]
-
-
-def backlog_is_empty(counters: Counters, _now: datetime) -> None:
-    """Note that the backlog is empty, so that a new upload need not queue behind it."""
-    counters.others_wait = False

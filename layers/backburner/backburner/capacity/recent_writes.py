@@ -9,14 +9,14 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from zlib import crc32
 
-from backburner.capacity.limits import Counters, Noted
+from backburner.capacity.limits import Counters, NotedReservation
 
 _MAX_WRITES = 64
 _LATELY = 16
 _MAX_CHARACTERS = 6_000
 """Enough for about a thousand runs."""
 
-Named = tuple[dict[str, Noted], frozenset[str]]
+Named = tuple[dict[str, NotedReservation], frozenset[str]]
 """The notes in the counters, and the settled runs."""
 
 

@@ -1,9 +1,9 @@
 """How a run gets a reservation and gives it back, each exactly once (ADR 15). All functions here are pure.
 
-A reservation is stored in two objects: in the run's open record (`counted`), and in the counters, which hold the sums
-over all records (`standing`). Every change is first *noted* in the counters under the run's name and then written to
-the record. So a run holds what is noted for it or, if nothing is, what its record says. A note is *folded* into the
-sums once the record is known to say the same; that changes no total.
+A reservation is stored in two objects: in the run's open record (`counted`), and in the counters, which hold the totals
+of all records (`recorded_totals`). Every change is first *noted* in the counters under the run's name and then written
+to the record. So a run holds what is noted for it or, if nothing is, what its record says. A note is *folded* into the
+totals once the record is known to say the same; what is held in all stays the same.
 
 `recorded` is what the run's open record says. It may be out of date only for an addition (`reserve`). At worst that
 notes one slot too many, under an id that no record will ever carry, and the run's next step or the sweep removes it.
@@ -22,7 +22,7 @@ from backburner.capacity.limits import (
     Counters,
     Denial,
     Limits,
-    Noted,
+    NotedReservation,
     Reservation,
     book,
     denial,
@@ -31,19 +31,19 @@ from backburner.capacity.limits import (
 )
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """What was read of a run's open record: whether there is one, and the reservation it carries."""
+class RecordState(msgspec.Struct, frozen=True):
+    """What a run's open record said when it was read: whether there is one, and the reservation it carries."""
 
     is_open: bool
     counted: Reservation | None = None
 
 
-def noted(counters: Counters, name: str) -> Noted | None:
+def noted(counters: Counters, name: str) -> NotedReservation | None:
     """The note of a run, if it is not folded yet."""
     return counters.reserved.get(name) or counters.unsettled.get(name)
 
 
-def is_doubtful(counters: Counters, name: str, recorded: Reservation | None) -> bool:
+def is_unclear(counters: Counters, name: str, recorded: Reservation | None) -> bool:
     """Whether only the record can say what a run holds: there is no note, or one that does not follow `recorded`."""
     note = noted(counters, name)
     return note is None or _id(recorded) not in (note.holder, _id(note.base))
@@ -57,20 +57,20 @@ def reserve(
     wanted: Reservation,
     *,
     recorded: Reservation | None = None,
-    mine: Collection[str] = (),
+    own_ids: Collection[str] = (),
     behind_others: bool,
 ) -> Reservation | Denial:
     """Hold a reservation for a run, or say why not. A run that already holds one keeps it.
 
-    Returns what the run holds now, for its record. `wanted.holder` is a new id; `mine` are the ids of this process's
+    Returns what the run holds now, for its record. `wanted.holder` is a new id; `own_ids` are the ids of this process's
     earlier tries, which may have succeeded although their answers were lost.
     """
     move_windows(counters, now)
     holds, base = _held(counters, name, recorded)
     is_noted = holds is not None and holds is not base
-    is_shared = isinstance(holds, Noted) and is_noted and (holds.is_shared or holds.holder not in mine)
+    is_shared = isinstance(holds, NotedReservation) and is_noted and (holds.is_shared or holds.holder not in own_ids)
     if holds is not None:
-        wanted = replace(wanted, owed_tokens=holds.owed_tokens, owed_cost=holds.owed_cost)
+        wanted = replace(wanted, unsettled_tokens=holds.unsettled_tokens, unsettled_cost=holds.unsettled_cost)
         if is_noted:  # its record may still be on its way: any process that writes it uses the same id
             wanted = replace(wanted, holder=holds.holder)
     if holds is None or not holds.slots:
@@ -107,13 +107,13 @@ def extend(
         if before is not base:
             held = replace(held, holder=before.holder)
     _note(counters, name, held, base)
-    sums, why = counters.held, None
+    totals, why = counters.held, None
     more = 0
     for each in wanted:
-        if why := denial(counters, limits, now, each, held=sums, behind_others=False):
+        if why := denial(counters, limits, now, each, held=totals, behind_others=False):
             break
         more += 1
-        sums.add(replace(each, slots=1))
+        totals.add(replace(each, slots=1))
         held = replace(held, slots=held.slots + 1, tokens=held.tokens + each.tokens, cost=held.cost + each.cost)
         granted(counters, now, each.model)
     _note(counters, name, held, base)
@@ -156,7 +156,7 @@ def settle(
     if holds is None and not tokens and not cost:
         return
     _forget(counters, name)
-    counters.standing.take(base)
+    counters.recorded_totals.take(base)
     book(
         counters,
         tokens - (holds.booked_tokens if holds else 0),
@@ -165,14 +165,14 @@ def settle(
     counters.settled.append(name)
 
 
-def forsake(counters: Counters, name: str, holder: str, seen: Seen) -> None:
+def withdraw(counters: Counters, name: str, holder: str, state: RecordState) -> None:
     """Remove the note of a claim that failed, unless the current record is based on it.
 
     Nor if another process shares the note: its record may be on its way.
     """
     note = noted(counters, name)
     is_own = note is not None and note.holder == holder and not note.is_shared
-    if is_own and _id(seen.counted) != holder:
+    if is_own and _id(state.counted) != holder:
         _forget(counters, name)
 
 
@@ -182,10 +182,10 @@ def names(counters: Counters) -> list[str]:
     return [*counters.settled, *(name for name, note in notes.items() if not note.is_old)]
 
 
-def crowded(counters: Counters, most: int) -> list[str]:
+def names_to_fold(counters: Counters, most: int) -> list[str]:
     """The names to fold, the oldest first, if there are more than `most`; else none.
 
-    Not the runs settled by the last few writes: whoever settled them deletes their records, and then forgets them.
+    Not the runs settled by the last few writes: the process that settled them removes their records and forgets them.
     """
     notes = [*counters.unsettled.items(), *counters.reserved.items()]
     found = [name for name, note in notes if not note.is_old] if len(notes) > most else []
@@ -195,25 +195,25 @@ def crowded(counters: Counters, most: int) -> list[str]:
     return [*(name for name in counters.settled if recent_writes.short(name) not in lately), *found]
 
 
-def fold(counters: Counters, name: str, seen: Seen) -> None:
-    """Move a note that its record repeats into the sums, and forget a settled run whose record is gone.
+def fold(counters: Counters, name: str, state: RecordState) -> None:
+    """Move a note that its record repeats into the totals, and forget a settled run whose record is gone.
 
-    `seen` may be out of date: a record only ever carries what was noted before, and a deleted record means that its
-    run is over. A settled run that is noted again was claimed too late; that note never enters the sums, so that
+    `state` may be out of date: a record only ever carries what was noted before, and a deleted record means that its
+    run is over. A settled run that is noted again was claimed too late; that note never enters the totals, so that
     settling it again only has to drop it.
     """
     if name in counters.settled:
-        if seen.is_open:
+        if state.is_open:
             return
         counters.settled.remove(name)
     note = noted(counters, name)
-    if note is not None and seen.counted is not None and seen.counted.holder == note.holder:
-        _fold(counters, name, note, seen.counted)
+    if note is not None and state.counted is not None and state.counted.holder == note.holder:
+        _fold(counters, name, note, state.counted)
 
 
-def clear(counters: Counters, name: str, seen: Seen) -> None:
+def fold_or_drop(counters: Counters, name: str, state: RecordState) -> None:
     """The same for a record read after these counters: also drop a note that does not follow the record."""
-    fold(counters, name, seen)
+    fold(counters, name, state)
     if name in counters.settled:  # check the others first next time
         counters.settled.remove(name)
         counters.settled.append(name)
@@ -221,24 +221,24 @@ def clear(counters: Counters, name: str, seen: Seen) -> None:
     note = noted(counters, name)
     if note is None:
         return
-    if seen.counted is not None and _id(note.base) != seen.counted.holder:
+    if state.counted is not None and _id(note.base) != state.counted.holder:
         _forget(counters, name)
     else:
         _note(counters, name, note, note.base, is_shared=note.is_shared)
 
 
-def standing_part(note: Noted, recorded: Reservation | None) -> Reservation | None:
-    """The part of a noted run's reservation that is in the sums, given what its record says."""
+def part_in_totals(note: NotedReservation, recorded: Reservation | None) -> Reservation | None:
+    """The part of a noted run's reservation that is in the totals, given what its record says."""
     return note.base if recorded is not None and recorded.holder == note.holder else recorded
 
 
-def as_noted(holds: Reservation, *, is_old: bool = False) -> Noted:
-    """A note of a reservation, none of which is in the sums."""
-    return Noted(**_fields(holds), is_old=is_old)
+def as_note(holds: Reservation, *, is_old: bool = False) -> NotedReservation:
+    """A note of a reservation, none of which is in the totals."""
+    return NotedReservation(**_fields(holds), is_old=is_old)
 
 
 def _held(counters: Counters, name: str, recorded: Reservation | None) -> tuple[Reservation | None, Reservation | None]:
-    """What a run holds, and the part of it that is in the sums; the same object if nothing is noted."""
+    """What a run holds, and the part of it that is in the totals; the same object if nothing is noted."""
     note = noted(counters, name)
     if name in counters.settled:  # what its record still carries was released
         recorded = None
@@ -253,9 +253,9 @@ def _held(counters: Counters, name: str, recorded: Reservation | None) -> tuple[
     return recorded, recorded
 
 
-def _fold(counters: Counters, name: str, note: Noted, recorded: Reservation) -> None:
-    counters.standing.take(note.base)
-    counters.standing.add(recorded)
+def _fold(counters: Counters, name: str, note: NotedReservation, recorded: Reservation) -> None:
+    counters.recorded_totals.take(note.base)
+    counters.recorded_totals.add(recorded)
     _forget(counters, name)
 
 
@@ -268,8 +268,8 @@ def _note(
     counters: Counters, name: str, holds: Reservation, base: Reservation | None, *, is_shared: bool = False
 ) -> None:
     _forget(counters, name)
-    is_old = isinstance(holds, Noted) and holds.is_old
-    (counters.reserved if holds.slots else counters.unsettled)[name] = Noted(
+    is_old = isinstance(holds, NotedReservation) and holds.is_old
+    (counters.reserved if holds.slots else counters.unsettled)[name] = NotedReservation(
         **_fields(holds), base=base, is_old=is_old, is_shared=is_shared
     )
 

@@ -19,7 +19,7 @@ from backburner.capacity import recent_writes, reservations
 from backburner.capacity.counters_format import decoded, encoded
 from backburner.capacity.limits import Counters
 from backburner.capacity.record_marks import RecordMarks
-from backburner.capacity.reservations import Seen
+from backburner.capacity.reservations import RecordState
 from backburner.capacity.timing import RANDOM
 from backburner.errors import RetryLaterError
 from backburner.ports import ABSENT, Bucket, Clock, ConflictError, Stored
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 TRIES = 12
 MAX_NOTED = 64
 """Notes are folded once the object has more names of a kind than this; it never has many more."""
-_LOOKS = 16
+_MAX_FOLD_READS = 16
 """Records that one swap reads in order to fold; as a swap adds about one name, that makes one read a swap or fewer."""
 _MAX_KNOWN = 4096
 _RECENT_S = 10.0
@@ -40,33 +40,33 @@ _REFUSED_S = 60.0
 T = TypeVar("T")
 Rebuild = Callable[[Bucket, bytes, datetime], Awaitable[Counters]]
 """Rebuilds the counters from the bucket if their object, with these bytes, cannot be read."""
-Look = Callable[[Bucket, str], Awaitable[Seen]]
-"""Reads what the open record of a run, `<job_id>.<run>`, says of its reservation."""
-Change = Callable[[Counters, datetime, Mapping[str, Seen]], T]
-Doubts = Callable[[Counters], Collection[str]]
+ReadRecord = Callable[[Bucket, str], Awaitable[RecordState]]
+"""Reads what the open record of a run, `<job_id>.<run>`, says about its reservation."""
+Change = Callable[[Counters, datetime, Mapping[str, RecordState]], T]
+NeededRecords = Callable[[Counters], Collection[str]]
 
 
 @dataclass(eq=False)
-class _Asked:
+class _QueuedChange:
     """A change that a caller waits for, and the runs whose records it depends on."""
 
     change: Change[Any]
-    doubts: Doubts
+    needed: NeededRecords
     name: str | None
     """The run whose reservation it changes."""
     answer: Any = None
     error: RetryLaterError | None = None
 
-    def apply(self, counters: Counters, now: datetime, seen: Mapping[str, Seen]) -> None:
+    def apply(self, counters: Counters, now: datetime, records: Mapping[str, RecordState]) -> None:
         """Make the change; if it raises, the counters stay as they were."""
         try:
-            self.answer, self.error = self.change(counters, now, seen), None
+            self.answer, self.error = self.change(counters, now, records), None
         except RetryLaterError as error:
             self.error = error
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Version:
     """The object as read or written, with the store's time and this process's monotonic time."""
 
     body: bytes
@@ -87,58 +87,63 @@ class SharedCounters:
     key: str
     clock: Clock
     rebuild: Rebuild
-    look: Look
+    read_record: ReadRecord
     tries: int = TRIES
     max_noted: int = MAX_NOTED
-    seen: Counters = field(default_factory=Counters)
+    last_read: Counters = field(default_factory=Counters)
     """The counters as last read: good enough where being wrong only costs effort."""
     in_flight: int = 0
-    """Of those counters: added up once, and needed at each look."""
-    _asked: list[_Asked] = field(default_factory=list)
+    """Generations that were open by those counters: added up once, since every poll needs it."""
+    _queued: list[_QueuedChange] = field(default_factory=list)
     _swapping: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _known: dict[str, Seen] = field(default_factory=dict)
+    _known: dict[str, RecordState] = field(default_factory=dict)
     _marks: RecordMarks = field(default_factory=RecordMarks)
-    _along: list[Callable[[Counters], None]] = field(default_factory=list)
-    _last: _Seen | None = None
+    _with_next_swap: list[Callable[[Counters], None]] = field(default_factory=list)
+    _last: _Version | None = None
     _read_first_until: float = -math.inf
 
-    def take_along(self, change: Callable[[Counters], None]) -> None:
+    def change_with_next_swap(self, change: Callable[[Counters], None]) -> None:
         """Make a change along with the next swap; it may be lost."""
-        self._along.append(change)
+        self._with_next_swap.append(change)
 
     def mark(self) -> int:
-        """Take this before reading a run's record, and give it to `know` with what was read."""
+        """Take this before reading a run's record, and give it to `remember` with what was read."""
         return self._marks.now()
 
-    def know(self, name: str, seen: Seen, mark: int | None = None) -> None:
+    def remember(self, name: str, state: RecordState, mark: int | None = None) -> None:
         """Remember what a run's record said: for the next swap that folds and, with a `mark`, for one that needs it."""
         if mark is None:
             self._marks.touch(name)
         elif not self._marks.put(name, mark):
             return
         self._known.pop(name, None)
-        self._known[name] = seen
+        self._known[name] = state
         if len(self._known) > _MAX_KNOWN:
             del self._known[next(iter(self._known))]
 
     async def change(
-        self, change: Change[T], *, doubts: Doubts = lambda _: (), name: str | None = None, tries: int | None = None
+        self,
+        change: Change[T],
+        *,
+        needed: NeededRecords = lambda _: (),
+        name: str | None = None,
+        tries: int | None = None,
     ) -> T:
         """Change the counters and return the result of `change`, which is called once for each try.
 
         `name`: the run whose reservation is changed. Raises `RetryLaterError` if other processes win every swap.
         """
-        asked = _Asked(change, doubts, name)
-        self._asked.append(asked)
+        queued = _QueuedChange(change, needed, name)
+        self._queued.append(queued)
         try:
             async with self._swapping:
-                if asked in self._asked:  # else the swap before ours included it
+                if queued in self._queued:  # else the swap before ours included it
                     await self._swap(tries or self.tries)
         finally:
-            self._asked = [other for other in self._asked if other is not asked]
-        if asked.error is not None:
-            raise asked.error
-        return asked.answer  # type: ignore[no-any-return]
+            self._queued = [other for other in self._queued if other is not queued]
+        if queued.error is not None:
+            raise queued.error
+        return queued.answer  # type: ignore[no-any-return]
 
     async def read(self) -> tuple[Counters, str, datetime]:
         """The counters, the ETag to match, and the store's time."""
@@ -147,9 +152,9 @@ class SharedCounters:
             counters = decoded(stored.body)
         except (msgspec.DecodeError, RecursionError):
             stored, counters = await self._heal(stored)
-        self.seen, self.in_flight = counters, counters.in_flight
+        self.last_read, self.in_flight = counters, counters.in_flight
         self._compare(counters, stored.etag)
-        self._last = _Seen(stored.body, stored.etag, counters.nonce, stored.read_at, self.clock.monotonic())
+        self._last = _Version(stored.body, stored.etag, counters.nonce, stored.read_at, self.clock.monotonic())
         return counters, stored.etag, stored.read_at
 
     def _compare(self, counters: Counters, etag: str) -> None:
@@ -172,13 +177,13 @@ class SharedCounters:
         elapsed = timedelta(seconds=self.clock.monotonic() - self._last.at_s)
         return decoded(self._last.body), self._last.at + elapsed
 
-    def _recent(self) -> _Seen | None:
+    def _recent(self) -> _Version | None:
         """The object as this process knows it, if that is likely to be current."""
         now_s, last = self.clock.monotonic(), self._last
         is_recent = last is not None and now_s - last.at_s <= _RECENT_S and now_s >= self._read_first_until
         return last if is_recent else None
 
-    async def _begun(self, guess: _Seen | None) -> tuple[Counters, str, datetime]:
+    async def _begun(self, guess: _Version | None) -> tuple[Counters, str, datetime]:
         """What a swap starts from: a guess costs no call, and the swap is refused if it is wrong."""
         if guess is None:
             return await self.read()
@@ -187,12 +192,12 @@ class SharedCounters:
 
     async def _swap(self, tries: int) -> None:
         """Make all changes that are asked for, those asked for between two tries included."""
-        along, self._along = self._along, []
+        along, self._with_next_swap = self._with_next_swap, []
         guess = self._recent()
         for attempt in range(-1 if guess else 0, tries):
             counters, etag, now = await self._begun(guess)
-            batch, named = self._asked.copy(), recent_writes.named(counters)
-            seen, is_same = await self._apply(counters, now, batch, along)
+            batch, named = self._queued.copy(), recent_writes.named(counters)
+            records, is_same = await self._apply(counters, now, batch, along)
             was_guess, guess = guess is not None, None
             if was_guess and is_same:
                 continue  # nothing to write, so no refusal would show that the guess is out of date
@@ -206,68 +211,74 @@ class SharedCounters:
                 else:
                     await self.clock.sleep(0.05 * 2 ** min(attempt, 5) * RANDOM.uniform(0.5, 1.5))
             else:
-                self._swapped(counters, batch, seen)
+                self._swapped(counters, batch, records)
                 return
         raise RetryLaterError(f"other processes keep writing {self.key}")
 
     async def _apply(
-        self, counters: Counters, now: datetime, batch: list[_Asked], along: Collection[Callable[[Counters], None]]
-    ) -> tuple[Mapping[str, Seen], bool]:
+        self,
+        counters: Counters,
+        now: datetime,
+        batch: list[_QueuedChange],
+        along: Collection[Callable[[Counters], None]],
+    ) -> tuple[Mapping[str, RecordState], bool]:
         """Change the counters. Returns what was read of records, and whether the counters are still the same."""
-        before, crowded = msgspec.json.encode(counters), reservations.crowded(counters, self.max_noted)
-        seen = await self._look(counters, batch, [name for name in crowded if name not in self._known])
-        for asked in batch:
-            asked.apply(counters, now, seen)
+        before, to_fold = msgspec.json.encode(counters), reservations.names_to_fold(counters, self.max_noted)
+        records = await self._read_records(counters, batch, [name for name in to_fold if name not in self._known])
+        for queued in batch:
+            queued.apply(counters, now, records)
         for change in along:
             change(counters)
-        if crowded or msgspec.json.encode(counters) != before:
-            self._tidy(counters, seen)
-        return seen, msgspec.json.encode(counters) == before
+        if to_fold or msgspec.json.encode(counters) != before:
+            self._tidy(counters, records)
+        return records, msgspec.json.encode(counters) == before
 
-    def _swapped(self, counters: Counters, batch: list[_Asked], seen: Mapping[str, Seen]) -> None:
-        self.seen, self.in_flight = counters, counters.in_flight
-        for name in _names(batch) | seen.keys():
+    def _swapped(self, counters: Counters, batch: list[_QueuedChange], records: Mapping[str, RecordState]) -> None:
+        self.last_read, self.in_flight = counters, counters.in_flight
+        for name in _names(batch) | records.keys():
             self._marks.touch(name)
-        self._known = {name: known for name, known in self._known.items() if name not in seen}
-        self._asked = [other for other in self._asked if other not in batch]
+        self._known = {name: known for name, known in self._known.items() if name not in records}
+        self._queued = [other for other in self._queued if other not in batch]
 
     async def _put(self, counters: Counters, match: str, now: datetime) -> None:
         body, at_s = encoded(counters), self.clock.monotonic()
         etag = await self.bucket.put(self.key, body, match=match, content_type="application/json")
-        self._last = _Seen(body, etag, counters.nonce, now, at_s)
+        self._last = _Version(body, etag, counters.nonce, now, at_s)
 
-    async def _look(self, counters: Counters, batch: list[_Asked], crowded: list[str]) -> dict[str, Seen]:
+    async def _read_records(
+        self, counters: Counters, batch: list[_QueuedChange], to_fold: list[str]
+    ) -> dict[str, RecordState]:
         """Read the records that the changes depend on, and some of those that may be folded.
 
-        A record that was read before is not read again unless the run has been changed since: whoever changes it notes
-        it in the counters first.
+        A record that was read before is not read again unless the run has been changed since: any process that changes
+        a run notes that in the counters first.
         """
-        doubts = dict.fromkeys(name for asked in batch for name in asked.doubts(counters))
-        known = {name: self._known[name] for name in doubts if name in self._known and self._marks.holds(name)}
-        wanted = dict.fromkeys(name for name in doubts if name not in known)
-        wanted |= dict.fromkeys(crowded[:_LOOKS])
+        needed = dict.fromkeys(name for queued in batch for name in queued.needed(counters))
+        known = {name: self._known[name] for name in needed if name in self._known and self._marks.holds(name)}
+        wanted = dict.fromkeys(name for name in needed if name not in known)
+        wanted |= dict.fromkeys(to_fold[:_MAX_FOLD_READS])
 
-        async def look(name: str) -> Seen | None:
+        async def read(name: str) -> RecordState | None:
             mark = self.mark()
             try:
-                found = await self.look(self.bucket, name)
+                found = await self.read_record(self.bucket, name)
             except RetryLaterError:  # a change that depends on it is refused
                 return None
-            if found.is_open and name in doubts:  # if this swap is refused, the next one may not need to read it
-                self.know(name, found, mark)
+            if found.is_open and name in needed:  # if this swap is refused, the next one may not need to read it
+                self.remember(name, found, mark)
             return found
 
-        found = await asyncio.gather(*map(look, wanted))
-        return known | {name: seen for name, seen in zip(wanted, found, strict=True) if seen is not None}
+        found = await asyncio.gather(*map(read, wanted))
+        return known | {name: state for name, state in zip(wanted, found, strict=True) if state is not None}
 
-    def _tidy(self, counters: Counters, seen: Mapping[str, Seen]) -> None:
+    def _tidy(self, counters: Counters, records: Mapping[str, RecordState]) -> None:
         """Fold the notes that records are known to repeat, if there are too many names."""
         for name in counters.settled.copy():
             if name in self._known:
                 reservations.fold(counters, name, self._known[name])
-        for name in reservations.crowded(counters, self.max_noted):
-            if name in seen:
-                reservations.clear(counters, name, seen[name])
+        for name in reservations.names_to_fold(counters, self.max_noted):
+            if name in records:
+                reservations.fold_or_drop(counters, name, records[name])
             elif name in self._known:
                 reservations.fold(counters, name, self._known[name])
 
@@ -297,5 +308,5 @@ class SharedCounters:
         return stored
 
 
-def _names(batch: Collection[_Asked]) -> set[str]:
-    return {asked.name for asked in batch if asked.name}
+def _names(batch: Collection[_QueuedChange]) -> set[str]:
+    return {queued.name for queued in batch if queued.name}

@@ -75,7 +75,7 @@ class PagePicture(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """What the model is told before it."""
+        """What the model reads before it."""
         piece = f", piece {self.number} of {self.pieces}" if self.pieces > 1 else ""
         return f"[page {self.page}{piece}]"
 

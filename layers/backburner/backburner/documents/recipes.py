@@ -236,7 +236,7 @@ def _schema(schema: dict[str, Any] | None) -> dict[str, Any] | None:
 def _split(split: Split | None) -> Split | None:
     if split and split.overlap_tokens * 2 >= split.max_input_tokens:
         raise _invalid(
-            f"split: an overlap of {split.overlap_tokens} tokens leaves no way forward in parts of "
+            f"split: an overlap of {split.overlap_tokens} tokens is too large for parts of "
             f"{split.max_input_tokens}: make it less than half"
         )
     return split
@@ -262,7 +262,7 @@ def _seconds(deadline: int | str | None) -> int | None:
 
 def _extra(extra: dict[str, Any]) -> dict[str, Any]:
     if taken := sorted(RESERVED_EXTRA & extra.keys()):
-        raise _invalid(f"extra may not set {', '.join(taken)}: Backburner does, or promises not to")
+        raise _invalid(f"extra may not set {', '.join(taken)}: Backburner sets it itself, or promises not to use it")
     return extra
 
 

@@ -33,7 +33,7 @@ from backburner.memory.budget import MemoryBudget
 from backburner.outcome.current_job import RECENT_S
 from backburner.outcome.decisions import Attempt, decided
 from backburner.outcome.finish import Finisher
-from backburner.outcome.governing import tell_decision
+from backburner.outcome.governing import note_decision
 from backburner.ports import Clock, Generator
 from backburner.provider.answers import FailedCall, Generation, repeated
 from backburner.provider.profiles import request_body
@@ -141,7 +141,7 @@ class GenerationCreator:
         decision = decided(answer, Call.CREATE, attempt)
         details = {"act": decision.act, "status": answer.status, "code": loggable(answer.code)}
         logger.warning("create failed", extra=log_keys(record) | details)
-        await tell_decision(self.governor, decision, record.provider.model)
+        await note_decision(self.governor, decision, record.provider.model)
         await self.retrier.carry_out(held, decision, extracted)
 
     async def _is_ours(self, record: OpenRecord, generation: Generation) -> bool:
@@ -151,7 +151,7 @@ class GenerationCreator:
             return False
         try:
             return await self.ledger.is_given_to(record, generation.id)
-        except RetryLaterError:  # go on without the note: the id must not be lost
+        except RetryLaterError:  # continue without the note: the id must not be lost
             logger.warning("response id not noted", extra=log_keys(record) | {"response_id": generation.id})
             return True
 

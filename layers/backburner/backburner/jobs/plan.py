@@ -129,7 +129,7 @@ class Planner:
     async def _with_answer(self, record: OpenRecord, current: CurrentJob) -> OpenRecord:
         """The record with the key of its answer's note and, for a first run, the answer that it may take over.
 
-        If this run generates the answer, the note tells other runs that it is coming.
+        If this run generates the answer, the note shows other runs that it is coming.
         """
         source, provider = current.source, record.provider
         if not source.body or await self.segmenter.is_batch(record.source.key, source):

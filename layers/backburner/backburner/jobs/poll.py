@@ -30,7 +30,7 @@ from backburner.ledger.records import LOST, UNKNOWN, OpenRecord
 from backburner.memory.budget import MemoryBudget
 from backburner.outcome.decisions import ABSENT_LOOK_S, Attempt, Decision, Do, Stop, absent_since, decided
 from backburner.outcome.finish import Finisher
-from backburner.outcome.governing import tell_decision
+from backburner.outcome.governing import note_decision
 from backburner.ports import Generator, Received
 from backburner.provider.answers import Answer, Generation, absent
 from backburner.provider.verdicts import ABSENT, Act, Call
@@ -137,7 +137,7 @@ class GenerationPoller:
             cancelled_for=record.cancelled_for,
         )
         held, decision = await self._decided(held, answer, attempt, recipe)
-        await tell_decision(self.governor, decision, record.provider.model)
+        await note_decision(self.governor, decision, record.provider.model)
         if decision.do is not Do.LOOK:
             return await self._ended(_updated(replace(polled, held=held), answer), answer, decision)
         if decision.stop:
@@ -224,7 +224,7 @@ class GenerationPoller:
     def _learn(self, answer: Generation, held: Open) -> None:
         """Learn how long the generation took, and how its input was counted."""
         record = held.record
-        known = self.governor.seen.chars_per_token.get(record.provider.model, CHARS_PER_TOKEN)
+        known = self.governor.last_read.chars_per_token.get(record.provider.model, CHARS_PER_TOKEN)
         took_s = answer.took_s(held.generation_age_s)
         self.governor.learn(record.provider.model, took_s, _counted(record, answer, known))
 

@@ -142,7 +142,7 @@ class Submitter:
         if held is not None:
             return held.with_changes(counted=record.counted)
         if record.counted is not None:
-            await self.governor.forsake(record.name, record.counted)
+            await self.governor.withdraw(record.name, record.counted)
         return None
 
     async def _withdraw(self, record: OpenRecord) -> None:
@@ -153,7 +153,7 @@ class Submitter:
         """
         await self.ledger.close(record)
         if record.counted is not None:
-            await self.governor.forsake(record.name, record.counted)
+            await self.governor.withdraw(record.name, record.counted)
 
     async def give_up(self, key: str, wanted: Message, why: str) -> None:
         """Fail the run that a message would open, because opening it raises every time."""

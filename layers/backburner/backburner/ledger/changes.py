@@ -67,11 +67,11 @@ def ended_unseen(record: OpenRecord, status: str) -> OpenRecord:
 def booked(record: OpenRecord, used: Usage, responses: Sequence[Response]) -> tuple[int, float]:
     """Tokens and money that count against the day's budget: as the provider reported them, or else as estimated."""
     used = record.kept_usage.subtracted_from(used)
-    untold = record.untold + sum(
+    unreported = record.lines_without_usage + sum(
         costs(response.status) and not (response.usage and response.usage.total_tokens) for response in responses
     )
     each = record.reservation or Reservation(model="")
-    return used.total_tokens + untold * each.tokens, (cost_of(record.price, used) or 0.0) + untold * each.cost
+    return used.total_tokens + unreported * each.tokens, (cost_of(record.price, used) or 0.0) + unreported * each.cost
 
 
 def cost_of(price: Price | None, usage: Usage) -> float | None:

@@ -102,15 +102,10 @@ class Committed:
     @property
     def last_run(self) -> int:
         """The job's last run that is over; 0 if none is."""
-        return max(self._done_run, self._failed_run, self.superseded_run)
+        return max(self._run_of(self.run), self._run_of(self.error), self.superseded_run)
 
-    @property
-    def _done_run(self) -> int:
-        return self.run.record.run if self.run and self.run.record.job_id == self.job else 0
-
-    @property
-    def _failed_run(self) -> int:
-        return self.error.record.run if self.error and self.error.record.job_id == self.job else 0
+    def _run_of(self, held: Held[R] | None) -> int:
+        return held.record.run if held and held.record.job_id == self.job else 0
 
     def is_over(self, run: int) -> bool:
         """Whether a run of the job is over."""
@@ -125,13 +120,13 @@ class Committed:
         last = self.last_run
         if last == self.superseded_run:
             return last + 1
-        if last == self._done_run or self.error is None:
+        if last == self._run_of(self.run) or self.error is None:
             return None
         return last + 1 if last_modified > self.error.record.source.last_modified else None
 
     def is_done(self, run: int) -> bool:
         """Whether the run record there, the run's own or a later one's, shows that a run of the job is over."""
-        return 0 < run <= self._done_run
+        return 0 < run <= self._run_of(self.run)
 
     def committed_by(self, record: JobRecord) -> bool:
         """Whether the run record there is this run's."""
@@ -203,10 +198,10 @@ class Ledger:
         try:
             await self.put(key, record, ABSENT)
         except ConflictError:
-            stands = await self._read(key, SupersededRecord)
-            if stands is None:
+            kept = await self._read(key, SupersededRecord)
+            if kept is None:
                 raise RetryLaterError("the superseded record was neither written nor there") from None
-            return stands.record
+            return kept.record
         return record
 
     async def _own(self, record: OpenRecord, match: str) -> Open | None:

@@ -251,7 +251,7 @@ class OpenRecord(JobRecord, frozen=True, kw_only=True):
     """How the current generation ended, if the answer to its create already said so."""
     absent_s: float | None = None
     """The generation's age in seconds when the provider first reported it as absent, if it still does."""
-    untold: int = 0
+    lines_without_usage: int = msgspec.field(default=0, name="untold")
     """How many lines of a batch ended without reporting their usage."""
     correction: str | None = None
     """What the next attempt's instructions say about the last one's quotes that are not in the document."""

@@ -1,6 +1,6 @@
 """The audit: proves from listings of the bucket that nothing is lost (DESIGN section 1, promise 1).
 
-Jobs go on while it reads, so it checks whatever looks wrong again after a moment, and reports only what is wrong every
+Jobs run on while it reads, so it checks whatever looks wrong again after a moment, and reports only what is wrong every
 time. It does not judge runs under way: a run with an open record may be between any two effects.
 """
 
@@ -39,7 +39,7 @@ class Counted(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Auditor:
-    """Audits a bucket in any state and of any size, while jobs go on."""
+    """Audits a bucket in any state and of any size, while jobs continue."""
 
     bucket: Bucket
     ledger: Ledger
@@ -175,7 +175,7 @@ class Auditor:
         """Where the governor and the open records contradict each other, by `<job_id>.<run>`.
 
         A waiting job may still hold its reservation: its next step gives it back. The reservations that the governor
-        keeps only as sums are compared by number.
+        keeps only as totals are compared by number.
         """
         counters, _ = await self.governor.counters()
         reserved = set(counters.reserved)
@@ -183,7 +183,7 @@ class Auditor:
         hidden = {key.removeprefix(OPEN).removesuffix(".json") for key in snapshot.unreadable}
         nothing = reserved - set(under_way) - hidden
         unnamed = {name for name, working in under_way.items() if working.reserves} - reserved
-        missing = unnamed if len(unnamed) > max(0, counters.standing.runs) else set()
+        missing = unnamed if len(unnamed) > max(0, counters.recorded_totals.runs) else set()
         return {
             name: (Kind.RESERVED_FOR_NOTHING, f"{name} holds a reservation and is not open") for name in nothing
         } | {name: (Kind.NOT_RESERVED, f"{name} runs without a reservation") for name in missing}

@@ -1,4 +1,4 @@
-"""Reads dead letters, whoever gave up on them: the checker, a queue's redrive, or a cloud's event delivery."""
+"""Reads dead letters of any origin: the checker, a queue's redrive, or a cloud's event delivery."""
 
 import json
 from collections.abc import Mapping

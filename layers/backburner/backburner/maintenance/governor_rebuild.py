@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from backburner.capacity.counters_format import migrated
-from backburner.capacity.limits import Counters, Standing
-from backburner.capacity.reservations import Seen, as_noted, noted, standing_part
+from backburner.capacity.limits import Counters, Totals
+from backburner.capacity.reservations import RecordState, as_note, noted, part_in_totals
 from backburner.capacity.shared_counters import MAX_NOTED
 from backburner.errors import RetryLaterError, UnreadableError
 from backburner.ledger.journal import lines_in
@@ -24,7 +24,7 @@ from backburner.ports import Bucket
 from backburner.provider.answers import Usage
 
 _BOOKS = ("day", "tokens", "cost")
-_NAMES = ("reserved", "unsettled", "standing")
+_NAMES = ("reserved", "unsettled", "recorded_totals")
 _READS_AT_ONCE = 32
 
 
@@ -49,7 +49,7 @@ async def rebuilt_counters(bucket: Bucket, body: bytes, now: datetime) -> Counte
     return counters
 
 
-async def look_at_record(bucket: Bucket, name: str) -> Seen:
+async def read_record_state(bucket: Bucket, name: str) -> RecordState:
     """What a run's open record says about its reservation. Raises `RetryLaterError`."""
     key = f"{OPEN}{name}.json"
     stored = await bucket.get(key)
@@ -57,7 +57,7 @@ async def look_at_record(bucket: Bucket, name: str) -> Seen:
         record = decode(stored.body, OpenRecord) if stored else None
     except (msgspec.DecodeError, RecursionError) as error:
         raise UnreadableError(key, str(error)) from error
-    return Seen(record is not None, record.counted if record else None)
+    return RecordState(record is not None, record.counted if record else None)
 
 
 async def read_open(bucket: Bucket) -> list[OpenRecord]:
@@ -76,20 +76,20 @@ async def read_open(bucket: Bucket) -> list[OpenRecord]:
 
 
 def recount(counters: Counters, records: Iterable[OpenRecord]) -> None:
-    """Restore the reservations that open records name: the first `MAX_NOTED` by name, all others as sums."""
-    counters.standing = Standing()
+    """Restore the reservations that open records name: the first `MAX_NOTED` by name, all others as totals."""
+    counters.recorded_totals = Totals()
     for record in records:
         note, counted = noted(counters, record.name), record.counted
         if record.name in counters.settled:
             continue
         if note is not None:
-            counters.standing.add(standing_part(note, counted))
+            counters.recorded_totals.add(part_in_totals(note, counted))
         elif counted is not None and counted.slots and len(counters.reserved) < MAX_NOTED:
-            counters.reserved[record.name] = as_noted(counted)
+            counters.reserved[record.name] = as_note(counted)
         elif counted is not None:
-            counters.standing.add(counted)
+            counters.recorded_totals.add(counted)
         elif record.reservation is not None and record.reserves:
-            counters.reserved[record.name] = as_noted(record.reservation, is_old=True)
+            counters.reserved[record.name] = as_note(record.reservation, is_old=True)
 
 
 def _readable(body: bytes) -> tuple[dict[str, Any], set[str]]:

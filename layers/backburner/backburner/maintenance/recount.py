@@ -1,4 +1,4 @@
-"""Compares the governor's sums with the open records, although both change while they are read."""
+"""Compares the governor's totals with the open records, although both change while they are read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,43 +6,43 @@ from datetime import datetime
 
 import msgspec
 
-from backburner.capacity.limits import Counters, Reservation, Standing
-from backburner.capacity.reservations import noted, standing_part
+from backburner.capacity.limits import Counters, Reservation, Totals
+from backburner.capacity.reservations import noted, part_in_totals
 
 
 @dataclass(frozen=True)
 class Surplus:
-    """By how much the sums are too large (negative: too small); `of` is the time of the previous sweep."""
+    """By how much the totals are too large (negative: too small), counted from the sweep at `last_sweep`."""
 
-    of: datetime | None
-    too_much: Standing = field(default_factory=Standing)
+    last_sweep: datetime | None
+    too_much: Totals = field(default_factory=Totals)
 
-    def taken_from(self, standing: Standing) -> Standing:
-        """The corrected sums. Changes made since the comparison were exact, so the surplus still applies."""
-        names = Standing.__struct_fields__
-        return Standing(**{name: getattr(standing, name) - getattr(self.too_much, name) for name in names})
+    def subtracted_from(self, totals: Totals) -> Totals:
+        """The corrected totals. Changes made since the comparison were exact, so the surplus still applies."""
+        names = Totals.__struct_fields__
+        return Totals(**{name: getattr(totals, name) - getattr(self.too_much, name) for name in names})
 
 
 def surplus(counters: Counters, recorded: Mapping[str, Reservation | None], moving: int) -> Surplus:
-    """Compare the sums with `recorded`, the reservations in the open records as read just before the counters.
+    """Compare the totals with `recorded`, the reservations in the open records as read just before the counters.
 
     `moving` records changed meanwhile, and each of them may hold slots or not: if there are any, only runs beyond that
-    number are surplus, with one slot each. If there are none, every sum is compared.
+    number are surplus, with one slot each. If there are none, every total is compared.
     """
-    expected = Standing()
+    expected = Totals()
     for name, counted in recorded.items():
         if name not in counters.settled:
             note = noted(counters, name)
-            expected.add(standing_part(note, counted) if note else counted)
-    runs = _beyond(counters.standing.runs - expected.runs, moving)
+            expected.add(part_in_totals(note, counted) if note else counted)
+    runs = _beyond(counters.recorded_totals.runs - expected.runs, moving)
     if moving:
-        return Surplus(counters.last_sweep, Standing(runs=runs, slots=runs))
+        return Surplus(counters.last_sweep, Totals(runs=runs, slots=runs))
     too_much = msgspec.structs.replace(
-        counters.standing,
+        counters.recorded_totals,
         runs=runs,
-        slots=counters.standing.slots - expected.slots,
-        tokens=counters.standing.tokens - expected.tokens,
-        cost=counters.standing.cost - expected.cost,
+        slots=counters.recorded_totals.slots - expected.slots,
+        tokens=counters.recorded_totals.tokens - expected.tokens,
+        cost=counters.recorded_totals.cost - expected.cost,
     )
     return Surplus(counters.last_sweep, too_much)
 

@@ -16,8 +16,8 @@ import msgspec
 from msgspec.structs import replace
 
 from backburner.capacity.governor import Governor
-from backburner.capacity.limits import Counters, Reservation, Standing, note_unreadable
-from backburner.capacity.reservations import as_noted, noted
+from backburner.capacity.limits import Counters, Reservation, Totals, note_unreadable
+from backburner.capacity.reservations import as_note, noted
 from backburner.errors import RetryLaterError, UnreadableError
 from backburner.jobs.submit import Submitter
 from backburner.ledger.inbox_pages import page_of, records_of
@@ -37,7 +37,7 @@ OLD_ENOUGH_S = 900.0
 SILENT_S = 86_400.0
 """An open record that has not been written for this long gets a new message."""
 _MAX_RECOUNTED = 20_000
-"""With more open records than this, a sweep does not compare the governor's sums with them."""
+"""With more open records than this, a sweep does not compare the governor's totals with them."""
 _MAX_RECORD_BYTES = 16 * 1024 * 1024
 _KINDS: tuple[tuple[str, type[JobRecord]], ...] = (
     (RUN_RECORD, RunRecord),
@@ -106,7 +106,7 @@ class Sweeper:
         return swept
 
     async def guarded(self, key: str, work: Awaitable[T], swept: Swept) -> T | None:
-        """Do the work on one object and return its result, or None if it failed: the sweep goes on in any case."""
+        """Do the work on one object and return its result, or None if it failed: the sweep continues in any case."""
         try:
             return await work
         except UnreadableError as error:
@@ -121,7 +121,7 @@ class Sweeper:
 
     def _note(self, key: str, why: str, swept: Swept) -> None:
         """Report an object, and log it unless an earlier sweep did."""
-        if key not in swept.unreadable and key not in self.governor.seen.unreadable:
+        if key not in swept.unreadable and key not in self.governor.last_read.unreadable:
             logger.error("object cannot be read", extra={"key": key, "why": why})
         swept.unreadable[key] = why
 
@@ -206,15 +206,15 @@ class Sweeper:
 
         def change(counters: Counters, now: datetime) -> int:
             note_unreadable(counters, swept.unreadable, readable)
-            if counters.last_sweep == found.of:  # else another sweep has corrected the sums
-                counters.standing = found.taken_from(counters.standing)
+            if counters.last_sweep == found.last_sweep:  # else another sweep has corrected the totals
+                counters.recorded_totals = found.subtracted_from(counters.recorded_totals)
             return put_right(counters, now, names, missing)
 
         return await self.governor.change(change)
 
     async def _surplus(self, under_way: UnderWay, counters: Counters, swept: Swept) -> Surplus:
-        """By how much the governor's sums disagree with the open records, which are read only if there are sums."""
-        if counters.standing == Standing() or len(under_way.open_records) > _MAX_RECOUNTED:
+        """By how much the governor's totals disagree with the open records, which are read only if there are totals."""
+        if counters.recorded_totals == Totals() or len(under_way.open_records) > _MAX_RECOUNTED:
             return Surplus(counters.last_sweep)
         recorded = {held.record.name: (held.etag, held.record.counted) for held in await under_way.read()}
         counters, _ = await self.governor.counters()
@@ -238,7 +238,7 @@ def put_right(counters: Counters, now: datetime, names: set[str], missing: Mappi
         counters.unsettled.pop(name, None)
     for name, reservation in missing.items():
         if noted(counters, name) is None and name not in counters.settled:
-            counters.reserved[name] = as_noted(reservation, is_old=True)
+            counters.reserved[name] = as_note(reservation, is_old=True)
     counters.unexplained = [name for name in unexplained if name not in gone]
     counters.last_sweep, counters.sweep_cursor = now, ""
     return len(gone)

@@ -1,7 +1,7 @@
 """Writes a notice before a run ends, so that its notification is sent even if the process dies.
 
 Order: write the notice → commit the record → at the end of a tick: deliver → remove the notice. A crash before the
-commit leaves the notice of a run that goes on; later ticks check it again. After a crash after the commit, the next
+commit leaves the notice of a run that continues; later ticks check it again. After a crash after the commit, the next
 tick delivers.
 """
 

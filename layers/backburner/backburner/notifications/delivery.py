@@ -123,7 +123,7 @@ class Deliverer:
             return False
         try:
             async with asyncio.timeout(SEND_S):
-                await channel.tell(owed.id, owed.type, bytes(owed.body))
+                await channel.deliver(owed.id, owed.type, bytes(owed.body))
         except (RetryLaterError, TimeoutError) as error:
             self._failures[channel.name] += 1
             why = str(error) or f"no answer within {SEND_S:.0f} s"

@@ -127,19 +127,19 @@ class Finisher:
         """
         ended = self._ended(record, State.SUPERSEDED, new_nonce())
         aside = SupersededRecord(**ended, text=text, parts=record.parts)
-        stands = await self.ledger.set_aside(aside)
-        if stands.nonce == aside.nonce:
+        kept = await self.ledger.set_aside(aside)
+        if kept.nonce == aside.nonce:
             await self.journal.note(aside)
         if record.part_of is None:
             await self.cleaner.start_current(record, await self.bucket.head(record.source.key))
-        await self.cleaner.settle(record, stands)
+        await self.cleaner.settle(record, kept)
         await self.cleaner.remove_parts(record)
         await self.cleaner.close(record)
         logger.info("job superseded", extra=log_keys(record) | {"with_text": text is not None})
         return State.SUPERSEDED
 
     async def settled(self, record: OpenRecord, committed: Committed | None = None) -> State | None:
-        """How another process ended a run, after clearing up; None if the run is to go on.
+        """How another process ended a run, after clearing up; None if the run is to continue.
 
         `committed` is what is committed at its output location, if read since the claim.
         """

@@ -1,4 +1,4 @@
-"""Tells the governor about attempts and runs: pauses, refused creates, and slots that are given back."""
+"""Reports attempts and runs to the governor: pauses, refused creates, and slots that are given back."""
 
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, Reservation
@@ -7,7 +7,7 @@ from backburner.ledger.records import OpenRecord
 from backburner.outcome.decisions import Decision, Stop
 
 
-async def tell_decision(governor: Governor, decision: Decision, model: str) -> None:
+async def note_decision(governor: Governor, decision: Decision, model: str) -> None:
     """Pause one model or all models if the decision says so; count a create that was refused or ambiguous."""
     if decision.stop:
         concerned = ALL_MODELS if decision.stop is Stop.ALL_MODELS else model
@@ -17,7 +17,7 @@ async def tell_decision(governor: Governor, decision: Decision, model: str) -> N
 
 
 async def give_back(governor: Governor, record: OpenRecord) -> Reservation | None:
-    """Give back the slot of a run that goes on without a generation; what it has used stays unsettled.
+    """Give back the slot of a run that continues without a generation; what it has used stays unsettled.
 
     Returns the reservation that its record should name from now on, if it must be written.
     """

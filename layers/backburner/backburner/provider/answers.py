@@ -101,7 +101,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
         return max(0.0, waited_s)
 
     @property
-    def tells_usage(self) -> bool:
+    def reports_usage(self) -> bool:
         """Whether it reports its tokens; some providers report nothing, or zero."""
         return self.usage is not None and self.usage.total_tokens > 0
 

@@ -77,7 +77,7 @@ _EXPLAINED = {
     ErrorKind.QUOTA: "quota or billing is exhausted",
     ErrorKind.NO_STORE: "it keeps no responses: start it with its store (vLLM: VLLM_ENABLE_RESPONSES_API_STORE=1)",
     ErrorKind.NO_BACKGROUND: "it has no background mode",
-    ErrorKind.NO_ENDPOINT: "no Responses API answers at this address: check OPENAI_BASE_URL, as a rule it ends in /v1",
+    ErrorKind.NO_ENDPOINT: "no Responses API answers at this address: check OPENAI_BASE_URL, which usually ends in /v1",
     ErrorKind.MODEL_DENIED: "this key may not use this model",
 }
 _QUOTABLE = frozenset({ErrorKind.QUOTA, ErrorKind.NO_STORE, ErrorKind.NO_BACKGROUND, ErrorKind.NO_ENDPOINT})
@@ -176,7 +176,7 @@ def _of_completed(answer: Generation, schema_problem: str, cap: int | None) -> V
     if answer.incomplete_reason:
         return _of_incomplete(answer)
     if answer.has_hit(cap):
-        return _cut_off("called completed, and yet cut off")
+        return _cut_off("reported as completed, but cut off")
     if not answer.text.strip():
         return Verdict(act=Act.RETRY, reason=Reason.EMPTY_OUTPUT, message="completed without any text")
     if schema_problem:

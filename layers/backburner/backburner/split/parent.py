@@ -72,7 +72,7 @@ class ParentRunner:
             return DONE
 
     async def _proceed(self, held: Open, missing: Sequence[Part], keys: set[str]) -> Next:
-        """Take the next step of a run that goes on. Raises `JobError` if it cannot."""
+        """Take the next step of a run that continues. Raises `JobError` if it cannot."""
         record, division = held.record, _division(held.record)
         if gone := [part for part in missing if part.key not in keys and not await self._is_open(record, part)]:
             raise JobError(Reason.LOST, f"{gone[0].key}, a part that was not done, is gone")
@@ -86,7 +86,7 @@ class ParentRunner:
     async def _open(self, held: Open, missing: Sequence[Part]) -> Next:
         """Send a message for every part of the last level."""
         record = held.record
-        if (record.counted and record.counted.slots) or record.name in self.governor.seen.reserved:
+        if (record.counted and record.counted.slots) or record.name in self.governor.last_read.reserved:
             counted = await give_back(self.governor, record)  # repeated in case the process that cut it died
             held = held.with_changes(counted=counted or record.counted)
         jobs = self.current_jobs.jobs_of_parts(record)

@@ -53,7 +53,7 @@ class PartStore:
         return list(await asyncio.gather(*map(put, range(count))))
 
     async def _put(self, key: str, text: bytes) -> str:
-        """Write a text unless it is there already, which its name tells. Returns the ETag."""
+        """Write a text unless it is there already, as its name shows. Returns the ETag."""
         try:
             return await self.bucket.put(key, text, match=ABSENT, content_type=PLAIN_TEXT)
         except ConflictError:

@@ -19,7 +19,7 @@ from backburner.ledger.ledger import Ledger
 from backburner.maintenance.sweep import Sweeper
 from backburner.memory.drawing import DrawingTurns
 from backburner.notifications.folders import Folders
-from backburner.notifications.tell import Teller
+from backburner.notifications.notifier import Notifier
 from backburner.outcome.cancel import Canceller
 from backburner.outcome.current_job import CurrentJobs
 from backburner.ports import Bucket
@@ -189,7 +189,7 @@ class _Builder(Foundation):
             checker=checker,
             governor=self.governor,
             sweeper=sweeper,
-            teller=self._teller(),
+            notifier=self._notifier(),
             setbacks=setbacks,
             journal=self.journal,
             pending=self.pending,
@@ -198,8 +198,8 @@ class _Builder(Foundation):
             polls_per_second=self.settings.polls_per_second,
         )
 
-    def _teller(self) -> Teller:
-        return Teller(
+    def _notifier(self) -> Notifier:
+        return Notifier(
             bucket=self.ports.bucket,
             clock=self.ports.clock,
             channels=self.ports.channels,

@@ -18,7 +18,7 @@ from backburner.ledger.journal import Journal
 from backburner.ledger.keys import GOVERNOR
 from backburner.ledger.ledger import Ledger
 from backburner.ledger.messenger import Messenger
-from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
+from backburner.maintenance.governor_rebuild import read_record_state, rebuilt_counters
 from backburner.memory.budget import MemoryBudget
 from backburner.notifications.announce import Announcer
 from backburner.outcome.answers import Answers
@@ -105,7 +105,7 @@ class Foundation:
                 key=GOVERNOR,
                 clock=self.ports.clock,
                 rebuild=rebuilt_counters,
-                look=look_at_record,
+                read_record=read_record_state,
                 tries=swap_tries,
             ),
             limits=Limits(

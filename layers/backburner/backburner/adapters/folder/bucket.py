@@ -77,21 +77,19 @@ class FolderBucket:
 
     async def listed(self, prefix: str, after: str = "") -> AsyncIterator[tuple[str, Stored]]:
         """All objects below a prefix; only those documents that were read before."""
-        mine = self.documents.prefix
-        if not prefix.startswith(mine):
-            until = mine if mine.startswith(prefix) else None
+        documents = self.documents.prefix
+        is_inbox = prefix.startswith(documents)
+        are_due = is_inbox or documents.startswith(prefix)
+        if not is_inbox:
             async for one in self._pages(lambda turn, at: self.objects.page(turn, prefix, at, _PAGE), after):
-                if until is not None and one[0] > until:
+                if are_due and one[0] > documents:
                     async for document in self._documents(prefix, after):
                         yield document
-                    until = None
+                    are_due = False
                 yield one
-            if until is not None:
-                async for document in self._documents(prefix, after):
-                    yield document
-            return
-        async for document in self._documents(prefix, after):
-            yield document
+        if are_due:
+            async for document in self._documents(prefix, after):
+                yield document
 
     async def _documents(self, prefix: str, after: str) -> AsyncIterator[tuple[str, Stored]]:
         start = max(after, prefix[:-1] if prefix.startswith(self.documents.prefix) else "")

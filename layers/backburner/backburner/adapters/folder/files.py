@@ -8,8 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import Final, TypeVar
 
 from backburner.errors import RetryLaterError
 
@@ -17,6 +19,7 @@ T = TypeVar("T")
 _CHUNK_BYTES: Final = 1024 * 1024
 _TRIES: Final = 5
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_md5: Final = partial(hashlib.md5, usedforsecurity=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +50,7 @@ def version_at(path: Path | str) -> Version | None:
         return None
 
 
-def stands_at(path: str, size_bytes: int, inode: int, mtime_ns: int) -> bool:
+def is_unchanged(path: str, size_bytes: int, inode: int, mtime_ns: int) -> bool:
     """Whether a regular file is still the one that was put there: its links and rights may have changed since."""
     try:
         found = os.stat(path)  # noqa: PTH116 - a Path would take as long as the question
@@ -65,35 +68,35 @@ def _version(found: os.stat_result) -> Version | None:
 
 def md5_of(body: bytes) -> str:
     """The ETag of some bytes: their MD5, as in S3."""
-    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+    return _md5(body).hexdigest()
 
 
 def hashed(path: Path) -> tuple[Version, str] | None:
     """A file's version and the ETag of that same version, or None if there is no file."""
-    return _while_it_stands(path, _md5_of_stream)
+    return _while_unchanged(path, lambda stream: hashlib.file_digest(stream, _md5).hexdigest())
 
 
 def read(path: Path, limit_bytes: int | None) -> tuple[Version, bytes | None] | None:
     """A file's version and its bytes (None beyond the limit) in that same version, or None if there is no file."""
 
-    def body(stream: BinaryIO) -> bytes | None:
+    def body(stream: BufferedReader) -> bytes | None:
         is_within = limit_bytes is None or os.fstat(stream.fileno()).st_size <= limit_bytes
         return stream.read() if is_within else None
 
-    return _while_it_stands(path, body)
+    return _while_unchanged(path, body)
 
 
 def read_range(path: Path, first: int, last: int) -> tuple[Version, bytes] | None:
     """A file's version and its bytes [first, last) in that same version, or None if there is no file."""
 
-    def body(stream: BinaryIO) -> bytes:
+    def body(stream: BufferedReader) -> bytes:
         stream.seek(first)
         return stream.read(last - first)
 
-    return _while_it_stands(path, body)
+    return _while_unchanged(path, body)
 
 
-def _while_it_stands(path: Path, use: Callable[[BinaryIO], T]) -> tuple[Version, T] | None:
+def _while_unchanged(path: Path, use: Callable[[BufferedReader], T]) -> tuple[Version, T] | None:
     for _ in range(_TRIES):
         if version_at(path) is None:  # opening a pipe would block
             return None
@@ -109,13 +112,6 @@ def _while_it_stands(path: Path, use: Callable[[BinaryIO], T]) -> tuple[Version,
     raise RetryLaterError(f"{path} keeps being written")
 
 
-def _md5_of_stream(stream: BinaryIO) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    while chunk := stream.read(_CHUNK_BYTES):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Staged:
     """Content in a temporary file, to be moved to its place."""
@@ -127,7 +123,7 @@ class Staged:
 
 def stage(path: Path, body: bytes | Path) -> Staged:
     """Write content to a temporary file; if it is a file, copy it."""
-    digest = hashlib.md5(usedforsecurity=False)
+    digest = _md5()
     with path.open("xb") as target:
         if isinstance(body, Path):
             with body.open("rb") as source:

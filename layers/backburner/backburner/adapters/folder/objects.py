@@ -185,7 +185,7 @@ class Objects:
             turn.db.execute("UPDATE objects SET staged = NULL WHERE key = ?", (row.key,))
         root = self._roots[self.layout.is_output(row.key)]
         # No Path, no Version: they would take half the time of a long listing.
-        if files.stands_at(f"{root}/{row.path}", row.size_bytes, row.inode, row.mtime_ns):
+        if files.is_unchanged(f"{root}/{row.path}", row.size_bytes, row.inode, row.mtime_ns):
             return row
         current = files.hashed(self.file(row))
         if current is None:

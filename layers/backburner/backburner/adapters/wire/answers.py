@@ -8,11 +8,11 @@ from typing import Any
 import httptools
 
 MAX_HEAD_BYTES = 65_536
-"""Of all heads and trailers of one answer together."""
+"""The limit on all heads and trailers of one answer together."""
 MAX_REFUSAL_BYTES = 1_048_576
-"""Of a refusal's body, if the caller has a limit for bodies."""
+"""The limit on a refusal's body, if the caller has a limit for bodies."""
 MAX_UNPACKED_BYTES = 67_108_864
-"""Of a compressed body."""
+"""The limit on a compressed body."""
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 _DEFLATE = 8
 """How the first byte of zlib's format ends; some servers leave that format out."""

@@ -99,7 +99,7 @@ class Pool:
             raise
 
     def _leave(self) -> None:
-        """Give the place to whoever has waited longest."""
+        """Give the turn to the call that has waited longest."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 from backburner.adapters.wire.answers import NoAnswerError
 
 PIECE_BYTES = 262_144
-"""A larger body is sent in pieces, so that other calls go on meanwhile."""
+"""A larger body is sent in pieces, so that other calls continue meanwhile."""
 _PORTS = {"http": 80, "https": 443}
 _OURS = frozenset({"connection", "content-length", "transfer-encoding"})
 _UNSENDABLE = "the address cannot be used"

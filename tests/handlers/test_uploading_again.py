@@ -1,4 +1,4 @@
-"""Uploading again: what runs again, what does not, and what becomes of what stood there."""
+"""Uploading again: what runs again, what does not, and what becomes of what was there."""
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_a_done_document_that_is_uploaded_again_does_not_run_again(done: WarmDep
 
 
 def test_another_recipe_and_an_upload_run_again_and_replace_the_result(done: WarmDeployment) -> None:
-    """The new recipe is another job at the same place."""
+    """The new recipe makes another job at the same output location."""
     before = done.run_record(KEY)
     done.recipe("notes", "max_output_tokens: 900", "Do it otherwise.")
     done.process(KEY)
@@ -69,7 +69,7 @@ def test_another_recipe_and_an_upload_run_again_and_replace_the_result(done: War
 
 
 def test_another_output_removes_the_old_result(done: WarmDeployment) -> None:
-    """A document has one result: the file that the old record names goes once the new record stands."""
+    """A document has one result: the file that the old record names goes once the new record is written."""
     assert _paths(done) == ["results/notes/letter.txt.md", "results/notes/letter.txt.run.json"]
     done.recipe("notes", "output: txt")
     done.process(KEY)
@@ -94,7 +94,7 @@ def test_a_failure_leaves_the_older_result_and_its_record(done: WarmDeployment) 
 
 
 def test_a_result_that_somebody_changed_is_replaced_by_the_next_run(done: WarmDeployment) -> None:
-    """Hand edits stand until another run of the document ends, and stop none."""
+    """Edits by a person stay until another run of the document ends, and stop no run."""
     done.upload("results/notes/letter.txt.md", "edited by hand")
     done.process(KEY, OTHER)
     assert str(done.result(KEY)).startswith(OTHER)

@@ -1,4 +1,4 @@
-"""What is plain text comes out unchanged, without a child; what must be looked at more closely is told apart."""
+"""Plain text comes out unchanged, without a child; everything else is recognised and left to the child."""
 
 import codecs
 import contextlib
@@ -21,7 +21,7 @@ MARKS = {
 @pytest.mark.parametrize("encoding", [None, *MARKS])
 @pytest.mark.parametrize("text", ["a", "ёж\r\n\tдым ", "🐘 e\u0301 é", "---\nmodel: x\n---\n", "\ufeff a"])
 def test_text_comes_out_verbatim(encoding: str | None, text: str) -> None:
-    """In each encoding, without its mark, and with everything else as it stands."""
+    """In each encoding, without its mark, and with everything else as it is."""
     if encoding or not text.startswith("\ufeff"):
         assert plain_text(MARKS.get(encoding, b"") + text.encode(encoding or "utf-8"), "a.txt") == text
 
@@ -81,7 +81,7 @@ def test_what_is_no_text_is_refused(body: bytes, reason: Reason) -> None:
 
 @pytest.mark.parametrize("body", [codecs.BOM_UTF16_LE + b"a", codecs.BOM_UTF8 + b"\xe9", codecs.BOM_UTF8 + b"%PDF-1.4"])
 def test_a_mark_decides_nothing_alone(body: bytes) -> None:
-    """What stands behind it may be a PDF, or have a bad byte: a child looks at it."""
+    """What follows it may be a PDF, or have a bad byte: a child looks at it."""
     assert plain_text(body, "a") is None
 
 

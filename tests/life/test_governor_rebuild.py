@@ -1,4 +1,4 @@
-"""A governor's object that cannot be read heals itself: nothing stands still, nothing under way is forgotten."""
+"""A governor's object that cannot be read heals itself: nothing stalls, and nothing under way is forgotten."""
 
 import json
 
@@ -28,12 +28,12 @@ DAMAGES = {
 
 
 def governor(system):
-    """The governor as it stands."""
+    """The governor's current state."""
     return system.bucket.json(KEY)
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_whatever_was_done_to_it_submit_and_ticks_go_on(damage):
+def test_submit_and_ticks_continue_whatever_was_done_to_it(damage):
     """The generation under way is counted again, what the day has used is known, and both jobs end."""
     system = System({"BACKBURNER_DAILY_TOKENS": "100000"})
     system.upload("recipes/default.md", "---\nprice: {input: 10, output: 10}\n---\nDo it.")
@@ -82,7 +82,7 @@ def test_a_cost_is_always_finite_and_never_negative(tokens, price):
     assert 0 <= cost <= 1e12
 
 
-def test_usage_that_lies_leaves_the_books_readable():
+def test_false_usage_leaves_the_governor_readable():
     """A document that claims to have used more tokens than there are."""
     system = System({"BACKBURNER_DAILY_COST": "50"})
     system.upload("recipes/default.md", "---\nprice: {input: 10, output: 10}\n---\nDo it.")

@@ -37,7 +37,7 @@ def test_without_window_and_split_nothing_bounds_a_document():
     assert room_tokens(recipe(), None) is None
 
 
-def test_the_recipes_own_bound_holds_where_it_is_the_smaller_one():
+def test_the_recipes_own_limit_holds_if_it_is_smaller():
     assert room_tokens(recipe("split: {max_input_tokens: 700}"), 32_768) == 700
     assert room_tokens(recipe("split: {max_input_tokens: 700}"), None) == 700
     assert room_tokens(recipe("max_output_tokens: 1000"), 32_768) == int((32_768 - 1000 - 3) * 0.9)

@@ -23,7 +23,7 @@ from backburner.capacity.timing import (
     probe_s,
 )
 from backburner.ledger.keys import GOVERNOR
-from backburner.maintenance.governor_rebuild import look_at_record, rebuilt_counters
+from backburner.maintenance.governor_rebuild import read_record_state, rebuilt_counters
 from backburner.provider.profiles import PROFILES, Provider
 from support.fakes import FakeBucket, FakeClock, World
 
@@ -97,7 +97,7 @@ def test_no_more_are_open_than_can_be_looked_at_in_time(provider: Provider) -> N
 
 
 @pytest.mark.parametrize("hint_s", [None, 0.0, 61.0, 50_000.0, 10.0**9])
-def test_what_is_waited_for_fits_a_queue(hint_s: float | None) -> None:
+def test_every_delay_fits_a_queue(hint_s: float | None) -> None:
     """Whatever the provider says; a probe comes once a minute at most, and each five minutes at least."""
     assert next_poll_s(10, hint_s) <= 300
     assert max(60, min(hint_s or 0, 300)) == probe_s(hint_s)
@@ -114,7 +114,7 @@ def test_backing_off_doubles_up_to_a_queues_longest_delay(tries: int, hint_s: fl
 
 
 @given(st.floats(0, 10**7), st.floats(0, 60))
-def test_who_waits_for_places_asks_ever_less_often(waited_s: float, min_s: float) -> None:
+def test_a_segment_that_waits_for_slots_asks_less_and_less_often(waited_s: float, min_s: float) -> None:
     """At about a fifth of the time waited, ± 20 %, and at least every two minutes."""
     own = min(120.0, waited_s / 5)
     assert max(min_s, 0.8 * own) <= ask_again_s(waited_s, min_s) <= max(min_s, min(120.0, 1.2 * own))
@@ -126,7 +126,7 @@ def test_the_spread_spreads() -> None:
     assert len({backoff_s(3) for _ in range(50)}) > 40
 
 
-def test_the_first_look_follows_what_generations_take() -> None:
+def test_the_first_look_follows_the_usual_duration() -> None:
     """Half of the usual, per model; 2 s while unknown, never more than 5 minutes."""
     world = World()
     governor = Governor(
@@ -135,14 +135,14 @@ def test_the_first_look_follows_what_generations_take() -> None:
             key=GOVERNOR,
             clock=FakeClock(world),
             rebuild=rebuilt_counters,
-            look=look_at_record,
+            read_record=read_record_state,
         ),
         limits=Limits(max_in_flight=1, submits_per_minute=1),
     )
 
     def taught(model: str, took_s: float, times: int = 1) -> float:
         for _ in range(times):
-            learn(governor.seen, model, took_s)
+            learn(governor.last_read, model, took_s)
         return governor.first_poll_s(model)
 
     assert governor.first_poll_s("m") == 2.0

@@ -24,7 +24,7 @@ from backburner.settings import Notify
 
 logger = logging.getLogger(__name__)
 
-TELL_S = 10.0
+NOTIFY_S = 10.0
 """How long a tick spends on notifications at most."""
 VOID_S = 900.0
 """An older notice is removed if its run is neither open nor committed."""
@@ -52,7 +52,7 @@ class _Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Teller:
+class Notifier:
     """Sends notifications; makes no call if there is no channel or notifications are off."""
 
     bucket: Bucket
@@ -61,13 +61,13 @@ class Teller:
     notify: Notify
     folders: Folders
 
-    async def tell(self, seconds: float) -> Deliveries:
+    async def send(self, seconds: float) -> Deliveries:
         """Send notifications for at most `seconds`. Never raises: what fails or is cut off is left to the next tick."""
         deliverer = Deliverer(bucket=self.bucket, clock=self.clock, channels=self.channels)
         if not self.channels or not self.notify.is_on or seconds <= 0:
             return deliverer.deliveries
         try:
-            async with asyncio.timeout(min(seconds, TELL_S)):
+            async with asyncio.timeout(min(seconds, NOTIFY_S)):
                 await self._send_all(deliverer)
         except TimeoutError:
             logger.warning("notifications left to the next tick", extra={"seconds": seconds})

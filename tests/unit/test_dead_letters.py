@@ -100,7 +100,7 @@ def test_every_shape_is_understood(body, kind, keys):
         (MESSAGE, None),
     ],
 )
-def test_it_says_when_where_the_letter_does(body, at):
+def test_it_gives_the_time_if_the_letter_does(body, at):
     """In UTC; a time that cannot be read is none."""
     assert understand(body).at == at
 

@@ -1,4 +1,4 @@
-"""Stories that a review told of documents in parts and of batches: late processes, things gone, hostile answers."""
+"""Documents in parts and batches, as a review imagined them: late processes, missing objects, hostile answers."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def rerun(system, key):
 
 
 def die_behind(system, key):
-    """Tick until a process has died right behind the put of an object."""
+    """Tick until a process has died right after the put of an object."""
 
     async def hook(effect, moment):
         await asyncio.sleep(0)
@@ -68,7 +68,7 @@ def test_clearing_up_a_run_leaves_the_parts_of_the_next_one_alone(places, runs_s
 
 @pytest.mark.parametrize(("key", "text"), [("inbox/a.txt", "a text"), (LONG, TEXT), (BATCH, jsonl(line(0), line(1)))])
 def test_a_run_that_is_over_does_not_come_back_after_the_next(key, text):
-    """Its process died right behind the commit; the document was run again meanwhile."""
+    """Its process died right after the commit; the document was run again meanwhile."""
     system = copying()
     begin(system, key, text)
     die_behind(system, key.replace("inbox", "results") + ".run.json")
@@ -101,7 +101,7 @@ def test_the_text_of_a_run_in_parts_never_stays_over_a_newer_result():
 
 
 @pytest.mark.parametrize("what", ["", ".md"])
-def test_a_part_that_is_gone_is_told_never_left_out(what):
+def test_a_missing_part_is_reported_never_left_out(what):
     """Its text before it was begun, or its answer before it was joined; a replay begins from the start."""
     system, gone = copying({"BACKBURNER_MAX_IN_FLIGHT": "1"}), []
 
@@ -177,7 +177,7 @@ def test_a_provider_that_is_busy_is_left_alone_as_long_as_it_asks():
     assert len(read(system, RESULT)) == 1
 
 
-def test_a_batch_that_is_dearer_than_a_day_goes_on_the_next():
+def test_a_batch_above_one_days_budget_continues_on_the_next():
     """What was used on one day is not held against the next."""
     system = System({"BACKBURNER_DAILY_TOKENS": "300"})
     system.bucket.upload("recipes/default.md", "---\nmax_output_tokens: 20\n---\nDo it.")

@@ -1,4 +1,4 @@
-"""What the state machine found, each as a story of its own."""
+"""Histories that the state machine found, each as a test of its own."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("max_noted")
 
 
 def dies_after_writing(system, folder, **fields):
-    """Let a process die once, right behind a record in `folder` whose fields are these."""
+    """Let a process die once, right after a record in `folder` whose fields are these."""
     deaths = []
 
     async def hook(effect, moment):
@@ -61,8 +61,8 @@ def test_a_wrong_clock_at_the_very_first_tick_stops_no_sweep():
     assert system.problems() == []
 
 
-def test_a_place_that_a_waiting_job_kept_holds_up_nobody():
-    """Its process died between the record and the release: with one place in all, that job itself must get it."""
+def test_a_slot_that_a_waiting_job_kept_holds_up_nobody():
+    """Its process died between the record and the release: with only one slot, that job itself must get it."""
     system = System({"BACKBURNER_MAX_IN_FLIGHT": "1"})
     system.upload(KEY, "text")
     system.generator.plan(Plan(create=FailedCall(status=429)))
@@ -76,8 +76,8 @@ def test_a_place_that_a_waiting_job_kept_holds_up_nobody():
 
 
 @pytest.mark.parametrize("overwritten", [False, True])
-def test_what_a_run_used_is_booked_whoever_settles_it(overwritten):
-    """Its process died behind the commit, and the provider has forgotten the response since: the record knows."""
+def test_a_runs_usage_is_booked_by_any_process_that_settles_it(overwritten):
+    """Its process died after the commit, and the provider has forgotten the response since: the record knows."""
     system = System()
     system.upload(KEY, "text")
     system.run(system.submit(KEY))
@@ -98,7 +98,7 @@ def test_what_a_run_used_is_booked_whoever_settles_it(overwritten):
     assert system.bucket.json(GOVERNOR)["tokens"] == system.bucket.json(ended)["usage"]["total_tokens"] > 0
 
 
-def test_who_loses_the_record_leaves_its_message_alone():
+def test_a_process_that_loses_the_record_leaves_its_message_alone():
     """One message in two hands: one only writes what the job waits for, the other loses its start and stops there.
 
     The ticket in the record is still that message's: deleting it would leave the job to the sweep of the next day.
@@ -137,10 +137,10 @@ def test_who_loses_the_record_leaves_its_message_alone():
     assert any(_record(system)["ticket"] in message.body for message in system.backlog.messages)
 
 
-def test_a_place_is_given_back_by_its_holder_only():
-    """A slow process put its job back to wait; another took the job up; then the first gives the place back: not his.
+def test_a_slot_is_given_back_by_its_holder_only():
+    """A slow process put its job back; another took it up; then the first gives back a slot that is not its own.
 
-    Else the generation that runs is not counted in flight, and its tokens are never booked.
+    Otherwise the running generation would not be counted in flight, and its tokens would never be booked.
     """
     system = System()
     system.upload(KEY, "text")
@@ -187,7 +187,7 @@ def test_an_upload_under_a_commit_whose_event_is_lost_is_found():
     assert system.problems() == []
 
 
-def test_what_earlier_attempts_used_is_booked_where_the_run_ends_while_it_waits():
+def test_usage_of_earlier_attempts_is_booked_if_the_run_ends_while_it_waits():
     """Its first attempt came back empty and was paid for; it is cancelled before its second begins."""
     system = System()
     system.upload(KEY, "text")

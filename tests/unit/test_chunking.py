@@ -31,7 +31,7 @@ def cuttings(draw: st.DrawFn) -> tuple[str, int, int]:
 
 @given(cuttings())
 def test_every_character_is_in_exactly_one_part(cutting: tuple[str, int, int]) -> None:
-    """Besides the overlap, which repeats the end of what stands before; no part is too long or empty."""
+    """Besides the overlap, which repeats the end of what is before; no part is too long or empty."""
     text, most, overlap = cutting
     spans = cut(text, most, overlap)
     assert "".join(text[span.own : span.last] for span in spans) == text
