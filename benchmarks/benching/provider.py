@@ -19,6 +19,7 @@ class Provider:
         self.generations: dict[str, dict[str, Any]] = {}
         self.calls: Counter[str] = Counter()
         self.is_finished = False
+        self.created = 0
         self._numbers = itertools.count()
 
     def answer(self, request: Request) -> Answer:
@@ -39,6 +40,7 @@ class Provider:
         return 200, _JSON, self._told(generation)
 
     def _create(self, asked: dict[str, Any]) -> Answer:
+        self.created += 1
         response_id = f"resp_{next(self._numbers):032x}"
         generation = {
             "id": response_id,

@@ -1,8 +1,8 @@
 """The checker's engine: a tick receives messages, handles them concurrently, and goes on while more are due soon."""
 
 import asyncio
-import heapq
 import logging
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from backburner.capacity.timing import TickState
 from backburner.errors import BackburnerError, RetryLaterError, UnreadableError
 from backburner.jobs.check import Checker
 from backburner.jobs.setbacks import Setbacks
-from backburner.ledger.journal import Journal, Line
+from backburner.ledger.journal import EndedRuns, Journal
 from backburner.maintenance.sweep import Sweeper
 from backburner.notifications.delivery import Deliveries
 from backburner.notifications.tell import TELL_S, Teller
@@ -42,7 +42,8 @@ class WatchedQueue:
 
     queue: Queue
     clock: Clock
-    due: list[float] = field(default_factory=list)
+    due: set[float] = field(default_factory=set)
+    """The times at which they show, in tenths of a second, so that any number of them takes little memory."""
 
     async def visibility_s(self) -> int:
         """How long a received message stays hidden."""
@@ -51,7 +52,7 @@ class WatchedQueue:
     async def send(self, body: str, delay_s: int) -> None:
         """Send a message, and remember when it will show."""
         await self.queue.send(body, delay_s)
-        heapq.heappush(self.due, self.clock.monotonic() + delay_s)
+        self._remember(delay_s)
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
         """Receive messages."""
@@ -60,7 +61,7 @@ class WatchedQueue:
     async def postpone(self, message: Received, delay_s: int) -> None:
         """Hide a received message, and remember when it will show again."""
         await self.queue.postpone(message, delay_s)
-        heapq.heappush(self.due, self.clock.monotonic() + delay_s)
+        self._remember(delay_s)
 
     async def delete(self, message: Received) -> None:
         """Delete a message."""
@@ -69,9 +70,11 @@ class WatchedQueue:
     def shows_within(self, seconds: float) -> bool:
         """Whether a message known to this process shows within this many seconds, or has shown in the last two."""
         now = self.clock.monotonic()
-        while self.due and self.due[0] < now - 2:
-            heapq.heappop(self.due)
-        return bool(self.due) and self.due[0] <= now + seconds
+        self.due.difference_update([at for at in self.due if at < now - 2])
+        return min(self.due, default=math.inf) <= now + seconds
+
+    def _remember(self, delay_s: int) -> None:
+        self.due.add(round(self.clock.monotonic() + delay_s, 1))
 
 
 @dataclass
@@ -94,11 +97,11 @@ class _Inflow:
 
 @dataclass
 class TickReport:
-    """What one tick did: the messages that it handled or left to come back, and the runs that it ended."""
+    """What one tick did: the messages that it handled or left to come back, and totals of the runs that it ended."""
 
     handled: int = 0
     left: int = 0
-    ended: list[Line] = field(default_factory=list)
+    ended: EndedRuns = field(default_factory=EndedRuns)
     notifications: Deliveries = field(default_factory=Deliveries)
     stopped_by: RetryLaterError | None = None
     """Why it stopped early, if a queue could not be read."""
