@@ -12,7 +12,9 @@ import pytest
 from backburner import tick
 from backburner.capacity import recent_writes, record_marks, shared_counters
 from backburner.capacity.reservations import Seen
-from backburner.ledger.keys import GOVERNOR
+from backburner.ledger.keys import GOVERNOR, OPEN
+from backburner.ledger.records import OpenRecord
+from backburner.maintenance import under_way
 from support.fakes import FakeBucket, FakeClock, FakeExtractor, FakeGenerator, FakeQueue, Plan, World
 from support.system import System
 
@@ -101,3 +103,27 @@ def test_what_is_known_of_records_is_limited() -> None:
         governor.shared.know(f"run-{number}", Seen(is_open=False), governor.mark())
     assert len(governor.shared._known) == shared_counters._MAX_KNOWN
     assert len(governor.shared._marks._runs) == record_marks._MAX_NAMES
+
+
+def test_a_sweep_that_reads_the_open_records_does_not_keep_them() -> None:
+    """It compares the governor's sums with all of them, and there may be twenty thousand."""
+    system, alive = System(max_noted=0), list[int]()
+    system.generator.default = Plan(runs_s=100_000.0)
+    for number in range(MANY):
+        system.upload(f"inbox/{number}.txt", "text")
+        system.run(system.submit(f"inbox/{number}.txt"))
+    core = system.parts()
+    system.run(core.tick.sweeper.sweep(1e9))
+    read = len(system.world.effects)
+
+    async def hook(effect, moment):
+        await asyncio.sleep(0)
+        if effect.name == "bucket.get" and effect.key.startswith(OPEN) and moment == "before":
+            alive.append(sum(isinstance(one, OpenRecord) for one in gc.get_objects()))
+
+    system.world.hook = hook
+    gc.collect()
+    system.run(core.tick.sweeper.sweep(1e9))
+    reads = [effect for effect in system.world.effects[read:] if effect.key.startswith(OPEN)]
+    assert len(reads) >= MANY
+    assert max(alive) <= 2 * under_way._READS_AT_ONCE

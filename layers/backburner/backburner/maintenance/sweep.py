@@ -88,7 +88,7 @@ class Sweeper:
         under_way = UnderWay(
             ledger=self.ledger,
             current_jobs=self.submitter.current_jobs,
-            open_records=await self._open_records(swept),
+            open_records=list(await self._open_records(swept)),
             guarded=partial(self.guarded, swept=swept),
         )
         while page := await page_of(self.bucket, INBOX, after):
@@ -216,7 +216,8 @@ class Sweeper:
         """By how much the governor's sums disagree with the open records, which are read only if there are sums."""
         if counters.standing == Standing() or len(under_way.open_records) > _MAX_RECOUNTED:
             return Surplus(counters.last_sweep)
-        recorded = {held.record.name: (held.etag, held.record.counted) for held in await under_way.read()}
+        read = await under_way.read(lambda held: (held.record.name, (held.etag, held.record.counted)))
+        recorded = dict(read)
         counters, _ = await self.governor.counters()
         now = {key: stored.etag for key, stored in (await self._open_records(swept)).items()}
         etags = {f"{OPEN}{name}.json": etag for name, (etag, _) in recorded.items()}
