@@ -42,7 +42,7 @@ def test_totals_are_those_of_the_journal() -> None:
     system.run(parts.submitter.submit("inbox/unsuited/c.txt"))
     ended = system.run(parts.tick.run(TICK_S)).ended
     (journal,) = system.bucket.keys("ledger/journal/")
-    lines = list(lines_in(system.bucket.body(journal), Line))
+    lines = list(lines_in(system.bucket.body(journal).encode(), Line))
     assert (ended.done, ended.failed, ended.superseded) == (2, {Reason.INVALID_RECIPE: 1}, 0)
     assert ended.usage.total_tokens == sum(line.usage.total_tokens for line in lines) > 0
     assert ended.polls == sum(line.polls for line in lines) > 0
