@@ -1,8 +1,8 @@
 """The checker's engine: a tick receives messages, handles them concurrently, and goes on while more are due soon."""
 
 import asyncio
+import heapq
 import logging
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -42,8 +42,7 @@ class WatchedQueue:
 
     queue: Queue
     clock: Clock
-    due: set[float] = field(default_factory=set)
-    """The times at which they show, in tenths of a second, so that any number of them takes little memory."""
+    due: list[float] = field(default_factory=list)
 
     async def visibility_s(self) -> int:
         """How long a received message stays hidden."""
@@ -52,7 +51,7 @@ class WatchedQueue:
     async def send(self, body: str, delay_s: int) -> None:
         """Send a message, and remember when it will show."""
         await self.queue.send(body, delay_s)
-        self._remember(delay_s)
+        heapq.heappush(self.due, self.clock.monotonic() + delay_s)
 
     async def receive(self, most: int, wait_s: int) -> Sequence[Received]:
         """Receive messages."""
@@ -61,7 +60,7 @@ class WatchedQueue:
     async def postpone(self, message: Received, delay_s: int) -> None:
         """Hide a received message, and remember when it will show again."""
         await self.queue.postpone(message, delay_s)
-        self._remember(delay_s)
+        heapq.heappush(self.due, self.clock.monotonic() + delay_s)
 
     async def delete(self, message: Received) -> None:
         """Delete a message."""
@@ -70,11 +69,9 @@ class WatchedQueue:
     def shows_within(self, seconds: float) -> bool:
         """Whether a message known to this process shows within this many seconds, or has shown in the last two."""
         now = self.clock.monotonic()
-        self.due.difference_update([at for at in self.due if at < now - 2])
-        return min(self.due, default=math.inf) <= now + seconds
-
-    def _remember(self, delay_s: int) -> None:
-        self.due.add(round(self.clock.monotonic() + delay_s, 1))
+        while self.due and self.due[0] < now - 2:
+            heapq.heappop(self.due)
+        return bool(self.due) and self.due[0] <= now + seconds
 
 
 @dataclass
