@@ -91,7 +91,7 @@ bench: .tools/bench/.in-step ## How fast the handlers are beside the obvious way
 	UV_PROJECT_ENVIRONMENT=.tools/bench $(UV_SYNC) --python "$(CURDIR)/$(BIN)/python" --group bench
 	@touch $@
 
-bench-checkers: .tools/bench/.in-step ## Several checkers on the same queues: nothing lost, nothing double, how fast; BENCH_ARGS="--jobs 10000 --checkers 1 2 4"
+bench-checkers: .tools/bench/.in-step ## Several checkers on the same queues: nothing lost, nothing double, how fast; BENCH_ARGS="--jobs 10000 100000 --checkers 1 4"
 	.tools/bench/bin/python benchmarks/checkers.py $(BENCH_ARGS)
 
 bench-backlog: .tools/bench/.in-step ## A full stack's backlog of 10,000 documents: how fast it is drained, and whether the limit holds; BENCH_ARGS="--documents 2000"

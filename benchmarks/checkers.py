@@ -1,15 +1,22 @@
 """Several checkers on the same queues at once: nothing lost, nothing double, and how much faster it goes.
 
     python benchmarks/checkers.py --jobs 1000 --checkers 1 4
+    python benchmarks/checkers.py --jobs 10000 100000 --checkers 1
 
-For each number of checkers: so many documents are submitted, their generations end, and that many processes run ticks
-until nothing is left. Then the bucket is counted. The time runs from when all processes are warm until the last run's
-open record is gone. Exit code 1 where a document is lost, or anything was done twice.
+For each number of documents and of checkers: the documents are submitted by two processes, their generations end, and
+that many processes run ticks until nothing is left. Then the bucket is counted. The time runs from when all processes
+are warm until the last run's open record is gone. Exit code 1 where a document is lost, anything was done twice, or
+many documents take more of the processor or of memory than few: 1.2 times for each, and 1.1 times in all.
 """
 
 import argparse
+import contextlib
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -29,32 +36,69 @@ _CALLS = {
     "or missed": "GET ledger/open 404",
 }
 """What is counted for each document, and how the store names it."""
+_SLOWER, _LARGER = 1.2, 1.1
+"""How much more of the processor a document may take if there are many, and how much more memory a checker."""
+_PROGRESS_S = 15.0
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one run took, and what went wrong in it."""
+
+    jobs: int
+    checkers: int
+    per_second: float
+    cpu_ms: float
+    peak_mb: float
+    calls: list[float]
+    """For each document, as in `_CALLS`."""
+    wrong: list[str]
+
+    def row(self, smallest: "_Run") -> list[str]:
+        """Its row of the table."""
+        figures = [f"{self.per_second:,.0f}", f"{self.cpu_ms:.2f}", f"{self.peak_mb:.0f}"]
+        calls = [f"{number:.2f}" for number in self.calls]
+        return [f"{self.jobs:,}", str(self.checkers), *figures, *calls, "; ".join(self.problems(smallest)) or "nothing"]
+
+    def problems(self, smallest: "_Run") -> list[str]:
+        """What went wrong, and what grew since the run with the fewest documents and as many checkers."""
+        grown = []
+        if self.cpu_ms > _SLOWER * smallest.cpu_ms:
+            grown.append(f"{self.cpu_ms / smallest.cpu_ms:.2f} times the processor time that {smallest.jobs:,} take")
+        if self.peak_mb > _LARGER * smallest.peak_mb:
+            grown.append(f"{self.peak_mb / smallest.peak_mb:.2f} times the memory that {smallest.jobs:,} take")
+        return [*self.wrong, *grown]
 
 
 def main() -> int:
     """Run it; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, nargs="+", default=[1000])
     parser.add_argument("--checkers", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--ms", type=int, default=0, help="how long each call of a service takes")
     options, out = parser.parse_args(), console()
-    table = Table("checkers", "documents a second", "ms of processor for each", "peak MB of one", *_CALLS, "wrong")
-    wrong: list[str] = []
+    figures = ("documents a second", "ms of processor for each", "peak MB of one")
+    table = Table("documents", "checkers", *figures, *_CALLS, "wrong")
+    smallest, is_wrong = dict[int, _Run](), False
     with running_stage() as stage:
-        for number in options.checkers:
-            found, row = _run(stage, options.jobs, number, options.ms)
-            table.add_row(str(number), *row, "; ".join(found) or "nothing")
-            wrong += found
+        for jobs in sorted(options.jobs):
+            for number in options.checkers:
+                with _progress(stage, jobs):
+                    run = _run(stage, jobs, number, options.ms)
+                least = smallest.setdefault(number, run)
+                table.add_row(*run.row(least))
+                is_wrong = is_wrong or bool(run.problems(least))
     out.print(table)
-    return 1 if wrong else 0
+    return 1 if is_wrong else 0
 
 
-def _run(stage: Stage, jobs: int, checkers: int, wait_ms: int) -> tuple[list[str], list[str]]:
-    """What went wrong, and what it took from the moment when all checkers are warm."""
+def _run(stage: Stage, jobs: int, checkers: int, wait_ms: int) -> _Run:
+    """One run; the time counts from the moment when all checkers are warm."""
     stage.ask("slow", "0")
-    stage.fill(jobs)
+    stage.fill(0)
     stage.measured("ours", "look", 5)  # long enough for the sweep that is due on a new stack
-    stage.measured("ours", "submit", jobs)
+    stage.upload(jobs)
+    stage.open(jobs)
     stage.ask("show", "nothing until all checkers have met")
     stage.ask("finish")
     created = stage.ask("counts")["provider"].get("create", 0)
@@ -63,10 +107,36 @@ def _run(stage: Stage, jobs: int, checkers: int, wait_ms: int) -> tuple[list[str
         told = list(pool.map(lambda _: stage.measured("ours", "check", checkers), range(checkers)))
     work = stage.ask("work")
     stage.ask("slow", "0")
-    cpu_ms, peak_mb = 1000 * sum(one.cpu_s for one in told) / jobs, max(one.peak_mb for one in told)
-    calls = [f"{work['store'].get(call, 0) / jobs:.2f}" for call in _CALLS.values()]
-    row = [f"{jobs / work['seconds']:,.0f}", f"{cpu_ms:.2f}", f"{peak_mb:.0f}", *calls]
-    return list(problems(stage, jobs + WARM, created)), row
+    return _Run(
+        jobs=jobs,
+        checkers=checkers,
+        per_second=jobs / work["seconds"],
+        cpu_ms=1000 * sum(one.cpu_s for one in told) / jobs,
+        peak_mb=max(one.peak_mb for one in told),
+        calls=[work["store"].get(call, 0) / jobs for call in _CALLS.values()],
+        wrong=list(problems(stage, jobs + WARM, created)),
+    )
+
+
+@contextlib.contextmanager
+def _progress(stage: Stage, jobs: int) -> Iterator[None]:
+    """Tell now and then how far a run is, on standard error."""
+    is_over, began = threading.Event(), time.monotonic()
+
+    def tell() -> None:
+        while not is_over.wait(_PROGRESS_S):
+            far = stage.ask("far")
+            seconds = time.monotonic() - began
+            told = f"{far['created']:,} of {jobs + WARM:,} begun, {far['ended']:,} ended"
+            print(f"{seconds:5.0f} s: {told}", file=sys.stderr)
+
+    teller = threading.Thread(target=tell)
+    teller.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        teller.join()
 
 
 if __name__ == "__main__":

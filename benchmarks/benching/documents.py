@@ -23,10 +23,15 @@ def keys(number: int) -> list[str]:
     return [key_of(n) for n in range(number)]
 
 
+def all_keys(number: int) -> list[str]:
+    """Those that warm a run up, and so many more."""
+    return [*(key_of(n, "warm") for n in range(WARM)), *keys(number)]
+
+
 def uploads(number: int) -> Iterator[tuple[str, bytes]]:
     """The documents of a run, and those that warm it up; with the recipe of their folder."""
     yield "recipes/bench.md", b"Summarise the document in five sentences. Keep every number exactly as it stands.\n"
-    for key in (*(key_of(n, "warm") for n in range(WARM)), *keys(number)):
+    for key in all_keys(number):
         yield key, f"{_TEXT}This is {key}.".encode()
 
 

@@ -1,8 +1,9 @@
 """The real handlers, warm, in a process of their own: `python -m benching.ours submit 1000`.
 
-`submit` sends one event for each document, as the trigger does; `look` runs one tick of so many seconds; `check` runs
-ticks until nothing is left; `drain` runs ticks until no record is open; `batch` submits a batch of so many lines and
-runs ticks until its run record is written.
+`submit` sends one event for each document, as the trigger does; `open 1000 0 2` submits the first of two shares of
+them, ten with an event, and warms nothing up; `look` runs one tick of so many seconds; `check` runs ticks until nothing
+is left; `drain` runs ticks until no record is open; `batch` submits a batch of so many lines and runs ticks until its
+run record is written.
 """
 
 import importlib
@@ -13,12 +14,13 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from benching.documents import BATCH, BATCH_RECORD, WARM, key_of, keys
+from benching.documents import BATCH, BATCH_RECORD, WARM, all_keys, key_of, keys
 from benching.measure import silenced, timed
 from support.events import TIMERS, s3_notification
 from support.functions import context_of, load
 
 _TICK_S = 50.0
+_IN_EVENT = 10
 
 
 def submit(number: int) -> int:
@@ -33,6 +35,20 @@ def submit(number: int) -> int:
         for event in events:
             handler(event, context_of(60))
         return len(events)
+
+    tell(timed(work).as_json())
+    return 0
+
+
+def open_share(number: int, share: int, shares: int) -> int:
+    """One of several shares of all documents, those that warm up included."""
+    handler = load("submit").handler
+    bucket, mine = os.environ["BACKBURNER_BUCKET"], all_keys(number)[share::shares]
+
+    def work() -> int:
+        for first in range(0, len(mine), _IN_EVENT):
+            handler(s3_notification(bucket, mine[first : first + _IN_EVENT]), context_of(60))
+        return len(mine)
 
     tell(timed(work).as_json())
     return 0
@@ -118,5 +134,7 @@ def _warm_checker() -> Callable[[Any, Any], Any]:
 
 if __name__ == "__main__":
     tell = silenced()
-    modes = {"submit": submit, "look": look, "check": check, "drain": drain, "batch": batch}
-    sys.exit(modes[sys.argv[1]](int(sys.argv[2])))
+    modes: dict[str, Callable[..., int]] = {
+        "submit": submit, "open": open_share, "look": look, "check": check, "drain": drain, "batch": batch,
+    }  # fmt: skip
+    sys.exit(modes[sys.argv[1]](*map(int, sys.argv[2:])))

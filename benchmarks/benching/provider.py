@@ -21,6 +21,7 @@ class Provider:
         self.is_finished = False
         self.most = 0
         """The most generations that there were at a time: created, and not deleted."""
+        self.created = 0
         self._numbers = itertools.count()
 
     def answer(self, request: Request) -> Answer:
@@ -41,6 +42,7 @@ class Provider:
         return 200, _JSON, self._told(generation)
 
     def _create(self, asked: dict[str, Any]) -> Answer:
+        self.created += 1
         response_id = f"resp_{next(self._numbers):032x}"
         generation = {
             "id": response_id,

@@ -68,13 +68,13 @@ class Queues:
                 return 400, _JSON, b'{"__type":"InvalidAction"}'
         return 200, _JSON, json.dumps(told).encode()
 
-    def show(self, holding: str) -> int:
-        """Show at once whatever holds a text, hide the rest for good; how many show."""
+    def show(self, holding: str, of_queue: str = "") -> int:
+        """Show at once whatever holds a text, in one queue or in all, hide the rest for good; how many show."""
         shown = 0
-        for queue in self.queues.values():
+        for name, queue in self.queues.items():
             queue.heap = []
             for message in queue.messages.values():
-                is_wanted = holding in message.body
+                is_wanted = holding in message.body and of_queue in (name, "")
                 message.shows_at = 0.0 if is_wanted else time.time() + 1e6
                 shown += is_wanted
                 queue.show(message, next(self._numbers))

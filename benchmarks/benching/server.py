@@ -1,12 +1,14 @@
 """The store, the queues and the provider in one process: `python -m benching.server` prints its port.
 
 `POST /_bench/<verb>` is for the benchmark itself: `counts` returns the calls so far and forgets them, `show?<text>`
-shows the messages that hold a text, `finish` and `run` say whether generations have ended, `loop` and `line` whether
-postponed messages show at once, `reset` forgets everything, `slow?<ms>` makes each call take so long, `meet?<n>` is
-answered once so many ask, which shows the messages of generations, `most` returns the most generations that there were
-at a time, and `work` what the store did since the meeting, and until the last object was deleted.
+shows the messages that hold a text, `show_queue?<name>` those of a queue, `finish` and `run` say whether generations
+have ended, `far` returns how many were created and how many runs have ended, `loop` and `line` whether postponed
+messages show at once, `reset` forgets everything, `slow?<ms>` makes each call take so long, `meet?<n>` is answered once
+so many ask, which shows the messages of generations, `most` returns the most generations that there were at a time, and
+`work` what the store did since the meeting, and until the last object was deleted.
 """
 
+import gc
 import json
 import time
 from typing import Any
@@ -58,29 +60,45 @@ class Servers:
     def _told(self, verb: str, text: str) -> object:
         match verb:
             case "counts":
-                parts: dict[str, Any] = {"store": self.store, "queue": self.queues, "provider": self.provider}
-                told = {name: dict(part.calls) for name, part in parts.items()}
-                for part in parts.values():
-                    part.calls.clear()
-                return told
-            case "show":
-                return self.queues.show(text)
-            case "finish" | "run":
-                self.provider.is_finished = verb == "finish"
-            case "loop" | "line":
-                self.queues.returns_at_once = verb == "loop"
+                return self._counts()
+            case "far":
+                return {"created": self.provider.created, "ended": self.store.named["DELETE ledger/open 204"]}
             case "most":
                 return self.provider.most
-            case "slow":
-                self.wait_s = int(text) / 1000
             case "work":
                 return {"seconds": self.store.deleted_at - self._met_at, "store": dict(self.store.named)}
             case "reset":
                 self._met, self._met_at = 0, 0.0
                 self.store, self.queues, self.provider = Store(), Queues(), Provider()
+                return None
+            case _:
+                return self._done(verb, text)
+
+    def _counts(self) -> object:
+        """The calls so far, which are forgotten."""
+        parts: dict[str, Any] = {"store": self.store, "queue": self.queues, "provider": self.provider}
+        told = {name: dict(part.calls) for name, part in parts.items()}
+        for part in parts.values():
+            part.calls.clear()
+        return told
+
+    def _done(self, verb: str, text: str) -> object:
+        """Change how the servers behave."""
+        match verb:
+            case "show":
+                return self.queues.show(text)
+            case "show_queue":
+                return self.queues.show("", text)
+            case "finish" | "run":
+                self.provider.is_finished = verb == "finish"
+            case "loop" | "line":
+                self.queues.returns_at_once = verb == "loop"
+            case "slow":
+                self.wait_s = int(text) / 1000
         return None
 
 
 if __name__ == "__main__":
+    gc.disable()  # nothing here is cyclic, and to search a million objects again and again takes long
     servers = Servers()
     serve(servers.answer, lambda port: print(port, flush=True), lambda: servers.wait_s)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from urllib.parse import quote
 
 import aiohttp  # type: ignore[import-not-found]
 
-from benching.documents import BATCH, BATCH_RESULT, batch, key_of, uploads
+from benching.documents import BATCH, BATCH_RESULT, WARM, batch, key_of, uploads
 from benching.told import Told
 
 ROOT = Path(__file__).parents[2]
@@ -70,9 +71,9 @@ class Stage:
         with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own server
             return json.load(answer)
 
-    def measured(self, module: str, *arguments: str | int) -> Told:
+    def measured(self, module: str, *arguments: str | int, core: str = CLIENT_CORE) -> Told:
         """Run a module in a process of its own. Returns what it reports."""
-        command = [*pinned(CLIENT_CORE), sys.executable, "-m", f"benching.{module}", *map(str, arguments)]
+        command = [*pinned(core), sys.executable, "-m", f"benching.{module}", *map(str, arguments)]
         ended = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         if ended.returncode or not ended.stdout:
             raise RuntimeError(f"{module} {arguments} ended with {ended.returncode}:\n{ended.stderr[-4000:]}")
@@ -92,7 +93,27 @@ class Stage:
     def fill(self, number: int) -> None:
         """Forget everything and upload the documents."""
         self.ask("reset")
+        self.upload(number)
+
+    def upload(self, number: int) -> None:
+        """Upload the documents, those that warm up, and the recipe."""
         asyncio.run(self._fill(number))
+
+    def open(self, number: int) -> None:
+        """Submit all documents, from a process on each core: none of it is measured.
+
+        What the two have refused each other waits in the backlog; ticks start it.
+        """
+        cores = (CLIENT_CORE, SERVER_CORE)
+        with ThreadPoolExecutor(len(cores)) as pool:
+            shares = [
+                pool.submit(self.measured, "ours", "open", number, share, len(cores), core=core)
+                for share, core in enumerate(cores)
+            ]
+            for each in shares:
+                each.result()
+        while self.ask("far")["created"] < number + WARM and self.ask("show_queue", "backlog"):
+            self.measured("ours", "look", 10)
 
     def fill_batch(self, lines: int) -> None:
         """Forget everything and upload a batch."""
@@ -114,13 +135,15 @@ class Stage:
         asyncio.run(self._seed(number))
 
     async def _fill(self, number: int) -> None:
+        remaining = uploads(number)
         async with _http() as http:
 
-            async def put(key: str, body: bytes) -> None:
-                async with http.put(f"{self.url}/documents/{key}", data=body) as answer:
-                    await answer.read()
+            async def put() -> None:
+                for key, body in remaining:
+                    async with http.put(f"{self.url}/documents/{key}", data=body) as answer:
+                        await answer.read()
 
-            await asyncio.gather(*(put(key, body) for key, body in uploads(number)))
+            await asyncio.gather(*(put() for _ in range(_AT_ONCE)))
 
     async def _seed(self, number: int) -> None:
         async with _http() as http:

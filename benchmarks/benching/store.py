@@ -3,11 +3,12 @@
 import hashlib
 import re
 import time
-from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from email.utils import formatdate
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape, unescape
+
+from sortedcontainers import SortedList  # type: ignore[import-untyped]
 
 from benching.wire import Answer, Request
 
@@ -21,7 +22,7 @@ class Store:
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
-        self.keys: list[str] = []
+        self.keys = SortedList()
         self.calls: Counter[str] = Counter()
         self.named: Counter[str] = Counter()
         """Calls by method, folder and status."""
@@ -89,13 +90,13 @@ class Store:
                 name, _, value = line.decode("latin-1").partition(":")
                 headers[name] = value.strip()
         if not committed:
-            insort(self.keys, key)
+            self.keys.add(key)
         self.objects[key] = (request.body, headers)
         return 200, {"ETag": etag, "Date": now}, b""
 
     def _delete(self, key: str) -> None:
         if self.objects.pop(key, None):
-            del self.keys[bisect_left(self.keys, key)]
+            self.keys.remove(key)
 
     def _deleted(self, asked: str) -> Answer:
         keys = _KEY.findall(asked)
@@ -107,15 +108,12 @@ class Store:
     def _listed(self, query: dict[str, list[str]]) -> Answer:
         prefix = query.get("prefix", [""])[0]
         after = query.get("continuation-token", query.get("start-after", [""]))[0]
-        at = bisect_right(self.keys, after) if after else bisect_right(self.keys, prefix[:-1] if prefix else "")
+        begins_after = after >= prefix and after != ""
         page: list[str] = []
-        while at < len(self.keys) and len(page) <= _PAGE:
-            key = self.keys[at]
-            if key.startswith(prefix):
-                page.append(key)
-            elif key > prefix:
+        for key in self.keys.irange(after if begins_after else prefix, inclusive=(not begins_after, True)):
+            if not key.startswith(prefix) or len(page) > _PAGE:
                 break
-            at += 1
+            page.append(key)
         is_cut = len(page) > _PAGE
         page = page[:_PAGE]
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())

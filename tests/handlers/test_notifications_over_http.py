@@ -60,7 +60,14 @@ def test_documents_and_folders_are_notified_signed_and_counted(
     assert told["inbox/notes/"]["data"]["runs"]["cost"] == world.run_record(GOOD)["cost"] > 0
     assert world.keys("ledger/notices/") == []
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
-    assert sum(metric.get("NotificationsSent", [0])[0] for metric in metrics) == 4
+    sums = {
+        name: sum(metric.get(name, [0])[0] for metric in metrics)
+        for name in ("NotificationsSent", "JobsAccepted", "JobsDone", "TokensOut")
+    }
+    tokens_out = world.run_record(GOOD)["usage"]["output_tokens"]
+    assert sums == {"NotificationsSent": 4, "JobsAccepted": 1, "JobsDone": 1, "TokensOut": tokens_out}
+    failed = [metric for metric in metrics if "JobsFailed" in metric]
+    assert [(metric.get("reason"), metric["JobsFailed"]) for metric in failed] == [(None, [1]), ("unknown_recipe", [1])]
 
 
 def test_a_receiver_that_fails_costs_no_document(new_world: NewWorld, receiver: Receiver) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from backburner.errors import RetryLaterError
+from backburner.errors import Reason, RetryLaterError
+from backburner.ledger.journal import EndedRuns, Line, lines_in
 from support.fakes import Plan
 from support.system import TICK_S, System
 
@@ -24,12 +25,28 @@ def test_a_report_has_the_runs_that_this_tick_ended_and_no_others() -> None:
     system = submitted()
     tick = system.parts().tick
     first = system.run(tick.run(TICK_S))
-    assert sorted(line.key for line in first.ended) == KEYS
+    assert (first.ended.runs, first.ended.done) == (len(KEYS), len(KEYS))
     assert first.handled >= 2
     assert first.counts == {"handled": first.handled}
     second = system.run(tick.run(TICK_S))
-    assert (second.ended, second.left, second.stopped_by, second.is_cut_short) == ([], 0, None, False)
+    assert (second.ended, second.left, second.stopped_by, second.is_cut_short) == (EndedRuns(), 0, None, False)
     assert len(system.bucket.keys("ledger/journal/")) == 1
+
+
+def test_totals_are_those_of_the_journal() -> None:
+    """Metrics are made from them: what ended how, what it used, what it cost, how late the last result was."""
+    system = submitted()
+    system.upload("recipes/unsuited.md", "---\nno-such-key: 1\n---\n")
+    system.upload("inbox/unsuited/c.txt", "text")
+    parts = system.parts()
+    system.run(parts.submitter.submit("inbox/unsuited/c.txt"))
+    ended = system.run(parts.tick.run(TICK_S)).ended
+    (journal,) = system.bucket.keys("ledger/journal/")
+    lines = list(lines_in(system.bucket.body(journal).encode(), Line))
+    assert (ended.done, ended.failed, ended.superseded) == (2, {Reason.INVALID_RECIPE: 1}, 0)
+    assert ended.usage.total_tokens == sum(line.usage.total_tokens for line in lines) > 0
+    assert ended.polls == sum(line.polls for line in lines) > 0
+    assert ended.longest_lag_s == max(line.result_lag_s or 0.0 for line in lines) > 0
 
 
 def test_what_has_ended_is_in_the_journal_at_the_next_pause_of_a_tick() -> None:
@@ -49,7 +66,7 @@ def test_what_has_ended_is_in_the_journal_at_the_next_pause_of_a_tick() -> None:
 
     system.world.hook = hook
     report = system.run(system.parts().tick.run(TICK_S))
-    assert len(report.ended) == 2
+    assert report.ended.runs == 2
     assert written[-1] == 2
 
 
@@ -65,7 +82,7 @@ def test_a_queue_that_cannot_be_read_stops_a_tick_and_is_reported() -> None:
     system.world.hook = hook
     report = system.run(system.parts().tick.run(TICK_S))
     assert "the queue refuses" in str(report.stopped_by)
-    assert report.ended
+    assert report.ended.runs
     assert not report.is_cut_short
 
 

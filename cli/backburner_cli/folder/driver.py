@@ -19,6 +19,7 @@ from backburner.adapters.folder.presence import Presence
 from backburner.adapters.folder.queues import FolderQueue, Room
 from backburner.capacity.limits import Counters
 from backburner.errors import RetryLaterError, UnreadableError
+from backburner.ledger.journal import Line
 from backburner.ledger.keys import OPEN, open_run
 from backburner.tick import TICK_S
 from backburner.wiring.core import Core
@@ -64,6 +65,8 @@ class Driver:
     _refused_since: float | None = None
     _ended_at: float | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _ended: list[Line] = field(default_factory=list)
+    """What this process has ended and the tracker has not noted yet."""
 
     @property
     def is_complete(self) -> bool:
@@ -86,6 +89,7 @@ class Driver:
 
     async def run(self) -> None:
         """Run until every document has ended, or until `stop`."""
+        self.core.journal.follow = self._ended.append
         await self.presence.bury(self.bucket.objects)
         await self.core.governor.change(_try_again_now)
         await self.again.look()
@@ -157,7 +161,7 @@ class Driver:
         """Run one tick after another, waiting in between only until the next message is due."""
         while not self.room.is_closed:
             report = await self.core.tick.run(TICK_S)
-            await self.tracker.note(report.ended)
+            await self._collect()
             if report.stopped_by is not None:
                 if not self.room.is_closed:
                     logger.warning("tick stopped early", extra={"error": str(report.stopped_by)})
@@ -195,7 +199,9 @@ class Driver:
 
     async def _collect(self) -> None:
         """Note what this process has ended since the last call."""
-        await self.tracker.note(self.core.journal.take())
+        ended = self._ended.copy()
+        self._ended.clear()
+        await self.tracker.note(ended)
 
     async def _look_at_others(self) -> None:
         """Find what other processes ended or left when they died, replays, and a provider that refuses everything."""

@@ -35,7 +35,7 @@ class TooLargeError(Exception):
         self.size_bytes = size_bytes
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stored:
     """An object as a read returned it: ETag without quotes, both times by the store's own clock."""
 
@@ -79,7 +79,7 @@ class Bucket(Protocol):
         """All objects below a prefix and after a key, in the order of their keys, without bodies."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Received:
     """A received message, hidden from others until its visibility timeout."""
 

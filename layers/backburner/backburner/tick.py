@@ -12,7 +12,7 @@ from backburner.capacity.timing import TickState, is_worth_staying
 from backburner.errors import BackburnerError, RetryLaterError, UnreadableError
 from backburner.jobs.check import Checker
 from backburner.jobs.setbacks import Setbacks
-from backburner.ledger.journal import Journal, Line
+from backburner.ledger.journal import EndedRuns, Journal
 from backburner.maintenance.sweep import Sweeper
 from backburner.notifications.delivery import Deliveries
 from backburner.notifications.notifier import NOTIFY_S, Notifier
@@ -118,11 +118,11 @@ class _Inflow:
 
 @dataclass
 class TickReport:
-    """What one tick did: the messages that it handled or left to come back, and the runs that it ended."""
+    """What one tick did: the messages that it handled or left to come back, and totals of the runs that it ended."""
 
     handled: int = 0
     left: int = 0
-    ended: list[Line] = field(default_factory=list)
+    ended: EndedRuns = field(default_factory=EndedRuns)
     notifications: Deliveries = field(default_factory=Deliveries)
     stopped_by: RetryLaterError | None = None
     """Why it stopped early, if a queue could not be read."""

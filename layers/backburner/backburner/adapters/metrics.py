@@ -1,13 +1,10 @@
 """Metrics for CloudWatch (DESIGN section 10), printed in its embedded format; on other clouds nothing is printed."""
 
 import os
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from backburner.ledger.journal import Line
-from backburner.ledger.records import State
+from backburner.ledger.journal import EndedRuns
 from backburner.maintenance.health import Health, alarms, measure
 from backburner.notifications.delivery import Deliveries
 from backburner.settings import Settings
@@ -32,7 +29,7 @@ async def report(core: Core, tick: TickReport, settings: Settings, logger: "Logg
 
 
 def publish(
-    lines: Sequence[Line],
+    ended: EndedRuns,
     *,
     accepted: int = 0,
     health: Health | None = None,
@@ -45,33 +42,32 @@ def publish(
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit  # noqa: PLC0415 - only on Lambda
 
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
-    values = _counts(lines, accepted) | (_gauges(health) if health else {})
+    values = _counts(ended, accepted) | (_gauges(health) if health else {})
     values |= _notifications(notifications) if notifications else {}
     for name, value in values.items():
         unit = MetricUnit.Seconds if name in ("OldestOpenAge", "ResultLag") else MetricUnit.Count
         metrics.add_metric(name=name, unit=unit, value=value)
     if metrics.metric_set:
         metrics.flush_metrics()
-    for reason, number in Counter(line.reason for line in lines if line.reason).items():
+    for reason, number in ended.failed.items():
         metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
         metrics.add_dimension(name="reason", value=reason)
         metrics.add_metric(name="JobsFailed", unit=MetricUnit.Count, value=number)
         metrics.flush_metrics()
 
 
-def _counts(lines: Sequence[Line], accepted: int) -> dict[str, float]:
+def _counts(ended: EndedRuns, accepted: int) -> dict[str, float]:
     """The counts that are not zero."""
-    lags = [line.result_lag_s for line in lines if line.result_lag_s is not None]
     counts: dict[str, float] = {
         "JobsAccepted": accepted,
-        "JobsDone": sum(line.state is State.DONE for line in lines),
-        "JobsFailed": sum(line.state is State.FAILED for line in lines),
-        "Polls": sum(line.polls for line in lines),
-        "ResultLag": max(lags, default=0.0),
-        "TokensIn": sum(line.usage.input_tokens for line in lines),
-        "TokensOut": sum(line.usage.output_tokens for line in lines),
-        "Cost": sum(line.cost or 0.0 for line in lines),
-        "SuspectedOrphans": sum(line.suspected_orphans for line in lines),
+        "JobsDone": ended.done,
+        "JobsFailed": ended.failed.total(),
+        "Polls": ended.polls,
+        "ResultLag": ended.longest_lag_s,
+        "TokensIn": ended.usage.input_tokens,
+        "TokensOut": ended.usage.output_tokens,
+        "Cost": ended.cost,
+        "SuspectedOrphans": ended.suspected_orphans,
     }
     return {name: value for name, value in counts.items() if value}
 

@@ -1,11 +1,12 @@
-"""The journal: one line per run that this process ended, written as one object at the end of its tick.
+"""The journal: one line per run that this process ended; those of a tick are written together.
 
 It is an index for reports, never the truth: a tick that dies loses its lines, and they are rebuilt from the records.
 """
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -21,8 +22,8 @@ from backburner.provider.answers import Usage
 logger = logging.getLogger(__name__)
 
 L = TypeVar("L")
-_MAX_LINES = 1000
-"""A long tick writes its lines early once it has this many."""
+MAX_LINES = 500
+"""A long tick writes its lines early once it has this many, and forgets them: a line takes about 1 KB of memory."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,32 +53,64 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The number of quotes in its answer, all found in the document."""
 
 
+@dataclass
+class EndedRuns:
+    """Totals of the runs that one process ended, of the same size for any number of runs."""
+
+    done: int = 0
+    failed: Counter[Reason] = field(default_factory=Counter)
+    """By reason."""
+    superseded: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost: float = 0.0
+    polls: int = 0
+    suspected_orphans: int = 0
+    longest_lag_s: float = 0.0
+
+    @property
+    def runs(self) -> int:
+        """How many there are."""
+        return self.done + self.failed.total() + self.superseded
+
+    def add(self, line: Line) -> None:
+        """Count one more run."""
+        self.done += line.state is State.DONE
+        self.superseded += line.state is State.SUPERSEDED
+        if line.state is State.FAILED and line.reason is not None:
+            self.failed[line.reason] += 1
+        self.usage += line.usage
+        self.cost += line.cost or 0.0
+        self.polls += line.polls
+        self.suspected_orphans += line.suspected_orphans
+        self.longest_lag_s = max(self.longest_lag_s, line.result_lag_s or 0.0)
+
+
 @dataclass(kw_only=True)
 class Journal:
-    """Collects lines, and writes them together."""
+    """Collects lines, and writes them together. It keeps no line that it has written, only totals."""
 
     bucket: Bucket
     clock: Clock
-    _noted: list[Line] = field(default_factory=list)
+    max_lines: int = MAX_LINES
+    follow: Callable[[Line], None] = lambda _: None
+    """Called with each line when it is noted: for whoever shows every document."""
+    _ended: EndedRuns = field(default_factory=EndedRuns)
     _unwritten: list[Line] = field(default_factory=list)
 
     async def note(self, record: JobRecord) -> None:
         """Add the line of a run that this process has just committed."""
         line = line_of(record)
-        self._noted.append(line)
+        self._ended.add(line)
+        self.follow(line)
         self._unwritten.append(line)
-        if len(self._unwritten) >= _MAX_LINES:
+        if len(self._unwritten) >= self.max_lines:
             await self.write_noted()
 
-    async def flush(self) -> list[Line]:
-        """Write the lines not written yet. Returns all lines noted since the last flush."""
+    async def flush(self) -> EndedRuns:
+        """Write the lines not written yet. Returns the totals of all runs noted since the last flush."""
         await self.write_noted()
-        return self.take()
-
-    def take(self) -> list[Line]:
-        """All lines noted since the last `take` or `flush`, written or not."""
-        noted, self._noted = self._noted, []
-        return noted
+        ended, self._ended = self._ended, EndedRuns()
+        return ended
 
     async def write_noted(self) -> None:
         """Write the lines not written yet; if the store refuses, only lines of the index are lost, no job."""

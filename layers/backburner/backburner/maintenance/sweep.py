@@ -6,7 +6,7 @@ ticket makes the old message void. An object that cannot be read is reported and
 """
 
 import logging
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -88,7 +88,7 @@ class Sweeper:
         under_way = UnderWay(
             ledger=self.ledger,
             current_jobs=self.submitter.current_jobs,
-            open_records=await self._open_records(swept),
+            open_records=[key async for key, _ in self._open_records(swept)],
             guarded=partial(self.guarded, swept=swept),
         )
         while page := await page_of(self.bucket, INBOX, after):
@@ -96,11 +96,14 @@ class Sweeper:
             if self.clock.monotonic() >= stop_at:
                 await self.governor.change(partial(_stop_at, after, swept.unreadable, readable))
                 return swept
-        open_records = await self._open_records(swept)
-        for key, stored in open_records.items():
+        names, silent = set[str](), list[str]()
+        async for key, stored in self._open_records(swept):
+            names.add(key.removeprefix(OPEN).removesuffix(".json"))
             if stored.age_s >= SILENT_S:
-                swept.woken += await self.guarded(key, self._wake(key), swept) or 0
-        swept.released = await self._reservations(open_records, under_way, readable, swept)
+                silent.append(key)
+        for key in silent:
+            swept.woken += await self.guarded(key, self._wake(key), swept) or 0
+        swept.released = await self._reservations(names, under_way, readable, swept)
         swept.complete = True
         logger.info("swept", extra=vars(swept) | {"unreadable": len(swept.unreadable)})
         return swept
@@ -125,15 +128,13 @@ class Sweeper:
             logger.error("object cannot be read", extra={"key": key, "why": why})
         swept.unreadable[key] = why
 
-    async def _open_records(self, swept: Swept) -> dict[str, Stored]:
+    async def _open_records(self, swept: Swept) -> AsyncIterator[tuple[str, Stored]]:
         """List the open records; report anything else below `ledger/open/`, except folders made in a console."""
-        found: dict[str, Stored] = {}
         async for key, stored in self.bucket.listed(OPEN):
             if open_run(key) is not None:
-                found[key] = stored
+                yield key, stored
             elif not key.endswith("/"):
                 self._note(key, NO_OPEN_RECORD, swept)
-        return found
 
     async def _readable_again(self) -> set[str]:
         """Objects that were reported before, and can be read now or are gone."""
@@ -195,10 +196,12 @@ class Sweeper:
         return 1
 
     async def _reservations(
-        self, open_records: Mapping[str, Stored], under_way: UnderWay, readable: Collection[str], swept: Swept
+        self, names: Collection[str], under_way: UnderWay, readable: Collection[str], swept: Swept
     ) -> int:
-        """Correct the governor's reservations; those no run explains are dropped once two sweeps in a row find them."""
-        names = {key.removeprefix(OPEN).removesuffix(".json") for key in open_records}
+        """Correct the governor's reservations; those no run explains are dropped once two sweeps in a row find them.
+
+        `names` are those of the runs that are open.
+        """
         await self.governor.review()
         counters, _ = await self.governor.counters()
         missing = await under_way.missing_reservations(counters) if counters.last_sweep is None else {}
@@ -216,9 +219,10 @@ class Sweeper:
         """By how much the governor's totals disagree with the open records, which are read only if there are totals."""
         if counters.recorded_totals == Totals() or len(under_way.open_records) > _MAX_RECOUNTED:
             return Surplus(counters.last_sweep)
-        recorded = {held.record.name: (held.etag, held.record.counted) for held in await under_way.read()}
+        read = await under_way.read(lambda held: (held.record.name, (held.etag, held.record.counted)))
+        recorded = dict(read)
         counters, _ = await self.governor.counters()
-        now = {key: stored.etag for key, stored in (await self._open_records(swept)).items()}
+        now = {key: stored.etag async for key, stored in self._open_records(swept)}
         etags = {f"{OPEN}{name}.json": etag for name, (etag, _) in recorded.items()}
         moving = sum(now.get(key) != etags.get(key) for key in now.keys() | etags.keys())
         return surplus(counters, {name: counted for name, (_, counted) in recorded.items()}, moving)
@@ -229,7 +233,7 @@ def _stop_at(here: str, found: Mapping[str, str], readable: Collection[str], cou
     note_unreadable(counters, found, readable)
 
 
-def put_right(counters: Counters, now: datetime, names: set[str], missing: Mapping[str, Reservation]) -> int:
+def put_right(counters: Counters, now: datetime, names: Collection[str], missing: Mapping[str, Reservation]) -> int:
     """End a sweep: drop notes of runs without an open record if the sweep before found them too; add the missing."""
     unexplained = [name for name in counters.reserved | counters.unsettled if name not in names]
     gone = [name for name in unexplained if name in counters.unexplained]

@@ -1,8 +1,9 @@
 """The jobs under way, as a sweep meets them: which documents they work on, and which reservations they must hold."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from backburner.capacity.limits import Counters, Reservation
 from backburner.capacity.reservations import noted
@@ -12,6 +13,7 @@ from backburner.ledger.records import OpenRecord
 from backburner.outcome.current_job import CurrentJobs
 from backburner.ports import Stored
 
+T = TypeVar("T")
 _READS_AT_ONCE = 32
 Guarded = Callable[[str, Awaitable[Open | None]], Awaitable[Open | None]]
 """Reads the record with a key, or reports it and returns None if it cannot be read."""
@@ -30,7 +32,8 @@ class UnderWay:
 
     ledger: Ledger
     current_jobs: CurrentJobs
-    open_records: Mapping[str, Stored]
+    open_records: Collection[str]
+    """Their keys."""
     guarded: Guarded
     recipes: dict[str, bytes | None] = field(default_factory=dict)
     _sources: set[tuple[str, str]] | None = None
@@ -47,8 +50,7 @@ class UnderWay:
         if self.current_jobs.job_of(location, document, self.recipes[location.recipe]).job_id in self.jobs:
             return True
         if self._sources is None:
-            found = await self.read()
-            self._sources = {(held.record.source.key, held.record.source.etag) for held in found}
+            self._sources = set(await self.read(lambda held: (held.record.source.key, held.record.source.etag)))
         return (key, document.etag) in self._sources
 
     async def missing_reservations(self, before: Counters) -> dict[str, Reservation]:
@@ -57,27 +59,35 @@ class UnderWay:
         Leaves out those that `before` noted: if they are gone now, they were settled. Leaves out runs that are over as
         well, whose open record is about to be removed. Restoring either would book the run's use twice.
         """
+
+        def missing(held: Open) -> OpenRecord | None:
+            record = held.record
+            is_unknown = noted(before, record.name) is None and record.name not in before.settled
+            holds = record.reservation is not None and record.reserves and record.counted is None
+            return record if holds and is_unknown else None
+
         return {
-            held.record.name: held.record.reservation
-            for held in await self.read()
-            if held.record.reservation is not None
-            and held.record.reserves
-            and held.record.counted is None
-            and noted(before, held.record.name) is None
-            and held.record.name not in before.settled
-            and not await self._is_over(held.record)
+            record.name: record.reservation
+            for record in await self.read(missing)
+            if record.reservation is not None and not await self._is_over(record)
         }
 
     async def _is_over(self, record: OpenRecord) -> bool:
         committed = await self.ledger.committed(record.location, record.job_id)
         return committed.is_over(record.run)
 
-    async def read(self) -> list[Open]:
-        """All open records that can be read, as they are now."""
-        at_once = asyncio.Semaphore(_READS_AT_ONCE)
+    async def read(self, wanted: Callable[[Open], T | None]) -> list[T]:
+        """What is `wanted` of each open record that can be read, as they are now, except None.
 
-        async def read(key: str) -> Open | None:
-            async with at_once:
-                return await self.guarded(key, self.ledger.open_record(*run_of(key)))
+        There may be very many, so the records themselves are not kept.
+        """
+        found, keys = list[T](), iter(self.open_records)
 
-        return [held for held in await asyncio.gather(*map(read, self.open_records)) if held is not None]
+        async def read() -> None:
+            for key in keys:
+                held = await self.guarded(key, self.ledger.open_record(*run_of(key)))
+                if held is not None and (one := wanted(held)) is not None:
+                    found.append(one)
+
+        await asyncio.gather(*(read() for _ in range(_READS_AT_ONCE)))
+        return found
