@@ -56,8 +56,9 @@ class LinePoller:
 
         async def poll() -> None:
             while line := await self._next(visit, left, picking):
-                visit.is_out_of_time = not await self.pace.turn(visit.tick.until)
-                if visit.is_out_of_time or self.memory.is_full(visit.kept_bytes):
+                has_time = await self.pace.turn(visit.tick.until)
+                visit.is_out_of_time = visit.is_out_of_time or not has_time
+                if not has_time or self.memory.is_full(visit.kept_bytes):
                     left.append((0.0, line))
                     return
                 async with self.memory.for_answer():

@@ -1,8 +1,9 @@
 """Runs the lines of one segment of a batch: many generations under one open record (DESIGN section 7).
 
 Order of effects in one visit, and what a crash before each costs:
-  poll → piece with finished lines → [guard → record, `creating` → the creates → record with their ids] repeatedly →
-  a message for the next visit → the record with its ticket → delete the provider's copies of finished generations.
+  [poll → piece with finished lines → [guard → record, `creating` → the creates → record with their ids] repeatedly]
+  repeatedly, while lines are due soon → a message for the next visit → the record with its ticket.
+The provider's copies of finished generations are deleted meanwhile, each once the record names the piece with its line.
 Before the record names a piece: its lines are polled again. Between creates and record: the ids of at most one block
 are lost; the guard surfaces after the lease, and each counts as a suspected orphan. Only the record's owner rewrites
 it; a process that loses the record cancels the generations that it has just started.
@@ -190,6 +191,8 @@ class SegmentRunner:
     async def _save_for_later(self, visit: SegmentVisit, again_s: float) -> float | None:
         """Write what has changed. Returns in how many seconds to visit again, or None if another message does."""
         next_s = self.poller.next_s(visit)
+        if self.clock.monotonic() < visit.tick.until:  # the tick is not over, so it left due lines for another reason
+            next_s = max(_AGAIN_S, next_s)
         again_s = min(again_s, next_s) if visit.segment.todo or next_s == math.inf else next_s
         if visit.is_guarded:  # the record's ticket is the guard's now, which is only for a process that dies
             await self.checkpointer.save(visit, again_s=again_s)

@@ -151,10 +151,10 @@ class ParentRunner:
 
 
 def look_s(age_s: float, parts: int, left: int) -> float:
-    """When to check on the parts again: when the rest may be done, if the parts go on ending as they have so far."""
+    """When to check on the parts again: in half the time that the rest takes, if parts go on ending as before."""
     usual_s = next_poll_s(age_s)
-    rest_s = age_s * left / (parts - left) if left < parts else math.inf
-    return min(_MAX_LOOK_S, usual_s, max(_OPENED_S, usual_s / _SOONER, rest_s))
+    half_s = age_s * left / (parts - left) / 2 if left < parts else math.inf
+    return min(_MAX_LOOK_S, usual_s, max(_OPENED_S, usual_s / _SOONER, half_s))
 
 
 def _end_of(level: int, number: int, part: Part, committed: Committed, *, is_batch: bool) -> PartEnd | None:
