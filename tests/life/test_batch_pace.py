@@ -6,7 +6,6 @@ import json
 import pytest
 
 from backburner.batch import create_lines, poll_lines
-from backburner.provider.answers import FailedCall
 from support.fakes import Effect, Moment, Plan
 from support.system import System
 
@@ -108,11 +107,3 @@ def test_a_visit_that_lasts_longer_than_the_lease_is_not_taken_for_dead(small: S
     system = System(small.environment | {"BACKBURNER_LEASE_S": "15"})
     ran(system, 100, create_s=2.5)
     assert system.run_record(KEY)["suspected_orphans"] == 0
-
-
-def test_a_provider_that_is_busy_is_not_asked_at_once_again(small: System) -> None:
-    """Lines that are due for a poll bring a segment back soon, but no create before its pause is over."""
-    small.generator.plan(Plan(create=FailedCall(status=429)), times=40)
-    calls = ran(small, 100, create_s=0.2)
-    creates = sorted(at for name, at in calls if name == "create")
-    assert sum(at - creates[0] < 6 for at in creates) <= 5 * 8
