@@ -3,6 +3,9 @@
 import asyncio
 import json
 
+import pytest
+
+from backburner.batch import create_lines, poll_lines
 from support.fakes import Effect, Moment, Plan
 from support.system import System
 
@@ -22,14 +25,15 @@ def lines(count: int) -> str:
     )
 
 
-def ran(system: System, count: int, *, create_s: float = 0.0) -> list[tuple[str, float]]:
+def ran(system: System, count: int, *, create_s: float = 0.0, delete_s: float = 0.0) -> list[tuple[str, float]]:
     """Run a batch to its end; every call of the provider by its name, and when it was made."""
     calls: list[tuple[str, float]] = []
 
     async def hook(effect: Effect, moment: Moment) -> None:
         if moment == "before" and effect.name.startswith("generator."):
             calls.append((effect.name.removeprefix("generator."), system.world.seconds))
-        await asyncio.sleep(create_s if (effect.name, moment) == ("generator.create", "before") else 0)
+        takes_s = {"generator.create": create_s, "generator.delete": delete_s}.get(effect.name, 0)
+        await asyncio.sleep(takes_s if moment == "before" else 0)
 
     system.world.hook = hook
     system.process(KEY, lines(count))
@@ -70,3 +74,36 @@ def test_durations_learnt_from_lines_save_looks() -> None:
     system.process("inbox/second.jsonl", lines(100) + "\n")
     after = sum(effect.name == "generator.retrieve" for effect in system.world.effects) - before
     assert after < 0.75 * before
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> System:
+    """A tenth of everything: segments, blocks, slots and looks a second."""
+    monkeypatch.setattr("backburner.batch.segmenter.SEGMENT_LINES", 100)
+    monkeypatch.setattr(create_lines, "BLOCK", 8)
+    monkeypatch.setattr(create_lines, "_AT_A_TIME", 25)
+    monkeypatch.setattr(poll_lines, "_MAX_KEPT", 25)
+    return System(FAST | {"BACKBURNER_MAX_IN_FLIGHT": "100", "BACKBURNER_POLLS_PER_SECOND": "20"})
+
+
+def test_looks_go_on_without_a_gap(small: System) -> None:
+    """While lines are created, recorded and deleted, by several segments: only the pace of looks limits a batch."""
+    small.generator.default = Plan(runs_s=1.3)
+    calls = ran(small, 500, create_s=0.15, delete_s=0.3)
+    looks = [at for name, at in calls if name == "retrieve"]
+    assert len(looks) / (looks[-1] - looks[0]) > 0.9 * 20
+
+
+def test_copies_are_deleted_while_more_lines_are_created(small: System) -> None:
+    """A provider that is slow to delete holds up nothing."""
+    calls = ran(small, 150, delete_s=10.0)
+    first = next(at for name, at in calls if name == "delete")
+    assert any(name == "create" and first < at < first + 10 for name, at in calls)
+    assert sum(name == "delete" for name, _ in calls) == 150
+
+
+def test_a_visit_that_lasts_longer_than_the_lease_is_not_taken_for_dead(small: System) -> None:
+    """Its guard is renewed before it shows: otherwise the lines being created would count as suspected orphans."""
+    system = System(small.environment | {"BACKBURNER_LEASE_S": "15"})
+    ran(system, 100, create_s=2.5)
+    assert system.run_record(KEY)["suspected_orphans"] == 0

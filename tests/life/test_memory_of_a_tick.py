@@ -11,7 +11,7 @@ import pytest
 
 from backburner import tick
 from backburner.capacity import recent_writes, record_marks, shared_counters
-from backburner.capacity.reservations import Seen
+from backburner.capacity.reservations import RecordState
 from backburner.ledger.keys import GOVERNOR, OPEN
 from backburner.ledger.records import OpenRecord
 from backburner.maintenance import under_way
@@ -103,7 +103,7 @@ def test_what_is_known_of_records_is_limited() -> None:
     """However many runs a process has met since its start."""
     governor = System().parts().governor
     for number in range(shared_counters._MAX_KNOWN + 100):
-        governor.shared.know(f"run-{number}", Seen(is_open=False), governor.mark())
+        governor.shared.know(f"run-{number}", RecordState(is_open=False), governor.mark())
     assert len(governor.shared._known) == shared_counters._MAX_KNOWN
     assert len(governor.shared._marks._runs) == record_marks._MAX_NAMES
 

@@ -21,6 +21,11 @@ from backburner.outcome.decisions import Decision, Do
 from backburner.ports import ABSENT, Bucket, Clock, Generator
 from backburner.provider.answers import Answer, Generation, Usage
 
+_RENEWED = 3
+"""A guard is renewed once this part of its lease has passed."""
+_DELETES_AT_ONCE = 16
+"""They are in no hurry, and polls should not queue behind them."""
+
 
 class TakenError(Exception):
     """Another process has written the record."""
@@ -52,8 +57,12 @@ class SegmentVisit:
     counted: Reservation | None = None
     """What the governor counts for it now; written with the record next time."""
     is_changed: bool = False
-    is_guarded: bool = False
-    """Whether the record's ticket is a guard's, for the lines that are being created."""
+    guarded_s: float | None = None
+    """The monotonic time of the guard whose ticket the record has, for lines that are being created; None before."""
+    deletes: list[asyncio.Task[object]] = field(default_factory=list)
+    """Provider's copies that are being deleted, while the visit goes on."""
+    is_out_of_time: bool = False
+    """Whether the tick has no time left for another poll."""
     must_stop: bool = False
     """Whether nothing more may be created in this visit."""
     wait_s: float = 0.0
@@ -63,6 +72,11 @@ class SegmentVisit:
     def record(self) -> OpenRecord:
         """The record as last read or written."""
         return self.held.record
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether the record's ticket is a guard's, and no longer that of the message being handled."""
+        return self.guarded_s is not None
 
     @property
     def line_reservation(self) -> Reservation:
@@ -184,6 +198,7 @@ class Checkpointer:
     messenger: Messenger
     clock: Clock
     forgets: bool
+    _deleting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_DELETES_AT_ONCE), repr=False)
 
     async def save(self, visit: SegmentVisit, *, guard: bool = False, again_s: float | None = None) -> None:
         """Write all changes; first send a guard, or a message for the next visit in `again_s` seconds, if asked to.
@@ -195,6 +210,7 @@ class Checkpointer:
         ticket = visit.record.ticket
         if guard:
             ticket = await self.messenger.guard(visit.record)
+            visit.guarded_s = self.clock.monotonic()
         elif again_s is not None:
             ticket = await self.messenger.to_check(visit.record, again_s)
         mine = await self.ledger.rewrite(self._changed(visit, ticket))
@@ -205,7 +221,15 @@ class Checkpointer:
         visit.completed, visit.failed, visit.unrecorded = {}, {}, []
         forgettable, visit.forgettable = visit.forgettable, []
         if self.forgets:
-            await asyncio.gather(*(self.generator.delete(response_id) for response_id in forgettable))
+            visit.deletes += [asyncio.create_task(self._forget(response_id)) for response_id in forgettable]
+
+    def needs_guard(self, visit: SegmentVisit) -> bool:
+        """Whether to send a guard before lines are created: the last one might show before they are recorded."""
+        return visit.guarded_s is None or self.clock.monotonic() - visit.guarded_s > self.messenger.lease_s / _RENEWED
+
+    async def _forget(self, response_id: str) -> None:
+        async with self._deleting:
+            await self.generator.delete(response_id)
 
     async def _put_piece(self, visit: SegmentVisit) -> None:
         key = f"{visit.record.source.key}.{len(visit.segment.pieces):04d}-{new_nonce()}.jsonl"

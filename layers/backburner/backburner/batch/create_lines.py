@@ -6,8 +6,7 @@ Order of effects in one block: guard → the record, `creating` → the creates 
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -18,6 +17,7 @@ from backburner.batch.line_decisions import judged
 from backburner.batch.prepare_lines import PROBE_S, LinePreparer, tokens_of
 from backburner.batch.segment_reader import SegmentReader
 from backburner.batch.segment_slots import hold_slots
+from backburner.batch.turns import Turns
 from backburner.capacity.governor import Governor
 from backburner.capacity.limits import ALL_MODELS, Denial
 from backburner.capacity.timing import ask_again_s, backoff_s
@@ -39,6 +39,8 @@ BLOCK = 32
 """Lines created between two writes of the record, so at most this many ids are lost if the process dies."""
 _AT_A_TIME = 256
 """How many slots are asked for at a time."""
+_FEW = 4
+"""Of all slots, at most one in so many must be free before more lines are begun."""
 _AGAIN_S = 2.0
 _FULL_S = 15.0
 _MAX_DOUBLINGS = 4
@@ -59,7 +61,7 @@ class LineCreator:
     settings: Settings
     slots: asyncio.Semaphore
     create_limit_s: float
-    turn: "Turn"
+    turns: Turns
     given: dict[str, None] = field(default_factory=dict, repr=False)
     """The response ids that this process has received recently."""
 
@@ -73,9 +75,13 @@ class LineCreator:
             decision = decide(died, FailedCall(status=None), Call.CREATE, self._attempt(line))
             visit.carry_out(line, names[line.number], decision)
 
-    async def start(self, visit: SegmentVisit) -> float:
-        """Create the lines that may be tried now. Returns when to visit again. Raises `TakenError`."""
-        lines, granted, delay_s, began_s = _Lines(self.segment_reader, visit), 0, _AGAIN_S, self.clock.monotonic()
+    async def start(self, visit: SegmentVisit, poll_in_s: float) -> float:
+        """Create the lines that may be tried now, until lines that run are due for a poll: others in `poll_in_s`.
+
+        Returns when to visit again. Raises `TakenError`.
+        """
+        lines, granted, delay_s, has_asked = _Lines(self.segment_reader, visit), 0, _AGAIN_S, False
+        poll_at_s = self.clock.monotonic() + poll_in_s
         first_poll_s = self.governor.first_poll_s(visit.record.provider.model)
         while (ready := _ready(visit)) and not visit.must_stop and self.clock.monotonic() < visit.tick.until:
             refused = self.preparer.refused_models(visit)
@@ -83,9 +89,12 @@ class LineCreator:
                 lines.held_back = refused
                 await self.preparer.hold_back(visit, await lines.read())
                 continue
-            if not granted and visit.is_guarded and self.clock.monotonic() - began_s >= first_poll_s:
-                delay_s = 0.0  # its first lines are due for a poll, and another segment gets the turn
+            if not granted and has_asked and self.clock.monotonic() >= poll_at_s:
+                delay_s = 0.0  # the first lines are due for a poll, and another segment gets the turn
                 break
+            has_asked = True
+            if not granted and await self._slots_come(visit, len(ready), poll_at_s - self.clock.monotonic()):
+                continue
             if not granted:
                 granted, denial = await self._slots(visit, lines, ready[:_AT_A_TIME])
                 if not granted:
@@ -96,11 +105,23 @@ class LineCreator:
                 break
             block = ready[: min(BLOCK, granted)]
             granted -= len(block)
+            poll_at_s = min(poll_at_s, self.clock.monotonic() + first_poll_s)
             await self._create_block(visit, block, await lines.read())
         if granted:  # not used: give them back
             await hold_slots(self.governor, visit, [])
         first_s = min((line.not_before_s for line in visit.segment.todo), default=0.0) - visit.age_s()
         return min(MAX_DELAY_S, max(delay_s, visit.wait_s, first_s))
+
+    async def _slots_come(self, visit: SegmentVisit, wanted: int, limit_s: float) -> bool:
+        """If there are hardly any slots, wait until another segment gives some back. False if none will, or none must.
+
+        Blocks of a few lines would cost as many writes of the record as full ones.
+        """
+        limits = self.governor.limits
+        few = min(BLOCK, wanted, max(1, limits.max_in_flight // _FEW))
+        if limits.max_in_flight - self.governor.in_flight >= few:
+            return False
+        return await self.turns.slots_come(min(limit_s, visit.tick.until - self.clock.monotonic()))
 
     async def _slots(self, visit: SegmentVisit, lines: "_Lines", wanted: list[Todo]) -> tuple[int, Denial | None]:
         """Ask for slots. With a budget, each line reserves what it asks for, so the lines are read first."""
@@ -113,8 +134,7 @@ class LineCreator:
         """Create the generations of a block under a guard; their ids are recorded with the next write."""
         requests = self.preparer.ready(visit, block, raw)
         visit.segment = visit.segment.begun([line for line in block if line.number in requests])
-        await self.checkpointer.save(visit, guard=not visit.is_guarded)
-        visit.is_guarded = True
+        await self.checkpointer.save(visit, guard=self.checkpointer.needs_guard(visit))
         await asyncio.gather(
             *(self._create(visit, line, requests[line.number], raw[line.number]) for line in visit.segment.creating)
         )
@@ -198,31 +218,6 @@ class LineCreator:
 
     def _attempt(self, line: Todo) -> Attempt:
         return Attempt(number=line.attempt + 1, most=self.settings.max_attempts, is_enlarged=line.cap is not None)
-
-
-@dataclass
-class Turn:
-    """Lets one segment of a process create at a time; one more may wait for the turn, so that no time is lost."""
-
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _waiting: int = 0
-
-    def is_far(self, *, may_wait: bool) -> bool:
-        """Whether another segment has the turn, and this one cannot wait for it."""
-        return self._lock.locked() and (self._waiting > 0 or not may_wait)
-
-    @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
-        """Hold the turn while the block runs."""
-        self._waiting += 1
-        try:
-            await self._lock.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._lock.release()
 
 
 @dataclass

@@ -1,14 +1,16 @@
 """Runs the lines of one segment of a batch: many generations under one open record (DESIGN section 7).
 
 Order of effects in one visit, and what a crash before each costs:
-  poll → piece with finished lines → [guard → record, `creating` → the creates → record with their ids] repeatedly →
-  a message for the next visit → the record with its ticket → delete the provider's copies of finished generations.
+  [poll → piece with finished lines → [guard → record, `creating` → the creates → record with their ids] repeatedly]
+  repeatedly, while lines are due soon → a message for the next visit → the record with its ticket.
+The provider's copies of finished generations are deleted meanwhile, each once the record names the piece with its line.
 Before the record names a piece: its lines are polled again. Between creates and record: the ids of at most one block
 are lost; the guard surfaces after the lease, and each counts as a suspected orphan. Only the record's owner rewrites
 it; a process that loses the record cancels the generations that it has just started.
 """
 
 import asyncio
+import math
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -19,7 +21,8 @@ from backburner.batch.poll_lines import LinePoller
 from backburner.batch.segment_reader import SegmentReader
 from backburner.batch.segment_slots import give_slots_back
 from backburner.batch.stop_lines import LineStopper
-from backburner.capacity.timing import Pace, TickState, ask_again_s, next_poll_s
+from backburner.batch.turns import Turns
+from backburner.capacity.timing import TickState, ask_again_s
 from backburner.errors import JobError, Reason
 from backburner.ledger.ledger import Open
 from backburner.ledger.messenger import DONE, Next
@@ -28,7 +31,6 @@ from backburner.ledger.segment_state import Segment
 from backburner.memory.budget import MemoryBudget
 from backburner.memory.spool import Spool, as_file, open_spool
 from backburner.outcome.current_job import CurrentJobs
-from backburner.outcome.decisions import ABSENT_LOOK_S
 from backburner.outcome.finish import Finisher
 from backburner.ports import Clock, Generator
 
@@ -46,7 +48,7 @@ class SegmentRunner:
     finisher: Finisher
     generator: Generator
     clock: Clock
-    pace: Pace
+    turns: Turns
     poller: LinePoller
     creator: LineCreator
     stopper: LineStopper
@@ -55,7 +57,7 @@ class SegmentRunner:
     memory: MemoryBudget
 
     async def advance(self, held: Open, tick: TickState) -> Next:
-        """Visit a segment: do what can be done now for its lines."""
+        """Visit a segment: do what can be done for its lines now or soon."""
         assert held.record.segment is not None, "not a segment"
         visit = SegmentVisit(
             held=held,
@@ -66,12 +68,18 @@ class SegmentRunner:
             counted=self.creator.governor.holds(held.record.name, held.record.counted),
         )
         try:
-            again_s = await self._advance(visit)
+            with self.turns.visiting():
+                again_s = await self._advance(visit)
         except TakenError:
             await asyncio.gather(*(self.generator.cancel(response_id) for response_id in visit.unrecorded))
             again_s = _AGAIN_S
+        except asyncio.CancelledError:
+            for delete in visit.deletes:
+                delete.cancel()
+            raise
         finally:
             self.memory.kept_bytes -= visit.kept_bytes
+            await asyncio.gather(*visit.deletes)
         return DONE if again_s is None else Next(again_s, held)
 
     async def _advance(self, visit: SegmentVisit) -> float | None:
@@ -80,11 +88,10 @@ class SegmentRunner:
         if await self.current_jobs.recent_parent(record.part_of) is None:
             return await self._abandon(visit)
         await self.creator.count_dead(visit)
-        async for _ in self.poller.poll(visit):  # as many at a time as fit into memory
-            await self._save(visit)
-        if record.cancelled_for is not None:
-            return await self._cancel(visit, record.cancelled_for)
-        return await self._go_on(visit)
+        if record.cancelled_for is None:
+            return await self._go_on(visit)
+        await self._poll(visit)
+        return await self._cancel(visit, record.cancelled_for)
 
     async def _abandon(self, visit: SegmentVisit) -> float | None:
         """Stop a segment whose batch is over: cancel its running lines and end its run."""
@@ -118,19 +125,51 @@ class SegmentRunner:
         visit.kept_bytes = 0
 
     async def _go_on(self, visit: SegmentVisit) -> float | None:
-        """Create lines if it is this segment's turn; then write what has changed, or end the run."""
-        turn, may_wait = self.creator.turn, not (visit.segment.started or visit.completed or visit.failed)
-        if visit.segment.todo and not visit.tick.is_refused and not turn.is_far(may_wait=may_wait):
-            async with turn.taken():  # until the last ids are recorded
-                return await self._create(visit)
-        await give_slots_back(self.creator.governor, visit)
-        if visit.segment.is_over and not (visit.completed or visit.failed):
-            await self._finish(visit)
-            return None
-        again_s = _REFUSED_S if visit.tick.is_refused else ask_again_s(visit.held.age_s, _FAR_S)
-        return await self._save_for_later(visit, again_s)
+        """Poll lines and create lines by turns, as long as some are due soon; then write what has changed, or end."""
+        while True:
+            await self._poll(visit)
+            again_s = await self._create(visit)
+            if again_s is None:
+                return None
+            if not self.poller.is_due_soon(visit):
+                break
+        if not visit.segment.is_over:
+            return await self._save_for_later(visit, again_s)
+        if visit.is_changed or visit.completed or visit.failed:
+            await self._save(visit)
+        await self._finish(visit)
+        return None
+
+    async def _poll(self, visit: SegmentVisit) -> None:
+        """Poll the lines that are due; what has ended is written, and its slots given back, whenever there is much."""
+        async for _ in self.poller.poll(visit):
+            await self._save(visit)
+            await self._give_slots_back(visit)
 
     async def _create(self, visit: SegmentVisit) -> float | None:
+        """Create lines once it is this segment's turn.
+
+        Returns in how many seconds to create more; None if the run is over.
+        """
+        left_s = visit.tick.until - self.clock.monotonic()
+        if not visit.segment.todo or visit.tick.is_refused or left_s <= 0:
+            if not visit.segment.is_over:
+                await self._give_slots_back(visit)
+            return _REFUSED_S if visit.tick.is_refused else _AGAIN_S
+        if self.turns.is_far:
+            await self._give_slots_back(visit)
+            return ask_again_s(visit.held.age_s, _FAR_S)
+        if not self.turns.is_free:  # what has ended waits for nobody
+            if visit.completed or visit.failed:
+                await self._save(visit)
+            await self._give_slots_back(visit)
+        segment = visit.segment
+        has_begun = bool(segment.started or segment.completed or segment.failed)
+        limit_s = min(self.poller.next_s(visit), left_s)
+        async with self.turns.taken(has_begun=has_begun, limit_s=limit_s) as is_ours:  # until the last ids are recorded
+            return await self._create_now(visit) if is_ours else _AGAIN_S
+
+    async def _create_now(self, visit: SegmentVisit) -> float | None:
         """Create lines, unless the run is over or its batch is ending, which segments learn one after the other.
 
         Before its first create a run checks whether it is over: a run that has ended may have been claimed again by a
@@ -138,22 +177,23 @@ class SegmentRunner:
         """
         batch = await self.current_jobs.recent_parent(visit.record.part_of)
         if batch is None or _is_ending(batch):
-            await give_slots_back(self.creator.governor, visit)
-            return await self._save_for_later(visit, ask_again_s(visit.held.age_s, _AGAIN_S))
+            await self._give_slots_back(visit)
+            return ask_again_s(visit.held.age_s, _AGAIN_S)
         if visit.record.submitted_at is None and await self.finisher.is_over(visit.record):
             return None
-        return await self._save_for_later(visit, await self.creator.start(visit))
+        return await self.creator.start(visit, self.poller.next_s(visit))
+
+    async def _give_slots_back(self, visit: SegmentVisit) -> None:
+        """Give back the slots of lines that have ended; the segment whose turn it is may wait for them."""
+        await give_slots_back(self.creator.governor, visit)
+        self.turns.slots_given_back()
 
     async def _save_for_later(self, visit: SegmentVisit, again_s: float) -> float | None:
         """Write what has changed. Returns in how many seconds to visit again, or None if another message does."""
-        if started := visit.segment.started:
-            youngest_s = min(visit.age_s() - line.at_s for line in started)
-            polls_s = next_poll_s(max(0.0, youngest_s), round_s=len(started) / self.pace.per_second)
-            if any(line.absent_s is not None for line in started):
-                polls_s = min(polls_s, ABSENT_LOOK_S)
-            again_s = min(again_s, polls_s) if visit.segment.todo else polls_s
-        if visit.segment.is_over or (not started and not visit.segment.todo):
-            again_s = 0.0
+        next_s = self.poller.next_s(visit)
+        if self.clock.monotonic() < visit.tick.until:  # the tick is not over, so it left due lines for another reason
+            next_s = max(_AGAIN_S, next_s)
+        again_s = min(again_s, next_s) if visit.segment.todo or next_s == math.inf else next_s
         if visit.is_guarded:  # the record's ticket is the guard's now, which is only for a process that dies
             await self.checkpointer.save(visit, again_s=again_s)
             return None

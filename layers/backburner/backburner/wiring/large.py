@@ -1,11 +1,12 @@
 """Builds the runners of documents in parts and of batches."""
 
 from backburner.batch.checkpoint import Checkpointer
-from backburner.batch.create_lines import LineCreator, Turn
+from backburner.batch.create_lines import LineCreator
 from backburner.batch.poll_lines import LinePoller
 from backburner.batch.prepare_lines import LinePreparer
 from backburner.batch.segment_runner import SegmentRunner
 from backburner.batch.stop_lines import LineStopper
+from backburner.batch.turns import Turns
 from backburner.split.join import Joiner
 from backburner.split.parent import ParentRunner
 from backburner.split.part_quotes import PartQuotes
@@ -38,7 +39,7 @@ def parent_runner(base: Foundation) -> ParentRunner:
 
 def segment_runner(base: Foundation) -> SegmentRunner:
     """The runner of a segment's lines."""
-    ports, settings, checkpointer = base.ports, base.settings, _checkpointer(base)
+    ports, settings, checkpointer, turns = base.ports, base.settings, _checkpointer(base), Turns()
     poller = LinePoller(
         governor=base.governor,
         generator=ports.generator,
@@ -59,9 +60,9 @@ def segment_runner(base: Foundation) -> SegmentRunner:
         finisher=base.finisher,
         generator=ports.generator,
         clock=ports.clock,
-        pace=base.pace,
+        turns=turns,
         poller=poller,
-        creator=_line_creator(base, checkpointer),
+        creator=_line_creator(base, checkpointer, turns),
         stopper=stopper,
         segment_reader=base.segment_reader,
         checkpointer=checkpointer,
@@ -69,7 +70,7 @@ def segment_runner(base: Foundation) -> SegmentRunner:
     )
 
 
-def _line_creator(base: Foundation, checkpointer: Checkpointer) -> LineCreator:
+def _line_creator(base: Foundation, checkpointer: Checkpointer, turns: Turns) -> LineCreator:
     return LineCreator(
         governor=base.governor,
         generator=base.ports.generator,
@@ -81,7 +82,7 @@ def _line_creator(base: Foundation, checkpointer: Checkpointer) -> LineCreator:
         settings=base.settings,
         slots=base.slots,
         create_limit_s=base.create_limit_s,
-        turn=Turn(),
+        turns=turns,
     )
 
 
