@@ -103,7 +103,7 @@ def test_what_is_known_of_records_is_limited() -> None:
     """However many runs a process has met since its start."""
     governor = System().parts().governor
     for number in range(shared_counters._MAX_KNOWN + 100):
-        governor.shared.know(f"run-{number}", RecordState(is_open=False), governor.mark())
+        governor.shared.remember(f"run-{number}", RecordState(is_open=False), governor.mark())
     assert len(governor.shared._known) == shared_counters._MAX_KNOWN
     assert len(governor.shared._marks._runs) == record_marks._MAX_NAMES
 
