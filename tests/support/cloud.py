@@ -11,7 +11,7 @@ seconds that it was asked to wait, since no test waits for what does not come; `
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -22,7 +22,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.sqs.models import SQSBackend, sqs_backends
 
-from support.moto_server import App, serve_moto
+from support.moto_server import Answer, App, Environ, serve_moto
 
 REGION = "eu-central-1"
 WAIT_S = 0.2
@@ -81,10 +81,10 @@ def messages(queue_url: str, region: str = REGION) -> list[Any]:
 def _one_write_at_a_time(app: App) -> App:
     writing = threading.Lock()
 
-    def locked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def locked(environ: Environ) -> Answer:
         is_write = environ["REQUEST_METHOD"] in ("PUT", "DELETE")  # the queues' requests are all POST
         with writing if is_write else contextlib.nullcontext():
-            return app(environ, start_response)  # type: ignore[no-any-return]
+            return app(environ)
 
     return locked
 

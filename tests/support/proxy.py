@@ -12,20 +12,30 @@ several threads at once; `deliver` asks the server on a rule's own account.
 """
 
 import contextlib
-import http.client
-import sys
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import urlsplit
+
+from support.plain_server import (
+    Connection,
+    Incoming,
+    Server,
+    header,
+    message,
+    read_body,
+    read_headers,
+    response,
+    serving,
+)
 
 _LIMIT_S = 30
 _FRESH_S = 2.0
 """How long a connection to the server may have been idle; a server closes one that is for longer."""
+_WITHOUT_BODY = (204, 304)
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "expect"})
 
 
@@ -74,22 +84,57 @@ def s3_error(status: int, code: str) -> Say:
 
 def deliver(request: Request, upstream: str) -> Say:
     """What the server at an address answers to a request."""
-    with contextlib.closing(_connection(upstream)) as server:
-        return _answer(server, request)
+    with contextlib.closing(_Upstream(upstream)) as server:
+        return server.ask(request)
 
 
-def _connection(upstream: str) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=_LIMIT_S)
+class _Upstream:
+    """A connection to the server, opened anew where it has been idle for long."""
 
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        self._address = parts.hostname, parts.port
+        self._used_s = 0.0
+        self._socket: socket.socket | None = None
 
-def _answer(server: http.client.HTTPConnection, request: Request) -> Say:
-    kept = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}
-    server.request(request.method, request.path, request.body, kept)
-    answer = server.getresponse()
-    content = answer.read()
-    headers = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
-    length = answer.headers["Content-Length"] if request.method == "HEAD" else str(len(content))
-    return Say(answer.status, content, {**headers, "Content-Length": length or "0"})
+    def ask(self, request: Request) -> Say:
+        """The server's answer. Raises `ConnectionError` where it closes the connection instead."""
+        if time.monotonic() - self._used_s > _FRESH_S:
+            self.close()
+        if self._socket is None:
+            self._open()
+        answer = self._asked(request)
+        self._used_s = time.monotonic()
+        return answer
+
+    def close(self) -> None:
+        """Close it, if it is open."""
+        if self._socket is not None:
+            self._answers.close()
+            self._socket.close()
+            self._socket = None
+
+    def _open(self) -> None:
+        self._socket = socket.create_connection(self._address, _LIMIT_S)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._answers = self._socket.makefile("rb")
+
+    def _asked(self, request: Request) -> Say:
+        kept = [(name, value) for name, value in request.headers.items() if name not in _HOP_BY_HOP]
+        if request.body or request.method in ("POST", "PUT"):
+            kept.append(("content-length", str(len(request.body))))
+        self._socket.sendall(message(f"{request.method} {request.path} HTTP/1.1", kept, request.body))
+        first = self._answers.readline()
+        if not first:
+            raise ConnectionError("the server closed the connection")
+        status, headers = int(first.split()[1]), read_headers(self._answers)
+        has_body = request.method != "HEAD" and status not in _WITHOUT_BODY
+        content = read_body(self._answers, headers) if has_body else b""
+        length = header(headers, "content-length") if request.method == "HEAD" else str(len(content))
+        if header(headers, "connection").lower() == "close":
+            self.close()
+        passed = {name: value for name, value in headers if name.lower() not in _HOP_BY_HOP}
+        return Say(status, content, {**passed, "Content-Length": length or "0"})
 
 
 @dataclass
@@ -110,85 +155,47 @@ def serve_proxy(upstream: str) -> Iterator[Proxy]:
         """The handler of this proxy."""
 
     Handler.proxy, Handler.upstream = proxy, upstream
-    server = _Server(("127.0.0.1", 0), Handler)
-    proxy.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving(Server(("127.0.0.1", 0), Handler)) as proxy.url:
         yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(_LIMIT_S)
 
 
-class _Server(ThreadingHTTPServer):
-    """A server that does not mind clients which hang up."""
+class _Handler(Connection):
+    """One connection of a client, and one to the server for it."""
 
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing about a connection that was closed."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection of a client."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
     timeout = _LIMIT_S
     proxy: Proxy
     upstream: str
-    used_s = 0.0
-    """When the server was last asked over this client's connection to it."""
 
     def setup(self) -> None:
         """Have a connection to the server for each one of a client."""
         super().setup()
-        self.to_server = _connection(self.upstream)
+        self.to_server = _Upstream(self.upstream)
 
     def finish(self) -> None:
         """Close both."""
         self.to_server.close()
         super().finish()
 
-    def _handle(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        request = Request(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
-        self.proxy.requests.append(request)
-        act = self.proxy.rule(request)
+    def answer(self, request: Incoming) -> bytes | None:
+        """What the rule says, or the server."""
+        headers = {name.lower(): value for name, value in request.headers}
+        asked = Request(request.method, request.target, headers, request.body)
+        self.proxy.requests.append(asked)
+        act = self.proxy.rule(asked)
+        if act is CUT:
+            return None
         if isinstance(act, Say):
-            self._send(act.status, act.headers, act.body)
-        elif act is CUT:
-            self.close_connection = True
-        elif isinstance(act, Request):
-            self._pass(act, None)
-        else:
-            self._pass(request, act)
-
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815 - names that the server looks for
-
-    def _pass(self, request: Request, act: Wrong | None) -> None:
-        if time.monotonic() - self.used_s > _FRESH_S:
-            self.to_server.close()  # it is opened again where it is used
-        answer, self.used_s = _answer(self.to_server, request), time.monotonic()
+            return self._said(asked, act)
+        answer = self.to_server.ask(act if isinstance(act, Request) else asked)
         if act is LOSE:
-            self.close_connection = True
-            return
-        half = answer.body[: len(answer.body) // 2] if act is HALVE else answer.body
-        self._send(answer.status, answer.headers, half)
+            return None
+        if act is HALVE:
+            answer = replace(answer, body=answer.body[: len(answer.body) // 2])
+        return self._said(asked, answer)
 
-    def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        length = headers.get("Content-Length", str(len(body)))
-        self.send_response_only(status)
-        for name, value in {**headers, "Content-Length": length}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-            self.close_connection = length != str(len(body))
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+    def _said(self, request: Request, answer: Say) -> bytes:
+        length = answer.headers.get("Content-Length", str(len(answer.body)))
+        is_head = request.method == "HEAD"
+        body = b"" if is_head else answer.body
+        self.is_cut_off = not is_head and length != str(len(body))
+        return response(answer.status, {**answer.headers, "Content-Length": length}.items(), body)

@@ -4,11 +4,12 @@ import base64
 import contextlib
 import hashlib
 import hmac
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from support.plain_server import serving
 
 Post = tuple[dict[str, str], bytes]
 
@@ -48,16 +49,9 @@ def receiving() -> Iterator[Receiver]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    told.url = f"http://127.0.0.1:{server.server_port}/hook?for=us"
-    try:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as address:
+        told.url = f"{address}/hook?for=us"
         yield told
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def is_signed(post: Post, key: bytes) -> bool:
