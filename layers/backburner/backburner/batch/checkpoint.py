@@ -23,7 +23,7 @@ from backburner.provider.answers import Answer, Generation, Usage
 
 _RENEWED = 3
 """A guard is renewed once this part of its lease has passed."""
-_DELETES_AT_ONCE = 16
+_DELETES_AT_ONCE = 64
 """They are in no hurry, and polls should not queue behind them."""
 
 
@@ -221,6 +221,9 @@ class Checkpointer:
         visit.completed, visit.failed, visit.unrecorded = {}, {}, []
         forgettable, visit.forgettable = visit.forgettable, []
         if self.forgets:
+            visit.deletes = [delete for delete in visit.deletes if not delete.done()]
+            if len(visit.deletes) >= _DELETES_AT_ONCE:
+                await asyncio.wait(visit.deletes)
             visit.deletes += [asyncio.create_task(self._forget(response_id)) for response_id in forgettable]
 
     def needs_guard(self, visit: SegmentVisit) -> bool:

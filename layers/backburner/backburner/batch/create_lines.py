@@ -121,6 +121,8 @@ class LineCreator:
         few = min(BLOCK, wanted, max(1, limits.max_in_flight // _FEW))
         if limits.max_in_flight - self.governor.in_flight >= few:
             return False
+        if visit.unrecorded and self.turns.others_work:
+            await self.checkpointer.save(visit)
         return await self.turns.slots_come(min(limit_s, visit.tick.until - self.clock.monotonic()))
 
     async def _slots(self, visit: SegmentVisit, lines: "_Lines", wanted: list[Todo]) -> tuple[int, Denial | None]:
@@ -135,6 +137,8 @@ class LineCreator:
         requests = self.preparer.ready(visit, block, raw)
         visit.segment = visit.segment.begun([line for line in block if line.number in requests])
         await self.checkpointer.save(visit, guard=self.checkpointer.needs_guard(visit))
+        self.memory.kept_bytes -= visit.kept_bytes
+        visit.kept_bytes = 0
         await asyncio.gather(
             *(self._create(visit, line, requests[line.number], raw[line.number]) for line in visit.segment.creating)
         )

@@ -190,7 +190,8 @@ def _not_yet(visit: SegmentVisit, line: Started, answer: Answer, age_s: float, *
 def _is_due(line: Started, polled_s: float, age_s: float, ages_s: Sequence[float]) -> bool:
     """Whether a poll of the line has become due since the last visit's polls."""
     if line.absent_s is not None:
-        return age_s - polled_s >= ABSENT_LOOK_S
+        first_s = line.at_s + line.absent_s
+        return (age_s - first_s) // ABSENT_LOOK_S > (polled_s - first_s) // ABSENT_LOOK_S
     due_by_now = bisect_right(ages_s, age_s - line.at_s)
     return line.is_cancelled or due_by_now > bisect_right(ages_s, polled_s - line.at_s)
 

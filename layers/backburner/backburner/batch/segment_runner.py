@@ -68,11 +68,12 @@ class SegmentRunner:
             counted=self.creator.governor.holds(held.record.name, held.record.counted),
         )
         try:
-            with self.turns.visiting():
-                again_s = await self._advance(visit)
-        except TakenError:
-            await asyncio.gather(*(self.generator.cancel(response_id) for response_id in visit.unrecorded))
-            again_s = _AGAIN_S
+            try:
+                with self.turns.visiting():
+                    again_s = await self._advance(visit)
+            except TakenError:
+                await asyncio.gather(*(self.generator.cancel(response_id) for response_id in visit.unrecorded))
+                again_s = _AGAIN_S
         except asyncio.CancelledError:
             for delete in visit.deletes:
                 delete.cancel()
@@ -133,6 +134,8 @@ class SegmentRunner:
                 return None
             if not self.poller.is_due_soon(visit):
                 break
+            if visit.unrecorded:
+                await self._save(visit)
         if not visit.segment.is_over:
             return await self._save_for_later(visit, again_s)
         if visit.is_changed or visit.completed or visit.failed:

@@ -37,6 +37,11 @@ class Turns:
         """Whether so many wait for their turn that another one had better come back later."""
         return self._is_taken and len(self._begun) + len(self._new) >= _MAX_WAITING
 
+    @property
+    def others_work(self) -> bool:
+        """Whether another visit is at work, which may give slots back."""
+        return self._at_work > 1
+
     @contextmanager
     def visiting(self) -> Iterator[None]:
         """Visit a segment: it polls and may give slots back, unless it waits for its turn."""
